@@ -33,7 +33,7 @@ class Output:
     def read(self, row: Mapping[str, Any]) -> Any:
         if not self.key:
             return self.constant
-        value = row.get(self.key)
+        value = row[self.key]
         if self.converter is None or (value is None and not self.converts_none):
             return value
         return self.converter(value)
@@ -239,7 +239,7 @@ class LocalQuery(Command):
 
     def __str__(self) -> str:
         steps = "\n".join(f"  {number}. {fetch}" for number, fetch in enumerate(self.fetches, 1))
-        return f"evaluate locally: {self.sql} {self.params if self.params else ''}\n{steps}"
+        return f"evaluate locally: {self.sql} {self.params or ''}\n{steps}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,11 +258,14 @@ class Explain(Command):
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """A row to create: its id, whether we made that id up ourselves (and may make another), and its columns."""
+    """
+    A row to create: its id, its columns, and whether we made that id up ourselves and may make another.
+
+    ``$permissions`` may be among the columns.
+    """
 
     row_id: str
     data: Mapping[str, Any]
-    permissions: tuple[str, ...] | None = None
     id_is_ours: bool = False
 
 

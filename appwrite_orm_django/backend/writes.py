@@ -11,7 +11,7 @@ from django.db.models.expressions import Col, ColPairs, CombinedExpression, Data
 from django.db.models.sql import Query
 
 from appwrite_orm_django.backend import local_evaluation, row_ids
-from appwrite_orm_django.backend.columns import ROW_ID, SYSTEM_COLUMNS, column_key, table_id
+from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID, SYSTEM_COLUMNS, column_key, table_id
 from appwrite_orm_django.backend.commands import (
     Command,
     Condition,
@@ -62,9 +62,7 @@ def create_command(compiler: SQLInsertCompiler) -> Command:
     connection = compiler.connection
     table = table_id(opts.db_table)
     rows = tuple(_new_row(compiler, fields, obj, table) for obj in query.objs)
-    outputs = tuple(
-        _returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ())
-    )
+    outputs = tuple(_returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ()))
     ignores = query.on_conflict is not None
     return CreateRows(connection.table_ref(table), rows, outputs, ignore_conflicts=ignores)
 
@@ -93,12 +91,11 @@ def _new_row(compiler: SQLInsertCompiler, fields: list[Field[Any, Any]], obj: Mo
             row_id = wire
         elif key not in SYSTEM_COLUMNS or wire is not None:
             data[key] = wire
-    permissions = getattr(obj, "_appwrite_permissions", None)
     if row_id is not None:
-        return NewRow(row_id, data, permissions)
+        return NewRow(row_id, data)
     if not isinstance(pk, AutoField):
         raise DataError(f"{table}.{pk.column}: a new row needs a value for its primary key.")
-    return NewRow(codec_for(pk).encode(row_ids.new_integer_id()), data, permissions, id_is_ours=True)
+    return NewRow(codec_for(pk).encode(row_ids.new_integer_id()), data, id_is_ours=True)
 
 
 _SERVER_DECIDES = object()
@@ -142,7 +139,7 @@ def update_command(compiler: SQLUpdateCompiler) -> Command:
         key = column_key(field)
         if key == ROW_ID:
             raise NotSupportedError(f"{table}: Appwrite can not change the id of a row; create a new row instead.")
-        if key not in SYSTEM_COLUMNS:
+        if key == PERMISSIONS or key not in SYSTEM_COLUMNS:
             data[key] = wire
     ref = compiler.connection.table_ref(table)
     if expressions:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import NotSupportedError
 
 from appwrite_orm_django.backend.commands import Condition, Fetch, LocalQuery, Membership
-from appwrite_orm_django.backend.local_evaluation.tables import LocalTable, local_table
+from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
+from appwrite_orm_django.backend.local_evaluation.tables import local_table
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
@@ -25,14 +26,15 @@ def run(command: LocalQuery, connection: DatabaseWrapper) -> list[tuple[Any, ...
     Raises:
         NotSupportedError: more rows than ``LOCAL_EVALUATION_MAX_ROWS`` would have to be fetched.
     """
-    return _Run(command, connection).rows()
+    with connection.borrowed_local_database() as database:
+        return _Run(command, connection, database).rows()
 
 
 class _Run:
-    def __init__(self, command: LocalQuery, connection: DatabaseWrapper) -> None:
+    def __init__(self, command: LocalQuery, connection: DatabaseWrapper, database: LocalDatabase) -> None:
         self.command = command
         self.connection = connection
-        self.database = connection.local_database
+        self.database = database
         self.program = command.program
         self.tables = {name: local_table(model, self.database) for name, model in self.program.tables.items()}
         self.fetched = 0
@@ -136,6 +138,3 @@ class _Run:
 def isinstance_aggregate(compiler: Any) -> bool:
     """Say whether the compiler is that of an ``AggregateQuery``, which prepares no select list."""
     return compiler.select is None
-
-
-__all__ = ["LocalTable", "run"]

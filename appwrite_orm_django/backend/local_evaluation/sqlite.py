@@ -106,7 +106,7 @@ class LocalDatabase(base.DatabaseWrapper):
 def text_folds(text: str) -> tuple[Callable[[str], str], Callable[[str], str]]:
     """Return what makes texts equal on the server: for comparisons, and for its LIKE, to which trailing blanks count."""
     if text == "mariadb":
-        return collation.fold, collation.fold_like
+        return collation.fold, collation.like_fold
     return str.lower, str.lower
 
 
