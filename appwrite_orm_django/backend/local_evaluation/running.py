@@ -46,12 +46,12 @@ class _Run:
             for fetch, rows in zip(self.command.fetches, fetched, strict=True):
                 table = self.tables[fetch.db_table]
                 raw.executemany(table.insert_sql(), table.stored_rows(rows, keys[fetch.db_table]))
-            rows = self._select()
+            result = self._select()
         if self.program.verifies_row_count and self.command.fallback is not None:
             sliced = next(number for number, fetch in enumerate(self.command.fetches) if fetch.limit or fetch.offset)
-            if len(rows) != len(fetched[sliced]):
+            if len(result) != len(fetched[sliced]):
                 return run(self.command.fallback, self.connection)
-        return rows
+        return result
 
     @contextmanager
     def _local_tables(self) -> Iterator[sqlite3.Connection]:
