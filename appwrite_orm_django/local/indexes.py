@@ -12,18 +12,18 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from . import identifiers
 from .datetimes import now_text
 from .errors import ApiError
 from .messages import Response, json_response, no_content
 from .metadata_lists import Listing, select_entries
 from .queries.fields import INTERNALS
-from .row_store import index_expression
 from .routing import Call, Param, Route
+from .row_store import index_expression
 from .schema import SPATIAL_TYPES, TEXT_TYPES, Column, Index, Table, load_indexes, require_table
 from .storage import Session
-from .validators import QUERIES, Boolean, Key, ListOf, Nullable, OneOf, Uid, is_int
+from .validators import QUERIES, Boolean, Key, ListOf, OneOf, Uid, is_int
 from .values import text_size
-from . import identifiers
 
 READ = ("tables.read", "collections.read", "indexes.read")
 WRITE = ("tables.write", "collections.write", "indexes.write")
@@ -145,7 +145,13 @@ def _lengths_problem(index: Index, columns: Sequence[tuple[str, Column | None]])
     total = 0
     for (key, column), length in zip(columns, index.lengths, strict=False):
         length = length or 0
-        size = 36 if column is None and key == "$id" else 0 if column is None or column.type not in TEXT_TYPES else text_size(column)
+        size = (
+            36
+            if column is None and key == "$id"
+            else 0
+            if column is None or column.type not in TEXT_TYPES
+            else text_size(column)
+        )
         if length < 0:
             return f"Negative index length provided for {key}"
         if length and not size:
@@ -202,9 +208,13 @@ def build_index(session: Session, table: Table, index: Index) -> bool:
 def list_indexes(call: Call) -> Response:
     table = table_of(call)
     indexes = table.all_indexes
-    chosen, total = select_entries(_LISTING, [_entry(index) for index in indexes], call.args["queries"], call.args["total"])
+    chosen, total = select_entries(
+        _LISTING, [_entry(index) for index in indexes], call.args["queries"], call.args["total"]
+    )
     name = call.family.name("columns")
-    return json_response(200, {"total": total, "indexes": [index_json(table, indexes[position], name) for position in chosen]})
+    return json_response(
+        200, {"total": total, "indexes": [index_json(table, indexes[position], name) for position in chosen]}
+    )
 
 
 def _entry(index: Index) -> dict[str, Any]:

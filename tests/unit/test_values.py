@@ -94,7 +94,7 @@ def test_long_decimals_are_text_of_one_spelling(value):
 
 def test_decimals_of_too_many_digits_do_not_fit():
     codec("decimal").encode(decimal.Decimal("99999999.9999"))
-    for value, side in ((decimal.Decimal("100000000"), 1), (decimal.Decimal("-1e30"), -1)):
+    for value, side in ((decimal.Decimal(100000000), 1), (decimal.Decimal("-1e30"), -1)):
         with pytest.raises(OutOfRange) as caught:
             codec("decimal").encode(value)
         assert caught.value.side == side
@@ -137,7 +137,6 @@ def test_uuid_keys_are_row_ids():
     value = uuid.uuid4()
     assert codec("id", Token).encode(value) == str(value)
     assert round_trip("id", value, Token) == value
-
 
 
 SAMPLES = {
