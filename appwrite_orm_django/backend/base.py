@@ -98,7 +98,22 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     }
     # Lookups are compared with these by name only; nothing is rendered with them.
     operators = dict.fromkeys(
-        ["exact", "iexact", "contains", "icontains", "regex", "iregex", "gt", "gte", "lt", "lte", "startswith", "endswith", "istartswith", "iendswith"],
+        [
+            "exact",
+            "iexact",
+            "contains",
+            "icontains",
+            "regex",
+            "iregex",
+            "gt",
+            "gte",
+            "lt",
+            "lte",
+            "startswith",
+            "endswith",
+            "istartswith",
+            "iendswith",
+        ],
         "%s",
     )
     pattern_esc = "{}"
