@@ -15,6 +15,9 @@ from django.db.backends.utils import names_digest
 MAX_LENGTH = 36
 DIGEST_LENGTH = 8
 
+#: Tables that the library keeps for itself in a database; they belong to no model and are never dropped.
+OWN_TABLES = "appwrite_orm_django_"
+
 #: The columns every row has. A field may name one as its column; it is never created, changed or dropped.
 SYSTEM_COLUMNS = frozenset({"$id", "$sequence", "$createdAt", "$updatedAt", "$permissions"})
 
