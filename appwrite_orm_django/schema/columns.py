@@ -37,7 +37,7 @@ MAX_SCALED_DIGITS = 18
 #: Bytes the text types hold; a character takes up to four (recordings row-text, row-mediumtext).
 _TEXT_BYTES = (("text", 65_535), ("mediumtext", 16_777_215), ("longtext", 2_147_483_647))
 
-Field = models.Field[Any, Any]
+Field = models.Field
 
 
 def key_for(field: Field) -> str | None:
