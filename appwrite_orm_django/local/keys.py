@@ -94,7 +94,7 @@ def authorize(identity: Identity, scopes: tuple[str, ...]) -> None:
 
 def create_key(call: Call) -> Response:
     args = call.args
-    key_id = identifiers.new_id() if args["keyId"] == "unique()" else args["keyId"]
+    key_id = identifiers.chosen(args["keyId"])
     secret = f"standard_{secrets.token_hex(128)}"
     now = now_text()
     call.session.execute(

@@ -18,7 +18,7 @@ from .row_store import Duplicate, RowStore
 from .schema import Table
 from .storage import Session
 from .text_rules import TextRules
-from .values import Row, check_part, check_unknown, check_whole, normalize, with_defaults
+from .values import Row, check_part, check_required, check_unknown, check_values, check_whole, normalize, with_defaults
 
 # Keys of rows that a client may send and the server never takes over.
 _IGNORED = ("$id", "$sequence", "$databaseId", "$tableId", "$collectionId", "$permissions")
@@ -72,10 +72,10 @@ class Writer:
         check_unknown(self.table, values)
         current = {key: old[key] for key in self.table.columns}
         merged = with_defaults(self.table, {**current, **given})
-        check_whole(self.table, merged)
+        self._check(merged, applied)
         new = self._normalized(merged)
-        new.update(operators.apply(self.table, applied, new))
-        changed = {key: value for key, value in new.items() if value != current[key] or type(value) is not type(current[key])}
+        new.update(operators.apply(self.table, applied, current))
+        changed = {key: value for key, value in new.items() if not _same(value, current[key])}
         row = {**old, **new, "$id": row_id}
         if permissions is not None and list(permissions) != old["$permissions"]:
             changed["$permissions"] = row["$permissions"] = list(permissions)
@@ -107,6 +107,7 @@ class Writer:
         if old is not None and old["$id"] != row_id:
             old = None
         values, dates = self._split(data)
+        check_unknown(self.table, values)
         if self._is_nothing_new(old, values, permissions):
             return None
         return self._insert_or_overwrite(row_id, values, dates, permissions) if old is None else self._overwrite_own(old, values, dates, permissions)
@@ -122,7 +123,7 @@ class Writer:
         given, applied = operators.split(values)
         sent = {key: value for key, value in with_defaults(self.table, given).items() if key in given}
         self._check_required_sent(values)
-        check_whole(self.table, {**{key: old[key] for key in self.table.columns if key not in applied}, **sent, **_stand_ins(old, applied)})
+        self._check({**{key: old[key] for key in self.table.columns}, **sent}, applied)
         changed = self._normalized(sent)
         changed.update(operators.apply(self.table, applied, old))
         changed["$updatedAt"] = dates.get("$updatedAt") or datetimes.now_text()
@@ -131,6 +132,11 @@ class Writer:
         self.store.update(old["$sequence"], changed)
         # The date of creation is answered as sent, and not stored.
         return {**old, **changed, **dates}
+
+    def _check(self, merged: Row, applied: Mapping[str, Any]) -> None:
+        """Check a whole row but for what operators will replace."""
+        check_required(self.table, {**merged, **dict.fromkeys(applied, "")})
+        check_values(self.table, {key: value for key, value in merged.items() if key not in applied})
 
     def _check_required_sent(self, values: Row) -> None:
         for column in self.table.columns.values():
@@ -155,7 +161,7 @@ class Writer:
         """
         Give many rows the same values.
 
-        A null for a column with a default is stored as null and answered with the default (recording ``rows-defaults``).
+        Any null of a column with a default is answered with the default, and stays null in storage (recording ``rows-defaults``).
 
         Raises:
             ApiError: 400 ``row_invalid_structure``; 500 ``general_unknown`` when a unique index is violated.
@@ -165,20 +171,20 @@ class Writer:
         check_unknown(self.table, values)
         filled = {key: value for key, value in with_defaults(self.table, given).items() if key in given}
         check_part(self.table, filled)
-        shown = self._normalized(filled)
-        kept = {key: (None if given[key] is None else value) for key, value in shown.items()}
+        new = self._normalized(filled)
+        kept = {key: (None if given[key] is None else value) for key, value in new.items()}
         now = dates.get("$updatedAt") or datetimes.now_text()
         extra: Row = {**dates, "$updatedAt": now}
         if permissions is not None:
             extra["$permissions"] = list(permissions)
         changed_rows = []
         for row in rows:
-            computed = operators.apply(self.table, applied, row)
+            computed = operators.apply(self.table, applied, row, known_row=False)
             try:
                 self.store.update(row["$sequence"], {**kept, **computed, **extra})
             except Duplicate as error:
                 raise ApiError("general_unknown") from error
-            changed_rows.append({**row, **shown, **computed, **extra})
+            changed_rows.append({**with_defaults(self.table, {**row, **new, **computed}), **extra})
         return changed_rows
 
     def delete(self, rows: Sequence[Row]) -> None:
@@ -213,10 +219,10 @@ class Writer:
         return row
 
 
-def _stand_ins(old: Row, applied: Mapping[str, Any]) -> Row:
-    return {key: old[key] for key in applied if old.get(key) is not None}
+def _same(new: Any, old: Any) -> bool:
+    return (new == old and isinstance(new, bool) == isinstance(old, bool)) or (new is None and old == [])
 
 
 def fresh_id(row_id: Any) -> str:
     """Give the id for a row that asked for one of its own choice, or for none."""
-    return identifiers.new_id() if row_id in (None, "unique()") else str(row_id)
+    return identifiers.new_id() if row_id is None else identifiers.chosen(row_id)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..datetimes import parse_datetime
-from ..wire import encode_json
+from ..values import stored_float
+from ..wire import encode_json, wire_number
 from .check import read_integer
 from .fields import Field, Fields
 from .parse import CURSORS, ORDERS, Query
@@ -141,9 +143,21 @@ def stored(by: Field, value: Any) -> Any:
         return by.rules.fold(value)
     if by.kind == "datetime":
         return parse_datetime(value)
-    if by.kind == "sequence":
+    if by.kind in ("sequence", "integer"):
         return int(value)
+    if by.kind == "float":
+        # An infinity reaches the database as a word, which counts as zero there.
+        return float(value) if math.isfinite(value) else 0.0
     return value
+
+
+def as_counted(condition: Condition) -> Condition:
+    """
+    Give a condition as the server counts with it: floats cut to 14 digits.
+
+    Finding compares the whole float, so the total may count rows that are not found (recording ``query-numbers``).
+    """
+    return Condition(condition.sql, [stored_float(value) if isinstance(value, float) else value for value in condition.params])
 
 
 def _equal(query: Query, by: Field) -> Condition:
@@ -171,7 +185,9 @@ def _is_null(_: Query, by: Field) -> Condition:
 def _starts(query: Query, by: Field) -> Condition:
     part = query.values[0]
     if not by.is_text:
-        return Condition("number_text(" + by.value + ") LIKE ? ESCAPE '!'", [_like(part) + "%"])
+        return Condition("number_text(" + by.value + ") LIKE ? ESCAPE '!'", [_like(stored(by, part)) + "%"])
+    if _escapes_itself(part, by):
+        return _pattern(by, _escaped(part) + "%")
     check = Condition(f"ci_starts({by.value}, ?)", [by.rules.like_fold(part)])
     bounds = by.rules.prefix_range(part)
     if bounds is None:
@@ -182,30 +198,55 @@ def _starts(query: Query, by: Field) -> Condition:
 def _ends(query: Query, by: Field) -> Condition:
     part = query.values[0]
     if not by.is_text:
-        return Condition("number_text(" + by.value + ") LIKE ? ESCAPE '!'", ["%" + _like(part)])
+        return Condition("number_text(" + by.value + ") LIKE ? ESCAPE '!'", ["%" + _like(stored(by, part))])
+    if _escapes_itself(part, by):
+        return _pattern(by, "%" + _escaped(part))
     return Condition(f"ci_ends({by.value}, ?)", [by.rules.like_fold(part)])
 
 
 def _like(value: Any) -> str:
-    text = str(int(value)) if isinstance(value, bool) else str(value)
+    text = str(int(value)) if isinstance(value, bool) else str(wire_number(value) if isinstance(value, float) else value)
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 def _contains_any(query: Query, by: Field) -> Condition:
     if by.array:
-        return Condition(f"array_any({by.value}, ?)", [_json(query.values)])
-    return any_of([Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(value)]) for value in query.values])
+        return Condition(f"array_any({by.value}, ?)", [_json(by, query.values)])
+    return any_of([_contains(value, by) for value in query.values])
+
+
+def _contains(part: str, by: Field) -> Condition:
+    if _escapes_itself(part, by):
+        return _pattern(by, "%" + _escaped(part) + "%")
+    return Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(part)])
+
+
+def _escapes_itself(part: str, by: Field) -> bool:
+    return "\\" in part and not by.rules.escapes_backslash
+
+
+def _escaped(part: str) -> str:
+    return part.replace("%", "\\%").replace("_", "\\_")
+
+
+def _pattern(by: Field, pattern: str) -> Condition:
+    return Condition(f"ci_like({by.value}, ?)", [pattern])
 
 
 def _contains_all(query: Query, by: Field) -> Condition:
     if by.array:
-        return Condition(f"array_all({by.value}, ?)", [_json(query.values)])
+        return Condition(f"array_all({by.value}, ?)", [_json(by, query.values)])
     # On plain text the server looks for JSON in it and finds nothing (recording ``query-string``).
     return Condition("0")
 
 
-def _json(values: list[Any]) -> str:
-    return encode_json(values).decode()
+def _json(by: Field, values: list[Any]) -> str:
+    # Floats keep their digits inside arrays: those are stored as JSON.
+    return encode_json([value if by.is_text or by.kind == "float" else stored(by, value) for value in values]).decode()
+
+
+def _search(query: Query, by: Field) -> Condition:
+    return Condition(f"ft_match({by.value}, ?)", [query.values[0]])
 
 
 def _negated(compiler: Callable[[Query, Field], Condition]) -> Callable[[Query, Field], Condition]:
@@ -234,4 +275,6 @@ _COMPILERS: dict[str, Callable[[Query, Field], Condition]] = {
     "containsAny": _contains_any,
     "notContains": _negated(_contains_any),
     "containsAll": _contains_all,
+    "search": _search,
+    "notSearch": _negated(_search),
 }
