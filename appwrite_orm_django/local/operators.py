@@ -94,11 +94,21 @@ def apply(table: Table, applied: Mapping[str, Operator], row: Mapping[str, Any],
     result: Row = {}
     for key, operator in applied.items():
         column = table.columns[key]
-        problem = _problem(column, operator, row.get(key) if known_row else None)
-        if problem is not None:
-            raise invalid_structure(problem)
+        check(column, operator, row.get(key) if known_row else None)
         result[key] = _run(column, operator, row.get(key))
     return result
+
+
+def check(column: Column, operator: Operator, current: Any) -> None:
+    """
+    Refuse an operator that cannot be run on a column, or not on its current value.
+
+    Raises:
+        ApiError: 400 ``row_invalid_structure``.
+    """
+    problem = _problem(column, operator, current)
+    if problem is not None:
+        raise invalid_structure(problem)
 
 
 def apply_to_nothing(table: Table, applied: Mapping[str, Operator]) -> Row:

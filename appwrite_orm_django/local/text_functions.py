@@ -6,6 +6,7 @@ import sqlite3
 from functools import lru_cache
 from typing import Any
 
+from .geometry import is_distant, relates
 from .fulltext import matches as ft_match
 from .text_rules import TextRules
 
@@ -36,7 +37,7 @@ def register(connection: sqlite3.Connection, rules: TextRules) -> None:
     for name, arguments, function in (
         ("ci_fold", 1, ci_fold), ("ci_starts", 2, ci_starts), ("ci_ends", 2, ci_ends), ("ci_contains", 2, ci_contains),
         ("ci_like", 2, ci_like), ("ft_match", 2, ft_match), ("number_text", 1, number_text), ("array_any", 2, array_any),
-        ("array_all", 2, array_all),
+        ("array_all", 2, array_all), ("geo_relates", 3, relates), ("geo_distant", 3, is_distant),
     ):  # fmt: skip
         connection.create_function(name, arguments, function, deterministic=True)
 

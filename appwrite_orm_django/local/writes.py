@@ -9,7 +9,7 @@ is checked here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import datetimes, identifiers, operators
@@ -31,6 +31,7 @@ class Writer:
     Changes one table's rows.
 
     Args:
+        now: the date of every change made here: rows of one call are of one age.
         trusted: whether the caller may set ``$createdAt`` and ``$updatedAt``, as keys may.
     """
 
@@ -38,6 +39,7 @@ class Writer:
     table: Table
     text: TextRules
     trusted: bool = True
+    now: str = field(default_factory=datetimes.now_text)
 
     @property
     def store(self) -> RowStore:
@@ -72,7 +74,7 @@ class Writer:
         check_unknown(self.table, values)
         current = {key: old[key] for key in self.table.columns}
         merged = with_defaults(self.table, {**current, **given})
-        self._check(merged, applied)
+        self._check(merged, applied, current)
         new = self._normalized(merged)
         new.update(operators.apply(self.table, applied, current))
         changed = {key: value for key, value in new.items() if not _same(value, current[key])}
@@ -82,7 +84,7 @@ class Writer:
         changed.update(dates)
         row.update(dates)
         if changed:
-            row["$updatedAt"] = changed["$updatedAt"] = dates.get("$updatedAt") or datetimes.now_text()
+            row["$updatedAt"] = changed["$updatedAt"] = dates.get("$updatedAt", self.now)
             if row_id != old["$id"]:
                 changed["$id"] = row_id
             self.store.update(old["$sequence"], changed)
@@ -123,20 +125,25 @@ class Writer:
         given, applied = operators.split(values)
         sent = {key: value for key, value in with_defaults(self.table, given).items() if key in given}
         self._check_required_sent(values)
-        self._check({**{key: old[key] for key in self.table.columns}, **sent}, applied)
+        current = {key: old[key] for key in self.table.columns}
+        self._check({**current, **sent}, applied, current)
         changed = self._normalized(sent)
         changed.update(operators.apply(self.table, applied, old))
-        changed["$updatedAt"] = dates.get("$updatedAt") or datetimes.now_text()
+        changed["$updatedAt"] = dates.get("$updatedAt", self.now)
         if permissions is not None:
             changed["$permissions"] = list(permissions)
         self.store.update(old["$sequence"], changed)
         # The date of creation is answered as sent, and not stored.
         return {**old, **changed, **dates}
 
-    def _check(self, merged: Row, applied: Mapping[str, Any]) -> None:
-        """Check a whole row but for what operators will replace."""
+    def _check(self, merged: Row, applied: Mapping[str, operators.Operator], current: Row) -> None:
+        """Check a whole row, column by column: its values, and the operators where there are some."""
         check_required(self.table, {**merged, **dict.fromkeys(applied, "")})
-        check_values(self.table, {key: value for key, value in merged.items() if key not in applied})
+        for key, column in self.table.columns.items():
+            if key in applied:
+                operators.check(column, applied[key], current[key])
+            elif key in merged:
+                check_values(self.table, {key: merged[key]})
 
     def _check_required_sent(self, values: Row) -> None:
         for column in self.table.columns.values():
@@ -173,7 +180,7 @@ class Writer:
         check_part(self.table, filled)
         new = self._normalized(filled)
         kept = {key: (None if given[key] is None else value) for key, value in new.items()}
-        now = dates.get("$updatedAt") or datetimes.now_text()
+        now = dates.get("$updatedAt", self.now)
         extra: Row = {**dates, "$updatedAt": now}
         if permissions is not None:
             extra["$permissions"] = list(permissions)
@@ -208,11 +215,10 @@ class Writer:
         return {key: normalize(self.table.columns[key], value) for key, value in values.items()}
 
     def _new_row(self, row_id: str, values: Row, dates: Row, permissions: Sequence[str]) -> Row:
-        now = datetimes.now_text()
         row: Row = {column.key: normalize(column, values.get(column.key)) for column in self.table.columns.values()}
         row.update(
             {
-                "$id": row_id, "$createdAt": dates.get("$createdAt", now), "$updatedAt": dates.get("$updatedAt", now),
+                "$id": row_id, "$createdAt": dates.get("$createdAt", self.now), "$updatedAt": dates.get("$updatedAt", self.now),
                 "$permissions": list(permissions), "$sequence": "", "$databaseId": self.table.database.id, "$tableId": self.table.id,
             }
         )  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..datetimes import parse_datetime
+from ..validators import is_int
 from ..values import stored_float
 from ..wire import encode_json, wire_number
 from .check import read_integer
@@ -115,7 +116,19 @@ def compile_filter(query: Query, fields: Fields) -> Condition:
         return all_of([compile_filter(nested, fields) for nested in query.values])
     if query.method == "or":
         return any_of([compile_filter(nested, fields) for nested in query.values])
-    return _COMPILERS[query.method](query, fields[query.attribute])
+    by = fields[query.attribute]
+    return _spatial(query, by) if by.kind == "spatial" else _COMPILERS[query.method](query, by)
+
+
+def _spatial(query: Query, by: Field) -> Condition:
+    """Compile a relation of geometries; of a negated one null is as little true as of the relation itself."""
+    if query.method.startswith("distance"):
+        return Condition(f"geo_distant({by.value}, ?, ?)", [query.method, encode_json(query.values[0]).decode()])
+    negated = query.method.startswith("not")
+    relation = query.method[3].lower() + query.method[4:] if negated else query.method
+    relation = "contains" if relation in ("containsAny", "containsAll") else relation
+    condition = any_of([Condition(f"geo_relates({by.value}, ?, ?)", [relation, encode_json(value).decode()]) for value in query.values])
+    return _not(condition) if negated else condition
 
 
 def all_of(conditions: Sequence[Condition]) -> Condition:
@@ -147,7 +160,7 @@ def stored(by: Field, value: Any) -> Any:
         return int(value)
     if by.kind == "float":
         # An infinity reaches the database as a word, which counts as zero there.
-        return float(value) if math.isfinite(value) else 0.0
+        return value if is_int(value) else float(value) if math.isfinite(value) else 0.0
     return value
 
 
