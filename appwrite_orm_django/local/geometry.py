@@ -120,7 +120,9 @@ def _vertices(geometry: Geometry) -> list[Point]:
 
 
 def intersects(a: Geometry, b: Geometry) -> bool:
-    if any(_place(point, b) != "out" for point in _vertices(a)) or any(_place(point, a) != "out" for point in _vertices(b)):
+    if any(_place(point, b) != "out" for point in _vertices(a)) or any(
+        _place(point, a) != "out" for point in _vertices(b)
+    ):
         return True
     return any(len(_cuts(p, q, b)) > 2 for p, q in _segments(a))
 
@@ -130,7 +132,11 @@ def _interiors_meet(a: Geometry, b: Geometry) -> bool:
         point, other = (a, b) if kind_of(a) == "point" else (b, a)
         return _place(point, other) == "in"
     if kind_of(a) == "polygon" and kind_of(b) == "polygon":
-        return any(_place(middle, b) == "in" for middle in _pieces(a, b)) or any(_place(middle, a) == "in" for middle in _pieces(b, a)) or equals(a, b)
+        return (
+            any(_place(middle, b) == "in" for middle in _pieces(a, b))
+            or any(_place(middle, a) == "in" for middle in _pieces(b, a))
+            or equals(a, b)
+        )
     if kind_of(a) == "linestring" and kind_of(b) == "linestring":
         if any(_place(middle, b) == "in" for middle in _pieces(a, b)):
             return True
@@ -190,10 +196,14 @@ def equals(a: Geometry, b: Geometry) -> bool:
         return False
     if kind_of(a) == "point":
         return _same_point(a, b)
-    if any(_place(point, b) == "out" for point in _vertices(a)) or any(_place(point, a) == "out" for point in _vertices(b)):
+    if any(_place(point, b) == "out" for point in _vertices(a)) or any(
+        _place(point, a) == "out" for point in _vertices(b)
+    ):
         return False
     on = {"in", "edge"} if kind_of(a) == "linestring" else {"edge"}
-    return all(_place(middle, b) in on for middle in _pieces(a, b)) and all(_place(middle, a) in on for middle in _pieces(b, a))
+    return all(_place(middle, b) in on for middle in _pieces(a, b)) and all(
+        _place(middle, a) in on for middle in _pieces(b, a)
+    )
 
 
 def distance(a: Geometry, b: Geometry) -> float:

@@ -14,5 +14,6 @@ def get_health(_: Call) -> Response:
 
 
 ROUTES = [
-    Route("GET", "/health", get_health, ("health.read",), writes=False),Route("GET", "/health/version", get_version, ("public",), writes=False),
+    Route("GET", "/health", get_health, ("health.read",), writes=False),
+    Route("GET", "/health/version", get_version, ("public",), writes=False),
 ]

@@ -77,6 +77,10 @@ def _limit(name: str) -> Param:
 _PATH = ROWS_PATH + "/{rowId}/{column}"
 
 ROUTES = [
-    Route("PATCH", _PATH + "/increment", _counter(1, "max", "maximum"), WRITE, (*_ROW_COLUMN, _limit("max"), TRANSACTION)),
-    Route("PATCH", _PATH + "/decrement", _counter(-1, "min", "minimum"), WRITE, (*_ROW_COLUMN, _limit("min"), TRANSACTION)),
+    Route(
+        "PATCH", _PATH + "/increment", _counter(1, "max", "maximum"), WRITE, (*_ROW_COLUMN, _limit("max"), TRANSACTION)
+    ),
+    Route(
+        "PATCH", _PATH + "/decrement", _counter(-1, "min", "minimum"), WRITE, (*_ROW_COLUMN, _limit("min"), TRANSACTION)
+    ),
 ]

@@ -24,7 +24,16 @@ from .wire import MalformedJson, decode_json, php_type
 NUMERIC = ("increment", "decrement", "multiply", "divide", "modulo", "power")
 STRING = ("stringConcat", "stringReplace")
 DATE = ("dateAddDays", "dateSubDays", "dateSetNow")
-ARRAY = ("arrayAppend", "arrayPrepend", "arrayInsert", "arrayRemove", "arrayUnique", "arrayIntersect", "arrayDiff", "arrayFilter")
+ARRAY = (
+    "arrayAppend",
+    "arrayPrepend",
+    "arrayInsert",
+    "arrayRemove",
+    "arrayUnique",
+    "arrayIntersect",
+    "arrayDiff",
+    "arrayFilter",
+)
 METHODS = frozenset((*NUMERIC, *STRING, *DATE, *ARRAY, "toggle"))
 _INT32_MIN = -(2**31)
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -76,7 +85,9 @@ def _read(key: str, value: Any) -> Operator | None:
         return None
     values = fields.get("values", [])
     if not isinstance(values, dict | list):
-        message = f'Invalid operator for attribute "{key}": Invalid operator values. Must be an array, got {php_type(values)}'
+        message = (
+            f'Invalid operator for attribute "{key}": Invalid operator values. Must be an array, got {php_type(values)}'
+        )
         raise ApiError("general_bad_request", message=message)
     return Operator(fields["method"], list(values.values()) if isinstance(values, dict) else values)
 
@@ -124,7 +135,9 @@ def _problem(column: Column, operator: Operator, current: Any) -> str | None:
             return f"{what} to non-numeric field '{column.key}'"
         return _numeric_problem(column, operator, current, what)
     if method in ARRAY:
-        return f"{what} to non-array field '{column.key}'" if not column.array else _array_problem(operator, current, what)
+        return (
+            f"{what} to non-array field '{column.key}'" if not column.array else _array_problem(operator, current, what)
+        )
     if method in STRING:
         if column.type not in TEXT_TYPES or column.array:
             return f"{what} to non-string field '{column.key}'"
@@ -133,7 +146,11 @@ def _problem(column: Column, operator: Operator, current: Any) -> str | None:
         return None if column.type == "boolean" and not column.array else f"{what} to non-boolean field '{column.key}'"
     if column.type != "datetime" or column.array:
         return f"{what} to non-datetime field '{column.key}'"
-    return f"{what}: requires an integer number of days" if method != "dateSetNow" and not is_int(operator.value()) else None
+    return (
+        f"{what}: requires an integer number of days"
+        if method != "dateSetNow" and not is_int(operator.value())
+        else None
+    )
 
 
 def _numeric_problem(column: Column, operator: Operator, current: Any, what: str) -> str | None:
@@ -248,7 +265,9 @@ def _run_array(column: Column, operator: Operator, items: list[Any]) -> list[Any
     if method == "arrayRemove":
         return [item for item in items if item != values[0]]
     if method == "arrayUnique":
-        return sorted({json.dumps(item): item for item in items}.values(), key=lambda item: (item is not None, str(item)))
+        return sorted(
+            {json.dumps(item): item for item in items}.values(), key=lambda item: (item is not None, str(item))
+        )
     if method == "arrayIntersect":
         return [item for item in items if item in values]
     if method == "arrayDiff":
@@ -269,7 +288,13 @@ def _filtered(items: Sequence[Any], values: Sequence[Any]) -> list[Any]:
     wanted = values[1] if len(values) > 1 else None
     if wanted is None:
         return []
-    return [item for item in items if item is not None and isinstance(item, str) == isinstance(wanted, str) and _COMPARISONS[condition](item, wanted)]
+    return [
+        item
+        for item in items
+        if item is not None
+        and isinstance(item, str) == isinstance(wanted, str)
+        and _COMPARISONS[condition](item, wanted)
+    ]
 
 
 def _run_date(operator: Operator, current: Any) -> Any:

@@ -33,7 +33,9 @@ def create_transaction(call: Call) -> Response:
     now = datetime.now(timezone.utc)
     created, expires = format_datetime(now), format_datetime(now + timedelta(seconds=int(call.args["ttl"])))
     row = (identifiers.new_id(), created, created, "pending", 0, expires)
-    call.session.execute("INSERT INTO _transactions (id, created, updated, status, operations, expires) VALUES (?, ?, ?, ?, ?, ?)", row)
+    call.session.execute(
+        "INSERT INTO _transactions (id, created, updated, status, operations, expires) VALUES (?, ?, ?, ?, ?, ?)", row
+    )
     return json_response(201, transaction_json(row))
 
 
@@ -76,7 +78,13 @@ def refuse_staging(call: Call) -> None:
 _ID = Param("transactionId", Uid())
 
 ROUTES = [
-    Route("POST", "/tablesdb/transactions", create_transaction, WRITE, (Param("ttl", IntegerRange(60, 3_600), DEFAULT_TTL_S),)),
+    Route(
+        "POST",
+        "/tablesdb/transactions",
+        create_transaction,
+        WRITE,
+        (Param("ttl", IntegerRange(60, 3_600), DEFAULT_TTL_S),),
+    ),
     Route("GET", "/tablesdb/transactions/{transactionId}", get_transaction, READ, (_ID,), writes=False),
     Route("DELETE", "/tablesdb/transactions/{transactionId}", delete_transaction, WRITE, (_ID,)),
 ]

@@ -206,7 +206,9 @@ def rules(table: Table) -> dict[str, ColumnRule]:
     """Give a table's rules; kept with its definition."""
     known: dict[str, ColumnRule] | None = table.plans.get("rules")
     if known is None:
-        known = table.plans["rules"] = {column.key: ColumnRule(column) for column in table.columns.values() if column.type != "relationship"}
+        known = table.plans["rules"] = {
+            column.key: ColumnRule(column) for column in table.columns.values() if column.type != "relationship"
+        }
     return known
 
 
@@ -249,7 +251,11 @@ def check_part(table: Table, data: Mapping[str, Any]) -> None:
     check_unknown(table, data)
     known = rules(table)
     for key, value in data.items():
-        if key in known and (value is not None or known[key].column.required) and (problem := known[key].problem(value)) is not None:
+        if (
+            key in known
+            and (value is not None or known[key].column.required)
+            and (problem := known[key].problem(value)) is not None
+        ):
             raise invalid_structure(problem)
 
 
@@ -298,7 +304,12 @@ def to_storage(column: Column, value: Any, text: TextRules) -> tuple[Any, ...]:
     """Give what SQLite stores for a normalized value: one value, and the collation's key beside it where the column has one."""
     if value is None:
         return (None, None) if column.has_fold else (None,)
-    if column.type == "text" and not column.array and len(value) * 4 > MAX_TEXT_BYTES and len(value.encode()) > MAX_TEXT_BYTES:
+    if (
+        column.type == "text"
+        and not column.array
+        and len(value) * 4 > MAX_TEXT_BYTES
+        and len(value.encode()) > MAX_TEXT_BYTES
+    ):
         # The check counts characters and the database counts bytes (recording ``row-text``).
         raise ApiError("general_unknown")
     if column.array or column.type in SPATIAL_TYPES:
@@ -328,7 +339,9 @@ def _array_from_storage(value: Any) -> Any:
 
 
 def _numbers_from_storage(value: Any) -> Any:
-    return [] if value is None else [wire_number(item) if isinstance(item, float) else item for item in json.loads(value)]
+    return (
+        [] if value is None else [wire_number(item) if isinstance(item, float) else item for item in json.loads(value)]
+    )
 
 
 def _spatial_from_storage(value: Any) -> Any:

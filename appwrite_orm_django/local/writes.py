@@ -112,7 +112,11 @@ class Writer:
         check_unknown(self.table, values)
         if self._is_nothing_new(old, values, permissions):
             return None
-        return self._insert_or_overwrite(row_id, values, dates, permissions) if old is None else self._overwrite_own(old, values, dates, permissions)
+        return (
+            self._insert_or_overwrite(row_id, values, dates, permissions)
+            if old is None
+            else self._overwrite_own(old, values, dates, permissions)
+        )
 
     def _is_nothing_new(self, old: Row | None, values: Row, permissions: Sequence[str] | None) -> bool:
         if old is None:
@@ -160,7 +164,14 @@ class Writer:
             row["$sequence"] = self.store.insert(row)
             return row
         written = [key for key in filled if key in self.table.columns]
-        self.store.update(clash["$sequence"], {**{key: row[key] for key in written}, "$updatedAt": row["$updatedAt"], "$permissions": row["$permissions"]})
+        self.store.update(
+            clash["$sequence"],
+            {
+                **{key: row[key] for key in written},
+                "$updatedAt": row["$updatedAt"],
+                "$permissions": row["$permissions"],
+            },
+        )
         row["$sequence"] = ""
         return row
 

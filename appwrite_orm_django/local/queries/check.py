@@ -26,7 +26,12 @@ _FOR_SPATIAL = SPATIAL | _CONTAINS | {"equal", "notEqual"}
 _CRASHES = frozenset({"exists", "notExists", "elemMatch"})
 
 
-def check_queries(queries: Sequence[Query], fields: Fields, fulltext: frozenset[str] = frozenset(), selectable: frozenset[str] = frozenset()) -> None:
+def check_queries(
+    queries: Sequence[Query],
+    fields: Fields,
+    fulltext: frozenset[str] = frozenset(),
+    selectable: frozenset[str] = frozenset(),
+) -> None:
     """
     Refuse what the server would refuse.
 
@@ -44,7 +49,10 @@ def check_queries(queries: Sequence[Query], fields: Fields, fulltext: frozenset[
         if field is not None and field.kind == "spatial" and query.is_filter and query.method not in _FOR_SPATIAL:
             raise ApiError("general_unknown")
         if query.method in ("search", "notSearch") and query.attribute not in fulltext:
-            raise ApiError("general_query_invalid", message=f'Searching by attribute "{query.attribute}" requires a fulltext index.')
+            raise ApiError(
+                "general_query_invalid",
+                message=f'Searching by attribute "{query.attribute}" requires a fulltext index.',
+            )
         if query.method in _CRASHES or ("." in query.attribute and query.is_filter):
             raise ApiError("general_unknown")
 
@@ -124,9 +132,16 @@ def _check_values(query: Query, field: Field) -> None:
         raise invalid_query(f'Query value is invalid for attribute "{field.key}"')
     if not all(field.accepts(value) for value in query.values):
         raise invalid_query(f'Query value is invalid for attribute "{field.key}"')
-    if query.method in _CONTAINS and not field.array and not field.is_text and field.kind not in ("spatial", "relationship"):
+    if (
+        query.method in _CONTAINS
+        and not field.array
+        and not field.is_text
+        and field.kind not in ("spatial", "relationship")
+    ):
         shown = "notContains" if query.method == "notContains" else "contains"
-        raise invalid_query(f'Cannot query {shown} on attribute "{field.key}" because it is not an array, string, or object.')
+        raise invalid_query(
+            f'Cannot query {shown} on attribute "{field.key}" because it is not an array, string, or object.'
+        )
     if field.array and query.method not in _FOR_ARRAYS:
         raise invalid_query(f'Cannot query {query.method} on attribute "{field.key}" because it is an array.')
 
@@ -139,7 +154,9 @@ def _check_spatial(query: Query, field: Field) -> None:
         raise invalid_query(f'Query value is invalid for attribute "{field.key}"')
     kinds = [kind_of(geometries[0]), "point" if field.column is None else field.column.type]
     if query.method.startswith("distance") and query.values[0][2] and kinds != ["point", "point"]:
-        raise ApiError("general_query_invalid", message=f"Distance in meters is not supported between {kinds[1]} and {kinds[0]}")
+        raise ApiError(
+            "general_query_invalid", message=f"Distance in meters is not supported between {kinds[1]} and {kinds[0]}"
+        )
 
 
 def _check_select(query: Query, fields: Fields, selectable: frozenset[str]) -> None:

@@ -64,7 +64,9 @@ class Plan:
 
 def compile_queries(queries: Sequence[Query], fields: Fields) -> Plan:
     """Compile queries that ``check_queries`` let through."""
-    plan = Plan(all_of([compile_filter(query, fields) for query in queries if query.is_filter]), _orders(queries, fields))
+    plan = Plan(
+        all_of([compile_filter(query, fields) for query in queries if query.is_filter]), _orders(queries, fields)
+    )
     limits = [query for query in queries if query.method == "limit"]
     offsets = [query for query in queries if query.method == "offset"]
     plan.limit = read_integer(limits[0].values[0]) if limits else None
@@ -127,7 +129,9 @@ def _spatial(query: Query, by: Field) -> Condition:
     negated = query.method.startswith("not")
     relation = query.method[3].lower() + query.method[4:] if negated else query.method
     relation = "contains" if relation in ("containsAny", "containsAll") else relation
-    condition = any_of([Condition(f"geo_relates({by.value}, ?, ?)", [relation, encode_json(value).decode()]) for value in query.values])
+    condition = any_of(
+        [Condition(f"geo_relates({by.value}, ?, ?)", [relation, encode_json(value).decode()]) for value in query.values]
+    )
     return _not(condition) if negated else condition
 
 
@@ -170,7 +174,9 @@ def as_counted(condition: Condition) -> Condition:
 
     Finding compares the whole float, so the total may count rows that are not found (recording ``query-numbers``).
     """
-    return Condition(condition.sql, [stored_float(value) if isinstance(value, float) else value for value in condition.params])
+    return Condition(
+        condition.sql, [stored_float(value) if isinstance(value, float) else value for value in condition.params]
+    )
 
 
 def _equal(query: Query, by: Field) -> Condition:
@@ -218,7 +224,9 @@ def _ends(query: Query, by: Field) -> Condition:
 
 
 def _like(value: Any) -> str:
-    text = str(int(value)) if isinstance(value, bool) else str(wire_number(value) if isinstance(value, float) else value)
+    text = (
+        str(int(value)) if isinstance(value, bool) else str(wire_number(value) if isinstance(value, float) else value)
+    )
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
