@@ -10,7 +10,6 @@ from .errors import ApiError
 from .messages import Response, json_response
 from .permissions import TABLE_ACTIONS, Permissions, bad_permission, expand
 from .queries import check, fields, parse, sql
-from .row_store import Duplicate
 from .routing import Call, Param, Route
 from .rows import (
     DATABASE_TABLE,
