@@ -11,6 +11,7 @@ from .messages import Response, json_response
 from .permissions import TABLE_ACTIONS, Permissions, bad_permission, expand
 from .queries import check, fields, parse, sql
 from .routing import Call, Param, Route
+from .row_store import Duplicate
 from .rows import (
     DATABASE_TABLE,
     ROWS,

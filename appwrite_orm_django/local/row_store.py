@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..collation import fold
+from appwrite_orm_django.collation import fold
+
 from .errors import ApiError
 from .schema import Column, Table
 from .storage import Session

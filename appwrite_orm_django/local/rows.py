@@ -20,6 +20,7 @@ from .permissions import (
 )
 from .queries import check, fields, parse, sql
 from .routing import Call, Param, Route
+from .row_store import Duplicate, RowStore
 from .schema import SPATIAL_TYPES, Column, Table, find_database
 from .validators import (
     QUERIES,
@@ -27,7 +28,6 @@ from .validators import (
     CustomId,
     IntegerRange,
     JsonObject,
-    Key,
     Nullable,
     Uid,
     as_mapping,

@@ -62,8 +62,10 @@ class Writer:
 
     def update(self, row_id: str, old: Row, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row:
         """
-        Change a row. Any update fills null columns that have a default, and renames the id to the spelling it was addressed by
-        (recordings ``rows-defaults``, ``rows-update``).
+        Change a row.
+
+        Any update fills null columns that have a default, and renames the id to the spelling it was addressed by (recordings
+        ``rows-defaults``, ``rows-update``).
 
         Raises:
             ApiError: 400 ``row_invalid_structure``.
