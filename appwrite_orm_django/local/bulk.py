@@ -21,7 +21,7 @@ from .rows import (
     WRITE,
     data_of,
     fulltext_keys,
-    row_json,
+    rows_json,
     store_of,
     table_of,
     writer_of,
@@ -177,7 +177,7 @@ def _masked(table: Table, row: Row, select: list[str] | None) -> Row:
 def _echo(call: Call, status: int, rows: list[Row]) -> Response:
     return json_response(
         status,
-        {"total": len(rows), call.family.name("rows"): [row_json(call, row) for row in rows[:MAX_ECHOED]]},
+        {"total": len(rows), call.family.name("rows"): rows_json(call, rows[:MAX_ECHOED])},
     )
 
 

@@ -74,11 +74,18 @@ def store_of(call: Call, table: Table) -> RowStore:
 
 def row_json(call: Call, row: Row) -> dict[str, Any]:
     """Give a row in the words of the caller's family and response format."""
+    return rows_json(call, [row])[0]
+
+
+def rows_json(call: Call, rows: Sequence[Row]) -> Sequence[dict[str, Any]]:
+    """Give rows in the words of the caller's family and response format."""
     if call.family.names:
-        row = {call.family.name(key) if key.startswith("$") else key: value for key, value in row.items()}
+        rows = [
+            {call.family.name(key) if key.startswith("$") else key: value for key, value in row.items()} for row in rows
+        ]
     if call.server.casts_sequences(call.request):
-        row["$sequence"] = int(row["$sequence"] or 0)
-    return row
+        rows = [{**row, "$sequence": int(row["$sequence"] or 0)} for row in rows]
+    return rows
 
 
 def data_of(call: Call, name: str = "data") -> dict[str, Any]:
@@ -246,7 +253,7 @@ def list_rows(call: Call) -> Response:
 def _listed(call: Call, table: Table) -> Response:
     queries = parse.parse_queries(call.args["queries"])
     rows, total = find_rows(call, table, queries, with_total=truthy(call.args["total"]))
-    return json_response(200, {"total": total, call.family.name("rows"): [row_json(call, row) for row in rows]})
+    return json_response(200, {"total": total, call.family.name("rows"): rows_json(call, rows)})
 
 
 def find_rows(
