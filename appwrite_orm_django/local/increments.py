@@ -51,7 +51,7 @@ def _counter(sign: int, limit_name: str, limit_word: str) -> Handler:
             stored = round_half_up(stored)
         store.update(row["$sequence"], {column.key: normalize(column, stored), "$updatedAt": now_text()})
         row[column.key] = wire_number(shown) if isinstance(shown, float) else shown
-        return json_response(200, row_json(call, table, row))
+        return json_response(200, row_json(call, row))
 
     return count
 

@@ -21,7 +21,7 @@ from .permissions import (
 from .queries import check, fields, parse, sql
 from .routing import Call, Param, Route
 from .row_store import Duplicate, RowStore
-from .schema import SPATIAL_TYPES, Column, Table, find_database
+from .schema import Table, find_database
 from .validators import (
     QUERIES,
     Boolean,
@@ -34,7 +34,7 @@ from .validators import (
     list_of,
     truthy,
 )
-from .values import Row, shown
+from .values import Row
 from .wire import decode_json
 from .writes import Writer, fresh_id
 
@@ -72,29 +72,20 @@ def store_of(call: Call, table: Table) -> RowStore:
     return RowStore(call.session, table, call.server.rules)
 
 
-def row_json(call: Call, table: Table, row: Row) -> dict[str, Any]:
-    """Give a row as it is sent, in the words of the caller's family and response format."""
-    row = {**row}
-    for column in _shown_differently(table):
-        if column.key in row:
-            row[column.key] = shown(column, row[column.key])
+def row_json(call: Call, row: Row) -> dict[str, Any]:
+    """Give a row in the words of the caller's family and response format."""
+    return rows_json(call, [row])[0]
+
+
+def rows_json(call: Call, rows: Sequence[Row]) -> Sequence[dict[str, Any]]:
+    """Give rows in the words of the caller's family and response format."""
     if call.family.names:
-        row = {call.family.name(key) if key.startswith("$") else key: value for key, value in row.items()}
-    if call.server.casts_sequences(call.request):
-        row["$sequence"] = int(row["$sequence"] or 0)
-    return row
-
-
-def _shown_differently(table: Table) -> list[Column]:
-    columns: list[Column] | None = table.plans.get("shown")
-    if columns is None:
-        columns = [
-            column
-            for column in table.columns.values()
-            if column.array or column.type == "double" or column.type in SPATIAL_TYPES
+        rows = [
+            {call.family.name(key) if key.startswith("$") else key: value for key, value in row.items()} for row in rows
         ]
-        table.plans["shown"] = columns
-    return columns
+    if call.server.casts_sequences(call.request):
+        rows = [{**row, "$sequence": int(row["$sequence"] or 0)} for row in rows]
+    return rows
 
 
 def data_of(call: Call, name: str = "data") -> dict[str, Any]:
@@ -142,7 +133,7 @@ def create_row(call: Call) -> Response:
         row = writer_of(call, table).create(row_id, data, permissions or [])
     except Duplicate as error:
         raise ApiError("row_already_exists", id=row_id) from error
-    return json_response(201, row_json(call, table, row))
+    return json_response(201, row_json(call, row))
 
 
 def get_row(call: Call) -> Response:
@@ -151,7 +142,7 @@ def get_row(call: Call) -> Response:
     row = store_of(call, table).get(call.args["rowId"], select)
     if row is None or not may(table, row["$permissions"], "read", call.identity):
         raise ApiError("row_not_found", id=call.args["rowId"])
-    return json_response(200, row_json(call, table, row))
+    return json_response(200, row_json(call, row))
 
 
 def _selection(call: Call, table: Table) -> list[str] | None:
@@ -179,7 +170,7 @@ def update_row(call: Call) -> Response:
         row = writer_of(call, table).update(row_id, old, data, permissions)
     except Duplicate as error:
         raise ApiError("row_already_exists", id=row_id) from error
-    return json_response(200, row_json(call, table, row))
+    return json_response(200, row_json(call, row))
 
 
 def _payload(call: Call) -> tuple[dict[str, Any], list[str] | None]:
@@ -233,7 +224,7 @@ def upsert_row(call: Call) -> Response:
             "$tableId": table.id,
             "$sequence": "",
         }
-    return json_response(200, row_json(call, table, row))
+    return json_response(200, row_json(call, row))
 
 
 def delete_row(call: Call) -> Response:
@@ -262,7 +253,7 @@ def list_rows(call: Call) -> Response:
 def _listed(call: Call, table: Table) -> Response:
     queries = parse.parse_queries(call.args["queries"])
     rows, total = find_rows(call, table, queries, with_total=truthy(call.args["total"]))
-    return json_response(200, {"total": total, call.family.name("rows"): [row_json(call, table, row) for row in rows]})
+    return json_response(200, {"total": total, call.family.name("rows"): rows_json(call, rows)})
 
 
 def find_rows(
