@@ -13,7 +13,6 @@ from . import datetimes, staged_state
 from . import transaction_log as log
 from .errors import ApiError, unauthorized
 from .permissions import allows, may
-from .row_store import RowStore
 from .values import Row
 
 if TYPE_CHECKING:
@@ -136,7 +135,3 @@ def mock_row(call: Call, table: Table, row: Mapping[str, Any]) -> Row:
     if call.server.feature_level == "2.x":
         known |= {"$createdAt": "", "$updatedAt": ""}
     return {**known, **row}
-
-
-def stored_row(call: Call, table: Table, row_id: str) -> Row | None:
-    return RowStore(call.session, table, call.server.rules).get(row_id)
