@@ -21,14 +21,14 @@ from .rows import (
     WRITE,
     data_of,
     fulltext_keys,
-    row_json,
+    rows_json,
     store_of,
     table_of,
     writer_of,
 )
 from .schema import Table
 from .validators import QUERIES, JsonObject, as_mapping
-from .values import Row, normalize
+from .values import Row, shown
 from .wire import decode_json
 from .writes import fresh_id
 
@@ -70,7 +70,7 @@ def create_rows(call: Call) -> Response:
         ]
     except Duplicate as error:
         raise ApiError("row_already_exists", id="") from error
-    return _echo(call, table, 201, rows)
+    return _echo(call, 201, rows)
 
 
 def items_of(values: Any) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ def upsert_rows(call: Call) -> Response:
             raise ApiError("row_already_exists", id=row_id) from error
         if row is not None:
             rows.append(row)
-    return _echo(call, table, 200, rows)
+    return _echo(call, 200, rows)
 
 
 def update_rows(call: Call) -> Response:
@@ -128,7 +128,7 @@ def update_rows(call: Call) -> Response:
         return _staged(call, staging.stage_bulk_update(call, table, data))
     rows, select = _matching(call, table, queries)
     changed = writer_of(call, table).update_many(rows, data, data.get("$permissions"))
-    return _echo(call, table, 200, [_masked(table, row, select) for row in changed])
+    return _echo(call, 200, [_masked(table, row, select) for row in changed])
 
 
 def delete_rows(call: Call) -> Response:
@@ -140,7 +140,7 @@ def delete_rows(call: Call) -> Response:
     rows, select = _matching(call, table, queries)
     writer_of(call, table).delete(rows)
     hidden = () if select is None else [key for key in table.columns if key not in select]
-    return _echo(call, table, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows])
+    return _echo(call, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows])
 
 
 def _table_for_keys(call: Call) -> Table:
@@ -181,7 +181,7 @@ def _masked(table: Table, row: Row, select: list[str] | None) -> Row:
     if select is None:
         return row
     return {
-        key: value if key not in table.columns or key in select else normalize(table.columns[key], None)
+        key: value if key not in table.columns or key in select else shown(table.columns[key], None)
         for key, value in row.items()
     }
 
@@ -190,10 +190,10 @@ def _staged(call: Call, total: int) -> Response:
     return json_response(200, {"total": total, call.family.name("rows"): []})
 
 
-def _echo(call: Call, table: Table, status: int, rows: list[Row]) -> Response:
+def _echo(call: Call, status: int, rows: list[Row]) -> Response:
     return json_response(
         status,
-        {"total": len(rows), call.family.name("rows"): [row_json(call, table, row) for row in rows[:MAX_ECHOED]]},
+        {"total": len(rows), call.family.name("rows"): rows_json(call, rows[:MAX_ECHOED])},
     )
 
 

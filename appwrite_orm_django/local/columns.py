@@ -258,7 +258,12 @@ def _create_params(kind: ColumnType) -> tuple[Param, ...]:
 
 
 def _update_params(kind: ColumnType) -> tuple[Param, ...]:
-    default = Param("default", Nullable(kind.default), *([None, True] if not kind.arrays else []))
+    # Only spatial columns may leave the default out.
+    default = (
+        Param("default", Nullable(kind.default))
+        if kind.arrays
+        else Param("default", Nullable(kind.default), None, nullable=True)
+    )
     new_key = Param("newKey", Nullable(Key()), None, nullable=True)
     return (
         *_TABLE,

@@ -17,7 +17,44 @@ _SPECIAL = re.compile(r"[@+\-*)(<>~\"]")
 _WORD = re.compile(r"\w+(?:'\w+)*")
 # InnoDB's own list of words that it does not index.
 _STOPWORDS = frozenset(
-    "a about an are as at be by com de en for from how i in is it la of on or that the this to was what when where who will with und the www".split()
+    [
+        "a",
+        "about",
+        "an",
+        "are",
+        "as",
+        "at",
+        "be",
+        "by",
+        "com",
+        "de",
+        "en",
+        "for",
+        "from",
+        "how",
+        "i",
+        "in",
+        "is",
+        "it",
+        "la",
+        "of",
+        "on",
+        "or",
+        "that",
+        "the",
+        "this",
+        "to",
+        "was",
+        "what",
+        "when",
+        "where",
+        "who",
+        "will",
+        "with",
+        "und",
+        "the",
+        "www",
+    ]
 )
 
 

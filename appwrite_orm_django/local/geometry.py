@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 EARTH_RADIUS_M = 6_370_986
@@ -46,7 +47,7 @@ def _lines(geometry: Geometry) -> list[list[Point]]:
 
 def _segments(geometry: Geometry) -> Iterator[tuple[Point, Point]]:
     for line in _lines(geometry):
-        yield from zip(line, line[1:], strict=False)
+        yield from pairwise(line)
 
 
 def _same_point(a: Point, b: Point) -> bool:
@@ -109,7 +110,7 @@ def _pieces(geometry: Geometry, other: Geometry) -> Iterator[Point]:
     """Give the middle of every piece of a geometry's lines, cut where they meet the other one."""
     for a, b in _segments(geometry):
         cuts = _cuts(a, b, other)
-        for start, end in zip(cuts, cuts[1:], strict=False):
+        for start, end in pairwise(cuts):
             if end - start > _CLOSE:
                 middle = (start + end) / 2
                 yield (a[0] + middle * (b[0] - a[0]), a[1] + middle * (b[1] - a[1]))

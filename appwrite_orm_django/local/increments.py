@@ -32,7 +32,7 @@ def _counter(sign: int, limit_name: str) -> Handler:
         table = table_of(call)
         if staging.is_staged(call):
             action = "increment" if sign > 0 else "decrement"
-            return json_response(200, row_json(call, table, staging.stage_step(call, table, action, limit_name)))
+            return json_response(200, row_json(call, staging.stage_step(call, table, action, limit_name)))
         store = store_of(call, table)
         row = store.get(args["rowId"])
         column = table.columns.get(args["column"])
@@ -43,7 +43,7 @@ def _counter(sign: int, limit_name: str) -> Handler:
             raise unauthorized()
         shown = step(store, row, column, sign * value, limit)
         row[column.key] = wire_number(shown) if isinstance(shown, float) else shown
-        return json_response(200, row_json(call, table, row))
+        return json_response(200, row_json(call, row))
 
     return count
 

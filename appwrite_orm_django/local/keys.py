@@ -117,7 +117,10 @@ def _key_json(
 
 def list_keys(call: Call) -> Response:
     rows = call.session.all("SELECT id, created, updated, name, expire, scopes, secret FROM _keys ORDER BY created")
-    keys = [_key_json(*row[:5], json.loads(row[5]), row[6]) for row in rows]
+    keys = [
+        _key_json(key_id, created, updated, name, expire, json.loads(scopes), secret)
+        for key_id, created, updated, name, expire, scopes, secret in rows
+    ]
     return json_response(200, {"total": len(keys), "keys": keys})
 
 

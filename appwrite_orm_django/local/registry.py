@@ -13,8 +13,8 @@ project id and any key that is not empty: there is one project, and a key may do
 from __future__ import annotations
 
 import atexit
-import os
 import threading
+from pathlib import Path
 from typing import Any, Literal, cast, get_args
 from urllib.parse import parse_qsl, unquote
 
@@ -62,7 +62,7 @@ def _make(location: str) -> LocalServer:
         raise ValueError(f"{location!r} is not a local server: expected 'local:', 'local:#name' or 'local:/path'.")
     path, _, options = location.removeprefix(SCHEME).partition("#")[0].partition("?")
     return LocalServer(
-        os.path.abspath(unquote(path)) if path else ":memory:", index_lag=0, **_arguments(location, options)
+        str(Path(unquote(path)).absolute()) if path else ":memory:", index_lag=0, **_arguments(location, options)
     )
 
 

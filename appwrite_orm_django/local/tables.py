@@ -14,8 +14,8 @@ from .indexes import index_json
 from .inline_schema import add_inline_schema
 from .messages import Response, json_response, no_content
 from .metadata_lists import Listing, select_entries
-from .queries.fields import Kind
 from .permissions import TABLE_ACTIONS, Permissions, expand
+from .queries.fields import Kind
 from .routing import Call, Param, Route
 from .schema import Table, load_table, require_database, require_table
 from .validators import QUERIES, Boolean, CustomId, JsonObject, Nullable, Uid, list_of, truthy

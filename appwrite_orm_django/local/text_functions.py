@@ -6,8 +6,8 @@ import sqlite3
 from functools import lru_cache
 from typing import Any
 
-from .geometry import is_distant, relates
 from .fulltext import matches as ft_match
+from .geometry import is_distant, relates
 from .text_rules import TextRules
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .. import collation
+from appwrite_orm_django import collation
 
 
 @dataclass(frozen=True, slots=True)
 class TextRules:
     """
+    One database's rules.
+
     Attributes:
         fold: maps texts so that code point order is the order, and equality the equality, of the originals.
         like_fold: maps texts so that patterns match when the mapped pattern matches.

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import identifiers
-from ..errors import ApiError, invalid_query
-from ..geometry import is_geometry, kind_of
-from ..validators import INT64_MAX, is_int, is_number, is_numeric, range_rule
+from appwrite_orm_django.local import identifiers
+from appwrite_orm_django.local.errors import ApiError, invalid_query
+from appwrite_orm_django.local.geometry import is_geometry, kind_of
+from appwrite_orm_django.local.validators import INT64_MAX, is_int, is_number, is_numeric, range_rule
+
 from .fields import Field, Fields
 from .parse import CURSORS, LOGICAL, ORDERS, SPATIAL, VECTOR, Query
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..datetimes import parse_datetime
-from ..schema import SPATIAL_TYPES, TEXT_TYPES, Column, Table
-from ..text_rules import MARIADB, TextRules
-from ..validators import is_int, is_number
+from appwrite_orm_django.local.datetimes import parse_datetime
+from appwrite_orm_django.local.schema import SPATIAL_TYPES, TEXT_TYPES, Column, Table
+from appwrite_orm_django.local.text_rules import MARIADB, TextRules
+from appwrite_orm_django.local.validators import is_int, is_number
 
 Kind = Literal["text", "id", "sequence", "integer", "float", "boolean", "datetime", "spatial", "relationship"]
 

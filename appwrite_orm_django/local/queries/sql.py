@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..datetimes import parse_datetime
-from ..validators import is_int
-from ..values import stored_float
-from ..wire import encode_json, wire_number
+from appwrite_orm_django.local.datetimes import parse_datetime
+from appwrite_orm_django.local.validators import is_int
+from appwrite_orm_django.local.values import stored_float
+from appwrite_orm_django.local.wire import encode_json, wire_number
+
 from .check import read_integer
 from .fields import Field, Fields
 from .parse import CURSORS, ORDERS, Query

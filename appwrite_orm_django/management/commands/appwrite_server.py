@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ...local.routing import FeatureLevel
-from ...local.server import Engine, LocalServer
-from ...local.wsgi import THREADS, make_http_server
+from appwrite_orm_django.local.routing import FeatureLevel
+from appwrite_orm_django.local.server import Engine, LocalServer
+from appwrite_orm_django.local.wsgi import THREADS, make_http_server
 
 
 class Command(BaseCommand):
