@@ -1,0 +1,285 @@
+"""Rows, one at a time, and lists of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from . import datetimes
+from .errors import ApiError, invalid_argument, unauthorized
+from .messages import Response, json_response, no_content
+from .permissions import ROW_ACTIONS, Permissions, allows, expand, may, require_create, require_grantable, require_listable
+from .queries import check, fields, parse, sql
+from .row_store import Duplicate, RowStore
+from .routing import Call, Param, Route
+from .schema import Table, find_database, require_table
+from .validators import QUERIES, Boolean, CustomId, IntegerRange, JsonObject, Key, Nullable, Uid, as_mapping, list_of, truthy
+from .values import Row
+from .wire import decode_json
+from .writes import Writer, fresh_id
+
+READ = ("rows.read", "documents.read")
+WRITE = ("rows.write", "documents.write")
+
+
+def table_of(call: Call) -> Table:
+    """
+    Find the table of a call, as its caller may see it.
+
+    Raises:
+        ApiError: 404, also when the table or its database is disabled and the caller has no key.
+    """
+    database_id, table_id = call.args["databaseId"], call.args["tableId"]
+    table = call.server.schema.table(call.session, database_id, table_id)
+    visible = call.identity.is_key
+    if table is None:
+        database = find_database(call.session, database_id)
+        if database is None or not (database.enabled or visible):
+            raise ApiError("database_not_found", id=database_id)
+        raise ApiError("table_not_found", id=table_id)
+    if not visible and not table.database.enabled:
+        raise ApiError("database_not_found", id=database_id)
+    if not visible and not table.enabled:
+        raise ApiError("table_not_found", id=table_id)
+    return table
+
+
+def writer_of(call: Call, table: Table) -> Writer:
+    return Writer(call.session, table, call.server.rules, trusted=call.identity.is_key)
+
+
+def store_of(call: Call, table: Table) -> RowStore:
+    return RowStore(call.session, table, call.server.rules)
+
+
+def row_json(call: Call, row: Row) -> dict[str, Any]:
+    """Give a row in the words of the caller's family and response format."""
+    if call.family.names:
+        row = {call.family.name(key) if key.startswith("$") else key: value for key, value in row.items()}
+    if call.server.casts_sequences(call.request):
+        row["$sequence"] = int(row["$sequence"] or 0)
+    return row
+
+
+def data_of(call: Call, name: str = "data") -> dict[str, Any]:
+    """Read the parameter that holds a row: an object, or the text of one."""
+    value = call.args[name]
+    if isinstance(value, str):
+        value = decode_json(value)
+    if not isinstance(value, dict | list):
+        raise ApiError("general_unknown")
+    return as_mapping(value)
+
+
+def permissions_of(call: Call) -> list[str] | None:
+    permissions = call.args["permissions"]
+    if permissions is None:
+        return None
+    expanded = expand(permissions)
+    require_grantable(expanded, call.identity)
+    return expanded
+
+
+def create_row(call: Call) -> Response:
+    """Create one row, or many: one route does both."""
+    from .bulk import create_rows
+
+    args = call.args
+    data, rows = data_of(call), args["rows"]
+    if not data and not rows:
+        raise ApiError("row_missing_data")
+    if data and rows:
+        raise ApiError("general_bad_request", message=f"You can only send one of the following parameters: data, {call.family.name('rows')}")
+    if rows:
+        return create_rows(call)
+    if args["rowId"] in ("", "0"):
+        raise ApiError("row_id_missing")
+    table = table_of(call)
+    require_create(table, call.identity)
+    permissions = permissions_of(call)
+    row_id = fresh_id(args["rowId"])
+    try:
+        row = writer_of(call, table).create(row_id, data, permissions or [])
+    except Duplicate as error:
+        raise ApiError("row_already_exists", id=row_id) from error
+    return json_response(201, row_json(call, row))
+
+
+def get_row(call: Call) -> Response:
+    table = table_of(call)
+    select = _selection(call, table)
+    row = store_of(call, table).get(call.args["rowId"], select)
+    if row is None or not may(table, row["$permissions"], "read", call.identity):
+        raise ApiError("row_not_found", id=call.args["rowId"])
+    return json_response(200, row_json(call, row))
+
+
+def _selection(call: Call, table: Table) -> list[str] | None:
+    queries = parse.parse_queries(call.args["queries"])
+    for query in queries:
+        if query.method != "select":
+            raise ApiError("general_query_invalid", message=f"Invalid query method: {query.method}")
+    known = fields.table_fields(table, call.server.rules)
+    check.check_queries(queries, known, selectable=SELECTABLE)
+    return sql.compile_queries(queries, known).select
+
+
+SELECTABLE = frozenset({"$permissions"})
+
+
+def update_row(call: Call) -> Response:
+    data, permissions = _payload(call)
+    table = table_of(call)
+    old = _row_to_write(call, table, "update")
+    _refuse_stale(call, old)
+    row_id = call.args["rowId"]
+    try:
+        row = writer_of(call, table).update(row_id, old, data, permissions)
+    except Duplicate as error:
+        raise ApiError("row_already_exists", id=row_id) from error
+    return json_response(200, row_json(call, row))
+
+
+def _payload(call: Call) -> tuple[dict[str, Any], list[str] | None]:
+    data = data_of(call)
+    if not data and call.args["permissions"] is None:
+        raise ApiError("row_missing_payload")
+    return data, permissions_of(call)
+
+
+def _row_to_write(call: Call, table: Table, action: str) -> Row:
+    row = store_of(call, table).get(call.args["rowId"])
+    if row is None:
+        raise ApiError("row_not_found", id=call.args["rowId"])
+    if not may(table, row["$permissions"], action, call.identity):
+        raise unauthorized()
+    return row
+
+
+def _refuse_stale(call: Call, row: Row) -> None:
+    """Honour ``X-Appwrite-Timestamp``: the caller has not seen what was written after it (recording ``timestamp-conflict``)."""
+    text = call.request.headers.get("x-appwrite-timestamp")
+    if text is None:
+        return
+    moment = datetimes.parse_datetime(text)
+    if moment is None:
+        raise invalid_argument("Invalid X-Appwrite-Timestamp header value")
+    if row["$updatedAt"] > moment:
+        raise ApiError("row_update_conflict")
+
+
+def upsert_row(call: Call) -> Response:
+    data, permissions = _payload(call)
+    table = table_of(call)
+    row_id = fresh_id(call.args["rowId"])
+    if not call.identity.is_key:
+        old = store_of(call, table).get(row_id)
+        if old is None and not allows(table.permissions, "create", call.identity):
+            raise unauthorized()
+        if old is not None and not may(table, old["$permissions"], "update", call.identity):
+            raise unauthorized()
+    try:
+        row = writer_of(call, table).upsert(row_id, data, permissions)
+    except Duplicate as error:
+        raise ApiError("row_already_exists", id=row_id) from error
+    if row is None:
+        row = store_of(call, table).get(row_id) or {"$databaseId": table.database.id, "$tableId": table.id, "$sequence": ""}
+    return json_response(200, row_json(call, row))
+
+
+def delete_row(call: Call) -> Response:
+    table = table_of(call)
+    row = _row_to_write(call, table, "delete")
+    _refuse_stale(call, row)
+    writer_of(call, table).delete([row])
+    return no_content()
+
+
+def list_rows(call: Call) -> Response:
+    table = table_of(call)
+    require_listable(table, call.identity)
+    queries = parse.parse_queries(call.args["queries"])
+    with_total = truthy(call.args["total"])
+    rows, total = find_rows(call, table, queries, with_total=with_total)
+    return json_response(200, {"total": total, call.family.name("rows"): [row_json(call, row) for row in rows]})
+
+
+def find_rows(call: Call, table: Table, queries: Sequence[parse.Query], *, with_total: bool = True) -> tuple[list[Row], int]:
+    """
+    Run a list of queries.
+
+    Returns:
+        The page of rows, and how many match in all (0 when that is not asked for, never more than 5,000).
+    """
+    known = fields.table_fields(table, call.server.rules)
+    store = store_of(call, table)
+    cursor = _cursor_row(queries, store)
+    check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
+    plan = sql.compile_queries(queries, known)
+    where = plan.where
+    if not allows(table.permissions, "read", call.identity):
+        where = sql.all_of([where, _readable(call.identity.roles)])
+    page = where if cursor is None else sql.all_of([where, _beyond(plan, store, cursor)])
+    limit = sql.DEFAULT_LIMIT if plan.limit is None else plan.limit
+    rows = store.find(page.sql, page.params, order=sql.order_by(plan), limit=limit, offset=plan.offset, select=plan.select)
+    if plan.cursor is not None and plan.cursor.method == "cursorBefore":
+        rows.reverse()
+    return rows, store.count(where.sql, where.params) if with_total else 0
+
+
+def _cursor_row(queries: Sequence[parse.Query], store: RowStore) -> Row | None:
+    cursor = next((query for query in queries if query.method in parse.CURSORS), None)
+    if cursor is None:
+        return None
+    row_id = check.check_cursor(cursor)
+    row = store.get(row_id)
+    if row is None:
+        raise ApiError("general_cursor_not_found", noun="Row", id=row_id)
+    return row
+
+
+def _beyond(plan: sql.Plan, store: RowStore, cursor: Row) -> sql.Condition:
+    values = store.compare_values(int(cursor["$sequence"]), ["NULL" if order.by is None else order.by.compare for order in plan.orders])
+    for order, value in zip(plan.orders, values, strict=True):
+        if order.by is not None and value is None:
+            raise ApiError("database_query_order_null", key=order.by.key)
+    return sql.after_cursor(plan, values)
+
+
+def _readable(roles: Sequence[str]) -> sql.Condition:
+    marks = ", ".join("?" * len(roles))
+    return sql.Condition(
+        f"EXISTS (SELECT 1 FROM json_each(_permissions) WHERE value IN ({marks}))", [f'read("{role}")' for role in roles]
+    )
+
+
+def fulltext_keys(table: Table) -> frozenset[str]:
+    return frozenset(index.columns[0] for index in table.all_indexes if index.type == "fulltext" and len(index.columns) == 1)
+
+
+_DATABASE_TABLE = (Param("databaseId", Uid()), Param("tableId", Uid()))
+_TRANSACTION = Param("transactionId", Nullable(Uid()), None, nullable=True)
+_DATA = Param("data", JsonObject(), {})
+_PERMISSIONS = Param("permissions", Nullable(Permissions(ROW_ACTIONS)), None, nullable=True)
+ROWS = list_of(JsonObject(), None)
+
+_PATH = "/tablesdb/{databaseId}/tables/{tableId}/rows"
+
+ROUTES = [
+    Route(
+        "POST", _PATH, create_row, WRITE,
+        (
+            *_DATABASE_TABLE, Param("rowId", CustomId(), ""), _DATA, _PERMISSIONS, Param("rows", ROWS, []), _TRANSACTION,
+        ),
+    ),
+    Route(
+        "GET", _PATH, list_rows, READ,
+        (*_DATABASE_TABLE, Param("queries", QUERIES, []), _TRANSACTION, Param("total", Boolean(loose=True), True), Param("ttl", IntegerRange(0, 86_400), 0)),
+        writes=False,
+    ),
+    Route("GET", _PATH + "/{rowId}", get_row, READ, (*_DATABASE_TABLE, Param("rowId", Uid()), Param("queries", QUERIES, []), _TRANSACTION), writes=False),
+    Route("PATCH", _PATH + "/{rowId}", update_row, WRITE, (*_DATABASE_TABLE, Param("rowId", Uid()), _DATA, _PERMISSIONS, _TRANSACTION)),
+    Route("PUT", _PATH + "/{rowId}", upsert_row, WRITE, (*_DATABASE_TABLE, Param("rowId", Uid()), _DATA, _PERMISSIONS, _TRANSACTION)),
+    Route("DELETE", _PATH + "/{rowId}", delete_row, WRITE, (*_DATABASE_TABLE, Param("rowId", Uid()), _TRANSACTION)),
+]  # fmt: skip

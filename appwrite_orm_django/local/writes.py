@@ -1,0 +1,222 @@
+"""
+The one place where rows change.
+
+Single routes, bulk routes and commits of transactions all end here, inside a session that the caller opened, so that a caller can make
+several changes stand or fall together. Arguments were checked for their shape by the routes; what depends on the table and on the rows
+is checked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import datetimes, identifiers, operators
+from .errors import ApiError, invalid_structure
+from .row_store import Duplicate, RowStore
+from .schema import Table
+from .storage import Session
+from .text_rules import TextRules
+from .values import Row, check_part, check_unknown, check_whole, normalize, with_defaults
+
+# Keys of rows that a client may send and the server never takes over.
+_IGNORED = ("$id", "$sequence", "$databaseId", "$tableId", "$collectionId", "$permissions")
+_DATES = ("$createdAt", "$updatedAt")
+
+
+@dataclass(slots=True)
+class Writer:
+    """
+    Changes one table's rows.
+
+    Args:
+        trusted: whether the caller may set ``$createdAt`` and ``$updatedAt``, as keys may.
+    """
+
+    session: Session
+    table: Table
+    text: TextRules
+    trusted: bool = True
+
+    @property
+    def store(self) -> RowStore:
+        return RowStore(self.session, self.table, self.text)
+
+    def create(self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str]) -> Row:
+        """
+        Add a row.
+
+        Raises:
+            ApiError: 400 ``row_invalid_structure``.
+            Duplicate: the id or a unique index is taken.
+        """
+        values, dates = self._split(data)
+        values = with_defaults(self.table, values)
+        check_whole(self.table, values)
+        row = self._new_row(row_id, values, dates, permissions)
+        row["$sequence"] = self.store.insert(row)
+        return row
+
+    def update(self, row_id: str, old: Row, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row:
+        """
+        Change a row. Any update fills null columns that have a default, and renames the id to the spelling it was addressed by
+        (recordings ``rows-defaults``, ``rows-update``).
+
+        Raises:
+            ApiError: 400 ``row_invalid_structure``.
+            Duplicate: a unique index is taken.
+        """
+        values, dates = self._split(data)
+        given, applied = operators.split(values)
+        check_unknown(self.table, values)
+        current = {key: old[key] for key in self.table.columns}
+        merged = with_defaults(self.table, {**current, **given})
+        check_whole(self.table, merged)
+        new = self._normalized(merged)
+        new.update(operators.apply(self.table, applied, new))
+        changed = {key: value for key, value in new.items() if value != current[key] or type(value) is not type(current[key])}
+        row = {**old, **new, "$id": row_id}
+        if permissions is not None and list(permissions) != old["$permissions"]:
+            changed["$permissions"] = row["$permissions"] = list(permissions)
+        changed.update(dates)
+        row.update(dates)
+        if changed:
+            row["$updatedAt"] = changed["$updatedAt"] = dates.get("$updatedAt") or datetimes.now_text()
+            if row_id != old["$id"]:
+                changed["$id"] = row_id
+            self.store.update(old["$sequence"], changed)
+        return row
+
+    def upsert(self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row | None:
+        """
+        Add or change a row, as the server's ``INSERT ... ON DUPLICATE KEY UPDATE`` does.
+
+        A row is "old" only under exactly this id. A new one that meets another row (an id in other case, a unique index) overwrites that
+        row's values and answers as if it had been added, with an empty ``$sequence`` (recordings ``rows-upsert``,
+        ``rows-upsert-unique``).
+
+        Returns:
+            The row, or ``None`` when there was nothing to do: a new row of falsy values, or an old one as it is.
+
+        Raises:
+            ApiError: 400 ``row_invalid_structure``.
+            Duplicate: changing the row met another one.
+        """
+        old = self.store.get(row_id)
+        if old is not None and old["$id"] != row_id:
+            old = None
+        values, dates = self._split(data)
+        if self._is_nothing_new(old, values, permissions):
+            return None
+        return self._insert_or_overwrite(row_id, values, dates, permissions) if old is None else self._overwrite_own(old, values, dates, permissions)
+
+    def _is_nothing_new(self, old: Row | None, values: Row, permissions: Sequence[str] | None) -> bool:
+        if old is None:
+            return not permissions and all(not value and value != "0" for value in values.values())
+        if permissions is not None and list(permissions) != old["$permissions"]:
+            return False
+        return set(values) == set(self.table.columns) and all(old[key] == value for key, value in values.items())
+
+    def _overwrite_own(self, old: Row, values: Row, dates: Row, permissions: Sequence[str] | None) -> Row:
+        given, applied = operators.split(values)
+        sent = {key: value for key, value in with_defaults(self.table, given).items() if key in given}
+        self._check_required_sent(values)
+        check_whole(self.table, {**{key: old[key] for key in self.table.columns if key not in applied}, **sent, **_stand_ins(old, applied)})
+        changed = self._normalized(sent)
+        changed.update(operators.apply(self.table, applied, old))
+        changed["$updatedAt"] = dates.get("$updatedAt") or datetimes.now_text()
+        if permissions is not None:
+            changed["$permissions"] = list(permissions)
+        self.store.update(old["$sequence"], changed)
+        # The date of creation is answered as sent, and not stored.
+        return {**old, **changed, **dates}
+
+    def _check_required_sent(self, values: Row) -> None:
+        for column in self.table.columns.values():
+            if column.required and values.get(column.key) is None:
+                raise invalid_structure(f'Missing required attribute "{column.key}"')
+
+    def _insert_or_overwrite(self, row_id: str, values: Row, dates: Row, permissions: Sequence[str] | None) -> Row:
+        given, applied = operators.split(values)
+        filled = with_defaults(self.table, {**given, **operators.apply_to_nothing(self.table, applied)})
+        check_whole(self.table, filled)
+        row = self._new_row(row_id, filled, dates, permissions or ())
+        clash = self.store.find_clash(row)
+        if clash is None:
+            row["$sequence"] = self.store.insert(row)
+            return row
+        written = [key for key in filled if key in self.table.columns]
+        self.store.update(clash["$sequence"], {**{key: row[key] for key in written}, "$updatedAt": row["$updatedAt"], "$permissions": row["$permissions"]})
+        row["$sequence"] = ""
+        return row
+
+    def update_many(self, rows: Sequence[Row], data: Mapping[str, Any], permissions: Sequence[str] | None) -> list[Row]:
+        """
+        Give many rows the same values.
+
+        A null for a column with a default is stored as null and answered with the default (recording ``rows-defaults``).
+
+        Raises:
+            ApiError: 400 ``row_invalid_structure``; 500 ``general_unknown`` when a unique index is violated.
+        """
+        values, dates = self._split(data)
+        given, applied = operators.split(values)
+        check_unknown(self.table, values)
+        filled = {key: value for key, value in with_defaults(self.table, given).items() if key in given}
+        check_part(self.table, filled)
+        shown = self._normalized(filled)
+        kept = {key: (None if given[key] is None else value) for key, value in shown.items()}
+        now = dates.get("$updatedAt") or datetimes.now_text()
+        extra: Row = {**dates, "$updatedAt": now}
+        if permissions is not None:
+            extra["$permissions"] = list(permissions)
+        changed_rows = []
+        for row in rows:
+            computed = operators.apply(self.table, applied, row)
+            try:
+                self.store.update(row["$sequence"], {**kept, **computed, **extra})
+            except Duplicate as error:
+                raise ApiError("general_unknown") from error
+            changed_rows.append({**row, **shown, **computed, **extra})
+        return changed_rows
+
+    def delete(self, rows: Sequence[Row]) -> None:
+        self.store.delete([row["$sequence"] for row in rows])
+
+    def _split(self, data: Mapping[str, Any]) -> tuple[Row, Row]:
+        """Part what was sent into the columns' values and the dates that a trusted caller may set."""
+        values = {key: value for key, value in data.items() if key not in _IGNORED and key not in _DATES}
+        dates: Row = {}
+        for key in _DATES:
+            value = data.get(key)
+            if value is None or not self.trusted:
+                continue
+            text = datetimes.parse_datetime(value) if isinstance(value, str) else None
+            if text is None:
+                raise invalid_structure(f'Attribute "{key}" has invalid type. {datetimes.RULE}')
+            dates[key] = text
+        return values, dates
+
+    def _normalized(self, values: Mapping[str, Any]) -> Row:
+        return {key: normalize(self.table.columns[key], value) for key, value in values.items()}
+
+    def _new_row(self, row_id: str, values: Row, dates: Row, permissions: Sequence[str]) -> Row:
+        now = datetimes.now_text()
+        row: Row = {column.key: normalize(column, values.get(column.key)) for column in self.table.columns.values()}
+        row.update(
+            {
+                "$id": row_id, "$createdAt": dates.get("$createdAt", now), "$updatedAt": dates.get("$updatedAt", now),
+                "$permissions": list(permissions), "$sequence": "", "$databaseId": self.table.database.id, "$tableId": self.table.id,
+            }
+        )  # fmt: skip
+        return row
+
+
+def _stand_ins(old: Row, applied: Mapping[str, Any]) -> Row:
+    return {key: old[key] for key in applied if old.get(key) is not None}
+
+
+def fresh_id(row_id: Any) -> str:
+    """Give the id for a row that asked for one of its own choice, or for none."""
+    return identifiers.new_id() if row_id in (None, "unique()") else str(row_id)
