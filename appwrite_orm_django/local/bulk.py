@@ -31,9 +31,15 @@ def create_rows(call: Call) -> Response:
         raise ApiError("general_unauthorized_scope", message=message)
     if args["rowId"]:
         name = call.family.name("rowId")
-        raise ApiError("general_bad_request", message=f'Param "{name}" is not allowed when creating multiple {call.family.name("rows")}, set "$id" on each instead.')
+        raise ApiError(
+            "general_bad_request",
+            message=f'Param "{name}" is not allowed when creating multiple {call.family.name("rows")}, set "$id" on each instead.',
+        )
     if args["permissions"] is not None:
-        raise ApiError("general_bad_request", message=f'Param "permissions" is disallowed when creating multiple {call.family.name("rows")}, set "$permissions" on each instead')
+        raise ApiError(
+            "general_bad_request",
+            message=f'Param "permissions" is disallowed when creating multiple {call.family.name("rows")}, set "$permissions" on each instead',
+        )
     table = table_of(call)
     refuse_relationships(table, "create")
     writer = writer_of(call, table)
@@ -41,7 +47,9 @@ def create_rows(call: Call) -> Response:
     ids = [_checked_id(item) for item in items]
     permissions = [_checked_permissions(item) for item in items]
     try:
-        rows = [writer.create(row_id, item, granted) for row_id, item, granted in zip(ids, items, permissions, strict=True)]
+        rows = [
+            writer.create(row_id, item, granted) for row_id, item, granted in zip(ids, items, permissions, strict=True)
+        ]
     except Duplicate as error:
         raise ApiError("row_already_exists", id="") from error
     return _echo(call, 201, rows)
@@ -125,7 +133,9 @@ def refuse_relationships(table: Table, action: str) -> None:
         ApiError: 400 ``general_bad_request``.
     """
     if any(column.type == "relationship" for column in table.columns.values()):
-        raise ApiError("general_bad_request", message=f"Bulk {action} is not supported for tablesDB with relationship columns")
+        raise ApiError(
+            "general_bad_request", message=f"Bulk {action} is not supported for tablesDB with relationship columns"
+        )
 
 
 def _matching(call: Call, table: Table, queries: list[parse.Query]) -> tuple[list[Row], list[str] | None]:
@@ -135,7 +145,9 @@ def _matching(call: Call, table: Table, queries: list[parse.Query]) -> tuple[lis
     if plan.cursor is not None:
         # The server takes the cursor's id for a row and fails.
         raise ApiError("general_unknown")
-    rows = store_of(call, table).find(plan.where.sql, plan.where.params, order=sql.order_by(plan), limit=plan.limit, offset=plan.offset)
+    rows = store_of(call, table).find(
+        plan.where.sql, plan.where.params, order=sql.order_by(plan), limit=plan.limit, offset=plan.offset
+    )
     return rows, plan.select
 
 
@@ -143,15 +155,26 @@ def _masked(table: Table, row: Row, select: list[str] | None) -> Row:
     """Show as null what a select left out, as the server does after an update."""
     if select is None:
         return row
-    return {key: value if key not in table.columns or key in select else normalize(table.columns[key], None) for key, value in row.items()}
+    return {
+        key: value if key not in table.columns or key in select else normalize(table.columns[key], None)
+        for key, value in row.items()
+    }
 
 
 def _echo(call: Call, status: int, rows: list[Row]) -> Response:
-    return json_response(status, {"total": len(rows), call.family.name("rows"): [row_json(call, row) for row in rows[:MAX_ECHOED]]})
+    return json_response(
+        status, {"total": len(rows), call.family.name("rows"): [row_json(call, row) for row in rows[:MAX_ECHOED]]}
+    )
 
 
 ROUTES = [
     Route("PUT", _PATH, upsert_rows, WRITE, (*_DATABASE_TABLE, Param("rows", ROWS), _TRANSACTION)),
-    Route("PATCH", _PATH, update_rows, WRITE, (*_DATABASE_TABLE, Param("data", JsonObject(), {}), Param("queries", QUERIES, []), _TRANSACTION)),
+    Route(
+        "PATCH",
+        _PATH,
+        update_rows,
+        WRITE,
+        (*_DATABASE_TABLE, Param("data", JsonObject(), {}), Param("queries", QUERIES, []), _TRANSACTION),
+    ),
     Route("DELETE", _PATH, delete_rows, WRITE, (*_DATABASE_TABLE, Param("queries", QUERIES, []), _TRANSACTION)),
 ]

@@ -14,7 +14,19 @@ from . import datetimes, spatial, values
 from .errors import ApiError
 from .families import Family
 from .schema import SPATIAL_TYPES, TEXT_TYPES, Column
-from .validators import INT64_MAX, INT64_MIN, Boolean, Float, Int64, IntegerRange, Nullable, Text, Validator, list_of, range_rule
+from .validators import (
+    INT64_MAX,
+    INT64_MIN,
+    Boolean,
+    Float,
+    Int64,
+    IntegerRange,
+    Nullable,
+    Text,
+    Validator,
+    list_of,
+    range_rule,
+)
 
 MAX_VARCHAR = 16_381
 MAX_STRING = 1_073_741_824
@@ -105,7 +117,9 @@ def segment_of(column: Column) -> str:
     return {"double": "float", "linestring": "line"}.get(column.type, column.type)
 
 
-def column_json(column: Column, family: Family, segment: str | None = None, *, encrypt: bool | None = None) -> dict[str, Any]:
+def column_json(
+    column: Column, family: Family, segment: str | None = None, *, encrypt: bool | None = None
+) -> dict[str, Any]:
     """
     Show a column.
 
@@ -171,7 +185,9 @@ def make_column(kind: ColumnType, args: Mapping[str, Any]) -> Column:
     Raises:
         ApiError: 400 ``column_default_unsupported``, ``column_value_invalid`` or ``general_bad_request``.
     """
-    column = Column(0, args["key"], kind.stored, required=args["required"], array=args.get("array", False), format=kind.format)
+    column = Column(
+        0, args["key"], kind.stored, required=args["required"], array=args.get("array", False), format=kind.format
+    )
     column.default = args["default"]
     column.size = values.FORMAT_SIZES.get(kind.format, args.get("size") or 0)
     column.encrypt = args.get("encrypt", False)

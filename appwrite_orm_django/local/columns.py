@@ -40,7 +40,15 @@ WRITE = ("tables.write", "collections.write", "columns.write", "attributes.write
 
 _LISTING = Listing(
     "Column",
-    {"key": "text", "type": "text", "size": "integer", "required": "boolean", "array": "boolean", "status": "text", "error": "text"},
+    {
+        "key": "text",
+        "type": "text",
+        "size": "integer",
+        "required": "boolean",
+        "array": "boolean",
+        "status": "text",
+        "error": "text",
+    },
     cursor_key="key",
 )
 
@@ -129,7 +137,10 @@ def list_columns(call: Call) -> Response:
     entries = [_entry(column) for column in columns]
     chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"])
     # Of encryption the list knows nothing, but for the oldest type.
-    shown = [column_json(columns[n], call.family, encrypt=columns[n].encrypt if columns[n].type == "string" else None) for n in chosen]
+    shown = [
+        column_json(columns[n], call.family, encrypt=columns[n].encrypt if columns[n].type == "string" else None)
+        for n in chosen
+    ]
     return json_response(200, {"total": total, call.family.name("columns"): shown})
 
 
@@ -219,7 +230,11 @@ _PATH = "/tablesdb/{databaseId}/tables/{tableId}/columns"
 def _extra_params(kind: ColumnType, *, creating: bool) -> list[Param]:
     params = []
     if "size" in kind.extra:
-        params.append(Param("size", SIZES[kind.segment]) if creating else Param("size", Nullable(SIZES[kind.segment]), None, nullable=True))
+        params.append(
+            Param("size", SIZES[kind.segment])
+            if creating
+            else Param("size", Nullable(SIZES[kind.segment]), None, nullable=True)
+        )
     if "elements" in kind.extra:
         params.append(Param("elements", ELEMENTS))
     return params
@@ -235,13 +250,30 @@ def _create_params(kind: ColumnType) -> tuple[Param, ...]:
     default = Param("default", Nullable(kind.default), None, nullable=True)
     array = [Param("array", Boolean(), False)] if kind.arrays else []
     encrypt = [Param("encrypt", Boolean(), False)] if "encrypt" in kind.extra else []
-    return (*_TABLE, _KEY, *_extra_params(kind, creating=True), Param("required", Boolean()), *_bound_params(kind), default, *array, *encrypt)
+    return (
+        *_TABLE,
+        _KEY,
+        *_extra_params(kind, creating=True),
+        Param("required", Boolean()),
+        *_bound_params(kind),
+        default,
+        *array,
+        *encrypt,
+    )
 
 
 def _update_params(kind: ColumnType) -> tuple[Param, ...]:
     default = Param("default", Nullable(kind.default), *([None, True] if not kind.arrays else []))
     new_key = Param("newKey", Nullable(Key()), None, nullable=True)
-    return (*_TABLE, _KEY, *_extra_params(kind, creating=False), Param("required", Boolean()), *_bound_params(kind), default, new_key)
+    return (
+        *_TABLE,
+        _KEY,
+        *_extra_params(kind, creating=False),
+        Param("required", Boolean()),
+        *_bound_params(kind),
+        default,
+        new_key,
+    )
 
 
 ROUTES = [

@@ -47,7 +47,11 @@ def list_databases(call: Call) -> Response:
     rows = call.session.all("SELECT seq, id, name, enabled, type, created, updated FROM _databases ORDER BY seq")
     databases = [Database(*row[:3], bool(row[3]), *row[4:]) for row in rows]
     search = call.args["search"].lower()
-    entries = [database_json(database) for database in databases if search in database.id.lower() or search in database.name.lower()]
+    entries = [
+        database_json(database)
+        for database in databases
+        if search in database.id.lower() or search in database.name.lower()
+    ]
     chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"])
     return json_response(200, {"total": total, "databases": [entries[position] for position in chosen]})
 
@@ -61,7 +65,8 @@ def update_database(call: Call) -> Response:
     database = require_database(call.session, call.args["databaseId"])
     name = call.args["name"] or database.name
     call.session.execute(
-        "UPDATE _databases SET name = ?, enabled = ?, updated = ? WHERE seq = ?", (name, call.args["enabled"], now_text(), database.seq)
+        "UPDATE _databases SET name = ?, enabled = ?, updated = ? WHERE seq = ?",
+        (name, call.args["enabled"], now_text(), database.seq),
     )
     call.session.touch_schema()
     return json_response(200, database_json(require_database(call.session, database.id)))

@@ -102,7 +102,11 @@ def _day(parts: dict[str, str | None]) -> datetime | None:
     year = int(parts["year"] or 0)
     if parts.get("week"):
         week, weekday = int(parts["week"] or 0), int(parts.get("weekday") or 1)
-        return datetime.fromisocalendar(year, 1, 1) + timedelta(weeks=week - 1, days=weekday - 1) if week <= 53 and weekday <= 7 else None
+        return (
+            datetime.fromisocalendar(year, 1, 1) + timedelta(weeks=week - 1, days=weekday - 1)
+            if week <= 53 and weekday <= 7
+            else None
+        )
     name = parts.get("name")
     if name is not None:
         if name[:3].lower() not in _MONTHS:
@@ -121,7 +125,9 @@ def _clock(parts: dict[str, str | None]) -> timedelta | None:
     hour, minute, second = (int(parts.get(name) or 0) for name in ("hour", "minute", "second"))
     if hour > 24 or minute > 59 or second > 60 or (hour == 24 and (minute or second)):
         return None
-    return timedelta(hours=hour, minutes=minute, seconds=second, microseconds=int((parts.get("fraction") or "")[:6].ljust(6, "0")))
+    return timedelta(
+        hours=hour, minutes=minute, seconds=second, microseconds=int((parts.get("fraction") or "")[:6].ljust(6, "0"))
+    )
 
 
 def _zone(name: str | None) -> tzinfo | None:
@@ -148,7 +154,9 @@ def _from_words(words: str) -> datetime | None:
     if words in _DAYS:
         return midnight + timedelta(days=_DAYS[words])
     if match := _TIMESTAMP.fullmatch(words):
-        return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=int(match[1]), microseconds=int((match[2] or "").ljust(6, "0")))
+        return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(
+            seconds=int(match[1]), microseconds=int((match[2] or "").ljust(6, "0"))
+        )
     if match := _RELATIVE.fullmatch(words):
         return _shifted(now, int(match[1]) * (-1 if match[3] else 1), match[2])
     return None

@@ -145,7 +145,13 @@ def _lengths_problem(index: Index, columns: Sequence[tuple[str, Column | None]])
     total = 0
     for (key, column), length in zip(columns, index.lengths, strict=False):
         length = length or 0
-        size = 36 if column is None and key == "$id" else 0 if column is None or column.type not in TEXT_TYPES else text_size(column)
+        size = (
+            36
+            if column is None and key == "$id"
+            else 0
+            if column is None or column.type not in TEXT_TYPES
+            else text_size(column)
+        )
         if length < 0:
             return f"Negative index length provided for {key}"
         if length and not size:
@@ -202,9 +208,13 @@ def build_index(session: Session, table: Table, index: Index) -> bool:
 def list_indexes(call: Call) -> Response:
     table = table_of(call)
     indexes = table.all_indexes
-    chosen, total = select_entries(_LISTING, [_entry(index) for index in indexes], call.args["queries"], call.args["total"])
+    chosen, total = select_entries(
+        _LISTING, [_entry(index) for index in indexes], call.args["queries"], call.args["total"]
+    )
     name = call.family.name("columns")
-    return json_response(200, {"total": total, "indexes": [index_json(table, indexes[position], name) for position in chosen]})
+    return json_response(
+        200, {"total": total, "indexes": [index_json(table, indexes[position], name) for position in chosen]}
+    )
 
 
 def _entry(index: Index) -> dict[str, Any]:

@@ -71,7 +71,9 @@ def _size(key: str, kind: str, given: Mapping[str, Any]) -> int:
         return size if is_int(size) else 0
     size = given.get("size")
     if not is_int(size) or not 1 <= size <= MAX_STRING:
-        raise invalid_argument(f"Invalid or missing size for string attribute '{key}'. Size must be between 1 and {MAX_STRING}")
+        raise invalid_argument(
+            f"Invalid or missing size for string attribute '{key}'. Size must be between 1 and {MAX_STRING}"
+        )
     return int(size)
 
 
@@ -88,7 +90,9 @@ def _check_default(column: Column) -> None:
     if column.array:
         raise invalid_argument(f"Attribute '{column.key}' cannot have a default value when array is true")
     if column.type == "string" and isinstance(default, str) and len(default) > column.size:
-        raise invalid_argument(f"Default value for attribute '{column.key}' exceeds maximum size of {column.size} characters")
+        raise invalid_argument(
+            f"Default value for attribute '{column.key}' exceeds maximum size of {column.size} characters"
+        )
     if column.type in _NUMBERS:
         _check_number(column)
 
@@ -100,11 +104,15 @@ def _check_number(column: Column) -> None:
     low = float("-inf") if column.low is None else column.low
     high = float("inf") if column.high is None else column.high
     if not low <= column.default <= high:
-        raise invalid_argument(f"Default value for {column.type} attribute '{column.key}' must be between {column.low} and {column.high}")
+        raise invalid_argument(
+            f"Default value for {column.type} attribute '{column.key}' must be between {column.low} and {column.high}"
+        )
 
 
 def _index(given: Mapping[str, Any]) -> Index:
     columns = list(given.get("attributes") or [])
     lengths = [length or 0 for length in given.get("lengths") or []]
     lengths += [0] * (len(columns) - len(lengths))
-    return Index(0, str(given.get("key", "")), str(given.get("type", "")), columns, lengths, list(given.get("orders") or []))
+    return Index(
+        0, str(given.get("key", "")), str(given.get("type", "")), columns, lengths, list(given.get("orders") or [])
+    )

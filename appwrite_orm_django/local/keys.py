@@ -104,7 +104,9 @@ def create_key(call: Call) -> Response:
     return json_response(201, _key_json(key_id, now, now, args["name"], args["expire"], list(args["scopes"]), secret))
 
 
-def _key_json(key_id: str, created: str, updated: str, name: str, expire: str | None, scopes: list[str], secret: str) -> dict[str, object]:
+def _key_json(
+    key_id: str, created: str, updated: str, name: str, expire: str | None, scopes: list[str], secret: str
+) -> dict[str, object]:
     return {
         "$id": key_id, "$createdAt": created, "$updatedAt": updated, "name": name, "expire": expire or "", "scopes": scopes,
         "secret": secret, "accessedAt": "", "sdks": [],

@@ -107,7 +107,9 @@ class RowStore:
 
     def count(self, where: str, params: Iterable[Any]) -> int:
         """Count rows, up to the server's cap."""
-        count = self._session.scalar(f"SELECT COUNT(*) FROM (SELECT 1 FROM {self.table.sql} WHERE {where} LIMIT {TOTAL_CAP})", list(params))
+        count = self._session.scalar(
+            f"SELECT COUNT(*) FROM (SELECT 1 FROM {self.table.sql} WHERE {where} LIMIT {TOTAL_CAP})", list(params)
+        )
         return int(count)
 
     def compare_values(self, sequence: int, expressions: Sequence[str]) -> tuple[Any, ...]:

@@ -9,12 +9,33 @@ from typing import Any
 from . import datetimes
 from .errors import ApiError, invalid_argument, unauthorized
 from .messages import Response, json_response, no_content
-from .permissions import ROW_ACTIONS, Permissions, allows, expand, may, require_create, require_grantable, require_listable
+from .permissions import (
+    ROW_ACTIONS,
+    Permissions,
+    allows,
+    expand,
+    may,
+    require_create,
+    require_grantable,
+    require_listable,
+)
 from .queries import check, fields, parse, sql
 from .row_store import Duplicate, RowStore
 from .routing import Call, Param, Route
 from .schema import Table, find_database, require_table
-from .validators import QUERIES, Boolean, CustomId, IntegerRange, JsonObject, Key, Nullable, Uid, as_mapping, list_of, truthy
+from .validators import (
+    QUERIES,
+    Boolean,
+    CustomId,
+    IntegerRange,
+    JsonObject,
+    Key,
+    Nullable,
+    Uid,
+    as_mapping,
+    list_of,
+    truthy,
+)
 from .values import Row
 from .wire import decode_json
 from .writes import Writer, fresh_id
@@ -90,7 +111,10 @@ def create_row(call: Call) -> Response:
     if not data and not rows:
         raise ApiError("row_missing_data")
     if data and rows:
-        raise ApiError("general_bad_request", message=f"You can only send one of the following parameters: data, {call.family.name('rows')}")
+        raise ApiError(
+            "general_bad_request",
+            message=f"You can only send one of the following parameters: data, {call.family.name('rows')}",
+        )
     if rows:
         return create_rows(call)
     if args["rowId"] in ("", "0"):
@@ -184,7 +208,11 @@ def upsert_row(call: Call) -> Response:
     except Duplicate as error:
         raise ApiError("row_already_exists", id=row_id) from error
     if row is None:
-        row = store_of(call, table).get(row_id) or {"$databaseId": table.database.id, "$tableId": table.id, "$sequence": ""}
+        row = store_of(call, table).get(row_id) or {
+            "$databaseId": table.database.id,
+            "$tableId": table.id,
+            "$sequence": "",
+        }
     return json_response(200, row_json(call, row))
 
 
@@ -205,7 +233,9 @@ def list_rows(call: Call) -> Response:
     return json_response(200, {"total": total, call.family.name("rows"): [row_json(call, row) for row in rows]})
 
 
-def find_rows(call: Call, table: Table, queries: Sequence[parse.Query], *, with_total: bool = True) -> tuple[list[Row], int]:
+def find_rows(
+    call: Call, table: Table, queries: Sequence[parse.Query], *, with_total: bool = True
+) -> tuple[list[Row], int]:
     """
     Run a list of queries.
 
@@ -222,7 +252,9 @@ def find_rows(call: Call, table: Table, queries: Sequence[parse.Query], *, with_
         where = sql.all_of([where, _readable(call.identity.roles)])
     page = where if cursor is None else sql.all_of([where, _beyond(plan, store, cursor)])
     limit = sql.DEFAULT_LIMIT if plan.limit is None else plan.limit
-    rows = store.find(page.sql, page.params, order=sql.order_by(plan), limit=limit, offset=plan.offset, select=plan.select)
+    rows = store.find(
+        page.sql, page.params, order=sql.order_by(plan), limit=limit, offset=plan.offset, select=plan.select
+    )
     if plan.cursor is not None and plan.cursor.method == "cursorBefore":
         rows.reverse()
     return rows, store.count(where.sql, where.params) if with_total else 0
@@ -240,7 +272,9 @@ def _cursor_row(queries: Sequence[parse.Query], store: RowStore) -> Row | None:
 
 
 def _beyond(plan: sql.Plan, store: RowStore, cursor: Row) -> sql.Condition:
-    values = store.compare_values(int(cursor["$sequence"]), ["NULL" if order.by is None else order.by.compare for order in plan.orders])
+    values = store.compare_values(
+        int(cursor["$sequence"]), ["NULL" if order.by is None else order.by.compare for order in plan.orders]
+    )
     for order, value in zip(plan.orders, values, strict=True):
         if order.by is not None and value is None:
             raise ApiError("database_query_order_null", key=order.by.key)
@@ -250,12 +284,15 @@ def _beyond(plan: sql.Plan, store: RowStore, cursor: Row) -> sql.Condition:
 def _readable(roles: Sequence[str]) -> sql.Condition:
     marks = ", ".join("?" * len(roles))
     return sql.Condition(
-        f"EXISTS (SELECT 1 FROM json_each(_permissions) WHERE value IN ({marks}))", [f'read("{role}")' for role in roles]
+        f"EXISTS (SELECT 1 FROM json_each(_permissions) WHERE value IN ({marks}))",
+        [f'read("{role}")' for role in roles],
     )
 
 
 def fulltext_keys(table: Table) -> frozenset[str]:
-    return frozenset(index.columns[0] for index in table.all_indexes if index.type == "fulltext" and len(index.columns) == 1)
+    return frozenset(
+        index.columns[0] for index in table.all_indexes if index.type == "fulltext" and len(index.columns) == 1
+    )
 
 
 _DATABASE_TABLE = (Param("databaseId", Uid()), Param("tableId", Uid()))

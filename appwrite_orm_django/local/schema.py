@@ -74,7 +74,21 @@ class Column:
         return self.type in TEXT_TYPES and not self.array and not self.encrypt
 
     def definition(self) -> str:
-        names = ("type", "size", "required", "default", "array", "format", "encrypt", "low", "high", "bounded", "signed", "elements", "options")
+        names = (
+            "type",
+            "size",
+            "required",
+            "default",
+            "array",
+            "format",
+            "encrypt",
+            "low",
+            "high",
+            "bounded",
+            "signed",
+            "elements",
+            "options",
+        )
         return json.dumps({name: getattr(self, name) for name in names})
 
 
@@ -192,7 +206,8 @@ def load_table(session: Session, database: Database, table_id: str) -> Table | N
 
 def load_columns(session: Session, table_seq: int) -> list[Column]:
     rows = session.all(
-        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _columns WHERE table_seq = ? ORDER BY seq", (table_seq,)
+        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _columns WHERE table_seq = ? ORDER BY seq",
+        (table_seq,),
     )
     columns = []
     for seq, key, definition, ready_at, gone_at, created, updated in rows:
@@ -204,7 +219,8 @@ def load_columns(session: Session, table_seq: int) -> list[Column]:
 
 def load_indexes(session: Session, table_seq: int) -> list[Index]:
     rows = session.all(
-        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _indexes WHERE table_seq = ? ORDER BY seq", (table_seq,)
+        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _indexes WHERE table_seq = ? ORDER BY seq",
+        (table_seq,),
     )
     indexes = []
     for seq, key, definition, ready_at, gone_at, created, updated in rows:

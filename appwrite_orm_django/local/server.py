@@ -82,7 +82,11 @@ class LocalServer:
 
     def handle(self, request: Request) -> Response:
         """Answer one request. Never raises: what nobody foresaw is a logged 500 in the server's own envelope."""
-        found = self._router.match(request.method, request.path.removeprefix(PREFIX)) if request.path.startswith(PREFIX + "/") else None
+        found = (
+            self._router.match(request.method, request.path.removeprefix(PREFIX))
+            if request.path.startswith(PREFIX + "/")
+            else None
+        )
         if found is None:
             return unknown_route()
         route, path_values = found
@@ -123,4 +127,8 @@ def error_response(error: ApiError, family: Family = TABLES_DB) -> Response:
 
 def unknown_route() -> Response:
     """Answer as the server answers what it does not know: a page, whatever was asked for."""
-    return Response(404, b"<!DOCTYPE html><html><body><h1>404 Not Found</h1></body></html>", {"Content-Type": "text/html; charset=UTF-8"})
+    return Response(
+        404,
+        b"<!DOCTYPE html><html><body><h1>404 Not Found</h1></body></html>",
+        {"Content-Type": "text/html; charset=UTF-8"},
+    )

@@ -49,7 +49,16 @@ def create_table(call: Call) -> Response:
     permissions = expand(args["permissions"] or [], TABLE_ACTIONS)
     table_seq = session.insert(
         "INSERT INTO _tables (database_seq, id, name, enabled, row_security, permissions, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (database.seq, table_id, args["name"], args["enabled"], truthy(args["rowSecurity"]), json.dumps(permissions), now, now),
+        (
+            database.seq,
+            table_id,
+            args["name"],
+            args["enabled"],
+            truthy(args["rowSecurity"]),
+            json.dumps(permissions),
+            now,
+            now,
+        ),
     )
     row_store.create_storage(session, table_seq)
     session.touch_schema()
@@ -78,7 +87,13 @@ def list_tables(call: Call) -> Response:
         for table in tables
     ]  # fmt: skip
     chosen, total = select_entries(listing, entries, call.args["queries"], call.args["total"])
-    return json_response(200, {"total": total, call.family.name("tables"): [table_json(tables[position], call.family) for position in chosen]})
+    return json_response(
+        200,
+        {
+            "total": total,
+            call.family.name("tables"): [table_json(tables[position], call.family) for position in chosen],
+        },
+    )
 
 
 def get_table(call: Call) -> Response:
@@ -96,7 +111,14 @@ def update_table(call: Call) -> Response:
     permissions = table.permissions if args["permissions"] is None else expand(args["permissions"], TABLE_ACTIONS)
     call.session.execute(
         "UPDATE _tables SET name = ?, enabled = ?, row_security = ?, permissions = ?, updated = ? WHERE seq = ?",
-        (args["name"] or table.name, args["enabled"], truthy(args["rowSecurity"]), json.dumps(permissions), now_text(), table.seq),
+        (
+            args["name"] or table.name,
+            args["enabled"],
+            truthy(args["rowSecurity"]),
+            json.dumps(permissions),
+            now_text(),
+            table.seq,
+        ),
     )
     call.session.touch_schema()
     return json_response(200, table_json(_table_of(call), call.family))

@@ -25,7 +25,11 @@ class Text:
     min_length: int = 1
 
     def problem(self, value: Any) -> str | None:
-        if isinstance(value, str) and self.min_length <= len(value) and (len(value) <= self.max_length or not self.max_length):
+        if (
+            isinstance(value, str)
+            and self.min_length <= len(value)
+            and (len(value) <= self.max_length or not self.max_length)
+        ):
             return None
         if not self.max_length:
             return "Value must be a valid string and exactly 0 chars"
@@ -158,7 +162,11 @@ class ListOf:
     def problem(self, value: Any) -> str | None:
         if isinstance(value, Mapping):
             value = list(value.values())
-        if isinstance(value, list) and len(value) <= self.max_items and all(self.inner.problem(item) is None for item in value):
+        if (
+            isinstance(value, list)
+            and len(value) <= self.max_items
+            and all(self.inner.problem(item) is None for item in value)
+        ):
             return None
         return f"Value must a valid array no longer than {self.max_items} items and {self.description}"
 

@@ -188,7 +188,9 @@ def rules(table: Table) -> dict[str, ColumnRule]:
     """Give a table's rules; kept with its definition."""
     known: dict[str, ColumnRule] | None = table.plans.get("rules")
     if known is None:
-        known = table.plans["rules"] = {column.key: ColumnRule(column) for column in table.columns.values() if column.type != "relationship"}
+        known = table.plans["rules"] = {
+            column.key: ColumnRule(column) for column in table.columns.values() if column.type != "relationship"
+        }
     return known
 
 
@@ -223,7 +225,11 @@ def check_part(table: Table, data: Mapping[str, Any]) -> None:
     check_unknown(table, data)
     known = rules(table)
     for key, value in data.items():
-        if key in known and (value is not None or known[key].column.required) and (problem := known[key].problem(value)) is not None:
+        if (
+            key in known
+            and (value is not None or known[key].column.required)
+            and (problem := known[key].problem(value)) is not None
+        ):
             raise invalid_structure(problem)
 
 

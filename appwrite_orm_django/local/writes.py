@@ -75,7 +75,9 @@ class Writer:
         check_whole(self.table, merged)
         new = self._normalized(merged)
         new.update(operators.apply(self.table, applied, new))
-        changed = {key: value for key, value in new.items() if value != current[key] or type(value) is not type(current[key])}
+        changed = {
+            key: value for key, value in new.items() if value != current[key] or type(value) is not type(current[key])
+        }
         row = {**old, **new, "$id": row_id}
         if permissions is not None and list(permissions) != old["$permissions"]:
             changed["$permissions"] = row["$permissions"] = list(permissions)
@@ -109,7 +111,11 @@ class Writer:
         values, dates = self._split(data)
         if self._is_nothing_new(old, values, permissions):
             return None
-        return self._insert_or_overwrite(row_id, values, dates, permissions) if old is None else self._overwrite_own(old, values, dates, permissions)
+        return (
+            self._insert_or_overwrite(row_id, values, dates, permissions)
+            if old is None
+            else self._overwrite_own(old, values, dates, permissions)
+        )
 
     def _is_nothing_new(self, old: Row | None, values: Row, permissions: Sequence[str] | None) -> bool:
         if old is None:
@@ -122,7 +128,10 @@ class Writer:
         given, applied = operators.split(values)
         sent = {key: value for key, value in with_defaults(self.table, given).items() if key in given}
         self._check_required_sent(values)
-        check_whole(self.table, {**{key: old[key] for key in self.table.columns if key not in applied}, **sent, **_stand_ins(old, applied)})
+        check_whole(
+            self.table,
+            {**{key: old[key] for key in self.table.columns if key not in applied}, **sent, **_stand_ins(old, applied)},
+        )
         changed = self._normalized(sent)
         changed.update(operators.apply(self.table, applied, old))
         changed["$updatedAt"] = dates.get("$updatedAt") or datetimes.now_text()
@@ -147,7 +156,14 @@ class Writer:
             row["$sequence"] = self.store.insert(row)
             return row
         written = [key for key in filled if key in self.table.columns]
-        self.store.update(clash["$sequence"], {**{key: row[key] for key in written}, "$updatedAt": row["$updatedAt"], "$permissions": row["$permissions"]})
+        self.store.update(
+            clash["$sequence"],
+            {
+                **{key: row[key] for key in written},
+                "$updatedAt": row["$updatedAt"],
+                "$permissions": row["$permissions"],
+            },
+        )
         row["$sequence"] = ""
         return row
 

@@ -8,6 +8,7 @@ it made is ``available``.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -126,10 +127,8 @@ class Application:
 
     def _create_database(self, steps: Sequence[CreateDatabase]) -> Iterable[Step]:
         for step in steps:
-            try:
+            with contextlib.suppress(AlreadyExists):
                 databases.create_database(self._transport, step.database, step.database)
-            except AlreadyExists:
-                pass
             self._progress(step)
         return ()
 
@@ -193,10 +192,8 @@ class Application:
 
     def _drop_tables(self, steps: Sequence[DropTable]) -> Iterable[Step]:
         for step in steps:
-            try:
+            with contextlib.suppress(TableNotFound):
                 table_routes.delete_table(self._transport, self._ref(step.table))
-            except TableNotFound:
-                pass
             self._progress(step)
         return ()
 
@@ -227,7 +224,7 @@ class Application:
 
         def create(pair: tuple[CreateColumn, Column]) -> None:
             step, column = pair
-            try:
+            with contextlib.suppress(AlreadyExists):
                 column_routes.create_column(
                     self._transport,
                     self._ref(step.table),
@@ -236,8 +233,6 @@ class Application:
                     required=column.required,
                     **column_options(column),
                 )
-            except AlreadyExists:
-                pass
 
         self._in_parallel(create, made, report=False)
         self._wait(((step.table, step.column.key) for step in steps), self._columns_of, "column")
@@ -294,10 +289,8 @@ class Application:
 
     def _drop_columns(self, steps: Sequence[DropColumn]) -> Iterable[Step]:
         def drop(step: DropColumn) -> None:
-            try:
+            with contextlib.suppress(ColumnNotFound):
                 column_routes.delete_column(self._transport, self._ref(step.table), step.column.key)
-            except ColumnNotFound:
-                pass
 
         self._in_parallel(drop, steps, report=False)
         self._wait_gone(((step.table, step.column.key) for step in steps), self._columns_of, "column")
@@ -314,7 +307,7 @@ class Application:
 
         def create(step: CreateIndex) -> None:
             index = step.index
-            try:
+            with contextlib.suppress(AlreadyExists):
                 index_routes.create_index(
                     self._transport,
                     self._ref(step.table),
@@ -324,8 +317,6 @@ class Application:
                     orders=index.orders,
                     lengths=index.lengths,
                 )
-            except AlreadyExists:
-                pass
 
         self._in_parallel(create, steps, report=False)
         self._wait(((step.table, step.index.key) for step in steps), self._indexes_of, "index")
@@ -350,10 +341,8 @@ class Application:
 
     def _drop_indexes(self, steps: Sequence[DropIndex]) -> Iterable[Step]:
         def drop(step: DropIndex) -> None:
-            try:
+            with contextlib.suppress(IndexNotFound):
                 index_routes.delete_index(self._transport, self._ref(step.table), step.index.key)
-            except IndexNotFound:
-                pass
 
         self._in_parallel(drop, steps, report=False)
         self._wait_gone(((step.table, step.index.key) for step in steps), self._indexes_of, "index")
@@ -429,12 +418,12 @@ class Application:
                     results.append(future.result())
                     if report:
                         self._progress(item)
-                return results
             except BaseException:
                 # Ctrl-C, or the first refusal: what has not begun does not begin.
                 for future in futures:
                     future.cancel()
                 raise
+        return results
 
     _RUN: dict[type[Step], Callable[..., Iterable[Step]]] = {
         CreateDatabase: _create_database,

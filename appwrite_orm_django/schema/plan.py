@@ -361,7 +361,8 @@ def _compare_columns(live: Table, wanted: Column) -> Iterator[Step]:
         # It never held a value, or it was to be deleted.
         yield DropColumn(live.id, known)
         yield CreateColumn(live.id, wanted)
-    elif known.status == "deleting":
+    elif known.status in {"deleting", "processing"} and same_storage(known, wanted):
+        # On its way out or in; making it again waits for it.
         yield CreateColumn(live.id, wanted)
     elif not same_storage(known, wanted):
         yield ReplaceColumn(live.id, known, wanted)
@@ -421,7 +422,7 @@ def _compare_indexes(wanted: Table, live: Table, dropped: set[str]) -> tuple[lis
         used.add(known.key)
         if known.status in {"failed", "stuck"} or known.definition != index.definition:
             steps += [DropIndex(live.id, known, replaced=True), CreateIndex(live.id, index)]
-        elif known.status == "deleting":
+        elif known.status in {"deleting", "processing"}:
             steps.append(CreateIndex(live.id, index))
     over_relations = {column.key for column in live.columns if column.type == "relationship"}
     extra: list[Step] = [

@@ -24,7 +24,12 @@ _CONTAINS = frozenset({"contains", "containsAny", "containsAll", "notContains"})
 _CRASHES = frozenset({"exists", "notExists", "elemMatch"})
 
 
-def check_queries(queries: Sequence[Query], fields: Fields, fulltext: frozenset[str] = frozenset(), selectable: frozenset[str] = frozenset()) -> None:
+def check_queries(
+    queries: Sequence[Query],
+    fields: Fields,
+    fulltext: frozenset[str] = frozenset(),
+    selectable: frozenset[str] = frozenset(),
+) -> None:
     """
     Refuse what the server would refuse.
 
@@ -39,7 +44,10 @@ def check_queries(queries: Sequence[Query], fields: Fields, fulltext: frozenset[
         _check(query, fields, selectable)
     for query in _flat(queries):
         if query.method in ("search", "notSearch") and query.attribute not in fulltext:
-            raise ApiError("general_query_invalid", message=f'Searching by attribute "{query.attribute}" requires a fulltext index.')
+            raise ApiError(
+                "general_query_invalid",
+                message=f'Searching by attribute "{query.attribute}" requires a fulltext index.',
+            )
         if query.method in _CRASHES or ("." in query.attribute and query.is_filter):
             raise ApiError("general_unknown")
 
@@ -112,13 +120,24 @@ def _check_values(query: Query, field: Field) -> None:
         raise invalid_query("Vector queries can only be used on vector attributes")
     if len(query.values) > MAX_VALUES:
         raise invalid_query(f"Query on attribute has greater than {MAX_VALUES} values: {field.key}")
-    if field.kind == "spatial" and query.method not in _NONE and not all(isinstance(value, list) for value in query.values):
+    if (
+        field.kind == "spatial"
+        and query.method not in _NONE
+        and not all(isinstance(value, list) for value in query.values)
+    ):
         raise invalid_query("Spatial data must be an array")
     if not all(field.accepts(value) for value in query.values):
         raise invalid_query(f'Query value is invalid for attribute "{field.key}"')
-    if query.method in _CONTAINS and not field.array and not field.is_text and field.kind not in ("spatial", "relationship"):
+    if (
+        query.method in _CONTAINS
+        and not field.array
+        and not field.is_text
+        and field.kind not in ("spatial", "relationship")
+    ):
         shown = "notContains" if query.method == "notContains" else "contains"
-        raise invalid_query(f'Cannot query {shown} on attribute "{field.key}" because it is not an array, string, or object.')
+        raise invalid_query(
+            f'Cannot query {shown} on attribute "{field.key}" because it is not an array, string, or object.'
+        )
     if field.array and query.method not in _FOR_ARRAYS:
         raise invalid_query(f'Cannot query {query.method} on attribute "{field.key}" because it is an array.')
 

@@ -61,7 +61,9 @@ class Plan:
 
 def compile_queries(queries: Sequence[Query], fields: Fields) -> Plan:
     """Compile queries that ``check_queries`` let through."""
-    plan = Plan(all_of([compile_filter(query, fields) for query in queries if query.is_filter]), _orders(queries, fields))
+    plan = Plan(
+        all_of([compile_filter(query, fields) for query in queries if query.is_filter]), _orders(queries, fields)
+    )
     limits = [query for query in queries if query.method == "limit"]
     offsets = [query for query in queries if query.method == "offset"]
     plan.limit = read_integer(limits[0].values[0]) if limits else None
