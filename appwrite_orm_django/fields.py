@@ -190,6 +190,8 @@ class ArrayField(_ListField):
         return name, path, [self.base_field.clone(), *args], kwargs
 
     def appwrite_column(self, key: str) -> Column:
+        from appwrite_orm_django.schema.columns import column_for
+
         base = self.base_field.clone()
         base.set_attributes_from_name(self.name)
         base.model = self.model
@@ -235,6 +237,8 @@ class EnumField(models.CharField):
         return tuple(str(value) for value, _label in self.flatchoices)
 
     def appwrite_column(self, key: str) -> Column:
+        from appwrite_orm_django.schema.columns import Column
+
         return Column.enum(key, self.elements, required=not self.null)
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:

@@ -118,7 +118,8 @@ class Reader:
         The next page begins after the last row seen. Only where that row has no value in a column that orders (which the server
         refuses as a cursor, recording ``cursors``) it is found by counting.
         """
-        size = self.connection.options.page_size
+        # One more than a page, so that a list of just one page needs no second request to find its end.
+        size = self.connection.options.page_size + 1
         seen = 0
         position: Query | None = queries.offset(offset) if offset else None
         while limit is None or seen < limit:

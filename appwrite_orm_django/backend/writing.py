@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError, OperationalError
@@ -11,14 +12,17 @@ from appwrite_orm_django.backend import row_ids
 from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID
 from appwrite_orm_django.backend.commands import (
     Command,
+    Condition,
     CreateRows,
     DeleteRows,
     IncrementColumn,
+    Membership,
     NewRow,
     UpdateFromQuery,
     UpdateRow,
     UpdateRows,
 )
+from appwrite_orm_django.backend.local_evaluation import running
 from appwrite_orm_django.client import operators, queries, rows
 from appwrite_orm_django.client.errors import ColumnNotFound, RowConflict, RowNotFound, UniqueViolation
 
@@ -184,48 +188,47 @@ class Writer:
 
     def update_from_query(self, command: UpdateFromQuery) -> WriteResult:
         """
-        Write values that were computed from rows, row by row.
+        Write values that were computed from rows.
 
-        The server refuses the write of a row that was changed after the version we computed from; that row is computed again. So no
-        update of another client is lost.
+        Where they depend on what a row holds, the server refuses the write of a row that was changed after the version we
+        computed from, and that row is computed again: no update of another client is lost. Else rows that get the same values
+        share a bulk request.
         """
-        written = 0
-        for row_id, *values in list(self.connection.reader.run(command.source)):
-            wire_id = command.encode_id(row_id)
-            data = command.write(tuple(values))
-            if not command.depends_on_row:
-                written += self._write_if_there(command.table, wire_id, data)
-                continue
-            written += self._write_current(command, wire_id, data)
-        return WriteResult(written)
+        computed, versions = running.run_with_versions(command.source, self.connection, command.table)
+        changes = {command.encode_id(row_id): command.write(tuple(values)) for row_id, *values in computed}
+        if not command.depends_on_row:
+            return WriteResult(sum(self._write_alike(command.table, *alike) for alike in _grouped(changes)))
+        return WriteResult(
+            sum(self._write_current(command, row_id, data, versions[row_id]) for row_id, data in changes.items())
+        )
 
-    def _write_if_there(self, table: TableRef, row_id: str, data: Mapping[str, Any]) -> int:
+    def _write_alike(self, table: TableRef, row_ids_: tuple[str, ...], data: Mapping[str, Any]) -> int:
+        if len(row_ids_) > 1:
+            condition = Condition((), (Membership(ROW_ID, row_ids_),))
+            return self.update_rows(UpdateRows(table, condition, data)).count
         try:
-            self.write_row(table, row_id, data)
+            self.write_row(table, row_ids_[0], data)
         except RowNotFound:
             return 0
         return 1
 
-    def _write_current(self, command: UpdateFromQuery, row_id: str, data: Mapping[str, Any]) -> int:
+    def _write_current(self, command: UpdateFromQuery, row_id: str, data: Mapping[str, Any], version: str) -> int:
         for _ in range(_MAX_ATTEMPTS):
             try:
-                version = rows.get_row(self.transport, command.table, row_id)["$updatedAt"]
-                data = self._computed(command, row_id)
                 self.write_row(command.table, row_id, data, unmodified_since=version)
             except RowConflict:
-                continue
-            except (RowNotFound, KeyError):
+                computed, versions = running.run_with_versions(command.source, self.connection, command.table)
+                again = {command.encode_id(found): values for found, *values in computed}
+                if row_id not in again:
+                    return 0
+                data, version = command.write(tuple(again[row_id])), versions[row_id]
+            except RowNotFound:
                 return 0
-            return 1
+            else:
+                return 1
         raise OperationalError(
             f"{command.table.table}/{row_id}: changed by others {_MAX_ATTEMPTS} times while it was being updated."
         )
-
-    def _computed(self, command: UpdateFromQuery, row_id: str) -> Mapping[str, Any]:
-        for found, *values in self.connection.reader.run(command.source):
-            if command.encode_id(found) == row_id:
-                return command.write(tuple(values))
-        raise KeyError(row_id)
 
     # Delete
 
@@ -238,6 +241,15 @@ class Writer:
             return WriteResult(1)
         splits = self.connection.reader.splits(command.condition)
         return WriteResult(sum(rows.delete_rows(self.transport, command.table, split) for split in splits))
+
+
+def _grouped(changes: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Yield the ids of the rows that get the same values, and those values."""
+    groups: dict[str, list[str]] = {}
+    for row_id, data in changes.items():
+        groups.setdefault(json.dumps(data, sort_keys=True), []).append(row_id)
+    for row_ids_ in groups.values():
+        yield tuple(row_ids_), changes[row_ids_[0]]
 
 
 def _without_null_permissions(data: Mapping[str, Any]) -> dict[str, Any]:

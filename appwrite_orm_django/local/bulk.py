@@ -10,10 +10,22 @@ from .errors import ApiError
 from .messages import Response, json_response
 from .permissions import TABLE_ACTIONS, Permissions, bad_permission, expand
 from .queries import check, fields, parse, sql
-from .row_store import Duplicate
 from .routing import Call, Param, Route
-from .rows import ROWS, SELECTABLE, WRITE, data_of, fulltext_keys, row_json, store_of, table_of, writer_of
-from .rows import _DATABASE_TABLE, _PATH, _TRANSACTION
+from .row_store import Duplicate
+from .rows import (
+    _DATABASE_TABLE,
+    _PATH,
+    _TRANSACTION,
+    ROWS,
+    SELECTABLE,
+    WRITE,
+    data_of,
+    fulltext_keys,
+    row_json,
+    store_of,
+    table_of,
+    writer_of,
+)
 from .schema import Table
 from .validators import QUERIES, JsonObject, as_mapping
 from .values import Row, normalize

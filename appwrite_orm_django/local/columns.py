@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
-from . import row_store, values
+from . import row_store
 from .column_types import (
     BOUNDS,
-    BY_SEGMENT,
     ELEMENTS,
     MAX_COLUMNS,
     ROW_BYTES,

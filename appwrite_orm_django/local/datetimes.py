@@ -117,7 +117,7 @@ def _day(parts: dict[str, str | None]) -> datetime | None:
     day = int(parts.get("day") or 1)
     if month > 12 or day > 31:
         return None
-    first = datetime(year, month, 1) if month else datetime(year - 1, 12, 1)  # noqa: DTZ001 - the zone is added by the caller
+    first = datetime(year, month, 1) if month else datetime(year - 1, 12, 1)
     return first + timedelta(days=day - 1)
 
 

@@ -12,18 +12,18 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from . import identifiers
 from .datetimes import now_text
 from .errors import ApiError
 from .messages import Response, json_response, no_content
 from .metadata_lists import Listing, select_entries
 from .queries.fields import INTERNALS
-from .row_store import index_expression
 from .routing import Call, Param, Route
+from .row_store import index_expression
 from .schema import SPATIAL_TYPES, TEXT_TYPES, Column, Index, Table, load_indexes, require_table
 from .storage import Session
-from .validators import QUERIES, Boolean, Key, ListOf, Nullable, OneOf, Uid, is_int
+from .validators import QUERIES, Boolean, Key, ListOf, OneOf, Uid, is_int
 from .values import text_size
-from . import identifiers
 
 READ = ("tables.read", "collections.read", "indexes.read")
 WRITE = ("tables.write", "collections.write", "indexes.write")

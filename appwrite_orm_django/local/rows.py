@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,16 +19,15 @@ from .permissions import (
     require_listable,
 )
 from .queries import check, fields, parse, sql
-from .row_store import Duplicate, RowStore
 from .routing import Call, Param, Route
-from .schema import Table, find_database, require_table
+from .row_store import Duplicate, RowStore
+from .schema import Table, find_database
 from .validators import (
     QUERIES,
     Boolean,
     CustomId,
     IntegerRange,
     JsonObject,
-    Key,
     Nullable,
     Uid,
     as_mapping,

@@ -44,14 +44,14 @@ def plan(compiler: SQLCompiler, *, set_up: bool = False) -> LocalQuery:
     """
     if set_up:
         compiler.setup_query()
-    whole = _plan(compiler, push_slice=False)
+    whole = _plan(compiler)
     if not compiler.query.is_sliced or isinstance(compiler.query, AggregateQuery):
         return whole
     sliced = _plan_with_slice(compiler, whole)
     return sliced or whole
 
 
-def _plan(compiler: SQLCompiler, *, push_slice: bool) -> LocalQuery:
+def _plan(compiler: SQLCompiler) -> LocalQuery:
     connection = compiler.connection
     sqlite_compiler = compiler.query.clone().get_compiler(
         connection=connection.local_database, elide_empty=compiler.elide_empty

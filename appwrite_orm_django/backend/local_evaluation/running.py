@@ -15,6 +15,7 @@ from appwrite_orm_django.backend.local_evaluation.tables import local_table
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.client.references import TableRef
 
 Row = Mapping[str, Any]
 
@@ -30,6 +31,16 @@ def run(command: LocalQuery, connection: DatabaseWrapper) -> list[tuple[Any, ...
         return _Run(command, connection, database).rows()
 
 
+def run_with_versions(
+    command: LocalQuery, connection: DatabaseWrapper, table: TableRef
+) -> tuple[list[tuple[Any, ...]], dict[str, str]]:
+    """Return the final rows, and for each row id of ``table`` that took part the ``$updatedAt`` it had."""
+    with connection.borrowed_local_database() as database:
+        evaluation = _Run(command, connection, database)
+        rows = evaluation.rows()
+    return rows, evaluation.versions(table)
+
+
 class _Run:
     def __init__(self, command: LocalQuery, connection: DatabaseWrapper, database: LocalDatabase) -> None:
         self.command = command
@@ -38,20 +49,29 @@ class _Run:
         self.program = command.program
         self.tables = {name: local_table(model, self.database) for name, model in self.program.tables.items()}
         self.fetched = 0
+        self._brought: list[list[Row]] = []
+
+    def versions(self, table: TableRef) -> dict[str, str]:
+        return {
+            row["$id"]: row["$updatedAt"]
+            for fetch, rows in zip(self.command.fetches, self._brought, strict=True)
+            if fetch.table == table
+            for row in rows
+        }
 
     def rows(self) -> list[tuple[Any, ...]]:
         with self._local_tables() as raw:
             keys = self._columns_read(raw)
-            fetched = self._fetch_all(keys)
+            fetched = self._brought = self._fetch_all(keys)
             for fetch, rows in zip(self.command.fetches, fetched, strict=True):
                 table = self.tables[fetch.db_table]
                 raw.executemany(table.insert_sql(), table.stored_rows(rows, keys[fetch.db_table]))
-            rows = self._select()
+            result = self._select()
         if self.program.verifies_row_count and self.command.fallback is not None:
             sliced = next(number for number, fetch in enumerate(self.command.fetches) if fetch.limit or fetch.offset)
-            if len(rows) != len(fetched[sliced]):
+            if len(result) != len(fetched[sliced]):
                 return run(self.command.fallback, self.connection)
-        return rows
+        return result
 
     @contextmanager
     def _local_tables(self) -> Iterator[sqlite3.Connection]:

@@ -74,7 +74,7 @@ class LocalDatabase(base.DatabaseWrapper):
     }
 
     def __init__(self, alias: str, text: str, time_zone: str | None) -> None:
-        settings = {
+        settings: dict[str, Any] = {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": ":memory:",
             "OPTIONS": {},
