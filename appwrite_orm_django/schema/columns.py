@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.db import models
 from django.db.models.fields import NOT_PROVIDED
@@ -37,7 +37,7 @@ MAX_SCALED_DIGITS = 18
 #: Bytes the text types hold; a character takes up to four (recordings row-text, row-mediumtext).
 _TEXT_BYTES = (("text", 65_535), ("mediumtext", 16_777_215), ("longtext", 2_147_483_647))
 
-Field = models.Field[Any, Any]
+Field: TypeAlias = "models.Field[Any, Any]"
 
 
 def key_for(field: Field) -> str | None:
