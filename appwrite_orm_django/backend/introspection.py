@@ -13,7 +13,7 @@ from appwrite_orm_django.client.errors import DatabaseNotFound
 class DatabaseIntrospection(BaseDatabaseIntrospection):
     def get_table_list(self, cursor: Any) -> list[TableInfo]:
         try:
-            found = tables.list_tables(self.connection.transport, self.connection.database_id)
+            found = list(tables.list_tables(self.connection.transport, self.connection.database_id))
         except DatabaseNotFound:
             return []
         return [TableInfo(table["$id"], "t") for table in found]
