@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import databases
@@ -61,6 +62,10 @@ FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 
 
+#: What each server takes inline is learnt once, by its first table.
+_inline_types: WeakKeyDictionary[Transport, frozenset[str]] = WeakKeyDictionary()
+
+
 @dataclass
 class Outcome:
     """What an application had to say besides being done."""
@@ -96,7 +101,6 @@ class Application:
         self._progress = progress
         self._clock = clock
         self._sleep = sleep
-        self._inline = INLINE_NEW
         self._new_tables: set[str] = set()
         self._outcome = Outcome()
 
@@ -143,14 +147,15 @@ class Application:
 
     def _create_table(self, step: CreateTable) -> list[Step]:
         table = step.definition
+        types = _inline_types.get(self._transport, INLINE_NEW)
         try:
-            return self._create_inline(table, self._inline)
+            return self._create_inline(table, types)
         except InvalidRequest:
-            if self._inline is INLINE_OLD:
+            if types == INLINE_OLD:
                 raise
         # Only what this server has never heard of can be wrong: the same columns are tried again by their own routes.
         further = self._create_inline(table, INLINE_OLD)
-        self._inline = INLINE_OLD
+        _inline_types[self._transport] = INLINE_OLD
         return further
 
     def _create_inline(self, table: Table, types: frozenset[str]) -> list[Step]:
@@ -263,7 +268,13 @@ class Application:
             rows.fill(self._transport, ref, required.key, required.fill)
             missing = 0
         if missing:
-            count = f"{missing:,} rows have" if missing < 5000 else "5,000 rows or more have"
+            count = (
+                "one row has"
+                if missing == 1
+                else f"{missing:,} rows have"
+                if missing < 5000
+                else "5,000 rows or more have"
+            )
             self._outcome.notes.append(
                 f"{table}.{required.key} stays optional: {count} no value, and could not be updated any more. "
                 "Give them one and run appwrite_migrate again."

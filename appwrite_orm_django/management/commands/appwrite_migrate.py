@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         alias = options["database"] or _only_alias()
-        connection = connections[alias]
+        connection: Any = connections[alias]  # our DatabaseWrapper, by the check that follows
         if connection.settings_dict["ENGINE"] != ENGINE:
             raise CommandError(
                 f'DATABASES["{alias}"] is not on Appwrite: its ENGINE is {connection.settings_dict["ENGINE"]}.'
@@ -73,13 +73,16 @@ class Command(BaseCommand):
         if options["plan"] or options["check"] or not plan.steps:
             return
         self._refuse_or_ask(plan, options)
+        verbose = options["verbosity"] >= 1 and options["format"] == "text"
+        if verbose:
+            self.stdout.write(self.style.MIGRATE_HEADING("Applying:"))
         agreed = set(plan.destructive)
         notes = migrate(
             connection.transport,
             wanted,
             settings,
             plan=plan,
-            progress=self._print_done,
+            progress=self._print_done if verbose else lambda _step: None,
             # A later look may find what this plan did not show; nothing destructive among that is done unseen.
             agree=lambda current: agreed.issuperset(current.destructive),
             deadline_s=options["timeout"],
@@ -110,13 +113,9 @@ class Command(BaseCommand):
         return f"{line}  ({step.warning})" if step.warning else line
 
     def _print_done(self, step: Step) -> None:
-        if self._shows_progress:
-            self.stdout.write(f"  {step.sign} {step}... {self.style.SUCCESS('OK')}")
+        self.stdout.write(f"  {step.sign} {step}... {self.style.SUCCESS('OK')}")
 
     def _refuse_or_ask(self, plan: Plan, options: dict[str, Any]) -> None:
-        self._shows_progress = options["verbosity"] >= 1 and options["format"] == "text"
-        if self._shows_progress:
-            self.stdout.write(self.style.MIGRATE_HEADING("Applying:"))
         if not plan.destructive:
             return
         refused = [step for step in plan.destructive if step.sign != "-" and not options["allow_destructive"]]
