@@ -35,6 +35,7 @@ from . import rows
 from .definitions import Column, Index, Table
 from .errors import DuplicateRows, NotAvailable
 from .from_server import read_column, read_index
+from .names import replacement_key
 from .plan import (
     PHASES,
     ChangeColumn,
@@ -48,7 +49,9 @@ from .plan import (
     DropTable,
     Plan,
     RenameColumn,
+    ReplaceColumn,
     Step,
+    same_storage,
 )
 from .wire import INLINE_NEW, INLINE_OLD, MAX_INLINE, changed_options, column_options, inline_column, inline_index
 
@@ -204,7 +207,7 @@ class Application:
 
     # Columns
 
-    def _rename_columns(self, steps: Sequence[RenameColumn]) -> Iterable[Step]:
+    def _rename_columns(self, steps: Sequence[RenameColumn], *, report: bool = True) -> Iterable[Step]:
         for step in steps:
             column = step.column
             column_routes.update_column(
@@ -217,10 +220,9 @@ class Application:
                 **self._kept(column),
                 newKey=column.key,
             )
-            self._progress(step)
-        return ()
+        return self._done(steps, report=report)
 
-    def _create_columns(self, steps: Sequence[CreateColumn]) -> Iterable[Step]:
+    def _create_columns(self, steps: Sequence[CreateColumn], *, report: bool = True) -> Iterable[Step]:
         occupied = {table: self._has_rows(table) for table in {step.table for step in steps if step.column.required}}
         made = [
             (step, replace(step.column, required=step.column.required and not occupied.get(step.table, False)))
@@ -244,8 +246,7 @@ class Application:
         for step, column in made:
             if step.column.required and not column.required:
                 self._require(step.table, column, step.column)
-            self._progress(step)
-        return ()
+        return self._done(steps, report=report)
 
     def _change_columns(self, steps: Sequence[ChangeColumn]) -> Iterable[Step]:
         for step in steps:
@@ -298,16 +299,36 @@ class Application:
         # Only an enum's elements must be said again with every update.
         return {"elements": list(column.elements)} if column.elements else {}
 
-    def _drop_columns(self, steps: Sequence[DropColumn]) -> Iterable[Step]:
+    def _replace_columns(self, steps: Sequence[ReplaceColumn]) -> Iterable[Step]:
+        for step in steps:
+            before = step.before
+            # Optional for now: rows get their values one after the other.
+            successor = replace(step.after, key=replacement_key(before.key), required=False, default=None)
+            self._make_successor(step.table, successor)
+            rows.copy(self._transport, self._ref(step.table), before, successor)
+            self._drop_columns([DropColumn(step.table, before)], report=False)
+            self._rename_columns(
+                [RenameColumn(step.table, successor.key, replace(successor, key=step.after.key))], report=False
+            )
+            self._progress(step)
+        # What else the new column is to be, and the indexes that went with the old one, shows in the next plan.
+        return ()
+
+    def _make_successor(self, table: str, successor: Column) -> None:
+        """Make the column that will take the place of another; one of the same type may be there from a run that was stopped."""
+        known = next((column for column in self._columns_of(table) if column.key == successor.key), None)
+        if known is not None and not same_storage(known, successor):
+            self._drop_columns([DropColumn(table, known)], report=False)
+        self._create_columns([CreateColumn(table, successor)], report=False)
+
+    def _drop_columns(self, steps: Sequence[DropColumn], *, report: bool = True) -> Iterable[Step]:
         def drop(step: DropColumn) -> None:
             with contextlib.suppress(ColumnNotFound):
                 column_routes.delete_column(self._transport, self._ref(step.table), step.column.key)
 
         self._in_parallel(drop, steps, report=False)
         self._wait_gone(((step.table, step.column.key) for step in steps), self._columns_of, "column")
-        for step in steps:
-            self._progress(step)
-        return ()
+        return self._done(steps, report=report)
 
     # Indexes
 
@@ -415,6 +436,12 @@ class Application:
             self._sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
+    def _done(self, steps: Iterable[Step], *, report: bool) -> Iterable[Step]:
+        for step in steps:
+            if report:
+                self._progress(step)
+        return ()
+
     def _has_rows(self, table: str) -> bool:
         return table not in self._new_tables and rows.has_rows(self._transport, self._ref(table))
 
@@ -444,6 +471,7 @@ class Application:
         DropColumn: _drop_columns,
         CreateColumn: _create_columns,
         ChangeColumn: _change_columns,
+        ReplaceColumn: _replace_columns,
         CreateIndex: _create_indexes,
         ChangeTable: _change_tables,
         DropTable: _drop_tables,

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import databases, errors, rows
 from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client import tables as table_routes
+from appwrite_orm_django.client.queries import limit
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
-from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable
+from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable, UnconvertibleRows
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
+from appwrite_orm_django.schema.names import replacement_key
 from tests.schema.conftest import connect
 
 PRODUCT = Table(
@@ -52,6 +53,26 @@ def live(transport):
 
 def with_columns(*columns, indexes=()):
     return Database("shop", (Table("product", "Product", columns, tuple(indexes)),))
+
+
+def run_with_a_stop(transport, wanted, survives):
+    """Migrate, interrupted after this many writes; tell whether it came to its end."""
+    left = [survives]
+
+    def stop(record):
+        if record.method != "GET":
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+
+    transport.add_listener(stop)
+    try:
+        migrate(transport, wanted)
+    except KeyboardInterrupt:
+        return False
+    finally:
+        transport.remove_listener(stop)
+    return True
 
 
 def test_from_nothing_to_everything(transport, requests_made, level):
@@ -109,20 +130,6 @@ def test_what_the_models_do_not_have_stays_unless_pruned(transport):
     assert live(transport).table("product").columns == PRODUCT.columns[:2]
     migrate(transport, Database("shop"), Options(prune=True))
     assert live(transport).tables == ()
-
-
-def test_a_relationship_column_is_never_pruned(transport):
-    migrate(transport, SHOP)
-    other = TableRef("shop", "other")
-    table_routes.create_table(transport, other, "Other")
-    try:
-        column_routes.create_column(
-            transport, REF, "relationship", "other", required=False, relatedTableId="other", type="manyToOne"
-        )
-    except errors.NotAppwrite:
-        pytest.skip("the local server has no relationship columns yet")
-    kept = Database("shop", (PRODUCT, Table("other")))
-    assert plan_for(transport, kept, Options(prune=True)).steps == ()
 
 
 def test_the_librarys_own_tables_are_never_pruned(transport):
@@ -211,6 +218,99 @@ def test_narrowing_is_destructive(transport, before, after):
     assert plan.destructive == plan.steps
     migrate(transport, with_columns(after))
     assert live(transport).table("product").column("c") == after
+
+
+class TestReplacedColumns:
+    INDEX = Index("c_idx", "key", ("c", "other"))
+    OTHER = Column("other", "boolean")
+
+    def migrated(self, transport, before, values):
+        migrate(transport, with_columns(before, self.OTHER, indexes=[self.INDEX]))
+        rows.create_rows(transport, REF, [{"$id": f"r{n}", "c": value} for n, value in enumerate(values)])
+
+    @pytest.mark.parametrize(
+        ("before", "after", "values", "converted"),
+        [
+            (
+                Column("c", "varchar", 10),
+                Column("c", "integer", min=0, max=99),
+                ["5", " 42 ", None, "5"],
+                [5, 42, None, 5],
+            ),
+            (Column("c", "integer", min=0, max=99), Column("c", "bigint"), [1, None, 2], [1, None, 2]),
+            (Column("c", "integer", min=0, max=99), Column("c", "varchar", 5), [1, None], ["1", None]),
+            (
+                Column("c", "varchar", 60),
+                Column("c", "longtext"),
+                ['{"method":"toggle"}', "x"],
+                ['{"method":"toggle"}', "x"],
+            ),
+            (Column("c", "varchar", 10), Column("c", "enum", elements=("a", "b")), ["a", "b"], ["a", "b"]),
+            (Column("c", "boolean"), Column("c", "integer", min=0, max=9), [True, False], [1, 0]),
+        ],
+        ids=str,
+    )
+    def test_values_and_indexes_are_kept(self, transport, before, after, values, converted):
+        after_index = [] if after.type == "longtext" else [self.INDEX]
+        self.migrated(transport, before, values)
+        wanted = with_columns(after, self.OTHER, indexes=after_index)
+        plan = plan_for(transport, wanted)
+        assert [str(step) for step in plan.destructive] == [f"column product.c {before} -> {after}"]
+        assert migrate(transport, wanted) == []
+        assert [row["c"] for row in rows.list_rows(transport, REF)["rows"]] == converted
+        assert set(live(transport).table("product").columns) == {after, self.OTHER}
+        assert set(after_index) <= set(live(transport).table("product").indexes)
+
+    def test_a_required_one_is_required_again(self, transport):
+        self.migrated(transport, Column("c", "varchar", 10, required=True), ["1", "2"])
+        wanted = with_columns(Column("c", "integer", required=True, min=0, max=9), self.OTHER, indexes=[self.INDEX])
+        assert migrate(transport, wanted) == []
+        assert plan_for(transport, wanted).steps == ()
+        assert live(transport).table("product").column("c").required
+
+    def test_values_that_do_not_fit_stop_it_before_anything_is_lost(self, transport):
+        before = Column("c", "varchar", 10)
+        self.migrated(transport, before, ["5", "five", "100"])
+        with pytest.raises(UnconvertibleRows) as caught:
+            migrate(transport, with_columns(Column("c", "integer", min=0, max=99), self.OTHER))
+        assert (
+            "product.c cannot become integer 0..99: r1 has 'five': not a whole number; r2 has '100': not between 0 and 99."
+            in str(caught.value)
+        )
+        assert [row["c"] for row in rows.list_rows(transport, REF)["rows"]] == ["5", "five", "100"]
+        assert live(transport).table("product").column("c") == before
+
+    def test_more_rows_than_a_page(self, transport):
+        migrate(transport, with_columns(Column("c", "varchar", 10)))
+        for start in range(0, 1100, 100):
+            rows.create_rows(transport, REF, [{"$id": f"r{n}", "c": str(n % 3)} for n in range(start, start + 100)])
+        migrate(transport, with_columns(Column("c", "integer")))
+        page = rows.list_rows(transport, REF, [limit(2000)])["rows"]
+        assert [row["c"] for row in page] == [n % 3 for n in range(1100)]
+
+    def test_changing_ones_mind_half_way(self, transport):
+        """The column that was to follow has yet another type: it is made anew."""
+        migrate(transport, with_columns(Column("c", "varchar", 10), Column(replacement_key("c"), "boolean")))
+        rows.create_row(transport, REF, "r", {"c": "7", replacement_key("c"): True})
+        wanted = with_columns(Column("c", "integer"))
+        migrate(transport, wanted)
+        assert rows.get_row(transport, REF, "r")["c"] == 7
+        assert live(transport).table("product").columns == (Column("c", "integer"),)
+
+    def test_stopped_at_every_write(self, make_server):
+        wanted = with_columns(
+            Column("c", "integer", required=True, min=0, max=99), self.OTHER, indexes=[Index("u", "unique", ("c",))]
+        )
+        for survives in range(30):
+            transport = connect(make_server())
+            self.migrated(transport, Column("c", "varchar", 10, required=True), ["5", "42"])
+            finished = run_with_a_stop(transport, wanted, survives)
+            assert migrate(transport, wanted) == []
+            assert plan_for(transport, wanted).steps == ()
+            assert [row["c"] for row in rows.list_rows(transport, REF)["rows"]] == [5, 42]
+            if finished:
+                return
+        pytest.fail("more writes than expected")
 
 
 class TestIndexes:
@@ -343,21 +443,7 @@ class TestWaiting:
         expected = None
         for survives in range(40):
             transport = connect(make_server())
-            left = [survives]
-
-            def stop(record, left=left):
-                if record.method != "GET":
-                    left[0] -= 1
-                    if left[0] < 0:
-                        raise KeyboardInterrupt
-
-            transport.add_listener(stop)
-            try:
-                migrate(transport, SHOP)
-                finished = True
-            except KeyboardInterrupt:
-                finished = False
-            transport.remove_listener(stop)
+            finished = run_with_a_stop(transport, SHOP, survives)
             assert migrate(transport, SHOP) == []
             assert plan_for(transport, SHOP).steps == ()
             table = live(transport).table("product")
