@@ -77,20 +77,15 @@ def header(entry: bytes) -> Header:
     return Header(filled_at, timeout, load_s)
 
 
-def encode(value: Any, *, compress_above: int, max_bytes: int) -> bytes | None:
+def encode(value: Any, *, compress_above: int) -> bytes:
     """
-    Pack a value (rows as tuples, a number, anything picklable) into a body.
-
-    Args:
-        compress_above: bytes of pickle above which it is compressed.
-        max_bytes: bytes of the finished body above which None is returned: too large to be cached.
+    Pack a value (rows as tuples, a number, anything picklable) into a body; above ``compress_above`` bytes of pickle, compressed.
 
     Raises:
         Exception: whatever pickling the value raises.
     """
     raw = pickle.dumps(value, 5)
-    body = _compress(raw) if len(raw) > compress_above else bytes((PLAIN,)) + raw
-    return body if len(body) <= max_bytes else None
+    return _compress(raw) if len(raw) > compress_above else bytes((PLAIN,)) + raw
 
 
 def _compress(raw: bytes) -> bytes:

@@ -84,13 +84,13 @@ class Join(NamedTuple):
 
 
 class Load(NamedTuple):
-    """Read from Appwrite. Sent back: a ``Loaded``; its body may be None unless ``sealed`` is asked for."""
+    """Read from Appwrite. Sent back: a ``Loaded``; with ``sealed``, its body is wanted too."""
 
     sealed: bool
 
 
 class Loaded(NamedTuple):
-    """What a load brought: the value for the caller, and its encoded body if it can be stored (None if too large)."""
+    """What a load brought: the value for the caller, its encoded body (None if it cannot be encoded), how long it took and when."""
 
     value: Any
     body: bytes | None
@@ -138,7 +138,8 @@ class ReadOptions(NamedTuple):
     What a reader wants.
 
     ``timeout``: seconds an entry lives, jitter included. ``fill``: whether it may be stored. ``early``: decides from a valid entry's
-    header whether to load it again before its time. ``lease_above_s``: ask for a cross-process lease when the last load took longer;
+    header whether to load it again before its time. ``max_bytes``: a larger body is not stored. ``grace``: seconds to
+    keep an entry beyond its timeout. ``lease_above_s``: ask for a cross-process lease when the last load took longer;
     None never asks. ``skip_entry``: do not serve what is there (it could not be decoded).
     """
 
@@ -147,6 +148,8 @@ class ReadOptions(NamedTuple):
     early: Callable[[entries.Header], bool] | None = None
     lease_above_s: float | None = None
     skip_entry: bool = False
+    max_bytes: int = 1 << 30
+    grace: float = 0.0
 
 
 def random_token() -> int:
@@ -200,6 +203,8 @@ class Protocol:
 
         minted = False
         tokens = self._known(values)
+        if tokens is None and not options.fill:
+            return Reading("bypass", loaded=(yield Load(sealed=False)))
         if tokens is None:
             minted = True
             tokens, reason = yield from self._mint(plan, values)
@@ -255,7 +260,7 @@ class Protocol:
 
     def _wants_lease(self, entry: bytes | None, options: ReadOptions) -> bool:
         # How long the last load took is known from the entry it left. Quick loads are not worth a round trip.
-        if entry is None or options.lease_above_s is None or not entries.is_entry(entry):
+        if entry is None or options.lease_above_s is None or not options.fill or not entries.is_entry(entry):
             return False
         return entries.header(entry).load_s >= options.lease_above_s
 
@@ -275,12 +280,12 @@ class Protocol:
     def _fill(
         self, plan: ReadPlan, tokens: tuple[int, ...], loaded: Loaded, options: ReadOptions
     ) -> Generator[Operation, Any, int]:
-        if loaded.body is None or not options.fill:
+        if loaded.body is None or not options.fill or len(loaded.body) > options.max_bytes:
             return 0
         entry = entries.seal(tokens, loaded.body, load_s=loaded.seconds, filled_at=loaded.at, timeout=options.timeout)
         items: dict[str, int | bytes] = {plan.entry: entry}
         items.update((mark, tokens[index]) for mark, index in plan.marks)
-        stored = yield Fill(items, options.timeout)
+        stored = yield Fill(items, options.timeout + options.grace)
         return len(entry) if stored else 0
 
     # Writing
