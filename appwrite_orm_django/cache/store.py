@@ -142,7 +142,8 @@ class Store:
     # Operations
 
     def get_many(self, keys: Sequence[str]) -> dict[str, Any] | None:
-        if self._breaker.is_open() or (self._owed and not self.pay()):
+        # Debts first: paying asks the breaker itself, which lets through one attempt at a time.
+        if not self.pay() if self._owed else self._breaker.is_open():
             return None
         try:
             found: dict[str, Any] = caches[self.alias].get_many(keys)

@@ -1,6 +1,7 @@
 import itertools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -65,6 +66,13 @@ class Redis:
                 return
         raise RuntimeError(f"redis-server does not answer on port {self.port}")
 
+    def freeze(self):
+        """Stop answering without losing anything."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self._process.send_signal(signal.SIGCONT)
+
     def stop(self):
         if self._process is not None:
             self._process.kill()
@@ -81,6 +89,20 @@ def redis_server(tmp_path_factory):
     server = Redis(tmp_path_factory.mktemp("redis"))
     server.start()
     yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_redis(redis_server, settings, tmp_path):
+    """A redis-server to be stopped and started, as the default cache; ``own_redis.options`` are the client's."""
+    server = Redis(tmp_path)
+    server.options = {"SOCKET_CONNECT_TIMEOUT": 0.2, "SOCKET_TIMEOUT": 0.2}
+    settings.CACHES = {
+        "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": server.url, "OPTIONS": server.options}
+    }
+    server.start()
+    yield server
+    caches["default"].client.disconnect()
     server.stop()
 
 
