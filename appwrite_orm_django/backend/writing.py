@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError, OperationalError
@@ -78,9 +78,10 @@ class Writer:
         for _ in range(_MAX_ATTEMPTS):
             try:
                 return self._create(command.table, new)
-            except UniqueViolation:
+            except UniqueViolation as error:
                 ours = [row for row in new if row.id_is_ours]
-                if not ours or not self._any_exists(command.table, ours):
+                if not ours or not self._existing(command.table, ours):
+                    self._name_existing(command.table, new, error)
                     raise
                 new = tuple(
                     NewRow(row_ids.encode_integer(row_ids.new_integer_id()), row.data, id_is_ours=True)
@@ -105,9 +106,20 @@ class Writer:
         (row,) = rows.create_rows(self.transport, table, [{**_without_null_permissions(data), ROW_ID: row_id}])
         return row
 
-    def _any_exists(self, table: TableRef, new: list[NewRow]) -> bool:
-        wanted = [queries.equal(ROW_ID, *(row.row_id for row in new)), queries.select([ROW_ID]), queries.limit(1)]
-        return bool(rows.list_rows(self.transport, table, wanted)["rows"])
+    def _existing(self, table: TableRef, new: Sequence[NewRow]) -> list[str]:
+        """Return those of the ids that rows have."""
+        wanted = [
+            queries.equal(ROW_ID, *(row.row_id for row in new)),
+            queries.select([ROW_ID]),
+            queries.limit(len(new)),
+        ]
+        return [row[ROW_ID] for row in rows.list_rows(self.transport, table, wanted)["rows"]]
+
+    def _name_existing(self, table: TableRef, new: Sequence[NewRow], error: UniqueViolation) -> None:
+        """Say which ids are taken: of a bulk call the server does not tell."""
+        given = [row for row in new if not row.id_is_ours]
+        if len(new) > 1 and given and (existing := self._existing(table, given)):
+            error.args = (f"{table.table}: rows with these ids exist already: {', '.join(existing[:10])}.",)
 
     def _create_what_is_new(self, command: CreateRows) -> WriteResult:
         try:
