@@ -81,7 +81,12 @@ def create_command(compiler: SQLInsertCompiler) -> Command:
     outputs = tuple(_returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ()))
     ignores = query.on_conflict is not None
     return CreateRows(
-        connection.table_ref(table), rows, outputs, ignore_conflicts=ignores, unique=unique_columns(opts.model)
+        connection.table_ref(table),
+        rows,
+        outputs,
+        ignore_conflicts=ignores,
+        unique=unique_columns(opts.model),
+        model=opts.model,
     )
 
 
@@ -170,8 +175,8 @@ def update_command(compiler: SQLUpdateCompiler) -> Command:
     row_id = reads.only_row_id(condition)
     unique = unique_columns(query.get_meta().model)
     if row_id is None:
-        return UpdateRows(ref, condition, data, unique)
-    return UpdateRow(ref, row_id, data, unique)
+        return UpdateRows(ref, condition, data, unique, query.model)
+    return UpdateRow(ref, row_id, data, unique, query.model)
 
 
 def _update_value(compiler: SQLUpdateCompiler, field: Field[Any, Any], value: Any) -> Any:
@@ -241,7 +246,9 @@ def _increment(
         return None
     if not wire:
         return None
-    return IncrementColumn(table, row_id, column_key(field), wire if expression.connector == "+" else -wire)
+    return IncrementColumn(
+        table, row_id, column_key(field), wire if expression.connector == "+" else -wire, field.model
+    )
 
 
 def _update_from_query(
@@ -272,7 +279,7 @@ def _update_from_query(
         return {**data, **dict(zip(map(column_key, fields), wires, strict=True))}
 
     depends_on_row = any(_reads_columns(expression, pk) for expression in expressions.values())
-    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row)
+    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row, compiler.query.model)
 
 
 def _reads_columns(expression: Any, pk: Field[Any, Any]) -> bool:
@@ -297,4 +304,4 @@ def delete_command(compiler: SQLDeleteCompiler) -> Command:
         exact = False
     if not exact:
         condition = _condition_by_ids(compiler, query)
-    return DeleteRows(ref, condition, reads.only_row_id(condition))
+    return DeleteRows(ref, condition, reads.only_row_id(condition), query.model)
