@@ -30,7 +30,13 @@ from appwrite_orm_django.backend.commands import (
 )
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
-from appwrite_orm_django.backend.values import FloatCodec, IntegerCodec, ScaledDecimalCodec, codec_for
+from appwrite_orm_django.backend.values import (
+    FloatCodec,
+    IntegerCodec,
+    ScaledDecimalCodec,
+    codec_for,
+    cut_to_milliseconds,
+)
 
 if TYPE_CHECKING:
     from django.db.models import Field
@@ -107,7 +113,7 @@ def _new_row(compiler: SQLInsertCompiler, fields: list[Field[Any, Any]], obj: Mo
         if value is _SERVER_DECIDES:
             continue
         if not compiler.query.raw:
-            _hold_what_the_server_holds(field, obj, value)
+            _hold_what_the_server_holds(field, obj)
         wire = wire_value(field, value, table)
         key = column_key(field)
         if key == ROW_ID:
@@ -136,12 +142,10 @@ def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCo
     return field.get_db_prep_save(constant, connection=compiler.connection)
 
 
-def _hold_what_the_server_holds(field: Field[Any, Any], obj: Model, value: Any) -> None:
+def _hold_what_the_server_holds(field: Field[Any, Any], obj: Model) -> None:
     """Cut a datetime on the object to milliseconds, so that it equals what a later read returns."""
-    if isinstance(field, DateTimeField) and value is not None and codec_for(field).remainder(value):
-        held = getattr(obj, field.attname)
-        if hasattr(held, "microsecond"):
-            setattr(obj, field.attname, held.replace(microsecond=held.microsecond // 1000 * 1000))
+    if isinstance(field, DateTimeField) and field.attname in obj.__dict__:
+        setattr(obj, field.attname, cut_to_milliseconds(obj.__dict__[field.attname]))
 
 
 # Update
