@@ -19,7 +19,9 @@ DEBUG = os.environ.get("DJANGO_DEBUG", "1") == "1"
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "")
 if not SECRET_KEY:
     if not DEBUG:
-        raise ImproperlyConfigured("Set DJANGO_SECRET_KEY: without DEBUG this site does not run on the demo's well-known key.")
+        raise ImproperlyConfigured(
+            "Set DJANGO_SECRET_KEY: without DEBUG this site does not run on the demo's well-known key."
+        )
     SECRET_KEY = "demo only: everybody can read this key in the repository"  # noqa: S105 - says so itself
 ALLOWED_HOSTS = [host for host in os.environ.get("DJANGO_ALLOWED_HOSTS", "").split(",") if host]
 

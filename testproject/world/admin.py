@@ -56,12 +56,21 @@ class SubdivisionTypeAdmin(CodedAdmin):
 
 @admin.register(Subdivision)
 class SubdivisionAdmin(CodedAdmin):
-    list_display = ["name", "code", "country", "type"]
+    list_display = ["name", "code", "country_name", "type_name"]
     list_select_related = ["country", "type"]
     list_filter = ["type", ("parent", admin.EmptyFieldListFilter)]
     search_fields = ["name", "=code", "=country__alpha_2"]
     autocomplete_fields = ["country", "type", "parent"]
     actions = ["detach"]
+
+    # Sorted by the key, which the table holds: by the related row's name, every row would have to be fetched first.
+    @admin.display(description="country", ordering="country_id")
+    def country_name(self, subdivision: Subdivision) -> str:
+        return subdivision.country.name
+
+    @admin.display(description="type", ordering="type_id")
+    def type_name(self, subdivision: Subdivision) -> str:
+        return subdivision.type.name
 
     @admin.action(description="Move selected subdivisions to the top level", permissions=["change"])
     def detach(self, request: HttpRequest, queryset: Any) -> None:

@@ -134,7 +134,10 @@ class Language(CodedModel):
     type = EnumField(choices=Type.choices, default=Type.LIVING)
 
     class Meta(CodedModel.Meta):
-        indexes = [models.Index(fields=["type"], name="language_type"), models.Index(fields=["scope"], name="language_scope")]
+        indexes = [
+            models.Index(fields=["type"], name="language_type"),
+            models.Index(fields=["scope"], name="language_scope"),
+        ]
 
 
 class Script(CodedModel):

@@ -80,7 +80,8 @@ class CountryDetail(DetailView):
 
 class SubdivisionList(ListPage):
     model = Subdivision
-    queryset = Subdivision.objects.select_related("country", "type", "parent")
+    # Prefetched, not joined: a table joined with itself can not be cut into pages by the server.
+    queryset = Subdivision.objects.select_related("country", "type").prefetch_related("parent")
     form_class = SubdivisionForm
     columns = (
         Column("Code", ("pk",), "code"),
