@@ -123,6 +123,14 @@ def test_prefetch_is_one_request_more_a_relation(shelf, requests):
     assert len(requests) == 3
 
 
+def test_prefetching_along_a_foreign_key_asks_for_the_rows_it_needs(shelf, requests):
+    Author.objects.bulk_create([Author(name=f"a{number}") for number in range(20)])
+    requests.clear()
+    books = list(Book.objects.prefetch_related("author", "editor")[:10])
+    assert {(book.author.name, book.editor) for book in books} == {("Zola", None)}
+    assert requests.take()[1:] == [f"GET /tablesdb/test_library/tables/library_author/rows/{books[0].author_id} 200"]
+
+
 def test_prefetching_many_to_many_is_at_most_two_requests_more(shelf, requests):
     books = list(Book.objects.prefetch_related("tags").order_by("title"))
     assert len(requests) == 3
