@@ -23,6 +23,7 @@ from appwrite_orm_django.backend.operations import DatabaseOperations
 from appwrite_orm_django.backend.options import Options
 from appwrite_orm_django.backend.reading import Reader
 from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
+from appwrite_orm_django.backend.transactions import Transaction
 from appwrite_orm_django.backend.writing import Writer, WriteResult
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
@@ -123,6 +124,9 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         super().__init__(settings_dict, alias)
         self.last_written_row: Any = None
         self._idle_local_databases: list[LocalDatabase] = []
+        # The open block; None in autocommit mode. Read-only blocks have one too: it remembers what they saw.
+        self.transaction: Transaction | None = None
+        self._writes_directly = False
 
     # Settings
 
@@ -200,14 +204,54 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     def is_usable(self) -> bool:
         return True
 
+    # Transactions
+
     def _set_autocommit(self, autocommit: bool) -> None:
-        return
+        if autocommit and self.transaction is not None:
+            self._commit()
+        self.transaction = None if autocommit else Transaction(self)
 
     def _commit(self) -> None:
-        return
+        transaction = self.transaction
+        if transaction is None:
+            return
+        self.transaction = Transaction(self)
+        transaction.commit()
 
     def _rollback(self) -> None:
-        return
+        if self.transaction is not None:
+            self.transaction = Transaction(self)
+
+    def savepoint_command(self, command: Savepoint) -> None:
+        """Set, release or roll back to a savepoint."""
+        if self.transaction is None:
+            return
+        log = self.transaction.log
+        actions = {"create": log.mark, "release": log.release, "roll back to": log.roll_back_to}
+        actions[command.action](command.name)
+
+    @property
+    def in_savepoint(self) -> bool:
+        """Whether an error of a statement can be caught by a block around it without losing the whole transaction."""
+        return any(self.savepoint_ids)
+
+    @property
+    def rolls_back_in_the_end(self) -> bool:
+        """Whether the outermost block is that of a ``TestCase``, which never commits."""
+        return bool(self.atomic_blocks) and bool(getattr(self.atomic_blocks[0], "_from_testcase", False))
+
+    @contextmanager
+    def direct_writes(self) -> Iterator[None]:
+        """
+        Let writes inside go out at once although Django opens a block of its own around them.
+
+        For statements that Django wraps in ``atomic`` but that are a single request, or several independent ones, here.
+        """
+        before, self._writes_directly = self._writes_directly, True
+        try:
+            yield
+        finally:
+            self._writes_directly = before
 
     # Running commands
 
@@ -220,15 +264,14 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         return Writer(self)
 
     def write(self, command: Command) -> WriteResult:
-        """Run a write command."""
-        return self.writer.run(command)
+        """Run a write command: at once in autocommit mode, else into the log of the open block."""
+        if self.transaction is None or self._writes_directly:
+            return self.writer.run(command)
+        return self.transaction.stage(command)
 
     def is_dirty(self, table: TableRef) -> bool:
-        """Say whether the open transaction has written to this table."""
-        return False
-
-    def savepoint_command(self, command: Savepoint) -> None:
-        """Set, release or roll back to a savepoint."""
+        """Say whether the open block has written to this table."""
+        return self.transaction is not None and self.transaction.is_dirty(table)
 
     @property
     def local_database(self) -> LocalDatabase:

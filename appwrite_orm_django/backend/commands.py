@@ -14,6 +14,8 @@ from appwrite_orm_django.client.queries import Query
 from appwrite_orm_django.client.references import TableRef
 
 Converter = Callable[[Any], Any]
+# The columns of each unique index of a table: what a transaction checks before the server can.
+Unique = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +281,7 @@ class CreateRows(Command):
     rows: tuple[NewRow, ...]
     outputs: tuple[Output, ...] = ()
     ignore_conflicts: bool = False
+    unique: Unique = ()
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
@@ -299,6 +302,7 @@ class UpdateRow(Command):
     table: TableRef
     row_id: str
     data: Mapping[str, Any] = field(hash=False)
+    unique: Unique = ()
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
@@ -317,6 +321,7 @@ class UpdateRows(Command):
     table: TableRef
     condition: Condition
     data: Mapping[str, Any] = field(hash=False)
+    unique: Unique = ()
 
     @property
     def tables(self) -> tuple[TableRef, ...]:

@@ -63,5 +63,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     has_select_for_update = False
     test_db_allows_multiple_connections = True
     can_rollback_ddl = False
-    uses_savepoints = False
-    supports_transactions = False
+    # A block is staged and committed on the server as a whole; savepoints are marks in its log.
+    supports_transactions = True
+    uses_savepoints = True
+    can_release_savepoints = True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import DataError, NotSupportedError
-from django.db.models import AutoField, DateTimeField, Model
+from django.db.models import AutoField, DateTimeField, Model, UniqueConstraint
 from django.db.models.expressions import Col, ColPairs, CombinedExpression, DatabaseDefault, Value
 from django.db.models.sql import Query
 
@@ -21,6 +22,7 @@ from appwrite_orm_django.backend.commands import (
     Membership,
     NewRow,
     Output,
+    Unique,
     UpdateFromQuery,
     UpdateRow,
     UpdateRows,
@@ -51,6 +53,20 @@ def wire_value(field: Field[Any, Any], value: Any, table: str) -> Any:
         raise DataError(f"{table}.{field.column}: {error}.") from error
 
 
+@lru_cache(maxsize=1000)
+def unique_columns(model: type[Model]) -> Unique:
+    """Return the keys of the columns of each unique index that the model's own table has, the primary key's apart."""
+    opts = model._meta
+    sets = [(field.name,) for field in opts.local_concrete_fields if field.unique and not field.primary_key]
+    sets += [tuple(names) for names in opts.unique_together]
+    sets += [
+        constraint.fields
+        for constraint in opts.constraints
+        if isinstance(constraint, UniqueConstraint) and constraint.fields and constraint.condition is None
+    ]
+    return tuple(tuple(column_key(opts.get_field(name)) for name in names) for names in sets)
+
+
 # Create
 
 
@@ -64,7 +80,9 @@ def create_command(compiler: SQLInsertCompiler) -> Command:
     rows = tuple(_new_row(compiler, fields, obj, table) for obj in query.objs)
     outputs = tuple(_returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ()))
     ignores = query.on_conflict is not None
-    return CreateRows(connection.table_ref(table), rows, outputs, ignore_conflicts=ignores)
+    return CreateRows(
+        connection.table_ref(table), rows, outputs, ignore_conflicts=ignores, unique=unique_columns(opts.model)
+    )
 
 
 def _returned(field: Field[Any, Any], connection: Any, db_table: str) -> Output:
@@ -150,7 +168,10 @@ def update_command(compiler: SQLUpdateCompiler) -> Command:
     if not exact or compiler.connection.is_dirty(ref):
         condition = _condition_by_ids(compiler, query)
     row_id = reads.only_row_id(condition)
-    return UpdateRows(ref, condition, data) if row_id is None else UpdateRow(ref, row_id, data)
+    unique = unique_columns(query.get_meta().model)
+    if row_id is None:
+        return UpdateRows(ref, condition, data, unique)
+    return UpdateRow(ref, row_id, data, unique)
 
 
 def _update_value(compiler: SQLUpdateCompiler, field: Field[Any, Any], value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import identifiers
+from . import identifiers, transactions
 from .errors import ApiError
 from .messages import Response, json_response
 from .permissions import TABLE_ACTIONS, Permissions, bad_permission, expand
@@ -13,11 +13,11 @@ from .queries import check, fields, parse, sql
 from .routing import Call, Param, Route
 from .row_store import Duplicate
 from .rows import (
-    _DATABASE_TABLE,
-    _PATH,
-    _TRANSACTION,
+    DATABASE_TABLE,
     ROWS,
+    ROWS_PATH,
     SELECTABLE,
+    TRANSACTION,
     WRITE,
     data_of,
     fulltext_keys,
@@ -64,7 +64,7 @@ def create_rows(call: Call) -> Response:
         ]
     except Duplicate as error:
         raise ApiError("row_already_exists", id="") from error
-    return _echo(call, 201, rows)
+    return _echo(call, table, 201, rows)
 
 
 def items_of(values: Any) -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ def upsert_rows(call: Call) -> Response:
             raise ApiError("row_already_exists", id=row_id) from error
         if row is not None:
             rows.append(row)
-    return _echo(call, 200, rows)
+    return _echo(call, table, 200, rows)
 
 
 def update_rows(call: Call) -> Response:
@@ -117,7 +117,7 @@ def update_rows(call: Call) -> Response:
     queries = parse.parse_queries(call.args["queries"])
     rows, select = _matching(call, table, queries)
     changed = writer_of(call, table).update_many(rows, data, data.get("$permissions"))
-    return _echo(call, 200, [_masked(table, row, select) for row in changed])
+    return _echo(call, table, 200, [_masked(table, row, select) for row in changed])
 
 
 def delete_rows(call: Call) -> Response:
@@ -127,13 +127,14 @@ def delete_rows(call: Call) -> Response:
     rows, select = _matching(call, table, queries)
     writer_of(call, table).delete(rows)
     hidden = () if select is None else [key for key in table.columns if key not in select]
-    return _echo(call, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows])
+    return _echo(call, table, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows])
 
 
 def _table_for_keys(call: Call) -> Table:
     if not call.identity.is_key:
         # To anybody else the server looks the database up without the right to see it.
         raise ApiError("database_not_found", id=call.args["databaseId"])
+    transactions.refuse_staging(call)
     return table_of(call)
 
 
@@ -173,20 +174,21 @@ def _masked(table: Table, row: Row, select: list[str] | None) -> Row:
     }
 
 
-def _echo(call: Call, status: int, rows: list[Row]) -> Response:
+def _echo(call: Call, table: Table, status: int, rows: list[Row]) -> Response:
     return json_response(
-        status, {"total": len(rows), call.family.name("rows"): [row_json(call, row) for row in rows[:MAX_ECHOED]]}
+        status,
+        {"total": len(rows), call.family.name("rows"): [row_json(call, table, row) for row in rows[:MAX_ECHOED]]},
     )
 
 
 ROUTES = [
-    Route("PUT", _PATH, upsert_rows, WRITE, (*_DATABASE_TABLE, Param("rows", ROWS), _TRANSACTION)),
+    Route("PUT", ROWS_PATH, upsert_rows, WRITE, (*DATABASE_TABLE, Param("rows", ROWS), TRANSACTION)),
     Route(
         "PATCH",
-        _PATH,
+        ROWS_PATH,
         update_rows,
         WRITE,
-        (*_DATABASE_TABLE, Param("data", JsonObject(), {}), Param("queries", QUERIES, []), _TRANSACTION),
+        (*DATABASE_TABLE, Param("data", JsonObject(), {}), Param("queries", QUERIES, []), TRANSACTION),
     ),
-    Route("DELETE", _PATH, delete_rows, WRITE, (*_DATABASE_TABLE, Param("queries", QUERIES, []), _TRANSACTION)),
+    Route("DELETE", ROWS_PATH, delete_rows, WRITE, (*DATABASE_TABLE, Param("queries", QUERIES, []), TRANSACTION)),
 ]

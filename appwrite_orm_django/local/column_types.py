@@ -13,7 +13,7 @@ from typing import Any
 from . import datetimes, spatial, values
 from .errors import ApiError
 from .families import Family
-from .schema import SPATIAL_TYPES, TEXT_TYPES, Column
+from .schema import TEXT_TYPES, Column
 from .validators import (
     INT64_MAX,
     INT64_MIN,
@@ -163,7 +163,7 @@ def width_bytes(column: Column) -> int:
     if column.type in TEXT_TYPES:
         if column.size > MAX_VARCHAR:
             return 20
-        return 4 * column.size + (1 if 4 * column.size <= 255 else 2)
+        return 4 * column.size + (1 if column.size <= 255 else 2)
     if column.type == "integer":
         return 8 if column.size == 8 else 4
     return {"bigint": 8, "double": 8, "boolean": 1, "datetime": 7, "point": 25}[column.type]
@@ -198,8 +198,6 @@ def make_column(kind: ColumnType, args: Mapping[str, Any]) -> Column:
     if column.encrypt and "size" in kind.extra and column.size < MIN_ENCRYPTED:
         message = f"Size too small. Encrypted strings require a minimum size of {MIN_ENCRYPTED} characters."
         raise ApiError("general_bad_request", message=message)
-    if kind.format == "enum" and not column.elements:
-        raise ApiError("column_value_invalid", message="Enum elements must not be empty")
     check_default(column)
     return column
 
@@ -243,6 +241,4 @@ def refuse_default(column: Column) -> None:
 
 def normalized_default(column: Column) -> Any:
     """Give the default as it will be shown and filled in."""
-    if column.default is None or column.type in SPATIAL_TYPES:
-        return column.default
-    return values.normalize(column, column.default)
+    return None if column.default is None else values.shown(column, values.normalize(column, column.default))

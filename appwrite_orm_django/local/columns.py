@@ -18,7 +18,6 @@ from .column_types import (
     bytes_used,
     check_default,
     column_json,
-    integer_size,
     make_column,
     normalized_default,
     refuse_default,
@@ -201,8 +200,6 @@ def _changed(column: Column, kind: ColumnType, args: dict[str, Any]) -> Column:
     if "min" in kind.extra and column.type in ("integer", "bigint", "double"):
         changed.low = column.low if args["min"] is None else args["min"]
         changed.high = column.high if args["max"] is None else args["max"]
-        if column.type == "integer":
-            changed.size = integer_size(changed.high)
     if kind.format == "enum":
         changed.elements = list(args["elements"])
     if column.format == "enum" and (not changed.elements or kind.format != "enum"):
@@ -261,7 +258,12 @@ def _create_params(kind: ColumnType) -> tuple[Param, ...]:
 
 
 def _update_params(kind: ColumnType) -> tuple[Param, ...]:
-    default = Param("default", Nullable(kind.default), *([None, True] if not kind.arrays else []))
+    # Only spatial columns may leave the default out.
+    default = (
+        Param("default", Nullable(kind.default))
+        if kind.arrays
+        else Param("default", Nullable(kind.default), None, nullable=True)
+    )
     new_key = Param("newKey", Nullable(Key()), None, nullable=True)
     return (
         *_TABLE,

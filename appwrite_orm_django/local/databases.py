@@ -31,7 +31,7 @@ def database_json(database: Database) -> dict[str, Any]:
 
 def create_database(call: Call) -> Response:
     args, session = call.args, call.session
-    database_id = identifiers.new_id() if args["databaseId"] == "unique()" else args["databaseId"]
+    database_id = identifiers.chosen(args["databaseId"])
     if find_database(session, database_id) is not None:
         raise ApiError("database_already_exists", id=database_id)
     now = now_text()
@@ -102,6 +102,6 @@ ROUTES = [
         writes=False,
     ),
     Route("GET", "/tablesdb/{databaseId}", get_database, READ, (_ID,), writes=False),
-    Route("PUT", "/tablesdb/{databaseId}", update_database, WRITE, (_ID, Param("name", NAME, ""), Param("enabled", Boolean(), True))),
+    Route("PUT", "/tablesdb/{databaseId}", update_database, WRITE, (_ID, Param("name", NAME, None, nullable=True), Param("enabled", Boolean(), True))),
     Route("DELETE", "/tablesdb/{databaseId}", delete_database, WRITE, (_ID,)),
 ]  # fmt: skip

@@ -34,6 +34,8 @@ _FORMATS = [
         rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d)(?:[Tt\s]?(?P<hour>\d\d):?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?)?{_ZONE}"
     )
 ]  # fmt: skip
+_CLOCK_DIGITS = re.compile(r"([01]\d|2[0-4])([0-5]\d)")
+_YEAR_ALONE = re.compile(r"\d{4}")
 _TIMESTAMP = re.compile(r"@(-?\d+)(?:\.(\d{1,6}))?")
 _RELATIVE = re.compile(r"\s*([+-]?\d+)\s*(sec|second|min|minute|hour|day|week|month|year)s?(\s+ago)?\s*", re.IGNORECASE)
 _DAYS = {"today": 0, "midnight": 0, "tomorrow": 1, "yesterday": -1}
@@ -153,6 +155,10 @@ def _from_words(words: str) -> datetime | None:
         return midnight + timedelta(hours=12)
     if words in _DAYS:
         return midnight + timedelta(days=_DAYS[words])
+    if match := _CLOCK_DIGITS.fullmatch(words):
+        return midnight + timedelta(hours=int(match[1]), minutes=int(match[2]))
+    if _YEAR_ALONE.fullmatch(words):
+        return now.replace(year=int(words), month=1, day=1) + timedelta(days=now.timetuple().tm_yday - 1)
     if match := _TIMESTAMP.fullmatch(words):
         return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(
             seconds=int(match[1]), microseconds=int((match[2] or "").ljust(6, "0"))

@@ -10,6 +10,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from . import identifiers
@@ -69,15 +70,17 @@ def create_index(call: Call) -> Response:
     args = call.args
     table = table_of(call)
     if len(table.all_indexes) >= MAX_INDEXES:
-        raise ApiError("column_index_limit_exceeded")
-    if table.find_index(args["key"]) is not None:
-        raise ApiError("column_index_already_exists", key=args["key"])
+        raise ApiError("column_index_limit_exceeded", id=table.id)
     lengths = [length or 0 for length in args["lengths"]]
     lengths += [0] * (len(args["columns"]) - len(lengths))
     index = Index(0, args["key"], args["type"], list(args["columns"]), lengths, list(args["orders"]))
     _refuse_unknown(table, index)
     check_index(table, index, given_lengths=len(args["lengths"]))
+    if table.find_index(args["key"]) is not None:
+        raise ApiError("column_index_already_exists", key=args["key"])
     index = add_index(call.session, table, index, ready_at=time.time() + call.server.column_delay_s)
+    if call.server.index_lag:
+        call.server.young_indexes[index.seq] = call.server.index_lag
     index.status = "processing"
     return json_response(202, index_json(table, index, call.family.name("columns")))
 
@@ -207,7 +210,7 @@ def build_index(session: Session, table: Table, index: Index) -> bool:
 
 def list_indexes(call: Call) -> Response:
     table = table_of(call)
-    indexes = table.all_indexes
+    indexes = [seen(call, index) for index in table.all_indexes]
     chosen, total = select_entries(
         _LISTING, [_entry(index) for index in indexes], call.args["queries"], call.args["total"]
     )
@@ -226,7 +229,12 @@ def _entry(index: Index) -> dict[str, Any]:
 
 def get_index(call: Call) -> Response:
     table = table_of(call)
-    return json_response(200, index_json(table, _index_of(call, table), call.family.name("columns")))
+    return json_response(200, index_json(table, seen(call, _index_of(call, table)), call.family.name("columns")))
+
+
+def seen(call: Call, index: Index) -> Index:
+    """Give an index as it reads now: one that was just made is not ready yet."""
+    return replace(index, status="processing") if index.seq in call.server.young_indexes else index
 
 
 def delete_index(call: Call) -> Response:

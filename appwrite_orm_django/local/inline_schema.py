@@ -66,10 +66,9 @@ def _column(position: int, given: Mapping[str, Any]) -> Column:
 
 
 def _size(key: str, kind: str, given: Mapping[str, Any]) -> int:
+    size: Any = given.get("size")
     if kind != "string":
-        size = given.get("size")
-        return size if is_int(size) else 0
-    size = given.get("size")
+        return int(size) if is_int(size) else 0
     if not is_int(size) or not 1 <= size <= MAX_STRING:
         raise invalid_argument(
             f"Invalid or missing size for string attribute '{key}'. Size must be between 1 and {MAX_STRING}"

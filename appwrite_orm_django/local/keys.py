@@ -94,7 +94,7 @@ def authorize(identity: Identity, scopes: tuple[str, ...]) -> None:
 
 def create_key(call: Call) -> Response:
     args = call.args
-    key_id = identifiers.new_id() if args["keyId"] == "unique()" else args["keyId"]
+    key_id = identifiers.chosen(args["keyId"])
     secret = f"standard_{secrets.token_hex(128)}"
     now = now_text()
     call.session.execute(
@@ -115,7 +115,10 @@ def _key_json(
 
 def list_keys(call: Call) -> Response:
     rows = call.session.all("SELECT id, created, updated, name, expire, scopes, secret FROM _keys ORDER BY created")
-    keys = [_key_json(*row[:5], json.loads(row[5]), row[6]) for row in rows]
+    keys = [
+        _key_json(key_id, created, updated, name, expire, json.loads(scopes), secret)
+        for key_id, created, updated, name, expire, scopes, secret in rows
+    ]
     return json_response(200, {"total": len(keys), "keys": keys})
 
 

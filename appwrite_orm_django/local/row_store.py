@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..collation import fold
+from appwrite_orm_django.collation import fold
+
+from .errors import ApiError
 from .schema import Column, Table
 from .storage import Session
 from .text_rules import TextRules
@@ -147,6 +149,8 @@ class RowStore:
             self._session.execute(sql, [*values, int(sequence)])
         except sqlite3.IntegrityError as error:
             raise Duplicate from error
+        except OverflowError as error:
+            raise ApiError("general_unknown") from error
 
     def delete(self, sequences: Sequence[str]) -> None:
         for sequence in sequences:

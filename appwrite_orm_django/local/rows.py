@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import datetimes
+from . import datetimes, transactions
 from .errors import ApiError, invalid_argument, unauthorized
 from .messages import Response, json_response, no_content
 from .permissions import (
@@ -21,7 +21,7 @@ from .permissions import (
 from .queries import check, fields, parse, sql
 from .routing import Call, Param, Route
 from .row_store import Duplicate, RowStore
-from .schema import Table, find_database
+from .schema import SPATIAL_TYPES, Column, Table, find_database
 from .validators import (
     QUERIES,
     Boolean,
@@ -34,7 +34,7 @@ from .validators import (
     list_of,
     truthy,
 )
-from .values import Row
+from .values import Row, shown
 from .wire import decode_json
 from .writes import Writer, fresh_id
 
@@ -72,13 +72,29 @@ def store_of(call: Call, table: Table) -> RowStore:
     return RowStore(call.session, table, call.server.rules)
 
 
-def row_json(call: Call, row: Row) -> dict[str, Any]:
-    """Give a row in the words of the caller's family and response format."""
+def row_json(call: Call, table: Table, row: Row) -> dict[str, Any]:
+    """Give a row as it is sent, in the words of the caller's family and response format."""
+    row = {**row}
+    for column in _shown_differently(table):
+        if column.key in row:
+            row[column.key] = shown(column, row[column.key])
     if call.family.names:
         row = {call.family.name(key) if key.startswith("$") else key: value for key, value in row.items()}
     if call.server.casts_sequences(call.request):
         row["$sequence"] = int(row["$sequence"] or 0)
     return row
+
+
+def _shown_differently(table: Table) -> list[Column]:
+    columns: list[Column] | None = table.plans.get("shown")
+    if columns is None:
+        columns = [
+            column
+            for column in table.columns.values()
+            if column.array or column.type == "double" or column.type in SPATIAL_TYPES
+        ]
+        table.plans["shown"] = columns
+    return columns
 
 
 def data_of(call: Call, name: str = "data") -> dict[str, Any]:
@@ -106,6 +122,7 @@ def create_row(call: Call) -> Response:
 
     args = call.args
     data, rows = data_of(call), args["rows"]
+    transactions.refuse_staging(call)
     if not data and not rows:
         raise ApiError("row_missing_data")
     if data and rows:
@@ -125,7 +142,7 @@ def create_row(call: Call) -> Response:
         row = writer_of(call, table).create(row_id, data, permissions or [])
     except Duplicate as error:
         raise ApiError("row_already_exists", id=row_id) from error
-    return json_response(201, row_json(call, row))
+    return json_response(201, row_json(call, table, row))
 
 
 def get_row(call: Call) -> Response:
@@ -134,7 +151,7 @@ def get_row(call: Call) -> Response:
     row = store_of(call, table).get(call.args["rowId"], select)
     if row is None or not may(table, row["$permissions"], "read", call.identity):
         raise ApiError("row_not_found", id=call.args["rowId"])
-    return json_response(200, row_json(call, row))
+    return json_response(200, row_json(call, table, row))
 
 
 def _selection(call: Call, table: Table) -> list[str] | None:
@@ -152,15 +169,17 @@ SELECTABLE = frozenset({"$permissions"})
 
 def update_row(call: Call) -> Response:
     data, permissions = _payload(call)
+    moment = _seen_at(call)
+    transactions.refuse_staging(call)
     table = table_of(call)
     old = _row_to_write(call, table, "update")
-    _refuse_stale(call, old)
+    _refuse_stale(old, moment)
     row_id = call.args["rowId"]
     try:
         row = writer_of(call, table).update(row_id, old, data, permissions)
     except Duplicate as error:
         raise ApiError("row_already_exists", id=row_id) from error
-    return json_response(200, row_json(call, row))
+    return json_response(200, row_json(call, table, row))
 
 
 def _payload(call: Call) -> tuple[dict[str, Any], list[str] | None]:
@@ -179,20 +198,23 @@ def _row_to_write(call: Call, table: Table, action: str) -> Row:
     return row
 
 
-def _refuse_stale(call: Call, row: Row) -> None:
-    """Honour ``X-Appwrite-Timestamp``: the caller has not seen what was written after it (recording ``timestamp-conflict``)."""
+def _seen_at(call: Call) -> str | None:
+    """Read ``X-Appwrite-Timestamp``: the caller has not seen what was written after it (recording ``timestamp-conflict``)."""
     text = call.request.headers.get("x-appwrite-timestamp")
-    if text is None:
-        return
-    moment = datetimes.parse_datetime(text)
-    if moment is None:
+    moment = None if text is None else datetimes.parse_datetime(text)
+    if text is not None and moment is None:
         raise invalid_argument("Invalid X-Appwrite-Timestamp header value")
-    if row["$updatedAt"] > moment:
+    return moment
+
+
+def _refuse_stale(row: Row, moment: str | None) -> None:
+    if moment is not None and row["$updatedAt"] > moment:
         raise ApiError("row_update_conflict")
 
 
 def upsert_row(call: Call) -> Response:
     data, permissions = _payload(call)
+    transactions.refuse_staging(call)
     table = table_of(call)
     row_id = fresh_id(call.args["rowId"])
     if not call.identity.is_key:
@@ -211,13 +233,15 @@ def upsert_row(call: Call) -> Response:
             "$tableId": table.id,
             "$sequence": "",
         }
-    return json_response(200, row_json(call, row))
+    return json_response(200, row_json(call, table, row))
 
 
 def delete_row(call: Call) -> Response:
+    moment = _seen_at(call)
+    transactions.refuse_staging(call)
     table = table_of(call)
     row = _row_to_write(call, table, "delete")
-    _refuse_stale(call, row)
+    _refuse_stale(row, moment)
     writer_of(call, table).delete([row])
     return no_content()
 
@@ -225,10 +249,20 @@ def delete_row(call: Call) -> Response:
 def list_rows(call: Call) -> Response:
     table = table_of(call)
     require_listable(table, call.identity)
+    ttl_s = int(call.args["ttl"])
+    if not ttl_s:
+        return _listed(call, table)
+    return call.server.lists.answer(
+        (table.seq, call.identity.roles, call.request.query_string, call.family.service),
+        ttl_s,
+        lambda: _listed(call, table),
+    )
+
+
+def _listed(call: Call, table: Table) -> Response:
     queries = parse.parse_queries(call.args["queries"])
-    with_total = truthy(call.args["total"])
-    rows, total = find_rows(call, table, queries, with_total=with_total)
-    return json_response(200, {"total": total, call.family.name("rows"): [row_json(call, row) for row in rows]})
+    rows, total = find_rows(call, table, queries, with_total=truthy(call.args["total"]))
+    return json_response(200, {"total": total, call.family.name("rows"): [row_json(call, table, row) for row in rows]})
 
 
 def find_rows(
@@ -242,7 +276,7 @@ def find_rows(
     """
     known = fields.table_fields(table, call.server.rules)
     store = store_of(call, table)
-    cursor = _cursor_row(queries, store)
+    cursor = _cursor_row(queries, store, call.family.words["Row"])
     check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
     plan = sql.compile_queries(queries, known)
     where = plan.where
@@ -255,17 +289,22 @@ def find_rows(
     )
     if plan.cursor is not None and plan.cursor.method == "cursorBefore":
         rows.reverse()
-    return rows, store.count(where.sql, where.params) if with_total else 0
+    return rows, _count(store, where) if with_total else 0
 
 
-def _cursor_row(queries: Sequence[parse.Query], store: RowStore) -> Row | None:
+def _count(store: RowStore, where: sql.Condition) -> int:
+    counted = sql.as_counted(where)
+    return store.count(counted.sql, counted.params)
+
+
+def _cursor_row(queries: Sequence[parse.Query], store: RowStore, noun: str) -> Row | None:
     cursor = next((query for query in queries if query.method in parse.CURSORS), None)
     if cursor is None:
         return None
     row_id = check.check_cursor(cursor)
     row = store.get(row_id)
     if row is None:
-        raise ApiError("general_cursor_not_found", noun="Row", id=row_id)
+        raise ApiError("general_cursor_not_found", noun=noun, id=row_id)
     return row
 
 
@@ -293,28 +332,28 @@ def fulltext_keys(table: Table) -> frozenset[str]:
     )
 
 
-_DATABASE_TABLE = (Param("databaseId", Uid()), Param("tableId", Uid()))
-_TRANSACTION = Param("transactionId", Nullable(Uid()), None, nullable=True)
+DATABASE_TABLE = (Param("databaseId", Uid()), Param("tableId", Uid()))
+TRANSACTION = Param("transactionId", Nullable(Uid()), None, nullable=True)
 _DATA = Param("data", JsonObject(), {})
 _PERMISSIONS = Param("permissions", Nullable(Permissions(ROW_ACTIONS)), None, nullable=True)
 ROWS = list_of(JsonObject(), None)
 
-_PATH = "/tablesdb/{databaseId}/tables/{tableId}/rows"
+ROWS_PATH = "/tablesdb/{databaseId}/tables/{tableId}/rows"
 
 ROUTES = [
     Route(
-        "POST", _PATH, create_row, WRITE,
+        "POST", ROWS_PATH, create_row, WRITE,
         (
-            *_DATABASE_TABLE, Param("rowId", CustomId(), ""), _DATA, _PERMISSIONS, Param("rows", ROWS, []), _TRANSACTION,
+            *DATABASE_TABLE, Param("rowId", CustomId(), ""), _DATA, _PERMISSIONS, Param("rows", ROWS, []), TRANSACTION,
         ),
     ),
     Route(
-        "GET", _PATH, list_rows, READ,
-        (*_DATABASE_TABLE, Param("queries", QUERIES, []), _TRANSACTION, Param("total", Boolean(loose=True), True), Param("ttl", IntegerRange(0, 86_400), 0)),
+        "GET", ROWS_PATH, list_rows, READ,
+        (*DATABASE_TABLE, Param("queries", QUERIES, []), TRANSACTION, Param("total", Boolean(loose=True), True), Param("ttl", IntegerRange(0, 86_400), 0)),
         writes=False,
     ),
-    Route("GET", _PATH + "/{rowId}", get_row, READ, (*_DATABASE_TABLE, Param("rowId", Uid()), Param("queries", QUERIES, []), _TRANSACTION), writes=False),
-    Route("PATCH", _PATH + "/{rowId}", update_row, WRITE, (*_DATABASE_TABLE, Param("rowId", Uid()), _DATA, _PERMISSIONS, _TRANSACTION)),
-    Route("PUT", _PATH + "/{rowId}", upsert_row, WRITE, (*_DATABASE_TABLE, Param("rowId", Uid()), _DATA, _PERMISSIONS, _TRANSACTION)),
-    Route("DELETE", _PATH + "/{rowId}", delete_row, WRITE, (*_DATABASE_TABLE, Param("rowId", Uid()), _TRANSACTION)),
+    Route("GET", ROWS_PATH + "/{rowId}", get_row, READ, (*DATABASE_TABLE, Param("rowId", Uid()), Param("queries", QUERIES, []), TRANSACTION), writes=False),
+    Route("PATCH", ROWS_PATH + "/{rowId}", update_row, WRITE, (*DATABASE_TABLE, Param("rowId", Uid()), _DATA, _PERMISSIONS, TRANSACTION)),
+    Route("PUT", ROWS_PATH + "/{rowId}", upsert_row, WRITE, (*DATABASE_TABLE, Param("rowId", Uid()), _DATA, _PERMISSIONS, TRANSACTION)),
+    Route("DELETE", ROWS_PATH + "/{rowId}", delete_row, WRITE, (*DATABASE_TABLE, Param("rowId", Uid()), TRANSACTION)),
 ]  # fmt: skip

@@ -187,7 +187,17 @@ _DATABASE = "SELECT seq, id, name, enabled, type, created, updated FROM _databas
 
 def find_database(session: Session, database_id: str) -> Database | None:
     row = session.one(f"{_DATABASE} WHERE id = ?", (database_id,))
-    return None if row is None else Database(*row[:3], bool(row[3]), *row[4:])
+    return None if row is None else database_of(row)
+
+
+def database_of(row: tuple[Any, ...]) -> Database:
+    """Make a record of a row of ``seq, id, name, enabled, type, created, updated``."""
+    seq, id_, name, enabled, type_, created, updated = row
+    return Database(seq, id_, name, bool(enabled), type_, created, updated)
+
+
+def list_databases(session: Session) -> list[Database]:
+    return [database_of(row) for row in session.all(f"{_DATABASE} ORDER BY seq")]
 
 
 _TABLE = "SELECT seq, id, name, enabled, row_security, permissions, created, updated FROM _tables"

@@ -15,6 +15,7 @@ from .inline_schema import add_inline_schema
 from .messages import Response, json_response, no_content
 from .metadata_lists import Listing, select_entries
 from .permissions import TABLE_ACTIONS, Permissions, expand
+from .queries.fields import Kind
 from .routing import Call, Param, Route
 from .schema import Table, load_table, require_database, require_table
 from .validators import QUERIES, Boolean, CustomId, JsonObject, Nullable, Uid, list_of, truthy
@@ -42,7 +43,7 @@ def create_table(call: Call) -> Response:
     """
     args, session = call.args, call.session
     database = require_database(session, args["databaseId"])
-    table_id = identifiers.new_id() if args["tableId"] == "unique()" else args["tableId"]
+    table_id = identifiers.chosen(args["tableId"])
     if load_table(session, database, table_id) is not None:
         raise ApiError("table_already_exists", id=table_id)
     now = now_text()
@@ -77,12 +78,15 @@ def list_tables(call: Call) -> Response:
             tables.append(table)
     search = call.args["search"].lower()
     tables = [table for table in tables if search in table.id.lower() or search in table.name.lower()]
-    security = "documentSecurity" if call.family.names else "rowSecurity"
-    listing = Listing("Table", {"name": "text", "enabled": "boolean", "documentSecurity": "boolean"})
+    # TablesDB looks for the column under the other family's name and finds it under neither.
+    kinds: dict[str, Kind] = {"name": "text", "enabled": "boolean"}
+    if call.family.names:
+        kinds["documentSecurity"] = "boolean"
+    listing = Listing(call.family.words["Table"], kinds)
     entries = [
         {
             "$id": table.id, "$createdAt": table.created, "$updatedAt": table.updated, "name": table.name, "enabled": table.enabled,
-            "documentSecurity": table.row_security, security: table.row_security,
+            "documentSecurity": table.row_security,
         }
         for table in tables
     ]  # fmt: skip
@@ -121,6 +125,8 @@ def update_table(call: Call) -> Response:
         ),
     )
     call.session.touch_schema()
+    if truthy(args["purge"]):
+        call.server.lists.purge(table.seq)
     return json_response(200, table_json(_table_of(call), call.family))
 
 
@@ -153,7 +159,7 @@ ROUTES = [
     Route(
         "PUT", _PATH + "/{tableId}", update_table, WRITE,
         (
-            _DATABASE, _TABLE, Param("name", databases.NAME, ""), _PERMISSIONS, Param("rowSecurity", Boolean(loose=True), False),
+            _DATABASE, _TABLE, Param("name", databases.NAME, None, nullable=True), _PERMISSIONS, Param("rowSecurity", Boolean(loose=True), False),
             Param("enabled", Boolean(), True), Param("purge", Boolean(loose=True), False),
         ),
     ),

@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .. import collation
+from appwrite_orm_django import collation
 
 
 @dataclass(frozen=True, slots=True)
 class TextRules:
     """
+    One database's rules.
+
     Attributes:
         fold: maps texts so that code point order is the order, and equality the equality, of the originals.
         like_fold: maps texts so that patterns match when the mapped pattern matches.
+        escapes_backslash: whether the server escapes it in patterns. 1.9 does not, and the database then reads it as an escape of the next
+            character, also of the wildcard that the server added (recording ``collation-like``).
         prefix_range: bounds of ``fold`` for all texts with a prefix, or ``None``.
     """
 
@@ -26,6 +30,7 @@ class TextRules:
     like_fold: Callable[[str], str]
     prefix_range: Callable[[str], tuple[str, str] | None]
     nulls_last: bool = False
+    escapes_backslash: bool = True
 
 
 def _same(text: str) -> str:

@@ -6,6 +6,7 @@ A validator's ``problem`` gives ``None`` for a good value, else the description 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Protocol
 
 from . import identifiers
@@ -46,7 +47,7 @@ class Key:
 @dataclass(frozen=True, slots=True)
 class CustomId:
     def problem(self, value: Any) -> str | None:
-        return None if value == "unique()" or identifiers.is_valid(value) else identifiers.KEY_RULE
+        return None if value == "unique()" or value is True or identifiers.is_valid(value) else identifiers.KEY_RULE
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,16 @@ class IntegerRange:
 
 
 def range_rule(low: float, high: float) -> str:
-    return f"Value must be a valid range between {low:,} and {high:,}"
+    return f"Value must be a valid range between {_without_fraction(low)} and {_without_fraction(high)}"
+
+
+def _without_fraction(value: float) -> str:
+    """Print a bound as PHP's ``number_format`` does."""
+    return (
+        f"{value:,}"
+        if isinstance(value, int)
+        else f"{Decimal(value).quantize(Decimal(1), ROUND_HALF_UP, Context(prec=400)):,}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
