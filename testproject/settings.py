@@ -7,6 +7,7 @@ Without any environment it runs on the local server, in files under ``var/``. Wi
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -73,7 +74,7 @@ DATABASES = {
     # The catalogue.
     "appwrite": {
         "ENGINE": "appwrite_orm_django.backend",
-        "HOST": os.environ.get("APPWRITE_ENDPOINT") or f"local:{VAR / 'appwrite.sqlite3'}",
+        "HOST": os.environ.get("APPWRITE_ENDPOINT") or f"local:{quote(str(VAR / 'appwrite.sqlite3'))}",
         "USER": os.environ.get("APPWRITE_PROJECT_ID") or "demo",
         "PASSWORD": os.environ.get("APPWRITE_API_KEY") or "demo-key",
         "NAME": os.environ.get("APPWRITE_DATABASE_ID") or "world",

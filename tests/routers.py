@@ -1,8 +1,8 @@
-"""Sends the whole library app to Appwrite, its models without ``AppwriteModel`` included."""
+"""Sends the whole library app to Appwrite, its models without ``AppwriteModel`` included, and every ``AppwriteModel`` of others."""
 
 from appwrite_orm_django.routers import AppwriteRouter
 
 
 class Router(AppwriteRouter):
     def alias_of(self, model):
-        return "appwrite" if model._meta.app_label == "library" else None
+        return "appwrite" if model._meta.app_label == "library" else super().alias_of(model)

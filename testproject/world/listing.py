@@ -85,7 +85,7 @@ class ListPage(ListView):
     sort: str
 
     def get_queryset(self) -> QuerySet[Any]:
-        self.form = self.form_class(self.request.GET)
+        self.form = self.form_class(self.request.GET, label_suffix="")
         # An invalid filter is shown with its error and left out; the valid ones count.
         self.form.is_valid()
         self.sort = self._sort(self.form.cleaned_data.get("sort", ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pycountry
@@ -19,6 +19,11 @@ from testproject.world.models import (
     Subdivision,
     SubdivisionType,
 )
+
+#: Every table of the catalogue, those that others point to first.
+MODELS: tuple[type[Model], ...] = (
+    Country, CountryName, SubdivisionType, Subdivision, FormerCountry, Currency, Language, Script,
+)  # fmt: skip
 
 #: An Appwrite row id has at most 36 characters.
 _ID_LENGTH = 36
@@ -129,7 +134,4 @@ def _language(entry: Any) -> Language:
 
 def counts() -> dict[str, int]:
     """Return table name to number of rows."""
-    models: Iterable[type[Model]] = (
-        Country, CountryName, FormerCountry, SubdivisionType, Subdivision, Currency, Language, Script,
-    )  # fmt: skip
-    return {model._meta.db_table: model._default_manager.count() for model in models}
+    return {model._meta.db_table: model._default_manager.count() for model in MODELS}

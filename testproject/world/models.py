@@ -113,16 +113,16 @@ class Language(CodedModel):
     """ISO 639-3."""
 
     class Scope(models.TextChoices):
-        INDIVIDUAL = "I", "individual"
-        MACROLANGUAGE = "M", "macrolanguage"
-        SPECIAL = "S", "special code"
+        INDIVIDUAL = "I", "Individual"
+        MACROLANGUAGE = "M", "Macrolanguage"
+        SPECIAL = "S", "Special code"
 
     class Type(models.TextChoices):
-        LIVING = "L", "living"
-        EXTINCT = "E", "extinct"
-        HISTORICAL = "H", "historical"
-        CONSTRUCTED = "C", "constructed"
-        SPECIAL = "S", "special code"
+        LIVING = "L", "Living"
+        EXTINCT = "E", "Extinct"
+        HISTORICAL = "H", "Historical"
+        CONSTRUCTED = "C", "Constructed"
+        SPECIAL = "S", "Special code"
 
     alpha_3 = models.CharField("code", max_length=3, primary_key=True)
     alpha_2 = models.CharField("two-letter code", max_length=2, null=True, blank=True, unique=True)  # noqa: DJ001 - unique
