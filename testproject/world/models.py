@@ -53,7 +53,8 @@ class CountryName(AppwriteModel):
 
     class Meta:
         ordering = ["kind", "pk"]
-        constraints = [models.UniqueConstraint(fields=["country", "kind"], name="one_name_of_a_kind")]
+        # Not a UniqueConstraint: Django's inline forms check only this kind, and would let the server refuse the row.
+        unique_together = [("country", "kind")]
 
     def __str__(self):
         return self.name
