@@ -22,9 +22,13 @@ def is_local(endpoint: str) -> bool:
 
 
 def adapter_for(endpoint: str) -> BaseAdapter:
-    """Return the adapter that answers requests to ``BASE_URL``; transports to the same location share one server."""
+    """
+    Return the adapter that answers requests to ``BASE_URL``; transports to the same location share one server.
+
+    Raises:
+        ValueError: the location is not one the local server knows.
+    """
     from appwrite_orm_django.local.adapter import LocalAdapter
     from appwrite_orm_django.local.registry import local_server
 
-    adapter: BaseAdapter = LocalAdapter(local_server(endpoint))
-    return adapter
+    return LocalAdapter(local_server(endpoint))
