@@ -93,7 +93,12 @@ def create_command(compiler: SQLInsertCompiler) -> Command:
     if not ignores:
         _refuse_one_id_twice(table, rows, connection)
     return CreateRows(
-        connection.table_ref(table), rows, outputs, ignore_conflicts=ignores, unique=unique_columns(opts.model)
+        connection.table_ref(table),
+        rows,
+        outputs,
+        ignore_conflicts=ignores,
+        unique=unique_columns(opts.model),
+        model=opts.model,
     )
 
 
@@ -191,8 +196,8 @@ def update_command(compiler: SQLUpdateCompiler) -> Command:
     row_id = reads.only_row_id(condition)
     unique = unique_columns(query.get_meta().model)
     if row_id is None:
-        return UpdateRows(ref, condition, data, unique)
-    return UpdateRow(ref, row_id, data, unique)
+        return UpdateRows(ref, condition, data, unique, query.model)
+    return UpdateRow(ref, row_id, data, unique, query.model)
 
 
 def _update_value(compiler: SQLUpdateCompiler, field: Field[Any, Any], value: Any) -> Any:
@@ -262,7 +267,9 @@ def _increment(
         return None
     if not wire:
         return None
-    return IncrementColumn(table, row_id, column_key(field), wire if expression.connector == "+" else -wire)
+    return IncrementColumn(
+        table, row_id, column_key(field), wire if expression.connector == "+" else -wire, field.model
+    )
 
 
 def _update_from_query(
@@ -293,7 +300,7 @@ def _update_from_query(
         return {**data, **dict(zip(map(column_key, fields), wires, strict=True))}
 
     depends_on_row = any(_reads_columns(expression, pk) for expression in expressions.values())
-    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row)
+    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row, compiler.query.model)
 
 
 def _reads_columns(expression: Any, pk: Field[Any, Any]) -> bool:
@@ -318,4 +325,4 @@ def delete_command(compiler: SQLDeleteCompiler) -> Command:
         exact = False
     if not exact:
         condition = _condition_by_ids(compiler, query)
-    return DeleteRows(ref, condition, reads.only_row_id(condition))
+    return DeleteRows(ref, condition, reads.only_row_id(condition), query.model)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.db.models import functions, lookups
-from django.db.models.expressions import Col, Expression, Value
-from django.db.models.fields import related_lookups
+from django.db.models.expressions import Col, ColPairs, Expression, Value
+from django.db.models.fields import related_lookups, tuple_lookups
 from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
 
 from appwrite_orm_django.backend.columns import column_key
@@ -208,6 +208,17 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     return truth.both(excluded or [truth.leaf(queries.is_not_null(key))])
 
 
+def _tuple_in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
+    """Translate ``(column,) in [(value,), ...]``: how Django prefetches along a foreign key."""
+    if type(lookup.lhs) is not ColPairs or len(lookup.lhs) != 1 or not lookup.rhs_is_direct_value():
+        return UNKNOWN
+    (column,) = lookup.lhs.get_cols()
+    values = [value for (value,) in lookup.rhs if value is not None]
+    if not values:
+        return NEVER if truth_value else ALWAYS
+    return _in(lookups.In(column, values), truth_value, scope)
+
+
 def is_in(key: str, wires: tuple[Any, ...]) -> Narrowing:
     """Translate ``key in wires``."""
     if not wires:
@@ -292,6 +303,7 @@ _TRANSLATORS: dict[type, Translator] = {
     ),
     lookups.In: _in,
     related_lookups.RelatedIn: _in,
+    tuple_lookups.TupleIn: _tuple_in,
     lookups.IsNull: _is_null,
     related_lookups.RelatedIsNull: _is_null,
     lookups.Range: _range,
