@@ -284,9 +284,9 @@ def _update_from_query(
     pk = query.get_meta().pk
     query.default_cols = False
     query.select = (pk.get_col(alias),)
-    for position, expression in enumerate(expressions.values()):
-        query.annotations[f"__value{position}"] = expression
-    query.set_annotation_mask(set(query.annotations))
+    values = {f"__value{position}": expression for position, expression in enumerate(expressions.values())}
+    query.annotations.update(values)
+    query.set_annotation_mask(values)
     inner = query.get_compiler(connection=compiler.connection)
     command = local_evaluation.plan(inner, set_up=True)
     fields = tuple(expressions)

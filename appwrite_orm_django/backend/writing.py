@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.db import NotSupportedError, OperationalError
+from django.db import IntegrityError, NotSupportedError, OperationalError
 
-from appwrite_orm_django.backend import row_ids
+from appwrite_orm_django.backend import row_ids, uniqueness
 from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID
 from appwrite_orm_django.backend.commands import (
     Command,
@@ -24,10 +24,11 @@ from appwrite_orm_django.backend.commands import (
 )
 from appwrite_orm_django.backend.local_evaluation import running
 from appwrite_orm_django.client import operators, queries, rows
-from appwrite_orm_django.client.errors import ColumnNotFound, RowConflict, RowNotFound, UniqueViolation
+from appwrite_orm_django.client.errors import ColumnNotFound, RowConflict, RowNotFound, ServerError, UniqueViolation
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
 
 _MAX_ATTEMPTS = 10
@@ -168,10 +169,19 @@ class Writer:
                 continue
             if second:
                 self._refuse_if_it_moves(command, second)
-            changed += rows.update_rows(self.transport, command.table, first, split)
+            changed += self._update_alike(command, first, split)
             if second:
                 rows.update_rows(self.transport, command.table, second, split)
         return WriteResult(changed)
+
+    def _update_alike(self, command: UpdateRows, data: Mapping[str, Any], split: list[Query]) -> int:
+        try:
+            return rows.update_rows(self.transport, command.table, data, split)
+        except ServerError as error:
+            # What a violated unique index comes to in a bulk update (recording ``bulk-update``).
+            if error.code == 500 and (text := uniqueness.clash(self.connection.reader, command)):
+                raise IntegrityError(text) from error
+            raise
 
     def _refuse_if_it_moves(self, command: UpdateRows, second: Mapping[str, Any]) -> None:
         """Refuse two bulk writes where the first one changes which rows the second one would find."""
