@@ -25,6 +25,8 @@ DATABASES = {
         "PASSWORD": "tests",
         "NAME": "library",
     },
+    # The same models on SQLite, to compare answers with (tests/differential.py).
+    "twin": {"ENGINE": "tests.twin", "NAME": ":memory:"},
 }
 DATABASE_ROUTERS = ["tests.routers.Router"]
 MIDDLEWARE = [

@@ -120,18 +120,12 @@ _NEGATED = {
     "greater_than": "less_than_equal",
     "greater_than_equal": "less_than",
 }
-# A stored value holds milliseconds. Compared with a constant that lies a little above its own wire form w, stored < c
-# means stored <= w, and stored >= c means stored > w.
-_WITH_REMAINDER = {"less_than": "less_than_equal", "greater_than_equal": "greater_than"}
 
 
 def compare(operator: str, column: str, codec: Codec, value: Any, truth_value: bool) -> Narrowing:
     """Translate ``column operator value``, a comparison of a column with a prepared constant."""
-    if operator != "equal":
-        if not codec.orders:
-            return UNKNOWN
-        if codec.remainder(value):
-            operator = _WITH_REMAINDER.get(operator, operator)
+    if operator != "equal" and not codec.orders:
+        return UNKNOWN
     try:
         wire = codec.encode(value)
     except ValueError as error:
