@@ -101,6 +101,8 @@ def _check_lists(site: Site) -> None:
     _, page = site.get("list", "/countries/")
     names = [row[1] for row in _rows(page, "list")]
     expect(names == sorted(names, key=collation.fold), "list", f"countries are not in order: {names}")
+    _, page = site.get("list again", "/countries/")
+    expect([row[1] for row in _rows(page, "list again")] == names, "list again", "it differs from the first time")
 
     _, page = site.get("sort", "/countries/?sort=-name")
     backwards = [row[1] for row in _rows(page, "sort")]

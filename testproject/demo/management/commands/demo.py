@@ -17,7 +17,6 @@ from testproject.demo import preparing, serving
 from testproject.demo.checking import CheckFailed, check_site
 from testproject.world import loading
 
-
 # A check serves to itself alone.
 _LOOPBACK = "127.0.0.1"
 
