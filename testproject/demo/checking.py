@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -111,7 +112,7 @@ def _check_lists(site: Site) -> None:
     _, first = site.get("list of two relations", "/subdivisions/")
     code, name, _type, country, *_ = _rows(first, "list of two relations")[0]
     word = name.split()[0]
-    _, found = site.get("search", f"/subdivisions/?q={requests.utils.quote(word)}")
+    _, found = site.get("search", f"/subdivisions/?q={quote(word)}")
     rows = _rows(found, "search")
     expect(any(row[0] == code for row in rows), "search", f"{word!r} does not find {code}")
     strangers = [row for row in rows if not collation.contains(row[1], word) and row[0].lower() != word.lower()]
