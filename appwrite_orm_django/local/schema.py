@@ -156,6 +156,11 @@ class Table:
         return next((index for index in self.all_indexes if index.key.lower() == key.lower()), None)
 
 
+def _load(session: Session, database_id: str, table_id: str) -> Table | None:
+    database = find_database(session, database_id)
+    return None if database is None else load_table(session, database, table_id)
+
+
 class SchemaCache:
     """The tables one process has read, for as long as the schema version stands."""
 
@@ -164,17 +169,27 @@ class SchemaCache:
         self._tables: dict[tuple[str, str], Table] = {}
 
     def table(self, session: Session, database_id: str, table_id: str) -> Table | None:
+        if session.schema_touched:
+            # Undone, the next change would bring this version number again, and what was read meanwhile would pass for it.
+            return _load(session, database_id, table_id)
         version = session.scalar("SELECT schema_version FROM _meta")
         if version != self.version:
             self.version, self._tables = version, {}
         tables, key = self._tables, (database_id, table_id)
         table = tables.get(key)
         if table is None:
-            database = find_database(session, database_id)
-            table = None if database is None else load_table(session, database, table_id)
+            table = _load(session, database_id, table_id)
             if table is not None and not _unsettled(table):
                 tables[key] = table
         return table
+
+
+def table_by_seq(cache: SchemaCache, session: Session, seq: int) -> Table | None:
+    """Find a table by number, which, unlike its id, is never used twice."""
+    row = session.one(
+        "SELECT d.id, t.id FROM _tables t JOIN _databases d ON d.seq = t.database_seq WHERE t.seq = ?", (seq,)
+    )
+    return None if row is None else cache.table(session, row[0], row[1])
 
 
 def _unsettled(table: Table) -> bool:

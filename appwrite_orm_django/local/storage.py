@@ -41,9 +41,13 @@ CREATE TABLE IF NOT EXISTS _indexes (
 CREATE TABLE IF NOT EXISTS _keys (
     id TEXT PRIMARY KEY COLLATE NOCASE, name TEXT NOT NULL, scopes TEXT NOT NULL, secret TEXT NOT NULL UNIQUE, expire TEXT,
     created TEXT NOT NULL, updated TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS _operations (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, transaction_seq INTEGER NOT NULL, table_seq INTEGER NOT NULL, row_id TEXT, action TEXT NOT NULL,
+    data TEXT NOT NULL, staged_at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS _operations_by_transaction ON _operations (transaction_seq);
 CREATE TABLE IF NOT EXISTS _transactions (
-    id TEXT PRIMARY KEY COLLATE NOCASE, created TEXT NOT NULL, updated TEXT NOT NULL, status TEXT NOT NULL, operations INTEGER NOT NULL,
-    expires TEXT NOT NULL);
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL COLLATE NOCASE UNIQUE, status TEXT NOT NULL, operations INTEGER NOT NULL,
+    expires TEXT NOT NULL, owner TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL);
 """
 
 
@@ -57,6 +61,7 @@ class Session:
     def __init__(self, connection: sqlite3.Connection, *, writes: bool) -> None:
         self._connection = connection
         self.writes = writes
+        self.schema_touched = False
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> sqlite3.Cursor:
         return self._connection.execute(sql, params)
@@ -79,6 +84,7 @@ class Session:
     def touch_schema(self) -> None:
         """Tell every process that the cached definitions of tables are out of date."""
         self._connection.execute("UPDATE _meta SET schema_version = schema_version + 1")
+        self.schema_touched = True
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
