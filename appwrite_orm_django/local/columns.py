@@ -154,8 +154,13 @@ def get_column(call: Call) -> Response:
 
 
 def delete_column(call: Call) -> Response:
+    from . import relation_columns
+
     table = table_of(call)
     column = column_of(call, table)
+    if column.type == "relationship":
+        relation_columns.delete_relationship(call, table, column)
+        return no_content()
     delay_s = call.server.column_delay_s
     if delay_s:
         call.session.execute("UPDATE _columns SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, column.seq))

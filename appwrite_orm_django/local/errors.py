@@ -47,6 +47,9 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "project_id_missing": (403, "When using project API key, make sure to pass x-appwrite-project header with your project ID."),
     "project_not_found": (404, "Project with the requested ID could not be found. Please check the value of the X-Appwrite-Project header to ensure the correct project ID is being used."),
     "row_already_exists": (409, "{Row} with the requested ID '{id}' already exists. Try again with a different ID or use ID.unique() to generate a unique ID."),
+    "relationship_exists": (409, 'Creating more than one "manyToMany" relationship on the same {table} is currently not permitted.'),
+    "relationship_value_invalid": (400, "{message}"),
+    "row_delete_restricted": (403, "{Row} cannot be deleted because it is referenced by another {row}."),
     "row_id_missing": (400, "{Row} ID is required when creating a single {row}."),
     "row_invalid_structure": (400, "{message}"),
     "row_missing_data": (400, "The {row} data is missing. Try again with {row} data populated{stop}"),
@@ -72,6 +75,7 @@ _SENT_AS = {
     "column_limit_reached": "column_limit_exceeded",
     "column_value_limit": "column_limit_exceeded",
     "legacy_row_not_found": "document_not_found",
+    "relationship_exists": "column_already_exists",
     "legacy_table_not_found": "collection_not_found",
     "row_id_missing": "row_missing_data",
     "transaction_expired_unmapped": "transaction_expired",
@@ -90,6 +94,7 @@ class ApiError(Exception):
     def __init__(self, error_type: str, **values: Any) -> None:
         super().__init__(error_type, values)
         self.error_type = error_type
+        self.keeps_writes = False
         self.values = values
 
     @property

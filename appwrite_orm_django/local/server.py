@@ -106,7 +106,12 @@ class LocalServer:
                 identity = identify(self, session, request, _project_of(request))
                 authorize(identity, route.scopes)
                 args = read_params(route, path_values, sent)
-                return route.handler(Call(self, session, identity, route.family, request, args))
+                try:
+                    return route.handler(Call(self, session, identity, route.family, request, args))
+                except ApiError as error:
+                    if not error.keeps_writes:
+                        raise
+                    return error_response(error, route.family)
         except ApiError as error:
             return error_response(error, route.family)
         except Exception:
