@@ -90,6 +90,14 @@ def _checked_permissions(item: Mapping[str, Any]) -> list[str]:
     return expand(permissions)
 
 
+def _unchecked_permissions(item: Mapping[str, Any]) -> list[str] | None:
+    """Give an upsert's permissions, which the server takes as they are (recording ``bulk-upsert``)."""
+    permissions = item.get("$permissions")
+    if permissions is None or (isinstance(permissions, list) and all(isinstance(one, str) for one in permissions)):
+        return permissions
+    raise ApiError("general_unknown")
+
+
 def upsert_rows(call: Call) -> Response:
     table = _table_for_keys(call)
     refuse_relationships(call, table, "upsert")
@@ -104,7 +112,7 @@ def upsert_rows(call: Call) -> Response:
     rows: list[Row] = []
     for row_id, item in zip(ids, items, strict=True):
         try:
-            row = writer.upsert(row_id, item, item.get("$permissions"))
+            row = writer.upsert(row_id, item, _unchecked_permissions(item))
         except Duplicate as error:
             raise ApiError("row_already_exists", id=row_id) from error
         if row is not None:
@@ -122,7 +130,10 @@ def update_rows(call: Call) -> Response:
     if staging.is_staged(call):
         return _staged(call, staging.stage_bulk_update(call, table, data))
     rows, select = _matching(call, table, queries)
-    changed = writer_of(call, table).update_many(rows, data, data.get("$permissions"))
+    permissions = data.get("$permissions")
+    if permissions is not None:
+        permissions = _checked_permissions(data)
+    changed = writer_of(call, table).update_many(rows, data, permissions)
     return _echo(call, 200, [_masked(table, row, select) for row in changed])
 
 

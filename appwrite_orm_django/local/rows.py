@@ -258,11 +258,8 @@ def list_rows(call: Call) -> Response:
     ttl_s = int(call.args["ttl"])
     if not ttl_s or staging.is_staged(call):
         return _listed(call, table)
-    return call.server.lists.answer(
-        (table.seq, call.identity.roles, call.request.query_string, call.family.service),
-        ttl_s,
-        lambda: _listed(call, table),
-    )
+    asked = (table.seq, call.server.schema.version, call.identity.roles, call.request.query_string, call.family.service)
+    return call.server.lists.answer(asked, ttl_s, lambda: _listed(call, table))
 
 
 def _listed(call: Call, table: Table) -> Response:

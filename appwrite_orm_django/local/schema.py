@@ -191,7 +191,7 @@ class SchemaCache:
     """The tables one process has read, for as long as the schema version stands."""
 
     def __init__(self) -> None:
-        self._version = -1
+        self.version = -1
         self._tables: dict[tuple[str, str], Table] = {}
 
     def table(self, session: Session, database_id: str, table_id: str) -> Table | None:
@@ -199,8 +199,8 @@ class SchemaCache:
             # Undone, the next change would bring this version number again, and what was read meanwhile would pass for it.
             return _load(session, database_id, table_id)
         version = session.scalar("SELECT schema_version FROM _meta")
-        if version != self._version:
-            self._version, self._tables = version, {}
+        if version != self.version:
+            self.version, self._tables = version, {}
         tables, key = self._tables, (database_id, table_id)
         table = tables.get(key)
         if table is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -55,8 +56,13 @@ def make_http_server(server: LocalServer, host: str, port: int, threads: int = T
 
     Returns:
         A waitress server: ``run()`` serves until ``close()`` is called from another thread or a signal ends the process.
+
+    Raises:
+        OSError: the address cannot be listened on.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=1024)
     return cast(Any, waitress.server).create_server(
-        make_application(server), host=host, port=port, threads=threads, max_request_header_size=MAX_HEADER_BYTES,
+        make_application(server), sockets=[listener], threads=threads, max_request_header_size=MAX_HEADER_BYTES,
         max_request_body_size=MAX_BODY_BYTES, clear_untrusted_proxy_headers=True, ident="Appwrite", channel_timeout=120,
     )  # fmt: skip
