@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from . import relations, row_store
+from . import faults, relations, row_store
 from .column_types import column_json
 from .columns import WRITE, column_of, refuse_too_wide, reloaded, remove_column, sweep_columns, table_of
 from .datetimes import now_text
@@ -22,7 +22,6 @@ from .validators import Boolean, Key, Nullable, OneOf, Uid
 
 _TYPES = ("oneToOne", "manyToOne", "manyToMany", "oneToMany")
 _ON_DELETE = ("cascade", "restrict", "setNull")
-_NEVER = 1e18
 
 
 def create_relationship(call: Call) -> Response:
@@ -39,22 +38,24 @@ def create_relationship(call: Call) -> Response:
     key, back = args["key"] or related.id, args["twoWayKey"] or table.id
     _refuse_existing(table, related, key, back)
     refuse_too_wide(table, [*table.all_columns, _side(call, table, related, key, back, "parent")])
-    ready_at = time.time() + call.server.column_delay_s
+    ready_at = time.time() + call.server.column_delay_s + call.fate.delay_s
     parent = _side(call, table, related, key, back, "parent")
     if related.seq == table.seq:
         parent.options["failed"] = (
             f'Failed to create relationship indexes: Invalid index attribute "{_index_key(parent)}" not found'
         )
-        return _created(call, _insert(call.session, table, parent, _NEVER))
+        return _created(call, _insert(call.session, table, parent, faults.NEVER))
     if args["twoWay"] and related.find_column(back) is not None:
-        _insert(call.session, table, parent, _NEVER)
+        _insert(call.session, table, parent, faults.NEVER)
         refusal = ApiError("column_already_exists", key=back)
         refusal.keeps_writes = True
         raise refusal
+    faults.apply_to_column(parent, call.fate)
     _insert(call.session, table, parent, ready_at)
     child = _side(call, related, table, back, key, "child")
     child.options["hidden"] = not args["twoWay"]
     child.options["relation"] = parent.options["relation"]
+    faults.apply_to_column(child, call.fate)
     _insert(call.session, related, child, ready_at)
     for owner, column in ((table, parent), (related, child)):
         _make_room(call.session, owner, column)

@@ -2,7 +2,20 @@
 
 from collections.abc import Iterator
 
-from . import bulk, columns, databases, health, increments, indexes, keys, relation_columns, rows, tables, transactions
+from . import (
+    bulk,
+    columns,
+    databases,
+    faults,
+    health,
+    increments,
+    indexes,
+    keys,
+    relation_columns,
+    rows,
+    tables,
+    transactions,
+)
 from .routing import Route
 
 
@@ -12,5 +25,5 @@ def all_routes() -> Iterator[Route]:
         for route in module.ROUTES:
             yield route
             yield route.in_legacy_words()
-    for module in (health, keys):
+    for module in (health, keys, faults):
         yield from module.ROUTES
