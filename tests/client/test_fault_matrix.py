@@ -54,7 +54,9 @@ TROUBLES = {
     "rate-limit": Trouble({"kind": "rate-limit", "seconds": 2.0}, errors.RateLimited, doubt=False, again="all"),
     "long-rate-limit": Trouble({"kind": "rate-limit", "seconds": 600.0}, errors.RateLimited, doubt=False, again="none"),
     "500": Trouble({"kind": "error", "status": 500}, errors.ServerError, again="none"),
-    "500-after": Trouble({"kind": "error", "status": 500, "applied": True}, errors.ServerError, lands=True, again="none"),
+    "500-after": Trouble(
+        {"kind": "error", "status": 500, "applied": True}, errors.ServerError, lands=True, again="none"
+    ),
     "502": Trouble({"kind": "error", "status": 502}, errors.ServerError),
     "503": Trouble({"kind": "error", "status": 503}, errors.ServerError),
     "503-after": Trouble({"kind": "error", "status": 503, "applied": True}, errors.ServerError, lands=True),
@@ -87,7 +89,7 @@ def world() -> Iterator[World]:
         location, "demo", "secret", read_timeout_s=READ_TIMEOUT_S, backoff=Backoff(sleep=pauses.append), retries=3
     )
     databases.create_database(transport, "d", "D")
-    tables.create_table(transport, "d", "t", "T", columns=COLUMNS)
+    tables.create_table(transport, TABLE, "T", columns=COLUMNS)
     rows.create_rows(transport, TABLE, [{"$id": key, "n": n, "s": "old"} for key, n in BEFORE.items()])
     yield World(registry.local_server(location), transport, pauses)
     transport.close()
@@ -153,7 +155,7 @@ DOUBLED = {**BEFORE, "a": 11}
 
 OPERATIONS = {
     "get": Operation(lambda w: rows.get_row(w.transport, TABLE, "a"), BEFORE, first("n", 1), safe=True),
-    "list": Operation(lambda w: rows.list_rows(w.transport, TABLE), BEFORE, first("total", 3), safe=True),
+    "list": Operation(lambda w: rows.list_rows(w.transport, TABLE), BEFORE, lambda page: len(page["rows"]) == 3, safe=True),
     "create": Operation(
         lambda w: rows.create_row(w.transport, TABLE, "new", {"n": 9, "s": "x"}), {**BEFORE, "new": 9}, first("$id", "new"), safe=True
     ),
