@@ -53,7 +53,7 @@ def create_rows(call: Call) -> Response:
             message=f'Param "permissions" is disallowed when creating multiple {call.family.name("rows")}, set "$permissions" on each instead',
         )
     table = table_of(call)
-    refuse_relationships(table, "create")
+    refuse_relationships(call, table, "create")
     writer = writer_of(call, table)
     items = read_objects(args["rows"])
     ids = [_checked_id(item) for item in items]
@@ -100,7 +100,7 @@ def _unchecked_permissions(item: Mapping[str, Any]) -> list[str] | None:
 
 def upsert_rows(call: Call) -> Response:
     table = _table_for_keys(call)
-    refuse_relationships(table, "upsert")
+    refuse_relationships(call, table, "upsert")
     writer = writer_of(call, table)
     items = read_objects(call.args["rows"])
     ids = [fresh_id(item.get("$id")) for item in items]
@@ -125,7 +125,7 @@ def update_rows(call: Call) -> Response:
     if not data:
         raise ApiError("row_missing_payload")
     table = _table_for_keys(call)
-    refuse_relationships(table, "update")
+    refuse_relationships(call, table, "update")
     queries = parse.parse_queries(call.args["queries"])
     if staging.is_staged(call):
         return _staged(call, staging.stage_bulk_update(call, table, data))
@@ -139,7 +139,7 @@ def update_rows(call: Call) -> Response:
 
 def delete_rows(call: Call) -> Response:
     table = _table_for_keys(call)
-    refuse_relationships(table, "delete")
+    refuse_relationships(call, table, "delete")
     queries = parse.parse_queries(call.args["queries"])
     if staging.is_staged(call):
         return _staged(call, staging.stage_bulk_delete(call, table))
@@ -156,7 +156,7 @@ def _table_for_keys(call: Call) -> Table:
     return table_of(call)
 
 
-def refuse_relationships(table: Table, action: str) -> None:
+def refuse_relationships(call: Call, table: Table, action: str) -> None:
     """
     Refuse a bulk call on a table with relationships.
 
@@ -165,7 +165,8 @@ def refuse_relationships(table: Table, action: str) -> None:
     """
     if any(column.type == "relationship" for column in table.columns.values()):
         raise ApiError(
-            "general_bad_request", message=f"Bulk {action} is not supported for tablesDB with relationship columns"
+            "general_bad_request",
+            message=f"Bulk {action} is not supported for {call.family.service} with relationship {'columns' if action == 'create' and not call.family.names else 'attributes'}",
         )
 
 
@@ -184,11 +185,12 @@ def _matching(call: Call, table: Table, queries: list[parse.Query]) -> tuple[lis
 
 def _masked(table: Table, row: Row, select: list[str] | None) -> Row:
     """Show as null what a select left out, as the server does after an update."""
-    if select is None:
+    if select is None and not table.hidden:
         return row
     return {
-        key: value if key not in table.columns or key in select else shown(table.columns[key], None)
+        key: value if select is None or key not in table.columns or key in select else shown(table.columns[key], None)
         for key, value in row.items()
+        if key not in table.hidden
     }
 
 

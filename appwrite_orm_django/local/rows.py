@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import datetimes, staged_state, staging
+from . import datetimes, related_reads, relations, staged_state, staging
 from .errors import ApiError, invalid_argument, unauthorized
 from .json_objects import read_object
 from .messages import Response, json_response, no_content
@@ -20,6 +20,7 @@ from .permissions import (
     require_listable,
 )
 from .queries import check, fields, parse, sql
+from .related_writes import RelatedWriter
 from .routing import Call, Param, Route
 from .row_store import Duplicate, RowStore
 from .schema import Table, find_database
@@ -63,7 +64,9 @@ def table_of(call: Call) -> Table:
     return table
 
 
-def writer_of(call: Call, table: Table) -> Writer:
+def writer_of(call: Call, table: Table) -> RelatedWriter | Writer:
+    if relations.are_in(table):
+        return RelatedWriter(call, table)
     return Writer(call.session, table, call.server.rules, trusted=call.identity.is_key)
 
 
@@ -126,8 +129,14 @@ def create_row(call: Call) -> Response:
     try:
         row = writer_of(call, table).create(row_id, data, permissions or [])
     except Duplicate as error:
-        raise ApiError("row_already_exists", id=row_id) from error
+        raise _taken(row_id, error) from error
     return json_response(201, row_json(call, row))
+
+
+def _taken(row_id: str, error: Duplicate) -> ApiError:
+    refusal = ApiError("row_already_exists", id=row_id)
+    refusal.keeps_writes = error.keeps_writes
+    return refusal
 
 
 def _staged(call: Call, status: int, row: Row) -> Response:
@@ -136,23 +145,25 @@ def _staged(call: Call, status: int, row: Row) -> Response:
 
 def get_row(call: Call) -> Response:
     table = table_of(call)
-    select = _selection(call, table)
-    row = store_of(call, table).get(call.args["rowId"], select)
+    queries = _selects(call, table)
+    selection = related_reads.selection_of(queries, table)
+    row = store_of(call, table).get(call.args["rowId"], selection.keys(table))
     if staging.is_staged(call):
-        row = staged_state.merge_row(call, table, call.args["rowId"], row, parse.parse_queries(call.args["queries"]))
+        row = staged_state.merge_row(call, table, call.args["rowId"], row, queries)
     if row is None or not may(table, row.get("$permissions", ()), "read", call.identity):
         raise ApiError("row_not_found", id=call.args["rowId"])
+    related_reads.load(call, table, [row], selection)
     return json_response(200, row_json(call, row))
 
 
-def _selection(call: Call, table: Table) -> list[str] | None:
+def _selects(call: Call, table: Table) -> list[parse.Query]:
     queries = parse.parse_queries(call.args["queries"])
     for query in queries:
         if query.method != "select":
             raise ApiError("general_query_invalid", message=f"Invalid query method: {query.method}")
     known = fields.table_fields(table, call.server.rules)
     check.check_queries(queries, known, selectable=SELECTABLE)
-    return sql.compile_queries(queries, known).select
+    return queries
 
 
 SELECTABLE = frozenset({"$permissions"})
@@ -273,18 +284,23 @@ def find_rows(
     known = fields.table_fields(table, call.server.rules)
     store = store_of(call, table)
     cursor = _cursor_row(queries, store, call.family.words["Row"])
+    queries, related = related_reads.split_filters(queries, table)
     check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
+    selection = related_reads.selection_of(queries, table)
     plan = sql.compile_queries(queries, known)
     where = plan.where
+    if related:
+        where = sql.all_of([where, related_reads.related_condition(call, table, related)])
     if not allows(table.permissions, "read", call.identity):
-        where = sql.all_of([where, _readable(call.identity.roles)])
+        where = sql.all_of([where, relations.readable_rows(table, call.identity)])
     page = where if cursor is None else sql.all_of([where, _beyond(plan, store, cursor)])
     limit = sql.DEFAULT_LIMIT if plan.limit is None else plan.limit
     rows = store.find(
-        page.sql, page.params, order=sql.order_by(plan), limit=limit, offset=plan.offset, select=plan.select
+        page.sql, page.params, order=sql.order_by(plan), limit=limit, offset=plan.offset, select=selection.keys(table)
     )
     if plan.cursor is not None and plan.cursor.method == "cursorBefore":
         rows.reverse()
+    related_reads.load(call, table, rows, selection)
     return rows, _count(store, where) if with_total else 0
 
 
@@ -312,14 +328,6 @@ def _beyond(plan: sql.Plan, store: RowStore, cursor: Row) -> sql.Condition:
         if order.by is not None and value is None:
             raise ApiError("database_query_order_null", key=order.by.key)
     return sql.after_cursor(plan, values)
-
-
-def _readable(roles: Sequence[str]) -> sql.Condition:
-    marks = ", ".join("?" * len(roles))
-    return sql.Condition(
-        f"EXISTS (SELECT 1 FROM json_each(_permissions) WHERE value IN ({marks}))",
-        [f'read("{role}")' for role in roles],
-    )
 
 
 def fulltext_keys(table: Table) -> frozenset[str]:

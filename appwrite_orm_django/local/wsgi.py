@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 import waitress.server
+from waitress.channel import ClientDisconnected
 
 from .messages import Request
 from .server import LocalServer
@@ -27,6 +29,11 @@ def make_application(server: LocalServer) -> Callable[[WSGIEnvironment, StartRes
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         response = server.handle(_request(environ))
+        if response.delay_s:
+            time.sleep(response.delay_s)
+        if response.cut:
+            # What waitress raises itself when the other end hangs up: it closes the socket and writes nothing.
+            raise ClientDisconnected
         headers = [*response.headers.items(), ("Server", "Appwrite")]
         if response.status != 204:
             headers.append(("Content-Length", str(len(response.body))))
