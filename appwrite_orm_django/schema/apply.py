@@ -71,9 +71,16 @@ _inline_types: WeakKeyDictionary[Transport, frozenset[str]] = WeakKeyDictionary(
 
 @dataclass
 class Outcome:
-    """What an application had to say besides being done."""
+    """
+    What an application had to say besides being done.
+
+    Attributes:
+        notes: for people, a sentence each.
+        optional: table id and key of the columns that could not be made required.
+    """
 
     notes: list[str] = field(default_factory=list)
+    optional: set[tuple[str, str]] = field(default_factory=set)
 
 
 class Application:
@@ -276,6 +283,7 @@ class Application:
                 if missing < 5000
                 else "5,000 rows or more have"
             )
+            self._outcome.optional.add((table, required.key))
             self._outcome.notes.append(
                 f"{table}.{required.key} stays optional: {count} no value, and could not be updated any more. "
                 "Give them one and run appwrite_migrate again."
@@ -305,7 +313,7 @@ class Application:
             # Optional for now: rows get their values one after the other.
             successor = replace(step.after, key=replacement_key(before.key), required=False, default=None)
             self._make_successor(step.table, successor)
-            rows.copy(self._transport, self._ref(step.table), before, successor)
+            self._copy(step, successor)
             self._drop_columns([DropColumn(step.table, before)], report=False)
             self._rename_columns(
                 [RenameColumn(step.table, successor.key, replace(successor, key=step.after.key))], report=False
@@ -313,6 +321,9 @@ class Application:
             self._progress(step)
         # What else the new column is to be, and the indexes that went with the old one, shows in the next plan.
         return ()
+
+    def _copy(self, step: ReplaceColumn, successor: Column) -> None:
+        rows.copy(self._transport, self._ref(step.table), step.before, successor)
 
     def _make_successor(self, table: str, successor: Column) -> None:
         """Make the column that will take the place of another; one of the same type may be there from a run that was stopped."""

@@ -85,7 +85,7 @@ def copy(transport: Transport, table: TableRef, before: Column, after: Column) -
     Raises:
         UnconvertibleRows: values that do not fit, at most five of them. Nothing was written.
     """
-    _refuse_unconvertible(transport, table, before, after)
+    refuse_unconvertible(transport, table, before, after)
     for page in _pages(transport, table, [before.key, after.key]):
         groups: dict[str, tuple[Any, list[str]]] = {}
         for row in page:
@@ -115,7 +115,13 @@ def _write_text(transport: Transport, table: TableRef, column: str, text: str, r
         rows.update_row(transport, table, row_id, {column: text})
 
 
-def _refuse_unconvertible(transport: Transport, table: TableRef, before: Column, after: Column) -> None:
+def refuse_unconvertible(transport: Transport, table: TableRef, before: Column, after: Column) -> None:
+    """
+    Make sure that every row's value can become one of the new column.
+
+    Raises:
+        UnconvertibleRows: some cannot, of which at most five are named.
+    """
     refused: list[str] = []
     for row in every_row(transport, table, [before.key]):
         try:
