@@ -49,8 +49,9 @@ class AppwriteModel(models.Model):
         abstract = True
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
-        instance = super().from_db(db, field_names, values)
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
+        # Django 6.1 hands over a fetch mode.
+        instance = super().from_db(db, field_names, values, **kwargs)
         instance.__dict__["_loaded"] = (field_names, values)
         return instance
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import identifiers, transactions
+from . import identifiers, staging
 from .errors import ApiError
 from .messages import Response, json_response
 from .permissions import TABLE_ACTIONS, Permissions, bad_permission, expand
@@ -21,14 +21,14 @@ from .rows import (
     WRITE,
     data_of,
     fulltext_keys,
-    row_json,
+    rows_json,
     store_of,
     table_of,
     writer_of,
 )
 from .schema import Table
 from .validators import QUERIES, JsonObject, as_mapping
-from .values import Row, normalize
+from .values import Row, shown
 from .wire import decode_json
 from .writes import fresh_id
 
@@ -58,13 +58,19 @@ def create_rows(call: Call) -> Response:
     items = items_of(args["rows"])
     ids = [_checked_id(item) for item in items]
     permissions = [_checked_permissions(item) for item in items]
+    if staging.is_staged(call):
+        staged = [
+            {**item, "$id": row_id, "$permissions": granted}
+            for row_id, item, granted in zip(ids, items, permissions, strict=True)
+        ]
+        return _staged(call, staging.stage_bulk_create(call, table, staged))
     try:
         rows = [
             writer.create(row_id, item, granted) for row_id, item, granted in zip(ids, items, permissions, strict=True)
         ]
     except Duplicate as error:
         raise ApiError("row_already_exists", id="") from error
-    return _echo(call, table, 201, rows)
+    return _echo(call, 201, rows)
 
 
 def items_of(values: Any) -> list[dict[str, Any]]:
@@ -97,6 +103,9 @@ def upsert_rows(call: Call) -> Response:
     ids = [fresh_id(item.get("$id")) for item in items]
     if len(set(ids)) < len(ids):
         raise ApiError("row_already_exists", id="multiple")
+    if staging.is_staged(call):
+        staged = [{**item, "$id": row_id} for row_id, item in zip(ids, items, strict=True)]
+        return _staged(call, staging.stage_bulk_upsert(call, table, staged))
     rows: list[Row] = []
     for row_id, item in zip(ids, items, strict=True):
         try:
@@ -105,7 +114,7 @@ def upsert_rows(call: Call) -> Response:
             raise ApiError("row_already_exists", id=row_id) from error
         if row is not None:
             rows.append(row)
-    return _echo(call, table, 200, rows)
+    return _echo(call, 200, rows)
 
 
 def update_rows(call: Call) -> Response:
@@ -115,26 +124,29 @@ def update_rows(call: Call) -> Response:
     table = _table_for_keys(call)
     refuse_relationships(table, "update")
     queries = parse.parse_queries(call.args["queries"])
+    if staging.is_staged(call):
+        return _staged(call, staging.stage_bulk_update(call, table, data))
     rows, select = _matching(call, table, queries)
     changed = writer_of(call, table).update_many(rows, data, data.get("$permissions"))
-    return _echo(call, table, 200, [_masked(table, row, select) for row in changed])
+    return _echo(call, 200, [_masked(table, row, select) for row in changed])
 
 
 def delete_rows(call: Call) -> Response:
     table = _table_for_keys(call)
     refuse_relationships(table, "delete")
     queries = parse.parse_queries(call.args["queries"])
+    if staging.is_staged(call):
+        return _staged(call, staging.stage_bulk_delete(call, table))
     rows, select = _matching(call, table, queries)
     writer_of(call, table).delete(rows)
     hidden = () if select is None else [key for key in table.columns if key not in select]
-    return _echo(call, table, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows])
+    return _echo(call, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows])
 
 
 def _table_for_keys(call: Call) -> Table:
     if not call.identity.is_key:
         # To anybody else the server looks the database up without the right to see it.
         raise ApiError("database_not_found", id=call.args["databaseId"])
-    transactions.refuse_staging(call)
     return table_of(call)
 
 
@@ -169,15 +181,19 @@ def _masked(table: Table, row: Row, select: list[str] | None) -> Row:
     if select is None:
         return row
     return {
-        key: value if key not in table.columns or key in select else normalize(table.columns[key], None)
+        key: value if key not in table.columns or key in select else shown(table.columns[key], None)
         for key, value in row.items()
     }
 
 
-def _echo(call: Call, table: Table, status: int, rows: list[Row]) -> Response:
+def _staged(call: Call, total: int) -> Response:
+    return json_response(200, {"total": total, call.family.name("rows"): []})
+
+
+def _echo(call: Call, status: int, rows: list[Row]) -> Response:
     return json_response(
         status,
-        {"total": len(rows), call.family.name("rows"): [row_json(call, table, row) for row in rows[:MAX_ECHOED]]},
+        {"total": len(rows), call.family.name("rows"): rows_json(call, rows[:MAX_ECHOED])},
     )
 
 

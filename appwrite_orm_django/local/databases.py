@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import identifiers, row_store
+from . import identifiers, row_store, schema
 from .datetimes import now_text
 from .errors import ApiError
 from .messages import Response, json_response, no_content
@@ -44,8 +44,7 @@ def create_database(call: Call) -> Response:
 
 
 def list_databases(call: Call) -> Response:
-    rows = call.session.all("SELECT seq, id, name, enabled, type, created, updated FROM _databases ORDER BY seq")
-    databases = [Database(*row[:3], bool(row[3]), *row[4:]) for row in rows]
+    databases = schema.list_databases(call.session)
     search = call.args["search"].lower()
     entries = [
         database_json(database)

@@ -80,18 +80,21 @@ class RowStore:
         if limit is not None or offset:
             sql += " LIMIT ? OFFSET ?"
             values += [-1 if limit is None else limit, offset]
-        return [self._row(reader, record) for record in self._session.all(sql, values)]
+        return self._rows(reader, self._session.execute(sql, values))
 
-    def _row(self, reader: _Reader, record: Sequence[Any]) -> Row:
-        row = dict(zip(reader.keys, record, strict=True))
-        for key, decode in reader.decoders:
-            row[key] = decode(row[key])
-        permissions = row["$permissions"]
-        row["$permissions"] = json.loads(permissions) if permissions != "[]" else []
-        row["$sequence"] = str(row["$sequence"])
-        row["$databaseId"] = self.table.database.id
-        row["$tableId"] = self.table.id
-        return row
+    def _rows(self, reader: _Reader, records: Iterable[Sequence[Any]]) -> list[Row]:
+        rows = []
+        constant = {"$databaseId": self.table.database.id, "$tableId": self.table.id}
+        for record in records:
+            row: Row = dict(zip(reader.keys, record, strict=False))
+            for key, decode in reader.decoders:
+                row[key] = decode(row[key])
+            permissions = row["$permissions"]
+            row["$permissions"] = json.loads(permissions) if permissions != "[]" else []
+            row["$sequence"] = str(row["$sequence"])
+            row.update(constant)
+            rows.append(row)
+        return rows
 
     def _reader(self, select: Sequence[str] | None) -> _Reader:
         cache_key = ("reader", None if select is None else tuple(select))

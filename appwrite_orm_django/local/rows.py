@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import datetimes, transactions
+from . import datetimes, staged_state, staging
 from .errors import ApiError, invalid_argument, unauthorized
 from .messages import Response, json_response, no_content
 from .permissions import (
@@ -21,7 +21,7 @@ from .permissions import (
 from .queries import check, fields, parse, sql
 from .routing import Call, Param, Route
 from .row_store import Duplicate, RowStore
-from .schema import SPATIAL_TYPES, Column, Table, find_database
+from .schema import Table, find_database
 from .validators import (
     QUERIES,
     Boolean,
@@ -34,7 +34,7 @@ from .validators import (
     list_of,
     truthy,
 )
-from .values import Row, shown
+from .values import Row
 from .wire import decode_json
 from .writes import Writer, fresh_id
 
@@ -72,29 +72,20 @@ def store_of(call: Call, table: Table) -> RowStore:
     return RowStore(call.session, table, call.server.rules)
 
 
-def row_json(call: Call, table: Table, row: Row) -> dict[str, Any]:
-    """Give a row as it is sent, in the words of the caller's family and response format."""
-    row = {**row}
-    for column in _shown_differently(table):
-        if column.key in row:
-            row[column.key] = shown(column, row[column.key])
+def row_json(call: Call, row: Row) -> dict[str, Any]:
+    """Give a row in the words of the caller's family and response format."""
+    return rows_json(call, [row])[0]
+
+
+def rows_json(call: Call, rows: Sequence[Row]) -> Sequence[dict[str, Any]]:
+    """Give rows in the words of the caller's family and response format."""
     if call.family.names:
-        row = {call.family.name(key) if key.startswith("$") else key: value for key, value in row.items()}
-    if call.server.casts_sequences(call.request):
-        row["$sequence"] = int(row["$sequence"] or 0)
-    return row
-
-
-def _shown_differently(table: Table) -> list[Column]:
-    columns: list[Column] | None = table.plans.get("shown")
-    if columns is None:
-        columns = [
-            column
-            for column in table.columns.values()
-            if column.array or column.type == "double" or column.type in SPATIAL_TYPES
+        rows = [
+            {call.family.name(key) if key.startswith("$") else key: value for key, value in row.items()} for row in rows
         ]
-        table.plans["shown"] = columns
-    return columns
+    if call.server.casts_sequences(call.request):
+        rows = [{**row, "$sequence": int(row["$sequence"] or 0)} for row in rows]
+    return rows
 
 
 def data_of(call: Call, name: str = "data") -> dict[str, Any]:
@@ -122,7 +113,6 @@ def create_row(call: Call) -> Response:
 
     args = call.args
     data, rows = data_of(call), args["rows"]
-    transactions.refuse_staging(call)
     if not data and not rows:
         raise ApiError("row_missing_data")
     if data and rows:
@@ -138,20 +128,28 @@ def create_row(call: Call) -> Response:
     require_create(table, call.identity)
     permissions = permissions_of(call)
     row_id = fresh_id(args["rowId"])
+    if staging.is_staged(call):
+        return _staged(call, 201, staging.stage_create(call, table, row_id, data, permissions or []))
     try:
         row = writer_of(call, table).create(row_id, data, permissions or [])
     except Duplicate as error:
         raise ApiError("row_already_exists", id=row_id) from error
-    return json_response(201, row_json(call, table, row))
+    return json_response(201, row_json(call, row))
+
+
+def _staged(call: Call, status: int, row: Row) -> Response:
+    return json_response(status, row_json(call, row))
 
 
 def get_row(call: Call) -> Response:
     table = table_of(call)
     select = _selection(call, table)
     row = store_of(call, table).get(call.args["rowId"], select)
-    if row is None or not may(table, row["$permissions"], "read", call.identity):
+    if staging.is_staged(call):
+        row = staged_state.merge_row(call, table, call.args["rowId"], row, parse.parse_queries(call.args["queries"]))
+    if row is None or not may(table, row.get("$permissions", ()), "read", call.identity):
         raise ApiError("row_not_found", id=call.args["rowId"])
-    return json_response(200, row_json(call, table, row))
+    return json_response(200, row_json(call, row))
 
 
 def _selection(call: Call, table: Table) -> list[str] | None:
@@ -170,8 +168,9 @@ SELECTABLE = frozenset({"$permissions"})
 def update_row(call: Call) -> Response:
     data, permissions = _payload(call)
     moment = _seen_at(call)
-    transactions.refuse_staging(call)
     table = table_of(call)
+    if staging.is_staged(call):
+        return _staged(call, 200, staging.stage_update(call, table, data, permissions))
     old = _row_to_write(call, table, "update")
     _refuse_stale(old, moment)
     row_id = call.args["rowId"]
@@ -179,7 +178,7 @@ def update_row(call: Call) -> Response:
         row = writer_of(call, table).update(row_id, old, data, permissions)
     except Duplicate as error:
         raise ApiError("row_already_exists", id=row_id) from error
-    return json_response(200, row_json(call, table, row))
+    return json_response(200, row_json(call, row))
 
 
 def _payload(call: Call) -> tuple[dict[str, Any], list[str] | None]:
@@ -214,9 +213,10 @@ def _refuse_stale(row: Row, moment: str | None) -> None:
 
 def upsert_row(call: Call) -> Response:
     data, permissions = _payload(call)
-    transactions.refuse_staging(call)
     table = table_of(call)
     row_id = fresh_id(call.args["rowId"])
+    if staging.is_staged(call):
+        return _staged(call, 201, staging.stage_upsert(call, table, row_id, data, permissions))
     if not call.identity.is_key:
         old = store_of(call, table).get(row_id)
         if old is None and not allows(table.permissions, "create", call.identity):
@@ -233,13 +233,15 @@ def upsert_row(call: Call) -> Response:
             "$tableId": table.id,
             "$sequence": "",
         }
-    return json_response(200, row_json(call, table, row))
+    return json_response(200, row_json(call, row))
 
 
 def delete_row(call: Call) -> Response:
     moment = _seen_at(call)
-    transactions.refuse_staging(call)
     table = table_of(call)
+    if staging.is_staged(call):
+        staging.stage_delete(call, table)
+        return no_content()
     row = _row_to_write(call, table, "delete")
     _refuse_stale(row, moment)
     writer_of(call, table).delete([row])
@@ -250,7 +252,7 @@ def list_rows(call: Call) -> Response:
     table = table_of(call)
     require_listable(table, call.identity)
     ttl_s = int(call.args["ttl"])
-    if not ttl_s:
+    if not ttl_s or staging.is_staged(call):
         return _listed(call, table)
     return call.server.lists.answer(
         (table.seq, call.identity.roles, call.request.query_string, call.family.service),
@@ -261,8 +263,12 @@ def list_rows(call: Call) -> Response:
 
 def _listed(call: Call, table: Table) -> Response:
     queries = parse.parse_queries(call.args["queries"])
-    rows, total = find_rows(call, table, queries, with_total=truthy(call.args["total"]))
-    return json_response(200, {"total": total, call.family.name("rows"): [row_json(call, table, row) for row in rows]})
+    with_total = truthy(call.args["total"])
+    rows, total = find_rows(call, table, queries, with_total=with_total)
+    if staging.is_staged(call):
+        rows, counted = staged_state.merge_list(call, table, rows, total, queries)
+        total = counted if with_total else 0
+    return json_response(200, {"total": total, call.family.name("rows"): rows_json(call, rows)})
 
 
 def find_rows(

@@ -18,7 +18,17 @@ from .row_store import Duplicate, RowStore
 from .schema import Table
 from .storage import Session
 from .text_rules import TextRules
-from .values import Row, check_part, check_required, check_unknown, check_values, check_whole, normalize, with_defaults
+from .values import (
+    Row,
+    check_part,
+    check_required,
+    check_unknown,
+    check_values,
+    check_whole,
+    normalize,
+    shown,
+    with_defaults,
+)
 
 # Keys of rows that a client may send and the server never takes over.
 _IGNORED = ("$id", "$sequence", "$databaseId", "$tableId", "$collectionId", "$permissions")
@@ -58,7 +68,7 @@ class Writer:
         check_whole(self.table, values)
         row = self._new_row(row_id, values, dates, permissions)
         row["$sequence"] = self.store.insert(row)
-        return row
+        return self._as_sent(row)
 
     def update(self, row_id: str, old: Row, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row:
         """
@@ -90,7 +100,7 @@ class Writer:
             if row_id != old["$id"]:
                 changed["$id"] = row_id
             self.store.update(old["$sequence"], changed)
-        return row
+        return self._as_sent(row)
 
     def upsert(self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row | None:
         """
@@ -140,7 +150,7 @@ class Writer:
             changed["$permissions"] = list(permissions)
         self.store.update(old["$sequence"], changed)
         # The date of creation is answered as sent, and not stored.
-        return {**old, **changed, **dates}
+        return self._as_sent({**old, **changed, **dates})
 
     def _check(self, merged: Row, applied: Mapping[str, operators.Operator], current: Row) -> None:
         """Check a whole row, column by column: its values, and the operators where there are some."""
@@ -164,7 +174,7 @@ class Writer:
         clash = self.store.find_clash(row)
         if clash is None:
             row["$sequence"] = self.store.insert(row)
-            return row
+            return self._as_sent(row)
         written = [key for key in filled if key in self.table.columns]
         self.store.update(
             clash["$sequence"],
@@ -175,7 +185,7 @@ class Writer:
             },
         )
         row["$sequence"] = ""
-        return row
+        return self._as_sent(row)
 
     def update_many(self, rows: Sequence[Row], data: Mapping[str, Any], permissions: Sequence[str] | None) -> list[Row]:
         """
@@ -204,7 +214,7 @@ class Writer:
                 self.store.update(row["$sequence"], {**kept, **computed, **extra})
             except Duplicate as error:
                 raise ApiError("general_unknown") from error
-            changed_rows.append({**with_defaults(self.table, {**row, **new, **computed}), **extra})
+            changed_rows.append(self._as_sent({**with_defaults(self.table, {**row, **new, **computed}), **extra}))
         return changed_rows
 
     def delete(self, rows: Sequence[Row]) -> None:
@@ -226,6 +236,12 @@ class Writer:
 
     def _normalized(self, values: Mapping[str, Any]) -> Row:
         return {key: normalize(self.table.columns[key], value) for key, value in values.items()}
+
+    def _as_sent(self, row: Row) -> Row:
+        return {
+            key: shown(self.table.columns[key], value) if key in self.table.columns else value
+            for key, value in row.items()
+        }
 
     def _new_row(self, row_id: str, values: Row, dates: Row, permissions: Sequence[str]) -> Row:
         row: Row = {column.key: normalize(column, values.get(column.key)) for column in self.table.columns.values()}

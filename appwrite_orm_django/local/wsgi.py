@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, cast
-from wsgiref.types import StartResponse, WSGIEnvironment
+from typing import TYPE_CHECKING, Any, cast
 
 import waitress.server
 
 from .messages import Request
 from .server import LocalServer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 MAX_BODY_BYTES = 12 * 1024 * 1024
 # A request line of 64,000 characters is answered; somewhat longer ones are not, on the server either.
