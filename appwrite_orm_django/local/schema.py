@@ -172,7 +172,8 @@ class SchemaCache:
         if table is None:
             database = find_database(session, database_id)
             table = None if database is None else load_table(session, database, table_id)
-            if table is not None and not _unsettled(table):
+            # What this session changed may yet be rolled back, and the next change would then get the same version.
+            if table is not None and not session.schema_touched and not _unsettled(table):
                 tables[key] = table
         return table
 
