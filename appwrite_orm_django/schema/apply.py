@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from appwrite_orm_django import collation
 from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import databases
 from appwrite_orm_django.client import indexes as index_routes
@@ -91,6 +92,7 @@ class Application:
         transport: to the server.
         plan: its steps are carried out in their order.
         deadline_s: how long to wait for the columns, and then for the indexes, of one phase to become available.
+        fold: makes equal what the server takes for equal, to find duplicates; that of MariaDB when left out.
         progress: called with each step that is done, from the calling thread.
         clock: seconds, monotonic; injected by tests, as ``sleep`` is.
     """
@@ -101,6 +103,7 @@ class Application:
         plan: Plan,
         *,
         deadline_s: float = 300.0,
+        fold: rows.Fold = collation.fold,
         progress: Progress = lambda _step: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -108,6 +111,7 @@ class Application:
         self._transport = transport
         self._plan = plan
         self._deadline_s = deadline_s
+        self._fold = fold
         self._progress = progress
         self._clock = clock
         self._sleep = sleep
@@ -182,7 +186,9 @@ class Application:
                 columns=[inline_column(column) for column in with_table],
                 indexes=[inline_index(index) for index in indexes],
             )
-        except AlreadyExists:
+        except AlreadyExists as error:
+            if error.type != "table_already_exists":
+                raise
             # Somebody else makes it at this moment; whatever it lacks shows in the next plan.
             return []
         self._new_tables.add(table.id)
@@ -364,22 +370,30 @@ class Application:
         self._in_parallel(create, steps, report=False)
         self._wait(((step.table, step.index.key) for step in steps), self._indexes_of, "index")
         for step in unique:
-            # Rows that came in between: the server then says "available" and enforces nothing (recording indexes-unique-fails).
-            self._refuse_duplicates(step, made=True)
+            self._refuse_unenforced(step)
         for step in steps:
             self._progress(step)
         return ()
 
-    def _refuse_duplicates(self, step: CreateIndex, *, made: bool = False) -> None:
+    def _refuse_duplicates(self, step: CreateIndex) -> None:
+        index = step.index
+        found = rows.duplicates(self._transport, self._ref(step.table), list(index.columns), self._fold)
+        if found:
+            raise DuplicateRows(
+                f"{step.table}: the unique index {index.key} ({', '.join(index.columns)}) cannot be made over duplicates: {'; '.join(found)}.\n"
+                "Appwrite would call it available and enforce nothing. Correct the rows and run appwrite_migrate again."
+            )
+
+    def _refuse_unenforced(self, step: CreateIndex) -> None:
+        """Make sure that the index is there: over duplicates the server says "available" too (recording indexes-unique-fails)."""
         ref, index = self._ref(step.table), step.index
-        found = rows.duplicates(self._transport, ref, list(index.columns))
-        if not found:
+        relations = [column.key for column in self._columns_of(step.table) if column.type == "relationship"]
+        if rows.enforces(self._transport, ref, list(index.columns), relations):
             return
-        if made:
-            index_routes.delete_index(self._transport, ref, index.key)
+        index_routes.delete_index(self._transport, ref, index.key)
         raise DuplicateRows(
-            f"{step.table}: the unique index {index.key} ({', '.join(index.columns)}) cannot be made over duplicates: {'; '.join(found)}.\n"
-            "Appwrite would call it available and enforce nothing. Correct the rows and run appwrite_migrate again."
+            f"{step.table}: Appwrite calls the unique index {index.key} ({', '.join(index.columns)}) available and does not enforce it: there are "
+            "values it takes for the same.\nThe index was dropped. Correct the rows and run appwrite_migrate again."
         )
 
     def _drop_indexes(self, steps: Sequence[DropIndex]) -> Iterable[Step]:

@@ -58,7 +58,7 @@ def migrate(
     plan: Plan | None = None,
     progress: Progress = lambda _step: None,
     agree: Callable[[Plan], bool] = lambda _plan: True,
-    **timing: Any,
+    **how: Any,
 ) -> list[str]:
     """
     Make the database what is wanted, and return notes about what remains to be done by a person.
@@ -67,7 +67,7 @@ def migrate(
         plan: one that ``plan_for`` made a moment ago; made here when left out.
         progress: called with each step that is done.
         agree: asked before each plan is carried out; False ends it.
-        timing: ``deadline_s``, ``clock`` and ``sleep`` of ``Application``.
+        how: ``deadline_s``, ``fold``, ``clock`` and ``sleep`` of ``Application``.
 
     Raises:
         NotAvailable, DuplicateRows, UnconvertibleRows, AppwriteError: as from ``Application.run``; the first also when there is still
@@ -80,7 +80,7 @@ def migrate(
             return notes
         if not agree(plan):
             return [*notes, *(f"Not done: {step.sign} {step}." for step in plan.steps)]
-        outcome = Application(transport, plan, progress=progress, **timing).run()
+        outcome = Application(transport, plan, progress=progress, **how).run()
         notes = outcome.notes
         plan = plan_for(transport, wanted, options)
         if all(_stays_optional(step, outcome) for step in plan.steps):

@@ -11,6 +11,7 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from appwrite_orm_django.collation import fold
 from appwrite_orm_django.schema.errors import UnsupportedModel
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
@@ -91,6 +92,7 @@ class Command(BaseCommand):
             # A later look may find what this plan did not show; nothing destructive among that is done unseen.
             agree=lambda current: agreed.issuperset(current.destructive),
             deadline_s=options["timeout"],
+            fold=fold if connection.text_semantics == "mariadb" else str,
         )
         for note in notes:
             self.stderr.write(self.style.WARNING(note))
