@@ -38,6 +38,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     allows_auto_pk_0 = True
 
     has_native_uuid_field = True
+    has_native_duration_field = True
     supports_json_field = True
     has_native_json_field = False
     supports_microsecond_precision = False

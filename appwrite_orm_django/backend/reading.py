@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import ProgrammingError
 
 from appwrite_orm_django import collation
+from appwrite_orm_django.backend import counting
 from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE
 from appwrite_orm_django.backend.commands import (
     Command,
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from appwrite_orm_django.client.references import TableRef
 
 Row = Mapping[str, Any]
-# The server counts no further (recording ``total-cap``).
-TOTAL_CAP = 5000
 
 
 class Reader:
@@ -159,28 +158,17 @@ class Reader:
             position = queries.offset(offset + seen) if by_count else queries.cursor_after(last[ROW_ID])
 
     def count(self, table: TableRef, condition: Condition) -> int:
-        """Return the exact number of rows: the server's total, or beyond its cap the result of a search by offsets."""
+        """Return the exact number of rows."""
         return sum(self._count(table, split) for split in self.splits(condition))
 
     def _count(self, table: TableRef, fixed: list[Query]) -> int:
-        page = [*fixed, queries.select([ROW_ID]), queries.limit(1)]
-        total: int = rows.list_rows(self.connection.transport, table, page, total=True)["total"]
-        if total < TOTAL_CAP:
-            return total
+        def ask(after: str | None, offset: int) -> tuple[int, str | None]:
+            beyond = [] if after is None else [queries.greater_than(SEQUENCE, int(after))]
+            order = [queries.order_asc(SEQUENCE), queries.select([ROW_ID]), queries.limit(1), queries.offset(offset)]
+            page = rows.list_rows(self.connection.transport, table, [*fixed, *beyond, *order], total=True)
+            return page["total"], next((row[SEQUENCE] for row in page["rows"]), None)
 
-        def is_beyond(offset: int) -> bool:
-            return not rows.list_rows(self.connection.transport, table, [*page, queries.offset(offset)])["rows"]
-
-        low, high = TOTAL_CAP, 2 * TOTAL_CAP
-        while not is_beyond(high):
-            low, high = high + 1, 2 * high
-        while low < high:
-            middle = (low + high) // 2
-            if is_beyond(middle):
-                high = middle
-            else:
-                low = middle + 1
-        return low
+        return counting.count(ask)
 
     def splits(self, condition: Condition, reserved: int = 0) -> list[list[Query]]:
         """

@@ -30,7 +30,13 @@ from appwrite_orm_django.backend.commands import (
 )
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
-from appwrite_orm_django.backend.values import FloatCodec, IntegerCodec, ScaledDecimalCodec, codec_for
+from appwrite_orm_django.backend.values import (
+    FloatCodec,
+    IntegerCodec,
+    ScaledDecimalCodec,
+    codec_for,
+    cut_to_milliseconds,
+)
 
 if TYPE_CHECKING:
     from django.db.models import Field
@@ -81,7 +87,12 @@ def create_command(compiler: SQLInsertCompiler) -> Command:
     outputs = tuple(_returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ()))
     ignores = query.on_conflict is not None
     return CreateRows(
-        connection.table_ref(table), rows, outputs, ignore_conflicts=ignores, unique=unique_columns(opts.model)
+        connection.table_ref(table),
+        rows,
+        outputs,
+        ignore_conflicts=ignores,
+        unique=unique_columns(opts.model),
+        model=opts.model,
     )
 
 
@@ -102,7 +113,7 @@ def _new_row(compiler: SQLInsertCompiler, fields: list[Field[Any, Any]], obj: Mo
         if value is _SERVER_DECIDES:
             continue
         if not compiler.query.raw:
-            _hold_what_the_server_holds(field, obj, value)
+            _hold_what_the_server_holds(field, obj)
         wire = wire_value(field, value, table)
         key = column_key(field)
         if key == ROW_ID:
@@ -131,12 +142,10 @@ def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCo
     return field.get_db_prep_save(constant, connection=compiler.connection)
 
 
-def _hold_what_the_server_holds(field: Field[Any, Any], obj: Model, value: Any) -> None:
+def _hold_what_the_server_holds(field: Field[Any, Any], obj: Model) -> None:
     """Cut a datetime on the object to milliseconds, so that it equals what a later read returns."""
-    if isinstance(field, DateTimeField) and value is not None and codec_for(field).remainder(value):
-        held = getattr(obj, field.attname)
-        if hasattr(held, "microsecond"):
-            setattr(obj, field.attname, held.replace(microsecond=held.microsecond // 1000 * 1000))
+    if isinstance(field, DateTimeField) and field.attname in obj.__dict__:
+        setattr(obj, field.attname, cut_to_milliseconds(obj.__dict__[field.attname]))
 
 
 # Update
@@ -170,8 +179,8 @@ def update_command(compiler: SQLUpdateCompiler) -> Command:
     row_id = reads.only_row_id(condition)
     unique = unique_columns(query.get_meta().model)
     if row_id is None:
-        return UpdateRows(ref, condition, data, unique)
-    return UpdateRow(ref, row_id, data, unique)
+        return UpdateRows(ref, condition, data, unique, query.model)
+    return UpdateRow(ref, row_id, data, unique, query.model)
 
 
 def _update_value(compiler: SQLUpdateCompiler, field: Field[Any, Any], value: Any) -> Any:
@@ -241,7 +250,9 @@ def _increment(
         return None
     if not wire:
         return None
-    return IncrementColumn(table, row_id, column_key(field), wire if expression.connector == "+" else -wire)
+    return IncrementColumn(
+        table, row_id, column_key(field), wire if expression.connector == "+" else -wire, field.model
+    )
 
 
 def _update_from_query(
@@ -272,7 +283,7 @@ def _update_from_query(
         return {**data, **dict(zip(map(column_key, fields), wires, strict=True))}
 
     depends_on_row = any(_reads_columns(expression, pk) for expression in expressions.values())
-    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row)
+    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row, compiler.query.model)
 
 
 def _reads_columns(expression: Any, pk: Field[Any, Any]) -> bool:
@@ -297,4 +308,4 @@ def delete_command(compiler: SQLDeleteCompiler) -> Command:
         exact = False
     if not exact:
         condition = _condition_by_ids(compiler, query)
-    return DeleteRows(ref, condition, reads.only_row_id(condition))
+    return DeleteRows(ref, condition, reads.only_row_id(condition), query.model)

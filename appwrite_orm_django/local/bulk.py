@@ -7,6 +7,7 @@ from typing import Any
 
 from . import identifiers, staging
 from .errors import ApiError
+from .json_objects import read_objects
 from .messages import Response, json_response
 from .permissions import TABLE_ACTIONS, Permissions, bad_permission, expand
 from .queries import check, fields, parse, sql
@@ -27,9 +28,8 @@ from .rows import (
     writer_of,
 )
 from .schema import Table
-from .validators import QUERIES, JsonObject, as_mapping
+from .validators import QUERIES, JsonObject
 from .values import Row, shown
-from .wire import decode_json
 from .writes import fresh_id
 
 MAX_ECHOED = 100
@@ -55,7 +55,7 @@ def create_rows(call: Call) -> Response:
     table = table_of(call)
     refuse_relationships(table, "create")
     writer = writer_of(call, table)
-    items = items_of(args["rows"])
+    items = read_objects(args["rows"])
     ids = [_checked_id(item) for item in items]
     permissions = [_checked_permissions(item) for item in items]
     if staging.is_staged(call):
@@ -71,11 +71,6 @@ def create_rows(call: Call) -> Response:
     except Duplicate as error:
         raise ApiError("row_already_exists", id="") from error
     return _echo(call, 201, rows)
-
-
-def items_of(values: Any) -> list[dict[str, Any]]:
-    items = values.values() if isinstance(values, Mapping) else values
-    return [as_mapping(decode_json(item) if isinstance(item, str) else item) for item in items]
 
 
 def _checked_id(item: Mapping[str, Any]) -> str:
@@ -99,7 +94,7 @@ def upsert_rows(call: Call) -> Response:
     table = _table_for_keys(call)
     refuse_relationships(table, "upsert")
     writer = writer_of(call, table)
-    items = items_of(call.args["rows"])
+    items = read_objects(call.args["rows"])
     ids = [fresh_id(item.get("$id")) for item in items]
     if len(set(ids)) < len(ids):
         raise ApiError("row_already_exists", id="multiple")

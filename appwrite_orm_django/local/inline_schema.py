@@ -6,7 +6,7 @@ Source: recordings ``tables-inline-errors``, ``tables-inline-schema``, ``tables-
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from . import identifiers
@@ -14,10 +14,10 @@ from .column_types import MAX_STRING
 from .columns import add_column
 from .errors import invalid_argument
 from .indexes import add_index, check_index
+from .json_objects import read_objects
 from .schema import Column, Index, Table, load_columns
 from .storage import Session
-from .validators import as_mapping, is_int, is_number
-from .wire import decode_json
+from .validators import is_int, is_number
 
 TYPES = ("string", "integer", "bigint", "double", "boolean", "datetime", "point", "linestring", "polygon")
 FORMATS = ("email", "url", "ip", "enum")
@@ -31,18 +31,13 @@ def add_inline_schema(session: Session, table: Table, columns: Any, indexes: Any
     Raises:
         ApiError: 400 ``general_argument_invalid``; the caller's transaction undoes the table.
     """
-    for position, given in enumerate(_objects(columns)):
+    for position, given in enumerate(read_objects(columns)):
         add_column(session, table, _column(position, given), ready_at=0)
         table.all_columns = load_columns(session, table.seq)
-    for given in _objects(indexes):
+    for given in read_objects(indexes):
         index = _index(given)
         check_index(table, index)
         add_index(session, table, index, ready_at=0)
-
-
-def _objects(given: Any) -> list[dict[str, Any]]:
-    items: Sequence[Any] = list(given.values()) if isinstance(given, Mapping) else given
-    return [as_mapping(decode_json(item) if isinstance(item, str) else item) for item in items]
 
 
 def _column(position: int, given: Mapping[str, Any]) -> Column:

@@ -36,10 +36,14 @@ class _Reader:
 
 
 def create_storage(session: Session, table_seq: int) -> None:
+    table = f"rows_{table_seq}"
     session.execute(
-        f"CREATE TABLE rows_{table_seq} (_id INTEGER PRIMARY KEY AUTOINCREMENT, _uid TEXT NOT NULL, _uid_fold TEXT NOT NULL UNIQUE,"
+        f"CREATE TABLE {table} (_id INTEGER PRIMARY KEY AUTOINCREMENT, _uid TEXT NOT NULL, _uid_fold TEXT NOT NULL UNIQUE,"
         " _created TEXT NOT NULL, _updated TEXT NOT NULL, _permissions TEXT NOT NULL)"
     )
+    # Every table of the server has these two.
+    session.execute(f"CREATE INDEX {table}_created ON {table} (_created)")
+    session.execute(f"CREATE INDEX {table}_updated ON {table} (_updated)")
 
 
 def drop_storage(session: Session, table_seq: int) -> None:

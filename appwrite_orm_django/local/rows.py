@@ -7,6 +7,7 @@ from typing import Any
 
 from . import datetimes, staged_state, staging
 from .errors import ApiError, invalid_argument, unauthorized
+from .json_objects import read_object
 from .messages import Response, json_response, no_content
 from .permissions import (
     ROW_ACTIONS,
@@ -30,12 +31,10 @@ from .validators import (
     JsonObject,
     Nullable,
     Uid,
-    as_mapping,
     list_of,
     truthy,
 )
 from .values import Row
-from .wire import decode_json
 from .writes import Writer, fresh_id
 
 READ = ("rows.read", "documents.read")
@@ -88,14 +87,8 @@ def rows_json(call: Call, rows: Sequence[Row]) -> Sequence[dict[str, Any]]:
     return rows
 
 
-def data_of(call: Call, name: str = "data") -> dict[str, Any]:
-    """Read the parameter that holds a row: an object, or the text of one."""
-    value = call.args[name]
-    if isinstance(value, str):
-        value = decode_json(value)
-    if not isinstance(value, dict | list):
-        raise ApiError("general_unknown")
-    return as_mapping(value)
+def data_of(call: Call) -> dict[str, Any]:
+    return read_object(call.args["data"])
 
 
 def permissions_of(call: Call) -> list[str] | None:

@@ -156,6 +156,11 @@ class Table:
         return next((index for index in self.all_indexes if index.key.lower() == key.lower()), None)
 
 
+def _load(session: Session, database_id: str, table_id: str) -> Table | None:
+    database = find_database(session, database_id)
+    return None if database is None else load_table(session, database, table_id)
+
+
 class SchemaCache:
     """The tables one process has read, for as long as the schema version stands."""
 
@@ -164,16 +169,17 @@ class SchemaCache:
         self._tables: dict[tuple[str, str], Table] = {}
 
     def table(self, session: Session, database_id: str, table_id: str) -> Table | None:
+        if session.schema_touched:
+            # Undone, the next change would bring this version number again, and what was read meanwhile would pass for it.
+            return _load(session, database_id, table_id)
         version = session.scalar("SELECT schema_version FROM _meta")
         if version != self._version:
             self._version, self._tables = version, {}
         tables, key = self._tables, (database_id, table_id)
         table = tables.get(key)
         if table is None:
-            database = find_database(session, database_id)
-            table = None if database is None else load_table(session, database, table_id)
-            # What this session changed may yet be rolled back, and the next change would then get the same version.
-            if table is not None and not session.schema_touched and not _unsettled(table):
+            table = _load(session, database_id, table_id)
+            if table is not None and not _unsettled(table):
                 tables[key] = table
         return table
 

@@ -23,6 +23,8 @@ class TextRules:
         like_fold: maps texts so that patterns match when the mapped pattern matches.
         escapes_backslash: whether the server escapes it in patterns. 1.9 does not, and the database then reads it as an escape of the next
             character, also of the wildcard that the server added (recording ``collation-like``).
+        upsert_overwrites: whether an upsert that meets a unique index changes the other row instead of failing (recording
+            ``rows-upsert-unique``).
         prefix_range: bounds of ``fold`` for all texts with a prefix, or ``None``.
     """
 
@@ -31,6 +33,7 @@ class TextRules:
     prefix_range: Callable[[str], tuple[str, str] | None]
     nulls_last: bool = False
     escapes_backslash: bool = True
+    upsert_overwrites: bool = True
 
 
 def _same(text: str) -> str:
@@ -42,6 +45,6 @@ def _no_range(_: str) -> None:
 
 
 MARIADB = TextRules(collation.fold, collation.like_fold, collation.prefix_range)
-POSTGRESQL = TextRules(_same, str.lower, _no_range, nulls_last=True)
+POSTGRESQL = TextRules(_same, str.lower, _no_range, nulls_last=True, upsert_overwrites=False)
 
 RULES = {"mariadb": MARIADB, "postgresql": POSTGRESQL}

@@ -175,6 +175,8 @@ class Writer:
         if clash is None:
             row["$sequence"] = self.store.insert(row)
             return self._as_sent(row)
+        if not self.text.upsert_overwrites and clash["$id"].lower() != row_id.lower():
+            raise Duplicate
         written = [key for key in filled if key in self.table.columns]
         self.store.update(
             clash["$sequence"],

@@ -14,7 +14,7 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from django.db import IntegrityError, OperationalError
+from django.db import OperationalError
 
 from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.transactions import staging
@@ -28,6 +28,7 @@ from appwrite_orm_django.client.errors import (
     TransactionConflict,
     TransactionLimitExceeded,
     Unauthorized,
+    UniqueViolation,
 )
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.schema.names import OWN_TABLES
@@ -84,8 +85,8 @@ def _send(connection: DatabaseWrapper, operation: Operation, versions: Versions)
         raise _conflict(f"{table.table}/{row_id} was deleted") from error
 
 
-def _conflict(what: str) -> OperationalError:
-    return OperationalError(
+def _conflict(what: str) -> TransactionConflict:
+    return TransactionConflict(
         f"{what} by somebody else while this block was using it; nothing of the block was written.\nRun the block again."
     )
 
@@ -202,7 +203,7 @@ class _Commit:
                 return _conflict(f"{table.table}/{row_id} was changed")
         if any(operation.action == "create" for operation in self.folded) or not self.read:
             names = ", ".join(sorted({operation.table.table for operation in self.folded}))
-            return IntegrityError(
+            return UniqueViolation(
                 f"{names}: the block was refused, for a row id or a value of a unique index exists already, or a row was changed "
                 f"meanwhile; nothing of it was written."
             )
