@@ -11,8 +11,9 @@ from appwrite_orm_django.schema import names
 
 ROW_ID = "$id"
 SEQUENCE = "$sequence"
+PERMISSIONS = "$permissions"
 # Kept by the server itself; a field maps one of them by naming it as its ``db_column``.
-SYSTEM_COLUMNS = frozenset({ROW_ID, SEQUENCE, "$createdAt", "$updatedAt", "$permissions"})
+SYSTEM_COLUMNS = frozenset({ROW_ID, SEQUENCE, "$createdAt", "$updatedAt", PERMISSIONS})
 
 
 @lru_cache(maxsize=10_000)

@@ -23,11 +23,13 @@ class Failure:
 
     Attributes:
         never_sent: no byte of the request left this machine, so the server cannot have acted on it.
+        hopeless: the next attempt would end the same way.
         retry_after_s: what the server asked for, in seconds.
     """
 
     error: AppwriteError
     never_sent: bool = False
+    hopeless: bool = False
     retry_after_s: float | None = None
 
 
@@ -81,6 +83,8 @@ def may_repeat(failure: Failure, *, safe: bool, timeouts: int) -> bool:
         timeouts: read timeouts so far, this one included. One is bad luck; after two, a third would only keep the caller waiting.
     """
     error = failure.error
+    if failure.hopeless:
+        return False
     if failure.never_sent or isinstance(error, RateLimited):
         return True
     if not safe:

@@ -112,7 +112,10 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
         self._listeners: tuple[Listener, ...] = ()
         self._check_settings(key)
         self._configure_sdk_client(key, verify=verify)
-        self._pool = SessionPool(self.endpoint, pool_size=pool_size, verify=verify)
+        try:
+            self._pool = SessionPool(self.endpoint, pool_size=pool_size, verify=verify)
+        except ValueError as error:
+            raise ImproperlyConfigured(f'{self.settings}["HOST"]: {error}') from None
 
     def __repr__(self) -> str:
         return f"<Transport {self.endpoint} project={self.project}>"
@@ -223,7 +226,7 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
                 response.status_code,
                 content,
                 response.headers.get("content-type", ""),
-                response.headers.get("location", ""),
+                self._redacted(response.headers.get("location", "").partition("?")[0].encode()).decode(),
             )
         except AppwriteError as error:
             error.__traceback__ = None
@@ -353,7 +356,8 @@ def _failure(request: Request, error: requests.RequestException) -> Failure:
     if isinstance(error, requests.exceptions.Timeout):
         return Failure(request.error(RequestTimeout, "no answer within the read timeout", ambiguous=True))
     if _find(error, ssl.SSLCertVerificationError):
-        return Failure(request.error(ConnectionFailed, f"the server's certificate is not accepted: {reason}"))
+        text = f"the server's certificate is not accepted: {reason}"
+        return Failure(request.error(ConnectionFailed, text), hopeless=True)
     if _find(error, NewConnectionError):
         return Failure(request.error(ConnectionFailed, f"no connection: {reason}"), never_sent=True)
     if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.ConnectionError):

@@ -15,6 +15,9 @@ from django.db.backends.utils import names_digest
 MAX_LENGTH = 36
 DIGEST_LENGTH = 8
 
+#: Tables that the library keeps for itself in a database; they belong to no model and are never dropped.
+OWN_TABLES = "appwrite_orm_django_"
+
 #: The columns every row has. A field may name one as its column; it is never created, changed or dropped.
 SYSTEM_COLUMNS = frozenset({"$id", "$sequence", "$createdAt", "$updatedAt", "$permissions"})
 
@@ -52,6 +55,16 @@ def column_key(column: str) -> str:
     if column in SYSTEM_COLUMNS:
         return column
     return _legal(_unquoted(column), _KEY, r"[^A-Za-z0-9_-]", "c")
+
+
+def replacement_key(key: str) -> str:
+    """
+    Return the key under which a column of another type is filled, before it takes the place of the one with ``key``.
+
+    >>> replacement_key("price")
+    'price_new_dc05ed'
+    """
+    return f"{key[:25]}_new_{names_digest('replacement', key, length=6)}"
 
 
 def index_key(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from django.db.models.sql import AggregateQuery, Query
 from django.db.models.sql.constants import INNER, LOUTER
 
 from appwrite_orm_django.backend.columns import table_id
-from appwrite_orm_django.backend.commands import Condition, Fetch, Link, LocalQuery
+from appwrite_orm_django.backend.commands import Condition, Fetch, Link, LocalQuery, Membership
 from appwrite_orm_django.backend.local_evaluation import tables
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
@@ -43,14 +44,14 @@ def plan(compiler: SQLCompiler, *, set_up: bool = False) -> LocalQuery:
     """
     if set_up:
         compiler.setup_query()
-    whole = _plan(compiler, push_slice=False)
+    whole = _plan(compiler)
     if not compiler.query.is_sliced or isinstance(compiler.query, AggregateQuery):
         return whole
     sliced = _plan_with_slice(compiler, whole)
     return sliced or whole
 
 
-def _plan(compiler: SQLCompiler, *, push_slice: bool) -> LocalQuery:
+def _plan(compiler: SQLCompiler) -> LocalQuery:
     connection = compiler.connection
     sqlite_compiler = compiler.query.clone().get_compiler(
         connection=connection.local_database, elide_empty=compiler.elide_empty
@@ -182,7 +183,7 @@ class _Level:
 
 
 # Nothing has to be fetched: the where-tree excludes every row of this table.
-NOTHING = Condition((), (truth.Membership("$id", ()),))
+NOTHING = Condition((), (Membership("$id", ()),))
 
 
 def _plan_with_slice(compiler: SQLCompiler, whole: LocalQuery) -> LocalQuery | None:
@@ -233,21 +234,17 @@ def _keeps_rows(query: Query, base: str) -> bool:
 
 def constant(expression: Any, target: Field[Any, Any], connection: DatabaseWrapper) -> Any:
     """Evaluate an expression without columns (``Now()``, ``Lower(Value("A"))``) in SQLite and return its final value."""
-    database = connection.local_database
-    query = Query(None)
-    query.add_annotation(expression, "value")
-    sqlite_compiler = query.get_compiler(connection=database)
-    sql, params = sqlite_compiler.as_sql()
-    with database.wrap_database_errors, _cursor(database) as cursor:
-        cursor.execute(sql, params)
-        row = cursor.fetchone()
+    query = Query(target.model)
+    query.annotations["value"] = expression
+    query.set_annotation_mask({"value"})
+    query.default_cols = False
+    with connection.borrowed_local_database() as database:
+        database.ensure_connection()
+        sqlite_compiler = query.get_compiler(connection=database)
+        sql, params = sqlite_compiler.compile(expression)
+        with database.wrap_database_errors, closing(database.create_cursor()) as cursor:
+            cursor.execute(f"SELECT {sql}", params)
+            row = cursor.fetchone()
     converters = sqlite_compiler.get_converters([expression])
     ((value, *_),) = sqlite_compiler.apply_converters([row], converters) if converters else [row]
     return value
-
-
-def _cursor(database: Any) -> Any:
-    from contextlib import closing
-
-    database.ensure_connection()
-    return closing(database.create_cursor())

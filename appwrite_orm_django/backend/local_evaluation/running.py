@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from django.db import NotSupportedError
 
 from appwrite_orm_django.backend.commands import Condition, Fetch, LocalQuery, Membership
-from appwrite_orm_django.backend.local_evaluation.tables import LocalTable, local_table
+from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
+from appwrite_orm_django.backend.local_evaluation.tables import local_table
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.client.references import TableRef
 
 Row = Mapping[str, Any]
 
@@ -25,31 +27,51 @@ def run(command: LocalQuery, connection: DatabaseWrapper) -> list[tuple[Any, ...
     Raises:
         NotSupportedError: more rows than ``LOCAL_EVALUATION_MAX_ROWS`` would have to be fetched.
     """
-    return _Run(command, connection).rows()
+    with connection.borrowed_local_database() as database:
+        return _Run(command, connection, database).rows()
+
+
+def run_with_versions(
+    command: LocalQuery, connection: DatabaseWrapper, table: TableRef
+) -> tuple[list[tuple[Any, ...]], dict[str, str]]:
+    """Return the final rows, and for each row id of ``table`` that took part the ``$updatedAt`` it had."""
+    with connection.borrowed_local_database() as database:
+        evaluation = _Run(command, connection, database)
+        rows = evaluation.rows()
+    return rows, evaluation.versions(table)
 
 
 class _Run:
-    def __init__(self, command: LocalQuery, connection: DatabaseWrapper) -> None:
+    def __init__(self, command: LocalQuery, connection: DatabaseWrapper, database: LocalDatabase) -> None:
         self.command = command
         self.connection = connection
-        self.database = connection.local_database
+        self.database = database
         self.program = command.program
         self.tables = {name: local_table(model, self.database) for name, model in self.program.tables.items()}
         self.fetched = 0
+        self._brought: list[list[Row]] = []
+
+    def versions(self, table: TableRef) -> dict[str, str]:
+        return {
+            row["$id"]: row["$updatedAt"]
+            for fetch, rows in zip(self.command.fetches, self._brought, strict=True)
+            if fetch.table == table
+            for row in rows
+        }
 
     def rows(self) -> list[tuple[Any, ...]]:
         with self._local_tables() as raw:
             keys = self._columns_read(raw)
-            fetched = self._fetch_all(keys)
+            fetched = self._brought = self._fetch_all(keys)
             for fetch, rows in zip(self.command.fetches, fetched, strict=True):
                 table = self.tables[fetch.db_table]
                 raw.executemany(table.insert_sql(), table.stored_rows(rows, keys[fetch.db_table]))
-            rows = self._select()
+            result = self._select()
         if self.program.verifies_row_count and self.command.fallback is not None:
             sliced = next(number for number, fetch in enumerate(self.command.fetches) if fetch.limit or fetch.offset)
-            if len(rows) != len(fetched[sliced]):
+            if len(result) != len(fetched[sliced]):
                 return run(self.command.fallback, self.connection)
-        return rows
+        return result
 
     @contextmanager
     def _local_tables(self) -> Iterator[sqlite3.Connection]:
@@ -77,7 +99,8 @@ class _Run:
             with closing(self.database.create_cursor()) as cursor:
                 cursor.execute(f"EXPLAIN {self.command.sql}", self.command.params)
         finally:
-            raw.set_authorizer(None)
+            # None would do from Python 3.11 on.
+            raw.set_authorizer(_allow)
         keys = {
             name: {column.key for column in table.columns if column.name in read[name]}
             for name, table in self.tables.items()
@@ -133,9 +156,10 @@ class _Run:
         return list(map(tuple, compiler.apply_converters(rows, converters))) if converters else rows
 
 
+def _allow(*_: Any) -> int:
+    return sqlite3.SQLITE_OK
+
+
 def isinstance_aggregate(compiler: Any) -> bool:
     """Say whether the compiler is that of an ``AggregateQuery``, which prepares no select list."""
     return compiler.select is None
-
-
-__all__ = ["LocalTable", "run"]

@@ -84,9 +84,8 @@ def queries_in(query: Query) -> Iterator[Query]:
         *(item for item in query.order_by if not isinstance(item, str)),
         *(query.group_by if isinstance(query.group_by, tuple) else ()),
     ]
-    for join in query.alias_map.values():
-        if getattr(join, "filtered_relation", None) is not None:
-            expressions.append(join.filtered_relation.resolved_condition)
+    filtered = (getattr(join, "filtered_relation", None) for join in query.alias_map.values())
+    expressions.extend(relation.resolved_condition for relation in filtered if relation is not None)
     for expression in expressions:
         yield from _nested(expression)
 

@@ -123,7 +123,7 @@ def to_condition(narrowing: Narrowing) -> tuple[Condition | None, bool]:
             memberships.append(Membership(part.column, part.values))
             continue
         query = _to_query(part)
-        if query is None or len(query.to_json()) > queries.MAX_QUERY_CHARACTERS or len(written) >= _MAX_TOP_LEVEL:
+        if query is None or len(query.to_json()) > queries.MAX_QUERY_LENGTH or len(written) >= _MAX_TOP_LEVEL:
             exact = False
         else:
             written.append(query)

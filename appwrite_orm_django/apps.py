@@ -1,0 +1,13 @@
+"""The Django app: put ``appwrite_orm_django`` into ``INSTALLED_APPS``."""
+
+from django.apps import AppConfig
+
+
+class AppwriteOrmConfig(AppConfig):
+    name = "appwrite_orm_django"
+    label = "appwrite_orm_django"
+    verbose_name = "Appwrite"
+
+    def ready(self) -> None:
+        # Registers the lookups of our own fields.
+        from appwrite_orm_django import lookups  # noqa: F401

@@ -1,0 +1,355 @@
+"""The connection: Django's ``DatabaseWrapper`` over a pooled HTTP client."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any, Literal, cast
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
+
+from appwrite_orm_django.backend.client import DatabaseClient
+from appwrite_orm_django.backend.commands import Command, GetRow, Savepoint
+from appwrite_orm_django.backend.creation import DatabaseCreation
+from appwrite_orm_django.backend.cursor import Cursor
+from appwrite_orm_django.backend.features import DatabaseFeatures
+from appwrite_orm_django.backend.introspection import DatabaseIntrospection
+from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
+from appwrite_orm_django.backend.operations import DatabaseOperations
+from appwrite_orm_django.backend.options import Options
+from appwrite_orm_django.backend.reading import Reader
+from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
+from appwrite_orm_django.backend.transactions import Transaction
+from appwrite_orm_django.backend.writing import Writer, WriteResult
+from appwrite_orm_django.cache.service import QueryCache
+from appwrite_orm_django.client.errors import AppwriteError
+from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.client.transport import Transport
+
+
+class _NeverRaised(Exception):
+    """Stands where Django expects a driver's exceptions; ours are Django's own and need no wrapping."""
+
+
+Database = SimpleNamespace(
+    Binary=bytes,
+    **dict.fromkeys(
+        (
+            "DataError",
+            "OperationalError",
+            "IntegrityError",
+            "InternalError",
+            "ProgrammingError",
+            "NotSupportedError",
+            "DatabaseError",
+            "InterfaceError",
+            "Error",
+        ),
+        _NeverRaised,
+    ),
+)
+
+
+def _server_has_refused(error: BaseException) -> bool:
+    """Say whether a write that ended with this error is known not to have been applied."""
+    return isinstance(error, AppwriteError) and not error.ambiguous
+
+
+# One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
+_transports: dict[tuple[Any, ...], Transport] = {}
+_transports_lock = threading.Lock()
+
+
+class DatabaseWrapper(BaseDatabaseWrapper):
+    vendor = "appwrite"
+    display_name = "Appwrite"
+    Database = Database
+
+    client_class = DatabaseClient
+    creation_class = DatabaseCreation
+    features_class = DatabaseFeatures
+    introspection_class = DatabaseIntrospection
+    ops_class = DatabaseOperations
+    SchemaEditorClass = DatabaseSchemaEditor
+
+    # What Django's debugging tools show for a field; columns are made by the schema room, from the field itself.
+    data_types = {
+        "AutoField": "$id",
+        "BigAutoField": "$id",
+        "SmallAutoField": "$id",
+        "BinaryField": "longtext",
+        "BooleanField": "boolean",
+        "CharField": "varchar(%(max_length)s)",
+        "DateField": "datetime",
+        "DateTimeField": "datetime",
+        "DecimalField": "bigint",
+        "DurationField": "bigint",
+        "FileField": "varchar(%(max_length)s)",
+        "FilePathField": "varchar(%(max_length)s)",
+        "FloatField": "float",
+        "GenericIPAddressField": "ip",
+        "IPAddressField": "ip",
+        "IntegerField": "integer",
+        "BigIntegerField": "bigint",
+        "JSONField": "longtext",
+        "PositiveBigIntegerField": "bigint",
+        "PositiveIntegerField": "integer",
+        "PositiveSmallIntegerField": "integer",
+        "SlugField": "varchar(%(max_length)s)",
+        "SmallIntegerField": "integer",
+        "TextField": "longtext",
+        "TimeField": "varchar(32)",
+        "UUIDField": "varchar(36)",
+    }
+    # Lookups are compared with these by name only; nothing is rendered with them.
+    operators = dict.fromkeys(
+        [
+            "exact",
+            "iexact",
+            "contains",
+            "icontains",
+            "regex",
+            "iregex",
+            "gt",
+            "gte",
+            "lt",
+            "lte",
+            "startswith",
+            "endswith",
+            "istartswith",
+            "iendswith",
+        ],
+        "%s",
+    )
+    pattern_esc = "{}"
+    pattern_ops = dict.fromkeys(("contains", "icontains", "startswith", "istartswith", "endswith", "iendswith"), "{}")
+
+    def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
+        super().__init__(settings_dict, alias)
+        self.last_written_row: Any = None
+        self._idle_local_databases: list[LocalDatabase] = []
+        # The open block; None in autocommit mode. Read-only blocks have one too: it remembers what they saw.
+        self.transaction: Transaction | None = None
+        self._writes_directly = False
+        self._cache: tuple[str, QueryCache] | None = None
+
+    # Settings
+
+    @cached_property
+    def options(self) -> Options:
+        return Options.read(self.alias, self.settings_dict["OPTIONS"])
+
+    @property
+    def database_id(self) -> str:
+        """The id of the Appwrite database: ``NAME`` (during tests that of the test database)."""
+        return str(self.settings_dict["NAME"])
+
+    @property
+    def text_semantics(self) -> Literal["mariadb", "postgresql"]:
+        return cast(Literal["mariadb", "postgresql"], self.options.text)
+
+    def table_ref(self, table_id: str) -> TableRef:
+        return TableRef(self.database_id, table_id)
+
+    @property
+    def transport(self) -> Transport:
+        """The HTTP client, shared by all connections of this process with the same settings."""
+        settings, options = self.settings_dict, self.options
+        identity = (
+            settings["HOST"],
+            settings["USER"],
+            settings["PASSWORD"],
+            options,
+            self.alias,
+        )
+        with _transports_lock:
+            if identity not in _transports:
+                _transports[identity] = Transport(
+                    settings["HOST"],
+                    settings["USER"],
+                    settings["PASSWORD"],
+                    connect_timeout_s=options.connect_timeout_s,
+                    read_timeout_s=options.read_timeout_s,
+                    retries=options.retries,
+                    pool_size=options.pool_size,
+                    verify=options.verify,
+                    alias=self.alias,
+                )
+            return _transports[identity]
+
+    # Connecting: there is nothing to open before the first request.
+
+    def get_connection_params(self) -> dict[str, Any]:
+        settings = self.settings_dict
+        for key, what in (("HOST", "the endpoint, or local:"), ("NAME", "the id of the Appwrite database")):
+            if not settings[key]:
+                raise ImproperlyConfigured(f'DATABASES["{self.alias}"]["{key}"] is empty; it is {what}.')
+        if not settings["HOST"].startswith("local:"):
+            for key, what in (("USER", "the Appwrite project id"), ("PASSWORD", "an API key of the project")):
+                if not settings[key]:
+                    raise ImproperlyConfigured(f'DATABASES["{self.alias}"]["{key}"] is empty; it is {what}.')
+        return {}
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Transport:
+        return self.transport
+
+    def init_connection_state(self) -> None:
+        return
+
+    def create_cursor(self, name: str | None = None) -> Cursor:
+        return Cursor(self, prefetch=name is None)
+
+    def chunked_cursor(self) -> Any:
+        return self._cursor(name=f"_django_curs_{id(self)}")
+
+    def _close(self) -> None:
+        # The transport belongs to the process, not to this connection.
+        return
+
+    def is_usable(self) -> bool:
+        return True
+
+    # Transactions
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        if autocommit:
+            if self.transaction is not None:
+                self._commit()
+                self.cache.exit_atomic(committed=False)
+            self.transaction = None
+        elif self.transaction is None:
+            self.transaction = Transaction(self)
+            self.cache.enter_atomic()
+
+    def _commit(self) -> None:
+        transaction = self.transaction
+        if transaction is None:
+            return
+        try:
+            with self.cache.committing():
+                transaction.commit()
+        finally:
+            self._begin_anew()
+
+    def _rollback(self) -> None:
+        if self.transaction is not None:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self.transaction = Transaction(self)
+        self.cache.exit_atomic(committed=False)
+        self.cache.enter_atomic()
+
+    def savepoint_command(self, command: Savepoint) -> None:
+        """Set, release or roll back to a savepoint."""
+        if self.transaction is None:
+            return
+        log = self.transaction.log
+        actions = {"create": log.mark, "release": log.release, "roll back to": log.roll_back_to}
+        actions[command.action](command.name)
+
+    @property
+    def in_savepoint(self) -> bool:
+        """Whether an error of a statement can be caught by a block around it without losing the whole transaction."""
+        return any(self.savepoint_ids)
+
+    @property
+    def rolls_back_in_the_end(self) -> bool:
+        """Whether the outermost block is that of a ``TestCase``, which never commits."""
+        return bool(self.atomic_blocks) and bool(getattr(self.atomic_blocks[0], "_from_testcase", False))
+
+    @contextmanager
+    def direct_writes(self) -> Iterator[None]:
+        """
+        Let writes inside go out at once although Django opens a block of its own around them.
+
+        For statements that Django wraps in ``atomic`` but that are a single request, or several independent ones, here.
+        """
+        before, self._writes_directly = self._writes_directly, True
+        try:
+            yield
+        finally:
+            self._writes_directly = before
+
+    # Running commands
+
+    @cached_property
+    def reader(self) -> Reader:
+        return Reader(self)
+
+    @cached_property
+    def writer(self) -> Writer:
+        return Writer(self)
+
+    def write(self, command: Command) -> WriteResult:
+        """Run a write command: at once in autocommit mode, else into the log of the open block. Tells the cache."""
+        direct = self.transaction is None or self._writes_directly
+        table = command.tables[0].table
+        row_ids = command.row_ids
+        notice = self.cache.write(
+            () if row_ids is not None else (table,),
+            () if row_ids is None else [(table, row_id) for row_id in row_ids],
+            operation=command.operation,
+            sender=command.model,
+            staged=not direct,
+        )
+        with notice:
+            if direct or self.transaction is None:
+                return self.writer.run(command)
+            return self.transaction.stage(command)
+
+    def cached_rows(
+        self, command: Command, load: Callable[[], list[tuple[Any, ...]]], *, timeout: float | None, model: type[Model]
+    ) -> list[tuple[Any, ...]]:
+        """Return the result rows of a read command from the cache, or from ``load``."""
+        row = (command.table.table, command.row_id) if isinstance(command, GetRow) else None
+        names = [table.table for table in command.tables]
+        if not names:
+            return load()
+        return self.cache.read(f"{model._meta.label} {command!r}", names, load, row=row, timeout=timeout)
+
+    @property
+    def cache(self) -> QueryCache:
+        """The query cache of this connection."""
+        database = self.database_id
+        if self._cache is None or self._cache[0] != database:
+            settings = self.settings_dict
+            namespace = f"{settings['HOST']} {settings['USER']} {database}"
+            options = self.options
+            # The longest that a write can be on its way: every attempt, the pauses between them, the server's own limit.
+            limit_s = (options.connect_timeout_s + options.read_timeout_s) * (options.retries + 1) + 60
+            cache = QueryCache.open(
+                self.alias, options.cache, namespace, write_limit_s=limit_s, is_definite=_server_has_refused
+            )
+            if self.transaction is not None:
+                cache.enter_atomic()
+            self._cache = (database, cache)
+        return self._cache[1]
+
+    def is_dirty(self, table: TableRef) -> bool:
+        """Say whether the open block has written to this table."""
+        return self.transaction is not None and self.transaction.is_dirty(table)
+
+    @property
+    def local_database(self) -> LocalDatabase:
+        """A private SQLite connection to compile for; to run on one, borrow it."""
+        if not self._idle_local_databases:
+            self._idle_local_databases.append(
+                LocalDatabase(self.alias, self.text_semantics, self.settings_dict["TIME_ZONE"])
+            )
+        return self._idle_local_databases[-1]
+
+    @contextmanager
+    def borrowed_local_database(self) -> Iterator[LocalDatabase]:
+        """Lend a private SQLite connection that nobody else uses meanwhile: evaluating one query may need another."""
+        database = self.local_database
+        self._idle_local_databases.remove(database)
+        try:
+            yield database
+        finally:
+            self._idle_local_databases.append(database)

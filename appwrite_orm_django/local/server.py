@@ -1,0 +1,155 @@
+"""
+The server itself: a request in, a response out, whoever carries them.
+
+``LocalServer.handle`` is all there is to it; ``wsgi``, ``adapter`` and the tests call it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from dataclasses import replace
+from typing import Literal
+from urllib.parse import parse_qsl
+
+from . import bodies, routes
+from .errors import REPORTED_VERSION, ApiError
+from .families import TABLES_DB, Family
+from .keys import authorize, identify
+from .list_cache import ListCache
+from .messages import Request, Response, json_response
+from .routing import Call, FeatureLevel, Router, read_params
+from .schema import SchemaCache
+from .storage import Storage
+from .text_rules import RULES
+
+Engine = Literal["mariadb", "postgresql"]
+
+PREFIX = "/v1"
+
+logger = logging.getLogger(__name__)
+
+
+class LocalServer:
+    """
+    An Appwrite of its own: one project, its databases and its keys.
+
+    Safe to call from many threads; several servers in one process share nothing.
+
+    Args:
+        storage: ``:memory:`` or the path of a file. Several processes may open one file.
+        project: the only project id that is known. ``None``: any id is taken for the same project.
+        key: a key with all scopes. ``None``: any key that is not empty has all scopes.
+        feature_level: ``1.9`` answers as the release 1.9.6 does; ``2.x`` adds aggregates, joins, distinct and ``rows/query``.
+        engine: whose text semantics to follow.
+        column_delay_s: how long a column stays ``processing`` after it was created, and ``deleting`` after it was deleted. With 0 it is
+            available at the next request.
+        index_lag: for how many further requests a new index reads ``processing`` when there is no delay. Building one is never over at
+            once on a server, and clients that look too early should find that out (recording ``indexes-errors``).
+    """
+
+    def __init__(
+        self,
+        storage: str = ":memory:",
+        project: str | None = "demo",
+        key: str | None = "secret",
+        feature_level: FeatureLevel = "1.9",
+        engine: Engine = "mariadb",
+        column_delay_s: float = 0.0,
+        index_lag: int = 1,
+    ) -> None:
+        self.rules = replace(RULES[engine], escapes_backslash=feature_level == "2.x")
+        self.storage = Storage(storage, self.rules)
+        self.project = project
+        self.feature_level = feature_level
+        self.engine = engine
+        self.column_delay_s = column_delay_s
+        self.index_lag = index_lag
+        self.young_indexes: dict[int, int] = {}
+        self.lists = ListCache()
+        self.schema = SchemaCache()
+        self.memory: dict[str, str] = {}
+        self._key = key
+        self._router = Router()
+        self._router.add(route for route in routes.all_routes() if route.since == "1.9" or feature_level == "2.x")
+
+    def __repr__(self) -> str:
+        return f"<LocalServer {self.storage.location} feature_level={self.feature_level}>"
+
+    def knows_project(self, project: str) -> bool:
+        return self.project is None or project == self.project
+
+    def accepts_key(self, secret: str) -> bool:
+        if self._key is None:
+            return bool(secret)
+        return hmac.compare_digest(secret.encode(), self._key.encode())
+
+    def casts_sequences(self, request: Request) -> bool:
+        """Tell whether a caller speaks an older response format, in which ``$sequence`` is a number (recording ``response-format``)."""
+        wanted = request.headers.get("x-appwrite-response-format")
+        return wanted is not None and _version(wanted) < (1, 9)
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request. Never raises: what nobody foresaw is a logged 500 in the server's own envelope."""
+        found = (
+            self._router.match(request.method, request.path.removeprefix(PREFIX))
+            if request.path.startswith(PREFIX + "/")
+            else None
+        )
+        if found is None:
+            return unknown_route()
+        route, path_values = found
+        try:
+            with self.storage.session(writes=route.writes) as session:
+                sent = bodies.parameters(request)
+                self._age_indexes()
+                identity = identify(self, session, request, _project_of(request))
+                authorize(identity, route.scopes)
+                args = read_params(route, path_values, sent)
+                return route.handler(Call(self, session, identity, route.family, request, args))
+        except ApiError as error:
+            return error_response(error, route.family)
+        except Exception:
+            logger.exception("%s %s", request.method, request.path)
+            return error_response(ApiError("general_unknown"), route.family)
+
+    def _age_indexes(self) -> None:
+        for index_seq, requests_left in list(self.young_indexes.items()):
+            if requests_left:
+                self.young_indexes[index_seq] = requests_left - 1
+            else:
+                self.young_indexes.pop(index_seq, None)
+
+    def refusal(self, error: ApiError, family: Family) -> Response:
+        """Answer a refusal without undoing what its handler wrote, as raising it would."""
+        return error_response(error, family)
+
+    def close(self) -> None:
+        """Let go of the storage. A server in memory forgets everything."""
+        self.storage.close()
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".") if part.isdecimal())
+
+
+def _project_of(request: Request) -> str:
+    project = request.headers.get("x-appwrite-project", "")
+    if not project and "project=" in request.query_string:
+        project = dict(parse_qsl(request.query_string)).get("project", "")
+    return project
+
+
+def error_response(error: ApiError, family: Family = TABLES_DB) -> Response:
+    return json_response(
+        error.status, error.envelope(family, REPORTED_VERSION), {"Cache-Control": "no-cache, no-store, must-revalidate"}
+    )
+
+
+def unknown_route() -> Response:
+    """Answer as the server answers what it does not know: a page, whatever was asked for."""
+    return Response(
+        404,
+        b"<!DOCTYPE html><html><body><h1>404 Not Found</h1></body></html>",
+        {"Content-Type": "text/html; charset=UTF-8"},
+    )

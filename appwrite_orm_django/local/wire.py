@@ -1,0 +1,65 @@
+"""JSON as the server writes and reads it."""
+
+import json
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Any
+"""A decoded JSON value. The shapes are checked where they are used; a recursive alias would only move the checks."""
+
+# From here on PHP writes a float with an exponent, as json.dumps does; below it a whole float has no fraction.
+_EXPONENT_FROM = 1e17
+
+MAX_DEPTH = 512
+
+
+class MalformedJson(ValueError):
+    """The text is not JSON, is nested deeper than PHP reads, or holds half a surrogate pair."""
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+
+
+def encode_json(body: Json) -> bytes:
+    return _encode(body).encode()
+
+
+def wire_number(value: float) -> float:
+    """Give a float as the server prints it: whole ones without a fraction (recording ``row-float``)."""
+    if value.is_integer() and abs(value) < _EXPONENT_FROM:
+        return int(value)
+    return value
+
+
+def decode_json(text: str | bytes) -> Json:
+    """
+    Read JSON strictly.
+
+    Raises:
+        MalformedJson: also for NaN and infinities, which Python would let through.
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+        if isinstance(text, str):
+            text = text.encode()
+        if b"\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise MalformedJson(str(error)) from error
+    return value
+
+
+def _refuse_constant(name: str) -> Json:
+    raise ValueError(name)
+
+
+def php_type(value: Json) -> str:
+    """Name a value's type as PHP's ``gettype`` does; it appears in error texts."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer" if -(2**63) <= value < 2**63 else "double"
+    if isinstance(value, float):
+        return "double"
+    return "string" if isinstance(value, str) else "array"
