@@ -296,18 +296,27 @@ class Store:
         with self._owed_lock:
             if self._payer is not None and self._payer.is_alive():
                 return
-            self._payer = threading.Thread(target=self._pay_until_done, name="appwrite-cache-payer", daemon=True)
-            self._payer.start()
+            self._payer = self.in_background(self._pay_until_done)
 
     def _pay_until_done(self) -> None:
         pause = 0.1
         while not self.pay():
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S / 2)
-        cache = caches[self.alias]
-        cache.close()
-        if isinstance(cache, DatabaseCache):
-            connections.close_all()  # this thread's own; nobody else will
+
+    def in_background(self, task: Callable[[], None]) -> threading.Thread:
+        """Run something that talks to the cache without anybody waiting for it; connections are closed after it."""
+
+        def run() -> None:
+            task()
+            cache = caches[self.alias]
+            cache.close()
+            if isinstance(cache, DatabaseCache):
+                connections.close_all()  # this thread's own; nobody else will
+
+        thread = threading.Thread(target=run, name="appwrite-cache", daemon=True)
+        thread.start()
+        return thread
 
 
 def _swallows_faults(cache: BaseCache) -> bool:
