@@ -223,8 +223,9 @@ class DatabaseWrapper(BaseDatabaseWrapper):
                 self.cache.exit_atomic(committed=False)
             self.transaction = None
         elif self.transaction is None:
-            self.transaction = Transaction(self)
+            # In this order: a cache that is opened inside a block is told of the block when it is opened.
             self.cache.enter_atomic()
+            self.transaction = Transaction(self)
 
     def _commit(self) -> None:
         transaction = self.transaction
