@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
 from appwrite_orm_django.backend.client import DatabaseClient
-from appwrite_orm_django.backend.commands import Command, GetRow, Savepoint
+from appwrite_orm_django.backend.commands import Command, GetRow, Output, Savepoint
 from appwrite_orm_django.backend.creation import DatabaseCreation
 from appwrite_orm_django.backend.cursor import Cursor
 from appwrite_orm_django.backend.features import DatabaseFeatures
@@ -133,6 +133,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         super().__init__(settings_dict, alias)
         self.last_written_row: Any = None
         self._idle_local_databases: list[LocalDatabase] = []
+        self.outputs: dict[int, tuple[Any, Output]] = {}
         # The open block; None in autocommit mode. Read-only blocks have one too: it remembers what they saw.
         self.transaction: Transaction | None = None
         self._writes_directly = False
