@@ -15,6 +15,7 @@ from . import (
     rows,
     tables,
     transactions,
+    webhooks,
 )
 from .routing import Route
 
@@ -25,5 +26,5 @@ def all_routes() -> Iterator[Route]:
         for route in module.ROUTES:
             yield route
             yield route.in_legacy_words()
-    for module in (health, keys, faults):
+    for module in (health, keys, webhooks, faults):
         yield from module.ROUTES

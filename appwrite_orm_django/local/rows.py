@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import datetimes, related_reads, relations, staged_state, staging
+from . import datetimes, events, related_reads, relations, staged_state, staging
 from .errors import ApiError, invalid_argument, unauthorized
 from .json_objects import read_object
 from .messages import Response, json_response, no_content
@@ -130,6 +130,7 @@ def create_row(call: Call) -> Response:
         row = writer_of(call, table).create(row_id, data, permissions or [])
     except Duplicate as error:
         raise _taken(row_id, error) from error
+    events.note(call, table, "create", [row])
     return json_response(201, row_json(call, row))
 
 
@@ -182,6 +183,7 @@ def update_row(call: Call) -> Response:
         row = writer_of(call, table).update(row_id, old, data, permissions)
     except Duplicate as error:
         raise ApiError("row_already_exists", id=row_id) from error
+    events.note(call, table, "update", [row])
     return json_response(200, row_json(call, row))
 
 
@@ -231,7 +233,9 @@ def upsert_row(call: Call) -> Response:
         row = writer_of(call, table).upsert(row_id, data, permissions)
     except Duplicate as error:
         raise ApiError("row_already_exists", id=row_id) from error
-    if row is None:
+    if row is not None:
+        events.note(call, table, "upsert", [row])
+    else:
         row = store_of(call, table).get(row_id) or {
             "$databaseId": table.database.id,
             "$tableId": table.id,
@@ -249,6 +253,7 @@ def delete_row(call: Call) -> Response:
     row = _row_to_write(call, table, "delete")
     _refuse_stale(row, moment)
     writer_of(call, table).delete([row])
+    events.note(call, table, "delete", [row])
     return no_content()
 
 
