@@ -15,6 +15,7 @@ from . import (
     rows,
     tables,
     transactions,
+    users,
     webhooks,
 )
 from .routing import Route
@@ -26,5 +27,5 @@ def all_routes() -> Iterator[Route]:
         for route in module.ROUTES:
             yield route
             yield route.in_legacy_words()
-    for module in (health, keys, webhooks, faults):
+    for module in (health, keys, webhooks, faults, users):
         yield from module.ROUTES

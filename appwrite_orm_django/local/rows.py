@@ -13,6 +13,7 @@ from .permissions import (
     ROW_ACTIONS,
     Permissions,
     allows,
+    default_permissions,
     expand,
     may,
     require_create,
@@ -123,11 +124,13 @@ def create_row(call: Call) -> Response:
     table = table_of(call)
     require_create(table, call.identity)
     permissions = permissions_of(call)
+    if permissions is None:
+        permissions = default_permissions(call.identity)
     row_id = fresh_id(args["rowId"])
     if staging.is_staged(call):
-        return _staged(call, 201, staging.stage_create(call, table, row_id, data, permissions or []))
+        return _staged(call, 201, staging.stage_create(call, table, row_id, data, permissions))
     try:
-        row = writer_of(call, table).create(row_id, data, permissions or [])
+        row = writer_of(call, table).create(row_id, data, permissions)
     except Duplicate as error:
         raise _taken(row_id, error) from error
     events.note(call, table, "create", [row])
@@ -229,6 +232,8 @@ def upsert_row(call: Call) -> Response:
             raise unauthorized()
         if old is not None and not may(table, old["$permissions"], "update", call.identity):
             raise unauthorized()
+        if old is None and permissions is None:
+            permissions = default_permissions(call.identity)
     try:
         row = writer_of(call, table).upsert(row_id, data, permissions)
     except Duplicate as error:
