@@ -20,6 +20,7 @@ from .families import TABLES_DB, Family
 from .keys import authorize, identify
 from .list_cache import ListCache
 from .messages import Request, Response, json_response
+from .realtime import Hub
 from .routing import Call, FeatureLevel, Route, Router, read_params
 from .schema import SchemaCache
 from .storage import Storage
@@ -73,6 +74,7 @@ class LocalServer:
         self.lists = ListCache()
         self.schema = SchemaCache()
         self.faults = faults_.Faults(faults)
+        self.realtime = Hub(self)
         self.webhooks = webhooks.Deliverer(self.storage)
         self.memory: dict[str, str] = {}
         self._key = key
@@ -151,6 +153,7 @@ class LocalServer:
 
     def _tell(self, call: Call) -> None:
         """Tell who listens of what was written, now that it is stored."""
+        self.realtime.publish(call.events)
         self.webhooks.enqueue(call.deliveries)
 
     def _age_indexes(self) -> None:
