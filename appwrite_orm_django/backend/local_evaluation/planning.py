@@ -12,6 +12,7 @@ from django.db.models import Field, ForeignKey, Model, OneToOneRel
 from django.db.models.sql import AggregateQuery, Query
 from django.db.models.sql.constants import INNER, LOUTER
 
+from appwrite_orm_django.backend.borders import refuse_other_databases
 from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands import Condition, Fetch, Link, LocalQuery, Membership
 from appwrite_orm_django.backend.local_evaluation import tables
@@ -53,9 +54,9 @@ def plan(compiler: SQLCompiler, *, set_up: bool = False) -> LocalQuery:
 
 def _plan(compiler: SQLCompiler) -> LocalQuery:
     connection = compiler.connection
-    sqlite_compiler = compiler.query.clone().get_compiler(
-        connection=connection.local_database, elide_empty=compiler.elide_empty
-    )
+    whole = compiler.query.clone()
+    whole.explain_info = None
+    sqlite_compiler = whole.get_compiler(connection=connection.local_database, elide_empty=compiler.elide_empty)
     sql, params = _compile(sqlite_compiler)
     fetches: list[Fetch] = []
     models: dict[str, type[Model]] = {}
@@ -64,6 +65,7 @@ def _plan(compiler: SQLCompiler) -> LocalQuery:
             raise tables.without_model(query.extra_tables[0])
         if query.alias_map:
             _Level(query, connection, models, fetches).add()
+    refuse_other_databases(compiler.query.model, models.values(), connection.alias)
     return LocalQuery(sql, tuple(params), _without_repetition(fetches), Program(sqlite_compiler, models))
 
 
@@ -214,6 +216,7 @@ def _plan_with_slice(compiler: SQLCompiler, whole: LocalQuery) -> LocalQuery | N
     fetches[number] = replace(fetches[number], condition=condition, order=orders, offset=query.low_mark, limit=limit)
     unsliced = query.clone()
     unsliced.clear_limits()
+    unsliced.explain_info = None
     sqlite_compiler = unsliced.get_compiler(connection=compiler.connection.local_database)
     sql, params = _compile(sqlite_compiler)
     program = replace(whole.program, compiler=sqlite_compiler, verifies_row_count=True)
