@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import identifiers, staging
+from . import events, identifiers, staging
 from .errors import ApiError
 from .json_objects import read_objects
 from .messages import Response, json_response
@@ -70,6 +70,7 @@ def create_rows(call: Call) -> Response:
         ]
     except Duplicate as error:
         raise ApiError("row_already_exists", id="") from error
+    events.note(call, table, "create", rows)
     return _echo(call, 201, rows)
 
 
@@ -117,6 +118,7 @@ def upsert_rows(call: Call) -> Response:
             raise ApiError("row_already_exists", id=row_id) from error
         if row is not None:
             rows.append(row)
+    events.note(call, table, "upsert", rows)
     return _echo(call, 200, rows)
 
 
@@ -134,6 +136,7 @@ def update_rows(call: Call) -> Response:
     if permissions is not None:
         permissions = _checked_permissions(data)
     changed = writer_of(call, table).update_many(rows, data, permissions)
+    events.note(call, table, "update", changed)
     return _echo(call, 200, [_masked(table, row, select) for row in changed])
 
 
@@ -145,6 +148,7 @@ def delete_rows(call: Call) -> Response:
         return _staged(call, staging.stage_bulk_delete(call, table))
     rows, select = _matching(call, table, queries)
     writer_of(call, table).delete(rows)
+    events.note(call, table, "delete", rows)
     hidden = () if select is None else [key for key in table.columns if key not in select]
     return _echo(call, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows])
 
