@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import identifiers, staging
+from . import events, identifiers, staging
 from .errors import ApiError
 from .json_objects import read_objects
 from .messages import Response, json_response
@@ -53,7 +53,7 @@ def create_rows(call: Call) -> Response:
             message=f'Param "permissions" is disallowed when creating multiple {call.family.name("rows")}, set "$permissions" on each instead',
         )
     table = table_of(call)
-    refuse_relationships(table, "create")
+    refuse_relationships(call, table, "create")
     writer = writer_of(call, table)
     items = read_objects(args["rows"])
     ids = [_checked_id(item) for item in items]
@@ -70,6 +70,7 @@ def create_rows(call: Call) -> Response:
         ]
     except Duplicate as error:
         raise ApiError("row_already_exists", id="") from error
+    events.note(call, table, "create", rows)
     return _echo(call, 201, rows)
 
 
@@ -90,9 +91,17 @@ def _checked_permissions(item: Mapping[str, Any]) -> list[str]:
     return expand(permissions)
 
 
+def _unchecked_permissions(item: Mapping[str, Any]) -> list[str] | None:
+    """Give an upsert's permissions, which the server takes as they are (recording ``bulk-upsert``)."""
+    permissions = item.get("$permissions")
+    if permissions is None or (isinstance(permissions, list) and all(isinstance(one, str) for one in permissions)):
+        return permissions
+    raise ApiError("general_unknown")
+
+
 def upsert_rows(call: Call) -> Response:
     table = _table_for_keys(call)
-    refuse_relationships(table, "upsert")
+    refuse_relationships(call, table, "upsert")
     writer = writer_of(call, table)
     items = read_objects(call.args["rows"])
     ids = [fresh_id(item.get("$id")) for item in items]
@@ -104,11 +113,12 @@ def upsert_rows(call: Call) -> Response:
     rows: list[Row] = []
     for row_id, item in zip(ids, items, strict=True):
         try:
-            row = writer.upsert(row_id, item, item.get("$permissions"))
+            row = writer.upsert(row_id, item, _unchecked_permissions(item))
         except Duplicate as error:
             raise ApiError("row_already_exists", id=row_id) from error
         if row is not None:
             rows.append(row)
+    events.note(call, table, "upsert", rows)
     return _echo(call, 200, rows)
 
 
@@ -117,23 +127,28 @@ def update_rows(call: Call) -> Response:
     if not data:
         raise ApiError("row_missing_payload")
     table = _table_for_keys(call)
-    refuse_relationships(table, "update")
+    refuse_relationships(call, table, "update")
     queries = parse.parse_queries(call.args["queries"])
     if staging.is_staged(call):
         return _staged(call, staging.stage_bulk_update(call, table, data))
     rows, select = _matching(call, table, queries)
-    changed = writer_of(call, table).update_many(rows, data, data.get("$permissions"))
+    permissions = data.get("$permissions")
+    if permissions is not None:
+        permissions = _checked_permissions(data)
+    changed = writer_of(call, table).update_many(rows, data, permissions)
+    events.note(call, table, "update", changed)
     return _echo(call, 200, [_masked(table, row, select) for row in changed])
 
 
 def delete_rows(call: Call) -> Response:
     table = _table_for_keys(call)
-    refuse_relationships(table, "delete")
+    refuse_relationships(call, table, "delete")
     queries = parse.parse_queries(call.args["queries"])
     if staging.is_staged(call):
         return _staged(call, staging.stage_bulk_delete(call, table))
     rows, select = _matching(call, table, queries)
     writer_of(call, table).delete(rows)
+    events.note(call, table, "delete", rows)
     hidden = () if select is None else [key for key in table.columns if key not in select]
     return _echo(call, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows])
 
@@ -145,7 +160,7 @@ def _table_for_keys(call: Call) -> Table:
     return table_of(call)
 
 
-def refuse_relationships(table: Table, action: str) -> None:
+def refuse_relationships(call: Call, table: Table, action: str) -> None:
     """
     Refuse a bulk call on a table with relationships.
 
@@ -154,7 +169,8 @@ def refuse_relationships(table: Table, action: str) -> None:
     """
     if any(column.type == "relationship" for column in table.columns.values()):
         raise ApiError(
-            "general_bad_request", message=f"Bulk {action} is not supported for tablesDB with relationship columns"
+            "general_bad_request",
+            message=f"Bulk {action} is not supported for {call.family.service} with relationship {'columns' if action == 'create' and not call.family.names else 'attributes'}",
         )
 
 
@@ -173,11 +189,12 @@ def _matching(call: Call, table: Table, queries: list[parse.Query]) -> tuple[lis
 
 def _masked(table: Table, row: Row, select: list[str] | None) -> Row:
     """Show as null what a select left out, as the server does after an update."""
-    if select is None:
+    if select is None and not table.hidden:
         return row
     return {
-        key: value if key not in table.columns or key in select else shown(table.columns[key], None)
+        key: value if select is None or key not in table.columns or key in select else shown(table.columns[key], None)
         for key, value in row.items()
+        if key not in table.hidden
     }
 
 

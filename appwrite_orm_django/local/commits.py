@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import identifiers, increments
+from . import events, identifiers, increments
 from . import transaction_log as log
 from .errors import ApiError
 from .permissions import expand
 from .queries import check, fields, parse, sql
+from .related_writes import RelatedWriter
 from .row_store import Duplicate, RowStore
-from .rows import SELECTABLE, fulltext_keys
+from .rows import SELECTABLE, fulltext_keys, writer_of
 from .schema import Table, table_by_seq
 from .values import Row
 from .writes import Writer
@@ -67,8 +68,8 @@ class Replay:
             self.tables[seq] = table_by_seq(self.call.server.schema, self.call.session, seq)
         return self.tables[seq]
 
-    def writer(self, table: Table) -> Writer:
-        return Writer(self.call.session, table, self.call.server.rules, trusted=self.call.identity.is_key)
+    def writer(self, table: Table) -> RelatedWriter | Writer:
+        return writer_of(self.call, table)
 
     def store(self, table: Table) -> RowStore:
         return RowStore(self.call.session, table, self.call.server.rules)
@@ -95,13 +96,15 @@ def _permissions(data: Mapping[str, Any]) -> list[str] | None:
 
 
 def _create(replay: Replay, table: Table, operation: log.Operation) -> None:
-    _create_row(replay, table, {"$id": operation.row_id, **operation.data})
+    row = _create_row(replay, table, {"$id": operation.row_id, **operation.data})
+    events.note(replay.call, table, "create", [row])
 
 
-def _create_row(replay: Replay, table: Table, data: Mapping[str, Any]) -> None:
+def _create_row(replay: Replay, table: Table, data: Mapping[str, Any]) -> Row:
     row_id = data.get("$id") or identifiers.new_id()
     row = replay.writer(table).create(str(row_id), data, _permissions(data) or [])
     replay.touched.add((table.seq, row["$sequence"]))
+    return row
 
 
 def _required(replay: Replay, table: Table, operation: log.Operation) -> Row:
@@ -114,29 +117,36 @@ def _required(replay: Replay, table: Table, operation: log.Operation) -> Row:
 def _update(replay: Replay, table: Table, operation: log.Operation) -> None:
     row = _required(replay, table, operation)
     replay.claim(table, row, operation)
-    replay.writer(table).update(operation.row_id or row["$id"], row, operation.data, _permissions(operation.data))
+    changed = replay.writer(table).update(
+        operation.row_id or row["$id"], row, operation.data, _permissions(operation.data)
+    )
+    events.note(replay.call, table, "update", [changed])
 
 
 def _upsert(replay: Replay, table: Table, operation: log.Operation) -> None:
     # An upsert that came by the operations route does not carry its id, and the server makes one (recording ``tx-operations``).
-    _upsert_row(replay, table, operation.data, operation)
+    row = _upsert_row(replay, table, operation.data, operation)
+    if row is not None:
+        events.note(replay.call, table, "update", [row])
 
 
-def _upsert_row(replay: Replay, table: Table, data: Mapping[str, Any], operation: log.Operation) -> None:
+def _upsert_row(replay: Replay, table: Table, data: Mapping[str, Any], operation: log.Operation) -> Row | None:
     row_id = str(data.get("$id") or identifiers.new_id())
     old = replay.store(table).get(row_id)
     if old is not None and replay.claim(table, old, operation):
         # The server completes it from what the transaction has written, so that nothing required is missed.
-        data = {**{key: old[key] for key in table.columns}, **data}
+        data = {**{key: old[key] for key in table.columns if key in old}, **data}
     row = replay.writer(table).upsert(row_id, data, _permissions(data))
     if row is not None:
         replay.touched.add((table.seq, row["$sequence"]))
+    return row
 
 
 def _delete(replay: Replay, table: Table, operation: log.Operation) -> None:
     row = _required(replay, table, operation)
     replay.claim(table, row, operation)
     replay.writer(table).delete([row])
+    events.note(replay.call, table, "delete", [row])
 
 
 def _bulk_create(replay: Replay, table: Table, operation: log.Operation) -> None:
@@ -213,6 +223,7 @@ def _step(sign: int, limit_name: str, replay: Replay, table: Table, operation: l
         # What the increment route refuses by name, nobody has foreseen here.
         raise ApiError("general_unknown") from error
     replay.touched.add((table.seq, row["$sequence"]))
+    events.note(replay.call, table, "update", [replay.store(table).get(row["$id"]) or row])
 
 
 def _increment(replay: Replay, table: Table, operation: log.Operation) -> None:

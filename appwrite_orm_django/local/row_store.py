@@ -23,7 +23,14 @@ _INTERNAL_KEYS = ("$id", "$sequence", "$createdAt", "$updatedAt", "$permissions"
 
 
 class Duplicate(Exception):
-    """An id or a unique index is taken."""
+    """
+    An id or a unique index is taken.
+
+    Attributes:
+        keeps_writes: whether what was written before it stays, as on the server where rows are related before they are made.
+    """
+
+    keeps_writes = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ class RowStore:
         cache_key = ("reader", None if select is None else tuple(select))
         reader: _Reader | None = self.table.plans.get(cache_key)
         if reader is None:
-            columns = [column for column in self.table.columns.values() if select is None or column.key in select]
+            columns = [column for column in self.table.stored.values() if select is None or column.key in select]
             reader = _Reader(
                 ", ".join([*(column.sql for column in columns), _INTERNAL_SQL]),
                 (*(column.key for column in columns), *_INTERNAL_KEYS),
@@ -192,7 +199,7 @@ class RowStore:
         names: list[str] = []
         values: list[Any] = []
         for key, value in row.items():
-            column = self.table.columns.get(key)
+            column = self.table.stored.get(key)
             if column is not None:
                 names += storage_columns(column)
                 values += to_storage(column, value, self._text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import datetimes, staged_state, staging
+from . import datetimes, events, related_reads, relations, staged_state, staging
 from .errors import ApiError, invalid_argument, unauthorized
 from .json_objects import read_object
 from .messages import Response, json_response, no_content
@@ -13,6 +13,7 @@ from .permissions import (
     ROW_ACTIONS,
     Permissions,
     allows,
+    default_permissions,
     expand,
     may,
     require_create,
@@ -20,6 +21,7 @@ from .permissions import (
     require_listable,
 )
 from .queries import check, fields, parse, sql
+from .related_writes import RelatedWriter
 from .routing import Call, Param, Route
 from .row_store import Duplicate, RowStore
 from .schema import Table, find_database
@@ -63,7 +65,9 @@ def table_of(call: Call) -> Table:
     return table
 
 
-def writer_of(call: Call, table: Table) -> Writer:
+def writer_of(call: Call, table: Table) -> RelatedWriter | Writer:
+    if relations.are_in(table):
+        return RelatedWriter(call, table)
     return Writer(call.session, table, call.server.rules, trusted=call.identity.is_key)
 
 
@@ -120,14 +124,23 @@ def create_row(call: Call) -> Response:
     table = table_of(call)
     require_create(table, call.identity)
     permissions = permissions_of(call)
+    if permissions is None:
+        permissions = default_permissions(call.identity)
     row_id = fresh_id(args["rowId"])
     if staging.is_staged(call):
-        return _staged(call, 201, staging.stage_create(call, table, row_id, data, permissions or []))
+        return _staged(call, 201, staging.stage_create(call, table, row_id, data, permissions))
     try:
-        row = writer_of(call, table).create(row_id, data, permissions or [])
+        row = writer_of(call, table).create(row_id, data, permissions)
     except Duplicate as error:
-        raise ApiError("row_already_exists", id=row_id) from error
+        raise _taken(row_id, error) from error
+    events.note(call, table, "create", [row])
     return json_response(201, row_json(call, row))
+
+
+def _taken(row_id: str, error: Duplicate) -> ApiError:
+    refusal = ApiError("row_already_exists", id=row_id)
+    refusal.keeps_writes = error.keeps_writes
+    return refusal
 
 
 def _staged(call: Call, status: int, row: Row) -> Response:
@@ -136,23 +149,25 @@ def _staged(call: Call, status: int, row: Row) -> Response:
 
 def get_row(call: Call) -> Response:
     table = table_of(call)
-    select = _selection(call, table)
-    row = store_of(call, table).get(call.args["rowId"], select)
+    queries = _selects(call, table)
+    selection = related_reads.selection_of(queries, table)
+    row = store_of(call, table).get(call.args["rowId"], selection.keys(table))
     if staging.is_staged(call):
-        row = staged_state.merge_row(call, table, call.args["rowId"], row, parse.parse_queries(call.args["queries"]))
+        row = staged_state.merge_row(call, table, call.args["rowId"], row, queries)
     if row is None or not may(table, row.get("$permissions", ()), "read", call.identity):
         raise ApiError("row_not_found", id=call.args["rowId"])
+    related_reads.load(call, table, [row], selection)
     return json_response(200, row_json(call, row))
 
 
-def _selection(call: Call, table: Table) -> list[str] | None:
+def _selects(call: Call, table: Table) -> list[parse.Query]:
     queries = parse.parse_queries(call.args["queries"])
     for query in queries:
         if query.method != "select":
             raise ApiError("general_query_invalid", message=f"Invalid query method: {query.method}")
     known = fields.table_fields(table, call.server.rules)
     check.check_queries(queries, known, selectable=SELECTABLE)
-    return sql.compile_queries(queries, known).select
+    return queries
 
 
 SELECTABLE = frozenset({"$permissions"})
@@ -171,6 +186,7 @@ def update_row(call: Call) -> Response:
         row = writer_of(call, table).update(row_id, old, data, permissions)
     except Duplicate as error:
         raise ApiError("row_already_exists", id=row_id) from error
+    events.note(call, table, "update", [row])
     return json_response(200, row_json(call, row))
 
 
@@ -216,11 +232,15 @@ def upsert_row(call: Call) -> Response:
             raise unauthorized()
         if old is not None and not may(table, old["$permissions"], "update", call.identity):
             raise unauthorized()
+        if old is None and permissions is None:
+            permissions = default_permissions(call.identity)
     try:
         row = writer_of(call, table).upsert(row_id, data, permissions)
     except Duplicate as error:
         raise ApiError("row_already_exists", id=row_id) from error
-    if row is None:
+    if row is not None:
+        events.note(call, table, "upsert", [row])
+    else:
         row = store_of(call, table).get(row_id) or {
             "$databaseId": table.database.id,
             "$tableId": table.id,
@@ -238,6 +258,7 @@ def delete_row(call: Call) -> Response:
     row = _row_to_write(call, table, "delete")
     _refuse_stale(row, moment)
     writer_of(call, table).delete([row])
+    events.note(call, table, "delete", [row])
     return no_content()
 
 
@@ -247,11 +268,8 @@ def list_rows(call: Call) -> Response:
     ttl_s = int(call.args["ttl"])
     if not ttl_s or staging.is_staged(call):
         return _listed(call, table)
-    return call.server.lists.answer(
-        (table.seq, call.identity.roles, call.request.query_string, call.family.service),
-        ttl_s,
-        lambda: _listed(call, table),
-    )
+    asked = (table.seq, call.server.schema.version, call.identity.roles, call.request.query_string, call.family.service)
+    return call.server.lists.answer(asked, ttl_s, lambda: _listed(call, table))
 
 
 def _listed(call: Call, table: Table) -> Response:
@@ -276,18 +294,23 @@ def find_rows(
     known = fields.table_fields(table, call.server.rules)
     store = store_of(call, table)
     cursor = _cursor_row(queries, store, call.family.words["Row"])
+    queries, related = related_reads.split_filters(queries, table)
     check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
+    selection = related_reads.selection_of(queries, table)
     plan = sql.compile_queries(queries, known)
     where = plan.where
+    if related:
+        where = sql.all_of([where, related_reads.related_condition(call, table, related)])
     if not allows(table.permissions, "read", call.identity):
-        where = sql.all_of([where, _readable(call.identity.roles)])
+        where = sql.all_of([where, relations.readable_rows(table, call.identity)])
     page = where if cursor is None else sql.all_of([where, _beyond(plan, store, cursor)])
     limit = sql.DEFAULT_LIMIT if plan.limit is None else plan.limit
     rows = store.find(
-        page.sql, page.params, order=sql.order_by(plan), limit=limit, offset=plan.offset, select=plan.select
+        page.sql, page.params, order=sql.order_by(plan), limit=limit, offset=plan.offset, select=selection.keys(table)
     )
     if plan.cursor is not None and plan.cursor.method == "cursorBefore":
         rows.reverse()
+    related_reads.load(call, table, rows, selection)
     return rows, _count(store, where) if with_total else 0
 
 
@@ -315,14 +338,6 @@ def _beyond(plan: sql.Plan, store: RowStore, cursor: Row) -> sql.Condition:
         if order.by is not None and value is None:
             raise ApiError("database_query_order_null", key=order.by.key)
     return sql.after_cursor(plan, values)
-
-
-def _readable(roles: Sequence[str]) -> sql.Condition:
-    marks = ", ".join("?" * len(roles))
-    return sql.Condition(
-        f"EXISTS (SELECT 1 FROM json_each(_permissions) WHERE value IN ({marks}))",
-        [f'read("{role}")' for role in roles],
-    )
 
 
 def fulltext_keys(table: Table) -> frozenset[str]:

@@ -12,6 +12,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from . import text_functions
 from .text_rules import MARIADB, TextRules
 
 BUSY_TIMEOUT_S = 60.0
+# Where the pool of a server in memory is kept; those of files are kept by process.
+_MEMORY = 0
 
 _METADATA = """
 CREATE TABLE IF NOT EXISTS _meta (schema_version INTEGER NOT NULL);
@@ -42,6 +45,13 @@ CREATE TABLE IF NOT EXISTS _operations (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, transaction_seq INTEGER NOT NULL, table_seq INTEGER NOT NULL, row_id TEXT, action TEXT NOT NULL,
     data TEXT NOT NULL, staged_at TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS _operations_by_transaction ON _operations (transaction_seq);
+CREATE TABLE IF NOT EXISTS _webhooks (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL COLLATE NOCASE UNIQUE, name TEXT NOT NULL, url TEXT NOT NULL,
+    events TEXT NOT NULL, tls INTEGER NOT NULL, username TEXT NOT NULL, password TEXT NOT NULL, secret TEXT NOT NULL,
+    enabled INTEGER NOT NULL, logs TEXT NOT NULL, attempts INTEGER NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS _users (
+    id TEXT PRIMARY KEY COLLATE NOCASE, name TEXT NOT NULL, email TEXT NOT NULL, verified INTEGER NOT NULL, labels TEXT NOT NULL,
+    teams TEXT NOT NULL, session TEXT NOT NULL UNIQUE, created TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS _transactions (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL COLLATE NOCASE UNIQUE, status TEXT NOT NULL, operations INTEGER NOT NULL,
     expires TEXT NOT NULL, owner TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL);
@@ -114,6 +124,8 @@ class Storage:
         connection = self._connect()
         self._create_metadata(connection)
         self._give_back(connection)
+        # Whoever forgets to close gets no warnings about it, also at the end of the process.
+        weakref.finalize(self, _close_idle, self._pools)
 
     @property
     def in_memory(self) -> bool:
@@ -138,8 +150,7 @@ class Storage:
     def close(self) -> None:
         """Close what is idle. Data in memory is gone then."""
         with self._lock:
-            for connection in self._pools.pop(os.getpid(), []):
-                connection.close()
+            _close_idle(self._pools)
 
     def _exclusive(self) -> contextlib.AbstractContextManager[object]:
         if self._pid != os.getpid():
@@ -152,7 +163,7 @@ class Storage:
     def _connection(self) -> Iterator[sqlite3.Connection]:
         # Connections are kept per process: SQLite forbids carrying one over a fork. Memory has no second copy to open, and a child
         # that goes on with the one it inherited works on its own copy of the pages.
-        pool = self._pools.setdefault(0 if self.in_memory else os.getpid(), [])
+        pool = self._pools.setdefault(_MEMORY if self.in_memory else os.getpid(), [])
         try:
             connection = pool.pop()
         except IndexError:
@@ -163,7 +174,7 @@ class Storage:
             self._give_back(connection)
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
-        self._pools.setdefault(0 if self.in_memory else os.getpid(), []).append(connection)
+        self._pools.setdefault(_MEMORY if self.in_memory else os.getpid(), []).append(connection)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -186,6 +197,13 @@ class Storage:
         if connection.execute("SELECT 1 FROM _meta").fetchone() is None:
             connection.execute("INSERT INTO _meta VALUES (1)")
         connection.execute("COMMIT")
+
+
+def _close_idle(pools: dict[int, list[sqlite3.Connection]]) -> None:
+    """Close this process's connections, and not those a parent has under the same object."""
+    for pid in (_MEMORY, os.getpid()):
+        for connection in pools.pop(pid, []):
+            connection.close()
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:
