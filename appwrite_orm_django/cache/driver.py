@@ -118,7 +118,7 @@ class _Run:
         if isinstance(operation, Fill):
             return store.fill(operation.items, operation.timeout)
         if isinstance(operation, Bump):
-            return store.bump(operation.tokens, operation.timeout)
+            return store.bump(operation.tokens, operation.timeout, urgent=operation.urgent)
         if isinstance(operation, Mint):
             return store.mint(operation, self._minted)
         assert isinstance(operation, Lease)  # noqa: S101

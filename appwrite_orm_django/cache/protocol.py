@@ -34,10 +34,15 @@ class GetMany(NamedTuple):
 
 
 class Bump(NamedTuple):
-    """Store these tokens, whatever is there. Sent back: True only if they are known to be stored."""
+    """
+    Store these tokens, whatever is there. Sent back: True only if they are known to be stored.
+
+    ``urgent``: worth an attempt even if the cache did not answer a moment ago.
+    """
 
     tokens: Mapping[str, int]
     timeout: float
+    urgent: bool = False
 
 
 class Mint(NamedTuple):
@@ -282,6 +287,8 @@ class Protocol:
     ) -> Generator[Operation, Any, int]:
         if loaded.body is None or not options.fill or len(loaded.body) > options.max_bytes:
             return 0
+        if len(tokens) > entries.MAX_TOKENS:
+            return 0
         entry = entries.seal(tokens, loaded.body, load_s=loaded.seconds, filled_at=loaded.at, timeout=options.timeout)
         items: dict[str, int | bytes] = {plan.entry: entry}
         items.update((mark, tokens[index]) for mark, index in plan.marks)
@@ -302,12 +309,13 @@ class Protocol:
         The token lives ``lock_ttl`` and no longer: another write of the same table may still be in flight, and if its writer dies,
         what is loaded from now on may lack it.
         """
-        stored: bool = yield Bump({key: self.new_token() for key in keys}, self.lock_ttl)
+        stored: bool = yield Bump({key: self.new_token() for key in keys}, self.lock_ttl, urgent=True)
         return stored
 
     def leave_open(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
         """Say that nobody knows how a write ended: the server may still apply it, so reads pass the cache for ``lock_ttl``."""
-        return (yield from self.begin(keys))
+        stored: bool = yield Bump({key: -self.new_token() for key in keys}, self.lock_ttl, urgent=True)
+        return stored
 
     # By hand
 

@@ -207,14 +207,7 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
     def _attempt(self, sendable: _Sendable) -> _Answer | Failure:
         request = sendable.request
         try:
-            response = self._pool.session.request(
-                request.method,
-                sendable.url,
-                data=sendable.body,
-                auth=sendable.headers,
-                timeout=self._timeouts_s,
-                allow_redirects=False,
-            )
+            response = self._pool.send(sendable.prepare(), self._timeouts_s)
         except requests.RequestException as error:
             return _failure(request, error)
         content = response.content if response.ok else self._redacted(response.content)
@@ -249,7 +242,7 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
             body = _encoded(request, params)
             _only_json(merged.get("content-type", ""))
             merged["content-type"] = "application/json"
-        return _Sendable(request, url, body, SecretHeaders(dict(merged)))
+        return _Sendable(request, url, body, SecretHeaders(merged))
 
     def _tell(self, record: RequestRecord) -> None:
         logger.debug(
@@ -288,7 +281,9 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
 
     def _configure_sdk_client(self, key: str, *, verify: bool | str) -> None:
         local = local_endpoint.is_local(self.endpoint)
-        self._endpoint = self._base_url = local_endpoint.BASE_URL if local else self.endpoint
+        self._endpoint = local_endpoint.BASE_URL if local else self.endpoint
+        # International names and the like are dealt with once, here.
+        self._base_url = (requests.Request("GET", self._endpoint).prepare().url or "").rstrip("/")
         self._self_signed = verify is False
         self.set_project(self.project)
         if self.identity is None and key:
@@ -339,6 +334,9 @@ class _Sendable:
     url: str
     body: bytes | None
     headers: SecretHeaders
+
+    def prepare(self) -> requests.PreparedRequest:
+        return self.headers.prepare(self.request.method, self.url, self.body)
 
 
 @dataclass(frozen=True, slots=True)

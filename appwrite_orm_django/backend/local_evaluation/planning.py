@@ -60,6 +60,8 @@ def _plan(compiler: SQLCompiler) -> LocalQuery:
     fetches: list[Fetch] = []
     models: dict[str, type[Model]] = {}
     for query in tables.queries_in(sqlite_compiler.query):
+        if query.extra_tables:
+            raise tables.without_model(query.extra_tables[0])
         if query.alias_map:
             _Level(query, connection, models, fetches).add()
     return LocalQuery(sql, tuple(params), _without_repetition(fetches), Program(sqlite_compiler, models))
