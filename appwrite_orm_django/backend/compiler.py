@@ -40,7 +40,9 @@ class SQLCompiler(compiler.SQLCompiler):
 
     def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[Command, tuple[()]]:  # type: ignore[override]  # commands take the place of SQL
         command = self.read_command()
-        if self.query.explain_info is not None:
+        if (asked := self.query.explain_info) is not None:
+            # Refuses formats and options: there are none.
+            self.connection.ops.explain_query_prefix(asked.format, **asked.options)
             command = Explain(command)
         return command, ()
 

@@ -198,13 +198,12 @@ class Protocol:
         found = yield GetMany(plan.keys)
         if found is None:
             return Reading("bypass", "down", loaded=(yield Load(sealed=False)))
+        entry = None if options.skip_entry else self.serve(plan, found)
+        early = entry is not None and options.early is not None and options.early(entries.header(entry))
+        if entry is not None and not early:
+            return Reading("hit", entry=entry)
         entry = found.get(plan.entry)
         values = tuple(map(found.get, plan.tokens))
-        early = False
-        if entry is not None and not options.skip_entry and entries.is_valid(entry, values):
-            early = options.early is not None and options.early(entries.header(entry))
-            if not early:
-                return Reading("hit", entry=entry)
 
         minted = False
         tokens = self._known(values)
@@ -228,6 +227,13 @@ class Protocol:
         loaded = yield Load(sealed=True)
         stored = yield from self._fill(plan, tokens, loaded, options)
         return Reading("miss", "early" if early else "", loaded=loaded, stored=stored)
+
+    def serve(self, plan: ReadPlan, found: Mapping[str, Any]) -> bytes | None:
+        """Return the entry if it carries exactly the tokens that were found with it: the whole rule of a hit."""
+        entry = found.get(plan.entry)
+        if entry is not None and entries.is_valid(entry, tuple(map(found.get, plan.tokens))):
+            return entry  # type: ignore[no-any-return]
+        return None
 
     def _known(self, values: tuple[object, ...]) -> tuple[int, ...] | None:
         return values if all(map(is_token, values)) else None  # type: ignore[return-value]
@@ -277,9 +283,9 @@ class Protocol:
         while (yield Pause(attempt)):
             attempt += 1
             found = yield GetMany(plan.keys)
-            entry = None if found is None else found.get(plan.entry)
-            if entry is not None and entries.is_valid(entry, tuple(map(found.get, plan.tokens))):
-                return bytes(entry)
+            entry = None if found is None else self.serve(plan, found)
+            if entry is not None:
+                return entry
         return None
 
     def _fill(

@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass, fields
 from typing import NamedTuple
 
+from .entries import Header
 from .protocol import Outcome, Reason
 
 __all__ = ["Counters", "ReadEvent", "Statistics", "observe_reads"]
@@ -81,9 +82,10 @@ def observe_reads() -> Iterator[list[ReadEvent]]:
         _observers.reset(token)
 
 
-def report(alias: str, tables: tuple[str, ...], outcome: Outcome, reason: Reason, expires_at: float | None) -> None:
+def report(alias: str, tables: tuple[str, ...], outcome: Outcome, reason: Reason, header: Header | None) -> None:
     """Tell those who observe reads; nothing happens if nobody does."""
     for events in _observers.get():
+        expires_at = None if header is None else header.filled_at + header.timeout_s
         events.append(ReadEvent(alias, tables, outcome, reason, expires_at))
 
 

@@ -7,6 +7,7 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 from appwrite.client import Client
 from django.core.exceptions import ImproperlyConfigured
+from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import NewConnectionError
 
@@ -133,6 +135,27 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
         """Stop calling ``listener``; no error when it was not there."""
         # Equality, not identity: a bound method is a new object every time it is named.
         self._listeners = tuple(known for known in self._listeners if known != listener)
+
+    @contextmanager
+    def through(self, wrap: Callable[[BaseAdapter], BaseAdapter]) -> Iterator[None]:
+        """
+        Send every request of this process through another ``requests`` adapter while the block runs.
+
+        Args:
+            wrap: is given the adapter in use and returns the one to use instead; for recorders and the like.
+        """
+        session = self._pool.session
+        before = session.get_adapter(self._base_url)
+        # The endpoint itself is a longer prefix than "https://", and so comes first.
+        mounted = session.adapters.get(self._base_url)
+        session.mount(self._base_url, wrap(before))
+        try:
+            yield
+        finally:
+            if mounted is None:
+                del session.adapters[self._base_url]
+            else:
+                session.mount(self._base_url, mounted)
 
     def close(self) -> None:
         """Close idle connections; the transport remains usable."""
