@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import SimpleNamespace
 from typing import Any, Literal, cast
 
 from django.apps import apps
 from django.core.exceptions import EmptyResultSet, ImproperlyConfigured
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.db.models.sql import Query
 
 from appwrite_orm_django.backend.client import DatabaseClient
+from appwrite_orm_django.backend.client_calls import RawWrite, TellingTransport, own_write
 from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands import Command, GetRow, Savepoint
 from appwrite_orm_django.backend.compiler import SQLCompiler
@@ -84,6 +86,25 @@ def _with_timeouts_of_models(settings: CacheSettings) -> CacheSettings:
         if (timeout := getattr(model, "appwrite_cache_timeout", None)) is not None
     }
     return replace(settings, timeouts=tuple(sorted({**own, **dict(settings.timeouts)}.items())))
+
+
+@contextmanager
+def _announce(endpoint: str, project: str, write: RawWrite) -> Iterator[None]:
+    """Tell the cache of every alias on this project's database about a write made past the ORM."""
+    with ExitStack() as stack:
+        for alias in connections:
+            connection: Any = connections[alias]
+            settings = connection.settings_dict
+            if connection.vendor != "appwrite" or (settings["HOST"], settings["USER"]) != (endpoint, project):
+                continue
+            if write.database is None:
+                tables = [connection.table_of(model) for model in connection.cached_models()]
+                stack.enter_context(connection.cache.write(tables, staged=False))
+            elif write.database.lower() == connection.database_id.lower():
+                tables = [] if write.row_id else [write.table]
+                rows = [(write.table, write.row_id)] if write.row_id else []
+                stack.enter_context(connection.cache.write(tables, rows, operation=write.operation, staged=False))
+        yield
 
 
 # One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
@@ -195,7 +216,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         )
         with _transports_lock:
             if identity not in _transports:
-                _transports[identity] = Transport(
+                _transports[identity] = TellingTransport(
                     settings["HOST"],
                     settings["USER"],
                     settings["PASSWORD"],
@@ -205,6 +226,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
                     pool_size=options.pool_size,
                     verify=options.verify,
                     alias=self.alias,
+                    announce=partial(_announce, settings["HOST"], settings["USER"]),
                 )
             return _transports[identity]
 
@@ -257,7 +279,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         if transaction is None:
             return
         try:
-            with self.cache.committing():
+            with self.cache.committing(), own_write():
                 transaction.commit()
         finally:
             self._begin_anew()
@@ -324,7 +346,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             sender=command.model,
             staged=not direct,
         )
-        with notice:
+        with notice, own_write():
             if direct or self.transaction is None:
                 return self.writer.run(command)
             return self.transaction.stage(command)
