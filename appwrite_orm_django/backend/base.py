@@ -31,7 +31,7 @@ from appwrite_orm_django.backend.operations import DatabaseOperations
 from appwrite_orm_django.backend.options import Options
 from appwrite_orm_django.backend.reading import Reader
 from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
-from appwrite_orm_django.backend.transactions import Transaction
+from appwrite_orm_django.backend.transactions import Transaction, versions
 from appwrite_orm_django.backend.writing import Writer, WriteResult
 from appwrite_orm_django.cache.service import QueryCache
 from appwrite_orm_django.cache.settings import CacheSettings
@@ -356,11 +356,20 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     def cached_rows(
         self, command: Command, load: Callable[[], list[tuple[Any, ...]]], *, timeout: float | None, model: type[Model]
     ) -> list[tuple[Any, ...]]:
-        """Return the result rows of a read command from the cache, or from ``load``."""
+        """
+        Return the result rows of a read command from the cache, or from ``load``.
+
+        A block has to know which version of each row it has seen, or it could overwrite somebody else's change. What another thread
+        loaded, or an earlier read left in the cache, serves a block only if the versions can be told from it.
+        """
         names = [table.table for table in command.tables]
-        if not names:
+        seen = versions.positions(command) if self.transaction is not None else None
+        if not names or (self.transaction is not None and seen is None):
             return load()
-        return self.cache.read(_cache_text(model, command), names, load, row=_only_row(command), timeout=timeout)
+        rows = self.cache.read(_cache_text(model, command), names, load, row=_only_row(command), timeout=timeout)
+        if self.transaction is not None and seen:
+            self.transaction.note_versions(command.tables[0], versions.read(rows, *seen))
+        return rows
 
     def note_uncached(self, command: Command) -> None:
         """Count a streamed read, which goes past the cache, as such."""

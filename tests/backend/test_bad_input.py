@@ -107,7 +107,11 @@ class TestSettings:
 
     @pytest.mark.parametrize(
         ("options", "reason"),
-        [({"PAGESIZE": 3}, "no key 'PAGESIZE'. Known are"), ({"PAGE_SIZE": 0}, "positive integer"), ({"TEXT": "utf8"}, "mariadb")],
+        [
+            ({"PAGESIZE": 3}, "no key 'PAGESIZE'. Known are"),
+            ({"PAGE_SIZE": 0}, "positive integer"),
+            ({"TEXT": "utf8"}, "mariadb"),
+        ],
     )
     def test_wrong_options(self, connect, options, reason):
         connect(OPTIONS=options)

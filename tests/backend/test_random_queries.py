@@ -14,7 +14,9 @@ pytestmark = pytest.mark.usefixtures("shelves")
 
 EXAMPLES = int(os.environ.get("RANDOM_QUERIES", "60"))
 
-TEXTS = st.sampled_from(["", "a", "germinal", "GERMINAL", "é", "Nana", "%", "_", "\\", "Émile Zola", "novel", "France", "red", " "])
+TEXTS = st.sampled_from(
+    ["", "a", "germinal", "GERMINAL", "é", "Nana", "%", "_", "\\", "Émile Zola", "novel", "France", "red", " "]
+)
 NUMBERS = st.sampled_from([-1, 0, 1, 2, 3, 4.5, 400, 447, 591, 1900])
 LEAVES = {
     Book: {
@@ -27,7 +29,19 @@ LEAVES = {
     Tag: {"name": TEXTS, "books__title": TEXTS, "books__author__rating": NUMBERS},
     Review: {"text": TEXTS, "stars": NUMBERS, "book__title": TEXTS, "book__editor__country__name": TEXTS, "book__price": NUMBERS},
 }  # fmt: skip
-TEXT_LOOKUPS = ("exact", "iexact", "contains", "icontains", "startswith", "iendswith", "gt", "lte", "regex", "in", "isnull")
+TEXT_LOOKUPS = (
+    "exact",
+    "iexact",
+    "contains",
+    "icontains",
+    "startswith",
+    "iendswith",
+    "gt",
+    "lte",
+    "regex",
+    "in",
+    "isnull",
+)
 NUMBER_LOOKUPS = ("exact", "gt", "gte", "lt", "lte", "in", "range", "isnull")
 BOOLEANS = {Book: ["in_print"]}
 
@@ -53,9 +67,11 @@ def conditions(draw, model):
 def trees(model):
     return st.recursive(
         conditions(model),
-        lambda inner: st.builds(lambda a, b: a & b, inner, inner)
-        | st.builds(lambda a, b: a | b, inner, inner)
-        | st.builds(lambda a: ~a, inner),
+        lambda inner: (
+            st.builds(lambda a, b: a & b, inner, inner)
+            | st.builds(lambda a, b: a | b, inner, inner)
+            | st.builds(lambda a: ~a, inner)
+        ),
         max_leaves=4,
     )
 
@@ -64,7 +80,9 @@ def trees(model):
 def questions(draw):
     model = draw(st.sampled_from(sorted(LEAVES, key=lambda one: one.__name__)))
     calls = draw(st.lists(st.tuples(st.sampled_from(["filter", "exclude"]), trees(model)), min_size=1, max_size=2))
-    shape = draw(st.sampled_from(["rows", "distinct", "count", "values", "slice", "exists", "aggregate", "annotate", "subquery"]))
+    shape = draw(
+        st.sampled_from(["rows", "distinct", "count", "values", "slice", "exists", "aggregate", "annotate", "subquery"])
+    )
     names = sorted(name for name in LEAVES[model] if "__" not in name)
     order = draw(st.lists(st.sampled_from(names + [f"-{name}" for name in names]), max_size=2))
     low, size = draw(st.integers(0, 4)), draw(st.integers(0, 4))
@@ -86,7 +104,9 @@ def questions(draw):
         if shape == "aggregate":
             return found.aggregate(n=Count("pk"), distinct=Count("pk", distinct=True), last=Max("pk"))
         if shape == "annotate" and model is Book:
-            return found.annotate(n=Count("reviews"), stars=Sum("reviews__stars"), more=F("pages") + 1).order_by(*order, "pk")
+            return found.annotate(n=Count("reviews"), stars=Sum("reviews__stars"), more=F("pages") + 1).order_by(
+                *order, "pk"
+            )
         if shape == "subquery":
             return rows(model).filter(pk__in=found.values("pk")).order_by(*order, "pk")
         return found.order_by(*order, "pk")
