@@ -17,6 +17,17 @@ class DatabaseCreation(BaseDatabaseCreation):
             self._drop(name)
         return name
 
+    def create_test_db(self, *args: Any, **kwargs: Any) -> str:
+        from appwrite_orm_django.backend.transactions.committing import create_claims_table
+
+        name: str = super().create_test_db(*args, **kwargs)
+        try:
+            # Here, so that the number of requests of a block does not depend on which test comes first.
+            create_claims_table(self.connection.transport, name)
+        except DatabaseNotFound:
+            return name  # no model lives here, so no database was made
+        return name
+
     def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:
         self._drop(test_database_name)
 

@@ -285,9 +285,7 @@ def decrement_column(
     return _call(transport, "PATCH", path, params=body, expect={"$id": str})
 
 
-def _call(
-    transport: Transport, method: str, path: str, *, expect: Mapping[str, type], **kwargs: Any
-) -> dict[str, Any]:
+def _call(transport: Transport, method: str, path: str, *, expect: Mapping[str, type], **kwargs: Any) -> dict[str, Any]:
     """Make a call whose answer is an object with these members; another one's JSON is not Appwrite's answer."""
     answer: Any = transport.call(method, path, **kwargs)
     if isinstance(answer, dict) and all(isinstance(answer.get(name), kind) for name, kind in expect.items()):

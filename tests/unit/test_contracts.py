@@ -52,13 +52,15 @@ def test_no_attribute_of_django_is_ours():
 
 
 def test_the_search_finds_a_patch():
-    patch = 'import django.db.models\nfrom appwrite_orm_django.fields import EnumField\ndjango.db.models.Model.enum = EnumField\n'
+    patch = "import django.db.models\nfrom appwrite_orm_django.fields import EnumField\ndjango.db.models.Model.enum = EnumField\n"
     result = run(sys.executable, "-c", PROGRAM.replace("found = []\n", f"{patch}found = []\n"))
     assert "django.db.models.Model.enum" in result.stdout.split(), result.stderr
 
 
 def test_rooms_depend_downwards_only():
-    result = run(sys.executable, "-c", "from importlinter.cli import lint_imports_command as main; main()", "--no-cache")
+    result = run(
+        sys.executable, "-c", "from importlinter.cli import lint_imports_command as main; main()", "--no-cache"
+    )
     assert result.returncode == 0, result.stdout
 
 
@@ -96,5 +98,3 @@ def test_public_modules_say_what_is_public(name):
 def test_modules_are_named_after_a_noun():
     names = {module.name.rpartition(".")[2] for module in pkgutil.walk_packages([str(ROOT / PACKAGE)])}
     assert not names & {"utils", "misc", "common", "helpers"}
-
-
