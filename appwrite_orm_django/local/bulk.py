@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import identifiers
+from . import identifiers, rich_bulk
 from .errors import ApiError
 from .messages import Response, json_response
 from .permissions import TABLE_ACTIONS, Permissions, bad_permission, expand
@@ -94,7 +94,9 @@ def update_rows(call: Call) -> Response:
         raise ApiError("row_missing_payload")
     table = _table_for_keys(call)
     refuse_relationships(table, "update")
-    queries = parse.parse_queries(call.args["queries"])
+    queries = parse.parse_queries(call.args["queries"], call.server.feature_level)
+    if parse.is_rich(queries):
+        return rich_bulk.update_rich(call, table, queries, data)
     rows, select = _matching(call, table, queries)
     changed = writer_of(call, table).update_many(rows, data, data.get("$permissions"))
     return _echo(call, 200, [_masked(table, row, select) for row in changed])
@@ -103,7 +105,9 @@ def update_rows(call: Call) -> Response:
 def delete_rows(call: Call) -> Response:
     table = _table_for_keys(call)
     refuse_relationships(table, "delete")
-    queries = parse.parse_queries(call.args["queries"])
+    queries = parse.parse_queries(call.args["queries"], call.server.feature_level)
+    if parse.is_rich(queries):
+        return rich_bulk.delete_rich(call, table, queries)
     rows, select = _matching(call, table, queries)
     writer_of(call, table).delete(rows)
     hidden = () if select is None else [key for key in table.columns if key not in select]

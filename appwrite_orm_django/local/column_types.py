@@ -13,6 +13,7 @@ from typing import Any
 from . import datetimes, spatial, values
 from .errors import ApiError
 from .families import Family
+from .routing import FeatureLevel
 from .schema import SPATIAL_TYPES, TEXT_TYPES, Column
 from .validators import INT64_MAX, INT64_MIN, Boolean, Float, Int64, IntegerRange, Nullable, Text, Validator, list_of, range_rule
 
@@ -140,8 +141,8 @@ def _shown_bounds(column: Column) -> tuple[Any, Any]:
     return low if column.low is None else column.low, high if column.high is None else column.high
 
 
-def width_bytes(column: Column) -> int:
-    """Give what a column takes of a row's 65,535 bytes (recording ``columns-limits``)."""
+def width_bytes(column: Column, level: FeatureLevel = "1.9") -> int:
+    """Give what a column takes of a row's 65,535 bytes (recordings ``columns-limits``, ``base-inline``)."""
     if column.type == "relationship":
         return 1_021
     if column.array or column.type in ("text", "mediumtext", "longtext", "linestring", "polygon"):
@@ -149,14 +150,15 @@ def width_bytes(column: Column) -> int:
     if column.type in TEXT_TYPES:
         if column.size > MAX_VARCHAR:
             return 20
-        return 4 * column.size + (1 if 4 * column.size <= 255 else 2)
+        counted = column.size if level == "2.x" else 4 * column.size
+        return 4 * column.size + (1 if counted <= 255 else 2)
     if column.type == "integer":
         return 8 if column.size == 8 else 4
     return {"bigint": 8, "double": 8, "boolean": 1, "datetime": 7, "point": 25}[column.type]
 
 
-def bytes_used(columns: list[Column]) -> int:
-    return BASE_BYTES + sum(width_bytes(column) for column in columns)
+def bytes_used(columns: list[Column], level: FeatureLevel = "1.9") -> int:
+    return BASE_BYTES + sum(width_bytes(column, level) for column in columns)
 
 
 def integer_size(high: Any) -> int:

@@ -30,7 +30,7 @@ from .errors import ApiError
 from .indexes import drop_column_from_indexes, rename_in_indexes
 from .messages import Response, json_response, no_content
 from .metadata_lists import Listing, select_entries
-from .routing import Call, Handler, Param, Route
+from .routing import Call, FeatureLevel, Handler, Param, Route
 from .schema import TEXT_TYPES, Column, Table, load_columns, require_table
 from .storage import Session
 from .validators import QUERIES, Boolean, Key, Nullable, Uid
@@ -61,7 +61,7 @@ def column_of(call: Call, table: Table) -> Column:
     return column
 
 
-def add_column(session: Session, table: Table, column: Column, *, ready_at: float) -> Column:
+def add_column(session: Session, table: Table, column: Column, *, ready_at: float, level: FeatureLevel = "1.9") -> Column:
     """
     Add a column to a table, and make room for it in storage.
 
@@ -70,7 +70,7 @@ def add_column(session: Session, table: Table, column: Column, *, ready_at: floa
     """
     if table.find_column(column.key) is not None:
         raise ApiError("column_already_exists", key=column.key)
-    refuse_too_wide(table, [*table.all_columns, column])
+    refuse_too_wide(table, [*table.all_columns, column], level)
     # One of the same key may still be waiting to be swept away.
     sweep_columns(session, table.seq)
     now = now_text()
@@ -85,8 +85,8 @@ def add_column(session: Session, table: Table, column: Column, *, ready_at: floa
     return column
 
 
-def refuse_too_wide(table: Table, columns: list[Column]) -> None:
-    if bytes_used(columns) >= ROW_BYTES or len(columns) > MAX_COLUMNS:
+def refuse_too_wide(table: Table, columns: list[Column], level: FeatureLevel = "1.9") -> None:
+    if bytes_used(columns, level) >= ROW_BYTES or len(columns) > MAX_COLUMNS:
         raise ApiError("column_limit_reached", id=table.id)
 
 
@@ -116,7 +116,7 @@ def _creator(kind: ColumnType) -> Handler:
         column = make_column(kind, call.args)
         refuse_default(column)
         ready_at = time.time() + call.server.column_delay_s
-        column = add_column(call.session, table, column, ready_at=ready_at)
+        column = add_column(call.session, table, column, ready_at=ready_at, level=call.server.feature_level)
         column.status = "processing"
         return json_response(202, column_json(column, call.family, encrypt=column.encrypt))
 
@@ -127,7 +127,7 @@ def list_columns(call: Call) -> Response:
     table = table_of(call)
     columns = table.all_columns
     entries = [_entry(column) for column in columns]
-    chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"])
+    chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"], level=call.server.feature_level)
     # Of encryption the list knows nothing, but for the oldest type.
     shown = [column_json(columns[n], call.family, encrypt=columns[n].encrypt if columns[n].type == "string" else None) for n in chosen]
     return json_response(200, {"total": total, call.family.name("columns"): shown})

@@ -22,11 +22,12 @@ SEARCH = Text(256)
 _LISTING = Listing("Database", {"name": "text"})
 
 
-def database_json(database: Database) -> dict[str, Any]:
-    return {
+def database_json(database: Database, call: Call) -> dict[str, Any]:
+    shown = {
         "$id": database.id, "name": database.name, "$createdAt": database.created, "$updatedAt": database.updated,
         "enabled": database.enabled, "type": database.type,
     }  # fmt: skip
+    return {**shown, "status": "ready"} if call.server.feature_level == "2.x" else shown
 
 
 def create_database(call: Call) -> Response:
@@ -40,20 +41,20 @@ def create_database(call: Call) -> Response:
         "INSERT INTO _databases (id, name, enabled, type, created, updated) VALUES (?, ?, ?, ?, ?, ?)",
         (database_id, args["name"], args["enabled"], family, now, now),
     )
-    return json_response(201, database_json(require_database(session, database_id)))
+    return json_response(201, database_json(require_database(session, database_id), call))
 
 
 def list_databases(call: Call) -> Response:
     rows = call.session.all("SELECT seq, id, name, enabled, type, created, updated FROM _databases ORDER BY seq")
     databases = [Database(*row[:3], bool(row[3]), *row[4:]) for row in rows]
     search = call.args["search"].lower()
-    entries = [database_json(database) for database in databases if search in database.id.lower() or search in database.name.lower()]
-    chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"])
+    entries = [database_json(database, call) for database in databases if search in database.id.lower() or search in database.name.lower()]
+    chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"], level=call.server.feature_level)
     return json_response(200, {"total": total, "databases": [entries[position] for position in chosen]})
 
 
 def get_database(call: Call) -> Response:
-    return json_response(200, database_json(require_database(call.session, call.args["databaseId"])))
+    return json_response(200, database_json(require_database(call.session, call.args["databaseId"]), call))
 
 
 def update_database(call: Call) -> Response:
@@ -64,7 +65,7 @@ def update_database(call: Call) -> Response:
         "UPDATE _databases SET name = ?, enabled = ?, updated = ? WHERE seq = ?", (name, call.args["enabled"], now_text(), database.seq)
     )
     call.session.touch_schema()
-    return json_response(200, database_json(require_database(call.session, database.id)))
+    return json_response(200, database_json(require_database(call.session, database.id), call))
 
 
 def delete_database(call: Call) -> Response:

@@ -202,7 +202,7 @@ def build_index(session: Session, table: Table, index: Index) -> bool:
 def list_indexes(call: Call) -> Response:
     table = table_of(call)
     indexes = table.all_indexes
-    chosen, total = select_entries(_LISTING, [_entry(index) for index in indexes], call.args["queries"], call.args["total"])
+    chosen, total = select_entries(_LISTING, [_entry(index) for index in indexes], call.args["queries"], call.args["total"], level=call.server.feature_level)
     name = call.family.name("columns")
     return json_response(200, {"total": total, "indexes": [index_json(table, indexes[position], name) for position in chosen]})
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from . import datetimes
+from . import datetimes, rich_lists
 from .errors import ApiError, invalid_argument, unauthorized
 from .messages import Response, json_response, no_content
 from .permissions import ROW_ACTIONS, Permissions, allows, expand, may, require_create, require_grantable, require_listable
@@ -108,21 +108,23 @@ def create_row(call: Call) -> Response:
 
 def get_row(call: Call) -> Response:
     table = table_of(call)
-    select = _selection(call, table)
-    row = store_of(call, table).get(call.args["rowId"], select)
+    queries = parse.parse_queries(call.args["queries"], call.server.feature_level)
+    row = _get_selected(call, table, queries)
     if row is None or not may(table, row["$permissions"], "read", call.identity):
         raise ApiError("row_not_found", id=call.args["rowId"])
     return json_response(200, row_json(call, row))
 
 
-def _selection(call: Call, table: Table) -> list[str] | None:
-    queries = parse.parse_queries(call.args["queries"])
+def _get_selected(call: Call, table: Table, queries: Sequence[parse.Query]) -> Row | None:
+    row_id = call.args["rowId"]
     for query in queries:
-        if query.method != "select":
+        if query.method != "select" and query.method not in parse.JOINS:
             raise ApiError("general_query_invalid", message=f"Invalid query method: {query.method}")
+    if parse.is_rich(queries):
+        return rich_lists.get_joined(call, table, row_id, queries)
     known = fields.table_fields(table, call.server.rules)
     check.check_queries(queries, known, selectable=SELECTABLE)
-    return sql.compile_queries(queries, known).select
+    return store_of(call, table).get(row_id, sql.compile_queries(queries, known).select)
 
 
 SELECTABLE = frozenset({"$permissions"})
@@ -184,7 +186,11 @@ def upsert_row(call: Call) -> Response:
     except Duplicate as error:
         raise ApiError("row_already_exists", id=row_id) from error
     if row is None:
-        row = store_of(call, table).get(row_id) or {"$databaseId": table.database.id, "$tableId": table.id, "$sequence": ""}
+        row = store_of(call, table).get(row_id)
+    if row is None:
+        # Nothing to store: 1.9 answers with a row of nothing, 2.x with nothing at all.
+        nothing = {} if call.server.feature_level == "2.x" else {"$databaseId": table.database.id, "$tableId": table.id, "$sequence": ""}
+        return json_response(200, nothing)
     return json_response(200, row_json(call, row))
 
 
@@ -199,7 +205,7 @@ def delete_row(call: Call) -> Response:
 def list_rows(call: Call) -> Response:
     table = table_of(call)
     require_listable(table, call.identity)
-    queries = parse.parse_queries(call.args["queries"])
+    queries = parse.parse_queries(call.args["queries"], call.server.feature_level)
     with_total = truthy(call.args["total"])
     rows, total = find_rows(call, table, queries, with_total=with_total)
     return json_response(200, {"total": total, call.family.name("rows"): [row_json(call, row) for row in rows]})
@@ -215,6 +221,8 @@ def find_rows(call: Call, table: Table, queries: Sequence[parse.Query], *, with_
     known = fields.table_fields(table, call.server.rules)
     store = store_of(call, table)
     cursor = _cursor_row(queries, store)
+    if parse.is_rich(queries):
+        return rich_lists.find_rich(call, table, queries, cursor, with_total=with_total)
     check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
     plan = sql.compile_queries(queries, known)
     where = plan.where
@@ -277,6 +285,11 @@ ROUTES = [
         "GET", _PATH, list_rows, READ,
         (*_DATABASE_TABLE, Param("queries", QUERIES, []), _TRANSACTION, Param("total", Boolean(loose=True), True), Param("ttl", IntegerRange(0, 86_400), 0)),
         writes=False,
+    ),
+    Route(
+        "POST", _PATH + "/query", list_rows, READ,
+        (*_DATABASE_TABLE, Param("queries", QUERIES, []), _TRANSACTION, Param("total", Boolean(loose=True), True), Param("ttl", IntegerRange(0, 86_400), 0)),
+        writes=False, since="2.x",
     ),
     Route("GET", _PATH + "/{rowId}", get_row, READ, (*_DATABASE_TABLE, Param("rowId", Uid()), Param("queries", QUERIES, []), _TRANSACTION), writes=False),
     Route("PATCH", _PATH + "/{rowId}", update_row, WRITE, (*_DATABASE_TABLE, Param("rowId", Uid()), _DATA, _PERMISSIONS, _TRANSACTION)),

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from . import text_functions
+from . import sql_aggregates, text_functions
 from .text_rules import MARIADB, TextRules
 
 BUSY_TIMEOUT_S = 60.0
@@ -161,6 +161,7 @@ class Storage:
             self.location, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=512
         )
         text_functions.register(connection, self.rules)
+        sql_aggregates.register(connection)
         if not self.in_memory:
             _enter_wal(connection)
             connection.execute("PRAGMA synchronous = NORMAL")

@@ -1,7 +1,9 @@
 """The SQL functions that SQLite lacks: text compared as the server's database does."""
 
 import json
+import re
 import sqlite3
+from functools import lru_cache
 from typing import Any
 
 from .text_rules import TextRules
@@ -23,10 +25,27 @@ def register(connection: sqlite3.Connection, rules: TextRules) -> None:
     def ci_contains(text: Any, folded_part: str) -> bool | None:
         return None if text is None else folded_part in like_fold(text)
 
+    def regex_match(value: Any, pattern: str) -> bool | None:
+        return None if value is None else _pattern(pattern, rules.regex_flags).search(number_text(value) or "") is not None
+
     for function, arguments in (
-        (ci_fold, 1), (ci_starts, 2), (ci_ends, 2), (ci_contains, 2), (number_text, 1), (array_any, 2), (array_all, 2),
+        (regex_match, 2), (ci_fold, 1), (ci_starts, 2), (ci_ends, 2), (ci_contains, 2), (number_text, 1), (array_any, 2), (array_all, 2),
     ):  # fmt: skip
         connection.create_function(function.__name__, arguments, function, deterministic=True)
+
+
+@lru_cache(maxsize=256)
+def _pattern(text: str, flags: int) -> re.Pattern[str]:
+    return re.compile(text, flags)
+
+
+def is_pattern(text: Any) -> bool:
+    """Tell whether a text is a regular expression that can be run."""
+    try:
+        re.compile(str(text))
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
 
 
 def number_text(value: Any) -> str | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..datetimes import parse_datetime
+from ..errors import ApiError
+from ..text_functions import is_pattern
 from ..wire import encode_json
 from .check import read_integer
 from .fields import Field, Fields
@@ -200,8 +202,18 @@ def _contains_any(query: Query, by: Field) -> Condition:
 def _contains_all(query: Query, by: Field) -> Condition:
     if by.array:
         return Condition(f"array_all({by.value}, ?)", [_json(query.values)])
-    # On plain text the server looks for JSON in it and finds nothing (recording ``query-string``).
-    return Condition("0")
+    if query.level == "1.9":
+        # On plain text the server looks for JSON in it and finds nothing (recording ``query-string``).
+        return Condition("0")
+    return all_of([Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(value)]) for value in query.values])
+
+
+def _regex(query: Query, by: Field) -> Condition:
+    pattern = query.values[0]
+    if not is_pattern(pattern):
+        # The database refuses it while it runs, and the server knows no answer to that.
+        raise ApiError("general_unknown")
+    return Condition(f"regex_match({by.value}, ?)", [str(pattern)])
 
 
 def _json(values: list[Any]) -> str:
@@ -234,4 +246,5 @@ _COMPILERS: dict[str, Callable[[Query, Field], Condition]] = {
     "containsAny": _contains_any,
     "notContains": _negated(_contains_any),
     "containsAll": _contains_all,
+    "regex": _regex,
 }
