@@ -26,7 +26,7 @@ class LocalAdapter(BaseAdapter):
         super().__init__()
         self.server = server
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ARG002 - the interface's
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         url = urlsplit(request.url or "")
         body = request.body or b""
         message = Request(

@@ -5,18 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import identifiers, rich_bulk
+from . import identifiers, rich_bulk, transactions
 from .errors import ApiError
 from .messages import Response, json_response
 from .permissions import TABLE_ACTIONS, Permissions, bad_permission, expand
 from .queries import check, fields, parse, sql
-from .row_store import Duplicate
 from .routing import Call, Param, Route
-from .rows import ROWS, SELECTABLE, WRITE, data_of, fulltext_keys, row_json, store_of, table_of, writer_of
-from .rows import _DATABASE_TABLE, _PATH, _TRANSACTION
+from .row_store import Duplicate
+from .rows import (
+    DATABASE_TABLE,
+    ROWS,
+    ROWS_PATH,
+    SELECTABLE,
+    TRANSACTION,
+    WRITE,
+    data_of,
+    fulltext_keys,
+    rows_json,
+    store_of,
+    table_of,
+    taken,
+    writer_of,
+)
 from .schema import Table
 from .validators import QUERIES, JsonObject, as_mapping
-from .values import Row, normalize
+from .values import Row, shown
 from .wire import decode_json
 from .writes import fresh_id
 
@@ -31,9 +44,15 @@ def create_rows(call: Call) -> Response:
         raise ApiError("general_unauthorized_scope", message=message)
     if args["rowId"]:
         name = call.family.name("rowId")
-        raise ApiError("general_bad_request", message=f'Param "{name}" is not allowed when creating multiple {call.family.name("rows")}, set "$id" on each instead.')
+        raise ApiError(
+            "general_bad_request",
+            message=f'Param "{name}" is not allowed when creating multiple {call.family.name("rows")}, set "$id" on each instead.',
+        )
     if args["permissions"] is not None:
-        raise ApiError("general_bad_request", message=f'Param "permissions" is disallowed when creating multiple {call.family.name("rows")}, set "$permissions" on each instead')
+        raise ApiError(
+            "general_bad_request",
+            message=f'Param "permissions" is disallowed when creating multiple {call.family.name("rows")}, set "$permissions" on each instead',
+        )
     table = table_of(call)
     refuse_relationships(table, "create")
     writer = writer_of(call, table)
@@ -41,9 +60,11 @@ def create_rows(call: Call) -> Response:
     ids = [_checked_id(item) for item in items]
     permissions = [_checked_permissions(item) for item in items]
     try:
-        rows = [writer.create(row_id, item, granted) for row_id, item, granted in zip(ids, items, permissions, strict=True)]
+        rows = [
+            writer.create(row_id, item, granted) for row_id, item, granted in zip(ids, items, permissions, strict=True)
+        ]
     except Duplicate as error:
-        raise ApiError("row_already_exists", id="") from error
+        raise taken(call, error, "") from error
     return _echo(call, 201, rows)
 
 
@@ -82,7 +103,7 @@ def upsert_rows(call: Call) -> Response:
         try:
             row = writer.upsert(row_id, item, item.get("$permissions"))
         except Duplicate as error:
-            raise ApiError("row_already_exists", id=row_id) from error
+            raise taken(call, error, row_id) from error
         if row is not None:
             rows.append(row)
     return _echo(call, 200, rows)
@@ -118,6 +139,7 @@ def _table_for_keys(call: Call) -> Table:
     if not call.identity.is_key:
         # To anybody else the server looks the database up without the right to see it.
         raise ApiError("database_not_found", id=call.args["databaseId"])
+    transactions.refuse_staging(call)
     return table_of(call)
 
 
@@ -129,7 +151,9 @@ def refuse_relationships(table: Table, action: str) -> None:
         ApiError: 400 ``general_bad_request``.
     """
     if any(column.type == "relationship" for column in table.columns.values()):
-        raise ApiError("general_bad_request", message=f"Bulk {action} is not supported for tablesDB with relationship columns")
+        raise ApiError(
+            "general_bad_request", message=f"Bulk {action} is not supported for tablesDB with relationship columns"
+        )
 
 
 def _matching(call: Call, table: Table, queries: list[parse.Query]) -> tuple[list[Row], list[str] | None]:
@@ -139,7 +163,9 @@ def _matching(call: Call, table: Table, queries: list[parse.Query]) -> tuple[lis
     if plan.cursor is not None:
         # The server takes the cursor's id for a row and fails.
         raise ApiError("general_unknown")
-    rows = store_of(call, table).find(plan.where.sql, plan.where.params, order=sql.order_by(plan), limit=plan.limit, offset=plan.offset)
+    rows = store_of(call, table).find(
+        plan.where.sql, plan.where.params, order=sql.order_by(plan), limit=plan.limit, offset=plan.offset
+    )
     return rows, plan.select
 
 
@@ -147,15 +173,27 @@ def _masked(table: Table, row: Row, select: list[str] | None) -> Row:
     """Show as null what a select left out, as the server does after an update."""
     if select is None:
         return row
-    return {key: value if key not in table.columns or key in select else normalize(table.columns[key], None) for key, value in row.items()}
+    return {
+        key: value if key not in table.columns or key in select else shown(table.columns[key], None)
+        for key, value in row.items()
+    }
 
 
 def _echo(call: Call, status: int, rows: list[Row]) -> Response:
-    return json_response(status, {"total": len(rows), call.family.name("rows"): [row_json(call, row) for row in rows[:MAX_ECHOED]]})
+    return json_response(
+        status,
+        {"total": len(rows), call.family.name("rows"): rows_json(call, rows[:MAX_ECHOED])},
+    )
 
 
 ROUTES = [
-    Route("PUT", _PATH, upsert_rows, WRITE, (*_DATABASE_TABLE, Param("rows", ROWS), _TRANSACTION)),
-    Route("PATCH", _PATH, update_rows, WRITE, (*_DATABASE_TABLE, Param("data", JsonObject(), {}), Param("queries", QUERIES, []), _TRANSACTION)),
-    Route("DELETE", _PATH, delete_rows, WRITE, (*_DATABASE_TABLE, Param("queries", QUERIES, []), _TRANSACTION)),
+    Route("PUT", ROWS_PATH, upsert_rows, WRITE, (*DATABASE_TABLE, Param("rows", ROWS), TRANSACTION)),
+    Route(
+        "PATCH",
+        ROWS_PATH,
+        update_rows,
+        WRITE,
+        (*DATABASE_TABLE, Param("data", JsonObject(), {}), Param("queries", QUERIES, []), TRANSACTION),
+    ),
+    Route("DELETE", ROWS_PATH, delete_rows, WRITE, (*DATABASE_TABLE, Param("queries", QUERIES, []), TRANSACTION)),
 ]

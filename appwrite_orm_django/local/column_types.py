@@ -13,9 +13,20 @@ from typing import Any
 from . import datetimes, spatial, values
 from .errors import ApiError
 from .families import Family
-from .routing import FeatureLevel
-from .schema import SPATIAL_TYPES, TEXT_TYPES, Column
-from .validators import INT64_MAX, INT64_MIN, Boolean, Float, Int64, IntegerRange, Nullable, Text, Validator, list_of, range_rule
+from .schema import TEXT_TYPES, Column
+from .validators import (
+    INT64_MAX,
+    INT64_MIN,
+    Boolean,
+    Float,
+    Int64,
+    IntegerRange,
+    Nullable,
+    Text,
+    Validator,
+    list_of,
+    range_rule,
+)
 
 MAX_VARCHAR = 16_381
 MAX_STRING = 1_073_741_824
@@ -106,7 +117,9 @@ def segment_of(column: Column) -> str:
     return {"double": "float", "linestring": "line"}.get(column.type, column.type)
 
 
-def column_json(column: Column, family: Family, segment: str | None = None, *, encrypt: bool | None = None) -> dict[str, Any]:
+def column_json(
+    column: Column, family: Family, segment: str | None = None, *, encrypt: bool | None = None
+) -> dict[str, Any]:
     """
     Show a column.
 
@@ -141,8 +154,8 @@ def _shown_bounds(column: Column) -> tuple[Any, Any]:
     return low if column.low is None else column.low, high if column.high is None else column.high
 
 
-def width_bytes(column: Column, level: FeatureLevel = "1.9") -> int:
-    """Give what a column takes of a row's 65,535 bytes (recordings ``columns-limits``, ``base-inline``)."""
+def width_bytes(column: Column) -> int:
+    """Give what a column takes of a row's 65,535 bytes (recording ``columns-limits``)."""
     if column.type == "relationship":
         return 1_021
     if column.array or column.type in ("text", "mediumtext", "longtext", "linestring", "polygon"):
@@ -150,15 +163,14 @@ def width_bytes(column: Column, level: FeatureLevel = "1.9") -> int:
     if column.type in TEXT_TYPES:
         if column.size > MAX_VARCHAR:
             return 20
-        counted = column.size if level == "2.x" else 4 * column.size
-        return 4 * column.size + (1 if counted <= 255 else 2)
+        return 4 * column.size + (1 if column.size <= 255 else 2)
     if column.type == "integer":
         return 8 if column.size == 8 else 4
     return {"bigint": 8, "double": 8, "boolean": 1, "datetime": 7, "point": 25}[column.type]
 
 
-def bytes_used(columns: list[Column], level: FeatureLevel = "1.9") -> int:
-    return BASE_BYTES + sum(width_bytes(column, level) for column in columns)
+def bytes_used(columns: list[Column]) -> int:
+    return BASE_BYTES + sum(width_bytes(column) for column in columns)
 
 
 def integer_size(high: Any) -> int:
@@ -173,7 +185,9 @@ def make_column(kind: ColumnType, args: Mapping[str, Any]) -> Column:
     Raises:
         ApiError: 400 ``column_default_unsupported``, ``column_value_invalid`` or ``general_bad_request``.
     """
-    column = Column(0, args["key"], kind.stored, required=args["required"], array=args.get("array", False), format=kind.format)
+    column = Column(
+        0, args["key"], kind.stored, required=args["required"], array=args.get("array", False), format=kind.format
+    )
     column.default = args["default"]
     column.size = values.FORMAT_SIZES.get(kind.format, args.get("size") or 0)
     column.encrypt = args.get("encrypt", False)
@@ -184,8 +198,6 @@ def make_column(kind: ColumnType, args: Mapping[str, Any]) -> Column:
     if column.encrypt and "size" in kind.extra and column.size < MIN_ENCRYPTED:
         message = f"Size too small. Encrypted strings require a minimum size of {MIN_ENCRYPTED} characters."
         raise ApiError("general_bad_request", message=message)
-    if kind.format == "enum" and not column.elements:
-        raise ApiError("column_value_invalid", message="Enum elements must not be empty")
     check_default(column)
     return column
 
@@ -229,6 +241,4 @@ def refuse_default(column: Column) -> None:
 
 def normalized_default(column: Column) -> Any:
     """Give the default as it will be shown and filled in."""
-    if column.default is None or column.type in SPATIAL_TYPES:
-        return column.default
-    return values.normalize(column, column.default)
+    return None if column.default is None else values.shown(column, values.normalize(column, column.default))

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
-from . import row_store, values
+from . import row_store
 from .column_types import (
     BOUNDS,
-    BY_SEGMENT,
     ELEMENTS,
     MAX_COLUMNS,
     ROW_BYTES,
@@ -20,7 +18,6 @@ from .column_types import (
     bytes_used,
     check_default,
     column_json,
-    integer_size,
     make_column,
     normalized_default,
     refuse_default,
@@ -30,7 +27,7 @@ from .errors import ApiError
 from .indexes import drop_column_from_indexes, rename_in_indexes
 from .messages import Response, json_response, no_content
 from .metadata_lists import Listing, select_entries
-from .routing import Call, FeatureLevel, Handler, Param, Route
+from .routing import Call, Handler, Param, Route
 from .schema import TEXT_TYPES, Column, Table, load_columns, require_table
 from .storage import Session
 from .validators import QUERIES, Boolean, Key, Nullable, Uid
@@ -40,7 +37,15 @@ WRITE = ("tables.write", "collections.write", "columns.write", "attributes.write
 
 _LISTING = Listing(
     "Column",
-    {"key": "text", "type": "text", "size": "integer", "required": "boolean", "array": "boolean", "status": "text", "error": "text"},
+    {
+        "key": "text",
+        "type": "text",
+        "size": "integer",
+        "required": "boolean",
+        "array": "boolean",
+        "status": "text",
+        "error": "text",
+    },
     cursor_key="key",
 )
 
@@ -61,7 +66,7 @@ def column_of(call: Call, table: Table) -> Column:
     return column
 
 
-def add_column(session: Session, table: Table, column: Column, *, ready_at: float, level: FeatureLevel = "1.9") -> Column:
+def add_column(session: Session, table: Table, column: Column, *, ready_at: float) -> Column:
     """
     Add a column to a table, and make room for it in storage.
 
@@ -70,7 +75,7 @@ def add_column(session: Session, table: Table, column: Column, *, ready_at: floa
     """
     if table.find_column(column.key) is not None:
         raise ApiError("column_already_exists", key=column.key)
-    refuse_too_wide(table, [*table.all_columns, column], level)
+    refuse_too_wide(table, [*table.all_columns, column])
     # One of the same key may still be waiting to be swept away.
     sweep_columns(session, table.seq)
     now = now_text()
@@ -85,8 +90,8 @@ def add_column(session: Session, table: Table, column: Column, *, ready_at: floa
     return column
 
 
-def refuse_too_wide(table: Table, columns: list[Column], level: FeatureLevel = "1.9") -> None:
-    if bytes_used(columns, level) >= ROW_BYTES or len(columns) > MAX_COLUMNS:
+def refuse_too_wide(table: Table, columns: list[Column]) -> None:
+    if bytes_used(columns) >= ROW_BYTES or len(columns) > MAX_COLUMNS:
         raise ApiError("column_limit_reached", id=table.id)
 
 
@@ -116,7 +121,7 @@ def _creator(kind: ColumnType) -> Handler:
         column = make_column(kind, call.args)
         refuse_default(column)
         ready_at = time.time() + call.server.column_delay_s
-        column = add_column(call.session, table, column, ready_at=ready_at, level=call.server.feature_level)
+        column = add_column(call.session, table, column, ready_at=ready_at)
         column.status = "processing"
         return json_response(202, column_json(column, call.family, encrypt=column.encrypt))
 
@@ -127,9 +132,14 @@ def list_columns(call: Call) -> Response:
     table = table_of(call)
     columns = table.all_columns
     entries = [_entry(column) for column in columns]
-    chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"], level=call.server.feature_level)
+    chosen, total = select_entries(
+        _LISTING, entries, call.args["queries"], call.args["total"], level=call.server.feature_level
+    )
     # Of encryption the list knows nothing, but for the oldest type.
-    shown = [column_json(columns[n], call.family, encrypt=columns[n].encrypt if columns[n].type == "string" else None) for n in chosen]
+    shown = [
+        column_json(columns[n], call.family, encrypt=columns[n].encrypt if columns[n].type == "string" else None)
+        for n in chosen
+    ]
     return json_response(200, {"total": total, call.family.name("columns"): shown})
 
 
@@ -192,8 +202,6 @@ def _changed(column: Column, kind: ColumnType, args: dict[str, Any]) -> Column:
     if "min" in kind.extra and column.type in ("integer", "bigint", "double"):
         changed.low = column.low if args["min"] is None else args["min"]
         changed.high = column.high if args["max"] is None else args["max"]
-        if column.type == "integer":
-            changed.size = integer_size(changed.high)
     if kind.format == "enum":
         changed.elements = list(args["elements"])
     if column.format == "enum" and (not changed.elements or kind.format != "enum"):
@@ -219,7 +227,11 @@ _PATH = "/tablesdb/{databaseId}/tables/{tableId}/columns"
 def _extra_params(kind: ColumnType, *, creating: bool) -> list[Param]:
     params = []
     if "size" in kind.extra:
-        params.append(Param("size", SIZES[kind.segment]) if creating else Param("size", Nullable(SIZES[kind.segment]), None, nullable=True))
+        params.append(
+            Param("size", SIZES[kind.segment])
+            if creating
+            else Param("size", Nullable(SIZES[kind.segment]), None, nullable=True)
+        )
     if "elements" in kind.extra:
         params.append(Param("elements", ELEMENTS))
     return params
@@ -235,13 +247,35 @@ def _create_params(kind: ColumnType) -> tuple[Param, ...]:
     default = Param("default", Nullable(kind.default), None, nullable=True)
     array = [Param("array", Boolean(), False)] if kind.arrays else []
     encrypt = [Param("encrypt", Boolean(), False)] if "encrypt" in kind.extra else []
-    return (*_TABLE, _KEY, *_extra_params(kind, creating=True), Param("required", Boolean()), *_bound_params(kind), default, *array, *encrypt)
+    return (
+        *_TABLE,
+        _KEY,
+        *_extra_params(kind, creating=True),
+        Param("required", Boolean()),
+        *_bound_params(kind),
+        default,
+        *array,
+        *encrypt,
+    )
 
 
 def _update_params(kind: ColumnType) -> tuple[Param, ...]:
-    default = Param("default", Nullable(kind.default), *([None, True] if not kind.arrays else []))
+    # Only spatial columns may leave the default out.
+    default = (
+        Param("default", Nullable(kind.default))
+        if kind.arrays
+        else Param("default", Nullable(kind.default), None, nullable=True)
+    )
     new_key = Param("newKey", Nullable(Key()), None, nullable=True)
-    return (*_TABLE, _KEY, *_extra_params(kind, creating=False), Param("required", Boolean()), *_bound_params(kind), default, new_key)
+    return (
+        *_TABLE,
+        _KEY,
+        *_extra_params(kind, creating=False),
+        Param("required", Boolean()),
+        *_bound_params(kind),
+        default,
+        new_key,
+    )
 
 
 ROUTES = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import identifiers, row_store
+from . import identifiers, row_store, schema
 from .datetimes import now_text
 from .errors import ApiError
 from .messages import Response, json_response, no_content
@@ -32,7 +32,7 @@ def database_json(database: Database, call: Call) -> dict[str, Any]:
 
 def create_database(call: Call) -> Response:
     args, session = call.args, call.session
-    database_id = identifiers.new_id() if args["databaseId"] == "unique()" else args["databaseId"]
+    database_id = identifiers.chosen(args["databaseId"])
     if find_database(session, database_id) is not None:
         raise ApiError("database_already_exists", id=database_id)
     now = now_text()
@@ -45,11 +45,15 @@ def create_database(call: Call) -> Response:
 
 
 def list_databases(call: Call) -> Response:
-    rows = call.session.all("SELECT seq, id, name, enabled, type, created, updated FROM _databases ORDER BY seq")
-    databases = [Database(*row[:3], bool(row[3]), *row[4:]) for row in rows]
+    databases = schema.list_databases(call.session)
     search = call.args["search"].lower()
-    entries = [database_json(database, call) for database in databases if search in database.id.lower() or search in database.name.lower()]
-    chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"], level=call.server.feature_level)
+    entries = [
+        database_json(database, call)
+        for database in databases
+        if search in database.id.lower() or search in database.name.lower()
+    ]
+    level = call.server.feature_level
+    chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"], level=level)
     return json_response(200, {"total": total, "databases": [entries[position] for position in chosen]})
 
 
@@ -62,7 +66,8 @@ def update_database(call: Call) -> Response:
     database = require_database(call.session, call.args["databaseId"])
     name = call.args["name"] or database.name
     call.session.execute(
-        "UPDATE _databases SET name = ?, enabled = ?, updated = ? WHERE seq = ?", (name, call.args["enabled"], now_text(), database.seq)
+        "UPDATE _databases SET name = ?, enabled = ?, updated = ? WHERE seq = ?",
+        (name, call.args["enabled"], now_text(), database.seq),
     )
     call.session.touch_schema()
     return json_response(200, database_json(require_database(call.session, database.id), call))
@@ -98,6 +103,6 @@ ROUTES = [
         writes=False,
     ),
     Route("GET", "/tablesdb/{databaseId}", get_database, READ, (_ID,), writes=False),
-    Route("PUT", "/tablesdb/{databaseId}", update_database, WRITE, (_ID, Param("name", NAME, ""), Param("enabled", Boolean(), True))),
+    Route("PUT", "/tablesdb/{databaseId}", update_database, WRITE, (_ID, Param("name", NAME, None, nullable=True), Param("enabled", Boolean(), True))),
     Route("DELETE", "/tablesdb/{databaseId}", delete_database, WRITE, (_ID,)),
 ]  # fmt: skip

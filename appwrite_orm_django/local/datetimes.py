@@ -34,6 +34,8 @@ _FORMATS = [
         rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d)(?:[Tt\s]?(?P<hour>\d\d):?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?)?{_ZONE}"
     )
 ]  # fmt: skip
+_CLOCK_DIGITS = re.compile(r"([01]\d|2[0-4])([0-5]\d)")
+_YEAR_ALONE = re.compile(r"\d{4}")
 _TIMESTAMP = re.compile(r"@(-?\d+)(?:\.(\d{1,6}))?")
 _RELATIVE = re.compile(r"\s*([+-]?\d+)\s*(sec|second|min|minute|hour|day|week|month|year)s?(\s+ago)?\s*", re.IGNORECASE)
 _DAYS = {"today": 0, "midnight": 0, "tomorrow": 1, "yesterday": -1}
@@ -102,7 +104,11 @@ def _day(parts: dict[str, str | None]) -> datetime | None:
     year = int(parts["year"] or 0)
     if parts.get("week"):
         week, weekday = int(parts["week"] or 0), int(parts.get("weekday") or 1)
-        return datetime.fromisocalendar(year, 1, 1) + timedelta(weeks=week - 1, days=weekday - 1) if week <= 53 and weekday <= 7 else None
+        return (
+            datetime.fromisocalendar(year, 1, 1) + timedelta(weeks=week - 1, days=weekday - 1)
+            if week <= 53 and weekday <= 7
+            else None
+        )
     name = parts.get("name")
     if name is not None:
         if name[:3].lower() not in _MONTHS:
@@ -113,7 +119,7 @@ def _day(parts: dict[str, str | None]) -> datetime | None:
     day = int(parts.get("day") or 1)
     if month > 12 or day > 31:
         return None
-    first = datetime(year, month, 1) if month else datetime(year - 1, 12, 1)  # noqa: DTZ001 - the zone is added by the caller
+    first = datetime(year, month, 1) if month else datetime(year - 1, 12, 1)
     return first + timedelta(days=day - 1)
 
 
@@ -121,7 +127,9 @@ def _clock(parts: dict[str, str | None]) -> timedelta | None:
     hour, minute, second = (int(parts.get(name) or 0) for name in ("hour", "minute", "second"))
     if hour > 24 or minute > 59 or second > 60 or (hour == 24 and (minute or second)):
         return None
-    return timedelta(hours=hour, minutes=minute, seconds=second, microseconds=int((parts.get("fraction") or "")[:6].ljust(6, "0")))
+    return timedelta(
+        hours=hour, minutes=minute, seconds=second, microseconds=int((parts.get("fraction") or "")[:6].ljust(6, "0"))
+    )
 
 
 def _zone(name: str | None) -> tzinfo | None:
@@ -147,8 +155,14 @@ def _from_words(words: str) -> datetime | None:
         return midnight + timedelta(hours=12)
     if words in _DAYS:
         return midnight + timedelta(days=_DAYS[words])
+    if match := _CLOCK_DIGITS.fullmatch(words):
+        return midnight + timedelta(hours=int(match[1]), minutes=int(match[2]))
+    if _YEAR_ALONE.fullmatch(words):
+        return now.replace(year=int(words), month=1, day=1) + timedelta(days=now.timetuple().tm_yday - 1)
     if match := _TIMESTAMP.fullmatch(words):
-        return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=int(match[1]), microseconds=int((match[2] or "").ljust(6, "0")))
+        return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(
+            seconds=int(match[1]), microseconds=int((match[2] or "").ljust(6, "0"))
+        )
     if match := _RELATIVE.fullmatch(words):
         return _shifted(now, int(match[1]) * (-1 if match[3] else 1), match[2])
     return None

@@ -8,6 +8,9 @@ from typing import Any
 
 from .families import Family
 
+REPORTED_VERSION = "1.9.6"
+"""Both feature levels report it, as the servers behind the recordings do."""
+
 # TablesDB's name of the error: status, text. A family's words stand in braces; other braces are values.
 _ERRORS: dict[str, tuple[int, str]] = {
     "attribute_type_invalid": (400, '{service} "{key}" is not a number'),
@@ -16,6 +19,7 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "column_default_of_required": (400, "Cannot set default value for required {column}"),
     "column_index_already_exists": (409, "Index with the requested key '{key}' already exists. Try again with a different key."),
     "column_index_invalid": (400, "{message}"),
+    "column_index_limit_exceeded": (400, "The maximum number of indexes for {table} '{id}' has been reached."),
     "column_index_not_found": (404, "Index with the requested key '{key}' could not be found."),
     "column_invalid_resize": (400, "Existing data is too large for new size, truncate your existing data then try again."),
     "column_limit_exceeded": (400, "{message}"),
@@ -24,6 +28,7 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "column_not_found": (404, "{Column} with the requested key '{key}' could not be found."),
     "column_type_invalid": (400, "{message}"),
     "column_unknown": (400, "The {column} '{key}' required for the index could not be found. Please confirm all your {column}s are in the available state."),
+    "column_value_limit": (400, '{service} "{key}" has reached the {word} value of {limit}'),
     "column_value_invalid": (400, "{message}"),
     "database_already_exists": (409, "Database with the requested ID '{id}' already exists. Try again with a different ID or use ID.unique() to generate a unique ID."),
     "database_not_found": (404, "Database with the requested ID '{id}' could not be found."),
@@ -45,9 +50,11 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "row_missing_data": (400, "The {row} data is missing. Try again with {row} data populated{stop}"),
     "row_missing_payload": (400, "The {row} data and permissions are missing. You must provide either {row} data or permissions to be updated."),
     "row_not_found": (404, "{Row} with the requested ID '{id}' could not be found."),
+    "row_unique_constraint_violation": (409, "{Row} violates a unique {column} constraint. Try again with different value(s)."),
     "row_update_conflict": (409, "Remote {row} is newer than local."),
     "table_already_exists": (409, "A {table} with the requested ID '{id}' already exists. Try again with a different ID or use ID.unique() to generate a unique ID."),
     "table_not_found": (404, "{Table} with the requested ID '{id}' could not be found."),
+    "transaction_not_found": (404, "Transaction with the requested ID '{id}' could not be found."),
     "user_jwt_invalid": (401, "Failed to verify JWT. Invalid token: {reason}"),
     "user_unauthorized": (401, "{message}"),
 }  # fmt: skip
@@ -57,6 +64,7 @@ _SENT_AS = {
     "column_default_of_array": "column_default_unsupported",
     "column_default_of_required": "column_default_unsupported",
     "column_limit_reached": "column_limit_exceeded",
+    "column_value_limit": "column_limit_exceeded",
     "row_id_missing": "row_missing_data",
 }
 

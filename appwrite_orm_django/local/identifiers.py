@@ -6,9 +6,7 @@ import time
 
 _VALID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
 
-KEY_RULE = (
-    "Parameter must contain at most 36 chars. Valid chars are a-z, A-Z, 0-9, period, hyphen, and underscore. Can't start with a special char"
-)
+KEY_RULE = "Parameter must contain at most 36 chars. Valid chars are a-z, A-Z, 0-9, period, hyphen, and underscore. Can't start with a special char"
 UID_RULE = "UID must contain at most 36 chars. Valid chars are a-z, A-Z, 0-9, and underscore. Can't start with a leading underscore"
 
 
@@ -20,3 +18,10 @@ def is_valid(value: object) -> bool:
 def new_id() -> str:
     """Make an id as ``ID.unique()`` does: 13 hex digits of time in microseconds, 7 of chance."""
     return f"{time.time_ns() // 1000:013x}{secrets.randbelow(16**7):07x}"
+
+
+def chosen(value: object) -> str:
+    """Give the id a client asked for. ``true`` passes the server's check and becomes text (recording ``rows-ids``)."""
+    if value == "unique()":
+        return new_id()
+    return "1" if value is True else str(value)

@@ -10,20 +10,21 @@ import json
 import sqlite3
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from . import identifiers
 from .datetimes import now_text
 from .errors import ApiError
 from .messages import Response, json_response, no_content
 from .metadata_lists import Listing, select_entries
 from .queries.fields import INTERNALS
-from .row_store import index_expression
 from .routing import Call, Param, Route
+from .row_store import index_expression
 from .schema import SPATIAL_TYPES, TEXT_TYPES, Column, Index, Table, load_indexes, require_table
 from .storage import Session
-from .validators import QUERIES, Boolean, Key, ListOf, Nullable, OneOf, Uid, is_int
+from .validators import QUERIES, Boolean, Key, ListOf, OneOf, Uid, is_int
 from .values import text_size
-from . import identifiers
 
 READ = ("tables.read", "collections.read", "indexes.read")
 WRITE = ("tables.write", "collections.write", "indexes.write")
@@ -69,15 +70,17 @@ def create_index(call: Call) -> Response:
     args = call.args
     table = table_of(call)
     if len(table.all_indexes) >= MAX_INDEXES:
-        raise ApiError("column_index_limit_exceeded")
-    if table.find_index(args["key"]) is not None:
-        raise ApiError("column_index_already_exists", key=args["key"])
+        raise ApiError("column_index_limit_exceeded", id=table.id)
     lengths = [length or 0 for length in args["lengths"]]
     lengths += [0] * (len(args["columns"]) - len(lengths))
     index = Index(0, args["key"], args["type"], list(args["columns"]), lengths, list(args["orders"]))
     _refuse_unknown(table, index)
     check_index(table, index, given_lengths=len(args["lengths"]))
+    if table.find_index(args["key"]) is not None:
+        raise ApiError("column_index_already_exists", key=args["key"])
     index = add_index(call.session, table, index, ready_at=time.time() + call.server.column_delay_s)
+    if call.server.index_lag:
+        call.server.young_indexes[index.seq] = call.server.index_lag
     index.status = "processing"
     return json_response(202, index_json(table, index, call.family.name("columns")))
 
@@ -145,7 +148,13 @@ def _lengths_problem(index: Index, columns: Sequence[tuple[str, Column | None]])
     total = 0
     for (key, column), length in zip(columns, index.lengths, strict=False):
         length = length or 0
-        size = 36 if column is None and key == "$id" else 0 if column is None or column.type not in TEXT_TYPES else text_size(column)
+        size = (
+            36
+            if column is None and key == "$id"
+            else 0
+            if column is None or column.type not in TEXT_TYPES
+            else text_size(column)
+        )
         if length < 0:
             return f"Negative index length provided for {key}"
         if length and not size:
@@ -201,10 +210,13 @@ def build_index(session: Session, table: Table, index: Index) -> bool:
 
 def list_indexes(call: Call) -> Response:
     table = table_of(call)
-    indexes = table.all_indexes
-    chosen, total = select_entries(_LISTING, [_entry(index) for index in indexes], call.args["queries"], call.args["total"], level=call.server.feature_level)
+    indexes = [seen(call, index) for index in table.all_indexes]
+    entries, level = [_entry(index) for index in indexes], call.server.feature_level
+    chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"], level=level)
     name = call.family.name("columns")
-    return json_response(200, {"total": total, "indexes": [index_json(table, indexes[position], name) for position in chosen]})
+    return json_response(
+        200, {"total": total, "indexes": [index_json(table, indexes[position], name) for position in chosen]}
+    )
 
 
 def _entry(index: Index) -> dict[str, Any]:
@@ -216,7 +228,12 @@ def _entry(index: Index) -> dict[str, Any]:
 
 def get_index(call: Call) -> Response:
     table = table_of(call)
-    return json_response(200, index_json(table, _index_of(call, table), call.family.name("columns")))
+    return json_response(200, index_json(table, seen(call, _index_of(call, table)), call.family.name("columns")))
+
+
+def seen(call: Call, index: Index) -> Index:
+    """Give an index as it reads now: one that was just made is not ready yet."""
+    return replace(index, status="processing") if index.seq in call.server.young_indexes else index
 
 
 def delete_index(call: Call) -> Response:

@@ -61,7 +61,7 @@ def check_resolved(given: Given, level: FeatureLevel) -> None:
 
 
 def _check_size(given: Given) -> str | None:
-    size = given.get("size")
+    size: Any = given.get("size")
     if given["type"] in _SIZED and not (is_int(size) and 1 <= size <= MAX_STRING):
         return f"Invalid or missing size for string attribute '{given['key']}'. Size must be between 1 and {MAX_STRING}"
     return None
@@ -121,7 +121,11 @@ def _check_text_default(given: Given) -> str | None:
     name = given.get("format") or ""
     if name in FORMATS:
         accepts: Callable[[str], bool] = FORMATS[name][0]
-        words = {"email": ("email", "a valid email address"), "ip": ("IP", "a valid IP address"), "url": ("URL", "a valid URL")}[name]
+        words = {
+            "email": ("email", "a valid email address"),
+            "ip": ("IP", "a valid IP address"),
+            "url": ("URL", "a valid URL"),
+        }[name]
         return None if accepts(default) else f"Default value for {words[0]} attribute '{key}' must be {words[1]}"
     return None
 
@@ -134,18 +138,30 @@ def _check_number_default(given: Given) -> str | None:
     low, high = (-MAX_DOUBLE, MAX_DOUBLE) if is_double else (INT64_MIN, INT64_MAX)
     low = low if given.get("min") is None else given["min"]
     high = high if given.get("max") is None else given["max"]
-    return None if low <= default <= high else f"Default value for {kind} attribute '{key}' must be between {low} and {high}"
+    return (
+        None
+        if low <= default <= high
+        else f"Default value for {kind} attribute '{key}' must be between {low} and {high}"
+    )
 
 
 def _check_boolean_default(given: Given) -> str | None:
-    return None if isinstance(given["default"], bool) else f"Default value for boolean attribute '{given['key']}' must be a boolean"
+    return (
+        None
+        if isinstance(given["default"], bool)
+        else f"Default value for boolean attribute '{given['key']}' must be a boolean"
+    )
 
 
 def _check_datetime_default(given: Given) -> str | None:
     key, default = given["key"], given["default"]
     if not isinstance(default, str):
         return f"Default value for datetime attribute '{key}' must be a string in ISO 8601 format"
-    return None if datetimes.parse_datetime(default) else f"Default value for datetime attribute '{key}' must be in valid ISO 8601 format"
+    return (
+        None
+        if datetimes.parse_datetime(default)
+        else f"Default value for datetime attribute '{key}' must be in valid ISO 8601 format"
+    )
 
 
 def _check_elements(given: Given) -> str | None:

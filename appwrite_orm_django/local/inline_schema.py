@@ -29,7 +29,7 @@ def add_inline_schema(session: Session, table: Table, columns: Any, indexes: Any
         ApiError: 400 ``general_argument_invalid``; the caller's transaction undoes the table.
     """
     for column in _read_columns(columns, level):
-        add_column(session, table, column, ready_at=0, level=level)
+        add_column(session, table, column, ready_at=0)
         table.all_columns = load_columns(session, table.seq)
     for given in _objects(indexes):
         index = _index(given)
@@ -81,4 +81,6 @@ def _index(given: Mapping[str, Any]) -> Index:
     columns = list(given.get("attributes") or [])
     lengths = [length or 0 for length in given.get("lengths") or []]
     lengths += [0] * (len(columns) - len(lengths))
-    return Index(0, str(given.get("key", "")), str(given.get("type", "")), columns, lengths, list(given.get("orders") or []))
+    return Index(
+        0, str(given.get("key", "")), str(given.get("type", "")), columns, lengths, list(given.get("orders") or [])
+    )

@@ -94,7 +94,7 @@ def authorize(identity: Identity, scopes: tuple[str, ...]) -> None:
 
 def create_key(call: Call) -> Response:
     args = call.args
-    key_id = identifiers.new_id() if args["keyId"] == "unique()" else args["keyId"]
+    key_id = identifiers.chosen(args["keyId"])
     secret = f"standard_{secrets.token_hex(128)}"
     now = now_text()
     call.session.execute(
@@ -104,7 +104,9 @@ def create_key(call: Call) -> Response:
     return json_response(201, _key_json(key_id, now, now, args["name"], args["expire"], list(args["scopes"]), secret))
 
 
-def _key_json(key_id: str, created: str, updated: str, name: str, expire: str | None, scopes: list[str], secret: str) -> dict[str, object]:
+def _key_json(
+    key_id: str, created: str, updated: str, name: str, expire: str | None, scopes: list[str], secret: str
+) -> dict[str, object]:
     return {
         "$id": key_id, "$createdAt": created, "$updatedAt": updated, "name": name, "expire": expire or "", "scopes": scopes,
         "secret": secret, "accessedAt": "", "sdks": [],
@@ -113,7 +115,10 @@ def _key_json(key_id: str, created: str, updated: str, name: str, expire: str | 
 
 def list_keys(call: Call) -> Response:
     rows = call.session.all("SELECT id, created, updated, name, expire, scopes, secret FROM _keys ORDER BY created")
-    keys = [_key_json(*row[:5], json.loads(row[5]), row[6]) for row in rows]
+    keys = [
+        _key_json(key_id, created, updated, name, expire, json.loads(scopes), secret)
+        for key_id, created, updated, name, expire, scopes, secret in rows
+    ]
     return json_response(200, {"total": len(keys), "keys": keys})
 
 

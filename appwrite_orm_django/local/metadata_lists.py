@@ -20,6 +20,7 @@ from .row_store import TOTAL_CAP
 from .text_rules import MARIADB
 from .validators import truthy
 
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """
@@ -40,12 +41,19 @@ class Listing:
         fields = dict(INTERNALS)
         for position, (key, kind) in enumerate(self.kinds.items()):
             value = f"c{position}"
-            fields[key] = make_field(key, kind, value, f"f{position}" if kind == "text" else value, array=key in self.arrays)
+            fields[key] = make_field(
+                key, kind, value, f"f{position}" if kind == "text" else value, array=key in self.arrays
+            )
         return fields
 
 
 def select_entries(
-    listing: Listing, entries: Sequence[Mapping[str, Any]], queries: Sequence[str], total: Any, *, level: parse.Level = "1.9"
+    listing: Listing,
+    entries: Sequence[Mapping[str, Any]],
+    queries: Sequence[str],
+    total: Any,
+    *,
+    level: parse.Level = "1.9",
 ) -> tuple[list[int], int]:
     """
     Choose entries.
@@ -75,7 +83,11 @@ def select_entries(
         chosen = [row[0] - 1 for row in connection.execute(statement, [*page.params, limit, plan.offset])]
         if plan.cursor is not None and plan.cursor.method == "cursorBefore":
             chosen.reverse()
-        count = connection.execute(f"SELECT COUNT(*) FROM entries WHERE {plan.where.sql}", plan.where.params).fetchone()[0] if truthy(total) else 0
+        count = (
+            connection.execute(f"SELECT COUNT(*) FROM entries WHERE {plan.where.sql}", plan.where.params).fetchone()[0]
+            if truthy(total)
+            else 0
+        )
     finally:
         connection.close()
     return chosen, min(count, TOTAL_CAP)
@@ -123,9 +135,13 @@ def _values(listing: Listing, entry: Mapping[str, Any]) -> list[Any]:
     return values
 
 
-def _beyond(connection: sqlite3.Connection, listing: Listing, plan: sql.Plan, entries: Sequence[Mapping[str, Any]]) -> sql.Condition:
+def _beyond(
+    connection: sqlite3.Connection, listing: Listing, plan: sql.Plan, entries: Sequence[Mapping[str, Any]]
+) -> sql.Condition:
     cursor_id = check.check_cursor(plan.cursor) if plan.cursor is not None else ""
-    position = next((number for number, entry in enumerate(entries) if entry[listing.cursor_key].lower() == cursor_id.lower()), None)
+    position = next(
+        (number for number, entry in enumerate(entries) if entry[listing.cursor_key].lower() == cursor_id.lower()), None
+    )
     if position is None:
         raise ApiError("general_cursor_not_found", noun=listing.noun, id=cursor_id)
     expressions = ", ".join("NULL" if order.by is None else order.by.compare for order in plan.orders)

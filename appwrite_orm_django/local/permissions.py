@@ -129,12 +129,16 @@ def require_create(table: Table, identity: Identity) -> None:
     if not granted:
         raise unauthorized("No permissions provided for action 'create'")
     own, given = (json.dumps(list(roles), separators=(",", ":")) for roles in (identity.roles, granted))
-    raise unauthorized(f'Missing "create" permission for role "{granted[-1]}". Only "{own}" scopes are allowed and "{given}" was given.')
+    raise unauthorized(
+        f'Missing "create" permission for role "{granted[-1]}". Only "{own}" scopes are allowed and "{given}" was given.'
+    )
 
 
 def may(table: Table, row_permissions: Iterable[str], action: str, identity: Identity) -> bool:
     """Tell whether the table's permissions, or under row security the row's, let a caller do something."""
-    return allows(table.permissions, action, identity) or (table.row_security and allows(row_permissions, action, identity))
+    return allows(table.permissions, action, identity) or (
+        table.row_security and allows(row_permissions, action, identity)
+    )
 
 
 def require_grantable(permissions: Iterable[str], identity: Identity) -> None:

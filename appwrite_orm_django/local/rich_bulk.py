@@ -16,7 +16,7 @@ from .rich_lists import find_bulk, read_for_bulk
 from .routing import Call
 from .rows import row_json, writer_of
 from .schema import Table
-from .values import Row, normalize
+from .values import Row, normalize, shown
 
 MAX_ECHOED = 100
 
@@ -29,9 +29,15 @@ def update_rich(call: Call, table: Table, queries: Sequence[Query], data: Mappin
     if wanted.gives_rows:
         return _echo(call, changed)
     # Checks the values like any other update, though there is no row to give them to.
-    columns: Row = {key: normalize(column, data.get(key)) for key, column in table.columns.items()}
-    shown = {"$id": None, "$sequence": "", "$createdAt": "", "$updatedAt": now_text(), **_place(table)}
-    return _echo(call, [{**columns, **_own_cells(row), **{key: columns[key] for key in data if key in columns}, **shown} for row in found])
+    columns: Row = {key: shown(column, normalize(column, data.get(key))) for key, column in table.columns.items()}
+    rest = {"$id": None, "$sequence": "", "$createdAt": "", "$updatedAt": now_text(), **_place(table)}
+    return _echo(
+        call,
+        [
+            {**columns, **_own_cells(row), **{key: columns[key] for key in data if key in columns}, **rest}
+            for row in found
+        ],
+    )
 
 
 def delete_rich(call: Call, table: Table, queries: Sequence[Query]) -> Response:
@@ -50,4 +56,6 @@ def _place(table: Table) -> Row:
 
 
 def _echo(call: Call, rows: Sequence[Row]) -> Response:
-    return json_response(200, {"total": len(rows), call.family.name("rows"): [row_json(call, row) for row in rows[:MAX_ECHOED]]})
+    return json_response(
+        200, {"total": len(rows), call.family.name("rows"): [row_json(call, row) for row in rows[:MAX_ECHOED]]}
+    )

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..collation import fold
+from appwrite_orm_django.collation import fold
+
 from .errors import ApiError, unauthorized
 from .permissions import allows
 from .queries import check, fields, sql
@@ -22,8 +23,8 @@ from .queries.fields import Field
 from .queries.joins import MAIN, Joined, Scope, Source, loosened, names_in, read_joins, sources
 from .queries.parse import AGGREGATES, CURSORS, JOINS, ORDERS, Query
 from .queries.raw import raw_text
-from .row_store import TOTAL_CAP, RowStore
 from .routing import Call
+from .row_store import TOTAL_CAP
 from .schema import Column, Table, require_table
 from .text_rules import TextRules
 from .values import Row, decoder
@@ -73,7 +74,9 @@ class RichList:
         return sources(self.table, self.joined, self.rules)
 
 
-def find_rich(call: Call, table: Table, queries: Sequence[Query], cursor: Row | None, *, with_total: bool) -> tuple[list[Row], int]:
+def find_rich(
+    call: Call, table: Table, queries: Sequence[Query], cursor: Row | None, *, with_total: bool
+) -> tuple[list[Row], int]:
     """
     Run a list that is more than rows of one table.
 
@@ -123,7 +126,9 @@ def _read(call: Call, table: Table, queries: Sequence[Query], *, bulk: bool = Fa
     main = fields.table_fields(table, rules)
     joined = [] if bulk else read_joins(queries, lambda table_id: _joined_table(call, table, table_id), table)
     scope = Scope(main, joined, rules)
-    scope.admit([name for name in names_in(queries) if "." in name], frozenset(join.alias for join in joined if join.alias))
+    scope.admit(
+        [name for name in names_in(queries) if "." in name], frozenset(join.alias for join in joined if join.alias)
+    )
     _check(queries, scope, table)
     if bulk and any(query.method in JOINS for query in queries):
         first = next(query for query in queries if query.method in JOINS)
@@ -147,9 +152,17 @@ def _joined_table(call: Call, main: Table, table_id: str) -> Table:
 def _check(queries: Sequence[Query], scope: Scope, table: Table) -> None:
     names = {alias_of(query) for query in queries if query.method in AGGREGATES}
     checked = [query for query in queries if not (query.method in ORDERS and query.attribute in names)]
-    fulltext = frozenset(index.columns[0] for index in table.all_indexes if index.type == "fulltext" and len(index.columns) == 1)
+    fulltext = frozenset(
+        index.columns[0] for index in table.all_indexes if index.type == "fulltext" and len(index.columns) == 1
+    )
     check.check_queries(checked, scope, fulltext, SELECTABLE)
-    nested = [part for query in queries if query.method in JOINS for part in query.values if isinstance(part, Query) and part.method != "on"]
+    nested = [
+        part
+        for query in queries
+        if query.method in JOINS
+        for part in query.values
+        if isinstance(part, Query) and part.method != "on"
+    ]
     check.check_queries(nested, scope, fulltext, SELECTABLE)
 
 
@@ -163,7 +176,8 @@ def _require_readable(call: Call, joined: Sequence[Joined]) -> None:
 def _readable(roles: Sequence[str]) -> sql.Condition:
     marks = ", ".join("?" * len(roles))
     return sql.Condition(
-        f"EXISTS (SELECT 1 FROM json_each({MAIN}._permissions) WHERE value IN ({marks}))", [f'read("{role}")' for role in roles]
+        f"EXISTS (SELECT 1 FROM json_each({MAIN}._permissions) WHERE value IN ({marks}))",
+        [f'read("{role}")' for role in roles],
     )
 
 
@@ -183,10 +197,16 @@ def find_groups(call: Call, wanted: RichList) -> list[Row]:
     orders = _group_orders(wanted, gathered)
     groups: list[Cells] = []
     for source in wanted.sources():
-        groups += _groups_of(call, wanted, source, [*gathered, *(extra for _, extra, _ in orders if extra is not None)], grouped_by)
+        groups += _groups_of(
+            call, wanted, source, [*gathered, *(extra for _, extra, _ in orders if extra is not None)], grouped_by
+        )
     named = {name for query in wanted.of("groupBy") for name in query.values} if grouped_by else set()
     for query in wanted.of("having"):
-        groups = [group for group in groups if all(satisfies(_nameable(group, named), condition, wanted.rules) for condition in query.values)]
+        groups = [
+            group
+            for group in groups
+            if all(satisfies(_nameable(group, named), condition, wanted.rules) for condition in query.values)
+        ]
     groups = sorted_groups(groups, [(name, descending) for name, _, descending in orders], wanted.rules)
     shown = [{item.name: group[item.name].text for item in gathered} for group in groups]
     if wanted.is_distinct:
@@ -222,7 +242,11 @@ def _shown_columns(wanted: RichList, grouped_by: Sequence[tuple[str, Field]]) ->
     if grouped_by:
         return [of_first_row(name, field, _position(wanted)) for name, field in grouped_by]
     selected = wanted.selected or []
-    return [of_first_row(column_name(name), wanted.scope[name], _position(wanted)) for name in selected if name in wanted.scope]
+    return [
+        of_first_row(column_name(name), wanted.scope[name], _position(wanted))
+        for name in selected
+        if name in wanted.scope
+    ]
 
 
 def _position(wanted: RichList) -> str:
@@ -247,9 +271,13 @@ def _group_orders(wanted: RichList, gathered: Sequence[Gathered]) -> list[tuple[
     return orders
 
 
-def _groups_of(call: Call, wanted: RichList, source: Source, gathered: Sequence[Gathered], grouped_by: Sequence[tuple[str, Field]]) -> list[Cells]:
+def _groups_of(
+    call: Call, wanted: RichList, source: Source, gathered: Sequence[Gathered], grouped_by: Sequence[tuple[str, Field]]
+) -> list[Cells]:
     where = source.where(wanted.where)
-    statement = f"SELECT {', '.join(part for item in gathered for part in item.sql)} FROM {source.sql.sql} WHERE {where.sql}"
+    statement = (
+        f"SELECT {', '.join(part for item in gathered for part in item.sql)} FROM {source.sql.sql} WHERE {where.sql}"
+    )
     if grouped_by:
         keys = [field.compare for _, field in grouped_by]
         nulls = " NULLS LAST" if wanted.rules.nulls_last else ""
@@ -284,13 +312,17 @@ class _Shown:
 
 def _find_rows(call: Call, wanted: RichList, cursor: Row | None, *, single: bool = False) -> list[Row]:
     wanted.where = sql.all_of([wanted.where, *_having(wanted)]) if wanted.of("having") else wanted.where
-    plan = sql.compile_queries([query for query in wanted.queries if query.method in ORDERS or query.method in CURSORS], wanted.scope)
+    plan = sql.compile_queries(
+        [query for query in wanted.queries if query.method in ORDERS or query.method in CURSORS], wanted.scope
+    )
     where = wanted.where if cursor is None else sql.all_of([wanted.where, _beyond(call, wanted, plan, cursor)])
     collapses = wanted.is_distinct and wanted.selected is not None
     shown = _shown(wanted)
     internals = [f"{MAIN}.{name}" for name in ("_uid", "_id", "_created", "_updated", "_permissions")]
     backwards = plan.cursor is not None and plan.cursor.method == "cursorBefore"
-    orders = [order.sql(reverse=backwards) for order in plan.orders] + ([] if single else _ties(wanted, backwards=backwards))
+    orders = [order.sql(reverse=backwards) for order in plan.orders] + (
+        [] if single else _ties(wanted, backwards=backwards)
+    )
     statement, params = _statement(wanted, where, [item.sql for item in shown] + internals, orders, collapses=collapses)
     limit, offset = (1, 0) if single else _limits(wanted)
     records = call.session.all(f"{statement} LIMIT ? OFFSET ?", [*params, limit, offset])
@@ -305,15 +337,22 @@ def _ties(wanted: RichList, *, backwards: bool) -> list[str]:
     return [f"{join.sql}._id{' DESC' if backwards else ''}" for join in wanted.joined]
 
 
-def _statement(wanted: RichList, where: sql.Condition, columns: Sequence[str], orders: Sequence[str], *, collapses: bool) -> tuple[str, list[Any]]:
+def _statement(
+    wanted: RichList, where: sql.Condition, columns: Sequence[str], orders: Sequence[str], *, collapses: bool
+) -> tuple[str, list[Any]]:
     """Build the SELECT; two halves of a full join are put in order together."""
-    keys = [order.removesuffix(" DESC").removesuffix(" NULLS LAST").removesuffix(" NULLS FIRST").removesuffix(" DESC") for order in orders]
+    keys = [
+        order.removesuffix(" DESC").removesuffix(" NULLS LAST").removesuffix(" NULLS FIRST").removesuffix(" DESC")
+        for order in orders
+    ]
     halves, params = [], []
     for source in wanted.sources():
         condition = source.where(where)
         listed = ", ".join(f"{expression} AS x{position}" for position, expression in enumerate([*columns, *keys]))
         # With one MIN, SQLite takes the other columns from the row that has it: the first of those that are alike.
-        first, group = (f", MIN({_position(wanted)})", f" GROUP BY {', '.join(_distinct_keys(wanted))}") if collapses else ("", "")
+        first, group = (
+            (f", MIN({_position(wanted)})", f" GROUP BY {', '.join(_distinct_keys(wanted))}") if collapses else ("", "")
+        )
         halves.append(f"SELECT {listed}{first} FROM {source.sql.sql} WHERE {condition.sql}{group}")
         params += [*source.sql.params, *condition.params]
     named = [f"x{len(columns) + position}{order[len(keys[position]) :]}" for position, order in enumerate(orders)]
@@ -330,19 +369,26 @@ def _having(wanted: RichList) -> list[sql.Condition]:
     selected = wanted.selected
     known = {key: field for key, field in wanted.scope.items() if selected is None or key in selected}
     conditions = [condition for query in wanted.of("having") for condition in query.values]
-    if not all(name in known for name in names_in(conditions)) or not all(condition.is_filter for condition in conditions):
+    if not all(name in known for name in names_in(conditions)) or not all(
+        condition.is_filter for condition in conditions
+    ):
         raise ApiError("general_unknown")
     return [sql.compile_filter(loosened(condition, known), known) for condition in conditions]
 
 
 def _beyond(call: Call, wanted: RichList, plan: sql.Plan, cursor: Row) -> sql.Condition:
     own = f"{MAIN}."
-    expressions = [order.by.compare if order.by is not None and order.by.compare.startswith(own) else "NULL" for order in plan.orders]
+    expressions = [
+        order.by.compare if order.by is not None and order.by.compare.startswith(own) else "NULL"
+        for order in plan.orders
+    ]
     statement = f"SELECT {', '.join(expressions)} FROM {wanted.table.sql} AS {MAIN} WHERE {MAIN}._id = ?"
     values = call.session.one(statement, (int(cursor["$sequence"]),)) or ()
     for order, query, value in zip(plan.orders, [*wanted.of(*ORDERS), None], values, strict=False):
         if order.by is not None and value is None:
-            raise ApiError("database_query_order_null", key=order.by.key if query is None else query.attribute or order.by.key)
+            raise ApiError(
+                "database_query_order_null", key=order.by.key if query is None else query.attribute or order.by.key
+            )
     return sql.after_cursor(plan, values)
 
 
@@ -352,7 +398,9 @@ def _shown(wanted: RichList) -> list[_Shown]:
         joined = {key: item for join in wanted.joined for key, item in _whole_table(join, wanted.rules).items()}
         own = {key: _own_column(column) for key, column in wanted.table.columns.items()}
         return list({**joined, **own}.values())
-    return [_own_column(wanted.table.columns[name]) for name in selected if name in wanted.table.columns] + _joined_columns(wanted, selected)
+    return [
+        _own_column(wanted.table.columns[name]) for name in selected if name in wanted.table.columns
+    ] + _joined_columns(wanted, selected)
 
 
 def _own_column(column: Column) -> _Shown:
@@ -410,6 +458,8 @@ def _distinct_row(wanted: RichList, shown: Sequence[_Shown], record: Sequence[An
 def _filled(row: Row, wanted: RichList) -> Row:
     if any("." in name for name in wanted.selected or ()):
         # Selecting from a joined table makes the server look at all of its own columns; arrays without a value are empty then.
-        row.update({column.key: [] for column in wanted.table.columns.values() if column.array and column.key not in row})
+        row.update(
+            {column.key: [] for column in wanted.table.columns.values() if column.array and column.key not in row}
+        )
     row["$databaseId"], row["$tableId"] = wanted.table.database.id, wanted.table.id
     return row

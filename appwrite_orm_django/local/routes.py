@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from . import bulk, columns, databases, health, indexes, keys, rows, tables
+from . import bulk, columns, databases, health, increments, indexes, keys, rows, tables, transactions
 from .routing import Route
 
 
 def all_routes() -> Iterator[Route]:
     """Yield all routes: those under ``/tablesdb`` also in the legacy family's spelling."""
-    for module in (databases, tables, columns, indexes, rows, bulk):
+    for module in (databases, tables, columns, indexes, rows, bulk, increments, transactions):
         for route in module.ROUTES:
             yield route
             yield route.in_legacy_words()

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..collation import fold
+from appwrite_orm_django.collation import fold
+
+from .errors import ApiError
 from .schema import Column, Table
 from .storage import Session
 from .text_rules import TextRules
@@ -21,7 +23,21 @@ _INTERNAL_KEYS = ("$id", "$sequence", "$createdAt", "$updatedAt", "$permissions"
 
 
 class Duplicate(Exception):
-    """An id or a unique index is taken."""
+    """
+    An id or a unique index is taken.
+
+    Attributes:
+        of_id: whether it is the id.
+    """
+
+    def __init__(self, *, of_id: bool) -> None:
+        super().__init__(of_id)
+        self.of_id = of_id
+
+    @classmethod
+    def of(cls, error: sqlite3.IntegrityError) -> Duplicate:
+        """Tell what was taken from what SQLite complains about: it names the id's column, and indexes by their name."""
+        return cls(of_id="._uid_fold" in str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +94,21 @@ class RowStore:
         if limit is not None or offset:
             sql += " LIMIT ? OFFSET ?"
             values += [-1 if limit is None else limit, offset]
-        return [self._row(reader, record) for record in self._session.all(sql, values)]
+        return self._rows(reader, self._session.execute(sql, values))
 
-    def _row(self, reader: _Reader, record: Sequence[Any]) -> Row:
-        row = dict(zip(reader.keys, record, strict=True))
-        for key, decode in reader.decoders:
-            row[key] = decode(row[key])
-        permissions = row["$permissions"]
-        row["$permissions"] = json.loads(permissions) if permissions != "[]" else []
-        row["$sequence"] = str(row["$sequence"])
-        row["$databaseId"] = self.table.database.id
-        row["$tableId"] = self.table.id
-        return row
+    def _rows(self, reader: _Reader, records: Iterable[Sequence[Any]]) -> list[Row]:
+        rows = []
+        constant = {"$databaseId": self.table.database.id, "$tableId": self.table.id}
+        for record in records:
+            row: Row = dict(zip(reader.keys, record, strict=False))
+            for key, decode in reader.decoders:
+                row[key] = decode(row[key])
+            permissions = row["$permissions"]
+            row["$permissions"] = json.loads(permissions) if permissions != "[]" else []
+            row["$sequence"] = str(row["$sequence"])
+            row.update(constant)
+            rows.append(row)
+        return rows
 
     def _reader(self, select: Sequence[str] | None) -> _Reader:
         cache_key = ("reader", None if select is None else tuple(select))
@@ -107,7 +126,9 @@ class RowStore:
 
     def count(self, where: str, params: Iterable[Any]) -> int:
         """Count rows, up to the server's cap."""
-        count = self._session.scalar(f"SELECT COUNT(*) FROM (SELECT 1 FROM {self.table.sql} WHERE {where} LIMIT {TOTAL_CAP})", list(params))
+        count = self._session.scalar(
+            f"SELECT COUNT(*) FROM (SELECT 1 FROM {self.table.sql} WHERE {where} LIMIT {TOTAL_CAP})", list(params)
+        )
         return int(count)
 
     def compare_values(self, sequence: int, expressions: Sequence[str]) -> tuple[Any, ...]:
@@ -130,7 +151,7 @@ class RowStore:
         try:
             return str(self._session.insert(sql, values))
         except sqlite3.IntegrityError as error:
-            raise Duplicate from error
+            raise Duplicate.of(error) from error
 
     def update(self, sequence: str, changes: Row) -> None:
         """
@@ -144,7 +165,9 @@ class RowStore:
         try:
             self._session.execute(sql, [*values, int(sequence)])
         except sqlite3.IntegrityError as error:
-            raise Duplicate from error
+            raise Duplicate.of(error) from error
+        except OverflowError as error:
+            raise ApiError("general_unknown") from error
 
     def delete(self, sequences: Sequence[str]) -> None:
         for sequence in sequences:

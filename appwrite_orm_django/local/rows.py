@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from . import datetimes, rich_lists
+from . import datetimes, rich_lists, transactions
 from .errors import ApiError, invalid_argument, unauthorized
 from .messages import Response, json_response, no_content
-from .permissions import ROW_ACTIONS, Permissions, allows, expand, may, require_create, require_grantable, require_listable
+from .permissions import (
+    ROW_ACTIONS,
+    Permissions,
+    allows,
+    expand,
+    may,
+    require_create,
+    require_grantable,
+    require_listable,
+)
 from .queries import check, fields, parse, sql
-from .row_store import Duplicate, RowStore
 from .routing import Call, Param, Route
-from .schema import Table, find_database, require_table
-from .validators import QUERIES, Boolean, CustomId, IntegerRange, JsonObject, Key, Nullable, Uid, as_mapping, list_of, truthy
+from .row_store import Duplicate, RowStore
+from .schema import Table, find_database
+from .validators import (
+    QUERIES,
+    Boolean,
+    CustomId,
+    IntegerRange,
+    JsonObject,
+    Nullable,
+    Uid,
+    as_mapping,
+    list_of,
+    truthy,
+)
 from .values import Row
 from .wire import decode_json
 from .writes import Writer, fresh_id
@@ -55,11 +74,26 @@ def store_of(call: Call, table: Table) -> RowStore:
 
 def row_json(call: Call, row: Row) -> dict[str, Any]:
     """Give a row in the words of the caller's family and response format."""
+    return rows_json(call, [row])[0]
+
+
+def rows_json(call: Call, rows: Sequence[Row]) -> Sequence[dict[str, Any]]:
+    """Give rows in the words of the caller's family and response format."""
     if call.family.names:
-        row = {call.family.name(key) if key.startswith("$") else key: value for key, value in row.items()}
+        rows = [
+            {call.family.name(key) if key.startswith("$") else key: value for key, value in row.items()} for row in rows
+        ]
     if call.server.casts_sequences(call.request):
-        row["$sequence"] = int(row["$sequence"] or 0)
-    return row
+        rows = [{**row, "$sequence": int(row["$sequence"] or 0)} for row in rows]
+    return rows
+
+
+def taken(call: Call, error: Duplicate, row_id: str) -> ApiError:
+    """Give the refusal of a row whose id, or what a unique index holds of it, is taken; 1.9 on MariaDB tells no difference."""
+    tells = call.server.feature_level == "2.x" or call.server.engine == "postgresql"
+    if tells and not error.of_id:
+        return ApiError("row_unique_constraint_violation")
+    return ApiError("row_already_exists", id=row_id)
 
 
 def data_of(call: Call, name: str = "data") -> dict[str, Any]:
@@ -87,10 +121,14 @@ def create_row(call: Call) -> Response:
 
     args = call.args
     data, rows = data_of(call), args["rows"]
+    transactions.refuse_staging(call)
     if not data and not rows:
         raise ApiError("row_missing_data")
     if data and rows:
-        raise ApiError("general_bad_request", message=f"You can only send one of the following parameters: data, {call.family.name('rows')}")
+        raise ApiError(
+            "general_bad_request",
+            message=f"You can only send one of the following parameters: data, {call.family.name('rows')}",
+        )
     if rows:
         return create_rows(call)
     if args["rowId"] in ("", "0"):
@@ -102,7 +140,7 @@ def create_row(call: Call) -> Response:
     try:
         row = writer_of(call, table).create(row_id, data, permissions or [])
     except Duplicate as error:
-        raise ApiError("row_already_exists", id=row_id) from error
+        raise taken(call, error, row_id) from error
     return json_response(201, row_json(call, row))
 
 
@@ -132,14 +170,16 @@ SELECTABLE = frozenset({"$permissions"})
 
 def update_row(call: Call) -> Response:
     data, permissions = _payload(call)
+    moment = _seen_at(call)
+    transactions.refuse_staging(call)
     table = table_of(call)
     old = _row_to_write(call, table, "update")
-    _refuse_stale(call, old)
+    _refuse_stale(old, moment)
     row_id = call.args["rowId"]
     try:
         row = writer_of(call, table).update(row_id, old, data, permissions)
     except Duplicate as error:
-        raise ApiError("row_already_exists", id=row_id) from error
+        raise taken(call, error, row_id) from error
     return json_response(200, row_json(call, row))
 
 
@@ -159,20 +199,23 @@ def _row_to_write(call: Call, table: Table, action: str) -> Row:
     return row
 
 
-def _refuse_stale(call: Call, row: Row) -> None:
-    """Honour ``X-Appwrite-Timestamp``: the caller has not seen what was written after it (recording ``timestamp-conflict``)."""
+def _seen_at(call: Call) -> str | None:
+    """Read ``X-Appwrite-Timestamp``: the caller has not seen what was written after it (recording ``timestamp-conflict``)."""
     text = call.request.headers.get("x-appwrite-timestamp")
-    if text is None:
-        return
-    moment = datetimes.parse_datetime(text)
-    if moment is None:
+    moment = None if text is None else datetimes.parse_datetime(text)
+    if text is not None and moment is None:
         raise invalid_argument("Invalid X-Appwrite-Timestamp header value")
-    if row["$updatedAt"] > moment:
+    return moment
+
+
+def _refuse_stale(row: Row, moment: str | None) -> None:
+    if moment is not None and row["$updatedAt"] > moment:
         raise ApiError("row_update_conflict")
 
 
 def upsert_row(call: Call) -> Response:
     data, permissions = _payload(call)
+    transactions.refuse_staging(call)
     table = table_of(call)
     row_id = fresh_id(call.args["rowId"])
     if not call.identity.is_key:
@@ -184,20 +227,22 @@ def upsert_row(call: Call) -> Response:
     try:
         row = writer_of(call, table).upsert(row_id, data, permissions)
     except Duplicate as error:
-        raise ApiError("row_already_exists", id=row_id) from error
+        raise taken(call, error, row_id) from error
     if row is None:
         row = store_of(call, table).get(row_id)
     if row is None:
         # Nothing to store: 1.9 answers with a row of nothing, 2.x with nothing at all.
-        nothing = {} if call.server.feature_level == "2.x" else {"$databaseId": table.database.id, "$tableId": table.id, "$sequence": ""}
-        return json_response(200, nothing)
+        place = {"$databaseId": table.database.id, "$tableId": table.id, "$sequence": ""}
+        return json_response(200, {} if call.server.feature_level == "2.x" else place)
     return json_response(200, row_json(call, row))
 
 
 def delete_row(call: Call) -> Response:
+    moment = _seen_at(call)
+    transactions.refuse_staging(call)
     table = table_of(call)
     row = _row_to_write(call, table, "delete")
-    _refuse_stale(call, row)
+    _refuse_stale(row, moment)
     writer_of(call, table).delete([row])
     return no_content()
 
@@ -205,13 +250,25 @@ def delete_row(call: Call) -> Response:
 def list_rows(call: Call) -> Response:
     table = table_of(call)
     require_listable(table, call.identity)
+    ttl_s = int(call.args["ttl"])
+    if not ttl_s:
+        return _listed(call, table)
+    return call.server.lists.answer(
+        (table.seq, call.identity.roles, call.request.query_string, call.request.body, call.family.service),
+        ttl_s,
+        lambda: _listed(call, table),
+    )
+
+
+def _listed(call: Call, table: Table) -> Response:
     queries = parse.parse_queries(call.args["queries"], call.server.feature_level)
-    with_total = truthy(call.args["total"])
-    rows, total = find_rows(call, table, queries, with_total=with_total)
-    return json_response(200, {"total": total, call.family.name("rows"): [row_json(call, row) for row in rows]})
+    rows, total = find_rows(call, table, queries, with_total=truthy(call.args["total"]))
+    return json_response(200, {"total": total, call.family.name("rows"): rows_json(call, rows)})
 
 
-def find_rows(call: Call, table: Table, queries: Sequence[parse.Query], *, with_total: bool = True) -> tuple[list[Row], int]:
+def find_rows(
+    call: Call, table: Table, queries: Sequence[parse.Query], *, with_total: bool = True
+) -> tuple[list[Row], int]:
     """
     Run a list of queries.
 
@@ -220,7 +277,7 @@ def find_rows(call: Call, table: Table, queries: Sequence[parse.Query], *, with_
     """
     known = fields.table_fields(table, call.server.rules)
     store = store_of(call, table)
-    cursor = _cursor_row(queries, store)
+    cursor = _cursor_row(queries, store, call.family.words["Row"])
     if parse.is_rich(queries):
         return rich_lists.find_rich(call, table, queries, cursor, with_total=with_total)
     check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
@@ -230,25 +287,34 @@ def find_rows(call: Call, table: Table, queries: Sequence[parse.Query], *, with_
         where = sql.all_of([where, _readable(call.identity.roles)])
     page = where if cursor is None else sql.all_of([where, _beyond(plan, store, cursor)])
     limit = sql.DEFAULT_LIMIT if plan.limit is None else plan.limit
-    rows = store.find(page.sql, page.params, order=sql.order_by(plan), limit=limit, offset=plan.offset, select=plan.select)
+    rows = store.find(
+        page.sql, page.params, order=sql.order_by(plan), limit=limit, offset=plan.offset, select=plan.select
+    )
     if plan.cursor is not None and plan.cursor.method == "cursorBefore":
         rows.reverse()
-    return rows, store.count(where.sql, where.params) if with_total else 0
+    return rows, _count(store, where) if with_total else 0
 
 
-def _cursor_row(queries: Sequence[parse.Query], store: RowStore) -> Row | None:
+def _count(store: RowStore, where: sql.Condition) -> int:
+    counted = sql.as_counted(where)
+    return store.count(counted.sql, counted.params)
+
+
+def _cursor_row(queries: Sequence[parse.Query], store: RowStore, noun: str) -> Row | None:
     cursor = next((query for query in queries if query.method in parse.CURSORS), None)
     if cursor is None:
         return None
     row_id = check.check_cursor(cursor)
     row = store.get(row_id)
     if row is None:
-        raise ApiError("general_cursor_not_found", noun="Row", id=row_id)
+        raise ApiError("general_cursor_not_found", noun=noun, id=row_id)
     return row
 
 
 def _beyond(plan: sql.Plan, store: RowStore, cursor: Row) -> sql.Condition:
-    values = store.compare_values(int(cursor["$sequence"]), ["NULL" if order.by is None else order.by.compare for order in plan.orders])
+    values = store.compare_values(
+        int(cursor["$sequence"]), ["NULL" if order.by is None else order.by.compare for order in plan.orders]
+    )
     for order, value in zip(plan.orders, values, strict=True):
         if order.by is not None and value is None:
             raise ApiError("database_query_order_null", key=order.by.key)
@@ -258,41 +324,44 @@ def _beyond(plan: sql.Plan, store: RowStore, cursor: Row) -> sql.Condition:
 def _readable(roles: Sequence[str]) -> sql.Condition:
     marks = ", ".join("?" * len(roles))
     return sql.Condition(
-        f"EXISTS (SELECT 1 FROM json_each(_permissions) WHERE value IN ({marks}))", [f'read("{role}")' for role in roles]
+        f"EXISTS (SELECT 1 FROM json_each(_permissions) WHERE value IN ({marks}))",
+        [f'read("{role}")' for role in roles],
     )
 
 
 def fulltext_keys(table: Table) -> frozenset[str]:
-    return frozenset(index.columns[0] for index in table.all_indexes if index.type == "fulltext" and len(index.columns) == 1)
+    return frozenset(
+        index.columns[0] for index in table.all_indexes if index.type == "fulltext" and len(index.columns) == 1
+    )
 
 
-_DATABASE_TABLE = (Param("databaseId", Uid()), Param("tableId", Uid()))
-_TRANSACTION = Param("transactionId", Nullable(Uid()), None, nullable=True)
+DATABASE_TABLE = (Param("databaseId", Uid()), Param("tableId", Uid()))
+TRANSACTION = Param("transactionId", Nullable(Uid()), None, nullable=True)
 _DATA = Param("data", JsonObject(), {})
 _PERMISSIONS = Param("permissions", Nullable(Permissions(ROW_ACTIONS)), None, nullable=True)
 ROWS = list_of(JsonObject(), None)
 
-_PATH = "/tablesdb/{databaseId}/tables/{tableId}/rows"
+ROWS_PATH = "/tablesdb/{databaseId}/tables/{tableId}/rows"
 
 ROUTES = [
     Route(
-        "POST", _PATH, create_row, WRITE,
+        "POST", ROWS_PATH, create_row, WRITE,
         (
-            *_DATABASE_TABLE, Param("rowId", CustomId(), ""), _DATA, _PERMISSIONS, Param("rows", ROWS, []), _TRANSACTION,
+            *DATABASE_TABLE, Param("rowId", CustomId(), ""), _DATA, _PERMISSIONS, Param("rows", ROWS, []), TRANSACTION,
         ),
     ),
     Route(
-        "GET", _PATH, list_rows, READ,
-        (*_DATABASE_TABLE, Param("queries", QUERIES, []), _TRANSACTION, Param("total", Boolean(loose=True), True), Param("ttl", IntegerRange(0, 86_400), 0)),
+        "GET", ROWS_PATH, list_rows, READ,
+        (*DATABASE_TABLE, Param("queries", QUERIES, []), TRANSACTION, Param("total", Boolean(loose=True), True), Param("ttl", IntegerRange(0, 86_400), 0)),
         writes=False,
     ),
     Route(
-        "POST", _PATH + "/query", list_rows, READ,
-        (*_DATABASE_TABLE, Param("queries", QUERIES, []), _TRANSACTION, Param("total", Boolean(loose=True), True), Param("ttl", IntegerRange(0, 86_400), 0)),
+        "POST", ROWS_PATH + "/query", list_rows, READ,
+        (*DATABASE_TABLE, Param("queries", QUERIES, []), TRANSACTION, Param("total", Boolean(loose=True), True), Param("ttl", IntegerRange(0, 86_400), 0)),
         writes=False, since="2.x",
     ),
-    Route("GET", _PATH + "/{rowId}", get_row, READ, (*_DATABASE_TABLE, Param("rowId", Uid()), Param("queries", QUERIES, []), _TRANSACTION), writes=False),
-    Route("PATCH", _PATH + "/{rowId}", update_row, WRITE, (*_DATABASE_TABLE, Param("rowId", Uid()), _DATA, _PERMISSIONS, _TRANSACTION)),
-    Route("PUT", _PATH + "/{rowId}", upsert_row, WRITE, (*_DATABASE_TABLE, Param("rowId", Uid()), _DATA, _PERMISSIONS, _TRANSACTION)),
-    Route("DELETE", _PATH + "/{rowId}", delete_row, WRITE, (*_DATABASE_TABLE, Param("rowId", Uid()), _TRANSACTION)),
+    Route("GET", ROWS_PATH + "/{rowId}", get_row, READ, (*DATABASE_TABLE, Param("rowId", Uid()), Param("queries", QUERIES, []), TRANSACTION), writes=False),
+    Route("PATCH", ROWS_PATH + "/{rowId}", update_row, WRITE, (*DATABASE_TABLE, Param("rowId", Uid()), _DATA, _PERMISSIONS, TRANSACTION)),
+    Route("PUT", ROWS_PATH + "/{rowId}", upsert_row, WRITE, (*DATABASE_TABLE, Param("rowId", Uid()), _DATA, _PERMISSIONS, TRANSACTION)),
+    Route("DELETE", ROWS_PATH + "/{rowId}", delete_row, WRITE, (*DATABASE_TABLE, Param("rowId", Uid()), TRANSACTION)),
 ]  # fmt: skip

@@ -74,7 +74,21 @@ class Column:
         return self.type in TEXT_TYPES and not self.array and not self.encrypt
 
     def definition(self) -> str:
-        names = ("type", "size", "required", "default", "array", "format", "encrypt", "low", "high", "bounded", "signed", "elements", "options")
+        names = (
+            "type",
+            "size",
+            "required",
+            "default",
+            "array",
+            "format",
+            "encrypt",
+            "low",
+            "high",
+            "bounded",
+            "signed",
+            "elements",
+            "options",
+        )
         return json.dumps({name: getattr(self, name) for name in names})
 
 
@@ -173,7 +187,17 @@ _DATABASE = "SELECT seq, id, name, enabled, type, created, updated FROM _databas
 
 def find_database(session: Session, database_id: str) -> Database | None:
     row = session.one(f"{_DATABASE} WHERE id = ?", (database_id,))
-    return None if row is None else Database(*row[:3], bool(row[3]), *row[4:])
+    return None if row is None else database_of(row)
+
+
+def database_of(row: tuple[Any, ...]) -> Database:
+    """Make a record of a row of ``seq, id, name, enabled, type, created, updated``."""
+    seq, id_, name, enabled, type_, created, updated = row
+    return Database(seq, id_, name, bool(enabled), type_, created, updated)
+
+
+def list_databases(session: Session) -> list[Database]:
+    return [database_of(row) for row in session.all(f"{_DATABASE} ORDER BY seq")]
 
 
 _TABLE = "SELECT seq, id, name, enabled, row_security, permissions, created, updated FROM _tables"
@@ -192,7 +216,8 @@ def load_table(session: Session, database: Database, table_id: str) -> Table | N
 
 def load_columns(session: Session, table_seq: int) -> list[Column]:
     rows = session.all(
-        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _columns WHERE table_seq = ? ORDER BY seq", (table_seq,)
+        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _columns WHERE table_seq = ? ORDER BY seq",
+        (table_seq,),
     )
     columns = []
     for seq, key, definition, ready_at, gone_at, created, updated in rows:
@@ -204,7 +229,8 @@ def load_columns(session: Session, table_seq: int) -> list[Column]:
 
 def load_indexes(session: Session, table_seq: int) -> list[Index]:
     rows = session.all(
-        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _indexes WHERE table_seq = ? ORDER BY seq", (table_seq,)
+        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _indexes WHERE table_seq = ? ORDER BY seq",
+        (table_seq,),
     )
     indexes = []
     for seq, key, definition, ready_at, gone_at, created, updated in rows:

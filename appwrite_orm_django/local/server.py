@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hmac
 import logging
+from dataclasses import replace
 from typing import Literal
 from urllib.parse import parse_qsl
 
 from . import bodies, routes
-from .errors import ApiError
+from .errors import REPORTED_VERSION, ApiError
 from .families import TABLES_DB, Family
 from .keys import authorize, identify
+from .list_cache import ListCache
 from .messages import Request, Response, json_response
 from .routing import Call, FeatureLevel, Router, read_params
 from .schema import SchemaCache
@@ -24,7 +26,6 @@ from .text_rules import RULES
 Engine = Literal["mariadb", "postgresql"]
 
 PREFIX = "/v1"
-REPORTED_VERSION = "1.9.6"
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,10 @@ class LocalServer:
         key: a key with all scopes. ``None``: any key that is not empty has all scopes.
         feature_level: ``1.9`` answers as the release 1.9.6 does; ``2.x`` adds aggregates, joins, distinct and ``rows/query``.
         engine: whose text semantics to follow.
-        column_delay_s: how long a column or index stays ``processing`` after it was created, and ``deleting`` after it was deleted.
+        column_delay_s: how long a column stays ``processing`` after it was created, and ``deleting`` after it was deleted. With 0 it is
+            available at the next request.
+        index_lag: for how many further requests a new index reads ``processing`` when there is no delay. Building one is never over at
+            once on a server, and clients that look too early should find that out (recording ``indexes-errors``).
     """
 
     def __init__(
@@ -52,13 +56,17 @@ class LocalServer:
         feature_level: FeatureLevel = "1.9",
         engine: Engine = "mariadb",
         column_delay_s: float = 0.0,
+        index_lag: int = 1,
     ) -> None:
-        self.rules = RULES[engine]
+        self.rules = replace(RULES[engine], escapes_backslash=feature_level == "2.x")
         self.storage = Storage(storage, self.rules)
         self.project = project
         self.feature_level = feature_level
         self.engine = engine
         self.column_delay_s = column_delay_s
+        self.index_lag = index_lag
+        self.young_indexes: dict[int, int] = {}
+        self.lists = ListCache()
         self.schema = SchemaCache()
         self._key = key
         self._router = Router()
@@ -82,13 +90,18 @@ class LocalServer:
 
     def handle(self, request: Request) -> Response:
         """Answer one request. Never raises: what nobody foresaw is a logged 500 in the server's own envelope."""
-        found = self._router.match(request.method, request.path.removeprefix(PREFIX)) if request.path.startswith(PREFIX + "/") else None
+        found = (
+            self._router.match(request.method, request.path.removeprefix(PREFIX))
+            if request.path.startswith(PREFIX + "/")
+            else None
+        )
         if found is None:
             return unknown_route()
         route, path_values = found
         try:
             with self.storage.session(writes=route.writes) as session:
                 sent = bodies.parameters(request)
+                self._age_indexes()
                 identity = identify(self, session, request, _project_of(request))
                 authorize(identity, route.scopes)
                 args = read_params(route, path_values, sent)
@@ -98,6 +111,13 @@ class LocalServer:
         except Exception:
             logger.exception("%s %s", request.method, request.path)
             return error_response(ApiError("general_unknown"), route.family)
+
+    def _age_indexes(self) -> None:
+        for index_seq, requests_left in list(self.young_indexes.items()):
+            if requests_left:
+                self.young_indexes[index_seq] = requests_left - 1
+            else:
+                self.young_indexes.pop(index_seq, None)
 
     def close(self) -> None:
         """Let go of the storage. A server in memory forgets everything."""
@@ -123,4 +143,8 @@ def error_response(error: ApiError, family: Family = TABLES_DB) -> Response:
 
 def unknown_route() -> Response:
     """Answer as the server answers what it does not know: a page, whatever was asked for."""
-    return Response(404, b"<!DOCTYPE html><html><body><h1>404 Not Found</h1></body></html>", {"Content-Type": "text/html; charset=UTF-8"})
+    return Response(
+        404,
+        b"<!DOCTYPE html><html><body><h1>404 Not Found</h1></body></html>",
+        {"Content-Type": "text/html; charset=UTF-8"},
+    )

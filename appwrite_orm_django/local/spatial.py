@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from .validators import is_number
+from .wire import wire_number
 
 _WKT = re.compile(r"\s*(POINT|LINESTRING|POLYGON)\s*\(.*\)\s*", re.IGNORECASE | re.DOTALL)
 
@@ -23,6 +24,8 @@ def problem(kind: str, value: Any) -> str | None:
 def _reason(kind: str, value: Any) -> str | None:
     if isinstance(value, str):
         return None if _parse_wkt(kind, value) is not None else ""
+    if isinstance(value, dict):
+        value = list(value.values())
     if not isinstance(value, list):
         return "Spatial value must be array or WKT string"
     return {"point": _point_reason, "linestring": _line_reason, "polygon": _polygon_reason}[kind](value)
@@ -83,10 +86,19 @@ def _polygon_reason(value: list[Any]) -> str | None:
     return None
 
 
+def shown(value: Any) -> Any:
+    """Give a geometry with its whole numbers as integers."""
+    if isinstance(value, list):
+        return [shown(item) for item in value]
+    return wire_number(value) if isinstance(value, float) else value
+
+
 def normalize(kind: str, value: Any) -> Any:
     """Turn a checked geometry into nested lists of numbers."""
     if isinstance(value, str):
         value = _parse_wkt(kind, value)
+    if isinstance(value, dict):
+        value = list(value.values())
     if kind == "polygon" and _is_pair(value[0]):
         return [value]
     return value

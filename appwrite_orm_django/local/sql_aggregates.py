@@ -19,10 +19,7 @@ def register(connection: sqlite3.Connection) -> None:
     """Add the functions to a connection."""
     connection.create_function("number_prefix", 1, _number_prefix, deterministic=True)
     connection.create_function("datetime_number", 1, _datetime_number, deterministic=True)
-    for name, arguments, aggregate in (
-        ("running_sum", 1, _RunningSum), ("moments", 1, _Moments), ("bits_and", 1, _BitsAnd), ("bits_or", 1, _BitsOr),
-        ("bits_xor", 1, _BitsXor), ("of_least", 2, _OfLeast), ("of_greatest", 2, _OfGreatest),
-    ):  # fmt: skip
+    for name, arguments, aggregate in _AGGREGATES:
         connection.create_aggregate(name, arguments, aggregate)
 
 
@@ -124,3 +121,14 @@ class _OfLeast:
 class _OfGreatest(_OfLeast):
     def is_better(self, key: Any) -> bool:
         return bool(key > self.key)
+
+
+_AGGREGATES: tuple[tuple[str, int, Any], ...] = (
+    ("running_sum", 1, _RunningSum),
+    ("moments", 1, _Moments),
+    ("bits_and", 1, _BitsAnd),
+    ("bits_or", 1, _BitsOr),
+    ("bits_xor", 1, _BitsXor),
+    ("of_least", 2, _OfLeast),
+    ("of_greatest", 2, _OfGreatest),
+)

@@ -38,6 +38,9 @@ CREATE TABLE IF NOT EXISTS _indexes (
 CREATE TABLE IF NOT EXISTS _keys (
     id TEXT PRIMARY KEY COLLATE NOCASE, name TEXT NOT NULL, scopes TEXT NOT NULL, secret TEXT NOT NULL UNIQUE, expire TEXT,
     created TEXT NOT NULL, updated TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS _transactions (
+    id TEXT PRIMARY KEY COLLATE NOCASE, created TEXT NOT NULL, updated TEXT NOT NULL, status TEXT NOT NULL, operations INTEGER NOT NULL,
+    expires TEXT NOT NULL);
 """
 
 
@@ -170,7 +173,7 @@ class Storage:
 
     @staticmethod
     def _create_metadata(connection: sqlite3.Connection) -> None:
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_keys'").fetchone():
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_transactions'").fetchone():
             return
         connection.execute("BEGIN IMMEDIATE")
         for statement in _METADATA.split(";"):

@@ -14,6 +14,7 @@ from .inline_schema import add_inline_schema
 from .messages import Response, json_response, no_content
 from .metadata_lists import Listing, select_entries
 from .permissions import TABLE_ACTIONS, Permissions, expand
+from .queries.fields import Kind
 from .routing import Call, Param, Route
 from .schema import Table, load_table, require_database, require_table
 from .validators import QUERIES, Boolean, CustomId, JsonObject, Nullable, Uid, list_of, truthy
@@ -30,7 +31,7 @@ def table_json(table: Table, call: Call) -> dict[str, Any]:
         "databaseId": table.database.id, "name": table.name, "enabled": table.enabled, family.name("rowSecurity"): table.row_security,
         columns: [column_json(column, family, encrypt=column.encrypt) for column in table.all_columns],
         "indexes": [index_json(table, index, columns) for index in table.all_indexes],
-        "bytesMax": ROW_BYTES, "bytesUsed": bytes_used(table.all_columns, call.server.feature_level),
+        "bytesMax": ROW_BYTES, "bytesUsed": bytes_used(table.all_columns),
     }  # fmt: skip
 
 
@@ -43,14 +44,23 @@ def create_table(call: Call) -> Response:
     """
     args, session = call.args, call.session
     database = require_database(session, args["databaseId"])
-    table_id = identifiers.new_id() if args["tableId"] == "unique()" else args["tableId"]
+    table_id = identifiers.chosen(args["tableId"])
     if load_table(session, database, table_id) is not None:
         raise ApiError("table_already_exists", id=table_id)
     now = now_text()
     permissions = expand(args["permissions"] or [], TABLE_ACTIONS)
     table_seq = session.insert(
         "INSERT INTO _tables (database_seq, id, name, enabled, row_security, permissions, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (database.seq, table_id, args["name"], args["enabled"], truthy(args["rowSecurity"]), json.dumps(permissions), now, now),
+        (
+            database.seq,
+            table_id,
+            args["name"],
+            args["enabled"],
+            truthy(args["rowSecurity"]),
+            json.dumps(permissions),
+            now,
+            now,
+        ),
     )
     row_store.create_storage(session, table_seq)
     session.touch_schema()
@@ -71,17 +81,22 @@ def list_tables(call: Call) -> Response:
             tables.append(table)
     search = call.args["search"].lower()
     tables = [table for table in tables if search in table.id.lower() or search in table.name.lower()]
-    security = "documentSecurity" if call.family.names else "rowSecurity"
-    listing = Listing("Table", {"name": "text", "enabled": "boolean", "documentSecurity": "boolean"})
+    # TablesDB looks for the column under the other family's name and finds it under neither.
+    kinds: dict[str, Kind] = {"name": "text", "enabled": "boolean"}
+    if call.family.names:
+        kinds["documentSecurity"] = "boolean"
+    listing = Listing(call.family.words["Table"], kinds)
     entries = [
         {
             "$id": table.id, "$createdAt": table.created, "$updatedAt": table.updated, "name": table.name, "enabled": table.enabled,
-            "documentSecurity": table.row_security, security: table.row_security,
+            "documentSecurity": table.row_security,
         }
         for table in tables
     ]  # fmt: skip
-    chosen, total = select_entries(listing, entries, call.args["queries"], call.args["total"], level=call.server.feature_level)
-    return json_response(200, {"total": total, call.family.name("tables"): [table_json(tables[position], call) for position in chosen]})
+    level = call.server.feature_level
+    chosen, total = select_entries(listing, entries, call.args["queries"], call.args["total"], level=level)
+    shown = [table_json(tables[position], call) for position in chosen]
+    return json_response(200, {"total": total, call.family.name("tables"): shown})
 
 
 def get_table(call: Call) -> Response:
@@ -99,9 +114,18 @@ def update_table(call: Call) -> Response:
     permissions = table.permissions if args["permissions"] is None else expand(args["permissions"], TABLE_ACTIONS)
     call.session.execute(
         "UPDATE _tables SET name = ?, enabled = ?, row_security = ?, permissions = ?, updated = ? WHERE seq = ?",
-        (args["name"] or table.name, args["enabled"], truthy(args["rowSecurity"]), json.dumps(permissions), now_text(), table.seq),
+        (
+            args["name"] or table.name,
+            args["enabled"],
+            truthy(args["rowSecurity"]),
+            json.dumps(permissions),
+            now_text(),
+            table.seq,
+        ),
     )
     call.session.touch_schema()
+    if truthy(args["purge"]):
+        call.server.lists.purge(table.seq)
     return json_response(200, table_json(_table_of(call), call))
 
 
@@ -134,7 +158,7 @@ ROUTES = [
     Route(
         "PUT", _PATH + "/{tableId}", update_table, WRITE,
         (
-            _DATABASE, _TABLE, Param("name", databases.NAME, ""), _PERMISSIONS, Param("rowSecurity", Boolean(loose=True), False),
+            _DATABASE, _TABLE, Param("name", databases.NAME, None, nullable=True), _PERMISSIONS, Param("rowSecurity", Boolean(loose=True), False),
             Param("enabled", Boolean(), True), Param("purge", Boolean(loose=True), False),
         ),
     ),

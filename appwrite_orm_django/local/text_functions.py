@@ -6,6 +6,8 @@ import sqlite3
 from functools import lru_cache
 from typing import Any
 
+from .fulltext import matches as ft_match
+from .geometry import is_distant, relates
 from .text_rules import TextRules
 
 
@@ -25,13 +27,35 @@ def register(connection: sqlite3.Connection, rules: TextRules) -> None:
     def ci_contains(text: Any, folded_part: str) -> bool | None:
         return None if text is None else folded_part in like_fold(text)
 
-    def regex_match(value: Any, pattern: str) -> bool | None:
-        return None if value is None else _pattern(pattern, rules.regex_flags).search(number_text(value) or "") is not None
+    @lru_cache(maxsize=256)
+    def compiled(pattern: str) -> re.Pattern[str]:
+        return re.compile(_like_to_regex(like_fold(pattern)), re.DOTALL)
 
-    for function, arguments in (
-        (regex_match, 2), (ci_fold, 1), (ci_starts, 2), (ci_ends, 2), (ci_contains, 2), (number_text, 1), (array_any, 2), (array_all, 2),
+    def ci_like(text: Any, pattern: str) -> bool | None:
+        return None if text is None else compiled(pattern).fullmatch(like_fold(text)) is not None
+
+    def regex_match(value: Any, pattern: str) -> bool | None:
+        if value is None:
+            return None
+        return _pattern(pattern, rules.regex_flags).search(number_text(value) or "") is not None
+
+    for name, arguments, function in (
+        ("ci_fold", 1, ci_fold), ("ci_starts", 2, ci_starts), ("ci_ends", 2, ci_ends), ("ci_contains", 2, ci_contains),
+        ("ci_like", 2, ci_like), ("ft_match", 2, ft_match), ("number_text", 1, number_text), ("array_any", 2, array_any),
+        ("array_all", 2, array_all), ("geo_relates", 3, relates), ("geo_distant", 3, is_distant), ("regex_match", 2, regex_match),
     ):  # fmt: skip
-        connection.create_function(function.__name__, arguments, function, deterministic=True)
+        connection.create_function(name, arguments, function, deterministic=True)
+
+
+def _like_to_regex(pattern: str) -> str:
+    parts = []
+    characters = iter(pattern)
+    for character in characters:
+        if character == "\\":
+            parts.append(re.escape(next(characters, "\\")))
+        else:
+            parts.append({"%": ".*", "_": "."}.get(character) or re.escape(character))
+    return "".join(parts)
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ A validator's ``problem`` gives ``None`` for a good value, else the description 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Protocol
 
 from . import identifiers
@@ -25,7 +26,11 @@ class Text:
     min_length: int = 1
 
     def problem(self, value: Any) -> str | None:
-        if isinstance(value, str) and self.min_length <= len(value) and (len(value) <= self.max_length or not self.max_length):
+        if (
+            isinstance(value, str)
+            and self.min_length <= len(value)
+            and (len(value) <= self.max_length or not self.max_length)
+        ):
             return None
         if not self.max_length:
             return "Value must be a valid string and exactly 0 chars"
@@ -42,7 +47,7 @@ class Key:
 @dataclass(frozen=True, slots=True)
 class CustomId:
     def problem(self, value: Any) -> str | None:
-        return None if value == "unique()" or identifiers.is_valid(value) else identifiers.KEY_RULE
+        return None if value == "unique()" or value is True or identifiers.is_valid(value) else identifiers.KEY_RULE
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,16 @@ class IntegerRange:
 
 
 def range_rule(low: float, high: float) -> str:
-    return f"Value must be a valid range between {low:,} and {high:,}"
+    return f"Value must be a valid range between {_without_fraction(low)} and {_without_fraction(high)}"
+
+
+def _without_fraction(value: float) -> str:
+    """Print a bound as PHP's ``number_format`` does."""
+    return (
+        f"{value:,}"
+        if isinstance(value, int)
+        else f"{Decimal(value).quantize(Decimal(1), ROUND_HALF_UP, Context(prec=400)):,}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +172,11 @@ class ListOf:
     def problem(self, value: Any) -> str | None:
         if isinstance(value, Mapping):
             value = list(value.values())
-        if isinstance(value, list) and len(value) <= self.max_items and all(self.inner.problem(item) is None for item in value):
+        if (
+            isinstance(value, list)
+            and len(value) <= self.max_items
+            and all(self.inner.problem(item) is None for item in value)
+        ):
             return None
         return f"Value must a valid array no longer than {self.max_items} items and {self.description}"
 

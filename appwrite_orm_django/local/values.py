@@ -24,6 +24,7 @@ Check = Callable[[Any], str | None]
 Row = dict[str, Any]
 
 INT32_MAX = 2**31 - 1
+MAX_TEXT_BYTES = 65_535
 _MAX_DOUBLE = 1.7976931348623157e308
 _TEXT_SIZES = {"text": 65_535, "mediumtext": 16_777_215, "longtext": 2_147_483_647}
 _EMAIL = re.compile(
@@ -138,9 +139,26 @@ def _unfiltered(value: Any) -> str | None:
     return None
 
 
+def _ciphertext_length(value: str) -> int:
+    """Give what is stored of an encrypted text: JSON with the cipher's parameters, and the text in base64 (recording ``columns-encrypt``)."""
+    envelope = '{"data":"","method":"aes-128-gcm","iv":"","tag":"","version":"1"}'
+    return len(envelope) + 24 + 32 + 4 * -(-len(value.encode()) // 3)
+
+
+def _encrypted_text(max_length: int) -> Check:
+    plain = _text(max_length)
+
+    def check(value: Any) -> str | None:
+        problem = plain(value)
+        return problem if problem is not None or _ciphertext_length(value) <= max_length else plain(None)
+
+    return check
+
+
 def _checks(column: Column) -> list[Check]:
     if column.type in TEXT_TYPES:
-        checks = [_text(text_size(column))]
+        size = text_size(column)
+        checks = [_encrypted_text(size) if column.encrypt else _text(size)]
         return [*checks, _formatted(column.format, column.elements)] if column.format else checks
     if column.type == "integer":
         wide = column.size == 8
@@ -150,7 +168,7 @@ def _checks(column: Column) -> list[Check]:
     if column.type == "bigint":
         return [_bigint, *_bounds(column, INT64_MIN, INT64_MAX)]
     if column.type == "double":
-        return [_float, *_bounds(column, -_MAX_DOUBLE, _MAX_DOUBLE)]
+        return [_float, _range(-_MAX_DOUBLE, _MAX_DOUBLE), *_bounds(column, -_MAX_DOUBLE, _MAX_DOUBLE)]
     if column.type in SPATIAL_TYPES:
         return [lambda value: spatial.problem(column.type, value)]
     if is_unfiltered(column):
@@ -203,7 +221,9 @@ def rules(table: Table) -> dict[str, ColumnRule]:
     """Give a table's rules; kept with its definition."""
     known: dict[str, ColumnRule] | None = table.plans.get("rules")
     if known is None:
-        known = table.plans["rules"] = {column.key: ColumnRule(column) for column in table.columns.values() if column.type != "relationship"}
+        known = table.plans["rules"] = {
+            column.key: ColumnRule(column) for column in table.columns.values() if column.type != "relationship"
+        }
     return known
 
 
@@ -223,10 +243,18 @@ def check_whole(table: Table, data: Mapping[str, Any]) -> None:
     Raises:
         ApiError: 400 ``row_invalid_structure``: first what is required and missing, then what is unknown, then the values.
     """
+    check_required(table, data)
+    check_unknown(table, data)
+    check_values(table, data)
+
+
+def check_required(table: Table, data: Mapping[str, Any]) -> None:
     for column in table.columns.values():
         if column.required and data.get(column.key) is None:
             raise invalid_structure(f'Missing required attribute "{column.key}"')
-    check_unknown(table, data)
+
+
+def check_values(table: Table, data: Mapping[str, Any]) -> None:
     known = rules(table)
     for key, value in data.items():
         if value is not None and key in known and (problem := known[key].problem(value)) is not None:
@@ -238,7 +266,11 @@ def check_part(table: Table, data: Mapping[str, Any]) -> None:
     check_unknown(table, data)
     known = rules(table)
     for key, value in data.items():
-        if key in known and (value is not None or known[key].column.required) and (problem := known[key].problem(value)) is not None:
+        if (
+            key in known
+            and (value is not None or known[key].column.required)
+            and (problem := known[key].problem(value)) is not None
+        ):
             raise invalid_structure(problem)
 
 
@@ -249,13 +281,22 @@ def check_unknown(table: Table, data: Mapping[str, Any]) -> None:
 
 
 def normalize(column: Column, value: Any) -> Any:
-    """Turn a checked value into the one that will be read back."""
+    """Turn a checked value into the one that is stored. See ``shown`` for what is sent."""
+    if value is None:
+        return None
     if column.array:
-        if value is None:
-            return []
         items = value.values() if isinstance(value, dict) else value
         return [_normalize_item(column, item) for item in items]
-    return None if value is None else _normalize_item(column, value)
+    return _normalize_item(column, value)
+
+
+def shown(column: Column, value: Any) -> Any:
+    """Give a value as it is sent: an array is never null, and whole floats have no fraction."""
+    if column.array:
+        return [] if value is None else [wire_number(item) if isinstance(item, float) else item for item in value]
+    if column.type in SPATIAL_TYPES:
+        return spatial.shown(value)
+    return wire_number(value) if isinstance(value, float) else value
 
 
 def _normalize_item(column: Column, value: Any) -> Any:
@@ -265,7 +306,8 @@ def _normalize_item(column: Column, value: Any) -> Any:
     if column.type == "datetime":
         return value if is_unfiltered(column) else datetimes.parse_datetime(value)
     if column.type == "double":
-        return wire_number(float(value))
+        # What was an integer in JSON stays one: it keeps its digits on the way into the database, and a float does not.
+        return int(float(value)) if isinstance(value, int) else value
     if column.type == "bigint":
         return int(value)
     if column.type in SPATIAL_TYPES:
@@ -277,13 +319,26 @@ def to_storage(column: Column, value: Any, text: TextRules) -> tuple[Any, ...]:
     """Give what SQLite stores for a normalized value: one value, and the collation's key beside it where the column has one."""
     if value is None:
         return (None, None) if column.has_fold else (None,)
+    if (
+        column.type == "text"
+        and not column.array
+        and len(value) * 4 > MAX_TEXT_BYTES
+        and len(value.encode()) > MAX_TEXT_BYTES
+    ):
+        # The check counts characters and the database counts bytes (recording ``row-text``).
+        raise ApiError("general_unknown")
     if column.array or column.type in SPATIAL_TYPES:
         return (json.dumps(value, ensure_ascii=False, separators=(",", ":")),)
     if column.has_fold:
         return (value, text.fold(value))
     if is_unfiltered(column):
         return (datetimes.parse_datetime(value),)
-    return (float(value),) if column.type == "double" else (value,)
+    return (stored_float(value),) if column.type == "double" else (value,)
+
+
+def stored_float(value: float) -> float:
+    """Give a float as it reaches the database: as text of 14 digits, unless it was an integer (recording ``query-numbers``)."""
+    return float(f"{value:.14G}") if isinstance(value, float) else float(value)
 
 
 def storage_columns(column: Column) -> tuple[str, ...]:
@@ -300,8 +355,14 @@ def _array_from_storage(value: Any) -> Any:
     return [] if value is None else json.loads(value)
 
 
+def _numbers_from_storage(value: Any) -> Any:
+    return (
+        [] if value is None else [wire_number(item) if isinstance(item, float) else item for item in json.loads(value)]
+    )
+
+
 def _spatial_from_storage(value: Any) -> Any:
-    return None if value is None else json.loads(value)
+    return None if value is None else spatial.shown(json.loads(value))
 
 
 def _boolean_from_storage(value: Any) -> Any:
@@ -319,7 +380,7 @@ def _unfiltered_from_storage(value: Any) -> Any:
 def decoder(column: Column) -> Callable[[Any], Any] | None:
     """Give what turns a stored value into the one that is sent; ``None`` when they are the same."""
     if column.array:
-        return _array_from_storage
+        return _numbers_from_storage if column.type == "double" else _array_from_storage
     if column.type in SPATIAL_TYPES:
         return _spatial_from_storage
     if is_unfiltered(column):

@@ -16,7 +16,7 @@ class MalformedJson(ValueError):
     """The text is not JSON, is nested deeper than PHP reads, or holds half a surrogate pair."""
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 def encode_json(body: Json) -> bytes:

@@ -9,8 +9,10 @@ is checked here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from appwrite_orm_django.collation import fold
 
 from . import datetimes, identifiers, operators
 from .errors import ApiError, invalid_structure
@@ -18,7 +20,17 @@ from .row_store import Duplicate, RowStore
 from .schema import Table
 from .storage import Session
 from .text_rules import TextRules
-from .values import Row, check_part, check_unknown, check_whole, normalize, with_defaults
+from .values import (
+    Row,
+    check_part,
+    check_required,
+    check_unknown,
+    check_values,
+    check_whole,
+    normalize,
+    shown,
+    with_defaults,
+)
 
 # Keys of rows that a client may send and the server never takes over.
 _IGNORED = ("$id", "$sequence", "$databaseId", "$tableId", "$collectionId", "$permissions")
@@ -31,6 +43,7 @@ class Writer:
     Changes one table's rows.
 
     Args:
+        now: the date of every change made here: rows of one call are of one age.
         trusted: whether the caller may set ``$createdAt`` and ``$updatedAt``, as keys may.
     """
 
@@ -38,6 +51,7 @@ class Writer:
     table: Table
     text: TextRules
     trusted: bool = True
+    now: str = field(default_factory=datetimes.now_text)
 
     @property
     def store(self) -> RowStore:
@@ -56,12 +70,14 @@ class Writer:
         check_whole(self.table, values)
         row = self._new_row(row_id, values, dates, permissions)
         row["$sequence"] = self.store.insert(row)
-        return row
+        return self._as_sent(row)
 
     def update(self, row_id: str, old: Row, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row:
         """
-        Change a row. Any update fills null columns that have a default, and renames the id to the spelling it was addressed by
-        (recordings ``rows-defaults``, ``rows-update``).
+        Change a row.
+
+        Any update fills null columns that have a default, and renames the id to the spelling it was addressed by (recordings
+        ``rows-defaults``, ``rows-update``).
 
         Raises:
             ApiError: 400 ``row_invalid_structure``.
@@ -72,21 +88,21 @@ class Writer:
         check_unknown(self.table, values)
         current = {key: old[key] for key in self.table.columns}
         merged = with_defaults(self.table, {**current, **given})
-        check_whole(self.table, merged)
+        self._check(merged, applied, current)
         new = self._normalized(merged)
-        new.update(operators.apply(self.table, applied, new))
-        changed = {key: value for key, value in new.items() if value != current[key] or type(value) is not type(current[key])}
+        new.update(operators.apply(self.table, applied, current))
+        changed = {key: value for key, value in new.items() if not _same(value, current[key])}
         row = {**old, **new, "$id": row_id}
         if permissions is not None and list(permissions) != old["$permissions"]:
             changed["$permissions"] = row["$permissions"] = list(permissions)
         changed.update(dates)
         row.update(dates)
         if changed:
-            row["$updatedAt"] = changed["$updatedAt"] = dates.get("$updatedAt") or datetimes.now_text()
+            row["$updatedAt"] = changed["$updatedAt"] = dates.get("$updatedAt", self.now)
             if row_id != old["$id"]:
                 changed["$id"] = row_id
             self.store.update(old["$sequence"], changed)
-        return row
+        return self._as_sent(row)
 
     def upsert(self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row | None:
         """
@@ -107,9 +123,14 @@ class Writer:
         if old is not None and old["$id"] != row_id:
             old = None
         values, dates = self._split(data)
+        check_unknown(self.table, values)
         if self._is_nothing_new(old, values, permissions):
             return None
-        return self._insert_or_overwrite(row_id, values, dates, permissions) if old is None else self._overwrite_own(old, values, dates, permissions)
+        return (
+            self._insert_or_overwrite(row_id, values, dates, permissions)
+            if old is None
+            else self._overwrite_own(old, values, dates, permissions)
+        )
 
     def _is_nothing_new(self, old: Row | None, values: Row, permissions: Sequence[str] | None) -> bool:
         if old is None:
@@ -122,15 +143,25 @@ class Writer:
         given, applied = operators.split(values)
         sent = {key: value for key, value in with_defaults(self.table, given).items() if key in given}
         self._check_required_sent(values)
-        check_whole(self.table, {**{key: old[key] for key in self.table.columns if key not in applied}, **sent, **_stand_ins(old, applied)})
+        current = {key: old[key] for key in self.table.columns}
+        self._check({**current, **sent}, applied, current)
         changed = self._normalized(sent)
         changed.update(operators.apply(self.table, applied, old))
-        changed["$updatedAt"] = dates.get("$updatedAt") or datetimes.now_text()
+        changed["$updatedAt"] = dates.get("$updatedAt", self.now)
         if permissions is not None:
             changed["$permissions"] = list(permissions)
         self.store.update(old["$sequence"], changed)
         # The date of creation is answered as sent, and not stored.
-        return {**old, **changed, **dates}
+        return self._as_sent({**old, **changed, **dates})
+
+    def _check(self, merged: Row, applied: Mapping[str, operators.Operator], current: Row) -> None:
+        """Check a whole row, column by column: its values, and the operators where there are some."""
+        check_required(self.table, {**merged, **dict.fromkeys(applied, "")})
+        for key, column in self.table.columns.items():
+            if key in applied:
+                operators.check(column, applied[key], current[key])
+            elif key in merged:
+                check_values(self.table, {key: merged[key]})
 
     def _check_required_sent(self, values: Row) -> None:
         for column in self.table.columns.values():
@@ -143,19 +174,28 @@ class Writer:
         check_whole(self.table, filled)
         row = self._new_row(row_id, filled, dates, permissions or ())
         clash = self.store.find_clash(row)
+        if clash is not None and not self.text.upsert_overwrites and fold(clash["$id"]) != fold(row_id):
+            raise Duplicate(of_id=False)
         if clash is None:
             row["$sequence"] = self.store.insert(row)
-            return row
+            return self._as_sent(row)
         written = [key for key in filled if key in self.table.columns]
-        self.store.update(clash["$sequence"], {**{key: row[key] for key in written}, "$updatedAt": row["$updatedAt"], "$permissions": row["$permissions"]})
+        self.store.update(
+            clash["$sequence"],
+            {
+                **{key: row[key] for key in written},
+                "$updatedAt": row["$updatedAt"],
+                "$permissions": row["$permissions"],
+            },
+        )
         row["$sequence"] = ""
-        return row
+        return self._as_sent(row)
 
     def update_many(self, rows: Sequence[Row], data: Mapping[str, Any], permissions: Sequence[str] | None) -> list[Row]:
         """
         Give many rows the same values.
 
-        A null for a column with a default is stored as null and answered with the default (recording ``rows-defaults``).
+        Any null of a column with a default is answered with the default, and stays null in storage (recording ``rows-defaults``).
 
         Raises:
             ApiError: 400 ``row_invalid_structure``; 500 ``general_unknown`` when a unique index is violated.
@@ -165,20 +205,20 @@ class Writer:
         check_unknown(self.table, values)
         filled = {key: value for key, value in with_defaults(self.table, given).items() if key in given}
         check_part(self.table, filled)
-        shown = self._normalized(filled)
-        kept = {key: (None if given[key] is None else value) for key, value in shown.items()}
-        now = dates.get("$updatedAt") or datetimes.now_text()
+        new = self._normalized(filled)
+        kept = {key: (None if given[key] is None else value) for key, value in new.items()}
+        now = dates.get("$updatedAt", self.now)
         extra: Row = {**dates, "$updatedAt": now}
         if permissions is not None:
             extra["$permissions"] = list(permissions)
         changed_rows = []
         for row in rows:
-            computed = operators.apply(self.table, applied, row)
+            computed = operators.apply(self.table, applied, row, known_row=False)
             try:
                 self.store.update(row["$sequence"], {**kept, **computed, **extra})
             except Duplicate as error:
                 raise ApiError("general_unknown") from error
-            changed_rows.append({**row, **shown, **computed, **extra})
+            changed_rows.append(self._as_sent({**with_defaults(self.table, {**row, **new, **computed}), **extra}))
         return changed_rows
 
     def delete(self, rows: Sequence[Row]) -> None:
@@ -201,22 +241,27 @@ class Writer:
     def _normalized(self, values: Mapping[str, Any]) -> Row:
         return {key: normalize(self.table.columns[key], value) for key, value in values.items()}
 
+    def _as_sent(self, row: Row) -> Row:
+        return {
+            key: shown(self.table.columns[key], value) if key in self.table.columns else value
+            for key, value in row.items()
+        }
+
     def _new_row(self, row_id: str, values: Row, dates: Row, permissions: Sequence[str]) -> Row:
-        now = datetimes.now_text()
         row: Row = {column.key: normalize(column, values.get(column.key)) for column in self.table.columns.values()}
         row.update(
             {
-                "$id": row_id, "$createdAt": dates.get("$createdAt", now), "$updatedAt": dates.get("$updatedAt", now),
+                "$id": row_id, "$createdAt": dates.get("$createdAt", self.now), "$updatedAt": dates.get("$updatedAt", self.now),
                 "$permissions": list(permissions), "$sequence": "", "$databaseId": self.table.database.id, "$tableId": self.table.id,
             }
         )  # fmt: skip
         return row
 
 
-def _stand_ins(old: Row, applied: Mapping[str, Any]) -> Row:
-    return {key: old[key] for key in applied if old.get(key) is not None}
+def _same(new: Any, old: Any) -> bool:
+    return (new == old and isinstance(new, bool) == isinstance(old, bool)) or (new is None and old == [])
 
 
 def fresh_id(row_id: Any) -> str:
     """Give the id for a row that asked for one of its own choice, or for none."""
-    return identifiers.new_id() if row_id in (None, "unique()") else str(row_id)
+    return identifiers.new_id() if row_id is None else identifiers.chosen(row_id)

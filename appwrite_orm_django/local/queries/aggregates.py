@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ..errors import ApiError
+from appwrite_orm_django.local.errors import ApiError
+
 from .cells import Cell
 from .fields import Field, Fields
 from .parse import Query
@@ -106,7 +107,11 @@ def of_first_row(name: str, field: Field, position: str) -> Gathered:
         position: SQL that tells which row is the first.
     """
     value = f"of_least({field.value}, {position})"
-    return Gathered(name, (value, f"of_least({field.compare}, {position})"), lambda values: Cell(raw_text(field, values[0]), values[1]))
+    return Gathered(
+        name,
+        (value, f"of_least({field.compare}, {position})"),
+        lambda values: Cell(raw_text(field, values[0]), values[1]),
+    )
 
 
 def _whole(values: Sequence[Any]) -> Cell:
@@ -180,11 +185,15 @@ def _avg(field: Field) -> tuple[tuple[str, ...], Finish]:
     scale = _scale(field)
     if scale is None:
         number = _number(field)
-        return (f"running_sum({number})", f"COUNT({number})"), lambda values: _double(values[0] / values[1] if values[1] else None)
+        return (f"running_sum({number})", f"COUNT({number})"), lambda values: _double(
+            values[0] / values[1] if values[1] else None
+        )
 
     def finish(values: Sequence[Any]) -> Cell:
         total, count = _exact_total(values)
-        return _decimal(_divided(total * 10**_EXTRA_DIGITS, count), scale + _EXTRA_DIGITS) if count else Cell(None, None)
+        return (
+            _decimal(_divided(total * 10**_EXTRA_DIGITS, count), scale + _EXTRA_DIGITS) if count else Cell(None, None)
+        )
 
     return _exact_parts(field), finish
 
@@ -206,13 +215,16 @@ def _extreme(function: str, keyed: str) -> Callable[[Field], tuple[tuple[str, ..
     return make
 
 
-def _spread(*, root: bool, sample: bool) -> Callable[[Field], tuple[tuple[str, ...], Finish]]:
+def _spread(
+    *, root: bool, samples: bool = False, by_default: bool = False
+) -> Callable[[Field], tuple[tuple[str, ...], Finish]]:
     def make(field: Field) -> tuple[tuple[str, ...], Finish]:
         scale = _scale(field)
         digits = None if scale is None else scale + _EXTRA_DIGITS
         number = f"{_number(field)} / 1000.0" if field.kind == "datetime" and not field.array else _number(field)
 
         def finish(values: Sequence[Any]) -> Cell:
+            sample = samples or (by_default and field.rules.samples_by_default)
             # Without any row SQLite has nothing to say.
             count_text, _, squares = (values[0] or "0 0").partition(" ")
             count = int(count_text) - sample
@@ -241,12 +253,12 @@ _MAKERS: dict[str, Callable[[Field], tuple[tuple[str, ...], Finish]]] = {
     "avg": _avg,
     "min": _extreme("MIN", "of_least"),
     "max": _extreme("MAX", "of_greatest"),
-    "stddev": _spread(root=True, sample=False),
-    "stddevPop": _spread(root=True, sample=False),
-    "stddevSamp": _spread(root=True, sample=True),
-    "variance": _spread(root=False, sample=False),
-    "varPop": _spread(root=False, sample=False),
-    "varSamp": _spread(root=False, sample=True),
+    "stddev": _spread(root=True, by_default=True),
+    "stddevPop": _spread(root=True, samples=False),
+    "stddevSamp": _spread(root=True, samples=True),
+    "variance": _spread(root=False, by_default=True),
+    "varPop": _spread(root=False, samples=False),
+    "varSamp": _spread(root=False, samples=True),
     "bitAnd": _bits("bits_and", 2**64 - 1),
     "bitOr": _bits("bits_or", 0),
     "bitXor": _bits("bits_xor", 0),

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ..datetimes import parse_datetime
-from ..errors import ApiError
-from ..text_functions import is_pattern
-from ..text_rules import TextRules
+from appwrite_orm_django import collation
+from appwrite_orm_django.local.datetimes import parse_datetime
+from appwrite_orm_django.local.errors import ApiError
+from appwrite_orm_django.local.text_functions import is_pattern
+from appwrite_orm_django.local.text_rules import TextRules
+
 from .parse import Query
 from .raw import number_prefix
 
@@ -107,12 +109,22 @@ def _operand(cell: Cell, value: Any, rules: TextRules) -> Any:
     if isinstance(value, int | float):
         return value
     if isinstance(value, str):
-        return parse_datetime(value) or value if _is_moment(cell) else rules.fold(value)
+        return parse_datetime(value) or value if _is_moment(cell) else _fold_of(cell, rules)(value)
     raise ApiError("general_unknown")
 
 
+def _fold_of(cell: Cell, rules: TextRules) -> Callable[[str], str]:
+    """Ids are folded by MariaDB's rule even where other text is not."""
+    return rules.fold if cell.key == rules.fold(cell.text or "") else collation.fold
+
+
 def _is_moment(cell: Cell) -> bool:
-    return cell.text is not None and isinstance(cell.key, str) and cell.key.endswith("+00:00") and cell.key[:10] == cell.text[:10]
+    return (
+        cell.text is not None
+        and isinstance(cell.key, str)
+        and cell.key.endswith("+00:00")
+        and cell.key[:10] == cell.text[:10]
+    )
 
 
 def _compared(compare: Callable[[Any, Any], bool]) -> Callable[[Cell, Sequence[Any], TextRules], bool]:
@@ -131,7 +143,9 @@ def _compare(compare: Callable[[Any, Any], bool], cell: Cell, value: Any, rules:
 def _between(cell: Cell, values: Sequence[Any], rules: TextRules) -> bool:
     if len(values) != 2:
         raise ApiError("general_unknown")
-    return _compare(lambda key, low: bool(key >= low), cell, values[0], rules) and _compare(lambda key, high: bool(key <= high), cell, values[1], rules)
+    return _compare(lambda key, low: bool(key >= low), cell, values[0], rules) and _compare(
+        lambda key, high: bool(key <= high), cell, values[1], rules
+    )
 
 
 def _matched(match: Callable[[str, str], bool]) -> Callable[[Cell, Sequence[Any], TextRules], bool]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import identifiers
-from ..errors import ApiError, invalid_query
-from ..validators import INT64_MAX, is_int, is_numeric, range_rule
+from appwrite_orm_django.local import identifiers
+from appwrite_orm_django.local.errors import ApiError, invalid_query
+from appwrite_orm_django.local.geometry import is_geometry, kind_of
+from appwrite_orm_django.local.validators import INT64_MAX, is_int, is_number, is_numeric, range_rule
+
 from .fields import Field, Fields
 from .parse import CURSORS, JOINS, LOGICAL, ORDERS, RICH, SPATIAL, UNIONS, VECTOR, Query
 
@@ -21,11 +23,17 @@ _TWO = frozenset({"between", "notBetween"})
 _NONE = frozenset({"isNull", "isNotNull"})
 _FOR_ARRAYS = frozenset({"contains", "containsAny", "containsAll", "notContains", "isNull", "isNotNull"})
 _CONTAINS = frozenset({"contains", "containsAny", "containsAll", "notContains"})
+_FOR_SPATIAL = SPATIAL | _CONTAINS | {"equal", "notEqual"}
 _CRASHES = frozenset({"exists", "notExists", "elemMatch"})
 _SPATIAL_2X = frozenset({"covers", "notCovers", "spatialEquals", "notSpatialEquals"})
 
 
-def check_queries(queries: Sequence[Query], fields: Fields, fulltext: frozenset[str] = frozenset(), selectable: frozenset[str] = frozenset()) -> None:
+def check_queries(
+    queries: Sequence[Query],
+    fields: Fields,
+    fulltext: frozenset[str] = frozenset(),
+    selectable: frozenset[str] = frozenset(),
+) -> None:
     """
     Refuse what the server would refuse.
 
@@ -39,8 +47,14 @@ def check_queries(queries: Sequence[Query], fields: Fields, fulltext: frozenset[
     for query in queries:
         _check(query, fields, selectable)
     for query in _flat(queries):
+        field = fields.get(query.attribute)
+        if field is not None and field.kind == "spatial" and query.is_filter and query.method not in _FOR_SPATIAL:
+            raise ApiError("general_unknown")
         if query.method in ("search", "notSearch") and query.attribute not in fulltext:
-            raise ApiError("general_query_invalid", message=f'Searching by attribute "{query.attribute}" requires a fulltext index.')
+            raise ApiError(
+                "general_query_invalid",
+                message=f'Searching by attribute "{query.attribute}" requires a fulltext index.',
+            )
         if query.method in _CRASHES or ("." in query.attribute and query.is_filter and query.attribute not in fields):
             raise ApiError("general_unknown")
 
@@ -130,7 +144,7 @@ def _check_spatial_column(query: Query, fields: Fields) -> None:
 
 def _check_distance(query: Query) -> None:
     first = query.values[0] if len(query.values) == 1 else None
-    if not isinstance(first, list) or len(first) not in (2, 3):
+    if not isinstance(first, list) or len(first) != 3 or not is_number(first[1]) or not is_geometry(first[0]):
         raise invalid_query("Distance query requires [[geometry, distance]] parameters")
 
 
@@ -148,15 +162,38 @@ def _check_values(query: Query, field: Field) -> None:
         raise invalid_query("Vector queries can only be used on vector attributes")
     if len(query.values) > MAX_VALUES:
         raise invalid_query(f"Query on attribute has greater than {MAX_VALUES} values: {field.key}")
-    if field.kind == "spatial" and query.method not in _NONE and not all(isinstance(value, list) for value in query.values):
-        raise invalid_query("Spatial data must be an array")
+    if field.kind == "spatial" and query.method not in _NONE:
+        _check_spatial(query, field)
+        return
+    if query.method in SPATIAL:
+        raise invalid_query(f'Query value is invalid for attribute "{field.key}"')
     if not all(field.accepts(value) for value in query.values):
         raise invalid_query(f'Query value is invalid for attribute "{field.key}"')
-    if query.method in _CONTAINS and not field.array and not field.is_text and field.kind not in ("spatial", "relationship"):
+    if (
+        query.method in _CONTAINS
+        and not field.array
+        and not field.is_text
+        and field.kind not in ("spatial", "relationship")
+    ):
         shown = "notContains" if query.method == "notContains" else "contains"
-        raise invalid_query(f'Cannot query {shown} on attribute "{field.key}" because it is not an array, string, or object.')
+        raise invalid_query(
+            f'Cannot query {shown} on attribute "{field.key}" because it is not an array, string, or object.'
+        )
     if field.array and query.method not in _FOR_ARRAYS:
         raise invalid_query(f'Cannot query {query.method} on attribute "{field.key}" because it is an array.')
+
+
+def _check_spatial(query: Query, field: Field) -> None:
+    if not all(isinstance(value, list) for value in query.values):
+        raise invalid_query("Spatial data must be an array")
+    geometries = [query.values[0][0]] if query.method.startswith("distance") else query.values
+    if not all(is_geometry(geometry) for geometry in geometries):
+        raise invalid_query(f'Query value is invalid for attribute "{field.key}"')
+    kinds = [kind_of(geometries[0]), "point" if field.column is None else field.column.type]
+    if query.method.startswith("distance") and query.values[0][2] and kinds != ["point", "point"]:
+        raise ApiError(
+            "general_query_invalid", message=f"Distance in meters is not supported between {kinds[1]} and {kinds[0]}"
+        )
 
 
 def _check_select(query: Query, fields: Fields, selectable: frozenset[str]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ..datetimes import parse_datetime
-from ..schema import SPATIAL_TYPES, TEXT_TYPES, Column, Table
-from ..text_rules import MARIADB, TextRules
-from ..validators import is_int, is_number
+from appwrite_orm_django.local.datetimes import parse_datetime
+from appwrite_orm_django.local.schema import SPATIAL_TYPES, TEXT_TYPES, Column, Table
+from appwrite_orm_django.local.text_rules import MARIADB, TextRules
+from appwrite_orm_django.local.validators import is_int, is_number
 
 Kind = Literal["text", "id", "sequence", "integer", "float", "boolean", "datetime", "spatial", "relationship"]
 
@@ -59,7 +59,8 @@ def _is_sequence(value: Any) -> bool:
 
 
 def _is_datetime(value: Any) -> bool:
-    return isinstance(value, str) and parse_datetime(value) is not None
+    # "" would be read as now; rows take it, queries do not.
+    return isinstance(value, str) and value != "" and parse_datetime(value) is not None
 
 
 def _is_short_text(value: Any) -> bool:
@@ -97,7 +98,7 @@ def table_fields(table: Table, rules: TextRules) -> Fields:
     """Give the fields of a table's rows; kept with the table's definition."""
     fields: Fields | None = table.plans.get("fields")
     if fields is None:
-        fields = dict(INTERNALS)
+        fields = {key: replace(field, rules=rules) for key, field in INTERNALS.items()}
         for column in table.columns.values():
             fields[column.key] = column_field(column, rules)
         table.plans["fields"] = fields
@@ -109,6 +110,8 @@ def column_field(column: Column, rules: TextRules) -> Field:
     accepts = _ACCEPTS[_KINDS[column.type]]
     if column.type == "integer" and is_narrow(column):
         accepts = _is_int32
+    elif column.type == "bigint":
+        accepts = _is_bigint
     return make_field(
         column.key, _KINDS[column.type], column.sql, compare, array=column.array, encrypted=column.encrypt, column=column,
         accepts=accepts, rules=rules,
@@ -118,6 +121,12 @@ def column_field(column: Column, rules: TextRules) -> Field:
 def is_narrow(column: Column) -> bool:
     """Tell whether an integer column has 4 bytes: only its upper bound decides (recording ``query-numbers``)."""
     return column.size != 8
+
+
+def _is_bigint(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.removeprefix("-").isdecimal() and value.isascii() and is_int(int(value[:25]))
+    return is_int(value)
 
 
 def _is_int32(value: Any) -> bool:

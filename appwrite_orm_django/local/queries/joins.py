@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import ApiError
-from ..schema import Table
-from ..text_rules import TextRules
+from appwrite_orm_django.local.errors import ApiError
+from appwrite_orm_django.local.schema import Table
+from appwrite_orm_django.local.text_rules import TextRules
+
 from .fields import Field, Fields, make_field, table_fields
 from .parse import JOINS, LOGICAL, ORDERS, Query
 from .raw import number_prefix
@@ -69,7 +70,8 @@ class Scope(dict[str, Field]):
 def aliased(join: Joined, rules: TextRules) -> Fields:
     """Give a joined table's fields as ``alias.key``; of their values only the shape is checked."""
     return {
-        f"{join.alias}.{key}": replace(qualified(field, join.sql), accepts=_is_scalar) for key, field in table_fields(join.table, rules).items()
+        f"{join.alias}.{key}": replace(qualified(field, join.sql), accepts=_is_scalar)
+        for key, field in table_fields(join.table, rules).items()
     }
 
 
@@ -200,7 +202,7 @@ def _on(join: Joined, known: Fields, own: Fields) -> Condition:
 
 
 def _column_condition(condition: Sequence[Any], known: Fields, own: Fields) -> Condition:
-    left, operator, right = (*condition, *("", "", "")[len(condition) :])
+    left, operator, right = (*condition, "", "", "")[:3]
     if not (isinstance(left, str) and isinstance(right, str)):
         raise ApiError("general_query_invalid", message="Join columns must be strings")
     if not isinstance(operator, str) or operator not in _OPERATORS:

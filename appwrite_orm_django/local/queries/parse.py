@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..errors import ApiError
-from ..wire import Json, MalformedJson, decode_json, php_type
+from appwrite_orm_django.local.errors import ApiError
+from appwrite_orm_django.local.wire import Json, MalformedJson, decode_json, php_type
 
 Level = Literal["1.9", "2.x"]
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..datetimes import parse_datetime
-from ..errors import ApiError
-from ..text_functions import is_pattern
-from ..wire import encode_json
+from appwrite_orm_django.collation import fold
+from appwrite_orm_django.local.datetimes import parse_datetime
+from appwrite_orm_django.local.errors import ApiError
+from appwrite_orm_django.local.text_functions import is_pattern
+from appwrite_orm_django.local.validators import is_int
+from appwrite_orm_django.local.values import stored_float
+from appwrite_orm_django.local.wire import encode_json, wire_number
+
 from .check import read_integer
 from .fields import Field, Fields
 from .parse import CURSORS, ORDERS, Query
@@ -63,7 +68,9 @@ class Plan:
 
 def compile_queries(queries: Sequence[Query], fields: Fields) -> Plan:
     """Compile queries that ``check_queries`` let through."""
-    plan = Plan(all_of([compile_filter(query, fields) for query in queries if query.is_filter]), _orders(queries, fields))
+    plan = Plan(
+        all_of([compile_filter(query, fields) for query in queries if query.is_filter]), _orders(queries, fields)
+    )
     limits = [query for query in queries if query.method == "limit"]
     offsets = [query for query in queries if query.method == "offset"]
     plan.limit = read_integer(limits[0].values[0]) if limits else None
@@ -115,7 +122,21 @@ def compile_filter(query: Query, fields: Fields) -> Condition:
         return all_of([compile_filter(nested, fields) for nested in query.values])
     if query.method == "or":
         return any_of([compile_filter(nested, fields) for nested in query.values])
-    return _COMPILERS[query.method](query, fields[query.attribute])
+    by = fields[query.attribute]
+    return _spatial(query, by) if by.kind == "spatial" else _COMPILERS[query.method](query, by)
+
+
+def _spatial(query: Query, by: Field) -> Condition:
+    """Compile a relation of geometries; of a negated one null is as little true as of the relation itself."""
+    if query.method.startswith("distance"):
+        return Condition(f"geo_distant({by.value}, ?, ?)", [query.method, encode_json(query.values[0]).decode()])
+    negated = query.method.startswith("not")
+    relation = query.method[3].lower() + query.method[4:] if negated else query.method
+    relation = "contains" if relation in ("containsAny", "containsAll") else relation
+    condition = any_of(
+        [Condition(f"geo_relates({by.value}, ?, ?)", [relation, encode_json(value).decode()]) for value in query.values]
+    )
+    return _not(condition) if negated else condition
 
 
 def all_of(conditions: Sequence[Condition]) -> Condition:
@@ -139,13 +160,30 @@ def _not(condition: Condition) -> Condition:
 
 def stored(by: Field, value: Any) -> Any:
     """Turn a query's value into what the field's ``compare`` holds."""
+    if by.kind == "id":
+        # Whatever the rules for text, ids are compared without case.
+        return fold(value)
     if by.is_text:
         return by.rules.fold(value)
     if by.kind == "datetime":
         return parse_datetime(value)
-    if by.kind == "sequence":
+    if by.kind in ("sequence", "integer"):
         return int(value)
+    if by.kind == "float":
+        # An infinity reaches the database as a word, which counts as zero there.
+        return value if is_int(value) else float(value) if math.isfinite(value) else 0.0
     return value
+
+
+def as_counted(condition: Condition) -> Condition:
+    """
+    Give a condition as the server counts with it: floats cut to 14 digits.
+
+    Finding compares the whole float, so the total may count rows that are not found (recording ``query-numbers``).
+    """
+    return Condition(
+        condition.sql, [stored_float(value) if isinstance(value, float) else value for value in condition.params]
+    )
 
 
 def _equal(query: Query, by: Field) -> Condition:
@@ -173,7 +211,9 @@ def _is_null(_: Query, by: Field) -> Condition:
 def _starts(query: Query, by: Field) -> Condition:
     part = query.values[0]
     if not by.is_text:
-        return Condition("number_text(" + by.value + ") LIKE ? ESCAPE '!'", [_like(part) + "%"])
+        return Condition("number_text(" + by.value + ") LIKE ? ESCAPE '!'", [_like(stored(by, part)) + "%"])
+    if _escapes_itself(part, by):
+        return _pattern(by, _escaped(part) + "%")
     check = Condition(f"ci_starts({by.value}, ?)", [by.rules.like_fold(part)])
     bounds = by.rules.prefix_range(part)
     if bounds is None:
@@ -184,24 +224,46 @@ def _starts(query: Query, by: Field) -> Condition:
 def _ends(query: Query, by: Field) -> Condition:
     part = query.values[0]
     if not by.is_text:
-        return Condition("number_text(" + by.value + ") LIKE ? ESCAPE '!'", ["%" + _like(part)])
+        return Condition("number_text(" + by.value + ") LIKE ? ESCAPE '!'", ["%" + _like(stored(by, part))])
+    if _escapes_itself(part, by):
+        return _pattern(by, "%" + _escaped(part))
     return Condition(f"ci_ends({by.value}, ?)", [by.rules.like_fold(part)])
 
 
 def _like(value: Any) -> str:
-    text = str(int(value)) if isinstance(value, bool) else str(value)
+    text = (
+        str(int(value)) if isinstance(value, bool) else str(wire_number(value) if isinstance(value, float) else value)
+    )
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 def _contains_any(query: Query, by: Field) -> Condition:
     if by.array:
-        return Condition(f"array_any({by.value}, ?)", [_json(query.values)])
-    return any_of([Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(value)]) for value in query.values])
+        return Condition(f"array_any({by.value}, ?)", [_json(by, query.values)])
+    return any_of([_contains(value, by) for value in query.values])
+
+
+def _contains(part: str, by: Field) -> Condition:
+    if _escapes_itself(part, by):
+        return _pattern(by, "%" + _escaped(part) + "%")
+    return Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(part)])
+
+
+def _escapes_itself(part: str, by: Field) -> bool:
+    return "\\" in part and not by.rules.escapes_backslash
+
+
+def _escaped(part: str) -> str:
+    return part.replace("%", "\\%").replace("_", "\\_")
+
+
+def _pattern(by: Field, pattern: str) -> Condition:
+    return Condition(f"ci_like({by.value}, ?)", [pattern])
 
 
 def _contains_all(query: Query, by: Field) -> Condition:
     if by.array:
-        return Condition(f"array_all({by.value}, ?)", [_json(query.values)])
+        return Condition(f"array_all({by.value}, ?)", [_json(by, query.values)])
     if query.level == "1.9":
         # On plain text the server looks for JSON in it and finds nothing (recording ``query-string``).
         return Condition("0")
@@ -216,8 +278,13 @@ def _regex(query: Query, by: Field) -> Condition:
     return Condition(f"regex_match({by.value}, ?)", [str(pattern)])
 
 
-def _json(values: list[Any]) -> str:
-    return encode_json(values).decode()
+def _json(by: Field, values: list[Any]) -> str:
+    # Floats keep their digits inside arrays: those are stored as JSON.
+    return encode_json([value if by.is_text or by.kind == "float" else stored(by, value) for value in values]).decode()
+
+
+def _search(query: Query, by: Field) -> Condition:
+    return Condition(f"ft_match({by.value}, ?)", [query.values[0]])
 
 
 def _negated(compiler: Callable[[Query, Field], Condition]) -> Callable[[Query, Field], Condition]:
@@ -247,4 +314,6 @@ _COMPILERS: dict[str, Callable[[Query, Field], Condition]] = {
     "notContains": _negated(_contains_any),
     "containsAll": _contains_all,
     "regex": _regex,
+    "search": _search,
+    "notSearch": _negated(_search),
 }

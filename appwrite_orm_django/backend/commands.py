@@ -1,0 +1,410 @@
+"""
+Commands: what the compiler hands to the cursor instead of SQL text.
+
+Plain frozen data. Text is made from a command only for people (query log, debug toolbar, ``explain``) and never read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from appwrite_orm_django.client.queries import Query
+from appwrite_orm_django.client.references import TableRef
+
+Converter = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """
+    One value of each result row: a column's, converted, or a constant.
+
+    ``converter`` is None where the wire value is handed out as it is; it is never called with None unless
+    ``converts_none`` (a field's ``from_db_value`` may have an opinion about NULL).
+    """
+
+    key: str = ""
+    constant: Any = None
+    converter: Converter | None = field(default=None, compare=False)
+    converts_none: bool = False
+
+    def read(self, row: Mapping[str, Any]) -> Any:
+        if not self.key:
+            return self.constant
+        value = row[self.key]
+        if self.converter is None or (value is None and not self.converts_none):
+            return value
+        return self.converter(value)
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesOf:
+    """The values of one column in the rows that another command brings; known only when that command has run."""
+
+    command: Command
+    encode: Converter = field(compare=False)
+
+    def __str__(self) -> str:
+        return f"values of ({self.command})"
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """``column in values``, of any length: the cursor splits it over as many requests as the server's limits ask for."""
+
+    column: str
+    values: tuple[Any, ...] | ValuesOf
+
+    def __str__(self) -> str:
+        if isinstance(self.values, ValuesOf):
+            return f"{self.column} in {self.values}"
+        shown = ", ".join(repr(value) for value in self.values[:5])
+        more = f", … {len(self.values)} values" if len(self.values) > 5 else ""
+        return f"{self.column} in [{shown}{more}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Order by one column. ``is_text`` tells the cursor, which may have to merge several answers, to compare as the server does."""
+
+    column: str
+    descending: bool = False
+    is_text: bool = False
+
+    def __str__(self) -> str:
+        return f"{'-' if self.descending else ''}{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Rows for which every query and every membership holds."""
+
+    queries: tuple[Query, ...] = ()
+    memberships: tuple[Membership, ...] = ()
+
+    def __str__(self) -> str:
+        return " and ".join(str(part) for part in (*self.queries, *self.memberships)) or "every row"
+
+
+class Command:
+    """
+    Base of all commands.
+
+    ``tables`` names every table that is read or written; ``is_read`` tells the cache and the router of transactions apart.
+    """
+
+    __slots__ = ()
+    is_read: ClassVar[bool] = True
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        raise NotImplementedError
+
+    def __mod__(self, params: object) -> str:
+        # ``str(queryset.query)`` interpolates parameters into what it takes for SQL.
+        return str(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ListRows(Command):
+    """Rows of one table, in the server's order, all of them: pages are the cursor's business."""
+
+    table: TableRef
+    condition: Condition
+    order: tuple[Order, ...]
+    outputs: tuple[Output, ...]
+    offset: int = 0
+    limit: int | None = None
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        inner = [
+            table
+            for membership in self.condition.memberships
+            if isinstance(membership.values, ValuesOf)
+            for table in membership.values.command.tables
+        ]
+        return (self.table, *inner)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Keys of the columns to ask for, each once."""
+        return tuple(dict.fromkeys(output.key for output in self.outputs if output.key))
+
+    def __str__(self) -> str:
+        parts = [f"list {self.table.table}: {self.condition}"]
+        if self.order:
+            parts.append("order by " + ", ".join(map(str, self.order)))
+        if self.offset:
+            parts.append(f"offset {self.offset}")
+        if self.limit is not None:
+            parts.append(f"limit {self.limit}")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class GetRow(Command):
+    """One row by its id; ``condition`` holds whatever else the row has to fulfil. No row is an empty result."""
+
+    table: TableRef
+    row_id: str
+    outputs: tuple[Output, ...]
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return (self.table,)
+
+    def __str__(self) -> str:
+        return f"get {self.table.table}/{self.row_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class CountRows(Command):
+    """The exact number of rows; ``constants`` stand beside it in the result row where the query asks for more."""
+
+    table: TableRef
+    condition: Condition
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return (self.table,)
+
+    def __str__(self) -> str:
+        return f"count {self.table.table}: {self.condition}"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Narrow a fetch to the rows whose ``column`` is among the values that ``source_column`` has in an earlier fetch."""
+
+    column: str
+    source: int
+    source_column: str
+
+    def __str__(self) -> str:
+        return f"{self.column} in {self.source_column} of step {self.source + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """
+    One step of local evaluation: rows of one table, narrowed by what could be pushed down.
+
+    ``order``, ``offset`` and ``limit`` are set only where they were pushed down with an exact condition.
+    """
+
+    table: TableRef
+    db_table: str
+    condition: Condition
+    links: tuple[Link, ...] = ()
+    order: tuple[Order, ...] = ()
+    offset: int = 0
+    limit: int | None = None
+
+    def __str__(self) -> str:
+        parts = [f"fetch {self.table.table}: {self.condition}", *map(str, self.links)]
+        if self.order:
+            parts.append("order by " + ", ".join(map(str, self.order)))
+        if self.limit is not None:
+            parts.append(f"offset {self.offset} limit {self.limit}")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalQuery(Command):
+    """
+    Fetch narrowed rows of every table involved and let SQLite run the original query over them.
+
+    ``sql`` and ``params`` are what Django's SQLite compiler made. ``fallback`` is the same query without pushed-down slice, for
+    the case that a joined row turns out to be missing. ``program`` holds what only running it needs.
+    """
+
+    sql: str
+    params: tuple[Any, ...]
+    fetches: tuple[Fetch, ...]
+    program: Any = field(compare=False, repr=False)
+    fallback: LocalQuery | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        seen: dict[TableRef, None] = {}
+        for fetch in self.fetches:
+            seen[fetch.table] = None
+            for membership in fetch.condition.memberships:
+                if isinstance(membership.values, ValuesOf):
+                    seen.update(dict.fromkeys(membership.values.command.tables))
+        return tuple(seen)
+
+    def __str__(self) -> str:
+        steps = "\n".join(f"  {number}. {fetch}" for number, fetch in enumerate(self.fetches, 1))
+        return f"evaluate locally: {self.sql} {self.params or ''}\n{steps}"
+
+
+@dataclass(frozen=True, slots=True)
+class Explain(Command):
+    """Describe another command instead of running it."""
+
+    command: Command
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return self.command.tables
+
+    def __str__(self) -> str:
+        return f"explain {self.command}"
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """
+    A row to create: its id, its columns, and whether we made that id up ourselves and may make another.
+
+    ``$permissions`` may be among the columns.
+    """
+
+    row_id: str
+    data: Mapping[str, Any]
+    id_is_ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRows(Command):
+    """Create rows, at most a batch of the server; ``outputs`` are read from the answer, a result row per new row."""
+
+    is_read: ClassVar[bool] = False
+
+    table: TableRef
+    rows: tuple[NewRow, ...]
+    outputs: tuple[Output, ...] = ()
+    ignore_conflicts: bool = False
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return (self.table,)
+
+    def __str__(self) -> str:
+        keys = ", ".join(self.rows[0].data) if self.rows else ""
+        count = f"{len(self.rows)} rows" if len(self.rows) != 1 else self.rows[0].row_id
+        return f"create {self.table.table}/{count} ({keys})"
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRow(Command):
+    """Change columns of the row with this id; a missing row counts as none updated."""
+
+    is_read: ClassVar[bool] = False
+
+    table: TableRef
+    row_id: str
+    data: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return (self.table,)
+
+    def __str__(self) -> str:
+        return f"update {self.table.table}/{self.row_id} ({', '.join(self.data)})"
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRows(Command):
+    """Change the same columns of every row that fulfils the condition."""
+
+    is_read: ClassVar[bool] = False
+
+    table: TableRef
+    condition: Condition
+    data: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return (self.table,)
+
+    def __str__(self) -> str:
+        return f"update {self.table.table}: {self.condition} ({', '.join(self.data)})"
+
+
+@dataclass(frozen=True, slots=True)
+class IncrementColumn(Command):
+    """Add to (or, with a negative amount, subtract from) one column of one row, atomically on the server."""
+
+    is_read: ClassVar[bool] = False
+
+    table: TableRef
+    row_id: str
+    column: str
+    amount: int | float
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return (self.table,)
+
+    def __str__(self) -> str:
+        return f"increment {self.table.table}/{self.row_id} {self.column} by {self.amount}"
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateFromQuery(Command):
+    """
+    Compute new values for each row by local evaluation, then write them row by row.
+
+    ``source`` brings rows of (primary key, value, ...); ``write`` turns the values into columns. Where they depend on what the
+    row holds (``depends_on_row``), a row that somebody changed in between is computed again before it is written.
+    """
+
+    is_read: ClassVar[bool] = False
+
+    table: TableRef
+    source: Command
+    encode_id: Converter = field(compare=False)
+    write: Callable[[tuple[Any, ...]], Mapping[str, Any]] = field(compare=False)
+    depends_on_row: bool = True
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return (self.table,)
+
+    def __str__(self) -> str:
+        return f"update {self.table.table} row by row from ({self.source})"
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRows(Command):
+    """Delete every row that fulfils the condition, or, where ``row_id`` is given, that one row."""
+
+    is_read: ClassVar[bool] = False
+
+    table: TableRef
+    condition: Condition
+    row_id: str | None = None
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return (self.table,)
+
+    def __str__(self) -> str:
+        return f"delete {self.table.table}{'/' + self.row_id if self.row_id else f': {self.condition}'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Savepoint(Command):
+    """Set, release or roll back to a mark in the log of staged operations."""
+
+    is_read: ClassVar[bool] = False
+
+    action: str
+    name: str
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return ()
+
+    def __str__(self) -> str:
+        return f"savepoint {self.action} {self.name}"
+
+
+def describe(commands: Sequence[Command]) -> str:
+    """Join the texts of several commands, one a line."""
+    return "\n".join(map(str, commands))

@@ -1,0 +1,152 @@
+"""
+Django's compilers, which here make commands instead of SQL.
+
+Reading: ``as_sql()`` tries pushdown (one paged request) and else plans local evaluation. Django's own ``execute_sql`` hands
+the command to the cursor, so query counting, logging and guards work as everywhere. Result rows are final: converters have
+run in the cursor (or never, on a cache hit), so ``get_converters()`` is empty here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import NotSupportedError
+from django.db.models.sql import compiler
+from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI
+
+from appwrite_orm_django.backend import local_evaluation, writes
+from appwrite_orm_django.backend.columns import table_id
+from appwrite_orm_django.backend.commands import Command, Explain
+from appwrite_orm_django.backend.pushdown import reads
+from appwrite_orm_django.backend.pushdown.conditions import Scope
+
+if TYPE_CHECKING:
+    from django.db.models.expressions import OrderBy
+
+
+class SQLCompiler(compiler.SQLCompiler):
+    # Ordering never adds columns to the rows that come back: the cursor hands out just what is selected.
+    has_extra_select = False
+
+    def compile(self, node: Any) -> tuple[str, tuple[()]]:
+        """Return a placeholder: expressions are described by commands, never rendered as text."""
+        return "", ()
+
+    def get_converters(self, expressions: Any) -> dict[int, Any]:
+        return {}
+
+    def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[Command, tuple[()]]:  # type: ignore[override]  # commands take the place of SQL
+        command = self.read_command()
+        if self.query.explain_info is not None:
+            command = Explain(command)
+        return command, ()
+
+    def read_command(self) -> Command:
+        """
+        Return the command that reads this query's rows.
+
+        Raises:
+            EmptyResultSet: no row can match, nothing has to be asked.
+            NotSupportedError: neither the server nor local evaluation can answer it.
+        """
+        self.setup_query()
+        if self.query.is_empty() and self.elide_empty:
+            raise EmptyResultSet
+        if self.query.high_mark is not None and self.query.high_mark == self.query.low_mark and self.elide_empty:
+            raise EmptyResultSet
+        command = self._pushed_down()
+        return command if command is not None else local_evaluation.plan(self)
+
+    def _pushed_down(self) -> Command | None:
+        query = self.query
+        if (
+            query.combinator
+            or query.distinct_fields
+            or query.group_by is not None
+            or query.extra
+            or query.extra_tables
+            or query.extra_order_by
+        ):
+            return None
+        ordering = self.resolved_ordering()
+        alias = query.get_initial_alias()
+        if any(count for other, count in query.alias_refcount.items() if other != alias):
+            return None
+        table = self.connection.table_ref(table_id(query.alias_map[alias].table_name))
+        if self.connection.is_dirty(table):
+            return None
+        scope = Scope(alias, self.connection, self.connection.text_semantics)
+        try:
+            return reads.single_table_read(
+                query, [expression for expression, _, _ in self.select], ordering, table, scope
+            )
+        except EmptyResultSet:
+            if self.elide_empty:
+                raise
+            return None
+
+    def resolved_ordering(self) -> list[OrderBy]:
+        """Return the query's ordering, the model's default included, with names resolved to columns."""
+        if not (self.query.order_by or self.query.extra_order_by or self.query.default_ordering):
+            return []
+        return [
+            order_by.resolve_expression(self.query, allow_joins=True, reuse=None)
+            for order_by, _ in self._order_by_pairs()
+        ]
+
+    def execute_sql(
+        self,
+        result_type: str = MULTI,
+        chunked_fetch: bool = False,
+        chunk_size: int = GET_ITERATOR_CHUNK_SIZE,
+    ) -> Any:
+        self.has_extra_select = False
+        return super().execute_sql(result_type, chunked_fetch, chunk_size)
+
+    def explain_query(self) -> Iterator[str]:
+        for rows in self.execute_sql():
+            for (line,) in rows:
+                yield line
+
+
+class SQLAggregateCompiler(SQLCompiler):
+    def setup_query(self, with_col_aliases: bool = False) -> None:
+        self.select = [(expression, ("", ()), alias) for alias, expression in self.query.annotation_select.items()]
+        self.klass_info = None
+        self.annotation_col_map = {alias: index for index, alias in enumerate(self.query.annotation_select)}
+        self.col_count = len(self.select)
+
+    def read_command(self) -> Command:
+        self.setup_query()
+        return local_evaluation.plan(self)
+
+
+class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
+    def as_sql(self) -> list[tuple[Command, tuple[()]]]:  # type: ignore[override]  # commands take the place of SQL
+        return [(writes.create_command(self), ())]
+
+    def get_converters(self, expressions: Any) -> dict[int, Any]:
+        return {}
+
+
+class SQLDeleteCompiler(compiler.SQLDeleteCompiler, SQLCompiler):
+    def as_sql(self) -> tuple[Command, tuple[()]]:  # type: ignore[override]
+        return writes.delete_command(self), ()
+
+
+class SQLUpdateCompiler(compiler.SQLUpdateCompiler, SQLCompiler):
+    def as_sql(self) -> tuple[Command | str, tuple[()]]:  # type: ignore[override]
+        self.pre_sql_setup()
+        if not self.query.values:
+            return "", ()
+        return writes.update_command(self), ()
+
+
+def refuse_sql(text: object) -> NotSupportedError:
+    """Return the error for SQL text, which Appwrite does not speak."""
+    return NotSupportedError(
+        f"Appwrite runs no SQL, so this can not be sent: {str(text)[:100]}\n"
+        f"Use the queryset API, or the client behind connection.transport for anything beyond it."
+    )

@@ -1,0 +1,72 @@
+"""The cursor: takes commands where others take SQL."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from appwrite_orm_django.backend.commands import Command, Savepoint
+from appwrite_orm_django.backend.compiler import refuse_sql
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+
+
+class Cursor:
+    """
+    Runs one command after the other; ``fetch*`` hand out the rows of the last one.
+
+    ``rowcount`` is the number of rows that a write changed, -1 after a read. Rows of a list are fetched page by page as they are
+    asked for, unless ``prefetch`` says to have them all at once.
+    """
+
+    arraysize = 100
+    lastrowid = None
+    description = None
+
+    def __init__(self, connection: DatabaseWrapper, *, prefetch: bool = True) -> None:
+        self.connection = connection
+        self.prefetch = prefetch
+        self.rowcount = -1
+        self._rows: Iterator[tuple[Any, ...]] = iter(())
+
+    def execute(self, command: Any, params: Any = None) -> Cursor:
+        """
+        Run a command.
+
+        Raises:
+            NotSupportedError: ``command`` is SQL text.
+        """
+        if not isinstance(command, Command):
+            raise refuse_sql(command)
+        if isinstance(command, Savepoint):
+            self.connection.savepoint_command(command)
+            return self
+        if command.is_read:
+            found = self.connection.reader.run(command)
+            self._rows = iter(list(found) if self.prefetch else found)
+            self.rowcount = -1
+        else:
+            result = self.connection.write(command)
+            self._rows = iter(result.rows)
+            self.rowcount = result.count
+        return self
+
+    def executemany(self, command: Any, param_list: Any) -> Cursor:
+        raise refuse_sql(command)
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return next(self._rows, None)
+
+    def fetchmany(self, size: int | None = None) -> list[tuple[Any, ...]]:
+        return list(itertools.islice(self._rows, size or self.arraysize))
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return list(self._rows)
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return self._rows
+
+    def close(self) -> None:
+        self._rows = iter(())

@@ -1,0 +1,67 @@
+"""What Appwrite can do, in Django's words. Data, with the reason where a flag is not obvious."""
+
+from django.db.backends.base.features import BaseDatabaseFeatures
+
+
+class DatabaseFeatures(BaseDatabaseFeatures):
+    empty_fetchmany_value: list[object] = []
+    # Rows of a list are fetched a page at a time.
+    can_use_chunked_reads = True
+
+    # The answer to a create holds the whole row.
+    can_return_columns_from_insert = True
+    can_return_rows_from_bulk_insert = True
+    has_bulk_insert = True
+    supports_ignore_conflicts = True
+    # An upsert that hits a unique index changes the other row and reports success (recording ``rows-upsert-unique``).
+    supports_update_conflicts = False
+    supports_default_keyword_in_insert = False
+    supports_default_keyword_in_bulk_insert = False
+    supports_expression_defaults = False
+
+    # An update over joined tables selects the ids first.
+    update_can_self_select = False
+    delete_can_self_reference_subquery = True
+
+    supports_foreign_keys = False
+    can_create_inline_fk = False
+    indexes_foreign_keys = True
+    supports_column_check_constraints = False
+    supports_table_check_constraints = False
+    can_introspect_check_constraints = False
+    supports_partial_indexes = False
+    supports_expression_indexes = False
+    supports_tablespaces = False
+    supports_sequence_reset = False
+    supports_unspecified_pk = True
+    # Integer keys are written as text and -0 has no meaning, but 0 is a key like any other.
+    allows_auto_pk_0 = True
+
+    has_native_uuid_field = True
+    supports_json_field = True
+    has_native_json_field = False
+    supports_microsecond_precision = False
+    supports_timezones = True
+    truncates_names = True
+    supports_comments = False
+    supports_collation_on_charfield = False
+    supports_collation_on_textfield = False
+
+    # MariaDB puts nulls first in ascending order.
+    nulls_order_largest = False
+    order_by_nulls_first = True
+    has_case_insensitive_like = False
+
+    # What local evaluation takes over from SQLite.
+    supports_over_clause = True
+    supports_frame_range_fixed_distance = True
+    supports_aggregate_filter_clause = True
+    supports_order_by_nulls_modifier = True
+    supports_parentheses_in_compound = False
+    supports_slicing_ordering_in_compound = False
+
+    has_select_for_update = False
+    test_db_allows_multiple_connections = True
+    can_rollback_ddl = False
+    uses_savepoints = False
+    supports_transactions = False

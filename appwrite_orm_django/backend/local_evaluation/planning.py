@@ -1,0 +1,250 @@
+"""From a query of any kind to the steps that fetch what it needs, and the SQL that SQLite runs over them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.db import NotSupportedError
+from django.db.models import Field, ForeignKey, Model, OneToOneRel
+from django.db.models.sql import AggregateQuery, Query
+from django.db.models.sql.constants import INNER, LOUTER
+
+from appwrite_orm_django.backend.columns import table_id
+from appwrite_orm_django.backend.commands import Condition, Fetch, Link, LocalQuery, Membership
+from appwrite_orm_django.backend.local_evaluation import tables
+from appwrite_orm_django.backend.pushdown import conditions, reads, truth
+from appwrite_orm_django.backend.pushdown.conditions import Scope
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.compiler import SQLCompiler
+
+
+@dataclass(frozen=True)
+class Program:
+    """What running a ``LocalQuery`` needs beyond its text: SQLite's compiler, for converters, and the tables."""
+
+    compiler: Any
+    tables: dict[str, type[Model]]
+    verifies_row_count: bool = False
+
+
+def plan(compiler: SQLCompiler, *, set_up: bool = False) -> LocalQuery:
+    """
+    Return the command that evaluates the compiler's query locally.
+
+    With ``set_up`` the query's select list is prepared first, as ``as_sql()`` does.
+
+    Raises:
+        NotSupportedError: SQLite can not run it either.
+        EmptyResultSet: no row can match.
+    """
+    if set_up:
+        compiler.setup_query()
+    whole = _plan(compiler)
+    if not compiler.query.is_sliced or isinstance(compiler.query, AggregateQuery):
+        return whole
+    sliced = _plan_with_slice(compiler, whole)
+    return sliced or whole
+
+
+def _plan(compiler: SQLCompiler) -> LocalQuery:
+    connection = compiler.connection
+    sqlite_compiler = compiler.query.clone().get_compiler(
+        connection=connection.local_database, elide_empty=compiler.elide_empty
+    )
+    sql, params = _compile(sqlite_compiler)
+    fetches: list[Fetch] = []
+    models: dict[str, type[Model]] = {}
+    for query in tables.queries_in(sqlite_compiler.query):
+        if query.alias_map:
+            _Level(query, connection, models, fetches).add()
+    return LocalQuery(sql, tuple(params), _without_repetition(fetches), Program(sqlite_compiler, models))
+
+
+def _compile(sqlite_compiler: Any) -> tuple[str, Any]:
+    try:
+        return sqlite_compiler.as_sql()
+    except (EmptyResultSet, FullResultSet):
+        raise
+    except NotSupportedError as error:
+        raise NotSupportedError(f"Neither Appwrite nor local evaluation can answer this query: {error}") from error
+
+
+def _without_repetition(fetches: list[Fetch]) -> tuple[Fetch, ...]:
+    """Drop fetches that bring nothing new; links refer to positions, so only unlinked, identical ones are merged."""
+    kept: list[Fetch] = []
+    position: dict[int, int] = {}
+    for number, fetch in enumerate(fetches):
+        fetch = replace(fetch, links=tuple(replace(link, source=position[link.source]) for link in fetch.links))
+        if fetch in kept:
+            position[number] = kept.index(fetch)
+        else:
+            position[number] = len(kept)
+            kept.append(fetch)
+    return tuple(kept)
+
+
+@dataclass
+class _Step:
+    alias: str
+    condition: Condition
+    links: list[tuple[str, str, str]] = field(default_factory=list)  # key, source alias, source key
+
+
+class _Level:
+    """The tables of one query level: narrowed by its where-tree, and by each other through their joins."""
+
+    def __init__(
+        self, query: Query, connection: DatabaseWrapper, models: dict[str, type[Model]], fetches: list[Fetch]
+    ) -> None:
+        self.query = query
+        self.connection = connection
+        self.fetches = fetches
+        self.aliases = tables.active_aliases(query)
+        self.model_by_alias = {alias: tables.model_of(query, alias) for alias in self.aliases}
+        models.update((query.alias_map[alias].table_name, model) for alias, model in self.model_by_alias.items())
+
+    def add(self) -> None:
+        steps = {alias: _Step(alias, self._condition(alias)) for alias in self.aliases}
+        order = self._link(steps)
+        first = len(self.fetches)
+        position = {alias: first + number for number, alias in enumerate(order)}
+        for alias in order:
+            step = steps[alias]
+            links = tuple(Link(key, position[source], source_key) for key, source, source_key in step.links)
+            name = self.query.alias_map[alias].table_name
+            self.fetches.append(Fetch(self.connection.table_ref(table_id(name)), name, step.condition, links))
+
+    def _condition(self, alias: str) -> Condition:
+        scope = Scope(alias, self.connection, self.connection.text_semantics)
+        join = self.query.alias_map[alias]
+        parts = []
+        if join.join_type != LOUTER:
+            # Rows of an outer-joined table must not be narrowed by WHERE: leaving one out would look like "no such row".
+            parts.append(conditions.narrow(self.query.where, scope))
+        if getattr(join, "filtered_relation", None) is not None:
+            parts.append(conditions.narrow(join.filtered_relation.resolved_condition, scope))
+        condition, _ = truth.to_condition(truth.both(parts))
+        return NOTHING if condition is None else condition
+
+    def _link(self, steps: dict[str, _Step]) -> list[str]:
+        """Decide in which order tables are fetched and which narrows which; return that order."""
+        children: dict[str, list[str]] = {alias: [] for alias in self.aliases}
+        roots: list[str] = []
+        for alias in self.aliases:
+            parent = getattr(self.query.alias_map[alias], "parent_alias", None)
+            if parent in children:
+                children[parent].append(alias)
+            else:
+                roots.append(alias)
+        order: list[str] = []
+        for root in roots:
+            self._visit(root, children, steps, order)
+        return order
+
+    def _visit(self, alias: str, children: dict[str, list[str]], steps: dict[str, _Step], order: list[str]) -> None:
+        later: list[str] = []
+        for child in children[alias]:
+            inner = self.query.alias_map[child].join_type == INNER
+            if inner and self._is_selective(child, children, steps):
+                self._visit(child, children, steps, order)
+                self._narrow(steps[alias], by=child, through=child, forward=False)
+            else:
+                later.append(child)
+        order.append(alias)
+        for child in later:
+            self._narrow(steps[child], by=alias, through=child, forward=True)
+            self._visit(child, children, steps, order)
+
+    def _is_selective(self, alias: str, children: dict[str, list[str]], steps: dict[str, _Step]) -> bool:
+        condition = steps[alias].condition
+        return bool(condition.queries or condition.memberships) or any(
+            self._is_selective(child, children, steps)
+            for child in children[alias]
+            if self.query.alias_map[child].join_type == INNER
+        )
+
+    def _narrow(self, step: _Step, *, by: str, through: str, forward: bool) -> None:
+        """Narrow a step by the values that the other side of the join ``through`` holds."""
+        join = self.query.alias_map[through]
+        columns = getattr(join, "join_cols", None) or getattr(join, "join_fields", None) or ()
+        for parent_column, child_column in columns:
+            parent_column = getattr(parent_column, "column", parent_column)
+            child_column = getattr(child_column, "column", child_column)
+            parent_key = tables.key_of_column(self.model_by_alias[join.parent_alias], parent_column)
+            child_key = tables.key_of_column(self.model_by_alias[through], child_column)
+            key, source_key = (child_key, parent_key) if forward else (parent_key, child_key)
+            step.links.append((key, by, source_key))
+            return  # one pair narrows enough; SQLite checks them all
+
+
+# Nothing has to be fetched: the where-tree excludes every row of this table.
+NOTHING = Condition((), (Membership("$id", ()),))
+
+
+def _plan_with_slice(compiler: SQLCompiler, whole: LocalQuery) -> LocalQuery | None:
+    """
+    Return the plan in which the server orders and slices the base table's rows, if that is exact.
+
+    It is when nothing but to-one joins stands between those rows and the result. An inner join to a row that is missing on the
+    server would still drop one; running the plan notices and falls back to ``whole``.
+    """
+    query = compiler.query
+    alias = query.get_initial_alias()
+    if not _keeps_rows(query, alias):
+        return None
+    scope = Scope(alias, compiler.connection, compiler.connection.text_semantics)
+    condition, exact = truth.to_condition(conditions.narrow(query.where, scope))
+    orders = reads.orders_for(compiler.resolved_ordering(), alias, scope)
+    table = compiler.connection.table_ref(table_id(query.alias_map[alias].table_name))
+    if condition is None or not exact or orders is None or compiler.connection.is_dirty(table):
+        return None
+    base = [number for number, fetch in enumerate(whole.fetches) if fetch.table == table]
+    if len(base) != 1 or whole.fetches[base[0]].links:
+        return None
+    number = base[0]
+    limit = None if query.high_mark is None else query.high_mark - query.low_mark
+    fetches = list(whole.fetches)
+    fetches[number] = replace(fetches[number], condition=condition, order=orders, offset=query.low_mark, limit=limit)
+    unsliced = query.clone()
+    unsliced.clear_limits()
+    sqlite_compiler = unsliced.get_compiler(connection=compiler.connection.local_database)
+    sql, params = _compile(sqlite_compiler)
+    program = replace(whole.program, compiler=sqlite_compiler, verifies_row_count=True)
+    return LocalQuery(sql, tuple(params), tuple(fetches), program, fallback=whole)
+
+
+def _keeps_rows(query: Query, base: str) -> bool:
+    if query.combinator or query.distinct or query.group_by is not None or query.extra_tables or query.extra_order_by:
+        return False
+    if any(
+        getattr(annotation, "contains_aggregate", False) or getattr(annotation, "contains_over_clause", False)
+        for annotation in query.annotation_select.values()
+    ):
+        return False
+    return all(
+        alias == base or isinstance(query.alias_map[alias].join_field, (ForeignKey, OneToOneRel))
+        for alias in tables.active_aliases(query)
+    )
+
+
+def constant(expression: Any, target: Field[Any, Any], connection: DatabaseWrapper) -> Any:
+    """Evaluate an expression without columns (``Now()``, ``Lower(Value("A"))``) in SQLite and return its final value."""
+    query = Query(target.model)
+    query.annotations["value"] = expression
+    query.set_annotation_mask({"value"})
+    query.default_cols = False
+    with connection.borrowed_local_database() as database:
+        database.ensure_connection()
+        sqlite_compiler = query.get_compiler(connection=database)
+        sql, params = sqlite_compiler.compile(expression)
+        with database.wrap_database_errors, closing(database.create_cursor()) as cursor:
+            cursor.execute(f"SELECT {sql}", params)
+            row = cursor.fetchone()
+    converters = sqlite_compiler.get_converters([expression])
+    ((value, *_),) = sqlite_compiler.apply_converters([row], converters) if converters else [row]
+    return value

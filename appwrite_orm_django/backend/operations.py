@@ -1,0 +1,115 @@
+"""Where Appwrite differs from the databases that Django knows. Values stay Python objects here; ``values`` writes them."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db.backends.base.operations import BaseDatabaseOperations
+from django.utils import timezone
+
+from appwrite_orm_django.backend import row_ids, subselects
+from appwrite_orm_django.backend.commands import Command, Savepoint
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.pushdown.truth import Narrowing
+    from appwrite_orm_django.backend.values import Codec
+
+# The server's limit for one bulk create (recording ``bulk-limits``).
+BULK_ROWS = 100
+
+
+class DatabaseOperations(BaseDatabaseOperations):
+    compiler_module = "appwrite_orm_django.backend.compiler"
+    explain_prefix = "explain"
+
+    # Keys are written as text of 53 bits (row_ids); plain integer columns hold 64.
+    integer_field_ranges = {
+        **BaseDatabaseOperations.integer_field_ranges,
+        "SmallAutoField": (-row_ids.MAX_INTEGER, row_ids.MAX_INTEGER),
+        "AutoField": (-row_ids.MAX_INTEGER, row_ids.MAX_INTEGER),
+        "BigAutoField": (-row_ids.MAX_INTEGER, row_ids.MAX_INTEGER),
+    }
+
+    def bulk_batch_size(self, fields: Any, objs: Any) -> int:
+        return BULK_ROWS
+
+    def max_name_length(self) -> int:
+        return 36
+
+    def quote_name(self, name: str) -> str:
+        return name
+
+    def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
+        return str(sql)
+
+    def no_limit_value(self) -> None:
+        return None
+
+    def pk_default_value(self) -> None:
+        return None
+
+    def savepoint_create_sql(self, sid: str) -> Command:  # type: ignore[override]  # commands take the place of SQL
+        return Savepoint("create", sid)
+
+    def savepoint_commit_sql(self, sid: str) -> Command:  # type: ignore[override]
+        return Savepoint("release", sid)
+
+    def savepoint_rollback_sql(self, sid: str) -> Command:  # type: ignore[override]
+        return Savepoint("roll back to", sid)
+
+    def subselect_narrowing(self, lookup: Any, key: str, codec: Codec) -> Narrowing:
+        """Translate ``column in (subquery)``: the subquery's command runs first, its values become the filter."""
+        return subselects.narrowing(lookup, key, codec, self.connection)
+
+    # Prepared values: Python objects, which the codecs write.
+
+    def adapt_datefield_value(self, value: Any) -> Any:
+        return value
+
+    def adapt_datetimefield_value(self, value: Any) -> Any:
+        if value is None or not isinstance(value, datetime.datetime):
+            return value
+        if settings.USE_TZ and timezone.is_naive(value):
+            return timezone.make_aware(value, self.connection.timezone)
+        if not settings.USE_TZ and timezone.is_aware(value):
+            raise ValueError("Appwrite backend does not support timezone-aware datetimes when USE_TZ is False.")
+        return value
+
+    def adapt_timefield_value(self, value: Any) -> Any:
+        if isinstance(value, datetime.time) and timezone.is_aware(value):
+            raise ValueError("Appwrite backend does not support timezone-aware times.")
+        return value
+
+    def adapt_decimalfield_value(self, value: Any, max_digits: Any = None, decimal_places: Any = None) -> Any:
+        return value
+
+    def adapt_ipaddressfield_value(self, value: Any) -> Any:
+        return value or None
+
+    def adapt_integerfield_value(self, value: Any, internal_type: Any) -> Any:
+        return value
+
+    def fetch_returned_insert_columns(self, cursor: Any, returning_params: Any) -> Any:
+        return cursor.fetchone()
+
+    def fetch_returned_insert_rows(self, cursor: Any) -> Any:
+        return cursor.fetchall()
+
+    def return_insert_columns(self, fields: Any) -> tuple[str, tuple[()]]:
+        return "", ()
+
+    def sql_flush(self, style: Any, tables: Any, *, reset_sequences: bool = False, allow_cascade: bool = False) -> Any:
+        from appwrite_orm_django.backend.columns import table_id
+        from appwrite_orm_django.backend.commands import Condition, DeleteRows
+
+        return [DeleteRows(self.connection.table_ref(table_id(table)), Condition()) for table in tables]
+
+    def execute_sql_flush(self, sql_list: Any) -> None:
+        with self.connection.cursor() as cursor:
+            for command in sql_list:
+                cursor.execute(command)
+
+    def sequence_reset_sql(self, style: Any, model_list: Any) -> list[str]:
+        return []

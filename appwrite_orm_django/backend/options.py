@@ -1,0 +1,58 @@
+"""``DATABASES[alias]["OPTIONS"]``: read and checked in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """
+    Everything that ``OPTIONS`` may hold; the setting's name is the field's in capitals.
+
+    Attributes:
+        page_size: rows a list request asks for.
+        local_evaluation_max_rows: rows that may be fetched to evaluate one query locally.
+        connect_timeout_s, read_timeout_s: limits for each attempt of a request.
+        retries: how often a request is repeated where that is safe.
+        pool_size: connections kept open per process.
+        verify: False for a server with a self-signed certificate, or the path of a CA bundle.
+        text: the text semantics of the database under Appwrite.
+    """
+
+    page_size: int = 1000
+    local_evaluation_max_rows: int = 10_000
+    connect_timeout_s: float = 5.0
+    read_timeout_s: float = 30.0
+    retries: int = 3
+    pool_size: int = 10
+    verify: bool | str = True
+    text: str = "mariadb"
+
+    @classmethod
+    def read(cls, alias: str, settings: Mapping[str, Any]) -> Options:
+        """
+        Make the options of ``alias`` from its ``OPTIONS`` dictionary.
+
+        Raises:
+            ImproperlyConfigured: an unknown key, or a value that can not be.
+        """
+        known = {field.name.upper(): field.name for field in fields(cls)}
+        unknown = sorted(set(settings) - set(known))
+        if unknown:
+            raise ImproperlyConfigured(
+                f'DATABASES["{alias}"]["OPTIONS"] has no key {unknown[0]!r}. Known are {", ".join(sorted(known))}.'
+            )
+        options = cls(**{known[key]: value for key, value in settings.items()})
+        for name in ("page_size", "local_evaluation_max_rows", "pool_size"):
+            if not isinstance(value := getattr(options, name), int) or value < 1:
+                raise ImproperlyConfigured(
+                    f'DATABASES["{alias}"]["OPTIONS"]["{name.upper()}"] must be a positive integer.'
+                )
+        if options.text not in ("mariadb", "postgresql"):
+            raise ImproperlyConfigured(f'DATABASES["{alias}"]["OPTIONS"]["TEXT"] must be "mariadb" or "postgresql".')
+        return options

@@ -1,0 +1,136 @@
+"""From a query over one table to the command that reads it: what is selected, in which order, which slice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db.models import Count
+from django.db.models.expressions import Col, OrderBy, Ref, Star, Value
+
+from appwrite_orm_django.backend.columns import ROW_ID, column_key
+from appwrite_orm_django.backend.commands import Command, Condition, CountRows, GetRow, ListRows, Order, Output
+from appwrite_orm_django.backend.pushdown import conditions, truth
+from appwrite_orm_django.backend.pushdown.conditions import Scope
+from appwrite_orm_django.backend.values import Codec, codec_for
+from appwrite_orm_django.client import queries
+
+if TYPE_CHECKING:
+    from django.db.models.sql import Query
+
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.client.references import TableRef
+
+
+def output_for(expression: Any, alias: str, connection: DatabaseWrapper) -> Output | None:
+    """Describe one selected expression: a column of ``alias``'s rows or a constant; None for anything else."""
+    if type(expression) is Value:
+        return Output(constant=expression.value)
+    if type(expression) is not Col or expression.alias != alias:
+        return None
+    return Output(
+        key=column_key(expression.target),
+        converter=converter_for(expression, connection),
+        converts_none=bool(expression.get_db_converters(connection)),
+    )
+
+
+def converter_for(expression: Any, connection: DatabaseWrapper) -> Callable[[Any], Any] | None:
+    """Compose what turns a wire value into the final one: the codec, then the field's own ``from_db_value``."""
+    codec = codec_for(expression.target)
+    decode = None if type(codec) is Codec else codec.decode
+    own = expression.get_db_converters(connection)
+    if not own:
+        return decode
+
+    def convert(value: Any) -> Any:
+        if value is not None and decode is not None:
+            value = decode(value)
+        for converter in own:
+            value = converter(value, expression, connection)
+        return value
+
+    return convert
+
+
+def orders_for(ordering: Iterable[OrderBy], alias: str, scope: Scope) -> tuple[Order, ...] | None:
+    """Describe an ordering by columns of ``alias``'s rows as the server would apply it; None if it can not."""
+    orders: dict[str, Order] = {}
+    for order_by in ordering:
+        expression = order_by.expression
+        while isinstance(expression, Ref):
+            expression = expression.source
+        if type(expression) is Value:
+            continue
+        if type(order_by) is not OrderBy or type(expression) is not Col or expression.alias != alias:
+            return None
+        codec = codec_for(expression.target)
+        key = column_key(expression.target)
+        nulls_are_low = scope.text == "mariadb"
+        unlike_server = order_by.nulls_last if order_by.descending is not nulls_are_low else order_by.nulls_first
+        if not codec.orders or (unlike_server and not key.startswith("$")):
+            return None
+        orders.setdefault(key, Order(key, bool(order_by.descending), codec.is_text))
+        if key == ROW_ID:
+            break  # unique: what follows decides nothing
+    return tuple(orders.values())
+
+
+def single_table_read(
+    query: Query,
+    select: Sequence[Any],
+    ordering: Sequence[OrderBy],
+    table: TableRef,
+    scope: Scope,
+) -> Command | None:
+    """
+    Return the command that answers a query over the one table ``scope.alias``, or None if the server can not answer it exactly.
+
+    Raises:
+        EmptyResultSet: no row can match.
+    """
+    condition, exact = truth.to_condition(conditions.narrow(query.where, scope))
+    if condition is None:
+        raise EmptyResultSet
+    if not exact:
+        return None
+    if len(select) == 1 and (counted := _counted(select[0], scope)) is not None:
+        if query.is_sliced:
+            return None
+        return CountRows(table, Condition((*condition.queries, *counted), condition.memberships))
+    outputs = [output_for(expression, scope.alias, scope.connection) for expression in select]
+    orders = orders_for(ordering, scope.alias, scope)
+    if orders is None or any(output is None for output in outputs):
+        return None
+    if query.distinct and not any(output is not None and output.key == ROW_ID for output in outputs):
+        return None
+    known = tuple(output for output in outputs if output is not None)
+    limit = None if query.high_mark is None else query.high_mark - query.low_mark
+    row_id = only_row_id(condition)
+    if row_id is not None and query.low_mark == 0 and limit != 0:
+        return GetRow(table, row_id, known)
+    return ListRows(table, condition, orders, known, query.low_mark, limit)
+
+
+def only_row_id(condition: Condition) -> str | None:
+    """Return the id if the condition is ``$id = <id>`` and nothing else."""
+    if condition.memberships or len(condition.queries) != 1:
+        return None
+    query = condition.queries[0]
+    if query.method == "equal" and query.column == ROW_ID and len(query.values) == 1:
+        return str(query.values[0])
+    return None
+
+
+def _counted(expression: Any, scope: Scope) -> tuple[queries.Query, ...] | None:
+    """Return what ``Count(...)`` adds to the condition, None if the expression is no plain count."""
+    if type(expression) is not Count or expression.distinct or expression.filter is not None:
+        return None
+    (source,) = expression.get_source_expressions()[:1]
+    if isinstance(source, Star):
+        return ()
+    if conditions.in_scope(source, scope):
+        key = column_key(source.target)
+        return () if key.startswith("$") else (queries.is_not_null(key),)
+    return None

@@ -1,0 +1,262 @@
+"""Running read commands: pages, splits of long value lists, exact counts."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db import ProgrammingError
+
+from appwrite_orm_django import collation
+from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE
+from appwrite_orm_django.backend.commands import (
+    Command,
+    Condition,
+    CountRows,
+    Explain,
+    Fetch,
+    GetRow,
+    ListRows,
+    LocalQuery,
+    Order,
+    Output,
+    ValuesOf,
+)
+from appwrite_orm_django.backend.local_evaluation import running
+from appwrite_orm_django.client import queries, rows
+from appwrite_orm_django.client.errors import AppwriteError, RowNotFound
+from appwrite_orm_django.client.queries import Query
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.client.references import TableRef
+
+Row = Mapping[str, Any]
+# The server counts no further (recording ``total-cap``).
+TOTAL_CAP = 5000
+
+
+class Reader:
+    """Runs read commands for one connection."""
+
+    def __init__(self, connection: DatabaseWrapper) -> None:
+        self.connection = connection
+
+    def run(self, command: Command) -> Iterable[tuple[Any, ...]]:
+        """Return the result rows of a read command, lazily where it is a list."""
+        if isinstance(command, GetRow):
+            return self._get(command)
+        if isinstance(command, ListRows):
+            return self._list(command)
+        if isinstance(command, CountRows):
+            return [(self.count(command.table, command.condition),)]
+        if isinstance(command, LocalQuery):
+            return running.run(command, self.connection)
+        if isinstance(command, Explain):
+            return [(line,) for line in str(command.command).splitlines()]
+        raise TypeError(f"{command!r} reads nothing.")
+
+    def _get(self, command: GetRow) -> list[tuple[Any, ...]]:
+        try:
+            row = rows.get_row(self.connection.transport, command.table, command.row_id)
+        except RowNotFound:
+            return []
+        return [_result(command.table, row, command.outputs)]
+
+    def _list(self, command: ListRows) -> Iterator[tuple[Any, ...]]:
+        columns = [*command.columns, *(order.column for order in command.order)]
+        found = self._rows(command.table, command.condition, columns, command.order, command.offset, command.limit)
+        for row in found:
+            yield _result(command.table, row, command.outputs)
+
+    def rows(self, fetch: Fetch, condition: Condition, columns: Sequence[str]) -> Iterator[Row]:
+        """Yield the wire rows that a step of local evaluation needs."""
+        wanted = [*columns, *(order.column for order in fetch.order)]
+        return self._rows(fetch.table, condition, wanted, fetch.order, fetch.offset, fetch.limit)
+
+    def _rows(
+        self,
+        table: TableRef,
+        condition: Condition,
+        columns: Iterable[str],
+        order: Sequence[Order],
+        offset: int,
+        limit: int | None,
+    ) -> Iterator[Row]:
+        select = _select(columns)
+        splits = self.splits(condition, reserved=len(order))
+        if not splits or limit == 0:
+            return
+        ordering = [
+            queries.order_desc(one.column) if one.descending else queries.order_asc(one.column) for one in order
+        ]
+        if len(splits) == 1:
+            yield from self._pages(table, [*splits[0], *ordering], select, order, offset, limit)
+            return
+        needed = None if limit is None else offset + limit
+        merged: dict[str, Row] = {}
+        for split in splits:
+            for row in self._pages(table, [*split, *ordering], select, order, 0, needed):
+                merged[row[ROW_ID]] = row
+        stop = None if limit is None else offset + limit
+        yield from sorted(merged.values(), key=_merge_key(order))[offset:stop]
+
+    def _pages(
+        self,
+        table: TableRef,
+        fixed: list[Query],
+        select: Query,
+        order: Sequence[Order],
+        offset: int,
+        limit: int | None,
+    ) -> Iterator[Row]:
+        """
+        Yield rows of one list request after the other until there are no more.
+
+        The next page begins after the last row seen. Only where that row has no value in a column that orders (which the server
+        refuses as a cursor, recording ``cursors``) it is found by counting.
+        """
+        # One more than a page, so that a list of just one page needs no second request to find its end.
+        size = self.connection.options.page_size + 1
+        seen = 0
+        position: Query | None = queries.offset(offset) if offset else None
+        while limit is None or seen < limit:
+            asked = size if limit is None else min(size, limit - seen)
+            page = [*fixed, select, queries.limit(asked), *([position] if position else [])]
+            found = rows.list_rows(self.connection.transport, table, page)["rows"]
+            yield from found
+            seen += len(found)
+            if len(found) < asked:
+                return
+            last = found[-1]
+            by_count = any(last[one.column] is None for one in order)
+            position = queries.offset(offset + seen) if by_count else queries.cursor_after(last[ROW_ID])
+
+    def count(self, table: TableRef, condition: Condition) -> int:
+        """Return the exact number of rows: the server's total, or beyond its cap the result of a search by offsets."""
+        return sum(self._count(table, split) for split in self.splits(condition))
+
+    def _count(self, table: TableRef, fixed: list[Query]) -> int:
+        page = [*fixed, queries.select([ROW_ID]), queries.limit(1)]
+        total: int = rows.list_rows(self.connection.transport, table, page, total=True)["total"]
+        if total < TOTAL_CAP:
+            return total
+
+        def is_beyond(offset: int) -> bool:
+            return not rows.list_rows(self.connection.transport, table, [*page, queries.offset(offset)])["rows"]
+
+        low, high = TOTAL_CAP, 2 * TOTAL_CAP
+        while not is_beyond(high):
+            low, high = high + 1, 2 * high
+        while low < high:
+            middle = (low + high) // 2
+            if is_beyond(middle):
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    def splits(self, condition: Condition, reserved: int = 0) -> list[list[Query]]:
+        """
+        Return the lists of filters, one a request, that together describe the condition.
+
+        More than one only where a list of values is longer than the server takes. Empty if no row can match.
+        """
+        alternatives: list[list[Query]] = []
+        for membership in condition.memberships:
+            values = self._values(membership.values)
+            chunks = list(_chunks(membership.column, values))
+            if not chunks:
+                return []
+            alternatives.append([queries.equal(membership.column, *chunk) for chunk in chunks])
+        return [[*condition.queries, *combination] for combination in itertools.product(*alternatives)]
+
+    def _values(self, values: tuple[Any, ...] | ValuesOf) -> tuple[Any, ...]:
+        if not isinstance(values, ValuesOf):
+            return _distinct(values)
+        found: list[Any] = []
+        for value, *_ in self.run(values.command):
+            if value is None:
+                continue
+            try:
+                found.append(values.encode(value))
+            except ValueError:
+                continue  # a value that the column can not hold matches no row
+        return _distinct(found)
+
+
+def _distinct(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Drop values that the server takes for equal: in two requests they would bring, and count, the same rows twice."""
+    kept: dict[Any, Any] = {}
+    for value in values:
+        kept.setdefault(collation.fold(value) if isinstance(value, str) else value, value)
+    return tuple(kept.values())
+
+
+def _chunks(column: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """Split values so that each part fits one filter: 500 values and 4,096 characters of JSON."""
+    room = queries.MAX_QUERY_LENGTH - len(queries.equal(column).to_json()) - len(',"values":[]')
+    chunk: list[Any] = []
+    used = 0
+    for value in values:
+        length = len(json.dumps(value, ensure_ascii=False)) + 1
+        if chunk and (used + length > room or len(chunk) == queries.MAX_VALUES):
+            yield tuple(chunk)
+            chunk, used = [], 0
+        chunk.append(value)
+        used += length
+    if chunk:
+        yield tuple(chunk)
+
+
+def _select(columns: Iterable[str]) -> Query:
+    # The columns that begin with "$" come along by themselves, but the server wants at least one name.
+    names = dict.fromkeys(column for column in columns if not column.startswith("$"))
+    return queries.select(names or [ROW_ID])
+
+
+def _result(table: TableRef, row: Row, outputs: tuple[Output, ...]) -> tuple[Any, ...]:
+    try:
+        return tuple(output.read(row) for output in outputs)
+    except KeyError as error:
+        raise ProgrammingError(
+            f"{table.table}: the table has no column {error.args[0]!r}.\nRun manage.py appwrite_migrate to create it."
+        ) from None
+
+
+def _merge_key(order: Sequence[Order]) -> Callable[[Row], tuple[Any, ...]]:
+    """Return a sort key that puts rows of several answers into the order the server would have used for all of them."""
+
+    def key(row: Row) -> tuple[Any, ...]:
+        parts: list[Any] = []
+        for one in order:
+            value = row[one.column]
+            if isinstance(value, str) and one.is_text:
+                value = collation.fold(value)
+            comparable = (value is not None, value if value is not None else 0)
+            parts.append(_Reversed(comparable) if one.descending else comparable)
+        return (*parts, int(row[SEQUENCE]))
+
+    return key
+
+
+class _Reversed:
+    """Turns the order of what it holds around, for a descending column among ascending ones."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __lt__(self, other: _Reversed) -> bool:
+        return bool(other.value < self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Reversed) and bool(self.value == other.value)
+
+    __hash__ = None  # type: ignore[assignment]  # a sort key, never a member of a set
+
+
+__all__ = ["AppwriteError", "Reader"]

@@ -1,0 +1,353 @@
+"""
+Values on their way to Appwrite and back.
+
+A ``Codec`` belongs to a field. Three forms of a value meet here: *prepared*, a Python object as ``Field.get_db_prep_value``
+leaves it; *wire*, what Appwrite's JSON holds; *stored*, what Django's SQLite backend would hold in that column, which
+local evaluation needs.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import decimal
+import math
+import uuid
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+from appwrite_orm_django.backend import row_ids
+
+MAX_SCALED_DIGITS = 18  # what a 64-bit integer holds in every case
+_INT64 = (-(2**63) + 1, 2**63 - 1)  # -2**63 itself is refused (observed)
+
+
+class OutOfRange(ValueError):
+    """
+    The column can not hold this value.
+
+    ``side`` is -1 when the value lies below everything that fits, 1 when above, 0 when it is not comparable.
+    """
+
+    def __init__(self, reason: str, side: int = 0) -> None:
+        super().__init__(reason)
+        self.side = side
+
+
+class Codec:
+    """Text, and the base of the others. ``orders`` says whether wire values sort as the Python values do."""
+
+    orders = True
+    is_text = True
+
+    def encode(self, value: Any) -> Any:
+        """Turn a prepared value (never None) into its wire form or raise ``OutOfRange``."""
+        if "\x00" in (text := str(value)):
+            raise OutOfRange("text with NUL characters can not be stored")
+        return text
+
+    def decode(self, wire: Any) -> Any:
+        """Turn a wire value (never None) into what Django's field expects from a database."""
+        return wire
+
+    def stored(self, wire: Any) -> Any:
+        """Turn a wire value (never None) into what Django's SQLite backend stores."""
+        return wire
+
+    def remainder(self, value: Any) -> bool:
+        """Say whether ``encode`` drops something: the prepared value lies a little above its wire form."""
+        return False
+
+
+class IntegerCodec(Codec):
+    is_text = False
+
+    def encode(self, value: Any) -> int:
+        number = int(value)
+        if number < _INT64[0]:
+            raise OutOfRange(f"{number} is below the range of a 64-bit integer", -1)
+        if number > _INT64[1]:
+            raise OutOfRange(f"{number} is above the range of a 64-bit integer", 1)
+        return number
+
+    def decode(self, wire: Any) -> int:
+        return int(wire)
+
+
+class FloatCodec(Codec):
+    is_text = False
+
+    def encode(self, value: Any) -> float:
+        number = float(value)
+        if math.isnan(number):
+            raise OutOfRange("Appwrite has no NaN")
+        if math.isinf(number):
+            raise OutOfRange("Appwrite has no infinity", 1 if number > 0 else -1)
+        return number
+
+    def decode(self, wire: Any) -> float:
+        # Whole floats come back as JSON integers (observed).
+        return float(wire)
+
+    stored = decode
+
+
+class BooleanCodec(Codec):
+    is_text = False
+
+    def encode(self, value: Any) -> bool:
+        return bool(value)
+
+    def decode(self, wire: Any) -> bool:
+        return bool(wire)
+
+    def stored(self, wire: Any) -> int:
+        return int(wire)
+
+
+class ScaledDecimalCodec(Codec):
+    """Decimals of up to 18 digits are integers, scaled by 10**decimal_places: exact comparison, order and sums."""
+
+    is_text = False
+
+    def __init__(self, max_digits: int, places: int) -> None:
+        self.max_digits = max_digits
+        self.places = places
+        self._unit = decimal.Decimal(1).scaleb(-places)
+
+    def encode(self, value: Any) -> int:
+        number = decimal.Decimal(value)
+        if not number.is_finite():
+            raise OutOfRange(f"Appwrite has no {number}", 0 if number.is_nan() else (1 if number > 0 else -1))
+        with decimal.localcontext() as context:
+            context.prec = 60
+            try:
+                scaled = int(number.quantize(self._unit).scaleb(self.places))
+            except decimal.InvalidOperation:
+                scaled = 10**self.max_digits if number > 0 else -(10**self.max_digits)
+        if abs(scaled) >= 10**self.max_digits:
+            raise OutOfRange(f"{number} has more than {self.max_digits} digits", 1 if scaled > 0 else -1)
+        return scaled
+
+    def decode(self, wire: Any) -> decimal.Decimal:
+        return decimal.Decimal(int(wire)).scaleb(-self.places)
+
+    def stored(self, wire: Any) -> str:
+        return str(self.decode(wire))
+
+
+class TextDecimalCodec(ScaledDecimalCodec):
+    """Longer decimals are text in one canonical spelling: equality is exact, order is left to local evaluation."""
+
+    orders = False
+    is_text = True
+
+    def encode(self, value: Any) -> str:  # type: ignore[override]  # the wire form is text here
+        scaled = super().encode(value)
+        with decimal.localcontext() as context:
+            context.prec = 2 * self.max_digits + 2
+            return format(decimal.Decimal(scaled).scaleb(-self.places), "f")
+
+    def decode(self, wire: Any) -> decimal.Decimal:
+        return decimal.Decimal(wire)
+
+    def stored(self, wire: Any) -> str:
+        return str(wire)
+
+
+class DateTimeCodec(Codec):
+    """UTC with milliseconds, years 1000 to 9999. Without ``USE_TZ`` naive values are written as if they were UTC."""
+
+    is_text = False
+
+    def encode(self, value: Any) -> str:
+        moment = value
+        if moment.tzinfo is not None:
+            try:
+                moment = moment.astimezone(datetime.timezone.utc)
+            except OverflowError:
+                raise OutOfRange(f"{value} can not be written in UTC", 1 if value.year > 5000 else -1) from None
+        if moment.year < 1000:
+            raise OutOfRange(f"Appwrite's datetimes begin with the year 1000, unlike {value}", -1)
+        return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+00:00"
+
+    def decode(self, wire: Any) -> datetime.datetime:
+        moment = datetime.datetime.fromisoformat(wire)
+        return moment if settings.USE_TZ else moment.replace(tzinfo=None)
+
+    def stored(self, wire: Any) -> str:
+        text = f"{wire[:10]} {wire[11:19]}"
+        return text if wire[20:23] == "000" else f"{text}.{wire[20:23]}000"
+
+    def remainder(self, value: Any) -> bool:
+        return bool(value.microsecond % 1000)
+
+
+class DateCodec(Codec):
+    """A date is the datetime of its midnight in UTC."""
+
+    is_text = False
+
+    def encode(self, value: Any) -> str:
+        if value.year < 1000:
+            raise OutOfRange(f"Appwrite's datetimes begin with the year 1000, unlike {value}", -1)
+        return f"{value:%Y-%m-%d}T00:00:00.000+00:00"
+
+    def decode(self, wire: Any) -> datetime.date:
+        return datetime.date.fromisoformat(wire[:10])
+
+    def stored(self, wire: Any) -> str:
+        return str(wire[:10])
+
+
+class TimeCodec(Codec):
+    """Text of fixed width, so that it sorts as the time does: ``14:30:00.000000``."""
+
+    is_text = False
+
+    def encode(self, value: Any) -> str:
+        return f"{value:%H:%M:%S.%f}"
+
+    def decode(self, wire: Any) -> datetime.time:
+        return datetime.time.fromisoformat(wire)
+
+    def stored(self, wire: Any) -> str:
+        return str(self.decode(wire))
+
+
+class DurationCodec(IntegerCodec):
+    """Microseconds, as ``DurationField`` prepares them for databases without a duration type."""
+
+    def encode(self, value: Any) -> int:
+        if isinstance(value, datetime.timedelta):
+            value = value // datetime.timedelta(microseconds=1)
+        return super().encode(value)
+
+    def decode(self, wire: Any) -> datetime.timedelta:  # type: ignore[override]  # no longer the integer
+        return datetime.timedelta(microseconds=wire)
+
+
+class UUIDCodec(Codec):
+    """Thirty-six characters with dashes, as other clients of the table would write it."""
+
+    is_text = False
+
+    def encode(self, value: Any) -> str:
+        return str(value if isinstance(value, uuid.UUID) else uuid.UUID(value))
+
+    def decode(self, wire: Any) -> uuid.UUID:
+        return uuid.UUID(wire)
+
+    def stored(self, wire: Any) -> str:
+        return self.decode(wire).hex
+
+
+class BinaryCodec(Codec):
+    """Base64 text, as JSON has no bytes."""
+
+    orders = False
+    is_text = False
+
+    def encode(self, value: Any) -> str:
+        return base64.b64encode(bytes(value)).decode("ascii")
+
+    def decode(self, wire: Any) -> bytes:
+        return base64.b64decode(wire)
+
+    stored = decode
+
+
+class RowIdCodec(Codec):
+    """A primary key, or a foreign key to one, whose value of type ``inner`` is written as a row id."""
+
+    def __init__(self, inner: Codec) -> None:
+        self.inner = inner
+        self.is_text = inner.is_text
+
+    def encode(self, value: Any) -> str:
+        try:
+            if isinstance(self.inner, IntegerCodec):
+                return row_ids.encode_integer(int(value))
+            if isinstance(self.inner, DateCodec):
+                return f"{value:%Y-%m-%d}"
+            return row_ids.check_text(str(self.inner.encode(value)))
+        except row_ids.InvalidRowId as error:
+            raise OutOfRange(str(error), _integer_side(value)) from None
+
+    def decode(self, wire: Any) -> Any:
+        return row_ids.decode_integer(wire) if isinstance(self.inner, IntegerCodec) else self.inner.decode(wire)
+
+    def stored(self, wire: Any) -> Any:
+        return row_ids.decode_integer(wire) if isinstance(self.inner, IntegerCodec) else self.inner.stored(wire)
+
+
+def _integer_side(value: Any) -> int:
+    if isinstance(value, int):
+        return 1 if value > 0 else -1
+    return 0
+
+
+_CODECS: dict[str, Codec] = {
+    "BooleanField": BooleanCodec(),
+    "FloatField": FloatCodec(),
+    "DateTimeField": DateTimeCodec(),
+    "DateField": DateCodec(),
+    "TimeField": TimeCodec(),
+    "DurationField": DurationCodec(),
+    "UUIDField": UUIDCodec(),
+    "BinaryField": BinaryCodec(),
+    **dict.fromkeys(
+        (
+            "AutoField",
+            "BigAutoField",
+            "SmallAutoField",
+            "IntegerField",
+            "BigIntegerField",
+            "SmallIntegerField",
+            "PositiveIntegerField",
+            "PositiveBigIntegerField",
+            "PositiveSmallIntegerField",
+        ),
+        IntegerCodec(),
+    ),
+}
+_TEXT = Codec()
+
+
+def storage_field(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
+    """Follow foreign keys to the field whose values this field's column holds."""
+    while field.remote_field is not None and getattr(field, "target_field", None) is not None:
+        field = field.target_field
+    return field
+
+
+def holds_row_ids(field: models.Field[Any, Any]) -> bool:
+    """Say whether the column holds row ids: a primary key, or a foreign key to one."""
+    while True:
+        if field.primary_key:
+            return True
+        if field.remote_field is None or getattr(field, "target_field", None) is None:
+            return False
+        field = field.target_field
+
+
+@lru_cache(maxsize=10_000)
+def codec_for(field: models.Field[Any, Any]) -> Codec:
+    """Return the codec of a field; foreign keys have that of the field they point to."""
+    target = storage_field(field)
+    make = getattr(target, "appwrite_codec", None)
+    codec = make() if make is not None else _codec_by_type(target)
+    return RowIdCodec(codec) if holds_row_ids(field) else codec
+
+
+def _codec_by_type(field: models.Field[Any, Any]) -> Codec:
+    kind = field.get_internal_type()
+    if kind == "DecimalField":
+        digits, places = field.max_digits, field.decimal_places  # type: ignore[attr-defined]  # DecimalField's own
+        if digits is None or places is None:
+            return TextDecimalCodec(60, 30)
+        return (ScaledDecimalCodec if digits <= MAX_SCALED_DIGITS else TextDecimalCodec)(digits, places)
+    return _CODECS.get(kind, _TEXT)

@@ -1,0 +1,279 @@
+"""From insert, update and delete queries to commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import EmptyResultSet, FieldError
+from django.db import DataError, NotSupportedError
+from django.db.models import AutoField, DateTimeField, Model
+from django.db.models.expressions import Col, ColPairs, CombinedExpression, DatabaseDefault, Value
+from django.db.models.sql import Query
+
+from appwrite_orm_django.backend import local_evaluation, row_ids
+from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID, SYSTEM_COLUMNS, column_key, table_id
+from appwrite_orm_django.backend.commands import (
+    Command,
+    Condition,
+    CreateRows,
+    DeleteRows,
+    IncrementColumn,
+    Membership,
+    NewRow,
+    Output,
+    UpdateFromQuery,
+    UpdateRow,
+    UpdateRows,
+    ValuesOf,
+)
+from appwrite_orm_django.backend.pushdown import conditions, reads, truth
+from appwrite_orm_django.backend.pushdown.conditions import Scope
+from appwrite_orm_django.backend.values import FloatCodec, IntegerCodec, ScaledDecimalCodec, codec_for
+
+if TYPE_CHECKING:
+    from django.db.models import Field
+
+    from appwrite_orm_django.backend.compiler import SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler
+
+
+def wire_value(field: Field[Any, Any], value: Any, table: str) -> Any:
+    """
+    Write a prepared value of a field for the server.
+
+    Raises:
+        DataError: the column can not hold it; names table, column and reason.
+    """
+    if value is None:
+        return None
+    try:
+        return codec_for(field).encode(value)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{table}.{field.column}: {error}.") from error
+
+
+# Create
+
+
+def create_command(compiler: SQLInsertCompiler) -> Command:
+    """Return the command that creates one row for each object of the insert query."""
+    query = compiler.query
+    opts = query.get_meta()
+    fields = list(query.fields)
+    connection = compiler.connection
+    table = table_id(opts.db_table)
+    rows = tuple(_new_row(compiler, fields, obj, table) for obj in query.objs)
+    outputs = tuple(_returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ()))
+    ignores = query.on_conflict is not None
+    return CreateRows(connection.table_ref(table), rows, outputs, ignore_conflicts=ignores)
+
+
+def _returned(field: Field[Any, Any], connection: Any, db_table: str) -> Output:
+    output = reads.output_for(field.get_col(db_table), db_table, connection)
+    if output is None:
+        raise NotSupportedError(f"{db_table}.{field.column} can not be returned from an insert.")
+    return output
+
+
+def _new_row(compiler: SQLInsertCompiler, fields: list[Field[Any, Any]], obj: Model, table: str) -> NewRow:
+    pk = compiler.query.get_meta().pk
+    data: dict[str, Any] = {}
+    row_id: str | None = None
+    for field in fields:
+        value = compiler.prepare_value(field, compiler.pre_save_val(field, obj))
+        value = _resolved_constant(field, value, compiler)
+        if value is _SERVER_DECIDES:
+            continue
+        if not compiler.query.raw:
+            _hold_what_the_server_holds(field, obj, value)
+        wire = wire_value(field, value, table)
+        key = column_key(field)
+        if key == ROW_ID:
+            row_id = wire
+        elif key not in SYSTEM_COLUMNS or wire is not None:
+            data[key] = wire
+    if row_id is not None:
+        return NewRow(row_id, data)
+    if not isinstance(pk, AutoField):
+        raise DataError(f"{table}.{pk.column}: a new row needs a value for its primary key.")
+    return NewRow(codec_for(pk).encode(row_ids.new_integer_id()), data, id_is_ours=True)
+
+
+_SERVER_DECIDES = object()
+
+
+def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCompiler) -> Any:
+    """Return the constant behind an expression in an insert."""
+    if not hasattr(value, "as_sql"):
+        return value
+    if isinstance(value, DatabaseDefault):
+        if column_key(field) in SYSTEM_COLUMNS:
+            return _SERVER_DECIDES
+        value = value.expression
+    constant = value.value if type(value) is Value else local_evaluation.constant(value, field, compiler.connection)
+    return field.get_db_prep_save(constant, connection=compiler.connection)
+
+
+def _hold_what_the_server_holds(field: Field[Any, Any], obj: Model, value: Any) -> None:
+    """Cut a datetime on the object to milliseconds, so that it equals what a later read returns."""
+    if isinstance(field, DateTimeField) and value is not None and codec_for(field).remainder(value):
+        held = getattr(obj, field.attname)
+        if hasattr(held, "microsecond"):
+            setattr(obj, field.attname, held.replace(microsecond=held.microsecond // 1000 * 1000))
+
+
+# Update
+
+
+def update_command(compiler: SQLUpdateCompiler) -> Command:
+    """Return the command for an update query whose values and conditions concern one table."""
+    query = compiler.query
+    table = table_id(query.base_table)
+    data: dict[str, Any] = {}
+    expressions: dict[Field[Any, Any], Any] = {}
+    for field, _, value in query.values:
+        prepared = _update_value(compiler, field, value)
+        if hasattr(prepared, "as_sql"):
+            expressions[field] = prepared
+            continue
+        wire = wire_value(field, prepared, table)
+        key = column_key(field)
+        if key == ROW_ID:
+            raise NotSupportedError(f"{table}: Appwrite can not change the id of a row; create a new row instead.")
+        if key == PERMISSIONS or key not in SYSTEM_COLUMNS:
+            data[key] = wire
+    ref = compiler.connection.table_ref(table)
+    if expressions:
+        condition, exact = _condition(compiler, query)
+        increment = _increment(ref, condition, data, expressions) if exact else None
+        return increment or _update_from_query(compiler, ref, data, expressions)
+    condition, exact = _condition(compiler, query)
+    if not exact or compiler.connection.is_dirty(ref):
+        condition = _condition_by_ids(compiler, query)
+    row_id = reads.only_row_id(condition)
+    return UpdateRows(ref, condition, data) if row_id is None else UpdateRow(ref, row_id, data)
+
+
+def _update_value(compiler: SQLUpdateCompiler, field: Field[Any, Any], value: Any) -> Any:
+    """Resolve and prepare one value, as Django's own compiler does."""
+    if hasattr(value, "resolve_expression"):
+        value = value.resolve_expression(compiler.query, allow_joins=False, for_save=True)
+        if value.contains_aggregate:
+            raise FieldError(f"Aggregate functions are not allowed in this query ({field.name}={value!r}).")
+        if value.contains_over_clause:
+            raise FieldError(f"Window expressions are not allowed in this query ({field.name}={value!r}).")
+        if isinstance(value, ColPairs):
+            raise FieldError(
+                f"Composite primary keys expressions are not allowed in this query ({field.name}=F('pk'))."
+            )
+        if type(value) is Value:
+            value = value.value
+    elif hasattr(value, "prepare_database_save"):
+        if not field.remote_field:
+            raise TypeError(
+                f"Tried to update field {field} with a model instance, {value!r}. "
+                f"Use a value compatible with {field.__class__.__name__}."
+            )
+        value = value.prepare_database_save(field)
+    return field.get_db_prep_save(value, connection=compiler.connection)
+
+
+def _condition(compiler: Any, query: Query) -> tuple[Condition, bool]:
+    scope = Scope(query.get_initial_alias(), compiler.connection, compiler.connection.text_semantics)
+    condition, exact = truth.to_condition(conditions.narrow(query.where, scope))
+    if condition is None:
+        raise EmptyResultSet
+    return condition, exact
+
+
+def _condition_by_ids(compiler: Any, query: Query) -> Condition:
+    """Return the condition "the id is among those that the query's where-tree selects", read first."""
+    pk = query.get_meta().pk
+    inner = query.chain(klass=Query)
+    inner.clear_ordering(force=True)
+    inner.select_related = False
+    inner.clear_select_clause()
+    inner.select = (pk.get_col(inner.get_initial_alias()),)
+    inner.default_cols = False
+    command, _ = inner.get_compiler(connection=compiler.connection).as_sql()
+    codec = codec_for(pk)
+    return Condition((), (Membership(ROW_ID, ValuesOf(command, codec.encode)),))
+
+
+def _increment(
+    table: Any, condition: Condition, data: dict[str, Any], expressions: dict[Field[Any, Any], Any]
+) -> Command | None:
+    """Return an increment for ``column = column ± constant`` of one row, which the server does atomically."""
+    row_id = reads.only_row_id(condition)
+    if row_id is None or data or len(expressions) != 1:
+        return None
+    ((field, expression),) = expressions.items()
+    codec = codec_for(field)
+    if type(codec) not in (IntegerCodec, FloatCodec, ScaledDecimalCodec) or type(expression) is not CombinedExpression:
+        return None
+    amount = expression.rhs
+    if type(expression.lhs) is not Col or expression.lhs.target != field or type(amount) is not Value:
+        return None
+    if expression.connector not in ("+", "-") or isinstance(amount.value, bool):
+        return None
+    wire = codec.encode(amount.value)
+    if isinstance(codec, ScaledDecimalCodec) and codec.decode(wire) != amount.value:
+        return None
+    if not wire:
+        return None
+    return IncrementColumn(table, row_id, column_key(field), wire if expression.connector == "+" else -wire)
+
+
+def _update_from_query(
+    compiler: SQLUpdateCompiler, table: Any, data: dict[str, Any], expressions: dict[Field[Any, Any], Any]
+) -> Command:
+    """Return the command that reads the new values of each row by local evaluation, then writes them."""
+    query = compiler.query.chain(klass=Query)
+    query.clear_ordering(force=True)
+    query.select_related = False
+    query.clear_select_clause()
+    alias = query.get_initial_alias()
+    pk = query.get_meta().pk
+    query.default_cols = False
+    query.select = (pk.get_col(alias),)
+    for position, expression in enumerate(expressions.values()):
+        query.annotations[f"__value{position}"] = expression
+    query.set_annotation_mask(set(query.annotations))
+    inner = query.get_compiler(connection=compiler.connection)
+    command = local_evaluation.plan(inner, set_up=True)
+    fields = tuple(expressions)
+
+    def write(values: tuple[Any, ...]) -> dict[str, Any]:
+        prepared = (
+            field.get_db_prep_save(value, connection=compiler.connection)
+            for field, value in zip(fields, values, strict=True)
+        )
+        wires = (wire_value(field, value, table.table) for field, value in zip(fields, prepared, strict=True))
+        return {**data, **dict(zip(map(column_key, fields), wires, strict=True))}
+
+    depends_on_row = any(_reads_columns(expression, pk) for expression in expressions.values())
+    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row)
+
+
+def _reads_columns(expression: Any, pk: Field[Any, Any]) -> bool:
+    """Say whether the value depends on anything of the row but its primary key."""
+    if isinstance(expression, Col):
+        return expression.target != pk
+    if isinstance(expression, Query):
+        return True
+    return any(_reads_columns(source, pk) for source in expression.get_source_expressions() if source is not None)
+
+
+# Delete
+
+
+def delete_command(compiler: SQLDeleteCompiler) -> Command:
+    """Return the command for a delete query."""
+    query = compiler.query
+    ref = compiler.connection.table_ref(table_id(query.get_meta().db_table))
+    if compiler.single_alias and not compiler.connection.is_dirty(ref):
+        condition, exact = _condition(compiler, query)
+    else:
+        exact = False
+    if not exact:
+        condition = _condition_by_ids(compiler, query)
+    return DeleteRows(ref, condition, reads.only_row_id(condition))

@@ -1,0 +1,260 @@
+"""Running write commands outside transactions: single rows, batches, and updates computed row by row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.db import NotSupportedError, OperationalError
+
+from appwrite_orm_django.backend import row_ids
+from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID
+from appwrite_orm_django.backend.commands import (
+    Command,
+    Condition,
+    CreateRows,
+    DeleteRows,
+    IncrementColumn,
+    Membership,
+    NewRow,
+    UpdateFromQuery,
+    UpdateRow,
+    UpdateRows,
+)
+from appwrite_orm_django.backend.local_evaluation import running
+from appwrite_orm_django.client import operators, queries, rows
+from appwrite_orm_django.client.errors import ColumnNotFound, RowConflict, RowNotFound, UniqueViolation
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.client.references import TableRef
+
+_MAX_ATTEMPTS = 10
+
+
+class WriteResult:
+    """What a write answers: how many rows it changed, and result rows where it returns any."""
+
+    __slots__ = ("count", "rows")
+
+    def __init__(self, count: int, rows: list[tuple[Any, ...]] | None = None) -> None:
+        self.count = count
+        self.rows = rows or []
+
+
+class Writer:
+    """Runs write commands for one connection, each at once."""
+
+    def __init__(self, connection: DatabaseWrapper) -> None:
+        self.connection = connection
+
+    @property
+    def transport(self) -> Any:
+        return self.connection.transport
+
+    def run(self, command: Command) -> WriteResult:
+        handlers: dict[type[Command], Callable[[Any], WriteResult]] = {
+            CreateRows: self.create,
+            UpdateRow: self.update_row,
+            UpdateRows: self.update_rows,
+            IncrementColumn: self.increment,
+            UpdateFromQuery: self.update_from_query,
+            DeleteRows: self.delete,
+        }
+        return handlers[type(command)](command)
+
+    # Create
+
+    def create(self, command: CreateRows) -> WriteResult:
+        if command.ignore_conflicts:
+            return self._create_what_is_new(command)
+        created = self._create_retrying_ids(command)
+        return WriteResult(len(created), [_outputs(command, row) for row in created] if command.outputs else [])
+
+    def _create_retrying_ids(self, command: CreateRows) -> list[Mapping[str, Any]]:
+        """Create rows; where an id that we made up is taken, which can happen to integers, make up others."""
+        new = command.rows
+        for _ in range(_MAX_ATTEMPTS):
+            try:
+                return self._create(command.table, new)
+            except UniqueViolation:
+                ours = [row for row in new if row.id_is_ours]
+                if not ours or not self._any_exists(command.table, ours):
+                    raise
+                new = tuple(
+                    NewRow(row_ids.encode_integer(row_ids.new_integer_id()), row.data, id_is_ours=True)
+                    if row.id_is_ours
+                    else row
+                    for row in new
+                )
+        raise OperationalError(f"{command.table.table}: no free row id was found in {_MAX_ATTEMPTS} attempts.")
+
+    def _create(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]]:
+        if len(new) == 1 and (data := dict(new[0].data)):
+            permissions = data.pop(PERMISSIONS, None)
+            if data:
+                return [rows.create_row(self.transport, table, new[0].row_id, data, permissions=permissions)]
+        # Bulk, which also takes a row without any data (recording ``rows-missing-data``).
+        payload = [{**_without_null_permissions(row.data), ROW_ID: row.row_id} for row in new]
+        return list(rows.create_rows(self.transport, table, payload))
+
+    def _any_exists(self, table: TableRef, new: list[NewRow]) -> bool:
+        wanted = [queries.equal(ROW_ID, *(row.row_id for row in new)), queries.select([ROW_ID]), queries.limit(1)]
+        return bool(rows.list_rows(self.transport, table, wanted)["rows"])
+
+    def _create_what_is_new(self, command: CreateRows) -> WriteResult:
+        try:
+            return WriteResult(len(self._create(command.table, command.rows)))
+        except UniqueViolation:
+            if len(command.rows) == 1:
+                return WriteResult(0)
+        created = 0
+        for row in command.rows:
+            try:
+                created += len(self._create(command.table, (row,)))
+            except UniqueViolation:
+                continue
+        return WriteResult(created)
+
+    # Update
+
+    def update_row(self, command: UpdateRow) -> WriteResult:
+        try:
+            row = self.write_row(command.table, command.row_id, command.data)
+        except RowNotFound:
+            return WriteResult(0)
+        self.connection.last_written_row = row
+        return WriteResult(1)
+
+    def write_row(
+        self, table: TableRef, row_id: str, data: Mapping[str, Any], *, unmodified_since: str | None = None
+    ) -> Mapping[str, Any]:
+        """Update one row; text that the server would run as an operator takes a second write."""
+        columns = dict(data)
+        permissions = columns.pop(PERMISSIONS, None)
+        if not columns and permissions is None:
+            return rows.get_row(self.transport, table, row_id)
+        first, second = operators.text_in_two_writes(columns)
+        row = rows.update_row(
+            self.transport, table, row_id, first or None, permissions=permissions, unmodified_since=unmodified_since
+        )
+        return rows.update_row(self.transport, table, row_id, second) if second else row
+
+    def update_rows(self, command: UpdateRows) -> WriteResult:
+        first, second = operators.text_in_two_writes(command.data)
+        changed = 0
+        for split in self.connection.reader.splits(command.condition):
+            if not first:
+                changed += self.connection.reader.count(command.table, command.condition)
+                continue
+            if second:
+                self._refuse_if_it_moves(command, second)
+            changed += rows.update_rows(self.transport, command.table, first, split)
+            if second:
+                rows.update_rows(self.transport, command.table, second, split)
+        return WriteResult(changed)
+
+    def _refuse_if_it_moves(self, command: UpdateRows, second: Mapping[str, Any]) -> None:
+        """Refuse two bulk writes where the first one changes which rows the second one would find."""
+        filtered = {query.column for query in command.condition.queries} | {
+            membership.column for membership in command.condition.memberships
+        }
+        if filtered & (set(command.data) | {"$updatedAt", None}):
+            raise NotSupportedError(
+                f"{command.table.table}: {', '.join(second)} would be set to text that Appwrite runs as an operator, for rows "
+                f"that are chosen by a column that this update changes.\nUpdate them by primary key instead."
+            )
+
+    def increment(self, command: IncrementColumn) -> WriteResult:
+        change = rows.increment_column if command.amount > 0 else rows.decrement_column
+        try:
+            self.connection.last_written_row = change(
+                self.transport, command.table, command.row_id, command.column, abs(command.amount)
+            )
+        except ColumnNotFound:
+            # The server says so of a missing row, too (recording ``increment``).
+            if self._row_exists(command.table, command.row_id):
+                raise
+            return WriteResult(0)
+        return WriteResult(1)
+
+    def _row_exists(self, table: TableRef, row_id: str) -> bool:
+        try:
+            rows.get_row(self.transport, table, row_id)
+        except RowNotFound:
+            return False
+        return True
+
+    def update_from_query(self, command: UpdateFromQuery) -> WriteResult:
+        """
+        Write values that were computed from rows.
+
+        Where they depend on what a row holds, the server refuses the write of a row that was changed after the version we
+        computed from, and that row is computed again: no update of another client is lost. Else rows that get the same values
+        share a bulk request.
+        """
+        computed, versions = running.run_with_versions(command.source, self.connection, command.table)
+        changes = {command.encode_id(row_id): command.write(tuple(values)) for row_id, *values in computed}
+        if not command.depends_on_row:
+            return WriteResult(sum(self._write_alike(command.table, *alike) for alike in _grouped(changes)))
+        return WriteResult(
+            sum(self._write_current(command, row_id, data, versions[row_id]) for row_id, data in changes.items())
+        )
+
+    def _write_alike(self, table: TableRef, row_ids_: tuple[str, ...], data: Mapping[str, Any]) -> int:
+        if len(row_ids_) > 1:
+            condition = Condition((), (Membership(ROW_ID, row_ids_),))
+            return self.update_rows(UpdateRows(table, condition, data)).count
+        try:
+            self.write_row(table, row_ids_[0], data)
+        except RowNotFound:
+            return 0
+        return 1
+
+    def _write_current(self, command: UpdateFromQuery, row_id: str, data: Mapping[str, Any], version: str) -> int:
+        for _ in range(_MAX_ATTEMPTS):
+            try:
+                self.write_row(command.table, row_id, data, unmodified_since=version)
+            except RowConflict:
+                computed, versions = running.run_with_versions(command.source, self.connection, command.table)
+                again = {command.encode_id(found): values for found, *values in computed}
+                if row_id not in again:
+                    return 0
+                data, version = command.write(tuple(again[row_id])), versions[row_id]
+            except RowNotFound:
+                return 0
+            else:
+                return 1
+        raise OperationalError(
+            f"{command.table.table}/{row_id}: changed by others {_MAX_ATTEMPTS} times while it was being updated."
+        )
+
+    # Delete
+
+    def delete(self, command: DeleteRows) -> WriteResult:
+        if command.row_id is not None:
+            try:
+                rows.delete_row(self.transport, command.table, command.row_id)
+            except RowNotFound:
+                return WriteResult(0)
+            return WriteResult(1)
+        splits = self.connection.reader.splits(command.condition)
+        return WriteResult(sum(rows.delete_rows(self.transport, command.table, split) for split in splits))
+
+
+def _grouped(changes: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Yield the ids of the rows that get the same values, and those values."""
+    groups: dict[str, list[str]] = {}
+    for row_id, data in changes.items():
+        groups.setdefault(json.dumps(data, sort_keys=True), []).append(row_id)
+    for row_ids_ in groups.values():
+        yield tuple(row_ids_), changes[row_ids_[0]]
+
+
+def _without_null_permissions(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if key != PERMISSIONS or value is not None}
+
+
+def _outputs(command: CreateRows, row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(output.read(row) for output in command.outputs)

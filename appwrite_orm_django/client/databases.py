@@ -1,0 +1,53 @@
+"""Databases. Facts: recordings ``databases-crud``, ``databases-errors``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .identifiers import path_segment
+from .listing import every_item
+from .queries import Query
+from .transport import Transport
+
+Database = dict[str, Any]
+
+
+def list_databases(transport: Transport, queries: tuple[Query, ...] = ()) -> Iterator[Database]:
+    """Yield every database of the project, a page at a time."""
+    return every_item(transport, "/tablesdb", "databases", queries)
+
+
+def get_database(transport: Transport, database_id: str) -> Database:
+    """
+    Return a database: ``$id``, ``name``, ``enabled``, ``type``.
+
+    Raises:
+        DatabaseNotFound: there is none of this id.
+    """
+    database: Database = transport.call("GET", f"/tablesdb/{path_segment(database_id)}")
+    return database
+
+
+def create_database(transport: Transport, database_id: str, name: str, *, enabled: bool = True) -> Database:
+    """
+    Create a database.
+
+    Raises:
+        AlreadyExists: the id is taken, also by an earlier attempt of this call that went unanswered.
+    """
+    body = {"databaseId": database_id, "name": name, "enabled": enabled}
+    database: Database = transport.call("POST", "/tablesdb", params=body)
+    return database
+
+
+def update_database(transport: Transport, database_id: str, *, name: str, enabled: bool) -> Database:
+    """Set name and ``enabled``; both must be given, for the server resets what is left out (recording ``tables-put-resets``)."""
+    body = {"name": name, "enabled": enabled}
+    database: Database = transport.call("PUT", f"/tablesdb/{path_segment(database_id)}", params=body, safe=True)
+    return database
+
+
+def delete_database(transport: Transport, database_id: str) -> None:
+    """Delete a database and everything in it."""
+    transport.call("DELETE", f"/tablesdb/{path_segment(database_id)}")

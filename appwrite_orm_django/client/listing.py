@@ -1,0 +1,33 @@
+"""Lists of anything but rows, read to their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .queries import Query, check_limits, cursor_after, limit
+from .transport import Transport
+
+#: The server names no maximum; one page of this size holds a whole schema in nearly every project.
+PAGE_SIZE = 500
+
+
+def every_item(
+    transport: Transport, path: str, name: str, queries: Sequence[Query] = (), *, cursor_key: str = "$id"
+) -> Iterator[dict[str, Any]]:
+    """
+    Yield every item of a list that the server answers in pages.
+
+    Args:
+        name: where the answer keeps the items, for example ``tables``.
+        queries: filters and order; limit and cursor are added here.
+        cursor_key: which value of an item the server takes as a cursor: ``key`` for columns and indexes.
+    """
+    after: list[Query] = []
+    while True:
+        params = {"queries": check_limits([*queries, limit(PAGE_SIZE), *after])}
+        items = transport.call("GET", path, params=params)[name]
+        yield from items
+        if len(items) < PAGE_SIZE:
+            return
+        after = [cursor_after(items[-1][cursor_key])]

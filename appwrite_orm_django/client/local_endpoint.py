@@ -1,0 +1,29 @@
+"""
+The endpoint ``local:``: the local Appwrite server inside this process, behind ``requests``' transport-adapter interface.
+
+The only module of the library that knows the local server; it is imported when such an endpoint is used and not before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from requests.adapters import BaseAdapter
+
+PREFIX = "local:"
+#: A name that no resolver answers for (RFC 6761), in case the adapter should ever be missing.
+BASE_URL = "http://appwrite.invalid/v1"
+
+
+def is_local(endpoint: str) -> bool:
+    """Tell whether an endpoint is the local server: ``local:`` in memory, ``local:/path/dev.sqlite3`` in a file."""
+    return endpoint.startswith(PREFIX)
+
+
+def adapter_for(endpoint: str) -> BaseAdapter:
+    """Return the adapter that answers requests to ``BASE_URL``; transports to the same location share one server."""
+    from appwrite_orm_django.local.adapter import LocalAdapter, local_server
+
+    adapter: BaseAdapter = LocalAdapter(local_server(endpoint.removeprefix(PREFIX)))
+    return adapter

@@ -1,0 +1,23 @@
+"""What an endpoint function acts on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .identifiers import path_segment
+
+
+@dataclass(frozen=True, slots=True)
+class TableRef:
+    """A table by its two ids."""
+
+    database: str
+    table: str
+
+    @property
+    def path(self) -> str:
+        """The table's path after the endpoint, for example ``/tablesdb/shop/tables/product``."""
+        return f"/tablesdb/{path_segment(self.database)}/tables/{path_segment(self.table)}"
+
+    def __str__(self) -> str:
+        return f"{self.database}.{self.table}"

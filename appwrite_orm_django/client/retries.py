@@ -1,0 +1,95 @@
+"""When a request may be sent again, and after how long."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+
+from .errors import AppwriteError, ConnectionFailed, RateLimited, RequestTimeout, ServerError
+
+#: A proxy's way to say that Appwrite is restarting or overloaded. Not 500: Appwrite answers many invalid requests so (recordings query-errors,
+#: rows-ids), every time the same, and repeating those would only multiply the load.
+_PASSING_STATUS = frozenset({502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """
+    One attempt that failed.
+
+    Attributes:
+        never_sent: no byte of the request left this machine, so the server cannot have acted on it.
+        hopeless: the next attempt would end the same way.
+        retry_after_s: what the server asked for, in seconds.
+    """
+
+    error: AppwriteError
+    never_sent: bool = False
+    hopeless: bool = False
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """
+    Exponential backoff with full jitter: before attempt n+1, wait between 0 and ``base_s * 2**(n-1)`` seconds, at most ``cap_s``.
+
+    Attributes:
+        max_retry_after_s: a server that asks for a longer pause than this gets none: the error is raised at once.
+        now: seconds since the epoch, for Retry-After dates.
+    """
+
+    base_s: float = 0.1
+    cap_s: float = 5.0
+    max_retry_after_s: float = 30.0
+    sleep: Callable[[float], None] = time.sleep
+    uniform: Callable[[float, float], float] = random.uniform
+    now: Callable[[], float] = time.time
+
+    def delay_s(self, attempt: int, retry_after_s: float | None) -> float | None:
+        """Return the pause after the attempt of this number (from 1), or None when the server asks for too long a one."""
+        if retry_after_s is not None:
+            return retry_after_s if retry_after_s <= self.max_retry_after_s else None
+        return self.uniform(0.0, min(self.cap_s, self.base_s * 2 ** (attempt - 1)))
+
+    def retry_after_s(self, header: str | None) -> float | None:
+        """Read a Retry-After header: seconds, or an HTTP date; None when there is none that makes sense."""
+        if not header:
+            return None
+        if header.strip().isdecimal():
+            return float(header)
+        try:
+            at = parsedate_to_datetime(header)
+        except ValueError:
+            return None
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=timezone.utc)
+        return max(0.0, (at - datetime.fromtimestamp(self.now(), timezone.utc)).total_seconds())
+
+
+def may_repeat(failure: Failure, *, safe: bool, timeouts: int) -> bool:
+    """
+    Tell whether to send the request again.
+
+    Whatever never left this machine, and what the server turned away at the door (429), may go again with any method. All else only
+    when repeating is ``safe``: a connection that broke, also one that was idle too long, may have delivered a write.
+
+    Args:
+        safe: the caller knows that a second delivery does no harm.
+        timeouts: read timeouts so far, this one included. One is bad luck; after two, a third would only keep the caller waiting.
+    """
+    error = failure.error
+    if failure.hopeless:
+        return False
+    if failure.never_sent or isinstance(error, RateLimited):
+        return True
+    if not safe:
+        return False
+    if isinstance(error, RequestTimeout):
+        # 408 is the server's own limit for a query: it would reach it again.
+        return error.code is None and timeouts < 2
+    return isinstance(error, ConnectionFailed) or (isinstance(error, ServerError) and error.code in _PASSING_STATUS)

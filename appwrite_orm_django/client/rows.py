@@ -1,0 +1,337 @@
+"""
+Rows: one page at a time, one row at a time, or in bulk.
+
+Rows are dicts of column key to JSON value as the server answers them: null columns present, ``$id`` text, ``$createdAt`` and ``$updatedAt``
+ISO 8601 in UTC with milliseconds, ``$sequence`` text. Data goes out as it is: text that the server would run as an operator is the caller's
+affair (see ``operators``).
+
+Errors common to all: TableNotFound, DatabaseNotFound, Unauthorized, and those of the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from .errors import AppwriteError, RowNotFound, UniqueViolation
+from .identifiers import path_segment
+from .queries import Query, check_limits, equal, limit, select
+from .references import TableRef
+from .transport import Transport
+
+Row = dict[str, Any]
+
+#: Rows in one bulk create or upsert; recording bulk-limits.
+MAX_BULK_ROWS = 100
+
+
+def list_rows(
+    transport: Transport,
+    table: TableRef,
+    queries: Sequence[Query] = (),
+    *,
+    total: bool = False,
+    transaction_id: str | None = None,
+) -> dict[str, Any]:
+    """
+    Return one page of rows as the server answers it.
+
+    Args:
+        queries: at most 100. Without a limit among them the server stops at 25 rows.
+        total: also count all matches; the server stops counting at 5,000.
+        transaction_id: merge what is staged there. The server then ignores filters and order for staged rows (recording ``tx-reads``).
+
+    Returns:
+        ``{"total": int, "rows": [row, ...]}``; total is 0 unless asked for.
+
+    Raises:
+        QueryLimitExceeded: more or longer queries than the server takes; nothing was sent.
+        InvalidQuery: the server does not understand a query, or does not know a column.
+    """
+    params = {"queries": check_limits(queries), "total": total, "transactionId": transaction_id}
+    page: dict[str, Any] = transport.call("GET", f"{table.path}/rows", params=params)
+    return page
+
+
+def get_row(
+    transport: Transport,
+    table: TableRef,
+    row_id: str,
+    queries: Sequence[Query] = (),
+    *,
+    transaction_id: str | None = None,
+) -> Row:
+    """
+    Return one row.
+
+    Raises:
+        RowNotFound: no row of this id; ids are compared without case.
+    """
+    params = {"queries": check_limits(queries), "transactionId": transaction_id}
+    row: Row = transport.call("GET", _row_path(table, row_id), params=params)
+    return row
+
+
+def create_row(
+    transport: Transport,
+    table: TableRef,
+    row_id: str,
+    data: Mapping[str, Any],
+    *,
+    permissions: Sequence[str] | None = None,
+    transaction_id: str | None = None,
+) -> Row:
+    """
+    Create a row under an id of the caller's making, and return it.
+
+    When an attempt ends without an answer it is repeated; should the row then exist, it is read back and compared: ours, or a conflict.
+    Inside a transaction nothing is repeated, for a second staging would make the commit fail.
+
+    Raises:
+        RowAlreadyExists: the id is taken; on 1.9 also: a unique index is violated.
+        UniqueViolation: a unique index is violated.
+        InvalidStructure: a value does not fit.
+        InvalidId: the id is none.
+    """
+    path_segment(row_id)
+    body = _without_none(rowId=row_id, data=dict(data), permissions=_listed(permissions), transactionId=transaction_id)
+    try:
+        created: Row = transport.call("POST", f"{table.path}/rows", params=body, safe=transaction_id is None)
+    except UniqueViolation as error:
+        if not error.ambiguous:
+            raise
+        return _own_rows(transport, table, [{**data, "$id": row_id}], error)[0]
+    return created
+
+
+def create_rows(
+    transport: Transport, table: TableRef, rows: Iterable[Mapping[str, Any]], *, transaction_id: str | None = None
+) -> list[Row]:
+    """
+    Create up to 100 rows, all or none, and return them in the order given.
+
+    Each row has its ``$id`` and perhaps its ``$permissions`` among the data. Attempts without an answer are repeated as in ``create_row``.
+    Staged in a transaction the answer has no rows: an empty list.
+
+    Raises:
+        RowAlreadyExists, UniqueViolation, InvalidStructure: as for one row; no row was created.
+        InvalidRequest: the table has a relationship column, or there are more than 100 rows.
+    """
+    sent = [dict(row) for row in rows]
+    for row in sent:
+        path_segment(row["$id"])
+    body = _without_none(rows=sent, transactionId=transaction_id)
+    try:
+        answer = transport.call("POST", f"{table.path}/rows", params=body, safe=transaction_id is None)
+    except UniqueViolation as error:
+        if not error.ambiguous:
+            raise
+        return _own_rows(transport, table, sent, error)
+    created: list[Row] = answer["rows"]
+    return created
+
+
+def update_row(
+    transport: Transport,
+    table: TableRef,
+    row_id: str,
+    data: Mapping[str, Any] | None = None,
+    *,
+    permissions: Sequence[str] | None = None,
+    transaction_id: str | None = None,
+    unmodified_since: str | None = None,
+) -> Row:
+    """
+    Change some columns of a row, and return it.
+
+    Args:
+        data: only these columns change; but null columns that have a default are filled, too (recording ``rows-defaults``).
+        unmodified_since: an ``$updatedAt``; a row changed later than that is left alone.
+
+    Raises:
+        RowNotFound: there is none.
+        RowConflict: it was changed after ``unmodified_since``.
+        InvalidStructure: a value does not fit, or a required column is still null.
+    """
+    body = _without_none(
+        data=None if data is None else dict(data), permissions=_listed(permissions), transactionId=transaction_id
+    )
+    headers = {"X-Appwrite-Timestamp": unmodified_since}
+    row: Row = transport.call("PATCH", _row_path(table, row_id), headers, body)
+    return row
+
+
+def update_rows(
+    transport: Transport,
+    table: TableRef,
+    data: Mapping[str, Any],
+    queries: Sequence[Query] = (),
+    *,
+    transaction_id: str | None = None,
+) -> int:
+    """
+    Set the same values in all rows that match, or in all rows, and return how many changed; 0 when staged in a transaction.
+
+    The server works through 1,000 rows at a time: an error in the middle leaves the earlier ones changed. A violated unique index is a
+    ServerError here (recording ``bulk-update``).
+    """
+    body = _without_none(data=dict(data), queries=check_limits(queries), transactionId=transaction_id)
+    return int(transport.call("PATCH", f"{table.path}/rows", params=body)["total"])
+
+
+def upsert_row(
+    transport: Transport,
+    table: TableRef,
+    row_id: str,
+    data: Mapping[str, Any],
+    *,
+    permissions: Sequence[str] | None = None,
+    transaction_id: str | None = None,
+) -> Row:
+    """
+    Create a row, or change these columns of it, and return it.
+
+    Beware of tables with a unique index: a new id that clashes there overwrites the other row and reports success (recording
+    ``rows-upsert-unique``); and a new row of nothing but falsy values is answered ``{}`` and not created (recording ``rows-upsert``).
+    """
+    body = _without_none(data=dict(data), permissions=_listed(permissions), transactionId=transaction_id)
+    row: Row = transport.call("PUT", _row_path(table, row_id), params=body)
+    return row
+
+
+def upsert_rows(
+    transport: Transport, table: TableRef, rows: Iterable[Mapping[str, Any]], *, transaction_id: str | None = None
+) -> list[Row]:
+    """Create or change up to 100 rows; rows that were the same already are not among those returned. Beware as in ``upsert_row``."""
+    body = _without_none(rows=[dict(row) for row in rows], transactionId=transaction_id)
+    changed: list[Row] = transport.call("PUT", f"{table.path}/rows", params=body)["rows"]
+    return changed
+
+
+def delete_row(
+    transport: Transport,
+    table: TableRef,
+    row_id: str,
+    *,
+    transaction_id: str | None = None,
+    unmodified_since: str | None = None,
+) -> None:
+    """
+    Delete a row. An attempt without an answer is repeated; that the row is gone then is success.
+
+    Raises:
+        RowNotFound: there was none.
+        RowConflict: it was changed after ``unmodified_since``.
+        DeleteRestricted: a relationship column forbids it.
+    """
+    headers = {"X-Appwrite-Timestamp": unmodified_since}
+    body = _without_none(transactionId=transaction_id)
+    try:
+        transport.call("DELETE", _row_path(table, row_id), headers, body, safe=transaction_id is None)
+    except RowNotFound as error:
+        if not error.ambiguous:
+            raise
+
+
+def delete_rows(
+    transport: Transport, table: TableRef, queries: Sequence[Query] = (), *, transaction_id: str | None = None
+) -> int:
+    """Delete all rows that match, or all rows, and return how many; 0 when staged in a transaction. 1,000 at a time, as in ``update_rows``."""
+    body = _without_none(queries=check_limits(queries), transactionId=transaction_id)
+    return int(transport.call("DELETE", f"{table.path}/rows", params=body)["total"])
+
+
+def increment_column(
+    transport: Transport,
+    table: TableRef,
+    row_id: str,
+    column: str,
+    value: float = 1,
+    *,
+    maximum: float | None = None,
+    transaction_id: str | None = None,
+) -> Row:
+    """
+    Add a positive number to a column, atomically, and return the row.
+
+    The column's own maximum is ignored; a null stays null although the answer shows a number (recording ``increment``). Never repeated.
+
+    Raises:
+        LimitExceeded: the result would pass ``maximum``.
+        ColumnNotFound: no such column, or no such row.
+    """
+    body = _without_none(value=value, max=maximum, transactionId=transaction_id)
+    row: Row = transport.call("PATCH", f"{_row_path(table, row_id)}/{path_segment(column)}/increment", params=body)
+    return row
+
+
+def decrement_column(
+    transport: Transport,
+    table: TableRef,
+    row_id: str,
+    column: str,
+    value: float = 1,
+    *,
+    minimum: float | None = None,
+    transaction_id: str | None = None,
+) -> Row:
+    """Subtract a positive number from a column; otherwise as ``increment_column``."""
+    body = _without_none(value=value, min=minimum, transactionId=transaction_id)
+    row: Row = transport.call("PATCH", f"{_row_path(table, row_id)}/{path_segment(column)}/decrement", params=body)
+    return row
+
+
+def _row_path(table: TableRef, row_id: str) -> str:
+    return f"{table.path}/rows/{path_segment(row_id)}"
+
+
+def _listed(permissions: Sequence[str] | None) -> list[str] | None:
+    return None if permissions is None else list(permissions)
+
+
+def _without_none(**params: Any) -> dict[str, Any]:
+    # The server answers 500 to a null where it expects a list or an object (recording malformed-bodies).
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _own_rows(transport: Transport, table: TableRef, sent: list[Row], conflict: UniqueViolation) -> list[Row]:
+    """Return the rows that an earlier attempt created after all, or raise the conflict: the rows there are somebody else's, or none."""
+    columns = sorted({key for row in sent for key in row if not key.startswith("$")})
+    ids = [row["$id"] for row in sent]
+    try:
+        page = list_rows(transport, table, [equal("$id", *ids), select(columns or ["$id"]), limit(len(ids))])
+    except AppwriteError as error:
+        error.ambiguous = True
+        raise
+    found = {row["$id"]: row for row in page["rows"]}
+    if all(row["$id"] in found and _same(row, found[row["$id"]]) for row in sent):
+        return [found[row["$id"]] for row in sent]
+    conflict.ambiguous = False
+    raise conflict
+
+
+def _same(sent: Row, stored: Row) -> bool:
+    return all(_same_value(value, stored.get(key)) for key, value in sent.items() if key != "$permissions")
+
+
+def _same_value(sent: Any, stored: Any) -> bool:
+    if isinstance(sent, (list, tuple)) and isinstance(stored, list):
+        return len(sent) == len(stored) and all(map(_same_value, sent, stored))
+    if sent == stored:
+        return isinstance(sent, bool) == isinstance(stored, bool)
+    if sent is None and stored == []:  # what an array column makes of null
+        return True
+    if isinstance(sent, str) and isinstance(stored, str):
+        instant = _instant(sent)
+        return instant is not None and instant == _instant(stored)
+    return False
+
+
+def _instant(text: str) -> float | None:
+    """Read an ISO 8601 date as the server stores it, in milliseconds; None for other text."""
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else moment.timestamp() * 1000 // 1

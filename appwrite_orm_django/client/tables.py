@@ -1,0 +1,92 @@
+"""Tables, with their columns and indexes inside. Facts: recordings ``tables-crud``, ``tables-inline-schema``, ``tables-put-resets``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .identifiers import path_segment
+from .listing import every_item
+from .queries import Query
+from .references import TableRef
+from .transport import Transport
+
+Table = dict[str, Any]
+
+
+def list_tables(transport: Transport, database_id: str, queries: Sequence[Query] = ()) -> Iterator[Table]:
+    """
+    Yield every table of a database, columns and indexes inside.
+
+    In about 1 % of cases, for half a minute after a column was created or deleted, what is inside still shows the state before; the lists
+    of ``columns`` and ``indexes`` are always right.
+
+    Raises:
+        DatabaseNotFound: there is none of this id.
+    """
+    return every_item(transport, f"/tablesdb/{path_segment(database_id)}/tables", "tables", queries)
+
+
+def get_table(transport: Transport, table: TableRef) -> Table:
+    """
+    Return a table with its columns and indexes.
+
+    Raises:
+        TableNotFound: there is none of this id.
+    """
+    found: Table = transport.call("GET", table.path)
+    return found
+
+
+def create_table(
+    transport: Transport,
+    table: TableRef,
+    name: str,
+    *,
+    permissions: Sequence[str] = (),
+    row_security: bool = False,
+    enabled: bool = True,
+    columns: Sequence[Mapping[str, Any]] = (),
+    indexes: Sequence[Mapping[str, Any]] = (),
+) -> Table:
+    """
+    Create a table, and with it columns and indexes that are available at once.
+
+    Args:
+        name: at most 128 characters.
+        columns: at most 100, each ``{"key", "type", "size"?, "required"?, ...}``. 1.9.6 takes only ``string``, ``integer``, ``bigint``, ``double``,
+            ``boolean``, ``datetime`` and the spatial types; 2.x all but relationships (recordings ``tables-inline-types``, ``base-inline``).
+        indexes: at most 100, each ``{"key", "type", "attributes", "orders"?, "lengths"?}``.
+
+    Raises:
+        AlreadyExists: the id is taken.
+        InvalidRequest: a column or an index is not as the server wants it; nothing was created.
+        LimitExceeded: the columns are too wide together; nothing was created.
+    """
+    body: dict[str, Any] = {
+        "tableId": table.table,
+        "name": name,
+        "permissions": list(permissions),
+        "rowSecurity": row_security,
+        "enabled": enabled,
+    }
+    if columns:
+        body["columns"] = [dict(column) for column in columns]
+    if indexes:
+        body["indexes"] = [dict(index) for index in indexes]
+    created: Table = transport.call("POST", f"/tablesdb/{path_segment(table.database)}/tables", params=body)
+    return created
+
+
+def update_table(
+    transport: Transport, table: TableRef, *, name: str, permissions: Sequence[str], row_security: bool, enabled: bool
+) -> Table:
+    """Set all of a table's options; all must be given, for the server resets what is left out (recording ``tables-put-resets``)."""
+    body = {"name": name, "permissions": list(permissions), "rowSecurity": row_security, "enabled": enabled}
+    updated: Table = transport.call("PUT", table.path, params=body, safe=True)
+    return updated
+
+
+def delete_table(transport: Transport, table: TableRef) -> None:
+    """Delete a table and its rows; the id may be used again at once."""
+    transport.call("DELETE", table.path)

@@ -1,0 +1,110 @@
+"""
+Transactions: a log of staged operations that the server replays at the commit.
+
+Nothing is locked, and nothing but existence is checked before the commit. Facts: recordings ``tx-lifecycle``, ``tx-limits``, ``tx-errors``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .errors import AppwriteError
+from .identifiers import path_segment
+from .transport import Transport
+
+Transaction = dict[str, Any]
+
+#: Operations a self-hosted server takes in one transaction; a bulk call is one.
+MAX_OPERATIONS = 100
+MIN_TTL_S, MAX_TTL_S = 60, 3600
+
+_PATH = "/tablesdb/transactions"
+
+
+def create_transaction(transport: Transport, ttl_s: int = 300) -> Transaction:
+    """
+    Open a transaction and return it: ``$id``, ``status`` ("pending"), ``operations`` (0), ``expiresAt``.
+
+    Args:
+        ttl_s: seconds until it expires, 60 to 3,600.
+    """
+    # Safe to repeat: a transaction that nobody knows the id of expires by itself.
+    opened: Transaction = transport.call("POST", _PATH, params={"ttl": ttl_s}, safe=True)
+    return opened
+
+
+def get_transaction(transport: Transport, transaction_id: str) -> Transaction:
+    """
+    Return a transaction's state. An expired one still reads ``pending``.
+
+    Raises:
+        TransactionClosed: the server has forgotten it, which it does soon after the end.
+    """
+    state: Transaction = transport.call("GET", f"{_PATH}/{path_segment(transaction_id)}")
+    return state
+
+
+def create_operations(
+    transport: Transport, transaction_id: str, operations: Iterable[Mapping[str, Any]]
+) -> Transaction:
+    """
+    Stage operations in their order, and return the transaction.
+
+    Args:
+        operations: each ``{"databaseId", "tableId", "action", "rowId"?, "data"?}`` with an action of ``create``, ``update``, ``upsert``,
+            ``delete``, ``increment``, ``decrement``, ``bulkCreate``, ``bulkUpdate``, ``bulkUpsert``, ``bulkDelete`` (recording
+            ``tx-operations``).
+
+    Raises:
+        TransactionLimitExceeded: more than the server takes; none of these was staged.
+        RowNotFound: a row to update, increment or delete is not there.
+    """
+    body = {"operations": [dict(operation) for operation in operations]}
+    state: Transaction = transport.call("POST", f"{_PATH}/{path_segment(transaction_id)}/operations", params=body)
+    return state
+
+
+def commit(transport: Transport, transaction_id: str) -> Transaction:
+    """
+    Apply all staged operations, or none.
+
+    An attempt without an answer is not repeated but looked into: the error is raised as unambiguous when the state says that nothing was
+    applied, and not raised at all when it says ``committed``.
+
+    Raises:
+        TransactionConflict: a row was changed or made by somebody else after its staging.
+        TransactionClosed: expired, or ended before.
+        InvalidStructure, RowNotFound: an operation fails; nothing was applied.
+    """
+    path = f"{_PATH}/{path_segment(transaction_id)}"
+    try:
+        state: Transaction = transport.call("PATCH", path, params={"commit": True})
+    except AppwriteError as error:
+        if not error.ambiguous:
+            raise
+        return _known_end(transport, transaction_id, error)
+    return state
+
+
+def rollback(transport: Transport, transaction_id: str) -> None:
+    """
+    Drop all staged operations.
+
+    Raises:
+        TransactionClosed: it has ended before.
+    """
+    transport.call("PATCH", f"{_PATH}/{path_segment(transaction_id)}", params={"rollback": True})
+
+
+def _known_end(transport: Transport, transaction_id: str, error: AppwriteError) -> Transaction:
+    try:
+        state = get_transaction(transport, transaction_id)
+    except AppwriteError:
+        raise error from None
+    if state["status"] == "committed":
+        return state
+    # "pending" and "committing" may still become anything: the commit can be on its way.
+    if state["status"] == "failed":
+        error.ambiguous = False
+    raise error

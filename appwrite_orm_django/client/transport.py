@@ -1,0 +1,421 @@
+"""The SDK's client with our connections, time limits, retries and errors underneath."""
+
+from __future__ import annotations
+
+import json
+import logging
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NoReturn
+from urllib.parse import quote, urlencode, urlsplit
+
+import requests
+from appwrite.client import Client
+from django.core.exceptions import ImproperlyConfigured
+from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import NewConnectionError
+
+from appwrite_orm_django import __version__
+
+from . import answers, local_endpoint
+from .answers import Request
+from .errors import AppwriteError, ConnectionFailed, InvalidValue, NotAppwrite, RequestTimeout
+from .identity import Identity
+from .pool import SecretHeaders, SessionPool
+from .queries import MAX_URL_LENGTH, QueryLimitExceeded
+from .retries import Backoff, Failure, may_repeat
+
+logger = logging.getLogger("appwrite_orm_django.client")
+
+#: Shorter secrets are not looked for in answers: the one-letter key of a test would blank out half of the text.
+_MIN_REDACTED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """
+    One call, as listeners see it when it is over.
+
+    Attributes:
+        path: after the endpoint, for example ``/tablesdb/shop/tables/product/rows``.
+        params: what the caller passed: the parameters of a GET, the body of anything else. Not to be changed.
+        duration_s: from the call to its end, pauses between attempts included.
+        status: of the last answer; None when there was none.
+        attempts: 1, and 1 more for every retry.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, Any]
+    duration_s: float
+    status: int | None
+    attempts: int
+
+
+Listener = Callable[[RequestRecord], None]
+
+
+class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
+    """
+    The SDK's ``Client`` over pooled connections, safe to share between threads and across forks.
+
+    It can be handed to the SDK's services, and it is what this library's endpoint functions take first. Answers are plain dicts and
+    lists, never the SDK's models: those demand fields that servers of other versions do not send.
+
+    Args:
+        endpoint: the API endpoint, ending in ``/v1``; or ``local:`` and perhaps a path, for the local server in this process.
+        project: project id.
+        key: API key; never shown again.
+        connect_timeout_s: for each attempt to connect.
+        read_timeout_s: for the answer to begin, and for each pause within it.
+        retries: how often a request may be repeated where that is safe; 0 for never.
+        pool_size: connections kept open per process. More threads than this open further ones for as long as they need them.
+        identity: a user to act for, instead of the key.
+        verify: False for a server with a self-signed certificate, or the path of a CA bundle.
+        alias: the database alias, for error texts.
+        backoff: pauses between attempts; injected by tests.
+        clock: seconds, monotonic; injected by tests.
+
+    Raises:
+        ImproperlyConfigured: endpoint, project or key cannot be right.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        project: str,
+        key: str = "",
+        *,
+        connect_timeout_s: float = 5.0,
+        read_timeout_s: float = 30.0,
+        retries: int = 3,
+        pool_size: int = 10,
+        identity: Identity | None = None,
+        verify: bool | str = True,
+        alias: str | None = None,
+        backoff: Backoff | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self.endpoint = endpoint.rstrip("/")
+        self.project = project
+        self.identity = identity
+        self.alias = alias
+        self.settings = f'DATABASES["{alias}"]' if alias else "DATABASES[...]"
+        self._timeouts_s = (connect_timeout_s, read_timeout_s)
+        self._retries = retries
+        self._backoff = backoff or Backoff()
+        self._clock = clock
+        self._listeners: tuple[Listener, ...] = ()
+        self._check_settings(key)
+        self._configure_sdk_client(key, verify=verify)
+        self._pool = SessionPool(self.endpoint, pool_size=pool_size, verify=verify)
+
+    def __repr__(self) -> str:
+        return f"<Transport {self.endpoint} project={self.project}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A Transport holds an API key and open connections and cannot be pickled or copied; make a new one."
+        )
+
+    def add_listener(self, listener: Listener) -> None:
+        """Call ``listener`` with a RequestRecord after every call, in the calling thread."""
+        self._listeners = (*self._listeners, listener)
+
+    def remove_listener(self, listener: Listener) -> None:
+        """Stop calling ``listener``; no error when it was not there."""
+        # Equality, not identity: a bound method is a new object every time it is named.
+        self._listeners = tuple(known for known in self._listeners if known != listener)
+
+    def close(self) -> None:
+        """Close idle connections; the transport remains usable."""
+        self._pool.close()
+
+    def call(
+        self,
+        method: str,
+        path: str = "",
+        headers: Mapping[str, str | None] | None = None,
+        params: Mapping[str, Any] | None = None,
+        response_type: str = "json",
+        *,
+        safe: bool | None = None,
+    ) -> Any:
+        """
+        Make a request and return the answer's body.
+
+        Args:
+            method: HTTP method, in any case.
+            path: after the endpoint; ids in it must be legal (``identifiers.path_segment``).
+            headers: additional ones; None removes a header that would be sent otherwise.
+            params: URL parameters of a GET, nested lists flattened to ``queries[0]``, booleans as 0 and 1; the JSON body of all else.
+            response_type: ``json``; ``text`` for the body as text.
+            safe: whether a second delivery would do no harm. Left out, only reads are safe.
+
+        Returns:
+            dict, list, or whatever the JSON is; ``{}`` for an empty body.
+
+        Raises:
+            AppwriteError: the class says what happened, ``ambiguous`` whether a write may have been applied.
+            QueryLimitExceeded: the URL would be longer than servers take; nothing was sent.
+        """
+        request = Request(method.upper(), path, self.settings)
+        params = {} if params is None else params
+        sendable = self._sendable(request, headers or {}, params)
+        started = self._clock()
+        outcome, attempts = self._send(sendable, safe=not request.writes if safe is None else safe)
+        status = outcome.error.code if isinstance(outcome, Failure) else outcome.status
+        record = RequestRecord(request.method, path, params, self._clock() - started, status, attempts)
+        self._tell(record)
+        if isinstance(outcome, Failure):
+            raise outcome.error
+        return outcome.content.decode() if response_type == "text" else outcome.body
+
+    def _send(self, sendable: _Sendable, *, safe: bool) -> tuple[_Answer | Failure, int]:
+        attempts = timeouts = 0
+        in_doubt = False
+        while True:
+            attempts += 1
+            outcome = self._attempt(sendable)
+            if not isinstance(outcome, Failure):
+                return outcome, attempts
+            in_doubt = in_doubt or outcome.error.ambiguous
+            # What an earlier attempt may have done does not become undone by a later answer.
+            outcome.error.ambiguous = in_doubt
+            timeouts += isinstance(outcome.error, RequestTimeout) and not outcome.never_sent
+            if attempts > self._retries or not may_repeat(outcome, safe=safe, timeouts=timeouts):
+                return outcome, attempts
+            delay_s = self._backoff.delay_s(attempts, outcome.retry_after_s)
+            if delay_s is None:
+                return outcome, attempts
+            logger.warning(
+                "%s: %s; attempt %d follows in %.2f s",
+                sendable.request,
+                type(outcome.error).__name__,
+                attempts + 1,
+                delay_s,
+            )
+            self._backoff.sleep(delay_s)
+
+    def _attempt(self, sendable: _Sendable) -> _Answer | Failure:
+        request = sendable.request
+        try:
+            response = self._pool.session.request(
+                request.method,
+                sendable.url,
+                data=sendable.body,
+                auth=sendable.headers,
+                timeout=self._timeouts_s,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            return _failure(request, error)
+        content = response.content if response.ok else self._redacted(response.content)
+        for warning in filter(None, response.headers.get("x-appwrite-warning", "").split(";")):
+            logger.warning("%s: the server warns: %s", request, warning.strip())
+        try:
+            body = answers.read(
+                request,
+                response.status_code,
+                content,
+                response.headers.get("content-type", ""),
+                self._redacted(response.headers.get("location", "").partition("?")[0].encode()).decode(),
+            )
+        except AppwriteError as error:
+            error.__traceback__ = None
+            return Failure(error, retry_after_s=self._backoff.retry_after_s(response.headers.get("retry-after")))
+        return _Answer(response.status_code, body, content)
+
+    def _sendable(self, request: Request, headers: Mapping[str, str | None], params: Mapping[str, Any]) -> _Sendable:
+        merged = self._merged_headers(headers)
+        url = self._base_url + quote(request.path, safe="/%:@!$&'()*+,;=~")
+        body = None
+        if not request.writes:
+            if params:
+                url += "?" + urlencode(_flattened(params))
+            if len(url) > MAX_URL_LENGTH:
+                raise QueryLimitExceeded(
+                    f"{request}: the URL would be {len(url):,} characters long; servers take {MAX_URL_LENGTH:,}. Split the queries."
+                )
+            merged.pop("content-type", None)
+        elif params or request.method != "DELETE":
+            body = _encoded(request, params)
+            _only_json(merged.get("content-type", ""))
+            merged["content-type"] = "application/json"
+        return _Sendable(request, url, body, SecretHeaders(dict(merged)))
+
+    def _tell(self, record: RequestRecord) -> None:
+        logger.debug(
+            "%s %s: %s in %.1f ms, %d attempt(s)",
+            record.method,
+            record.path,
+            record.status or "no answer",
+            record.duration_s * 1000,
+            record.attempts,
+        )
+        for listener in self._listeners:
+            try:
+                listener(record)
+            except Exception:
+                logger.exception("A listener failed for %s %s", record.method, record.path)
+
+    def _check_settings(self, key: str) -> None:
+        if not local_endpoint.is_local(self.endpoint):
+            parts = urlsplit(self.endpoint)
+            if (
+                parts.scheme not in {"http", "https"}
+                or not parts.hostname
+                or parts.username
+                or parts.query
+                or parts.fragment
+            ):
+                raise ImproperlyConfigured(
+                    f'{self.settings}["HOST"] must be an Appwrite endpoint such as https://cloud.appwrite.io/v1, or local:.'
+                )
+        for name, value in (("USER", self.project), ("PASSWORD", key)):
+            # Such a value would fail later, in an error text that quotes it.
+            if not (value.isascii() and value.isprintable() and value == value.strip()):
+                raise ImproperlyConfigured(f'{self.settings}["{name}"] has characters that no HTTP header may have.')
+
+    # The SDK's private names are used in the following three methods and nowhere else; they are the same in every release since 13.
+
+    def _configure_sdk_client(self, key: str, *, verify: bool | str) -> None:
+        local = local_endpoint.is_local(self.endpoint)
+        self._endpoint = self._base_url = local_endpoint.BASE_URL if local else self.endpoint
+        self._self_signed = verify is False
+        self.set_project(self.project)
+        if self.identity is None and key:
+            self.set_key(key)
+
+    def _merged_headers(self, headers: Mapping[str, str | None]) -> CaseInsensitiveDict[str]:
+        merged: CaseInsensitiveDict[str] = CaseInsensitiveDict(self._global_headers)
+        # No response format: every server then answers in its own, without conversions. A lower one turns $sequence into a number, a
+        # higher one makes the server warn (recording response-format).
+        merged.pop("x-appwrite-response-format", None)
+        merged["user-agent"] = f"appwrite-orm-django/{__version__} {merged.get('user-agent', '')}".rstrip()
+        merged["accept"] = "application/json"
+        merged["accept-encoding"] = "gzip, deflate"
+        # Releases differ in where they keep the project: in these headers, or with each call of a service.
+        merged["x-appwrite-project"] = self.project
+        if self.identity is not None:
+            self.identity.apply(merged)
+        for name, value in headers.items():
+            if value is None:
+                merged.pop(name, None)
+            else:
+                merged[name] = value
+        return merged
+
+    def _redacted(self, content: bytes) -> bytes:
+        secrets = [self._global_headers.get(name, "") for name in _SECRET_HEADERS]
+        if self.identity is not None:
+            secrets.append(self.identity.token)
+        for secret in secrets:
+            if len(secret) >= _MIN_REDACTED:
+                content = content.replace(secret.encode(), b"***")
+        return content
+
+
+_SECRET_HEADERS = (
+    "x-appwrite-key",
+    "x-appwrite-jwt",
+    "x-appwrite-session",
+    "x-appwrite-dev-key",
+    "authorization",
+    "cookie",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sendable:
+    request: Request
+    url: str
+    body: bytes | None
+    headers: SecretHeaders
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: Any
+    content: bytes
+
+
+def _failure(request: Request, error: requests.RequestException) -> Failure:
+    # The exceptions below ours are left behind: their frames and their ``request`` hold the headers, and with them the key.
+    reason = _reason(error)
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return Failure(request.error(RequestTimeout, "no connection within the connect timeout"), never_sent=True)
+    if isinstance(error, requests.exceptions.Timeout):
+        return Failure(request.error(RequestTimeout, "no answer within the read timeout", ambiguous=True))
+    if _find(error, ssl.SSLCertVerificationError):
+        text = f"the server's certificate is not accepted: {reason}"
+        return Failure(request.error(ConnectionFailed, text), hopeless=True)
+    if _find(error, NewConnectionError):
+        return Failure(request.error(ConnectionFailed, f"no connection: {reason}"), never_sent=True)
+    if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.ConnectionError):
+        # requests' word for an URL or a header it cannot send.
+        return Failure(request.error(NotAppwrite, f"the endpoint cannot be requested: {type(error).__name__}"))
+    return Failure(request.error(ConnectionFailed, f"the connection broke: {reason}", ambiguous=True))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    current: object = error
+    while isinstance(current, BaseException):
+        yield current
+        nested = [
+            value for value in (getattr(current, "reason", None), *current.args) if isinstance(value, BaseException)
+        ]
+        current = nested[0] if nested else current.__cause__ or current.__context__
+
+
+def _find(error: BaseException, cls: type[BaseException]) -> bool:
+    return any(isinstance(link, cls) for link in _chain(error))
+
+
+def _reason(error: BaseException) -> str:
+    """Return the operating system's words for what happened, or else the name of the exception."""
+    last = error
+    for link in _chain(error):
+        if isinstance(link, OSError) and link.strerror:
+            return link.strerror
+        last = link
+    return type(last).__name__
+
+
+def _flattened(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Flatten parameters as the SDK does, but for booleans: the text "false" counts as true for ``total``."""
+    if isinstance(value, Mapping):
+        items = [(f"{prefix}[{key}]" if prefix else str(key), item) for key, item in value.items()]
+    elif isinstance(value, (list, tuple)):
+        items = [(f"{prefix}[{index}]", item) for index, item in enumerate(value)]
+    elif isinstance(value, bool):
+        return [(prefix, "1" if value else "0")]
+    else:
+        return [] if value is None else [(prefix, str(value))]
+    return [pair for key, item in items for pair in _flattened(item, key)]
+
+
+def _encoded(request: Request, params: Mapping[str, Any]) -> bytes:
+    try:
+        text = json.dumps(params, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_sdk_value)
+        return text.encode()
+    except ValueError as error:  # NaN and infinities; half of a surrogate pair
+        raise request.error(InvalidValue, f"a value cannot be sent: {type(error).__name__}") from None
+
+
+def _sdk_value(value: object) -> object:
+    if isinstance(value, Enum):
+        return value.value
+    if callable(as_dict := getattr(value, "to_dict", None)):
+        return as_dict()
+    raise TypeError(f"{type(value).__name__} cannot be sent to Appwrite as JSON.")
+
+
+def _only_json(content_type: str) -> None:
+    if content_type and not content_type.startswith("application/json"):
+        raise TypeError(f"This transport speaks JSON; use the SDK's own Client for {content_type}.")

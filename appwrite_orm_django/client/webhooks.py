@@ -1,0 +1,75 @@
+"""Webhooks of the project. The key needs the scopes ``webhooks.read`` and ``webhooks.write``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .identifiers import path_segment
+from .listing import every_item
+from .transport import Transport
+
+Webhook = dict[str, Any]
+
+
+def list_webhooks(transport: Transport) -> Iterator[Webhook]:
+    """Yield every webhook; their secrets are not shown again."""
+    return every_item(transport, "/webhooks", "webhooks")
+
+
+def get_webhook(transport: Transport, webhook_id: str) -> Webhook:
+    """
+    Return one webhook: ``name``, ``url``, ``events``, ``enabled``, ``attempts``, ``logs``.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    webhook: Webhook = transport.call("GET", f"/webhooks/{path_segment(webhook_id)}")
+    return webhook
+
+
+def create_webhook(
+    transport: Transport,
+    webhook_id: str,
+    name: str,
+    url: str,
+    events: Sequence[str],
+    *,
+    tls: bool = True,
+    enabled: bool = True,
+    secret: str | None = None,
+) -> Webhook:
+    """
+    Create a webhook and return it, with its ``secret`` for the last time.
+
+    Args:
+        events: for example ``databases.*.tables.*.rows.*.create``.
+        tls: verify the certificate of ``url``. The server's own default is not to.
+        secret: 8 to 256 characters; made by the server when left out.
+    """
+    body = {"webhookId": webhook_id, "name": name, "url": url, "events": list(events), "tls": tls, "enabled": enabled}
+    if secret is not None:
+        body["secret"] = secret
+    webhook: Webhook = transport.call("POST", "/webhooks", params=body)
+    return webhook
+
+
+def update_webhook(
+    transport: Transport,
+    webhook_id: str,
+    *,
+    name: str,
+    url: str,
+    events: Sequence[str],
+    tls: bool = True,
+    enabled: bool = True,
+) -> Webhook:
+    """Set all of a webhook's options; enabling one that failed ten times resets its count."""
+    body = {"name": name, "url": url, "events": list(events), "tls": tls, "enabled": enabled}
+    webhook: Webhook = transport.call("PUT", f"/webhooks/{path_segment(webhook_id)}", params=body, safe=True)
+    return webhook
+
+
+def delete_webhook(transport: Transport, webhook_id: str) -> None:
+    """Delete a webhook."""
+    transport.call("DELETE", f"/webhooks/{path_segment(webhook_id)}")

@@ -1,0 +1,276 @@
+"""Fields for what Appwrite has and Django has no word for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.core import checks, exceptions
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from appwrite_orm_django.backend import row_ids
+from appwrite_orm_django.backend.values import Codec, OutOfRange, codec_for
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.schema.columns import Column
+
+__all__ = ["ArrayField", "CreatedAtField", "EnumField", "PermissionsField", "RowIdField", "UpdatedAtField"]
+
+
+class RowIdField(models.CharField):
+    """
+    The row's ``$id``: text of at most 36 characters out of A-Z, a-z, 0-9, ``.``, ``-`` and ``_``.
+
+    A new object gets one at once (24 hexadecimal characters, the time first) unless you give one. Appwrite compares ids without
+    case: ``abc`` and ``ABC`` are one row.
+    """
+
+    description = _("Appwrite row id")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 36)
+        kwargs.setdefault("default", row_ids.new_row_id)
+        kwargs.setdefault("primary_key", True)
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        if kwargs.get("max_length") == 36:
+            del kwargs["max_length"]
+        if kwargs.get("default") is row_ids.new_row_id:
+            del kwargs["default"]
+        kwargs.pop("primary_key", None)
+        return name, path, args, kwargs
+
+    def validate(self, value: Any, model_instance: Any) -> None:
+        super().validate(value, model_instance)
+        try:
+            row_ids.check_text(value)
+        except row_ids.InvalidRowId as error:
+            raise exceptions.ValidationError(str(error), code="invalid_row_id") from error
+
+
+class _SystemDateTimeField(models.DateTimeField):
+    """A moment that the server keeps. Read it; writing it is for imports (an API key may set it on creation)."""
+
+    system_column: str
+    # The answer to a create tells it, so a new object knows it without asking again.
+    db_returning = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["db_column"] = self.system_column
+        kwargs.setdefault("editable", False)
+        kwargs.setdefault("blank", True)
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        for key in ("db_column", "editable", "blank"):
+            kwargs.pop(key, None)
+        return name, path, args, kwargs
+
+
+class CreatedAtField(_SystemDateTimeField):
+    """The row's ``$createdAt``, in milliseconds."""
+
+    system_column = "$createdAt"
+
+
+class UpdatedAtField(_SystemDateTimeField):
+    """The row's ``$updatedAt``, in milliseconds."""
+
+    system_column = "$updatedAt"
+
+
+class _ListCodec(Codec):
+    """A JSON array; each element by the codec of its own type."""
+
+    orders = False
+    is_text = False
+
+    def __init__(self, element: Codec) -> None:
+        self.element = element
+
+    def encode(self, value: Any) -> list[Any]:
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise OutOfRange(f"an array is a list, not {type(value).__name__}")
+        return [None if item is None else self.element.encode(item) for item in value]
+
+    def decode(self, wire: Any) -> list[Any]:
+        return [None if item is None else self.element.decode(item) for item in wire]
+
+    def stored(self, wire: Any) -> str:
+        return json.dumps(wire, ensure_ascii=False)
+
+
+class _ListField(models.Field):
+    """What arrays and permissions share: a list of values of ``base_field``."""
+
+    empty_strings_allowed = False
+    base_field: models.Field[Any, Any]
+
+    def get_internal_type(self) -> str:
+        return "TextField"
+
+    def appwrite_codec(self) -> Codec:
+        return _ListCodec(codec_for(self.base_field))
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        if value is None or isinstance(value, str) or not isinstance(value, (list, tuple, set, frozenset)):
+            return value
+        return [self.base_field.get_prep_value(item) for item in value]
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        if not prepared:
+            value = self.get_prep_value(value)
+        if not isinstance(value, (list, tuple)):
+            return value
+        items = [self.base_field.get_db_prep_value(item, connection, prepared=True) for item in value]
+        if connection.vendor == "appwrite":
+            return items
+        return json.dumps([None if item is None else codec_for(self.base_field).encode(item) for item in items])
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        # From Appwrite itself a list arrives; out of local evaluation its JSON.
+        if isinstance(value, str):
+            return self.appwrite_codec().decode(json.loads(value))
+        return value
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except ValueError:
+                value = [part.strip() for part in value.split(",") if part.strip()]
+        if value is None:
+            return None
+        if not isinstance(value, (list, tuple, set, frozenset)):
+            raise exceptions.ValidationError(_("Enter a list of values."), code="invalid_list")
+        return [self.base_field.to_python(item) for item in value]
+
+    def validate(self, value: Any, model_instance: Any) -> None:
+        super().validate(value, model_instance)
+        for number, item in enumerate(value or ()):
+            try:
+                self.base_field.clean(item, model_instance)
+            except exceptions.ValidationError as error:
+                messages = " ".join(error.messages)
+                raise exceptions.ValidationError(
+                    _("Item %(number)s: %(messages)s"),
+                    code="item_invalid",
+                    params={"number": number + 1, "messages": messages},
+                ) from error
+
+    def value_to_string(self, obj: Any) -> str:
+        value = self.value_from_object(obj)
+        return json.dumps([self.base_field.get_prep_value(item) for item in value or ()], default=str)
+
+
+class ArrayField(_ListField):
+    """
+    An Appwrite array column: a list of values of one type.
+
+    ``ArrayField(models.CharField(max_length=50))``. Lookups: ``contains`` (has all these elements), ``overlap`` (has any of them),
+    both compared exactly, with case. The server stores no difference between no list and an empty one: both read as ``[]``.
+    """
+
+    description = _("Array of %(base_field)s")
+
+    def __init__(self, base_field: models.Field[Any, Any], **kwargs: Any) -> None:
+        self.base_field = base_field
+        kwargs.setdefault("default", list)
+        kwargs.setdefault("blank", True)
+        super().__init__(**kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, [self.base_field.clone(), *args], kwargs
+
+    def appwrite_column(self, key: str) -> Column:
+        from appwrite_orm_django.schema.columns import column_for
+
+        base = self.base_field.clone()
+        base.set_attributes_from_name(self.name)
+        base.model = self.model
+        element = column_for(base)
+        if element is None:
+            raise ValueError(f"{self}: {base.__class__.__name__} has no column type of its own.")
+        return element.as_array(key, required=False)
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        errors = super().check(**kwargs)
+        if self.base_field.remote_field or isinstance(self.base_field, _ListField):
+            errors.append(
+                checks.Error(
+                    "The elements of an array can be neither relations nor arrays.", obj=self, id="appwrite.E010"
+                )
+            )
+        return errors
+
+    def formfield(self, **kwargs: Any) -> Any:
+        from django import forms
+
+        return super().formfield(**{"form_class": forms.JSONField, **kwargs})
+
+
+class EnumField(models.CharField):
+    """A text field whose ``choices`` become the elements of an Appwrite enum column: the server refuses anything else."""
+
+    description = _("Appwrite enum")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 255)
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        if kwargs.get("max_length") == 255:
+            del kwargs["max_length"]
+        return name, path, args, kwargs
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """The values of the choices, in their order."""
+        return tuple(str(value) for value, _label in self.flatchoices)
+
+    def appwrite_column(self, key: str) -> Column:
+        from appwrite_orm_django.schema.columns import Column
+
+        return Column.enum(key, self.elements, required=not self.null)
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        errors = super().check(**kwargs)
+        if not self.elements:
+            errors.append(
+                checks.Error("EnumField needs choices, which become the elements.", obj=self, id="appwrite.E011")
+            )
+        return errors
+
+
+class PermissionsField(_ListField):
+    """
+    The row's ``$permissions``: a list such as ``['read("any")', 'update("user:5f3e")']``.
+
+    They count where the table has row security (``appwrite_row_security = True`` on the model) and only for callers without an API
+    key. Appwrite can not filter by them.
+    """
+
+    description = _("Appwrite row permissions")
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.base_field = models.CharField(max_length=255)
+        kwargs["db_column"] = "$permissions"
+        kwargs.setdefault("default", list)
+        kwargs.setdefault("blank", True)
+        super().__init__(**kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        kwargs.pop("db_column", None)
+        return name, path, args, kwargs
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        raise exceptions.FieldError("Appwrite can not filter rows by their permissions.")

@@ -1,0 +1,95 @@
+"""
+Which server a ``local:`` location stands for.
+
+    local:                          the one server in the memory of this process
+    local:#name                     a further one, private to whoever knows the name (tests)
+    local:/path/dev.sqlite3         a file, also for several processes
+    local:?feature-level=2.x        options follow a question mark, before a fragment
+
+Options are ``feature-level``, ``engine``, ``column-delay`` (seconds), ``project`` and ``key``. Without the last two a ``local:`` server takes any
+project id and any key that is not empty: there is one project, and a key may do everything.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+from urllib.parse import parse_qsl, unquote
+
+from .routing import FeatureLevel
+from .server import Engine, LocalServer
+
+SCHEME = "local:"
+Option = Literal["feature-level", "engine", "column-delay", "project", "key"]
+
+_servers: dict[str, LocalServer] = {}
+_lock = threading.Lock()
+
+
+def is_local(location: str) -> bool:
+    return location.startswith(SCHEME)
+
+
+def local_server(location: str) -> LocalServer:
+    """
+    Give the server of a location: the same object for the same location, as long as the process lives.
+
+    Args:
+        location: see above. Two spellings of one file are two servers on one file, which is safe.
+
+    Raises:
+        ValueError: not a ``local:`` location, an unknown option or a value it cannot have.
+    """
+    with _lock:
+        server = _servers.get(location)
+        if server is None:
+            server = _servers[location] = _make(location)
+        return server
+
+
+def forget(location: str) -> None:
+    """Close a location's server; the next call makes a new one. What was in memory is gone."""
+    with _lock:
+        server = _servers.pop(location, None)
+    if server is not None:
+        server.close()
+
+
+def _make(location: str) -> LocalServer:
+    if not is_local(location):
+        raise ValueError(f"{location!r} is not a local server: expected 'local:', 'local:#name' or 'local:/path'.")
+    path, _, options = location.removeprefix(SCHEME).partition("#")[0].partition("?")
+    return LocalServer(
+        str(Path(unquote(path)).absolute()) if path else ":memory:", index_lag=0, **_arguments(location, options)
+    )
+
+
+def _arguments(location: str, text: str) -> dict[str, Any]:
+    given = dict(parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text)))
+    unknown = sorted(set(given) - set(get_args(Option)))
+    if unknown:
+        raise ValueError(f"{location!r}: unknown option {unknown[0]!r}; there are {', '.join(get_args(Option))}.")
+    arguments: dict[str, Any] = {"project": given.get("project"), "key": given.get("key")}
+    if "feature-level" in given:
+        arguments["feature_level"] = cast(
+            FeatureLevel, _one_of(location, "feature-level", given["feature-level"], get_args(FeatureLevel))
+        )
+    if "engine" in given:
+        arguments["engine"] = cast(Engine, _one_of(location, "engine", given["engine"], get_args(Engine)))
+    if "column-delay" in given:
+        arguments["column_delay_s"] = float(given["column-delay"])
+    return arguments
+
+
+def _one_of(location: str, name: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise ValueError(f"{location!r}: {name} {value!r} is none of {', '.join(allowed)}.")
+    return value
+
+
+@atexit.register
+def _close_all() -> None:
+    for location in list(_servers):
+        forget(location)

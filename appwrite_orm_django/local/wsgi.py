@@ -1,0 +1,62 @@
+"""The server behind HTTP: a WSGI application, and waitress to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+import waitress.server
+
+from .messages import Request
+from .server import LocalServer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+MAX_BODY_BYTES = 12 * 1024 * 1024
+# A request line of 64,000 characters is answered; somewhat longer ones are not, on the server either.
+MAX_HEADER_BYTES = 66_000
+THREADS = 8
+
+_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 204: "No Content"}
+
+
+def make_application(server: LocalServer) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
+    """Make a WSGI application of a server."""
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        response = server.handle(_request(environ))
+        headers = [*response.headers.items(), ("Server", "Appwrite")]
+        if response.status != 204:
+            headers.append(("Content-Length", str(len(response.body))))
+        start_response(f"{response.status} {_REASONS.get(response.status, 'Error')}", headers)
+        return [response.body] if response.body else []
+
+    return application
+
+
+def _request(environ: WSGIEnvironment) -> Request:
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    if environ.get("CONTENT_TYPE"):
+        headers["content-type"] = environ["CONTENT_TYPE"]
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    body = environ["wsgi.input"].read(length) if length else b""
+    # WSGI carries a path's bytes as latin-1.
+    path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+    return Request(environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), headers, body)
+
+
+def make_http_server(server: LocalServer, host: str, port: int, threads: int = THREADS) -> Any:
+    """
+    Make an HTTP/1.1 server that is bound and not yet running.
+
+    Args:
+        port: 0 for any free one; ``effective_port`` tells which.
+
+    Returns:
+        A waitress server: ``run()`` serves until ``close()`` is called from another thread or a signal ends the process.
+    """
+    return cast(Any, waitress.server).create_server(
+        make_application(server), host=host, port=port, threads=threads, max_request_header_size=MAX_HEADER_BYTES,
+        max_request_body_size=MAX_BODY_BYTES, clear_untrusted_proxy_headers=True, ident="Appwrite", channel_timeout=120,
+    )  # fmt: skip

@@ -1,0 +1,90 @@
+"""``manage.py appwrite_server``: a local Appwrite over HTTP, for development and tests."""
+
+import signal
+import sys
+import time
+from argparse import ArgumentParser
+from typing import Any, get_args
+
+from django.core.management.base import BaseCommand, CommandError
+
+from appwrite_orm_django.local.routing import FeatureLevel
+from appwrite_orm_django.local.server import Engine, LocalServer
+from appwrite_orm_django.local.wsgi import THREADS, make_http_server
+
+
+class Command(BaseCommand):
+    help = "Run a local Appwrite server for development and tests. Real deployments point at Appwrite."
+    # It serves other processes and needs no database or model of this one.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--addrport", default="127.0.0.1:8090", help="address and port to listen on (default: %(default)s)"
+        )
+        parser.add_argument("--project", default="demo", help="the project id (default: %(default)s)")
+        parser.add_argument("--key", default="secret", help="an API key with all scopes (default: %(default)s)")
+        parser.add_argument("--storage", default=":memory:", metavar="PATH", help="an SQLite file, or %(default)s")
+        parser.add_argument(
+            "--feature-level",
+            default="1.9",
+            choices=get_args(FeatureLevel),
+            help="whose answers to give (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--engine",
+            default="mariadb",
+            choices=get_args(Engine),
+            help="whose text semantics to follow (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--column-delay",
+            type=float,
+            default=0.0,
+            metavar="SECONDS",
+            help="how long columns and indexes are processing (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--threads", type=int, default=THREADS, help="requests served at a time (default: %(default)s)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        host, port = _address(options["addrport"])
+        server = LocalServer(
+            options["storage"], options["project"], options["key"], options["feature_level"], options["engine"], options["column_delay"],
+        )  # fmt: skip
+        try:
+            http = make_http_server(server, host, port, options["threads"])
+        except OSError as error:
+            raise CommandError(
+                f"Cannot listen on {options['addrport']}: {error.strerror or error}. Choose another --addrport."
+            ) from error
+        signal.signal(signal.SIGTERM, _stop)
+        shown_host = f"[{host}]" if ":" in host else host
+        self.stdout.write(
+            f"Local Appwrite {options['feature_level']} for development and tests only: no real deployment runs on it."
+        )
+        self.stdout.write(
+            f"Endpoint http://{shown_host}:{http.effective_port}/v1, project {options['project']}, storage {options['storage']}"
+        )
+        self.stdout.flush()
+        try:
+            http.run()
+        except (KeyboardInterrupt, SystemExit):
+            pass
+        finally:
+            http.close()
+            # Requests under way use the storage until their thread lets go of it.
+            time.sleep(0)
+            server.close()
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65_535:
+        raise CommandError(f"--addrport {text!r} is not an address and port such as 127.0.0.1:8090.")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _stop(*_: object) -> None:
+    sys.exit(0)

@@ -1,0 +1,234 @@
+"""
+Which column a model field gets.
+
+Any field may choose for itself with a method ``appwrite_column(key) -> Column | None``. All others go by ``get_internal_type()``, so a
+subclass of a field of Django's gets the column of its parent.
+
+Decisions that show:
+
+- A field without ``null=True`` is ``required``: Django always writes it, and other clients of the table then have to.
+- No column gets a default but for ``db_default``. The server fills a null from the default on every later update (recording
+  ``rows-defaults``), so ``db_default`` together with ``null=True`` is refused; and the server has no default for required columns, so a
+  column with one is optional there.
+- Appwrite's ``email`` and ``url`` columns refuse "" (recordings ``row-email``, ``row-url``). A field that may be blank without being null
+  therefore gets a ``varchar``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from django.db import models
+from django.db.models.fields import NOT_PROVIDED
+
+from .definitions import INT64, Column, Value
+from .errors import UnsupportedModel
+from .names import MAX_LENGTH, SYSTEM_COLUMNS, column_key
+
+__all__ = ["Column", "column_for", "key_for"]
+
+MAX_VARCHAR = 16_381  # recording column-varchar
+MAX_EMAIL = 254  # recording row-email
+MAX_URL = 2000  # recording row-url
+MAX_SCALED_DIGITS = 18
+
+#: Bytes the text types hold; a character takes up to four (recordings row-text, row-mediumtext).
+_TEXT_BYTES = (("text", 65_535), ("mediumtext", 16_777_215), ("longtext", 2_147_483_647))
+
+Field = models.Field
+
+
+def key_for(field: Field) -> str | None:
+    """Return the key of a field's column; ``$id`` for the primary key, None for a field without a column."""
+    if field.primary_key:
+        return "$id"
+    return None if field.column is None else column_key(field.column)
+
+
+def column_for(field: Field) -> Column | None:
+    """
+    Return the column that a field needs, or None when it needs none of its own.
+
+    The primary key is the row's ``$id``, a system column is the server's, and a many-to-many field lives in its through table.
+
+    Raises:
+        UnsupportedModel: Appwrite has no column for such a field.
+    """
+    key = key_for(field)
+    if key is None or key in SYSTEM_COLUMNS:
+        return None
+    if field.generated:
+        raise _unsupported(field, "Appwrite cannot compute a column", "compute the value in save()")
+    hook: Callable[[str], Column | None] | None = getattr(field, "appwrite_column", None)
+    if hook is not None:
+        return hook(key)
+    stored_as = _stored_field(field)
+    column = Column(key, "varchar", MAX_LENGTH) if stored_as.primary_key else _by_type(field, stored_as, key)
+    return _with_default(field, replace(column, required=not field.null, fill=_fill(field)))
+
+
+def _stored_field(field: Field) -> Field:
+    """Follow foreign keys to the field whose values they hold."""
+    while not field.primary_key and (target := getattr(field, "target_field", None)) is not None:
+        field = target
+    return field
+
+
+def _by_type(field: Field, stored_as: Field, key: str) -> Column:
+    # A foreign key to a field with a hook is of that field's type.
+    hook: Callable[[str], Column | None] | None = getattr(stored_as, "appwrite_column", None)
+    if hook is not None and (column := hook(key)) is not None:
+        return column
+    make = _TYPES.get(stored_as.get_internal_type())
+    if make is None:
+        raise _unsupported(
+            field,
+            f"Appwrite has no column for {type(stored_as).__name__}",
+            "give the field a method appwrite_column(key) that returns a schema.columns.Column",
+        )
+    return make(stored_as, key)
+
+
+def _char(field: Field, key: str) -> Column:
+    length = field.max_length
+    if length is None:
+        return Column(key, "longtext")
+    if length <= MAX_VARCHAR:
+        return Column(key, "varchar", length)
+    return Column(key, next((name for name, bytes_ in _TEXT_BYTES if length * 4 <= bytes_), "longtext"))
+
+
+def _email(field: Field, key: str) -> Column:
+    return Column(key, "email") if _may_have_format(field, MAX_EMAIL) else _char(field, key)
+
+
+def _url(field: Field, key: str) -> Column:
+    return Column(key, "url") if _may_have_format(field, MAX_URL) else _char(field, key)
+
+
+def _may_have_format(field: Field, longest: int) -> bool:
+    return field.max_length is not None and field.max_length <= longest and (field.null or not field.blank)
+
+
+def _decimal(field: Field, key: str) -> Column:
+    digits: int | None = getattr(field, "max_digits", None)
+    if digits is None or getattr(field, "decimal_places", None) is None:
+        raise _unsupported(field, "Appwrite needs to know how long a decimal gets", "set max_digits and decimal_places")
+    if digits > MAX_SCALED_DIGITS:
+        return Column(key, "varchar", digits + 3)  # a sign, a point, and a zero before it
+    largest = 10**digits - 1
+    return Column(key, "bigint", min=-largest, max=largest)
+
+
+def _simple(type_: str, size: int | None = None) -> Callable[[Field, str], Column]:
+    return lambda _field, key: Column(key, type_, size)
+
+
+def _integer(low: int, high: int) -> Callable[[Field, str], Column]:
+    type_ = "integer" if high < 2**31 else "bigint"
+    bounds = {"min": None if low == INT64[0] else low, "max": None if high == INT64[1] else high}
+    return lambda _field, key: Column(key, type_, **bounds)  # type: ignore[arg-type]  # int | None
+
+
+_TYPES: dict[str, Callable[[Field, str], Column]] = {
+    "BigIntegerField": _integer(*INT64),
+    "BinaryField": _simple("longtext"),
+    "BooleanField": _simple("boolean"),
+    "CharField": _char,
+    "DateField": _simple("datetime"),
+    "DateTimeField": _simple("datetime"),
+    "DecimalField": _decimal,
+    "DurationField": _integer(*INT64),
+    "EmailField": _email,
+    "FileField": _char,
+    "FilePathField": _char,
+    "FloatField": _simple("double"),
+    "GenericIPAddressField": _simple("ip"),
+    "IPAddressField": _simple("ip"),
+    "IntegerField": _integer(-(2**31), 2**31 - 1),
+    "JSONField": _simple("longtext"),
+    "PositiveBigIntegerField": _integer(0, INT64[1]),
+    "PositiveIntegerField": _integer(0, 2**31 - 1),
+    "PositiveSmallIntegerField": _integer(0, 2**15 - 1),
+    "SlugField": _char,
+    "SmallIntegerField": _integer(-(2**15), 2**15 - 1),
+    "TextField": _simple("longtext"),
+    "TimeField": _simple("varchar", 32),
+    "URLField": _url,
+    "UUIDField": _simple("varchar", 36),
+}
+
+
+def _with_default(field: Field, column: Column) -> Column:
+    if not field.has_db_default():
+        return column
+    if field.null:
+        # Any later update of a row would turn its null into the default.
+        raise _unsupported(
+            field, "db_default and null=True do not go together on Appwrite", "use default=, or drop null=True"
+        )
+    default = _constant(field.db_default)
+    if default is None or _kind(default) != _DEFAULT_KINDS.get(column.type):
+        raise _unsupported(
+            field,
+            "Appwrite's column defaults are plain text, numbers and booleans of the column's type",
+            "use default=",
+        )
+    return replace(column, required=False, default=default)
+
+
+def _constant(expression: Any) -> Value:
+    value = expression.value if isinstance(expression, models.Value) else expression
+    return value if isinstance(value, (str, int, float, bool)) else None
+
+
+def _kind(value: Value) -> str:
+    return "integer" if isinstance(value, int) and not isinstance(value, bool) else type(value).__name__
+
+
+_DEFAULT_KINDS = {
+    "boolean": "bool",
+    "bigint": "integer",
+    "double": "float",
+    "email": "str",
+    "enum": "str",
+    "integer": "integer",
+    "longtext": "str",
+    "mediumtext": "str",
+    "text": "str",
+    "url": "str",
+    "varchar": "str",
+}
+_SAME_IN_PYTHON = frozenset(
+    {
+        "BigIntegerField",
+        "BooleanField",
+        "CharField",
+        "EmailField",
+        "FileField",
+        "FilePathField",
+        "FloatField",
+        "IntegerField",
+        "PositiveBigIntegerField",
+        "PositiveIntegerField",
+        "PositiveSmallIntegerField",
+        "SlugField",
+        "SmallIntegerField",
+        "TextField",
+        "URLField",
+    }
+)
+
+
+def _fill(field: Field) -> Value:
+    """Return the field's constant default where Appwrite stores it as Python has it."""
+    default = field.default
+    if default is NOT_PROVIDED or callable(default) or field.get_internal_type() not in _SAME_IN_PYTHON:
+        return None
+    return default if isinstance(default, (str, int, float, bool)) else None
+
+
+def _unsupported(field: Field, reason: str, way_out: str) -> UnsupportedModel:
+    return UnsupportedModel(f"{field}: {reason}.\nWay out: {way_out}.")

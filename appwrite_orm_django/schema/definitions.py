@@ -1,0 +1,162 @@
+"""A database as plain data, the same for what the models ask for and for what the server has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+Value = str | int | float | bool | None
+
+INT32 = (-(2**31), 2**31 - 1)
+INT64 = (-(2**63), 2**63 - 1)
+
+#: Types of one kind, from the narrowest; a server column of a wider type of the same kind holds whatever a narrower one may.
+TEXT_TYPES = ("text", "mediumtext", "longtext")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """
+    A column of a table.
+
+    Attributes:
+        type: as the column routes name it, for example ``varchar``, ``email``, ``double``, ``linestring``.
+        size: characters of ``varchar`` and the old ``string``.
+        min: lower bound of a number; None for that of the type.
+        default: what the server fills in; None for nothing.
+        related: table id, kind of relation and two-way key of a relationship column, for people to read.
+        fill: a value for rows that have none when the column becomes required; None when there is no such value.
+        status: ``available``, ``processing``, ``deleting``, ``stuck`` or ``failed``, with the server's reason in ``error``.
+    """
+
+    key: str
+    type: str
+    size: int | None = None
+    required: bool = False
+    default: Value = None
+    array: bool = False
+    min: int | float | None = None
+    max: int | float | None = None
+    elements: tuple[str, ...] = ()
+    encrypt: bool = False
+    related: tuple[str, str, str] | None = None
+    fill: Value = field(default=None, compare=False)
+    status: str = field(default="available", compare=False)
+    error: str = field(default="", compare=False)
+
+    @classmethod
+    def enum(cls, key: str, elements: Sequence[str], *, required: bool) -> Column:
+        """Return a column that holds one of these texts."""
+        return cls(key, "enum", elements=tuple(elements), required=required)
+
+    def as_array(self, key: str, *, required: bool = False) -> Column:
+        """Return a column of the same type that holds a list; it has no default, for the server takes none."""
+        return replace(self, key=key, required=required, array=True, default=None, fill=None)
+
+    def __str__(self) -> str:
+        """Return the type as people write it: ``varchar(100)[] required``."""
+        text = self.type
+        if self.size is not None:
+            text += f"({self.size})"
+        if self.elements:
+            text += f"({', '.join(self.elements)})"
+        if self.array:
+            text += "[]"
+        if self.min is not None or self.max is not None:
+            text += f" {_bound(self.min)}..{_bound(self.max)}"
+        if self.related is not None:
+            text += f" to {self.related[0]} ({self.related[1]})"
+        if self.required:
+            text += " required"
+        if self.default is not None:
+            text += f" default {self.default!r}"
+        if self.encrypt:
+            text += " encrypted"
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """
+    An index of a table.
+
+    Attributes:
+        type: ``key``, ``unique``, ``fulltext`` or ``spatial``.
+        orders: one ``ASC`` or ``DESC`` per column; empty when all ascend.
+        lengths: indexed characters per column, 0 for all of them; empty when all columns are indexed whole.
+    """
+
+    key: str
+    type: Literal["key", "unique", "fulltext", "spatial"]
+    columns: tuple[str, ...]
+    orders: tuple[Literal["ASC", "DESC"], ...] = ()
+    lengths: tuple[int, ...] = ()
+    status: str = field(default="available", compare=False)
+    error: str = field(default="", compare=False)
+
+    @property
+    def definition(self) -> tuple[object, ...]:
+        """Everything but the name."""
+        return self.type, self.columns, self.orders, self.lengths
+
+    def __str__(self) -> str:
+        """Return the definition as people write it: ``unique (author, title desc)``."""
+        parts = []
+        for position, column in enumerate(self.columns):
+            length = f"({self.lengths[position]})" if self.lengths and self.lengths[position] else ""
+            order = " desc" if self.orders and self.orders[position] == "DESC" else ""
+            parts.append(f"{column}{length}{order}")
+        return f"{self.type} ({', '.join(parts)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """
+    A table with its columns and indexes.
+
+    Attributes:
+        name: what the console shows; set when the table is created and left alone afterwards.
+        permissions: of the table, ``write`` spelled out as create, update and delete.
+    """
+
+    id: str
+    name: str = field(default="", compare=False)
+    columns: tuple[Column, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    permissions: frozenset[str] = frozenset()
+    row_security: bool = False
+    enabled: bool = field(default=True, compare=False)
+
+    def column(self, key: str) -> Column | None:
+        """Return a column by its key, compared without case as the server does."""
+        return next((column for column in self.columns if column.key.lower() == key.lower()), None)
+
+    def index(self, key: str) -> Index | None:
+        """Return an index by its key, compared without case as the server does."""
+        return next((index for index in self.indexes if index.key.lower() == key.lower()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """
+    A database with its tables.
+
+    Attributes:
+        notes: what the models ask for and Appwrite cannot do without any harm, a sentence each.
+    """
+
+    id: str
+    tables: tuple[Table, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def table(self, table_id: str) -> Table | None:
+        """Return a table by its id, compared without case as the server does."""
+        return next((table for table in self.tables if table.id.lower() == table_id.lower()), None)
+
+    def __iter__(self) -> Iterator[Table]:
+        return iter(self.tables)
+
+
+def _bound(value: int | float | None) -> str:
+    return "" if value is None else f"{value}"

@@ -1,0 +1,105 @@
+"""What the models of a database alias ask for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from django.apps import apps
+from django.db import models, router
+
+from .columns import column_for
+from .definitions import Column, Database, Table
+from .errors import UnsupportedModel
+from .indexes import indexes_for
+from .limits import check_table
+from .names import table_id
+
+Model = type[models.Model]
+
+
+def models_of(alias: str) -> list[Model]:
+    """
+    Return the models whose tables belong on an alias, by its routers, in the order of the apps.
+
+    Through tables made by Django are among them; proxies, unmanaged and swapped models are not.
+    """
+    return [
+        model
+        for config in apps.get_app_configs()
+        for model in router.get_migratable_models(config, alias, include_auto_created=True)
+        if _has_table(model)
+    ]
+
+
+def read_models(database_id: str, models_: Iterable[Model]) -> Database:
+    """
+    Return the database that these models need.
+
+    Raises:
+        UnsupportedModel: a field, an index or a constraint that Appwrite cannot have; or two names that it would take for one.
+        SchemaTooLarge: a row or an index is too long.
+    """
+    tables: dict[str, tuple[Table, Model]] = {}
+    notes: list[str] = []
+    for model in models_:
+        table, table_notes = table_for(model)
+        if (other := tables.get(table.id.lower())) is not None:
+            raise UnsupportedModel(
+                f"{model._meta.label} and {other[1]._meta.label} both need the table {table.id}; Appwrite compares ids without case.\n"
+                "Way out: set Meta.db_table on one of them."
+            )
+        tables[table.id.lower()] = (table, model)
+        notes += table_notes
+    return Database(database_id, tuple(table for table, _model in tables.values()), tuple(notes))
+
+
+def table_for(model: Model) -> tuple[Table, tuple[str, ...]]:
+    """Return the table of one model, and notes about what Appwrite leaves out."""
+    columns = _columns(model)
+    id_ = table_id(model._meta.db_table)
+    indexes, notes = indexes_for(model, id_, columns)
+    table = Table(
+        id_,
+        model._meta.label,
+        columns,
+        indexes,
+        frozenset(spelled_out(getattr(model, "appwrite_permissions", ()))),
+        bool(getattr(model, "appwrite_row_security", False)),
+    )
+    check_table(table)
+    return table, notes
+
+
+def spelled_out(permissions: Iterable[str]) -> Iterable[str]:
+    """
+    Yield permissions as the server stores those of a table: ``write`` becomes create, update and delete.
+
+    >>> sorted(spelled_out(['read("any")', 'write("users")']))
+    ['create("users")', 'delete("users")', 'read("any")', 'update("users")']
+    """
+    for permission in permissions:
+        if write := re.fullmatch(r"write\((.*)\)", permission):
+            yield from (f"{action}({write[1]})" for action in ("create", "update", "delete"))
+        else:
+            yield permission
+
+
+def _has_table(model: Model) -> bool:
+    options = model._meta
+    return options.managed and not options.proxy and not options.swapped and not options.abstract
+
+
+def _columns(model: Model) -> tuple[Column, ...]:
+    columns: dict[str, Column] = {}
+    for field in model._meta.local_concrete_fields:
+        column = column_for(field)
+        if column is None:
+            continue
+        if column.key.lower() in columns:
+            raise UnsupportedModel(
+                f"{field}: the table has a column {columns[column.key.lower()].key} already; Appwrite compares keys without case.\n"
+                "Way out: set db_column on one of the two fields."
+            )
+        columns[column.key.lower()] = column
+    return tuple(columns.values())

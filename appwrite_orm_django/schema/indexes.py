@@ -1,0 +1,132 @@
+"""
+Which indexes a model needs.
+
+As on any database: one for each foreign key and ``db_index``, unique ones for ``unique``, ``unique_together`` and UniqueConstraint, and those
+of ``Meta.indexes``. A second index over the same columns is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Literal
+
+from django.db import models
+from django.db.models.constraints import BaseConstraint
+
+from .columns import key_for
+from .definitions import Column, Index
+from .errors import UnsupportedModel
+from .limits import index_lengths
+from .names import index_key
+
+Model = type[models.Model]
+
+#: The server refuses these names (recording indexes-errors).
+_RESERVED = frozenset({"primary"})
+
+
+def indexes_for(model: Model, table_id: str, columns: tuple[Column, ...]) -> tuple[tuple[Index, ...], tuple[str, ...]]:
+    """
+    Return the indexes of a model's table, and notes about what Appwrite cannot index.
+
+    Raises:
+        UnsupportedModel: a constraint that would not be enforced, or an index on an array.
+        SchemaTooLarge: a unique index is too long.
+    """
+    by_key = {column.key: column for column in columns}
+    notes: list[str] = []
+    wanted = [*_unique_indexes(model), *_named_indexes(model, notes), *_field_indexes(model)]
+    chosen: dict[tuple[str, ...], Index] = {}
+    # Unique before plain: a unique index serves queries just as well.
+    for index in sorted(wanted, key=lambda index: index.type != "unique"):
+        for key in index.columns:
+            if (column := by_key.get(key)) is not None and column.array:
+                raise UnsupportedModel(
+                    f"{model._meta.label}: Appwrite cannot index the array {key}.\nWay out: drop the index."
+                )
+        # ``$id`` alone has its own index on every table; so has nothing else.
+        if index.columns in chosen or index.columns == ("$id",):
+            continue
+        chosen[index.columns] = replace(index, lengths=index_lengths(table_id, index, by_key))
+    notes += _unchecked_constraints(model)
+    return tuple(chosen.values()), tuple(notes)
+
+
+def _unique_indexes(model: Model) -> Iterator[Index]:
+    for field in model._meta.local_concrete_fields:
+        if field.unique and not field.primary_key:
+            yield _unique(model, [field.name])
+    for names in model._meta.unique_together:
+        yield _unique(model, names)
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, models.UniqueConstraint):
+            yield _unique_constraint(model, constraint)
+
+
+def _unique_constraint(model: Model, constraint: models.UniqueConstraint) -> Index:
+    for attribute, what in (("condition", "a condition"), ("expressions", "expressions"), ("deferrable", "deferrable")):
+        if getattr(constraint, attribute, None):
+            raise UnsupportedModel(
+                f"{model._meta.label}: Appwrite cannot enforce the UniqueConstraint {constraint.name}, which has {what}.\n"
+                "Way out: drop it, or keep what has to be unique in a field of its own."
+            )
+    if getattr(constraint, "nulls_distinct", None) is False:
+        raise UnsupportedModel(
+            f"{model._meta.label}: Appwrite's unique indexes take any number of nulls, unlike the UniqueConstraint {constraint.name}.\n"
+            "Way out: drop nulls_distinct=False, or null=True."
+        )
+    return _unique(model, constraint.fields, constraint.name)
+
+
+def _unique(model: Model, names: Any, name: str | None = None) -> Index:
+    columns = tuple(_key(model, field_name) for field_name in names)
+    return Index(_index_name(name or f"{'_'.join(columns)}_uniq"), "unique", columns)
+
+
+def _named_indexes(model: Model, notes: list[str]) -> Iterator[Index]:
+    for index in model._meta.indexes:
+        reason = "expressions" if index.expressions else "a condition" if index.condition is not None else None
+        if reason:
+            # As on MySQL: an index that is not there makes queries slower, not wrong.
+            notes.append(
+                f"{model._meta.label}: the index {index.name} is left out, for Appwrite has none with {reason}."
+            )
+            continue
+        columns = tuple(_key(model, name) for name, _order in index.fields_orders)
+        orders: tuple[Literal["ASC", "DESC"], ...] = tuple(
+            "DESC" if order else "ASC" for _name, order in index.fields_orders
+        )
+        kind: Literal["key", "fulltext", "spatial"] = getattr(index, "appwrite_type", "key")
+        yield Index(_index_name(index.name), kind, columns, orders if "DESC" in orders else ())
+
+
+def _field_indexes(model: Model) -> Iterator[Index]:
+    for field in model._meta.local_concrete_fields:
+        if getattr(field, "db_index", False) and not field.unique:
+            key = _key(model, field.name)
+            yield Index(_index_name(f"{key.lstrip('$')}_idx"), "key", (key,))
+
+
+def _unchecked_constraints(model: Model) -> list[str]:
+    return [
+        f"{model._meta.label}: the constraint {constraint.name} is checked by full_clean() only; Appwrite has no {type(constraint).__name__}."
+        for constraint in model._meta.constraints
+        if isinstance(constraint, BaseConstraint) and not isinstance(constraint, models.UniqueConstraint)
+    ]
+
+
+def _key(model: Model, name: str) -> str:
+    field = model._meta.get_field(name)
+    if field not in model._meta.local_concrete_fields:
+        raise UnsupportedModel(
+            f"{model._meta.label}: an index cannot reach {name}, which lies in another table.\nWay out: index it there."
+        )
+    key = key_for(field)  # type: ignore[arg-type]  # concrete fields only, by the check above
+    if key is None:
+        raise UnsupportedModel(f"{model._meta.label}: {name} has no column to index.\nWay out: drop the index.")
+    return key
+
+
+def _index_name(name: str) -> str:
+    return index_key(f"{name}_idx" if name.lower() in _RESERVED else name)

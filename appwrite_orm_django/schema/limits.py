@@ -1,0 +1,129 @@
+"""
+Row width and index length, computed before the server is asked.
+
+Source: ``bytesUsed`` in recordings ``columns-limits`` and ``tables-inline-types``; the server's own refusal does not say by how much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .definitions import INT32, Column, Index, Table
+from .errors import SchemaTooLarge
+
+MAX_ROW_BYTES = 65_535
+BASE_ROW_BYTES = 1_067
+MAX_COLUMNS = 1_010
+MAX_INDEXES = 58
+MAX_INDEX_LENGTH = 768
+
+#: Columns that are kept outside the row count as a pointer.
+_POINTER_BYTES = 20
+_FIXED_BYTES = {
+    "bigint": 8,
+    "boolean": 1,
+    "datetime": 7,
+    "double": 8,
+    "linestring": _POINTER_BYTES,
+    "longtext": _POINTER_BYTES,
+    "mediumtext": _POINTER_BYTES,
+    "point": 25,
+    "polygon": _POINTER_BYTES,
+    "relationship": 1_021,
+    "text": _POINTER_BYTES,
+}
+_CHARACTERS = {"email": 254, "enum": 255, "ip": 39, "url": 2000}
+_MAX_VARCHAR = 16_381
+_TEXT_CHARACTERS = {"text": 65_535, "mediumtext": 16_777_215, "longtext": 2_147_483_647}
+
+
+def width_bytes(column: Column) -> int:
+    """
+    Return how much of the row a column takes.
+
+    >>> width_bytes(Column("name", "varchar", 100)), width_bytes(Column("note", "longtext"))
+    (402, 20)
+    """
+    if column.array:
+        return _POINTER_BYTES
+    if column.type == "integer":
+        # The server looks at the upper bound alone.
+        return 4 if column.max is not None and column.max <= INT32[1] else 8
+    if column.type in _FIXED_BYTES:
+        return _FIXED_BYTES[column.type]
+    characters = characters_of(column)
+    if characters is None or characters > _MAX_VARCHAR:
+        return _POINTER_BYTES
+    return 4 * characters + (1 if 4 * characters <= 255 else 2)
+
+
+def row_bytes(columns: Iterable[Column]) -> int:
+    """Return the width of a whole row, Appwrite's own columns included."""
+    return BASE_ROW_BYTES + sum(map(width_bytes, columns))
+
+
+def characters_of(column: Column) -> int | None:
+    """Return how many characters a text column holds; None for other columns."""
+    if column.type in {"varchar", "string"}:
+        return column.size
+    return _CHARACTERS.get(column.type) or _TEXT_CHARACTERS.get(column.type)
+
+
+def check_table(table: Table) -> None:
+    """
+    Raise what the server would only refuse half-way.
+
+    Raises:
+        SchemaTooLarge: the row is wider than 65,535 bytes, or there are too many columns or indexes.
+    """
+    used = row_bytes(table.columns)
+    if used > MAX_ROW_BYTES:
+        widest = sorted(table.columns, key=width_bytes, reverse=True)[:3]
+        named = ", ".join(f"{column.key} {width_bytes(column):,}" for column in widest)
+        raise SchemaTooLarge(
+            f"{table.id}: a row would be {used:,} bytes wide; Appwrite allows {MAX_ROW_BYTES:,} (a varchar takes 4 per character).\n"
+            f"Widest: {named}. A TextField takes {_POINTER_BYTES}."
+        )
+    if len(table.columns) > MAX_COLUMNS:
+        raise SchemaTooLarge(f"{table.id}: {len(table.columns):,} columns; Appwrite allows {MAX_COLUMNS:,}.")
+    if len(table.indexes) > MAX_INDEXES:
+        raise SchemaTooLarge(f"{table.id}: {len(table.indexes)} indexes; Appwrite allows {MAX_INDEXES}.")
+
+
+def index_lengths(table_id: str, index: Index, columns: dict[str, Column]) -> tuple[int, ...]:
+    """
+    Return the lengths an index needs to fit, 0 for a whole column; empty when all columns fit whole.
+
+    A plain index may cover the beginnings of long texts. A unique one may not: texts that differ only further on would clash.
+
+    Raises:
+        SchemaTooLarge: a unique index would be longer than 768 characters.
+    """
+    if index.type in {"fulltext", "spatial"}:
+        return ()
+    sizes = [_indexed_length(columns[key]) if key in columns else _SYSTEM_LENGTH for key in index.columns]
+    total = sum(sizes)
+    if total <= MAX_INDEX_LENGTH:
+        return ()
+    if index.type == "unique":
+        named = " + ".join(f"{key} {size:,}" for key, size in zip(index.columns, sizes, strict=True))
+        raise SchemaTooLarge(
+            f"{table_id}.{index.key}: a unique index over {named} = {total:,} characters; Appwrite allows {MAX_INDEX_LENGTH}.\n"
+            "Shorten max_length, or make a shorter digest of the value unique."
+        )
+    texts = [position for position, size in enumerate(sizes) if size > _SHORT]
+    room = MAX_INDEX_LENGTH - sum(size for size in sizes if size <= _SHORT)
+    share = room // len(texts)
+    return tuple(min(size, share) if position in texts else 0 for position, size in enumerate(sizes))
+
+
+#: A row id, and dates, count a little; texts of up to this length stay whole.
+_SYSTEM_LENGTH = 36
+_SHORT = 36
+
+
+def _indexed_length(column: Column) -> int:
+    characters = characters_of(column)
+    if characters is not None:
+        return characters
+    return 2 if column.type == "double" else 1

@@ -1,0 +1,78 @@
+"""
+Django's names as Appwrite's ids and keys.
+
+Appwrite takes at most 36 characters of ``A-Z a-z 0-9 . _ -``, the first alphanumeric (recordings ``rows-ids``, ``tables-errors``).
+Column and index keys get no dot here although the server takes one: a dot is the path separator of relationship queries, and the SQL
+adapters drop it, so that the keys ``a.b`` and ``ab`` would share one SQL column.
+"""
+
+from __future__ import annotations
+
+import re
+
+from django.db.backends.utils import names_digest
+
+MAX_LENGTH = 36
+DIGEST_LENGTH = 8
+
+#: Tables that the library keeps for itself in a database; they belong to no model and are never dropped.
+OWN_TABLES = "appwrite_orm_django_"
+
+#: The columns every row has. A field may name one as its column; it is never created, changed or dropped.
+SYSTEM_COLUMNS = frozenset({"$id", "$sequence", "$createdAt", "$updatedAt", "$permissions"})
+
+_TABLE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,35}")
+
+
+def table_id(db_table: str) -> str:
+    """
+    Return the Appwrite table id for a model's ``db_table``.
+
+    A legal name is its own id. Any other is made legal and gets a digest of the original, so that two names never meet by accident:
+
+    >>> table_id("shop_product")
+    'shop_product'
+    >>> table_id("shop_product_related_product_translations")
+    'shop_product_related_produc_8ed3a2b5'
+    >>> table_id('"Straße"')
+    'Stra_e_a763ca07'
+    """
+    return _legal(_unquoted(db_table), _TABLE_ID, r"[^A-Za-z0-9._-]", "t")
+
+
+def column_key(column: str) -> str:
+    """
+    Return the Appwrite column key for a field's ``column``.
+
+    >>> column_key("category_id")
+    'category_id'
+    >>> column_key("_order")
+    'order_a51fee94'
+    >>> column_key("$createdAt")
+    '$createdAt'
+    """
+    if column in SYSTEM_COLUMNS:
+        return column
+    return _legal(_unquoted(column), _KEY, r"[^A-Za-z0-9_-]", "c")
+
+
+def index_key(name: str) -> str:
+    """Return the Appwrite index key for the name of an index or a constraint."""
+    return _legal(_unquoted(name), _KEY, r"[^A-Za-z0-9_-]", "i")
+
+
+def _unquoted(name: str) -> str:
+    # Django takes a name that starts and ends with a quote as it stands; '"schema"."table"' is its documented way to name a schema.
+    if len(name) > 1 and name.startswith('"') and name.endswith('"'):
+        return name[1:-1].replace('"."', ".")
+    return name
+
+
+def _legal(name: str, pattern: re.Pattern[str], illegal: str, prefix: str) -> str:
+    if pattern.fullmatch(name):
+        return name
+    digest = names_digest(name, length=DIGEST_LENGTH)
+    # Never empty and never starting with a special character, whatever is left of the name.
+    stem = re.sub(illegal, "_", name).lstrip("._-") or prefix
+    return f"{stem[: MAX_LENGTH - DIGEST_LENGTH - 1]}_{digest}"

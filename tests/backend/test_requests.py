@@ -1,0 +1,165 @@
+"""How many requests things cost: counted, never timed."""
+
+import pytest
+from django.db.models import F
+
+from tests.library.models import Author, Book, Country, Review, Tag
+
+pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
+
+
+@pytest.fixture
+def author():
+    return Author.objects.create(name="Zola")
+
+
+def test_saving_a_new_object_is_one_request(requests):
+    Author(name="Zola").save()
+    assert len(requests) == 1
+
+
+def test_a_new_object_with_a_key_of_ours_is_one_create(requests):
+    Country.objects.create(code="FR", name="France")
+    assert len(requests) == 1
+    assert requests[0].method == "POST"
+
+
+def test_saving_a_changed_object_sends_the_changed_field(author, requests):
+    author = Author.objects.get(pk=author.pk)
+    requests.clear()
+    author.name = "Émile Zola"
+    author.save()
+    assert len(requests) == 1
+    assert requests[0].params["data"] == {"name": "Émile Zola"}
+
+
+def test_saving_an_object_that_was_just_created_sends_the_changed_field(author, requests):
+    author.rating = 5
+    author.save()
+    assert [record.params["data"] for record in requests] == [{"rating": 5.0}]
+
+
+def test_getting_by_primary_key_is_one_request(author, requests):
+    Author.objects.get(pk=author.pk)
+    assert requests.take() == [f"GET /tablesdb/test_library/tables/library_author/rows/{author.pk} 200"]
+
+
+@pytest.mark.parametrize(("size", "expected"), [(999, 1), (1000, 1), (1001, 2), (1002, 2), (2003, 3)])
+def test_a_list_is_one_request_a_page(author, requests, size, expected):
+    Review.objects.bulk_create(
+        [Review(book_id="none", stars=number % 5) for number in range(size)],
+    )
+    requests.clear()
+    assert len(Review.objects.order_by("pk")) == size
+    assert len(requests) == expected
+
+
+def test_exists_is_one_request(author, requests):
+    assert Author.objects.filter(name="Zola").exists()
+    assert not Author.objects.filter(name="Hugo").exists()
+    assert len(requests) == 2
+
+
+def test_count_is_one_request_below_the_servers_cap(author, requests):
+    assert Author.objects.count() == 1
+    assert len(requests) == 1
+
+
+def test_count_is_exact_beyond_the_servers_cap(author, requests):
+    Review.objects.bulk_create([Review(book_id="none", stars=1) for _ in range(5203)])
+    requests.clear()
+    assert Review.objects.count() == 5203
+    assert 1 < len(requests) < 30
+
+
+def test_an_update_of_many_rows_is_one_request(author, requests):
+    Author.objects.bulk_create([Author(name=f"a{number}") for number in range(20)])
+    requests.clear()
+    assert Author.objects.filter(name__istartswith="a").update(rating=1) == 20
+    assert len(requests) == 1
+
+
+def test_a_delete_without_cascades_is_one_request(author, requests):
+    Review.objects.bulk_create([Review(book_id="none", stars=1) for _ in range(20)])
+    requests.clear()
+    assert Review.objects.filter(stars=1).delete() == (20, {"library.Review": 20})
+    assert len(requests) == 1
+
+
+def test_creating_1000_rows_in_bulk_is_10_requests(author, requests):
+    made = Review.objects.bulk_create([Review(book_id="none", stars=1) for _ in range(1000)])
+    assert len(requests) == 10
+    assert all(review.created_at for review in made)
+
+
+def test_an_increment_is_one_request(author, requests):
+    book = Book.objects.create(title="Nana", author=author, pages=10)
+    requests.clear()
+    assert Book.objects.filter(pk=book.pk).update(pages=F("pages") + 5) == 1
+    assert Book.objects.filter(pk=book.pk).update(pages=F("pages") - 1) == 1
+    assert len(requests) == 2
+    assert Book.objects.get(pk=book.pk).pages == 14
+
+
+@pytest.fixture
+def shelf(author):
+    country = Country.objects.create(code="FR", name="France")
+    author.country = country
+    author.save()
+    books = Book.objects.bulk_create([Book(title=f"Title {number:03}", author=author) for number in range(30)])
+    tag = Tag.objects.create(name="novel")
+    for book in books[:5]:
+        book.tags.add(tag)
+    return books
+
+
+def test_prefetch_is_one_request_more_a_relation(shelf, requests):
+    authors = list(Author.objects.prefetch_related("books", "edited"))
+    assert len(requests) == 3
+    assert len(authors[0].books.all()) == 30
+    assert len(requests) == 3
+
+
+def test_prefetching_many_to_many_is_at_most_two_requests_more(shelf, requests):
+    books = list(Book.objects.prefetch_related("tags").order_by("title"))
+    assert len(requests) == 3
+    assert [[tag.name for tag in book.tags.all()] for book in books[4:6]] == [["novel"], []]
+
+
+def test_select_related_is_one_request_more_a_relation(shelf, requests):
+    books = list(Book.objects.select_related("author__country", "editor").order_by("title")[:10])
+    assert {(book.author.name, book.author.country.name, book.editor) for book in books} == {("Zola", "France", None)}
+    assert len(requests) <= 4
+
+
+def test_long_value_lists_are_split_and_nothing_is_lost(author, requests):
+    reviews = Review.objects.bulk_create([Review(book_id="none", stars=number % 5) for number in range(600)])
+    requests.clear()
+    found = list(Review.objects.filter(pk__in=[review.pk for review in reviews]))
+    assert [(-review.stars, review.pk) for review in found] == sorted((-review.stars, review.pk) for review in reviews)
+    assert 2 <= len(requests) <= 6
+    requests.clear()
+    assert Review.objects.filter(pk__in=[review.pk for review in reviews]).count() == 600
+    assert len(Review.objects.filter(pk__in=[review.pk for review in reviews])[5:8]) == 3
+
+
+def test_iterating_streams_a_page_at_a_time(author, requests):
+    Review.objects.bulk_create([Review(book_id="none", stars=1) for _ in range(2500)])
+    requests.clear()
+    rows = Review.objects.order_by("pk").iterator(chunk_size=100)
+    next(rows)
+    assert len(requests) == 1
+    assert sum(1 for _ in rows) == 2499
+    assert len(requests) == 3
+
+
+def test_get_or_create_and_update_or_create(requests):
+    assert Author.objects.get_or_create(name="Hugo")[1]
+    assert len(requests) == 2
+    requests.clear()
+    assert not Author.objects.get_or_create(name="Hugo")[1]
+    assert len(requests) == 1
+    requests.clear()
+    author, created = Author.objects.update_or_create(name="Hugo", defaults={"rating": 4})
+    assert (author.rating, created) == (4, False)
+    assert len(requests) == 2

@@ -1,0 +1,1 @@
+"""An app of Appwrite models for the tests."""

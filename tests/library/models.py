@@ -1,0 +1,123 @@
+"""One model for each thing that the backend has to get right."""
+
+import uuid
+
+from django.db import models
+
+from appwrite_orm_django.fields import ArrayField, EnumField, PermissionsField
+from appwrite_orm_django.models import AppwriteModel
+
+
+class Country(AppwriteModel):
+    """A natural key: the code is the row's ``$id``."""
+
+    id = None
+    code = models.CharField(max_length=2, primary_key=True)
+    name = models.CharField(max_length=100)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self):
+        return self.name
+
+
+class Author(AppwriteModel):
+    name = models.CharField(max_length=100)
+    email = models.EmailField(null=True, blank=True, unique=True)
+    country = models.ForeignKey(Country, models.SET_NULL, null=True, blank=True, related_name="authors")
+    born = models.DateField(null=True, blank=True)
+    rating = models.FloatField(null=True, blank=True)
+
+    def __str__(self):
+        return self.name
+
+
+class Tag(AppwriteModel):
+    name = models.SlugField(max_length=40, unique=True)
+
+    def __str__(self):
+        return self.name
+
+
+class Book(AppwriteModel):
+    class Status(models.TextChoices):
+        DRAFT = "draft"
+        PUBLISHED = "published"
+
+    title = models.CharField(max_length=200, db_index=True)
+    author = models.ForeignKey(Author, models.CASCADE, related_name="books")
+    editor = models.ForeignKey(Author, models.SET_NULL, null=True, blank=True, related_name="edited")
+    price = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True)
+    pages = models.IntegerField(default=0)
+    published = models.DateTimeField(null=True, blank=True)
+    in_print = models.BooleanField(default=True)
+    status = EnumField(choices=Status.choices, default=Status.DRAFT)
+    tags = models.ManyToManyField(Tag, related_name="books", blank=True)
+    blurb = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["author", "title"], name="one_title_per_author")]
+
+    def __str__(self):
+        return self.title
+
+
+class Review(AppwriteModel):
+    book = models.ForeignKey(Book, models.CASCADE, related_name="reviews")
+    stars = models.PositiveSmallIntegerField()
+    text = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-stars", "pk"]
+
+
+class Cover(AppwriteModel):
+    book = models.OneToOneField(Book, models.CASCADE, related_name="cover")
+    colour = models.CharField(max_length=20)
+
+
+class Everything(AppwriteModel):
+    """Every field type of Django, and ours."""
+
+    char = models.CharField(max_length=50, null=True)
+    text = models.TextField(null=True)
+    slug = models.SlugField(null=True)
+    email = models.EmailField(null=True)
+    url = models.URLField(null=True)
+    ip = models.GenericIPAddressField(null=True)
+    integer = models.IntegerField(null=True)
+    small = models.SmallIntegerField(null=True)
+    big = models.BigIntegerField(null=True)
+    positive = models.PositiveIntegerField(null=True)
+    boolean = models.BooleanField(null=True)
+    float = models.FloatField(null=True)
+    decimal = models.DecimalField(max_digits=12, decimal_places=4, null=True)
+    long_decimal = models.DecimalField(max_digits=30, decimal_places=10, null=True)
+    datetime = models.DateTimeField(null=True)
+    date = models.DateField(null=True)
+    time = models.TimeField(null=True)
+    duration = models.DurationField(null=True)
+    uuid = models.UUIDField(null=True)
+    binary = models.BinaryField(null=True)
+    json = models.JSONField(null=True)
+    file = models.FileField(null=True)
+    array = ArrayField(models.CharField(max_length=20), null=True)
+    numbers = ArrayField(models.IntegerField(), null=True)
+    enum = EnumField(choices=[("a", "A"), ("b", "B")], null=True)
+    permissions = PermissionsField()
+
+
+class Numbered(models.Model):
+    """Django's own integer key, on Appwrite."""
+
+    name = models.CharField(max_length=50)
+    parent = models.ForeignKey("self", models.CASCADE, null=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+
+class Token(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    label = models.CharField(max_length=30)
