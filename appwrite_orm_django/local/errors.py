@@ -42,6 +42,8 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "general_unknown": (500, "Server Error"),
     "index_invalid": (400, "{message}"),
     "key_not_found": (404, "Key with the requested ID could not be found."),
+    "legacy_row_not_found": (404, "Document with the requested ID '{id}' could not be found."),
+    "legacy_table_not_found": (404, "Collection with the requested ID '{id}' could not be found."),
     "project_id_missing": (403, "When using project API key, make sure to pass x-appwrite-project header with your project ID."),
     "project_not_found": (404, "Project with the requested ID could not be found. Please check the value of the X-Appwrite-Project header to ensure the correct project ID is being used."),
     "row_already_exists": (409, "{Row} with the requested ID '{id}' already exists. Try again with a different ID or use ID.unique() to generate a unique ID."),
@@ -54,6 +56,11 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "row_update_conflict": (409, "Remote {row} is newer than local."),
     "table_already_exists": (409, "A {table} with the requested ID '{id}' already exists. Try again with a different ID or use ID.unique() to generate a unique ID."),
     "table_not_found": (404, "{Table} with the requested ID '{id}' could not be found."),
+    "transaction_conflict": (409, "The transaction has a conflict. Please resolve the conflict and try again."),
+    "transaction_expired": (410, "The transaction has expired. Please create a new transaction and try again."),
+    "transaction_expired_unmapped": (500, "Server Error"),
+    "transaction_limit_exceeded": (400, "Transaction already has {existing} operations, adding {adding} would exceed the maximum of {maximum}"),
+    "transaction_not_ready": (400, "The transaction is not ready yet. Please try again later."),
     "transaction_not_found": (404, "Transaction with the requested ID '{id}' could not be found."),
     "user_jwt_invalid": (401, "Failed to verify JWT. Invalid token: {reason}"),
     "user_unauthorized": (401, "{message}"),
@@ -65,7 +72,10 @@ _SENT_AS = {
     "column_default_of_required": "column_default_unsupported",
     "column_limit_reached": "column_limit_exceeded",
     "column_value_limit": "column_limit_exceeded",
+    "legacy_row_not_found": "document_not_found",
+    "legacy_table_not_found": "collection_not_found",
     "row_id_missing": "row_missing_data",
+    "transaction_expired_unmapped": "transaction_expired",
 }
 
 

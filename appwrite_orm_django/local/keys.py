@@ -30,6 +30,7 @@ class Identity:
     Attributes:
         project: the project id as sent, empty when there was none.
         scopes: ``None`` means every scope.
+        user_id: empty for keys and guests.
         roles: what permissions are compared with; empty for a key, which no permission stops.
     """
 
@@ -38,6 +39,7 @@ class Identity:
     scopes: frozenset[str] | None
     roles: tuple[str, ...] = ()
     label: str = ""
+    user_id: str = ""
 
     def has_one_of(self, scopes: tuple[str, ...]) -> bool:
         if "public" in scopes and not self.is_key:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import datetimes, rich_lists, transactions
+from . import datetimes, rich_lists, staged_state, staging
 from .errors import ApiError, invalid_argument, unauthorized
 from .messages import Response, json_response, no_content
 from .permissions import (
@@ -121,7 +121,6 @@ def create_row(call: Call) -> Response:
 
     args = call.args
     data, rows = data_of(call), args["rows"]
-    transactions.refuse_staging(call)
     if not data and not rows:
         raise ApiError("row_missing_data")
     if data and rows:
@@ -137,6 +136,8 @@ def create_row(call: Call) -> Response:
     require_create(table, call.identity)
     permissions = permissions_of(call)
     row_id = fresh_id(args["rowId"])
+    if staging.is_staged(call):
+        return _staged(call, 201, staging.stage_create(call, table, row_id, data, permissions or []))
     try:
         row = writer_of(call, table).create(row_id, data, permissions or [])
     except Duplicate as error:
@@ -144,11 +145,17 @@ def create_row(call: Call) -> Response:
     return json_response(201, row_json(call, row))
 
 
+def _staged(call: Call, status: int, row: Row) -> Response:
+    return json_response(status, row_json(call, row))
+
+
 def get_row(call: Call) -> Response:
     table = table_of(call)
     queries = parse.parse_queries(call.args["queries"], call.server.feature_level)
     row = _get_selected(call, table, queries)
-    if row is None or not may(table, row["$permissions"], "read", call.identity):
+    if staging.is_staged(call):
+        row = staged_state.merge_row(call, table, call.args["rowId"], row, queries)
+    if row is None or not may(table, row.get("$permissions", ()), "read", call.identity):
         raise ApiError("row_not_found", id=call.args["rowId"])
     return json_response(200, row_json(call, row))
 
@@ -171,8 +178,9 @@ SELECTABLE = frozenset({"$permissions"})
 def update_row(call: Call) -> Response:
     data, permissions = _payload(call)
     moment = _seen_at(call)
-    transactions.refuse_staging(call)
     table = table_of(call)
+    if staging.is_staged(call):
+        return _staged(call, 200, staging.stage_update(call, table, data, permissions))
     old = _row_to_write(call, table, "update")
     _refuse_stale(old, moment)
     row_id = call.args["rowId"]
@@ -215,9 +223,10 @@ def _refuse_stale(row: Row, moment: str | None) -> None:
 
 def upsert_row(call: Call) -> Response:
     data, permissions = _payload(call)
-    transactions.refuse_staging(call)
     table = table_of(call)
     row_id = fresh_id(call.args["rowId"])
+    if staging.is_staged(call):
+        return _staged(call, 201, staging.stage_upsert(call, table, row_id, data, permissions))
     if not call.identity.is_key:
         old = store_of(call, table).get(row_id)
         if old is None and not allows(table.permissions, "create", call.identity):
@@ -239,8 +248,10 @@ def upsert_row(call: Call) -> Response:
 
 def delete_row(call: Call) -> Response:
     moment = _seen_at(call)
-    transactions.refuse_staging(call)
     table = table_of(call)
+    if staging.is_staged(call):
+        staging.stage_delete(call, table)
+        return no_content()
     row = _row_to_write(call, table, "delete")
     _refuse_stale(row, moment)
     writer_of(call, table).delete([row])
@@ -251,7 +262,7 @@ def list_rows(call: Call) -> Response:
     table = table_of(call)
     require_listable(table, call.identity)
     ttl_s = int(call.args["ttl"])
-    if not ttl_s:
+    if not ttl_s or staging.is_staged(call):
         return _listed(call, table)
     return call.server.lists.answer(
         (table.seq, call.identity.roles, call.request.query_string, call.request.body, call.family.service),
@@ -262,7 +273,11 @@ def list_rows(call: Call) -> Response:
 
 def _listed(call: Call, table: Table) -> Response:
     queries = parse.parse_queries(call.args["queries"], call.server.feature_level)
-    rows, total = find_rows(call, table, queries, with_total=truthy(call.args["total"]))
+    with_total = truthy(call.args["total"])
+    rows, total = find_rows(call, table, queries, with_total=with_total)
+    if staging.is_staged(call):
+        rows, counted = staged_state.merge_list(call, table, rows, total, queries)
+        total = counted if with_total else 0
     return json_response(200, {"total": total, call.family.name("rows"): rows_json(call, rows)})
 
 

@@ -177,6 +177,14 @@ class SchemaCache:
         return table
 
 
+def table_by_seq(cache: SchemaCache, session: Session, seq: int) -> Table | None:
+    """Find a table by number, which, unlike its id, is never used twice."""
+    row = session.one(
+        "SELECT d.id, t.id FROM _tables t JOIN _databases d ON d.seq = t.database_seq WHERE t.seq = ?", (seq,)
+    )
+    return None if row is None else cache.table(session, row[0], row[1])
+
+
 def _unsettled(table: Table) -> bool:
     entries: list[Column | Index] = [*table.all_columns, *table.all_indexes]
     return any(entry.status != "available" for entry in entries)

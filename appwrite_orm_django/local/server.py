@@ -68,6 +68,7 @@ class LocalServer:
         self.young_indexes: dict[int, int] = {}
         self.lists = ListCache()
         self.schema = SchemaCache()
+        self.memory: dict[str, str] = {}
         self._key = key
         self._router = Router()
         self._router.add(route for route in routes.all_routes() if route.since == "1.9" or feature_level == "2.x")
@@ -118,6 +119,10 @@ class LocalServer:
                 self.young_indexes[index_seq] = requests_left - 1
             else:
                 self.young_indexes.pop(index_seq, None)
+
+    def refusal(self, error: ApiError, family: Family) -> Response:
+        """Answer a refusal without undoing what its handler wrote, as raising it would."""
+        return error_response(error, family)
 
     def close(self) -> None:
         """Let go of the storage. A server in memory forgets everything."""

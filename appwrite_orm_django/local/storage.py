@@ -38,9 +38,13 @@ CREATE TABLE IF NOT EXISTS _indexes (
 CREATE TABLE IF NOT EXISTS _keys (
     id TEXT PRIMARY KEY COLLATE NOCASE, name TEXT NOT NULL, scopes TEXT NOT NULL, secret TEXT NOT NULL UNIQUE, expire TEXT,
     created TEXT NOT NULL, updated TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS _operations (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, transaction_seq INTEGER NOT NULL, table_seq INTEGER NOT NULL, row_id TEXT, action TEXT NOT NULL,
+    data TEXT NOT NULL, staged_at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS _operations_by_transaction ON _operations (transaction_seq);
 CREATE TABLE IF NOT EXISTS _transactions (
-    id TEXT PRIMARY KEY COLLATE NOCASE, created TEXT NOT NULL, updated TEXT NOT NULL, status TEXT NOT NULL, operations INTEGER NOT NULL,
-    expires TEXT NOT NULL);
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL COLLATE NOCASE UNIQUE, status TEXT NOT NULL, operations INTEGER NOT NULL,
+    expires TEXT NOT NULL, owner TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL);
 """
 
 

@@ -39,6 +39,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Anything:
+    """For a parameter whose shape its handler checks."""
+
+    def problem(self, value: Any) -> str | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     def problem(self, value: Any) -> str | None:
         return None if identifiers.is_valid(value) else identifiers.KEY_RULE

@@ -293,9 +293,12 @@ def normalize(column: Column, value: Any) -> Any:
 def shown(column: Column, value: Any) -> Any:
     """Give a value as it is sent: an array is never null, and whole floats have no fraction."""
     if column.array:
+        if value is not None and not isinstance(value, list):
+            # Staged in a transaction, and not checked yet.
+            return value
         return [] if value is None else [wire_number(item) if isinstance(item, float) else item for item in value]
     if column.type in SPATIAL_TYPES:
-        return spatial.shown(value)
+        return spatial.shown(value) if isinstance(value, list) else value
     return wire_number(value) if isinstance(value, float) else value
 
 
