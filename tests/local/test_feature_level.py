@@ -155,3 +155,12 @@ def test_lists_of_metadata_know_the_words_but_not_the_deeds() -> None:
     ):
         status, answer = shop.get(path, queries=[query("count", "*", "n")])
         assert (status, answer["message"]) == (400, "Invalid `queries` param: Invalid query method: count")
+
+
+def test_geometries_can_be_compared_by_name() -> None:
+    api = Api(feature_level="2.x")
+    rows = api.make_table(columns={"p": "point"})
+    api.made(rows, {"rows": [{"$id": "a", "p": [1, 2]}, {"$id": "b", "p": [3, 4]}]})
+    for method, expected in (("spatialEquals", "a"), ("notSpatialEquals", "b")):
+        found = api.get(rows, queries=[query(method, "p", [1, 2])])[1]["rows"]
+        assert [row["$id"] for row in found] == [expected]

@@ -23,7 +23,8 @@ _TWO = frozenset({"between", "notBetween"})
 _NONE = frozenset({"isNull", "isNotNull"})
 _FOR_ARRAYS = frozenset({"contains", "containsAny", "containsAll", "notContains", "isNull", "isNotNull"})
 _CONTAINS = frozenset({"contains", "containsAny", "containsAll", "notContains"})
-_FOR_SPATIAL = SPATIAL | _CONTAINS | {"equal", "notEqual"}
+# MariaDB 10.11 has no function for ``covers``: it passes the checks and fails there.
+_FOR_SPATIAL = SPATIAL | _CONTAINS | {"equal", "notEqual", "spatialEquals", "notSpatialEquals"}
 _CRASHES = frozenset({"exists", "notExists", "elemMatch"})
 _SPATIAL_2X = frozenset({"covers", "notCovers", "spatialEquals", "notSpatialEquals"})
 

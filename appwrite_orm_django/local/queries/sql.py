@@ -132,7 +132,7 @@ def _spatial(query: Query, by: Field) -> Condition:
         return Condition(f"geo_distant({by.value}, ?, ?)", [query.method, encode_json(query.values[0]).decode()])
     negated = query.method.startswith("not")
     relation = query.method[3].lower() + query.method[4:] if negated else query.method
-    relation = "contains" if relation in ("containsAny", "containsAll") else relation
+    relation = {"containsAny": "contains", "containsAll": "contains", "spatialEquals": "equal"}.get(relation, relation)
     condition = any_of(
         [Condition(f"geo_relates({by.value}, ?, ?)", [relation, encode_json(value).decode()]) for value in query.values]
     )
