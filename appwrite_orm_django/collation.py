@@ -107,10 +107,11 @@ def prefix_range(part: str) -> tuple[str, str] | None:
     """
     Give bounds ``low <= fold(text) < high`` that hold for every text that starts with a part.
 
-    They let an ordered index on folds narrow a ``startswith`` before the exact check. ``None`` where folds do not
-    keep the part as it is: blanks and control characters are trimmed or marked.
+    They let an ordered index on folds narrow a ``startswith`` before the exact check. The blanks that a part ends
+    in are left out, for a fold may have trimmed or marked them. ``None`` where nothing is left, and where the part
+    has control characters.
     """
-    weights = like_fold(part)
-    if not weights or " " in weights or not weights.isprintable():
+    weights = like_fold(part).rstrip(" ")
+    if not weights or not weights.isprintable():
         return None
     return weights, weights + "\U0010ffff"

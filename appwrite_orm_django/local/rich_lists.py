@@ -17,7 +17,7 @@ from appwrite_orm_django.collation import fold
 from .errors import ApiError, unauthorized
 from .permissions import allows
 from .queries import check, fields, sql
-from .queries.aggregates import Gathered, aggregate, alias_of, column_name, of_first_row
+from .queries.aggregates import Gathered, aggregate, alias_of, column_name, of_first_row, of_group
 from .queries.cells import Cells, satisfies, sorted_groups
 from .queries.fields import Field
 from .queries.joins import MAIN, Joined, Scope, Source, loosened, names_in, read_joins, sources
@@ -240,7 +240,7 @@ def _moved(expression: str, wanted: RichList) -> str:
 def _shown_columns(wanted: RichList, grouped_by: Sequence[tuple[str, Field]]) -> list[Gathered]:
     """Give the plain columns of an answer: what is grouped by, or what is selected beside aggregates of all rows."""
     if grouped_by:
-        return [of_first_row(name, field, _position(wanted)) for name, field in grouped_by]
+        return [of_group(name, field, _position(wanted)) for name, field in grouped_by]
     selected = wanted.selected or []
     return [
         of_first_row(column_name(name), wanted.scope[name], _position(wanted))
@@ -279,7 +279,8 @@ def _groups_of(
         f"SELECT {', '.join(part for item in gathered for part in item.sql)} FROM {source.sql.sql} WHERE {where.sql}"
     )
     if grouped_by:
-        keys = [field.compare for _, field in grouped_by]
+        # The plus keeps SQLite from walking an index, which would look every row up by itself: ten times as long.
+        keys = [f"+{field.compare}" for _, field in grouped_by]
         nulls = " NULLS LAST" if wanted.rules.nulls_last else ""
         statement += f" GROUP BY {', '.join(keys)} ORDER BY {', '.join(key + nulls for key in keys)}"
     records = call.session.all(statement, [*source.sql.params, *where.params])

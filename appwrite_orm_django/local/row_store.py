@@ -54,6 +54,8 @@ def create_storage(session: Session, table_seq: int) -> None:
         f"CREATE TABLE rows_{table_seq} (_id INTEGER PRIMARY KEY AUTOINCREMENT, _uid TEXT NOT NULL, _uid_fold TEXT NOT NULL UNIQUE,"
         " _created TEXT NOT NULL, _updated TEXT NOT NULL, _permissions TEXT NOT NULL)"
     )
+    for name in ("_created", "_updated"):
+        session.execute(f"CREATE INDEX rows_{table_seq}{name} ON rows_{table_seq} ({name})")
 
 
 def drop_storage(session: Session, table_seq: int) -> None:

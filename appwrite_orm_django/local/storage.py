@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from . import sql_aggregates, text_functions
@@ -61,6 +61,9 @@ class Session:
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> sqlite3.Cursor:
         return self._connection.execute(sql, params)
+
+    def execute_many(self, sql: str, records: Iterable[Sequence[Any]]) -> None:
+        self._connection.executemany(sql, records)
 
     def all(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, params).fetchall()

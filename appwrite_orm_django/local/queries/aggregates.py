@@ -114,6 +114,19 @@ def of_first_row(name: str, field: Field, position: str) -> Gathered:
     )
 
 
+def of_group(name: str, field: Field, position: str) -> Gathered:
+    """
+    Answer with a column that rows are grouped by: of texts that are equal to the database, the first row's.
+
+    Native functions do it; a million rows are too many for functions in Python.
+    """
+    if field.value == field.compare:
+        return Gathered(name, (f"MIN({field.value})",), lambda values: Cell(raw_text(field, values[0]), values[0]))
+    first = f"SUBSTR(MIN(PRINTF('%020d', {position}) || {field.value}), 21)"
+    sql = (first, f"MIN({field.compare})")
+    return Gathered(name, sql, lambda values: Cell(raw_text(field, values[0]), values[1]))
+
+
 def _whole(values: Sequence[Any]) -> Cell:
     return Cell(str(values[0]), values[0])
 

@@ -103,13 +103,16 @@ def after_cursor(plan: Plan, values: Sequence[Any]) -> Condition:
     backwards = plan.cursor is not None and plan.cursor.method == "cursorBefore"
     beyond: list[Condition] = []
     equal: list[Condition] = []
+    bounds: list[Condition] = []
     for order, value in zip(plan.orders, values, strict=True):
         if order.by is None:
             continue
         operator = "<" if order.descending != backwards else ">"
+        bounds.append(Condition(f"{order.by.compare} {operator}= ?", [value]))
         beyond.append(all_of([*equal, Condition(f"{order.by.compare} {operator} ?", [value])]))
         equal.append(Condition(f"{order.by.compare} = ?", [value]))
-    return any_of(beyond)
+    # The bound says nothing new, but lets an index start at the cursor: SQLite does not see it in the alternatives.
+    return any_of(beyond) if len(beyond) < 2 else all_of([bounds[0], any_of(beyond)])
 
 
 def order_by(plan: Plan) -> str:
