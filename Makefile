@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint format bench clean
+.PHONY: install demo test conformance lint format bench clean
 
 install: $(STAMP)
 
@@ -18,6 +18,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest -n 2 tests
+
+# Recordings of real servers, in the process and over a socket; they lie in ../shared/conformance or APPWRITE_CONFORMANCE.
+conformance: install
+	APPWRITE_CONFORMANCE_HTTP=1 $(BIN)/python -m pytest -n 2 tests/local/test_conformance.py
 
 lint: install
 	$(BIN)/ruff check .

@@ -7,3 +7,7 @@ class AppwriteOrmConfig(AppConfig):
     name = "appwrite_orm_django"
     label = "appwrite_orm_django"
     verbose_name = "Appwrite"
+
+    def ready(self) -> None:
+        # Registers the lookups of our own fields.
+        from appwrite_orm_django import lookups  # noqa: F401

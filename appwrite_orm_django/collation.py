@@ -107,9 +107,9 @@ def prefix_range(part: str) -> tuple[str, str] | None:
     """
     Give bounds ``low <= fold(text) < high`` that hold for every text that starts with a part.
 
-    They let an ordered index on folds narrow a ``startswith`` before the exact check. The blanks that a part ends
-    in are left out, for a fold may have trimmed or marked them. ``None`` where nothing is left, and where the part
-    has control characters.
+    They let an ordered index on folds narrow a ``startswith`` before the exact check; blanks at the part's end do not
+    narrow it, since folds drop them. ``None`` where folds do not keep the part as it is: blanks before control
+    characters are marked.
     """
     weights = like_fold(part).rstrip(" ")
     if not weights or not weights.isprintable():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import connections, models
 
+from appwrite_orm_django.backend.values import codec_for, cut_to_milliseconds
 from appwrite_orm_django.fields import CreatedAtField, RowIdField, UpdatedAtField
 from appwrite_orm_django.managers import AppwriteManager
 
@@ -49,8 +49,9 @@ class AppwriteModel(models.Model):
         abstract = True
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
-        instance = super().from_db(db, field_names, values)
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
+        # Django 6.1 hands over a fetch mode.
+        instance = super().from_db(db, field_names, values, **kwargs)
         instance.__dict__["_loaded"] = (field_names, values)
         return instance
 
@@ -101,8 +102,6 @@ class AppwriteModel(models.Model):
         ]
 
     def _take_updated_at(self, wire: str) -> None:
-        from appwrite_orm_django.backend.values import codec_for
-
         for field in self._meta.concrete_fields:
             if isinstance(field, UpdatedAtField):
                 setattr(self, field.attname, codec_for(field).decode(wire))
@@ -111,5 +110,5 @@ class AppwriteModel(models.Model):
         """Make datetimes equal to what the server holds."""
         for field in self._meta.concrete_fields:
             value = self.__dict__.get(field.attname)
-            if isinstance(value, datetime.datetime) and value.microsecond % 1000:
-                setattr(self, field.attname, value.replace(microsecond=value.microsecond // 1000 * 1000))
+            if (held := cut_to_milliseconds(value)) is not value:
+                setattr(self, field.attname, held)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connections
+from django.test.utils import setup_databases, teardown_databases
 
 from appwrite_orm_django.client.transport import RequestRecord
 
@@ -32,3 +33,18 @@ def requests() -> Iterator[RequestLog]:
     transport.add_listener(log.append)
     yield log
     transport.remove_listener(log.append)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment, django_db_blocker, django_db_modify_db_settings) -> Iterator[None]:
+    """
+    Make the test databases of all aliases.
+
+    pytest-django makes those that marks name; data that is loaded once for a module (tests/backend/conftest.py) needs them without
+    a mark, which would empty them after each test.
+    """
+    with django_db_blocker.unblock():
+        settings = setup_databases(verbosity=0, interactive=False)
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(settings, verbosity=0)

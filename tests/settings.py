@@ -9,10 +9,12 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",
     "django.contrib.messages",
     "django.contrib.sessions",
     "appwrite_orm_django",
     "tests.library",
+    "testproject.world",
 ]
 DATABASES = {
     "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
@@ -23,6 +25,8 @@ DATABASES = {
         "PASSWORD": "tests",
         "NAME": "library",
     },
+    # The same models on SQLite, to compare answers with (tests/differential.py).
+    "twin": {"ENGINE": "tests.twin", "NAME": ":memory:"},
 }
 DATABASE_ROUTERS = ["tests.routers.Router"]
 MIDDLEWARE = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from types import SimpleNamespace
@@ -11,9 +11,10 @@ from typing import Any, Literal, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
 
 from appwrite_orm_django.backend.client import DatabaseClient
-from appwrite_orm_django.backend.commands import Command, Savepoint
+from appwrite_orm_django.backend.commands import Command, GetRow, Savepoint
 from appwrite_orm_django.backend.creation import DatabaseCreation
 from appwrite_orm_django.backend.cursor import Cursor
 from appwrite_orm_django.backend.features import DatabaseFeatures
@@ -23,7 +24,10 @@ from appwrite_orm_django.backend.operations import DatabaseOperations
 from appwrite_orm_django.backend.options import Options
 from appwrite_orm_django.backend.reading import Reader
 from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
+from appwrite_orm_django.backend.transactions import Transaction
 from appwrite_orm_django.backend.writing import Writer, WriteResult
+from appwrite_orm_django.cache.service import QueryCache
+from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
 
@@ -49,6 +53,12 @@ Database = SimpleNamespace(
         _NeverRaised,
     ),
 )
+
+
+def _server_has_refused(error: BaseException) -> bool:
+    """Say whether a write that ended with this error is known not to have been applied."""
+    return isinstance(error, AppwriteError) and not error.ambiguous
+
 
 # One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
 _transports: dict[tuple[Any, ...], Transport] = {}
@@ -123,6 +133,10 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         super().__init__(settings_dict, alias)
         self.last_written_row: Any = None
         self._idle_local_databases: list[LocalDatabase] = []
+        # The open block; None in autocommit mode. Read-only blocks have one too: it remembers what they saw.
+        self.transaction: Transaction | None = None
+        self._writes_directly = False
+        self._cache: tuple[str, QueryCache] | None = None
 
     # Settings
 
@@ -200,14 +214,67 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     def is_usable(self) -> bool:
         return True
 
+    # Transactions
+
     def _set_autocommit(self, autocommit: bool) -> None:
-        return
+        if autocommit:
+            if self.transaction is not None:
+                self._commit()
+                self.cache.exit_atomic(committed=False)
+            self.transaction = None
+        elif self.transaction is None:
+            self.transaction = Transaction(self)
+            self.cache.enter_atomic()
 
     def _commit(self) -> None:
-        return
+        transaction = self.transaction
+        if transaction is None:
+            return
+        try:
+            with self.cache.committing():
+                transaction.commit()
+        finally:
+            self._begin_anew()
 
     def _rollback(self) -> None:
-        return
+        if self.transaction is not None:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self.transaction = Transaction(self)
+        self.cache.exit_atomic(committed=False)
+        self.cache.enter_atomic()
+
+    def savepoint_command(self, command: Savepoint) -> None:
+        """Set, release or roll back to a savepoint."""
+        if self.transaction is None:
+            return
+        log = self.transaction.log
+        actions = {"create": log.mark, "release": log.release, "roll back to": log.roll_back_to}
+        actions[command.action](command.name)
+
+    @property
+    def in_savepoint(self) -> bool:
+        """Whether an error of a statement can be caught by a block around it without losing the whole transaction."""
+        return any(self.savepoint_ids)
+
+    @property
+    def rolls_back_in_the_end(self) -> bool:
+        """Whether the outermost block is that of a ``TestCase``, which never commits."""
+        return bool(self.atomic_blocks) and bool(getattr(self.atomic_blocks[0], "_from_testcase", False))
+
+    @contextmanager
+    def direct_writes(self) -> Iterator[None]:
+        """
+        Let writes inside go out at once although Django opens a block of its own around them.
+
+        For statements that Django wraps in ``atomic`` but that are a single request, or several independent ones, here.
+        """
+        before, self._writes_directly = self._writes_directly, True
+        try:
+            yield
+        finally:
+            self._writes_directly = before
 
     # Running commands
 
@@ -220,15 +287,53 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         return Writer(self)
 
     def write(self, command: Command) -> WriteResult:
-        """Run a write command."""
-        return self.writer.run(command)
+        """Run a write command: at once in autocommit mode, else into the log of the open block. Tells the cache."""
+        direct = self.transaction is None or self._writes_directly
+        table = command.tables[0].table
+        row_ids = command.row_ids
+        notice = self.cache.write(
+            () if row_ids is not None else (table,),
+            () if row_ids is None else [(table, row_id) for row_id in row_ids],
+            operation=command.operation,
+            sender=command.model,
+            staged=not direct,
+        )
+        with notice:
+            if direct or self.transaction is None:
+                return self.writer.run(command)
+            return self.transaction.stage(command)
+
+    def cached_rows(
+        self, command: Command, load: Callable[[], list[tuple[Any, ...]]], *, timeout: float | None, model: type[Model]
+    ) -> list[tuple[Any, ...]]:
+        """Return the result rows of a read command from the cache, or from ``load``."""
+        row = (command.table.table, command.row_id) if isinstance(command, GetRow) else None
+        names = [table.table for table in command.tables]
+        if not names:
+            return load()
+        return self.cache.read(f"{model._meta.label} {command!r}", names, load, row=row, timeout=timeout)
+
+    @property
+    def cache(self) -> QueryCache:
+        """The query cache of this connection."""
+        database = self.database_id
+        if self._cache is None or self._cache[0] != database:
+            settings = self.settings_dict
+            namespace = f"{settings['HOST']} {settings['USER']} {database}"
+            options = self.options
+            # The longest that a write can be on its way: every attempt, the pauses between them, the server's own limit.
+            limit_s = (options.connect_timeout_s + options.read_timeout_s) * (options.retries + 1) + 60
+            cache = QueryCache.open(
+                self.alias, options.cache, namespace, write_limit_s=limit_s, is_definite=_server_has_refused
+            )
+            if self.transaction is not None:
+                cache.enter_atomic()
+            self._cache = (database, cache)
+        return self._cache[1]
 
     def is_dirty(self, table: TableRef) -> bool:
-        """Say whether the open transaction has written to this table."""
-        return False
-
-    def savepoint_command(self, command: Savepoint) -> None:
-        """Set, release or roll back to a savepoint."""
+        """Say whether the open block has written to this table."""
+        return self.transaction is not None and self.transaction.is_dirty(table)
 
     @property
     def local_database(self) -> LocalDatabase:

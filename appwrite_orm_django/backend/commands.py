@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from appwrite_orm_django.client.queries import Query
 from appwrite_orm_django.client.references import TableRef
 
+if TYPE_CHECKING:
+    from django.db.models import Model
+
 Converter = Callable[[Any], Any]
+# The columns of each unique index of a table: what a transaction checks before the server can.
+Unique = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Output:
 
     key: str = ""
     constant: Any = None
-    converter: Converter | None = field(default=None, compare=False)
+    converter: Converter | None = field(default=None, compare=False, repr=False)
     converts_none: bool = False
 
     def read(self, row: Mapping[str, Any]) -> Any:
@@ -44,7 +49,7 @@ class ValuesOf:
     """The values of one column in the rows that another command brings; known only when that command has run."""
 
     command: Command
-    encode: Converter = field(compare=False)
+    encode: Converter = field(compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"values of ({self.command})"
@@ -92,11 +97,18 @@ class Command:
     """
     Base of all commands.
 
-    ``tables`` names every table that is read or written; ``is_read`` tells the cache and the router of transactions apart.
+    ``tables`` names every table that is read or written. A write says with ``operation`` what it does, with ``row_ids`` to which rows
+    (None: to any), and with ``model`` for whom. The ``repr`` of a read is the same exactly when the question is: the cache's key.
     """
 
     __slots__ = ()
     is_read: ClassVar[bool] = True
+    operation: ClassVar[str] = ""
+    model: type[Model] | None
+
+    @property
+    def row_ids(self) -> tuple[str, ...] | None:
+        return None
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
@@ -274,11 +286,18 @@ class CreateRows(Command):
     """Create rows, at most a batch of the server; ``outputs`` are read from the answer, a result row per new row."""
 
     is_read: ClassVar[bool] = False
+    operation: ClassVar[str] = "create"
 
     table: TableRef
     rows: tuple[NewRow, ...]
     outputs: tuple[Output, ...] = ()
     ignore_conflicts: bool = False
+    unique: Unique = ()
+    model: type[Model] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def row_ids(self) -> tuple[str, ...] | None:
+        return tuple(row.row_id for row in self.rows)
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
@@ -295,10 +314,17 @@ class UpdateRow(Command):
     """Change columns of the row with this id; a missing row counts as none updated."""
 
     is_read: ClassVar[bool] = False
+    operation: ClassVar[str] = "update"
 
     table: TableRef
     row_id: str
     data: Mapping[str, Any] = field(hash=False)
+    unique: Unique = ()
+    model: type[Model] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def row_ids(self) -> tuple[str, ...] | None:
+        return (self.row_id,)
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
@@ -313,10 +339,13 @@ class UpdateRows(Command):
     """Change the same columns of every row that fulfils the condition."""
 
     is_read: ClassVar[bool] = False
+    operation: ClassVar[str] = "update"
 
     table: TableRef
     condition: Condition
     data: Mapping[str, Any] = field(hash=False)
+    unique: Unique = ()
+    model: type[Model] | None = field(default=None, compare=False, repr=False)
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
@@ -331,11 +360,17 @@ class IncrementColumn(Command):
     """Add to (or, with a negative amount, subtract from) one column of one row, atomically on the server."""
 
     is_read: ClassVar[bool] = False
+    operation: ClassVar[str] = "update"
 
     table: TableRef
     row_id: str
     column: str
     amount: int | float
+    model: type[Model] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def row_ids(self) -> tuple[str, ...] | None:
+        return (self.row_id,)
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
@@ -355,12 +390,14 @@ class UpdateFromQuery(Command):
     """
 
     is_read: ClassVar[bool] = False
+    operation: ClassVar[str] = "update"
 
     table: TableRef
     source: Command
     encode_id: Converter = field(compare=False)
     write: Callable[[tuple[Any, ...]], Mapping[str, Any]] = field(compare=False)
     depends_on_row: bool = True
+    model: type[Model] | None = field(default=None, compare=False, repr=False)
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
@@ -375,10 +412,16 @@ class DeleteRows(Command):
     """Delete every row that fulfils the condition, or, where ``row_id`` is given, that one row."""
 
     is_read: ClassVar[bool] = False
+    operation: ClassVar[str] = "delete"
 
     table: TableRef
     condition: Condition
     row_id: str | None = None
+    model: type[Model] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def row_ids(self) -> tuple[str, ...] | None:
+        return None if self.row_id is None else (self.row_id,)
 
     @property
     def tables(self) -> tuple[TableRef, ...]:

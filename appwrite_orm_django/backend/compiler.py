@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import EmptyResultSet
 from django.db import NotSupportedError
 from django.db.models.sql import compiler
-from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI
+from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGLE
 
 from appwrite_orm_django.backend import local_evaluation, writes
 from appwrite_orm_django.backend.columns import table_id
@@ -102,8 +102,24 @@ class SQLCompiler(compiler.SQLCompiler):
         chunked_fetch: bool = False,
         chunk_size: int = GET_ITERATOR_CHUNK_SIZE,
     ) -> Any:
-        self.has_extra_select = False
-        return super().execute_sql(result_type, chunked_fetch, chunk_size)
+        """Run the query through the cache; streamed reads and everything that is not a read go past it."""
+        if chunked_fetch or result_type not in (MULTI, SINGLE) or self.query.explain_info is not None:
+            return super().execute_sql(result_type, chunked_fetch, chunk_size)
+        try:
+            command = self.read_command()
+        except EmptyResultSet:
+            return iter([]) if result_type == MULTI else None
+
+        def load() -> list[tuple[Any, ...]]:
+            with self.connection.cursor() as cursor:
+                cursor.execute(command, ())
+                return list(cursor.fetchall())
+
+        timeout = getattr(self.query, "appwrite_cache_timeout", None)
+        rows = self.connection.cached_rows(command, load, timeout=timeout, model=self.query.model)
+        if result_type == SINGLE:
+            return rows[0] if rows else None
+        return [rows]
 
     def explain_query(self) -> Iterator[str]:
         for rows in self.execute_sql():
@@ -132,6 +148,8 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
 
 
 class SQLDeleteCompiler(compiler.SQLDeleteCompiler, SQLCompiler):
+    execute_sql = compiler.SQLCompiler.execute_sql
+
     def as_sql(self) -> tuple[Command, tuple[()]]:  # type: ignore[override]
         return writes.delete_command(self), ()
 

@@ -38,6 +38,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     allows_auto_pk_0 = True
 
     has_native_uuid_field = True
+    has_native_duration_field = True
     supports_json_field = True
     has_native_json_field = False
     supports_microsecond_precision = False
@@ -63,5 +64,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     has_select_for_update = False
     test_db_allows_multiple_connections = True
     can_rollback_ddl = False
-    uses_savepoints = False
-    supports_transactions = False
+    # A block is staged and committed on the server as a whole; savepoints are marks in its log.
+    supports_transactions = True
+    uses_savepoints = True
+    can_release_savepoints = True

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from appwrite_orm_django.backend import row_ids, subselects
 from appwrite_orm_django.backend.commands import Command, Savepoint
+from appwrite_orm_django.backend.values import cut_to_milliseconds
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.pushdown.truth import Narrowing
@@ -71,6 +72,8 @@ class DatabaseOperations(BaseDatabaseOperations):
     def adapt_datetimefield_value(self, value: Any) -> Any:
         if value is None or not isinstance(value, datetime.datetime):
             return value
+        # Constants of a filter as well: a row is found by the value that it was saved with.
+        value = cut_to_milliseconds(value)
         if settings.USE_TZ and timezone.is_naive(value):
             return timezone.make_aware(value, self.connection.timezone)
         if not settings.USE_TZ and timezone.is_aware(value):

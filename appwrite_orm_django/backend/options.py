@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+
+from appwrite_orm_django.cache.settings import CacheSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Options:
         pool_size: connections kept open per process.
         verify: False for a server with a self-signed certificate, or the path of a CA bundle.
         text: the text semantics of the database under Appwrite.
+        cache: the query cache, see ``CacheSettings``.
     """
 
     page_size: int = 1000
@@ -32,6 +35,7 @@ class Options:
     pool_size: int = 10
     verify: bool | str = True
     text: str = "mariadb"
+    cache: CacheSettings = field(default_factory=CacheSettings)
 
     @classmethod
     def read(cls, alias: str, settings: Mapping[str, Any]) -> Options:
@@ -41,13 +45,16 @@ class Options:
         Raises:
             ImproperlyConfigured: an unknown key, or a value that can not be.
         """
-        known = {field.name.upper(): field.name for field in fields(cls)}
+        known = {one.name.upper(): one.name for one in fields(cls)}
         unknown = sorted(set(settings) - set(known))
         if unknown:
             raise ImproperlyConfigured(
                 f'DATABASES["{alias}"]["OPTIONS"] has no key {unknown[0]!r}. Known are {", ".join(sorted(known))}.'
             )
-        options = cls(**{known[key]: value for key, value in settings.items()})
+        values = {known[key]: value for key, value in settings.items()}
+        if "cache" in values:
+            values["cache"] = CacheSettings.read(alias, values["cache"])
+        options = cls(**values)
         for name in ("page_size", "local_evaluation_max_rows", "pool_size"):
             if not isinstance(value := getattr(options, name), int) or value < 1:
                 raise ImproperlyConfigured(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import ProgrammingError
 
 from appwrite_orm_django import collation
+from appwrite_orm_django.backend import counting
 from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE
 from appwrite_orm_django.backend.commands import (
     Command,
@@ -20,6 +21,7 @@ from appwrite_orm_django.backend.commands import (
     GetRow,
     ListRows,
     LocalQuery,
+    Membership,
     Order,
     Output,
     ValuesOf,
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
     from appwrite_orm_django.client.references import TableRef
 
 Row = Mapping[str, Any]
-# The server counts no further (recording ``total-cap``).
-TOTAL_CAP = 5000
 
 
 class Reader:
@@ -63,29 +63,51 @@ class Reader:
             row = rows.get_row(self.connection.transport, command.table, command.row_id)
         except RowNotFound:
             return []
+        self._note_versions(command.table, [row])
         return [_result(command.table, row, command.outputs)]
+
+    def _note_versions(self, table: TableRef, found: Iterable[Row]) -> None:
+        if self.connection.transaction is not None:
+            self.connection.transaction.note_versions(table, found)
 
     def _list(self, command: ListRows) -> Iterator[tuple[Any, ...]]:
         columns = [*command.columns, *(order.column for order in command.order)]
-        found = self._rows(command.table, command.condition, columns, command.order, command.offset, command.limit)
+        select = _select(columns)
+        found = self._rows(command.table, command.condition, select, command.order, command.offset, command.limit)
         for row in found:
             yield _result(command.table, row, command.outputs)
 
     def rows(self, fetch: Fetch, condition: Condition, columns: Sequence[str]) -> Iterator[Row]:
-        """Yield the wire rows that a step of local evaluation needs."""
+        """Yield the wire rows that a step of local evaluation needs, as the open block sees them."""
         wanted = [*columns, *(order.column for order in fetch.order)]
-        return self._rows(fetch.table, condition, wanted, fetch.order, fetch.offset, fetch.limit)
+        committed = self._rows(fetch.table, condition, _select(wanted), fetch.order, fetch.offset, fetch.limit)
+        transaction = self.connection.transaction
+        if transaction is not None and transaction.is_dirty(fetch.table):
+            return transaction.over(fetch, condition, committed)
+        return committed
+
+    def whole_rows(self, table: TableRef, condition: Condition) -> Iterator[Row]:
+        """Yield rows with every column they have, as the open block sees them."""
+        fetch = Fetch(table, "", condition)
+        committed = self._rows(table, condition, None, (), 0, None)
+        transaction = self.connection.transaction
+        if transaction is not None and transaction.is_dirty(table):
+            return transaction.over(fetch, condition, committed)
+        return committed
+
+    def rows_by_id(self, table: TableRef, row_ids: Sequence[str]) -> Iterator[Row]:
+        """Yield the committed rows with these ids, with every column they have."""
+        return self._rows(table, Condition((), (Membership(ROW_ID, tuple(row_ids)),)), None, (), 0, None)
 
     def _rows(
         self,
         table: TableRef,
         condition: Condition,
-        columns: Iterable[str],
+        select: Query | None,
         order: Sequence[Order],
         offset: int,
         limit: int | None,
     ) -> Iterator[Row]:
-        select = _select(columns)
         splits = self.splits(condition, reserved=len(order))
         if not splits or limit == 0:
             return
@@ -107,7 +129,7 @@ class Reader:
         self,
         table: TableRef,
         fixed: list[Query],
-        select: Query,
+        select: Query | None,
         order: Sequence[Order],
         offset: int,
         limit: int | None,
@@ -124,8 +146,9 @@ class Reader:
         position: Query | None = queries.offset(offset) if offset else None
         while limit is None or seen < limit:
             asked = size if limit is None else min(size, limit - seen)
-            page = [*fixed, select, queries.limit(asked), *([position] if position else [])]
+            page = [*fixed, queries.limit(asked), *filter(None, (select, position))]
             found = rows.list_rows(self.connection.transport, table, page)["rows"]
+            self._note_versions(table, found)
             yield from found
             seen += len(found)
             if len(found) < asked:
@@ -135,28 +158,17 @@ class Reader:
             position = queries.offset(offset + seen) if by_count else queries.cursor_after(last[ROW_ID])
 
     def count(self, table: TableRef, condition: Condition) -> int:
-        """Return the exact number of rows: the server's total, or beyond its cap the result of a search by offsets."""
+        """Return the exact number of rows."""
         return sum(self._count(table, split) for split in self.splits(condition))
 
     def _count(self, table: TableRef, fixed: list[Query]) -> int:
-        page = [*fixed, queries.select([ROW_ID]), queries.limit(1)]
-        total: int = rows.list_rows(self.connection.transport, table, page, total=True)["total"]
-        if total < TOTAL_CAP:
-            return total
+        def ask(after: str | None, offset: int) -> tuple[int, str | None]:
+            beyond = [] if after is None else [queries.greater_than(SEQUENCE, int(after))]
+            order = [queries.order_asc(SEQUENCE), queries.select([ROW_ID]), queries.limit(1), queries.offset(offset)]
+            page = rows.list_rows(self.connection.transport, table, [*fixed, *beyond, *order], total=True)
+            return page["total"], next((row[SEQUENCE] for row in page["rows"]), None)
 
-        def is_beyond(offset: int) -> bool:
-            return not rows.list_rows(self.connection.transport, table, [*page, queries.offset(offset)])["rows"]
-
-        low, high = TOTAL_CAP, 2 * TOTAL_CAP
-        while not is_beyond(high):
-            low, high = high + 1, 2 * high
-        while low < high:
-            middle = (low + high) // 2
-            if is_beyond(middle):
-                high = middle
-            else:
-                low = middle + 1
-        return low
+        return counting.count(ask)
 
     def splits(self, condition: Condition, reserved: int = 0) -> list[list[Query]]:
         """
@@ -166,14 +178,15 @@ class Reader:
         """
         alternatives: list[list[Query]] = []
         for membership in condition.memberships:
-            values = self._values(membership.values)
+            values = self.values(membership.values)
             chunks = list(_chunks(membership.column, values))
             if not chunks:
                 return []
             alternatives.append([queries.equal(membership.column, *chunk) for chunk in chunks])
         return [[*condition.queries, *combination] for combination in itertools.product(*alternatives)]
 
-    def _values(self, values: tuple[Any, ...] | ValuesOf) -> tuple[Any, ...]:
+    def values(self, values: tuple[Any, ...] | ValuesOf) -> tuple[Any, ...]:
+        """Return the wire values of a membership, each once; runs the command that brings them, if it is one."""
         if not isinstance(values, ValuesOf):
             return _distinct(values)
         found: list[Any] = []

@@ -57,20 +57,29 @@ class Codec:
         """Turn a wire value (never None) into what Django's SQLite backend stores."""
         return wire
 
-    def remainder(self, value: Any) -> bool:
-        """Say whether ``encode`` drops something: the prepared value lies a little above its wire form."""
-        return False
+
+def cut_to_milliseconds(value: Any) -> Any:
+    """Return a datetime as the server holds it, and anything else as it is."""
+    if isinstance(value, datetime.datetime) and value.microsecond % 1000:
+        return value.replace(microsecond=value.microsecond // 1000 * 1000)
+    return value
 
 
 class IntegerCodec(Codec):
+    """Integers of a column's width: beyond it the server refuses even a filter (recording ``query-integer``)."""
+
     is_text = False
+
+    def __init__(self, bits: int = 64) -> None:
+        self.bits = bits
+        self.low, self.high = _INT64 if bits == 64 else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
     def encode(self, value: Any) -> int:
         number = int(value)
-        if number < _INT64[0]:
-            raise OutOfRange(f"{number} is below the range of a 64-bit integer", -1)
-        if number > _INT64[1]:
-            raise OutOfRange(f"{number} is above the range of a 64-bit integer", 1)
+        if number < self.low:
+            raise OutOfRange(f"{number} is below the range of a {self.bits}-bit integer", -1)
+        if number > self.high:
+            raise OutOfRange(f"{number} is above the range of a {self.bits}-bit integer", 1)
         return number
 
     def decode(self, wire: Any) -> int:
@@ -181,9 +190,6 @@ class DateTimeCodec(Codec):
     def stored(self, wire: Any) -> str:
         text = f"{wire[:10]} {wire[11:19]}"
         return text if wire[20:23] == "000" else f"{text}.{wire[20:23]}000"
-
-    def remainder(self, value: Any) -> bool:
-        return bool(value.microsecond % 1000)
 
 
 class DateCodec(Codec):
@@ -304,14 +310,13 @@ _CODECS: dict[str, Codec] = {
             "AutoField",
             "BigAutoField",
             "SmallAutoField",
-            "IntegerField",
             "BigIntegerField",
-            "SmallIntegerField",
-            "PositiveIntegerField",
             "PositiveBigIntegerField",
-            "PositiveSmallIntegerField",
         ),
         IntegerCodec(),
+    ),
+    **dict.fromkeys(
+        ("IntegerField", "PositiveIntegerField", "PositiveSmallIntegerField", "SmallIntegerField"), IntegerCodec(32)
     ),
 }
 _TEXT = Codec()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import DataError, NotSupportedError
-from django.db.models import AutoField, DateTimeField, Model
+from django.db.models import AutoField, DateTimeField, Model, UniqueConstraint
 from django.db.models.expressions import Col, ColPairs, CombinedExpression, DatabaseDefault, Value
 from django.db.models.sql import Query
 
@@ -21,6 +22,7 @@ from appwrite_orm_django.backend.commands import (
     Membership,
     NewRow,
     Output,
+    Unique,
     UpdateFromQuery,
     UpdateRow,
     UpdateRows,
@@ -28,7 +30,13 @@ from appwrite_orm_django.backend.commands import (
 )
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
-from appwrite_orm_django.backend.values import FloatCodec, IntegerCodec, ScaledDecimalCodec, codec_for
+from appwrite_orm_django.backend.values import (
+    FloatCodec,
+    IntegerCodec,
+    ScaledDecimalCodec,
+    codec_for,
+    cut_to_milliseconds,
+)
 
 if TYPE_CHECKING:
     from django.db.models import Field
@@ -51,6 +59,20 @@ def wire_value(field: Field[Any, Any], value: Any, table: str) -> Any:
         raise DataError(f"{table}.{field.column}: {error}.") from error
 
 
+@lru_cache(maxsize=1000)
+def unique_columns(model: type[Model]) -> Unique:
+    """Return the keys of the columns of each unique index that the model's own table has, the primary key's apart."""
+    opts = model._meta
+    sets = [(field.name,) for field in opts.local_concrete_fields if field.unique and not field.primary_key]
+    sets += [tuple(names) for names in opts.unique_together]
+    sets += [
+        constraint.fields
+        for constraint in opts.constraints
+        if isinstance(constraint, UniqueConstraint) and constraint.fields and constraint.condition is None
+    ]
+    return tuple(tuple(column_key(opts.get_field(name)) for name in names) for names in sets)
+
+
 # Create
 
 
@@ -64,7 +86,14 @@ def create_command(compiler: SQLInsertCompiler) -> Command:
     rows = tuple(_new_row(compiler, fields, obj, table) for obj in query.objs)
     outputs = tuple(_returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ()))
     ignores = query.on_conflict is not None
-    return CreateRows(connection.table_ref(table), rows, outputs, ignore_conflicts=ignores)
+    return CreateRows(
+        connection.table_ref(table),
+        rows,
+        outputs,
+        ignore_conflicts=ignores,
+        unique=unique_columns(opts.model),
+        model=opts.model,
+    )
 
 
 def _returned(field: Field[Any, Any], connection: Any, db_table: str) -> Output:
@@ -84,7 +113,7 @@ def _new_row(compiler: SQLInsertCompiler, fields: list[Field[Any, Any]], obj: Mo
         if value is _SERVER_DECIDES:
             continue
         if not compiler.query.raw:
-            _hold_what_the_server_holds(field, obj, value)
+            _hold_what_the_server_holds(field, obj)
         wire = wire_value(field, value, table)
         key = column_key(field)
         if key == ROW_ID:
@@ -113,12 +142,10 @@ def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCo
     return field.get_db_prep_save(constant, connection=compiler.connection)
 
 
-def _hold_what_the_server_holds(field: Field[Any, Any], obj: Model, value: Any) -> None:
+def _hold_what_the_server_holds(field: Field[Any, Any], obj: Model) -> None:
     """Cut a datetime on the object to milliseconds, so that it equals what a later read returns."""
-    if isinstance(field, DateTimeField) and value is not None and codec_for(field).remainder(value):
-        held = getattr(obj, field.attname)
-        if hasattr(held, "microsecond"):
-            setattr(obj, field.attname, held.replace(microsecond=held.microsecond // 1000 * 1000))
+    if isinstance(field, DateTimeField) and field.attname in obj.__dict__:
+        setattr(obj, field.attname, cut_to_milliseconds(obj.__dict__[field.attname]))
 
 
 # Update
@@ -150,7 +177,10 @@ def update_command(compiler: SQLUpdateCompiler) -> Command:
     if not exact or compiler.connection.is_dirty(ref):
         condition = _condition_by_ids(compiler, query)
     row_id = reads.only_row_id(condition)
-    return UpdateRows(ref, condition, data) if row_id is None else UpdateRow(ref, row_id, data)
+    unique = unique_columns(query.get_meta().model)
+    if row_id is None:
+        return UpdateRows(ref, condition, data, unique, query.model)
+    return UpdateRow(ref, row_id, data, unique, query.model)
 
 
 def _update_value(compiler: SQLUpdateCompiler, field: Field[Any, Any], value: Any) -> Any:
@@ -220,7 +250,9 @@ def _increment(
         return None
     if not wire:
         return None
-    return IncrementColumn(table, row_id, column_key(field), wire if expression.connector == "+" else -wire)
+    return IncrementColumn(
+        table, row_id, column_key(field), wire if expression.connector == "+" else -wire, field.model
+    )
 
 
 def _update_from_query(
@@ -251,7 +283,7 @@ def _update_from_query(
         return {**data, **dict(zip(map(column_key, fields), wires, strict=True))}
 
     depends_on_row = any(_reads_columns(expression, pk) for expression in expressions.values())
-    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row)
+    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row, compiler.query.model)
 
 
 def _reads_columns(expression: Any, pk: Field[Any, Any]) -> bool:
@@ -276,4 +308,4 @@ def delete_command(compiler: SQLDeleteCompiler) -> Command:
         exact = False
     if not exact:
         condition = _condition_by_ids(compiler, query)
-    return DeleteRows(ref, condition, reads.only_row_id(condition))
+    return DeleteRows(ref, condition, reads.only_row_id(condition), query.model)

@@ -91,13 +91,19 @@ class Writer:
         raise OperationalError(f"{command.table.table}: no free row id was found in {_MAX_ATTEMPTS} attempts.")
 
     def _create(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]]:
-        if len(new) == 1 and (data := dict(new[0].data)):
-            permissions = data.pop(PERMISSIONS, None)
-            if data:
-                return [rows.create_row(self.transport, table, new[0].row_id, data, permissions=permissions)]
-        # Bulk, which also takes a row without any data (recording ``rows-missing-data``).
+        if len(new) == 1:
+            return [self.create_row(table, new[0].row_id, new[0].data)]
         payload = [{**_without_null_permissions(row.data), ROW_ID: row.row_id} for row in new]
         return list(rows.create_rows(self.transport, table, payload))
+
+    def create_row(self, table: TableRef, row_id: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Create one row; by the bulk route, which takes a row without any data (recording ``rows-missing-data``), if it has none."""
+        columns = dict(data)
+        permissions = columns.pop(PERMISSIONS, None)
+        if columns:
+            return rows.create_row(self.transport, table, row_id, columns, permissions=permissions)
+        (row,) = rows.create_rows(self.transport, table, [{**_without_null_permissions(data), ROW_ID: row_id}])
+        return row
 
     def _any_exists(self, table: TableRef, new: list[NewRow]) -> bool:
         wanted = [queries.equal(ROW_ID, *(row.row_id for row in new)), queries.select([ROW_ID]), queries.limit(1)]

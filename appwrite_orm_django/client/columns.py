@@ -48,14 +48,15 @@ def create_column(
         options: what the type takes: ``size``, ``min``, ``max``, ``elements``, ``default``, ``array``, ``encrypt``. None counts as left out.
 
     Raises:
-        AlreadyExists: there is a column of this key, compared without case.
+        AlreadyExists: there is a column of this key, compared without case; perhaps from an earlier attempt of this call that went
+            unanswered (``ambiguous`` is then True).
         LimitExceeded: the table would become too wide.
         InvalidSchema: the options contradict each other.
     """
     body = {"key": key, "required": required, **{name: value for name, value in options.items() if value is not None}}
     if type_ == "relationship":  # never required, and the server does not know the word there
         del body["required"]
-    column: Column = transport.call("POST", f"{table.path}/columns/{_ROUTES.get(type_, type_)}", params=body)
+    column: Column = transport.call("POST", f"{table.path}/columns/{_ROUTES.get(type_, type_)}", params=body, safe=True)
     return column
 
 
@@ -82,4 +83,4 @@ def update_column(
 
 def delete_column(transport: Transport, table: TableRef, key: str) -> None:
     """Delete a column, its values, and the indexes that are left without a column by it."""
-    transport.call("DELETE", f"{table.path}/columns/{path_segment(key)}")
+    transport.call("DELETE", f"{table.path}/columns/{path_segment(key)}", safe=True)

@@ -34,10 +34,10 @@ def create_database(transport: Transport, database_id: str, name: str, *, enable
     Create a database.
 
     Raises:
-        AlreadyExists: the id is taken, also by an earlier attempt of this call that went unanswered.
+        AlreadyExists: the id is taken, also by an earlier attempt of this call that went unanswered (``ambiguous`` is then True).
     """
     body = {"databaseId": database_id, "name": name, "enabled": enabled}
-    database: Database = transport.call("POST", "/tablesdb", params=body)
+    database: Database = transport.call("POST", "/tablesdb", params=body, safe=True)
     return database
 
 
@@ -50,4 +50,4 @@ def update_database(transport: Transport, database_id: str, *, name: str, enable
 
 def delete_database(transport: Transport, database_id: str) -> None:
     """Delete a database and everything in it."""
-    transport.call("DELETE", f"/tablesdb/{path_segment(database_id)}")
+    transport.call("DELETE", f"/tablesdb/{path_segment(database_id)}", safe=True)

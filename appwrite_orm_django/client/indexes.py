@@ -53,7 +53,8 @@ def create_index(
         lengths: characters of each column that are indexed, or none; 768 in all.
 
     Raises:
-        AlreadyExists: there is an index of this key.
+        AlreadyExists: there is an index of this key; perhaps from an earlier attempt of this call that went unanswered (``ambiguous``
+            is then True).
         ColumnNotAvailable: a column is not ``available`` yet.
         ColumnNotFound: there is no such column.
         InvalidSchema: too long, on an array, or on a text column without a length.
@@ -63,10 +64,10 @@ def create_index(
         body["orders"] = list(orders)
     if lengths:
         body["lengths"] = list(lengths)
-    index: Index = transport.call("POST", f"{table.path}/indexes", params=body)
+    index: Index = transport.call("POST", f"{table.path}/indexes", params=body, safe=True)
     return index
 
 
 def delete_index(transport: Transport, table: TableRef, key: str) -> None:
     """Delete an index."""
-    transport.call("DELETE", f"{table.path}/indexes/{path_segment(key)}")
+    transport.call("DELETE", f"{table.path}/indexes/{path_segment(key)}", safe=True)

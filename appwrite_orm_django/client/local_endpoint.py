@@ -22,8 +22,13 @@ def is_local(endpoint: str) -> bool:
 
 
 def adapter_for(endpoint: str) -> BaseAdapter:
-    """Return the adapter that answers requests to ``BASE_URL``; transports to the same location share one server."""
-    from appwrite_orm_django.local.adapter import LocalAdapter, local_server
+    """
+    Return the adapter that answers requests to ``BASE_URL``; transports to the same location share one server.
 
-    adapter: BaseAdapter = LocalAdapter(local_server(endpoint.removeprefix(PREFIX)))
-    return adapter
+    Raises:
+        ValueError: the location is not one the local server knows.
+    """
+    from appwrite_orm_django.local.adapter import LocalAdapter
+    from appwrite_orm_django.local.registry import local_server
+
+    return LocalAdapter(local_server(endpoint))

@@ -86,7 +86,8 @@ def text_in_two_writes(data: Mapping[str, object]) -> tuple[dict[str, object], d
     r"""
     Split the data of an update so that text which looks like an operator is stored as the text it is.
 
-    Write both, one after the other, to the same row and in one transaction. The second is empty when one write is enough.
+    Write both, one after the other, to the same row and in one transaction. The second is empty when one write is enough. A server of
+    before 1.9 has no operators: its answer to the second write shows the operator itself, and the text can be written as it is.
 
     Returns:
         ``(first, second)``: ``first`` is the data with "" for each such text, ``second`` appends the texts.

@@ -59,7 +59,7 @@ def create_table(
         indexes: at most 100, each ``{"key", "type", "attributes", "orders"?, "lengths"?}``.
 
     Raises:
-        AlreadyExists: the id is taken.
+        AlreadyExists: the id is taken, also by an earlier attempt of this call that went unanswered (``ambiguous`` is then True).
         InvalidRequest: a column or an index is not as the server wants it; nothing was created.
         LimitExceeded: the columns are too wide together; nothing was created.
     """
@@ -74,7 +74,7 @@ def create_table(
         body["columns"] = [dict(column) for column in columns]
     if indexes:
         body["indexes"] = [dict(index) for index in indexes]
-    created: Table = transport.call("POST", f"/tablesdb/{path_segment(table.database)}/tables", params=body)
+    created: Table = transport.call("POST", f"/tablesdb/{path_segment(table.database)}/tables", params=body, safe=True)
     return created
 
 
@@ -89,4 +89,4 @@ def update_table(
 
 def delete_table(transport: Transport, table: TableRef) -> None:
     """Delete a table and its rows; the id may be used again at once."""
-    transport.call("DELETE", table.path)
+    transport.call("DELETE", table.path, safe=True)

@@ -112,7 +112,10 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
         self._listeners: tuple[Listener, ...] = ()
         self._check_settings(key)
         self._configure_sdk_client(key, verify=verify)
-        self._pool = SessionPool(self.endpoint, pool_size=pool_size, verify=verify)
+        try:
+            self._pool = SessionPool(self.endpoint, pool_size=pool_size, verify=verify)
+        except ValueError as error:
+            raise ImproperlyConfigured(f'{self.settings}["HOST"]: {error}') from None
 
     def __repr__(self) -> str:
         return f"<Transport {self.endpoint} project={self.project}>"

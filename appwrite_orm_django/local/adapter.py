@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from http.client import RemoteDisconnected
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import ProtocolError
 
 from .messages import Request, Response
 from .server import LocalServer
@@ -19,14 +22,18 @@ class LocalAdapter(BaseAdapter):
     """
     A transport adapter that serves whatever is sent to it from a server in this process.
 
-    Mount it on any prefix; scheme and host do not matter, the path starts with ``/v1``.
+    Mount it on any prefix; scheme and host do not matter, the path starts with ``/v1``. Faults look as they do on a socket: a connection
+    that is cut is a ``ConnectionError``, an answer later than the read timeout a ``ReadTimeout``, after that time.
     """
 
-    def __init__(self, server: LocalServer) -> None:
+    def __init__(self, server: LocalServer, sleep: Callable[[float], None] = time.sleep) -> None:
         super().__init__()
         self.server = server
+        self._sleep = sleep
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+    def send(
+        self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, *args: Any, **kwargs: Any
+    ) -> requests.Response:
         url = urlsplit(request.url or "")
         body = request.body or b""
         message = Request(
@@ -36,7 +43,22 @@ class LocalAdapter(BaseAdapter):
             {name.lower(): _text(value) for name, value in request.headers.items()},
             body.encode() if isinstance(body, str) else _read(body),
         )
-        return _response(request, self.server.handle(message))
+        answer = self.server.handle(message)
+        if answer.delay_s or answer.cut:
+            self._disturb(request, answer, timeout)
+        return _response(request, answer)
+
+    def _disturb(self, request: requests.PreparedRequest, answer: Response, timeout: Any) -> None:
+        read_timeout_s = timeout[1] if isinstance(timeout, tuple) else timeout
+        if read_timeout_s is not None and answer.delay_s >= read_timeout_s:
+            self._sleep(read_timeout_s)
+            raise requests.ReadTimeout(f"Read timed out. (read timeout={read_timeout_s})", request=request)
+        self._sleep(answer.delay_s)
+        if answer.cut:
+            broken = ProtocolError(
+                "Connection aborted.", RemoteDisconnected("Remote end closed connection without response")
+            )
+            raise requests.ConnectionError(broken, request=request)
 
     def close(self) -> None:
         """Do nothing: the server belongs to whoever made it."""

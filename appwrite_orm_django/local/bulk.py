@@ -7,6 +7,7 @@ from typing import Any
 
 from . import identifiers, rich_bulk, staging
 from .errors import ApiError
+from .json_objects import read_objects
 from .messages import Response, json_response
 from .permissions import TABLE_ACTIONS, Permissions, bad_permission, expand
 from .queries import check, fields, parse, sql
@@ -28,9 +29,8 @@ from .rows import (
     writer_of,
 )
 from .schema import Table
-from .validators import QUERIES, JsonObject, as_mapping
+from .validators import QUERIES, JsonObject
 from .values import Row, shown
-from .wire import decode_json
 from .writes import fresh_id
 
 MAX_ECHOED = 100
@@ -54,9 +54,9 @@ def create_rows(call: Call) -> Response:
             message=f'Param "permissions" is disallowed when creating multiple {call.family.name("rows")}, set "$permissions" on each instead',
         )
     table = table_of(call)
-    refuse_relationships(table, "create")
+    refuse_relationships(call, table, "create")
     writer = writer_of(call, table)
-    items = items_of(args["rows"])
+    items = read_objects(args["rows"])
     ids = [_checked_id(item) for item in items]
     permissions = [_checked_permissions(item) for item in items]
     if staging.is_staged(call):
@@ -72,11 +72,6 @@ def create_rows(call: Call) -> Response:
     except Duplicate as error:
         raise taken(call, error, "") from error
     return _echo(call, 201, rows)
-
-
-def items_of(values: Any) -> list[dict[str, Any]]:
-    items = values.values() if isinstance(values, Mapping) else values
-    return [as_mapping(decode_json(item) if isinstance(item, str) else item) for item in items]
 
 
 def _checked_id(item: Mapping[str, Any]) -> str:
@@ -96,11 +91,19 @@ def _checked_permissions(item: Mapping[str, Any]) -> list[str]:
     return expand(permissions)
 
 
+def _unchecked_permissions(item: Mapping[str, Any]) -> list[str] | None:
+    """Give an upsert's permissions, which the server takes as they are (recording ``bulk-upsert``)."""
+    permissions = item.get("$permissions")
+    if permissions is None or (isinstance(permissions, list) and all(isinstance(one, str) for one in permissions)):
+        return permissions
+    raise ApiError("general_unknown")
+
+
 def upsert_rows(call: Call) -> Response:
     table = _table_for_keys(call)
-    refuse_relationships(table, "upsert")
+    refuse_relationships(call, table, "upsert")
     writer = writer_of(call, table)
-    items = items_of(call.args["rows"])
+    items = read_objects(call.args["rows"])
     ids = [fresh_id(item.get("$id")) for item in items]
     if len(set(ids)) < len(ids):
         raise ApiError("row_already_exists", id="multiple")
@@ -110,7 +113,7 @@ def upsert_rows(call: Call) -> Response:
     rows: list[Row] = []
     for row_id, item in zip(ids, items, strict=True):
         try:
-            row = writer.upsert(row_id, item, item.get("$permissions"))
+            row = writer.upsert(row_id, item, _unchecked_permissions(item))
         except Duplicate as error:
             raise taken(call, error, row_id) from error
         if row is not None:
@@ -123,20 +126,23 @@ def update_rows(call: Call) -> Response:
     if not data:
         raise ApiError("row_missing_payload")
     table = _table_for_keys(call)
-    refuse_relationships(table, "update")
+    refuse_relationships(call, table, "update")
     queries = parse.parse_queries(call.args["queries"], call.server.feature_level)
     if staging.is_staged(call):
         return _staged(call, staging.stage_bulk_update(call, table, data))
     if parse.is_rich(queries):
         return rich_bulk.update_rich(call, table, queries, data)
     rows, select = _matching(call, table, queries)
-    changed = writer_of(call, table).update_many(rows, data, data.get("$permissions"))
+    permissions = data.get("$permissions")
+    if permissions is not None:
+        permissions = _checked_permissions(data)
+    changed = writer_of(call, table).update_many(rows, data, permissions)
     return _echo(call, 200, [_masked(table, row, select) for row in changed])
 
 
 def delete_rows(call: Call) -> Response:
     table = _table_for_keys(call)
-    refuse_relationships(table, "delete")
+    refuse_relationships(call, table, "delete")
     queries = parse.parse_queries(call.args["queries"], call.server.feature_level)
     if staging.is_staged(call):
         return _staged(call, staging.stage_bulk_delete(call, table))
@@ -155,7 +161,7 @@ def _table_for_keys(call: Call) -> Table:
     return table_of(call)
 
 
-def refuse_relationships(table: Table, action: str) -> None:
+def refuse_relationships(call: Call, table: Table, action: str) -> None:
     """
     Refuse a bulk call on a table with relationships.
 
@@ -164,7 +170,8 @@ def refuse_relationships(table: Table, action: str) -> None:
     """
     if any(column.type == "relationship" for column in table.columns.values()):
         raise ApiError(
-            "general_bad_request", message=f"Bulk {action} is not supported for tablesDB with relationship columns"
+            "general_bad_request",
+            message=f"Bulk {action} is not supported for {call.family.service} with relationship {'columns' if action == 'create' and not call.family.names else 'attributes'}",
         )
 
 
@@ -183,11 +190,12 @@ def _matching(call: Call, table: Table, queries: list[parse.Query]) -> tuple[lis
 
 def _masked(table: Table, row: Row, select: list[str] | None) -> Row:
     """Show as null what a select left out, as the server does after an update."""
-    if select is None:
+    if select is None and not table.hidden:
         return row
     return {
-        key: value if key not in table.columns or key in select else shown(table.columns[key], None)
+        key: value if select is None or key not in table.columns or key in select else shown(table.columns[key], None)
         for key, value in row.items()
+        if key not in table.hidden
     }
 
 

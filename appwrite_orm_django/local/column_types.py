@@ -131,6 +131,9 @@ def column_json(
         "key": column.key, "type": column.type, "status": column.status, "error": column.error, "required": column.required,
         "array": column.array, "$createdAt": column.created, "$updatedAt": column.updated,
     }  # fmt: skip
+    if column.type == "relationship":
+        names = ("relatedTable", "relationType", "twoWay", "twoWayKey", "onDelete", "side")
+        return {**shown, **{family.name(name): column.options[name] for name in names}}
     segment = segment or segment_of(column)
     extra = BY_SEGMENT[segment].extra
     if "size" in extra:

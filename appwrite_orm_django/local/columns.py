@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from . import row_store
+from . import faults, row_store
 from .column_types import (
     BOUNDS,
     ELEMENTS,
@@ -120,7 +120,8 @@ def _creator(kind: ColumnType) -> Handler:
         table = table_of(call)
         column = make_column(kind, call.args)
         refuse_default(column)
-        ready_at = time.time() + call.server.column_delay_s
+        faults.apply_to_column(column, call.fate)
+        ready_at = time.time() + call.server.column_delay_s + call.fate.delay_s
         column = add_column(call.session, table, column, ready_at=ready_at)
         column.status = "processing"
         return json_response(202, column_json(column, call.family, encrypt=column.encrypt))
@@ -156,8 +157,13 @@ def get_column(call: Call) -> Response:
 
 
 def delete_column(call: Call) -> Response:
+    from . import relation_columns
+
     table = table_of(call)
     column = column_of(call, table)
+    if column.type == "relationship":
+        relation_columns.delete_relationship(call, table, column)
+        return no_content()
     delay_s = call.server.column_delay_s
     if delay_s:
         call.session.execute("UPDATE _columns SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, column.seq))

@@ -16,8 +16,9 @@ from . import transaction_log as log
 from .errors import ApiError
 from .permissions import expand
 from .queries import check, fields, parse, sql
+from .related_writes import RelatedWriter
 from .row_store import Duplicate, RowStore
-from .rows import SELECTABLE, fulltext_keys
+from .rows import SELECTABLE, fulltext_keys, writer_of
 from .schema import Table, table_by_seq
 from .values import Row
 from .writes import Writer
@@ -67,8 +68,8 @@ class Replay:
             self.tables[seq] = table_by_seq(self.call.server.schema, self.call.session, seq)
         return self.tables[seq]
 
-    def writer(self, table: Table) -> Writer:
-        return Writer(self.call.session, table, self.call.server.rules, trusted=self.call.identity.is_key)
+    def writer(self, table: Table) -> RelatedWriter | Writer:
+        return writer_of(self.call, table)
 
     def store(self, table: Table) -> RowStore:
         return RowStore(self.call.session, table, self.call.server.rules)
@@ -127,7 +128,7 @@ def _upsert_row(replay: Replay, table: Table, data: Mapping[str, Any], operation
     old = replay.store(table).get(row_id)
     if old is not None and replay.claim(table, old, operation):
         # The server completes it from what the transaction has written, so that nothing required is missed.
-        data = {**{key: old[key] for key in table.columns}, **data}
+        data = {**{key: old[key] for key in table.columns if key in old}, **data}
     row = replay.writer(table).upsert(row_id, data, _permissions(data))
     if row is not None:
         replay.touched.add((table.seq, row["$sequence"]))

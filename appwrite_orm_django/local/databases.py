@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from . import identifiers, row_store, schema
@@ -85,6 +86,10 @@ def delete_database(call: Call) -> Response:
 def forget_table(session: Session, table_seq: int) -> None:
     """Remove a table with its rows and all that is known of it."""
     row_store.drop_storage(session, table_seq)
+    for (definition,) in session.all("SELECT definition FROM _columns WHERE table_seq = ?", (table_seq,)):
+        options = json.loads(definition)["options"]
+        if options.get("relationType") == "manyToMany":
+            session.execute(f"DROP TABLE IF EXISTS pairs_{int(options['relation'])}")
     session.execute("DELETE FROM _columns WHERE table_seq = ?", (table_seq,))
     session.execute("DELETE FROM _indexes WHERE table_seq = ?", (table_seq,))
     session.execute("DELETE FROM _tables WHERE seq = ?", (table_seq,))

@@ -33,20 +33,27 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "database_already_exists": (409, "Database with the requested ID '{id}' already exists. Try again with a different ID or use ID.unique() to generate a unique ID."),
     "database_not_found": (404, "Database with the requested ID '{id}' could not be found."),
     "database_query_order_null": (400, "The order {column} '{key}' had a null value. Cursor pagination requires all {row}s order {column} values are non-null."),
+    "fault_not_found": (404, "Fault with the requested ID '{id}' could not be found."),
     "general_access_forbidden": (401, "No Appwrite project was specified. Please specify your project ID when initializing your Appwrite SDK."),
     "general_argument_invalid": (400, "{message}"),
     "general_bad_request": (400, "{message}"),
     "general_cursor_not_found": (400, "{noun} '{id}' for the 'cursor' value not found."),
     "general_query_invalid": (400, "{message}"),
     "general_unauthorized_scope": (401, "{message}"),
+    "general_rate_limit_exceeded": (429, "Rate limit for the current endpoint has been exceeded. Please try again after some time."),
+    "general_unavailable": (503, "Service Unavailable"),
     "general_unknown": (500, "Server Error"),
     "index_invalid": (400, "{message}"),
     "key_not_found": (404, "Key with the requested ID could not be found."),
     "legacy_row_not_found": (404, "Document with the requested ID '{id}' could not be found."),
     "legacy_table_not_found": (404, "Collection with the requested ID '{id}' could not be found."),
     "project_id_missing": (403, "When using project API key, make sure to pass x-appwrite-project header with your project ID."),
+    "project_key_expired": (401, "The project key has expired. Please generate a new key using the Appwrite console."),
     "project_not_found": (404, "Project with the requested ID could not be found. Please check the value of the X-Appwrite-Project header to ensure the correct project ID is being used."),
     "row_already_exists": (409, "{Row} with the requested ID '{id}' already exists. Try again with a different ID or use ID.unique() to generate a unique ID."),
+    "relationship_exists": (409, 'Creating more than one "manyToMany" relationship on the same {table} is currently not permitted.'),
+    "relationship_value_invalid": (400, "{message}"),
+    "row_delete_restricted": (403, "{Row} cannot be deleted because it is referenced by another {row}."),
     "row_id_missing": (400, "{Row} ID is required when creating a single {row}."),
     "row_invalid_structure": (400, "{message}"),
     "row_missing_data": (400, "The {row} data is missing. Try again with {row} data populated{stop}"),
@@ -72,7 +79,9 @@ _SENT_AS = {
     "column_default_of_required": "column_default_unsupported",
     "column_limit_reached": "column_limit_exceeded",
     "column_value_limit": "column_limit_exceeded",
+    "general_unavailable": "general_unknown",
     "legacy_row_not_found": "document_not_found",
+    "relationship_exists": "column_already_exists",
     "legacy_table_not_found": "collection_not_found",
     "row_id_missing": "row_missing_data",
     "transaction_expired_unmapped": "transaction_expired",
@@ -91,6 +100,7 @@ class ApiError(Exception):
     def __init__(self, error_type: str, **values: Any) -> None:
         super().__init__(error_type, values)
         self.error_type = error_type
+        self.keeps_writes = False
         self.values = values
 
     @property

@@ -188,7 +188,10 @@ def contains(a: Geometry, b: Geometry) -> bool:
     places = {_place(middle, a) for middle in _pieces(b, a)}
     if "out" in places or (kind_of(a) == "linestring" and kind_of(b) == "polygon"):
         return False
-    return kind_of(b) == "polygon" or "in" in places
+    if kind_of(b) == "polygon":
+        # A hole of the outer one, or a bay, would leave a part of the inner one outside.
+        return not any(_place(middle, b) == "in" for middle in _pieces(a, b))
+    return "in" in places
 
 
 def equals(a: Geometry, b: Geometry) -> bool:

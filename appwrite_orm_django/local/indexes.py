@@ -78,7 +78,7 @@ def create_index(call: Call) -> Response:
     check_index(table, index, given_lengths=len(args["lengths"]))
     if table.find_index(args["key"]) is not None:
         raise ApiError("column_index_already_exists", key=args["key"])
-    index = add_index(call.session, table, index, ready_at=time.time() + call.server.column_delay_s)
+    index = add_index(call.session, table, index, ready_at=time.time() + call.server.column_delay_s + call.fate.delay_s)
     if call.server.index_lag:
         call.server.young_indexes[index.seq] = call.server.index_lag
     index.status = "processing"

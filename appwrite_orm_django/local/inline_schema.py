@@ -6,19 +6,18 @@ Source: recordings ``tables-inline-errors``, ``tables-inline-schema``, ``tables-
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from .columns import add_column
 from .errors import invalid_argument
 from .indexes import add_index, check_index
 from .inline_rules import FORMAT_NAMES, TYPES, check_inline, check_resolved
+from .json_objects import read_objects
 from .routing import FeatureLevel
 from .schema import Column, Index, Table, load_columns
 from .storage import Session
-from .validators import as_mapping
 from .values import FORMAT_SIZES
-from .wire import decode_json
 
 
 def add_inline_schema(session: Session, table: Table, columns: Any, indexes: Any, level: FeatureLevel = "1.9") -> None:
@@ -31,20 +30,15 @@ def add_inline_schema(session: Session, table: Table, columns: Any, indexes: Any
     for column in _read_columns(columns, level):
         add_column(session, table, column, ready_at=0)
         table.all_columns = load_columns(session, table.seq)
-    for given in _objects(indexes):
+    for given in read_objects(indexes):
         index = _index(given)
         check_index(table, index)
         add_index(session, table, index, ready_at=0)
 
 
-def _objects(given: Any) -> list[dict[str, Any]]:
-    items: Sequence[Any] = list(given.values()) if isinstance(given, Mapping) else given
-    return [as_mapping(decode_json(item) if isinstance(item, str) else item) for item in items]
-
-
 def _read_columns(given: Any, level: FeatureLevel) -> list[Column]:
     columns: list[Column] = []
-    for position, item in enumerate(_objects(given)):
+    for position, item in enumerate(read_objects(given)):
         check_inline(position, item, TYPES[level])
         if any(column.key == item["key"] for column in columns):
             raise invalid_argument(f"Duplicate attribute key: {item['key']}")

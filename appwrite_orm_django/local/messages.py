@@ -25,11 +25,19 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """One answer. ``body`` is empty for 204."""
+    """
+    One answer. ``body`` is empty for 204.
+
+    Attributes:
+        delay_s: how much later than now it is to arrive; whoever carries it waits.
+        cut: that no answer is to arrive at all: whoever carries it closes the connection.
+    """
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    delay_s: float = 0.0
+    cut: bool = False
 
 
 def json_response(status: int, body: Json, headers: Mapping[str, str] | None = None) -> Response:

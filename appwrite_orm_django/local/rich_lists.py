@@ -14,6 +14,7 @@ from typing import Any
 
 from appwrite_orm_django.collation import fold
 
+from . import related_reads
 from .errors import ApiError, unauthorized
 from .permissions import allows
 from .queries import check, fields, sql
@@ -134,12 +135,22 @@ def _read(call: Call, table: Table, queries: Sequence[Query], *, bulk: bool = Fa
         first = next(query for query in queries if query.method in JOINS)
         raise ApiError("general_query_invalid", message=f"Joined collection '{first.attribute}' not found")
     _require_readable(call, joined)
-    if scope.unknown:
+    related_reads.selection_of(queries, table)
+    selected = [name for query in queries if query.method == "select" for name in query.values]
+    # Related rows are not loaded here: a path along a relationship is a column that the database does not have.
+    if scope.unknown or any("." in name and name not in scope for name in selected) or _names_nothing(queries, scope):
         raise ApiError("general_unknown")
     where = [sql.compile_filter(loosened(query, scope), scope) for query in queries if query.is_filter]
     if not allows(table.permissions, "read", call.identity):
         where.append(_readable(call.identity.roles))
     return RichList(table, rules, queries, joined, scope, sql.all_of(where))
+
+
+def _names_nothing(queries: Sequence[Query], scope: Scope) -> bool:
+    """Tell whether a query names the side of a relationship that holds nothing."""
+    names = [*names_in(queries), *(query.attribute for query in queries if query.method in AGGREGATES)]
+    columns = [scope[name].column for name in names if name in scope]
+    return any(column is not None and column.is_virtual for column in columns)
 
 
 def _joined_table(call: Call, main: Table, table_id: str) -> Table:
@@ -397,11 +408,10 @@ def _shown(wanted: RichList) -> list[_Shown]:
     selected = wanted.selected
     if selected is None:
         joined = {key: item for join in wanted.joined for key, item in _whole_table(join, wanted.rules).items()}
-        own = {key: _own_column(column) for key, column in wanted.table.columns.items()}
+        own = {column.key: _own_column(column) for column in wanted.table.stored.values()}
         return list({**joined, **own}.values())
-    return [
-        _own_column(wanted.table.columns[name]) for name in selected if name in wanted.table.columns
-    ] + _joined_columns(wanted, selected)
+    stored = [_own_column(wanted.table.stored[name]) for name in selected if name in wanted.table.stored]
+    return stored + _joined_columns(wanted, selected)
 
 
 def _own_column(column: Column) -> _Shown:
@@ -410,7 +420,7 @@ def _own_column(column: Column) -> _Shown:
 
 def _whole_table(join: Joined, rules: TextRules) -> dict[str, _Shown]:
     known = fields.table_fields(join.table, rules)
-    return {key: _Shown((key,), f"{join.sql}.{known[key].value}", _raw(known[key])) for key in join.table.columns}
+    return {key: _Shown((key,), f"{join.sql}.{known[key].value}", _raw(known[key])) for key in join.table.stored}
 
 
 def _raw(field: Field) -> Decode:

@@ -2,15 +2,28 @@
 
 from collections.abc import Iterator
 
-from . import bulk, columns, databases, health, increments, indexes, keys, rows, tables, transactions
+from . import (
+    bulk,
+    columns,
+    databases,
+    faults,
+    health,
+    increments,
+    indexes,
+    keys,
+    relation_columns,
+    rows,
+    tables,
+    transactions,
+)
 from .routing import Route
 
 
 def all_routes() -> Iterator[Route]:
     """Yield all routes: those under ``/tablesdb`` also in the legacy family's spelling."""
-    for module in (databases, tables, columns, indexes, rows, bulk, increments, transactions):
+    for module in (databases, tables, columns, relation_columns, indexes, rows, bulk, increments, transactions):
         for route in module.ROUTES:
             yield route
             yield route.in_legacy_words()
-    for module in (health, keys):
+    for module in (health, keys, faults):
         yield from module.ROUTES

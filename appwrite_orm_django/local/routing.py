@@ -12,6 +12,7 @@ from .messages import Request, Response
 from .validators import Validator
 
 if TYPE_CHECKING:
+    from .faults import ColumnFate
     from .keys import Identity
     from .server import LocalServer
     from .storage import Session
@@ -40,6 +41,7 @@ class Call:
     family: Family
     request: Request
     args: dict[str, Any]
+    fate: ColumnFate
 
 
 Handler = Callable[[Call], Response]

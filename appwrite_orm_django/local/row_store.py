@@ -28,7 +28,10 @@ class Duplicate(Exception):
 
     Attributes:
         of_id: whether it is the id.
+        keeps_writes: whether what was written before it stays, as on the server where rows are related before they are made.
     """
+
+    keeps_writes = False
 
     def __init__(self, *, of_id: bool) -> None:
         super().__init__(of_id)
@@ -50,12 +53,14 @@ class _Reader:
 
 
 def create_storage(session: Session, table_seq: int) -> None:
+    table = f"rows_{table_seq}"
     session.execute(
-        f"CREATE TABLE rows_{table_seq} (_id INTEGER PRIMARY KEY AUTOINCREMENT, _uid TEXT NOT NULL, _uid_fold TEXT NOT NULL UNIQUE,"
+        f"CREATE TABLE {table} (_id INTEGER PRIMARY KEY AUTOINCREMENT, _uid TEXT NOT NULL, _uid_fold TEXT NOT NULL UNIQUE,"
         " _created TEXT NOT NULL, _updated TEXT NOT NULL, _permissions TEXT NOT NULL)"
     )
-    for name in ("_created", "_updated"):
-        session.execute(f"CREATE INDEX rows_{table_seq}{name} ON rows_{table_seq} ({name})")
+    # Every table of the server has these two.
+    session.execute(f"CREATE INDEX {table}_created ON {table} (_created)")
+    session.execute(f"CREATE INDEX {table}_updated ON {table} (_updated)")
 
 
 def drop_storage(session: Session, table_seq: int) -> None:
@@ -116,7 +121,7 @@ class RowStore:
         cache_key = ("reader", None if select is None else tuple(select))
         reader: _Reader | None = self.table.plans.get(cache_key)
         if reader is None:
-            columns = [column for column in self.table.columns.values() if select is None or column.key in select]
+            columns = [column for column in self.table.stored.values() if select is None or column.key in select]
             reader = _Reader(
                 ", ".join([*(column.sql for column in columns), _INTERNAL_SQL]),
                 (*(column.key for column in columns), *_INTERNAL_KEYS),
@@ -204,7 +209,7 @@ class RowStore:
         names: list[str] = []
         values: list[Any] = []
         for key, value in row.items():
-            column = self.table.columns.get(key)
+            column = self.table.stored.get(key)
             if column is not None:
                 names += storage_columns(column)
                 values += to_storage(column, value, self._text)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import datetimes, rich_lists, staged_state, staging
+from . import datetimes, related_reads, relations, rich_lists, staged_state, staging
 from .errors import ApiError, invalid_argument, unauthorized
+from .json_objects import read_object
 from .messages import Response, json_response, no_content
 from .permissions import (
     ROW_ACTIONS,
@@ -19,6 +20,7 @@ from .permissions import (
     require_listable,
 )
 from .queries import check, fields, parse, sql
+from .related_writes import RelatedWriter
 from .routing import Call, Param, Route
 from .row_store import Duplicate, RowStore
 from .schema import Table, find_database
@@ -30,12 +32,10 @@ from .validators import (
     JsonObject,
     Nullable,
     Uid,
-    as_mapping,
     list_of,
     truthy,
 )
 from .values import Row
-from .wire import decode_json
 from .writes import Writer, fresh_id
 
 READ = ("rows.read", "documents.read")
@@ -64,7 +64,9 @@ def table_of(call: Call) -> Table:
     return table
 
 
-def writer_of(call: Call, table: Table) -> Writer:
+def writer_of(call: Call, table: Table) -> RelatedWriter | Writer:
+    if relations.are_in(table):
+        return RelatedWriter(call, table)
     return Writer(call.session, table, call.server.rules, trusted=call.identity.is_key)
 
 
@@ -92,18 +94,15 @@ def taken(call: Call, error: Duplicate, row_id: str) -> ApiError:
     """Give the refusal of a row whose id, or what a unique index holds of it, is taken; 1.9 on MariaDB tells no difference."""
     tells = call.server.feature_level == "2.x" or call.server.engine == "postgresql"
     if tells and not error.of_id:
-        return ApiError("row_unique_constraint_violation")
-    return ApiError("row_already_exists", id=row_id)
+        refusal = ApiError("row_unique_constraint_violation")
+    else:
+        refusal = ApiError("row_already_exists", id=row_id)
+    refusal.keeps_writes = error.keeps_writes
+    return refusal
 
 
-def data_of(call: Call, name: str = "data") -> dict[str, Any]:
-    """Read the parameter that holds a row: an object, or the text of one."""
-    value = call.args[name]
-    if isinstance(value, str):
-        value = decode_json(value)
-    if not isinstance(value, dict | list):
-        raise ApiError("general_unknown")
-    return as_mapping(value)
+def data_of(call: Call) -> dict[str, Any]:
+    return read_object(call.args["data"])
 
 
 def permissions_of(call: Call) -> list[str] | None:
@@ -151,25 +150,36 @@ def _staged(call: Call, status: int, row: Row) -> Response:
 
 def get_row(call: Call) -> Response:
     table = table_of(call)
-    queries = parse.parse_queries(call.args["queries"], call.server.feature_level)
-    row = _get_selected(call, table, queries)
+    queries = _selects(call, table)
+    if parse.is_rich(queries):
+        return _get_joined(call, table, queries)
+    selection = related_reads.selection_of(queries, table)
+    row = store_of(call, table).get(call.args["rowId"], selection.keys(table))
     if staging.is_staged(call):
         row = staged_state.merge_row(call, table, call.args["rowId"], row, queries)
     if row is None or not may(table, row.get("$permissions", ()), "read", call.identity):
         raise ApiError("row_not_found", id=call.args["rowId"])
+    related_reads.load(call, table, [row], selection)
     return json_response(200, row_json(call, row))
 
 
-def _get_selected(call: Call, table: Table, queries: Sequence[parse.Query]) -> Row | None:
-    row_id = call.args["rowId"]
+def _get_joined(call: Call, table: Table, queries: Sequence[parse.Query]) -> Response:
+    row = rich_lists.get_joined(call, table, call.args["rowId"], queries)
+    if row is None or not may(table, row["$permissions"], "read", call.identity):
+        raise ApiError("row_not_found", id=call.args["rowId"])
+    return json_response(200, row_json(call, row))
+
+
+def _selects(call: Call, table: Table) -> list[parse.Query]:
+    queries = parse.parse_queries(call.args["queries"], call.server.feature_level)
     for query in queries:
         if query.method != "select" and query.method not in parse.JOINS:
             raise ApiError("general_query_invalid", message=f"Invalid query method: {query.method}")
     if parse.is_rich(queries):
-        return rich_lists.get_joined(call, table, row_id, queries)
+        return queries
     known = fields.table_fields(table, call.server.rules)
     check.check_queries(queries, known, selectable=SELECTABLE)
-    return store_of(call, table).get(row_id, sql.compile_queries(queries, known).select)
+    return queries
 
 
 SELECTABLE = frozenset({"$permissions"})
@@ -264,11 +274,15 @@ def list_rows(call: Call) -> Response:
     ttl_s = int(call.args["ttl"])
     if not ttl_s or staging.is_staged(call):
         return _listed(call, table)
-    return call.server.lists.answer(
-        (table.seq, call.identity.roles, call.request.query_string, call.request.body, call.family.service),
-        ttl_s,
-        lambda: _listed(call, table),
+    asked = (
+        table.seq,
+        call.server.schema.version,
+        call.identity.roles,
+        call.request.query_string,
+        call.request.body,
+        call.family.service,
     )
+    return call.server.lists.answer(asked, ttl_s, lambda: _listed(call, table))
 
 
 def _listed(call: Call, table: Table) -> Response:
@@ -295,18 +309,23 @@ def find_rows(
     cursor = _cursor_row(queries, store, call.family.words["Row"])
     if parse.is_rich(queries):
         return rich_lists.find_rich(call, table, queries, cursor, with_total=with_total)
+    queries, related = related_reads.split_filters(queries, table)
     check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
+    selection = related_reads.selection_of(queries, table)
     plan = sql.compile_queries(queries, known)
     where = plan.where
+    if related:
+        where = sql.all_of([where, related_reads.related_condition(call, table, related)])
     if not allows(table.permissions, "read", call.identity):
-        where = sql.all_of([where, _readable(call.identity.roles)])
+        where = sql.all_of([where, relations.readable_rows(table, call.identity)])
     page = where if cursor is None else sql.all_of([where, _beyond(plan, store, cursor)])
     limit = sql.DEFAULT_LIMIT if plan.limit is None else plan.limit
     rows = store.find(
-        page.sql, page.params, order=sql.order_by(plan), limit=limit, offset=plan.offset, select=plan.select
+        page.sql, page.params, order=sql.order_by(plan), limit=limit, offset=plan.offset, select=selection.keys(table)
     )
     if plan.cursor is not None and plan.cursor.method == "cursorBefore":
         rows.reverse()
+    related_reads.load(call, table, rows, selection)
     return rows, _count(store, where) if with_total else 0
 
 
@@ -334,14 +353,6 @@ def _beyond(plan: sql.Plan, store: RowStore, cursor: Row) -> sql.Condition:
         if order.by is not None and value is None:
             raise ApiError("database_query_order_null", key=order.by.key)
     return sql.after_cursor(plan, values)
-
-
-def _readable(roles: Sequence[str]) -> sql.Condition:
-    marks = ", ".join("?" * len(roles))
-    return sql.Condition(
-        f"EXISTS (SELECT 1 FROM json_each(_permissions) WHERE value IN ({marks}))",
-        [f'read("{role}")' for role in roles],
-    )
 
 
 def fulltext_keys(table: Table) -> frozenset[str]:

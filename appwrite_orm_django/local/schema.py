@@ -70,6 +70,16 @@ class Column:
         return f"f{self.seq}"
 
     @property
+    def is_hidden(self) -> bool:
+        """Whether this is the far side of a one-way relationship, which no list of columns shows."""
+        return bool(self.options.get("hidden"))
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether this is the side of a relationship that stores nothing: the ids stand in the other table, or in one of their own."""
+        return self.type == "relationship" and not self.options["holdsKey"]
+
+    @property
     def has_fold(self) -> bool:
         return self.type in TEXT_TYPES and not self.array and not self.encrypt
 
@@ -127,6 +137,16 @@ class Index:
 
 @dataclass(slots=True)
 class Table:
+    """
+    A table's definition.
+
+    Attributes:
+        all_columns: whatever their status.
+        columns: those that are available, by key.
+        hidden: the far sides of one-way relationships.
+        stored: what rows hold: ``columns`` and ``hidden`` without the sides of relationships that store nothing.
+    """
+
     seq: int
     database: Database
     id: str
@@ -139,10 +159,16 @@ class Table:
     all_columns: list[Column]
     all_indexes: list[Index]
     columns: dict[str, Column] = field(init=False)
+    hidden: dict[str, Column] = field(init=False)
+    stored: dict[str, Column] = field(init=False)
     plans: dict[Any, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.columns = {column.key: column for column in self.all_columns if column.status == "available"}
+        available = [column for column in self.all_columns if column.status == "available"]
+        self.all_columns = [column for column in self.all_columns if not column.is_hidden]
+        self.columns = {column.key: column for column in available if not column.is_hidden}
+        self.hidden = {column.key: column for column in available if column.is_hidden}
+        self.stored = {column.key: column for column in available if not column.is_virtual}
 
     @property
     def sql(self) -> str:
@@ -156,22 +182,29 @@ class Table:
         return next((index for index in self.all_indexes if index.key.lower() == key.lower()), None)
 
 
+def _load(session: Session, database_id: str, table_id: str) -> Table | None:
+    database = find_database(session, database_id)
+    return None if database is None else load_table(session, database, table_id)
+
+
 class SchemaCache:
     """The tables one process has read, for as long as the schema version stands."""
 
     def __init__(self) -> None:
-        self._version = -1
+        self.version = -1
         self._tables: dict[tuple[str, str], Table] = {}
 
     def table(self, session: Session, database_id: str, table_id: str) -> Table | None:
+        if session.schema_touched:
+            # Undone, the next change would bring this version number again, and what was read meanwhile would pass for it.
+            return _load(session, database_id, table_id)
         version = session.scalar("SELECT schema_version FROM _meta")
-        if version != self._version:
-            self._version, self._tables = version, {}
+        if version != self.version:
+            self.version, self._tables = version, {}
         tables, key = self._tables, (database_id, table_id)
         table = tables.get(key)
         if table is None:
-            database = find_database(session, database_id)
-            table = None if database is None else load_table(session, database, table_id)
+            table = _load(session, database_id, table_id)
             if table is not None and not _unsettled(table):
                 tables[key] = table
         return table
@@ -231,7 +264,10 @@ def load_columns(session: Session, table_seq: int) -> list[Column]:
     for seq, key, definition, ready_at, gone_at, created, updated in rows:
         status = _status(ready_at, gone_at)
         if status is not None:
-            columns.append(Column(seq, key, **json.loads(definition), status=status, created=created, updated=updated))
+            column = Column(seq, key, **json.loads(definition), status=status, created=created, updated=updated)
+            if "failed" in column.options:
+                column.status, column.error = "failed", column.options["failed"]
+            columns.append(column)
     return columns
 
 

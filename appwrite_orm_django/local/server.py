@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hmac
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 from urllib.parse import parse_qsl
 
 from . import bodies, routes
+from . import faults as faults_
 from .errors import REPORTED_VERSION, ApiError
 from .families import TABLES_DB, Family
 from .keys import authorize, identify
@@ -46,6 +48,7 @@ class LocalServer:
             available at the next request.
         index_lag: for how many further requests a new index reads ``processing`` when there is no delay. Building one is never over at
             once on a server, and clients that look too early should find that out (recording ``indexes-errors``).
+        faults: what is to go wrong, as objects or texts; see ``faults``.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class LocalServer:
         engine: Engine = "mariadb",
         column_delay_s: float = 0.0,
         index_lag: int = 1,
+        faults: Sequence[faults_.Fault | str] = (),
     ) -> None:
         self.rules = replace(RULES[engine], escapes_backslash=feature_level == "2.x")
         self.storage = Storage(storage, self.rules)
@@ -68,6 +72,7 @@ class LocalServer:
         self.young_indexes: dict[int, int] = {}
         self.lists = ListCache()
         self.schema = SchemaCache()
+        self.faults = faults_.Faults(faults)
         self.memory: dict[str, str] = {}
         self._key = key
         self._router = Router()
@@ -90,7 +95,20 @@ class LocalServer:
         return wanted is not None and _version(wanted) < (1, 9)
 
     def handle(self, request: Request) -> Response:
-        """Answer one request. Never raises: what nobody foresaw is a logged 500 in the server's own envelope."""
+        """
+        Answer one request. Never raises: what nobody foresaw is a logged 500 in the server's own envelope.
+
+        An answer may be meant to come late, or not at all: see ``Response``.
+        """
+        disturbing = self.faults.take(request, request.path.removeprefix(PREFIX))
+        if not disturbing:
+            return self._handle(request, faults_.ColumnFate())
+        answer = faults_.before(disturbing)
+        if answer is None:
+            answer = self._handle(request, faults_.column_fate(disturbing))
+        return faults_.after(disturbing, answer)
+
+    def _handle(self, request: Request, fate: faults_.ColumnFate) -> Response:
         found = (
             self._router.match(request.method, request.path.removeprefix(PREFIX))
             if request.path.startswith(PREFIX + "/")
@@ -106,7 +124,12 @@ class LocalServer:
                 identity = identify(self, session, request, _project_of(request))
                 authorize(identity, route.scopes)
                 args = read_params(route, path_values, sent)
-                return route.handler(Call(self, session, identity, route.family, request, args))
+                try:
+                    return route.handler(Call(self, session, identity, route.family, request, args, fate))
+                except ApiError as error:
+                    if not error.keeps_writes:
+                        raise
+                    return error_response(error, route.family)
         except ApiError as error:
             return error_response(error, route.family)
         except Exception:

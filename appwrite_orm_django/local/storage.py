@@ -58,6 +58,7 @@ class Session:
     def __init__(self, connection: sqlite3.Connection, *, writes: bool) -> None:
         self._connection = connection
         self.writes = writes
+        self.schema_touched = False
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> sqlite3.Cursor:
         return self._connection.execute(sql, params)
@@ -83,6 +84,7 @@ class Session:
     def touch_schema(self) -> None:
         """Tell every process that the cached definitions of tables are out of date."""
         self._connection.execute("UPDATE _meta SET schema_version = schema_version + 1")
+        self.schema_touched = True
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -130,7 +130,11 @@ def update_table(call: Call) -> Response:
 
 
 def delete_table(call: Call) -> Response:
-    databases.forget_table(call.session, _table_of(call).seq)
+    from . import relation_columns
+
+    table = _table_of(call)
+    relation_columns.forget_relationships(call, table)
+    databases.forget_table(call.session, table.seq)
     call.session.touch_schema()
     return no_content()
 

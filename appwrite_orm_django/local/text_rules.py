@@ -24,9 +24,10 @@ class TextRules:
         like_fold: maps texts so that patterns match when the mapped pattern matches.
         escapes_backslash: whether the server escapes it in patterns. 1.9 does not, and the database then reads it as an escape of the next
             character, also of the wildcard that the server added (recording ``collation-like``).
+        upsert_overwrites: whether an upsert that meets a unique index changes the other row instead of failing (recording
+            ``rows-upsert-unique``).
         prefix_range: bounds of ``fold`` for all texts with a prefix, or ``None``.
         regex_flags: of Python's ``re``, for the filter ``regex``.
-        upsert_overwrites: whether an upsert that meets a unique index changes the row it meets; else it is refused.
         samples_by_default: whether ``stddev`` and ``variance`` are of a sample, not of a population.
     """
 

@@ -4,7 +4,7 @@ Checks of request parameters, each with the text the server refuses with.
 A validator's ``problem`` gives ``None`` for a good value, else the description that follows ``Invalid `name` param:``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Protocol
@@ -211,13 +211,6 @@ JSON_RULE = "Value must be a valid JSON string"
 def list_of(inner: Validator, probe: Any) -> ListOf:
     """Make a list validator; ``probe`` is a value the inner one refuses, to learn its description."""
     return ListOf(inner, inner.problem(probe) or "")
-
-
-def as_mapping(value: Any) -> dict[str, Any]:
-    """Read a PHP array as a mapping: a list's keys are its positions."""
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return {str(position): item for position, item in enumerate(value)}
-    return dict(value)
 
 
 QUERIES = list_of(Text(4096), None)

@@ -345,6 +345,8 @@ def stored_float(value: float) -> float:
 
 
 def storage_columns(column: Column) -> tuple[str, ...]:
+    if column.type == "relationship" and column.is_virtual:
+        return ()
     return (column.sql, column.folded_sql) if column.has_fold else (column.sql,)
 
 

@@ -57,6 +57,16 @@ class Writer:
     def store(self) -> RowStore:
         return RowStore(self.session, self.table, self.text)
 
+    def check_new(self, data: Mapping[str, Any]) -> None:
+        """
+        Refuse a row that ``create`` would refuse for its values.
+
+        Raises:
+            ApiError: 400 ``row_invalid_structure``.
+        """
+        values, _ = self._split(data)
+        check_whole(self.table, with_defaults(self.table, values))
+
     def create(self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str]) -> Row:
         """
         Add a row.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 import waitress.server
+from waitress.channel import ClientDisconnected
 
 from .messages import Request
 from .server import LocalServer
@@ -26,6 +29,11 @@ def make_application(server: LocalServer) -> Callable[[WSGIEnvironment, StartRes
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         response = server.handle(_request(environ))
+        if response.delay_s:
+            time.sleep(response.delay_s)
+        if response.cut:
+            # What waitress raises itself when the other end hangs up: it closes the socket and writes nothing.
+            raise ClientDisconnected
         headers = [*response.headers.items(), ("Server", "Appwrite")]
         if response.status != 204:
             headers.append(("Content-Length", str(len(response.body))))
@@ -55,8 +63,13 @@ def make_http_server(server: LocalServer, host: str, port: int, threads: int = T
 
     Returns:
         A waitress server: ``run()`` serves until ``close()`` is called from another thread or a signal ends the process.
+
+    Raises:
+        OSError: the address cannot be listened on.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=1024)
     return cast(Any, waitress.server).create_server(
-        make_application(server), host=host, port=port, threads=threads, max_request_header_size=MAX_HEADER_BYTES,
+        make_application(server), sockets=[listener], threads=threads, max_request_header_size=MAX_HEADER_BYTES,
         max_request_body_size=MAX_BODY_BYTES, clear_untrusted_proxy_headers=True, ident="Appwrite", channel_timeout=120,
     )  # fmt: skip

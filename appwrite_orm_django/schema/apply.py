@@ -8,12 +8,14 @@ it made is ``available``.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import databases
@@ -33,6 +35,7 @@ from . import rows
 from .definitions import Column, Index, Table
 from .errors import DuplicateRows, NotAvailable
 from .from_server import read_column, read_index
+from .names import replacement_key
 from .plan import (
     PHASES,
     ChangeColumn,
@@ -46,7 +49,9 @@ from .plan import (
     DropTable,
     Plan,
     RenameColumn,
+    ReplaceColumn,
     Step,
+    same_storage,
 )
 from .wire import INLINE_NEW, INLINE_OLD, MAX_INLINE, changed_options, column_options, inline_column, inline_index
 
@@ -58,6 +63,10 @@ WORKERS = 8
 #: The first look comes soon: a column takes 0.04 to 0.15 s on an idle server.
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
+
+
+#: What each server takes inline is learnt once, by its first table.
+_inline_types: WeakKeyDictionary[Transport, frozenset[str]] = WeakKeyDictionary()
 
 
 @dataclass
@@ -95,7 +104,6 @@ class Application:
         self._progress = progress
         self._clock = clock
         self._sleep = sleep
-        self._inline = INLINE_NEW
         self._new_tables: set[str] = set()
         self._outcome = Outcome()
 
@@ -126,10 +134,8 @@ class Application:
 
     def _create_database(self, steps: Sequence[CreateDatabase]) -> Iterable[Step]:
         for step in steps:
-            try:
+            with contextlib.suppress(AlreadyExists):
                 databases.create_database(self._transport, step.database, step.database)
-            except AlreadyExists:
-                pass
             self._progress(step)
         return ()
 
@@ -144,14 +150,15 @@ class Application:
 
     def _create_table(self, step: CreateTable) -> list[Step]:
         table = step.definition
+        types = _inline_types.get(self._transport, INLINE_NEW)
         try:
-            return self._create_inline(table, self._inline)
+            return self._create_inline(table, types)
         except InvalidRequest:
-            if self._inline is INLINE_OLD:
+            if types == INLINE_OLD:
                 raise
         # Only what this server has never heard of can be wrong: the same columns are tried again by their own routes.
         further = self._create_inline(table, INLINE_OLD)
-        self._inline = INLINE_OLD
+        _inline_types[self._transport] = INLINE_OLD
         return further
 
     def _create_inline(self, table: Table, types: frozenset[str]) -> list[Step]:
@@ -193,16 +200,14 @@ class Application:
 
     def _drop_tables(self, steps: Sequence[DropTable]) -> Iterable[Step]:
         for step in steps:
-            try:
+            with contextlib.suppress(TableNotFound):
                 table_routes.delete_table(self._transport, self._ref(step.table))
-            except TableNotFound:
-                pass
             self._progress(step)
         return ()
 
     # Columns
 
-    def _rename_columns(self, steps: Sequence[RenameColumn]) -> Iterable[Step]:
+    def _rename_columns(self, steps: Sequence[RenameColumn], *, report: bool = True) -> Iterable[Step]:
         for step in steps:
             column = step.column
             column_routes.update_column(
@@ -215,10 +220,9 @@ class Application:
                 **self._kept(column),
                 newKey=column.key,
             )
-            self._progress(step)
-        return ()
+        return self._done(steps, report=report)
 
-    def _create_columns(self, steps: Sequence[CreateColumn]) -> Iterable[Step]:
+    def _create_columns(self, steps: Sequence[CreateColumn], *, report: bool = True) -> Iterable[Step]:
         occupied = {table: self._has_rows(table) for table in {step.table for step in steps if step.column.required}}
         made = [
             (step, replace(step.column, required=step.column.required and not occupied.get(step.table, False)))
@@ -227,7 +231,7 @@ class Application:
 
         def create(pair: tuple[CreateColumn, Column]) -> None:
             step, column = pair
-            try:
+            with contextlib.suppress(AlreadyExists):
                 column_routes.create_column(
                     self._transport,
                     self._ref(step.table),
@@ -236,16 +240,13 @@ class Application:
                     required=column.required,
                     **column_options(column),
                 )
-            except AlreadyExists:
-                pass
 
         self._in_parallel(create, made, report=False)
         self._wait(((step.table, step.column.key) for step in steps), self._columns_of, "column")
         for step, column in made:
             if step.column.required and not column.required:
                 self._require(step.table, column, step.column)
-            self._progress(step)
-        return ()
+        return self._done(steps, report=report)
 
     def _change_columns(self, steps: Sequence[ChangeColumn]) -> Iterable[Step]:
         for step in steps:
@@ -268,7 +269,13 @@ class Application:
             rows.fill(self._transport, ref, required.key, required.fill)
             missing = 0
         if missing:
-            count = f"{missing:,} rows have" if missing < 5000 else "5,000 rows or more have"
+            count = (
+                "one row has"
+                if missing == 1
+                else f"{missing:,} rows have"
+                if missing < 5000
+                else "5,000 rows or more have"
+            )
             self._outcome.notes.append(
                 f"{table}.{required.key} stays optional: {count} no value, and could not be updated any more. "
                 "Give them one and run appwrite_migrate again."
@@ -292,18 +299,36 @@ class Application:
         # Only an enum's elements must be said again with every update.
         return {"elements": list(column.elements)} if column.elements else {}
 
-    def _drop_columns(self, steps: Sequence[DropColumn]) -> Iterable[Step]:
+    def _replace_columns(self, steps: Sequence[ReplaceColumn]) -> Iterable[Step]:
+        for step in steps:
+            before = step.before
+            # Optional for now: rows get their values one after the other.
+            successor = replace(step.after, key=replacement_key(before.key), required=False, default=None)
+            self._make_successor(step.table, successor)
+            rows.copy(self._transport, self._ref(step.table), before, successor)
+            self._drop_columns([DropColumn(step.table, before)], report=False)
+            self._rename_columns(
+                [RenameColumn(step.table, successor.key, replace(successor, key=step.after.key))], report=False
+            )
+            self._progress(step)
+        # What else the new column is to be, and the indexes that went with the old one, shows in the next plan.
+        return ()
+
+    def _make_successor(self, table: str, successor: Column) -> None:
+        """Make the column that will take the place of another; one of the same type may be there from a run that was stopped."""
+        known = next((column for column in self._columns_of(table) if column.key == successor.key), None)
+        if known is not None and not same_storage(known, successor):
+            self._drop_columns([DropColumn(table, known)], report=False)
+        self._create_columns([CreateColumn(table, successor)], report=False)
+
+    def _drop_columns(self, steps: Sequence[DropColumn], *, report: bool = True) -> Iterable[Step]:
         def drop(step: DropColumn) -> None:
-            try:
+            with contextlib.suppress(ColumnNotFound):
                 column_routes.delete_column(self._transport, self._ref(step.table), step.column.key)
-            except ColumnNotFound:
-                pass
 
         self._in_parallel(drop, steps, report=False)
         self._wait_gone(((step.table, step.column.key) for step in steps), self._columns_of, "column")
-        for step in steps:
-            self._progress(step)
-        return ()
+        return self._done(steps, report=report)
 
     # Indexes
 
@@ -314,7 +339,7 @@ class Application:
 
         def create(step: CreateIndex) -> None:
             index = step.index
-            try:
+            with contextlib.suppress(AlreadyExists):
                 index_routes.create_index(
                     self._transport,
                     self._ref(step.table),
@@ -324,8 +349,6 @@ class Application:
                     orders=index.orders,
                     lengths=index.lengths,
                 )
-            except AlreadyExists:
-                pass
 
         self._in_parallel(create, steps, report=False)
         self._wait(((step.table, step.index.key) for step in steps), self._indexes_of, "index")
@@ -350,10 +373,8 @@ class Application:
 
     def _drop_indexes(self, steps: Sequence[DropIndex]) -> Iterable[Step]:
         def drop(step: DropIndex) -> None:
-            try:
+            with contextlib.suppress(IndexNotFound):
                 index_routes.delete_index(self._transport, self._ref(step.table), step.index.key)
-            except IndexNotFound:
-                pass
 
         self._in_parallel(drop, steps, report=False)
         self._wait_gone(((step.table, step.index.key) for step in steps), self._indexes_of, "index")
@@ -415,6 +436,12 @@ class Application:
             self._sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
+    def _done(self, steps: Iterable[Step], *, report: bool) -> Iterable[Step]:
+        for step in steps:
+            if report:
+                self._progress(step)
+        return ()
+
     def _has_rows(self, table: str) -> bool:
         return table not in self._new_tables and rows.has_rows(self._transport, self._ref(table))
 
@@ -429,12 +456,12 @@ class Application:
                     results.append(future.result())
                     if report:
                         self._progress(item)
-                return results
             except BaseException:
                 # Ctrl-C, or the first refusal: what has not begun does not begin.
                 for future in futures:
                     future.cancel()
                 raise
+        return results
 
     _RUN: dict[type[Step], Callable[..., Iterable[Step]]] = {
         CreateDatabase: _create_database,
@@ -444,6 +471,7 @@ class Application:
         DropColumn: _drop_columns,
         CreateColumn: _create_columns,
         ChangeColumn: _change_columns,
+        ReplaceColumn: _replace_columns,
         CreateIndex: _create_indexes,
         ChangeTable: _change_tables,
         DropTable: _drop_tables,

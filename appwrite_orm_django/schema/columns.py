@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.db import models
 from django.db.models.fields import NOT_PROVIDED
@@ -37,14 +37,14 @@ MAX_SCALED_DIGITS = 18
 #: Bytes the text types hold; a character takes up to four (recordings row-text, row-mediumtext).
 _TEXT_BYTES = (("text", 65_535), ("mediumtext", 16_777_215), ("longtext", 2_147_483_647))
 
-Field = models.Field
+Field: TypeAlias = "models.Field[Any, Any]"
 
 
 def key_for(field: Field) -> str | None:
     """Return the key of a field's column; ``$id`` for the primary key, None for a field without a column."""
     if field.primary_key:
         return "$id"
-    return None if field.column is None else column_key(field.column)
+    return None if field.column is None or field.many_to_many else column_key(field.column)
 
 
 def column_for(field: Field) -> Column | None:
@@ -81,7 +81,11 @@ def _by_type(field: Field, stored_as: Field, key: str) -> Column:
     hook: Callable[[str], Column | None] | None = getattr(stored_as, "appwrite_column", None)
     if hook is not None and (column := hook(key)) is not None:
         return column
-    make = _TYPES.get(stored_as.get_internal_type())
+    # These two call themselves a CharField.
+    formats = {models.EmailField: _email, models.URLField: _url}
+    make = next((make for cls, make in formats.items() if isinstance(stored_as, cls)), None) or _TYPES.get(
+        stored_as.get_internal_type()
+    )
     if make is None:
         raise _unsupported(
             field,
@@ -141,7 +145,6 @@ _TYPES: dict[str, Callable[[Field, str], Column]] = {
     "DateTimeField": _simple("datetime"),
     "DecimalField": _decimal,
     "DurationField": _integer(*INT64),
-    "EmailField": _email,
     "FileField": _char,
     "FilePathField": _char,
     "FloatField": _simple("double"),
@@ -156,7 +159,6 @@ _TYPES: dict[str, Callable[[Field, str], Column]] = {
     "SmallIntegerField": _integer(-(2**15), 2**15 - 1),
     "TextField": _simple("longtext"),
     "TimeField": _simple("varchar", 32),
-    "URLField": _url,
     "UUIDField": _simple("varchar", 36),
 }
 
@@ -206,7 +208,6 @@ _SAME_IN_PYTHON = frozenset(
         "BigIntegerField",
         "BooleanField",
         "CharField",
-        "EmailField",
         "FileField",
         "FilePathField",
         "FloatField",
@@ -217,7 +218,6 @@ _SAME_IN_PYTHON = frozenset(
         "SlugField",
         "SmallIntegerField",
         "TextField",
-        "URLField",
     }
 )
 

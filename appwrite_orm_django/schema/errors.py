@@ -17,5 +17,9 @@ class DuplicateRows(utils.IntegrityError):
     """Rows that a unique index would forbid are there already; the text lists some of them."""
 
 
+class UnconvertibleRows(utils.DataError):
+    """Values have no equal of a column's new type; the text lists some of them. Nothing was taken away."""
+
+
 class NotAvailable(utils.OperationalError):
     """A column or an index failed, or did not become available in time; running again goes on from here."""

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from .definitions import INT32, Column, Index, Table
 from .errors import SchemaTooLarge
 
-MAX_ROW_BYTES = 65_535
+#: The server says ``bytesMax`` 65,535 and refuses the column that would reach it (recording columns-limits).
+MAX_ROW_BYTES = 65_534
 BASE_ROW_BYTES = 1_067
 MAX_COLUMNS = 1_010
 MAX_INDEXES = 58
@@ -42,7 +43,7 @@ def width_bytes(column: Column) -> int:
     Return how much of the row a column takes.
 
     >>> width_bytes(Column("name", "varchar", 100)), width_bytes(Column("note", "longtext"))
-    (402, 20)
+    (401, 20)
     """
     if column.array:
         return _POINTER_BYTES
@@ -54,7 +55,7 @@ def width_bytes(column: Column) -> int:
     characters = characters_of(column)
     if characters is None or characters > _MAX_VARCHAR:
         return _POINTER_BYTES
-    return 4 * characters + (1 if 4 * characters <= 255 else 2)
+    return 4 * characters + (1 if characters <= 255 else 2)
 
 
 def row_bytes(columns: Iterable[Column]) -> int:
@@ -74,7 +75,7 @@ def check_table(table: Table) -> None:
     Raise what the server would only refuse half-way.
 
     Raises:
-        SchemaTooLarge: the row is wider than 65,535 bytes, or there are too many columns or indexes.
+        SchemaTooLarge: the row is wider than 65,534 bytes, or there are too many columns or indexes.
     """
     used = row_bytes(table.columns)
     if used > MAX_ROW_BYTES:

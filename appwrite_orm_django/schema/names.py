@@ -57,6 +57,16 @@ def column_key(column: str) -> str:
     return _legal(_unquoted(column), _KEY, r"[^A-Za-z0-9_-]", "c")
 
 
+def replacement_key(key: str) -> str:
+    """
+    Return the key under which a column of another type is filled, before it takes the place of the one with ``key``.
+
+    >>> replacement_key("price")
+    'price_new_dc05ed'
+    """
+    return f"{key[:25]}_new_{names_digest('replacement', key, length=6)}"
+
+
 def index_key(name: str) -> str:
     """Return the Appwrite index key for the name of an index or a constraint."""
     return _legal(_unquoted(name), _KEY, r"[^A-Za-z0-9_-]", "i")

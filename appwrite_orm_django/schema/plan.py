@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from .definitions import TEXT_TYPES, Column, Database, Index, Table
 from .limits import characters_of
-from .names import OWN_TABLES
+from .names import OWN_TABLES, replacement_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,12 @@ class ChangeColumn(Step):
 
 @dataclass(frozen=True, slots=True)
 class ReplaceColumn(Step):
-    """Change the type: a new column, the values copied, the old one dropped."""
+    """
+    Change the type: a new column under a key of its own, the values copied, the old column dropped, the new one renamed.
+
+    Stopped before the drop, it starts over and copies what is missing; stopped after it, only the rename is left, and the next plan says so.
+    Writes of others to the old column during the copying are lost.
+    """
 
     before: Column
     after: Column
@@ -171,7 +176,7 @@ class ReplaceColumn(Step):
 
     @property
     def warning(self) -> str:
-        return "the server cannot change a column's type or array flag"
+        return "copies every row's value into a new column"
 
     def __str__(self) -> str:
         return f"column {self.table}.{self.before.key} {self.before} -> {self.after}"
@@ -317,10 +322,11 @@ def _compare_tables(wanted: Table, live: Table, renames: Renames) -> tuple[list[
     live, steps = _renamed(wanted, live, renames)
     for column in wanted.columns:
         steps += _compare_columns(live, column)
+    successors = {replacement_key(column.key) for column in wanted.columns}
     extra: list[Step] = [
         DropColumn(live.id, column)
         for column in live.columns
-        if wanted.column(column.key) is None and column.type != "relationship"
+        if wanted.column(column.key) is None and column.type != "relationship" and column.key not in successors
     ]
     index_steps, extra_indexes = _compare_indexes(
         wanted, live, {step.column.key for step in extra if isinstance(step, DropColumn)}
@@ -355,13 +361,20 @@ def _renamed(wanted: Table, live: Table, renames: Renames) -> tuple[Table, list[
 
 def _compare_columns(live: Table, wanted: Column) -> Iterator[Step]:
     known = live.column(wanted.key)
-    if known is None:
+    successor = live.column(replacement_key(wanted.key))
+    if known is None and successor is not None and same_storage(successor, wanted):
+        renamed = replace(successor, key=wanted.key)
+        yield RenameColumn(live.id, successor.key, renamed)
+        if not _same_rules(renamed, wanted):
+            yield ChangeColumn(live.id, renamed, wanted)
+    elif known is None:
         yield CreateColumn(live.id, wanted)
     elif known.status in {"failed", "stuck"}:
         # It never held a value, or it was to be deleted.
         yield DropColumn(live.id, known)
         yield CreateColumn(live.id, wanted)
-    elif known.status == "deleting":
+    elif known.status in {"deleting", "processing"} and same_storage(known, wanted):
+        # On its way out or in; making it again waits for it.
         yield CreateColumn(live.id, wanted)
     elif not same_storage(known, wanted):
         yield ReplaceColumn(live.id, known, wanted)
@@ -375,7 +388,7 @@ def same_storage(live: Column, wanted: Column) -> bool:
 
     A text column of a wider type than asked for is as good; the old ``string`` type is stored as ``varchar`` or as a text.
     """
-    if live.array != wanted.array or live.encrypt != wanted.encrypt:
+    if live.array != wanted.array or (wanted.encrypt and not live.encrypt):
         return False
     if live.type == wanted.type:
         # An integer column is four bytes wide for good when it was made with a bound that fits (recording columns-update-narrow).
@@ -421,7 +434,7 @@ def _compare_indexes(wanted: Table, live: Table, dropped: set[str]) -> tuple[lis
         used.add(known.key)
         if known.status in {"failed", "stuck"} or known.definition != index.definition:
             steps += [DropIndex(live.id, known, replaced=True), CreateIndex(live.id, index)]
-        elif known.status == "deleting":
+        elif known.status in {"deleting", "processing"}:
             steps.append(CreateIndex(live.id, index))
     over_relations = {column.key for column in live.columns if column.type == "relationship"}
     extra: list[Step] = [

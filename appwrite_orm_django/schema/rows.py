@@ -6,15 +6,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from appwrite_orm_django.client import rows
+from appwrite_orm_django.client.errors import shown
+from appwrite_orm_django.client.operators import looks_like_operator, text_in_two_writes
 from appwrite_orm_django.client.queries import Query, cursor_after, equal, is_null, limit, select
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.collation import fold
 
-from .definitions import Value
+from .conversion import CannotConvert, convert
+from .definitions import Column, Value
+from .errors import UnconvertibleRows
 
 PAGE_SIZE = 500
 _MAX_SHOWN = 5
+#: 90 ids of 36 characters stay below the 4,096 characters of one query.
+_IDS_PER_QUERY = 90
 
 
 def has_rows(transport: Transport, table: TableRef, *queries: Query) -> bool:
@@ -35,10 +41,15 @@ def fill(transport: Transport, table: TableRef, column: str, value: Value) -> No
 
 def every_row(transport: Transport, table: TableRef, columns: list[str]) -> Iterator[dict[str, Any]]:
     """Yield all rows in the order of their creation, with these columns."""
+    for page in _pages(transport, table, columns):
+        yield from page
+
+
+def _pages(transport: Transport, table: TableRef, columns: list[str]) -> Iterator[list[dict[str, Any]]]:
     after: list[Query] = []
     while True:
         page = rows.list_rows(transport, table, [select(columns), limit(PAGE_SIZE), *after])["rows"]
-        yield from page
+        yield page
         if len(page) < PAGE_SIZE:
             return
         after = [cursor_after(page[-1]["$id"])]
@@ -64,7 +75,57 @@ def duplicates(transport: Transport, table: TableRef, columns: list[str]) -> lis
     return found
 
 
-def row_by_id(transport: Transport, table: TableRef, row_id: str) -> dict[str, Any] | None:
-    """Return a row, or None."""
-    found: list[dict[str, Any]] = rows.list_rows(transport, table, [equal("$id", row_id), limit(1)])["rows"]
-    return found[0] if found else None
+def copy(transport: Transport, table: TableRef, before: Column, after: Column) -> None:
+    """
+    Give every row in the new column what it has in the old one; rows that have it already are left alone.
+
+    All rows are read twice, 500 at a time: first to make sure that every value fits, then to write. Rows of one page with the same value are
+    written in one request.
+
+    Raises:
+        UnconvertibleRows: values that do not fit, at most five of them. Nothing was written.
+    """
+    _refuse_unconvertible(transport, table, before, after)
+    for page in _pages(transport, table, [before.key, after.key]):
+        groups: dict[str, tuple[Any, list[str]]] = {}
+        for row in page:
+            value = convert(row[before.key], before, after)
+            if value is not None and row[after.key] != value:
+                groups.setdefault(repr(value), (value, []))[1].append(row["$id"])
+        for value, ids in groups.values():
+            _write(transport, table, after.key, value, ids)
+
+
+def _write(transport: Transport, table: TableRef, column: str, value: Any, ids: list[str]) -> None:
+    if looks_like_operator(value):
+        for row_id in ids:
+            _write_text(transport, table, column, value, row_id)
+        return
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        rows.update_rows(transport, table, {column: value}, [equal("$id", *ids[start : start + _IDS_PER_QUERY])])
+
+
+def _write_text(transport: Transport, table: TableRef, column: str, text: str, row_id: str) -> None:
+    """Write a text that the server would run as an operator (see ``client.operators``)."""
+    answer = {}
+    for data in text_in_two_writes({column: text}):
+        answer = rows.update_row(transport, table, row_id, data)
+    if answer[column] != text:
+        # A server without operators has stored ours; it stores the text itself as well.
+        rows.update_row(transport, table, row_id, {column: text})
+
+
+def _refuse_unconvertible(transport: Transport, table: TableRef, before: Column, after: Column) -> None:
+    refused: list[str] = []
+    for row in every_row(transport, table, [before.key]):
+        try:
+            convert(row[before.key], before, after)
+        except CannotConvert as error:
+            refused.append(f"{row['$id']} has {shown(row[before.key])}: {error}")
+            if len(refused) == _MAX_SHOWN:
+                break
+    if refused:
+        raise UnconvertibleRows(
+            f"{table.table}.{before.key} cannot become {after}: {'; '.join(refused)}.\n"
+            "Nothing was changed. Correct the rows and run appwrite_migrate again."
+        )

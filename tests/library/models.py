@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 
 from appwrite_orm_django.fields import ArrayField, EnumField, PermissionsField
@@ -121,3 +122,89 @@ class Numbered(models.Model):
 class Token(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     label = models.CharField(max_length=30)
+
+
+class Shelf(AppwriteModel):
+    """Has books in places: a many-to-many relation with a model of its own between."""
+
+    label = models.CharField(max_length=30)
+    books = models.ManyToManyField(Book, through="Place", related_name="shelves")
+    next_to = models.ManyToManyField("self")
+
+
+class Place(AppwriteModel):
+    shelf = models.ForeignKey(Shelf, models.CASCADE, related_name="places")
+    book = models.ForeignKey(Book, models.CASCADE, related_name="places")
+    position = models.PositiveIntegerField()
+
+    class Meta:
+        unique_together = [("shelf", "position")]
+        ordering = ["position"]
+
+
+class Writer(Author):
+    """A proxy."""
+
+    class Meta:
+        proxy = True
+
+
+class Publication(AppwriteModel):
+    title = models.CharField(max_length=100)
+
+
+class Magazine(Publication):
+    """Has a row here and one in the parent's table."""
+
+    issue = models.IntegerField()
+    editor = models.ForeignKey(Author, models.SET_NULL, null=True, related_name="magazines")
+
+
+class Supplement(Magazine):
+    """A third generation."""
+
+    topic = models.CharField(max_length=30)
+
+
+class Loan(AppwriteModel):
+    """Points into another database: whoever borrows is a user of the site."""
+
+    book = models.ForeignKey(Book, models.CASCADE, related_name="loans")
+    reader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True, db_constraint=False, related_name="loans"
+    )
+    until = models.DateField(null=True)
+
+
+def first_owner():
+    return Owner.objects.order_by("name").first().pk
+
+
+def nobody():
+    return None
+
+
+class Owner(AppwriteModel):
+    name = models.CharField(max_length=20)
+
+
+class Possession(AppwriteModel):
+    """A foreign key for each ``on_delete``."""
+
+    name = models.CharField(max_length=20)
+    cascade = models.ForeignKey(Owner, models.CASCADE, null=True, related_name="cascade_set")
+    protect = models.ForeignKey(Owner, models.PROTECT, null=True, related_name="protect_set")
+    restrict = models.ForeignKey(Owner, models.RESTRICT, null=True, related_name="restrict_set")
+    set_null = models.ForeignKey(Owner, models.SET_NULL, null=True, related_name="set_null_set")
+    set_default = models.ForeignKey(
+        Owner, models.SET_DEFAULT, null=True, default=nobody, related_name="set_default_set"
+    )
+    set_value = models.ForeignKey(Owner, models.SET(first_owner), null=True, related_name="set_value_set")
+    do_nothing = models.ForeignKey(Owner, models.DO_NOTHING, null=True, related_name="do_nothing_set")
+
+
+class Translation(AppwriteModel):
+    """A foreign key to a unique field that is not the primary key."""
+
+    tag = models.ForeignKey(Tag, models.CASCADE, to_field="name", related_name="translations")
+    text = models.CharField(max_length=40)

@@ -6,6 +6,8 @@ import decimal
 import pytest
 from django.core.exceptions import EmptyResultSet
 from django.db.models import Count, F, Q, Value
+from django.db.models.expressions import ColPairs
+from django.db.models.fields.tuple_lookups import TupleIn
 from django.db.models.functions import Lower
 
 from appwrite_orm_django.backend.commands import CountRows, GetRow, ListRows, LocalQuery
@@ -119,11 +121,11 @@ def test_values_outside_a_columns_range_are_decided_without_the_server():
     assert is_empty(Numbered.objects.filter(pk=2**60))
 
 
-def test_datetimes_with_microseconds_compare_as_if_the_server_had_them():
+def test_datetimes_of_a_filter_are_cut_to_milliseconds_like_those_of_a_row():
     moment = datetime.datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
     text = '"2026-01-01T12:00:00.123+00:00"'
-    assert filters(Everything.objects.filter(datetime__lt=moment)) == [f"lessThanEqual(datetime, {text})"]
-    assert filters(Everything.objects.filter(datetime__gte=moment)) == [f"greaterThan(datetime, {text})"]
+    assert filters(Everything.objects.filter(datetime__lt=moment)) == [f"lessThan(datetime, {text})"]
+    assert filters(Everything.objects.filter(datetime__gte=moment)) == [f"greaterThanEqual(datetime, {text})"]
     assert filters(Everything.objects.filter(datetime__gt=moment)) == [f"greaterThan(datetime, {text})"]
 
 
@@ -210,3 +212,17 @@ def test_commands_are_equal_exactly_when_the_question_is():
     assert command(Author.objects.filter(name="x")) == command(Author.objects.filter(name="x"))
     assert command(Author.objects.filter(name="x")) != command(Author.objects.filter(name="y"))
     assert hash(command(Author.objects.filter(name="x"))) == hash(command(Author.objects.filter(name="x")))
+
+
+def test_the_tuples_of_a_prefetch_along_a_foreign_key_are_pushed_down():
+    def tuples(*values, columns=("code",)):
+        fields = [Country._meta.get_field(name) for name in columns]
+        pairs = ColPairs(Country._meta.db_table, fields, fields, Author._meta.get_field("country"))
+        return Country.objects.filter(TupleIn(pairs, list(values))).order_by()
+
+    assert filters(tuples(("FR",), ("DE",))) == ["$id in ['FR', 'DE']"]
+    assert filters(tuples(("FR",), (None,), ("DE",))) == ["$id in ['FR', 'DE']"]
+    assert isinstance(command(tuples(("FR",))), GetRow)
+    assert is_empty(tuples())
+    assert is_empty(tuples((None,)))
+    assert isinstance(command(tuples(("FR", "France"), columns=("code", "name"))), LocalQuery)

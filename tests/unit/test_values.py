@@ -7,7 +7,7 @@ from django.db import connections, models
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appwrite_orm_django.backend.values import OutOfRange, codec_for
+from appwrite_orm_django.backend.values import OutOfRange, codec_for, cut_to_milliseconds
 from tests.library.models import Everything, Numbered, Token
 
 UTC = datetime.timezone.utc
@@ -26,7 +26,7 @@ def round_trip(name, value, model=Everything):
 def test_datetimes_keep_milliseconds(value):
     held = value.replace(microsecond=value.microsecond // 1000 * 1000)
     assert round_trip("datetime", value) == held
-    assert codec("datetime").remainder(value) == (held != value)
+    assert cut_to_milliseconds(value) == held
 
 
 @given(
@@ -89,7 +89,7 @@ def test_long_decimals_are_text_of_one_spelling(value):
     wire = codec("long_decimal").encode(value)
     assert isinstance(wire, str)
     assert codec("long_decimal").decode(wire) == value
-    assert codec("long_decimal").encode(value.normalize()) == wire
+    assert codec("long_decimal").encode(decimal.Context(prec=60).create_decimal(f"{value:f}00")) == wire
 
 
 def test_decimals_of_too_many_digits_do_not_fit():

@@ -15,6 +15,7 @@ from django.db.backends.sqlite3 import base, operations
 from django.db.models.sql import compiler as django_compiler
 
 from appwrite_orm_django import collation
+from appwrite_orm_django.backend.values import cut_to_milliseconds
 
 TEXT_COLLATION = "APPWRITE_TEXT"
 
@@ -28,6 +29,9 @@ class LocalOperations(operations.DatabaseOperations):
         if lookup_type == "iexact":
             return "APPWRITE_FOLD(%s)"
         return super().lookup_cast(lookup_type, internal_type)
+
+    def adapt_datetimefield_value(self, value: Any) -> Any:
+        return super().adapt_datetimefield_value(cut_to_milliseconds(value))
 
     def prep_for_iexact_query(self, x: Any) -> Any:
         return x

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.db.models import functions, lookups
-from django.db.models.expressions import Col, Expression, Value
-from django.db.models.fields import related_lookups
+from django.db.models.expressions import Col, ColPairs, Expression, Value
+from django.db.models.fields import related_lookups, tuple_lookups
 from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
 
 from appwrite_orm_django.backend.columns import column_key
@@ -120,18 +120,12 @@ _NEGATED = {
     "greater_than": "less_than_equal",
     "greater_than_equal": "less_than",
 }
-# A stored value holds milliseconds. Compared with a constant that lies a little above its own wire form w, stored < c
-# means stored <= w, and stored >= c means stored > w.
-_WITH_REMAINDER = {"less_than": "less_than_equal", "greater_than_equal": "greater_than"}
 
 
 def compare(operator: str, column: str, codec: Codec, value: Any, truth_value: bool) -> Narrowing:
     """Translate ``column operator value``, a comparison of a column with a prepared constant."""
-    if operator != "equal":
-        if not codec.orders:
-            return UNKNOWN
-        if codec.remainder(value):
-            operator = _WITH_REMAINDER.get(operator, operator)
+    if operator != "equal" and not codec.orders:
+        return UNKNOWN
     try:
         wire = codec.encode(value)
     except ValueError as error:
@@ -212,6 +206,17 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
         return is_in(key, tuple(wires))
     excluded = [truth.leaf(queries.not_equal(key, wire)) for wire in wires]
     return truth.both(excluded or [truth.leaf(queries.is_not_null(key))])
+
+
+def _tuple_in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
+    """Translate ``(column,) in [(value,), ...]``: how Django prefetches along a foreign key."""
+    if type(lookup.lhs) is not ColPairs or len(lookup.lhs) != 1 or not lookup.rhs_is_direct_value():
+        return UNKNOWN
+    (column,) = lookup.lhs.get_cols()
+    values = [value for (value,) in lookup.rhs if value is not None]
+    if not values:
+        return NEVER if truth_value else ALWAYS
+    return _in(lookups.In(column, values), truth_value, scope)
 
 
 def is_in(key: str, wires: tuple[Any, ...]) -> Narrowing:
@@ -298,6 +303,7 @@ _TRANSLATORS: dict[type, Translator] = {
     ),
     lookups.In: _in,
     related_lookups.RelatedIn: _in,
+    tuple_lookups.TupleIn: _tuple_in,
     lookups.IsNull: _is_null,
     related_lookups.RelatedIsNull: _is_null,
     lookups.Range: _range,

@@ -13,7 +13,7 @@ from appwrite_orm_django.backend.columns import ROW_ID, column_key
 from appwrite_orm_django.backend.commands import Command, Condition, CountRows, GetRow, ListRows, Order, Output
 from appwrite_orm_django.backend.pushdown import conditions, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
-from appwrite_orm_django.backend.values import Codec, codec_for
+from appwrite_orm_django.backend.values import Codec, codec_for, cut_to_milliseconds
 from appwrite_orm_django.client import queries
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def output_for(expression: Any, alias: str, connection: DatabaseWrapper) -> Output | None:
     """Describe one selected expression: a column of ``alias``'s rows or a constant; None for anything else."""
     if type(expression) is Value:
-        return Output(constant=expression.value)
+        return Output(constant=cut_to_milliseconds(expression.value))
     if type(expression) is not Col or expression.alias != alias:
         return None
     return Output(

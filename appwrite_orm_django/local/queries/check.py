@@ -203,7 +203,7 @@ def _check_select(query: Query, fields: Fields, selectable: frozenset[str]) -> N
     if len({str(value) for value in query.values}) < len(query.values):
         raise invalid_query("Duplicate attributes selected")
     for value in query.values:
-        if value == "*" or value in selectable:
+        if isinstance(value, str) and (value == "*" or value in selectable):
             continue
         name = str(value).partition(".")[0]
         if name not in fields and str(value) not in fields:

@@ -76,7 +76,7 @@ def compile_queries(queries: Sequence[Query], fields: Fields) -> Plan:
     plan.limit = read_integer(limits[0].values[0]) if limits else None
     plan.offset = (read_integer(offsets[0].values[0]) or 0) if offsets else 0
     plan.cursor = next((query for query in queries if query.method in CURSORS), None)
-    selected = [value for query in queries if query.method == "select" for value in query.values]
+    selected = [str(value) for query in queries if query.method == "select" for value in query.values]
     plan.select = None if not selected or "*" in selected else selected
     return plan
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from django.core.management.base import BaseCommand, CommandError
 
+from appwrite_orm_django.local.faults import parse_fault
 from appwrite_orm_django.local.routing import FeatureLevel
 from appwrite_orm_django.local.server import Engine, LocalServer
 from appwrite_orm_django.local.wsgi import THREADS, make_http_server
@@ -45,13 +46,26 @@ class Command(BaseCommand):
             help="how long columns and indexes are processing (default: %(default)s)",
         )
         parser.add_argument(
+            "--fault",
+            action="append",
+            default=[],
+            dest="faults",
+            metavar="TEXT",
+            help="something that is to go wrong, such as cut,method=POST,times=1 or latency,seconds=2; may be repeated",
+        )
+        parser.add_argument(
             "--threads", type=int, default=THREADS, help="requests served at a time (default: %(default)s)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = _address(options["addrport"])
+        try:
+            faults = [parse_fault(text) for text in options["faults"]]
+        except ValueError as error:
+            raise CommandError(f"--fault: {error}.") from error
         server = LocalServer(
             options["storage"], options["project"], options["key"], options["feature_level"], options["engine"], options["column_delay"],
+            faults=faults,
         )  # fmt: skip
         try:
             http = make_http_server(server, host, port, options["threads"])

@@ -1,0 +1,149 @@
+"""What a block has written so far: operations by row id, marks to return to, and what each touched row looks like now."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from appwrite_orm_django.client.references import TableRef
+
+Action = Literal["create", "update", "delete", "increment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One change of one row. ``data`` are the columns; for an increment ``{column: amount}``."""
+
+    action: Action
+    table: TableRef
+    row_id: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    at: str = field(default_factory=lambda: wire_time(), compare=False)
+
+
+def wire_time() -> str:
+    """Return the present moment as the server would write it."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}+00:00"
+
+
+@dataclass(slots=True)
+class RowState:
+    """
+    What the log makes of one row.
+
+    ``created`` rows are wholly described by ``data``; others are a committed row with ``data`` and ``increments`` applied.
+    """
+
+    row_id: str
+    number: int
+    created: bool = False
+    deleted: bool = False
+    data: dict[str, Any] = field(default_factory=dict)
+    increments: dict[str, float] = field(default_factory=dict)
+    # What stands for $updatedAt until the server has set it.
+    changed_at: str = ""
+
+    def apply(self, operation: Operation) -> None:
+        self.changed_at = operation.at
+        if operation.action == "create":
+            self.created, self.deleted = True, False
+            self.row_id = operation.row_id
+            self.data, self.increments = dict(operation.data), {}
+        elif operation.action == "delete":
+            self.deleted = True
+            self.data, self.increments = {}, {}
+        elif operation.action == "update":
+            self.data.update(operation.data)
+            for column in operation.data:
+                self.increments.pop(column, None)
+        else:
+            self._increment(operation.data)
+
+    def _increment(self, amounts: Mapping[str, Any]) -> None:
+        for column, amount in amounts.items():
+            if column in self.data or self.created:
+                if self.data.get(column) is not None:
+                    self.data[column] += amount
+            else:
+                self.increments[column] = self.increments.get(column, 0) + amount
+
+    def over(self, base: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the row as the block sees it; ``base`` is the committed one, where there is any."""
+        row = dict(base or {})
+        if self.created:
+            # The sequence puts it behind every committed row, in the order of creation.
+            row = {"$createdAt": self.changed_at, "$permissions": [], "$sequence": str(2**62 + self.number)}
+        row["$updatedAt"] = self.changed_at
+        for column, amount in self.increments.items():
+            if row.get(column) is not None:
+                row[column] += amount
+        row.update(self.data)
+        row["$id"] = self.row_id
+        return row
+
+
+Key = tuple[TableRef, str]
+
+
+def key_of(table: TableRef, row_id: str) -> Key:
+    """Return what identifies a row: Appwrite compares row ids without case."""
+    return table, row_id.lower()
+
+
+class Log:
+    """The operations of one block, in order. Pure: no requests are made here."""
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+        self._marks: dict[str, int] = {}
+        self._states: dict[Key, RowState] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.operations)
+
+    def append(self, operation: Operation) -> None:
+        self.operations.append(operation)
+        self._apply(operation)
+
+    def _apply(self, operation: Operation) -> None:
+        key = key_of(operation.table, operation.row_id)
+        state = self._states.get(key)
+        if state is None:
+            state = self._states[key] = RowState(operation.row_id, len(self._states) + 1)
+        state.apply(operation)
+
+    def mark(self, name: str) -> None:
+        self._marks[name] = len(self.operations)
+
+    def roll_back_to(self, name: str) -> None:
+        """Forget everything after the mark, and marks made since."""
+        length = self._marks[name]
+        if length == len(self.operations):
+            return
+        del self.operations[length:]
+        self._marks = {mark: at for mark, at in self._marks.items() if at <= length}
+        self._states = {}
+        for operation in self.operations:
+            self._apply(operation)
+
+    def release(self, name: str) -> None:
+        self._marks.pop(name, None)
+
+    def tables(self) -> set[TableRef]:
+        return {table for table, _ in self._states}
+
+    def state(self, table: TableRef, row_id: str) -> RowState | None:
+        return self._states.get(key_of(table, row_id))
+
+    def states(self, table: TableRef) -> Iterator[RowState]:
+        for (other, _), state in self._states.items():
+            if other == table:
+                yield state
+
+
+def touched_ids(states: Iterable[RowState]) -> set[str]:
+    """Return the ids, folded as the server folds them."""
+    return {state.row_id.lower() for state in states}

@@ -1,0 +1,118 @@
+"""From a log to the operations that the server stages: as few as its limit of 100 asks for, with the same effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
+from appwrite_orm_django.client import operators, queries
+from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.client.rows import MAX_BULK_ROWS
+from appwrite_orm_django.client.transactions import MAX_OPERATIONS
+
+Staged = dict[str, Any]
+
+
+def staged_operations(log: Iterable[Operation], limit: int = MAX_OPERATIONS) -> list[Staged]:
+    """
+    Return the operations to stage.
+
+    One for each change of a row if that fits the limit: the server then tells other clients of each. Else bulk operations, of which
+    it tells nobody (recording ``tx-commit-bulk``), but which count once for many rows.
+    """
+    folded = fold(log)
+    single = [staged for operation in folded for staged in _single(operation)]
+    return single if len(single) <= limit else list(_bulk(folded))
+
+
+def fold(log: Iterable[Operation]) -> list[Operation]:
+    """
+    Take changes of a row that this log creates into its creation.
+
+    The server finds no row to change or delete that was staged by a bulk create (recording ``tx-stage-rows``), and needs not
+    hear of a row that comes and goes.
+    """
+    folded: list[Operation | None] = []
+    created_at: dict[Key, int] = {}
+    for operation in log:
+        key = key_of(operation.table, operation.row_id)
+        position = created_at.get(key)
+        creation = None if position is None else folded[position]
+        if position is None or creation is None:
+            if operation.action == "create":
+                created_at[key] = len(folded)
+            folded.append(operation)
+        elif operation.action == "delete":
+            folded[position] = None
+            del created_at[key]
+        else:
+            folded[position] = Operation("create", creation.table, creation.row_id, _changed(creation.data, operation))
+    return [operation for operation in folded if operation is not None]
+
+
+def _changed(data: Mapping[str, Any], operation: Operation) -> dict[str, Any]:
+    if operation.action == "update":
+        return {**data, **operation.data}
+    changed = dict(data)
+    for column, amount in operation.data.items():
+        if changed.get(column) is not None:
+            changed[column] += amount
+    return changed
+
+
+def _single(operation: Operation) -> Iterator[Staged]:
+    base = _base(operation.table)
+    if operation.action == "delete":
+        yield {**base, "action": "delete", "rowId": operation.row_id}
+    elif operation.action == "increment":
+        for column, amount in operation.data.items():
+            action = "increment" if amount > 0 else "decrement"
+            data = {"column": column, "value": abs(amount)}
+            yield {**base, "action": action, "rowId": operation.row_id, "data": data}
+    else:
+        # At the commit the server runs text that looks like an operator, in creations too (recording ``tx-operators``).
+        first, second = operators.text_in_two_writes(operation.data)
+        yield {**base, "action": operation.action, "rowId": operation.row_id, "data": first}
+        if second:
+            yield {**base, "action": "update", "rowId": operation.row_id, "data": second}
+
+
+def _bulk(folded: list[Operation]) -> Iterator[Staged]:
+    run: list[Operation] = []
+    for operation in folded:
+        if run and not _alike(run[-1], operation, len(run)):
+            yield from _flush(run)
+            run = []
+        run.append(operation)
+    if run:
+        yield from _flush(run)
+
+
+def _alike(one: Operation, two: Operation, length: int) -> bool:
+    """Say whether two neighbours can share one bulk operation."""
+    if one.action != two.action or one.table != two.table or length >= MAX_BULK_ROWS or one.action == "increment":
+        return False
+    if any(operators.looks_like_operator(value) for value in (*one.data.values(), *two.data.values())):
+        return False
+    return one.action != "update" or one.data == two.data
+
+
+def _flush(run: list[Operation]) -> Iterator[Staged]:
+    if len(run) == 1:
+        yield from _single(run[0])
+        return
+    base, action = _base(run[0].table), run[0].action
+    if action == "create":
+        rows = [{**operation.data, "$id": operation.row_id} for operation in run]
+        yield {**base, "action": "bulkCreate", "data": rows}
+        return
+    condition = [queries.equal("$id", *(operation.row_id for operation in run)).to_json()]
+    if action == "delete":
+        yield {**base, "action": "bulkDelete", "data": {"queries": condition}}
+    else:
+        yield {**base, "action": "bulkUpdate", "data": {"queries": condition, "data": dict(run[0].data)}}
+
+
+def _base(table: TableRef) -> Staged:
+    return {"databaseId": table.database, "tableId": table.table}

@@ -1,0 +1,291 @@
+"""One open block: staging commands in its log, reading through it, and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError
+
+from appwrite_orm_django import collation
+from appwrite_orm_django.backend.columns import ROW_ID
+from appwrite_orm_django.backend.commands import (
+    Command,
+    Condition,
+    CreateRows,
+    DeleteRows,
+    Fetch,
+    IncrementColumn,
+    Membership,
+    NewRow,
+    UpdateFromQuery,
+    UpdateRow,
+    UpdateRows,
+    ValuesOf,
+)
+from appwrite_orm_django.backend.transactions import committing, staging
+from appwrite_orm_django.backend.transactions.log import Log, Operation, RowState, key_of, touched_ids, wire_time
+from appwrite_orm_django.backend.writing import WriteResult
+from appwrite_orm_django.client.errors import TransactionLimitExceeded
+from appwrite_orm_django.client.transactions import MAX_OPERATIONS
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.transactions.log import Key
+    from appwrite_orm_django.client.references import TableRef
+
+Row = Mapping[str, Any]
+
+
+class Transaction:
+    """The state of one ``atomic`` block (with all blocks inside it) on one connection."""
+
+    def __init__(self, connection: DatabaseWrapper) -> None:
+        self.connection = connection
+        self.log = Log()
+        # $updatedAt of rows as this block first read them, and the rows themselves where the log changes them.
+        self.versions: dict[Key, str] = {}
+        self._bases: dict[Key, Row | None] = {}
+
+    # Reading
+
+    def is_dirty(self, table: TableRef) -> bool:
+        return table in self.log.tables()
+
+    def note_versions(self, table: TableRef, rows: Iterable[Row]) -> None:
+        """Remember which version of each row the block has seen, for the conflict check at its end."""
+        for row in rows:
+            self.versions.setdefault(key_of(table, row[ROW_ID]), row["$updatedAt"])
+
+    def over(self, fetch: Fetch, condition: Condition, committed: Iterable[Row]) -> Iterator[Row]:
+        """
+        Yield the rows that local evaluation has to look at: committed ones, and every row that the log touches as it is now.
+
+        Touched rows come whether the condition holds for them or not, for the log may have changed that; SQLite checks it anyway.
+        """
+        states = list(self.log.states(fetch.table))
+        touched = touched_ids(states)
+        for row in committed:
+            if row[ROW_ID].lower() not in touched:
+                yield row
+        wanted = _ids_asked_for(condition)
+        states = [state for state in states if wanted is None or state.row_id.lower() in wanted]
+        bases = self._bases_of(fetch.table, states)
+        for state in states:
+            if state.deleted:
+                continue
+            base = bases.get(state.row_id.lower())
+            if state.created:
+                yield _Complete(state.over(None))
+            elif base is not None:
+                yield state.over(base)
+
+    def _bases_of(self, table: TableRef, states: Iterable[RowState]) -> dict[str, Row | None]:
+        """Return the committed rows under the log's changes, whole, by folded id; they are read once a block."""
+        changed = [state.row_id for state in states if not state.created and not state.deleted]
+        missing = [row_id for row_id in changed if key_of(table, row_id) not in self._bases]
+        if missing:
+            found = {row[ROW_ID].lower(): row for row in self.connection.reader.rows_by_id(table, missing)}
+            for row_id in missing:
+                self._bases[key_of(table, row_id)] = found.get(row_id.lower())
+        return {row_id.lower(): self._bases[key_of(table, row_id)] for row_id in changed}
+
+    # Writing
+
+    def stage(self, command: Command) -> WriteResult:
+        """Take a write command into the log; answers what the server would, as far as that can be known before the commit."""
+        handlers: dict[type[Command], Callable[[Any], WriteResult]] = {
+            CreateRows: self._create,
+            UpdateRow: self._update_row,
+            UpdateRows: self._update_rows,
+            IncrementColumn: self._increment,
+            UpdateFromQuery: self._update_from_query,
+            DeleteRows: self._delete,
+        }
+        self.connection.last_written_row = None
+        result = handlers[type(command)](command)
+        self._refuse_too_many()
+        return result
+
+    def _refuse_too_many(self) -> None:
+        # Cheap for ordinary blocks: only long logs are written out to be counted.
+        if len(self.log.operations) <= MAX_OPERATIONS or self.connection.rolls_back_in_the_end:
+            return
+        count = len(staging.staged_operations(self.log.operations))
+        if count > MAX_OPERATIONS:
+            raise TransactionLimitExceeded(
+                f"This block needs {count} operations; Appwrite commits at most {MAX_OPERATIONS} together.\n"
+                f"Write fewer rows in one block, or the same values to many rows with one update()."
+            )
+
+    def _create(self, command: CreateRows) -> WriteResult:
+        new = command.rows
+        if command.ignore_conflicts:
+            taken = self._conflicting(command.table, new, command.unique)
+            new = tuple(row for row in new if id(row) not in taken)
+        elif self.connection.in_savepoint and (taken := self._conflicting(command.table, new, command.unique)):
+            raise IntegrityError(f"{command.table.table}: {next(iter(taken.values()))}.")
+        for row in new:
+            self._refuse_second_creation(command.table, row.row_id)
+            # We set the moment of creation, so that the object holds what the row will hold.
+            data = {"$createdAt": wire_time(), **row.data}
+            self.log.append(Operation("create", command.table, row.row_id, data))
+        states = [self.log.state(command.table, row.row_id) for row in new]
+        images = [_Complete(state.over(None)) for state in states if state is not None]
+        if not command.outputs or command.ignore_conflicts:
+            return WriteResult(len(new))
+        return WriteResult(len(new), [tuple(output.read(image) for output in command.outputs) for image in images])
+
+    def _refuse_second_creation(self, table: TableRef, row_id: str) -> None:
+        state = self.log.state(table, row_id)
+        if state is not None and not state.deleted:
+            raise IntegrityError(f"{table.table}: this block has a row {row_id} already.")
+
+    def _conflicting(self, table: TableRef, new: Sequence[NewRow], unique: Sequence[tuple[str, ...]]) -> dict[int, str]:
+        """Return, by identity, the new rows that clash with rows that exist (or with each other), and how."""
+        taken: dict[int, str] = {}
+        for columns in ((ROW_ID,), *unique):
+            values = {id(row): _unique_value(columns, {**row.data, ROW_ID: row.row_id}) for row in new}
+            asked = [
+                row for row in new if values[id(row)] is not None and not (columns == (ROW_ID,) and row.id_is_ours)
+            ]
+            seen = {_unique_value(columns, row) for row in self._rows_with(table, columns, asked)} if asked else set()
+            for row in asked:
+                value = values[id(row)]
+                if value in seen:
+                    shown = ", ".join(columns)
+                    taken.setdefault(id(row), f"a row with this {shown} exists")
+                seen.add(value)
+        return taken
+
+    def _rows_with(self, table: TableRef, columns: tuple[str, ...], new: Sequence[NewRow]) -> Iterator[Row]:
+        memberships = []
+        for column in columns:
+            values = {row.row_id if column == ROW_ID else row.data[column]: None for row in new}
+            memberships.append(Membership(column, tuple(values)))
+        fetch = Fetch(table, "", Condition((), tuple(memberships)))
+        return self.connection.reader.rows(fetch, fetch.condition, columns)
+
+    def _update_row(self, command: UpdateRow) -> WriteResult:
+        if not self._exists(command.table, command.row_id):
+            return WriteResult(0)
+        self._check_unique(command.table, [command.row_id], command.data, command.unique)
+        self.log.append(Operation("update", command.table, command.row_id, command.data))
+        return WriteResult(1)
+
+    def _update_rows(self, command: UpdateRows) -> WriteResult:
+        ids = self._ids(command.table, command.condition)
+        self._check_unique(command.table, ids, command.data, command.unique)
+        for row_id in ids:
+            self.log.append(Operation("update", command.table, row_id, command.data))
+        return WriteResult(len(ids))
+
+    def _check_unique(
+        self, table: TableRef, ids: Sequence[str], data: Mapping[str, Any], unique: Sequence[tuple[str, ...]]
+    ) -> None:
+        """Inside a savepoint, where somebody is ready to catch it, find a violated unique index before the commit does."""
+        if not self.connection.in_savepoint or not ids:
+            return
+        for columns in unique:
+            if not set(columns) & set(data):
+                continue
+            images = [{**row, **data} for row in self._current(table, ids)]
+            rows = [NewRow(image[ROW_ID], image) for image in images if _unique_value(columns, image) is not None]
+            wanted: dict[Any, str] = {}
+            for row in rows:
+                value = _unique_value(columns, row.data)
+                if value in wanted:
+                    raise IntegrityError(f"{table.table}: two rows would have the same {', '.join(columns)}.")
+                wanted[value] = row.row_id.lower()
+            for existing in self._rows_with(table, columns, rows) if rows else ():
+                value = _unique_value(columns, existing)
+                if value in wanted and existing[ROW_ID].lower() not in wanted.values():
+                    raise IntegrityError(f"{table.table}: a row with this {', '.join(columns)} exists.")
+
+    def _current(self, table: TableRef, ids: Sequence[str]) -> list[dict[str, Any]]:
+        condition = Condition((), (Membership(ROW_ID, tuple(ids)),))
+        fetched = self.connection.reader.whole_rows(table, condition)
+        return [dict(row) for row in fetched]
+
+    def _increment(self, command: IncrementColumn) -> WriteResult:
+        if not self._exists(command.table, command.row_id):
+            return WriteResult(0)
+        self.log.append(Operation("increment", command.table, command.row_id, {command.column: command.amount}))
+        return WriteResult(1)
+
+    def _update_from_query(self, command: UpdateFromQuery) -> WriteResult:
+        computed = list(self.connection.reader.run(command.source))
+        for row_id, *values in computed:
+            data = command.write(tuple(values))
+            self.log.append(Operation("update", command.table, command.encode_id(row_id), data))
+        return WriteResult(len(computed))
+
+    def _delete(self, command: DeleteRows) -> WriteResult:
+        if command.row_id is not None:
+            ids = [command.row_id] if self._exists(command.table, command.row_id) else []
+        else:
+            ids = self._ids(command.table, command.condition)
+        for row_id in ids:
+            self.log.append(Operation("delete", command.table, row_id))
+        return WriteResult(len(ids))
+
+    def _exists(self, table: TableRef, row_id: str) -> bool:
+        state = self.log.state(table, row_id)
+        if state is not None:
+            return not state.deleted
+        if key_of(table, row_id) in self.versions:
+            return True
+        return bool(list(self.connection.reader.rows_by_id(table, [row_id])))
+
+    def _ids(self, table: TableRef, condition: Condition) -> list[str]:
+        """
+        Return the ids of the rows that a bulk write concerns.
+
+        For a table that the log has touched the compiler has already turned the condition into ids that were read through the log.
+        """
+        if len(condition.memberships) == 1 and not condition.queries:
+            membership = condition.memberships[0]
+            if membership.column == ROW_ID and isinstance(membership.values, ValuesOf):
+                return list(self.connection.reader.values(membership.values))
+        fetch = Fetch(table, "", condition)
+        return [row[ROW_ID] for row in self.connection.reader.rows(fetch, condition, [ROW_ID])]
+
+    # The end
+
+    def commit(self) -> None:
+        """
+        Apply the log.
+
+        Raises:
+            OperationalError: somebody changed a row that this block read and changed (serialization failure); nothing was applied.
+            IntegrityError: a unique index, or an id that exists; nothing was applied.
+            DataError: a value does not fit; nothing was applied.
+        """
+        if self.log:
+            committing.commit(self.connection, self.log, self.versions)
+
+
+class _Complete(dict[str, Any]):
+    """A created row: columns that were not given are null on the server."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
+def _ids_asked_for(condition: Condition) -> set[str] | None:
+    """Return the ids if the condition names ids, None if any row may match."""
+    for query in condition.queries:
+        if query.method == "equal" and query.column == ROW_ID:
+            return {str(value).lower() for value in query.values}
+    for membership in condition.memberships:
+        if membership.column == ROW_ID and not isinstance(membership.values, ValuesOf):
+            return {str(value).lower() for value in membership.values}
+    return None
+
+
+def _unique_value(columns: tuple[str, ...], row: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Return what a unique index compares, None if it has a null, which clashes with nothing."""
+    values = tuple(row.get(column) for column in columns)
+    if any(value is None for value in values):
+        return None
+    return tuple(collation.fold(value) if isinstance(value, str) else value for value in values)

@@ -1,0 +1,90 @@
+"""What all connections of a process share for one database and cache: the store, the loads under way, the counters."""
+
+import math
+import os
+import random
+import threading
+import time
+
+from . import entries
+from .flights import Flights
+from .keys import KeySpace
+from .protocol import Protocol
+from .settings import CacheSettings
+from .statistics import Statistics
+from .store import Store
+
+
+class Core:
+    """
+    The shared part of a cache.
+
+    Args:
+        settings: what applies.
+        namespace: opaque text that differs between Appwrite databases.
+        write_limit_s: the longest that a write may be in flight, as far as the client can tell.
+    """
+
+    def __init__(self, settings: CacheSettings, namespace: str, write_limit_s: float = 0.0) -> None:
+        self.settings = settings
+        lock_ttl = max(settings.lock_ttl, write_limit_s)
+        longest = max((settings.timeout, *(timeout for _, timeout in settings.timeouts)))
+        self.token_ttl = max(settings.token_timeout, 2 * longest)
+        self.protocol = Protocol(lock_ttl=lock_ttl, token_ttl=self.token_ttl)
+        self.keys = KeySpace(settings.key_prefix, namespace)
+        self.store = Store(settings.alias, lock_ttl=lock_ttl, max_bytes=settings.max_bytes)
+        self.flights = Flights()
+        self.statistics = Statistics(
+            key=self.keys.statistics,
+            get_many=self.store.get_many,
+            put=self.store.put,
+            interval_s=settings.statistics_interval,
+        )
+        self.early = self._early if settings.early_refresh or settings.stale_on_error else None
+
+    def life_s(self, timeout: float) -> float:
+        """Vary a timeout at random, and keep a bit longer what may be served stale."""
+        jitter = self.settings.jitter
+        return min(timeout * random.uniform(1 - jitter, 1 + jitter), self.token_ttl)  # noqa: S311 - spreads load
+
+    def _early(self, header: entries.Header) -> bool:
+        """
+        Decide whether to load a valid entry again before its time is over.
+
+        The closer the end and the longer the load, the likelier; so one reader does it while the others still hit. After Vattani,
+        Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede Prevention" (VLDB 2015). A machine whose clock is ahead
+        sees an end that is not: without ``stale_on_error`` the cache itself drops what is over, so that is no reason to load.
+        """
+        remaining = header.filled_at + header.timeout_s - time.time()
+        if remaining <= 0:
+            return self.settings.stale_on_error > 0
+        ahead = header.load_s * self.settings.early_refresh
+        return remaining < 20 * ahead and ahead * -math.log(1.0 - random.random()) >= remaining  # noqa: S311
+
+    def after_fork(self) -> None:
+        self.store.after_fork()
+        self.flights.after_fork()
+        self.statistics.after_fork()
+
+
+_lock = threading.Lock()
+_cores: dict[tuple[CacheSettings, str, float], Core] = {}
+
+
+def core_for(settings: CacheSettings, namespace: str, write_limit_s: float = 0.0) -> Core:
+    """Return the core for these settings and this database, the same one throughout the process."""
+    key = (settings, namespace, write_limit_s)
+    with _lock:
+        core = _cores.get(key)
+        if core is None:
+            if not _cores and hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=_after_fork)
+            core = _cores[key] = Core(settings, namespace, write_limit_s)
+    return core
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+    for core in _cores.values():
+        core.after_fork()

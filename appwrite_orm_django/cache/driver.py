@@ -1,0 +1,185 @@
+"""
+Runs programs of the protocol: the cache operations on the store, a load by calling it, waiting by waiting.
+
+``drive`` and ``adrive`` differ only in how they wait; everything else is in ``_Run``.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import TimeoutError as WaitTimeout
+from contextvars import ContextVar
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from . import entries
+from .core import Core
+from .flights import Flight
+from .protocol import Bump, Fill, GetMany, Join, Lease, Load, Loaded, Mint, Operation, Pause
+
+logger = logging.getLogger("appwrite_orm_django.cache")
+
+# A load that itself reads through the cache must not wait for another thread's load, which may be waiting for this one.
+_loading: ContextVar[bool] = ContextVar("appwrite_cache_loading", default=False)
+
+
+def drive(core: Core, program: Generator[Operation, Any, Any], load: Callable[[], Any] | None = None) -> Any:
+    """Run a program to its end and return its result; raises only what ``load`` raises."""
+    run = _Run(core)
+    answer: Any = None
+    try:
+        while True:
+            try:
+                operation = program.send(answer)
+            except StopIteration as stop:
+                return stop.value
+            if type(operation) is GetMany:
+                answer = run.get_many(operation)
+            elif type(operation) is Load:
+                assert load is not None  # noqa: S101 - only a read loads
+                answer = run.load(operation, load)
+            elif type(operation) is Join:
+                flight, answer = run.join(operation)
+                if flight is not None:
+                    try:
+                        answer = run.joined(flight.result(timeout=core.protocol.lock_ttl))
+                    except WaitTimeout:
+                        answer = None
+            elif type(operation) is Pause:
+                pause = run.pause_s(operation)
+                if pause is not None:
+                    time.sleep(pause)
+                answer = pause is not None
+            else:
+                answer = run.write(operation)
+    finally:
+        run.end()
+
+
+async def adrive(
+    core: Core, program: Generator[Operation, Any, Any], load: Callable[[], Awaitable[Any]] | None = None
+) -> Any:
+    """Run a program without blocking the event loop: each cache operation in a thread, the load awaited."""
+    # Not the backend's own ``aget_many``: on every backend it loops key by key, and with it goes the one round trip.
+    run = _Run(core)
+    answer: Any = None
+    try:
+        while True:
+            try:
+                operation = program.send(answer)
+            except StopIteration as stop:
+                return stop.value
+            if type(operation) is GetMany:
+                answer = await sync_to_async(run.get_many)(operation)
+            elif type(operation) is Load:
+                assert load is not None  # noqa: S101
+                answer = await run.aload(operation, load)
+            elif type(operation) is Join:
+                flight, answer = run.join(operation)
+                if flight is not None:
+                    try:
+                        # Shielded: a reader that is cancelled must not cancel the load of all others.
+                        landed = asyncio.shield(asyncio.wrap_future(flight))
+                        answer = run.joined(await asyncio.wait_for(landed, core.protocol.lock_ttl))
+                    except (asyncio.TimeoutError, TimeoutError):
+                        answer = None
+            elif type(operation) is Pause:
+                pause = run.pause_s(operation)
+                if pause is not None:
+                    await asyncio.sleep(pause)
+                answer = pause is not None
+            else:
+                answer = await sync_to_async(run.write)(operation)
+    finally:
+        run.end()
+
+
+class _Run:
+    """One run of a program: what the sync and the async driver have in common."""
+
+    __slots__ = ("_core", "_flight", "_landed", "_minted", "_stored")
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._flight: tuple[str, tuple[int, ...]] | None = None
+        self._landed = False
+        self._minted = self._stored = 0
+
+    def get_many(self, operation: GetMany) -> dict[str, Any] | None:
+        self._minted = self._core.store.mint_sequence
+        self._stored = self._core.flights.stored
+        return self._core.store.get_many(operation.keys)
+
+    def write(self, operation: Operation) -> bool | None:
+        store = self._core.store
+        if isinstance(operation, Fill):
+            return store.fill(operation.items, operation.timeout)
+        if isinstance(operation, Bump):
+            return store.bump(operation.tokens, operation.timeout)
+        if isinstance(operation, Mint):
+            return store.mint(operation, self._minted)
+        assert isinstance(operation, Lease)  # noqa: S101
+        return store.lease(operation.key, self._core.settings.lease_ttl)
+
+    def pause_s(self, operation: Pause) -> float | None:
+        """Return how long to wait for the process that loads: 10 ms, doubling to 0.2 s, each varied by half; None when it took too long."""
+        pause = min(0.01 * 2.0**operation.attempt, 0.2)
+        waited = sum(min(0.01 * 2.0**attempt, 0.2) for attempt in range(operation.attempt))
+        if waited >= self._core.settings.lease_ttl:
+            return None
+        return pause * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load
+
+    def join(self, operation: Join) -> tuple[Flight | None, Loaded | None]:
+        """Return a load to wait for, or what one that is over brought, or neither: this run loads."""
+        if _loading.get():
+            return None, None
+        key = (operation.entry, operation.tokens)
+        flight, loaded = self._core.flights.join(key, self._stored)
+        if flight is None and loaded is None:
+            self._flight = key
+        return flight, self.joined(loaded)
+
+    def joined(self, loaded: Loaded | None) -> Loaded | None:
+        return loaded if loaded is not None and loaded.body is not None else None
+
+    def load(self, operation: Load, load: Callable[[], Any]) -> Loaded:
+        started = time.perf_counter()
+        token = _loading.set(True)
+        try:
+            value = load()
+        finally:
+            _loading.reset(token)
+        return self._loaded(operation, value, time.perf_counter() - started)
+
+    async def aload(self, operation: Load, load: Callable[[], Awaitable[Any]]) -> Loaded:
+        started = time.perf_counter()
+        token = _loading.set(True)
+        try:
+            value = await load()
+        finally:
+            _loading.reset(token)
+        return self._loaded(operation, value, time.perf_counter() - started)
+
+    def _loaded(self, operation: Load, value: Any, seconds: float) -> Loaded:
+        loaded = Loaded(value, self._body(value) if operation.sealed else None, seconds, time.time())
+        if self._flight is not None:
+            self._core.flights.land(self._flight, loaded)
+            self._landed = True
+        return loaded
+
+    def _body(self, value: Any) -> bytes | None:
+        try:
+            return entries.encode(value, compress_above=self._core.settings.compress_above)
+        except Exception as exc:  # noqa: BLE001 - pickling raises what the value's class likes; the reader has its value
+            logger.warning("a result cannot be cached: %r", exc)
+            return None
+
+    def end(self) -> None:
+        """Let those who wait for a load that failed go on by themselves."""
+        if self._flight is not None:
+            if not self._landed:
+                self._core.flights.land(self._flight, None)
+            self._core.flights.end(self._flight)

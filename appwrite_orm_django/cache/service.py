@@ -1,0 +1,443 @@
+"""
+The cache as the database backend uses it.
+
+One ``QueryCache`` per connection (so per thread), made with ``QueryCache.open``; what processes share goes through a ``Core``. A backend calls:
+
+    rows = cache.read(command, tables, load)                       # every read
+    with cache.write(["product"], operation="update"): ...         # every write that is not by id
+    with cache.write(rows=[("product", pk)], operation="update"): ...
+    cache.enter_atomic(); ...; cache.exit_atomic(committed=True)    # atomic blocks; the commit itself within ``committing()``
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.db.utils import InterfaceError, OperationalError
+
+from appwrite_orm_django import signals
+
+from . import entries
+from .core import Core, core_for
+from .driver import adrive, drive
+from .keys import fold
+from .protocol import Reading, ReadOptions, ReadPlan
+from .settings import CacheSettings
+from .statistics import Statistics, report
+from .writes import Batch, Row, Write
+
+__all__ = ["QueryCache", "Write"]
+
+logger = logging.getLogger("appwrite_orm_django.cache")
+T = TypeVar("T")
+
+# More rows than this in one write are told as "any row": each would be a key of its own.
+_MOST_ROWS = 100
+
+
+def _never(_: BaseException) -> bool:
+    return False
+
+
+class QueryCache:
+    """
+    The cache of one database, as one connection sees it.
+
+    Not to be shared between threads: it knows whether its connection is inside ``atomic`` or ``batch``, and which tables it has written there.
+
+    Args:
+        core: what the process shares.
+        alias: the database alias, for signals and statistics.
+        is_definite: tells from an exception that ended a write whether the server is known to have refused it. Without it, every
+            exception leaves the write open (the server may still apply it).
+    """
+
+    def __init__(self, core: Core, alias: str, *, is_definite: Callable[[BaseException], bool] = _never) -> None:
+        self.core = core
+        self.alias = alias
+        self.settings = core.settings
+        self.is_definite = is_definite
+        self._depth = 0
+        self._dirty: dict[str, dict[str, None] | None] = {}
+        self._unannounced: list[Write] = []
+        self.current_batch: Batch | None = None
+
+    @classmethod
+    def open(
+        cls,
+        alias: str,
+        settings: CacheSettings,
+        namespace: str,
+        *,
+        write_limit_s: float = 0.0,
+        is_definite: Callable[[BaseException], bool] = _never,
+    ) -> "QueryCache":
+        """
+        Make the cache of a connection.
+
+        Args:
+            alias: the database alias.
+            settings: ``CacheSettings.read(alias, OPTIONS["CACHE"])``.
+            namespace: opaque text, different for each Appwrite database: endpoint, project and database id.
+            write_limit_s: the longest one write request can be in flight, retries included, plus the server's own limit. Raises
+                ``lock_ttl`` where that is shorter.
+            is_definite: see the class.
+        """
+        return cls(core_for(settings, namespace, write_limit_s), alias, is_definite=is_definite)
+
+    @property
+    def statistics(self) -> Statistics:
+        """The counters of this cache in this process."""
+        return self.core.statistics
+
+    # -- reading -------------------------------------------------------------------------------------------------------------
+
+    def read(
+        self,
+        command: bytes | str,
+        tables: Sequence[str],
+        load: Callable[[], T],
+        *,
+        row: Row | None = None,
+        identity: str = "",
+        timeout: float | None = None,
+    ) -> T:
+        """
+        Return what ``load()`` returns, from the cache where it is fresh.
+
+        A hit is one ``get_many`` and nothing else. A miss adds one ``set_many`` or, when a token is missing or a lease is asked for, two
+        round trips. What comes back is the caller's own: no other reader holds the same object.
+
+        Args:
+            command: the final command in a canonical form; two commands may share it only if their answers are the same.
+            tables: ids of all tables the answer depends on, at least one; the first is whose statistics it counts for.
+            load: reads from Appwrite; called in this thread, at most once. Whatever it raises is raised here, and nothing is stored.
+            row: ``(table, row id)`` if the answer takes no more than this one row from that table: it then survives writes to other rows.
+            identity: on whose behalf the request is made; entries are never shared between identities.
+            timeout: seconds, instead of the settings'; 0 neither reads nor fills the cache.
+        """
+        names = tuple(tables)
+        if timeout is None:
+            timeout = self.settings.timeout_for(names)
+        if not self._may_read(names, row, timeout):
+            value = load()
+            self._passed(names)
+            return value
+        plan = self.core.keys.plan(command, names, row, identity)
+        options = self._options(timeout)
+        try:
+            reading = drive(self.core, self.core.protocol.read(plan, options), load)
+            value = self._value(reading)
+        except entries.EntryError as exc:
+            logger.warning("%s: %s", names[0], exc)
+            reading = drive(self.core, self.core.protocol.read(plan, options._replace(skip_entry=True)), load)
+            value = self._value(reading)
+        except (OperationalError, InterfaceError):
+            reading = self._stale(self.core.store.get_many((plan.entry,)) if self._may_be_stale else None, plan)
+            if reading is None:
+                raise
+            value = self._value(reading)
+        self._account(names, reading, options)
+        return value
+
+    async def aread(
+        self,
+        command: bytes | str,
+        tables: Sequence[str],
+        load: Callable[[], Awaitable[T]],
+        *,
+        row: Row | None = None,
+        identity: str = "",
+        timeout: float | None = None,
+    ) -> T:
+        """Do as ``read`` does, awaiting ``load()``; the event loop is not blocked by the cache."""
+        names = tuple(tables)
+        if timeout is None:
+            timeout = self.settings.timeout_for(names)
+        if not self._may_read(names, row, timeout):
+            value = await load()
+            self._passed(names)
+            return value
+        plan = self.core.keys.plan(command, names, row, identity)
+        options = self._options(timeout)
+        try:
+            reading = await adrive(self.core, self.core.protocol.read(plan, options), load)
+            value = self._value(reading)
+        except entries.EntryError as exc:
+            logger.warning("%s: %s", names[0], exc)
+            reading = await adrive(self.core, self.core.protocol.read(plan, options._replace(skip_entry=True)), load)
+            value = self._value(reading)
+        except (OperationalError, InterfaceError):
+            get_many = sync_to_async(self.core.store.get_many)
+            reading = self._stale(await get_many((plan.entry,)) if self._may_be_stale else None, plan)
+            if reading is None:
+                raise
+            value = self._value(reading)
+        await sync_to_async(self._account)(names, reading, options)
+        return value
+
+    def _may_read(self, tables: tuple[str, ...], row: Row | None, timeout: float) -> bool:
+        if not self.settings.enabled or timeout <= 0:
+            return False
+        if not self._dirty and self.current_batch is None:
+            return True
+        touched = {fold(table) for table in tables} | ({fold(row[0])} if row else set())
+        return touched.isdisjoint(self._dirty) and (
+            self.current_batch is None or touched.isdisjoint(self.current_batch.tables)
+        )
+
+    def _passed(self, tables: tuple[str, ...]) -> None:
+        if self.settings.enabled:
+            self.statistics.counters(tables[0]).bypasses += 1
+            report(self.alias, tables, "bypass", "", None)
+            self._send(signals.cache_missed, tables=tables, reason="")
+
+    def _options(self, timeout: float) -> ReadOptions:
+        settings = self.settings
+        return ReadOptions(
+            timeout=self.core.life_s(timeout),
+            fill=not self._depth,
+            early=None if self._depth else self.core.early,
+            lease_above_s=settings.lease_above,
+            max_bytes=settings.max_entry_bytes,
+            grace=settings.stale_on_error,
+        )
+
+    def _value(self, reading: Reading) -> Any:
+        if reading.entry is not None:
+            return entries.decode(reading.entry)
+        loaded = reading.loaded
+        assert loaded is not None  # noqa: S101 - one of the two is always there
+        # Another thread's result is decoded anew: its rows belong to that thread's caller.
+        return entries.decode_body(loaded.body) if reading.reason == "joined" and loaded.body else loaded.value
+
+    @property
+    def _may_be_stale(self) -> bool:
+        return bool(self.settings.stale_on_error) and not self._depth
+
+    def _stale(self, found: dict[str, Any] | None, plan: ReadPlan) -> Reading | None:
+        """Return what is left of an entry, to be served although it is outdated; None if nothing is."""
+        entry = (found or {}).get(plan.entry)
+        return Reading("stale", entry=entry) if entries.is_entry(entry) else None
+
+    def _account(self, tables: tuple[str, ...], reading: Reading, options: ReadOptions) -> None:
+        counters = self.statistics.counters(tables[0])
+        expires_at: float | None = None
+        if reading.entry is not None:
+            head = entries.header(reading.entry)
+            expires_at = head.filled_at + head.timeout_s
+            counters.bytes_served += len(reading.entry)
+            counters.seconds_saved += head.load_s
+        elif reading.loaded is not None and reading.reason != "joined":
+            counters.seconds_loading += reading.loaded.seconds
+        if reading.outcome == "hit":
+            counters.hits += 1
+        elif reading.outcome == "miss":
+            counters.misses += 1
+        elif reading.outcome == "bypass":
+            counters.bypasses += 1
+        else:
+            counters.stale += 1
+        if reading.stored:
+            counters.fills += 1
+            counters.bytes_stored += reading.stored
+            expires_at = time.time() + options.timeout
+        report(self.alias, tables, reading.outcome, reading.reason, expires_at)
+        if reading.outcome == "hit":
+            self._send(signals.cache_hit, tables=tables, reason=reading.reason)
+        else:
+            self._send(signals.cache_missed, tables=tables, reason=reading.reason)
+            self.statistics.publish_if_due()
+
+    def _send(self, signal: Any, **values: Any) -> None:
+        if signal.has_listeners(None):
+            signal.send(sender=None, alias=self.alias, **values)
+
+    # -- writing -------------------------------------------------------------------------------------------------------------
+
+    def write(
+        self,
+        tables: Iterable[str] = (),
+        rows: Iterable[Row] = (),
+        *,
+        operation: str = "",
+        sender: Any = None,
+        staged: bool = True,
+    ) -> Write:
+        """
+        Announce a write; to be used as a context manager around the request (or requests) that make it.
+
+        Outside ``atomic``: one round trip before, one after. Inside, nothing is visible yet: the tables are noted, and the
+        round trips are made by ``committing``.
+
+        Args:
+            tables: ids of tables any row of which may change.
+            rows: ``(table, row id)`` of rows written by id. Up to 100; more count as the whole table.
+            operation: "create", "update" or "delete"; ``rows_changed`` is sent only if it is given, when the write is done (inside
+                ``atomic``: committed).
+            sender: the model class, for ``rows_changed``.
+            staged: False for a write that takes effect at once although the connection is inside ``atomic``.
+
+        Raises:
+            IntentNotStored: with ``STRICT_WRITES``, on entering; nothing has been sent then.
+            InvalidationNotStored: with ``STRICT_WRITES``, on leaving; the write has been made.
+        """
+        rows = tuple(rows)
+        if len(rows) > _MOST_ROWS:
+            tables = (*tables, *dict.fromkeys(table for table, _ in rows))
+        return Write(self, tuple(tables), rows, operation, sender, staged)
+
+    def invalidate(self, tables: Iterable[str] = (), rows: Iterable[Row] = ()) -> bool:
+        """
+        Make everything cached of these tables (or single rows, and all lists of their tables) outdated, in one round trip.
+
+        Returns False if the cache did not answer: it is done as soon as it does, and this process reads past it until then.
+        """
+        write = self.write(tables, rows)
+        if not write.keys or not self.settings.enabled:
+            return True
+        stored: bool = drive(self.core, self.core.protocol.settle(write.keys))
+        if not stored:
+            self.core.store.owe(write.keys)
+        self.note_invalidated(write)
+        return stored
+
+    def rows_changed(
+        self, table: str, pks: Iterable[str] | None = None, *, operation: str = "change", sender: Any = None
+    ) -> bool:
+        """Invalidate after somebody else's write (a webhook, a realtime event) and send ``rows_changed``; returns as ``invalidate``."""
+        known = None if pks is None else tuple(pks)
+        rows = () if known is None else tuple((table, pk) for pk in known)
+        stored = self.invalidate((table,) if known is None else (), rows)
+        signals.rows_changed.send(sender=sender, alias=self.alias, table=table, pks=known, operation=operation)
+        return stored
+
+    def note_invalidated(self, write: Write) -> None:
+        for table in write.all_tables:
+            self.statistics.counters(table).invalidations += 1
+        self._send(signals.cache_invalidated, tables=write.all_tables, rows=write.rows)
+        self.statistics.publish_if_due()
+
+    # -- transactions --------------------------------------------------------------------------------------------------------
+
+    @property
+    def in_atomic(self) -> bool:
+        """Whether the connection is inside ``atomic``."""
+        return self._depth > 0
+
+    def enter_atomic(self) -> None:
+        """
+        Say that an ``atomic`` block begins. Until the outermost ends nothing is stored, and tables written in it are read past the cache.
+
+        Savepoints may be told too, with an ``exit_atomic`` each; rolling one back does not make its tables clean.
+        """
+        self._depth += 1
+
+    def exit_atomic(self, *, committed: bool) -> None:
+        """
+        Say that an ``atomic`` block has ended.
+
+        A commit that was not made within ``committing`` invalidates here: after it, without notice before it.
+        """
+        self._depth = max(0, self._depth - 1)
+        if self._depth:
+            return
+        try:
+            if committed and self._dirty:
+                self.committing().finish()
+        finally:
+            self._dirty = {}
+            self._unannounced = []
+
+    def committing(self) -> Write:
+        """
+        Announce the commit of everything written since ``enter_atomic``; a context manager around the request that commits.
+
+        Nothing happens, at no cost, if nothing was written. Raises as ``write``.
+        """
+        tables = [table for table, rows in self._dirty.items() if rows is None]
+        rows = [(table, row) for table, known in self._dirty.items() if known is not None for row in known]
+        write = self.write(tables, rows, staged=False)
+        write.announces, self._unannounced = self._unannounced, []
+        self._dirty = {}
+        return write
+
+    def note_staged(self, write: Write) -> None:
+        """Remember a write inside ``atomic``; called by ``Write``."""
+        for table, row in write.rows:
+            known = self._dirty.setdefault(fold(table), {})
+            if known is not None:
+                known[fold(row)] = None
+        for table in write.tables:
+            self._dirty[fold(table)] = None
+        self._unannounced.append(write)
+
+    def forget_staged(self, write: Write) -> None:
+        """Announce no write that the server has refused to stage; its tables stay dirty. Called by ``Write``."""
+        self._unannounced = [other for other in self._unannounced if other is not write]
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """
+        Treat all writes within as one: each table is invalidated when it is first written, and once more at the end.
+
+        Until the end, this connection reads those tables past the cache. Other processes do as well, unless yet another write of the
+        same table ends meanwhile: then they may see the batch's rows only after its end, as with any write that has not returned.
+        May be nested; then the outermost counts.
+
+        Raises:
+            IntentNotStored: as ``write``.
+        """
+        if self.current_batch is not None or not self.settings.enabled:
+            yield
+            return
+        self.current_batch = batch = Batch(self)
+        try:
+            yield
+        finally:
+            self.current_batch = None
+            batch.finish()
+
+    # -- by hand -------------------------------------------------------------------------------------------------------------
+
+    def is_updated(self, tables: Sequence[str]) -> bool:
+        """Tell whether the cache of all these tables is fresh: something was loaded since the last write. False if it does not answer."""
+        fresh = drive(self.core, self.core.protocol.freshness(self._marks(tables))) if self.settings.enabled else None
+        return fresh is not None and all(fresh)
+
+    def set_updated(self, tables: Sequence[str], updated: bool) -> bool:
+        """Invalidate these tables (False), or call them fresh without loading anything (True). Returns False if the cache does not answer."""
+        if not updated:
+            return self.invalidate(tables)
+        timeout = self.core.life_s(self.settings.timeout_for(tuple(tables)))
+        return bool(
+            self.settings.enabled and drive(self.core, self.core.protocol.mark_fresh(self._marks(tables), timeout))
+        )
+
+    def is_cached(
+        self, command: bytes | str, tables: Sequence[str], *, row: Row | None = None, identity: str = ""
+    ) -> bool:
+        """Tell whether ``read`` with the same arguments would be a hit. Counts nothing."""
+        if not self._may_read(tuple(tables), row, 1):
+            return False
+        plan = self.core.keys.plan(command, tables, row, identity)
+        found = self.core.store.get_many(plan.keys)
+        return found is not None and entries.is_valid(found.get(plan.entry), tuple(map(found.get, plan.tokens)))
+
+    def tokens(self, tables: Sequence[str]) -> tuple[int, ...] | None:
+        """
+        Return a token for each table that changes with every write to it, for an ETag; None if there is none to rely on just now.
+
+        One round trip, or two when a token has to be made. A token also changes now and then without a write.
+        """
+        if not self._may_read(tuple(tables), None, 1):
+            return None
+        keys = [self.core.keys.table(table) for table in tables]
+        tokens: tuple[int, ...] | None = drive(self.core, self.core.protocol.tokens(keys))
+        return tokens
+
+    def _marks(self, tables: Sequence[str]) -> list[tuple[str, str]]:
+        return [(self.core.keys.table(table), self.core.keys.mark(table)) for table in tables]

@@ -1,0 +1,256 @@
+"""
+Counters per table: always on, because counting takes no lock and no round trip.
+
+Each thread counts in a shard of its own; shards are added up when somebody asks. Every ``statistics_interval`` seconds a process leaves
+its totals (not differences: repeating or losing one does no harm) in the cache, so that they can be added up over processes.
+"""
+
+import json
+import os
+import secrets
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, fields
+from typing import NamedTuple
+
+from .protocol import Outcome, Reason
+
+__all__ = ["Counters", "ReadEvent", "Statistics", "observe_reads"]
+
+
+@dataclass(slots=True)
+class Counters:
+    """
+    What happened to one table's entries.
+
+    ``stale`` reads were served an outdated entry because Appwrite could not be reached; they are among no other count. A ``miss`` was
+    loaded, and a ``fill`` stored; a ``bypass`` was loaded because the cache could not be used (a write in flight, a dirty table in a
+    transaction, the cache down). Bytes are of packed entries; ``seconds_saved`` adds up how long the load of each entry served took.
+    """
+
+    hits: int = 0
+    misses: int = 0
+    fills: int = 0
+    bypasses: int = 0
+    stale: int = 0
+    invalidations: int = 0
+    bytes_served: int = 0
+    bytes_stored: int = 0
+    seconds_loading: float = 0.0
+    seconds_saved: float = 0.0
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Hits per read that the cache could have answered, 0.0 to 1.0; None before the first."""
+        asked = self.hits + self.misses
+        return self.hits / asked if asked else None
+
+    def add(self, other: "Counters", sign: int = 1) -> None:
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + sign * getattr(other, field.name))
+
+
+Table = dict[str, Counters]
+
+
+class ReadEvent(NamedTuple):
+    """One read as ``observe_reads`` reports it; ``expires_at`` is Unix time, None if nothing was or could be stored."""
+
+    alias: str
+    tables: tuple[str, ...]
+    outcome: Outcome
+    reason: Reason
+    expires_at: float | None
+
+
+_observers: ContextVar[tuple[list[ReadEvent], ...]] = ContextVar("appwrite_cache_observers", default=())
+
+
+@contextmanager
+def observe_reads() -> Iterator[list[ReadEvent]]:
+    """Collect the reads made within, in order, by this thread or task (and threads that inherit its context)."""
+    events: list[ReadEvent] = []
+    token = _observers.set((*_observers.get(), events))
+    try:
+        yield events
+    finally:
+        _observers.reset(token)
+
+
+def report(alias: str, tables: tuple[str, ...], outcome: Outcome, reason: Reason, expires_at: float | None) -> None:
+    """Tell those who observe reads; nothing happens if nobody does."""
+    for events in _observers.get():
+        events.append(ReadEvent(alias, tables, outcome, reason, expires_at))
+
+
+class _Owner:
+    """Lives in a thread's local storage, so that its end tells of the thread's."""
+
+    __slots__ = ("__weakref__", "table")
+
+    def __init__(self) -> None:
+        self.table: Table = {}
+
+
+class Statistics:
+    """
+    Counters of one cache in this process, and the way to those of the others.
+
+    Args:
+        key: names a key of the shared cache: a process's, or with "" the list of processes.
+        get_many: reads keys from it; None if it does not answer.
+        put: stores text under a key for some seconds.
+        interval_s: how often to leave the totals there; 0 never.
+    """
+
+    _LIFE_S = 24 * 3600.0
+
+    def __init__(
+        self,
+        *,
+        key: Callable[[str], str],
+        get_many: Callable[[Sequence[str]], Mapping[str, object] | None],
+        put: Callable[[str, str, float], None],
+        interval_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._key = key
+        self._get_many = get_many
+        self._put = put
+        self._interval_s = interval_s
+        self._clock = clock
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Start from nothing in a new process; what was counted belongs to the parent."""
+        self.process = f"{os.getpid():x}-{secrets.token_hex(4)}"
+        self._lock = threading.RLock()  # a finalizer may run in a thread that holds it
+        self._local = threading.local()
+        self._shards: list[Table] = []
+        self._retired: Table = {}
+        self._baseline: Table = {}
+        self._reset_seen = ""
+        self._due_at = self._clock() + self._interval_s
+        self._publishing = threading.Lock()
+
+    # Counting
+
+    def counters(self, table: str) -> Counters:
+        """Return this thread's counters of a table, to be added to by this thread only."""
+        try:
+            shard: Table = self._local.owner.table
+        except AttributeError:
+            shard = self._new_shard()
+        found = shard.get(table)
+        if found is None:
+            found = shard[table] = Counters()
+        return found
+
+    def _new_shard(self) -> Table:
+        owner = self._local.owner = _Owner()
+        with self._lock:
+            self._shards.append(owner.table)
+        weakref.finalize(owner, self._retire, owner.table).atexit = False
+        return owner.table
+
+    def _retire(self, shard: Table) -> None:
+        with self._lock:
+            for index, candidate in enumerate(self._shards):
+                if candidate is shard:
+                    del self._shards[index]
+                    _add(self._retired, shard)
+                    return
+
+    def snapshot(self) -> dict[str, Counters]:
+        """Add up what this process counted since the last reset, per table."""
+        total: Table = {}
+        with self._lock:
+            _add(total, self._retired)
+            for shard in self._shards:
+                _add(total, shard)
+            _add(total, self._baseline, sign=-1)
+        return total
+
+    def reset(self) -> None:
+        """Start again from zero in this process, and in the others as soon as they next leave their totals."""
+        with self._lock:
+            self._reset_here()
+        self._reset_seen = secrets.token_hex(4)
+        self._put(self._key("reset"), self._reset_seen, self._LIFE_S)
+        self.publish()
+
+    def _reset_here(self) -> None:
+        # Threads go on adding to their shards meanwhile, so those cannot be emptied; their sum is taken off instead.
+        _add(self._baseline, self.snapshot())
+
+    # Over processes
+
+    def is_due(self) -> bool:
+        return bool(self._interval_s) and self._clock() >= self._due_at
+
+    def publish_if_due(self) -> None:
+        """Leave the totals in the cache if it is time to. Not called on a hit, which costs one round trip and no more."""
+        if self.is_due() and self._publishing.acquire(blocking=False):
+            try:
+                self._due_at = self._clock() + self._interval_s
+                self.publish()
+            finally:
+                self._publishing.release()
+
+    def publish(self) -> None:
+        """Leave this process's totals in the cache, and its name in the list of processes. Never raises."""
+        found = self._get_many((self._key(""), self._key("reset")))
+        if found is None:
+            return
+        reset = _text(found.get(self._key("reset")))
+        if reset and reset != self._reset_seen:
+            self._reset_seen = reset
+            with self._lock:
+                self._reset_here()
+        processes = _names(found.get(self._key("")))
+        if self.process not in processes:
+            # Two processes that do this at once lose one name; it is back when its owner next comes by.
+            self._put(self._key(""), json.dumps([*processes, self.process][-256:]), self._LIFE_S)
+        self._put(self._key(self.process), json.dumps(_plain(self.snapshot())), self._LIFE_S)
+
+    def total(self) -> dict[str, Counters]:
+        """
+        Add up the counters of all processes that share the cache, per table, as each last left them (this one's are current).
+
+        Only this process's if the cache does not answer.
+        """
+        self.publish()
+        total: Table = self.snapshot()
+        listed = self._get_many((self._key(""),)) or {}
+        others = [self._key(name) for name in _names(listed.get(self._key(""))) if name != self.process]
+        for text in (self._get_many(others) or {}).values() if others else ():
+            try:
+                _add(total, {table: Counters(**counts) for table, counts in json.loads(_text(text)).items()})
+            except (TypeError, ValueError):  # left by another version of this library
+                continue
+        return total
+
+
+def _add(total: Table, more: Mapping[str, Counters], sign: int = 1) -> None:
+    for table, counters in list(more.items()):
+        total.setdefault(table, Counters()).add(counters, sign)
+
+
+def _plain(table: Table) -> dict[str, dict[str, float]]:
+    return {name: asdict(counters) for name, counters in table.items()}
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else ""
+
+
+def _names(value: object) -> list[str]:
+    try:
+        names = json.loads(_text(value) or "[]")
+    except ValueError:
+        return []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []

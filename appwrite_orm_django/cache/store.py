@@ -1,0 +1,312 @@
+"""
+The protocol's operations on a Django cache, with every fault caught: nothing here raises on the cache's account.
+
+A fault opens a circuit breaker: until it closes, operations fail at once instead of waiting for a cache that is not there. Tokens that a
+finished write could not store are *owed*: before this process reads from the cache again it pays them, and a thread keeps trying to.
+"""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.db import DatabaseCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.db import DEFAULT_DB_ALIAS, connections, router
+
+from .protocol import Mint, random_token
+
+logger = logging.getLogger("appwrite_orm_django.cache")
+
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 8.0
+_VERIFY_ATTEMPTS = 3
+
+
+class Breaker:
+    """
+    Remember that the cache failed, and for how long to leave it alone: 0.5 s, doubling to 8 s; one attempt after each pause.
+
+    Not locked: at worst two threads make the attempt.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._faults = 0
+        self._closed_at = 0.0
+
+    def is_open(self) -> bool:
+        if not self._faults:
+            return False
+        now = self._clock()
+        if now < self._closed_at:
+            return True
+        self._closed_at = now + self._pause_s()
+        return False
+
+    def fail(self, alias: str, exc: Exception) -> None:
+        self._faults += 1
+        self._closed_at = self._clock() + self._pause_s()
+        if self._faults == 1:
+            logger.warning('The cache CACHES["%s"] failed; reads go to Appwrite meanwhile: %r', alias, exc)
+
+    def succeed(self) -> None:
+        if self._faults:
+            self._faults = 0
+            logger.info("The cache answers again.")
+
+    def _pause_s(self) -> float:
+        return float(min(_FIRST_PAUSE_S * 2 ** max(0, self._faults - 1), _LONGEST_PAUSE_S))
+
+
+class Ledger:
+    """
+    Which entries this process put into a ``LocMemCache``, and their sizes, oldest first; the backend itself only counts entries.
+
+    An upper bound: what the backend dropped by itself is still counted until its time is over.
+    """
+
+    def __init__(self, max_bytes: int, clock: Callable[[], float]) -> None:
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self.total_bytes = 0
+
+    def add(self, key: str, size: int, timeout: float) -> list[str]:
+        """Note an entry; return the keys of those that have to go (over, or the oldest)."""
+        gone = []
+        now = self._clock()
+        with self._lock:
+            self._forget(key)
+            self._entries[key] = (size, now + timeout)
+            self.total_bytes += size
+            while self._entries:
+                oldest, (_, ends_at) = next(iter(self._entries.items()))
+                if self.total_bytes <= self._max_bytes and ends_at > now:
+                    break
+                self._forget(oldest)
+                gone.append(oldest)
+        return gone
+
+    def _forget(self, key: str) -> None:
+        size, _ = self._entries.pop(key, (0, 0.0))
+        self.total_bytes -= size
+
+
+class Store:
+    """
+    One of Django's caches, as the protocol's drivers use it.
+
+    Args:
+        alias: which of ``CACHES``.
+        lock_ttl: seconds that tokens paid late live.
+        max_bytes: bound for a ``LocMemCache``, or None.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, alias: str, *, lock_ttl: float, max_bytes: int | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.alias = alias
+        self._lock_ttl = lock_ttl
+        self._breaker = Breaker(clock)
+        self._ledger = None if max_bytes is None else Ledger(max_bytes, clock)
+        self._owed: dict[str, object] = {}
+        self._owed_lock = threading.Lock()
+        self._payer: threading.Thread | None = None
+        self._mint_lock = threading.Lock()
+        self._minted: OrderedDict[str, int] = OrderedDict()
+        self._mint_floor = 0
+        self.mint_sequence = 0
+
+    @property
+    def is_available(self) -> bool:
+        """Tell whether the last operation succeeded; asks nobody."""
+        return not self._breaker._faults
+
+    def after_fork(self) -> None:
+        """Replace locks that the parent's threads may have held."""
+        self._owed_lock = threading.Lock()
+        self._mint_lock = threading.Lock()
+        self._payer = None
+        if self._ledger is not None:
+            self._ledger._lock = threading.Lock()
+        if self._owed:
+            self._start_paying()
+
+    # Operations
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, Any] | None:
+        # Debts first: paying asks the breaker itself, which lets through one attempt at a time.
+        if not self.pay() if self._owed else self._breaker.is_open():
+            return None
+        try:
+            found: dict[str, Any] = caches[self.alias].get_many(keys)
+        except Exception as exc:  # noqa: BLE001 - each backend has errors of its own
+            self._breaker.fail(self.alias, exc)
+            return None
+        self._breaker.succeed()
+        return found
+
+    def bump(self, tokens: Mapping[str, int], timeout: float) -> bool:
+        if self._breaker.is_open():
+            return False
+        try:
+            cache = caches[self.alias]
+            if _in_transaction(cache):
+                return False
+            stored = self._set_for_sure(cache, tokens, timeout)
+        except Exception as exc:  # noqa: BLE001
+            self._breaker.fail(self.alias, exc)
+            return False
+        if stored:
+            self._breaker.succeed()
+        else:
+            self._breaker.fail(self.alias, RuntimeError("tokens were not stored"))
+        return stored
+
+    def _set_for_sure(self, cache: BaseCache, tokens: Mapping[str, int], timeout: float) -> bool:
+        # Some backends swallow their faults: a token believed to be stored would be a write that nobody notices.
+        if not _swallows_faults(cache):
+            return not cache.set_many(dict(tokens), timeout)
+        for _ in range(_VERIFY_ATTEMPTS):
+            cache.set_many(dict(tokens), timeout)
+            found = cache.get_many(tokens)
+            # Another writer may have put a newer one over ours; it cannot be told from an older one, so try again.
+            if all(found.get(key) == token for key, token in tokens.items()):
+                return True
+        return False
+
+    def mint(self, operation: Mint, seen: int) -> bool | None:
+        """
+        Store missing tokens, unless a thread of this process did since ``mint_sequence`` was ``seen``.
+
+        One at a time: of N threads that find the same token missing, one makes it and the others use that one, so that they all
+        wait for one load. Tokens are missing rarely enough for one lock.
+        """
+        with self._mint_lock:
+            if any(self._minted.get(key, self._mint_floor) > seen for key in operation.tokens):
+                return None
+            stored = self._mint(operation)
+            self.mint_sequence += 1
+            for key in operation.tokens:
+                self._minted[key] = self.mint_sequence
+                self._minted.move_to_end(key)
+            while len(self._minted) > 2048:
+                _, self._mint_floor = self._minted.popitem(last=False)
+            return stored
+
+    def _mint(self, operation: Mint) -> bool:
+        if self._breaker.is_open():
+            return False
+        try:
+            cache = caches[self.alias]
+            if operation.only_if_absent:
+                ((key, token),) = operation.tokens.items()
+                return bool(cache.add(key, token, operation.timeout))
+            return not cache.set_many(dict(operation.tokens), operation.timeout)
+        except Exception as exc:  # noqa: BLE001
+            self._breaker.fail(self.alias, exc)
+            return False
+
+    def fill(self, items: Mapping[str, int | bytes], timeout: float) -> bool:
+        if self._breaker.is_open():
+            return False
+        try:
+            cache = caches[self.alias]
+            if len(items) == 1:
+                ((key, value),) = items.items()
+                cache.set(key, value, timeout)
+            elif cache.set_many(dict(items), timeout):
+                return False
+            self._keep_within_bounds(cache, items, timeout)
+        except (TypeError, ValueError) as exc:
+            # The backend's serializer (JSON, say) takes no bytes. That is no reason to stop asking the cache for tokens.
+            logger.warning('CACHES["%s"] cannot store an entry: %r', self.alias, exc)
+            return False
+        except Exception as exc:  # noqa: BLE001
+            self._breaker.fail(self.alias, exc)
+            return False
+        return True
+
+    def _keep_within_bounds(self, cache: BaseCache, items: Mapping[str, int | bytes], timeout: float) -> None:
+        if self._ledger is None or not isinstance(cache, LocMemCache):
+            return
+        for key, value in items.items():
+            if isinstance(value, bytes):
+                gone = self._ledger.add(key, len(value), timeout)
+                if gone:
+                    cache.delete_many(gone)
+
+    def lease(self, key: str, timeout: float) -> bool:
+        """Return False only if another process is known to hold the lease."""
+        try:
+            return self._breaker.is_open() or caches[self.alias].add(key, 1, timeout) is not False
+        except Exception as exc:  # noqa: BLE001
+            self._breaker.fail(self.alias, exc)
+            return True
+
+    def put(self, key: str, value: str, timeout: float) -> None:
+        """Store something that nothing depends on (statistics)."""
+        self.fill({key: value.encode()}, timeout)
+
+    # Debts
+
+    def owe(self, keys: Iterable[str]) -> None:
+        """Promise to change these tokens as soon as the cache answers; until then this process reads past it."""
+        with self._owed_lock:
+            self._owed.update(dict.fromkeys(keys, object()))
+        self._start_paying()
+
+    def pay(self) -> bool:
+        """Change the tokens that are owed; return whether nothing is owed any more."""
+        with self._owed_lock:
+            debts = dict(self._owed)
+        if debts:
+            if not self.bump({key: random_token() for key in debts}, self._lock_ttl):
+                return False
+            with self._owed_lock:
+                for key, debt in debts.items():
+                    # A write that took effect after our bump may have renewed the debt meanwhile; that one stands.
+                    if self._owed.get(key) is debt:
+                        del self._owed[key]
+        return not self._owed
+
+    def _start_paying(self) -> None:
+        with self._owed_lock:
+            if self._payer is not None and self._payer.is_alive():
+                return
+            self._payer = threading.Thread(target=self._pay_until_done, name="appwrite-cache-payer", daemon=True)
+            self._payer.start()
+
+    def _pay_until_done(self) -> None:
+        pause = 0.1
+        while not self.pay():
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S / 2)
+        cache = caches[self.alias]
+        cache.close()
+        if isinstance(cache, DatabaseCache):
+            connections.close_all()  # this thread's own; nobody else will
+
+
+def _swallows_faults(cache: BaseCache) -> bool:
+    """Tell whether the backend says nothing when a write to it fails: django-redis if told to, Django's database cache always."""
+    return bool(getattr(cache, "_ignore_exceptions", False)) or isinstance(cache, DatabaseCache)
+
+
+def _in_transaction(cache: BaseCache) -> bool:
+    """
+    Tell whether what is stored now could be rolled back, and is hidden until the commit: Django's database cache inside ``atomic``.
+
+    Tokens are then owed, and paid by a thread, which has a connection of its own.
+    """
+    if not isinstance(cache, DatabaseCache):
+        return False
+    using = router.db_for_write(cache.cache_model_class)
+    return connections[using or DEFAULT_DB_ALIAS].in_atomic_block

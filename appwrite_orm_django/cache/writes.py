@@ -1,0 +1,213 @@
+"""Writes, as the cache sees them: announced, made, ended; alone, in a transaction or in a batch."""
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from appwrite_orm_django import signals
+
+from .driver import drive
+from .exceptions import IntentNotStored, InvalidationNotStored
+from .keys import fold
+
+if TYPE_CHECKING:
+    from .service import QueryCache
+
+Row: TypeAlias = tuple[str, str]
+
+# How long a strict write that has been made tries to store its end before it gives up with an error.
+_STRICT_PATIENCE_S = 3.0
+
+
+class Write:
+    """
+    A write in the making: ``begin``, the request, ``finish``; or a ``with`` block, which tells from the exception how it ended.
+
+    Attributes:
+        keys: the tokens it changes.
+        announces: writes of a transaction that ``rows_changed`` is sent for when this one, their commit, is done.
+    """
+
+    __slots__ = (
+        "_begun_at",
+        "_cache",
+        "_deferred",
+        "_operation",
+        "_sender",
+        "_staged",
+        "announces",
+        "keys",
+        "rows",
+        "tables",
+    )
+
+    def __init__(
+        self,
+        cache: "QueryCache",
+        tables: tuple[str, ...],
+        rows: tuple[Row, ...],
+        operation: str,
+        sender: Any,
+        staged: bool,
+    ) -> None:
+        self._cache = cache
+        self._operation = operation
+        self._sender = sender
+        self._staged = staged
+        self._deferred = False
+        self._begun_at = 0.0
+        self.tables = tables
+        self.rows = rows
+        self.keys = cache.core.keys.written(tables, rows)
+        self.announces: list[Write] = []
+
+    @property
+    def all_tables(self) -> tuple[str, ...]:
+        """The ids of all tables involved."""
+        return tuple(dict.fromkeys((*self.tables, *(table for table, _ in self.rows))))
+
+    def begin(self) -> None:
+        """
+        Say that the write is about to be sent.
+
+        Raises:
+            IntentNotStored: with ``STRICT_WRITES``, if that could not be stored.
+        """
+        cache = self._cache
+        if cache.in_atomic and self._staged:
+            cache.note_staged(self)
+        self._deferred = (
+            not self.keys
+            or not cache.settings.enabled
+            or (cache.in_atomic and self._staged)
+            or (cache.current_batch is not None and cache.current_batch.covers(self))
+        )
+        if not self._deferred:
+            self.announce()
+
+    def announce(self) -> None:
+        cache = self._cache
+        self._begun_at = time.monotonic()
+        if not drive(cache.core, cache.core.protocol.begin(self.keys)) and cache.settings.strict_writes:
+            raise IntentNotStored(
+                f'{", ".join(self.all_tables)}: not written, because the cache CACHES["{cache.settings.alias}"] cannot be told beforehand. '
+                'Try again when it answers, or turn OPTIONS["CACHE"]["STRICT_WRITES"] off.'
+            )
+
+    def keep_alive(self) -> None:
+        """
+        Renew the notice; to be called before each request of a write that makes many. Costs a round trip every third of ``lock_ttl``.
+
+        Raises:
+            IntentNotStored: as ``begin``.
+        """
+        if self._deferred:
+            if self._cache.current_batch is not None:
+                self._cache.current_batch.keep_alive()
+        elif time.monotonic() - self._begun_at > self._cache.core.protocol.lock_ttl / 3:
+            self.announce()
+
+    def finish(self, *, ambiguous: bool = False, refused: bool = False) -> None:
+        """
+        Say that the write has ended.
+
+        Args:
+            ambiguous: nobody knows whether the server applied it or still will (a timeout, a cut connection, a 5xx).
+            refused: the server is known not to have applied it.
+
+        Raises:
+            InvalidationNotStored: with ``STRICT_WRITES``, if that could not be stored within three seconds.
+        """
+        cache = self._cache
+        if not self._deferred:
+            self.store_end(ambiguous=ambiguous)
+            cache.note_invalidated(self)
+        elif cache.current_batch is not None and ambiguous:
+            cache.current_batch.ambiguous = True
+        if cache.in_atomic and self._staged:
+            if refused:
+                cache.forget_staged(self)
+        elif not ambiguous and not refused:
+            for write in (self, *self.announces):
+                write._send_rows_changed()
+
+    def store_end(self, *, ambiguous: bool) -> None:
+        cache = self._cache
+        end = cache.core.protocol.leave_open if ambiguous else cache.core.protocol.settle
+        gives_up_at = time.monotonic() + _STRICT_PATIENCE_S
+        while not drive(cache.core, end(self.keys)):
+            if not cache.settings.strict_writes or time.monotonic() >= gives_up_at:
+                cache.core.store.owe(self.keys)
+                break
+            time.sleep(0.05)
+        else:
+            return
+        if cache.settings.strict_writes:
+            raise InvalidationNotStored(
+                f'{", ".join(self.all_tables)}: written, but the cache CACHES["{cache.settings.alias}"] could not be told of it within '
+                f"{_STRICT_PATIENCE_S:g} s. Other processes may serve older rows for up to {cache.core.protocol.lock_ttl:g} s."
+            )
+
+    def _send_rows_changed(self) -> None:
+        if not self._operation or not signals.rows_changed.has_listeners(self._sender):
+            return
+        known = dict.fromkeys(self.tables)
+        by_table: dict[str, tuple[str, ...] | None] = dict(known)
+        for table, row in self.rows:
+            pks = by_table.setdefault(table, ())
+            if pks is not None:
+                by_table[table] = (*pks, row)
+        for table, pks in by_table.items():
+            signals.rows_changed.send(
+                sender=self._sender, alias=self._cache.alias, table=table, pks=pks, operation=self._operation
+            )
+
+    def __enter__(self) -> "Write":
+        self.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        refused = exc is not None and self._cache.is_definite(exc)
+        try:
+            self.finish(ambiguous=exc is not None and not refused, refused=refused)
+        except InvalidationNotStored:
+            # The write's own failure says more, and its rows were invalidated before it as far as the cache knows.
+            if exc is None:
+                raise
+
+
+class Batch:
+    """The writes within ``batch()``: the tables told of so far."""
+
+    def __init__(self, cache: "QueryCache") -> None:
+        self._cache = cache
+        self.tables: dict[str, None] = {}
+        self.ambiguous = False
+        self._begun_at = time.monotonic()
+
+    def covers(self, write: Write) -> bool:
+        new = [table for table in write.all_tables if fold(table) not in self.tables]
+        if new:
+            self._begin(new)
+            self.tables.update(dict.fromkeys(map(fold, new)))
+        self.keep_alive()
+        return True
+
+    def keep_alive(self) -> None:
+        if time.monotonic() - self._begun_at > self._cache.core.protocol.lock_ttl / 3:
+            self._begin(list(self.tables))
+            self._begun_at = time.monotonic()
+
+    def finish(self) -> None:
+        if self.tables:
+            write = self._write(list(self.tables))
+            write.store_end(ambiguous=self.ambiguous)
+            self._cache.note_invalidated(write)
+
+    def _begin(self, tables: list[str]) -> None:
+        self._write(tables).announce()
+
+    def _write(self, tables: list[str]) -> Write:
+        return Write(self._cache, tuple(tables), (), "", None, staged=False)

@@ -1,0 +1,182 @@
+"""``manage.py appwrite_migrate``: bring an Appwrite database to what the models say."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.apps import apps
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from appwrite_orm_django.schema.errors import UnsupportedModel
+from appwrite_orm_django.schema.from_models import models_of, read_models
+from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
+from appwrite_orm_django.schema.plan import Plan, Step
+from appwrite_orm_django.schema.renames import read_renames
+
+ENGINE = "appwrite_orm_django.backend"
+
+
+class Command(BaseCommand):
+    help = "Create and change tables, columns and indexes in Appwrite so that they are what the models say."
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("app_label", nargs="?", help="Only the models of this app.")
+        parser.add_argument("model", nargs="?", help="Only this model of the app.")
+        parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
+        parser.add_argument("--plan", action="store_true", help="Print what would be done, and do nothing.")
+        parser.add_argument(
+            "--check",
+            action="store_true",
+            help="Print what would be done, do nothing, and exit with 1 if there is anything.",
+        )
+        parser.add_argument("--format", choices=["text", "json"], default="text", help="How to print the plan.")
+        parser.add_argument("--prune", action="store_true", help="Drop columns, indexes and tables that no model has.")
+        parser.add_argument(
+            "--allow-destructive",
+            action="store_true",
+            help="Carry out steps that narrow or replace a column or take away permissions; --prune allows its own.",
+        )
+        parser.add_argument(
+            "--rename",
+            action="append",
+            default=[],
+            metavar="Model.old=new",
+            help="The field old of the model is now called new: rename the column instead of making another. May be repeated.",
+        )
+        parser.add_argument(
+            "--timeout", type=float, default=300.0, metavar="SECONDS", help="How long to wait for columns and indexes."
+        )
+        parser.add_argument("--noinput", "--no-input", action="store_false", dest="interactive", help="Never ask.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        alias = options["database"] or _only_alias()
+        connection: Any = connections[alias]  # our DatabaseWrapper, by the check that follows
+        if connection.settings_dict["ENGINE"] != ENGINE:
+            raise CommandError(
+                f'DATABASES["{alias}"] is not on Appwrite: its ENGINE is {connection.settings_dict["ENGINE"]}.'
+            )
+        models = _chosen_models(alias, options["app_label"], options["model"])
+        try:
+            wanted = read_models(connection.database_id, models)
+            settings = Options(options["prune"], read_renames(options["rename"], models), options["app_label"] is None)
+        except (UnsupportedModel, ValueError) as error:
+            raise CommandError(str(error)) from error
+        plan = plan_for(connection.transport, wanted, settings)
+        self._print_plan(alias, plan, options)
+        if options["check"] and plan.steps:
+            sys.exit(1)
+        if options["plan"] or options["check"] or not plan.steps:
+            return
+        self._refuse_or_ask(plan, options)
+        verbose = options["verbosity"] >= 1 and options["format"] == "text"
+        if verbose:
+            self.stdout.write(self.style.MIGRATE_HEADING("Applying:"))
+        agreed = set(plan.destructive)
+        notes = migrate(
+            connection.transport,
+            wanted,
+            settings,
+            plan=plan,
+            progress=self._print_done if verbose else lambda _step: None,
+            # A later look may find what this plan did not show; nothing destructive among that is done unseen.
+            agree=lambda current: agreed.issuperset(current.destructive),
+            deadline_s=options["timeout"],
+        )
+        for note in notes:
+            self.stderr.write(self.style.WARNING(note))
+
+    def _print_plan(self, alias: str, plan: Plan, options: dict[str, Any]) -> None:
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(_as_json(plan), indent=2))
+            return
+        if options["verbosity"] < 1:
+            return
+        self.stdout.write(self.style.MIGRATE_HEADING(f"{alias} ({plan.database}):"))
+        for step in plan.steps:
+            self.stdout.write(f"  {self._line(step)}")
+        if not plan.steps:
+            self.stdout.write("  No changes.")
+        for step in plan.left:
+            self.stdout.write(f"  = {step}, which no model has (--prune drops it)")
+        for note in plan.notes:
+            self.stdout.write(self.style.WARNING(f"  ! {note}"))
+
+    def _line(self, step: Step) -> str:
+        line = f"{step.sign} {step}"
+        if step.destructive:
+            line = self.style.ERROR(f"{line}  [destructive]")
+        return f"{line}  ({step.warning})" if step.warning else line
+
+    def _print_done(self, step: Step) -> None:
+        self.stdout.write(f"  {step.sign} {step}... {self.style.SUCCESS('OK')}")
+
+    def _refuse_or_ask(self, plan: Plan, options: dict[str, Any]) -> None:
+        if not plan.destructive:
+            return
+        refused = [step for step in plan.destructive if step.sign != "-" and not options["allow_destructive"]]
+        if refused:
+            lines = "\n".join(f"  {step.sign} {step}" for step in refused)
+            raise CommandError(f"Nothing was done. These steps may lose data and need --allow-destructive:\n{lines}")
+        if options["interactive"] and input("Some steps lose data. Carry them out? [y/N] ").strip().lower() not in {
+            "y",
+            "yes",
+        }:
+            raise CommandError("Nothing was done.")
+
+
+def _only_alias() -> str:
+    aliases = [alias for alias in connections if connections.settings[alias]["ENGINE"] == ENGINE]
+    if len(aliases) == 1:
+        return aliases[0]
+    if DEFAULT_DB_ALIAS in aliases:
+        return DEFAULT_DB_ALIAS
+    if not aliases:
+        raise CommandError(f'No database in DATABASES has the ENGINE "{ENGINE}".')
+    raise CommandError(f"Several databases are on Appwrite ({', '.join(aliases)}); choose one with --database.")
+
+
+def _chosen_models(alias: str, app_label: str | None, model_name: str | None) -> list[Any]:
+    models = models_of(alias)
+    if app_label is None:
+        return models
+    try:
+        apps.get_app_config(app_label)
+    except LookupError as error:
+        raise CommandError(str(error)) from error
+    chosen = [model for model in models if model._meta.app_label == app_label]
+    if model_name is not None:
+        name = model_name.lower()
+        chosen = [model for model in chosen if name in {model._meta.model_name, _owner_name(model)}]
+    if not chosen:
+        what = f"{app_label}.{model_name}" if model_name else f"The app {app_label}"
+        raise CommandError(f'{what} has no table on "{alias}": the routers send it elsewhere.')
+    return chosen
+
+
+def _owner_name(model: Any) -> str | None:
+    """The model whose many-to-many field made this through table."""
+    owner = model._meta.auto_created
+    return owner._meta.model_name if owner else None
+
+
+def _as_json(plan: Plan) -> dict[str, Any]:
+    return {
+        "database": plan.database,
+        "steps": [
+            {
+                "kind": type(step).__name__,
+                "table": step.table,
+                "text": f"{step.sign} {step}",
+                "destructive": step.destructive,
+                "warning": step.warning,
+            }
+            for step in plan.steps
+        ],
+        "left": [str(step) for step in plan.left],
+        "notes": list(plan.notes),
+    }

@@ -1,0 +1,99 @@
+"""From a description to a database that matches it: read, plan, apply, and look again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from appwrite_orm_django.client.errors import TableNotFound
+from appwrite_orm_django.client.transport import Transport
+
+from .apply import Application, Progress
+from .definitions import Database, Table
+from .from_server import read_database, read_table
+from .plan import Plan, make_plan
+
+#: Two runs at once, or a table that was read a moment before it changed, leave a little for a second look; more is not settling.
+MAX_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """
+    What a plan may do.
+
+    Attributes:
+        prune: drop columns, indexes and tables that the models do not have.
+        renames: ``(table id, new key)`` to the old key.
+        all_tables: whether the description has the tables of all models.
+    """
+
+    prune: bool = False
+    renames: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    all_tables: bool = True
+
+
+def plan_for(transport: Transport, wanted: Database, options: Options | None = None) -> Plan:
+    """
+    Return what has to be done now.
+
+    One request, and two more for each table that seems to differ: what the server says of a table as a whole can be half a minute old.
+    """
+    options = options or Options()
+    live = read_database(transport, wanted.id)
+    plan = _plan(wanted, live, options)
+    doubtful = plan.tables()
+    if live is None or not doubtful:
+        return plan
+    return _plan(wanted, replace(live, tables=tuple(_looked_at(transport, live, doubtful))), options)
+
+
+def migrate(
+    transport: Transport,
+    wanted: Database,
+    options: Options | None = None,
+    *,
+    plan: Plan | None = None,
+    progress: Progress = lambda _step: None,
+    agree: Callable[[Plan], bool] = lambda _plan: True,
+    **timing: Any,
+) -> list[str]:
+    """
+    Make the database what is wanted, and return notes about what remains to be done by a person.
+
+    Args:
+        plan: one that ``plan_for`` made a moment ago; made here when left out.
+        progress: called with each step that is done.
+        agree: asked before each plan is carried out; False ends it.
+        timing: ``deadline_s``, ``clock`` and ``sleep`` of ``Application``.
+
+    Raises:
+        NotAvailable, DuplicateRows, AppwriteError: as from ``Application.run``.
+    """
+    plan = plan or plan_for(transport, wanted, options)
+    notes: list[str] = []
+    for _round in range(MAX_ROUNDS):
+        if not plan.steps or not agree(plan):
+            break
+        notes = Application(transport, plan, progress=progress, **timing).run().notes
+        before, plan = plan, plan_for(transport, wanted, options)
+        if plan.steps == before.steps:
+            break
+        if notes and all(step in before.steps for step in plan.steps):
+            break
+    return notes
+
+
+def _plan(wanted: Database, live: Database | None, options: Options) -> Plan:
+    return make_plan(wanted, live, prune=options.prune, renames=options.renames, all_tables=options.all_tables)
+
+
+def _looked_at(transport: Transport, live: Database, doubtful: set[str]) -> list[Table]:
+    tables = []
+    for table in live:
+        try:
+            tables.append(read_table(transport, live.id, table) if table.id in doubtful else table)
+        except TableNotFound:  # dropped since the list was read
+            continue
+    return tables

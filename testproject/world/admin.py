@@ -1,0 +1,104 @@
+"""Django's admin over rows in Appwrite: nothing here is special to Appwrite but the thrift with requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from testproject.world.models import (
+    Country,
+    CountryName,
+    Currency,
+    FormerCountry,
+    Language,
+    Script,
+    Subdivision,
+    SubdivisionType,
+)
+
+
+class CodedAdmin(admin.ModelAdmin):
+    """The code is the row's id: it can be chosen once and not be changed."""
+
+    list_display = ["name", "pk"]
+    search_fields = ["name", "=pk"]
+    # The count of all rows beside that of the rows found would be one more request for a number that nobody needs.
+    show_full_result_count = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        stamps = ["created_at", "updated_at"]
+        return [self.model._meta.pk.name, *stamps] if obj else stamps
+
+
+class CountryNameInline(admin.TabularInline):
+    model = CountryName
+    extra = 0
+
+
+@admin.register(Country)
+class CountryAdmin(CodedAdmin):
+    list_display = ["name", "alpha_2", "alpha_3", "numeric", "updated_at"]
+    search_fields = ["name", "=alpha_2", "=alpha_3", "=numeric"]
+    inlines = [CountryNameInline]
+
+
+@admin.register(SubdivisionType)
+class SubdivisionTypeAdmin(CodedAdmin):
+    list_display = ["name", "slug"]
+    search_fields = ["name"]
+    prepopulated_fields = {"slug": ["name"]}
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, list[str]]:
+        return {} if obj else self.prepopulated_fields
+
+
+@admin.register(Subdivision)
+class SubdivisionAdmin(CodedAdmin):
+    list_display = ["name", "code", "country_name", "type_name"]
+    list_select_related = ["country", "type"]
+    list_filter = ["type", ("parent", admin.EmptyFieldListFilter)]
+    search_fields = ["name", "=code", "=country__alpha_2"]
+    autocomplete_fields = ["country", "type", "parent"]
+    actions = ["detach"]
+
+    # Sorted by the key, which the table holds: by the related row's name, every row would have to be fetched first.
+    @admin.display(description="country", ordering="country_id")
+    def country_name(self, subdivision: Subdivision) -> str:
+        return subdivision.country.name
+
+    @admin.display(description="type", ordering="type_id")
+    def type_name(self, subdivision: Subdivision) -> str:
+        return subdivision.type.name
+
+    @admin.action(description="Move selected subdivisions to the top level", permissions=["change"])
+    def detach(self, request: HttpRequest, queryset: Any) -> None:
+        """Forget which subdivision the selected ones lie within: one bulk request for all of them."""
+        moved = queryset.update(parent=None)
+        self.message_user(request, f"{moved} subdivisions are at the top level now.")
+
+
+@admin.register(FormerCountry)
+class FormerCountryAdmin(CodedAdmin):
+    list_display = ["name", "alpha_4", "withdrawn"]
+    search_fields = ["name", "=alpha_4", "comment"]
+
+
+@admin.register(Currency)
+class CurrencyAdmin(CodedAdmin):
+    list_display = ["name", "alpha_3", "numeric", "updated_at"]
+    search_fields = ["name", "=alpha_3", "=numeric"]
+
+
+@admin.register(Language)
+class LanguageAdmin(CodedAdmin):
+    list_display = ["name", "alpha_3", "alpha_2", "type", "scope"]
+    list_filter = ["type", "scope", ("alpha_2", admin.EmptyFieldListFilter)]
+    search_fields = ["name", "=alpha_3", "=alpha_2", "common_name"]
+
+
+@admin.register(Script)
+class ScriptAdmin(CodedAdmin):
+    list_display = ["name", "alpha_4", "numeric"]
+    search_fields = ["name", "=alpha_4", "=numeric"]

@@ -1,0 +1,132 @@
+"""Data sets, loaded once a module into Appwrite and its twin: modules that use them only read."""
+
+import datetime
+import decimal
+import uuid
+
+import pytest
+from django.db import connections
+
+from tests import differential
+from tests.library.models import Author, Book, Country, Cover, Everything, Review, Tag
+
+UTC = datetime.timezone.utc
+D = decimal.Decimal
+
+
+def moment(*parts):
+    return datetime.datetime(*parts, tzinfo=UTC)
+
+
+def library():
+    """Make the rows of a small library: nulls in every nullable column, names that differ by case and accents only."""
+    france, peru, japan = Country.objects.bulk_create(
+        [Country(code="FR", name="France"), Country(code="PE", name="Perú"), Country(code="JP", name="Japan")]
+    )
+    zola, hugo, anon, vargas, basho, _ = Author.objects.bulk_create(
+        [
+            Author(
+                name="Émile Zola", email="zola@example.org", country=france, born=datetime.date(1840, 4, 2), rating=4.5
+            ),
+            Author(
+                name="Victor Hugo",
+                email="HUGO@example.org",
+                country=france,
+                born=datetime.date(1802, 2, 26),
+                rating=4.5,
+            ),
+            Author(name="Anonymous"),
+            Author(name="Mario Vargas Llosa", email="v@example.org", country=peru, born=datetime.date(1936, 3, 28)),
+            Author(name="Bashō", country=japan, rating=-1.25),
+            Author(name="emile zola", rating=0),
+        ]
+    )
+    tags = Tag.objects.bulk_create([Tag(name=name) for name in ("novel", "poem", "french", "unused")])
+    books = Book.objects.bulk_create(
+        [
+            Book(title="Nana", author=zola, price=D("9.90"), pages=400, published=moment(1880, 2, 15), status="published"),
+            Book(title="Germinal", author=zola, editor=hugo, price=D("12.00"), pages=591, published=moment(1885, 3, 21, 10, 30)),
+            Book(title="germinal", author=hugo, editor=zola, pages=591, in_print=False),
+            Book(title="Les Misérables", author=hugo, price=D("12.00"), pages=1900, published=moment(1862, 12, 31, 23, 59, 59, 999000)),
+            Book(title="100% _true_", author=anon, price=D("0.00"), blurb='He said: "\\d+"'),
+            Book(title="La casa verde", author=vargas, editor=vargas, price=D("-1.50"), pages=447, published=moment(1966, 1, 1)),
+            Book(title="Oku no Hosomichi", author=basho, price=D("99999.99"), pages=-1, blurb="旅 🌸"),
+        ]
+    )  # fmt: skip
+    for book, names in zip(
+        books, ("novel french", "novel french", "", "novel french", "", "novel", "poem"), strict=True
+    ):
+        book.tags.set([tag for tag in tags if tag.name in names.split()])
+    Review.objects.bulk_create(
+        [Review(book=books[number % 5], stars=number % 4, text=f"review {number}") for number in range(14)]
+    )
+    Cover.objects.bulk_create([Cover(book=books[0], colour="red"), Cover(book=books[3], colour="Red")])
+
+
+LIBRARY = (Country, Author, Tag, Book, Book.tags.through, Review, Cover)
+
+TEXTS = (
+    "plain", "Plain", "PLAÎN", "plain ", "", "%", "_", "100%", "a_b", "a\\b", "\\", "it's", 'say "hi"', "🌸 emoji", "ß",
+    '{"method":"equal","attribute":"char","values":["x"]}', "tab\tline\nend",
+)  # fmt: skip
+
+
+def everything_rows():
+    """Make rows of ``Everything``: each field null, at its ordinary, and at its odd values."""
+    return [
+        Everything(),
+        Everything(
+            char="", text="", slug="a", email="a@example.org", url="https://example.org/a", ip="10.0.0.1", integer=0, small=0,
+            big=0, positive=0, boolean=False, float=0.0, decimal=D("0"), long_decimal=D("0"), datetime=moment(2024, 2, 29),
+            date=datetime.date(2024, 2, 29), time=datetime.time(0), duration=datetime.timedelta(0),
+            uuid=uuid.UUID(int=0), binary=b"", json={}, file="a.txt", array=[], numbers=[], enum="a",
+        ),
+        Everything(
+            char="plain", text="plain text", slug="a-b", email="B@Example.org", url="http://example.org/?q=%25", ip="::1",
+            integer=-1, small=-32768, big=2**53 + 1, positive=7, boolean=True, float=0.1, decimal=D("1.2345"),
+            long_decimal=D("12345.6789"), datetime=moment(2024, 12, 31, 23, 59, 59, 999000), date=datetime.date(2024, 12, 31),
+            time=datetime.time(23, 59, 59, 999999), duration=datetime.timedelta(days=1, microseconds=1),
+            uuid=uuid.UUID("12345678-1234-5678-1234-567812345678"), binary=b"\x00\xff", json={"a": [1, None, "x"]},
+            file="dir/b.txt", array=["x", "X", "y"], numbers=[3, 1, 3], enum="b",
+        ),
+        Everything(
+            char="Plain", text="PLAÎN text", slug="A-B", email="c@example.org", url="https://example.org/é", ip="10.0.0.2",
+            integer=2**31 - 1, small=32767, big=-(2**63) + 1, positive=2**31 - 1, boolean=True, float=-1e300,
+            decimal=D("-99999999.9999"), long_decimal=D("-0.0000000001"), datetime=moment(2025, 1, 1, 0, 0, 0, 1000),
+            date=datetime.date(2025, 1, 1), time=datetime.time(12, 30), duration=-datetime.timedelta(hours=1),
+            uuid=uuid.UUID(int=2**128 - 1), binary=b"bytes", json="text", file="c.txt", array=["é", "e"], numbers=[-5], enum="a",
+        ),
+        Everything(
+            char="plain ", text="two\nlines", integer=5, boolean=False, float=3.0, decimal=D("1.2345"), json=[1, {"b": "é"}],
+            datetime=moment(1000, 1, 1), date=datetime.date(1000, 1, 1), time=datetime.time(12, 30, 0, 1), array=["x"],
+        ),
+        Everything(
+            char="100% a_b \\ ' \" 🌸", text="100% a_b \\ ' \" 🌸", integer=5, float=2.5, datetime=moment(9999, 12, 31),
+            date=datetime.date(9999, 12, 31), json=None, numbers=[1, 2],
+        ),
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shelves(django_db_setup, django_db_blocker):
+    """Load the library on both sides."""
+    with django_db_blocker.unblock():
+        library()
+        differential.copy_to_twin(*LIBRARY)
+        yield
+        differential.wipe(*reversed(LIBRARY))
+
+
+@pytest.fixture(scope="module")
+def everything(django_db_setup, django_db_blocker):
+    """Load rows with every field type on both sides."""
+    with django_db_blocker.unblock():
+        Everything.objects.bulk_create(everything_rows())
+        differential.copy_to_twin(Everything)
+        yield
+        differential.wipe(Everything)
+
+
+@pytest.fixture
+def appwrite():
+    return connections["appwrite"]

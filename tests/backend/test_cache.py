@@ -1,0 +1,152 @@
+"""The query cache below the ORM: what is answered from it, what invalidates it."""
+
+import threading
+
+import pytest
+from django.db import connections, transaction
+from django.db.models import F, Sum
+
+from tests.library.models import Author, Book, Country, Tag
+
+pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
+
+
+@pytest.fixture
+def book():
+    author = Author.objects.create(name="Zola", country=Country.objects.create(code="FR", name="France"))
+    return Book.objects.create(title="Nana", author=author, pages=10)
+
+
+READS = {
+    "all": lambda: list(Book.objects.all()),
+    "filter": lambda: list(Book.objects.filter(pages__gt=1)),
+    "get": lambda: Book.objects.get(title="Nana"),
+    "first": lambda: Book.objects.first(),
+    "count": lambda: Book.objects.count(),
+    "exists": lambda: Book.objects.filter(title="Nana").exists(),
+    "in_bulk": lambda: Book.objects.in_bulk(),
+    "values": lambda: list(Book.objects.values("title", "pages")),
+    "values_list": lambda: list(Book.objects.values_list("title", flat=True)),
+    "aggregate": lambda: Book.objects.aggregate(Sum("pages")),
+    "select_related": lambda: [one.author.country.name for one in Book.objects.select_related("author__country")],
+    "prefetch": lambda: [list(one.books.all()) for one in Author.objects.prefetch_related("books")],
+    "relation": lambda: list(Book.objects.filter(author__country__name="France")),
+    "related manager": lambda: list(Author.objects.get(name="Zola").books.all()),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_repeated_read_asks_nothing(book, requests, django_assert_num_queries, name):
+    first = READS[name]()
+    requests.clear()
+    with django_assert_num_queries(0, using="appwrite"):
+        assert READS[name]() == first
+    assert not requests
+
+
+def test_results_of_different_questions_are_kept_apart(book):
+    assert Book.objects.filter(pages=10).exists()
+    assert not Book.objects.filter(pages=11).exists()
+    assert list(Book.objects.values_list("title", flat=True)) == ["Nana"]
+    assert list(Book.objects.values_list("pages", flat=True)) == [10]
+
+
+WRITES = {
+    "save": lambda book: (setattr(book, "pages", 11), book.save()),
+    "create": lambda book: Book.objects.create(title="Germinal", author=book.author),
+    "bulk_create": lambda book: Book.objects.bulk_create([Book(title="Germinal", author=book.author)]),
+    "update": lambda book: Book.objects.filter(pages=10).update(pages=11),
+    "update by key": lambda book: Book.objects.filter(pk=book.pk).update(pages=11),
+    "increment": lambda book: Book.objects.filter(pk=book.pk).update(pages=F("pages") + 1),
+    "update from expression": lambda book: Book.objects.update(pages=F("pages") * 2),
+    "bulk_update": lambda book: (setattr(book, "pages", 11), Book.objects.bulk_update([book], ["pages"])),
+    "delete": lambda book: book.delete(),
+    "delete many": lambda book: Book.objects.all().delete(),
+}
+
+
+def snapshot():
+    return [(one.title, one.pages) for one in Book.objects.order_by("title")], Book.objects.count()
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_every_write_is_seen_by_the_next_read(book, name):
+    before = snapshot()
+    assert snapshot() == before
+    WRITES[name](book)
+    after = snapshot()
+    assert after != before
+    connections["appwrite"].cache.invalidate(["library_book"])
+    assert snapshot() == after
+
+
+def test_many_to_many_changes_are_seen(book):
+    tag = Tag.objects.create(name="novel")
+    assert list(book.tags.all()) == []
+    book.tags.add(tag)
+    assert list(book.tags.all()) == [tag]
+    book.tags.clear()
+    assert list(book.tags.all()) == []
+
+
+def test_a_row_read_by_its_key_outlives_writes_to_other_rows(book, requests):
+    Book.objects.get(pk=book.pk)
+    Book.objects.create(title="Germinal", author=book.author)
+    requests.clear()
+    Book.objects.get(pk=book.pk)
+    assert not requests
+    Book.objects.filter(pages=10).update(pages=12)
+    assert Book.objects.get(pk=book.pk).pages == 12
+
+
+def test_keys_that_the_server_takes_for_one_are_invalidated_together():
+    Country.objects.create(code="FR", name="France")
+    assert Country.objects.get(pk="fr").name == "France"
+    Country.objects.filter(pk="FR").update(name="Frankreich")
+    assert Country.objects.get(pk="fr").name == "Frankreich"
+
+
+def test_what_a_block_writes_is_seen_elsewhere_after_its_commit_and_not_before(book):
+    assert Book.objects.get(pk=book.pk).pages == 10
+    with transaction.atomic(using="appwrite"):
+        Book.objects.filter(pk=book.pk).update(pages=11)
+        assert Book.objects.get(pk=book.pk).pages == 11
+        assert pages_elsewhere(book) == 10
+    assert Book.objects.get(pk=book.pk).pages == 11
+    assert pages_elsewhere(book) == 11
+
+
+def test_what_a_block_rolled_back_is_never_seen(book):
+    with pytest.raises(RuntimeError), transaction.atomic(using="appwrite"):
+        Book.objects.filter(pk=book.pk).update(pages=11)
+        assert list(Book.objects.values_list("pages", flat=True)) == [11]
+        raise RuntimeError
+    assert list(Book.objects.values_list("pages", flat=True)) == [10]
+    assert pages_elsewhere(book) == 10
+
+
+def test_streamed_reads_go_past_the_cache(book, requests):
+    for _ in range(2):
+        assert [one.title for one in Book.objects.iterator()] == ["Nana"]
+    assert len(requests) == 2
+
+
+def test_hits_have_the_types_of_misses(book):
+    Author.objects.filter(pk=book.author_id).update(born="1840-04-02", rating=4)
+    first = Author.objects.values().get()
+    again = Author.objects.values().get()
+    assert first == again
+    assert {key: type(value) for key, value in first.items()} == {key: type(value) for key, value in again.items()}
+
+
+def pages_elsewhere(book):
+    found = []
+
+    def read():
+        found.append(Book.objects.get(pk=book.pk).pages)
+        connections["appwrite"].close()
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    thread.join()
+    return found[0]

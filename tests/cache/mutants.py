@@ -1,0 +1,153 @@
+"""Protocols with one mistake each, as small variations of the real one. The model checker must find every mistake."""
+
+from collections.abc import Generator, Iterable
+from typing import Any
+
+from appwrite_orm_django.cache import entries
+from appwrite_orm_django.cache.protocol import (
+    Bump,
+    GetMany,
+    Load,
+    Mint,
+    Operation,
+    Protocol,
+    Reading,
+    ReadOptions,
+    ReadPlan,
+    is_token,
+)
+
+
+class BumpOnlyBefore(Protocol):
+    """Changes the tokens before the write and leaves it at that."""
+
+    def begin(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
+        return (yield from super().settle(keys))
+
+    def settle(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
+        yield from ()
+        return True
+
+
+class TokenAfterLoad(Protocol):
+    """Looks up the tokens of an entry when its rows have come."""
+
+    def read(self, plan: ReadPlan, options: ReadOptions) -> Generator[Operation, Any, Reading]:
+        found = (yield GetMany(plan.keys)) or {}
+        entry = found.get(plan.entry)
+        if entry is not None and entries.is_valid(entry, tuple(map(found.get, plan.tokens))):
+            return Reading("hit", entry=entry)
+        loaded = yield Load(sealed=True)
+        found = (yield GetMany(plan.keys)) or {}
+        tokens = self._known(tuple(map(found.get, plan.tokens)))
+        if tokens is None:
+            fresh = {key: self.new_token() for key in plan.tokens}
+            yield Mint(fresh, self.lock_ttl, only_if_absent=False)
+        elif min(tokens) > 0:
+            yield from self._fill(plan, tokens, loaded, options)
+        return Reading("miss", loaded=loaded)
+
+
+class CounterTokens(Protocol):
+    """Counts writes where the real one draws random numbers; what is evicted starts again."""
+
+    def _next(self, keys: Iterable[str], sign: int) -> Generator[Operation, Any, bool]:
+        keys = list(keys)
+        found = (yield GetMany(keys)) or {}
+        return (yield Bump({key: sign * (abs(found.get(key) or 0) + 1) for key in keys}, self.lock_ttl))
+
+    def begin(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
+        self.new_token = lambda: 1  # type: ignore[method-assign]
+        return (yield from self._next(keys, -1))
+
+    def settle(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
+        return (yield from self._next(keys, 1))
+
+
+class OneSharedSlot(Protocol):
+    """
+    Marks writes in flight in a slot beside a long-lived token, as many designs do; whoever ends first clears it for all.
+
+    With several slots, taken at random, the same happens whenever two writers meet in one.
+    """
+
+    slots = 1
+
+    def _slots(self, key: str) -> list[str]:
+        return [f"{key}:slot{n}" for n in range(self.slots)]
+
+    def read(self, plan: ReadPlan, options: ReadOptions) -> Generator[Operation, Any, Reading]:
+        program = super().read(plan, options)
+        answer: Any = None
+        while True:
+            try:
+                operation = program.send(answer)
+            except StopIteration as stop:
+                return stop.value
+            if isinstance(operation, GetMany):
+                answer = yield GetMany((*operation.keys, *(s for key in plan.tokens for s in self._slots(key))))
+                for key in plan.tokens:
+                    if answer and any(is_token(answer.get(slot)) for slot in self._slots(key)):
+                        answer[key] = -abs(answer.get(key) or 1)
+            else:
+                answer = yield operation
+
+    def begin(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
+        self.taken = [self._slots(key)[self.new_token() % self.slots] for key in keys]
+        intents = {slot: self.new_token() for slot in self.taken}
+        return (yield Bump(intents | {key: self.new_token() for key in keys}, self.lock_ttl))
+
+    def settle(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
+        cleared = dict.fromkeys(self.taken, 0)
+        return (yield Bump({key: self.new_token() for key in keys} | cleared, self.token_ttl))
+
+    def leave_open(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
+        yield from ()
+        return True
+
+
+class BumpOnlyAfter(Protocol):
+    """Says nothing before the write: a writer that dies has said nothing at all."""
+
+    def begin(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
+        yield from ()
+        return True
+
+
+class LongLivedAfterWrite(Protocol):
+    """Lets a writer's last token live long, as if no other write could be in flight."""
+
+    def settle(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
+        return (yield Bump({key: self.new_token() for key in keys}, self.token_ttl))
+
+
+class LongLivedUnconditionalMint(Protocol):
+    """Sets tokens that were missing a moment ago for long, over whatever a writer has put there since."""
+
+    def read(self, plan: ReadPlan, options: ReadOptions) -> Generator[Operation, Any, Reading]:
+        program = super().read(plan, options)
+        answer: Any = None
+        while True:
+            try:
+                operation = program.send(answer)
+            except StopIteration as stop:
+                return stop.value
+            if isinstance(operation, Mint):
+                operation = Mint(operation.tokens, self.token_ttl, only_if_absent=False)
+            answer = yield operation
+
+
+class AbsentIsAToken(Protocol):
+    """Takes a token that is not there for one that has not changed."""
+
+    def read(self, plan: ReadPlan, options: ReadOptions) -> Generator[Operation, Any, Reading]:
+        program = super().read(plan, options)
+        answer: Any = None
+        while True:
+            try:
+                operation = program.send(answer)
+            except StopIteration as stop:
+                return stop.value
+            answer = yield operation
+            if isinstance(operation, GetMany) and answer is not None:
+                answer = dict.fromkeys(plan.tokens, 1) | answer

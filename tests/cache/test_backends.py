@@ -1,0 +1,264 @@
+"""The invariants on every kind of backend, with threads and processes; on Redis also on the wire."""
+
+import multiprocessing
+import threading
+import time
+
+import pytest
+from django.core.cache import cache as django_cache
+from django.core.management import call_command
+from django.db import connections, transaction
+
+from appwrite_orm_django.cache.exceptions import IntentNotStored
+from appwrite_orm_django.cache.service import QueryCache
+from appwrite_orm_django.cache.settings import CacheSettings
+
+
+@pytest.fixture(params=["locmem", "file", "diskcache", "redis", "redis-django"])
+def any_backend(request, settings, tmp_path):
+    """Each backend in turn as the default cache; the database one has tests of its own."""
+    kind = request.param
+    if kind == "redis":
+        request.getfixturevalue("redis_cache")
+    else:
+        backend, location = {
+            "locmem": ("django.core.cache.backends.locmem.LocMemCache", f"any-{tmp_path}"),
+            "file": ("django.core.cache.backends.filebased.FileBasedCache", str(tmp_path / "cache")),
+            "diskcache": ("diskcache.DjangoCache", str(tmp_path / "cache")),
+            "redis-django": ("django.core.cache.backends.redis.RedisCache", None),
+        }[kind]
+        if kind == "redis-django":
+            location = request.getfixturevalue("redis_server").url
+        settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": location, "OPTIONS": {}}}
+        if kind in ("locmem", "file"):
+            settings.CACHES["default"]["OPTIONS"]["MAX_ENTRIES"] = 10_000
+    yield kind
+    if kind == "diskcache":
+        django_cache._cache.close()
+    if kind == "redis-django":
+        for pool in django_cache._cache._pools.values():
+            pool.disconnect()
+
+
+def test_a_life_of_reads_and_writes(any_backend, open_cache):
+    cache, truth = open_cache(), [0]
+
+    def read(command, **options):
+        return cache.read(command, ["product"], lambda: [(truth[0], "row")], **options)
+
+    for _ in range(3):
+        assert read("list") == read("list") == [(truth[0], "row")]
+        assert read("get", row=("product", "p1")) == [(truth[0], "row")]
+        assert cache.is_cached("list", ["product"])
+        assert cache.is_cached("get", ["product"], row=("product", "p1"))
+        with cache.write(rows=[("product", "P1")]):
+            truth[0] += 1
+    cache.invalidate(["product"])
+    assert not cache.is_updated(["product"])
+    assert read("list", timeout=1) == [(truth[0], "row")]
+    time.sleep(1.3)
+    assert not cache.is_cached("list", ["product"])
+    django_cache.clear()
+    assert read("list") == [(truth[0], "row")]
+
+
+def _hammer(open_cache, seconds):
+    """Two writers, three readers and one who flushes: return what was read too old, and how many reads there were."""
+    truth, returned, stop = [0], [0], threading.Event()
+    old, reads = [], [0, 0, 0]
+    order = threading.Lock()
+
+    def write():
+        cache = open_cache()
+        while not stop.is_set():
+            with cache.write(rows=[("product", "p1")]), order:
+                truth[0] += 1
+                mine = truth[0]
+            with order:
+                returned[0] = max(returned[0], mine)
+            time.sleep(0.002)
+
+    def read(number):
+        cache = open_cache()
+        while not stop.is_set():
+            least = returned[0]
+            row = ("product", "p1") if number == 0 else None
+            seen = cache.read(f"query {number % 2}", ["product"], lambda: truth[0], row=row)
+            if seen < least:
+                old.append((number, seen, least))
+            reads[number] += 1
+
+    def flush():
+        cache = open_cache()
+        while not stop.wait(0.05):
+            cache.invalidate(["product"])
+            if not stop.wait(0.05):
+                django_cache.clear()
+
+    threads = [threading.Thread(target=write) for _ in range(2)]
+    threads += [threading.Thread(target=read, args=(number,)) for number in range(3)]
+    threads.append(threading.Thread(target=flush))
+    for thread in threads:
+        thread.start()
+    time.sleep(seconds)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    return old, sum(reads)
+
+
+def test_no_thread_reads_an_old_row(any_backend, open_cache):
+    old, reads = _hammer(open_cache, 1.0)
+    assert old == []
+    assert reads > 100
+
+
+@pytest.mark.redis
+def test_a_hit_is_one_command_on_the_wire_and_a_write_two_transactions(redis_cache, open_cache):
+    import redis
+
+    cache = open_cache()
+    client = redis.Redis.from_url(redis_cache.url)
+
+    def commands(act):
+        with client.monitor() as monitor:
+            act()
+            redis.Redis.from_url(redis_cache.url).echo("over")
+            seen = []
+            for event in monitor.listen():
+                name = event["command"].split()[0]
+                if name == "ECHO":
+                    break
+                if name not in ("CLIENT", "SELECT", "HELLO", "PING"):
+                    seen.append(name)
+        return seen
+
+    def read():
+        cache.read("list", ["product", "shop"], lambda: 1)
+
+    def write():
+        with cache.write(rows=[("product", "p1")]):
+            pass
+
+    read()
+    assert commands(read) == ["MGET"]
+    pipeline = ["MULTI", "SET", "SET", "EXEC"]
+    assert commands(write) == pipeline * 2
+    assert commands(read) == ["MGET", "MULTI", "SET", "SET", "SET", "EXEC"]  # the entry and its tables' marks
+    assert commands(lambda: cache.invalidate(["product"])) == pipeline
+    assert commands(lambda: cache.is_updated(["product", "shop"])) == ["MGET"]
+    client.close()
+
+
+@pytest.mark.redis
+def test_ignored_exceptions_do_not_hide_a_lost_invalidation(own_redis, open_cache):
+    """With ``IGNORE_EXCEPTIONS`` the client says nothing when Redis is away; what it was not told must not be served later."""
+    own_redis.options["IGNORE_EXCEPTIONS"] = True
+    strict, lenient = open_cache(STRICT_WRITES=True), open_cache()
+    assert strict.read("list", ["product"], lambda: "old") == "old"
+    assert strict.is_cached("list", ["product"])
+    own_redis.freeze()
+    try:
+        with pytest.raises(IntentNotStored):
+            strict.write(["product"]).begin()
+        with lenient.write(["product"]):
+            pass
+        assert lenient.read("list", ["product"], lambda: "new") == "new"
+    finally:
+        own_redis.thaw()
+    deadline = time.monotonic() + 10
+    while not lenient.core.store.pay() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert strict.read("list", ["product"], lambda: "new") == "new"
+
+
+@pytest.mark.redis
+def test_a_restarted_redis_costs_only_misses(own_redis, open_cache):
+    cache = open_cache()
+    cache.read("list", ["product"], lambda: 1)
+    own_redis.stop()
+    assert cache.read("list", ["product"], lambda: 2) == 2
+    with cache.write(["product"]):
+        pass
+    own_redis.start()
+    deadline = time.monotonic() + 10
+    while not cache.is_cached("list", ["product"]) and time.monotonic() < deadline:
+        assert cache.read("list", ["product"], lambda: 3) == 3
+        time.sleep(0.02)
+    assert cache.is_cached("list", ["product"])
+
+
+# The database backend: it says nothing of its faults, and takes part in transactions
+
+
+@pytest.fixture
+def database_cache(settings, transactional_db):
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "appwrite_query_cache"}
+    }
+    call_command("createcachetable", verbosity=0)
+    yield
+    with connections["default"].cursor() as cursor:
+        cursor.execute("DROP TABLE appwrite_query_cache")
+
+
+def test_the_database_backend(database_cache, open_cache):
+    cache, truth = open_cache(), [0]
+    for _ in range(3):
+        assert cache.read("list", ["product"], lambda: truth[0]) == truth[0]
+        assert cache.is_cached("list", ["product"])
+        with cache.write(["product"]):
+            truth[0] += 1
+        assert not cache.is_cached("list", ["product"])
+
+
+def test_the_database_backend_inside_a_transaction_of_its_own(database_cache, open_cache):
+    """Tokens stored there could be rolled back, so they count as not stored; reads pass the cache until a thread has paid."""
+    cache = open_cache()
+    cache.core.store._start_paying = lambda: None  # on SQLite in memory the thread would wait for the transaction
+    cache.read("list", ["product"], lambda: "old")
+    with transaction.atomic():
+        with cache.write(["product"]):
+            pass
+        assert cache.read("list", ["product"], lambda: "new") == "new"
+        transaction.set_rollback(True)
+    assert cache.read("list", ["product"], lambda: "new") == "new"
+
+
+# Processes
+
+
+def _child(url, namespace, queue):
+    """What another process finds and leaves behind; it inherits settings by fork."""
+    cache = QueryCache.open("appwrite", CacheSettings(statistics_interval=0), namespace)
+    queue.put(cache.read("list", ["product"], lambda: "loaded by the child"))
+    with cache.write(["product"]):
+        pass
+    queue.put(cache.read("list", ["product"], lambda: "loaded by the child"))
+
+
+@pytest.mark.redis
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_shares_the_cache_and_nothing_else(redis_cache, open_cache):
+    cache = open_cache()
+    cache.read("list", ["product"], lambda: "loaded by the parent")
+    # Locks and loads under way at the moment of the fork must not haunt the child.
+    core = cache.core
+    held = [core.store._mint_lock, core.store._owed_lock, core.flights._lock, core.statistics._lock]
+    core.flights.join(("entry", (1,)), 0)
+    for lock in held:
+        lock.acquire()
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    try:
+        child = context.Process(target=_child, args=(redis_cache.url, core.keys.namespace, queue))
+        child.start()
+    finally:
+        for lock in held:
+            lock.release()
+    assert queue.get(timeout=10) == "loaded by the parent"
+    assert queue.get(timeout=10) == "loaded by the child"
+    child.join(10)
+    assert child.exitcode == 0
+    assert cache.read("list", ["product"], lambda: "loaded again") == "loaded by the child"
+    assert core.statistics.snapshot()["product"].misses == 1

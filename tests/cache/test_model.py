@@ -1,0 +1,50 @@
+"""The protocol holds under every schedule tried, and the checker would notice if it did not."""
+
+import pytest
+
+from appwrite_orm_django.cache.protocol import Protocol
+
+from . import model, mutants
+
+
+class FourSlotsAtRandom(mutants.OneSharedSlot):
+    slots = 4
+
+
+@pytest.mark.parametrize("first", [0, 2000, 4000, 6000], ids=str)
+def test_no_schedule_shows_an_old_value(first):
+    outcomes = model.check(Protocol, range(first, first + 1500))
+    assert min(outcomes.values()) > 3_000, f"the schedules hardly exercise the protocol: {outcomes}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(20), ids=str)
+def test_no_schedule_of_a_long_run_shows_an_old_value(block):
+    """20 blocks of 11,000 schedules each; about four minutes on one core."""
+    first = 1_000_000 + block * 11_000
+    assert model.check(Protocol, range(first, first + 11_000)).keys() == {"hit", "miss", "bypass"}
+
+
+@pytest.mark.parametrize(
+    ("mutant", "schedules"),
+    [
+        (mutants.BumpOnlyBefore, range(1000)),
+        (mutants.TokenAfterLoad, range(1000)),
+        (mutants.CounterTokens, range(1000)),
+        (mutants.OneSharedSlot, range(2000)),
+        (FourSlotsAtRandom, range(2000)),
+        (mutants.BumpOnlyAfter, range(1000)),
+        (mutants.LongLivedAfterWrite, range(2000)),
+        (mutants.LongLivedUnconditionalMint, range(4000, 6000)),
+        (mutants.AbsentIsAToken, range(1000)),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_a_mutant_is_caught(mutant, schedules):
+    with pytest.raises(model.Violation):
+        model.check(mutant, schedules)
+
+
+def test_joining_a_load_under_other_tokens_is_caught():
+    with pytest.raises(model.Violation):
+        model.check(Protocol, range(1000), join_any_tokens=True)

@@ -1,0 +1,69 @@
+"""Ask the same question of Appwrite and of the twin, and compare the answers value by value."""
+
+from django.db import models
+from django.db.models.query import NamedValuesListIterable
+
+APPWRITE, TWIN = "appwrite", "twin"
+
+
+def copy_to_twin(*models_):
+    """Copy all rows of these models, in an order that respects their foreign keys, to the twin; forget what was there."""
+    for model in reversed(models_):
+        model._base_manager.using(TWIN).all().delete()
+    for model in models_:
+        rows = list(model._base_manager.using(APPWRITE).all())
+        model._base_manager.using(TWIN).bulk_create(rows)
+
+
+def wipe(*models_):
+    """Delete all rows of these models on both sides."""
+    for model in models_:
+        model._base_manager.using(APPWRITE).all()._raw_delete(APPWRITE)
+        model._base_manager.using(TWIN).all()._raw_delete(TWIN)
+
+
+def answer(question, alias):
+    """
+    Return what ``question`` brings on one side: plain data that can be compared, or the class of its error.
+
+    ``question`` takes a function that makes a queryset of a model; it returns a queryset or a value.
+    """
+    return plain(question(lambda model: model._default_manager.using(alias)))
+
+
+def plain(found):
+    if isinstance(found, models.QuerySet):
+        rows = [plain(row) for row in found]
+        if issubclass(found._iterable_class, NamedValuesListIterable):
+            rows = [tuple(row) for row in rows]
+        return rows if found.ordered else sorted(rows, key=repr)
+    if isinstance(found, models.Model):
+        loaded = {
+            f.attname: plain(f.value_from_object(found))
+            for f in found._meta.concrete_fields
+            if f.attname in found.__dict__
+        }
+        extra = {
+            name: plain(value)
+            for name, value in found.__dict__.items()
+            if not name.startswith("_") and name not in loaded
+        }
+        related = {name: plain(value) for name, value in found._state.fields_cache.items() if name != "_reverse"}
+        return (type(found).__name__, loaded, extra, related)
+    if isinstance(found, dict):
+        return {key: plain(value) for key, value in found.items()}
+    if isinstance(found, (list, tuple)):
+        return type(found)(map(plain, found)) if type(found) in (list, tuple) else tuple(map(plain, found))
+    if isinstance(found, memoryview):
+        return bytes(found)
+    if isinstance(found, models.fields.files.FieldFile):
+        return found.name
+    return (type(found).__name__, found)
+
+
+def assert_same(question):
+    """Assert that both sides answer alike, and return the answer."""
+    expected = answer(question, TWIN)
+    found = answer(question, APPWRITE)
+    assert found == expected
+    return found

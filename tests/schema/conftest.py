@@ -1,0 +1,89 @@
+"""A local server of each feature level, and a transport to it that counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from appwrite_orm_django.client.transport import RequestRecord, Transport
+from appwrite_orm_django.local.adapter import LocalAdapter
+from appwrite_orm_django.local.messages import Request, Response
+from appwrite_orm_django.local.server import LocalServer
+from appwrite_orm_django.schema.wire import INLINE_OLD
+
+ENDPOINT = "http://local.invalid/v1"
+
+
+@dataclass
+class Counter:
+    """The requests made since the last reset."""
+
+    records: list[RequestRecord]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def writes(self) -> list[str]:
+        return [f"{record.method} {record.path}" for record in self.records if record.method != "GET"]
+
+    def reset(self) -> None:
+        self.records.clear()
+
+
+class InlineServer(LocalServer):
+    """Takes text inline, as the 2.x line does (recording base-inline): by its own routes, behind the caller's back."""
+
+    def handle(self, request: Request) -> Response:
+        if request.method != "POST" or not request.path.endswith("/tables"):
+            return super().handle(request)
+        body = json.loads(request.body)
+        late = [column for column in body.get("columns", ()) if column["type"] not in INLINE_OLD]
+        body["columns"] = [column for column in body.get("columns", ()) if column not in late]
+        keys = {column["key"] for column in late}
+        late_indexes = [index for index in body.get("indexes", ()) if keys & set(index["attributes"])]
+        body["indexes"] = [index for index in body.get("indexes", ()) if index not in late_indexes]
+        answer = self._post(request, "", body)
+        if answer.status == 201:
+            for column in late:
+                self._post(request, f"/{body['tableId']}/columns/{column.pop('type')}", column)
+            for index in late_indexes:
+                self._post(request, f"/{body['tableId']}/indexes", {**index, "columns": index.pop("attributes")})
+        return answer
+
+    def _post(self, request: Request, path: str, body: dict[str, object]) -> Response:
+        return super().handle(replace(request, path=request.path + path, body=json.dumps(body).encode()))
+
+
+def connect(server: LocalServer) -> Transport:
+    transport = Transport(ENDPOINT, "demo", "secret")
+    transport._pool.session.mount("http://", LocalAdapter(server))
+    return transport
+
+
+@pytest.fixture(params=["1.9", "2.x"])
+def level(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def make_server(level: str) -> Callable[..., LocalServer]:
+    if level == "2.x":
+        return lambda **options: InlineServer(feature_level="2.x", **options)
+    return LocalServer
+
+
+@pytest.fixture
+def transport(make_server: Callable[..., LocalServer]) -> Iterator[Transport]:
+    transport = connect(make_server())
+    yield transport
+    transport.close()
+
+
+@pytest.fixture
+def requests_made(transport: Transport) -> Counter:
+    counter = Counter([])
+    transport.add_listener(counter.records.append)
+    return counter

@@ -1,0 +1,189 @@
+"""``manage.py appwrite_migrate``, from its arguments to the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connections
+
+from appwrite_orm_django.client import columns as column_routes
+from appwrite_orm_django.client import rows, tables
+from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.local.server import LocalServer
+from appwrite_orm_django.schema.from_models import models_of, read_models
+from appwrite_orm_django.schema.from_server import read_database
+from tests.schema.conftest import Counter, connect
+
+TAG = TableRef("library", "library_tag")
+
+
+@pytest.fixture
+def transport(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    transport = connect(LocalServer())
+    wrapper = type(connections["appwrite"])
+    monkeypatch.setattr(wrapper, "transport", transport)
+    monkeypatch.setattr(wrapper, "database_id", "library")
+    yield transport
+    transport.close()
+
+
+@pytest.fixture
+def requests_made(transport):
+    counter = Counter([])
+    transport.add_listener(counter.records.append)
+    return counter
+
+
+def run(*args: str, **options: object) -> str:
+    out = StringIO()
+    call_command("appwrite_migrate", *args, stdout=out, stderr=out, no_color=True, **options)
+    return out.getvalue()
+
+
+def test_it_makes_everything_and_then_nothing(transport, requests_made):
+    out = run()
+    assert out.startswith("appwrite (library):\n  + database library\n  + table library_")
+    assert "  + table library_book... OK\n" in out
+    wanted = read_models("library", models_of("appwrite"))
+    assert {table.id for table in read_database(transport, "library")} == {table.id for table in wanted}
+    requests_made.reset()
+    assert run() == "appwrite (library):\n  No changes.\n"
+    assert len(requests_made) == 1
+    rows.create_row(transport, TAG, "t1", {"name": "new"})
+
+
+def test_plan_does_nothing(transport, requests_made):
+    out = run("--plan")
+    assert "+ table library_tag" in out
+    assert requests_made.writes() == []
+
+
+def test_check_tells_by_its_status(transport, requests_made):
+    with pytest.raises(SystemExit) as caught:
+        run("--check")
+    assert caught.value.code == 1
+    assert requests_made.writes() == []
+    run()
+    run("--check")
+
+
+def test_one_app_or_one_model(transport):
+    run("library", "tag")
+    assert [table.id for table in read_database(transport, "library")] == ["library_tag"]
+    assert run("library", "Tag", "--prune") == "appwrite (library):\n  No changes.\n"
+    run("library", "Book")
+    assert {table.id for table in read_database(transport, "library")} == {
+        "library_tag",
+        "library_book",
+        "library_book_tags",
+    }
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["nope"], "No installed app with label 'nope'"),
+        (["auth"], 'The app auth has no table on "appwrite": the routers send it elsewhere'),
+        (["library", "Nope"], r'library\.Nope has no table on "appwrite"'),
+        (["--database", "default"], r'DATABASES\["default"\] is not on Appwrite'),
+        (["--rename", "nonsense"], "--rename nonsense: write Model.old=new"),
+        (["--rename", "Tag.a=b"], r"--rename Tag\.a=b: library\.Tag has no field b"),
+        (["--rename", "Nope.a=b"], r"no model named Nope; write app\.Model\.old=new"),
+        (["--rename", "Book.a=tags"], "tags has no column"),
+    ],
+)
+def test_wrong_arguments(transport, requests_made, args, message):
+    with pytest.raises(CommandError, match=message):
+        run(*args)
+    assert requests_made.writes() == []
+
+
+def test_json(transport):
+    run("library", "tag")
+    column_routes.create_column(transport, TAG, "integer", "extra", required=False)
+    column_routes.delete_column(transport, TAG, "name")
+    plan = json.loads(run("library", "tag", "--plan", format="json"))
+    assert plan["database"] == "library"
+    assert [step["text"] for step in plan["steps"]] == [
+        "+ column library_tag.name varchar(40) required",
+        "+ index library_tag.name_uniq unique (name)",
+    ]
+    assert {"kind", "table", "text", "destructive", "warning"} == set(plan["steps"][0])
+    assert plan["left"] == ["column library_tag.extra integer"]
+
+
+def test_extra_columns_are_named_and_dropped_only_by_prune(transport):
+    run()
+    column_routes.create_column(transport, TAG, "integer", "extra", required=False)
+    assert "  = column library_tag.extra integer, which no model has (--prune drops it)\n" in run()
+    out = run("--prune", "--noinput")
+    assert "  - column library_tag.extra integer  [destructive]\n" in out
+    assert "  - column library_tag.extra integer... OK\n" in out
+    assert [column["key"] for column in column_routes.list_columns(transport, TAG)] == ["name"]
+
+
+@pytest.mark.parametrize("answer", ["", "n", "maybe"])
+def test_pruning_asks_first(transport, requests_made, monkeypatch, answer):
+    run()
+    column_routes.create_column(transport, TAG, "integer", "extra", required=False)
+    requests_made.reset()
+    monkeypatch.setattr("builtins.input", lambda _prompt: answer)
+    with pytest.raises(CommandError, match="Nothing was done"):
+        run("--prune")
+    assert requests_made.writes() == []
+
+
+def test_pruning_after_a_yes(transport, monkeypatch):
+    run()
+    tables.create_table(transport, TableRef("library", "stranger"), "Stranger")
+    monkeypatch.setattr("builtins.input", lambda _prompt: "y")
+    run("--prune")
+    assert read_database(transport, "library").table("stranger") is None
+
+
+def test_narrowing_needs_a_flag(transport, requests_made):
+    run()
+    column_routes.update_column(transport, TAG, "varchar", "name", required=True, default=None, size=90)
+    requests_made.reset()
+    with pytest.raises(CommandError) as caught:
+        run("--noinput")
+    assert str(caught.value) == (
+        "Nothing was done. These steps may lose data and need --allow-destructive:\n"
+        "  ~ column library_tag.name varchar(90) required -> varchar(40) required"
+    )
+    assert requests_made.writes() == []
+    run("--noinput", "--allow-destructive")
+    assert run() == "appwrite (library):\n  No changes.\n"
+
+
+def test_rename(transport):
+    run()
+    column_routes.update_column(transport, TAG, "varchar", "name", required=True, default=None, newKey="label")
+    rows.create_row(transport, TAG, "t1", {"label": "kept"})
+    out = run("--rename", "Tag.label=name")
+    assert "~ column library_tag.label renamed to name" in out
+    assert rows.get_row(transport, TAG, "t1")["name"] == "kept"
+
+
+def test_rename_of_a_foreign_key(transport):
+    run()
+    table = TableRef("library", "library_review")
+    column_routes.update_column(transport, table, "varchar", "book_id", required=True, default=None, newKey="novel_id")
+    assert "~ column library_review.novel_id renamed to book_id" in run("--rename", "library.Review.novel=book")
+
+
+def test_rows_without_a_value_are_reported(transport):
+    run()
+    table = TableRef("library", "library_review")
+    column_routes.update_column(transport, table, "integer", "stars", required=False, default=None)
+    rows.create_row(transport, table, "r1", {"book_id": "b1", "text": ""})
+    out = run()
+    assert "stays optional while there are rows without a value" in out
+    assert "library_review.stars stays optional: one row has no value" in out
+    with pytest.raises(SystemExit):
+        run("--check")
