@@ -12,7 +12,6 @@ project id and any key that is not empty: there is one project, and a key may do
 
 from __future__ import annotations
 
-import atexit
 import threading
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -87,9 +86,3 @@ def _one_of(location: str, name: str, value: str, allowed: tuple[str, ...]) -> s
     if value not in allowed:
         raise ValueError(f"{location!r}: {name} {value!r} is none of {', '.join(allowed)}.")
     return value
-
-
-@atexit.register
-def _close_all() -> None:
-    for location in list(_servers):
-        forget(location)

@@ -12,6 +12,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from . import sql_aggregates, text_functions
 from .text_rules import MARIADB, TextRules
 
 BUSY_TIMEOUT_S = 60.0
+# Where the pool of a server in memory is kept; those of files are kept by process.
+_MEMORY = 0
 
 _METADATA = """
 CREATE TABLE IF NOT EXISTS _meta (schema_version INTEGER NOT NULL);
@@ -117,6 +120,8 @@ class Storage:
         connection = self._connect()
         self._create_metadata(connection)
         self._give_back(connection)
+        # Whoever forgets to close gets no warnings about it, also at the end of the process.
+        weakref.finalize(self, _close_idle, self._pools)
 
     @property
     def in_memory(self) -> bool:
@@ -141,8 +146,7 @@ class Storage:
     def close(self) -> None:
         """Close what is idle. Data in memory is gone then."""
         with self._lock:
-            for connection in self._pools.pop(os.getpid(), []):
-                connection.close()
+            _close_idle(self._pools)
 
     def _exclusive(self) -> contextlib.AbstractContextManager[object]:
         if self._pid != os.getpid():
@@ -155,7 +159,7 @@ class Storage:
     def _connection(self) -> Iterator[sqlite3.Connection]:
         # Connections are kept per process: SQLite forbids carrying one over a fork. Memory has no second copy to open, and a child
         # that goes on with the one it inherited works on its own copy of the pages.
-        pool = self._pools.setdefault(0 if self.in_memory else os.getpid(), [])
+        pool = self._pools.setdefault(_MEMORY if self.in_memory else os.getpid(), [])
         try:
             connection = pool.pop()
         except IndexError:
@@ -166,7 +170,7 @@ class Storage:
             self._give_back(connection)
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
-        self._pools.setdefault(0 if self.in_memory else os.getpid(), []).append(connection)
+        self._pools.setdefault(_MEMORY if self.in_memory else os.getpid(), []).append(connection)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -190,6 +194,13 @@ class Storage:
         if connection.execute("SELECT 1 FROM _meta").fetchone() is None:
             connection.execute("INSERT INTO _meta VALUES (1)")
         connection.execute("COMMIT")
+
+
+def _close_idle(pools: dict[int, list[sqlite3.Connection]]) -> None:
+    """Close this process's connections, and not those a parent has under the same object."""
+    for pid in (_MEMORY, os.getpid()):
+        for connection in pools.pop(pid, []):
+            connection.close()
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:

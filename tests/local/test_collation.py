@@ -84,6 +84,13 @@ def test_prefix_range_holds_every_text_with_the_prefix(prefix: str, rest: str) -
         assert bounds[0] <= collation.fold(prefix + rest) < bounds[1]
 
 
+@given(TEXTS, TEXTS)
+def test_folds_keep_parts_that_have_a_prefix_range_and_no_blank_at_their_end(text: str, part: str) -> None:
+    bounds = collation.prefix_range(part)
+    if bounds is not None and not part.endswith(" "):
+        assert (bounds[0] in collation.fold(text)) == collation.contains(text, part)
+
+
 def test_patterns_go_character_by_character() -> None:
     assert collation.contains("Straße", "SS") is False
     assert collation.contains("Straße", "RAS")

@@ -249,6 +249,10 @@ def _contains_any(query: Query, by: Field) -> Condition:
 def _contains(part: str, by: Field) -> Condition:
     if _escapes_itself(part, by):
         return _pattern(by, "%" + _escaped(part) + "%")
+    bounds = by.rules.prefix_range(part)
+    if bounds is not None and not part.endswith(" "):
+        # Folds keep such a part as it is wherever it stands, and SQLite looks for it many times faster than Python.
+        return Condition(f"instr({by.compare}, ?)", [bounds[0]])
     return Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(part)])
 
 
