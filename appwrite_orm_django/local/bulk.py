@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import identifiers, rich_bulk, staging
+from . import events, identifiers, rich_bulk, staging
 from .errors import ApiError
 from .json_objects import read_objects
 from .messages import Response, json_response
@@ -71,6 +71,7 @@ def create_rows(call: Call) -> Response:
         ]
     except Duplicate as error:
         raise taken(call, error, "") from error
+    events.note(call, table, "create", rows)
     return _echo(call, 201, rows)
 
 
@@ -89,6 +90,10 @@ def _checked_permissions(item: Mapping[str, Any]) -> list[str]:
     if problem is not None:
         raise bad_permission(problem)
     return expand(permissions)
+
+
+def _given_permissions(item: Mapping[str, Any]) -> list[str] | None:
+    return None if item.get("$permissions") is None else _checked_permissions(item)
 
 
 def _unchecked_permissions(item: Mapping[str, Any]) -> list[str] | None:
@@ -118,6 +123,7 @@ def upsert_rows(call: Call) -> Response:
             raise taken(call, error, row_id) from error
         if row is not None:
             rows.append(row)
+    events.note(call, table, "upsert", rows)
     return _echo(call, 200, rows)
 
 
@@ -131,12 +137,11 @@ def update_rows(call: Call) -> Response:
     if staging.is_staged(call):
         return _staged(call, staging.stage_bulk_update(call, table, data))
     if parse.is_rich(queries):
-        return rich_bulk.update_rich(call, table, queries, data)
+        return rich_bulk.update_rich(call, table, queries, data, _given_permissions(data))
     rows, select = _matching(call, table, queries)
-    permissions = data.get("$permissions")
-    if permissions is not None:
-        permissions = _checked_permissions(data)
+    permissions = _given_permissions(data)
     changed = writer_of(call, table).update_many(rows, data, permissions)
+    events.note(call, table, "update", changed)
     return _echo(call, 200, [_masked(table, row, select) for row in changed])
 
 
@@ -150,6 +155,7 @@ def delete_rows(call: Call) -> Response:
         return rich_bulk.delete_rich(call, table, queries)
     rows, select = _matching(call, table, queries)
     writer_of(call, table).delete(rows)
+    events.note(call, table, "delete", rows)
     hidden = () if select is None else [key for key in table.columns if key not in select]
     return _echo(call, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows])
 

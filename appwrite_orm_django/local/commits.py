@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import identifiers, increments, rich_lists
+from . import events, identifiers, increments, rich_lists
 from . import transaction_log as log
 from .errors import ApiError
 from .permissions import expand
@@ -96,13 +96,15 @@ def _permissions(data: Mapping[str, Any]) -> list[str] | None:
 
 
 def _create(replay: Replay, table: Table, operation: log.Operation) -> None:
-    _create_row(replay, table, {"$id": operation.row_id, **operation.data})
+    row = _create_row(replay, table, {"$id": operation.row_id, **operation.data})
+    events.note(replay.call, table, "create", [row])
 
 
-def _create_row(replay: Replay, table: Table, data: Mapping[str, Any]) -> None:
+def _create_row(replay: Replay, table: Table, data: Mapping[str, Any]) -> Row:
     row_id = data.get("$id") or identifiers.new_id()
     row = replay.writer(table).create(str(row_id), data, _permissions(data) or [])
     replay.touched.add((table.seq, row["$sequence"]))
+    return row
 
 
 def _required(replay: Replay, table: Table, operation: log.Operation) -> Row:
@@ -115,15 +117,20 @@ def _required(replay: Replay, table: Table, operation: log.Operation) -> Row:
 def _update(replay: Replay, table: Table, operation: log.Operation) -> None:
     row = _required(replay, table, operation)
     replay.claim(table, row, operation)
-    replay.writer(table).update(operation.row_id or row["$id"], row, operation.data, _permissions(operation.data))
+    changed = replay.writer(table).update(
+        operation.row_id or row["$id"], row, operation.data, _permissions(operation.data)
+    )
+    events.note(replay.call, table, "update", [changed])
 
 
 def _upsert(replay: Replay, table: Table, operation: log.Operation) -> None:
     # An upsert that came by the operations route does not carry its id, and the server makes one (recording ``tx-operations``).
-    _upsert_row(replay, table, operation.data, operation)
+    row = _upsert_row(replay, table, operation.data, operation)
+    if row is not None:
+        events.note(replay.call, table, "update", [row])
 
 
-def _upsert_row(replay: Replay, table: Table, data: Mapping[str, Any], operation: log.Operation) -> None:
+def _upsert_row(replay: Replay, table: Table, data: Mapping[str, Any], operation: log.Operation) -> Row | None:
     row_id = str(data.get("$id") or identifiers.new_id())
     old = replay.store(table).get(row_id)
     if old is not None and replay.claim(table, old, operation):
@@ -132,12 +139,14 @@ def _upsert_row(replay: Replay, table: Table, data: Mapping[str, Any], operation
     row = replay.writer(table).upsert(row_id, data, _permissions(data))
     if row is not None:
         replay.touched.add((table.seq, row["$sequence"]))
+    return row
 
 
 def _delete(replay: Replay, table: Table, operation: log.Operation) -> None:
     row = _required(replay, table, operation)
     replay.claim(table, row, operation)
     replay.writer(table).delete([row])
+    events.note(replay.call, table, "delete", [row])
 
 
 def _bulk_create(replay: Replay, table: Table, operation: log.Operation) -> None:
@@ -188,8 +197,9 @@ def _matching(replay: Replay, table: Table, texts: Sequence[str]) -> list[Row]:
     queries = parse.parse_queries(texts, replay.call.server.feature_level)
     if parse.is_rich(queries):
         wanted = rich_lists.read_for_bulk(replay.call, table, queries)
-        # What is no row (an aggregate, a distinct value) has no id, and nothing happens to it.
-        return [row for row in rich_lists.find_bulk(replay.call, wanted) if row.get("$id")]
+        found = rich_lists.find_bulk(replay.call, wanted)
+        # To what is no row (an aggregate, a distinct value) nothing happens.
+        return found if wanted.gives_rows else []
     known = fields.table_fields(table, replay.call.server.rules)
     check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
     plan = sql.compile_queries(queries, known)
@@ -218,6 +228,7 @@ def _step(sign: int, limit_name: str, replay: Replay, table: Table, operation: l
         # What the increment route refuses by name, nobody has foreseen here.
         raise ApiError("general_unknown") from error
     replay.touched.add((table.seq, row["$sequence"]))
+    events.note(replay.call, table, "update", [replay.store(table).get(row["$id"]) or row])
 
 
 def _increment(replay: Replay, table: Table, operation: log.Operation) -> None:

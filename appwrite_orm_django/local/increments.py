@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import staging
+from . import events, staging
 from .datetimes import now_text
 from .errors import ApiError, invalid_argument, unauthorized
 from .messages import Response, json_response
@@ -43,6 +43,7 @@ def _counter(sign: int, limit_name: str) -> Handler:
             raise unauthorized()
         shown = step(store, row, column, sign * value, limit)
         row[column.key] = wire_number(shown) if isinstance(shown, float) else shown
+        events.note(call, table, "update", [row])
         return json_response(200, row_json(call, row))
 
     return count

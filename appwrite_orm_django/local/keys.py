@@ -7,8 +7,8 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import identifiers
-from .datetimes import now_text
+from . import identifiers, users
+from .datetimes import now_text, parse_datetime
 from .errors import ApiError, unauthorized
 from .messages import Response, json_response, no_content
 from .routing import Call, Param, Route
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .storage import Session
 
 GUEST_SCOPES = frozenset({"public", "rows.read", "rows.write", "documents.read", "documents.write"})
+
+
+USER_SCOPES = GUEST_SCOPES | {"account"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +67,18 @@ def identify(server: LocalServer, session: Session, request: Request, project: s
         raise ApiError("project_not_found")
     if secret is not None:
         return _identify_key(server, session, project, secret)
-    if project and headers.get("x-appwrite-jwt"):
-        # No sessions are issued here, hence no token can be right.
-        raise ApiError("user_jwt_invalid", reason="Incomplete segments")
+    user = users.identify_user(session, request, project) if project else None
+    if user is not None:
+        return Identity(project, False, USER_SCOPES, user.roles, user.label, user.id)
     return Identity(project, False, GUEST_SCOPES, ("any", "guests"), "User (role: guests)")
 
 
 def _identify_key(server: LocalServer, session: Session, project: str, secret: str) -> Identity:
     label = f"app.{project}@service.local (role: applications)"
-    row = session.one("SELECT scopes FROM _keys WHERE secret = ?", (secret,))
+    row = session.one("SELECT scopes, expire FROM _keys WHERE secret = ?", (secret,))
     if row is not None:
+        if row[1] and (parse_datetime(row[1]) or "") < now_text():
+            raise ApiError("project_key_expired")
         return Identity(project, True, frozenset(json.loads(row[0])), (), label)
     if server.accepts_key(secret):
         return Identity(project, True, None, (), label)

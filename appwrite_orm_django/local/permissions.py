@@ -155,6 +155,13 @@ def require_grantable(permissions: Iterable[str], identity: Identity) -> None:
             raise unauthorized(f"Permissions must be one of: ({', '.join(identity.roles)})")
 
 
+def default_permissions(identity: Identity) -> list[str]:
+    """Give the permissions of a new row that was sent none: users own what they make."""
+    return (
+        [f'{action}("user:{identity.user_id}")' for action in ("read", "update", "delete")] if identity.user_id else []
+    )
+
+
 def require_listable(table: Table, identity: Identity) -> None:
     """
     Refuse a caller who can read nothing of a table.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from . import events
 from .datetimes import now_text
 from .messages import Response, json_response
 from .queries.parse import Query
@@ -21,12 +22,15 @@ from .values import Row, normalize, shown
 MAX_ECHOED = 100
 
 
-def update_rich(call: Call, table: Table, queries: Sequence[Query], data: Mapping[str, Any]) -> Response:
+def update_rich(
+    call: Call, table: Table, queries: Sequence[Query], data: Mapping[str, Any], permissions: Sequence[str] | None
+) -> Response:
     wanted = read_for_bulk(call, table, queries)
     found = find_bulk(call, wanted)
     writer = writer_of(call, table)
-    changed = writer.update_many([row for row in found if row.get("$id")], data, data.get("$permissions"))
+    changed = writer.update_many(found if wanted.gives_rows else [], data, permissions)
     if wanted.gives_rows:
+        events.note(call, table, "update", changed)
         return _echo(call, changed)
     # Checks the values like any other update, though there is no row to give them to.
     columns: Row = {key: shown(column, normalize(column, data.get(key))) for key, column in table.columns.items()}
@@ -43,7 +47,9 @@ def update_rich(call: Call, table: Table, queries: Sequence[Query], data: Mappin
 def delete_rich(call: Call, table: Table, queries: Sequence[Query]) -> Response:
     wanted = read_for_bulk(call, table, queries)
     found = find_bulk(call, wanted)
-    writer_of(call, table).delete([row for row in found if row.get("$id")])
+    if wanted.gives_rows:
+        writer_of(call, table).delete(found)
+        events.note(call, table, "delete", found)
     return _echo(call, [{**row, **_place(table)} for row in found])
 
 

@@ -15,6 +15,8 @@ from . import (
     rows,
     tables,
     transactions,
+    users,
+    webhooks,
 )
 from .routing import Route
 
@@ -25,5 +27,5 @@ def all_routes() -> Iterator[Route]:
         for route in module.ROUTES:
             yield route
             yield route.in_legacy_words()
-    for module in (health, keys, faults):
+    for module in (health, keys, webhooks, faults, users):
         yield from module.ROUTES

@@ -12,10 +12,12 @@ from .messages import Request, Response
 from .validators import Validator
 
 if TYPE_CHECKING:
+    from .events import RowEvent
     from .faults import ColumnFate
     from .keys import Identity
     from .server import LocalServer
     from .storage import Session
+    from .webhooks import Webhook
 
 FeatureLevel = Literal["1.9", "2.x"]
 REQUIRED: Final = object()
@@ -42,6 +44,8 @@ class Call:
     request: Request
     args: dict[str, Any]
     fate: ColumnFate
+    events: list[RowEvent] = field(default_factory=list)
+    deliveries: list[tuple[Webhook, RowEvent]] = field(default_factory=list)
 
 
 Handler = Callable[[Call], Response]

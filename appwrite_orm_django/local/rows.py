@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import datetimes, related_reads, relations, rich_lists, staged_state, staging
+from . import datetimes, events, related_reads, relations, rich_lists, staged_state, staging
 from .errors import ApiError, invalid_argument, unauthorized
 from .json_objects import read_object
 from .messages import Response, json_response, no_content
@@ -13,6 +13,7 @@ from .permissions import (
     ROW_ACTIONS,
     Permissions,
     allows,
+    default_permissions,
     expand,
     may,
     require_create,
@@ -134,13 +135,16 @@ def create_row(call: Call) -> Response:
     table = table_of(call)
     require_create(table, call.identity)
     permissions = permissions_of(call)
+    if permissions is None:
+        permissions = default_permissions(call.identity)
     row_id = fresh_id(args["rowId"])
     if staging.is_staged(call):
-        return _staged(call, 201, staging.stage_create(call, table, row_id, data, permissions or []))
+        return _staged(call, 201, staging.stage_create(call, table, row_id, data, permissions))
     try:
-        row = writer_of(call, table).create(row_id, data, permissions or [])
+        row = writer_of(call, table).create(row_id, data, permissions)
     except Duplicate as error:
         raise taken(call, error, row_id) from error
+    events.note(call, table, "create", [row])
     return json_response(201, row_json(call, row))
 
 
@@ -198,6 +202,7 @@ def update_row(call: Call) -> Response:
         row = writer_of(call, table).update(row_id, old, data, permissions)
     except Duplicate as error:
         raise taken(call, error, row_id) from error
+    events.note(call, table, "update", [row])
     return json_response(200, row_json(call, row))
 
 
@@ -243,11 +248,15 @@ def upsert_row(call: Call) -> Response:
             raise unauthorized()
         if old is not None and not may(table, old["$permissions"], "update", call.identity):
             raise unauthorized()
+        if old is None and permissions is None:
+            permissions = default_permissions(call.identity)
     try:
         row = writer_of(call, table).upsert(row_id, data, permissions)
     except Duplicate as error:
         raise taken(call, error, row_id) from error
-    if row is None:
+    if row is not None:
+        events.note(call, table, "upsert", [row])
+    else:
         row = store_of(call, table).get(row_id)
     if row is None:
         # Nothing to store: 1.9 answers with a row of nothing, 2.x with nothing at all.
@@ -265,6 +274,7 @@ def delete_row(call: Call) -> Response:
     row = _row_to_write(call, table, "delete")
     _refuse_stale(row, moment)
     writer_of(call, table).delete([row])
+    events.note(call, table, "delete", [row])
     return no_content()
 
 

@@ -13,14 +13,15 @@ from dataclasses import replace
 from typing import Literal
 from urllib.parse import parse_qsl
 
-from . import bodies, routes
+from . import bodies, routes, webhooks
 from . import faults as faults_
 from .errors import REPORTED_VERSION, ApiError
 from .families import TABLES_DB, Family
 from .keys import authorize, identify
 from .list_cache import ListCache
 from .messages import Request, Response, json_response
-from .routing import Call, FeatureLevel, Router, read_params
+from .realtime import Hub
+from .routing import Call, FeatureLevel, Route, Router, read_params
 from .schema import SchemaCache
 from .storage import Storage
 from .text_rules import RULES
@@ -73,6 +74,8 @@ class LocalServer:
         self.lists = ListCache()
         self.schema = SchemaCache()
         self.faults = faults_.Faults(faults)
+        self.realtime = Hub(self)
+        self.webhooks = webhooks.Deliverer(self.storage)
         self.memory: dict[str, str] = {}
         self._key = key
         self._router = Router()
@@ -118,23 +121,40 @@ class LocalServer:
             return unknown_route()
         route, path_values = found
         try:
-            with self.storage.session(writes=route.writes) as session:
-                sent = bodies.parameters(request)
-                self._age_indexes()
-                identity = identify(self, session, request, _project_of(request))
-                authorize(identity, route.scopes)
-                args = read_params(route, path_values, sent)
-                try:
-                    return route.handler(Call(self, session, identity, route.family, request, args, fate))
-                except ApiError as error:
-                    if not error.keeps_writes:
-                        raise
-                    return error_response(error, route.family)
+            answer, call = self._serve(request, route, path_values, fate)
         except ApiError as error:
             return error_response(error, route.family)
         except Exception:
             logger.exception("%s %s", request.method, request.path)
             return error_response(ApiError("general_unknown"), route.family)
+        self._tell(call)
+        return answer
+
+    def _serve(
+        self, request: Request, route: Route, path_values: dict[str, str], fate: faults_.ColumnFate
+    ) -> tuple[Response, Call]:
+        with self.storage.session(writes=route.writes) as session:
+            sent = bodies.parameters(request)
+            self._age_indexes()
+            identity = identify(self, session, request, _project_of(request))
+            authorize(identity, route.scopes)
+            args = read_params(route, path_values, sent)
+            call = Call(self, session, identity, route.family, request, args, fate)
+            try:
+                answer = route.handler(call)
+            except ApiError as error:
+                if not error.keeps_writes:
+                    raise
+                call.events.clear()
+                answer = error_response(error, route.family)
+            if call.events:
+                call.deliveries = webhooks.deliveries(session, call.events)
+            return answer, call
+
+    def _tell(self, call: Call) -> None:
+        """Tell who listens of what was written, now that it is stored."""
+        self.realtime.publish(call.events)
+        self.webhooks.enqueue(call.deliveries)
 
     def _age_indexes(self) -> None:
         for index_seq, requests_left in list(self.young_indexes.items()):
@@ -143,12 +163,17 @@ class LocalServer:
             else:
                 self.young_indexes.pop(index_seq, None)
 
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Wait for the webhooks of all requests so far, and tell whether they were delivered, or failed, in time."""
+        return self.webhooks.flush(timeout_s)
+
     def refusal(self, error: ApiError, family: Family) -> Response:
         """Answer a refusal without undoing what its handler wrote, as raising it would."""
         return error_response(error, family)
 
     def close(self) -> None:
-        """Let go of the storage. A server in memory forgets everything."""
+        """Stop what runs in the background and let go of the storage. A server in memory forgets everything."""
+        self.webhooks.close()
         self.storage.close()
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from . import datetimes, staged_state
 from . import transaction_log as log
 from .errors import ApiError, unauthorized
-from .permissions import allows, may
+from .permissions import allows, default_permissions, may
 from .values import Row
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def stage_upsert(
     if old is not None and not may(table, old.get("$permissions", ()), "update", call.identity):
         raise unauthorized()
     if permissions is None:
-        permissions = [] if old is None else old.get("$permissions", [])
+        permissions = default_permissions(call.identity) if old is None else old.get("$permissions", [])
     row = {**data, "$id": row_id, "$permissions": list(permissions)}
     _add(call, table, "upsert", row_id, row, None if old is None else old.get("$updatedAt"))
     return mock_row(call, table, row)

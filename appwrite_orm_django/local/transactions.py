@@ -86,6 +86,7 @@ def _commit(call: Call, transaction: log.Transaction) -> Response:
             commits.Replay(call).run(operations)
     except ApiError as error:
         # Refused, yet not undone as a whole: that the transaction has failed must be remembered.
+        call.events.clear()
         status = "committing" if error.error_type == "general_unknown" else "failed"
         log.finish(call.session, transaction, status)
         return call.server.refusal(error, LEGACY)

@@ -4,10 +4,12 @@ Checks of request parameters, each with the text the server refuses with.
 A validator's ``problem`` gives ``None`` for a good value, else the description that follows ``Invalid `name` param:``.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from . import identifiers
 from .wire import MalformedJson, decode_json
@@ -44,6 +46,30 @@ class Anything:
 
     def problem(self, value: Any) -> str | None:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpUrl:
+    def problem(self, value: Any) -> str | None:
+        if isinstance(value, str):
+            try:
+                parts = urlsplit(value)
+                if parts.scheme in ("http", "https") and parts.hostname and value.isprintable() and " " not in value:
+                    return None
+            except ValueError:
+                pass
+        return "Value must be a valid URL with following schemes (http, https)"
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A text of a certain form."""
+
+    pattern: str
+    rule: str
+
+    def problem(self, value: Any) -> str | None:
+        return None if isinstance(value, str) and re.fullmatch(self.pattern, value) else self.rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,3 +255,11 @@ def test_the_stable_server_knows_none_of_this() -> None:
         status, answer = api.get(rows, queries=[query(method, "n", "x")])
         assert (status, answer["message"]) == (400, f"Invalid query method: {method}")
     assert api.session.post(f"{ENDPOINT}{rows}/query", json={}).status_code == 404
+
+
+def test_bulk_calls_with_distinct_values_change_nothing_even_with_ids() -> None:
+    api = open_shop()
+    chosen = [query("distinct"), query("select", "", "$id", "customer")]
+    assert api.patch(ORDER_ROWS, {"data": {"pieces": 7}, "queries": chosen})[1]["total"] == 4
+    assert api.delete(ORDER_ROWS, {"queries": chosen})[1]["total"] == 4
+    assert listed(api, query("count", "*", "n"), query("sum", "pieces", "s")) == [{"n": "4", "s": "7"}]

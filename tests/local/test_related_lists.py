@@ -59,4 +59,6 @@ def test_what_the_database_does_not_hold_is_a_server_error(api: Api, queries: tu
 def test_the_side_that_holds_nothing_is_no_obstacle(api: Api) -> None:
     join = query("leftJoin", "books", "$id", "=", "author", "b")
     found = listed(api, join, query("orderAsc", "b.$id"), path="/tablesdb/d/tables/authors/rows")
-    assert [(row["name"], row["pages"]) for row in found] == [(f"name of {author}", "100") for author in ("a0", "a1", "a0")]
+    assert [(row["name"], row["pages"]) for row in found] == [
+        (f"name of {author}", "100") for author in ("a0", "a1", "a0")
+    ]

@@ -46,6 +46,12 @@ class Command(BaseCommand):
             help="how long columns and indexes are processing (default: %(default)s)",
         )
         parser.add_argument(
+            "--realtime-port",
+            type=int,
+            metavar="PORT",
+            help="where WebSocket connections are taken (default: the port after that of --addrport; 0: nowhere)",
+        )
+        parser.add_argument(
             "--fault",
             action="append",
             default=[],
@@ -81,6 +87,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Endpoint http://{shown_host}:{http.effective_port}/v1, project {options['project']}, storage {options['storage']}"
         )
+        realtime = self._start_realtime(server, host, http.effective_port, options["realtime_port"])
         self.stdout.flush()
         try:
             http.run()
@@ -88,9 +95,27 @@ class Command(BaseCommand):
             pass
         finally:
             http.close()
+            if realtime is not None:
+                realtime.close()
             # Requests under way use the storage until their thread lets go of it.
             time.sleep(0)
             server.close()
+
+    def _start_realtime(self, server: LocalServer, host: str, http_port: int, wanted: int | None) -> Any:
+        """Serve realtime beside HTTP. The next port may be taken, and the package may be missing: unless asked for, neither is an error."""
+        if wanted == 0:
+            return None
+        try:
+            from appwrite_orm_django.local.realtime_server import RealtimeServer
+
+            realtime = RealtimeServer(server, host, wanted or http_port + 1)
+        except (ImportError, OSError, OverflowError) as error:
+            if wanted is not None:
+                raise CommandError(f"Cannot serve realtime on port {wanted}: {error}.") from error
+            self.stdout.write(f"No realtime: {error}.")
+            return None
+        self.stdout.write(f"Realtime ws://{f'[{host}]' if ':' in host else host}:{realtime.port}/v1/realtime")
+        return realtime
 
 
 def _address(text: str) -> tuple[str, int]:
