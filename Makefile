@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test conformance lint format bench clean
+.PHONY: install demo test conformance lint format bench hammer model clean
 
 install: $(STAMP)
 
@@ -34,7 +34,14 @@ format: install
 	$(BIN)/ruff check --fix .
 
 bench: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python -m benchmarks
+
+hammer: install
+	$(BIN)/python -m benchmarks.hammer --reads 200000 --seconds 60
+
+model: install
+	$(BIN)/python -m pytest -n 2 -m slow tests/cache/test_model.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache docs/_build

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.core import checks, exceptions
@@ -149,20 +149,22 @@ class _ListField(models.Field):
             return None
         if not isinstance(value, (list, tuple, set, frozenset)):
             raise exceptions.ValidationError(_("Enter a list of values."), code="invalid_list")
-        return [self.base_field.to_python(item) for item in value]
+        return [self._item(number, self.base_field.to_python, item) for number, item in enumerate(value, 1)]
+
+    def _item(self, number: int, check: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return check(*args)
+        except exceptions.ValidationError as error:
+            raise exceptions.ValidationError(
+                _("Item %(number)s: %(messages)s"),
+                code="item_invalid",
+                params={"number": number, "messages": " ".join(error.messages)},
+            ) from error
 
     def validate(self, value: Any, model_instance: Any) -> None:
         super().validate(value, model_instance)
-        for number, item in enumerate(value or ()):
-            try:
-                self.base_field.clean(item, model_instance)
-            except exceptions.ValidationError as error:
-                messages = " ".join(error.messages)
-                raise exceptions.ValidationError(
-                    _("Item %(number)s: %(messages)s"),
-                    code="item_invalid",
-                    params={"number": number + 1, "messages": messages},
-                ) from error
+        for number, item in enumerate(value or (), 1):
+            self._item(number, self.base_field.clean, item, model_instance)
 
     def value_to_string(self, obj: Any) -> str:
         value = self.value_from_object(obj)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
+import uuid
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,8 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = ["AppwriteModel"]
 
-# Values that can change without being assigned: never taken for unchanged.
-_MUTABLE = (list, dict, set, bytearray)
+# Only of these, which can not change without being assigned, can be told that a value is the one that was read.
+_IMMUTABLE = (
+    str,
+    int,
+    float,
+    bytes,
+    decimal.Decimal,
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    uuid.UUID,
+    type(None),
+)
 
 
 class AppwriteModel(models.Model):
@@ -52,53 +66,65 @@ class AppwriteModel(models.Model):
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
         # Django 6.1 hands over a fetch mode.
         instance = super().from_db(db, field_names, values, **kwargs)
-        instance.__dict__["_loaded"] = (field_names, values)
+        if db is None or not _may_be_rolled_back(connections[db]):
+            instance.__dict__["_loaded"] = (field_names, values)
         return instance
 
     def _loaded_values(self) -> dict[str, Any]:
-        """Return attribute name to value as last read or written."""
+        """Return attribute name to value as last read or written, as far as that is certain."""
         names, values = self.__dict__.get("_loaded", ((), ()))
         return dict(zip(names, values, strict=False))
 
-    def _remember(self, names: Iterable[str] | None = None) -> None:
-        """Take the current values of these attributes (all that are loaded, if left out) for those of the server."""
+    def _remember(self, attnames: Collection[str], using: str | None) -> None:
+        """Take the current values of these attributes for those of the server; forget them if a rollback can still undo them."""
         known = self._loaded_values()
-        for field in self._meta.concrete_fields:
-            if field.attname in self.__dict__ and (names is None or field.attname in names or field.name in names):
-                known[field.attname] = self.__dict__[field.attname]
+        certain = using is None or not _may_be_rolled_back(connections[using])
+        for name in attnames:
+            known.pop(name, None)
+            if certain and name in self.__dict__:
+                known[name] = self.__dict__[name]
         self.__dict__["_loaded"] = (tuple(known), tuple(known.values()))
 
     def refresh_from_db(self, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         names = None if fields is None else list(fields)
         super().refresh_from_db(using=using, fields=names, **kwargs)
-        self._remember(names)
+        self._remember(_attnames(self._meta.concrete_fields, names), self._state.db)
 
-    def _save_table(self, *args: Any, **kwargs: Any) -> bool:
-        updated = super()._save_table(*args, **kwargs)  # type: ignore[misc]  # a private name, see docs/explanation
-        if not kwargs.get("raw", args[0] if args else False):
+    def _save_table(
+        self,
+        raw: bool = False,
+        cls: type[models.Model] | None = None,
+        force_insert: bool = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Collection[str] | None = None,
+    ) -> bool:
+        # Called once for each table: a model with parents has several.
+        updated = super()._save_table(raw, cls, force_insert, force_update, using, update_fields)  # type: ignore[misc]  # a private name
+        if not raw:
             self._cut_to_milliseconds()
-        self._remember()
+        self._remember(_attnames((cls or self)._meta.local_concrete_fields, update_fields), using)
         return bool(updated)
 
     def _do_update(self, base_qs: Any, using: str, pk_val: Any, values: Any, update_fields: Any, *args: Any) -> Any:
         connection = connections[using]
         connection.last_written_row = None  # type: ignore[attr-defined]  # our DatabaseWrapper's
-        changed = values if update_fields else self._changed(values)
+        changed = values if update_fields else self._changed(values, using)
         updated = super()._do_update(base_qs, using, pk_val, changed, update_fields, *args)  # type: ignore[misc]
         row = getattr(connection, "last_written_row", None)
         if updated and row is not None and "$updatedAt" in row:
             self._take_updated_at(row["$updatedAt"])
         return updated
 
-    def _changed(self, values: Iterable[tuple[Any, Any, Any]]) -> list[tuple[Any, Any, Any]]:
+    def _changed(self, values: Iterable[tuple[Any, Any, Any]], using: str) -> list[tuple[Any, Any, Any]]:
         loaded = self._loaded_values()
+        if self._state.db != using or loaded.get(self._meta.pk.attname) != self.pk:
+            # Another row than the one that was read: nothing is known of what it holds.
+            loaded = {}
         return [
             (field, model, value)
             for field, model, value in values
-            if field.attname not in loaded
-            or hasattr(value, "resolve_expression")
-            or isinstance(value, _MUTABLE)
-            or value != loaded[field.attname]
+            if field.attname not in loaded or not isinstance(value, _IMMUTABLE) or value != loaded[field.attname]
         ]
 
     def _take_updated_at(self, wire: str) -> None:
@@ -112,3 +138,16 @@ class AppwriteModel(models.Model):
             value = self.__dict__.get(field.attname)
             if (held := cut_to_milliseconds(value)) is not value:
                 setattr(self, field.attname, held)
+
+
+def _attnames(fields: Iterable[models.Field[Any, Any]], names: Collection[str] | None) -> list[str]:
+    """Return the attribute names of those of the fields that ``names`` has by name or attribute name; of all for None."""
+    return [field.attname for field in fields if names is None or field.name in names or field.attname in names]
+
+
+def _may_be_rolled_back(connection: Any) -> bool:
+    """Say whether what is read and written on a connection now is not committed yet."""
+    if not connection.in_atomic_block:
+        return False
+    transaction = getattr(connection, "transaction", None)
+    return transaction is None or bool(transaction.log.operations)

@@ -6,19 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.apps import apps
-from django.conf import settings
 from django.db import models, router
 
+from appwrite_orm_django.aliases import appwrite_aliases
 from appwrite_orm_django.models import AppwriteModel
 
 __all__ = ["AppwriteRouter"]
-
-ENGINE = "appwrite_orm_django.backend"
-
-
-def appwrite_aliases() -> list[str]:
-    """Return the aliases in ``DATABASES`` that use our engine."""
-    return [alias for alias, database in settings.DATABASES.items() if database.get("ENGINE") == ENGINE]
 
 
 class AppwriteRouter:

@@ -80,6 +80,12 @@ DATABASES = {
         "NAME": os.environ.get("APPWRITE_DATABASE_ID") or "world",
     },
 }
+# Reads from Appwrite are kept here. One process needs no more; several must share one, or each sees the others' writes late.
+CACHES = {
+    "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": os.environ["REDIS_URL"]}
+    if os.environ.get("REDIS_URL")
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
+}
 DATABASE_ROUTERS = ["appwrite_orm_django.routers.AppwriteRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -31,7 +31,8 @@ def answer(question, alias):
     return plain(question(lambda model: model._default_manager.using(alias)))
 
 
-def plain(found):
+def plain(found, seen=()):
+    """Turn what a queryset brings into tuples, dicts and lists; objects that refer to each other are cut at the second turn."""
     if isinstance(found, models.QuerySet):
         rows = [plain(row) for row in found]
         if issubclass(found._iterable_class, NamedValuesListIterable):
@@ -48,7 +49,11 @@ def plain(found):
             for name, value in found.__dict__.items()
             if not name.startswith("_") and name not in loaded
         }
-        related = {name: plain(value) for name, value in found._state.fields_cache.items() if name != "_reverse"}
+        related = {
+            name: plain(value, (*seen, id(found)))
+            for name, value in found._state.fields_cache.items()
+            if id(value) not in seen
+        }
         return (type(found).__name__, loaded, extra, related)
     if isinstance(found, dict):
         return {key: plain(value) for key, value in found.items()}

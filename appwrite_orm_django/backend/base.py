@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
 from appwrite_orm_django.backend.client import DatabaseClient
-from appwrite_orm_django.backend.commands import Command, GetRow, Savepoint
+from appwrite_orm_django.backend.commands import Command, GetRow, Output, Savepoint
 from appwrite_orm_django.backend.creation import DatabaseCreation
 from appwrite_orm_django.backend.cursor import Cursor
 from appwrite_orm_django.backend.features import DatabaseFeatures
@@ -133,6 +133,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         super().__init__(settings_dict, alias)
         self.last_written_row: Any = None
         self._idle_local_databases: list[LocalDatabase] = []
+        self.outputs: dict[int, tuple[Any, Output]] = {}
         # The open block; None in autocommit mode. Read-only blocks have one too: it remembers what they saw.
         self.transaction: Transaction | None = None
         self._writes_directly = False
@@ -223,8 +224,9 @@ class DatabaseWrapper(BaseDatabaseWrapper):
                 self.cache.exit_atomic(committed=False)
             self.transaction = None
         elif self.transaction is None:
-            self.transaction = Transaction(self)
+            # In this order: a cache that is opened inside a block is told of the block when it is opened.
             self.cache.enter_atomic()
+            self.transaction = Transaction(self)
 
     def _commit(self) -> None:
         transaction = self.transaction

@@ -9,10 +9,11 @@ run in the cursor (or never, on a cache hit), so ``get_converters()`` is empty h
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import NotSupportedError
+from django.db.models.expressions import OrderBy
 from django.db.models.sql import compiler
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGLE
 
@@ -22,9 +23,6 @@ from appwrite_orm_django.backend.commands import Command, Explain
 from appwrite_orm_django.backend.pushdown import reads
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 
-if TYPE_CHECKING:
-    from django.db.models.expressions import OrderBy
-
 
 class SQLCompiler(compiler.SQLCompiler):
     # Ordering never adds columns to the rows that come back: the cursor hands out just what is selected.
@@ -32,6 +30,9 @@ class SQLCompiler(compiler.SQLCompiler):
 
     def compile(self, node: Any) -> tuple[str, tuple[()]]:
         """Return a placeholder: expressions are described by commands, never rendered as text."""
+        if isinstance(node, OrderBy):
+            # get_order_by(), which prefetches of slices call, tells orders apart by the text before the direction.
+            return f"{node.expression!r} {'DESC' if node.descending else 'ASC'}", ()
         return "", ()
 
     def get_converters(self, expressions: Any) -> dict[int, Any]:
@@ -39,7 +40,9 @@ class SQLCompiler(compiler.SQLCompiler):
 
     def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[Command, tuple[()]]:  # type: ignore[override]  # commands take the place of SQL
         command = self.read_command()
-        if self.query.explain_info is not None:
+        if (asked := self.query.explain_info) is not None:
+            # Refuses formats and options: there are none.
+            self.connection.ops.explain_query_prefix(asked.format, **asked.options)
             command = Explain(command)
         return command, ()
 

@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from django.db import NotSupportedError
+
 from appwrite_orm_django.backend.commands import Command, Savepoint
 from appwrite_orm_django.backend.compiler import refuse_sql
 
@@ -55,6 +57,9 @@ class Cursor:
 
     def executemany(self, command: Any, param_list: Any) -> Cursor:
         raise refuse_sql(command)
+
+    def callproc(self, name: str, *args: Any) -> Any:
+        raise NotSupportedError(f"Appwrite has no stored procedures, so {name!r} can not be called.")
 
     def fetchone(self) -> tuple[Any, ...] | None:
         return next(self._rows, None)

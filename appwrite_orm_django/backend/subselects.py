@@ -8,6 +8,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db.models.expressions import OuterRef, ResolvedOuterRef
 from django.db.models.sql import Query
 
+from appwrite_orm_django.backend.borders import refuse_other_databases
 from appwrite_orm_django.backend.commands import ValuesOf
 from appwrite_orm_django.backend.pushdown.truth import NEVER, UNKNOWN, IsIn, Narrowing
 
@@ -26,6 +27,7 @@ def narrowing(lookup: Any, key: str, codec: Codec, connection: DatabaseWrapper) 
             "Subqueries aren't allowed across different databases. Force the inner query to be evaluated using "
             "`list(inner_query)`."
         )
+    refuse_other_databases(lookup.lhs.target.model, [query.model], connection.alias)
     query = query.clone()
     target = lookup.lhs.output_field
     target = getattr(target, "target_field", None) or target

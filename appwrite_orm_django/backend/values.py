@@ -72,7 +72,8 @@ class IntegerCodec(Codec):
 
     def __init__(self, bits: int = 64) -> None:
         self.bits = bits
-        self.low, self.high = _INT64 if bits == 64 else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        self.low: int = _INT64[0] if bits == 64 else -(2 ** (bits - 1))
+        self.high: int = 2 ** (bits - 1) - 1
 
     def encode(self, value: Any) -> int:
         number = int(value)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet, FieldError
-from django.db import DataError, NotSupportedError
+from django.db import DataError, IntegrityError, NotSupportedError
 from django.db.models import AutoField, DateTimeField, Model, UniqueConstraint
 from django.db.models.expressions import Col, ColPairs, CombinedExpression, DatabaseDefault, Value
 from django.db.models.sql import Query
@@ -50,8 +51,11 @@ def wire_value(field: Field[Any, Any], value: Any, table: str) -> Any:
 
     Raises:
         DataError: the column can not hold it; names table, column and reason.
+        IntegrityError: it is None, and the field is not nullable.
     """
     if value is None:
+        if not (field.null or field.primary_key or column_key(field) in SYSTEM_COLUMNS):
+            raise IntegrityError(f"{table}.{field.column}: may not be null.")
         return None
     try:
         return codec_for(field).encode(value)
@@ -86,6 +90,8 @@ def create_command(compiler: SQLInsertCompiler) -> Command:
     rows = tuple(_new_row(compiler, fields, obj, table) for obj in query.objs)
     outputs = tuple(_returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ()))
     ignores = query.on_conflict is not None
+    if not ignores:
+        _refuse_one_id_twice(table, rows, connection)
     return CreateRows(
         connection.table_ref(table),
         rows,
@@ -94,6 +100,17 @@ def create_command(compiler: SQLInsertCompiler) -> Command:
         unique=unique_columns(opts.model),
         model=opts.model,
     )
+
+
+def _refuse_one_id_twice(table: str, rows: Sequence[NewRow], connection: Any) -> None:
+    seen: dict[str, str] = {}
+    for row in rows:
+        folded = row.row_id.lower() if connection.text_semantics == "mariadb" else row.row_id
+        if folded in seen:
+            raise IntegrityError(
+                f"{table}: the row ids {seen[folded]!r} and {row.row_id!r} are the same; Appwrite compares ids without case."
+            )
+        seen[folded] = row.row_id
 
 
 def _returned(field: Field[Any, Any], connection: Any, db_table: str) -> Output:
@@ -267,9 +284,9 @@ def _update_from_query(
     pk = query.get_meta().pk
     query.default_cols = False
     query.select = (pk.get_col(alias),)
-    for position, expression in enumerate(expressions.values()):
-        query.annotations[f"__value{position}"] = expression
-    query.set_annotation_mask(set(query.annotations))
+    values = {f"__value{position}": expression for position, expression in enumerate(expressions.values())}
+    query.annotations.update(values)
+    query.set_annotation_mask(values)
     inner = query.get_compiler(connection=compiler.connection)
     command = local_evaluation.plan(inner, set_up=True)
     fields = tuple(expressions)

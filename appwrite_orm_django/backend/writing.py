@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.db import NotSupportedError, OperationalError
+from django.db import IntegrityError, NotSupportedError, OperationalError
 
-from appwrite_orm_django.backend import row_ids
+from appwrite_orm_django.backend import row_ids, uniqueness
 from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID
 from appwrite_orm_django.backend.commands import (
     Command,
@@ -24,10 +24,11 @@ from appwrite_orm_django.backend.commands import (
 )
 from appwrite_orm_django.backend.local_evaluation import running
 from appwrite_orm_django.client import operators, queries, rows
-from appwrite_orm_django.client.errors import ColumnNotFound, RowConflict, RowNotFound, UniqueViolation
+from appwrite_orm_django.client.errors import ColumnNotFound, RowConflict, RowNotFound, ServerError, UniqueViolation
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
 
 _MAX_ATTEMPTS = 10
@@ -78,9 +79,10 @@ class Writer:
         for _ in range(_MAX_ATTEMPTS):
             try:
                 return self._create(command.table, new)
-            except UniqueViolation:
+            except UniqueViolation as error:
                 ours = [row for row in new if row.id_is_ours]
-                if not ours or not self._any_exists(command.table, ours):
+                if not ours or not self._existing(command.table, ours):
+                    self._name_existing(command.table, new, error)
                     raise
                 new = tuple(
                     NewRow(row_ids.encode_integer(row_ids.new_integer_id()), row.data, id_is_ours=True)
@@ -105,9 +107,20 @@ class Writer:
         (row,) = rows.create_rows(self.transport, table, [{**_without_null_permissions(data), ROW_ID: row_id}])
         return row
 
-    def _any_exists(self, table: TableRef, new: list[NewRow]) -> bool:
-        wanted = [queries.equal(ROW_ID, *(row.row_id for row in new)), queries.select([ROW_ID]), queries.limit(1)]
-        return bool(rows.list_rows(self.transport, table, wanted)["rows"])
+    def _existing(self, table: TableRef, new: Sequence[NewRow]) -> list[str]:
+        """Return those of the ids that rows have."""
+        wanted = [
+            queries.equal(ROW_ID, *(row.row_id for row in new)),
+            queries.select([ROW_ID]),
+            queries.limit(len(new)),
+        ]
+        return [row[ROW_ID] for row in rows.list_rows(self.transport, table, wanted)["rows"]]
+
+    def _name_existing(self, table: TableRef, new: Sequence[NewRow], error: UniqueViolation) -> None:
+        """Say which ids are taken: of a bulk call the server does not tell."""
+        given = [row for row in new if not row.id_is_ours]
+        if len(new) > 1 and given and (existing := self._existing(table, given)):
+            error.args = (f"{table.table}: rows with these ids exist already: {', '.join(existing[:10])}.",)
 
     def _create_what_is_new(self, command: CreateRows) -> WriteResult:
         try:
@@ -156,10 +169,19 @@ class Writer:
                 continue
             if second:
                 self._refuse_if_it_moves(command, second)
-            changed += rows.update_rows(self.transport, command.table, first, split)
+            changed += self._update_alike(command, first, split)
             if second:
                 rows.update_rows(self.transport, command.table, second, split)
         return WriteResult(changed)
+
+    def _update_alike(self, command: UpdateRows, data: Mapping[str, Any], split: list[Query]) -> int:
+        try:
+            return rows.update_rows(self.transport, command.table, data, split)
+        except ServerError as error:
+            # What a violated unique index comes to in a bulk update (recording ``bulk-update``).
+            if error.code == 500 and (text := uniqueness.clash(self.connection.reader, command)):
+                raise IntegrityError(text) from error
+            raise
 
     def _refuse_if_it_moves(self, command: UpdateRows, second: Mapping[str, Any]) -> None:
         """Refuse two bulk writes where the first one changes which rows the second one would find."""

@@ -39,6 +39,7 @@ class Core:
             get_many=self.store.get_many,
             put=self.store.put,
             interval_s=settings.statistics_interval,
+            run=self.store.in_background,
         )
         self.early = self._early if settings.early_refresh or settings.stale_on_error else None
 

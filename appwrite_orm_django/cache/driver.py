@@ -8,10 +8,10 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from concurrent.futures import TimeoutError as WaitTimeout
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 from asgiref.sync import sync_to_async
 
@@ -26,9 +26,28 @@ logger = logging.getLogger("appwrite_orm_django.cache")
 _loading: ContextVar[bool] = ContextVar("appwrite_cache_loading", default=False)
 
 
-def drive(core: Core, program: Generator[Operation, Any, Any], load: Callable[[], Any] | None = None) -> Any:
-    """Run a program to its end and return its result; raises only what ``load`` raises."""
-    run = _Run(core)
+class Look(NamedTuple):
+    """A first look into the cache, made before there was a program; and what was noted just before it."""
+
+    found: dict[str, Any] | None
+    minted: int
+    stored: int
+
+
+def look(core: Core, keys: Sequence[str]) -> Look:
+    """Look into the cache. Most reads are hits, and a hit needs no more than this: it is not worth running a program for."""
+    minted, stored = core.store.mint_sequence, core.flights.stored
+    return Look(core.store.get_many(keys), minted, stored)
+
+
+def drive(
+    core: Core,
+    program: Generator[Operation, Any, Any],
+    load: Callable[[], Any] | None = None,
+    first: Look | None = None,
+) -> Any:
+    """Run a program to its end and return its result; raises only what ``load`` raises. ``first`` answers its first operation."""
+    run = _Run(core, first)
     answer: Any = None
     try:
         while True:
@@ -37,7 +56,7 @@ def drive(core: Core, program: Generator[Operation, Any, Any], load: Callable[[]
             except StopIteration as stop:
                 return stop.value
             if type(operation) is GetMany:
-                answer = run.get_many(operation)
+                answer = run.first_look() if run.has_looked else run.get_many(operation)
             elif type(operation) is Load:
                 assert load is not None  # noqa: S101 - only a read loads
                 answer = run.load(operation, load)
@@ -60,11 +79,14 @@ def drive(core: Core, program: Generator[Operation, Any, Any], load: Callable[[]
 
 
 async def adrive(
-    core: Core, program: Generator[Operation, Any, Any], load: Callable[[], Awaitable[Any]] | None = None
+    core: Core,
+    program: Generator[Operation, Any, Any],
+    load: Callable[[], Awaitable[Any]] | None = None,
+    first: Look | None = None,
 ) -> Any:
     """Run a program without blocking the event loop: each cache operation in a thread, the load awaited."""
     # Not the backend's own ``aget_many``: on every backend it loops key by key, and with it goes the one round trip.
-    run = _Run(core)
+    run = _Run(core, first)
     answer: Any = None
     try:
         while True:
@@ -73,7 +95,7 @@ async def adrive(
             except StopIteration as stop:
                 return stop.value
             if type(operation) is GetMany:
-                answer = await sync_to_async(run.get_many)(operation)
+                answer = run.first_look() if run.has_looked else await sync_to_async(run.get_many)(operation)
             elif type(operation) is Load:
                 assert load is not None  # noqa: S101
                 answer = await run.aload(operation, load)
@@ -100,27 +122,32 @@ async def adrive(
 class _Run:
     """One run of a program: what the sync and the async driver have in common."""
 
-    __slots__ = ("_core", "_flight", "_landed", "_minted", "_stored")
+    __slots__ = ("_core", "_flight", "_landed", "_look", "has_looked")
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, first: Look | None) -> None:
         self._core = core
         self._flight: tuple[str, tuple[int, ...]] | None = None
         self._landed = False
-        self._minted = self._stored = 0
+        self._look = first
+        self.has_looked = first is not None
+
+    def first_look(self) -> dict[str, Any] | None:
+        assert self._look is not None  # noqa: S101
+        self.has_looked = False
+        return self._look.found
 
     def get_many(self, operation: GetMany) -> dict[str, Any] | None:
-        self._minted = self._core.store.mint_sequence
-        self._stored = self._core.flights.stored
-        return self._core.store.get_many(operation.keys)
+        self._look = look(self._core, operation.keys)
+        return self._look.found
 
     def write(self, operation: Operation) -> bool | None:
         store = self._core.store
         if isinstance(operation, Fill):
             return store.fill(operation.items, operation.timeout)
         if isinstance(operation, Bump):
-            return store.bump(operation.tokens, operation.timeout)
+            return store.bump(operation.tokens, operation.timeout, urgent=operation.urgent)
         if isinstance(operation, Mint):
-            return store.mint(operation, self._minted)
+            return store.mint(operation, self._look.minted if self._look else 0)
         assert isinstance(operation, Lease)  # noqa: S101
         return store.lease(operation.key, self._core.settings.lease_ttl)
 
@@ -137,7 +164,7 @@ class _Run:
         if _loading.get():
             return None, None
         key = (operation.entry, operation.tokens)
-        flight, loaded = self._core.flights.join(key, self._stored)
+        flight, loaded = self._core.flights.join(key, self._look.stored if self._look else 0)
         if flight is None and loaded is None:
             self._flight = key
         return flight, self.joined(loaded)

@@ -25,6 +25,7 @@ except ImportError:  # an optional extra; zlib serves without it
 lz4: ModuleType | None = _lz4
 
 FORMAT = 1
+MAX_TOKENS = 255  # their number is one byte of the header
 PLAIN, ZLIB, LZ4 = 0, 1, 2
 
 _HEADER = struct.Struct(

@@ -34,10 +34,15 @@ class GetMany(NamedTuple):
 
 
 class Bump(NamedTuple):
-    """Store these tokens, whatever is there. Sent back: True only if they are known to be stored."""
+    """
+    Store these tokens, whatever is there. Sent back: True only if they are known to be stored.
+
+    ``urgent``: worth an attempt even if the cache did not answer a moment ago.
+    """
 
     tokens: Mapping[str, int]
     timeout: float
+    urgent: bool = False
 
 
 class Mint(NamedTuple):
@@ -193,13 +198,12 @@ class Protocol:
         found = yield GetMany(plan.keys)
         if found is None:
             return Reading("bypass", "down", loaded=(yield Load(sealed=False)))
+        entry = None if options.skip_entry else self.serve(plan, found)
+        early = entry is not None and options.early is not None and options.early(entries.header(entry))
+        if entry is not None and not early:
+            return Reading("hit", entry=entry)
         entry = found.get(plan.entry)
         values = tuple(map(found.get, plan.tokens))
-        early = False
-        if entry is not None and not options.skip_entry and entries.is_valid(entry, values):
-            early = options.early is not None and options.early(entries.header(entry))
-            if not early:
-                return Reading("hit", entry=entry)
 
         minted = False
         tokens = self._known(values)
@@ -223,6 +227,13 @@ class Protocol:
         loaded = yield Load(sealed=True)
         stored = yield from self._fill(plan, tokens, loaded, options)
         return Reading("miss", "early" if early else "", loaded=loaded, stored=stored)
+
+    def serve(self, plan: ReadPlan, found: Mapping[str, Any]) -> bytes | None:
+        """Return the entry if it carries exactly the tokens that were found with it: the whole rule of a hit."""
+        entry = found.get(plan.entry)
+        if entry is not None and entries.is_valid(entry, tuple(map(found.get, plan.tokens))):
+            return entry  # type: ignore[no-any-return]
+        return None
 
     def _known(self, values: tuple[object, ...]) -> tuple[int, ...] | None:
         return values if all(map(is_token, values)) else None  # type: ignore[return-value]
@@ -272,15 +283,17 @@ class Protocol:
         while (yield Pause(attempt)):
             attempt += 1
             found = yield GetMany(plan.keys)
-            entry = None if found is None else found.get(plan.entry)
-            if entry is not None and entries.is_valid(entry, tuple(map(found.get, plan.tokens))):
-                return bytes(entry)
+            entry = None if found is None else self.serve(plan, found)
+            if entry is not None:
+                return entry
         return None
 
     def _fill(
         self, plan: ReadPlan, tokens: tuple[int, ...], loaded: Loaded, options: ReadOptions
     ) -> Generator[Operation, Any, int]:
         if loaded.body is None or not options.fill or len(loaded.body) > options.max_bytes:
+            return 0
+        if len(tokens) > entries.MAX_TOKENS:
             return 0
         entry = entries.seal(tokens, loaded.body, load_s=loaded.seconds, filled_at=loaded.at, timeout=options.timeout)
         items: dict[str, int | bytes] = {plan.entry: entry}
@@ -302,12 +315,13 @@ class Protocol:
         The token lives ``lock_ttl`` and no longer: another write of the same table may still be in flight, and if its writer dies,
         what is loaded from now on may lack it.
         """
-        stored: bool = yield Bump({key: self.new_token() for key in keys}, self.lock_ttl)
+        stored: bool = yield Bump({key: self.new_token() for key in keys}, self.lock_ttl, urgent=True)
         return stored
 
     def leave_open(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
         """Say that nobody knows how a write ended: the server may still apply it, so reads pass the cache for ``lock_ttl``."""
-        return (yield from self.begin(keys))
+        stored: bool = yield Bump({key: -self.new_token() for key in keys}, self.lock_ttl, urgent=True)
+        return stored
 
     # By hand
 

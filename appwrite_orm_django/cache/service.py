@@ -10,10 +10,9 @@ One ``QueryCache`` per connection (so per thread), made with ``QueryCache.open``
 """
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 from asgiref.sync import sync_to_async
 from django.db.utils import InterfaceError, OperationalError
@@ -22,7 +21,7 @@ from appwrite_orm_django import signals
 
 from . import entries
 from .core import Core, core_for
-from .driver import adrive, drive
+from .driver import Look, adrive, drive, look
 from .keys import fold
 from .protocol import Reading, ReadOptions, ReadPlan
 from .settings import CacheSettings
@@ -36,6 +35,13 @@ T = TypeVar("T")
 
 # More rows than this in one write are told as "any row": each would be a key of its own.
 _MOST_ROWS = 100
+
+
+class _Found(NamedTuple):
+    """What a first look into the cache came to: a value, or why there is none."""
+
+    why_not: Literal["", "missed", "ending", "unreadable"]
+    value: Any = None
 
 
 def _never(_: BaseException) -> bool:
@@ -126,20 +132,22 @@ class QueryCache:
             value = load()
             self._passed(names)
             return value
-        plan = self.core.keys.plan(command, names, row, identity)
-        options = self._options(timeout)
+        core = self.core
+        plan = core.keys.plan(command, names, row, identity)
+        first = look(core, plan.keys)
+        found = self._find(names, plan, first)
+        if not found.why_not:
+            return cast("T", found.value)
+        options = self._options(timeout, found)
         try:
-            reading = drive(self.core, self.core.protocol.read(plan, options), load)
+            reading = drive(core, core.protocol.read(plan, options), load, first)
             value = self._value(reading)
-        except entries.EntryError as exc:
-            logger.warning("%s: %s", names[0], exc)
-            reading = drive(self.core, self.core.protocol.read(plan, options._replace(skip_entry=True)), load)
-            value = self._value(reading)
+        except entries.EntryError:  # of another process's entry, after waiting for it
+            value, reading = load(), Reading("bypass")
         except (OperationalError, InterfaceError):
-            reading = self._stale(self.core.store.get_many((plan.entry,)) if self._may_be_stale else None, plan)
+            reading, value = self._stale(core.store.get_many((plan.entry,)) if self._may_be_stale else None, plan)
             if reading is None:
                 raise
-            value = self._value(reading)
         self._account(names, reading, options)
         return value
 
@@ -161,23 +169,47 @@ class QueryCache:
             value = await load()
             self._passed(names)
             return value
-        plan = self.core.keys.plan(command, names, row, identity)
-        options = self._options(timeout)
+        core = self.core
+        plan = core.keys.plan(command, names, row, identity)
+        first = await sync_to_async(look)(core, plan.keys)
+        found = self._find(names, plan, first)
+        if not found.why_not:
+            return cast("T", found.value)
+        options = self._options(timeout, found)
         try:
-            reading = await adrive(self.core, self.core.protocol.read(plan, options), load)
+            reading = await adrive(core, core.protocol.read(plan, options), load, first)
             value = self._value(reading)
-        except entries.EntryError as exc:
-            logger.warning("%s: %s", names[0], exc)
-            reading = await adrive(self.core, self.core.protocol.read(plan, options._replace(skip_entry=True)), load)
-            value = self._value(reading)
+        except entries.EntryError:
+            value, reading = await load(), Reading("bypass")
         except (OperationalError, InterfaceError):
-            get_many = sync_to_async(self.core.store.get_many)
-            reading = self._stale(await get_many((plan.entry,)) if self._may_be_stale else None, plan)
+            get_many = sync_to_async(core.store.get_many)
+            reading, value = self._stale(await get_many((plan.entry,)) if self._may_be_stale else None, plan)
             if reading is None:
                 raise
-            value = self._value(reading)
         await sync_to_async(self._account)(names, reading, options)
         return value
+
+    def _find(self, tables: tuple[str, ...], plan: ReadPlan, first: Look) -> "_Found":
+        """Serve a hit from a first look, or tell why it is none."""
+        entry = None if first.found is None else self.core.protocol.serve(plan, first.found)
+        if entry is None:
+            return _Found("missed")
+        head = entries.header(entry)
+        if not self._depth and self.core.early is not None and self.core.early(head):
+            return _Found("ending")
+        try:
+            value = entries.decode(entry)
+        except entries.EntryError as exc:
+            logger.warning("%s: %s", tables[0], exc)
+            return _Found("unreadable")
+        counters = self.statistics.counters(tables[0])
+        counters.hits += 1
+        counters.bytes_served += len(entry)
+        counters.seconds_saved += head.load_s
+        report(self.alias, tables, "hit", "", head)
+        if signals.cache_hit.receivers:
+            self._send(signals.cache_hit, tables=tables, reason="")
+        return _Found("", value)
 
     def _may_read(self, tables: tuple[str, ...], row: Row | None, timeout: float) -> bool:
         if not self.settings.enabled or timeout <= 0:
@@ -195,12 +227,13 @@ class QueryCache:
             report(self.alias, tables, "bypass", "", None)
             self._send(signals.cache_missed, tables=tables, reason="")
 
-    def _options(self, timeout: float) -> ReadOptions:
+    def _options(self, timeout: float, found: "_Found") -> ReadOptions:
         settings = self.settings
         return ReadOptions(
             timeout=self.core.life_s(timeout),
             fill=not self._depth,
-            early=None if self._depth else self.core.early,
+            early=(lambda _: True) if found.why_not == "ending" else None,
+            skip_entry=found.why_not == "unreadable",
             lease_above_s=settings.lease_above,
             max_bytes=settings.max_entry_bytes,
             grace=settings.stale_on_error,
@@ -218,39 +251,35 @@ class QueryCache:
     def _may_be_stale(self) -> bool:
         return bool(self.settings.stale_on_error) and not self._depth
 
-    def _stale(self, found: dict[str, Any] | None, plan: ReadPlan) -> Reading | None:
-        """Return what is left of an entry, to be served although it is outdated; None if nothing is."""
+    def _stale(self, found: dict[str, Any] | None, plan: ReadPlan) -> tuple[Reading | None, Any]:
+        """Return what is left of an entry, to be served although it is outdated; (None, None) if nothing is."""
         entry = (found or {}).get(plan.entry)
-        return Reading("stale", entry=entry) if entries.is_entry(entry) else None
+        if not isinstance(entry, bytes) or not entries.is_entry(entry):
+            return None, None
+        try:
+            return Reading("stale", entry=entry), entries.decode(entry)
+        except entries.EntryError:
+            return None, None
 
     def _account(self, tables: tuple[str, ...], reading: Reading, options: ReadOptions) -> None:
         counters = self.statistics.counters(tables[0])
-        expires_at: float | None = None
+        head: entries.Header | None = None
         if reading.entry is not None:
             head = entries.header(reading.entry)
-            expires_at = head.filled_at + head.timeout_s
             counters.bytes_served += len(reading.entry)
             counters.seconds_saved += head.load_s
         elif reading.loaded is not None and reading.reason != "joined":
             counters.seconds_loading += reading.loaded.seconds
-        if reading.outcome == "hit":
-            counters.hits += 1
-        elif reading.outcome == "miss":
-            counters.misses += 1
-        elif reading.outcome == "bypass":
-            counters.bypasses += 1
-        else:
-            counters.stale += 1
-        if reading.stored:
+        if reading.stored and reading.loaded is not None:
             counters.fills += 1
             counters.bytes_stored += reading.stored
-            expires_at = time.time() + options.timeout
-        report(self.alias, tables, reading.outcome, reading.reason, expires_at)
-        if reading.outcome == "hit":
-            self._send(signals.cache_hit, tables=tables, reason=reading.reason)
-        else:
-            self._send(signals.cache_missed, tables=tables, reason=reading.reason)
-            self.statistics.publish_if_due()
+            head = entries.Header(reading.loaded.at, options.timeout, reading.loaded.seconds)
+        name = {"hit": "hits", "miss": "misses", "bypass": "bypasses", "stale": "stale"}[reading.outcome]
+        setattr(counters, name, getattr(counters, name) + 1)
+        report(self.alias, tables, reading.outcome, reading.reason, head)
+        signal = signals.cache_hit if reading.outcome == "hit" else signals.cache_missed
+        self._send(signal, tables=tables, reason=reading.reason)
+        self.statistics.publish_if_due()
 
     def _send(self, signal: Any, **values: Any) -> None:
         if signal.has_listeners(None):

@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass, fields
 from typing import NamedTuple
 
+from .entries import Header
 from .protocol import Outcome, Reason
 
 __all__ = ["Counters", "ReadEvent", "Statistics", "observe_reads"]
@@ -81,9 +82,10 @@ def observe_reads() -> Iterator[list[ReadEvent]]:
         _observers.reset(token)
 
 
-def report(alias: str, tables: tuple[str, ...], outcome: Outcome, reason: Reason, expires_at: float | None) -> None:
+def report(alias: str, tables: tuple[str, ...], outcome: Outcome, reason: Reason, header: Header | None) -> None:
     """Tell those who observe reads; nothing happens if nobody does."""
     for events in _observers.get():
+        expires_at = None if header is None else header.filled_at + header.timeout_s
         events.append(ReadEvent(alias, tables, outcome, reason, expires_at))
 
 
@@ -105,6 +107,7 @@ class Statistics:
         get_many: reads keys from it; None if it does not answer.
         put: stores text under a key for some seconds.
         interval_s: how often to leave the totals there; 0 never.
+        run: runs what leaves them, so that no reader waits for it.
     """
 
     _LIFE_S = 24 * 3600.0
@@ -116,12 +119,14 @@ class Statistics:
         get_many: Callable[[Sequence[str]], Mapping[str, object] | None],
         put: Callable[[str, str, float], None],
         interval_s: float,
+        run: Callable[[Callable[[], None]], object] = lambda task: task(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._key = key
         self._get_many = get_many
         self._put = put
         self._interval_s = interval_s
+        self._run = run
         self._clock = clock
         self.after_fork()
 
@@ -193,13 +198,14 @@ class Statistics:
         return bool(self._interval_s) and self._clock() >= self._due_at
 
     def publish_if_due(self) -> None:
-        """Leave the totals in the cache if it is time to. Not called on a hit, which costs one round trip and no more."""
+        """Have the totals left in the cache if it is time to. Not called on a hit, which is one round trip and nothing else."""
         if self.is_due() and self._publishing.acquire(blocking=False):
             try:
-                self._due_at = self._clock() + self._interval_s
-                self.publish()
+                due, self._due_at = self.is_due(), self._clock() + self._interval_s
             finally:
                 self._publishing.release()
+            if due:
+                self._run(self.publish)
 
     def publish(self) -> None:
         """Leave this process's totals in the cache, and its name in the list of processes. Never raises."""

@@ -22,14 +22,15 @@ from .protocol import Mint, random_token
 
 logger = logging.getLogger("appwrite_orm_django.cache")
 
-_FIRST_PAUSE_S = 0.5
+_FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 8.0
+_QUICK_FAULT_S = 0.1
 _VERIFY_ATTEMPTS = 3
 
 
 class Breaker:
     """
-    Remember that the cache failed, and for how long to leave it alone: 0.5 s, doubling to 8 s; one attempt after each pause.
+    Remember that the cache failed, and for how long to leave it alone: 0.1 s, doubling to 8 s; one attempt after each pause.
 
     Not locked: at worst two threads make the attempt.
     """
@@ -38,18 +39,26 @@ class Breaker:
         self._clock = clock
         self._faults = 0
         self._closed_at = 0.0
+        self._fault_took_s = 0.0
 
-    def is_open(self) -> bool:
+    @property
+    def has_failed(self) -> bool:
+        return self._faults > 0
+
+    def is_open(self, *, urgent: bool = False) -> bool:
         if not self._faults:
             return False
         now = self._clock()
         if now < self._closed_at:
-            return True
+            # A cache that refuses connections costs nothing to ask; one that lets us wait does.
+            return not (urgent and self._fault_took_s < _QUICK_FAULT_S)
         self._closed_at = now + self._pause_s()
         return False
 
-    def fail(self, alias: str, exc: Exception) -> None:
+    def fail(self, alias: str, exc: Exception, since: float) -> None:
+        """Note a fault of an operation that began at ``since``."""
         self._faults += 1
+        self._fault_took_s = self._clock() - since
         self._closed_at = self._clock() + self._pause_s()
         if self._faults == 1:
             logger.warning('The cache CACHES["%s"] failed; reads go to Appwrite meanwhile: %r', alias, exc)
@@ -115,6 +124,7 @@ class Store:
         self.alias = alias
         self._lock_ttl = lock_ttl
         self._breaker = Breaker(clock)
+        self._clock = clock
         self._ledger = None if max_bytes is None else Ledger(max_bytes, clock)
         self._owed: dict[str, object] = {}
         self._owed_lock = threading.Lock()
@@ -127,7 +137,7 @@ class Store:
     @property
     def is_available(self) -> bool:
         """Tell whether the last operation succeeded; asks nobody."""
-        return not self._breaker._faults
+        return not self._breaker.has_failed
 
     def after_fork(self) -> None:
         """Replace locks that the parent's threads may have held."""
@@ -145,29 +155,31 @@ class Store:
         # Debts first: paying asks the breaker itself, which lets through one attempt at a time.
         if not self.pay() if self._owed else self._breaker.is_open():
             return None
+        started = self._clock()
         try:
             found: dict[str, Any] = caches[self.alias].get_many(keys)
         except Exception as exc:  # noqa: BLE001 - each backend has errors of its own
-            self._breaker.fail(self.alias, exc)
+            self._breaker.fail(self.alias, exc, started)
             return None
         self._breaker.succeed()
         return found
 
-    def bump(self, tokens: Mapping[str, int], timeout: float) -> bool:
-        if self._breaker.is_open():
+    def bump(self, tokens: Mapping[str, int], timeout: float, *, urgent: bool = False) -> bool:
+        if self._breaker.is_open(urgent=urgent):
             return False
+        started = self._clock()
         try:
             cache = caches[self.alias]
             if _in_transaction(cache):
                 return False
             stored = self._set_for_sure(cache, tokens, timeout)
         except Exception as exc:  # noqa: BLE001
-            self._breaker.fail(self.alias, exc)
+            self._breaker.fail(self.alias, exc, started)
             return False
         if stored:
             self._breaker.succeed()
         else:
-            self._breaker.fail(self.alias, RuntimeError("tokens were not stored"))
+            self._breaker.fail(self.alias, RuntimeError("tokens were not stored"), started)
         return stored
 
     def _set_for_sure(self, cache: BaseCache, tokens: Mapping[str, int], timeout: float) -> bool:
@@ -204,6 +216,7 @@ class Store:
     def _mint(self, operation: Mint) -> bool:
         if self._breaker.is_open():
             return False
+        started = self._clock()
         try:
             cache = caches[self.alias]
             if operation.only_if_absent:
@@ -211,12 +224,13 @@ class Store:
                 return bool(cache.add(key, token, operation.timeout))
             return not cache.set_many(dict(operation.tokens), operation.timeout)
         except Exception as exc:  # noqa: BLE001
-            self._breaker.fail(self.alias, exc)
+            self._breaker.fail(self.alias, exc, started)
             return False
 
     def fill(self, items: Mapping[str, int | bytes], timeout: float) -> bool:
         if self._breaker.is_open():
             return False
+        started = self._clock()
         try:
             cache = caches[self.alias]
             if len(items) == 1:
@@ -230,7 +244,7 @@ class Store:
             logger.warning('CACHES["%s"] cannot store an entry: %r', self.alias, exc)
             return False
         except Exception as exc:  # noqa: BLE001
-            self._breaker.fail(self.alias, exc)
+            self._breaker.fail(self.alias, exc, started)
             return False
         return True
 
@@ -245,10 +259,11 @@ class Store:
 
     def lease(self, key: str, timeout: float) -> bool:
         """Return False only if another process is known to hold the lease."""
+        started = self._clock()
         try:
             return self._breaker.is_open() or caches[self.alias].add(key, 1, timeout) is not False
         except Exception as exc:  # noqa: BLE001
-            self._breaker.fail(self.alias, exc)
+            self._breaker.fail(self.alias, exc, started)
             return True
 
     def put(self, key: str, value: str, timeout: float) -> None:
@@ -281,18 +296,27 @@ class Store:
         with self._owed_lock:
             if self._payer is not None and self._payer.is_alive():
                 return
-            self._payer = threading.Thread(target=self._pay_until_done, name="appwrite-cache-payer", daemon=True)
-            self._payer.start()
+            self._payer = self.in_background(self._pay_until_done)
 
     def _pay_until_done(self) -> None:
         pause = 0.1
         while not self.pay():
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S / 2)
-        cache = caches[self.alias]
-        cache.close()
-        if isinstance(cache, DatabaseCache):
-            connections.close_all()  # this thread's own; nobody else will
+
+    def in_background(self, task: Callable[[], None]) -> threading.Thread:
+        """Run something that talks to the cache without anybody waiting for it; connections are closed after it."""
+
+        def run() -> None:
+            task()
+            cache = caches[self.alias]
+            cache.close()
+            if isinstance(cache, DatabaseCache):
+                connections.close_all()  # this thread's own; nobody else will
+
+        thread = threading.Thread(target=run, name="appwrite-cache", daemon=True)
+        thread.start()
+        return thread
 
 
 def _swallows_faults(cache: BaseCache) -> bool:

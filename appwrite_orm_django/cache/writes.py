@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = tuple[str, str]
 
-# How long a strict write that has been made tries to store its end before it gives up with an error.
+# How long a write that has been made tries to store its end: a strict one before it gives up with an error, a lenient one
+# before it returns with its tokens owed. The latter only if the cache was there when it began: else each write would wait.
 _STRICT_PATIENCE_S = 3.0
+_LENIENT_PATIENCE_S = 1.0
 
 
 class Write:
@@ -35,6 +37,7 @@ class Write:
         "_operation",
         "_sender",
         "_staged",
+        "_told",
         "announces",
         "keys",
         "rows",
@@ -55,6 +58,7 @@ class Write:
         self._sender = sender
         self._staged = staged
         self._deferred = False
+        self._told = False
         self._begun_at = 0.0
         self.tables = tables
         self.rows = rows
@@ -88,7 +92,8 @@ class Write:
     def announce(self) -> None:
         cache = self._cache
         self._begun_at = time.monotonic()
-        if not drive(cache.core, cache.core.protocol.begin(self.keys)) and cache.settings.strict_writes:
+        self._told = drive(cache.core, cache.core.protocol.begin(self.keys))
+        if not self._told and cache.settings.strict_writes:
             raise IntentNotStored(
                 f'{", ".join(self.all_tables)}: not written, because the cache CACHES["{cache.settings.alias}"] cannot be told beforehand. '
                 'Try again when it answers, or turn OPTIONS["CACHE"]["STRICT_WRITES"] off.'
@@ -134,9 +139,10 @@ class Write:
     def store_end(self, *, ambiguous: bool) -> None:
         cache = self._cache
         end = cache.core.protocol.leave_open if ambiguous else cache.core.protocol.settle
-        gives_up_at = time.monotonic() + _STRICT_PATIENCE_S
+        patience = _STRICT_PATIENCE_S if cache.settings.strict_writes else _LENIENT_PATIENCE_S if self._told else 0.0
+        gives_up_at = time.monotonic() + patience
         while not drive(cache.core, end(self.keys)):
-            if not cache.settings.strict_writes or time.monotonic() >= gives_up_at:
+            if time.monotonic() >= gives_up_at:
                 cache.core.store.owe(self.keys)
                 break
             time.sleep(0.05)

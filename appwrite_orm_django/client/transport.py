@@ -7,6 +7,7 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 from appwrite.client import Client
 from django.core.exceptions import ImproperlyConfigured
+from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import NewConnectionError
 
@@ -134,6 +136,27 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
         # Equality, not identity: a bound method is a new object every time it is named.
         self._listeners = tuple(known for known in self._listeners if known != listener)
 
+    @contextmanager
+    def through(self, wrap: Callable[[BaseAdapter], BaseAdapter]) -> Iterator[None]:
+        """
+        Send every request of this process through another ``requests`` adapter while the block runs.
+
+        Args:
+            wrap: is given the adapter in use and returns the one to use instead; for recorders and the like.
+        """
+        session = self._pool.session
+        before = session.get_adapter(self._base_url)
+        # The endpoint itself is a longer prefix than "https://", and so comes first.
+        mounted = session.adapters.get(self._base_url)
+        session.mount(self._base_url, wrap(before))
+        try:
+            yield
+        finally:
+            if mounted is None:
+                del session.adapters[self._base_url]
+            else:
+                session.mount(self._base_url, mounted)
+
     def close(self) -> None:
         """Close idle connections; the transport remains usable."""
         self._pool.close()
@@ -207,14 +230,7 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
     def _attempt(self, sendable: _Sendable) -> _Answer | Failure:
         request = sendable.request
         try:
-            response = self._pool.session.request(
-                request.method,
-                sendable.url,
-                data=sendable.body,
-                auth=sendable.headers,
-                timeout=self._timeouts_s,
-                allow_redirects=False,
-            )
+            response = self._pool.send(sendable.prepare(), self._timeouts_s)
         except requests.RequestException as error:
             return _failure(request, error)
         content = response.content if response.ok else self._redacted(response.content)
@@ -249,7 +265,7 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
             body = _encoded(request, params)
             _only_json(merged.get("content-type", ""))
             merged["content-type"] = "application/json"
-        return _Sendable(request, url, body, SecretHeaders(dict(merged)))
+        return _Sendable(request, url, body, SecretHeaders(merged))
 
     def _tell(self, record: RequestRecord) -> None:
         logger.debug(
@@ -288,7 +304,9 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
 
     def _configure_sdk_client(self, key: str, *, verify: bool | str) -> None:
         local = local_endpoint.is_local(self.endpoint)
-        self._endpoint = self._base_url = local_endpoint.BASE_URL if local else self.endpoint
+        self._endpoint = local_endpoint.BASE_URL if local else self.endpoint
+        # International names and the like are dealt with once, here.
+        self._base_url = (requests.Request("GET", self._endpoint).prepare().url or "").rstrip("/")
         self._self_signed = verify is False
         self.set_project(self.project)
         if self.identity is None and key:
@@ -339,6 +357,9 @@ class _Sendable:
     url: str
     body: bytes | None
     headers: SecretHeaders
+
+    def prepare(self) -> requests.PreparedRequest:
+        return self.headers.prepare(self.request.method, self.url, self.body)
 
 
 @dataclass(frozen=True, slots=True)

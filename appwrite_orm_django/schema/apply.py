@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from appwrite_orm_django import collation
 from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import databases
 from appwrite_orm_django.client import indexes as index_routes
@@ -71,9 +72,16 @@ _inline_types: WeakKeyDictionary[Transport, frozenset[str]] = WeakKeyDictionary(
 
 @dataclass
 class Outcome:
-    """What an application had to say besides being done."""
+    """
+    What an application had to say besides being done.
+
+    Attributes:
+        notes: for people, a sentence each.
+        optional: table id and key of the columns that could not be made required.
+    """
 
     notes: list[str] = field(default_factory=list)
+    optional: set[tuple[str, str]] = field(default_factory=set)
 
 
 class Application:
@@ -84,6 +92,7 @@ class Application:
         transport: to the server.
         plan: its steps are carried out in their order.
         deadline_s: how long to wait for the columns, and then for the indexes, of one phase to become available.
+        fold: makes equal what the server takes for equal, to find duplicates; that of MariaDB when left out.
         progress: called with each step that is done, from the calling thread.
         clock: seconds, monotonic; injected by tests, as ``sleep`` is.
     """
@@ -94,6 +103,7 @@ class Application:
         plan: Plan,
         *,
         deadline_s: float = 300.0,
+        fold: rows.Fold = collation.fold,
         progress: Progress = lambda _step: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -101,6 +111,7 @@ class Application:
         self._transport = transport
         self._plan = plan
         self._deadline_s = deadline_s
+        self._fold = fold
         self._progress = progress
         self._clock = clock
         self._sleep = sleep
@@ -175,7 +186,9 @@ class Application:
                 columns=[inline_column(column) for column in with_table],
                 indexes=[inline_index(index) for index in indexes],
             )
-        except AlreadyExists:
+        except AlreadyExists as error:
+            if error.type != "table_already_exists":
+                raise
             # Somebody else makes it at this moment; whatever it lacks shows in the next plan.
             return []
         self._new_tables.add(table.id)
@@ -276,6 +289,7 @@ class Application:
                 if missing < 5000
                 else "5,000 rows or more have"
             )
+            self._outcome.optional.add((table, required.key))
             self._outcome.notes.append(
                 f"{table}.{required.key} stays optional: {count} no value, and could not be updated any more. "
                 "Give them one and run appwrite_migrate again."
@@ -305,7 +319,7 @@ class Application:
             # Optional for now: rows get their values one after the other.
             successor = replace(step.after, key=replacement_key(before.key), required=False, default=None)
             self._make_successor(step.table, successor)
-            rows.copy(self._transport, self._ref(step.table), before, successor)
+            self._copy(step, successor)
             self._drop_columns([DropColumn(step.table, before)], report=False)
             self._rename_columns(
                 [RenameColumn(step.table, successor.key, replace(successor, key=step.after.key))], report=False
@@ -313,6 +327,9 @@ class Application:
             self._progress(step)
         # What else the new column is to be, and the indexes that went with the old one, shows in the next plan.
         return ()
+
+    def _copy(self, step: ReplaceColumn, successor: Column) -> None:
+        rows.copy(self._transport, self._ref(step.table), step.before, successor)
 
     def _make_successor(self, table: str, successor: Column) -> None:
         """Make the column that will take the place of another; one of the same type may be there from a run that was stopped."""
@@ -353,22 +370,30 @@ class Application:
         self._in_parallel(create, steps, report=False)
         self._wait(((step.table, step.index.key) for step in steps), self._indexes_of, "index")
         for step in unique:
-            # Rows that came in between: the server then says "available" and enforces nothing (recording indexes-unique-fails).
-            self._refuse_duplicates(step, made=True)
+            self._refuse_unenforced(step)
         for step in steps:
             self._progress(step)
         return ()
 
-    def _refuse_duplicates(self, step: CreateIndex, *, made: bool = False) -> None:
+    def _refuse_duplicates(self, step: CreateIndex) -> None:
+        index = step.index
+        found = rows.duplicates(self._transport, self._ref(step.table), list(index.columns), self._fold)
+        if found:
+            raise DuplicateRows(
+                f"{step.table}: the unique index {index.key} ({', '.join(index.columns)}) cannot be made over duplicates: {'; '.join(found)}.\n"
+                "Appwrite would call it available and enforce nothing. Correct the rows and run appwrite_migrate again."
+            )
+
+    def _refuse_unenforced(self, step: CreateIndex) -> None:
+        """Make sure that the index is there: over duplicates the server says "available" too (recording indexes-unique-fails)."""
         ref, index = self._ref(step.table), step.index
-        found = rows.duplicates(self._transport, ref, list(index.columns))
-        if not found:
+        relations = [column.key for column in self._columns_of(step.table) if column.type == "relationship"]
+        if rows.enforces(self._transport, ref, list(index.columns), relations):
             return
-        if made:
-            index_routes.delete_index(self._transport, ref, index.key)
+        index_routes.delete_index(self._transport, ref, index.key)
         raise DuplicateRows(
-            f"{step.table}: the unique index {index.key} ({', '.join(index.columns)}) cannot be made over duplicates: {'; '.join(found)}.\n"
-            "Appwrite would call it available and enforce nothing. Correct the rows and run appwrite_migrate again."
+            f"{step.table}: Appwrite calls the unique index {index.key} ({', '.join(index.columns)}) available and does not enforce it: there are "
+            "values it takes for the same.\nThe index was dropped. Correct the rows and run appwrite_migrate again."
         )
 
     def _drop_indexes(self, steps: Sequence[DropIndex]) -> Iterable[Step]:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from appwrite_orm_django.client.errors import TableNotFound
+from appwrite_orm_django.client.errors import TableNotFound, cut
 from appwrite_orm_django.client.transport import Transport
 
-from .apply import Application, Progress
+from .apply import Application, Outcome, Progress
 from .definitions import Database, Table
+from .errors import NotAvailable
 from .from_server import read_database, read_table
-from .plan import Plan, make_plan
+from .plan import ChangeColumn, Plan, Step, make_plan
 
 #: Two runs at once, or a table that was read a moment before it changed, leave a little for a second look; more is not settling.
 MAX_ROUNDS = 3
@@ -57,7 +58,7 @@ def migrate(
     plan: Plan | None = None,
     progress: Progress = lambda _step: None,
     agree: Callable[[Plan], bool] = lambda _plan: True,
-    **timing: Any,
+    **how: Any,
 ) -> list[str]:
     """
     Make the database what is wanted, and return notes about what remains to be done by a person.
@@ -66,23 +67,33 @@ def migrate(
         plan: one that ``plan_for`` made a moment ago; made here when left out.
         progress: called with each step that is done.
         agree: asked before each plan is carried out; False ends it.
-        timing: ``deadline_s``, ``clock`` and ``sleep`` of ``Application``.
+        how: ``deadline_s``, ``fold``, ``clock`` and ``sleep`` of ``Application``.
 
     Raises:
-        NotAvailable, DuplicateRows, AppwriteError: as from ``Application.run``.
+        NotAvailable, DuplicateRows, UnconvertibleRows, AppwriteError: as from ``Application.run``; the first also when there is still
+            something to do after three rounds.
     """
     plan = plan or plan_for(transport, wanted, options)
     notes: list[str] = []
     for _round in range(MAX_ROUNDS):
-        if not plan.steps or not agree(plan):
-            break
-        notes = Application(transport, plan, progress=progress, **timing).run().notes
-        before, plan = plan, plan_for(transport, wanted, options)
-        if plan.steps == before.steps:
-            break
-        if notes and all(step in before.steps for step in plan.steps):
-            break
-    return notes
+        if not plan.steps:
+            return notes
+        if not agree(plan):
+            return [*notes, *(f"Not done: {step.sign} {step}." for step in plan.steps)]
+        outcome = Application(transport, plan, progress=progress, **how).run()
+        notes = outcome.notes
+        plan = plan_for(transport, wanted, options)
+        if all(_stays_optional(step, outcome) for step in plan.steps):
+            return notes
+    remaining = "; ".join(f"{step.sign} {step}" for step in plan.steps)
+    raise NotAvailable(
+        f"{wanted.id}: after {MAX_ROUNDS} rounds the server still shows a difference: {cut(remaining)}\n"
+        "Is somebody else changing the schema? Run appwrite_migrate again."
+    )
+
+
+def _stays_optional(step: Step, outcome: Outcome) -> bool:
+    return isinstance(step, ChangeColumn) and (step.table, step.before.key) in outcome.optional
 
 
 def _plan(wanted: Database, live: Database | None, options: Options) -> Plan:

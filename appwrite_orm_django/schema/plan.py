@@ -119,9 +119,7 @@ class CreateColumn(Step):
 
     @property
     def warning(self) -> str:
-        if self.column.required and self.column.fill is None:
-            return "stays optional while there are rows without a value: the field has no constant default to fill in"
-        return ""
+        return _about_rows(self.column) if self.column.required else ""
 
     def __str__(self) -> str:
         return f"column {self.table}.{self.column.key} {self.column}"
@@ -146,9 +144,7 @@ class ChangeColumn(Step):
     def warning(self) -> str:
         if self.destructive:
             return "rows that no longer fit cannot be updated until they are corrected"
-        if self.after.required and not self.before.required and self.after.fill is None:
-            return "stays optional while there are rows without a value: the field has no constant default to fill in"
-        return ""
+        return _about_rows(self.after) if self.after.required and not self.before.required else ""
 
     def __str__(self) -> str:
         return f"column {self.table}.{self.before.key} {self.before} -> {self.after}"
@@ -274,6 +270,12 @@ class Plan:
     def tables(self) -> set[str]:
         """Return the ids of the tables that would be changed, those that are created apart."""
         return {step.table for step in self.steps if not isinstance(step, (CreateDatabase, CreateTable))}
+
+
+def _about_rows(column: Column) -> str:
+    if column.fill is None:
+        return "stays optional while there are rows without a value: the field has no constant default to fill in"
+    return f"rows without a value get {column.fill!r}"
 
 
 Renames = Mapping[tuple[str, str], str]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from appwrite_orm_django.client import rows
-from appwrite_orm_django.client.errors import shown
+from appwrite_orm_django.client.errors import UniqueViolation, shown
 from appwrite_orm_django.client.operators import looks_like_operator, text_in_two_writes
 from appwrite_orm_django.client.queries import Query, cursor_after, equal, is_null, limit, select
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
-from appwrite_orm_django.collation import fold
 
 from .conversion import CannotConvert, convert
 from .definitions import Column, Value
 from .errors import UnconvertibleRows
+
+Fold = Callable[[str], object]
 
 PAGE_SIZE = 500
 _MAX_SHOWN = 5
@@ -55,9 +57,12 @@ def _pages(transport: Transport, table: TableRef, columns: list[str]) -> Iterato
         after = [cursor_after(page[-1]["$id"])]
 
 
-def duplicates(transport: Transport, table: TableRef, columns: list[str]) -> list[str]:
+def duplicates(transport: Transport, table: TableRef, columns: list[str], fold: Fold) -> list[str]:
     """
     Return descriptions of values that occur in several rows, at most five, by the server's collation.
+
+    Args:
+        fold: makes equal what the server takes for equal.
 
     Rows with a null in one of the columns are no duplicates of anything. All rows are read, 500 at a time, and one folded key per row is kept.
     """
@@ -85,7 +90,7 @@ def copy(transport: Transport, table: TableRef, before: Column, after: Column) -
     Raises:
         UnconvertibleRows: values that do not fit, at most five of them. Nothing was written.
     """
-    _refuse_unconvertible(transport, table, before, after)
+    refuse_unconvertible(transport, table, before, after)
     for page in _pages(transport, table, [before.key, after.key]):
         groups: dict[str, tuple[Any, list[str]]] = {}
         for row in page:
@@ -115,7 +120,37 @@ def _write_text(transport: Transport, table: TableRef, column: str, text: str, r
         rows.update_row(transport, table, row_id, {column: text})
 
 
-def _refuse_unconvertible(transport: Transport, table: TableRef, before: Column, after: Column) -> None:
+def enforces(transport: Transport, table: TableRef, columns: list[str], optional: list[str]) -> bool:
+    """
+    Tell whether a unique index is really there, by trying to store the copy of a row.
+
+    A copy that gets in is deleted at once. True where no row has a value in every column of the index, for then there is nothing to try;
+    also where another unique index refuses the copy first.
+
+    Args:
+        optional: columns that are left out of the copy.
+    """
+    for row in every_row(transport, table, ["*"]):
+        if any(row[column] is None for column in columns):
+            continue
+        data = {key: value for key, value in row.items() if not key.startswith("$") and key not in optional}
+        copy_id = f"copy-{uuid.uuid4().hex[:24]}"
+        try:
+            rows.create_row(transport, table, copy_id, data)
+        except UniqueViolation:
+            return True
+        rows.delete_row(transport, table, copy_id)
+        return False
+    return True
+
+
+def refuse_unconvertible(transport: Transport, table: TableRef, before: Column, after: Column) -> None:
+    """
+    Make sure that every row's value can become one of the new column.
+
+    Raises:
+        UnconvertibleRows: some cannot, of which at most five are named.
+    """
     refused: list[str] = []
     for row in every_row(transport, table, [before.key]):
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -101,6 +102,8 @@ def _check_lists(site: Site) -> None:
     _, page = site.get("list", "/countries/")
     names = [row[1] for row in _rows(page, "list")]
     expect(names == sorted(names, key=collation.fold), "list", f"countries are not in order: {names}")
+    _, page = site.get("list again", "/countries/")
+    expect([row[1] for row in _rows(page, "list again")] == names, "list again", "it differs from the first time")
 
     _, page = site.get("sort", "/countries/?sort=-name")
     backwards = [row[1] for row in _rows(page, "sort")]
@@ -109,7 +112,7 @@ def _check_lists(site: Site) -> None:
     _, first = site.get("list of two relations", "/subdivisions/")
     code, name, _type, country, *_ = _rows(first, "list of two relations")[0]
     word = name.split()[0]
-    _, found = site.get("search", f"/subdivisions/?q={requests.utils.quote(word)}")
+    _, found = site.get("search", f"/subdivisions/?q={quote(word)}")
     rows = _rows(found, "search")
     expect(any(row[0] == code for row in rows), "search", f"{word!r} does not find {code}")
     strangers = [row for row in rows if not collation.contains(row[1], word) and row[0].lower() != word.lower()]

@@ -53,6 +53,6 @@ class AppwriteRequestsMiddleware:
         return response
 
 
-def appwrite_requests(request: HttpRequest) -> dict[str, Any]:
+def appwrite_requests(_request: HttpRequest) -> dict[str, Any]:
     """Give templates the tally of the current page; it counts on while the page is rendered."""
     return {"appwrite_requests": _tally.get()}

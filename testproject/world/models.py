@@ -126,7 +126,7 @@ class Language(CodedModel):
         SPECIAL = "S", "Special code"
 
     alpha_3 = models.CharField("code", max_length=3, primary_key=True)
-    alpha_2 = models.CharField("two-letter code", max_length=2, null=True, blank=True, unique=True)  # noqa: DJ001 - unique
+    alpha_2 = models.CharField("two-letter code", max_length=2, null=True, blank=True, unique=True)
     bibliographic = models.CharField("bibliographic code", max_length=3, blank=True)
     name = models.CharField(max_length=100, db_index=True)
     inverted_name = models.CharField(max_length=100, blank=True)

@@ -80,8 +80,7 @@ class CountryDetail(DetailView):
 
 class SubdivisionList(ListPage):
     model = Subdivision
-    # Prefetched, not joined: a table joined with itself can not be cut into pages by the server.
-    queryset = Subdivision.objects.select_related("country", "type").prefetch_related("parent")
+    queryset = Subdivision.objects.select_related("country", "type", "parent")
     form_class = SubdivisionForm
     columns = (
         Column("Code", ("pk",), "code"),

@@ -125,6 +125,23 @@ def test_what_a_block_rolled_back_is_never_seen(book):
     assert pages_elsewhere(book) == 10
 
 
+def test_a_connection_that_begins_with_a_block_caches_after_it(book, requests):
+    def run():
+        with transaction.atomic(using="appwrite"):
+            Author.objects.count()
+        Book.objects.count()
+        requests.clear()
+        Book.objects.count()
+        counted.append(len(requests))
+        connections["appwrite"].close()
+
+    counted = []
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert counted == [0]
+
+
 def test_streamed_reads_go_past_the_cache(book, requests):
     for _ in range(2):
         assert [one.title for one in Book.objects.iterator()] == ["Nana"]

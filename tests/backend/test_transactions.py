@@ -313,7 +313,7 @@ def elsewhere(action):
     def run():
         try:
             action()
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - carried over to the test's own thread
             errors.append(error)
         finally:
             connections["appwrite"].close()

@@ -22,7 +22,11 @@ def script(settings):
     """The scripted cache as the default one; what it is to do."""
     backends.SCRIPT.__init__()
     settings.CACHES = {
-        "default": {"BACKEND": "tests.cache.backends.ScriptedCache", "LOCATION": f"scripted-{next(_numbers)}"}
+        "default": {
+            "BACKEND": "tests.cache.backends.ScriptedCache",
+            "LOCATION": f"scripted-{next(_numbers)}",
+            "OPTIONS": {"MAX_ENTRIES": 10_000},
+        }
     }
     return backends.SCRIPT
 

@@ -193,6 +193,7 @@ def test_a_restarted_redis_costs_only_misses(own_redis, open_cache):
 
 @pytest.fixture
 def database_cache(settings, transactional_db):
+    settings.DATABASE_ROUTERS = []
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "appwrite_query_cache"}
     }

@@ -23,6 +23,7 @@ def short_pauses(monkeypatch):
     monkeypatch.setattr(store_module, "_FIRST_PAUSE_S", 0.0)
     monkeypatch.setattr(store_module, "_LONGEST_PAUSE_S", 0.02)
     monkeypatch.setattr(writes, "_STRICT_PATIENCE_S", 0.3)
+    monkeypatch.setattr(writes, "_LENIENT_PATIENCE_S", 0.1)
 
 
 def fail_all(name):
@@ -72,13 +73,17 @@ def test_the_breaker_doubles_its_pause_up_to_a_limit(monkeypatch):
     breaker = Breaker(lambda: now[0])
     pauses = []
     for _ in range(7):
-        breaker.fail("default", Down())
+        breaker.fail("default", Down(), now[0] - 1)
         start = now[0]
         while breaker.is_open():
             now[0] += 0.25
         pauses.append(now[0] - start)
     assert pauses == [0.5, 1, 2, 4, 8, 8, 8]
     assert breaker.is_open(), "only one attempt after each pause"
+    assert breaker.is_open(urgent=True), "what let us wait is not asked again"
+    breaker.fail("default", Down(), now[0])
+    assert not breaker.is_open(urgent=True)
+    assert breaker.is_open()
     breaker.succeed()
     assert not breaker.is_open()
 
@@ -127,6 +132,22 @@ def test_a_lenient_write_goes_on_and_is_made_good_when_the_cache_answers(script,
     assert cache.read("list", ["product"], lambda: "new") == "new"
     script.fault = lambda name: None
     assert cache.read("list", ["product"], lambda: "new") == "new"
+
+
+def test_a_lenient_write_waits_out_a_hiccup_at_its_end_but_not_an_outage(script, open_cache, monkeypatch):
+    monkeypatch.setattr(writes, "_LENIENT_PATIENCE_S", 30)
+    cache = open_cache()
+    with cache.write(["product"]):
+        faults = iter([Down(), Down()])
+        script.fault = lambda name: next(faults, None)
+    assert cache.core.store._owed == {}
+    script.fault = fail_all
+    cache.core.store._start_paying = lambda: None
+    started = time.monotonic()
+    with cache.write(["product"]):
+        pass
+    assert time.monotonic() - started < 5
+    assert cache.core.store._owed
 
 
 def test_what_is_owed_is_paid_without_anybody_reading(script, open_cache):

@@ -421,3 +421,10 @@ def test_a_disabled_cache_touches_nothing(script, open_cache):
     assert not cache.is_updated(["product"])
     assert not cache.set_updated(["product"], True)
     assert script.calls == []
+
+
+@pytest.mark.parametrize(("tables", "stored"), [(255, True), (256, False)])
+def test_more_tables_than_an_entry_can_name_are_not_cached(script, open_cache, tables, stored):
+    cache, names = open_cache(), [f"table{number}" for number in range(tables)]
+    assert cache.read("join", names, lambda: 1) == 1
+    assert cache.is_cached("join", names) is stored

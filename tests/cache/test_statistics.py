@@ -99,14 +99,38 @@ def test_totals_survive_rubbish_and_a_cache_that_is_away():
 
 def test_a_process_leaves_its_totals_when_it_is_time_but_never_on_a_hit(script, open_cache):
     cache = open_cache(STATISTICS_INTERVAL=0.001)
+    published = threading.Event()
+    publish, cache.statistics.publish = cache.statistics.publish, lambda: (publish(), published.set())
     time.sleep(0.002)
     cache.read("list", ["product"], lambda: 1)
-    assert "get_many" in script.calls[3:], "due, so left with the miss"
+    assert published.wait(5), "due, so left with the miss"
+    published.clear()
     script.calls.clear()
+    time.sleep(0.002)
     for _ in range(3):
         cache.read("list", ["product"], lambda: 1)
     assert script.calls == ["get_many"] * 3
+    assert not published.is_set()
     assert cache.statistics.total()["product"].hits == 3
+
+
+def test_two_threads_do_not_leave_the_totals_twice():
+    started = []
+    now = [0.0]
+    statistics = Statistics(
+        key=str,
+        get_many=lambda keys: None,
+        put=lambda *args: None,
+        interval_s=10,
+        run=started.append,
+        clock=lambda: now[0],
+    )
+    statistics.publish_if_due()
+    assert started == []
+    now[0] = 10.0
+    statistics.publish_if_due()
+    statistics.publish_if_due()
+    assert len(started) == 1
 
 
 def test_observers_nest_and_see_their_own_thread_only(script, open_cache):

@@ -214,7 +214,7 @@ def test_long_messages_and_answers_are_cut(transport, server):
     assert len(caught.value.response_text) == errors.MAX_KEPT_RESPONSE
 
 
-@pytest.mark.parametrize("travel", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy])  # noqa: S301 - our own
+@pytest.mark.parametrize("travel", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy])
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
 def test_every_error_travels(cls, travel):
     error = cls(

@@ -144,6 +144,23 @@ def test_a_forked_child_opens_connections_of_its_own(scripted):
     transport.close()
 
 
+def test_proxies_and_certificates_of_the_environment_are_used(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "direct.example")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/ours.pem")
+    session = Transport(ENDPOINT, "demo")._pool.session
+    assert session.proxies["https"] == "http://proxy.example:3128"
+    assert session.verify == "/etc/ssl/ours.pem"
+    assert "https" not in Transport("https://direct.example/v1", "demo")._pool.session.proxies
+    assert Transport(ENDPOINT, "demo", verify=False)._pool.session.verify is False
+    assert Transport(ENDPOINT, "demo", verify="/my.pem")._pool.session.verify == "/my.pem"
+
+
+def test_an_international_endpoint(server):
+    server.get("https://xn--mnchen-3ya.example/v1/tablesdb", json={"total": 0})
+    assert Transport("https://münchen.example/v1/", "demo").call("GET", "/tablesdb") == {"total": 0}
+
+
 def test_cookies_are_refused(scripted):
     with_cookie = answer("{}").replace(b"\r\n\r\n", b"\r\nSet-Cookie: a_session_demo=x; Path=/\r\n\r\n")
     server = scripted([with_cookie, answer("{}")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from .api import Api, query
 
 
 @pytest.fixture
-def api() -> Api:
-    return Api()
+def api() -> Iterator[Api]:
+    api = Api()
+    yield api
+    api.close()
 
 
 def relate(api: Api, kind: str, *, two_way: bool = False, on_delete: str = "restrict") -> tuple[str, str]:

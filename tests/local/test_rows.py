@@ -122,6 +122,16 @@ def test_operators_run_on_update_and_are_text_on_create(table: Api) -> None:
     assert table.ok("PATCH", table.rows + "/a", {"data": {"n": operator}})["n"] == 6
 
 
+def test_a_write_that_asks_to_be_staged_is_never_done_at_once(table: Api) -> None:
+    transaction = table.ok("POST", "/tablesdb/transactions", {})["$id"]
+    assert table.call("POST", table.rows, {"rowId": "r", "data": {"n": 1}, "transactionId": transaction}).status == 201
+    assert table.call("POST", table.rows, {"rowId": "r", "data": {"n": 1}, "transactionId": "nope"}).error == (
+        404,
+        "transaction_not_found",
+    )
+    assert table.find() == []
+
+
 def test_guests_see_what_permissions_show_them(api: Api) -> None:
     api.make_table(("integer", {"key": "n"}), rowSecurity=True)
     api.add({"$id": "open", "n": 1, "$permissions": ['read("any")']}, {"$id": "shut", "n": 2})
@@ -156,6 +166,6 @@ def test_postgresql_text_respects_case_and_puts_nulls_last() -> None:
     assert api.find(query("equal", "s", "a")) == ["a"]
     assert api.find(query("contains", "s", "A")) == ["a", "b"]
     assert api.find(query("orderAsc", "s")) == ["b", "a", "c"]
-    assert api.call("PUT", api.rows + "/d", {"data": {"s": "A"}}).error == (409, "row_unique_constraint_violation")
+    assert api.call("PUT", api.rows + "/d", {"data": {"s": "A"}}).error == (409, "row_already_exists")
     assert api.call("POST", api.rows, {"rowId": "A", "data": {"s": "z"}}).status == 409
     server.close()

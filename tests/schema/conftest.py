@@ -70,9 +70,8 @@ def level(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def make_server(level: str) -> Callable[..., LocalServer]:
-    if level == "2.x":
-        return lambda **options: InlineServer(feature_level="2.x", **options)
-    return LocalServer
+    cls, options = (InlineServer, {"feature_level": "2.x"}) if level == "2.x" else (LocalServer, {})
+    return lambda **further: cls(**{"index_lag": 0, **options, **further})
 
 
 @pytest.fixture

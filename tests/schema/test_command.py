@@ -24,7 +24,7 @@ TAG = TableRef("library", "library_tag")
 
 @pytest.fixture
 def transport(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
-    transport = connect(LocalServer())
+    transport = connect(LocalServer(index_lag=0))
     wrapper = type(connections["appwrite"])
     monkeypatch.setattr(wrapper, "transport", transport)
     monkeypatch.setattr(wrapper, "database_id", "library")
@@ -187,3 +187,29 @@ def test_rows_without_a_value_are_reported(transport):
     assert "library_review.stars stays optional: one row has no value" in out
     with pytest.raises(SystemExit):
         run("--check")
+
+
+def test_dry_run_prints_the_requests_that_would_be_made(transport, requests_made):
+    run("library", "tag")
+    column_routes.create_column(transport, TAG, "integer", "extra", required=False)
+    column_routes.delete_column(transport, TAG, "name")
+    requests_made.reset()
+    out = run("library", "tag", "--dry-run", "--prune")
+    assert out.split("Requests:\n")[1].splitlines() == [
+        "  DELETE /tablesdb/library/tables/library_tag/columns/extra {}",
+        '  POST /tablesdb/library/tables/library_tag/columns/varchar {"key": "name", "required": true, "size": 40}',
+        '  POST /tablesdb/library/tables/library_tag/indexes {"key": "name_uniq", "type": "unique", "columns": ["name"]}',
+    ]
+    assert requests_made.writes() == []
+    dry = requests_made.records
+    assert len(json.loads(run("library", "tag", "--dry-run", "--prune", format="json"))["requests"]) == 3
+    del dry[:]
+    run("library", "tag", "--prune", "--noinput")
+    assert requests_made.writes() == [line.split(" {")[0].strip() for line in out.split("Requests:\n")[1].splitlines()]
+
+
+def test_dry_run_of_a_new_table(transport, requests_made):
+    out = run("library", "tag", "--dry-run")
+    assert '  POST /tablesdb {"databaseId": "library", "name": "library", "enabled": true}\n' in out
+    assert '  POST /tablesdb/library/tables {"tableId": "library_tag", "name": "library.Tag",' in out
+    assert requests_made.writes() == []

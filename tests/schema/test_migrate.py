@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from appwrite_orm_django.client import databases, errors, rows
@@ -100,12 +102,9 @@ def test_all_models_of_the_library(transport, requests_made):
     assert len(requests_made) == 1
 
 
-def test_fifty_tables_take_at_most_sixty_requests_where_columns_come_inline(make_server, level):
-    """1.9 takes no text inline, so there it is numbers only."""
-    types = (
-        ("integer", "boolean", "double", "bigint") if level == "1.9" else ("varchar", "longtext", "email", "integer")
-    )
-    columns = tuple(Column(f"c{n}", types[n % 4], 50 if types[n % 4] == "varchar" else None) for n in range(20))
+def test_fifty_tables_take_at_most_sixty_requests_where_columns_come_inline(make_server):
+    types = ("integer", "boolean", "double", "bigint")
+    columns = tuple(Column(f"c{n}", types[n % 4]) for n in range(20))
     indexes = tuple(Index(f"i{n}", "key", (f"c{n * 4 + 3}",)) for n in range(3))
     wanted = Database("shop", tuple(Table(f"t{n}", f"T{n}", columns, indexes) for n in range(50)))
     transport = connect(make_server())
@@ -336,6 +335,19 @@ class TestIndexes:
         with pytest.raises(errors.UniqueViolation):
             rows.create_row(transport, REF, "r2", {"name": "TEA"})
 
+    def test_an_index_that_is_available_and_does_not_bite_is_found_out(self, transport):
+        """With a fold that sees no duplicates where the server does."""
+        migrate(transport, with_columns(self.NAME))
+        rows.create_rows(
+            transport, REF, [{"$id": "r0", "name": None}, {"$id": "r1", "name": "Tea"}, {"$id": "r2", "name": "tea"}]
+        )
+        with pytest.raises(
+            DuplicateRows, match=r"calls the unique index name_uniq \(name\) available and does not enforce it"
+        ):
+            migrate(transport, with_columns(self.NAME, indexes=[self.UNIQUE]), fold=str)
+        assert live(transport).table("product").indexes == ()
+        assert len(rows.list_rows(transport, REF)["rows"]) == 3
+
     def test_a_changed_index_is_made_anew(self, transport):
         two = (self.NAME, Column("n", "integer"))
         migrate(transport, with_columns(*two, indexes=[Index("i", "key", ("name",))]))
@@ -419,7 +431,7 @@ class TestOptions:
 
 class TestWaiting:
     def test_until_columns_and_indexes_are_available(self, make_server):
-        transport = connect(make_server(column_delay_s=0.1))
+        transport = connect(make_server(column_delay_s=0.1, index_lag=1))
         migrate(transport, SHOP)
         table = live(transport).table("product")
         assert {item.status for item in (*table.columns, *table.indexes)} == {"available"}
@@ -454,6 +466,13 @@ class TestWaiting:
                 break
         else:
             pytest.fail("more writes than expected")
+
+    def test_two_runs_side_by_side(self, make_server):
+        server = make_server(column_delay_s=0.02)
+        with ThreadPoolExecutor(3) as executor:
+            runs = [executor.submit(migrate, connect(server), SHOP) for _ in range(3)]
+        assert [run.result() for run in runs] == [[], [], []]
+        assert plan_for(connect(server), SHOP).steps == ()
 
     def test_two_runs_at_once(self, transport):
         """The second starts when the first has made its plan."""

@@ -155,3 +155,23 @@ def test_only_one_permission_more_is_no_loss():
 def test_plans_can_be_compared():
     assert make_plan(database(A), None) == make_plan(database(A), None)
     assert len({*make_plan(database(A, B), None).steps}) == 2
+
+
+@pytest.mark.parametrize(
+    ("column", "warning"),
+    [
+        (Column("c", "integer"), ""),
+        (Column("c", "integer", required=True, fill=0), "rows without a value get 0"),
+        (
+            Column("c", "integer", required=True),
+            "stays optional while there are rows without a value: the field has no constant default",
+        ),
+    ],
+)
+def test_what_becomes_of_rows_is_said_beforehand(column, warning):
+    (added,) = make_plan(database(A, column), database(A)).steps
+    assert added.warning.startswith(warning)
+    assert bool(added.warning) == bool(warning)
+    if column.required:
+        (changed,) = make_plan(database(column), database(Column("c", "integer"))).steps
+        assert changed.warning == added.warning

@@ -52,4 +52,5 @@ def test_new_ids_are_legal_different_and_lower_case():
 def test_new_integers_grow_and_fit_53_bits():
     made = [row_ids.new_integer_id() for _ in range(10_000)]
     assert made == sorted(set(made))
-    assert made[0] > 0 and made[-1] <= row_ids.MAX_INTEGER
+    assert made[0] > 0
+    assert made[-1] <= row_ids.MAX_INTEGER

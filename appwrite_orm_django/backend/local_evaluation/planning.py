@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import NotSupportedError
 from django.db.models import Field, ForeignKey, Model, OneToOneRel
 from django.db.models.sql import AggregateQuery, Query
 from django.db.models.sql.constants import INNER, LOUTER
+from django.db.models.sql.where import AND, ExtraWhere
 
+from appwrite_orm_django.backend.borders import refuse_other_databases
 from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands import Condition, Fetch, Link, LocalQuery, Membership
 from appwrite_orm_django.backend.local_evaluation import tables
@@ -30,6 +32,20 @@ class Program:
     compiler: Any
     tables: dict[str, type[Model]]
     verifies_row_count: bool = False
+    page: Page | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where the rows of the pushed-down slice are noted, if others of their table are fetched as well."""
+
+    fetch: int
+    pk_column: str
+    table: ClassVar[str] = "appwrite page"
+
+    def condition(self, alias: str) -> str:
+        """Return SQL that holds for the rows of the slice only."""
+        return f'"{alias}"."{self.pk_column}" IN (SELECT "pk" FROM "{self.table}")'
 
 
 def plan(compiler: SQLCompiler, *, set_up: bool = False) -> LocalQuery:
@@ -53,15 +69,18 @@ def plan(compiler: SQLCompiler, *, set_up: bool = False) -> LocalQuery:
 
 def _plan(compiler: SQLCompiler) -> LocalQuery:
     connection = compiler.connection
-    sqlite_compiler = compiler.query.clone().get_compiler(
-        connection=connection.local_database, elide_empty=compiler.elide_empty
-    )
+    whole = compiler.query.clone()
+    whole.explain_info = None
+    sqlite_compiler = whole.get_compiler(connection=connection.local_database, elide_empty=compiler.elide_empty)
     sql, params = _compile(sqlite_compiler)
     fetches: list[Fetch] = []
     models: dict[str, type[Model]] = {}
     for query in tables.queries_in(sqlite_compiler.query):
+        if query.extra_tables:
+            raise tables.without_model(query.extra_tables[0])
         if query.alias_map:
             _Level(query, connection, models, fetches).add()
+    refuse_other_databases(compiler.query.model, models.values(), connection.alias)
     return LocalQuery(sql, tuple(params), _without_repetition(fetches), Program(sqlite_compiler, models))
 
 
@@ -203,8 +222,9 @@ def _plan_with_slice(compiler: SQLCompiler, whole: LocalQuery) -> LocalQuery | N
     table = compiler.connection.table_ref(table_id(query.alias_map[alias].table_name))
     if condition is None or not exact or orders is None or compiler.connection.is_dirty(table):
         return None
-    base = [number for number, fetch in enumerate(whole.fetches) if fetch.table == table]
-    if len(base) != 1 or whole.fetches[base[0]].links:
+    same = [fetch for fetch in whole.fetches if fetch.table == table]
+    base = [number for number, fetch in enumerate(whole.fetches) if fetch.table == table and not fetch.links]
+    if len(base) != 1:
         return None
     number = base[0]
     limit = None if query.high_mark is None else query.high_mark - query.low_mark
@@ -212,9 +232,15 @@ def _plan_with_slice(compiler: SQLCompiler, whole: LocalQuery) -> LocalQuery | N
     fetches[number] = replace(fetches[number], condition=condition, order=orders, offset=query.low_mark, limit=limit)
     unsliced = query.clone()
     unsliced.clear_limits()
+    unsliced.explain_info = None
+    page = None
+    if len(same) > 1:
+        # Rows that a join with the same table brings must not pass for rows of the page.
+        page = Page(number, query.get_meta().pk.column)
+        unsliced.where.add(ExtraWhere([page.condition(alias)], ()), AND)
     sqlite_compiler = unsliced.get_compiler(connection=compiler.connection.local_database)
     sql, params = _compile(sqlite_compiler)
-    program = replace(whole.program, compiler=sqlite_compiler, verifies_row_count=True)
+    program = replace(whole.program, compiler=sqlite_compiler, verifies_row_count=True, page=page)
     return LocalQuery(sql, tuple(params), tuple(fetches), program, fallback=whole)
 
 

@@ -66,6 +66,7 @@ class _Run:
             for fetch, rows in zip(self.command.fetches, fetched, strict=True):
                 table = self.tables[fetch.db_table]
                 raw.executemany(table.insert_sql(), table.stored_rows(rows, keys[fetch.db_table]))
+            self._note_page(raw)
             result = self._select()
         if self.program.verifies_row_count and self.command.fallback is not None:
             sliced = next(number for number, fetch in enumerate(self.command.fetches) if fetch.limit or fetch.offset)
@@ -80,10 +81,21 @@ class _Run:
         try:
             for table in self.tables.values():
                 raw.execute(table.create_sql())
+            if self.program.page is not None:
+                raw.execute(f'CREATE TABLE "{self.program.page.table}" ("pk")')
             yield raw
         finally:
-            for name in self.tables:
+            for name in (*self.tables, *([self.program.page.table] if self.program.page else ())):
                 raw.execute(f'DROP TABLE IF EXISTS "{name}"')
+
+    def _note_page(self, raw: sqlite3.Connection) -> None:
+        page = self.program.page
+        if page is None:
+            return
+        table = self.tables[self.command.fetches[page.fetch].db_table]
+        (pk,) = (column for column in table.columns if column.name == page.pk_column)
+        stored = ((pk.stored(row[pk.key]),) for row in self._brought[page.fetch])
+        raw.executemany(f'INSERT INTO "{page.table}" VALUES (?)', stored)
 
     def _columns_read(self, raw: sqlite3.Connection) -> dict[str, frozenset[str]]:
         """Ask SQLite which columns the statement reads: only those, and the ones that link tables, are fetched."""

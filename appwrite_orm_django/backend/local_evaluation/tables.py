@@ -128,8 +128,13 @@ def model_of(query: Query, alias: str) -> type[Model]:
     for model in apps.get_models(include_auto_created=True):
         if model._meta.db_table == join.table_name:
             return model._meta.concrete_model or model
-    raise NotSupportedError(
-        f"{join.table_name}: no model describes this table, so its rows can not be fetched for local evaluation."
+    raise without_model(join.table_name)
+
+
+def without_model(db_table: str) -> NotSupportedError:
+    """Return the error for a table that no model describes."""
+    return NotSupportedError(
+        f"{db_table}: no model describes this table, so its rows can not be fetched for local evaluation."
     )
 
 

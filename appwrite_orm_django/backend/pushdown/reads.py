@@ -29,6 +29,17 @@ def output_for(expression: Any, alias: str, connection: DatabaseWrapper) -> Outp
         return Output(constant=cut_to_milliseconds(expression.value))
     if type(expression) is not Col or expression.alias != alias:
         return None
+    field = expression.target
+    if expression.output_field is not field:
+        return _column_output(expression, connection)
+    # Most reads select whole models: each connection makes a field's output once. The field is kept beside it, so that its id stays its own.
+    known = connection.outputs.get(id(field))
+    if known is None:
+        known = connection.outputs[id(field)] = (field, _column_output(expression, connection))
+    return known[1]
+
+
+def _column_output(expression: Col, connection: DatabaseWrapper) -> Output:
     return Output(
         key=column_key(expression.target),
         converter=converter_for(expression, connection),

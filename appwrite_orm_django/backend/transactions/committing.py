@@ -104,6 +104,8 @@ class _Commit:
 
     def run(self) -> None:
         """
+        Apply everything or nothing.
+
         Raises:
             OperationalError, IntegrityError, DataError: nothing was applied.
         """

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError
 
-from appwrite_orm_django import collation
 from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands import (
     Command,
@@ -25,6 +24,7 @@ from appwrite_orm_django.backend.commands import (
 )
 from appwrite_orm_django.backend.transactions import committing, staging
 from appwrite_orm_django.backend.transactions.log import Log, Operation, RowState, key_of, touched_ids, wire_time
+from appwrite_orm_django.backend.uniqueness import unique_value
 from appwrite_orm_django.backend.writing import WriteResult
 from appwrite_orm_django.client.errors import TransactionLimitExceeded
 from appwrite_orm_django.client.transactions import MAX_OPERATIONS
@@ -145,11 +145,11 @@ class Transaction:
         """Return, by identity, the new rows that clash with rows that exist (or with each other), and how."""
         taken: dict[int, str] = {}
         for columns in ((ROW_ID,), *unique):
-            values = {id(row): _unique_value(columns, {**row.data, ROW_ID: row.row_id}) for row in new}
+            values = {id(row): unique_value(columns, {**row.data, ROW_ID: row.row_id}) for row in new}
             asked = [
                 row for row in new if values[id(row)] is not None and not (columns == (ROW_ID,) and row.id_is_ours)
             ]
-            seen = {_unique_value(columns, row) for row in self._rows_with(table, columns, asked)} if asked else set()
+            seen = {unique_value(columns, row) for row in self._rows_with(table, columns, asked)} if asked else set()
             for row in asked:
                 value = values[id(row)]
                 if value in seen:
@@ -190,15 +190,15 @@ class Transaction:
             if not set(columns) & set(data):
                 continue
             images = [{**row, **data} for row in self._current(table, ids)]
-            rows = [NewRow(image[ROW_ID], image) for image in images if _unique_value(columns, image) is not None]
+            rows = [NewRow(image[ROW_ID], image) for image in images if unique_value(columns, image) is not None]
             wanted: dict[Any, str] = {}
             for row in rows:
-                value = _unique_value(columns, row.data)
+                value = unique_value(columns, row.data)
                 if value in wanted:
                     raise IntegrityError(f"{table.table}: two rows would have the same {', '.join(columns)}.")
                 wanted[value] = row.row_id.lower()
             for existing in self._rows_with(table, columns, rows) if rows else ():
-                value = _unique_value(columns, existing)
+                value = unique_value(columns, existing)
                 if value in wanted and existing[ROW_ID].lower() not in wanted.values():
                     raise IntegrityError(f"{table.table}: a row with this {', '.join(columns)} exists.")
 
@@ -281,11 +281,3 @@ def _ids_asked_for(condition: Condition) -> set[str] | None:
         if membership.column == ROW_ID and not isinstance(membership.values, ValuesOf):
             return {str(value).lower() for value in membership.values}
     return None
-
-
-def _unique_value(columns: tuple[str, ...], row: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Return what a unique index compares, None if it has a null, which clashes with nothing."""
-    values = tuple(row.get(column) for column in columns)
-    if any(value is None for value in values):
-        return None
-    return tuple(collation.fold(value) if isinstance(value, str) else value for value in values)

@@ -11,10 +11,12 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from appwrite_orm_django.collation import fold
 from appwrite_orm_django.schema.errors import UnsupportedModel
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.plan import Plan, Step
+from appwrite_orm_django.schema.rehearsal import Write, requests_of
 from appwrite_orm_django.schema.renames import read_renames
 
 ENGINE = "appwrite_orm_django.backend"
@@ -33,6 +35,9 @@ class Command(BaseCommand):
             "--check",
             action="store_true",
             help="Print what would be done, do nothing, and exit with 1 if there is anything.",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Print the plan and the requests it would make, and do nothing."
         )
         parser.add_argument("--format", choices=["text", "json"], default="text", help="How to print the plan.")
         parser.add_argument("--prune", action="store_true", help="Drop columns, indexes and tables that no model has.")
@@ -67,10 +72,11 @@ class Command(BaseCommand):
         except (UnsupportedModel, ValueError) as error:
             raise CommandError(str(error)) from error
         plan = plan_for(connection.transport, wanted, settings)
-        self._print_plan(alias, plan, options)
+        requests = requests_of(connection.transport, plan) if options["dry_run"] else None
+        self._print_plan(alias, plan, options, requests)
         if options["check"] and plan.steps:
             sys.exit(1)
-        if options["plan"] or options["check"] or not plan.steps:
+        if options["plan"] or options["check"] or options["dry_run"] or not plan.steps:
             return
         self._refuse_or_ask(plan, options)
         verbose = options["verbosity"] >= 1 and options["format"] == "text"
@@ -86,13 +92,14 @@ class Command(BaseCommand):
             # A later look may find what this plan did not show; nothing destructive among that is done unseen.
             agree=lambda current: agreed.issuperset(current.destructive),
             deadline_s=options["timeout"],
+            fold=fold if connection.text_semantics == "mariadb" else str,
         )
         for note in notes:
             self.stderr.write(self.style.WARNING(note))
 
-    def _print_plan(self, alias: str, plan: Plan, options: dict[str, Any]) -> None:
+    def _print_plan(self, alias: str, plan: Plan, options: dict[str, Any], requests: list[Write] | None) -> None:
         if options["format"] == "json":
-            self.stdout.write(json.dumps(_as_json(plan), indent=2))
+            self.stdout.write(json.dumps(_as_json(plan, requests), indent=2))
             return
         if options["verbosity"] < 1:
             return
@@ -105,6 +112,10 @@ class Command(BaseCommand):
             self.stdout.write(f"  = {step}, which no model has (--prune drops it)")
         for note in plan.notes:
             self.stdout.write(self.style.WARNING(f"  ! {note}"))
+        if requests:
+            self.stdout.write(self.style.MIGRATE_HEADING("Requests:"))
+        for method, path, body in requests or ():
+            self.stdout.write(f"  {method} {path} {json.dumps(body, ensure_ascii=False)}")
 
     def _line(self, step: Step) -> str:
         line = f"{step.sign} {step}"
@@ -164,7 +175,8 @@ def _owner_name(model: Any) -> str | None:
     return owner._meta.model_name if owner else None
 
 
-def _as_json(plan: Plan) -> dict[str, Any]:
+def _as_json(plan: Plan, requests: list[Write] | None) -> dict[str, Any]:
+    rehearsed = {} if requests is None else {"requests": [list(request) for request in requests]}
     return {
         "database": plan.database,
         "steps": [
@@ -179,4 +191,5 @@ def _as_json(plan: Plan) -> dict[str, Any]:
         ],
         "left": [str(step) for step in plan.left],
         "notes": list(plan.notes),
+        **rehearsed,
     }

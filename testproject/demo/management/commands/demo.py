@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from argparse import ArgumentParser
+from contextlib import closing
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -15,6 +16,9 @@ from appwrite_orm_django.client.transport import RequestRecord
 from testproject.demo import preparing, serving
 from testproject.demo.checking import CheckFailed, check_site
 from testproject.world import loading
+
+# A check serves to itself alone.
+_LOOPBACK = "127.0.0.1"
 
 
 class Command(BaseCommand):
@@ -37,44 +41,44 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if options["rows"] is not None and options["rows"] < 1:
             raise CommandError("--rows must be 1 or more.")
-        # A check serves to itself alone.
-        host, port = ("127.0.0.1", 0) if options["check"] else (host, port)
-        try:
-            server = serving.make_server(host, port)
-        except OSError as error:
-            raise CommandError(
-                f"{host}:{port}: {error.strerror or error}. Choose another address with --addrport."
-            ) from error
         try:
             if options["check"]:
-                self._check(server, options["rows"])
+                self._check(options["rows"])
             else:
-                self._serve(server, host, options["rows"])
+                self._serve(host, port, options["rows"])
         except (Error, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
         except CheckFailed as error:
             raise CommandError(f"The check failed. {error}") from error
 
-    def _serve(self, server: Any, host: str, rows: int | None) -> None:
-        settings = connections["appwrite"].settings_dict
-        self.stdout.write(f"Appwrite   {settings['HOST']}, database {settings['NAME']}")
-        password = preparing.password_for(host)
-        started = time.monotonic()
-        preparing.make_databases()
-        created = loading.load(rows=rows)
-        preparing.set_login(password)
-        self.stdout.write(
-            f"Rows       {sum(loading.counts().values()):,}, of which {sum(created.values()):,} are new "
-            f"({time.monotonic() - started:.1f} s)\n\n"
-            f"Site       http://{host}:{server.effective_port}/\n"
-            f"Admin      http://{host}:{server.effective_port}/admin/\n"
-            f"Login      {preparing.USERNAME}, password {password}\n\n"
-            f"Ctrl-C stops the server; the rows stay."
-        )
-        self.stdout.flush()
-        server.run()
+    def _serve(self, host: str, port: int, rows: int | None) -> None:
+        try:
+            # Before anything else: that a port is taken should not turn out when all is loaded.
+            server = serving.make_server(host, port)
+        except OSError as error:
+            raise CommandError(
+                f"{host}:{port}: {error.strerror or error}. Choose another address with --addrport."
+            ) from error
+        with closing(server):
+            settings = connections["appwrite"].settings_dict
+            self.stdout.write(f"Appwrite   {settings['HOST']}, database {settings['NAME']}")
+            password = preparing.password_for(host)
+            started = time.monotonic()
+            preparing.make_databases()
+            created = loading.load(rows=rows)
+            preparing.set_login(password)
+            self.stdout.write(
+                f"Rows       {sum(loading.counts().values()):,}, of which {sum(created.values()):,} are new "
+                f"({time.monotonic() - started:.1f} s)\n\n"
+                f"Site       http://{host}:{server.effective_port}/\n"
+                f"Admin      http://{host}:{server.effective_port}/admin/\n"
+                f"Login      {preparing.USERNAME}, password {password}\n\n"
+                f"Ctrl-C stops the server; the rows stay."
+            )
+            self.stdout.flush()
+            server.run()
 
-    def _check(self, server: Any, rows: int | None) -> None:
+    def _check(self, rows: int | None) -> None:
         sent = _Counter()
         transport: Any = connections["appwrite"].transport
         transport.add_listener(sent)
@@ -85,10 +89,11 @@ class Command(BaseCommand):
             created = loading.load(rows=rows)
             load_s = time.monotonic() - started
             load_requests = sent.take()
-            password = preparing.password_for("127.0.0.1")
+            password = preparing.password_for(_LOOPBACK)
             preparing.set_login(password)
+            server = serving.make_server(_LOOPBACK, 0)
             serving.serve_in_background(server)
-            pages = check_site(f"http://127.0.0.1:{server.effective_port}", password)
+            pages = check_site(f"http://{_LOOPBACK}:{server.effective_port}", password)
             total = migrating + load_requests + sent.take()
         finally:
             transport.remove_listener(sent)

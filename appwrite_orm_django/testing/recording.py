@@ -1,0 +1,120 @@
+"""
+Recording the traffic with a real server once, replaying it ever after.
+
+A recording is JSON Lines: a line for each request, with its method, path, query and body, and the answer's status, content type and
+body. Headers of requests, and with them keys and tokens, are never written.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from django.db import connections
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+
+from appwrite_orm_django.aliases import appwrite_aliases
+
+Line = dict[str, Any]
+
+
+class UnexpectedRequest(AssertionError):
+    """A request that the recording has no answer for (any more)."""
+
+
+@contextmanager
+def recorded_appwrite(path: str | Path, using: str | None = None) -> Iterator[None]:
+    """Write every request to Appwrite, and its answer, to a file while the block runs. A file that is there is replaced."""
+    lines: list[Line] = []
+    with _transport(using).through(lambda adapter: _Recorder(adapter, lines)):
+        yield
+    Path(path).write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+
+
+@contextmanager
+def replayed_appwrite(path: str | Path, using: str | None = None, *, all_used: bool = True) -> Iterator[None]:
+    """
+    Answer requests to Appwrite from a file while the block runs; no server is asked.
+
+    Each line answers one request that is equal in method, path, query and body, the first one first. Ids that differ from run to run
+    have to be given by the test, then.
+
+    Args:
+        all_used: whether every line of the recording must have been asked for by the end.
+
+    Raises:
+        UnexpectedRequest: a request without an answer; at the end, an answer without a request.
+    """
+    lines = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    with _transport(using).through(lambda _adapter: _Player(lines)):
+        yield
+    if all_used and lines:
+        raise UnexpectedRequest(f"{len(lines)} recorded requests were not made, the first: {_shown(lines[0])}")
+
+
+def _transport(using: str | None) -> Any:
+    return connections[using or appwrite_aliases()[0]].transport  # type: ignore[attr-defined]  # our DatabaseWrapper's
+
+
+def _question(request: requests.PreparedRequest) -> Line:
+    url = urlsplit(request.url or "")
+    body = request.body.decode() if isinstance(request.body, bytes) else request.body
+    return {"method": request.method, "path": url.path, "query": url.query, "body": json.loads(body) if body else None}
+
+
+def _shown(question: Mapping[str, Any]) -> str:
+    return f"{question['method']} {question['path']} {json.dumps(question['body'], ensure_ascii=False)[:100]}"
+
+
+class _Recorder(BaseAdapter):
+    def __init__(self, inner: BaseAdapter, lines: list[Line]) -> None:
+        super().__init__()
+        self._inner = inner
+        self._lines = lines
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        response = self._inner.send(request, *args, **kwargs)
+        answer = {
+            "status": response.status_code,
+            "type": response.headers.get("content-type", ""),
+            "answer": response.content.decode("utf-8", "replace"),
+        }
+        self._lines.append({**_question(request), **answer})
+        return response
+
+    def close(self) -> None:
+        """Do nothing: the adapter below is somebody else's."""
+
+
+class _Player(BaseAdapter):
+    def __init__(self, lines: list[Line]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        question = _question(request)
+        for number, line in enumerate(self._lines):
+            if all(line[key] == value for key, value in question.items()):
+                return _response(request, self._lines.pop(number))
+        raise UnexpectedRequest(f"The recording has no answer for {_shown(question)}")
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+
+def _response(request: requests.PreparedRequest, line: Line) -> requests.Response:
+    response = requests.Response()
+    response.status_code = line["status"]
+    response.headers = CaseInsensitiveDict({"content-type": line["type"]})
+    response.raw = io.BytesIO(line["answer"].encode())
+    response.encoding = "utf-8"
+    response.url = request.url or ""
+    response.request = request
+    return response

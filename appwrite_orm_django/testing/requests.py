@@ -1,0 +1,50 @@
+"""Counting what a piece of code costs in requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connections
+
+from appwrite_orm_django.aliases import appwrite_aliases
+from appwrite_orm_django.client.transport import RequestRecord
+
+
+class RequestLog(list[RequestRecord]):
+    """The requests made to Appwrite, in order."""
+
+    @property
+    def lines(self) -> list[str]:
+        """The requests as text: method, path, status."""
+        return [f"{record.method} {record.path} {record.status}" for record in self]
+
+    def take(self) -> list[str]:
+        """Return the lines so far and begin anew."""
+        lines = self.lines
+        self.clear()
+        return lines
+
+    def check(self, expected: int) -> None:
+        """
+        Compare the number of requests with what was expected.
+
+        Raises:
+            AssertionError: another number; the text lists the requests.
+        """
+        if len(self) != expected:
+            shown = "\n".join(f"{number}. {line}" for number, line in enumerate(self.lines, 1))
+            raise AssertionError(f"{len(self)} requests to Appwrite, {expected} expected.\n{shown}")
+
+
+@contextmanager
+def captured_requests(using: str | None = None) -> Iterator[RequestLog]:
+    """Collect the requests that any thread of this process makes to Appwrite on an alias; the first Appwrite alias if left out."""
+    log = RequestLog()
+    transport = connections[using or appwrite_aliases()[0]].transport  # type: ignore[attr-defined]  # our DatabaseWrapper's
+    listener = log.append
+    transport.add_listener(listener)
+    try:
+        yield log
+    finally:
+        transport.remove_listener(listener)

@@ -1,0 +1,126 @@
+"""
+What can be hammered.
+
+A store is started once, in the main process, and is then sent (pickled) to the processes, each of which opens a session of its own.
+"""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from benchmarks.hammer.truth import TruthClient, TruthServer
+
+
+class Session(Protocol):
+    """What a process does with a store."""
+
+    def read(self, row: str | None) -> dict[str, int]:
+        """Read through the cache: the versions of this row, or of all."""
+
+    def write(self, row: str) -> int | None:
+        """Make a new version of a row and return it, when the write has returned; None if it was refused or its end is unknown."""
+
+    def invalidate(self) -> None:
+        """Make everything outdated by hand."""
+
+    def flush(self) -> None:
+        """Empty the cache behind the library's back."""
+
+
+class Store(Protocol):
+    """A table of rows with versions, and a cache before it."""
+
+    rows: tuple[str, ...]
+
+    def start(self) -> None:
+        """Start servers that all processes share."""
+
+    def stop(self) -> None:
+        """Stop them."""
+
+    def session(self) -> Session:
+        """Open the store in this process."""
+
+
+@dataclass
+class DriverStore:
+    """
+    The cache of this library, without backend: ``QueryCache`` before a ``TruthServer``.
+
+    Args:
+        caches: Django's ``CACHES``.
+        settings: the ``CACHE`` dictionary.
+        deaf: leave out what a write tells the cache at its end, to see whether the hammer notices.
+    """
+
+    caches: dict[str, Any]
+    settings: dict[str, Any]
+    rows: tuple[str, ...] = tuple(f"row{number}" for number in range(8))
+    port: int = 0
+    deaf: bool = False
+    _server: TruthServer | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        self._server = TruthServer()
+        self.port = self._server.port
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+    def session(self) -> "DriverSession":
+        return DriverSession(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_server": None}
+
+
+class DriverSession:
+    """A process's connection to a ``DriverStore``."""
+
+    def __init__(self, store: DriverStore) -> None:
+        import django
+        from django.conf import settings
+
+        if not settings.configured:
+            settings.configure(CACHES=store.caches, USE_TZ=True)
+            django.setup()
+        from appwrite_orm_django.cache.service import QueryCache
+        from appwrite_orm_django.cache.settings import CacheSettings
+
+        self._rows = store.rows
+        self._deaf = store.deaf
+        self._truth = TruthClient(store.port)
+        self._cache = QueryCache.open("hammer", CacheSettings.read("hammer", store.settings), "hammer")
+
+    def read(self, row: str | None) -> dict[str, int]:
+        rows = self._rows if row is None else (row,)
+        versions = self._cache.read(
+            f"read {rows}",
+            ("table",),
+            lambda: self._truth.ask("read", rows),
+            row=None if row is None else ("table", row),
+        )
+        return dict(zip(rows, versions, strict=True))
+
+    def write(self, row: str) -> int | None:
+        from appwrite_orm_django.cache.exceptions import IntentNotStored, InvalidationNotStored
+
+        write = self._cache.write(rows=[("table", row)])
+        try:
+            if self._deaf:
+                return self._truth.ask("write", row)
+            with write:
+                return self._truth.ask("write", row)
+        except (IntentNotStored, InvalidationNotStored):
+            return None
+
+    def invalidate(self) -> None:
+        self._cache.invalidate(["table"])
+
+    def flush(self) -> None:
+        from django.core.cache import cache
+
+        cache.clear()

@@ -1,0 +1,1 @@
+"""The Django app with the model that the other packages' contenders read."""

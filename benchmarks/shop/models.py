@@ -1,0 +1,18 @@
+from django.db import models
+
+
+class Product(models.Model):
+    """The six columns of ``contenders.records``."""
+
+    id = models.CharField(max_length=36, primary_key=True)
+    name = models.CharField(max_length=100)
+    stock = models.IntegerField()
+    active = models.BooleanField()
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        app_label = "shop"
+
+    def __str__(self) -> str:
+        return self.name
