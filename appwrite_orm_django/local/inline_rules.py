@@ -1,5 +1,5 @@
 """
-What an inline column may be, in the server's order and with its words.
+What inline columns and indexes may be, in the server's order and with its words.
 
 Source: recordings ``tables-inline-errors``, ``base-inline``; the order of the remaining checks was read in the server's validator.
 """
@@ -18,6 +18,9 @@ from .values import FORMATS
 
 FORMAT_NAMES = ("email", "url", "ip", "enum")
 MAX_ELEMENT_BYTES = 255
+MAX_INDEX_COLUMNS = 100
+INDEX_TYPES = ("key", "fulltext", "unique", "spatial")
+INTERNAL_KEYS = ("$id", "$createdAt", "$updatedAt")
 _SIZED = ("string", "varchar")
 _TEXTS = (*_SIZED, "text", "mediumtext", "longtext")
 _NUMBERS = ("integer", "bigint", "double")
@@ -179,3 +182,75 @@ def _check_elements(given: Given) -> str | None:
     if default is not None and default not in elements:
         return f"Default value for enum attribute '{key}' must be one of the provided elements"
     return None
+
+
+def check_inline_index(position: int, given: Given, taken: set[str]) -> None:
+    """
+    Check an index as it was sent.
+
+    Args:
+        taken: keys of the indexes before it.
+
+    Raises:
+        ApiError: 400 ``general_argument_invalid``.
+    """
+    for check in (_check_index_shape, _check_index_columns, _check_index_orders, _check_index_lengths):
+        problem = check(position, given)
+        if problem is not None:
+            raise invalid_argument(problem)
+    if given["key"] in taken:
+        raise invalid_argument(f"Duplicate index key: {given['key']}")
+
+
+def _check_index_shape(position: int, given: Given) -> str | None:
+    for name in ("key", "type"):
+        if not isinstance(given.get(name), str):
+            return f"Index at position {position} is missing required field '{name}'"
+    if not isinstance(given.get("attributes"), list):
+        return f"Index at position {position} is missing required field 'attributes' (must be an array)"
+    if not identifiers.is_valid(given["key"]):
+        return f"Invalid key for index at position {position}: {identifiers.KEY_RULE}"
+    return None if given["type"] in INDEX_TYPES else f"Invalid type for index '{given['key']}': {given['type']}"
+
+
+def _check_index_columns(_: int, given: Given) -> str | None:
+    key, columns = given["key"], given["attributes"]
+    if not columns:
+        return f"Index '{key}' must have at least one attribute"
+    if len(columns) > MAX_INDEX_COLUMNS:
+        return f"Index '{key}' cannot have more than {MAX_INDEX_COLUMNS} attributes"
+    for place, column in enumerate(columns):
+        if not isinstance(column, str):
+            return f"Invalid attribute at position {place} in index '{key}': must be a string"
+        if not identifiers.is_valid(column) and column not in INTERNAL_KEYS:
+            return f"Invalid attribute name '{column}' in index '{key}'"
+    return None
+
+
+def _check_index_orders(_: int, given: Given) -> str | None:
+    key, orders = given["key"], given.get("orders")
+    problem = _list_problem(given, "orders")
+    if problem is not None or orders is None:
+        return problem
+    wrong = next((order for order in orders if order not in (None, "", "ASC", "DESC")), None)
+    return None if wrong is None else f"Invalid order '{wrong}' in index '{key}'. Must be 'ASC' or 'DESC'"
+
+
+def _check_index_lengths(_: int, given: Given) -> str | None:
+    problem = _list_problem(given, "lengths")
+    if problem is not None:
+        return problem
+    if all(length is None or (is_int(length) and length >= 0) for length in given.get("lengths") or ()):
+        return None
+    return f"Invalid length in index '{given['key']}': must be a non-negative integer or null"
+
+
+def _list_problem(given: Given, name: str) -> str | None:
+    listed, columns = given.get(name), len(given["attributes"])
+    if listed is None:
+        return None
+    if not isinstance(listed, list):
+        return f"Index '{given['key']}' {name} must be an array"
+    if len(listed) == columns:
+        return None
+    return f"Index '{given['key']}': {name} array length ({len(listed)}) must match attributes array length ({columns})"

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from .columns import add_column
-from .errors import invalid_argument
+from .errors import ApiError, invalid_argument
 from .indexes import add_index, check_index
-from .inline_rules import FORMAT_NAMES, TYPES, check_inline, check_resolved
+from .inline_rules import FORMAT_NAMES, INTERNAL_KEYS, TYPES, check_inline, check_inline_index, check_resolved
 from .json_objects import read_objects
 from .routing import FeatureLevel
 from .schema import Column, Index, Table, load_columns
@@ -30,8 +30,7 @@ def add_inline_schema(session: Session, table: Table, columns: Any, indexes: Any
     for column in _read_columns(columns, level):
         add_column(session, table, column, ready_at=0)
         table.all_columns = load_columns(session, table.seq)
-    for given in read_objects(indexes):
-        index = _index(given)
+    for index in _read_indexes(indexes, table):
         check_index(table, index)
         add_index(session, table, index, ready_at=0)
 
@@ -71,10 +70,23 @@ def _column(given: Mapping[str, Any], level: FeatureLevel) -> Column:
     return column
 
 
-def _index(given: Mapping[str, Any]) -> Index:
-    columns = list(given.get("attributes") or [])
-    lengths = [length or 0 for length in given.get("lengths") or []]
-    lengths += [0] * (len(columns) - len(lengths))
+def _read_indexes(given: Any, table: Table) -> list[Index]:
+    indexes: list[Index] = []
+    for position, item in enumerate(read_objects(given)):
+        check_inline_index(position, item, {index.key for index in indexes})
+        indexes.append(_index(item, table))
+    return indexes
+
+
+def _index(given: Mapping[str, Any], table: Table) -> Index:
+    columns = given["attributes"]
+    for key in columns:
+        column = table.find_column(key)
+        if column is not None and column.array:
+            raise ApiError("index_invalid", message="Creating indexes on array attributes is not currently supported.")
+        if column is None and key not in INTERNAL_KEYS:
+            raise ApiError("column_index_invalid", message=f'Invalid index attribute "{key}" not found')
+    lengths = [length or 0 for length in given.get("lengths") or [0] * len(columns)]
     return Index(
-        0, str(given.get("key", "")), str(given.get("type", "")), columns, lengths, list(given.get("orders") or [])
+        0, given["key"], given["type"], list(columns), lengths, [order or None for order in given.get("orders") or []]
     )
