@@ -30,7 +30,7 @@ ROWS = "/v1/tablesdb/d/tables/t/rows"
 INJECTIONS = [
     "'; DROP TABLE rows_1; --", '"; DROP TABLE rows_1; --', "') OR 1=1 --", "1 OR 1=1", "x' UNION SELECT secret FROM _keys --",
     "`; DELETE FROM rows_1; --", "\\'; DROP TABLE _tables; --", "rows_1", "_id", "c1", "f1 = f1 OR 1", "m._id", "j1._id",
-    "sqlite_master", "?1", ":x", "$id'--", "*", "%", "%s", "{0}", "{Row}", "../../etc/passwd", "\x00", "a\x00b", "\ufeff", "𝒳", "é" * 40, "x" * 5000,
+    "sqlite_master", "?1", ":x", "$id'--", "*", "%", "%s", "{0}", "{Row}", "../../etc/passwd", "\x00", "a\x00b", "\ufeff", "𝒳", "é" * 40, "x" * 300,
     "unique()", "null", "true", "", " ", ".", "a.b", "$", "$id", "$sequence", "-1", "0", "9" * 40, "1e999",
 ]  # fmt: skip
 
@@ -232,7 +232,7 @@ def path_of(route: Any, data: st.DataObject) -> str:
 @fuzzed()
 @given(data=st.data())
 def test_any_body_to_any_route(target: Target, data: st.DataObject) -> None:
-    route = data.draw(st.sampled_from(ALL_ROUTES))
+    route = ALL_ROUTES[data.draw(st.integers(0, len(ALL_ROUTES) - 1))]
     headers = {**HEADERS, "content-type": data.draw(content_types)}
     target.send(route.method, path_of(route, data), data.draw(texts), data.draw(bodies), headers)
     target.assert_safe()
@@ -241,7 +241,7 @@ def test_any_body_to_any_route(target: Target, data: st.DataObject) -> None:
 @fuzzed(3)
 @given(data=st.data())
 def test_any_value_for_every_parameter(target: Target, data: st.DataObject) -> None:
-    route = data.draw(st.sampled_from(ALL_ROUTES))
+    route = ALL_ROUTES[data.draw(st.integers(0, len(ALL_ROUTES) - 1))]
     sent = {}
     for param in route.params:
         name = route.family.name(param.name)
