@@ -30,7 +30,7 @@ ROWS = "/v1/tablesdb/d/tables/t/rows"
 INJECTIONS = [
     "'; DROP TABLE rows_1; --", '"; DROP TABLE rows_1; --', "') OR 1=1 --", "1 OR 1=1", "x' UNION SELECT secret FROM _keys --",
     "`; DELETE FROM rows_1; --", "\\'; DROP TABLE _tables; --", "rows_1", "_id", "c1", "f1 = f1 OR 1", "m._id", "j1._id",
-    "sqlite_master", "?1", ":x", "$id'--", "*", "%", "%s", "{0}", "{Row}", "../../etc/passwd", "\x00", "a\x00b", "\ufeff", "𝒳", "é" * 40, "x" * 300,
+    "sqlite_master", "?1", ":x", "$id'--", "*", "%", "%s", "{0}", "{Row}", "../../etc/passwd", "\x00", "a\x00b", "\ufeff", "\U0001d4b3", "é" * 40, "x" * 300,
     "unique()", "null", "true", "", " ", ".", "a.b", "$", "$id", "$sequence", "-1", "0", "9" * 40, "1e999",
 ]  # fmt: skip
 
@@ -204,7 +204,8 @@ queries = st.recursive(
 )  # fmt: skip
 query_texts = st.one_of(queries.map(json.dumps), queries.map(json.dumps), texts, values.map(json.dumps))
 
-ALL_ROUTES = [*routes.all_routes()]
+# A fault that happened to be well-formed would disturb what comes after it.
+ALL_ROUTES = [route for route in routes.all_routes() if not route.path.startswith("/local/")]
 ids = st.one_of(st.sampled_from(["d", "t", "r1", "s", "n", "by_n", "x"]), texts)
 bodies = st.one_of(
     st.binary(max_size=60), values.map(lambda value: json.dumps(value).encode()), texts.map(lambda text: text.encode())
@@ -223,10 +224,8 @@ content_types = st.sampled_from(
 
 
 def path_of(route: Any, data: st.DataObject) -> str:
-    segments = ["v1"]
-    for segment in route.segments:
-        segments.append(data.draw(ids).replace("/", "%") if segment.startswith("{") else segment)
-    return "/" + "/".join(segments)
+    drawn = (data.draw(ids).replace("/", "%") if segment.startswith("{") else segment for segment in route.segments)
+    return "/v1/" + "/".join(drawn)
 
 
 @fuzzed()
