@@ -23,7 +23,7 @@ class AppwriteRouter:
 
     def alias_of(self, model: type[models.Model]) -> str | None:
         """Return the alias for an Appwrite model, None for any other."""
-        owner: Any = model._meta.auto_created or model
+        owner: Any = getattr(model._meta, "auto_created", None) or model
         if not (isinstance(owner, type) and issubclass(owner, AppwriteModel)):
             return None
         if owner.appwrite_database:

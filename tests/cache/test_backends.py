@@ -6,6 +6,7 @@ import time
 
 import pytest
 from django.core.cache import cache as django_cache
+from django.core.cache import caches
 from django.core.management import call_command
 from django.db import connections, transaction
 
@@ -95,9 +96,13 @@ def _hammer(open_cache, seconds):
             if not stop.wait(0.05):
                 django_cache.clear()
 
-    threads = [threading.Thread(target=write) for _ in range(2)]
-    threads += [threading.Thread(target=read, args=(number,)) for number in range(3)]
-    threads.append(threading.Thread(target=flush))
+    def then_close(act, *arguments):
+        act(*arguments)
+        caches.close_all()  # each thread has connections of its own
+
+    threads = [threading.Thread(target=then_close, args=(write,)) for _ in range(2)]
+    threads += [threading.Thread(target=then_close, args=(read, number)) for number in range(3)]
+    threads.append(threading.Thread(target=then_close, args=(flush,)))
     for thread in threads:
         thread.start()
     time.sleep(seconds)

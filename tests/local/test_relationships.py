@@ -67,6 +67,18 @@ def test_filters_that_share_a_key_hold_for_one_and_the_same_related_row(api: Api
     assert ids(api, books, query("equal", "rel.name", "x"), query("equal", "rel.age", 2)) == []
 
 
+def test_all_of_several_values_may_be_those_of_several_related_rows(api: Api) -> None:
+    books, authors = relate(api, "manyToMany")
+    for name in "xyz":
+        make(api, authors, name)
+    make(api, books, "b1", rel=["x", "y"])
+    make(api, books, "b2", rel=["x"])
+    assert ids(api, books, query("containsAll", "rel.name", "x", "y")) == ["b1"]
+    assert ids(api, books, query("containsAll", "rel.name", "x")) == ["b1", "b2"]
+    status, body = api.get(books, queries=[query("equal", "rel.name", "x"), query("equal", "rel.name", "y")])
+    assert (status, body["type"]) == (400, "general_query_invalid")
+
+
 def test_related_filters_count_and_page_like_others(api: Api) -> None:
     books, authors = relate(api, "manyToOne")
     make(api, authors, "x")

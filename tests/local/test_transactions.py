@@ -197,3 +197,12 @@ def test_php_compares_staged_values_loosely(api: Api) -> None:
         for method, *rest in (("equal", "s", "10"), ("greaterThan", "n", 5), ("isNull", "s"))
     ]
     assert found == [1, 0, 0]
+
+
+def test_operations_of_odd_shapes_end_their_transaction(api: Api) -> None:
+    transaction = begin(api)
+    operation = {"databaseId": "d", "tableId": "t", "action": "bulkUpdate", "data": {"queries": [5], "data": {"n": 1}}}
+    api.made(f"/tablesdb/transactions/{transaction}/operations", {"operations": [operation]})
+    assert commit(api, transaction) == (500, "general_unknown")
+    assert commit(api, transaction) == (400, "transaction_not_ready")
+    assert values(api)["r0"] == 0
