@@ -19,10 +19,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.utils.module_loading import import_string
 
+from appwrite_orm_django.aliases import appwrite_aliases
 from appwrite_orm_django.cache.control import loaders_of
 from appwrite_orm_django.cache.settings import CacheSettings
-
-ENGINE = "appwrite_orm_django.backend"
 
 # Django's own default for caches that count their entries.
 _DEFAULT_MAX_ENTRIES = 300
@@ -80,11 +79,7 @@ def check_deployment(app_configs: Sequence[AppConfig] | None = None, **kwargs: A
 
 
 def _cache_options() -> dict[str, dict[str, Any]]:
-    return {
-        alias: database.get("OPTIONS", {}).get("CACHE", {})
-        for alias, database in settings.DATABASES.items()
-        if database.get("ENGINE") == ENGINE
-    }
+    return {alias: settings.DATABASES[alias].get("OPTIONS", {}).get("CACHE", {}) for alias in appwrite_aliases()}
 
 
 def _caches_in_use() -> list[str]:
