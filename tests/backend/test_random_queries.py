@@ -119,7 +119,7 @@ def questions(draw):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     print_blob=True,
 )
-@given(questions())
+@given(question=questions())
 def test_same_answer_as_sqlite(question, connect):
     # Pages of two rows, so that every list has several; and nothing from the cache.
     connect(OPTIONS={"PAGE_SIZE": 1, "CACHE": {"ENABLED": False}})
