@@ -32,6 +32,7 @@ from appwrite_orm_django.backend.options import Options
 from appwrite_orm_django.backend.reading import Reader
 from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
 from appwrite_orm_django.backend.transactions import Transaction, versions
+from appwrite_orm_django.backend.whole_models import WholeModel
 from appwrite_orm_django.backend.writing import Writer, WriteResult
 from appwrite_orm_django.cache.service import QueryCache
 from appwrite_orm_django.cache.settings import CacheSettings
@@ -181,6 +182,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         self.last_written_row: Any = None
         self._idle_local_databases: list[LocalDatabase] = []
         self.outputs: dict[int, tuple[Any, Output]] = {}
+        self.whole_models: dict[type[Model], WholeModel | None] = {}
         # The open block; None in autocommit mode. Read-only blocks have one too: it remembers what they saw.
         self.transaction: Transaction | None = None
         self._writes_directly = False

@@ -44,6 +44,17 @@ class Output:
         return self.converter(value)
 
 
+class Outputs(tuple[Output, ...]):
+    """The values of a result row, in order. A tuple that writes its ``repr``, half of what a command's cache key takes, only once."""
+
+    _text: str | None = None
+
+    def __repr__(self) -> str:
+        if self._text is None:
+            self._text = tuple.__repr__(self)
+        return self._text
+
+
 @dataclass(frozen=True, slots=True)
 class ValuesOf:
     """The values of one column in the rows that another command brings; known only when that command has run."""
