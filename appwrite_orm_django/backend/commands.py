@@ -368,7 +368,11 @@ class UpdateRows(Command):
 
 @dataclass(frozen=True, slots=True)
 class IncrementColumn(Command):
-    """Add to (or, with a negative amount, subtract from) one column of one row, atomically on the server."""
+    """
+    Add to (or, with a negative amount, subtract from) one column of one row, atomically on the server.
+
+    ``bounds`` are the column's own, which the server does not look at here (recording ``increment``).
+    """
 
     is_read: ClassVar[bool] = False
     operation: ClassVar[str] = "update"
@@ -378,6 +382,7 @@ class IncrementColumn(Command):
     column: str
     amount: int | float
     model: type[Model] | None = field(default=None, compare=False, repr=False)
+    bounds: tuple[int | float | None, int | float | None] = (None, None)
 
     @property
     def row_ids(self) -> tuple[str, ...] | None:
