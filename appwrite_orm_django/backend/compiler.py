@@ -9,6 +9,7 @@ run in the cursor (or never, on a cache hit), so ``get_converters()`` is empty h
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -138,11 +139,7 @@ class SQLCompiler(compiler.SQLCompiler):
             self.connection.note_uncached(command)
             return super().execute_sql(result_type, chunked_fetch, chunk_size)
 
-        def load() -> list[tuple[Any, ...]]:
-            with self.connection.cursor() as cursor:
-                cursor.execute(command, ())
-                return list(cursor.fetchall())
-
+        load = partial(self.connection.load_rows, command)
         rows = self.connection.cached_rows(command, load, timeout=self.cache_timeout, model=self.query.model)
         if result_type == SINGLE:
             return rows[0] if rows else None
