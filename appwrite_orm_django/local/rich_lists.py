@@ -385,7 +385,13 @@ def _having(wanted: RichList) -> list[sql.Condition]:
         condition.is_filter for condition in conditions
     ):
         raise ApiError("general_unknown")
-    return [sql.compile_filter(loosened(condition, known), known) for condition in conditions]
+    conditions = [loosened(condition, known, everywhere=True) for condition in conditions]
+    try:
+        check.check_queries(conditions, known)
+    except ApiError as error:
+        # Nobody has checked them, and the database does not understand them.
+        raise ApiError("general_unknown") from error
+    return [sql.compile_filter(condition, known) for condition in conditions]
 
 
 def _beyond(call: Call, wanted: RichList, plan: sql.Plan, cursor: Row) -> sql.Condition:

@@ -264,6 +264,50 @@ def test_any_queries(target: Target, texts: list[str]) -> None:
     target.assert_safe()
 
 
+joined_queries = st.fixed_dictionaries(
+    {
+        "method": st.sampled_from(METHODS),
+        "attribute": st.sampled_from(
+            [f"x.{key}" for key in ("s", "n", "f", "b", "at", "p", "tags", "$id", "$sequence", "$createdAt", "nope")]
+        ),
+        "values": likely,
+    }
+).map(json.dumps)
+
+
+@fuzzed(3)
+@given(
+    st.sampled_from(["join", "leftJoin", "rightJoin", "fullOuterJoin"]),
+    st.sampled_from(["s", "n", "f", "b", "at", "p", "tags", "$id", "$sequence"]),
+    st.lists(st.one_of(joined_queries, joined_queries, query_texts), min_size=1, max_size=3),
+)
+def test_any_queries_beside_a_join(target: Target, method: str, column: str, texts: list[str]) -> None:
+    join = json.dumps({"method": method, "attribute": "t", "values": [column, "=", "n", "x"]})
+    pairs = [(f"queries[{place}]", text) for place, text in enumerate([join, *texts])]
+    target.send("GET", ROWS, urlencode(pairs, errors="replace"))
+    target.assert_safe()
+
+
+having_queries = st.lists(
+    st.fixed_dictionaries({"method": st.sampled_from(METHODS), "attribute": attributes | st.sampled_from(["n", "a"]), "values": likely}),
+    min_size=1, max_size=2,
+).map(lambda conditions: json.dumps({"method": "having", "values": conditions}))  # fmt: skip
+
+
+@fuzzed(2)
+@given(
+    st.sampled_from(["s", "n", "f", "b", "at", "tags", "$id", ""]), having_queries, st.lists(query_texts, max_size=2)
+)
+def test_any_conditions_on_groups(target: Target, column: str, having: str, texts: list[str]) -> None:
+    grouped = [
+        json.dumps({"method": "groupBy", "values": [column]}),
+        json.dumps({"method": "sum", "attribute": "n", "values": ["a"]}),
+    ]
+    pairs = [(f"queries[{place}]", text) for place, text in enumerate([*(grouped if column else []), having, *texts])]
+    target.send("GET", ROWS, urlencode(pairs, errors="replace"))
+    target.assert_safe()
+
+
 @fuzzed()
 @given(st.lists(query_texts, min_size=1, max_size=3), st.dictionaries(attributes, scalars, max_size=3))
 def test_any_queries_and_data_in_bulk(target: Target, texts: list[str], row: dict[str, Any]) -> None:

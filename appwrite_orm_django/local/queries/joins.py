@@ -7,6 +7,7 @@ Source: recordings ``join-*``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from appwrite_orm_django.local.errors import ApiError
 from appwrite_orm_django.local.schema import Table
 from appwrite_orm_django.local.text_rules import TextRules
+from appwrite_orm_django.local.validators import INT64_MAX, INT64_MIN
 
 from .fields import Field, Fields, make_field, table_fields
 from .parse import JOINS, LOGICAL, ORDERS, Query
@@ -21,6 +23,9 @@ from .raw import number_prefix
 from .sql import Condition, all_of, compile_filter
 
 MAIN = "m"
+_NUMBERS = frozenset({"integer", "float", "boolean", "sequence"})
+_EXACT = 2.0**53
+_WIDEST = 10**300
 _OPERATORS = {"=": "=", "!=": "<>", "<>": "<>", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
 
 
@@ -122,23 +127,42 @@ def names_in(queries: Sequence[Query]) -> Iterator[str]:
             yield query.attribute
 
 
-def loosened(query: Query, fields: Fields) -> Query:
-    """Give a filter with the values that the database would compare with a joined column: it converts where the server did not check."""
+def loosened(query: Query, fields: Fields, *, everywhere: bool = False) -> Query:
+    """
+    Give a filter with the values that the database would compare with: it converts where the server did not check.
+
+    Args:
+        everywhere: whether columns of the asked table are meant too, and not only joined ones.
+    """
     if query.method in LOGICAL:
-        return replace(query, values=[loosened(nested, fields) for nested in query.values])
-    if "." not in query.attribute or query.attribute not in fields:
+        nested = [loosened(part, fields, everywhere=everywhere) for part in query.values]
+        return replace(query, values=nested)
+    field = fields.get(query.attribute)
+    if field is None or not (everywhere or "." in query.attribute):
         return query
-    field = fields[query.attribute]
     return replace(query, values=[_converted(value, field) for value in query.values])
 
 
 def _converted(value: Any, field: Field) -> Any:
-    if field.is_text and not field.array and not isinstance(value, str):
-        return "" if value is None else str(int(value) if isinstance(value, bool) else value)
-    if field.kind in ("integer", "float", "boolean", "sequence") and isinstance(value, str):
-        number = number_prefix(value)
-        return int(number) if number.is_integer() else number
-    return value
+    if field.array or field.kind == "spatial":
+        return value
+    if isinstance(value, bool):
+        value = int(value)
+    if field.kind in _NUMBERS:
+        return None if value is None else _as_number(value)
+    if value is None:
+        return "" if field.is_text else None
+    return value if isinstance(value, str) else str(value)
+
+
+def _as_number(value: Any) -> float:
+    """Read a number as the database would: what is wider than 64 bits, as a double."""
+    number = number_prefix(value) if isinstance(value, str) else value
+    if isinstance(number, float):
+        if not math.isfinite(number):
+            return 0
+        return int(number) if number.is_integer() and abs(number) < _EXACT else number
+    return number if INT64_MIN <= number <= INT64_MAX else float(min(max(number, -_WIDEST), _WIDEST))
 
 
 @dataclass(frozen=True, slots=True)

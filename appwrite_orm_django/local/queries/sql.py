@@ -163,6 +163,8 @@ def _not(condition: Condition) -> Condition:
 
 def stored(by: Field, value: Any) -> Any:
     """Turn a query's value into what the field's ``compare`` holds."""
+    if value is None:
+        return None
     if by.kind == "id":
         # Whatever the rules for text, ids are compared without case.
         return fold(value)
@@ -171,7 +173,7 @@ def stored(by: Field, value: Any) -> Any:
     if by.kind == "datetime":
         return parse_datetime(value)
     if by.kind in ("sequence", "integer"):
-        return int(value)
+        return value if isinstance(value, float) else int(value)
     if by.kind == "float":
         # An infinity reaches the database as a word, which counts as zero there.
         return value if is_int(value) else float(value) if math.isfinite(value) else 0.0
