@@ -29,7 +29,7 @@ from django.http import (
     JsonResponse,
 )
 from django.utils import translation
-from django.utils.cache import patch_cache_control
+from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import http_date, parse_etags, url_has_allowed_host_and_scheme
 from django.views import View
 
@@ -51,7 +51,11 @@ _SETTLED_S = 2
 
 
 def cache_headers(
-    *models_: type[models.Model], max_age: float | None = None, key: Key | None = None, version: str = ""
+    *models_: type[models.Model],
+    max_age: float | None = None,
+    key: Key | None = None,
+    vary: Sequence[str] = (),
+    version: str = "",
 ) -> Callable[[ViewFunction], ViewFunction]:
     """
     Decorate a view: browsers and proxies may keep its page as long as its data is cached, and ask cheaply whether it has changed.
@@ -70,12 +74,13 @@ def cache_headers(
         models_: every Appwrite model whose table the page is made of, template included; through tables of many-to-many fields too.
         max_age: seconds to keep a page at most, 0 to have it asked for every time.
         key: returns what else the page depends on, such as the user's primary key; the page is then ``private``.
+        vary: names of request headers that the page depends on (``Accept``, ``HX-Request``); put into its ``Vary`` as well.
         version: part of the ETag; to be changed with the template, so that pages made with the old one are not confirmed.
 
     Raises:
         ImproperlyConfigured: a model is not on Appwrite, or none is given; when the view is first called.
     """
-    page = _Page(models_, max_age, key, version)
+    page = _Page(models_, max_age, key, vary, version)
 
     def decorate(view: ViewFunction) -> ViewFunction:
         if iscoroutinefunction(view):
@@ -136,11 +141,17 @@ class _Page:
     """What ``cache_headers`` knows of a view."""
 
     def __init__(
-        self, models_: Sequence[type[models.Model]], max_age: float | None, key: Key | None, version: str
+        self,
+        models_: Sequence[type[models.Model]],
+        max_age: float | None,
+        key: Key | None,
+        vary: Sequence[str],
+        version: str,
     ) -> None:
         self._models = models_
         self._max_age = max_age
         self._key = key
+        self._vary = vary
         self._version = version
 
     def check(self, request: HttpRequest) -> tuple[str | None, HttpResponseBase | None]:
@@ -196,6 +207,7 @@ class _Page:
             seconds = min(seconds, int(self._max_age))
         who = {"public": True} if self._key is None else {"private": True}
         patch_cache_control(response, **who, max_age=seconds)
+        patch_vary_headers(response, self._vary)
 
     def _until(self, reads: Sequence[ReadEvent]) -> int | None:
         covered = {(alias, table) for alias, tables in self._tables() for table in tables}
@@ -231,6 +243,7 @@ class _Page:
 
     def _state(self, request: HttpRequest) -> str | None:
         parts = [self._version, request.get_full_path(), self._key(request) if self._key else ""]
+        parts += [f"{name}: {request.headers.get(name, '')}" for name in self._vary]
         if settings.USE_I18N:
             parts.append(translation.get_language() or "")
         for alias, tables in self._tables():
@@ -288,11 +301,13 @@ class CacheHeadersMixin:
     Attributes:
         cache_models: the models that the page is made of; left out, that of the view (``model``, or its ``queryset``'s).
         cache_max_age: as ``max_age``.
+        cache_vary: as ``vary``.
         cache_version: as ``version``.
     """
 
     cache_models: Sequence[type[models.Model]] = ()
     cache_max_age: float | None = None
+    cache_vary: Sequence[str] = ()
     cache_version = ""
 
     def get_cache_models(self) -> Sequence[type[models.Model]]:
@@ -312,7 +327,11 @@ class CacheHeadersMixin:
         own_key = self.get_cache_key(request)
         key: Key | None = None if own_key is None else lambda _request: own_key
         decorate = cache_headers(
-            *self.get_cache_models(), max_age=self.cache_max_age, key=key, version=self.cache_version
+            *self.get_cache_models(),
+            max_age=self.cache_max_age,
+            key=key,
+            vary=self.cache_vary,
+            version=self.cache_version,
         )
         if not getattr(self, "view_is_async", False):
             return decorate(handler)(request, *args, **kwargs)

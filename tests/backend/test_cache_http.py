@@ -165,6 +165,14 @@ def test_another_version_of_the_template_is_another_page(tags):
     assert again(cache_headers(Tag, version="2")(names), first).status_code == 200
 
 
+def test_a_page_that_depends_on_a_header(tags):
+    view = cache_headers(Tag, vary=["HX-Request"])(names)
+    first = view(factory.get("/"))
+    assert first["Vary"] == "HX-Request"
+    assert again(view, first).status_code == 304
+    assert again(view, first, **{"hx-request": "true"}).status_code == 200
+
+
 def no_cache(response):
     return not response.has_header("ETag") and "no-cache" in response["Cache-Control"]
 
