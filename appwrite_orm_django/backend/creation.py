@@ -8,9 +8,18 @@ from django.db.backends.base.creation import BaseDatabaseCreation
 
 from appwrite_orm_django.client import databases
 from appwrite_orm_django.client.errors import DatabaseNotFound
+from appwrite_orm_django.schema.definitions import Database
+from appwrite_orm_django.schema.migrate import Options, migrate
+from appwrite_orm_django.schema.own_tables import with_own_tables
 
 
 class DatabaseCreation(BaseDatabaseCreation):
+    def create_test_db(self, *args: Any, **kwargs: Any) -> str:
+        name = super().create_test_db(*args, **kwargs)
+        # Else the first test with a conflict-prone block would make it, and need more requests than the same test run later.
+        migrate(self.connection.transport, with_own_tables(Database(name)), Options(all_tables=False))
+        return name
+
     def _create_test_db(self, verbosity: int, autoclobber: bool, keepdb: bool = False) -> str:
         name = self._get_test_db_name()
         if not keepdb:
