@@ -11,3 +11,6 @@ class AppwriteOrmConfig(AppConfig):
     def ready(self) -> None:
         # Registers the lookups of our own fields.
         from appwrite_orm_django import lookups  # noqa: F401
+        from appwrite_orm_django.checks import register_checks
+
+        register_checks()
