@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import sync_to_async
 from django.db import connections, models
 from django.db.models.deletion import Collector
+
+from appwrite_orm_django.cache import control
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["AppwriteManager", "AppwriteQuerySet"]
 
 
 class AppwriteQuerySet(models.QuerySet):
-    """A queryset over rows in Appwrite."""
+    """
+    A queryset over rows in Appwrite.
+
+    The methods about the cache do nothing on a database that is not on Appwrite: there nothing is cached, ``is_cached()`` and
+    ``is_updated()`` are False, and querysets are just read.
+    """
 
     def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
         # Outside a block each batch of 100 rows is one request, atomic by itself. Inside one all are committed together.
@@ -36,11 +47,132 @@ class AppwriteQuerySet(models.QuerySet):
             return nullcontext()
         return connection.direct_writes()
 
+    # The cache of this queryset
+
+    def cache(self, timeout: float | None = None) -> Self:
+        """
+        Return a queryset whose result is kept for ``timeout`` seconds, instead of as long as model and settings say.
+
+        An entry keeps the timeout it was stored with: a queryset that finds one does not change it. Rows that ``prefetch_related``
+        reads have querysets of their own; give them one with ``Prefetch``.
+
+        Args:
+            timeout: seconds; 0 for not at all; None for what model and settings say.
+
+        Raises:
+            ValueError: a negative number.
+        """
+        if timeout is not None and not timeout >= 0:
+            raise ValueError(f"A cache timeout is a number of seconds of at least 0, not {timeout!r}.")
+        clone: Self = self._chain()
+        clone.query.appwrite_cache_timeout = timeout
+        return clone
+
+    def nocache(self) -> Self:
+        """Return a queryset that neither reads from the cache nor stores into it."""
+        return self.cache(timeout=0)
+
+    def is_cached(self) -> bool:
+        """
+        Say whether the rows of this queryset would come from the cache, at the cost of one call to it and no request.
+
+        About the rows only: ``count()``, ``exists()`` and what ``prefetch_related`` adds are entries of their own.
+
+        Raises:
+            NotSupportedError: as reading it would.
+        """
+        connection = control.appwrite_connection(self.db)
+        return connection is not None and bool(connection.is_cached(self.query))
+
+    def warm(self) -> int:
+        """Read the rows into the cache if they are not there, related ones to prefetch included; return their number."""
+        return len(self.all())
+
+    def refresh(self) -> int:
+        """Invalidate every table that this queryset reads, and read it anew; return the number of rows."""
+        control.invalidate(self)
+        return self.warm()
+
+    # The cache of the model's table
+
+    def is_updated(self) -> bool:
+        """Say whether anything read from the model's own table since its last write is cached; one call to the cache."""
+        connection = control.appwrite_connection(self.db)
+        return connection is not None and bool(connection.cache.is_updated([connection.table_of(self.model)]))
+
+    def set_updated(self, updated: bool) -> bool:
+        """
+        Call the cache of the model's own table outdated (False), or fresh (True).
+
+        False outdates everything read from the table. True loads nothing, and brings back nothing that a write has outdated.
+
+        Returns:
+            Whether it is so now: not if the cache does not answer (an invalidation is then made up for as soon as it does).
+        """
+        connection = control.appwrite_connection(self.db)
+        if connection is None:
+            return not updated
+        return bool(connection.cache.set_updated([connection.table_of(self.model)], updated))
+
+    for _method in (refresh, set_updated):
+        _method.alters_data = True  # type: ignore[attr-defined]
+    del _method
+
+    async def ais_cached(self) -> bool:
+        return await sync_to_async(self.is_cached)()
+
+    async def awarm(self) -> int:
+        return await sync_to_async(self.warm)()
+
+    async def arefresh(self) -> int:
+        return await sync_to_async(self.refresh)()
+
+    async def ais_updated(self) -> bool:
+        return await sync_to_async(self.is_updated)()
+
+    async def aset_updated(self, updated: bool) -> bool:
+        return await sync_to_async(self.set_updated)(updated)
+
+    for _method in (arefresh, aset_updated):
+        _method.alters_data = True  # type: ignore[attr-defined]
+    del _method
+
 
 class AppwriteManager(models.Manager.from_queryset(AppwriteQuerySet)):  # type: ignore[misc]  # made at run time by Django
-    """The default manager of ``AppwriteModel``."""
+    """
+    The default manager of ``AppwriteModel``.
+
+    ``warm()`` and ``refresh()`` of the model's own manager read what the model lists as ``appwrite_warm``; those of a related manager
+    (``author.books``), and of the manager of a model that lists nothing, read its rows, as a queryset's do.
+    """
 
     use_in_migrations = False
+
+    def warm(self) -> int:
+        """Read what the model lists to warm, or else all of its rows, where not cached yet; return the number of rows."""
+        if self._stands_for_the_list():
+            return control.warm(self.model)
+        return int(self.get_queryset().warm())
+
+    def refresh(self) -> int:
+        """Invalidate the model's table and read anew what the model lists to warm, or else all of its rows; return their number."""
+        if self._stands_for_the_list():
+            return control.refresh(self.model, using=self.db)
+        return int(self.get_queryset().refresh())
+
+    async def awarm(self) -> int:
+        return await sync_to_async(self.warm)()
+
+    async def arefresh(self) -> int:
+        return await sync_to_async(self.refresh)()
+
+    for _method in (refresh, arefresh):
+        _method.alters_data = True  # type: ignore[attr-defined]
+    del _method
+
+    def _stands_for_the_list(self) -> bool:
+        # Django gives related managers the instance that they belong to.
+        return not hasattr(self, "instance") and bool(getattr(self.model, "appwrite_warm", ()))
 
 
 def is_appwrite_queryset(queryset: Any) -> bool:

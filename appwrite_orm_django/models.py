@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import connections, models
@@ -45,6 +45,9 @@ class AppwriteModel(models.Model):
         appwrite_permissions: permissions of the table, such as ``('read("any")',)``; callers with an API key need none.
         appwrite_row_security: True lets each row's own permissions count as well (see ``PermissionsField``).
         appwrite_database: alias of the database, where there are several on Appwrite; else the router's choice.
+        appwrite_cache_timeout: seconds that what is read from this table is cached, 0 for not at all; else as the settings say.
+        appwrite_warm: what ``objects.warm()`` and ``manage.py appwrite_cache warm`` read ahead: querysets, or callables without
+            arguments that return one (or run one: ``lambda: Product.objects.count()``).
 
     Saving an object that was read sends the fields that were changed since, and no others.
     """
@@ -52,6 +55,8 @@ class AppwriteModel(models.Model):
     appwrite_permissions: ClassVar[Sequence[str]] = ()
     appwrite_row_security: ClassVar[bool] = False
     appwrite_database: ClassVar[str | None] = None
+    appwrite_cache_timeout: ClassVar[float | None] = None
+    appwrite_warm: ClassVar[Sequence[models.QuerySet[Any] | Callable[[], Any]]] = ()
 
     id = RowIdField(editable=False)
     created_at = CreatedAtField()

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cached_property
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import cached_property, partial
 from types import SimpleNamespace
 from typing import Any, Literal, cast
 
-from django.core.exceptions import ImproperlyConfigured
+from django.apps import apps
+from django.core.exceptions import EmptyResultSet, ImproperlyConfigured
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
+from django.db.models.sql import Query
 
 from appwrite_orm_django.backend.client import DatabaseClient
+from appwrite_orm_django.backend.client_calls import RawWrite, TellingTransport, own_write
+from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands import Command, GetRow, Output, Savepoint
+from appwrite_orm_django.backend.compiler import SQLCompiler
 from appwrite_orm_django.backend.creation import DatabaseCreation
 from appwrite_orm_django.backend.cursor import Cursor
 from appwrite_orm_django.backend.features import DatabaseFeatures
@@ -24,12 +31,14 @@ from appwrite_orm_django.backend.operations import DatabaseOperations
 from appwrite_orm_django.backend.options import Options
 from appwrite_orm_django.backend.reading import Reader
 from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
-from appwrite_orm_django.backend.transactions import Transaction
+from appwrite_orm_django.backend.transactions import Transaction, versions
 from appwrite_orm_django.backend.writing import Writer, WriteResult
 from appwrite_orm_django.cache.service import QueryCache
+from appwrite_orm_django.cache.settings import CacheSettings
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.schema.from_models import models_of
 
 
 class _NeverRaised(Exception):
@@ -58,6 +67,44 @@ Database = SimpleNamespace(
 def _server_has_refused(error: BaseException) -> bool:
     """Say whether a write that ended with this error is known not to have been applied."""
     return isinstance(error, AppwriteError) and not error.ambiguous
+
+
+def _only_row(command: Command) -> tuple[str, str] | None:
+    return (command.table.table, command.row_id) if isinstance(command, GetRow) else None
+
+
+def _cache_text(model: type[Model], command: Command) -> str:
+    # Two models can map one table with different fields, and so read different values from the same columns.
+    return f"{model._meta.label} {command!r}"
+
+
+def _with_timeouts_of_models(settings: CacheSettings) -> CacheSettings:
+    """Add what models ask for with ``appwrite_cache_timeout``; a table's timeout in the settings outweighs it."""
+    own = {
+        table_id(model._meta.db_table): float(timeout)
+        for model in apps.get_models(include_auto_created=True)
+        if (timeout := getattr(model, "appwrite_cache_timeout", None)) is not None
+    }
+    return replace(settings, timeouts=tuple(sorted({**own, **dict(settings.timeouts)}.items())))
+
+
+@contextmanager
+def _announce(endpoint: str, project: str, write: RawWrite) -> Iterator[None]:
+    """Tell the cache of every alias on this project's database about a write made past the ORM."""
+    with ExitStack() as stack:
+        for alias in connections:
+            connection: Any = connections[alias]
+            settings = connection.settings_dict
+            if connection.vendor != "appwrite" or (settings["HOST"], settings["USER"]) != (endpoint, project):
+                continue
+            if write.database is None:
+                tables = [connection.table_of(model) for model in connection.cached_models()]
+                stack.enter_context(connection.cache.write(tables, staged=False))
+            elif write.database.lower() == connection.database_id.lower():
+                tables = [] if write.row_id else [write.table]
+                rows = [(write.table, write.row_id)] if write.row_id else []
+                stack.enter_context(connection.cache.write(tables, rows, operation=write.operation, staged=False))
+        yield
 
 
 # One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
@@ -170,7 +217,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         )
         with _transports_lock:
             if identity not in _transports:
-                _transports[identity] = Transport(
+                _transports[identity] = TellingTransport(
                     settings["HOST"],
                     settings["USER"],
                     settings["PASSWORD"],
@@ -180,6 +227,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
                     pool_size=options.pool_size,
                     verify=options.verify,
                     alias=self.alias,
+                    announce=partial(_announce, settings["HOST"], settings["USER"]),
                 )
             return _transports[identity]
 
@@ -233,7 +281,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         if transaction is None:
             return
         try:
-            with self.cache.committing():
+            with self.cache.committing(), own_write():
                 transaction.commit()
         finally:
             self._begin_anew()
@@ -300,7 +348,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             sender=command.model,
             staged=not direct,
         )
-        with notice:
+        with notice, own_write():
             if direct or self.transaction is None:
                 return self.writer.run(command)
             return self.transaction.stage(command)
@@ -308,12 +356,57 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     def cached_rows(
         self, command: Command, load: Callable[[], list[tuple[Any, ...]]], *, timeout: float | None, model: type[Model]
     ) -> list[tuple[Any, ...]]:
-        """Return the result rows of a read command from the cache, or from ``load``."""
-        row = (command.table.table, command.row_id) if isinstance(command, GetRow) else None
+        """
+        Return the result rows of a read command from the cache, or from ``load``.
+
+        A block has to know which version of each row it has seen, or it could overwrite somebody else's change. What another thread
+        loaded, or an earlier read left in the cache, serves a block only if the versions can be told from it.
+        """
         names = [table.table for table in command.tables]
-        if not names:
+        seen = versions.positions(command) if self.transaction is not None else None
+        if not names or (self.transaction is not None and seen is None):
             return load()
-        return self.cache.read(f"{model._meta.label} {command!r}", names, load, row=row, timeout=timeout)
+        rows = self.cache.read(_cache_text(model, command), names, load, row=_only_row(command), timeout=timeout)
+        if self.transaction is not None and seen:
+            self.transaction.note_versions(command.tables[0], versions.read(rows, *seen))
+        return rows
+
+    def note_uncached(self, command: Command) -> None:
+        """Count a streamed read, which goes past the cache, as such."""
+        if names := [table.table for table in command.tables]:
+            self.cache.read(b"", names, lambda: None, timeout=0)
+
+    # What the cache's manual control asks; it knows queries and models only.
+
+    def is_cached(self, query: Query) -> bool:
+        """Say whether the rows of a query would come from the cache; without any request."""
+        compiler = cast(SQLCompiler, query.get_compiler(connection=self))
+        if compiler.cache_timeout is not None and compiler.cache_timeout <= 0:
+            return False
+        try:
+            command = compiler.read_command()
+        except EmptyResultSet:
+            return True
+        names = [table.table for table in command.tables]
+        return bool(names) and self.cache.is_cached(
+            _cache_text(cast("type[Model]", query.model), command), names, row=_only_row(command)
+        )
+
+    def dependencies(self, query: Query) -> tuple[tuple[str, ...], tuple[str, str] | None]:
+        """Return the tables that a query reads, and ``(table, row id)`` if all that it reads is that one row."""
+        try:
+            command = cast(SQLCompiler, query.get_compiler(connection=self)).read_command()
+        except EmptyResultSet:
+            return (), None
+        return tuple(dict.fromkeys(table.table for table in command.tables)), _only_row(command)
+
+    def table_of(self, model: type[Model]) -> str:
+        """Return the id of the table that a model's own rows are in."""
+        return table_id(model._meta.db_table)
+
+    def cached_models(self) -> list[type[Model]]:
+        """Return the models with a table here, through tables included."""
+        return models_of(self.alias)
 
     @property
     def cache(self) -> QueryCache:
@@ -326,7 +419,11 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             # The longest that a write can be on its way: every attempt, the pauses between them, the server's own limit.
             limit_s = (options.connect_timeout_s + options.read_timeout_s) * (options.retries + 1) + 60
             cache = QueryCache.open(
-                self.alias, options.cache, namespace, write_limit_s=limit_s, is_definite=_server_has_refused
+                self.alias,
+                _with_timeouts_of_models(options.cache),
+                namespace,
+                write_limit_s=limit_s,
+                is_definite=_server_has_refused,
             )
             if self.transaction is not None:
                 cache.enter_atomic()

@@ -106,23 +106,33 @@ class SQLCompiler(compiler.SQLCompiler):
         chunk_size: int = GET_ITERATOR_CHUNK_SIZE,
     ) -> Any:
         """Run the query through the cache; streamed reads and everything that is not a read go past it."""
-        if chunked_fetch or result_type not in (MULTI, SINGLE) or self.query.explain_info is not None:
+        if result_type not in (MULTI, SINGLE) or self.query.explain_info is not None:
             return super().execute_sql(result_type, chunked_fetch, chunk_size)
         try:
             command = self.read_command()
         except EmptyResultSet:
             return iter([]) if result_type == MULTI else None
+        if chunked_fetch:
+            self.connection.note_uncached(command)
+            return super().execute_sql(result_type, chunked_fetch, chunk_size)
 
         def load() -> list[tuple[Any, ...]]:
             with self.connection.cursor() as cursor:
                 cursor.execute(command, ())
                 return list(cursor.fetchall())
 
-        timeout = getattr(self.query, "appwrite_cache_timeout", None)
-        rows = self.connection.cached_rows(command, load, timeout=timeout, model=self.query.model)
+        rows = self.connection.cached_rows(command, load, timeout=self.cache_timeout, model=self.query.model)
         if result_type == SINGLE:
             return rows[0] if rows else None
         return [rows]
+
+    @property
+    def cache_timeout(self) -> float | None:
+        """What ``QuerySet.cache()`` has asked for, in seconds; None for the settings' choice."""
+        # An aggregate over a subquery is a query of its own; what it was asked of holds the wish.
+        query = getattr(self.query, "inner_query", self.query)
+        timeout: float | None = getattr(query, "appwrite_cache_timeout", None)
+        return timeout
 
     def explain_query(self) -> Iterator[str]:
         for rows in self.execute_sql():

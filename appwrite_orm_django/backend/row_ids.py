@@ -56,13 +56,36 @@ def decode_integer(text: str) -> int:
     return int(text)
 
 
+class _RowIds:
+    """Pairs of milliseconds and 52 random bits; within a millisecond the bits grow by random steps, so that order is kept."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._moment = self._bits = 0
+
+    def new(self) -> tuple[int, int]:
+        now = time.time_ns() // 1_000_000
+        with self._lock:
+            # Random steps, not 1: a fork inherits the last pair, and would count on from it as we do.
+            bits = self._bits + 1 + secrets.randbits(36) if now <= self._moment else secrets.randbits(51)
+            if bits >= 1 << 52:
+                self._moment, bits = self._moment + 1, secrets.randbits(51)
+            self._moment, self._bits = max(now, self._moment), bits
+            return self._moment, self._bits
+
+
+_row_ids = _RowIds()
+
+
 def new_row_id() -> str:
     """
     Make a row id: 24 lower-case hexadecimal characters, the first 11 of them the time in milliseconds.
 
-    Lower case, because Appwrite compares ids without case; time first, so that new rows are neighbours in the index.
+    Lower case, because Appwrite compares ids without case; time first, so that new rows are neighbours in the index. Each is larger
+    than every earlier one of this process, so rows sort by their making.
     """
-    return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(7)[:13]}"
+    moment, bits = _row_ids.new()
+    return f"{moment:011x}{bits:013x}"
 
 
 class _IntegerIds:

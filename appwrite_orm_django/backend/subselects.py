@@ -27,7 +27,8 @@ def narrowing(lookup: Any, key: str, codec: Codec, connection: DatabaseWrapper) 
             "Subqueries aren't allowed across different databases. Force the inner query to be evaluated using "
             "`list(inner_query)`."
         )
-    refuse_other_databases(lookup.lhs.target.model, [query.model], connection.alias)
+    if query.model is not None:
+        refuse_other_databases(lookup.lhs.target.model, [query.model], connection.alias)
     query = query.clone()
     target = lookup.lhs.output_field
     target = getattr(target, "target_field", None) or target

@@ -61,7 +61,7 @@ class Request:
         row_id = names.get("row")
         hint = "Run manage.py appwrite_migrate if the models have this column." if unknown else cls.hint
         if ambiguous and self.writes:
-            hint = "The write may have been applied all the same."
+            hint = f"The write may have been applied all the same. {hint}"
         place = ".".join(name for name in (names.get("table"), column) if name)
         lead = f"{place or self}: "
         reported = f" ({code} {type})" if type else f" ({code})" if code else ""

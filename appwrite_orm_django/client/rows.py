@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from .errors import AppwriteError, RowNotFound, UniqueViolation
+from .answers import Request
+from .errors import AppwriteError, NotAppwrite, RowNotFound, UniqueViolation
 from .identifiers import path_segment
 from .queries import Query, check_limits, equal, limit, select
 from .references import TableRef
@@ -50,8 +51,7 @@ def list_rows(
         InvalidQuery: the server does not understand a query, or does not know a column.
     """
     params = {"queries": check_limits(queries), "total": total, "transactionId": transaction_id}
-    page: dict[str, Any] = transport.call("GET", f"{table.path}/rows", params=params)
-    return page
+    return _call(transport, "GET", f"{table.path}/rows", params=params, expect={"rows": list, "total": int})
 
 
 def get_row(
@@ -69,8 +69,7 @@ def get_row(
         RowNotFound: no row of this id; ids are compared without case.
     """
     params = {"queries": check_limits(queries), "transactionId": transaction_id}
-    row: Row = transport.call("GET", _row_path(table, row_id), params=params)
-    return row
+    return _call(transport, "GET", _row_path(table, row_id), params=params, expect={"$id": str})
 
 
 def create_row(
@@ -97,12 +96,13 @@ def create_row(
     path_segment(row_id)
     body = _without_none(rowId=row_id, data=dict(data), permissions=_listed(permissions), transactionId=transaction_id)
     try:
-        created: Row = transport.call("POST", f"{table.path}/rows", params=body, safe=transaction_id is None)
+        return _call(
+            transport, "POST", f"{table.path}/rows", params=body, safe=transaction_id is None, expect={"$id": str}
+        )
     except UniqueViolation as error:
         if not error.ambiguous:
             raise
         return _own_rows(transport, table, [{**data, "$id": row_id}], error)[0]
-    return created
 
 
 def create_rows(
@@ -123,7 +123,9 @@ def create_rows(
         path_segment(row["$id"])
     body = _without_none(rows=sent, transactionId=transaction_id)
     try:
-        answer = transport.call("POST", f"{table.path}/rows", params=body, safe=transaction_id is None)
+        answer = _call(
+            transport, "POST", f"{table.path}/rows", params=body, safe=transaction_id is None, expect={"rows": list}
+        )
     except UniqueViolation as error:
         if not error.ambiguous:
             raise
@@ -158,8 +160,7 @@ def update_row(
         data=None if data is None else dict(data), permissions=_listed(permissions), transactionId=transaction_id
     )
     headers = {"X-Appwrite-Timestamp": unmodified_since}
-    row: Row = transport.call("PATCH", _row_path(table, row_id), headers, body)
-    return row
+    return _call(transport, "PATCH", _row_path(table, row_id), headers=headers, params=body, expect={"$id": str})
 
 
 def update_rows(
@@ -177,7 +178,8 @@ def update_rows(
     ServerError here (recording ``bulk-update``).
     """
     body = _without_none(data=dict(data), queries=check_limits(queries), transactionId=transaction_id)
-    return int(transport.call("PATCH", f"{table.path}/rows", params=body)["total"])
+    answer = _call(transport, "PATCH", f"{table.path}/rows", params=body, expect={"total": int})
+    return int(answer["total"])
 
 
 def upsert_row(
@@ -205,7 +207,7 @@ def upsert_rows(
 ) -> list[Row]:
     """Create or change up to 100 rows; rows that were the same already are not among those returned. Beware as in ``upsert_row``."""
     body = _without_none(rows=[dict(row) for row in rows], transactionId=transaction_id)
-    changed: list[Row] = transport.call("PUT", f"{table.path}/rows", params=body)["rows"]
+    changed: list[Row] = _call(transport, "PUT", f"{table.path}/rows", params=body, expect={"rows": list})["rows"]
     return changed
 
 
@@ -239,7 +241,8 @@ def delete_rows(
 ) -> int:
     """Delete all rows that match, or all rows, and return how many; 0 when staged in a transaction. 1,000 at a time, as in ``update_rows``."""
     body = _without_none(queries=check_limits(queries), transactionId=transaction_id)
-    return int(transport.call("DELETE", f"{table.path}/rows", params=body)["total"])
+    answer = _call(transport, "DELETE", f"{table.path}/rows", params=body, expect={"total": int})
+    return int(answer["total"])
 
 
 def increment_column(
@@ -262,8 +265,8 @@ def increment_column(
         ColumnNotFound: no such column, or no such row.
     """
     body = _without_none(value=value, max=maximum, transactionId=transaction_id)
-    row: Row = transport.call("PATCH", f"{_row_path(table, row_id)}/{path_segment(column)}/increment", params=body)
-    return row
+    path = f"{_row_path(table, row_id)}/{path_segment(column)}/increment"
+    return _call(transport, "PATCH", path, params=body, expect={"$id": str})
 
 
 def decrement_column(
@@ -278,8 +281,17 @@ def decrement_column(
 ) -> Row:
     """Subtract a positive number from a column; otherwise as ``increment_column``."""
     body = _without_none(value=value, min=minimum, transactionId=transaction_id)
-    row: Row = transport.call("PATCH", f"{_row_path(table, row_id)}/{path_segment(column)}/decrement", params=body)
-    return row
+    path = f"{_row_path(table, row_id)}/{path_segment(column)}/decrement"
+    return _call(transport, "PATCH", path, params=body, expect={"$id": str})
+
+
+def _call(transport: Transport, method: str, path: str, *, expect: Mapping[str, type], **kwargs: Any) -> dict[str, Any]:
+    """Make a call whose answer is an object with these members; another one's JSON is not Appwrite's answer."""
+    answer: Any = transport.call(method, path, **kwargs)
+    if isinstance(answer, dict) and all(isinstance(answer.get(name), kind) for name, kind in expect.items()):
+        return answer
+    request = Request(method, path, transport.settings)
+    raise request.error(NotAppwrite, f"the answer has no {' and '.join(expect)} as Appwrite's has", ambiguous=True)
 
 
 def _row_path(table: TableRef, row_id: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from . import events, identifiers, increments
 from . import transaction_log as log
 from .errors import ApiError
-from .permissions import expand
+from .permissions import read_permissions
 from .queries import check, fields, parse, sql
 from .related_writes import RelatedWriter
 from .row_store import Duplicate, RowStore
@@ -56,6 +56,9 @@ class Replay:
                 self._apply(operation)
             except (Conflict, Duplicate) as error:
                 raise ApiError("transaction_conflict") from error
+            except (TypeError, ValueError, KeyError, AttributeError) as error:
+                # Staged without a look at its shape.
+                raise ApiError("general_unknown") from error
 
     def _apply(self, operation: log.Operation) -> None:
         table = self._table(operation.table_seq)
@@ -91,8 +94,7 @@ class Replay:
 
 
 def _permissions(data: Mapping[str, Any]) -> list[str] | None:
-    permissions = data.get("$permissions")
-    return None if permissions is None else expand(permissions)
+    return read_permissions(data.get("$permissions"))
 
 
 def _create(replay: Replay, table: Table, operation: log.Operation) -> None:

@@ -173,5 +173,20 @@ def require_listable(table: Table, identity: Identity) -> None:
         raise unauthorized()
 
 
+def read_permissions(value: Any) -> list[str] | None:
+    """
+    Read the permissions that a nested or a staged row carries among its values.
+
+    Raises:
+        ApiError: 400 ``general_bad_request``.
+    """
+    if value is None:
+        return None
+    problem = Permissions(ROW_ACTIONS).problem(value)
+    if problem is not None:
+        raise bad_permission(problem)
+    return expand(value)
+
+
 def bad_permission(problem: str) -> ApiError:
     return ApiError("general_bad_request", message=problem)

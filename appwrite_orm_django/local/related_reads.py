@@ -112,17 +112,38 @@ def _refuse_virtual(query: parse.Query, table: Table) -> None:
 
 def related_condition(call: Call, table: Table, filters: Sequence[parse.Query]) -> sql.Condition:
     """
-    Compile filters on related columns. All that begin with one key hold for one and the same related row.
+    Compile filters on related columns.
+
+    All that begin with one key hold for one and the same related row, but for ``containsAll``: each of its values may be another's.
 
     Raises:
-        ApiError: as for filters on the related table itself.
+        ApiError: as for filters on the related table itself; 400 for two values that one column would have to be equal to.
     """
     by_link: dict[str, list[parse.Query]] = {}
+    known = relations.links(table)
+    conditions: list[sql.Condition] = []
     for query in filters:
         key, _, rest = query.attribute.partition(".")
-        by_link.setdefault(key, []).append(parse.Query(query.method, rest, query.values))
-    known = relations.links(table)
-    return sql.all_of([_link_condition(call, table, known[key], queries) for key, queries in by_link.items()])
+        if query.method == "containsAll":
+            equals = [parse.Query("equal", rest, [value]) for value in query.values]
+            conditions += [_link_condition(call, table, known[key], [equal]) for equal in equals]
+        else:
+            by_link.setdefault(key, []).append(parse.Query(query.method, rest, query.values))
+    for key, queries in by_link.items():
+        _refuse_two_values(key, queries)
+        conditions.append(_link_condition(call, table, known[key], queries))
+    return sql.all_of(conditions)
+
+
+def _refuse_two_values(key: str, queries: Sequence[parse.Query]) -> None:
+    compared = [query.attribute for query in queries if query.method == "equal"]
+    for attribute in compared:
+        if compared.count(attribute) > 1:
+            raise ApiError(
+                "general_query_invalid",
+                message=f"Multiple equal queries on '{key}.{attribute}' will never match a single document."
+                " Use Query::containsAll() to match across different related documents.",
+            )
 
 
 def _link_condition(call: Call, table: Table, link: Link, queries: Sequence[parse.Query]) -> sql.Condition:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import datetimes, related_reads, relations
 from .errors import ApiError, unauthorized
-from .permissions import expand
+from .permissions import read_permissions
 from .relations import MAX_DEPTH, Link, Relations
 from .row_store import Duplicate
 from .schema import Table
@@ -190,10 +190,8 @@ class RelatedWriter:
         return row_id
 
     def _create_nested(self, table: Table, row_id: str, value: Mapping[str, Any], permissions: Sequence[str]) -> str:
-        own = value.get("$permissions")
-        RelatedWriter(self.call, table, self.depth + 1).create(
-            row_id, value, permissions if own is None else expand(own)
-        )
+        own = read_permissions(value.get("$permissions"))
+        RelatedWriter(self.call, table, self.depth + 1).create(row_id, value, permissions if own is None else own)
         return row_id
 
     def _relink(self, old: Row, link: Link, value: Any) -> str | None:
@@ -221,8 +219,8 @@ class RelatedWriter:
         row = self._relations.store(table).get(row_id)
         if row is None:
             return self._create_nested(table, row_id, value, old["$permissions"])
-        own = value.get("$permissions")
-        RelatedWriter(self.call, table, self.depth + 1).update(row_id, row, value, None if own is None else expand(own))
+        own = read_permissions(value.get("$permissions"))
+        RelatedWriter(self.call, table, self.depth + 1).update(row_id, row, value, own)
         return row_id
 
     def _replace_list(self, old: Row, link: Link, items: Sequence[Any]) -> bool:

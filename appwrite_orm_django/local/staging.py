@@ -33,7 +33,9 @@ def stage_create(call: Call, table: Table, row_id: str, data: Mapping[str, Any],
 def stage_update(call: Call, table: Table, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row:
     row_id = call.args["rowId"]
     old = _current(call, table, row_id, "update")
-    changes = dict(data) if permissions is None else {**data, "$permissions": list(permissions)}
+    changes = {key: value for key, value in data.items() if key != "$permissions"}
+    if permissions is not None:
+        changes["$permissions"] = list(permissions)
     _add(call, table, "update", row_id, changes, old.get("$updatedAt"))
     return mock_row(call, table, {**old, **changes, "$id": row_id})
 

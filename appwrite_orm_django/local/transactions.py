@@ -10,6 +10,7 @@ from . import transaction_log as log
 from .datetimes import now_text
 from .errors import ApiError, invalid_argument, unauthorized
 from .families import LEGACY
+from .json_objects import read_object
 from .messages import Response, json_response, no_content
 from .metadata_lists import Listing, select_entries
 from .permissions import allows, may, require_grantable
@@ -130,9 +131,16 @@ def _stage(
         table.seq,
         action,
         row_id or None,
-        operation.get("data", {}),
+        _shaped(action, operation.get("data", {})),
         log.moment_after(written),
     )
+
+
+def _shaped(action: str, data: Any) -> Any:
+    """Read a list as a mapping where one is meant: PHP knows no difference."""
+    if action == "bulkUpdate":
+        return {**data, "data": read_object(data["data"])}
+    return data if action in _BULK else read_object(data)
 
 
 def _table(call: Call, operation: Mapping[str, Any]) -> Table:

@@ -69,7 +69,10 @@ def make_http_server(server: LocalServer, host: str, port: int, threads: int = T
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=1024)
-    return cast(Any, waitress.server).create_server(
+    http = cast(Any, waitress.server).create_server(
         make_application(server), sockets=[listener], threads=threads, max_request_header_size=MAX_HEADER_BYTES,
         max_request_body_size=MAX_BODY_BYTES, clear_untrusted_proxy_headers=True, ident="Appwrite", channel_timeout=120,
     )  # fmt: skip
+    # Of a socket that is handed in, waitress keeps the port as text.
+    http.effective_port = int(http.effective_port)
+    return http

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 from django.db.models import F, Sum
 
 from tests.library.models import Author, Book, Country, Tag
@@ -142,6 +142,38 @@ def test_a_connection_that_begins_with_a_block_caches_after_it(book, requests):
     assert counted == [0]
 
 
+def test_a_block_that_was_served_from_the_cache_still_notices_a_conflict(book):
+    assert Book.objects.get(pk=book.pk).pages == 10
+    with pytest.raises(OperationalError), transaction.atomic(using="appwrite"):
+        mine = Book.objects.get(pk=book.pk)
+        write_elsewhere(lambda: Book.objects.filter(pk=book.pk).update(pages=50))
+        mine.pages += 1
+        mine.save()
+    assert Book.objects.get(pk=book.pk).pages == 50
+
+
+@pytest.mark.parametrize(
+    "read", [lambda: Book.objects.values_list("pages", flat=True).get(), lambda: Book.objects.only("pages").get().pages]
+)
+def test_a_block_that_read_only_some_columns_still_notices_a_conflict(book, read):
+    assert read() == 10
+    with pytest.raises(OperationalError), transaction.atomic(using="appwrite"):
+        pages = read()
+        write_elsewhere(lambda: Book.objects.filter(pk=book.pk).update(pages=50))
+        Book.objects.filter(pk=book.pk).update(pages=pages + 1)
+    assert Book.objects.get(pk=book.pk).pages == 50
+
+
+def test_a_block_is_served_from_the_cache_where_that_is_safe(book, requests):
+    list(Book.objects.all())
+    Book.objects.count()
+    requests.clear()
+    with transaction.atomic(using="appwrite"):
+        list(Book.objects.all())
+        Book.objects.count()
+    assert not requests
+
+
 def test_streamed_reads_go_past_the_cache(book, requests):
     for _ in range(2):
         assert [one.title for one in Book.objects.iterator()] == ["Nana"]
@@ -156,14 +188,19 @@ def test_hits_have_the_types_of_misses(book):
     assert {key: type(value) for key, value in first.items()} == {key: type(value) for key, value in again.items()}
 
 
-def pages_elsewhere(book):
-    found = []
+def write_elsewhere(action):
+    """Run in another thread, and so on another connection."""
 
-    def read():
-        found.append(Book.objects.get(pk=book.pk).pages)
+    def run():
+        done.append(action())
         connections["appwrite"].close()
 
-    thread = threading.Thread(target=read)
+    done = []
+    thread = threading.Thread(target=run)
     thread.start()
     thread.join()
-    return found[0]
+    return done[0]
+
+
+def pages_elsewhere(book):
+    return write_elsewhere(lambda: Book.objects.get(pk=book.pk).pages)

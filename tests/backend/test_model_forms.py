@@ -90,7 +90,7 @@ class TestModelForm:
         Place(shelf=shelf, book=book, position=2).full_clean()
         with pytest.raises(ValidationError, match="already exists"):
             Book(title="nana", author=author).full_clean()
-        with pytest.raises(ValidationError, match="not a valid choice|does not exist"):
+        with pytest.raises(ValidationError, match=r"not a valid choice|does not exist"):
             Book(title="x", author_id="missing").full_clean()
         with pytest.raises(ValidationError, match="Country with this Code already exists"):
             Country.objects.create(code="FR", name="France")

@@ -27,6 +27,10 @@ class Api:
         self.rows = ""
         self.session: requests.Session = local_session(self.server, headers)
 
+    def close(self) -> None:
+        self.session.close()
+        self.server.close()
+
     def acting_as(self, headers: dict[str, str]) -> Api:
         return Api(self.server, {**GUEST, **headers})
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 from django.core.management import CommandError, call_command
+from websockets.sync.client import connect
 
 HEADERS = {"X-Appwrite-Project": "demo", "X-Appwrite-Key": "secret"}
 
@@ -115,3 +116,26 @@ def test_a_wrong_address_is_explained(addrport: str) -> None:
 def test_a_taken_port_is_explained(running: Running) -> None:
     with pytest.raises(CommandError, match=r"Choose another --addrport"):
         call_command("appwrite_server", addrport=f"127.0.0.1:{running.port}")
+
+
+def test_faults_are_given_on_the_command_line(tmp_path: Path) -> None:
+    server = Running(tmp_path, "--fault", "cut,path=/tablesdb,times=1", "--fault", "rate-limit,method=PUT")
+    try:
+        with pytest.raises(requests.ConnectionError):
+            requests.get(server.endpoint + "/tablesdb", headers=HEADERS, timeout=5)
+        assert requests.get(server.endpoint + "/tablesdb", headers=HEADERS, timeout=5).status_code == 200
+        assert requests.put(server.endpoint + "/tablesdb/x", headers=HEADERS, timeout=5).status_code == 429
+    finally:
+        server.stop()
+
+
+def test_a_fault_that_is_none_is_said_at_once() -> None:
+    with pytest.raises(CommandError, match="no fault 'flood'"):
+        call_command("appwrite_server", "--fault", "flood")
+
+
+def test_realtime_is_served_beside_http(running: Running) -> None:
+    assert running.process.stdout is not None
+    address = running.process.stdout.readline().split()[-1]
+    with connect(f"{address}?project=demo&channels[]=rows", proxy=None) as socket:
+        assert '"connected"' in str(socket.recv(timeout=5))

@@ -17,10 +17,11 @@ from .api import KEY, Api
 
 
 @pytest.fixture
-def api() -> Api:
+def api() -> Iterator[Api]:
     api = Api()
     api.rows = api.make_table(columns={"n": "integer"})
-    return api
+    yield api
+    api.close()
 
 
 def test_a_fault_ends_after_its_times_and_keeps_to_its_pattern(api: Api) -> None:
@@ -66,8 +67,8 @@ def test_whether_a_disturbed_write_takes_effect_is_said_by_the_fault(api: Api, k
 @pytest.mark.parametrize(("seconds", "outcome"), [(0.9, "late"), (1.0, "timeout"), (5.0, "timeout")])
 def test_an_answer_later_than_the_read_timeout_is_a_read_timeout(seconds: float, outcome: str) -> None:
     slept: list[float] = []
-    session = requests.Session()
-    session.mount("http://", LocalAdapter(LocalServer(faults=[Fault("latency", seconds=seconds)]), sleep=slept.append))
+    session, server = requests.Session(), LocalServer(faults=[Fault("latency", seconds=seconds)])
+    session.mount("http://", LocalAdapter(server, sleep=slept.append))
     try:
         session.get("http://testserver/v1/health/version", timeout=(3, 1.0))
     except requests.ReadTimeout:
@@ -76,6 +77,8 @@ def test_an_answer_later_than_the_read_timeout_is_a_read_timeout(seconds: float,
     else:
         assert outcome == "late"
         assert slept == [seconds]
+    finally:
+        server.close()
 
 
 def test_slow_stuck_and_failed_columns(api: Api) -> None:

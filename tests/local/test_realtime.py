@@ -67,7 +67,7 @@ def world() -> Iterator[World]:
     for client in world.clients:
         client.close()
     world.realtime.close()
-    world.api.server.close()
+    world.api.close()
 
 
 def test_guests_hear_of_rows_that_anybody_may_read(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from .api import Api, query
 
 
 @pytest.fixture
-def api() -> Api:
-    return Api()
+def api() -> Iterator[Api]:
+    api = Api()
+    yield api
+    api.close()
 
 
 def relate(api: Api, kind: str, *, two_way: bool = False, on_delete: str = "restrict") -> tuple[str, str]:
@@ -62,6 +65,18 @@ def test_filters_that_share_a_key_hold_for_one_and_the_same_related_row(api: Api
     make(api, books, "both", rel=["x", "y"])
     assert ids(api, books, query("equal", "rel.name", "x"), query("equal", "rel.age", 1)) == ["both"]
     assert ids(api, books, query("equal", "rel.name", "x"), query("equal", "rel.age", 2)) == []
+
+
+def test_all_of_several_values_may_be_those_of_several_related_rows(api: Api) -> None:
+    books, authors = relate(api, "manyToMany")
+    for name in "xyz":
+        make(api, authors, name)
+    make(api, books, "b1", rel=["x", "y"])
+    make(api, books, "b2", rel=["x"])
+    assert ids(api, books, query("containsAll", "rel.name", "x", "y")) == ["b1"]
+    assert ids(api, books, query("containsAll", "rel.name", "x")) == ["b1", "b2"]
+    status, body = api.get(books, queries=[query("equal", "rel.name", "x"), query("equal", "rel.name", "y")])
+    assert (status, body["type"]) == (400, "general_query_invalid")
 
 
 def test_related_filters_count_and_page_like_others(api: Api) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,11 +14,12 @@ CONFLICT = (409, "transaction_conflict")
 
 
 @pytest.fixture
-def api() -> Api:
+def api() -> Iterator[Api]:
     api = Api()
     api.rows = api.make_table(columns={"n": "integer", "s": "varchar"})
     api.made(api.rows, {"rows": [{"$id": f"r{number}", "n": number, "s": "a"} for number in range(4)]})
-    return api
+    yield api
+    api.close()
 
 
 def begin(api: Api, **body: Any) -> str:
@@ -148,6 +150,7 @@ def test_an_expired_transaction_takes_nothing_more_and_stays_pending(level: str,
     ):
         assert (status, body["type"]) == (answer, "transaction_expired")
     assert api.get(f"/tablesdb/transactions/{transaction}")[1]["status"] == "pending"
+    api.close()
 
 
 def test_a_finished_transaction_is_not_ready(api: Api) -> None:
@@ -194,3 +197,12 @@ def test_php_compares_staged_values_loosely(api: Api) -> None:
         for method, *rest in (("equal", "s", "10"), ("greaterThan", "n", 5), ("isNull", "s"))
     ]
     assert found == [1, 0, 0]
+
+
+def test_operations_of_odd_shapes_end_their_transaction(api: Api) -> None:
+    transaction = begin(api)
+    operation = {"databaseId": "d", "tableId": "t", "action": "bulkUpdate", "data": {"queries": [5], "data": {"n": 1}}}
+    api.made(f"/tablesdb/transactions/{transaction}/operations", {"operations": [operation]})
+    assert commit(api, transaction) == (500, "general_unknown")
+    assert commit(api, transaction) == (400, "transaction_not_ready")
+    assert values(api)["r0"] == 0

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from appwrite_orm_django.local import users
 
 from .api import Api, query
 
 
 @pytest.fixture
-def api() -> Api:
-    return Api()
+def api() -> Iterator[Api]:
+    api = Api()
+    yield api
+    api.close()
 
 
 def user(api: Api, user_id: str, **options: Any) -> Api:
@@ -87,8 +92,6 @@ def test_tokens_that_do_not_hold(api: Api, token: str) -> None:
     if token == "forged":
         jwt = jwt[:-2] + ("aa" if not jwt.endswith("aa") else "bb")
     elif token == "expired":
-        from appwrite_orm_django.local import users
-
         with api.server.storage.session(writes=False) as session:
             jwt = users.make_jwt(users._find(session, "id", "ann"), -1)
     else:

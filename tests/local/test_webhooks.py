@@ -69,7 +69,7 @@ def api() -> Iterator[Api]:
     api = Api()
     api.rows = api.make_table(columns={"n": "integer", "s": "varchar"})
     yield api
-    api.server.close()
+    api.close()
 
 
 def subscribe(api: Api, receiver: Receiver, *events: str, **options: Any) -> Any:

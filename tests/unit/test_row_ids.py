@@ -54,3 +54,19 @@ def test_new_integers_grow_and_fit_53_bits():
     assert made == sorted(set(made))
     assert made[0] > 0
     assert made[-1] <= row_ids.MAX_INTEGER
+
+
+def test_new_row_ids_sort_by_their_making():
+    made = [row_ids.new_row_id() for _ in range(20_000)]
+    assert made == sorted(made)
+    assert len(set(made)) == len(made)
+    assert all(len(one) == 24 and row_ids.check_text(one) for one in made)
+
+
+def test_new_row_ids_keep_their_order_when_the_clock_goes_back(monkeypatch):
+    times = iter([5, 4, 5, 5, 6])
+    monkeypatch.setattr(row_ids.time, "time_ns", lambda: next(times) * 1_000_000)
+    maker = row_ids._RowIds()
+    made = [maker.new() for _ in range(5)]
+    assert made == sorted(set(made))
+    assert [moment for moment, _ in made] == [5, 5, 5, 5, 6]

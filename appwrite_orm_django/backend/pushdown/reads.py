@@ -13,7 +13,7 @@ from appwrite_orm_django.backend.columns import ROW_ID, column_key
 from appwrite_orm_django.backend.commands import Command, Condition, CountRows, GetRow, ListRows, Order, Output
 from appwrite_orm_django.backend.pushdown import conditions, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
-from appwrite_orm_django.backend.values import Codec, codec_for, cut_to_milliseconds
+from appwrite_orm_django.backend.values import Codec, RowIdCodec, codec_for, cut_to_milliseconds
 from appwrite_orm_django.client import queries
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def _column_output(expression: Col, connection: DatabaseWrapper) -> Output:
 def converter_for(expression: Any, connection: DatabaseWrapper) -> Callable[[Any], Any] | None:
     """Compose what turns a wire value into the final one: the codec, then the field's own ``from_db_value``."""
     codec = codec_for(expression.target)
-    decode = None if type(codec) is Codec else codec.decode
+    is_plain_text = type(codec) is Codec or (type(codec) is RowIdCodec and type(codec.inner) is Codec)
+    decode = None if is_plain_text else codec.decode
     own = expression.get_db_converters(connection)
     if not own:
         return decode

@@ -7,6 +7,7 @@ nothing, and a block costs the same few requests however much it writes. Tested 
 ``tests/backend/test_transactions.py``.
 """
 
+from appwrite_orm_django.backend.transactions import versions
 from appwrite_orm_django.backend.transactions.transaction import Transaction
 
-__all__ = ["Transaction"]
+__all__ = ["Transaction", "versions"]

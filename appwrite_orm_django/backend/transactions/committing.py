@@ -31,6 +31,7 @@ from appwrite_orm_django.client.errors import (
     UniqueViolation,
 )
 from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.schema.own_tables import CLAIM_COLUMN, CLAIMS
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class _Commit:
         except TableNotFound:
             # The legacy error names no table; ours is made on first use where the key may.
             self._roll_back(transaction_id)
-            self._create_claims_table()
+            create_claims_table(self.transport, self.database)
             transaction_id = self._open()
             transactions.create_operations(self.transport, transaction_id, operations)
         except RowNotFound as error:
@@ -227,23 +228,30 @@ class _Commit:
         rows.delete_rows(self.transport, self.claims, [queries.equal(ROW_ID, *claimed)])
         return True
 
-    def _create_claims_table(self) -> None:
-        try:
-            tables.create_table(self.transport, self.claims, CLAIMS.name, columns=[_CLAIM_COLUMN])
-        except AlreadyExists:
-            return
-        except Unauthorized as error:
-            raise OperationalError(
-                f"Blocks that change rows they have read need the table {CLAIMS_TABLE}, and this key may not create it.\n"
-                f"Run manage.py appwrite_migrate with a key that may."
-            ) from error
-
     def _sweep(self) -> None:
         before = datetime.datetime.now(datetime.timezone.utc) - _CLAIM_LIFE
         try:
             rows.delete_rows(self.transport, self.claims, [queries.less_than("$createdAt", before.isoformat())])
         except AppwriteError:
             return  # the block is committed; the next sweep will do
+
+
+def create_claims_table(transport: Transport, database: str) -> None:
+    """
+    Create the table of claims unless it is there.
+
+    Raises:
+        OperationalError: the key may not create tables.
+    """
+    try:
+        tables.create_table(transport, TableRef(database, CLAIMS_TABLE), CLAIMS.name, columns=[_CLAIM_COLUMN])
+    except AlreadyExists:
+        return
+    except Unauthorized as error:
+        raise OperationalError(
+            f"Blocks that change rows they have read need the table {CLAIMS_TABLE}, and this key may not create it.\n"
+            f"Run manage.py appwrite_migrate with a key that may."
+        ) from error
 
 
 def _claim_id(key: Key, version: str) -> str:

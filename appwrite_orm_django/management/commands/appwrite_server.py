@@ -87,7 +87,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Endpoint http://{shown_host}:{http.effective_port}/v1, project {options['project']}, storage {options['storage']}"
         )
-        realtime = self._start_realtime(server, host, http.effective_port, options["realtime_port"])
+        realtime = self._start_realtime(server, host, int(http.effective_port), options["realtime_port"])
         self.stdout.flush()
         try:
             http.run()

@@ -1,0 +1,179 @@
+"""
+Manual control of the cache: what a program says about rows that changed without it, and what it wants to have at hand.
+
+Everything here works on models, instances and querysets. Those whose database is not on Appwrite have no cache of ours: they are
+passed over, so that code which serves models of several databases needs no distinction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from django.db import connections, models, router
+
+__all__ = ["batch", "clear", "invalidate", "loaders_of", "refresh", "warm"]
+
+Model: TypeAlias = type[models.Model]
+Target: TypeAlias = "Model | models.Model | models.QuerySet[Any] | models.Manager[Any]"
+
+VENDOR = "appwrite"
+
+
+def appwrite_aliases() -> list[str]:
+    """Return the aliases of the databases on Appwrite."""
+    return [alias for alias in connections if connections[alias].vendor == VENDOR]
+
+
+def appwrite_connection(alias: str) -> Any | None:
+    """Return the connection of an alias, None if it is not to Appwrite."""
+    connection = connections[alias]
+    return connection if connection.vendor == VENDOR else None
+
+
+def invalidate(*targets: Target, using: str | None = None) -> bool:
+    """
+    Make outdated what is cached of these, in one round trip per database.
+
+    Args:
+        targets: a model (everything read from its table); an instance (its row, and every list of its table, but no other row that
+            was read by its key); a queryset or manager (everything read from any table that it reads).
+        using: the database alias; left out, the one that each target was read from or would be written to.
+
+    Returns:
+        False if a cache did not answer. It is then told as soon as it does, and this process reads past it until then.
+
+    Raises:
+        TypeError: a target is none of the above.
+    """
+    pending: dict[str, tuple[list[str], list[tuple[str, str]]]] = {}
+    for target in targets:
+        alias = using or _alias_of(target)
+        connection = appwrite_connection(alias)
+        if connection is None:
+            continue
+        tables, rows = pending.setdefault(alias, ([], []))
+        if isinstance(target, type):
+            tables.append(connection.table_of(target))
+        elif isinstance(target, models.Model):
+            _add_instance(connection, target, tables, rows)
+        else:
+            query = target.query if isinstance(target, models.QuerySet) else target.get_queryset().query
+            tables.extend(connection.dependencies(query)[0])
+    told = [connections[alias].cache.invalidate(*parts) for alias, parts in pending.items()]  # type: ignore[attr-defined]
+    return all(told)
+
+
+def _alias_of(target: Target) -> str:
+    if isinstance(target, type) and issubclass(target, models.Model):
+        return router.db_for_write(target)
+    if isinstance(target, models.Model):
+        return target._state.db or router.db_for_write(type(target), instance=target)
+    if isinstance(target, models.QuerySet | models.Manager):
+        return target.db
+    raise TypeError(f"invalidate() takes models, instances and querysets, not {target!r:.100}.")
+
+
+def _add_instance(connection: Any, instance: models.Model, tables: list[str], rows: list[tuple[str, str]]) -> None:
+    model = type(instance)
+    read, row = connection.dependencies(model._base_manager.using(connection.alias).filter(pk=instance.pk).query)
+    if row is not None:
+        rows.append(row)
+    else:  # rows in several tables (inheritance), which are read together
+        tables.extend(read)
+
+
+def clear(using: str | None = None) -> bool:
+    """
+    Make everything that is cached of one Appwrite database, or of all, outdated.
+
+    Entries are left to expire; they are served no more. Nothing else on the same cache is touched.
+
+    Returns:
+        As ``invalidate``.
+    """
+    chosen = filter(None, map(appwrite_connection, [using] if using else appwrite_aliases()))
+    told = [
+        connection.cache.invalidate([connection.table_of(model) for model in connection.cached_models()])
+        for connection in chosen
+    ]
+    return all(told)
+
+
+@contextmanager
+def batch(using: str | None = None) -> Iterator[None]:
+    """
+    Treat all writes within as one: each table is invalidated when it is first written, and once more at the end.
+
+    For loops of many small writes, which would otherwise cost two round trips to the cache each. Until the end this thread reads the
+    tables it has written past the cache. May be nested; then the outermost counts. It is no transaction: writes take effect at once.
+
+    Args:
+        using: the database alias; left out, every database on Appwrite.
+    """
+    with ExitStack() as stack:
+        for alias in [using] if using else appwrite_aliases():
+            if (connection := appwrite_connection(alias)) is not None:
+                stack.enter_context(connection.cache.batch())
+        yield
+
+
+# Warming
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """
+    One thing to have at hand: a queryset, made anew each time.
+
+    Attributes:
+        model: whose list it is on.
+        make: returns a queryset, or the answer of one that it has run itself (a count, say).
+    """
+
+    model: Model
+    make: Callable[[], Any]
+
+    def load(self) -> int:
+        """Read through the cache; return the number of rows, 1 for an answer that is no queryset."""
+        found = self.make()
+        return len(found) if isinstance(found, models.QuerySet) else 1
+
+
+def loaders_of(model: Model) -> list[Loader]:
+    """
+    Return what a model lists as ``appwrite_warm``.
+
+    Raises:
+        TypeError: an item is neither a queryset nor callable.
+    """
+    return [Loader(model, _maker(model, item)) for item in getattr(model, "appwrite_warm", ())]
+
+
+def _maker(model: Model, item: Any) -> Callable[[], Any]:
+    if isinstance(item, models.QuerySet):
+        return item.all
+    if callable(item):
+        make: Callable[[], Any] = item
+        return make
+    raise TypeError(
+        f"{model._meta.label}.appwrite_warm holds {item!r:.100}; it takes querysets, and callables that return one."
+    )
+
+
+def warm(model: Model) -> int:
+    """Read what a model lists to warm, where it is not cached yet; return the number of rows."""
+    return sum(loader.load() for loader in loaders_of(model))
+
+
+def refresh(model: Model, using: str | None = None) -> int:
+    """Invalidate a model's table and read anew what the model lists to warm; return the number of rows."""
+    invalidate(model, using=using)
+    return warm(model)
+
+
+def warmed_models(models_: Iterable[Model]) -> list[Model]:
+    """Return those models that list something to warm."""
+    return [model for model in models_ if getattr(model, "appwrite_warm", ())]
