@@ -207,7 +207,10 @@ class ArrayField(_ListField):
         if self.base_field.remote_field or isinstance(self.base_field, _ListField):
             errors.append(
                 checks.Error(
-                    "The elements of an array can be neither relations nor arrays.", obj=self, id="appwrite.E010"
+                    "The elements of an array can be neither relations nor arrays.",
+                    hint="Use a model of its own, or a JSONField. See docs/reference/checks.md#appwrite-e010",
+                    obj=self,
+                    id="appwrite.E010",
                 )
             )
         return errors
@@ -247,7 +250,12 @@ class EnumField(models.CharField):
         errors = super().check(**kwargs)
         if not self.elements:
             errors.append(
-                checks.Error("EnumField needs choices, which become the elements.", obj=self, id="appwrite.E011")
+                checks.Error(
+                    "EnumField needs choices, which become the elements.",
+                    hint="Give it choices, or use a CharField. See docs/reference/checks.md#appwrite-e011",
+                    obj=self,
+                    id="appwrite.E011",
+                )
             )
         return errors
 

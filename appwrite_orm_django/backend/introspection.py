@@ -1,19 +1,97 @@
-"""What tables and columns the Appwrite database has."""
+"""What tables and columns the Appwrite database has, in the words of Django's introspection; ``inspectdb`` knows more of them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.db.backends.base.introspection import BaseDatabaseIntrospection, TableInfo
+from django.db.backends.base.introspection import BaseDatabaseIntrospection, FieldInfo, TableInfo
 
+from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.client import tables
 from appwrite_orm_django.client.errors import DatabaseNotFound
+from appwrite_orm_django.schema.definitions import Table
+from appwrite_orm_django.schema.from_server import read_table
 
 
 class DatabaseIntrospection(BaseDatabaseIntrospection):
+    data_types_reverse = {
+        "bigint": "BigIntegerField",
+        "boolean": "BooleanField",
+        "datetime": "DateTimeField",
+        "double": "FloatField",
+        "email": "EmailField",
+        "enum": "CharField",
+        "integer": "IntegerField",
+        "ip": "GenericIPAddressField",
+        "longtext": "TextField",
+        "mediumtext": "TextField",
+        "string": "TextField",
+        "text": "TextField",
+        "url": "URLField",
+        "varchar": "CharField",
+    }
+
     def get_table_list(self, cursor: Any) -> list[TableInfo]:
         try:
             found = list(tables.list_tables(self.connection.transport, self.connection.database_id))
         except DatabaseNotFound:
             return []
         return [TableInfo(table["$id"], "t") for table in found]
+
+    def get_table_description(self, cursor: Any, table_name: str) -> list[FieldInfo]:
+        """Describe the row's id and the table's own columns; ``type_code`` is Appwrite's name of the type."""
+        row_id = FieldInfo(ROW_ID, "varchar", 36, 36, None, None, False, None, None)
+        return [
+            row_id,
+            *(
+                FieldInfo(
+                    column.key, column.type, column.size, column.size, None, None, not column.required, column.default, None
+                )
+                for column in self._table(table_name).columns
+            ),
+        ]  # fmt: skip
+
+    def get_primary_key_columns(self, cursor: Any, table_name: str) -> list[str]:
+        return [ROW_ID]
+
+    def get_relations(self, cursor: Any, table_name: str) -> dict[str, tuple[str, str]]:
+        # A foreign key is a plain column here, and a relationship column is none.
+        return {}
+
+    def get_sequences(self, cursor: Any, table_name: str, table_fields: Any = ()) -> list[dict[str, Any]]:
+        return []
+
+    def get_constraints(self, cursor: Any, table_name: str) -> dict[str, dict[str, Any]]:
+        primary = _constraint((ROW_ID,), unique=True, primary_key=True)
+        return {
+            "primary": primary,
+            **{
+                index.key: _constraint(
+                    index.columns, unique=index.type == "unique", kind=index.type, orders=index.orders
+                )
+                for index in self._table(table_name).indexes
+            },
+        }
+
+    def _table(self, table_id: str) -> Table:
+        return read_table(self.connection.transport, self.connection.database_id, Table(table_id))
+
+
+def _constraint(
+    columns: tuple[str, ...],
+    *,
+    unique: bool,
+    primary_key: bool = False,
+    kind: str = "key",
+    orders: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    return {
+        "columns": list(columns),
+        "primary_key": primary_key,
+        "unique": unique,
+        "foreign_key": None,
+        "check": False,
+        "index": True,
+        "type": kind,
+        "orders": list(orders) or ["ASC"] * len(columns),
+    }

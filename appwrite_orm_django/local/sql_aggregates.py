@@ -73,8 +73,8 @@ class _Bits:
 
     def step(self, value: float | None) -> None:
         if value is not None:
-            # Doubles are rounded half to even.
-            self.take(round(value) & _ALL_ONES)
+            # Doubles are rounded half to even; what is wider than 64 bits counts as the widest number.
+            self.take(min(max(round(value), -(2**63)), 2**63 - 1) & _ALL_ONES)
 
     def take(self, bits: int) -> None:
         raise NotImplementedError

@@ -64,6 +64,16 @@ def column_for(field: Field) -> Column | None:
     hook: Callable[[str], Column | None] | None = getattr(field, "appwrite_column", None)
     if hook is not None:
         return hook(key)
+    return described_column(field, key)
+
+
+def described_column(field: Field, key: str) -> Column:
+    """
+    Return the column that a field's type and options ask for, its own ``appwrite_column`` left aside.
+
+    Raises:
+        UnsupportedModel: as ``column_for``.
+    """
     stored_as = _stored_field(field)
     column = Column(key, "varchar", MAX_LENGTH) if stored_as.primary_key else _by_type(field, stored_as, key)
     return _with_default(field, replace(column, required=not field.null, fill=_fill(field)))
@@ -79,7 +89,7 @@ def _stored_field(field: Field) -> Field:
 def _by_type(field: Field, stored_as: Field, key: str) -> Column:
     # A foreign key to a field with a hook is of that field's type.
     hook: Callable[[str], Column | None] | None = getattr(stored_as, "appwrite_column", None)
-    if hook is not None and (column := hook(key)) is not None:
+    if stored_as is not field and hook is not None and (column := hook(key)) is not None:
         return column
     # These two call themselves a CharField.
     formats = {models.EmailField: _email, models.URLField: _url}

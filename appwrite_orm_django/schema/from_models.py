@@ -56,7 +56,7 @@ def read_models(database_id: str, models_: Iterable[Model]) -> Database:
 
 def table_for(model: Model) -> tuple[Table, tuple[str, ...]]:
     """Return the table of one model, and notes about what Appwrite leaves out."""
-    columns = _columns(model)
+    columns = columns_of(model)
     id_ = table_id(model._meta.db_table)
     indexes, notes = indexes_for(model, id_, columns)
     table = Table(
@@ -90,7 +90,13 @@ def _has_table(model: Model) -> bool:
     return options.managed and not options.proxy and not options.swapped and not options.abstract
 
 
-def _columns(model: Model) -> tuple[Column, ...]:
+def columns_of(model: Model) -> tuple[Column, ...]:
+    """
+    Return the columns that a model's table needs beside the server's own.
+
+    Raises:
+        UnsupportedModel: a field that Appwrite has no column for, or two fields whose names it would take for one.
+    """
     columns: dict[str, Column] = {}
     for field in model._meta.local_concrete_fields:
         column = column_for(field)

@@ -48,7 +48,9 @@ def indexes_for(model: Model, table_id: str, columns: tuple[Column, ...]) -> tup
         # ``$id`` alone has its own index on every table; so has nothing else.
         if index.columns in chosen or index.columns == ("$id",):
             continue
-        chosen[index.columns] = replace(index, lengths=index_lengths(table_id, index, by_key))
+        chosen[index.columns] = (
+            index if index.lengths else replace(index, lengths=index_lengths(table_id, index, by_key))
+        )
     notes += _unchecked_constraints(model)
     return tuple(chosen.values()), tuple(notes)
 
@@ -97,8 +99,9 @@ def _named_indexes(model: Model, notes: list[str]) -> Iterator[Index]:
         orders: tuple[Literal["ASC", "DESC"], ...] = tuple(
             "DESC" if order else "ASC" for _name, order in index.fields_orders
         )
-        kind: Literal["key", "fulltext", "spatial"] = getattr(index, "appwrite_type", "key")
-        yield Index(_index_name(index.name), kind, columns, orders if "DESC" in orders else ())
+        kind: Literal["key", "unique", "fulltext", "spatial"] = getattr(index, "appwrite_type", "key")
+        lengths: tuple[int, ...] = getattr(index, "appwrite_lengths", ())
+        yield Index(_index_name(index.name), kind, columns, orders if "DESC" in orders else (), lengths)
 
 
 def _field_indexes(model: Model) -> Iterator[Index]:

@@ -429,7 +429,7 @@ def _compare_indexes(wanted: Table, live: Table, dropped: set[str]) -> tuple[lis
     steps: list[Step] = []
     used: set[str] = set()
     for index in wanted.indexes:
-        known = live.index(index.key) or _by_definition(live, index)
+        known = _by_definition(live, index) or live.index(index.key)
         if known is None:
             steps.append(CreateIndex(live.id, index))
             continue
@@ -449,10 +449,9 @@ def _compare_indexes(wanted: Table, live: Table, dropped: set[str]) -> tuple[lis
 
 
 def _by_definition(live: Table, wanted: Index) -> Index | None:
-    """Return an index that does the same under another name."""
-    return next(
-        (index for index in live.indexes if index.definition == wanted.definition and index.status == "available"), None
-    )
+    """Return an index that does the same, the one with the same name if there are several."""
+    same = [index for index in live.indexes if index.definition == wanted.definition and index.status == "available"]
+    return next((index for index in same if index.key.lower() == wanted.key.lower()), same[0] if same else None)
 
 
 def _compare_options(wanted: Table, live: Table) -> Iterable[Step]:

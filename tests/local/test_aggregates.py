@@ -263,3 +263,19 @@ def test_bulk_calls_with_distinct_values_change_nothing_even_with_ids() -> None:
     assert api.patch(ORDER_ROWS, {"data": {"pieces": 7}, "queries": chosen})[1]["total"] == 4
     assert api.delete(ORDER_ROWS, {"queries": chosen})[1]["total"] == 4
     assert listed(api, query("count", "*", "n"), query("sum", "pieces", "s")) == [{"n": "4", "s": "7"}]
+
+
+def test_numbers_without_measure_are_the_largest_or_null() -> None:
+    api = Api(feature_level="2.x")
+    rows = api.make_table(columns={"s": "varchar"})
+    api.made(rows, {"rows": [{"$id": "a", "s": "1e999"}, {"$id": "b", "s": "9e308"}]})
+    wanted = [
+        query("sum", "s", "sum"),
+        query("avg", "s", "avg"),
+        query("variance", "s", "var"),
+        query("bitOr", "s", "bits"),
+    ]
+    assert listed(api, *wanted, path=rows) == [{"sum": None, "avg": None, "var": "0", "bits": str(2**63 - 1)}]
+    assert listed(api, query("sum", "s", "x"), query("equal", "$id", "a"), path=rows) == [
+        {"x": "1.7976931348623157e308"}
+    ]

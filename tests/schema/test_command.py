@@ -17,6 +17,7 @@ from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
+from appwrite_orm_django.schema.own_tables import CLAIM_COLUMN, CLAIMS, with_own_tables
 from tests.schema.conftest import Counter, connect
 
 TAG = TableRef("library", "library_tag")
@@ -49,12 +50,27 @@ def test_it_makes_everything_and_then_nothing(transport, requests_made):
     out = run()
     assert out.startswith("appwrite (library):\n  + database library\n  + table library_")
     assert "  + table library_book... OK\n" in out
-    wanted = read_models("library", models_of("appwrite"))
+    wanted = with_own_tables(read_models("library", models_of("appwrite")))
     assert {table.id for table in read_database(transport, "library")} == {table.id for table in wanted}
     requests_made.reset()
     assert run() == "appwrite (library):\n  No changes.\n"
     assert len(requests_made) == 1
     rows.create_row(transport, TAG, "t1", {"name": "new"})
+
+
+def test_our_own_table_is_made_with_all_models_only(transport):
+    run("library", "tag")
+    assert read_database(transport, "library").table(CLAIMS.id) is None
+    assert f"  + table {CLAIMS.id}\n" in run()
+    assert read_database(transport, "library").table(CLAIMS.id) == CLAIMS
+
+
+def test_our_own_table_may_have_been_made_by_a_transaction(transport):
+    run("library", "tag")
+    column = {"key": CLAIM_COLUMN, "type": "string", "size": 100, "required": False}
+    tables.create_table(transport, TableRef("library", CLAIMS.id), CLAIMS.name, columns=[column])
+    assert CLAIMS.id not in run()
+    assert run("--prune") == "appwrite (library):\n  No changes.\n"
 
 
 def test_plan_does_nothing(transport, requests_made):

@@ -32,20 +32,20 @@ from appwrite_orm_django.client.errors import (
 )
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
-from appwrite_orm_django.schema.names import OWN_TABLES
+from appwrite_orm_django.schema.own_tables import CLAIM_COLUMN, CLAIMS
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
 
-CLAIMS_TABLE = f"{OWN_TABLES}claims"
-CLAIM_COLUMN = "row"
+CLAIMS_TABLE = CLAIMS.id
 # A claim is of no use once its row has a newer version; old ones are swept now and then.
 _CLAIM_LIFE = datetime.timedelta(days=1)
 _SWEEP_ONE_IN = 200
 _TTL_S = 60
 _MAX_ATTEMPTS = 3
-# ``string``, as 1.9.6 takes no ``varchar`` together with a new table (recording ``tables-inline-types``).
-_CLAIM_COLUMN = {"key": CLAIM_COLUMN, "type": "string", "size": 100, "required": False}
+# ``string`` where the definition says ``varchar``, as 1.9.6 takes no ``varchar`` together with a new table (recording
+# ``tables-inline-types``); appwrite_migrate takes one for the other.
+_CLAIM_COLUMN = {"key": CLAIM_COLUMN, "type": "string", "size": CLAIMS.columns[0].size, "required": False}
 
 Versions = Mapping[Key, str]
 
@@ -247,9 +247,7 @@ def create_claims_table(transport: Transport, database: str) -> None:
         OperationalError: the key may not create tables.
     """
     try:
-        tables.create_table(
-            transport, TableRef(database, CLAIMS_TABLE), "Claims of appwrite-orm-django", columns=[_CLAIM_COLUMN]
-        )
+        tables.create_table(transport, TableRef(database, CLAIMS_TABLE), CLAIMS.name, columns=[_CLAIM_COLUMN])
     except AlreadyExists:
         return
     except Unauthorized as error:

@@ -138,7 +138,7 @@ def _decimal(digits: int, scale: int) -> Cell:
 
 
 def _double(value: float | None, digits: int | None = None) -> Cell:
-    if value is None:
+    if value is None or not math.isfinite(value):
         return Cell(None, None)
     if digits is None:
         return Cell(double_text(value), value)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # A double keeps plain digits while the decimal point stands within them or this far from them.
 _PLAIN_DIGITS = 15
+_MAX_DOUBLE = 1.7976931348623157e308
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
@@ -44,9 +45,9 @@ def _plain(digits: str, point: int) -> str:
 
 
 def number_prefix(text: str) -> float:
-    """Read a text as a number as far as it is one; nothing is zero."""
+    """Read a text as a number as far as it is one; nothing is zero, and too much is the largest double."""
     match = _NUMBER.match(text.lstrip())
-    return float(match[0]) if match else 0.0
+    return min(max(float(match[0]), -_MAX_DOUBLE), _MAX_DOUBLE) if match else 0.0
 
 
 def datetime_text(stored: str) -> str:

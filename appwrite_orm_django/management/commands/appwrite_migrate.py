@@ -15,6 +15,7 @@ from appwrite_orm_django.collation import fold
 from appwrite_orm_django.schema.errors import UnsupportedModel
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
+from appwrite_orm_django.schema.own_tables import with_own_tables
 from appwrite_orm_django.schema.plan import Plan, Step
 from appwrite_orm_django.schema.rehearsal import Write, requests_of
 from appwrite_orm_django.schema.renames import read_renames
@@ -68,6 +69,8 @@ class Command(BaseCommand):
         models = _chosen_models(alias, options["app_label"], options["model"])
         try:
             wanted = read_models(connection.database_id, models)
+            if options["app_label"] is None:
+                wanted = with_own_tables(wanted)
             settings = Options(options["prune"], read_renames(options["rename"], models), options["app_label"] is None)
         except (UnsupportedModel, ValueError) as error:
             raise CommandError(str(error)) from error

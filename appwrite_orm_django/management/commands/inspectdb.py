@@ -1,0 +1,31 @@
+"""``manage.py inspectdb``: Django's own, but for databases on Appwrite, whose columns know more than it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.core.management.commands.inspectdb import Command as InspectDBCommand
+from django.db import connections
+
+from appwrite_orm_django.schema.from_server import read_database
+from appwrite_orm_django.schema.model_source import model_source
+
+
+class Command(InspectDBCommand):
+    def handle_inspection(self, options: dict[str, Any]) -> Iterator[str]:
+        connection: Any = connections[options["database"]]
+        if connection.vendor != "appwrite":
+            yield from super().handle_inspection(options)
+            return
+        database = read_database(connection.transport, connection.database_id)
+        if database is None:
+            raise CommandError(f"There is no database {connection.database_id} at {connection.settings_dict['HOST']}.")
+        if chosen := options["table"]:
+            unknown = [table for table in chosen if database.table(table) is None]
+            if unknown:
+                raise CommandError(f"The database {database.id} has no table {unknown[0]}.")
+            database = replace(database, tables=tuple(table for table in database if table.id in chosen))
+        yield from model_source(database)

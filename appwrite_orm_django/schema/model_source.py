@@ -1,0 +1,296 @@
+"""
+Python source of the models for a database that exists, such that ``appwrite_migrate`` on them finds nothing to do.
+
+A column gets the plainest field whose column is the same; where there is none, one of ``appwrite_orm_django.stored`` that says the
+difference. Columns that no field maps (relationships, points, lines, polygons) and indexes over them become comments: the planner
+leaves both alone.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.db import models
+from django.db.backends.utils import names_digest
+
+from .columns import MAX_URL, MAX_VARCHAR, described_column
+from .definitions import INT32, TEXT_TYPES, Column, Database, Index, Table
+from .errors import SchemaTooLarge
+from .limits import index_lengths
+from .names import OWN_TABLES, column_key
+from .plan import same_storage
+
+_NUMBERS = (
+    "PositiveSmallIntegerField",
+    "SmallIntegerField",
+    "PositiveIntegerField",
+    "IntegerField",
+    "PositiveBigIntegerField",
+    "BigIntegerField",
+)
+_SIMPLE = {
+    "boolean": "BooleanField",
+    "datetime": "DateTimeField",
+    "double": "FloatField",
+    "email": "EmailField",
+    "ip": "GenericIPAddressField",
+    "longtext": "TextField",
+    "mediumtext": "TextField",
+    "text": "TextField",
+}
+#: Types whose default a field can give as its ``db_default``; others say it in ``stored``.
+_WITH_DB_DEFAULT = frozenset({"bigint", "boolean", "double", "email", "integer", "url", "varchar", *TEXT_TYPES})
+_SYSTEM_FIELDS = {"$id": "id", "$createdAt": "created_at", "$updatedAt": "updated_at"}
+_MAX_INDEX_NAME = 30
+_TAKEN = frozenset(
+    {*dir(models.Model), "id", "row_id", "created_at", "updated_at", "permissions", "objects", "pk", "DoesNotExist"}
+    | {"MultipleObjectsReturned", "appwrite_permissions", "appwrite_row_security", "appwrite_database"}
+)
+
+
+def model_source(database: Database) -> Iterator[str]:
+    """Yield the lines of a ``models.py`` for all tables but the library's own."""
+    tables = [table for table in database if not table.id.startswith(OWN_TABLES)]
+    names = _Names()
+    bodies = [
+        (table, names.of_model(table), _Body(table, names)) for table in sorted(tables, key=lambda table: table.id)
+    ]
+    uses = {word for _table, _name, body in bodies for word in body.uses}
+    yield "# Written by inspectdb from an Appwrite database. Rename models and fields as you like: db_table and db_column keep what they stand for."
+    yield "# A column that holds ids of another table is a CharField here; make it a ForeignKey with the same db_column if you want to."
+    yield "from django.db import models"
+    yield ""
+    if "stored" in uses:
+        yield "from appwrite_orm_django import stored"
+    if ours := sorted(uses & {"ArrayField", "EnumField", "PermissionsField", "RowIdField"}):
+        yield f"from appwrite_orm_django.fields import {', '.join(ours)}"
+    if "AppwriteIndex" in uses:
+        yield "from appwrite_orm_django.indexes import AppwriteIndex"
+    yield "from appwrite_orm_django.models import AppwriteModel"
+    for table, name, body in bodies:
+        yield ""
+        yield ""
+        yield f"class {name}(AppwriteModel):"
+        yield from body.lines(table)
+
+
+@dataclass
+class _Names:
+    """Names that must differ in the whole module."""
+
+    models: set[str] = field(default_factory=set)
+    indexes: set[str] = field(default_factory=set)
+
+    def of_model(self, table: Table) -> str:
+        words = re.findall(r"[A-Za-z0-9]+", table.id)
+        name = "".join(word[0].upper() + word[1:] for word in words)
+        if name[0].isdigit() or keyword.iskeyword(name) or name == "AppwriteModel":
+            name = f"Table{name}"
+        return _new(name, self.models)
+
+    def of_index(self, table: Table, index: Index) -> str:
+        name = re.sub(r"\W", "_", index.key).lstrip("_0123456789") or "index"
+        if len(name) > _MAX_INDEX_NAME or name in self.indexes:
+            name = f"{name[: _MAX_INDEX_NAME - 9]}_{names_digest(table.id, index.key, length=8)}"
+        self.indexes.add(name)
+        return name
+
+
+@dataclass(frozen=True)
+class _Call:
+    """The source of a field: its class and arguments."""
+
+    name: str
+    options: Mapping[str, Any]
+    element: _Call | None = None
+
+    def __str__(self) -> str:
+        arguments = [str(self.element)] if self.element else []
+        arguments += [f"{name}={value!r}" for name, value in self.options.items()]
+        prefix = (
+            "stored." if "stored" in self.options else "" if self.name in {"ArrayField", "EnumField"} else "models."
+        )
+        return f"{prefix}{self.name}({', '.join(arguments)})"
+
+    def uses(self) -> set[str]:
+        own = {"stored"} if "stored" in self.options else {self.name}
+        return own | (self.element.uses() if self.element else set())
+
+
+class _Body:
+    def __init__(self, table: Table, names: _Names) -> None:
+        self.uses: set[str] = {"PermissionsField"} if table.row_security else set()
+        self._fields: dict[str, str] = dict(_SYSTEM_FIELDS)
+        # Django takes two fields for one column if both say "id".
+        self._has_id = table.column("id") is not None
+        if self._has_id:
+            self.uses.add("RowIdField")
+            self._fields["$id"] = "row_id"
+        self._comments: list[str] = []
+        self._calls: list[tuple[str, _Call]] = []
+        self._meta: list[tuple[str, str]] = []
+        taken = set(_TAKEN)
+        for column in table.columns:
+            self._add_column(column, taken)
+        for index in table.indexes:
+            self._add_index(table, index, names)
+
+    def lines(self, table: Table) -> Iterator[str]:
+        if table.permissions:
+            yield f"    appwrite_permissions = {tuple(sorted(table.permissions))!r}"
+        if table.row_security:
+            yield "    appwrite_row_security = True"
+            yield "    permissions = PermissionsField()"
+        if self._has_id:
+            yield "    id = None"
+            yield "    row_id = RowIdField(db_column='$id', editable=False)"
+        for name, call in self._calls:
+            yield f"    {name} = {call}"
+        for comment in self._comments:
+            yield f"    # {comment}"
+        yield ""
+        yield "    class Meta:"
+        yield f"        db_table = {table.id!r}"
+        for option in ("constraints", "indexes"):
+            if parts := [text for kind, text in self._meta if kind == option]:
+                yield f"        {option} = ["
+                yield from (f"            {part}," for part in parts)
+                yield "        ]"
+
+    def _add_column(self, column: Column, taken: set[str]) -> None:
+        call = None if column_key(column.key) != column.key else _call_for(column)
+        if call is None:
+            self._comments.append(f"{column.key}: {column}, which no field maps.")
+            return
+        name = _field_name(column.key, taken)
+        if name != column.key:
+            call = replace(call, options={**call.options, "db_column": column.key})
+        self._fields[column.key] = name
+        self._calls.append((name, call))
+        self.uses |= call.uses()
+
+    def _add_index(self, table: Table, index: Index, names: _Names) -> None:
+        arrays = {column.key for column in table.columns if column.array}
+        if (
+            index.status != "available"
+            or not set(index.columns) <= set(self._fields) - arrays
+            or index.type == "spatial"
+        ):
+            self._comments.append(f"The index {index.key} {index} is left to the server.")
+            return
+        if len(index.columns) == 1 and not index.orders and self._as_option(table, index):
+            return
+        descending = [order == "DESC" for order in index.orders] or [False] * len(index.columns)
+        fields = [f"{'-' * down}{self._fields[key]}" for key, down in zip(index.columns, descending, strict=True)]
+        options = f"fields={fields!r}, name={names.of_index(table, index)!r}"
+        fits = _fitting_lengths(table, index) == index.lengths
+        if index.type == "unique" and fits and not index.orders:
+            self._meta.append(("constraints", f"models.UniqueConstraint({options})"))
+        elif index.type == "key" and fits:
+            self._meta.append(("indexes", f"models.Index({options})"))
+        else:
+            self.uses.add("AppwriteIndex")
+            options += f", type={index.type!r}" if index.type != "key" else ""
+            options += f", lengths={list(index.lengths)!r}" if index.lengths else ""
+            self._meta.append(("indexes", f"AppwriteIndex({options})"))
+
+    def _as_option(self, table: Table, index: Index) -> bool:
+        """Turn an index over one column into an option of the field, where it can be one."""
+        option = {"unique": "unique", "key": "db_index"}.get(index.type)
+        name = self._fields[index.columns[0]]
+        position = next((n for n, (known, _call) in enumerate(self._calls) if known == name), None)
+        if option is None or position is None or index.lengths or _fitting_lengths(table, index):
+            return False
+        call = self._calls[position][1]
+        self._calls[position] = (name, replace(call, options={**call.options, option: True}))
+        return True
+
+
+def _fitting_lengths(table: Table, index: Index) -> tuple[int, ...] | None:
+    """Return the lengths that the index would get if nothing was said of them."""
+    try:
+        return index_lengths(table.id, index, {column.key: column for column in table.columns})
+    except SchemaTooLarge:
+        return None
+
+
+def _call_for(column: Column) -> _Call | None:
+    """Return the field for a column; None when there is no such field."""
+    if column.array:
+        element = _call_for(replace(column, array=False, required=True, default=None))
+        if element is None:
+            return None
+        return _Call("ArrayField", {"stored": {"required": True}} if column.required else {}, element)
+    plain = _plain_call(column)
+    if plain is None:
+        return None
+    name, options = plain
+    if column.default is not None and column.type in _WITH_DB_DEFAULT:
+        options["db_default"] = column.default
+    elif not column.required:
+        options |= {"null": True, "blank": True}
+    told = _column_of(name, options, column.key)
+    different = {
+        attribute: getattr(column, attribute)
+        for attribute in ("type", "size", "required", "default", "min", "max", "encrypt")
+        if getattr(column, attribute) != getattr(told, attribute)
+    }
+    if column.type == "string" and same_storage(column, told) and told.size == column.size:
+        different.pop("type", None)
+    return _Call(name, {**options, "stored": different} if different else options)
+
+
+def _plain_call(column: Column) -> tuple[str, dict[str, Any]] | None:
+    if column.type in {"varchar", "string"}:
+        size = column.size or 0
+        return ("CharField", {"max_length": size}) if size <= MAX_VARCHAR else ("TextField", {})
+    if column.type == "enum":
+        return "EnumField", {"choices": [(element, element) for element in column.elements]}
+    if column.type == "url":
+        return "URLField", {"max_length": MAX_URL}
+    if column.type in {"integer", "bigint"}:
+        return _number_class(column), {}
+    simple = _SIMPLE.get(column.type)
+    return (simple, {}) if simple else None
+
+
+def _number_class(column: Column) -> str:
+    for name in _NUMBERS:
+        told = _column_of(name, {}, column.key)
+        if (told.type, told.min, told.max) == (column.type, column.min, column.max):
+            return name
+    bounds = (column.min, column.max)
+    small = all(bound is not None and INT32[0] <= bound <= INT32[1] for bound in bounds)
+    return "IntegerField" if small else "BigIntegerField"
+
+
+def _column_of(name: str, options: Mapping[str, Any], key: str) -> Column:
+    """Return the column that a field of one of these classes asks for."""
+    if name == "EnumField":
+        elements = [value for value, _label in options["choices"]]
+        return Column.enum(key, elements, required=not options.get("null", False))
+    made: models.Field[Any, Any] = getattr(models, name)(**options)
+    made.set_attributes_from_name(key)
+    return described_column(made, key)
+
+
+def _field_name(key: str, taken: set[str]) -> str:
+    name = re.sub(r"_+", "_", re.sub(r"\W", "_", key.lower())).strip("_") or "field"
+    if name[0].isdigit():
+        name = f"number_{name}"
+    if name in taken or keyword.iskeyword(name):
+        name = f"{name}_field"
+    return _new(name, taken)
+
+
+def _new(name: str, taken: set[str]) -> str:
+    """Return the name, with a number if it is taken, and take it."""
+    number, found = 2, name
+    while found in taken:
+        found, number = f"{name}{number}", number + 1
+    taken.add(found)
+    return found

@@ -1,0 +1,18 @@
+"""The tables that the library keeps for itself in a database, beside those of the models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .definitions import Column, Database, Table
+from .names import OWN_TABLES
+
+CLAIM_COLUMN = "row"
+
+#: Two transactions that changed the same version of a row both create the row of this table that stands for it; one of them commits.
+CLAIMS = Table(f"{OWN_TABLES}claims", "Claims of appwrite-orm-django", (Column(CLAIM_COLUMN, "varchar", 100),))
+
+
+def with_own_tables(database: Database) -> Database:
+    """Return a description that has the library's own tables as well."""
+    return replace(database, tables=(*database.tables, CLAIMS))

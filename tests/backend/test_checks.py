@@ -1,0 +1,230 @@
+"""What the system checks find, in settings, in models and on the server."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.core import checks
+from django.core.checks.registry import registry
+from django.db import connections, models
+from django.db.models.functions import Lower
+from django.test import override_settings
+from django.test.utils import isolate_apps
+
+from appwrite_orm_django import checks as ours
+from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.fields import ArrayField, EnumField, PermissionsField
+from appwrite_orm_django.local.server import LocalServer
+from appwrite_orm_django.models import AppwriteModel
+from appwrite_orm_django.schema.from_models import models_of, read_models
+from appwrite_orm_django.schema.migrate import migrate
+from appwrite_orm_django.schema.own_tables import with_own_tables
+from tests.library.models import Book
+from tests.schema.conftest import connect
+
+DOCS = Path(__file__).parents[2] / "docs" / "reference" / "checks.md"
+ENTRY = {"ENGINE": "appwrite_orm_django.backend", "HOST": "local:", "NAME": "shop"}
+
+
+def ids(messages):
+    return [message.id.removeprefix("appwrite.") for message in messages]
+
+
+def settings_messages(**entry):
+    return list(ours._check_entry("shop", {**ENTRY, **entry}))
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({}, []),
+        ({"HOST": "https://example.org/v1", "USER": "p", "PASSWORD": "k"}, []),
+        ({"HOST": "https://example.org/v1"}, ["E001", "E001"]),
+        ({"HOST": "https://example.org", "USER": "p", "PASSWORD": "k"}, ["W002"]),
+        ({"HOST": "example.org/v1", "USER": "p", "PASSWORD": "k"}, ["E001"]),
+        ({"HOST": ""}, ["E001", "E001", "E001"]),
+        ({"NAME": ""}, ["E001"]),
+        ({"NAME": "x" * 36}, []),
+        ({"NAME": "x" * 37}, ["E001"]),
+        ({"OPTIONS": {"PAGE_SIZE": 0}}, ["E002"]),
+        ({"OPTIONS": {"PAGE_SISE": 5}}, ["E002"]),
+        ({"OPTIONS": {"CACHE": {"TIMEOUTT": 5}}}, ["E002"]),
+    ],
+)
+def test_settings(entry, expected):
+    assert ids(settings_messages(**entry)) == expected
+
+
+def test_a_password_is_never_shown():
+    for message in settings_messages(PASSWORD="sesame", HOST="nonsense", NAME="-"):
+        assert "sesame" not in str(message)
+
+
+def make(base=AppwriteModel, meta=None, **attributes):
+    with isolate_apps("tests.library"):
+        Meta = type("Meta", (), {"app_label": "library", **(meta or {})})
+        return type("Thing", (base,), {"__module__": __name__, "Meta": Meta, **attributes})
+
+
+def wide(number):
+    return {f"c{n}": models.CharField(max_length=1600) for n in range(number)}
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ({"a": models.CharField(max_length=9)}, []),
+        ({"a": models.DurationField(db_default=Lower("b"))}, ["E003"]),
+        ({"a": models.IntegerField(null=True, db_default=1), "b": models.DecimalField()}, ["E003", "E003"]),
+        ({"meta": {"constraints": [models.UniqueConstraint(Lower("a"), name="u")]}, "a": models.SlugField()}, ["E004"]),
+        ({"meta": {"indexes": [models.Index(fields=["a"], name="i")]}, "a": ArrayField(models.IntegerField())}, ["E004"]),
+        (wide(10), []),
+        (wide(11), ["E005"]),
+        ({"a": models.CharField(max_length=768, unique=True)}, []),
+        ({"a": models.CharField(max_length=769, unique=True)}, ["E005"]),
+        ({"a": models.IntegerField(), "b": models.IntegerField(db_column="A")}, ["E006"]),
+        ({"appwrite_permissions": ('read("any")', 'write("team:staff/owner")', 'create("users/verified")')}, []),
+        ({"appwrite_permissions": 'read("any")'}, ["E009"] * 11),
+        ({"appwrite_permissions": ("read(any)", 'see("any")')}, ["E009", "E009"]),
+        ({"p": PermissionsField()}, ["W001"]),
+        ({"p": PermissionsField(), "appwrite_row_security": True}, []),
+        ({"a": models.DecimalField(max_digits=18, decimal_places=2)}, []),
+        ({"a": models.DecimalField(max_digits=19, decimal_places=2)}, ["W003"]),
+        ({"meta": {"indexes": [models.Index(Lower("a"), name="i")]}, "a": models.SlugField()}, ["W004"]),
+    ],
+)  # fmt: skip
+def test_models(model, expected):
+    assert ids(ours.check_model(make(**model))) == expected
+
+
+def test_a_message_tells_what_and_a_hint_the_way_out():
+    model = make(a=models.IntegerField(null=True, db_default=1))
+    (message,) = ours.check_model(model)
+    assert message.msg == "library.Thing.a: db_default and null=True do not go together on Appwrite."
+    assert message.hint == "use default=, or drop null=True. See docs/reference/checks.md#appwrite-e003"
+    assert message.obj is model._meta.get_field("a")
+
+
+def test_our_fields():
+    assert ids(make(a=EnumField()).check()) == ["E011"]
+    assert "E010" in ids(make(a=ArrayField(ArrayField(models.IntegerField()))).check())
+
+
+def test_two_models_with_one_table():
+    one, two = make(meta={"db_table": "thing"}), make(meta={"db_table": "Thing"})
+    assert ids(ours._check_table_ids([one, two])) == ["E006"]
+
+
+def test_a_missing_router():
+    assert ours.check_routing([apps.get_app_config("world"), apps.get_app_config("library")]) == []
+    with override_settings(DATABASE_ROUTERS=[]):
+        messages = ours.check_routing([apps.get_app_config("world")])
+    assert ids(messages) == ["E007"] * 8
+    assert "DATABASE_ROUTERS" in messages[0].hint
+    model = make(appwrite_database="nope")
+    with override_settings(DATABASE_ROUTERS=["appwrite_orm_django.routers.AppwriteRouter"]):
+        (message,) = ours._check_route(model)
+    assert '"nope" an alias in DATABASES' in message.hint
+
+
+def relations(base, **fields):
+    model = make(base, **fields)
+    return [
+        message
+        for field in (*model._meta.local_fields, *model._meta.local_many_to_many)
+        if field.is_relation
+        for message in ours._check_relation(model, field)
+    ]
+
+
+@override_settings(DATABASE_ROUTERS=["appwrite_orm_django.routers.AppwriteRouter"])
+def test_relations_across_databases():
+    to_user = {"related_name": "+", "db_constraint": False}
+    assert relations(AppwriteModel, f=models.ForeignKey(User, models.DO_NOTHING, **to_user)) == []
+    assert relations(AppwriteModel, f=models.ForeignKey(Book, models.CASCADE, related_name="+")) == []
+    assert ids(relations(AppwriteModel, f=models.ForeignKey(User, models.CASCADE, **to_user))) == ["E008"]
+    assert ids(relations(AppwriteModel, f=models.ManyToManyField(User, related_name="+"))) == ["E008"]
+    to_book = {"on_delete": models.DO_NOTHING, "related_name": "+"}
+    assert ids(relations(models.Model, f=models.ForeignKey(Book, **to_book))) == ["E008"]
+    assert relations(models.Model, f=models.ForeignKey(Book, db_constraint=False, **to_book)) == []
+
+
+def test_the_library_has_what_it_has():
+    assert ids(ours.check_models([apps.get_app_config("library")])) == ["W003", "W001"]
+    assert ours.check_models([apps.get_app_config("world")]) == []
+    assert ours.check_relations(None) == []
+
+
+def test_no_check_asks_a_server_on_its_own(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("a request")
+
+    monkeypatch.setattr(Transport, "call", refuse)
+    checks.run_checks()
+    checks.run_checks(databases=["default"])
+    assert ours.check_drift(None) == []
+    with pytest.raises(AssertionError, match="a request"):
+        checks.run_checks(databases=["appwrite"])
+
+
+def test_all_are_registered():
+    registered = {check.__name__ for check in registry.registered_checks}
+    assert {name for name in ours.__all__ if name.startswith("check_")} <= registered
+    assert checks.Tags.database in ours.check_drift.tags
+
+
+@pytest.fixture
+def live(monkeypatch):
+    transport = connect(LocalServer(index_lag=0))
+    wrapper = type(connections["appwrite"])
+    monkeypatch.setattr(wrapper, "transport", transport)
+    monkeypatch.setattr(wrapper, "database_id", "library")
+    yield transport
+    transport.close()
+
+
+def test_drift(live):
+    (message,) = ours.check_drift(None, databases=["default", "appwrite"])
+    assert message.id == "appwrite.W010"
+    assert message.msg.startswith(
+        '"appwrite" is not what the models say: + database library; + table library_country; '
+    )
+    wanted = with_own_tables(read_models("library", models_of("appwrite")))
+    migrate(live, wanted)
+    assert ours.check_drift(None, databases=["appwrite"]) == []
+    from appwrite_orm_django.client import columns
+    from appwrite_orm_django.client.references import TableRef
+
+    columns.create_column(live, TableRef("library", "library_tag"), "integer", "extra", required=False)
+    messages = ours.check_drift(None, databases=["appwrite"])
+    assert ids(messages) == ["W012"]
+    assert "column library_tag.extra integer" in messages[0].msg
+    assert ids(ours.check_drift([apps.get_app_config("library")], databases=["appwrite"])) == ["W012"]
+    assert ours.check_drift([apps.get_app_config("world")], databases=["appwrite"]) == []
+
+
+def test_drift_that_cannot_be_seen(monkeypatch):
+    transport = Transport("http://local.invalid/v1", "demo", "wrong")
+    from appwrite_orm_django.local.adapter import LocalAdapter
+
+    transport._pool.session.mount("http://", LocalAdapter(LocalServer()))
+    monkeypatch.setattr(type(connections["appwrite"]), "transport", transport)
+    (message,) = ours.check_drift(None, databases=["appwrite"])
+    assert message.id == "appwrite.W011"
+    transport.close()
+
+
+def test_every_id_has_its_place_in_the_documentation():
+    source = Path(ours.__file__).read_text() + (Path(ours.__file__).parent / "fields.py").read_text()
+    used = {
+        *(f"e{int(n):03}" for n in re.findall(r"_(?:error|from_error)\(\s*(\d+)", source)),
+        *(f"w{int(n):03}" for n in re.findall(r"_warning\(\s*(\d+)", source)),
+        *(n.lower() for n in re.findall(r'id="appwrite\.([EW]\d{3})"', source)),
+    }
+    documented = set(re.findall(r"^\(appwrite-(\w+)\)=$", DOCS.read_text(), re.MULTILINE))
+    assert used == documented
+    assert len(used) == 18
