@@ -43,6 +43,7 @@ def scans(steps: list[str]) -> list[str]:
     [
         (query("equal", "n", 5),),
         (query("equal", "n", 5, 6, 7),),
+        (query("equal", "n", *range(400)),),
         (query("equal", "s", "WORD 5"),),
         (query("startsWith", "s", "word 5"),),
         (query("between", "n", 5, 9),),

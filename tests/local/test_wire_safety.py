@@ -428,6 +428,18 @@ def test_deeply_nested_queries(target: Target, method: str) -> None:
     target.assert_safe()
 
 
+@pytest.mark.parametrize(("key", "made"), [("n", lambda n: n), ("f", lambda n: n / 2), ("$id", lambda n: f"R{n}")])
+def test_long_lists_of_values_mean_what_short_ones_mean(target: Target, key: str, made: Any) -> None:
+    found = []
+    for length in (5, 300, 301, 500):
+        # Repetition keeps the text within 4,096 characters.
+        values = [made(n % 50) for n in range(length)]
+        text = json.dumps({"method": "equal", "attribute": key, "values": values}, separators=(",", ":"))
+        answer = json.loads(target.send("GET", ROWS.replace("/d/", "/safe/"), urlencode([("queries[0]", text)])).body)
+        found.append([row["$id"] for row in answer.get("rows", ())] or [answer["type"]])
+    assert found == [["r0", "r1", "r2", "r3", "r4"]] * 4
+
+
 def test_the_longest_lists_of_conditions(target: Target) -> None:
     long = json.dumps({"method": "equal", "attribute": "n", "values": list(range(500))}, separators=(",", ":"))
     target.send("GET", ROWS, urlencode([(f"queries[{place}]", long) for place in range(100)]))

@@ -20,6 +20,7 @@ from .fields import Field, Fields
 from .parse import CURSORS, ORDERS, Query
 
 DEFAULT_LIMIT = 25
+_MAX_MARKS = 300
 
 
 @dataclass(slots=True)
@@ -195,6 +196,9 @@ def _equal(query: Query, by: Field) -> Condition:
     values = [stored(by, value) for value in query.values]
     if len(values) == 1:
         return Condition(f"{by.compare} = ?", values)
+    if len(values) > _MAX_MARKS:
+        # A hundred lists of 500 would be more question marks than SQLite takes where nobody has raised its limit of 32,766.
+        return Condition(f"{by.compare} IN (SELECT value FROM json_each(?))", [encode_json(values).decode()])
     return Condition(f"{by.compare} IN ({', '.join('?' * len(values))})", values)
 
 
