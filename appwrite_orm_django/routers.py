@@ -9,6 +9,7 @@ from django.apps import apps
 from django.db import models, router
 
 from appwrite_orm_django.aliases import appwrite_aliases
+from appwrite_orm_django.fields import CreatedAtField, RowIdField
 from appwrite_orm_django.models import AppwriteModel
 
 __all__ = ["AppwriteRouter"]
@@ -24,12 +25,37 @@ class AppwriteRouter:
     def alias_of(self, model: type[models.Model]) -> str | None:
         """Return the alias for an Appwrite model, None for any other."""
         owner: Any = getattr(model._meta, "auto_created", None) or model
-        if not (isinstance(owner, type) and issubclass(owner, AppwriteModel)):
+        if not isinstance(owner, type):
             return None
+        if not issubclass(owner, AppwriteModel):
+            if owner.__module__ != "__fake__":
+                return None
+            return self._alias_in_migration(owner)
         if owner.appwrite_database:
             return owner.appwrite_database
+        return self._first_alias()
+
+    def _alias_in_migration(self, model: type[models.Model]) -> str | None:
+        """
+        Return the alias for a model as a migration sees it, which has lost its base class and attributes.
+
+        The model of today decides; one that is gone is known by the fields that every ``AppwriteModel`` has.
+        """
+        today = self._model_named(model._meta.app_label, model._meta.object_name)
+        if today is not None:
+            return self.alias_of(today)
+        ours = any(isinstance(field, (CreatedAtField, RowIdField)) for field in model._meta.concrete_fields)
+        return self._first_alias() if ours else None
+
+    def _first_alias(self) -> str | None:
         aliases = appwrite_aliases()
         return aliases[0] if aliases else None
+
+    def _model_named(self, app_label: str, model_name: str | None) -> type[models.Model] | None:
+        try:
+            return apps.get_model(app_label, model_name) if model_name else None
+        except LookupError:
+            return None
 
     def db_for_read(self, model: type[models.Model], **hints: Any) -> str | None:
         return self.alias_of(model) or self._elsewhere(model, hints, router.db_for_read)
@@ -57,19 +83,21 @@ class AppwriteRouter:
         return None
 
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
-        elsewhere = db in appwrite_aliases() and db != "default"
-        model = hints.get("model")
+        model = hints.get("model") or self._model_named(app_label, model_name)
         if model is None:
-            # RunPython and the like: on our alias only for apps that have a table there.
-            return False if elsewhere and not self._has_models(app_label) else None
+            return self._allow_step(db, app_label)
         alias = self.alias_of(model)
         if alias is not None:
             return db == alias
-        return False if elsewhere else None
+        return False if db in appwrite_aliases() and db != "default" else None
 
-    def _has_models(self, app_label: str) -> bool:
+    def _allow_step(self, db: str, app_label: str) -> bool | None:
+        """Decide on RunPython and the like: where the app has its tables, and so only on Appwrite if all of them are there."""
         try:
-            config = apps.get_app_config(app_label)
+            found = apps.get_app_config(app_label).get_models(include_auto_created=True)
         except LookupError:
-            return False
-        return any(self.alias_of(model) for model in config.get_models(include_auto_created=True))
+            found = ()
+        aliases = {self.alias_of(model) for model in found if not model._meta.proxy}
+        if db in appwrite_aliases() and db != "default":
+            return None if db in aliases else False
+        return False if aliases and db not in aliases and None not in aliases else None

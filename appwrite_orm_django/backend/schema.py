@@ -14,6 +14,7 @@ from django.db import NotSupportedError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Field, Model
 
+from appwrite_orm_django import collation
 from appwrite_orm_django.backend.columns import column_key, table_id
 from appwrite_orm_django.client import tables
 from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
@@ -145,7 +146,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return None
 
     def _apply(self, *steps: Any) -> None:
-        Application(self.connection.transport, Plan(self.connection.database_id, tuple(steps))).run()
+        fold = collation.fold if self.connection.text_semantics == "mariadb" else str
+        Application(self.connection.transport, Plan(self.connection.database_id, tuple(steps)), fold=fold).run()
 
     def _drop(self, db_table: str) -> None:
         try:

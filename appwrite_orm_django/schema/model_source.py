@@ -21,7 +21,7 @@ from .columns import MAX_URL, MAX_VARCHAR, described_column
 from .definitions import INT32, TEXT_TYPES, Column, Database, Index, Table
 from .errors import SchemaTooLarge
 from .limits import index_lengths
-from .names import OWN_TABLES, column_key
+from .names import MIGRATIONS_TABLE, OWN_TABLES, column_key
 from .plan import same_storage
 
 _NUMBERS = (
@@ -53,8 +53,8 @@ _TAKEN = frozenset(
 
 
 def model_source(database: Database) -> Iterator[str]:
-    """Yield the lines of a ``models.py`` for all tables but the library's own."""
-    tables = [table for table in database if not table.id.startswith(OWN_TABLES)]
+    """Yield the lines of a ``models.py`` for all tables but the library's own and Django's record of migrations."""
+    tables = [table for table in database if not table.id.startswith(OWN_TABLES) and table.id != MIGRATIONS_TABLE]
     names = _Names()
     bodies = [
         (table, names.of_model(table), _Body(table, names)) for table in sorted(tables, key=lambda table: table.id)

@@ -18,6 +18,9 @@ DIGEST_LENGTH = 8
 #: Tables that the library keeps for itself in a database; they belong to no model and are never dropped.
 OWN_TABLES = "appwrite_orm_django_"
 
+#: Django's record of migrations, which no model of an app describes.
+MIGRATIONS_TABLE = "django_migrations"
+
 #: The columns every row has. A field may name one as its column; it is never created, changed or dropped.
 SYSTEM_COLUMNS = frozenset({"$id", "$sequence", "$createdAt", "$updatedAt", "$permissions"})
 

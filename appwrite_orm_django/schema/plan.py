@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from .definitions import TEXT_TYPES, Column, Database, Index, Table
 from .limits import characters_of
-from .names import OWN_TABLES, replacement_key
+from .names import MIGRATIONS_TABLE, OWN_TABLES, replacement_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +313,8 @@ def make_plan(
         steps += needed
         (steps if prune else left).extend(extra)
     for table in live:
-        if all_tables and wanted.table(table.id) is None and not table.id.startswith(OWN_TABLES):
+        ours = table.id.startswith(OWN_TABLES) or table.id == MIGRATIONS_TABLE
+        if all_tables and wanted.table(table.id) is None and not ours:
             (steps if prune else left).append(DropTable(table.id, table))
     order = {kind: position for position, kind in enumerate(PHASES)}
     steps.sort(key=lambda step: order[type(step)])

@@ -7,20 +7,19 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import connections
 
 from appwrite_orm_django.collation import fold
 from appwrite_orm_django.schema.errors import UnsupportedModel
-from appwrite_orm_django.schema.from_models import models_of, read_models
+from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.own_tables import with_own_tables
 from appwrite_orm_django.schema.plan import Plan, Step
 from appwrite_orm_django.schema.rehearsal import Write, requests_of
 from appwrite_orm_django.schema.renames import read_renames
 
-ENGINE = "appwrite_orm_django.backend"
+from ._choice import chosen_alias, chosen_models
 
 
 class Command(BaseCommand):
@@ -60,13 +59,9 @@ class Command(BaseCommand):
         parser.add_argument("--noinput", "--no-input", action="store_false", dest="interactive", help="Never ask.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        alias = options["database"] or _only_alias()
-        connection: Any = connections[alias]  # our DatabaseWrapper, by the check that follows
-        if connection.settings_dict["ENGINE"] != ENGINE:
-            raise CommandError(
-                f'DATABASES["{alias}"] is not on Appwrite: its ENGINE is {connection.settings_dict["ENGINE"]}.'
-            )
-        models = _chosen_models(alias, options["app_label"], options["model"])
+        alias = chosen_alias(options["database"])
+        connection: Any = connections[alias]  # our DatabaseWrapper, by its engine
+        models = chosen_models(alias, options["app_label"], options["model"])
         try:
             wanted = read_models(connection.database_id, models)
             if options["app_label"] is None:
@@ -141,41 +136,6 @@ class Command(BaseCommand):
             "yes",
         }:
             raise CommandError("Nothing was done.")
-
-
-def _only_alias() -> str:
-    aliases = [alias for alias in connections if connections.settings[alias]["ENGINE"] == ENGINE]
-    if len(aliases) == 1:
-        return aliases[0]
-    if DEFAULT_DB_ALIAS in aliases:
-        return DEFAULT_DB_ALIAS
-    if not aliases:
-        raise CommandError(f'No database in DATABASES has the ENGINE "{ENGINE}".')
-    raise CommandError(f"Several databases are on Appwrite ({', '.join(aliases)}); choose one with --database.")
-
-
-def _chosen_models(alias: str, app_label: str | None, model_name: str | None) -> list[Any]:
-    models = models_of(alias)
-    if app_label is None:
-        return models
-    try:
-        apps.get_app_config(app_label)
-    except LookupError as error:
-        raise CommandError(str(error)) from error
-    chosen = [model for model in models if model._meta.app_label == app_label]
-    if model_name is not None:
-        name = model_name.lower()
-        chosen = [model for model in chosen if name in {model._meta.model_name, _owner_name(model)}]
-    if not chosen:
-        what = f"{app_label}.{model_name}" if model_name else f"The app {app_label}"
-        raise CommandError(f'{what} has no table on "{alias}": the routers send it elsewhere.')
-    return chosen
-
-
-def _owner_name(model: Any) -> str | None:
-    """The model whose many-to-many field made this through table."""
-    owner = model._meta.auto_created
-    return owner._meta.model_name if owner else None
 
 
 def _as_json(plan: Plan, requests: list[Write] | None) -> dict[str, Any]:

@@ -1,0 +1,55 @@
+"""``manage.py appwrite_schema``: the schema in other notations."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
+from appwrite_orm_django.schema.exports import DIALECTS, FORMATS, export, relations_of
+from appwrite_orm_django.schema.from_models import read_models
+from appwrite_orm_django.schema.from_server import read_database
+
+from ._choice import chosen_alias, chosen_models
+
+
+class Command(BaseCommand):
+    help = "Print the schema of the models, or that of the server, in another notation."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("app_label", nargs="?", help="Only the models of this app.")
+        parser.add_argument("model", nargs="?", help="Only this model of the app.")
+        parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
+        parser.add_argument("--format", choices=FORMATS, default="text", help="The notation (default: %(default)s).")
+        parser.add_argument(
+            "--dialect", choices=DIALECTS, default="postgresql", help="Of --format sql (default: %(default)s)."
+        )
+        parser.add_argument("--live", action="store_true", help="What the server has, instead of what the models say.")
+
+    def handle(self, *args: Any, **options: Any) -> str:
+        alias = chosen_alias(options["database"])
+        connection: Any = connections[alias]
+        models = chosen_models(alias, options["app_label"], options["model"])
+        settings = connection.settings_dict
+        if options["live"]:
+            if options["app_label"]:
+                raise CommandError("--live prints all tables; leave the app out.")
+            database = read_database(connection.transport, connection.database_id)
+            if database is None:
+                raise CommandError(f"There is no database {connection.database_id} at {settings['HOST']}.")
+        else:
+            try:
+                database = read_models(connection.database_id, models)
+            except (UnsupportedModel, SchemaTooLarge) as error:
+                raise CommandError(str(error)) from error
+        return export(
+            database,
+            options["format"],
+            relations=relations_of(models),
+            dialect=options["dialect"],
+            endpoint=settings["HOST"],
+            project=settings["USER"],
+        ).removesuffix("\n")

@@ -1,0 +1,51 @@
+"""
+A schema in other notations: text, JSON, SQL, a Mermaid diagram, Appwrite's command line project file, Firestore rules.
+
+Each module has one pure function from a ``Database`` to text. Tested in ``tests/unit/test_exports.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from appwrite_orm_django.schema.definitions import Database
+
+from .appwrite_cli import project_file
+from .firebase import firestore_rules
+from .mermaid import diagram
+from .plain import as_json, as_text
+from .relations import Relation, relations_of
+from .sql import DIALECTS, ddl
+
+__all__ = ["DIALECTS", "FORMATS", "Relation", "export", "relations_of"]
+
+FORMATS = ("text", "json", "sql", "mermaid", "appwrite", "firebase")
+
+
+def export(
+    database: Database,
+    format_: str,
+    *,
+    relations: Sequence[Relation] = (),
+    dialect: str = "postgresql",
+    endpoint: str = "",
+    project: str = "",
+) -> str:
+    """
+    Return a schema as text, ended by a line break.
+
+    Args:
+        format_: one of ``FORMATS``.
+        relations: which columns hold ids of which tables; for ``sql``, ``mermaid``, ``text`` and ``json``.
+        dialect: one of ``DIALECTS``; for ``sql``.
+        endpoint, project: for ``appwrite``.
+    """
+    if format_ == "sql":
+        return ddl(database, relations, dialect)
+    if format_ == "mermaid":
+        return diagram(database, relations)
+    if format_ == "appwrite":
+        return project_file(database, endpoint=endpoint, project=project)
+    if format_ == "firebase":
+        return firestore_rules(database)
+    return as_json(database, relations) if format_ == "json" else as_text(database, relations)
