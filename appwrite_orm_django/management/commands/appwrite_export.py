@@ -1,0 +1,97 @@
+"""``manage.py appwrite_export``: rows into a file of JSON Lines."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from collections import Counter
+from pathlib import Path
+from typing import IO, Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from appwrite_orm_django.client.errors import InvalidQuery, NotFound
+from appwrite_orm_django.schema.definitions import Database
+from appwrite_orm_django.transfer import BadFile, ResumePoint, export_rows, resume_point
+
+from ._choice import chosen_alias
+from ._progress import progress_bar
+from ._tables import live_tables
+
+
+class Command(BaseCommand):
+    help = "Write the rows of all tables, or of some, to a file of JSON Lines, or to the standard output."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("labels", nargs="*", metavar="app, app.Model or table", help="Only these.")
+        parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
+        parser.add_argument("-o", "--output", metavar="FILE", help="Where to; it must not exist, but with --resume.")
+        parser.add_argument("--resume", action="store_true", help="Go on with a file whose export was stopped.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        connection: Any = connections[chosen_alias(options["database"])]
+        database = live_tables(connection, options["labels"])
+        for table in database:
+            for column in table.columns:
+                if column.type == "relationship":
+                    self.stderr.write(f"{table.id}.{column.key} is a relationship and stays behind.")
+        if options["output"] is None:
+            if options["resume"]:
+                raise CommandError("--resume needs --output.")
+            self._to_stdout(connection, database)
+            return
+        mode = "r+b" if options["resume"] and Path(options["output"]).exists() else "xb"
+        try:
+            with Path(options["output"]).open(mode) as file:
+                total = self._to_file(connection, database, file, resume=mode == "r+b")
+        except FileExistsError as error:
+            raise CommandError(f"{options['output']} exists. Go on with it with --resume, or name another.") from error
+        if options["verbosity"] >= 1:
+            self.stdout.write(f"{total:,} rows of {len(database.tables):,} tables in {options['output']}.")
+
+    def _to_stdout(self, connection: Any, database: Database) -> None:
+        for line in export_rows(connection.transport, database):
+            self.stdout.write(line.decode(), ending="")
+
+    def _to_file(self, connection: Any, database: Database, file: IO[bytes], *, resume: bool) -> int:
+        point, counts = ResumePoint(), Counter[str]()
+        if resume:
+            try:
+                point = resume_point(file)
+            except BadFile as error:
+                raise CommandError(str(error)) from error
+            counts = _rows_before(file, point.offset)
+            if point.finished:
+                return sum(counts.values())
+            file.seek(point.offset)
+            file.truncate()
+        with progress_bar(self.stderr, None) as advance:
+            written = Counter(counts)
+
+            def progress(table: str, rows: int) -> None:
+                written[table] += rows
+                if advance is not None:
+                    advance(table, rows)
+
+            try:
+                lines = export_rows(connection.transport, database, after=point, counts=counts, progress=progress)
+                file.writelines(lines)
+            except (InvalidQuery, NotFound) as error:
+                if point.row_id is None:
+                    raise
+                raise CommandError(
+                    f"Cannot go on after the row {point.row_id} of {point.table}: it may be deleted. Begin anew. ({error})"
+                ) from error
+        return sum(written.values())
+
+
+def _rows_before(file: IO[bytes], offset: int) -> Counter[str]:
+    """Count the rows of each table in the whole lines of a file."""
+    counts: Counter[str] = Counter()
+    file.seek(0)
+    while file.tell() < offset:
+        content = json.loads(file.readline())
+        if content[0] == "row":
+            counts[content[1]] += 1
+    return counts

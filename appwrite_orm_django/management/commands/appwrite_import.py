@@ -1,0 +1,51 @@
+"""``manage.py appwrite_import``: rows out of a file that ``appwrite_export`` wrote."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from appwrite_orm_django.transfer import BadFile, Imported, import_rows
+
+from ._choice import chosen_alias
+from ._progress import progress_bar
+from ._tables import live_tables
+
+
+class Command(BaseCommand):
+    help = "Create the rows of a file that appwrite_export wrote; rows that are there are left alone."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", help="The file; - for the standard input.")
+        parser.add_argument("labels", nargs="*", metavar="app, app.Model or table", help="Only these.")
+        parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        connection: Any = connections[chosen_alias(options["database"])]
+        database = live_tables(connection, options["labels"])
+        tables = [table.id for table in database] if options["labels"] else None
+        try:
+            with progress_bar(self.stderr, None) as advance:
+                how = {
+                    "tables": tables,
+                    "announce": lambda table: connection.cache.write((table,), staged=False),
+                    "progress": advance or (lambda _table, _rows: None),
+                }
+                done = self._import(connection, database, options["file"], how)
+        except (OSError, BadFile) as error:
+            raise CommandError(str(error)) from error
+        if options["verbosity"] >= 1:
+            created, present = sum(done.created.values()), sum(done.present.values())
+            self.stdout.write(f"{created:,} rows created, {present:,} were there already.")
+
+    @staticmethod
+    def _import(connection: Any, database: Any, name: str, how: dict[str, Any]) -> Imported:
+        if name == "-":
+            return import_rows(connection.transport, database, sys.stdin.buffer, **how)
+        with Path(name).open("rb") as file:
+            return import_rows(connection.transport, database, file, **how)

@@ -1,0 +1,292 @@
+"""
+Rows to and from JSON Lines, a page at a time: what ``appwrite_export`` and ``appwrite_import`` do.
+
+A file has one JSON array per line: ``["row", <table id>, <row>]``, and ``["end", {<table id>: <rows>}]`` as the last, so that half a file is
+never taken for a whole one. A row has ``$id``, ``$createdAt``, ``$updatedAt`` and ``$permissions`` besides its columns, values as Appwrite
+has them. Relationship columns stay behind: their values are rows of other tables.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from django.db import DataError
+
+from appwrite_orm_django.client import rows
+from appwrite_orm_django.client.errors import UniqueViolation
+from appwrite_orm_django.client.queries import Query, cursor_after, equal, limit, select
+from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.schema.definitions import Database, Table
+
+__all__ = ["BadFile", "Imported", "export_rows", "import_rows", "resume_point"]
+
+PAGE_SIZE = 500
+#: A request of 13 MB is refused (413); values grow a little when they are quoted once more.
+MAX_BATCH_BYTES = 4_000_000
+_IDS_PER_QUERY = 90
+_KEPT = ("$id", "$createdAt", "$updatedAt", "$permissions")
+#: Bytes looked at in one step backwards for the last whole line.
+_BLOCK = 65_536
+
+Announce = Callable[[str], AbstractContextManager[Any]]
+#: Called with a table id and the number of rows just done with.
+Progress = Callable[[str, int], None]
+
+
+class BadFile(DataError):
+    """A file is not what an export writes, or not all of it; the text names the line."""
+
+
+# Export
+
+
+@dataclass(frozen=True)
+class ResumePoint:
+    """
+    Where an export that was stopped goes on.
+
+    Attributes:
+        offset: bytes of the file that are whole lines.
+        table, row_id: of the last row; None when there is none yet.
+        finished: whether the export had come to its end.
+    """
+
+    offset: int = 0
+    table: str | None = None
+    row_id: str | None = None
+    finished: bool = False
+
+
+def resume_point(file: IO[bytes]) -> ResumePoint:
+    """
+    Return where to go on with a file; only its end is read.
+
+    Raises:
+        BadFile: its last whole line is none of an export's.
+    """
+    end = file.seek(0, os.SEEK_END)
+    tail, start = b"", end
+    while start and tail.count(b"\n") < 2:
+        start = max(0, start - _BLOCK)
+        file.seek(start)
+        tail = file.read(end - start)
+    whole = tail[: tail.rfind(b"\n") + 1]
+    if not whole:
+        return ResumePoint()
+    offset = start + len(whole)
+    kind, *rest = _parsed(whole.rstrip(b"\n").rpartition(b"\n")[2], "the last line")
+    if kind == "end":
+        return ResumePoint(offset, finished=True)
+    return ResumePoint(offset, rest[0], rest[1]["$id"])
+
+
+def export_rows(
+    transport: Transport,
+    database: Database,
+    *,
+    after: ResumePoint | None = None,
+    counts: Mapping[str, int] | None = None,
+    progress: Progress = lambda _table, _rows: None,
+) -> Iterator[bytes]:
+    """
+    Yield the lines of a file, rows in the order of their creation; one page is in memory at a time.
+
+    Rows that are made or changed meanwhile may or may not be in it.
+
+    Args:
+        database: its tables are exported, in the order of their ids.
+        after: go on after this row instead of beginning.
+        counts: rows per table that the file has already, for its last line.
+
+    Raises:
+        InvalidQuery: the row to go on after is gone.
+    """
+    point = after or ResumePoint()
+    totals = Counter(counts or {})
+    for table in sorted(database, key=lambda table: table.id):
+        if point.table is not None and table.id < point.table:
+            continue
+        start = point.row_id if table.id == point.table else None
+        totals[table.id] += 0
+        for page in _pages(transport, TableRef(database.id, table.id), start):
+            keys = [*_KEPT, *(column.key for column in table.columns if column.type != "relationship")]
+            for row in page:
+                yield _line(["row", table.id, {key: row[key] for key in keys if key in row}])
+            totals[table.id] += len(page)
+            progress(table.id, len(page))
+    yield _line(["end", dict(totals)])
+
+
+def _pages(transport: Transport, table: TableRef, after: str | None) -> Iterator[list[dict[str, Any]]]:
+    while True:
+        start: list[Query] = [] if after is None else [cursor_after(after)]
+        page = rows.list_rows(transport, table, [limit(PAGE_SIZE), *start])["rows"]
+        if page:
+            yield page
+        if len(page) < PAGE_SIZE:
+            return
+        after = page[-1]["$id"]
+
+
+def _line(content: list[Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+# Import
+
+
+@dataclass
+class Imported:
+    """
+    What an import did.
+
+    Attributes:
+        created, present: rows per table that were made, and that were there already and left alone.
+    """
+
+    created: Counter[str] = field(default_factory=Counter)
+    present: Counter[str] = field(default_factory=Counter)
+
+
+def import_rows(
+    transport: Transport,
+    database: Database,
+    lines: Iterable[bytes],
+    *,
+    tables: Sequence[str] | None = None,
+    announce: Announce = nullcontext,
+    progress: Progress = lambda _table, _rows: None,
+) -> Imported:
+    """
+    Create the rows of a file that are not there, up to 100 in one request; doing it again goes on where it stopped.
+
+    A row whose id exists is left alone, whatever it holds.
+
+    Args:
+        database: as it is on the server; every table of the file must be in it.
+        tables: only these.
+        announce: makes the context that every request that writes to a table is made in, so that the cache hears of it.
+
+    Raises:
+        BadFile: a line is none of an export's, or the last is missing; what came before it is imported.
+        UniqueViolation: a unique index refuses a row that is new.
+        DataError: a value does not fit its column.
+    """
+    done = Imported()
+    batch = _Batch(transport, database, done, announce, progress)
+    seen: Counter[str] = Counter()
+    totals: Mapping[str, int] | None = None
+    for number, line in enumerate(lines, 1):
+        kind, *rest = _parsed(line, f"line {number:,}")
+        if kind == "end":
+            totals = rest[0]
+            break
+        table_id, row = rest
+        seen[table_id] += 1
+        if tables is None or table_id in tables:
+            batch.add(table_id, row, len(line), number)
+    batch.send()
+    if totals is None:
+        raise BadFile("The file has no end: its export was stopped. All rows that it has are imported.")
+    wrong = [table for table in {*totals, *seen} if totals.get(table, 0) != seen[table]]
+    if wrong:
+        table = min(wrong)
+        raise BadFile(f"{table}: the file says it has {totals.get(table, 0):,} rows, and has {seen[table]:,}.")
+    return done
+
+
+class _Batch:
+    """Rows of one table that are to be created together."""
+
+    def __init__(
+        self, transport: Transport, database: Database, done: Imported, announce: Announce, progress: Progress
+    ) -> None:
+        self._transport, self._database = transport, database
+        self._done, self._announce, self._progress = done, announce, progress
+        self._table: Table | None = None
+        self._rows: list[dict[str, Any]] = []
+        self._bytes = 0
+
+    def add(self, table_id: str, row: dict[str, Any], size: int, number: int) -> None:
+        if self._table is None or self._table.id != table_id:
+            self.send()
+            self._table = self._database.table(table_id)
+            if self._table is None:
+                raise BadFile(
+                    f"Line {number:,}: the database {self._database.id} has no table {table_id}.\nRun manage.py appwrite_migrate first."
+                )
+        elif len(self._rows) == rows.MAX_BULK_ROWS or self._bytes + size > MAX_BATCH_BYTES:
+            self.send()
+        self._rows.append(row)
+        self._bytes += size
+
+    def send(self) -> None:
+        if self._table is None or not self._rows:
+            return
+        table, ref, sent = self._table, TableRef(self._database.id, self._table.id), self._rows
+        self._rows, self._bytes = [], 0
+        with self._announce(table.id):
+            created = self._create_missing(table, ref, sent)
+        self._done.created[table.id] += created
+        self._done.present[table.id] += len(sent) - created
+        self._progress(table.id, len(sent))
+
+    def _create_missing(self, table: Table, ref: TableRef, sent: list[dict[str, Any]]) -> int:
+        try:
+            self._create(table, ref, sent)
+        except UniqueViolation:
+            known = self._known(ref, [row["$id"] for row in sent])
+            new = [row for row in sent if row["$id"].lower() not in known]
+            if len(new) == len(sent):
+                raise
+            if new:
+                self._create(table, ref, new)
+            return len(new)
+        return len(sent)
+
+    def _create(self, table: Table, ref: TableRef, new: list[dict[str, Any]]) -> None:
+        if not any(column.type == "relationship" for column in table.columns):
+            rows.create_rows(self._transport, ref, new)
+            return
+        # Bulk calls are refused on a table with a relationship.
+        for row in new:
+            data = {key: value for key, value in row.items() if key not in {"$id", "$permissions"}}
+            rows.create_row(self._transport, ref, row["$id"], data, permissions=row.get("$permissions"))
+
+    def _known(self, ref: TableRef, ids: list[str]) -> set[str]:
+        found: set[str] = set()
+        for start in range(0, len(ids), _IDS_PER_QUERY):
+            part = ids[start : start + _IDS_PER_QUERY]
+            queries = [equal("$id", *part), select(["$id"]), limit(len(part))]
+            found |= {row["$id"].lower() for row in rows.list_rows(self._transport, ref, queries)["rows"]}
+        return found
+
+
+def _parsed(line: bytes, where: str) -> list[Any]:
+    try:
+        content = json.loads(line)
+    except ValueError as error:
+        raise BadFile(
+            f"{where[0].upper()}{where[1:]} is no JSON: the file is damaged, or not from appwrite_export."
+        ) from error
+    if _is_line(content):
+        return list(content)
+    raise BadFile(f"{where[0].upper()}{where[1:]} is none of an export's.")
+
+
+def _is_line(content: Any) -> bool:
+    if not isinstance(content, list):
+        return False
+    if content[:1] == ["end"]:
+        return len(content) == 2 and isinstance(content[1], dict)
+    if content[:1] != ["row"] or len(content) != 3:
+        return False
+    _kind, table, row = content
+    return isinstance(table, str) and isinstance(row, dict) and isinstance(row.get("$id"), str)

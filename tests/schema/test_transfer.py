@@ -1,0 +1,269 @@
+"""Rows to a file and back."""
+
+from __future__ import annotations
+
+import io
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connections
+
+from appwrite_orm_django.client import rows
+from appwrite_orm_django.client.errors import UniqueViolation
+from appwrite_orm_django.client.queries import limit
+from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.local.server import LocalServer
+from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
+from appwrite_orm_django.schema.from_server import read_database
+from appwrite_orm_django.schema.migrate import migrate
+from appwrite_orm_django.schema.own_tables import CLAIMS, with_own_tables
+from appwrite_orm_django.transfer import BadFile, export_rows, import_rows, resume_point
+from tests.schema.conftest import Counter, connect
+
+A = Table(
+    "a",
+    "A",
+    (Column("name", "varchar", 50), Column("n", "integer"), Column("tags", "varchar", 9, array=True)),
+    (Index("n_uniq", "unique", ("n",)),),
+)
+B = Table("b", "B", (Column("text", "longtext"),), row_security=True)
+SHOP = Database("shop", (B, A))
+
+
+def make(number_of_rows=0):
+    transport = connect(LocalServer(index_lag=0))
+    migrate(transport, with_own_tables(SHOP))
+    for start in range(0, number_of_rows, 100):
+        many = [
+            {"$id": f"r{n}", "name": f"é {n}\n", "n": n if n % 2 else None, "tags": ["x"] * (n % 3)}
+            for n in range(start, min(start + 100, number_of_rows))
+        ]
+        rows.create_rows(transport, TableRef("shop", "a"), many)
+    return transport
+
+
+def rows_of(transport, table):
+    found = rows.list_rows(transport, TableRef("shop", table), [limit(5000)])["rows"]
+    return [{key: value for key, value in row.items() if key not in {"$sequence", "$databaseId"}} for row in found]
+
+
+def exported(transport, **how):
+    return list(export_rows(transport, SHOP, **how))
+
+
+@pytest.fixture
+def source():
+    transport = make(1203)
+    ref = TableRef("shop", "b")
+    rows.create_row(
+        transport, ref, "b1", {"text": '{"method":"increment","values":[1]}'}, permissions=['read("user:u")']
+    )
+    yield transport
+    transport.close()
+
+
+@pytest.fixture
+def target():
+    transport = make()
+    yield transport
+    transport.close()
+
+
+def test_everything_comes_back_as_it_was(source, target):
+    lines = exported(source)
+    assert json.loads(lines[-1]) == ["end", {"a": 1203, "b": 1}]
+    done = import_rows(target, SHOP, lines)
+    assert (done.created, done.present) == ({"a": 1203, "b": 1}, {"a": 0, "b": 0})
+    for table in ("a", "b"):
+        assert rows_of(target, table) == rows_of(source, table)
+
+
+def test_requests(source, target):
+    """A page of 500 rows is a request, and so are a hundred rows that are created."""
+    counter = Counter([])
+    source.add_listener(counter.records.append)
+    target.add_listener(counter.records.append)
+    lines = exported(source)
+    assert len(counter) == 3 + 1
+    counter.reset()
+    import_rows(target, SHOP, lines)
+    assert len(counter) == 13 + 1
+
+
+def test_pages_are_read_as_they_are_used(source):
+    counter = Counter([])
+    source.add_listener(counter.records.append)
+    lines = export_rows(source, SHOP)
+    for _ in range(500):
+        next(lines)
+    assert len(counter) == 1
+
+
+def test_long_rows_go_in_smaller_batches(target):
+    text = "x" * 900_000
+    lines = [json.dumps(["row", "b", {"$id": f"b{n}", "text": text}]).encode() + b"\n" for n in range(9)]
+    counter = Counter([])
+    target.add_listener(counter.records.append)
+    import_rows(target, SHOP, [*lines, b'["end",{"b":9}]\n'])
+    assert len(counter.writes()) == 3
+
+
+@pytest.mark.parametrize("survives", [0, 1, 7, 13])
+def test_an_import_that_stops_goes_on(source, target, survives):
+    lines = exported(source)
+    left = [survives]
+
+    def stop(record):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+
+    target.add_listener(stop)
+    with pytest.raises(KeyboardInterrupt):
+        import_rows(target, SHOP, lines)
+    target.remove_listener(stop)
+    rows.delete_row(target, TableRef("shop", "a"), "r0")
+    done = import_rows(target, SHOP, lines)
+    assert sum(done.created.values()) + sum(done.present.values()) == 1204
+    assert sorted(rows_of(target, "a"), key=str) == sorted(rows_of(source, "a"), key=str)
+
+
+def test_a_clash_that_is_not_of_ids_is_told(target):
+    ref = TableRef("shop", "a")
+    rows.create_row(target, ref, "other", {"n": 1})
+    rows.create_row(target, ref, "known", {"n": 2})
+    lines = [json.dumps(["row", "a", {"$id": id_, "n": n}]).encode() for id_, n in (("known", 2), ("new", 1))]
+    with pytest.raises(UniqueViolation):
+        import_rows(target, SHOP, [*lines, b'["end",{"a":2}]'])
+
+
+@pytest.mark.parametrize("cut", [1, 60, 600, 100_000])
+def test_an_export_that_stopped_goes_on(source, cut):
+    whole = b"".join(exported(source))
+    part = io.BytesIO(whole[:-cut])
+    point = resume_point(part)
+    assert whole[: point.offset].endswith(b"\n")
+    kept = whole[: point.offset]
+    counts = {}
+    for line in kept.splitlines():
+        counts[json.loads(line)[1]] = counts.get(json.loads(line)[1], 0) + 1
+    assert kept + b"".join(exported(source, after=point, counts=counts)) == whole
+
+
+def test_where_to_go_on(source):
+    assert resume_point(io.BytesIO(b"")).offset == 0
+    assert resume_point(io.BytesIO(b'["row"')).offset == 0
+    assert resume_point(io.BytesIO(b"".join(exported(source)))).finished
+    long = json.dumps(["row", "b", {"$id": "b1", "text": "x" * 200_000}]).encode() + b"\n"
+    point = resume_point(io.BytesIO(long + long + b"half"))
+    assert (point.offset, point.table, point.row_id) == (2 * len(long), "b", "b1")
+    with pytest.raises(BadFile, match="The last line is none of an export's"):
+        resume_point(io.BytesIO(b"[1]\n"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([b"{"], "Line 1 is no JSON"),
+        ([b"{}"], "Line 1 is none of an export's"),
+        ([b'["row", "a", {}]'], "Line 1 is none of an export's"),
+        ([b'["row", "nope", {"$id": "x"}]'], "Line 1: the database shop has no table nope"),
+        ([], "The file has no end"),
+        ([b'["end", {"a": 2}]'], "a: the file says it has 2 rows, and has 0"),
+    ],
+)
+def test_bad_files(target, lines, message):
+    with pytest.raises(BadFile, match=message):
+        import_rows(target, SHOP, lines)
+
+
+def test_relationships_stay_behind(source, target):
+    for transport in (source, target):
+        transport.call(
+            "POST",
+            "/tablesdb/shop/tables/b/columns/relationship",
+            params={"relatedTableId": "a", "type": "manyToOne", "key": "owner", "onDelete": "setNull"},
+        )
+    database = read_database(source, "shop")
+    lines = list(export_rows(source, Database("shop", (database.table("b"),))))
+    assert "owner" not in json.loads(lines[0])[2]
+    import_rows(target, read_database(target, "shop"), lines)
+    done = import_rows(target, read_database(target, "shop"), lines)
+    assert (done.created["b"], done.present["b"]) == (0, 1)
+
+
+# The commands
+
+
+@pytest.fixture
+def use(monkeypatch):
+    wrapper = type(connections["appwrite"])
+    monkeypatch.setattr(wrapper, "database_id", "shop")
+    return lambda transport: monkeypatch.setattr(wrapper, "transport", transport)
+
+
+def run(*args, **options):
+    out, error = StringIO(), StringIO()
+    call_command(*args, stdout=out, stderr=error, **options)
+    return out.getvalue() + error.getvalue()
+
+
+def test_the_commands(source, target, use, tmp_path):
+    file = str(tmp_path / "rows.jsonl")
+    use(source)
+    assert run("appwrite_export", output=file) == f"1,204 rows of 2 tables in {file}.\n"
+    with pytest.raises(CommandError, match="exists"):
+        run("appwrite_export", output=file)
+    use(target)
+    assert run("appwrite_import", file) == "1,204 rows created, 0 were there already.\n"
+    assert run("appwrite_import", file) == "0 rows created, 1,204 were there already.\n"
+    assert rows_of(target, "a") == rows_of(source, "a")
+    assert rows.list_rows(target, TableRef("shop", CLAIMS.id))["rows"] == []
+
+
+def test_a_stopped_export_command_goes_on(source, use, tmp_path):
+    file = tmp_path / "rows.jsonl"
+    use(source)
+    run("appwrite_export", output=str(file))
+    whole = file.read_bytes()
+    assert run("appwrite_export", output=str(file), resume=True).startswith("1,204 rows")
+    file.write_bytes(whole[:50_000])
+    assert run("appwrite_export", output=str(file), resume=True).startswith("1,204 rows")
+    assert file.read_bytes() == whole
+    file.write_bytes(whole[:50_000])
+    last = json.loads(whole[:50_000].splitlines()[-2])[2]["$id"]
+    rows.delete_row(source, TableRef("shop", "a"), last)
+    with pytest.raises(CommandError, match=f"Cannot go on after the row {last} of a"):
+        run("appwrite_export", output=str(file), resume=True)
+
+
+def test_some_tables(source, target, use, tmp_path):
+    use(source)
+    out = run("appwrite_export", "b")
+    assert [json.loads(line)[0] for line in out.splitlines()] == ["row", "end"]
+    file = str(tmp_path / "rows.jsonl")
+    run("appwrite_export", output=file)
+    use(target)
+    assert run("appwrite_import", file, "b") == "1 rows created, 0 were there already.\n"
+    with pytest.raises(CommandError, match='There is no app "nope"'):
+        run("appwrite_export", "nope")
+    with pytest.raises(CommandError, match="has no table on the server"):
+        run("appwrite_export", "library.Tag")
+
+
+def test_the_cache_hears_of_an_import(source, target, use, tmp_path, monkeypatch):
+    told = []
+    cache = connections["appwrite"].cache
+    write = type(cache).write
+    monkeypatch.setattr(
+        type(cache), "write", lambda self, tables=(), **how: told.append(tuple(tables)) or write(self, tables, **how)
+    )
+    file = str(tmp_path / "rows.jsonl")
+    use(source)
+    run("appwrite_export", "b", output=file)
+    use(target)
+    run("appwrite_import", file)
+    assert told == [("b",)]
