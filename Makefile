@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# How long make hammer goes on: at least so many seconds, and until there were so many reads.
+DURATION ?= 60
+READS ?= 200000
 
 .PHONY: install demo test conformance lint format bench hammer model clean
 
@@ -38,7 +41,7 @@ bench: install
 	$(BIN)/python -m benchmarks
 
 hammer: install
-	$(BIN)/python -m benchmarks.hammer --reads 200000 --seconds 60
+	$(BIN)/python -m benchmarks.hammer --seconds $(DURATION) --reads $(READS)
 
 model: install
 	$(BIN)/python -m pytest -n 2 -m slow tests/cache/test_model.py

@@ -3,6 +3,7 @@ How long a cached hit takes, beside other packages and a floor.
 
 Each contender is a process of its own (they patch Django). In every round each of them is timed once, in an order drawn anew, so that
 whatever else the machine does falls on all alike; the figures are the medians over rounds of the ratio to the floor of the same round.
+Below them stands how many reads of each package were stale (``benchmarks.staleness``): being quick is easy if one may be wrong.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
+from benchmarks import staleness
 from benchmarks.redis_server import RedisServer
 
 CONTENDERS = ("floor", "appwrite", "driver", "cacheops", "cachalot")
@@ -90,11 +92,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.25, help="per contender, number of rows and round")
     parser.add_argument("--only", nargs="*", default=CONTENDERS, help=f"of {', '.join(CONTENDERS)}")
+    parser.add_argument(
+        "--staleness", type=float, default=20, help="seconds to count stale reads of each package; 0: not at all"
+    )
     parser.add_argument("--json", type=Path, help="where to save the figures")
     options = parser.parse_args(arguments)
     names = tuple(dict.fromkeys(("floor", *options.only)))
     figures = measure(names, options.rounds, options.seconds)
     print(table(figures))
+    stale = staleness.measure(staleness.NAMES, options.staleness) if options.staleness else {}
+    if stale:
+        print(staleness.table(stale))
     if options.json:
         about = {
             "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -103,6 +111,7 @@ def main(arguments: list[str] | None = None) -> None:
             "rounds": options.rounds,
             "ratios": ratios(figures),
             "seconds_per_call": figures,
+            "staleness": stale,
         }
         options.json.write_text(json.dumps(about, indent=2) + "\n")
 

@@ -6,6 +6,7 @@ import json
 import tempfile
 from typing import Any
 
+from benchmarks.hammer.orm import OrmStore
 from benchmarks.hammer.running import CHAOS, hammer
 from benchmarks.hammer.stores import DriverStore
 from benchmarks.redis_server import RedisServer
@@ -25,6 +26,9 @@ def caches(backend: str, redis: RedisServer) -> dict[str, Any]:
 def main() -> None:
     """Hammer, print the figures, end with 1 if any read was old or failed."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--store", choices=("orm", "driver"), default="orm", help="the whole library, or its cache alone"
+    )
     parser.add_argument("--backend", choices=("redis", "file", "diskcache"), default="redis")
     parser.add_argument("--readers", type=int, default=4)
     parser.add_argument("--writers", type=int, default=2)
@@ -39,11 +43,11 @@ def main() -> None:
     options = parser.parse_args()
     chaos = set(options.chaos) - (set() if options.backend == "redis" else {"restart"})
     with RedisServer() if options.backend == "redis" else contextlib.nullcontext() as redis:
-        store = DriverStore(
-            caches(options.backend, redis),
-            {"STRICT_WRITES": not options.lenient, "LOCK_TTL": 5, "LEASE_ABOVE": 0.0},
-            deaf=options.deaf,
-        )
+        cache = {"STRICT_WRITES": not options.lenient, "LOCK_TTL": 5, "LEASE_ABOVE": 0.0}
+        settings = caches(options.backend, redis)
+        store: Any = OrmStore(settings, cache, deaf=options.deaf)
+        if options.store == "driver":
+            store = DriverStore(settings, cache, deaf=options.deaf)
         store.start()
         try:
             figures = hammer(
@@ -58,7 +62,7 @@ def main() -> None:
             )
         finally:
             store.stop()
-    print(json.dumps({"backend": options.backend, "strict": not options.lenient, **figures}))
+    print(json.dumps({"store": options.store, "backend": options.backend, "strict": not options.lenient, **figures}))
     if figures["old"] or figures["errors"] or not figures["reads"]:
         raise SystemExit(1)
 

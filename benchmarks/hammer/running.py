@@ -5,12 +5,13 @@ import multiprocessing
 import random
 import sys
 import time
+from collections.abc import Callable
 from ctypes import c_int64
 from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, NamedTuple
 
-from benchmarks.hammer.stores import Store
+from benchmarks.hammer.stores import RemovingSession, Store
 
 CHAOS = ("kill", "invalidate", "flush", "restart")
 
@@ -19,29 +20,55 @@ class Board:
     """
     What the processes tell each other, in shared memory without locks: a process that is killed holds none.
 
-    Every cell has one writer. ``returned[writer][row]`` is the newest version of which that writer's write has returned.
+    Every cell has one writer. ``returned[writer][row]`` is the newest version of which that writer's write has returned. Each row is
+    removed and restored by one writer only: ``gone[row]`` is odd from before the removal until after the restoration,
+    ``removed[row]`` equals it while the row is certain not to be there, and is 0 otherwise.
     """
 
     def __init__(self, context: SpawnContext, readers: int, writers: int, rows: int) -> None:
         self.returned = [context.RawArray(c_int64, rows) for _ in range(writers)]
         self.reads = context.RawArray(c_int64, readers)
         self.old = context.RawArray(c_int64, readers)
+        self.old_reads = context.RawArray(c_int64, readers)
         self.errors = context.RawArray(c_int64, readers)
         self.writes = context.RawArray(c_int64, writers)
+        self.removals = context.RawArray(c_int64, writers)
+        self.gone = context.RawArray(c_int64, rows)
+        self.removed = context.RawArray(c_int64, rows)
         self.over = context.RawValue(c_int64, 0)
 
     def least(self, index: int) -> int:
         return max(cells[index] for cells in self.returned)
 
+    def before(self, index: int) -> "Before":
+        return Before(self.gone[index], self.removed[index], self.least(index))
 
-def read_on(store: Store, board: Board, number: int) -> None:
+    def why_old(self, index: int, before: "Before", seen: int | None) -> str:
+        """Tell what is wrong with what a read has seen of a row; empty if nothing is."""
+        if seen is None:
+            may_be_gone = before.gone % 2 or self.gone[index] != before.gone
+            return "" if may_be_gone else f"not there, had returned as {before.least}"
+        if before.removed and self.removed[index] == before.removed:
+            return f"{seen}, its removal had returned"
+        return f"{seen}, had returned as {before.least}" if seen < before.least else ""
+
+
+class Before(NamedTuple):
+    """What the board said of a row before a read."""
+
+    gone: int
+    removed: int
+    least: int
+
+
+def read_on(store: Store, board: Board, number: int, tell: bool) -> None:
     """Read until it is over: what had returned before a read has to be seen by it."""
     session = store.session()
     throw = random.Random(number)
     index = {row: position for position, row in enumerate(store.rows)}
     while not board.over.value:
         row = throw.choice(store.rows) if throw.random() < 0.3 else None
-        least = {name: board.least(index[name]) for name in ([row] if row else store.rows)}
+        before = {name: board.before(index[name]) for name in ([row] if row else store.rows)}
         try:
             seen = session.read(row)
         except Exception as exc:  # noqa: BLE001 - a reader must never notice the cache's faults: counted as a failure
@@ -49,37 +76,79 @@ def read_on(store: Store, board: Board, number: int) -> None:
             print(f"reader {number}: {exc!r}", file=sys.stderr)
             continue
         board.reads[number] += 1
-        for name, version in least.items():
-            if seen[name] < version:
-                board.old[number] += 1
-                print(f"reader {number}: {name} is {seen[name]}, had returned as {version}", file=sys.stderr)
+        wrong = [
+            (name, why) for name, told in before.items() if (why := board.why_old(index[name], told, seen.get(name)))
+        ]
+        board.old[number] += len(wrong)
+        board.old_reads[number] += bool(wrong)
+        if tell:
+            for name, why in wrong:
+                print(f"reader {number}: {name} is {why}", file=sys.stderr)
 
 
 def write_on(store: Store, board: Board, number: int, pause_s: float) -> None:
     """Write until it is over, or killed."""
     session = store.session()
     throw = random.Random()
+    own = range(number, len(store.rows), len(board.returned))
+    left_gone = [position for position in own if board.gone[position] % 2]
+    if left_gone:
+        time.sleep(1)  # until nothing that the process before this one had sent is under way
     while not board.over.value:
-        position = throw.randrange(len(store.rows))
-        version = session.write(store.rows[position])
+        position = left_gone.pop() if left_gone else throw.randrange(len(store.rows))
+        if (
+            isinstance(session, RemovingSession)
+            and position in own
+            and (board.gone[position] % 2 or throw.random() < 0.2)
+        ):
+            version = _remove_and_restore(
+                session, store.rows[position], board, number, position, throw.uniform(0, pause_s)
+            )
+        else:
+            version = session.write(store.rows[position])
         if version is not None:
             cells = board.returned[number]
             cells[position] = max(cells[position], version)
             board.writes[number] += 1
+            board.gone[position] += board.gone[position] % 2 if position in own else 0
         time.sleep(throw.uniform(0, 2 * pause_s))
 
 
+def _remove_and_restore(
+    session: RemovingSession, row: str, board: Board, number: int, position: int, pause_s: float
+) -> int | None:
+    if board.gone[position] % 2 == 0:
+        board.gone[position] += 1
+        if session.remove(row):
+            board.removed[position] = board.gone[position]
+            board.removals[number] += 1
+            time.sleep(pause_s)
+    board.removed[position] = 0
+    return session.restore(row)
+
+
 def hammer(
-    store: Store, *, readers: int, writers: int, seconds: float, reads: int, pause_s: float, chaos: set[str], redis: Any
+    store: Store,
+    *,
+    readers: int,
+    writers: int,
+    seconds: float,
+    reads: int,
+    pause_s: float,
+    chaos: set[str],
+    redis: Any,
+    tell: bool = True,
 ) -> dict[str, Any]:
     """Hammer a started store for at least this long and this many reads, four times as long at most; return the figures."""
     context = multiprocessing.get_context("spawn")
     board = Board(context, readers, writers, len(store.rows))
     begin = lambda target, *arguments: _started(context, target, store, board, *arguments)  # noqa: E731
-    reading = [begin(read_on, number) for number in range(readers)]
+    reading = [begin(read_on, number, tell) for number in range(readers)]
     writing = [begin(write_on, number, pause_s) for number in range(writers)]
     trouble = dict.fromkeys(sorted(chaos), 0)
-    session = store.session()
+    written = [0] * writers  # when the process of each writer was started
+    session = store.session() if chaos else None
+    _wait_for(lambda: all(board.reads), 120)
     started = time.monotonic()
     try:
         while (spent := time.monotonic() - started) < 4 * seconds and (spent < seconds or sum(board.reads) < reads):
@@ -87,12 +156,15 @@ def hammer(
             kind = random.choice(sorted(chaos)) if chaos else ""
             if kind == "kill":
                 number = random.randrange(writers)
+                if board.writes[number] == written[number]:
+                    continue  # still being started: nothing would ever be written
                 writing[number].kill()
                 writing[number].join()
+                written[number] = board.writes[number]
                 writing[number] = begin(write_on, number, pause_s)
-            elif kind == "invalidate":
+            elif kind == "invalidate" and session is not None:
                 session.invalidate()
-            elif kind == "flush":
+            elif kind == "flush" and session is not None:
                 with contextlib.suppress(Exception):
                     session.flush()
             elif kind == "restart" and random.random() < 0.3:
@@ -111,13 +183,21 @@ def hammer(
     return {
         "reads": sum(board.reads),
         "old": sum(board.old),
+        "old_reads": sum(board.old_reads),
         "errors": sum(board.errors),
         "writes": sum(board.writes),
+        "removals": sum(board.removals),
         "trouble": trouble,
         "readers": readers,
         "writers": writers,
         "seconds": round(time.monotonic() - started, 1),
     }
+
+
+def _wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _started(context: SpawnContext, target: Any, *arguments: Any) -> BaseProcess:

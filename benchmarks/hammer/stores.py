@@ -6,16 +6,21 @@ A store is started once, in the main process, and is then sent (pickled) to the 
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from benchmarks.hammer.truth import TruthClient, TruthServer
+
+
+def hammered_rows(count: int = 8) -> tuple[str, ...]:
+    """Return the ids of so many rows."""
+    return tuple(f"row{number}" for number in range(count))
 
 
 class Session(Protocol):
     """What a process does with a store."""
 
     def read(self, row: str | None) -> dict[str, int]:
-        """Read through the cache: the versions of this row, or of all."""
+        """Read through the cache: the versions of this row, or of all; of those that are there."""
 
     def write(self, row: str) -> int | None:
         """Make a new version of a row and return it, when the write has returned; None if it was refused or its end is unknown."""
@@ -25,6 +30,17 @@ class Session(Protocol):
 
     def flush(self) -> None:
         """Empty the cache behind the library's back."""
+
+
+@runtime_checkable
+class RemovingSession(Session, Protocol):
+    """A session that can remove rows as well."""
+
+    def remove(self, row: str) -> bool:
+        """Delete a row; True when that has returned."""
+
+    def restore(self, row: str) -> int | None:
+        """Make a row again that may be gone, with a version above all earlier ones; return that as ``write`` does."""
 
 
 class Store(Protocol):
@@ -55,7 +71,7 @@ class DriverStore:
 
     caches: dict[str, Any]
     settings: dict[str, Any]
-    rows: tuple[str, ...] = tuple(f"row{number}" for number in range(8))
+    rows: tuple[str, ...] = field(default_factory=hammered_rows)
     port: int = 0
     deaf: bool = False
     _server: TruthServer | None = field(default=None, repr=False)

@@ -16,3 +16,16 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class PlainVersion(models.Model):
+    """``versions.Version`` in SQLite, for packages that cache what is there."""
+
+    id = models.CharField(max_length=36, primary_key=True)
+    number = models.BigIntegerField(default=0)
+
+    class Meta:
+        app_label = "shop"
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.number}"
