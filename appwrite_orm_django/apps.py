@@ -10,7 +10,7 @@ class AppwriteOrmConfig(AppConfig):
 
     def ready(self) -> None:
         # Registers the lookups of our own fields.
-        from appwrite_orm_django import lookups  # noqa: F401
-        from appwrite_orm_django.checks import register_checks
+        from appwrite_orm_django import cache_checks, checks, lookups  # noqa: F401
 
-        register_checks()
+        checks.register_checks()
+        cache_checks.register_checks()

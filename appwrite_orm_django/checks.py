@@ -28,8 +28,6 @@ from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.from_models import columns_of, models_of, read_models
 from appwrite_orm_django.schema.indexes import indexes_for
 from appwrite_orm_django.schema.limits import check_table
-from appwrite_orm_django.schema.migrate import Options as MigrateOptions
-from appwrite_orm_django.schema.migrate import plan_for
 from appwrite_orm_django.schema.names import table_id
 from appwrite_orm_django.schema.own_tables import with_own_tables
 
@@ -271,6 +269,10 @@ def check_drift(app_configs: Sequence[AppConfig] | None, databases: Sequence[str
 
 def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator[checks.CheckMessage]:
     connection: Any = connections[alias]  # our DatabaseWrapper, by its engine
+    # Here, for they bring the SDK along, which takes longer to import than all of Django, and start-up asks no server.
+    from appwrite_orm_django.schema.migrate import Options as MigrateOptions
+    from appwrite_orm_django.schema.migrate import plan_for
+
     wanted_models = [m for m in models_of(alias) if app_configs is None or m._meta.app_config in app_configs]
     try:
         wanted = read_models(connection.database_id, wanted_models)

@@ -10,6 +10,7 @@ from django.db import connections, models
 from django.db.models.deletion import Collector
 
 from appwrite_orm_django.cache import control
+from appwrite_orm_django.instances import InstanceQuerySet
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["AppwriteManager", "AppwriteQuerySet"]
 
 
-class AppwriteQuerySet(models.QuerySet):
+class AppwriteQuerySet(InstanceQuerySet):
     """
     A queryset over rows in Appwrite.
 

@@ -12,6 +12,7 @@ from django.db import connections, models
 
 from appwrite_orm_django.backend.values import codec_for, cut_to_milliseconds
 from appwrite_orm_django.fields import CreatedAtField, RowIdField, UpdatedAtField
+from appwrite_orm_django.instances import may_be_rolled_back, remembers_loaded
 from appwrite_orm_django.managers import AppwriteManager
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class AppwriteModel(models.Model):
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
         # Django 6.1 hands over a fetch mode.
         instance = super().from_db(db, field_names, values, **kwargs)
-        if db is None or not _may_be_rolled_back(connections[db]):
+        if db is None or not may_be_rolled_back(connections[db]):
             instance.__dict__["_loaded"] = (field_names, values)
         return instance
 
@@ -83,7 +84,7 @@ class AppwriteModel(models.Model):
     def _remember(self, attnames: Collection[str], using: str | None) -> None:
         """Take the current values of these attributes for those of the server; forget them if a rollback can still undo them."""
         known = self._loaded_values()
-        certain = using is None or not _may_be_rolled_back(connections[using])
+        certain = using is None or not may_be_rolled_back(connections[using])
         for name in attnames:
             known.pop(name, None)
             if certain and name in self.__dict__:
@@ -145,14 +146,9 @@ class AppwriteModel(models.Model):
                 setattr(self, field.attname, held)
 
 
+remembers_loaded(AppwriteModel)
+
+
 def _attnames(fields: Iterable[models.Field[Any, Any]], names: Collection[str] | None) -> list[str]:
     """Return the attribute names of those of the fields that ``names`` has by name or attribute name; of all for None."""
     return [field.attname for field in fields if names is None or field.name in names or field.attname in names]
-
-
-def _may_be_rolled_back(connection: Any) -> bool:
-    """Say whether what is read and written on a connection now is not committed yet."""
-    if not connection.in_atomic_block:
-        return False
-    transaction = getattr(connection, "transaction", None)
-    return transaction is None or bool(transaction.log.operations)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.redis_server import RedisServer
 
-CONTENDERS = ("floor", "driver", "cacheops", "cachalot")
+CONTENDERS = ("floor", "appwrite", "driver", "cacheops", "cachalot")
 ROWS = (1, 25, 100, 1000)
 
 

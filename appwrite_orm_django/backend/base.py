@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from types import SimpleNamespace
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
+from weakref import WeakKeyDictionary
 
 from django.apps import apps
 from django.core.exceptions import EmptyResultSet, ImproperlyConfigured
@@ -20,7 +21,7 @@ from django.db.models.sql import Query
 from appwrite_orm_django.backend.client import DatabaseClient
 from appwrite_orm_django.backend.client_calls import RawWrite, TellingTransport, own_write
 from appwrite_orm_django.backend.columns import table_id
-from appwrite_orm_django.backend.commands import Command, GetRow, Output, Savepoint
+from appwrite_orm_django.backend.commands import Command, GetRow, ListRows, Output, Savepoint
 from appwrite_orm_django.backend.compiler import SQLCompiler
 from appwrite_orm_django.backend.creation import DatabaseCreation
 from appwrite_orm_django.backend.cursor import Cursor
@@ -32,7 +33,9 @@ from appwrite_orm_django.backend.options import Options
 from appwrite_orm_django.backend.reading import Reader
 from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
 from appwrite_orm_django.backend.transactions import Transaction, versions
+from appwrite_orm_django.backend.whole_models import WholeModel
 from appwrite_orm_django.backend.writing import Writer, WriteResult
+from appwrite_orm_django.cache.protocol import ReadPlan
 from appwrite_orm_django.cache.service import QueryCache
 from appwrite_orm_django.cache.settings import CacheSettings
 from appwrite_orm_django.client.errors import AppwriteError
@@ -105,6 +108,18 @@ def _announce(endpoint: str, project: str, write: RawWrite) -> Iterator[None]:
                 rows = [(write.table, write.row_id)] if write.row_id else []
                 stack.enter_context(connection.cache.write(tables, rows, operation=write.operation, staged=False))
         yield
+
+
+class PreparedRead(NamedTuple):
+    """A compiled read, kept; good only for the cache (that is: connection and database) that it was compiled for."""
+
+    cache: QueryCache
+    command: ListRows | GetRow
+    text: str
+    tables: tuple[str]
+    row: tuple[str, str] | None
+    timeout: float | None
+    plan: ReadPlan
 
 
 # One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
@@ -181,6 +196,9 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         self.last_written_row: Any = None
         self._idle_local_databases: list[LocalDatabase] = []
         self.outputs: dict[int, tuple[Any, Output]] = {}
+        self.whole_models: dict[type[Model], WholeModel | None] = {}
+        # By what the façade prepares: each connection compiles it for itself.
+        self.prepared: WeakKeyDictionary[Any, tuple[Any, PreparedRead]] = WeakKeyDictionary()
         # The open block; None in autocommit mode. Read-only blocks have one too: it remembers what they saw.
         self.transaction: Transaction | None = None
         self._writes_directly = False
@@ -370,6 +388,47 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         if self.transaction is not None and seen:
             self.transaction.note_versions(command.tables[0], versions.read(rows, *seen))
         return rows
+
+    def prepared_rows(self, prepared: PreparedRead) -> list[tuple[Any, ...]] | None:
+        """Return the rows of a prepared read; None if it has to be compiled anew."""
+        cache = self.cache
+        if cache is not prepared.cache or self.is_dirty(prepared.command.table):
+            return None
+        command = prepared.command
+        return cache.read(
+            prepared.text,
+            prepared.tables,
+            partial(self.load_rows, command),
+            row=prepared.row,
+            timeout=prepared.timeout,
+            plan=prepared.plan,
+        )
+
+    def prepare(self, query: Query) -> PreparedRead | None:
+        """
+        Compile a query for ``prepared_rows``.
+
+        Returns:
+            None unless it is a single read of one table: what else it may depend on (other tables' state in this block, subqueries, the
+            SQL that local evaluation runs) is looked at whenever it is compiled.
+        """
+        compiler = cast(SQLCompiler, query.get_compiler(connection=self))
+        try:
+            command = compiler.read_command()
+        except EmptyResultSet:
+            return None
+        if not isinstance(command, (ListRows, GetRow)) or len(command.tables) != 1:
+            return None
+        cache, text, row = self.cache, _cache_text(cast("type[Model]", query.model), command), _only_row(command)
+        tables = (command.table.table,)
+        plan = cache.core.keys.plan(text, tables, row)
+        return PreparedRead(cache, command, text, tables, row, compiler.cache_timeout, plan)
+
+    def load_rows(self, command: Command) -> list[tuple[Any, ...]]:
+        """Run a read command past the cache."""
+        with self.cursor() as cursor:
+            cursor.execute(command, ())
+            return list(cursor.fetchall())
 
     def note_uncached(self, command: Command) -> None:
         """Count a streamed read, which goes past the cache, as such."""

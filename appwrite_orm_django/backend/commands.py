@@ -44,6 +44,17 @@ class Output:
         return self.converter(value)
 
 
+class Outputs(tuple[Output, ...]):
+    """The values of a result row, in order. A tuple that writes its ``repr``, half of what a command's cache key takes, only once."""
+
+    _text: str | None = None
+
+    def __repr__(self) -> str:
+        if self._text is None:
+            self._text = tuple.__repr__(self)
+        return self._text
+
+
 @dataclass(frozen=True, slots=True)
 class ValuesOf:
     """The values of one column in the rows that another command brings; known only when that command has run."""
@@ -357,7 +368,11 @@ class UpdateRows(Command):
 
 @dataclass(frozen=True, slots=True)
 class IncrementColumn(Command):
-    """Add to (or, with a negative amount, subtract from) one column of one row, atomically on the server."""
+    """
+    Add to (or, with a negative amount, subtract from) one column of one row, atomically on the server.
+
+    ``bounds`` are the column's own, which the server does not look at here (recording ``increment``).
+    """
 
     is_read: ClassVar[bool] = False
     operation: ClassVar[str] = "update"
@@ -367,6 +382,7 @@ class IncrementColumn(Command):
     column: str
     amount: int | float
     model: type[Model] | None = field(default=None, compare=False, repr=False)
+    bounds: tuple[int | float | None, int | float | None] = (None, None)
 
     @property
     def row_ids(self) -> tuple[str, ...] | None:

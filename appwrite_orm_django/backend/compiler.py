@@ -9,6 +9,7 @@ run in the cursor (or never, on a cache hit), so ``get_converters()`` is empty h
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -22,11 +23,14 @@ from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands import Command, Explain
 from appwrite_orm_django.backend.pushdown import reads
 from appwrite_orm_django.backend.pushdown.conditions import Scope
+from appwrite_orm_django.backend.whole_models import WholeModel, whole_model
 
 
 class SQLCompiler(compiler.SQLCompiler):
     # Ordering never adds columns to the rows that come back: the cursor hands out just what is selected.
     has_extra_select = False
+    # Set by get_select(): a query for whole instances needs little of what Django would work out.
+    _whole: WholeModel | None = None
 
     def compile(self, node: Any) -> tuple[str, tuple[()]]:
         """Return a placeholder: expressions are described by commands, never rendered as text."""
@@ -37,6 +41,13 @@ class SQLCompiler(compiler.SQLCompiler):
 
     def get_converters(self, expressions: Any) -> dict[int, Any]:
         return {}
+
+    def get_select(self, with_col_aliases: bool = False) -> tuple[Any, Any, Any]:
+        self._whole = None if with_col_aliases else whole_model(self.query, self.connection)
+        if self._whole is None:
+            result: tuple[Any, Any, Any] = super().get_select(with_col_aliases)
+            return result
+        return list(self._whole.select), {"model": self.query.model, "select_fields": self._whole.positions}, {}
 
     def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[Command, tuple[()]]:  # type: ignore[override]  # commands take the place of SQL
         command = self.read_command()
@@ -73,7 +84,9 @@ class SQLCompiler(compiler.SQLCompiler):
             or query.extra_order_by
         ):
             return None
-        ordering = self.resolved_ordering()
+        ordering = self._simple_ordering()
+        if ordering is None:
+            ordering = self.resolved_ordering()
         alias = query.get_initial_alias()
         if any(count for other, count in query.alias_refcount.items() if other != alias):
             return None
@@ -82,13 +95,23 @@ class SQLCompiler(compiler.SQLCompiler):
             return None
         scope = Scope(alias, self.connection, self.connection.text_semantics)
         try:
-            return reads.single_table_read(
-                query, [expression for expression, _, _ in self.select], ordering, table, scope
-            )
+            if self._whole is not None and self._whole.outputs is not None:
+                return reads.single_table_read(query, (), ordering, table, scope, self._whole.outputs)
+            select = [expression for expression, _, _ in self.select]
+            return reads.single_table_read(query, select, ordering, table, scope)
         except EmptyResultSet:
             if self.elide_empty:
                 raise
             return None
+
+    def _simple_ordering(self) -> list[OrderBy] | None:
+        query = self.query
+        if self._whole is None or query.extra_order_by:
+            return None
+        names = query.order_by
+        if not names and query.default_ordering:
+            names = self._whole.model._meta.ordering
+        return self._whole.ordering(names, reverse=not query.standard_ordering, annotations=query.annotations)
 
     def resolved_ordering(self) -> list[OrderBy]:
         """Return the query's ordering, the model's default included, with names resolved to columns."""
@@ -116,11 +139,7 @@ class SQLCompiler(compiler.SQLCompiler):
             self.connection.note_uncached(command)
             return super().execute_sql(result_type, chunked_fetch, chunk_size)
 
-        def load() -> list[tuple[Any, ...]]:
-            with self.connection.cursor() as cursor:
-                cursor.execute(command, ())
-                return list(cursor.fetchall())
-
+        load = partial(self.connection.load_rows, command)
         rows = self.connection.cached_rows(command, load, timeout=self.cache_timeout, model=self.query.model)
         if result_type == SINGLE:
             return rows[0] if rows else None

@@ -123,7 +123,9 @@ class Reader:
             for row in self._pages(table, [*split, *ordering], select, order, 0, needed):
                 merged[row[ROW_ID]] = row
         stop = None if limit is None else offset + limit
-        yield from sorted(merged.values(), key=_merge_key(order))[offset:stop]
+        yield from sorted(merged.values(), key=_merge_key(order, self.connection.text_semantics == "mariadb"))[
+            offset:stop
+        ]
 
     def _pages(
         self,
@@ -137,9 +139,14 @@ class Reader:
         """
         Yield rows of one list request after the other until there are no more.
 
-        The next page begins after the last row seen. Only where that row has no value in a column that orders (which the server
-        refuses as a cursor, recording ``cursors``) it is found by counting.
+        The next page begins after the last row seen. It is found by counting instead where that row has no value in a column that
+        orders (which the server refuses as a cursor, recording ``cursors``), and where rows without a value may come after it: the
+        server's cursor compares, and a null is neither more nor less. If these can only be the last of all, the cursor is used until
+        there are no other rows.
         """
+        nulls_last = [self._puts_nulls_last(one) for one in order]
+        by_count = any(nulls_last[1:])
+        tail = any(nulls_last[:1]) and not by_count
         # One more than a page, so that a list of just one page needs no second request to find its end.
         size = self.connection.options.page_size + 1
         seen = 0
@@ -152,10 +159,18 @@ class Reader:
             yield from found
             seen += len(found)
             if len(found) < asked:
-                return
-            last = found[-1]
-            by_count = any(last[one.column] is None for one in order)
-            position = queries.offset(offset + seen) if by_count else queries.cursor_after(last[ROW_ID])
+                if not (tail and position is not None and position.method == "cursorAfter"):
+                    return
+                position = queries.offset(offset + seen)
+            elif by_count or any(found[-1][one.column] is None for one in order):
+                position = queries.offset(offset + seen)
+            else:
+                position = queries.cursor_after(found[-1][ROW_ID])
+
+    def _puts_nulls_last(self, order: Order) -> bool:
+        # Any column may have nulls: one that became required has them in the rows from before.
+        nulls_are_low = self.connection.text_semantics == "mariadb"
+        return order.descending is nulls_are_low and not order.column.startswith("$")
 
     def count(self, table: TableRef, condition: Condition) -> int:
         """Return the exact number of rows."""
@@ -187,8 +202,9 @@ class Reader:
 
     def values(self, values: tuple[Any, ...] | ValuesOf) -> tuple[Any, ...]:
         """Return the wire values of a membership, each once; runs the command that brings them, if it is one."""
+        fold = collation.fold if self.connection.text_semantics == "mariadb" else str
         if not isinstance(values, ValuesOf):
-            return _distinct(values)
+            return _distinct(values, fold)
         found: list[Any] = []
         for value, *_ in self.run(values.command):
             if value is None:
@@ -197,14 +213,14 @@ class Reader:
                 found.append(values.encode(value))
             except ValueError:
                 continue  # a value that the column can not hold matches no row
-        return _distinct(found)
+        return _distinct(found, fold)
 
 
-def _distinct(values: Iterable[Any]) -> tuple[Any, ...]:
+def _distinct(values: Iterable[Any], fold: Callable[[str], str]) -> tuple[Any, ...]:
     """Drop values that the server takes for equal: in two requests they would bring, and count, the same rows twice."""
     kept: dict[Any, Any] = {}
     for value in values:
-        kept.setdefault(collation.fold(value) if isinstance(value, str) else value, value)
+        kept.setdefault(fold(value) if isinstance(value, str) else value, value)
     return tuple(kept.values())
 
 
@@ -239,16 +255,16 @@ def _result(table: TableRef, row: Row, outputs: tuple[Output, ...]) -> tuple[Any
         ) from None
 
 
-def _merge_key(order: Sequence[Order]) -> Callable[[Row], tuple[Any, ...]]:
+def _merge_key(order: Sequence[Order], as_mariadb: bool) -> Callable[[Row], tuple[Any, ...]]:
     """Return a sort key that puts rows of several answers into the order the server would have used for all of them."""
 
     def key(row: Row) -> tuple[Any, ...]:
         parts: list[Any] = []
         for one in order:
             value = row[one.column]
-            if isinstance(value, str) and one.is_text:
+            if isinstance(value, str) and one.is_text and as_mariadb:
                 value = collation.fold(value)
-            comparable = (value is not None, value if value is not None else 0)
+            comparable = ((value is not None) is as_mariadb, value if value is not None else 0)
             parts.append(_Reversed(comparable) if one.descending else comparable)
         return (*parts, int(row[SEQUENCE]))
 

@@ -38,6 +38,7 @@ from appwrite_orm_django.backend.values import (
     codec_for,
     cut_to_milliseconds,
 )
+from appwrite_orm_django.schema.columns import column_for
 
 if TYPE_CHECKING:
     from django.db.models import Field
@@ -262,13 +263,20 @@ def _increment(
         return None
     if expression.connector not in ("+", "-") or isinstance(amount.value, bool):
         return None
-    wire = codec.encode(amount.value)
-    if isinstance(codec, ScaledDecimalCodec) and codec.decode(wire) != amount.value:
+    try:
+        wire = codec.encode(amount.value)
+    except ValueError:
         return None
-    if not wire:
+    if not wire or codec.decode(wire) != amount.value:
         return None
+    column = column_for(field)
     return IncrementColumn(
-        table, row_id, column_key(field), wire if expression.connector == "+" else -wire, field.model
+        table,
+        row_id,
+        column_key(field),
+        wire if expression.connector == "+" else -wire,
+        field.model,
+        bounds=(None, None) if column is None else (column.min, column.max),
     )
 
 

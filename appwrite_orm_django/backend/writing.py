@@ -195,10 +195,13 @@ class Writer:
             )
 
     def increment(self, command: IncrementColumn) -> WriteResult:
-        change = rows.increment_column if command.amount > 0 else rows.decrement_column
+        place = (self.transport, command.table, command.row_id, command.column, abs(command.amount))
+        low, high = command.bounds
         try:
-            self.connection.last_written_row = change(
-                self.transport, command.table, command.row_id, command.column, abs(command.amount)
+            self.connection.last_written_row = (
+                rows.increment_column(*place, maximum=high)
+                if command.amount > 0
+                else rows.decrement_column(*place, minimum=low)
             )
         except ColumnNotFound:
             # The server says so of a missing row, too (recording ``increment``).

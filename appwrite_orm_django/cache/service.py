@@ -110,6 +110,7 @@ class QueryCache:
         row: Row | None = None,
         identity: str = "",
         timeout: float | None = None,
+        plan: ReadPlan | None = None,
     ) -> T:
         """
         Return what ``load()`` returns, from the cache where it is fresh.
@@ -124,6 +125,7 @@ class QueryCache:
             row: ``(table, row id)`` if the answer takes no more than this one row from that table: it then survives writes to other rows.
             identity: on whose behalf the request is made; entries are never shared between identities.
             timeout: seconds, instead of the settings'; 0 neither reads nor fills the cache.
+            plan: what ``core.keys.plan`` makes of these very arguments, where the caller has kept it.
         """
         names = tuple(tables)
         if timeout is None:
@@ -133,7 +135,8 @@ class QueryCache:
             self._passed(names)
             return value
         core = self.core
-        plan = core.keys.plan(command, names, row, identity)
+        if plan is None:
+            plan = core.keys.plan(command, names, row, identity)
         first = look(core, plan.keys)
         found = self._find(names, plan, first)
         if not found.why_not:

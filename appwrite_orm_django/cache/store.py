@@ -18,6 +18,7 @@ from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
+from .direct import DirectReads
 from .protocol import Mint, random_token
 
 logger = logging.getLogger("appwrite_orm_django.cache")
@@ -125,6 +126,7 @@ class Store:
         self._lock_ttl = lock_ttl
         self._breaker = Breaker(clock)
         self._clock = clock
+        self._direct = DirectReads()
         self._ledger = None if max_bytes is None else Ledger(max_bytes, clock)
         self._owed: dict[str, object] = {}
         self._owed_lock = threading.Lock()
@@ -157,7 +159,7 @@ class Store:
             return None
         started = self._clock()
         try:
-            found: dict[str, Any] = caches[self.alias].get_many(keys)
+            found = self._direct.get_many(caches[self.alias], keys)
         except Exception as exc:  # noqa: BLE001 - each backend has errors of its own
             self._breaker.fail(self.alias, exc, started)
             return None

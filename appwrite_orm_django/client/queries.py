@@ -27,6 +27,9 @@ MAX_URL_LENGTH = 64_000
 
 Value = str | int | float | bool | None
 
+# ``json.dumps`` makes an encoder for each call, and every compiled query is measured in this form.
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
 
 class QueryLimitExceeded(ValueError):
     """A list of queries that the server would refuse for its size alone; the caller is to split it."""
@@ -49,7 +52,7 @@ class Query:
 
     def to_json(self) -> str:
         """Return the text that goes over the wire."""
-        return json.dumps(self._as_object(), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return _encode(self._as_object())
 
     def _as_object(self) -> dict[str, object]:
         form: dict[str, object] = {"method": self.method}

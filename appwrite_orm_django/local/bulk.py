@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import events, identifiers, staging
+from . import events, identifiers, rich_bulk, staging
 from .errors import ApiError
 from .json_objects import read_objects
 from .messages import Response, json_response
@@ -25,6 +25,7 @@ from .rows import (
     rows_json,
     store_of,
     table_of,
+    taken,
     writer_of,
 )
 from .schema import Table
@@ -69,7 +70,7 @@ def create_rows(call: Call) -> Response:
             writer.create(row_id, item, granted) for row_id, item, granted in zip(ids, items, permissions, strict=True)
         ]
     except Duplicate as error:
-        raise ApiError("row_already_exists", id="") from error
+        raise taken(call, error, "") from error
     events.note(call, table, "create", rows)
     return _echo(call, 201, rows)
 
@@ -89,6 +90,10 @@ def _checked_permissions(item: Mapping[str, Any]) -> list[str]:
     if problem is not None:
         raise bad_permission(problem)
     return expand(permissions)
+
+
+def _given_permissions(item: Mapping[str, Any]) -> list[str] | None:
+    return None if item.get("$permissions") is None else _checked_permissions(item)
 
 
 def _unchecked_permissions(item: Mapping[str, Any]) -> list[str] | None:
@@ -115,7 +120,7 @@ def upsert_rows(call: Call) -> Response:
         try:
             row = writer.upsert(row_id, item, _unchecked_permissions(item))
         except Duplicate as error:
-            raise ApiError("row_already_exists", id=row_id) from error
+            raise taken(call, error, row_id) from error
         if row is not None:
             rows.append(row)
     events.note(call, table, "upsert", rows)
@@ -128,13 +133,13 @@ def update_rows(call: Call) -> Response:
         raise ApiError("row_missing_payload")
     table = _table_for_keys(call)
     refuse_relationships(call, table, "update")
-    queries = parse.parse_queries(call.args["queries"])
+    queries = parse.parse_queries(call.args["queries"], call.server.feature_level)
     if staging.is_staged(call):
         return _staged(call, staging.stage_bulk_update(call, table, data))
+    if parse.is_rich(queries):
+        return rich_bulk.update_rich(call, table, queries, data, _given_permissions(data))
     rows, select = _matching(call, table, queries)
-    permissions = data.get("$permissions")
-    if permissions is not None:
-        permissions = _checked_permissions(data)
+    permissions = _given_permissions(data)
     changed = writer_of(call, table).update_many(rows, data, permissions)
     events.note(call, table, "update", changed)
     return _echo(call, 200, [_masked(table, row, select) for row in changed])
@@ -143,9 +148,11 @@ def update_rows(call: Call) -> Response:
 def delete_rows(call: Call) -> Response:
     table = _table_for_keys(call)
     refuse_relationships(call, table, "delete")
-    queries = parse.parse_queries(call.args["queries"])
+    queries = parse.parse_queries(call.args["queries"], call.server.feature_level)
     if staging.is_staged(call):
         return _staged(call, staging.stage_bulk_delete(call, table))
+    if parse.is_rich(queries):
+        return rich_bulk.delete_rich(call, table, queries)
     rows, select = _matching(call, table, queries)
     writer_of(call, table).delete(rows)
     events.note(call, table, "delete", rows)

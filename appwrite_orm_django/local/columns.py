@@ -133,7 +133,9 @@ def list_columns(call: Call) -> Response:
     table = table_of(call)
     columns = table.all_columns
     entries = [_entry(column) for column in columns]
-    chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"])
+    chosen, total = select_entries(
+        _LISTING, entries, call.args["queries"], call.args["total"], level=call.server.feature_level
+    )
     # Of encryption the list knows nothing, but for the oldest type.
     shown = [
         column_json(columns[n], call.family, encrypt=columns[n].encrypt if columns[n].type == "string" else None)

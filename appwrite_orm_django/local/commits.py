@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import events, identifiers, increments
+from . import events, identifiers, increments, rich_lists
 from . import transaction_log as log
 from .errors import ApiError
 from .permissions import read_permissions
@@ -196,7 +196,12 @@ def _bulk_delete(replay: Replay, table: Table, operation: log.Operation) -> None
 
 
 def _matching(replay: Replay, table: Table, texts: Sequence[str]) -> list[Row]:
-    queries = parse.parse_queries(texts)
+    queries = parse.parse_queries(texts, replay.call.server.feature_level)
+    if parse.is_rich(queries):
+        wanted = rich_lists.read_for_bulk(replay.call, table, queries)
+        found = rich_lists.find_bulk(replay.call, wanted)
+        # To what is no row (an aggregate, a distinct value) nothing happens.
+        return found if wanted.gives_rows else []
     known = fields.table_fields(table, replay.call.server.rules)
     check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
     plan = sql.compile_queries(queries, known)

@@ -23,11 +23,12 @@ SEARCH = Text(256)
 _LISTING = Listing("Database", {"name": "text"})
 
 
-def database_json(database: Database) -> dict[str, Any]:
-    return {
+def database_json(database: Database, call: Call) -> dict[str, Any]:
+    shown = {
         "$id": database.id, "name": database.name, "$createdAt": database.created, "$updatedAt": database.updated,
         "enabled": database.enabled, "type": database.type,
     }  # fmt: skip
+    return {**shown, "status": "ready"} if call.server.feature_level == "2.x" else shown
 
 
 def create_database(call: Call) -> Response:
@@ -41,23 +42,24 @@ def create_database(call: Call) -> Response:
         "INSERT INTO _databases (id, name, enabled, type, created, updated) VALUES (?, ?, ?, ?, ?, ?)",
         (database_id, args["name"], args["enabled"], family, now, now),
     )
-    return json_response(201, database_json(require_database(session, database_id)))
+    return json_response(201, database_json(require_database(session, database_id), call))
 
 
 def list_databases(call: Call) -> Response:
     databases = schema.list_databases(call.session)
     search = call.args["search"].lower()
     entries = [
-        database_json(database)
+        database_json(database, call)
         for database in databases
         if search in database.id.lower() or search in database.name.lower()
     ]
-    chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"])
+    level = call.server.feature_level
+    chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"], level=level)
     return json_response(200, {"total": total, "databases": [entries[position] for position in chosen]})
 
 
 def get_database(call: Call) -> Response:
-    return json_response(200, database_json(require_database(call.session, call.args["databaseId"])))
+    return json_response(200, database_json(require_database(call.session, call.args["databaseId"]), call))
 
 
 def update_database(call: Call) -> Response:
@@ -69,7 +71,7 @@ def update_database(call: Call) -> Response:
         (name, call.args["enabled"], now_text(), database.seq),
     )
     call.session.touch_schema()
-    return json_response(200, database_json(require_database(call.session, database.id)))
+    return json_response(200, database_json(require_database(call.session, database.id), call))
 
 
 def delete_database(call: Call) -> Response:

@@ -59,6 +59,7 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "row_missing_data": (400, "The {row} data is missing. Try again with {row} data populated{stop}"),
     "row_missing_payload": (400, "The {row} data and permissions are missing. You must provide either {row} data or permissions to be updated."),
     "row_not_found": (404, "{Row} with the requested ID '{id}' could not be found."),
+    "row_unique_constraint_violation": (409, "{Row} violates a unique {column} constraint. Try again with different value(s)."),
     "row_update_conflict": (409, "Remote {row} is newer than local."),
     "table_already_exists": (409, "A {table} with the requested ID '{id}' already exists. Try again with a different ID or use ID.unique() to generate a unique ID."),
     "table_not_found": (404, "{Table} with the requested ID '{id}' could not be found."),

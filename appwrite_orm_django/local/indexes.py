@@ -211,9 +211,8 @@ def build_index(session: Session, table: Table, index: Index) -> bool:
 def list_indexes(call: Call) -> Response:
     table = table_of(call)
     indexes = [seen(call, index) for index in table.all_indexes]
-    chosen, total = select_entries(
-        _LISTING, [_entry(index) for index in indexes], call.args["queries"], call.args["total"]
-    )
+    entries, level = [_entry(index) for index in indexes], call.server.feature_level
+    chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"], level=level)
     name = call.family.name("columns")
     return json_response(
         200, {"total": total, "indexes": [index_json(table, indexes[position], name) for position in chosen]}

@@ -20,8 +20,6 @@ from .row_store import TOTAL_CAP
 from .text_rules import MARIADB
 from .validators import truthy
 
-_METHODS = parse.METHODS
-
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -50,7 +48,12 @@ class Listing:
 
 
 def select_entries(
-    listing: Listing, entries: Sequence[Mapping[str, Any]], queries: Sequence[str], total: Any
+    listing: Listing,
+    entries: Sequence[Mapping[str, Any]],
+    queries: Sequence[str],
+    total: Any,
+    *,
+    level: parse.Level = "1.9",
 ) -> tuple[list[int], int]:
     """
     Choose entries.
@@ -59,6 +62,7 @@ def select_entries(
         entries: in order of creation; each with the listing's keys and the internal ones.
         queries: as sent.
         total: as sent; a false one skips counting.
+        level: which query methods are known.
 
     Returns:
         Positions of the chosen entries, in order, and how many there are in all.
@@ -67,7 +71,7 @@ def select_entries(
         ApiError: 400 ``general_argument_invalid``, wrapping what is wrong with the queries; 400 ``general_cursor_not_found``.
     """
     fields = listing.fields()
-    parsed = _checked(queries, fields)
+    parsed = _checked(queries, fields, level)
     plan = sql.compile_queries(parsed, fields)
     connection = _table(listing, entries)
     try:
@@ -89,14 +93,14 @@ def select_entries(
     return chosen, min(count, TOTAL_CAP)
 
 
-def _checked(queries: Sequence[str], fields: Fields) -> list[parse.Query]:
+def _checked(queries: Sequence[str], fields: Fields, level: parse.Level) -> list[parse.Query]:
     try:
-        parsed = parse.parse_queries(queries)
+        parsed = parse.parse_queries(queries, level)
     except parse.UnreadableQuery as error:
         raise invalid_argument(f"Invalid `queries` param: Invalid query: {error.message}") from error
     for query in parsed:
-        if query.method == "select":
-            raise invalid_argument("Invalid `queries` param: Invalid query method: select")
+        if query.method == "select" or query.method in parse.RICH:
+            raise invalid_argument(f"Invalid `queries` param: Invalid query method: {query.method}")
     try:
         check.check_queries(parsed, fields)
         for query in parsed:

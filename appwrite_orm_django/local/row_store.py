@@ -27,10 +27,20 @@ class Duplicate(Exception):
     An id or a unique index is taken.
 
     Attributes:
+        of_id: whether it is the id.
         keeps_writes: whether what was written before it stays, as on the server where rows are related before they are made.
     """
 
     keeps_writes = False
+
+    def __init__(self, *, of_id: bool) -> None:
+        super().__init__(of_id)
+        self.of_id = of_id
+
+    @classmethod
+    def of(cls, error: sqlite3.IntegrityError) -> Duplicate:
+        """Tell what was taken from what SQLite complains about: it names the id's column, and indexes by their name."""
+        return cls(of_id="._uid_fold" in str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +158,7 @@ class RowStore:
         try:
             return str(self._session.insert(sql, values))
         except sqlite3.IntegrityError as error:
-            raise Duplicate from error
+            raise Duplicate.of(error) from error
 
     def update(self, sequence: str, changes: Row) -> None:
         """
@@ -162,7 +172,7 @@ class RowStore:
         try:
             self._session.execute(sql, [*values, int(sequence)])
         except sqlite3.IntegrityError as error:
-            raise Duplicate from error
+            raise Duplicate.of(error) from error
         except OverflowError as error:
             raise ApiError("general_unknown") from error
 

@@ -130,7 +130,7 @@ def _bulk_delete(state: State, operation: log.Operation) -> None:
 
 
 def _matching(state: State, operation: log.Operation) -> State:
-    filters = _filters(parse_queries(operation.data["queries"]))
+    filters = _filters(parse_queries(operation.data["queries"], "2.x"))
     return {row_id: entry for row_id, entry in state.items() if entry.exists and matches(entry.row, filters)}
 
 
@@ -187,7 +187,8 @@ def merge_list(
         The rows, and the total as the server reckons it: never below 0, and right only by chance.
     """
     state = state_of(call, table)
-    rows = {row["$id"]: row for row in page}
+    # Groups and distinct rows have no id, and of several without one only the last is left (recording ``agg-transactions``).
+    rows = {row.get("$id"): row for row in page}
     found = set(rows)
     filters = _filters(queries)
     for row_id, entry in state.items():

@@ -13,10 +13,10 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from . import text_functions
+from . import sql_aggregates, text_functions
 from .text_rules import MARIADB, TextRules
 
 BUSY_TIMEOUT_S = 60.0
@@ -72,6 +72,9 @@ class Session:
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> sqlite3.Cursor:
         return self._connection.execute(sql, params)
+
+    def execute_many(self, sql: str, records: Iterable[Sequence[Any]]) -> None:
+        self._connection.executemany(sql, records)
 
     def all(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, params).fetchall()
@@ -181,6 +184,7 @@ class Storage:
             self.location, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=512
         )
         text_functions.register(connection, self.rules)
+        sql_aggregates.register(connection)
         if not self.in_memory:
             _enter_wal(connection)
             connection.execute("PRAGMA synchronous = NORMAL")

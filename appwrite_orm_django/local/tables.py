@@ -9,7 +9,6 @@ from . import databases, identifiers, row_store
 from .column_types import ROW_BYTES, bytes_used, column_json
 from .datetimes import now_text
 from .errors import ApiError
-from .families import Family
 from .indexes import index_json
 from .inline_schema import add_inline_schema
 from .messages import Response, json_response, no_content
@@ -24,7 +23,8 @@ READ = ("tables.read", "collections.read")
 WRITE = ("tables.write", "collections.write")
 
 
-def table_json(table: Table, family: Family) -> dict[str, Any]:
+def table_json(table: Table, call: Call) -> dict[str, Any]:
+    family = call.family
     columns = family.name("columns")
     return {
         "$id": table.id, "$createdAt": table.created, "$updatedAt": table.updated, "$permissions": table.permissions,
@@ -39,7 +39,8 @@ def create_table(call: Call) -> Response:
     """
     Create a table.
 
-    The answer shows it without the columns it was created with; the next read has them (recording ``tables-inline-schema``).
+    On 1.9 the answer shows it without the columns it was created with; the next read has them (recordings ``tables-inline-schema``,
+    ``base-inline``).
     """
     args, session = call.args, call.session
     database = require_database(session, args["databaseId"])
@@ -64,8 +65,10 @@ def create_table(call: Call) -> Response:
     row_store.create_storage(session, table_seq)
     session.touch_schema()
     table = require_table(call.server.schema, session, database.id, table_id)
-    shown = table_json(table, call.family)
-    add_inline_schema(session, table, args["columns"], args["indexes"])
+    shown = table_json(table, call)
+    add_inline_schema(session, table, args["columns"], args["indexes"], call.server.feature_level)
+    if call.server.feature_level == "2.x":
+        shown = table_json(_table_of(call, table_id), call)
     return json_response(201, shown)
 
 
@@ -90,22 +93,18 @@ def list_tables(call: Call) -> Response:
         }
         for table in tables
     ]  # fmt: skip
-    chosen, total = select_entries(listing, entries, call.args["queries"], call.args["total"])
-    return json_response(
-        200,
-        {
-            "total": total,
-            call.family.name("tables"): [table_json(tables[position], call.family) for position in chosen],
-        },
-    )
+    level = call.server.feature_level
+    chosen, total = select_entries(listing, entries, call.args["queries"], call.args["total"], level=level)
+    shown = [table_json(tables[position], call) for position in chosen]
+    return json_response(200, {"total": total, call.family.name("tables"): shown})
 
 
 def get_table(call: Call) -> Response:
-    return json_response(200, table_json(_table_of(call), call.family))
+    return json_response(200, table_json(_table_of(call), call))
 
 
-def _table_of(call: Call) -> Table:
-    return require_table(call.server.schema, call.session, call.args["databaseId"], call.args["tableId"])
+def _table_of(call: Call, table_id: str | None = None) -> Table:
+    return require_table(call.server.schema, call.session, call.args["databaseId"], table_id or call.args["tableId"])
 
 
 def update_table(call: Call) -> Response:
@@ -127,7 +126,7 @@ def update_table(call: Call) -> Response:
     call.session.touch_schema()
     if truthy(args["purge"]):
         call.server.lists.purge(table.seq)
-    return json_response(200, table_json(_table_of(call), call.family))
+    return json_response(200, table_json(_table_of(call), call))
 
 
 def delete_table(call: Call) -> Response:

@@ -34,10 +34,15 @@ def register(connection: sqlite3.Connection, rules: TextRules) -> None:
     def ci_like(text: Any, pattern: str) -> bool | None:
         return None if text is None else compiled(pattern).fullmatch(like_fold(text)) is not None
 
+    def regex_match(value: Any, pattern: str) -> bool | None:
+        if value is None:
+            return None
+        return _pattern(pattern, rules.regex_flags).search(number_text(value) or "") is not None
+
     for name, arguments, function in (
         ("ci_fold", 1, ci_fold), ("ci_starts", 2, ci_starts), ("ci_ends", 2, ci_ends), ("ci_contains", 2, ci_contains),
         ("ci_like", 2, ci_like), ("ft_match", 2, ft_match), ("number_text", 1, number_text), ("array_any", 2, array_any),
-        ("array_all", 2, array_all), ("geo_relates", 3, relates), ("geo_distant", 3, is_distant),
+        ("array_all", 2, array_all), ("geo_relates", 3, relates), ("geo_distant", 3, is_distant), ("regex_match", 2, regex_match),
     ):  # fmt: skip
         connection.create_function(name, arguments, function, deterministic=True)
 
@@ -51,6 +56,20 @@ def _like_to_regex(pattern: str) -> str:
         else:
             parts.append({"%": ".*", "_": "."}.get(character) or re.escape(character))
     return "".join(parts)
+
+
+@lru_cache(maxsize=256)
+def _pattern(text: str, flags: int) -> re.Pattern[str]:
+    return re.compile(text, flags)
+
+
+def is_pattern(text: Any) -> bool:
+    """Tell whether a text is a regular expression that can be run."""
+    try:
+        re.compile(str(text))
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
 
 
 def number_text(value: Any) -> str | None:

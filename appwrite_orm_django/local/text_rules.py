@@ -7,6 +7,7 @@ compared without case by both.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ class TextRules:
         upsert_overwrites: whether an upsert that meets a unique index changes the other row instead of failing (recording
             ``rows-upsert-unique``).
         prefix_range: bounds of ``fold`` for all texts with a prefix, or ``None``.
+        regex_flags: of Python's ``re``, for the filter ``regex``.
+        samples_by_default: whether ``stddev`` and ``variance`` are of a sample, not of a population.
     """
 
     fold: Callable[[str], str]
@@ -33,7 +36,9 @@ class TextRules:
     prefix_range: Callable[[str], tuple[str, str] | None]
     nulls_last: bool = False
     escapes_backslash: bool = True
+    regex_flags: int = re.IGNORECASE
     upsert_overwrites: bool = True
+    samples_by_default: bool = False
 
 
 def _same(text: str) -> str:
@@ -45,6 +50,8 @@ def _no_range(_: str) -> None:
 
 
 MARIADB = TextRules(collation.fold, collation.like_fold, collation.prefix_range)
-POSTGRESQL = TextRules(_same, str.lower, _no_range, nulls_last=True, upsert_overwrites=False)
+POSTGRESQL = TextRules(
+    _same, str.lower, _no_range, nulls_last=True, regex_flags=0, upsert_overwrites=False, samples_by_default=True
+)
 
 RULES = {"mariadb": MARIADB, "postgresql": POSTGRESQL}

@@ -44,16 +44,16 @@ def create_transaction(call: Call) -> Response:
 def list_transactions(call: Call) -> Response:
     queries = call.args["queries"]
     entries = [transaction_json(transaction) for transaction in log.list_visible(call.session, call.identity)]
-    if any(query.method in parse.CURSORS for query in _readable(queries)):
+    if any(query.method in parse.CURSORS for query in _readable(queries, call.server.feature_level)):
         # The server looks for the cursor in the wrong place, and fails.
         raise ApiError("general_unknown")
-    chosen, total = select_entries(_LISTING, entries, queries, call.args["total"])
+    chosen, total = select_entries(_LISTING, entries, queries, call.args["total"], level=call.server.feature_level)
     return json_response(200, {"total": total, "transactions": [entries[position] for position in chosen]})
 
 
-def _readable(queries: Any) -> list[parse.Query]:
+def _readable(queries: Any, level: parse.Level) -> list[parse.Query]:
     try:
-        return parse.parse_queries(queries)
+        return parse.parse_queries(queries, level)
     except parse.UnreadableQuery:
         return []
 

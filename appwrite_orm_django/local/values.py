@@ -30,6 +30,7 @@ _TEXT_SIZES = {"text": 65_535, "mediumtext": 16_777_215, "longtext": 2_147_483_6
 _EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9-]{2,63}"
 )
+_PLAIN_DATETIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?")
 _INTEGER_TEXT = re.compile(r"-?\d{1,20}")
 
 
@@ -126,6 +127,18 @@ def _datetime(value: Any) -> str | None:
     return None if isinstance(value, str) and datetimes.parse_datetime(value) is not None else datetimes.RULE
 
 
+def is_unfiltered(column: Column) -> bool:
+    """Tell whether values of a datetime column go to the database as they come: it was made inline on 2.x (recording ``base-inline``)."""
+    return bool(column.options.get("unfiltered"))
+
+
+def _unfiltered(value: Any) -> str | None:
+    if _PLAIN_DATETIME.fullmatch(value) is None:
+        # The database refuses a zone, and the server knows no answer to that.
+        raise ApiError("general_unknown")
+    return None
+
+
 def _ciphertext_length(value: str) -> int:
     """Give what is stored of an encrypted text: JSON with the cipher's parameters, and the text in base64 (recording ``columns-encrypt``)."""
     envelope = '{"data":"","method":"aes-128-gcm","iv":"","tag":"","version":"1"}'
@@ -158,6 +171,8 @@ def _checks(column: Column) -> list[Check]:
         return [_float, _range(-_MAX_DOUBLE, _MAX_DOUBLE), *_bounds(column, -_MAX_DOUBLE, _MAX_DOUBLE)]
     if column.type in SPATIAL_TYPES:
         return [lambda value: spatial.problem(column.type, value)]
+    if is_unfiltered(column):
+        return [_datetime, _unfiltered]
     return [{"boolean": _boolean, "datetime": _datetime}[column.type]]
 
 
@@ -292,7 +307,7 @@ def _normalize_item(column: Column, value: Any) -> Any:
         # A cast in the server makes numbers of nulls in arrays, but for bigint.
         return {"integer": 0, "double": 0, "boolean": False}.get(column.type)
     if column.type == "datetime":
-        return datetimes.parse_datetime(value)
+        return value if is_unfiltered(column) else datetimes.parse_datetime(value)
     if column.type == "double":
         # What was an integer in JSON stays one: it keeps its digits on the way into the database, and a float does not.
         return int(float(value)) if isinstance(value, int) else value
@@ -319,6 +334,8 @@ def to_storage(column: Column, value: Any, text: TextRules) -> tuple[Any, ...]:
         return (json.dumps(value, ensure_ascii=False, separators=(",", ":")),)
     if column.has_fold:
         return (value, text.fold(value))
+    if is_unfiltered(column):
+        return (datetimes.parse_datetime(value),)
     return (stored_float(value),) if column.type == "double" else (value,)
 
 
@@ -361,10 +378,16 @@ def _double_from_storage(value: Any) -> Any:
     return None if value is None else wire_number(value)
 
 
+def _unfiltered_from_storage(value: Any) -> Any:
+    return None if value is None else f"{value[:10]} {value[11:23]}"
+
+
 def decoder(column: Column) -> Callable[[Any], Any] | None:
     """Give what turns a stored value into the one that is sent; ``None`` when they are the same."""
     if column.array:
         return _numbers_from_storage if column.type == "double" else _array_from_storage
     if column.type in SPATIAL_TYPES:
         return _spatial_from_storage
+    if is_unfiltered(column):
+        return _unfiltered_from_storage
     return {"boolean": _boolean_from_storage, "double": _double_from_storage}.get(column.type)

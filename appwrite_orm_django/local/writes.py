@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from appwrite_orm_django.collation import fold
+
 from . import datetimes, identifiers, operators
 from .errors import ApiError, invalid_structure
 from .row_store import Duplicate, RowStore
@@ -182,11 +184,11 @@ class Writer:
         check_whole(self.table, filled)
         row = self._new_row(row_id, filled, dates, permissions or ())
         clash = self.store.find_clash(row)
+        if clash is not None and not self.text.upsert_overwrites and fold(clash["$id"]) != fold(row_id):
+            raise Duplicate(of_id=False)
         if clash is None:
             row["$sequence"] = self.store.insert(row)
             return self._as_sent(row)
-        if not self.text.upsert_overwrites and clash["$id"].lower() != row_id.lower():
-            raise Duplicate
         written = [key for key in filled if key in self.table.columns]
         self.store.update(
             clash["$sequence"],

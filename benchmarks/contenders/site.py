@@ -8,7 +8,9 @@ import django
 from django.conf import settings
 
 
-def configure(redis_url: str, *apps: str, **values: Any) -> None:
+def configure(
+    redis_url: str, *apps: str, more_databases: dict[str, dict[str, Any]] | None = None, **values: Any
+) -> None:
     """Set Django up with these apps, one SQLite file and django-redis as the default cache."""
     settings.configure(
         USE_TZ=True,
@@ -16,7 +18,8 @@ def configure(redis_url: str, *apps: str, **values: Any) -> None:
             "default": {
                 "ENGINE": "django.db.backends.sqlite3",
                 "NAME": str(Path(tempfile.mkdtemp(prefix="appwrite-bench-")) / "rows.sqlite3"),
-            }
+            },
+            **(more_databases or {}),
         },
         CACHES={"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": redis_url}},
         INSTALLED_APPS=[*apps, "benchmarks.shop"],

@@ -7,11 +7,12 @@ from typing import Any
 from django import forms
 from django.views.generic import DetailView, TemplateView
 
+from appwrite_orm_django.forms import CachedModelChoiceField
 from testproject.world.listing import Column, ListForm, ListPage, letter_field
 from testproject.world.models import Country, Currency, FormerCountry, Language, Script, Subdivision, SubdivisionType
 
 
-class NameChoiceField(forms.ModelChoiceField):
+class NameChoiceField(CachedModelChoiceField):
     def label_from_instance(self, obj: Any) -> str:
         return obj.name
 

@@ -7,6 +7,7 @@ import uuid
 import pytest
 from django.db import connections
 
+from appwrite_orm_django.backend.base import DatabaseWrapper
 from tests import differential
 from tests.library.models import Author, Book, Country, Cover, Everything, Review, Tag
 
@@ -125,6 +126,19 @@ def everything(django_db_setup, django_db_blocker):
         differential.copy_to_twin(Everything)
         yield
         differential.wipe(Everything)
+
+
+@pytest.fixture
+def connect():
+    """Put another connection in the place of the alias ``appwrite`` for the time of a test: give the settings that differ."""
+    ours = connections["appwrite"]
+
+    def change(**settings):
+        connections["appwrite"] = DatabaseWrapper({**ours.settings_dict, **settings}, "appwrite")
+        return connections["appwrite"]
+
+    yield change
+    connections["appwrite"] = ours
 
 
 @pytest.fixture

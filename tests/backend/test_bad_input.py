@@ -6,9 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, OperationalError, ProgrammingError, connections
+from django.db import DatabaseError, OperationalError, ProgrammingError
 
-from appwrite_orm_django.backend.base import DatabaseWrapper
 from appwrite_orm_django.client import columns, databases, tables
 from tests.library.models import Author, Book, Tag
 
@@ -23,20 +22,6 @@ pytestmark = pytest.mark.usefixtures("_unblocked")
 def _unblocked(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         yield
-
-
-@pytest.fixture
-def connect(monkeypatch):
-    """Put another connection in the place of the alias ``appwrite`` for the time of a test."""
-    ours = connections["appwrite"]
-
-    def change(**settings):
-        given = {**ours.settings_dict, **settings}
-        connections["appwrite"] = DatabaseWrapper(given, "appwrite")
-        return connections["appwrite"]
-
-    yield change
-    connections["appwrite"] = ours
 
 
 @pytest.fixture

@@ -209,6 +209,22 @@ def test_trees(condition):
     assert not mismatches([condition])
 
 
+@pytest.mark.parametrize(
+    "order", ["integer", "-integer", "char", "-float", "boolean", "-decimal", "datetime", "time", "-uuid", "slug"]
+)
+def test_orders_with_nulls_and_ties_over_many_pages(order, connect):
+    connect(OPTIONS={"PAGE_SIZE": 1, "CACHE": {"ENABLED": False}})
+    for lookup in ({}, {"char__contains": "a"}, {"integer__in": [5, -1, 0, None]}):
+        assert_same(
+            lambda rows, lookup=lookup: (
+                rows(Everything).filter(**lookup).order_by(order, "pk").values_list("pk", order.strip("-"))
+            )
+        )
+        assert_same(
+            lambda rows, lookup=lookup: rows(Everything).filter(**lookup).order_by(order, "pk").values_list("pk")[1:4]
+        )
+
+
 def test_every_pair_of_conditions():
     """Conjunctions, disjunctions and their negations, nulls on either side."""
     leaves = [

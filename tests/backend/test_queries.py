@@ -267,6 +267,13 @@ def test_same_answer_as_sqlite(name):
     assert_same(QUESTIONS[name])
 
 
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_same_answer_from_pages_of_two_rows(name, connect):
+    """Pages, cursors and merges never lose, repeat or reorder a row."""
+    connect(OPTIONS={"PAGE_SIZE": 1, "CACHE": {"ENABLED": False}})
+    assert_same(QUESTIONS[name])
+
+
 def test_the_questions_have_answers():
     """A comparison of two empty answers shows little; only a few are meant to be empty."""
     empty = {name for name, question in QUESTIONS.items() if answer(question, APPWRITE) in ([], {})}

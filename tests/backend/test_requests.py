@@ -211,4 +211,23 @@ def test_get_or_create_and_update_or_create(requests):
     requests.clear()
     author, created = Author.objects.update_or_create(name="Hugo", defaults={"rating": 4})
     assert (author.rating, created) == (4, False)
-    assert len(requests) == 2
+    # The row is in the cache from the read before.
+    assert [line.split()[0] for line in requests.lines] == ["PATCH"]
+
+
+@pytest.mark.parametrize("order", [["-rating"], ["name", "-rating"], ["-rating", "name"], ["-name", "rating", "-born"]])
+def test_rows_without_a_value_are_on_some_page(requests, connect, order):
+    """A cursor compares, and a null is neither more nor less than it: those rows would be on no page."""
+    authors = [Author(name=f"n{number % 2}", rating=None if number % 3 else number) for number in range(20)]
+    Author.objects.bulk_create(authors)
+    connect(OPTIONS={"PAGE_SIZE": 3, "CACHE": {"ENABLED": False}})
+    found = list(Author.objects.order_by(*order, "pk"))
+    assert sorted(author.pk for author in found) == sorted(author.pk for author in authors)
+    whole = sorted(authors, key=lambda author: author.pk)
+    for name in reversed(order):
+        key = name.lstrip("-")
+        whole.sort(
+            key=lambda author, key=key: (getattr(author, key) is not None, getattr(author, key) or 0),
+            reverse=name[0] == "-",
+        )
+    assert [author.pk for author in found] == [author.pk for author in whole]

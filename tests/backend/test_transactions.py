@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from django.db import IntegrityError, OperationalError, connections, transaction
+from django.db import DataError, IntegrityError, OperationalError, connections, transaction
 from django.db.models import F, Sum
 
 from tests.library.models import Author, Book, Country, Review, Tag
@@ -99,6 +99,14 @@ class TestReadYourWrites:
         with pytest.raises(IntegrityError), atomic():
             Country.objects.create(code="fr", name="Frankreich")
 
+    def test_an_increment_keeps_the_bounds_of_its_column(self):
+        book = Book.objects.create(title="Nana", author=Author.objects.create(name="Zola"))
+        review = Review.objects.create(book=book, stars=3)
+        with pytest.raises(DataError, match="passes 0"), atomic():
+            Review.objects.filter(pk=review.pk).update(stars=F("stars") - 4)
+        Review.objects.filter(pk=review.pk).update(stars=F("stars") - 3)
+        assert Review.objects.get().stars == 0
+
     def test_more_than_100_writes_are_no_matter_if_nothing_is_committed(self):
         author = Author.objects.create(name="Zola")
         for number in range(150):
@@ -160,8 +168,6 @@ class TestCommit:
         assert not Country.objects.exists()
 
     def test_a_value_that_does_not_fit_takes_all_others_with_it(self):
-        from django.db import DataError
-
         with pytest.raises(DataError), atomic():
             Country.objects.create(code="FR", name="France")
             Country.objects.create(code="DE", name="x" * 101)
@@ -250,6 +256,14 @@ class TestCommit:
             author.save()
             Country.objects.create(code="DE", name="Germany")
         assert Author.objects.get().rating == 5
+
+    def test_an_increment_beyond_the_bounds_takes_everything_with_it(self):
+        review = Review.objects.create(book_id="none", stars=3)
+        with pytest.raises(DataError), atomic():
+            Country.objects.create(code="FR", name="France")
+            Review.objects.filter(pk=review.pk).update(stars=F("stars") - 4)
+        assert Review.objects.get().stars == 3
+        assert not Country.objects.exists()
 
     def test_hooks_run_after_the_commit_and_only_then(self):
         seen = []

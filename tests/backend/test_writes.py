@@ -4,7 +4,7 @@ import decimal
 import pickle
 
 import pytest
-from django.db import IntegrityError, NotSupportedError, connections, transaction
+from django.db import DataError, IntegrityError, NotSupportedError, connections, transaction
 from django.db.models import Case, Count, F, ProtectedError, Q, RestrictedError, Subquery, Value, When
 from django.db.models.functions import Concat, Length, Lower, Now
 
@@ -249,6 +249,19 @@ class TestUpdate:
         assert list(Book.objects.order_by("title", "pk").values_list("pages", "price", "published")) == [
             (number, D(number) / 4, None) for number in range(7)
         ]
+
+    def test_increments_stay_within_the_column(self):
+        """The server's increments look at no bounds of the column; ours do."""
+        row = Everything.objects.create(positive=3, integer=2**31 - 2, decimal=D("99999999.9998"))
+        mine = Everything.objects.filter(pk=row.pk)
+        for values in ({"positive": F("positive") - 4}, {"integer": F("integer") + 2}, {"decimal": F("decimal") + 1}):
+            with pytest.raises(DataError, match=next(iter(values))):
+                mine.update(**values)
+        with pytest.raises(DataError, match="integer"):
+            mine.update(integer=F("integer") + 2**40)
+        assert mine.update(positive=F("positive") - 3) == 1
+        assert mine.update(integer=F("integer") + 1) == 1
+        assert mine.values_list("positive", "integer", "decimal").get() == (0, 2**31 - 1, D("99999999.9998"))
 
     def test_increments_by_several_do_not_undo_each_other(self):
         book = Book.objects.create(title="Nana", author=Author.objects.create(name="Zola"))

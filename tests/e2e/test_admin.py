@@ -62,6 +62,9 @@ def test_a_changelist_of_100_rows_with_two_relations_takes_5_requests(staff, req
     response = staff.get(f"/admin/world/subdivision/{query}")
     assert len(requests) == expected, requests.lines
     assert results(response)
+    requests.clear()
+    assert results(staff.get(f"/admin/world/subdivision/{query}")) == results(response)
+    assert not requests, requests.lines
     if not query:
         assert len(results(response)) == 100
 

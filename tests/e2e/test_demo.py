@@ -80,7 +80,7 @@ def test_a_second_run_creates_nothing_and_leaves_edits_alone(tmp_path):
     ("settings", "message"),
     [
         ({"APPWRITE_ENDPOINT": "http://127.0.0.1:9/v1"}, 'Is the server of DATABASES["appwrite"]["HOST"] running'),
-        ({"APPWRITE_ENDPOINT": "appwrite.example"}, 'DATABASES["appwrite"]["HOST"] must be an Appwrite endpoint'),
+        ({"APPWRITE_ENDPOINT": "appwrite.example"}, '(appwrite.E001) DATABASES["appwrite"]["HOST"] is'),
         ({"APPWRITE_API_KEY": "a key\n"}, 'DATABASES["appwrite"]["PASSWORD"] has characters'),
         ({"DJANGO_DEBUG": "0"}, "Set DJANGO_SECRET_KEY"),
     ],

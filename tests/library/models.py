@@ -208,3 +208,16 @@ class Translation(AppwriteModel):
 
     tag = models.ForeignKey(Tag, models.CASCADE, to_field="name", related_name="translations")
     text = models.CharField(max_length=40)
+
+
+class Notice(AppwriteModel):
+    """Says how it wants to be cached; docs/howto/caching.md defines the same."""
+
+    text = models.CharField(max_length=100)
+    pinned = models.BooleanField(default=False)
+
+    appwrite_cache_timeout = 60
+    appwrite_warm = [
+        lambda: Notice.objects.filter(pinned=True),
+        lambda: Notice.objects.count(),
+    ]

@@ -10,7 +10,7 @@ from django.db.models import Count
 from django.db.models.expressions import Col, OrderBy, Ref, Star, Value
 
 from appwrite_orm_django.backend.columns import ROW_ID, column_key
-from appwrite_orm_django.backend.commands import Command, Condition, CountRows, GetRow, ListRows, Order, Output
+from appwrite_orm_django.backend.commands import Command, Condition, CountRows, GetRow, ListRows, Order, Output, Outputs
 from appwrite_orm_django.backend.pushdown import conditions, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.values import Codec, RowIdCodec, codec_for, cut_to_milliseconds
@@ -95,9 +95,13 @@ def single_table_read(
     ordering: Sequence[OrderBy],
     table: TableRef,
     scope: Scope,
+    outputs: Outputs | None = None,
 ) -> Command | None:
     """
     Return the command that answers a query over the one table ``scope.alias``, or None if the server can not answer it exactly.
+
+    Args:
+        outputs: those of ``select``, where they are known already.
 
     Raises:
         EmptyResultSet: no row can match.
@@ -107,22 +111,27 @@ def single_table_read(
         raise EmptyResultSet
     if not exact:
         return None
-    if len(select) == 1 and (counted := _counted(select[0], scope)) is not None:
+    if outputs is None and len(select) == 1 and (counted := _counted(select[0], scope)) is not None:
         if query.is_sliced:
             return None
         return CountRows(table, Condition((*condition.queries, *counted), condition.memberships))
-    outputs = [output_for(expression, scope.alias, scope.connection) for expression in select]
+    if outputs is None:
+        outputs = _outputs(select, scope)
     orders = orders_for(ordering, scope.alias, scope)
-    if orders is None or any(output is None for output in outputs):
+    if orders is None or outputs is None:
         return None
-    if query.distinct and not any(output is not None and output.key == ROW_ID for output in outputs):
+    if query.distinct and not any(output.key == ROW_ID for output in outputs):
         return None
-    known = tuple(output for output in outputs if output is not None)
     limit = None if query.high_mark is None else query.high_mark - query.low_mark
     row_id = only_row_id(condition)
     if row_id is not None and query.low_mark == 0 and limit != 0:
-        return GetRow(table, row_id, known)
-    return ListRows(table, condition, orders, known, query.low_mark, limit)
+        return GetRow(table, row_id, outputs)
+    return ListRows(table, condition, orders, outputs, query.low_mark, limit)
+
+
+def _outputs(select: Sequence[Any], scope: Scope) -> Outputs | None:
+    outputs = [output_for(expression, scope.alias, scope.connection) for expression in select]
+    return None if None in outputs else Outputs(output for output in outputs if output is not None)
 
 
 def only_row_id(condition: Condition) -> str | None:

@@ -80,8 +80,11 @@ def _send(connection: DatabaseWrapper, operation: Operation, versions: Versions)
             connection.writer.write_row(table, row_id, operation.data, unmodified_since=version)
         else:
             ((column, amount),) = operation.data.items()
-            change = rows.increment_column if amount > 0 else rows.decrement_column
-            change(transport, table, row_id, column, abs(amount))
+            low, high = operation.bounds
+            if amount > 0:
+                rows.increment_column(transport, table, row_id, column, amount, maximum=high)
+            else:
+                rows.decrement_column(transport, table, row_id, column, -amount, minimum=low)
     except RowNotFound as error:
         raise _conflict(f"{table.table}/{row_id} was deleted") from error
 

@@ -21,6 +21,8 @@ class Operation:
     row_id: str
     data: Mapping[str, Any] = field(default_factory=dict)
     at: str = field(default_factory=lambda: wire_time(), compare=False)
+    # For an increment: what the column may hold, which the server does not look at by itself (recording ``increment``).
+    bounds: tuple[float | None, float | None] = (None, None)
 
 
 def wire_time() -> str:

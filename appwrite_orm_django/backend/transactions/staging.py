@@ -69,6 +69,9 @@ def _single(operation: Operation) -> Iterator[Staged]:
         for column, amount in operation.data.items():
             action = "increment" if amount > 0 else "decrement"
             data = {"column": column, "value": abs(amount)}
+            limit = operation.bounds[amount > 0]
+            if limit is not None:
+                data["max" if amount > 0 else "min"] = limit
             yield {**base, "action": action, "rowId": operation.row_id, "data": data}
     else:
         # At the commit the server runs text that looks like an operator, in creations too (recording ``tx-operators``).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.db import IntegrityError
+from django.db import DataError, IntegrityError
 
 from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands import (
@@ -210,8 +210,22 @@ class Transaction:
     def _increment(self, command: IncrementColumn) -> WriteResult:
         if not self._exists(command.table, command.row_id):
             return WriteResult(0)
-        self.log.append(Operation("increment", command.table, command.row_id, {command.column: command.amount}))
+        self._check_bounds(command)
+        amount = {command.column: command.amount}
+        self.log.append(Operation("increment", command.table, command.row_id, amount, bounds=command.bounds))
         return WriteResult(1)
+
+    def _check_bounds(self, command: IncrementColumn) -> None:
+        """Refuse at once what the server would refuse at the commit, or, where the log has the value already, not at all."""
+        limit = command.bounds[command.amount > 0]
+        if limit is None:
+            return
+        for row in self._current(command.table, [command.row_id]):
+            value = row.get(command.column)
+            if value is not None and (value + command.amount - limit) * (1 if command.amount > 0 else -1) > 0:
+                raise DataError(
+                    f"{command.table.table}.{command.column}: {value} {command.amount:+} passes {limit}, the bound of the column."
+                )
 
     def _update_from_query(self, command: UpdateFromQuery) -> WriteResult:
         computed = list(self.connection.reader.run(command.source))

@@ -15,7 +15,7 @@ from appwrite_orm_django.local.geometry import is_geometry, kind_of
 from appwrite_orm_django.local.validators import INT64_MAX, is_int, is_number, is_numeric, range_rule
 
 from .fields import Field, Fields
-from .parse import CURSORS, LOGICAL, ORDERS, SPATIAL, VECTOR, Query
+from .parse import CURSORS, JOINS, LOGICAL, ORDERS, RICH, SPATIAL, UNIONS, VECTOR, Query
 
 MAX_VALUES = 500
 _AT_LEAST_ONE = frozenset({"equal", "contains", "containsAny", "containsAll", "notContains"})
@@ -23,8 +23,10 @@ _TWO = frozenset({"between", "notBetween"})
 _NONE = frozenset({"isNull", "isNotNull"})
 _FOR_ARRAYS = frozenset({"contains", "containsAny", "containsAll", "notContains", "isNull", "isNotNull"})
 _CONTAINS = frozenset({"contains", "containsAny", "containsAll", "notContains"})
-_FOR_SPATIAL = SPATIAL | _CONTAINS | {"equal", "notEqual"}
+# MariaDB 10.11 has no function for ``covers``: it passes the checks and fails there.
+_FOR_SPATIAL = SPATIAL | _CONTAINS | {"equal", "notEqual", "spatialEquals", "notSpatialEquals"}
 _CRASHES = frozenset({"exists", "notExists", "elemMatch"})
+_SPATIAL_2X = frozenset({"covers", "notCovers", "spatialEquals", "notSpatialEquals"})
 
 
 def check_queries(
@@ -54,7 +56,7 @@ def check_queries(
                 "general_query_invalid",
                 message=f'Searching by attribute "{query.attribute}" requires a fulltext index.',
             )
-        if query.method in _CRASHES or ("." in query.attribute and query.is_filter):
+        if query.method in _CRASHES or ("." in query.attribute and query.is_filter and query.attribute not in fields):
             raise ApiError("general_unknown")
 
 
@@ -68,6 +70,8 @@ def _flat(queries: Sequence[Query]) -> list[Query]:
 
 
 def _check(query: Query, fields: Fields, selectable: frozenset[str]) -> None:
+    if query.method == "elemMatch" and query.level == "2.x":
+        raise invalid_query("elemMatch is not supported by the database")
     if query.method in LOGICAL:
         for nested in query.values:
             _check(nested, fields, selectable)
@@ -79,8 +83,23 @@ def _check(query: Query, fields: Fields, selectable: frozenset[str]) -> None:
         _check_number(query, "limit", 1)
     elif query.method == "offset":
         _check_number(query, "offset", 0)
+    elif query.method in RICH:
+        _check_rich(query)
     elif query.method not in CURSORS:
         _check_filter(query, fields)
+
+
+def _check_rich(query: Query) -> None:
+    if query.method == "groupBy" and not query.values:
+        raise invalid_query("GroupBy requires at least one attribute")
+    if query.method == "having" and not query.values:
+        raise invalid_query("Having requires at least one condition")
+    if query.method == "naturalJoin":
+        raise invalid_query("Natural joins are not supported")
+    if query.method in JOINS and not query.attribute:
+        raise invalid_query("Join requires a table name")
+    if query.method in UNIONS:
+        raise ApiError("general_query_invalid", message=f"Invalid query method: {query.method}")
 
 
 def _check_filter(query: Query, fields: Fields) -> None:
@@ -92,7 +111,10 @@ def _check_filter(query: Query, fields: Fields) -> None:
             raise invalid_query(f"{name} queries require at least two queries")
         return
     if query.method in _CRASHES:
+        _check_schemaless(query, fields)
         return
+    if query.method in _SPATIAL_2X:
+        _check_spatial_column(query, fields)
     if query.method.startswith("distance"):
         _check_distance(query)
     elif query.method in _AT_LEAST_ONE or query.method in SPATIAL:
@@ -104,6 +126,21 @@ def _check_filter(query: Query, fields: Fields) -> None:
     elif query.method not in _NONE and query.method not in VECTOR and len(query.values) != 1:
         raise invalid_query(f"{name} queries require exactly one value.")
     _check_values(query, _known_field(query.attribute, fields))
+
+
+def _check_schemaless(query: Query, fields: Fields) -> None:
+    """Refuse what only databases without a schema answer; the older server does not even refuse."""
+    if query.level == "1.9":
+        return
+    if not query.values:
+        raise invalid_query(f"{query.method[0].upper()}{query.method[1:]} queries require at least one value.")
+    _known_field(query.attribute, fields)
+
+
+def _check_spatial_column(query: Query, fields: Fields) -> None:
+    field = _known_field(query.attribute, fields)
+    if field.kind != "spatial":
+        raise invalid_query(f'Spatial query "{query.method}" cannot be applied on non-spatial attribute: {field.key}')
 
 
 def _check_distance(query: Query) -> None:
@@ -169,7 +206,7 @@ def _check_select(query: Query, fields: Fields, selectable: frozenset[str]) -> N
         if isinstance(value, str) and (value == "*" or value in selectable):
             continue
         name = str(value).partition(".")[0]
-        if name not in fields:
+        if name not in fields and str(value) not in fields:
             raise invalid_query(f"Attribute not found in schema: {name}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from appwrite_orm_django.local.datetimes import parse_datetime
@@ -98,7 +98,7 @@ def table_fields(table: Table, rules: TextRules) -> Fields:
     """Give the fields of a table's rows; kept with the table's definition."""
     fields: Fields | None = table.plans.get("fields")
     if fields is None:
-        fields = dict(INTERNALS)
+        fields = {key: replace(field, rules=rules) for key, field in INTERNALS.items()}
         for column in table.columns.values():
             fields[column.key] = column_field(column, rules)
         table.plans["fields"] = fields

@@ -7,7 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from appwrite_orm_django.collation import fold
 from appwrite_orm_django.local.datetimes import parse_datetime
+from appwrite_orm_django.local.errors import ApiError
+from appwrite_orm_django.local.text_functions import is_pattern
 from appwrite_orm_django.local.validators import is_int
 from appwrite_orm_django.local.values import stored_float
 from appwrite_orm_django.local.wire import encode_json, wire_number
@@ -17,6 +20,7 @@ from .fields import Field, Fields
 from .parse import CURSORS, ORDERS, Query
 
 DEFAULT_LIMIT = 25
+_MAX_MARKS = 300
 
 
 @dataclass(slots=True)
@@ -100,13 +104,16 @@ def after_cursor(plan: Plan, values: Sequence[Any]) -> Condition:
     backwards = plan.cursor is not None and plan.cursor.method == "cursorBefore"
     beyond: list[Condition] = []
     equal: list[Condition] = []
+    bounds: list[Condition] = []
     for order, value in zip(plan.orders, values, strict=True):
         if order.by is None:
             continue
         operator = "<" if order.descending != backwards else ">"
+        bounds.append(Condition(f"{order.by.compare} {operator}= ?", [value]))
         beyond.append(all_of([*equal, Condition(f"{order.by.compare} {operator} ?", [value])]))
         equal.append(Condition(f"{order.by.compare} = ?", [value]))
-    return any_of(beyond)
+    # The bound says nothing new, but lets an index start at the cursor: SQLite does not see it in the alternatives.
+    return any_of(beyond) if len(beyond) < 2 else all_of([bounds[0], any_of(beyond)])
 
 
 def order_by(plan: Plan) -> str:
@@ -129,7 +136,7 @@ def _spatial(query: Query, by: Field) -> Condition:
         return Condition(f"geo_distant({by.value}, ?, ?)", [query.method, encode_json(query.values[0]).decode()])
     negated = query.method.startswith("not")
     relation = query.method[3].lower() + query.method[4:] if negated else query.method
-    relation = "contains" if relation in ("containsAny", "containsAll") else relation
+    relation = {"containsAny": "contains", "containsAll": "contains", "spatialEquals": "equal"}.get(relation, relation)
     condition = any_of(
         [Condition(f"geo_relates({by.value}, ?, ?)", [relation, encode_json(value).decode()]) for value in query.values]
     )
@@ -157,12 +164,17 @@ def _not(condition: Condition) -> Condition:
 
 def stored(by: Field, value: Any) -> Any:
     """Turn a query's value into what the field's ``compare`` holds."""
+    if value is None:
+        return None
+    if by.kind == "id":
+        # Whatever the rules for text, ids are compared without case.
+        return fold(value)
     if by.is_text:
         return by.rules.fold(value)
     if by.kind == "datetime":
         return parse_datetime(value)
     if by.kind in ("sequence", "integer"):
-        return int(value)
+        return value if isinstance(value, float) else int(value)
     if by.kind == "float":
         # An infinity reaches the database as a word, which counts as zero there.
         return value if is_int(value) else float(value) if math.isfinite(value) else 0.0
@@ -184,6 +196,9 @@ def _equal(query: Query, by: Field) -> Condition:
     values = [stored(by, value) for value in query.values]
     if len(values) == 1:
         return Condition(f"{by.compare} = ?", values)
+    if len(values) > _MAX_MARKS:
+        # A hundred lists of 500 would be more question marks than SQLite takes where nobody has raised its limit of 32,766.
+        return Condition(f"{by.compare} IN (SELECT value FROM json_each(?))", [encode_json(values).decode()])
     return Condition(f"{by.compare} IN ({', '.join('?' * len(values))})", values)
 
 
@@ -262,8 +277,18 @@ def _pattern(by: Field, pattern: str) -> Condition:
 def _contains_all(query: Query, by: Field) -> Condition:
     if by.array:
         return Condition(f"array_all({by.value}, ?)", [_json(by, query.values)])
-    # On plain text the server looks for JSON in it and finds nothing (recording ``query-string``).
-    return Condition("0")
+    if query.level == "1.9":
+        # On plain text the server looks for JSON in it and finds nothing (recording ``query-string``).
+        return Condition("0")
+    return all_of([Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(value)]) for value in query.values])
+
+
+def _regex(query: Query, by: Field) -> Condition:
+    pattern = query.values[0]
+    if not is_pattern(pattern):
+        # The database refuses it while it runs, and the server knows no answer to that.
+        raise ApiError("general_unknown")
+    return Condition(f"regex_match({by.value}, ?)", [str(pattern)])
 
 
 def _json(by: Field, values: list[Any]) -> str:
@@ -301,6 +326,7 @@ _COMPILERS: dict[str, Callable[[Query, Field], Condition]] = {
     "containsAny": _contains_any,
     "notContains": _negated(_contains_any),
     "containsAll": _contains_all,
+    "regex": _regex,
     "search": _search,
     "notSearch": _negated(_search),
 }
