@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from io import StringIO
 
@@ -229,3 +230,24 @@ def test_dry_run_of_a_new_table(transport, requests_made):
     assert '  POST /tablesdb {"databaseId": "library", "name": "library", "enabled": true}\n' in out
     assert '  POST /tablesdb/library/tables {"tableId": "library_tag", "name": "library.Tag",' in out
     assert requests_made.writes() == []
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_on_a_terminal_and_lines_elsewhere(transport):
+    terminal = Terminal()
+    call_command("appwrite_migrate", "library", "tag", stdout=terminal, no_color=True)
+    shown = terminal.getvalue()
+    assert re.search(r"  \d steps\.\.\. OK\n", shown)
+    assert "table library_tag... OK" not in shown
+    column_routes.create_column(transport, TAG, "integer", "extra", required=False)
+    assert "  - column library_tag.extra integer... OK\n" in run("library", "tag", "--prune", "--noinput")
+
+
+def test_no_bar_where_nothing_is_to_be_printed(transport):
+    terminal = Terminal()
+    call_command("appwrite_migrate", "library", "tag", stdout=terminal, verbosity=0)
+    assert terminal.getvalue() == ""

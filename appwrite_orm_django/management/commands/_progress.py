@@ -28,4 +28,10 @@ def progress_bar(stream: Any, total: int | None) -> Iterator[Advance | None]:
     # Written to below Django's wrapper, which would add line breaks.
     with Progress(*columns, console=Console(file=getattr(stream, "_out", stream)), transient=True) as bar:
         task = bar.add_task("", total=total)
-        yield lambda description, done: bar.update(task, description=description, advance=done)
+
+        def advance(description: str, done: int) -> None:
+            # What is to be done may grow on the way.
+            expected = None if total is None else max(total, bar.tasks[0].completed + done)
+            bar.update(task, description=description, advance=done, total=expected)
+
+        yield advance

@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from appwrite_orm_django.collation import fold
-from appwrite_orm_django.schema.errors import UnsupportedModel
+from appwrite_orm_django.schema.definitions import Database
+from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.own_tables import with_own_tables
@@ -20,6 +21,7 @@ from appwrite_orm_django.schema.rehearsal import Write, requests_of
 from appwrite_orm_django.schema.renames import read_renames
 
 from ._choice import chosen_alias, chosen_models
+from ._progress import progress_bar
 
 
 class Command(BaseCommand):
@@ -67,7 +69,7 @@ class Command(BaseCommand):
             if options["app_label"] is None:
                 wanted = with_own_tables(wanted)
             settings = Options(options["prune"], read_renames(options["rename"], models), options["app_label"] is None)
-        except (UnsupportedModel, ValueError) as error:
+        except (UnsupportedModel, SchemaTooLarge, ValueError) as error:
             raise CommandError(str(error)) from error
         plan = plan_for(connection.transport, wanted, settings)
         requests = requests_of(connection.transport, plan) if options["dry_run"] else None
@@ -77,23 +79,40 @@ class Command(BaseCommand):
         if options["plan"] or options["check"] or options["dry_run"] or not plan.steps:
             return
         self._refuse_or_ask(plan, options)
+        for note in self._apply(connection, wanted, settings, plan, options):
+            self.stderr.write(self.style.WARNING(note))
+
+    def _apply(
+        self, connection: Any, wanted: Database, settings: Options, plan: Plan, options: dict[str, Any]
+    ) -> list[str]:
         verbose = options["verbosity"] >= 1 and options["format"] == "text"
         if verbose:
             self.stdout.write(self.style.MIGRATE_HEADING("Applying:"))
         agreed = set(plan.destructive)
-        notes = migrate(
-            connection.transport,
-            wanted,
-            settings,
-            plan=plan,
-            progress=self._print_done if verbose else lambda _step: None,
-            # A later look may find what this plan did not show; nothing destructive among that is done unseen.
-            agree=lambda current: agreed.issuperset(current.destructive),
-            deadline_s=options["timeout"],
-            fold=fold if connection.text_semantics == "mariadb" else str,
-        )
-        for note in notes:
-            self.stderr.write(self.style.WARNING(note))
+        done: list[Step] = []
+        with progress_bar(self.stdout if verbose else None, len(plan.steps)) as advance:
+
+            def progress(step: Step) -> None:
+                done.append(step)
+                if advance is not None:
+                    advance(f"{step.sign} {step}", 1)
+                elif verbose:
+                    self._print_done(step)
+
+            notes = migrate(
+                connection.transport,
+                wanted,
+                settings,
+                plan=plan,
+                progress=progress,
+                # A later look may find what this plan did not show; nothing destructive among that is done unseen.
+                agree=lambda current: agreed.issuperset(current.destructive),
+                deadline_s=options["timeout"],
+                fold=fold if connection.text_semantics == "mariadb" else str,
+            )
+        if advance is not None:
+            self.stdout.write(f"  {len(done)} steps... {self.style.SUCCESS('OK')}")
+        return notes
 
     def _print_plan(self, alias: str, plan: Plan, options: dict[str, Any], requests: list[Write] | None) -> None:
         if options["format"] == "json":
