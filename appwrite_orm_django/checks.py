@@ -83,8 +83,10 @@ def _check_entry(alias: str, entry: dict[str, Any]) -> Iterator[checks.CheckMess
         yield _error(1, f'{where}["HOST"] is {host!r}, which is no URL.', "Write https://<host>/v1.")
     elif host and not local and not host.rstrip("/").endswith("/v1"):
         yield _warning(2, f'{where}["HOST"] is {host!r}; Appwrite\'s endpoints end in /v1.', "Write https://<host>/v1.")
+    # The cache's own settings have checks of their own (``cache_checks``).
+    options = {key: value for key, value in (entry.get("OPTIONS") or {}).items() if key != "CACHE"}
     try:
-        Options.read(alias, entry.get("OPTIONS") or {})
+        Options.read(alias, options)
     except (ImproperlyConfigured, TypeError, ValueError) as error:
         yield _error(2, str(error), "Correct it, or leave it out.")
 

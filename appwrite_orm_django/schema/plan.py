@@ -318,7 +318,21 @@ def make_plan(
             (steps if prune else left).append(DropTable(table.id, table))
     order = {kind: position for position, kind in enumerate(PHASES)}
     steps.sort(key=lambda step: order[type(step)])
-    return Plan(wanted.id, tuple(steps), tuple(left), wanted.notes)
+    return Plan(wanted.id, tuple(steps), tuple(left), (*wanted.notes, *_renamed_tables(steps, left)))
+
+
+def _renamed_tables(steps: list[Step], left: list[Step]) -> Iterator[str]:
+    """Yield a warning for each new table that has the columns of one that no model has any more."""
+    orphans = [step.definition for step in (*steps, *left) if isinstance(step, DropTable)]
+    for step in steps:
+        if not isinstance(step, CreateTable) or not step.definition.columns:
+            continue
+        for orphan in orphans:
+            if {column.key for column in orphan.columns} == {column.key for column in step.definition.columns}:
+                yield (
+                    f"{step.table} will be new and empty; {orphan.id} has the same columns. Appwrite cannot rename a table: "
+                    f'if the model was renamed, keep Meta.db_table = "{orphan.id}".'
+                )
 
 
 def _compare_tables(wanted: Table, live: Table, renames: Renames) -> tuple[list[Step], list[Step]]:

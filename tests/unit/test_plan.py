@@ -175,3 +175,14 @@ def test_what_becomes_of_rows_is_said_beforehand(column, warning):
     if column.required:
         (changed,) = make_plan(database(column), database(Column("c", "integer"))).steps
         assert changed.warning == added.warning
+
+
+def test_a_renamed_table_is_suspected():
+    live = Database("d", (Table("old", columns=(A,)), Table("other")))
+    plan = make_plan(Database("d", (Table("new", columns=(A,)),)), live)
+    assert plan.notes == (
+        "new will be new and empty; old has the same columns. Appwrite cannot rename a table: if the model was renamed, "
+        'keep Meta.db_table = "old".',
+    )
+    assert make_plan(Database("d", (Table("new"),)), live).notes == ()
+    assert make_plan(Database("d", (Table("old", columns=(A,)),)), live).notes == ()
