@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import waitress.server
@@ -62,7 +64,7 @@ def make_http_server(server: LocalServer, host: str, port: int, threads: int = T
         port: 0 for any free one; ``effective_port`` tells which.
 
     Returns:
-        A waitress server: ``run()`` serves until ``close()`` is called from another thread or a signal ends the process.
+        A waitress server: ``run()`` serves until a signal ends the process. Another thread ends it with ``stop_http_server``.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -76,3 +78,34 @@ def make_http_server(server: LocalServer, host: str, port: int, threads: int = T
     # Of a socket that is handed in, waitress keeps the port as text.
     http.effective_port = int(http.effective_port)
     return http
+
+
+def stop_http_server(http: Any) -> None:
+    """
+    End a server that runs in another thread.
+
+    Its own loop closes the sockets: closed from here they would be gone while it waits for them, which it takes for an error.
+    """
+    http.trigger.pull_trigger(lambda: http.asyncore.close_all(http._map))
+
+
+@contextmanager
+def running_http_server(server: LocalServer, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """
+    Serve over HTTP in a thread of this process for the length of a block.
+
+    Yields:
+        The endpoint, for example ``http://127.0.0.1:49152/v1``.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    http = make_http_server(server, host, port)
+    thread = threading.Thread(target=http.run, name="local-appwrite", daemon=True)
+    thread.start()
+    try:
+        yield f"http://{host}:{http.effective_port}/v1"
+    finally:
+        stop_http_server(http)
+        thread.join()
+        http.task_dispatcher.shutdown()

@@ -10,8 +10,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +21,7 @@ import requests
 
 from appwrite_orm_django.local.adapter import local_session
 from appwrite_orm_django.local.server import LocalServer
-from appwrite_orm_django.local.wsgi import make_http_server
+from appwrite_orm_django.local.wsgi import running_http_server
 
 FOLDER = Path(os.environ.get("APPWRITE_CONFORMANCE") or Path(__file__).parents[3] / "shared" / "conformance")
 LEVELS = {"stable": "1.9", "preview": "2.x"}
@@ -63,21 +63,16 @@ def _scenarios() -> list[Any]:
 def sessions() -> Iterator[dict[tuple[str, str], tuple[requests.Session, str]]]:
     """For each carrier and feature level a server, reached by a session under a base URL."""
     made: dict[tuple[str, str], tuple[requests.Session, str]] = {}
-    closers = []
+    running = ExitStack()
     for folder, level in LEVELS.items():
         server = LocalServer(feature_level=level)  # type: ignore[arg-type]
         made["in-process", folder] = local_session(server), "http://local.appwrite.test/v1"
-        closers.append(server.close)
+        running.callback(server.close)
         if "http" in CARRIERS:
-            http = make_http_server(server, "127.0.0.1", 0)
-            thread = threading.Thread(target=http.run, daemon=True)
-            thread.start()
-            session = requests.Session()
-            made["http", folder] = session, f"http://127.0.0.1:{http.effective_port}/v1"
-            closers = [session.close, http.close, *closers]
-    yield made
-    for close in closers:
-        close()
+            endpoint = running.enter_context(running_http_server(server))
+            made["http", folder] = running.enter_context(requests.Session()), endpoint
+    with running:
+        yield made
 
 
 @pytest.mark.parametrize(("carrier", "folder", "path"), _scenarios())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +10,7 @@ import requests
 from appwrite_orm_django.local.adapter import LocalAdapter
 from appwrite_orm_django.local.faults import Fault, parse_fault
 from appwrite_orm_django.local.server import LocalServer
-from appwrite_orm_django.local.wsgi import make_http_server
+from appwrite_orm_django.local.wsgi import running_http_server
 
 from .api import KEY, Api
 
@@ -128,10 +127,8 @@ def test_texts_that_are_no_fault(text: str) -> None:
 @pytest.fixture
 def over_http() -> Iterator[tuple[LocalServer, str]]:
     server = LocalServer()
-    http = make_http_server(server, "127.0.0.1", 0)
-    threading.Thread(target=http.run, daemon=True).start()
-    yield server, f"http://127.0.0.1:{http.effective_port}/v1"
-    http.close()
+    with running_http_server(server) as endpoint:
+        yield server, endpoint
     server.close()
 
 
