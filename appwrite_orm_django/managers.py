@@ -174,8 +174,3 @@ class AppwriteManager(models.Manager.from_queryset(AppwriteQuerySet)):  # type: 
     def _stands_for_the_list(self) -> bool:
         # Django gives related managers the instance that they belong to.
         return not hasattr(self, "instance") and bool(getattr(self.model, "appwrite_warm", ()))
-
-
-def is_appwrite_queryset(queryset: Any) -> bool:
-    """Say whether a queryset is one of ours."""
-    return isinstance(queryset, AppwriteQuerySet)

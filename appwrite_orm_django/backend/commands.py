@@ -6,7 +6,7 @@ Plain frozen data. Text is made from a command only for people (query log, debug
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -462,8 +462,3 @@ class Savepoint(Command):
 
     def __str__(self) -> str:
         return f"savepoint {self.action} {self.name}"
-
-
-def describe(commands: Sequence[Command]) -> str:
-    """Join the texts of several commands, one a line."""
-    return "\n".join(map(str, commands))

@@ -28,7 +28,7 @@ from appwrite_orm_django.backend.commands import (
 )
 from appwrite_orm_django.backend.local_evaluation import running
 from appwrite_orm_django.client import queries, rows
-from appwrite_orm_django.client.errors import AppwriteError, RowNotFound
+from appwrite_orm_django.client.errors import RowNotFound
 from appwrite_orm_django.client.queries import Query
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Reader:
         offset: int,
         limit: int | None,
     ) -> Iterator[Row]:
-        splits = self.splits(condition, reserved=len(order))
+        splits = self.splits(condition)
         if not splits or limit == 0:
             return
         ordering = [
@@ -185,7 +185,7 @@ class Reader:
 
         return counting.count(ask)
 
-    def splits(self, condition: Condition, reserved: int = 0) -> list[list[Query]]:
+    def splits(self, condition: Condition) -> list[list[Query]]:
         """
         Return the lists of filters, one a request, that together describe the condition.
 
@@ -286,6 +286,3 @@ class _Reversed:
         return isinstance(other, _Reversed) and bool(self.value == other.value)
 
     __hash__ = None  # type: ignore[assignment]  # a sort key, never a member of a set
-
-
-__all__ = ["AppwriteError", "Reader"]

@@ -160,7 +160,7 @@ class _Run:
             rows = cursor.fetchall()
         width = compiler.col_count
         rows = [row[:width] for row in rows]
-        if isinstance_aggregate(compiler):
+        if _prepares_no_select(compiler):
             expressions = list(compiler.query.annotation_select.values())
         else:
             expressions = [expression for expression, _, _ in compiler.select[:width]]
@@ -172,6 +172,6 @@ def _allow(*_: Any) -> int:
     return sqlite3.SQLITE_OK
 
 
-def isinstance_aggregate(compiler: Any) -> bool:
+def _prepares_no_select(compiler: Any) -> bool:
     """Say whether the compiler is that of an ``AggregateQuery``, which prepares no select list."""
     return compiler.select is None
