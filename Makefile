@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DURATION ?= 60
 READS ?= 200000
 
-.PHONY: install demo test conformance lint format bench hammer model clean
+.PHONY: install demo test conformance docs lint format bench hammer model clean
 
 install: $(STAMP)
 
@@ -35,6 +35,10 @@ lint: install
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The documentation site, in docs/_build/html; a warning is an error.
+docs: install
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
 
 bench: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
