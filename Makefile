@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DURATION ?= 60
 READS ?= 200000
 
-.PHONY: install demo test conformance lint format bench hammer model clean
+.PHONY: install demo test conformance lint format bench hammer model django-suite clean
 
 install: $(STAMP)
 
@@ -45,6 +45,10 @@ hammer: install
 
 model: install
 	$(BIN)/python -m pytest -n 2 -m slow tests/cache/test_model.py
+
+# Django's own tests on our backend: APPS="basic lookup", or the first set (tests/django_suite/README.md).
+django-suite: install
+	$(BIN)/python -m tests.django_suite --causes $(APPS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache docs/_build
