@@ -7,7 +7,9 @@ from django.conf import settings
 
 project = "appwrite-orm-django"
 author = "The appwrite-orm-django authors"
-project_copyright = "The appwrite-orm-django authors. Appwrite is a trademark of its owners; this is an independent project"
+project_copyright = (
+    "The appwrite-orm-django authors. Appwrite is a trademark of its owners; this is an independent project"
+)
 version = release = installed_version("appwrite-orm-django")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
-FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[\w-]*|\{[\w-]+\})\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<language>[\w-]*|\{[\w-]+\})\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
+)
 # What a front matter's "run" may say; "project" is what a page without one gets.
 RUNNERS = ("tutorial", "project", "library", "elsewhere")
 # Not run: what is shown to be read, and what other programs read.

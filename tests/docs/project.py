@@ -49,7 +49,11 @@ class Project:
         self.shell: subprocess.Popen[str] | None = None
         package = str(Path(__file__).parents[2])
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "DJANGO", "APPWRITE"))},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("PYTEST", "DJANGO", "APPWRITE"))
+            },
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "DJANGO_SETTINGS_MODULE": "mysite.settings",
             "PYTHONPATH": os.pathsep.join([str(directory), package]),
@@ -99,9 +103,9 @@ class Project:
             if command == "python manage.py runserver":
                 self.serve()
                 continue
-            ended = subprocess.run(
+            ended = subprocess.run(  # noqa: S602 - our own page
                 command,
-                shell=True,  # noqa: S602 - our own page
+                shell=True,
                 cwd=self.directory,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -179,6 +183,8 @@ def commands(code: str) -> list[tuple[str, str]]:
 
 def matches(expected: str, printed: str) -> bool:
     """Whether ``printed`` is ``expected``, where ``...`` stands for anything, and space at the end of lines for nothing."""
-    pattern = ".*".join(re.escape(part) for part in re.split(r"\.\.\.", "\n".join(map(str.rstrip, expected.strip().splitlines()))))
+    pattern = ".*".join(
+        re.escape(part) for part in re.split(r"\.\.\.", "\n".join(map(str.rstrip, expected.strip().splitlines())))
+    )
     text = "\n".join(map(str.rstrip, printed.strip().splitlines()))
     return re.fullmatch(pattern, text, re.DOTALL) is not None

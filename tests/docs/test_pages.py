@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.test.utils import isolate_apps
 
 from appwrite_orm_django.backend.options import Options
-from tests.docs.pages import DOCS, FOR_READING, RUNNERS, Page, all_pages
+from tests.docs.pages import DOCS, FOR_READING, RUNNERS, all_pages
 from tests.docs.project import Project
 
 PAGES = {page.name: page for page in all_pages()}
