@@ -145,11 +145,13 @@ class Transaction:
         """Return, by identity, the new rows that clash with rows that exist (or with each other), and how."""
         taken: dict[int, str] = {}
         for columns in ((ROW_ID,), *unique):
-            values = {id(row): unique_value(columns, {**row.data, ROW_ID: row.row_id}) for row in new}
+            values = {id(row): self._unique_value(columns, {**row.data, ROW_ID: row.row_id}) for row in new}
             asked = [
                 row for row in new if values[id(row)] is not None and not (columns == (ROW_ID,) and row.id_is_ours)
             ]
-            seen = {unique_value(columns, row) for row in self._rows_with(table, columns, asked)} if asked else set()
+            seen = (
+                {self._unique_value(columns, row) for row in self._rows_with(table, columns, asked)} if asked else set()
+            )
             for row in asked:
                 value = values[id(row)]
                 if value in seen:
@@ -157,6 +159,9 @@ class Transaction:
                     taken.setdefault(id(row), f"a row with this {shown} exists")
                 seen.add(value)
         return taken
+
+    def _unique_value(self, columns: tuple[str, ...], row: Row) -> tuple[Any, ...] | None:
+        return unique_value(columns, row, self.connection.text_semantics)
 
     def _rows_with(self, table: TableRef, columns: tuple[str, ...], new: Sequence[NewRow]) -> Iterator[Row]:
         memberships = []
@@ -190,15 +195,15 @@ class Transaction:
             if not set(columns) & set(data):
                 continue
             images = [{**row, **data} for row in self._current(table, ids)]
-            rows = [NewRow(image[ROW_ID], image) for image in images if unique_value(columns, image) is not None]
+            rows = [NewRow(image[ROW_ID], image) for image in images if self._unique_value(columns, image) is not None]
             wanted: dict[Any, str] = {}
             for row in rows:
-                value = unique_value(columns, row.data)
+                value = self._unique_value(columns, row.data)
                 if value in wanted:
                     raise IntegrityError(f"{table.table}: two rows would have the same {', '.join(columns)}.")
                 wanted[value] = row.row_id.lower()
             for existing in self._rows_with(table, columns, rows) if rows else ():
-                value = unique_value(columns, existing)
+                value = self._unique_value(columns, existing)
                 if value in wanted and existing[ROW_ID].lower() not in wanted.values():
                     raise IntegrityError(f"{table.table}: a row with this {', '.join(columns)} exists.")
 
