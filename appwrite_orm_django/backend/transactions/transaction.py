@@ -46,6 +46,8 @@ class Transaction:
         # $updatedAt of rows as this block first read them, and the rows themselves where the log changes them.
         self.versions: dict[Key, str] = {}
         self._bases: dict[Key, Row | None] = {}
+        # What select_for_update() has read: checked at the end, whether the block changes it or not.
+        self.locked: set[Key] = set()
 
     # Reading
 
@@ -56,6 +58,10 @@ class Transaction:
         """Remember which version of each row the block has seen, for the conflict check at its end."""
         for row in rows:
             self.versions.setdefault(key_of(table, row[ROW_ID]), row["$updatedAt"])
+
+    def lock(self, table: TableRef, row_ids: Iterable[str]) -> None:
+        """Let the block fail at its end if somebody else changes one of these rows, which it has read."""
+        self.locked.update(key_of(table, row_id) for row_id in row_ids)
 
     def over(self, fetch: Fetch, condition: Condition, committed: Iterable[Row]) -> Iterator[Row]:
         """
@@ -276,12 +282,12 @@ class Transaction:
         Apply the log.
 
         Raises:
-            OperationalError: somebody changed a row that this block read and changed (serialization failure); nothing was applied.
+            OperationalError: somebody changed a row that this block read and changed, or locked (serialization failure); nothing was applied.
             IntegrityError: a unique index, or an id that exists; nothing was applied.
             DataError: a value does not fit; nothing was applied.
         """
         if self.log:
-            committing.commit(self.connection, self.log, self.versions)
+            committing.commit(self.connection, self.log, self.versions, self.locked)
 
 
 class _Complete(dict[str, Any]):
