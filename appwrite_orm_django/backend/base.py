@@ -372,7 +372,12 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             return self.transaction.stage(command)
 
     def cached_rows(
-        self, command: Command, load: Callable[[], list[tuple[Any, ...]]], *, timeout: float | None, model: type[Model]
+        self,
+        command: Command,
+        load: Callable[[], list[tuple[Any, ...]]],
+        *,
+        timeout: float | None,
+        model: type[Model] | None,
     ) -> list[tuple[Any, ...]]:
         """
         Return the result rows of a read command from the cache, or from ``load``.
@@ -382,7 +387,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         """
         names = [table.table for table in command.tables]
         seen = versions.positions(command) if self.transaction is not None else None
-        if not names or (self.transaction is not None and seen is None):
+        if not names or model is None or (self.transaction is not None and seen is None):
             return load()
         rows = self.cache.read(_cache_text(model, command), names, load, row=_only_row(command), timeout=timeout)
         if self.transaction is not None and seen:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.pushdown.truth import Narrowing
     from appwrite_orm_django.backend.values import Codec
 
-# The server's limit for one bulk create (recording ``bulk-limits``).
-BULK_ROWS = 100
+# Rows of one ``bulk_update()`` statement, whose values come from one CASE over all of its rows.
+BULK_UPDATE_ROWS = 100
 
 
 class DatabaseOperations(BaseDatabaseOperations):
@@ -34,13 +34,15 @@ class DatabaseOperations(BaseDatabaseOperations):
     }
 
     def bulk_batch_size(self, fields: Any, objs: Any) -> int:
-        return BULK_ROWS
+        # What a request can hold is the writer's and the reader's business; only bulk_update() asks with "pk".
+        return BULK_UPDATE_ROWS if "pk" in fields else len(objs)
 
     def max_name_length(self) -> int:
         return 36
 
     def quote_name(self, name: str) -> str:
-        return name
+        # For fragments of SQL (``extra()``, ``RawSQL``): they run in SQLite.
+        return name if name.startswith('"') and name.endswith('"') else f'"{name}"'
 
     def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
         return str(sql)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +15,8 @@ from django.db.models.sql.where import AND, ExtraWhere
 from appwrite_orm_django.backend.borders import refuse_other_databases
 from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands import Condition, Fetch, Link, LocalQuery, Membership
-from appwrite_orm_django.backend.local_evaluation import tables
+from appwrite_orm_django.backend.local_evaluation import running, tables
+from appwrite_orm_django.backend.local_evaluation.sqlite import Level
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 
@@ -72,14 +72,12 @@ def _plan(compiler: SQLCompiler) -> LocalQuery:
     whole = compiler.query.clone()
     whole.explain_info = None
     sqlite_compiler = whole.get_compiler(connection=connection.local_database, elide_empty=compiler.elide_empty)
-    sql, params = _compile(sqlite_compiler)
+    with connection.local_database.noted_levels() as levels:
+        sql, params = _compile(sqlite_compiler)
     fetches: list[Fetch] = []
     models: dict[str, type[Model]] = {}
-    for query in tables.queries_in(sqlite_compiler.query):
-        if query.extra_tables:
-            raise tables.without_model(query.extra_tables[0])
-        if query.alias_map:
-            _Level(query, connection, models, fetches).add()
+    for level in levels:
+        _Level(level, connection, models, fetches).add()
     refuse_other_databases(compiler.query.model, models.values(), connection.alias)
     return LocalQuery(sql, tuple(params), _without_repetition(fetches), Program(sqlite_compiler, models))
 
@@ -118,14 +116,17 @@ class _Level:
     """The tables of one query level: narrowed by its where-tree, and by each other through their joins."""
 
     def __init__(
-        self, query: Query, connection: DatabaseWrapper, models: dict[str, type[Model]], fetches: list[Fetch]
+        self, level: Level, connection: DatabaseWrapper, models: dict[str, type[Model]], fetches: list[Fetch]
     ) -> None:
-        self.query = query
+        query = self.query = level.query
         self.connection = connection
         self.fetches = fetches
-        self.aliases = tables.active_aliases(query)
+        self.aliases = level.aliases
         self.model_by_alias = {alias: tables.model_of(query, alias) for alias in self.aliases}
         models.update((query.alias_map[alias].table_name, model) for alias, model in self.model_by_alias.items())
+        for name in level.extra_tables:
+            models[name] = tables.model_of_table(name)
+            fetches.append(Fetch(connection.table_ref(table_id(name)), name, Condition()))
 
     def add(self) -> None:
         steps = {alias: _Step(alias, self._condition(alias)) for alias in self.aliases}
@@ -259,18 +260,11 @@ def _keeps_rows(query: Query, base: str) -> bool:
 
 
 def constant(expression: Any, target: Field[Any, Any], connection: DatabaseWrapper) -> Any:
-    """Evaluate an expression without columns (``Now()``, ``Lower(Value("A"))``) in SQLite and return its final value."""
-    query = Query(target.model)
+    """Evaluate an expression without columns of its own (``Now()``, ``Lower(Value("A"))``, a subquery) and return its final value."""
+    query = Query(None)
     query.annotations["value"] = expression
     query.set_annotation_mask({"value"})
     query.default_cols = False
-    with connection.borrowed_local_database() as database:
-        database.ensure_connection()
-        sqlite_compiler = query.get_compiler(connection=database)
-        sql, params = sqlite_compiler.compile(expression)
-        with database.wrap_database_errors, closing(database.create_cursor()) as cursor:
-            cursor.execute(f"SELECT {sql}", params)
-            row = cursor.fetchone()
-    converters = sqlite_compiler.get_converters([expression])
-    ((value, *_),) = sqlite_compiler.apply_converters([row], converters) if converters else [row]
+    command = plan(query.get_compiler(connection=connection), set_up=True)
+    ((value, *_),) = running.run(command, connection)
     return value

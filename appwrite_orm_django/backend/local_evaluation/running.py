@@ -108,7 +108,7 @@ class _Run:
 
         raw.set_authorizer(note)
         try:
-            with closing(self.database.create_cursor()) as cursor:
+            with self.database.wrap_database_errors, closing(self.database.create_cursor()) as cursor:
                 cursor.execute(f"EXPLAIN {self.command.sql}", self.command.params)
         finally:
             # None would do from Python 3.11 on.
