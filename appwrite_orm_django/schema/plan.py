@@ -131,7 +131,9 @@ def _renamed(wanted: Table, live: Table, renames: Renames) -> tuple[Table, list[
 
 
 def _may_rename(live: Table, new_key: str, old_key: str) -> bool:
-    return live.column(old_key) is not None and live.column(new_key) is None
+    # A replacement that was stopped when the column had just gone is as good as the column.
+    taken = live.column(new_key) or live.column(replacement_key(new_key))
+    return taken is None and live.column(old_key) is not None
 
 
 def _compare_columns(live: Table, wanted: Column) -> Iterator[Step]:
