@@ -27,8 +27,6 @@ from .plan import same_storage
 _NUMBERS = (
     "PositiveSmallIntegerField",
     "SmallIntegerField",
-    "PositiveIntegerField",
-    "IntegerField",
     "PositiveBigIntegerField",
     "BigIntegerField",
 )
