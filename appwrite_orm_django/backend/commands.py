@@ -216,11 +216,16 @@ class CountRows(Command):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Narrow a fetch to the rows whose ``column`` is among the values that ``source_column`` has in an earlier fetch."""
+    """
+    Narrow a fetch to the rows whose ``column`` is among the values that ``source_column`` has in an earlier fetch.
+
+    ``convert`` writes such a value as ``column`` holds it, or raises ``ValueError`` if it can not hold it; None where both are written alike.
+    """
 
     column: str
     source: int
     source_column: str
+    convert: Converter | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.column} in {self.source_column} of step {self.source + 1}"
@@ -490,7 +495,8 @@ class Savepoint(Command):
 
 
 def _shown(columns: Iterable[str]) -> str:
-    return f"({', '.join(dict.fromkeys(columns))})"
+    quoted = (f'"{column}"' for column in dict.fromkeys(columns))
+    return f"({', '.join(quoted)})"
 
 
 def _where(condition: Condition) -> str:

@@ -13,12 +13,13 @@ from django.db.models.sql.constants import INNER, LOUTER
 from django.db.models.sql.where import AND, ExtraWhere
 
 from appwrite_orm_django.backend.borders import refuse_other_databases
-from appwrite_orm_django.backend.columns import table_id
-from appwrite_orm_django.backend.commands import Condition, Fetch, Link, LocalQuery, Membership
+from appwrite_orm_django.backend.columns import column_key, table_id
+from appwrite_orm_django.backend.commands import Condition, Converter, Fetch, Link, LocalQuery, Membership
 from appwrite_orm_django.backend.local_evaluation import running, tables
 from appwrite_orm_django.backend.local_evaluation.sqlite import Level
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
+from appwrite_orm_django.backend.values import codec_for
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
@@ -109,7 +110,7 @@ def _without_repetition(fetches: list[Fetch]) -> tuple[Fetch, ...]:
 class _Step:
     alias: str
     condition: Condition
-    links: list[tuple[str, str, str]] = field(default_factory=list)  # key, source alias, source key
+    links: list[tuple[str, str, str, Converter | None]] = field(default_factory=list)  # key, source alias, source key, conversion
 
 
 class _Level:
@@ -135,7 +136,9 @@ class _Level:
         position = {alias: first + number for number, alias in enumerate(order)}
         for alias in order:
             step = steps[alias]
-            links = tuple(Link(key, position[source], source_key) for key, source, source_key in step.links)
+            links = tuple(
+                Link(key, position[source], source_key, convert) for key, source, source_key, convert in step.links
+            )
             name = self.query.alias_map[alias].table_name
             self.fetches.append(Fetch(self.connection.table_ref(table_id(name)), name, step.condition, links))
 
@@ -195,11 +198,19 @@ class _Level:
         for parent_column, child_column in columns:
             parent_column = getattr(parent_column, "column", parent_column)
             child_column = getattr(child_column, "column", child_column)
-            parent_key = tables.key_of_column(self.model_by_alias[join.parent_alias], parent_column)
-            child_key = tables.key_of_column(self.model_by_alias[through], child_column)
-            key, source_key = (child_key, parent_key) if forward else (parent_key, child_key)
-            step.links.append((key, by, source_key))
+            parent = tables.field_of_column(self.model_by_alias[join.parent_alias], parent_column)
+            child = tables.field_of_column(self.model_by_alias[through], child_column)
+            target, source = (child, parent) if forward else (parent, child)
+            step.links.append((column_key(target), by, column_key(source), _conversion(source, target)))
             return  # one pair narrows enough; SQLite checks them all
+
+
+def _conversion(source: Field[Any, Any], target: Field[Any, Any]) -> Converter | None:
+    """Return what writes a wire value of one column as another column holds it, None where both write alike."""
+    reads, writes = codec_for(source), codec_for(target)
+    if type(reads) is type(writes) and vars(reads) == vars(writes):
+        return None
+    return lambda wire: writes.encode(reads.decode(wire))
 
 
 # Nothing has to be fetched: the where-tree excludes every row of this table.

@@ -11,7 +11,7 @@ from django.db import NotSupportedError
 from django.db.models import Field, Model
 from django.db.models.sql import Query
 
-from appwrite_orm_django.backend.columns import ROW_ID, column_key
+from appwrite_orm_django.backend.columns import column_key
 from appwrite_orm_django.backend.local_evaluation.sqlite import TEXT_COLLATION, LocalDatabase
 from appwrite_orm_django.backend.values import codec_for
 
@@ -111,9 +111,6 @@ def model_of_table(db_table: str) -> type[Model]:
     )
 
 
-def key_of_column(model: type[Model], column: str) -> str:
-    """Return the Appwrite key of a model's column, which joins name by the database's column name."""
-    for field in model._meta.local_concrete_fields:
-        if field.column == column:
-            return column_key(field)
-    return ROW_ID
+def field_of_column(model: type[Model], column: str) -> Field[Any, Any]:
+    """Return the field behind a column of a model's own table; joins name it by the database's column name."""
+    return next((field for field in model._meta.local_concrete_fields if field.column == column), model._meta.pk)
