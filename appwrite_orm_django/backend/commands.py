@@ -100,6 +100,16 @@ class Condition:
     queries: tuple[Query, ...] = ()
     memberships: tuple[Membership, ...] = ()
 
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        """The tables that have to be read to know the values of memberships."""
+        return tuple(
+            table
+            for membership in self.memberships
+            if isinstance(membership.values, ValuesOf)
+            for table in membership.values.command.tables
+        )
+
     def __str__(self) -> str:
         return " and ".join(str(part) for part in (*self.queries, *self.memberships)) or "every row"
 
@@ -143,13 +153,7 @@ class ListRows(Command):
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
-        inner = [
-            table
-            for membership in self.condition.memberships
-            if isinstance(membership.values, ValuesOf)
-            for table in membership.values.command.tables
-        ]
-        return (self.table, *inner)
+        return (self.table, *self.condition.tables)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -185,14 +189,14 @@ class GetRow(Command):
 
 @dataclass(frozen=True, slots=True)
 class CountRows(Command):
-    """The exact number of rows; ``constants`` stand beside it in the result row where the query asks for more."""
+    """The exact number of rows."""
 
     table: TableRef
     condition: Condition
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
-        return (self.table,)
+        return (self.table, *self.condition.tables)
 
     def __str__(self) -> str:
         return f"count {self.table.table}: {self.condition}"
@@ -254,10 +258,7 @@ class LocalQuery(Command):
     def tables(self) -> tuple[TableRef, ...]:
         seen: dict[TableRef, None] = {}
         for fetch in self.fetches:
-            seen[fetch.table] = None
-            for membership in fetch.condition.memberships:
-                if isinstance(membership.values, ValuesOf):
-                    seen.update(dict.fromkeys(membership.values.command.tables))
+            seen.update(dict.fromkeys((fetch.table, *fetch.condition.tables)))
         return tuple(seen)
 
     def __str__(self) -> str:
