@@ -24,11 +24,11 @@ def start_of(moment: datetime.datetime, kind: Kind) -> datetime.datetime:
     """Return where the period around a naive datetime begins; weeks begin on Monday."""
     if kind in _MONTHS:
         first = (moment.month - 1) // _MONTHS[kind] * _MONTHS[kind] + 1
-        return datetime.datetime(moment.year, first, 1)  # noqa: DTZ001 - naive on purpose
+        return datetime.datetime(moment.year, first, 1)
     if kind == "week":
         moment -= datetime.timedelta(days=moment.weekday())
     if kind in WHOLE_DAYS:
-        return datetime.datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001
+        return datetime.datetime(moment.year, moment.month, moment.day)
     smaller = {"hour": {"minute": 0, "second": 0}, "minute": {"second": 0}, "second": {}}[kind]
     return moment.replace(microsecond=0, **smaller)
 

@@ -76,7 +76,6 @@ def test_dates_of_many_ids(kind):
 
 def test_an_open_block_sees_its_own_periods():
     born = datetime.date(2001, 5, 1)
-    from django.db import transaction
 
     with transaction.atomic(using="appwrite"):
         author = Author.objects.create(name="New", born=born)
