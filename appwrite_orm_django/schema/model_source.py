@@ -27,8 +27,6 @@ from .names import MIGRATIONS_TABLE, OWN_TABLES, column_key
 _NUMBERS = (
     "PositiveSmallIntegerField",
     "SmallIntegerField",
-    "PositiveIntegerField",
-    "IntegerField",
     "PositiveBigIntegerField",
     "BigIntegerField",
 )
