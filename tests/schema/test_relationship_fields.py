@@ -202,7 +202,9 @@ def test_a_relationship_is_not_made_of_something_else(live, registry, monkeypatc
     migrate(live, Database("d", (Table("library_shop"), Table("library_owner", "", (Column("shop", "varchar", 36),)))))
     made = shop()
     monkeypatch.setattr("appwrite_orm_django.management.commands.appwrite_migrate.chosen_models", lambda *_: made)
-    with pytest.raises(CommandError, match=r"library_owner\.shop: the server has varchar\(36\), the model asks for relat"):
+    with pytest.raises(
+        CommandError, match=r"library_owner\.shop: the server has varchar\(36\), the model asks for relat"
+    ):
         call_command("appwrite_migrate", "library", stdout=StringIO())
 
 
@@ -219,6 +221,6 @@ def test_checks(registry):
 
 def test_a_field_can_be_cloned():
     field = OneToOneRelationshipField("library.Tag", models.CASCADE, db_column="key")
-    name, path, args, kwargs = field.deconstruct()
+    _name, path, args, kwargs = field.deconstruct()
     assert path == "appwrite_orm_django.fields.OneToOneRelationshipField"
     assert OneToOneRelationshipField(*args, **kwargs).deconstruct()[1:] == (path, args, kwargs)
