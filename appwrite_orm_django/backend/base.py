@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 from django.apps import apps
 from django.core.exceptions import EmptyResultSet, ImproperlyConfigured
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.db.models.sql import Query
@@ -134,11 +134,11 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         "FloatField": "float",
         "GenericIPAddressField": "ip",
         "IPAddressField": "ip",
-        "IntegerField": "integer",
+        "IntegerField": "bigint",
         "BigIntegerField": "bigint",
         "JSONField": "longtext",
         "PositiveBigIntegerField": "bigint",
-        "PositiveIntegerField": "integer",
+        "PositiveIntegerField": "bigint",
         "PositiveSmallIntegerField": "integer",
         "SlugField": "varchar(%(max_length)s)",
         "SmallIntegerField": "integer",
@@ -252,8 +252,10 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         return self._cursor(name=f"_django_curs_{id(self)}")
 
     def _close(self) -> None:
-        # The transport belongs to the process, not to this connection.
-        return
+        # The transport belongs to the process, not to this connection; an open block ends here, and nothing of it is written.
+        if self.transaction is not None:
+            self.transaction = None
+            self.cache.exit_atomic(committed=False)
 
     def is_usable(self) -> bool:
         return True
@@ -291,12 +293,20 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         self.cache.enter_atomic()
 
     def savepoint_command(self, command: Savepoint) -> None:
-        """Set, release or roll back to a savepoint."""
+        """
+        Set, release or roll back to a savepoint.
+
+        Raises:
+            OperationalError: it was never set, or released already.
+        """
         if self.transaction is None:
             return
         log = self.transaction.log
         actions = {"create": log.mark, "release": log.release, "roll back to": log.roll_back_to}
-        actions[command.action](command.name)
+        try:
+            actions[command.action](command.name)
+        except KeyError:
+            raise OperationalError(f"There is no savepoint {command.name!r} to {command.action}.") from None
 
     @property
     def in_savepoint(self) -> bool:
@@ -349,7 +359,12 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             return self.transaction.stage(command)
 
     def cached_rows(
-        self, command: Command, load: Callable[[], list[tuple[Any, ...]]], *, timeout: float | None, model: type[Model]
+        self,
+        command: Command,
+        load: Callable[[], list[tuple[Any, ...]]],
+        *,
+        timeout: float | None,
+        model: type[Model] | None,
     ) -> list[tuple[Any, ...]]:
         """
         Return the result rows of a read command from the cache, or from ``load``.
@@ -359,7 +374,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         """
         names = [table.table for table in command.tables]
         seen = versions.positions(command) if self.transaction is not None else None
-        if not names or (self.transaction is not None and seen is None):
+        if not names or model is None or (self.transaction is not None and seen is None):
             return load()
         rows = self.cache.read(cache_text(model, command), names, load, row=only_row(command), timeout=timeout)
         if self.transaction is not None and seen:
