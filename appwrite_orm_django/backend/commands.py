@@ -440,6 +440,7 @@ class UpdateFromQuery(Command):
     encode_id: Converter = field(compare=False)
     write: Callable[[tuple[Any, ...]], Mapping[str, Any]] = field(compare=False)
     depends_on_row: bool = True
+    unique: Unique = ()
     model: type[Model] | None = field(default=None, compare=False, repr=False)
 
     @property

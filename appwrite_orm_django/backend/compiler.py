@@ -98,18 +98,16 @@ class SQLCompiler(compiler.SQLCompiler):
         if any(count for other, count in query.alias_refcount.items() if other != alias):
             return None
         table = self.connection.table_ref(table_id(query.alias_map[alias].table_name))
-        if self.connection.is_dirty(table):
-            return None
         scope = Scope(alias, self.connection, self.connection.text_semantics)
+        outputs = None if self._whole is None else self._whole.outputs
+        select = () if outputs is not None else [expression for expression, _, _ in self.select]
         try:
-            if self._whole is not None and self._whole.outputs is not None:
-                return reads.single_table_read(query, (), ordering, table, scope, self._whole.outputs)
-            select = [expression for expression, _, _ in self.select]
-            return reads.single_table_read(query, select, ordering, table, scope)
+            command = reads.single_table_read(query, select, ordering, table, scope, outputs)
         except EmptyResultSet:
             if self.elide_empty:
                 raise
             return None
+        return None if self.connection.is_dirty(table) else command
 
     def _simple_ordering(self) -> list[OrderBy] | None:
         query = self.query

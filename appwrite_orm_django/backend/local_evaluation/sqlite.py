@@ -13,11 +13,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
-from django.db.backends.sqlite3 import base, operations
+from django.db.backends.sqlite3 import base, features, operations
 from django.db.models.sql import Query
 from django.db.models.sql import compiler as django_compiler
 
 from appwrite_orm_django import collation
+from appwrite_orm_django.backend.local_evaluation.json_documents import json_contains
 from appwrite_orm_django.backend.values import cut_to_milliseconds
 
 TEXT_COLLATION = "APPWRITE_TEXT"
@@ -38,6 +39,10 @@ class LocalOperations(operations.DatabaseOperations):
 
     def prep_for_iexact_query(self, x: Any) -> Any:
         return x
+
+
+class LocalFeatures(features.DatabaseFeatures):
+    supports_json_field_contains = True
 
 
 class Level(NamedTuple):
@@ -101,6 +106,7 @@ class LocalDatabase(base.DatabaseWrapper):
     """An in-memory SQLite connection that belongs to one connection of ours and is never shared."""
 
     ops_class = LocalOperations
+    features_class = LocalFeatures
     operators = {
         **base.DatabaseWrapper.operators,
         "iexact": "= APPWRITE_FOLD(%s)",
@@ -153,6 +159,7 @@ class LocalDatabase(base.DatabaseWrapper):
         fold, fold_like = text_folds(self.text)
         connection.create_function("APPWRITE_FOLD", 1, _on_text(fold), deterministic=True)
         connection.create_function("APPWRITE_LIKE", 1, _on_text(fold_like), deterministic=True)
+        connection.create_function("JSON_CONTAINS", 2, json_contains, deterministic=True)
         connection.create_collation(TEXT_COLLATION, _comparison(fold) if self.text == "mariadb" else _binary)
         return connection
 
