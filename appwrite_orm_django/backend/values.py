@@ -375,6 +375,8 @@ def _codec_by_type(field: models.Field[Any, Any]) -> Codec:
 
 def _is_narrow(field: models.Field[Any, Any]) -> bool:
     """Say whether the column of an integer field holds 32 bits only; the element of an array has no column of its own to ask."""
+    if field.primary_key:
+        return False  # written as a row id
     describe = getattr(field, "appwrite_column", None) or partial(described_column, field)
     column = describe("value")
     return column is not None and column.max is not None and column.max < 2**31

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.sqlite3 import base, features, operations
+from django.db.models.fields.json import ContainedBy, DataContains
 from django.db.models.sql import Query
 from django.db.models.sql import compiler as django_compiler
 
 from appwrite_orm_django import collation
-from appwrite_orm_django.backend.local_evaluation.json_documents import json_contains
+from appwrite_orm_django.backend.local_evaluation.json_documents import containment_sql, json_contains
 from appwrite_orm_django.backend.values import cut_to_milliseconds
 
 TEXT_COLLATION = "APPWRITE_TEXT"
@@ -66,8 +67,12 @@ class SQLCompiler(django_compiler.SQLCompiler):
     def compile(self, node: Any) -> tuple[str, Any]:
         """Prefer what an expression has for this backend to what it has for SQLite; either way it is SQLite that runs it."""
         own = getattr(node, "as_appwrite", None)
-        result: tuple[str, Any] = own(self, self.connection) if own is not None else super().compile(node)
-        return result
+        if own is not None:
+            result: tuple[str, Any] = own(self, self.connection)
+            return result
+        if type(node) in (DataContains, ContainedBy):
+            return containment_sql(node, self)
+        return super().compile(node)
 
     def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[str, tuple[Any, ...]]:
         before = len(self.connection.levels)
