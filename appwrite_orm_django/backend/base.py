@@ -382,7 +382,12 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             return self.transaction.stage(command)
 
     def cached_rows(
-        self, command: Command, load: Callable[[], list[tuple[Any, ...]]], *, timeout: float | None, model: type[Model] | None
+        self,
+        command: Command,
+        load: Callable[[], list[tuple[Any, ...]]],
+        *,
+        timeout: float | None,
+        model: type[Model] | None,
     ) -> list[tuple[Any, ...]]:
         """
         Return the result rows of a read command from the cache, or from ``load``.

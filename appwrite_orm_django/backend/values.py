@@ -287,10 +287,18 @@ class RowIdCodec(Codec):
             raise OutOfRange(str(error), _integer_side(value)) from None
 
     def decode(self, wire: Any) -> Any:
-        return row_ids.decode_integer(wire) if isinstance(self.inner, IntegerCodec) else self.inner.decode(self._inner_wire(wire))
+        return (
+            row_ids.decode_integer(wire)
+            if isinstance(self.inner, IntegerCodec)
+            else self.inner.decode(self._inner_wire(wire))
+        )
 
     def stored(self, wire: Any) -> Any:
-        return row_ids.decode_integer(wire) if isinstance(self.inner, IntegerCodec) else self.inner.stored(self._inner_wire(wire))
+        return (
+            row_ids.decode_integer(wire)
+            if isinstance(self.inner, IntegerCodec)
+            else self.inner.stored(self._inner_wire(wire))
+        )
 
     def _inner_wire(self, wire: Any) -> Any:
         return _extended_form(wire) if isinstance(self.inner, DateTimeCodec) else wire

@@ -291,7 +291,9 @@ def _update_from_query(
     pk = query.get_meta().pk
     query.default_cols = False
     query.select = (pk.get_col(alias),)
-    values = {f"__value{position}": _Prepared(value, field) for position, (field, value) in enumerate(expressions.items())}
+    values = {
+        f"__value{position}": _Prepared(value, field) for position, (field, value) in enumerate(expressions.items())
+    }
     query.annotations.update(values)
     query.set_annotation_mask(values)
     inner = query.get_compiler(connection=compiler.connection)

@@ -110,7 +110,9 @@ def _without_repetition(fetches: list[Fetch]) -> tuple[Fetch, ...]:
 class _Step:
     alias: str
     condition: Condition
-    links: list[tuple[str, str, str, Converter | None]] = field(default_factory=list)  # key, source alias, source key, conversion
+    links: list[tuple[str, str, str, Converter | None]] = field(
+        default_factory=list
+    )  # key, source alias, source key, conversion
 
 
 class _Level:
