@@ -103,6 +103,16 @@ class Condition:
     def __bool__(self) -> bool:
         return bool(self.queries or self.memberships)
 
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        """The tables that have to be read to know the values of memberships."""
+        return tuple(
+            table
+            for membership in self.memberships
+            if isinstance(membership.values, ValuesOf)
+            for table in membership.values.command.tables
+        )
+
     def __str__(self) -> str:
         return " AND ".join(str(part) for part in (*self.queries, *self.memberships)) or "every row"
 
@@ -154,13 +164,7 @@ class ListRows(Command):
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
-        inner = [
-            table
-            for membership in self.condition.memberships
-            if isinstance(membership.values, ValuesOf)
-            for table in membership.values.command.tables
-        ]
-        return (self.table, *inner)
+        return (self.table, *self.condition.tables)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -199,17 +203,20 @@ class GetRow(Command):
 
 @dataclass(frozen=True, slots=True)
 class CountRows(Command):
-    """The exact number of rows; ``constants`` stand beside it in the result row where the query asks for more."""
+    """The exact number of rows; of those within a slice, if there is one."""
 
     table: TableRef
     condition: Condition
+    offset: int = 0
+    limit: int | None = None
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
-        return (self.table,)
+        return (self.table, *self.condition.tables)
 
     def __str__(self) -> str:
-        return f"COUNT {self.table.table}{_where(self.condition)}"
+        within = "" if self.limit is None else f" OFFSET {self.offset} LIMIT {self.limit}"
+        return f"COUNT {self.table.table}{_where(self.condition)}{within}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,10 +281,7 @@ class LocalQuery(Command):
     def tables(self) -> tuple[TableRef, ...]:
         seen: dict[TableRef, None] = {}
         for fetch in self.fetches:
-            seen[fetch.table] = None
-            for membership in fetch.condition.memberships:
-                if isinstance(membership.values, ValuesOf):
-                    seen.update(dict.fromkeys(membership.values.command.tables))
+            seen.update(dict.fromkeys((fetch.table, *fetch.condition.tables)))
         return tuple(seen)
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import ProgrammingError
 
 from appwrite_orm_django import collation
-from appwrite_orm_django.backend import counting
+from appwrite_orm_django.backend import counting, summarising
 from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE
 from appwrite_orm_django.backend.commands import (
     Command,
@@ -27,6 +27,7 @@ from appwrite_orm_django.backend.commands import (
     ValuesOf,
 )
 from appwrite_orm_django.backend.local_evaluation import running
+from appwrite_orm_django.backend.summaries import OneRow, Periods
 from appwrite_orm_django.client import queries, rows
 from appwrite_orm_django.client.errors import RowNotFound
 from appwrite_orm_django.client.queries import Query
@@ -51,9 +52,13 @@ class Reader:
         if isinstance(command, ListRows):
             return self._list(command)
         if isinstance(command, CountRows):
-            return [(self.count(command.table, command.condition),)]
+            return [(self.count(command),)]
         if isinstance(command, LocalQuery):
             return running.run(command, self.connection)
+        if isinstance(command, OneRow):
+            return summarising.one_row(command, self)
+        if isinstance(command, Periods):
+            return summarising.periods(command, self)
         if isinstance(command, Explain):
             return [(line,) for line in str(command.command).splitlines()]
         raise TypeError(f"{command!r} reads nothing.")
@@ -127,6 +132,12 @@ class Reader:
             offset:stop
         ]
 
+    def page(self, table: TableRef, page: Sequence[Query]) -> list[Row]:
+        """Return the rows of one list request."""
+        found: list[Row] = rows.list_rows(self.connection.transport, table, page)["rows"]
+        self._note_versions(table, found)
+        return found
+
     def _pages(
         self,
         table: TableRef,
@@ -154,8 +165,7 @@ class Reader:
         while limit is None or seen < limit:
             asked = size if limit is None else min(size, limit - seen)
             page = [*fixed, queries.limit(asked), *filter(None, (select, position))]
-            found = rows.list_rows(self.connection.transport, table, page)["rows"]
-            self._note_versions(table, found)
+            found = self.page(table, page)
             yield from found
             seen += len(found)
             if len(found) < asked:
@@ -172,17 +182,21 @@ class Reader:
         nulls_are_low = self.connection.text_semantics == "mariadb"
         return order.descending is nulls_are_low and not order.column.startswith("$")
 
-    def count(self, table: TableRef, condition: Condition) -> int:
-        """Return the exact number of rows."""
-        return sum(self._count(table, split) for split in self.splits(condition))
+    def count(self, command: CountRows) -> int:
+        """Return the exact number of rows; one request for each split if no more are wanted than the server counts."""
+        end = None if command.limit is None else command.offset + command.limit
+        counted = sum(self._count(command.table, split, end) for split in self.splits(command.condition))
+        return counted if end is None else max(0, min(counted, end) - command.offset)
 
-    def _count(self, table: TableRef, fixed: list[Query]) -> int:
+    def _count(self, table: TableRef, fixed: list[Query], end: int | None) -> int:
         def ask(after: str | None, offset: int) -> tuple[int, str | None]:
             beyond = [] if after is None else [queries.greater_than(SEQUENCE, int(after))]
             order = [queries.order_asc(SEQUENCE), queries.select([ROW_ID]), queries.limit(1), queries.offset(offset)]
             page = rows.list_rows(self.connection.transport, table, [*fixed, *beyond, *order], total=True)
             return page["total"], next((row[SEQUENCE] for row in page["rows"]), None)
 
+        if end is not None and end <= counting.TOTAL_CAP:
+            return ask(None, 0)[0]
         return counting.count(ask)
 
     def splits(self, condition: Condition) -> list[list[Query]]:

@@ -156,7 +156,7 @@ def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCo
         if column_key(field) in SYSTEM_COLUMNS and not field.primary_key:
             return _SERVER_DECIDES
         value = value.expression
-    constant = value.value if type(value) is Value else local_evaluation.constant(value, field, compiler.connection)
+    constant = value.value if type(value) is Value else local_evaluation.constant(value, compiler.connection)
     return field.get_db_prep_save(constant, connection=compiler.connection)
 
 

@@ -76,6 +76,15 @@ def test_count_is_exact_beyond_the_servers_cap(author, requests):
     requests.clear()
     assert Review.objects.filter(stars=1).count() == 5203
     assert len(requests) == 2
+    requests.clear()
+    # Of a slice, no more is counted than is asked for.
+    assert Review.objects.order_by("text")[:5000].count() == 5000
+    assert Review.objects.all()[1:100].count() == 99
+    assert len(requests) == 2
+    assert Review.objects.all()[:5001].count() == 5001
+    assert Review.objects.all()[5200:6000].count() == 3
+    assert Review.objects.all()[6000:7000].count() == 0
+    assert Review.objects.filter(stars=2)[:10].count() == 0
 
 
 def test_an_update_of_many_rows_is_one_request(author, requests):
@@ -211,8 +220,8 @@ def test_get_or_create_and_update_or_create(requests):
     requests.clear()
     author, created = Author.objects.update_or_create(name="Hugo", defaults={"rating": 4})
     assert (author.rating, created) == (4, False)
-    # The row is in the cache from the read before.
-    assert [line.split()[0] for line in requests.lines] == ["PATCH"]
+    # The row is in the cache, but a row to be locked is read anew.
+    assert [line.split()[0] for line in requests.lines] == ["GET", "PATCH"]
 
 
 @pytest.mark.parametrize("order", [["-rating"], ["name", "-rating"], ["-rating", "name"], ["-name", "rating", "-born"]])

@@ -272,7 +272,7 @@ def _keeps_rows(query: Query, base: str) -> bool:
     )
 
 
-def constant(expression: Any, target: Field[Any, Any], connection: DatabaseWrapper) -> Any:
+def constant(expression: Any, connection: DatabaseWrapper) -> Any:
     """Evaluate an expression without columns of its own (``Now()``, ``Lower(Value("A"))``, a subquery) and return its final value."""
     query = Query(None)
     query.annotations["value"] = expression

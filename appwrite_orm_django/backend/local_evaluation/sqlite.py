@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.sqlite3 import base, features, operations
+from django.db.models.expressions import OrderBy
 from django.db.models.fields.json import ContainedBy, DataContains
 from django.db.models.sql import Query
 from django.db.models.sql import compiler as django_compiler
@@ -54,6 +55,14 @@ class Level(NamedTuple):
     extra_tables: tuple[str, ...]
 
 
+def _with_nulls_high(order: OrderBy) -> OrderBy:
+    """Say where nulls go, unless the query does. SQLite has them first in ascending order, as MariaDB has, and PostgreSQL has not."""
+    if order.nulls_first is None and order.nulls_last is None:
+        order = order.copy()
+        order.nulls_first, order.nulls_last = (True, None) if order.descending else (None, True)
+    return order
+
+
 class SQLCompiler(django_compiler.SQLCompiler):
     """
     Notes what it compiles, on the connection.
@@ -72,6 +81,8 @@ class SQLCompiler(django_compiler.SQLCompiler):
             return result
         if type(node) in (DataContains, ContainedBy):
             return containment_sql(node, self)
+        if type(node) is OrderBy and self.connection.nulls_are_high:
+            node = _with_nulls_high(node)
         return super().compile(node)
 
     def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[str, tuple[Any, ...]]:
@@ -146,6 +157,8 @@ class LocalDatabase(base.DatabaseWrapper):
         }
         super().__init__(settings, alias)
         self.text = text
+        # PostgreSQL takes a null for more than any value.
+        self.nulls_are_high = text == "postgresql"
         self.levels: list[Level] = []
         self.inc_thread_sharing()
 
