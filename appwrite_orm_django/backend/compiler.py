@@ -18,6 +18,7 @@ from django.db.models import Count
 from django.db.models.expressions import OrderBy, Star
 from django.db.models.sql import compiler
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGLE
+from django.db.models.sql.query import RawQuery
 
 from appwrite_orm_django.backend import local_evaluation, locking, writes
 from appwrite_orm_django.backend.columns import table_id
@@ -41,6 +42,11 @@ class SQLCompiler(compiler.SQLCompiler):
         return "", ()
 
     def get_converters(self, expressions: Any) -> dict[int, Any]:
+        if isinstance(self.query, RawQuery):
+            # Its rows come from SQLite as they are.
+            database = self.connection.local_database
+            found: dict[int, Any] = database.ops.compiler("SQLCompiler")(self.query, database, None).get_converters(expressions)
+            return found
         return {}
 
     def get_select(self, with_col_aliases: bool = False) -> tuple[Any, Any, Any]:
@@ -222,6 +228,6 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, SQLCompiler):
 def refuse_sql(text: object) -> NotSupportedError:
     """Return the error for SQL text, which Appwrite does not speak."""
     return NotSupportedError(
-        f"Appwrite runs no SQL, so this can not be sent: {str(text)[:100]}\n"
+        f"Appwrite runs no SQL, and only what reads can be evaluated here, unlike: {str(text)[:100]}\n"
         f"Use the queryset API, or the client behind connection.transport for anything beyond it."
     )

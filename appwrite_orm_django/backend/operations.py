@@ -45,7 +45,7 @@ class DatabaseOperations(BaseDatabaseOperations):
         return name if name.startswith('"') and name.endswith('"') else f'"{name}"'
 
     def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
-        return str(sql)
+        return str(sql % params if params and not isinstance(sql, Command) else sql)
 
     def no_limit_value(self) -> None:
         return None
