@@ -300,7 +300,8 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
         yield _warning(
             10,
             f'"{alias}" is not what the models say: {shown}{f"; and {more} more" if more > 0 else ""}.',
-            f"Run manage.py appwrite_migrate --database {alias} --plan, and without --plan to do it.",
+            f"Run manage.py appwrite_migrate --database {alias} --plan, and without --plan to do it;"
+            f" or manage.py migrate --database {alias}, if migrations make these tables.",
         )
     if plan.left:
         shown = ", ".join(map(str, plan.left[:_MAX_STEPS_SHOWN]))
