@@ -21,8 +21,9 @@ from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGL
 from appwrite_orm_django.backend import local_evaluation, locking, writes
 from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands import Command, Explain
-from appwrite_orm_django.backend.pushdown import reads
+from appwrite_orm_django.backend.pushdown import reads, server
 from appwrite_orm_django.backend.pushdown.conditions import Scope
+from appwrite_orm_django.backend.summaries import OneRow
 from appwrite_orm_django.backend.whole_models import WholeModel, whole_model
 
 
@@ -72,6 +73,9 @@ class SQLCompiler(compiler.SQLCompiler):
         if self.query.high_mark is not None and self.query.high_mark == self.query.low_mark and self.elide_empty:
             raise EmptyResultSet
         command = self._pushed_down()
+        if command is None or (isinstance(command, OneRow) and len(command.parts) > 1):
+            # Better than several requests, where the server can do it: one.
+            command = server.plan(self) or command
         return command if command is not None else local_evaluation.plan(self)
 
     def _pushed_down(self) -> Command | None:
@@ -172,7 +176,7 @@ class SQLAggregateCompiler(SQLCompiler):
 
     def read_command(self) -> Command:
         self.setup_query()
-        return local_evaluation.plan(self)
+        return server.plan(self) or local_evaluation.plan(self)
 
 
 class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
