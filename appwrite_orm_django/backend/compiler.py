@@ -27,6 +27,7 @@ from appwrite_orm_django.backend.pushdown import reads, server
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.summaries import OneRow
 from appwrite_orm_django.backend.whole_models import WholeModel, whole_model
+from appwrite_orm_django.cache.choice import chosen
 
 
 class SQLCompiler(compiler.SQLCompiler):
@@ -171,9 +172,7 @@ class SQLCompiler(compiler.SQLCompiler):
     def cache_timeout(self) -> float | None:
         """What ``QuerySet.cache()`` has asked for, in seconds; None for the settings' choice."""
         # An aggregate over a subquery is a query of its own; what it was asked of holds the wish.
-        query = getattr(self.query, "inner_query", self.query)
-        timeout: float | None = getattr(query, "appwrite_cache_timeout", None)
-        return timeout
+        return chosen(getattr(self.query, "inner_query", self.query))
 
     def explain_query(self) -> Iterator[str]:
         for rows in self.execute_sql():
