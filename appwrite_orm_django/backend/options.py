@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -24,6 +24,7 @@ class Options:
         pool_size: connections kept open per process.
         verify: False for a server with a self-signed certificate, or the path of a CA bundle.
         text: the text semantics of the database under Appwrite.
+        feature_level: "2.x" for servers that aggregate and join, "1.9" for the others; None to find out.
         cache: the query cache, see ``CacheSettings``.
     """
 
@@ -35,6 +36,7 @@ class Options:
     pool_size: int = 10
     verify: bool | str = True
     text: str = "mariadb"
+    feature_level: Literal["1.9", "2.x"] | None = None
     cache: CacheSettings = field(default_factory=CacheSettings)
 
     @classmethod
@@ -62,4 +64,8 @@ class Options:
                 )
         if options.text not in ("mariadb", "postgresql"):
             raise ImproperlyConfigured(f'DATABASES["{alias}"]["OPTIONS"]["TEXT"] must be "mariadb" or "postgresql".')
+        if options.feature_level not in (None, "1.9", "2.x"):
+            raise ImproperlyConfigured(
+                f'DATABASES["{alias}"]["OPTIONS"]["FEATURE_LEVEL"] must be "1.9", "2.x" or None.'
+            )
         return options

@@ -115,8 +115,8 @@ class QueryCache:
         """
         Return what ``load()`` returns, from the cache where it is fresh.
 
-        A hit is one ``get_many`` and nothing else. A miss adds one ``set_many`` or, when a token is missing or a lease is asked for, two
-        round trips. What comes back is the caller's own: no other reader holds the same object.
+        A hit is one ``get_many`` and nothing else. A miss adds one ``set_many`` and, when a token is missing that could not be added
+        while looking, or a lease is asked for, one round trip more. What comes back is the caller's own: no other reader holds the same object.
 
         Args:
             command: the final command in a canonical form; two commands may share it only if their answers are the same.
