@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from appwrite_orm_django.backend.users import UserSettings
 from appwrite_orm_django.cache.settings import CacheSettings
 
 
@@ -25,6 +26,7 @@ class Options:
         verify: False for a server with a self-signed certificate, or the path of a CA bundle.
         text: the text semantics of the database under Appwrite.
         cache: the query cache, see ``CacheSettings``.
+        users: requests for the visitor instead of the API key, see ``UserSettings``.
     """
 
     page_size: int = 1000
@@ -36,6 +38,7 @@ class Options:
     verify: bool | str = True
     text: str = "mariadb"
     cache: CacheSettings = field(default_factory=CacheSettings)
+    users: UserSettings = field(default_factory=UserSettings)
 
     @classmethod
     def read(cls, alias: str, settings: Mapping[str, Any]) -> Options:
@@ -54,6 +57,8 @@ class Options:
         values = {known[key]: value for key, value in settings.items()}
         if "cache" in values:
             values["cache"] = CacheSettings.read(alias, values["cache"])
+        if "users" in values:
+            values["users"] = UserSettings.read(alias, values["users"])
         options = cls(**values)
         for name in ("page_size", "local_evaluation_max_rows", "pool_size"):
             if not isinstance(value := getattr(options, name), int) or value < 1:

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from appwrite_orm_django.collation import fold
+from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema.definitions import Database
 from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.from_models import read_models
@@ -24,7 +25,7 @@ from ._choice import chosen_alias, chosen_models
 from ._progress import progress_bar
 
 
-class Command(BaseCommand):
+class Command(WithKey, BaseCommand):
     help = "Create and change tables, columns and indexes in Appwrite so that they are what the models say."
     requires_migrations_checks = False
 
