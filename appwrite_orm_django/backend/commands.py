@@ -185,17 +185,20 @@ class GetRow(Command):
 
 @dataclass(frozen=True, slots=True)
 class CountRows(Command):
-    """The exact number of rows; ``constants`` stand beside it in the result row where the query asks for more."""
+    """The exact number of rows; of those within a slice, if there is one."""
 
     table: TableRef
     condition: Condition
+    offset: int = 0
+    limit: int | None = None
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
         return (self.table,)
 
     def __str__(self) -> str:
-        return f"count {self.table.table}: {self.condition}"
+        within = "" if self.limit is None else f"; offset {self.offset} limit {self.limit}"
+        return f"count {self.table.table}: {self.condition}{within}"
 
 
 @dataclass(frozen=True, slots=True)

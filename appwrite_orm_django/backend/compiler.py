@@ -14,13 +14,14 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import NotSupportedError
-from django.db.models.expressions import OrderBy
+from django.db.models import Count
+from django.db.models.expressions import OrderBy, Star
 from django.db.models.sql import compiler
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGLE
 
-from appwrite_orm_django.backend import local_evaluation, writes
+from appwrite_orm_django.backend import local_evaluation, locking, writes
 from appwrite_orm_django.backend.columns import table_id
-from appwrite_orm_django.backend.commands import Command, Explain
+from appwrite_orm_django.backend.commands import Command, CountRows, Explain, ListRows
 from appwrite_orm_django.backend.pushdown import reads
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.whole_models import WholeModel, whole_model
@@ -65,6 +66,7 @@ class SQLCompiler(compiler.SQLCompiler):
             EmptyResultSet: no row can match, nothing has to be asked.
             NotSupportedError: neither the server nor local evaluation can answer it.
         """
+        locking.check(self.query, self.connection)
         self.setup_query()
         if self.query.is_empty() and self.elide_empty:
             raise EmptyResultSet
@@ -135,6 +137,9 @@ class SQLCompiler(compiler.SQLCompiler):
             command = self.read_command()
         except EmptyResultSet:
             return iter([]) if result_type == MULTI else None
+        if self.query.select_for_update:
+            rows = locking.read(command, self)
+            return [rows] if result_type == MULTI else (rows[0] if rows else None)
         if chunked_fetch:
             self.connection.note_uncached(command)
             return super().execute_sql(result_type, chunked_fetch, chunk_size)
@@ -168,7 +173,22 @@ class SQLAggregateCompiler(SQLCompiler):
 
     def read_command(self) -> Command:
         self.setup_query()
-        return local_evaluation.plan(self)
+        return self._sliced_count() or local_evaluation.plan(self)
+
+    def _sliced_count(self) -> Command | None:
+        """Return the command for ``queryset[:n].count()``, which pages ask that need not know the exact number of many rows."""
+        inner = self.query.inner_query
+        counted = list(self.query.annotation_select.values())
+        is_count = len(counted) == 1 and type(counted[0]) is Count and not counted[0].distinct
+        if not (inner.is_sliced and is_count and isinstance(counted[0].source_expressions[0], Star)):
+            return None
+        try:
+            listed = inner.get_compiler(connection=self.connection).read_command()
+        except EmptyResultSet:
+            return None
+        if not isinstance(listed, ListRows):
+            return None
+        return CountRows(listed.table, listed.condition, listed.offset, listed.limit)
 
 
 class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):

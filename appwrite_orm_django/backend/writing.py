@@ -13,6 +13,7 @@ from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID
 from appwrite_orm_django.backend.commands import (
     Command,
     Condition,
+    CountRows,
     CreateRows,
     DeleteRows,
     Fetch,
@@ -182,7 +183,7 @@ class Writer:
         changed = 0
         for split in self.connection.reader.splits(command.condition):
             if not first:
-                changed += self.connection.reader.count(command.table, command.condition)
+                changed += self.connection.reader.count(CountRows(command.table, command.condition))
                 continue
             if second:
                 self._refuse_if_it_moves(command, second)
