@@ -25,6 +25,8 @@ from appwrite_orm_django.aliases import appwrite_aliases
 from appwrite_orm_django.backend.listening import WebhookSettings
 from appwrite_orm_django.cache.keys import digest
 from appwrite_orm_django.incoming import Notice, UnknownTable, incoming, model_of
+from appwrite_orm_django.schema.own_tables import PROBES_TABLE
+from appwrite_orm_django.webhook_setup import probe_arrived
 
 __all__ = ["webhook"]
 
@@ -191,6 +193,9 @@ def _action(events: str, database: str, table: str, row_id: str) -> str:
 
 
 def _take(delivery: Delivery, settings: WebhookSettings) -> None:
+    if delivery.table == PROBES_TABLE:
+        probe_arrived(delivery.alias, delivery.row_id)
+        return
     try:
         model_of(delivery.alias, delivery.table)
     except UnknownTable:

@@ -38,6 +38,7 @@ def configure(monkeypatch, appwrite):
         appwrite.__dict__.pop("options", None)
 
     yield change
+    monkeypatch.undo()  # first: what is read meanwhile would be kept
     appwrite.__dict__.pop("options", None)
 
 
@@ -76,7 +77,13 @@ def invalidated():
 
 def row(row_id="t1", **values):
     database = connections["appwrite"].database_id
-    return {"$id": row_id, "$databaseId": database, "$tableId": TABLE, "$updatedAt": "2026-01-01T00:00:00.000+00:00", **values}
+    return {
+        "$id": row_id,
+        "$databaseId": database,
+        "$tableId": TABLE,
+        "$updatedAt": "2026-01-01T00:00:00.000+00:00",
+        **values,
+    }
 
 
 def sign(body, secret=SECRET, url=URL):
