@@ -22,6 +22,9 @@ from appwrite_orm_django.cache.statistics import Source
 
 logger = logging.getLogger("appwrite_orm_django.incoming")
 
+#: As Appwrite's events name them, and as ``rows_changed`` does.
+ACTIONS = {"create": "create", "update": "update", "delete": "delete", "upsert": "change"}
+
 
 class Notice(NamedTuple):
     """One row that was written, as somebody tells it; ``row_id`` None for any row."""

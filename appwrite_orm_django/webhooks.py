@@ -24,7 +24,7 @@ from django.views.decorators.csrf import csrf_exempt
 from appwrite_orm_django.aliases import appwrite_aliases
 from appwrite_orm_django.backend.listening import WebhookSettings
 from appwrite_orm_django.cache.keys import digest
-from appwrite_orm_django.incoming import Notice, UnknownTable, incoming, model_of
+from appwrite_orm_django.incoming import ACTIONS, Notice, UnknownTable, incoming, model_of
 from appwrite_orm_django.schema.own_tables import PROBES_TABLE
 from appwrite_orm_django.webhook_setup import probe_arrived
 
@@ -35,9 +35,6 @@ logger = logging.getLogger("appwrite_orm_django.webhooks")
 SIGNATURE = "X-Appwrite-Webhook-Signature"
 EVENTS = "X-Appwrite-Webhook-Events"
 PROJECT = "X-Appwrite-Webhook-Project-Id"
-
-#: As events name them, and as ``rows_changed`` does.
-ACTIONS = {"create": "create", "update": "update", "delete": "delete", "upsert": "change"}
 
 
 class Refused(Exception):
