@@ -25,6 +25,7 @@ from appwrite_orm_django.backend.commands import Command, GetRow, ListRows, Outp
 from appwrite_orm_django.backend.compiler import SQLCompiler
 from appwrite_orm_django.backend.creation import DatabaseCreation
 from appwrite_orm_django.backend.cursor import Cursor
+from appwrite_orm_django.backend.cursor_wrappers import AppwriteCursorDebugWrapper, AppwriteCursorWrapper
 from appwrite_orm_django.backend.features import DatabaseFeatures
 from appwrite_orm_django.backend.introspection import DatabaseIntrospection
 from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
@@ -316,6 +317,12 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     def create_cursor(self, name: str | None = None) -> Cursor:
         return Cursor(self, prefetch=name is None)
+
+    def make_cursor(self, cursor: Any) -> AppwriteCursorWrapper:
+        return AppwriteCursorWrapper(cursor, self)
+
+    def make_debug_cursor(self, cursor: Any) -> AppwriteCursorDebugWrapper:
+        return AppwriteCursorDebugWrapper(cursor, self)
 
     def chunked_cursor(self) -> Any:
         return self._cursor(name=f"_django_curs_{id(self)}")
