@@ -6,15 +6,17 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.core.exceptions import ImproperlyConfigured
 
 from appwrite_orm_django.cache.keys import digest
 from appwrite_orm_django.client.account import get_account
 from appwrite_orm_django.client.errors import InvalidUserToken, Unauthorized
-from appwrite_orm_django.client.identity import Identity
-from appwrite_orm_django.client.transport import Transport
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.client.identity import Identity
+    from appwrite_orm_django.client.transport import Transport
 
 _MOST_REMEMBERED = 10_000
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .transport import Transport
+if TYPE_CHECKING:
+    from .transport import Transport
 
 
 def get_account(transport: Transport) -> dict[str, Any]:
