@@ -94,6 +94,27 @@ def test_each_user_sees_their_own_rows_and_no_key_is_sent(ann, bob, sent):
     assert "x-appwrite-key" in {name.lower() for name in sent[-1]}
 
 
+def test_reads_that_were_compiled_before_are_kept_apart_too(ann, bob):
+    """By shape, prepared, by key, counted, with conditions: each has its own way to the cache."""
+    rows = {owner: write(f"of {owner}", owner) for owner in ("ann", "bob")}
+    prepared = Diary.objects.filter(mood=0).prepared()
+    ways = [
+        lambda: [diary.text for diary in Diary.objects.all()],
+        lambda: [diary.text for diary in prepared],
+        lambda: [diary.text for diary in prepared()],
+        lambda: [diary.text for diary in Diary.objects.filter(text__startswith="of")],
+        lambda: [text for text in (f"of {owner}" for owner in rows) if Diary.objects.filter(text=text).count()],
+        lambda: [rows[owner].text for owner in rows if Diary.objects.filter(pk=rows[owner].pk).first()],
+        lambda: list(Diary.objects.values_list("text", flat=True).order_by("-text")),
+    ]
+    for _ in range(2):
+        for way in ways:
+            assert sorted(way()) == ["of ann", "of bob"]
+            for name, token in (("ann", ann), ("bob", bob)):
+                with appwrite_user(jwt=token["jwt"]):
+                    assert way() == [f"of {name}"]
+
+
 def test_entries_outlive_a_jwt_and_belong_to_the_user(ann, user, sent):
     write("of ann", "ann")
     with appwrite_user(jwt=ann["jwt"]):

@@ -68,7 +68,7 @@ def test_execute_wrapper_sees_each_query_as_text(appwrite, monkeypatch, logged):
         Tag.objects.create(name="one")
         assert Tag.objects.get(name="one").name == "one"
     assert [(kind, many, alias) for kind, _, many, alias in seen] == [(str, False, "appwrite")] * 2
-    assert seen[1][1].startswith("list library_tag: ")
+    assert seen[1][1].startswith("LIST library_tag ")
     if logged:
         assert [query["sql"] for query in appwrite.queries_log] == [text for _, text, _, _ in seen]
 
