@@ -191,6 +191,18 @@ def test_a_session_that_ended_is_refused_once_the_confirmation_is_over(ann, appw
         texts()
 
 
+def test_who_is_refused_is_not_served_what_is_stale(ann, appwrite, connect):
+    """``STALE_ON_ERROR`` is for a server that cannot be reached, and not for one that says no."""
+    connection = connect(OPTIONS={"CACHE": {"STALE_ON_ERROR": 600}})
+    write("of ann", "ann")
+    with appwrite_user(jwt=ann["jwt"]):
+        assert texts() == ["of ann"]
+    connection.transport.call("DELETE", "/local/users/ann")
+    Diary.objects.set_updated(False)
+    with appwrite_user(jwt=ann["jwt"]), pytest.raises(InvalidUserToken):
+        texts()
+
+
 def test_blocks_nest_and_end_with_exceptions(ann, bob):
     write("of ann", "ann")
     write("of bob", "bob")
