@@ -13,10 +13,11 @@ class AppwriteOrmConfig(AppConfig):
 
     def ready(self) -> None:
         # Registers the lookups of our own fields.
-        from appwrite_orm_django import cache_checks, checks, lookups  # noqa: F401
+        from appwrite_orm_django import cache_checks, checks, lookups, outside_checks  # noqa: F401
 
         checks.register_checks()
         cache_checks.register_checks()
+        outside_checks.register_checks()
         post_migrate.connect(create_own_tables, sender=self)
 
 

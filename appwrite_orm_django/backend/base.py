@@ -24,6 +24,7 @@ from appwrite_orm_django.backend.commands import Command, Output, Savepoint
 from appwrite_orm_django.backend.compiler import SQLCompiler
 from appwrite_orm_django.backend.creation import DatabaseCreation
 from appwrite_orm_django.backend.cursor import Cursor
+from appwrite_orm_django.backend.cursor_wrappers import AppwriteCursorDebugWrapper, AppwriteCursorWrapper
 from appwrite_orm_django.backend.features import DatabaseFeatures
 from appwrite_orm_django.backend.introspection import DatabaseIntrospection
 from appwrite_orm_django.backend.known_reads import KnownReads, cache_text, only_row
@@ -33,11 +34,13 @@ from appwrite_orm_django.backend.options import Options
 from appwrite_orm_django.backend.reading import Reader
 from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
 from appwrite_orm_django.backend.transactions import Transaction, versions
+from appwrite_orm_django.backend.users import Account, accounts
 from appwrite_orm_django.backend.whole_models import WholeModel
 from appwrite_orm_django.backend.writing import Writer, WriteResult
 from appwrite_orm_django.cache.service import QueryCache
 from appwrite_orm_django.cache.settings import CacheSettings
 from appwrite_orm_django.client.errors import AppwriteError
+from appwrite_orm_django.client.identity import Identity, current_identity, is_stated
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.schema.from_models import models_of
@@ -201,7 +204,51 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     @property
     def transport(self) -> Transport:
-        """The HTTP client, shared by all connections of this process with the same settings."""
+        """
+        The HTTP client, over connections that all of this process with the same settings share; made out to the user in force, if any.
+
+        Raises:
+            TransactionManagementError: the open block belongs to somebody else.
+            OperationalError: ``USERS["REQUIRED"]`` is set, and nothing says whom the request is for.
+        """
+        identity = self.identity
+        return self._key_transport if identity is None else self._key_transport.acting_as(identity)
+
+    @property
+    def identity(self) -> Identity | None:
+        """Whom requests are made for now; None for the API key. An open block remembers it. Raises as ``transport``."""
+        identity = current_identity(self.alias)
+        if identity is None and self.options.users.required and not is_stated(self.alias):
+            raise OperationalError(
+                f'"{self.alias}" is only used for users (USERS["REQUIRED"]), and no user is in force here.\n'
+                f"Use appwrite_user() around it; or appwrite_key(), if the API key is meant."
+            )
+        if self.transaction is not None:
+            self.transaction.bind(identity)
+        return identity
+
+    @property
+    def account(self) -> Account | None:
+        """
+        Whose account the requests are made for, as the server says (asked once in ``CONFIRM_S``); None for the API key.
+
+        Raises:
+            InvalidUserToken: the token does not hold; and as ``transport``.
+        """
+        identity = self.identity
+        if identity is None:
+            return None
+        transport = self._key_transport.acting_as(identity)
+        return accounts.confirmed(identity, transport, self.options.users.confirm_s)
+
+    @property
+    def cache_identity(self) -> str:
+        """What entries of the cache are kept apart by: empty for the API key. Raises as ``account``."""
+        account = self.account
+        return "" if account is None else account.cache_key
+
+    @property
+    def _key_transport(self) -> Transport:
         settings, options = self.settings_dict, self.options
         identity = (
             settings["HOST"],
@@ -247,6 +294,12 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     def create_cursor(self, name: str | None = None) -> Cursor:
         return Cursor(self, prefetch=name is None)
+
+    def make_cursor(self, cursor: Any) -> AppwriteCursorWrapper:
+        return AppwriteCursorWrapper(cursor, self)
+
+    def make_debug_cursor(self, cursor: Any) -> AppwriteCursorDebugWrapper:
+        return AppwriteCursorDebugWrapper(cursor, self)
 
     def chunked_cursor(self) -> Any:
         return self._cursor(name=f"_django_curs_{id(self)}")
@@ -343,6 +396,8 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     def write(self, command: Command) -> WriteResult:
         """Run a write command: at once in autocommit mode, else into the log of the open block. Tells the cache."""
+        # Before anything is announced or noted: whoever may not write here does not get that far.
+        _ = self.account
         direct = self.transaction is None or self._writes_directly
         table = command.tables[0].table
         row_ids = command.row_ids
@@ -376,7 +431,14 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         seen = versions.positions(command) if self.transaction is not None else None
         if not names or model is None or (self.transaction is not None and seen is None):
             return load()
-        rows = self.cache.read(cache_text(model, command), names, load, row=only_row(command), timeout=timeout)
+        rows = self.cache.read(
+            cache_text(model, command),
+            names,
+            load,
+            row=only_row(command),
+            identity=self.cache_identity,
+            timeout=timeout,
+        )
         if self.transaction is not None and seen:
             self.transaction.note_versions(command.tables[0], versions.read(rows, *seen))
         return rows
@@ -405,7 +467,10 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             return True
         names = [table.table for table in command.tables]
         return bool(names) and self.cache.is_cached(
-            cache_text(cast("type[Model]", query.model), command), names, row=only_row(command)
+            cache_text(cast("type[Model]", query.model), command),
+            names,
+            row=only_row(command),
+            identity=self.cache_identity,
         )
 
     def dependencies(self, query: Query) -> tuple[tuple[str, ...], tuple[str, str] | None]:

@@ -99,7 +99,12 @@ class KnownReads:
     def rows(self, known: KnownRead) -> list[tuple[Any, ...]]:
         """Return the rows of a read that was known a moment ago, from the cache where it is fresh."""
         load = partial(self._connection.load_rows, known.command)
-        return known.cache.read(known.text, known.tables, load, row=known.row, timeout=known.timeout, plan=known.plan)
+        identity = self._connection.cache_identity
+        # The plan that was kept is the API key's: its entry is nobody else's.
+        plan = None if identity else known.plan
+        return known.cache.read(
+            known.text, known.tables, load, row=known.row, identity=identity, timeout=known.timeout, plan=plan
+        )
 
     def _is_good(self, known: KnownRead) -> bool:
         return known.cache is self._connection.cache and (
