@@ -54,6 +54,19 @@ bench: install
 hammer: install
 	$(BIN)/python -m benchmarks.hammer --seconds $(DURATION) --reads $(READS)
 
+# The same on every cache backend, 40 seconds each; locmem with threads.
+.PHONY: hammer-all
+hammer-all: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	for cache in redis locmem file database diskcache; do \
+		$(BIN)/python -m benchmarks.hammer --cache $$cache --seconds 40 || exit 1; \
+	done
+
+# From any set of models to any other, killed at every request: half an hour.
+.PHONY: schema-long
+schema-long: install
+	SCHEMA_EXAMPLES=600 SCHEMA_KILLED_EXAMPLES=300 $(BIN)/python -m pytest -n 2 tests/schema/test_model_properties.py
+
 .PHONY: model
 model: install
 	$(BIN)/python -m pytest -n 2 -m slow tests/cache/test_model.py
