@@ -29,7 +29,12 @@ DATABASES = {
     },
     # The same models on SQLite, to compare answers with (tests/differential.py).
     "twin": {"ENGINE": "tests.twin", "NAME": ":memory:", "TEST": IN_MEMORY},
-    "twin-postgresql": {"ENGINE": "tests.twin", "NAME": ":memory:", "OPTIONS": {"TEXT": "postgresql"}, "TEST": IN_MEMORY},
+    "twin-postgresql": {
+        "ENGINE": "tests.twin",
+        "NAME": ":memory:",
+        "OPTIONS": {"TEXT": "postgresql"},
+        "TEST": IN_MEMORY,
+    },
 }
 DATABASE_ROUTERS = ["tests.routers.Router"]
 MIDDLEWARE = [

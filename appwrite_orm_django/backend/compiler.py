@@ -14,13 +14,14 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import NotSupportedError
-from django.db.models.expressions import OrderBy
+from django.db.models import Count
+from django.db.models.expressions import OrderBy, Star
 from django.db.models.sql import compiler
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGLE
 
 from appwrite_orm_django.backend import local_evaluation, locking, writes
 from appwrite_orm_django.backend.columns import table_id
-from appwrite_orm_django.backend.commands import Command, Explain
+from appwrite_orm_django.backend.commands import Command, CountRows, Explain, ListRows
 from appwrite_orm_django.backend.pushdown import reads, server
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.summaries import OneRow
@@ -67,16 +68,21 @@ class SQLCompiler(compiler.SQLCompiler):
             NotSupportedError: neither the server nor local evaluation can answer it.
         """
         locking.check(self.query, self.connection)
-        self.setup_query()
-        if self.query.is_empty() and self.elide_empty:
-            raise EmptyResultSet
-        if self.query.high_mark is not None and self.query.high_mark == self.query.low_mark and self.elide_empty:
-            raise EmptyResultSet
-        command = self._pushed_down()
-        if command is None or (isinstance(command, OneRow) and len(command.parts) > 1):
-            # Better than several requests, where the server can do it: one.
-            command = server.plan(self) or command
-        return command if command is not None else local_evaluation.plan(self)
+        refcounts_before = self.query.alias_refcount.copy()
+        try:
+            self.setup_query()
+            if self.query.is_empty() and self.elide_empty:
+                raise EmptyResultSet
+            if self.query.high_mark is not None and self.query.high_mark == self.query.low_mark and self.elide_empty:
+                raise EmptyResultSet
+            command = self._pushed_down()
+            if command is None or (isinstance(command, OneRow) and len(command.parts) > 1):
+                # Better than several requests, where the server can do it: one.
+                command = server.plan(self) or command
+            return command if command is not None else local_evaluation.plan(self)
+        finally:
+            # As Django's as_sql() does: joins made for ordering and related objects are this compilation's only.
+            self.query.reset_refcounts(refcounts_before)
 
     def _pushed_down(self) -> Command | None:
         query = self.query
@@ -93,6 +99,8 @@ class SQLCompiler(compiler.SQLCompiler):
         if ordering is None:
             ordering = self.resolved_ordering()
         alias = query.get_initial_alias()
+        if alias is None:
+            return None  # no model, no table: Q.check()
         if any(count for other, count in query.alias_refcount.items() if other != alias):
             return None
         table = self.connection.table_ref(table_id(query.alias_map[alias].table_name))
@@ -115,7 +123,7 @@ class SQLCompiler(compiler.SQLCompiler):
             return None
         names = query.order_by
         if not names and query.default_ordering:
-            names = self._whole.model._meta.ordering
+            names = self._whole.model._meta.ordering or ()
         return self._whole.ordering(names, reverse=not query.standard_ordering, annotations=query.annotations)
 
     def resolved_ordering(self) -> list[OrderBy]:
@@ -176,7 +184,22 @@ class SQLAggregateCompiler(SQLCompiler):
 
     def read_command(self) -> Command:
         self.setup_query()
-        return server.plan(self) or local_evaluation.plan(self)
+        return self._sliced_count() or server.plan(self) or local_evaluation.plan(self)
+
+    def _sliced_count(self) -> Command | None:
+        """Return the command for ``queryset[:n].count()``, which pages ask that need not know the exact number of many rows."""
+        inner = self.query.inner_query
+        counted = list(self.query.annotation_select.values())
+        is_count = len(counted) == 1 and type(counted[0]) is Count and not counted[0].distinct
+        if not (inner.is_sliced and is_count and isinstance(counted[0].source_expressions[0], Star)):
+            return None
+        try:
+            listed = inner.get_compiler(connection=self.connection).read_command()
+        except EmptyResultSet:
+            return None
+        if not isinstance(listed, ListRows):
+            return None
+        return CountRows(listed.table, listed.condition, listed.offset, listed.limit)
 
 
 class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):

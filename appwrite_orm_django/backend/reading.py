@@ -53,7 +53,7 @@ class Reader:
         if isinstance(command, ListRows):
             return self._list(command)
         if isinstance(command, CountRows):
-            return [(self.count(command.table, command.condition),)]
+            return [(self.count(command),)]
         if isinstance(command, LocalQuery):
             return running.run(command, self.connection)
         if isinstance(command, OneRow):
@@ -196,11 +196,13 @@ class Reader:
         nulls_are_low = self.connection.text_semantics == "mariadb"
         return order.descending is nulls_are_low and not order.column.startswith("$")
 
-    def count(self, table: TableRef, condition: Condition) -> int:
-        """Return the exact number of rows."""
-        return sum(self._count(table, split) for split in self.splits(condition))
+    def count(self, command: CountRows) -> int:
+        """Return the exact number of rows; one request for each split if no more are wanted than the server counts."""
+        end = None if command.limit is None else command.offset + command.limit
+        counted = sum(self._count(command.table, split, end) for split in self.splits(command.condition))
+        return counted if end is None else max(0, min(counted, end) - command.offset)
 
-    def _count(self, table: TableRef, fixed: list[Query]) -> int:
+    def _count(self, table: TableRef, fixed: list[Query], end: int | None) -> int:
         def ask(after: str | None, offset: int) -> tuple[int, str | None]:
             beyond = [] if after is None else [queries.greater_than(SEQUENCE, int(after))]
             order = [queries.order_asc(SEQUENCE), queries.select([ROW_ID]), queries.limit(1), queries.offset(offset)]
@@ -211,6 +213,8 @@ class Reader:
                 return int(self.answer(table, [*fixed, *beyond, *count])[0]["n"]), None
             return page["total"], next((row[SEQUENCE] for row in page["rows"]), None)
 
+        if end is not None and end <= counting.TOTAL_CAP:
+            return ask(None, 0)[0]
         return counting.count(ask)
 
     def splits(self, condition: Condition) -> list[list[Query]]:

@@ -76,6 +76,15 @@ def test_count_is_exact_beyond_the_servers_cap(author, requests):
     requests.clear()
     assert Review.objects.filter(stars=1).count() == 5203
     assert len(requests) == 2
+    requests.clear()
+    # Of a slice, no more is counted than is asked for.
+    assert Review.objects.order_by("text")[:5000].count() == 5000
+    assert Review.objects.all()[1:100].count() == 99
+    assert len(requests) == 2
+    assert Review.objects.all()[:5001].count() == 5001
+    assert Review.objects.all()[5200:6000].count() == 3
+    assert Review.objects.all()[6000:7000].count() == 0
+    assert Review.objects.filter(stars=2)[:10].count() == 0
 
 
 def test_an_update_of_many_rows_is_one_request(author, requests):

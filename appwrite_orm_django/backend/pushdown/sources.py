@@ -56,7 +56,7 @@ class Sources:
             NotSupportedError: a join to another database.
         """
         self.connection = connection
-        aliases = tables.active_aliases(query)
+        aliases = [alias for alias in query.alias_map if query.alias_refcount.get(alias)]
         self.base = query.get_initial_alias()
         self.models = {alias: tables.model_of(query, alias) for alias in aliases}
         refuse_other_databases(query.model, self.models.values(), connection.alias)
@@ -107,7 +107,7 @@ class Sources:
 
     def _key_in(self, alias: str, field: Field[Any, Any]) -> str:
         """Return the key of a field's column in the table of an alias, which may be that of the model's child or parent."""
-        return tables.key_of_column(self.models[alias], field.column)
+        return column_key(tables.field_of_column(self.models[alias], field.column))
 
     def is_base(self, column: Col) -> bool:
         return column.alias == self.base
