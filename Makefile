@@ -6,8 +6,10 @@ STAMP := $(VENV)/.installed
 # How long make hammer goes on: at least so many seconds, and until there were so many reads.
 DURATION ?= 60
 READS ?= 200000
+# How many make random-queries asks.
+EXAMPLES ?= 20000
 
-.PHONY: install
+.PHONY: install random-queries
 install: $(STAMP)
 
 $(STAMP): pyproject.toml
@@ -64,5 +66,9 @@ django-suite: install
 	$(BIN)/python -m tests.django_suite --causes $(APPS)
 
 .PHONY: clean
+# Random querysets on servers of four kinds, compared with SQLite: EXAMPLES in all.
+random-queries: install
+	RANDOM_QUERIES=$$(( ($(EXAMPLES) + 3) / 4 )) $(BIN)/python -m pytest -n 2 tests/backend/test_random_queries.py
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache docs/_build
