@@ -9,7 +9,7 @@ READS ?= 200000
 # How many make random-queries asks.
 EXAMPLES ?= 20000
 
-.PHONY: install random-queries
+.PHONY: install
 install: $(STAMP)
 
 $(STAMP): pyproject.toml
@@ -65,10 +65,11 @@ model: install
 django-suite: install
 	$(BIN)/python -m tests.django_suite --causes $(APPS)
 
-.PHONY: clean
 # Random querysets on servers of four kinds, compared with SQLite: EXAMPLES in all.
+.PHONY: random-queries
 random-queries: install
 	RANDOM_QUERIES=$$(( ($(EXAMPLES) + 3) / 4 )) $(BIN)/python -m pytest -n 2 tests/backend/test_random_queries.py
 
+.PHONY: clean
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache docs/_build

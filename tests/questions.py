@@ -201,10 +201,9 @@ def row_questions(draw, model):
         question = question.then("select_related()", lambda found, rows: found.select_related(*names))
     if shape == "subset":
         inner = draw(filtered(model, most=1))
-        question = question.then(
+        return question.then(
             f"filter(pk__in={inner})", lambda found, rows: found.filter(pk__in=inner(rows).values("pk"))
         )
-        return question
     return cut(question, slices(draw))
 
 
