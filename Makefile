@@ -6,6 +6,8 @@ STAMP := $(VENV)/.installed
 # How long make hammer goes on: at least so many seconds, and until there were so many reads.
 DURATION ?= 60
 READS ?= 200000
+# How many make random-queries asks.
+EXAMPLES ?= 20000
 
 .PHONY: install
 install: $(STAMP)
@@ -75,6 +77,11 @@ model: install
 .PHONY: django-suite
 django-suite: install
 	$(BIN)/python -m tests.django_suite --causes $(APPS)
+
+# Random querysets on servers of four kinds, compared with SQLite: EXAMPLES in all.
+.PHONY: random-queries
+random-queries: install
+	RANDOM_QUERIES=$$(( ($(EXAMPLES) + 3) / 4 )) $(BIN)/python -m pytest -n 2 tests/backend/test_random_queries.py
 
 .PHONY: clean
 clean:
