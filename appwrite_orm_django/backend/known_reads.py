@@ -19,6 +19,7 @@ from django.db.models.sql.where import WhereNode
 from django.utils import timezone
 
 from appwrite_orm_django.backend.commands import Command, GetRow, ListRows
+from appwrite_orm_django.cache.choice import chosen, inherited
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -78,7 +79,8 @@ class KnownReads:
             return None
         known = self._by_owner.get(owner)
         if known is None or not self._is_good(known):
-            known = self._compile(query())
+            with inherited(None):  # whoever asks first does not choose for all others
+                known = self._compile(query())
             if known is not None:
                 self._by_owner[owner] = known
         return known
@@ -187,4 +189,4 @@ def _shape(query: Query) -> Hashable | None:
         if type(name) is not str:
             return None
     low, high = query.low_mark, query.high_mark
-    return model, names, query.standard_ordering, low, high, held.get("appwrite_cache_timeout")
+    return model, names, query.standard_ordering, low, high, chosen(query)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -34,6 +34,7 @@ class Options:
         pool_size: connections kept open per process.
         verify: False for a server with a self-signed certificate, or the path of a CA bundle.
         text: the text semantics of the database under Appwrite.
+        feature_level: "2.x" for servers that aggregate and join, "1.9" for the others; None to find out.
         cache: the query cache, see ``CacheSettings``.
         users: requests for the visitor instead of the API key, see ``UserSettings``.
         webhook: where Appwrite tells of other clients' writes, see ``WebhookSettings``.
@@ -48,6 +49,7 @@ class Options:
     pool_size: int = 10
     verify: bool | str = True
     text: str = "mariadb"
+    feature_level: Literal["1.9", "2.x"] | None = None
     cache: CacheSettings = field(default_factory=CacheSettings)
     users: UserSettings = field(default_factory=UserSettings)
     webhook: WebhookSettings = field(default_factory=WebhookSettings)
@@ -79,4 +81,8 @@ class Options:
                 )
         if options.text not in ("mariadb", "postgresql"):
             raise ImproperlyConfigured(f'DATABASES["{alias}"]["OPTIONS"]["TEXT"] must be "mariadb" or "postgresql".')
+        if options.feature_level not in (None, "1.9", "2.x"):
+            raise ImproperlyConfigured(
+                f'DATABASES["{alias}"]["OPTIONS"]["FEATURE_LEVEL"] must be "1.9", "2.x" or None.'
+            )
         return options

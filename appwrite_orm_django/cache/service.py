@@ -125,8 +125,8 @@ class QueryCache:
         """
         Return what ``load()`` returns, from the cache where it is fresh.
 
-        A hit is one ``get_many`` and nothing else. A miss adds one ``set_many`` or, when a token is missing or a lease is asked for, two
-        round trips. What comes back is the caller's own: no other reader holds the same object.
+        A hit is one ``get_many`` and nothing else. A miss adds one ``set_many`` and, when a token is missing that could not be added
+        while looking, or a lease is asked for, one round trip more. What comes back is the caller's own: no other reader holds the same object.
 
         Args:
             command: the final command in a canonical form; two commands may share it only if their answers are the same.
@@ -147,7 +147,7 @@ class QueryCache:
         core = self.core
         if plan is None:
             plan = core.keys.plan(command, names, row, identity)
-        first = look(core, plan.keys)
+        first = look(core, plan.keys, len(plan.tokens))
         found = self._find(names, plan, first)
         if not found.why_not:
             return cast("T", found.value)
@@ -185,7 +185,7 @@ class QueryCache:
             return value
         core = self.core
         plan = core.keys.plan(command, names, row, identity)
-        first = await sync_to_async(look)(core, plan.keys)
+        first = await sync_to_async(look)(core, plan.keys, len(plan.tokens))
         found = self._find(names, plan, first)
         if not found.why_not:
             return cast("T", found.value)
