@@ -24,6 +24,7 @@ from django.apps import apps
 from django.db import close_old_connections, connections, models
 
 from appwrite_orm_django.cache.keys import fold
+from appwrite_orm_django.client.identity import acting_as
 from appwrite_orm_django.signals import rows_changed
 
 __all__ = ["RowsChanged", "on_rows_changed", "wait"]
@@ -122,6 +123,8 @@ def on_rows_changed(
         sources: only ``write``, ``webhook``, ``realtime``; left out, all.
         background: in a thread of this process, so that nobody waits. False: at once, in the thread that wrote or was told; for
             functions that only hand over to a task queue. What such a one raises is logged.
+
+    Functions make their requests with the API key, also where the write was a user's (``appwrite_user``).
     """
     if not models_ or not all(isinstance(model, type) for model in models_):
         raise TypeError("on_rows_changed() takes one or more models.")
@@ -167,7 +170,9 @@ def _receive(*, alias: str, table: str, pks: tuple[str, ...] | None, operation: 
 
 def _call(function: Handler, change: RowsChanged) -> bool:
     try:
-        function(change)
+        # Not for whoever's request it is that has told us: the work is the site's.
+        with acting_as(None):
+            function(change)
     except Exception:
         logger.exception("%s failed for %s of %s", _name(function), change.operation, change.table)
         return False

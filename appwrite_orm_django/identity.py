@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
@@ -22,7 +22,16 @@ from appwrite_orm_django.backend.users import UserSettings
 from appwrite_orm_django.client.errors import InvalidUserToken
 from appwrite_orm_django.client.identity import Identity, acting_as
 
-__all__ = ["AppwriteUserMiddleware", "InvalidUserToken", "appwrite_key", "appwrite_user", "user_id"]
+__all__ = [
+    "AppwriteUserMiddleware",
+    "InvalidUserToken",
+    "appwrite_key",
+    "appwrite_user",
+    "user_id",
+    "visitor_not_required",
+]
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 def appwrite_user(
@@ -83,6 +92,16 @@ def user_id(using: str) -> str | None:
     return None if account is None else account.user_id
 
 
+def visitor_not_required(view: View) -> View:
+    """
+    Let anybody call a view, for example that which signs people in.
+
+    A visitor whose token does not hold any more, or who has none where ``ANONYMOUS`` is ``refuse``, is then a guest to it.
+    """
+    view.appwrite_visitor_not_required = True  # type: ignore[attr-defined]  # a mark, as Django's own decorators set
+    return view
+
+
 class AppwriteUserMiddleware:
     """
     Makes the requests to Appwrite that a view makes for its visitor.
@@ -134,9 +153,22 @@ class AppwriteUserMiddleware:
 
     @contextmanager
     def _acting(self, request: HttpRequest) -> Iterator[Identities]:
-        identities = {alias: visitor(request, one) for alias, one in self._settings.items()}
+        identities: Identities = {}
+        for alias, one in self._settings.items():
+            try:
+                identities[alias] = visitor(request, one)
+            except InvalidUserToken:
+                # Whether that matters is for the view to say, which is not known yet; until then it is nobody.
+                identities[alias] = Identity("guest")
+                request.META[_REFUSED] = True
         with _in_force(identities):
             yield identities
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
+        """Answer 401 to a visitor whose token has expired, or who has none and needs one."""
+        if request.META.get(_REFUSED) and not getattr(view, "appwrite_visitor_not_required", False):
+            return refusal()
+        return None
 
     def _finish(self, response: HttpResponseBase, identities: Identities) -> HttpResponseBase:
         for one in self._settings.values():
@@ -155,6 +187,7 @@ class AppwriteUserMiddleware:
 
 
 Identities = dict[str, Identity | None]
+_REFUSED = "appwrite_orm_django.refused"
 
 
 def visitor(request: HttpRequest, settings: UserSettings) -> Identity | None:

@@ -15,7 +15,14 @@ from django.test import RequestFactory
 from appwrite_orm_django.backend.users import UserSettings, accounts
 from appwrite_orm_django.client.errors import Unauthorized
 from appwrite_orm_django.client.identity import Identity, current_identity
-from appwrite_orm_django.identity import AppwriteUserMiddleware, InvalidUserToken, appwrite_key, appwrite_user, user_id
+from appwrite_orm_django.identity import (
+    AppwriteUserMiddleware,
+    InvalidUserToken,
+    appwrite_key,
+    appwrite_user,
+    user_id,
+    visitor_not_required,
+)
 from tests.library.models import Diary
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -414,6 +421,9 @@ def respond(view=view, method="get", session=None, **headers):
 
 def _with_exceptions(middleware, view, request):
     # What Django's handler does around a view.
+    refused = middleware.process_view(request, view, (), {})
+    if refused is not None:
+        return refused
     try:
         return view(request)
     except Exception as error:
@@ -462,6 +472,36 @@ def test_visitors_without_a_token(monkeypatch, settings):
     assert respond().status_code == 401
     users(monkeypatch, settings, ANONYMOUS="key")
     assert respond().content == b"of ann"
+
+
+def test_views_that_need_no_visitor(ann, monkeypatch, settings):
+    """Who has no token, or an old one, must get as far as the page that gives one; as a guest."""
+    write("of ann", "ann")
+
+    @visitor_not_required
+    def sign_in(request):
+        return HttpResponse(f"{texts()}")
+
+    users(monkeypatch, settings, ANONYMOUS="refuse")
+    assert respond(sign_in).content == b"[]"
+    old = Identity("jwt", ann["jwt"]).expires_at
+    monkeypatch.setattr("appwrite_orm_django.client.identity.time.time", lambda: old + 1)
+    assert respond(sign_in, **{"X-Appwrite-JWT": ann["jwt"]}).content == b"[]"
+    assert respond(**{"X-Appwrite-JWT": ann["jwt"]}).status_code == 401
+
+
+def test_the_middleware_within_django(ann, client, monkeypatch, settings):
+    """The whole handler: other middleware, a URL, and the endpoint for webhooks, which is nobody's page."""
+    users(monkeypatch, settings, ANONYMOUS="refuse")
+    settings.MIDDLEWARE = [
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "appwrite_orm_django.identity.AppwriteUserMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    ]
+    assert client.get("/admin/").status_code == 401
+    assert client.get("/admin/", headers={"X-Appwrite-JWT": ann["jwt"]}).status_code == 302
+    assert client.post("/appwrite/webhook/").status_code == 404, "it answers for itself: none is configured"
 
 
 def test_cookies_and_the_session_can_hold_the_token(ann, monkeypatch, settings):

@@ -17,10 +17,11 @@ from django.test import Client
 from appwrite_orm_django import handlers
 from appwrite_orm_django.backend.listening import RealtimeSettings, WebhookSettings
 from appwrite_orm_django.handlers import RowsChanged, on_rows_changed
+from appwrite_orm_django.identity import appwrite_user
 from appwrite_orm_django.incoming import Notice, UnknownTable, apply, incoming, model_of
 from appwrite_orm_django.signals import cache_invalidated, rows_changed
+from tests.library.models import Diary, Tag
 from tests.library.models import Notice as NoticeModel
-from tests.library.models import Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
@@ -330,6 +331,19 @@ def test_handlers_hear_of_webhooks_and_of_own_writes(handle):
         ("create", "write", (tag.pk,), "appwrite-handlers"),
         ("update", "webhook", (tag.pk,), "appwrite-handlers"),
     ]
+
+
+def test_handlers_work_with_the_key_whoever_wrote(handle, appwrite):
+    seen = []
+
+    def note(change):
+        seen.append(appwrite.identity)
+
+    handle(Diary, background=False)(note)
+    jwt = appwrite.transport.call("POST", "/local/users", params={"userId": "ann"})["jwt"]
+    with appwrite_user(jwt=jwt):
+        Diary.objects.create(text="mine")
+    assert seen == [None]
 
 
 def test_handlers_choose_what_they_hear_of(handle):
