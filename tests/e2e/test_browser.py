@@ -83,7 +83,7 @@ def test_a_visitor_finds_a_row_and_an_editor_changes_it(site, browser):
 
     word = first_page[0][1].split()[0]
     browser.find_element(By.ID, "id_q").send_keys(word)
-    follow(browser, browser.find_element(By.CSS_SELECTOR, ".filters button"))
+    follow(browser, browser.find_element(By.CSS_SELECTOR, ".aw-filters button"))
     assert first_page[0] in rows(browser)
     assert browser.find_element(By.ID, "id_q").get_attribute("value") == word
 
@@ -96,7 +96,7 @@ def test_a_visitor_finds_a_row_and_an_editor_changes_it(site, browser):
     follow(browser, browser.find_element(By.LINK_TEXT, "Next"))
     second_page = rows(browser)
     assert collation.fold(second_page[0][1]) <= collation.fold(names[-1])
-    assert browser.find_element(By.CSS_SELECTOR, ".pages [aria-current]").text == "2"
+    assert browser.find_element(By.CSS_SELECTOR, ".aw-pages [aria-current]").text == "2"
 
     code, name, *_ = second_page[0]
     follow(browser, browser.find_element(By.LINK_TEXT, name))
