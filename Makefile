@@ -7,8 +7,7 @@ STAMP := $(VENV)/.installed
 DURATION ?= 60
 READS ?= 200000
 
-.PHONY: install demo test conformance lint format bench hammer model clean
-
+.PHONY: install
 install: $(STAMP)
 
 $(STAMP): pyproject.toml
@@ -16,35 +15,54 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test,docs]"
 	touch $(STAMP)
 
+.PHONY: demo
 demo: install
 	$(BIN)/python manage.py demo
 
+.PHONY: test
 test: install
 	$(BIN)/python -m pytest -n 2 tests
 
 # Recordings of real servers, in the process and over a socket; they lie in ../shared/conformance or APPWRITE_CONFORMANCE.
+.PHONY: conformance
 conformance: install
 	APPWRITE_CONFORMANCE_HTTP=1 $(BIN)/python -m pytest -n 2 tests/local/test_conformance.py
 
+.PHONY: lint
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy appwrite_orm_django
 	$(BIN)/lint-imports --no-cache
 
+.PHONY: format
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The documentation site, in docs/_build/html; a warning is an error.
+.PHONY: docs
+docs: install
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+
+.PHONY: bench
 bench: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python -m benchmarks
 
+.PHONY: hammer
 hammer: install
 	$(BIN)/python -m benchmarks.hammer --seconds $(DURATION) --reads $(READS)
 
+.PHONY: model
 model: install
 	$(BIN)/python -m pytest -n 2 -m slow tests/cache/test_model.py
 
+# Django's own tests on our backend: APPS="basic lookup", or the first set (tests/django_suite/README.md).
+.PHONY: django-suite
+django-suite: install
+	$(BIN)/python -m tests.django_suite --causes $(APPS)
+
+.PHONY: clean
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache docs/_build

@@ -12,6 +12,6 @@ class Router(AppwriteRouter):
         return "appwrite" if model._meta.app_label == "library" else super().alias_of(model)
 
     def allow_migrate(self, db, app_label, model_name=None, **hints):
-        if db == "twin":
+        if db.startswith("twin"):
             return app_label == "library"
         return super().allow_migrate(db, app_label, model_name, **hints)

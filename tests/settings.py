@@ -27,6 +27,7 @@ DATABASES = {
     },
     # The same models on SQLite, to compare answers with (tests/differential.py).
     "twin": {"ENGINE": "tests.twin", "NAME": ":memory:"},
+    "twin-postgresql": {"ENGINE": "tests.twin", "NAME": ":memory:", "OPTIONS": {"TEXT": "postgresql"}},
 }
 DATABASE_ROUTERS = ["tests.routers.Router"]
 MIDDLEWARE = [

@@ -19,7 +19,7 @@ from django.db.models.expressions import OrderBy, Star
 from django.db.models.sql import compiler
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGLE
 
-from appwrite_orm_django.backend import local_evaluation, writes
+from appwrite_orm_django.backend import local_evaluation, locking, writes
 from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands import Command, CountRows, Explain, ListRows
 from appwrite_orm_django.backend.pushdown import reads
@@ -66,6 +66,7 @@ class SQLCompiler(compiler.SQLCompiler):
             EmptyResultSet: no row can match, nothing has to be asked.
             NotSupportedError: neither the server nor local evaluation can answer it.
         """
+        locking.check(self.query, self.connection)
         self.setup_query()
         if self.query.is_empty() and self.elide_empty:
             raise EmptyResultSet
@@ -136,6 +137,9 @@ class SQLCompiler(compiler.SQLCompiler):
             command = self.read_command()
         except EmptyResultSet:
             return iter([]) if result_type == MULTI else None
+        if self.query.select_for_update:
+            rows = locking.read(command, self)
+            return [rows] if result_type == MULTI else (rows[0] if rows else None)
         if chunked_fetch:
             self.connection.note_uncached(command)
             return super().execute_sql(result_type, chunked_fetch, chunk_size)

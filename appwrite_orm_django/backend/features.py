@@ -1,5 +1,7 @@
 """What Appwrite can do, in Django's words. Data, with the reason where a flag is not obvious."""
 
+from functools import cached_property
+
 from django.db.backends.base.features import BaseDatabaseFeatures
 
 
@@ -48,9 +50,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_collation_on_charfield = False
     supports_collation_on_textfield = False
 
-    # MariaDB puts nulls first in ascending order.
-    nulls_order_largest = False
-    order_by_nulls_first = True
     has_case_insensitive_like = False
 
     # What local evaluation takes over from SQLite.
@@ -68,3 +67,12 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_transactions = True
     uses_savepoints = True
     can_release_savepoints = True
+
+    @cached_property
+    def nulls_order_largest(self) -> bool:  # type: ignore[override]  # depends on the database under Appwrite
+        # MariaDB puts nulls first in ascending order, PostgreSQL last.
+        return bool(self.connection.text_semantics == "postgresql")
+
+    @cached_property
+    def order_by_nulls_first(self) -> bool:  # type: ignore[override]
+        return not self.nulls_order_largest

@@ -25,7 +25,7 @@ from .driver import Look, adrive, drive, look
 from .keys import fold
 from .protocol import Reading, ReadOptions, ReadPlan
 from .settings import CacheSettings
-from .statistics import Statistics, report
+from .statistics import LastWrite, Source, Statistics, report
 from .writes import Batch, Row, Write
 
 __all__ = ["QueryCache", "Write"]
@@ -298,6 +298,7 @@ class QueryCache:
         operation: str = "",
         sender: Any = None,
         staged: bool = True,
+        source: Source = "write",
     ) -> Write:
         """
         Announce a write; to be used as a context manager around the request (or requests) that make it.
@@ -312,6 +313,7 @@ class QueryCache:
                 ``atomic``: committed).
             sender: the model class, for ``rows_changed``.
             staged: False for a write that takes effect at once although the connection is inside ``atomic``.
+            source: who makes it.
 
         Raises:
             IntentNotStored: with ``STRICT_WRITES``, on entering; nothing has been sent then.
@@ -320,15 +322,20 @@ class QueryCache:
         rows = tuple(rows)
         if len(rows) > _MOST_ROWS:
             tables = (*tables, *dict.fromkeys(table for table, _ in rows))
-        return Write(self, tuple(tables), rows, operation, sender, staged)
+        return Write(self, tuple(tables), rows, operation, sender, staged, source)
 
-    def invalidate(self, tables: Iterable[str] = (), rows: Iterable[Row] = ()) -> bool:
+    def invalidate(
+        self, tables: Iterable[str] = (), rows: Iterable[Row] = (), *, source: Source = "invalidate"
+    ) -> bool:
         """
         Make everything cached of these tables (or single rows, and all lists of their tables) outdated, in one round trip.
 
         Returns False if the cache did not answer: it is done as soon as it does, and this process reads past it until then.
+
+        Args:
+            source: who changed the rows; shown by ``last_writes`` and told by the signals.
         """
-        write = self.write(tables, rows)
+        write = self.write(tables, rows, source=source)
         if not write.keys or not self.settings.enabled:
             return True
         stored: bool = drive(self.core, self.core.protocol.settle(write.keys))
@@ -338,20 +345,39 @@ class QueryCache:
         return stored
 
     def rows_changed(
-        self, table: str, pks: Iterable[str] | None = None, *, operation: str = "change", sender: Any = None
+        self,
+        table: str,
+        pks: Iterable[str] | None = None,
+        *,
+        operation: str = "change",
+        sender: Any = None,
+        source: Source = "webhook",
+        others: bool = False,
     ) -> bool:
-        """Invalidate after somebody else's write (a webhook, a realtime event) and send ``rows_changed``; returns as ``invalidate``."""
+        """
+        Invalidate after somebody else's write and send ``rows_changed``; returns as ``invalidate``.
+
+        Args:
+            pks: the rows told of; None for any.
+            others: further rows may have changed that nobody tells of, so that what was read by key is outdated as well.
+        """
         known = None if pks is None else tuple(pks)
         rows = () if known is None else tuple((table, pk) for pk in known)
-        stored = self.invalidate((table,) if known is None else (), rows)
-        signals.rows_changed.send(sender=sender, alias=self.alias, table=table, pks=known, operation=operation)
+        stored = self.invalidate((table,) if known is None or others else (), rows, source=source)
+        signals.rows_changed.send(
+            sender=sender, alias=self.alias, table=table, pks=known, operation=operation, source=source
+        )
         return stored
+
+    def last_writes(self) -> dict[str, list[LastWrite]]:
+        """Return, per table, when its rows last changed, by which source, here or in another process; the latest first."""
+        return self.statistics.last_writes()
 
     def note_invalidated(self, write: Write) -> None:
         for table in write.all_tables:
             self.statistics.counters(table).invalidations += 1
-        self._send(signals.cache_invalidated, tables=write.all_tables, rows=write.rows)
-        self.statistics.publish_if_due()
+        self._send(signals.cache_invalidated, tables=write.all_tables, rows=write.rows, source=write.source)
+        self.statistics.note_write(write.all_tables, write.source)
 
     # -- transactions --------------------------------------------------------------------------------------------------------
 

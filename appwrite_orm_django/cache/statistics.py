@@ -1,8 +1,8 @@
 """
 Counters per table: always on, because counting takes no lock and no round trip.
 
-Each thread counts in a shard of its own; shards are added up when somebody asks. Every ``statistics_interval`` seconds a process leaves
-its totals (not differences: repeating or losing one does no harm) in the cache, so that they can be added up over processes.
+Each thread counts in a shard of its own; shards are added up when somebody asks. Every ``statistics_interval`` seconds, and soon after a write, a process
+leaves its totals (not differences: repeating or losing one does no harm) in the cache, so that they can be added up over processes.
 """
 
 import json
@@ -11,16 +11,20 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, fields
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from .entries import Header
 from .protocol import Outcome, Reason
 
-__all__ = ["Counters", "ReadEvent", "Statistics", "observe_reads"]
+__all__ = ["Counters", "LastWrite", "ReadEvent", "Source", "Statistics", "observe_reads"]
+
+#: Who made rows change: a write through this library, ``invalidate()`` and its like by hand, or another client, and how one learnt of it.
+Source = Literal["write", "invalidate", "webhook", "realtime"]
+_SOURCES = frozenset(get_args(Source))
 
 
 @dataclass(slots=True)
@@ -57,6 +61,9 @@ class Counters:
 
 Table = dict[str, Counters]
 
+# After a write a process leaves what it knows sooner than usual, so that one sees elsewhere who wrote last.
+_WRITES_INTERVAL_S = 1.0
+
 
 class ReadEvent(NamedTuple):
     """One read as ``observe_reads`` reports it; ``expires_at`` is Unix time, None if nothing was or could be stored."""
@@ -66,6 +73,21 @@ class ReadEvent(NamedTuple):
     outcome: Outcome
     reason: Reason
     expires_at: float | None
+
+
+class LastWrite(NamedTuple):
+    """
+    When rows of a table last changed, as far as the cache was told.
+
+    Attributes:
+        at: Unix time.
+        source: who changed them.
+        here: whether it was this process that made the write, or was told of it; False for another one.
+    """
+
+    at: float
+    source: Source
+    here: bool
 
 
 _observers: ContextVar[tuple[list[ReadEvent], ...]] = ContextVar("appwrite_cache_observers", default=())
@@ -138,8 +160,10 @@ class Statistics:
         self._shards: list[Table] = []
         self._retired: Table = {}
         self._baseline: Table = {}
+        self._writes: dict[str, dict[Source, float]] = {}
         self._reset_seen = ""
-        self._due_at = self._clock() + self._interval_s
+        self._published_at = self._clock()
+        self._due_at = self._published_at + self._interval_s
         self._publishing = threading.Lock()
 
     # Counting
@@ -192,6 +216,15 @@ class Statistics:
         # Threads go on adding to their shards meanwhile, so those cannot be emptied; their sum is taken off instead.
         _add(self._baseline, self.snapshot())
 
+    def note_write(self, tables: Iterable[str], source: Source) -> None:
+        """Remember that rows of these tables have just changed; others learn of it within a second or so."""
+        now = time.time()
+        with self._lock:
+            for table in tables:
+                self._writes.setdefault(table, {})[source] = now
+        self._due_at = min(self._due_at, self._published_at + _WRITES_INTERVAL_S)
+        self.publish_if_due()
+
     # Over processes
 
     def is_due(self) -> bool:
@@ -201,7 +234,9 @@ class Statistics:
         """Have the totals left in the cache if it is time to. Not called on a hit, which is one round trip and nothing else."""
         if self.is_due() and self._publishing.acquire(blocking=False):
             try:
-                due, self._due_at = self.is_due(), self._clock() + self._interval_s
+                due = self.is_due()
+                self._published_at = self._clock()
+                self._due_at = self._published_at + self._interval_s
             finally:
                 self._publishing.release()
             if due:
@@ -222,6 +257,10 @@ class Statistics:
             # Two processes that do this at once lose one name; it is back when its owner next comes by.
             self._put(self._key(""), json.dumps([*processes, self.process][-256:]), self._LIFE_S)
         self._put(self._key(self.process), json.dumps(_plain(self.snapshot())), self._LIFE_S)
+        with self._lock:
+            writes = json.dumps(self._writes) if self._writes else ""
+        if writes:
+            self._put(self._writes_key(self.process), writes, self._LIFE_S)
 
     def total(self) -> dict[str, Counters]:
         """
@@ -239,6 +278,44 @@ class Statistics:
             except (TypeError, ValueError):  # left by another version of this library
                 continue
         return total
+
+    def _writes_key(self, process: str) -> str:
+        return self._key(f"{process}:w")
+
+    def last_writes(self) -> dict[str, list[LastWrite]]:
+        """
+        Return when rows of each table last changed, by each source, in this process and in others; the latest first.
+
+        A write of this process that a webhook or realtime then tells of as well (its echo) is here twice, once by each source. What
+        happened before the last restart of a process is forgotten after a day.
+        """
+        self.publish()
+        listed = self._get_many((self._key(""),)) or {}
+        others = [self._writes_key(name) for name in _names(listed.get(self._key(""))) if name != self.process]
+        found: dict[str, dict[tuple[Source, bool], float]] = {}
+        with self._lock:
+            told = [(True, {table: dict(sources) for table, sources in self._writes.items()})]
+        told += [(False, _writes(text)) for text in (self._get_many(others) or {}).values()] if others else []
+        for here, writes in told:
+            for table, sources in writes.items():
+                latest = found.setdefault(table, {})
+                for source, at in sources.items():
+                    latest[source, here] = max(at, latest.get((source, here), 0.0))
+        return {
+            table: sorted((LastWrite(at, *who) for who, at in latest.items()), reverse=True)
+            for table, latest in found.items()
+        }
+
+
+def _writes(text: object) -> dict[str, dict[Source, float]]:
+    try:
+        found = json.loads(_text(text) or "{}")
+        return {
+            str(table): {source: float(at) for source, at in sources.items() if source in _SOURCES}
+            for table, sources in found.items()
+        }
+    except (AttributeError, TypeError, ValueError):  # left by another version of this library
+        return {}
 
 
 def _add(total: Table, more: Mapping[str, Counters], sign: int = 1) -> None:

@@ -9,6 +9,7 @@ from appwrite_orm_django import signals
 from .driver import drive
 from .exceptions import IntentNotStored, InvalidationNotStored
 from .keys import fold
+from .statistics import Source
 
 if TYPE_CHECKING:
     from .service import QueryCache
@@ -28,6 +29,7 @@ class Write:
     Attributes:
         keys: the tokens it changes.
         announces: writes of a transaction that ``rows_changed`` is sent for when this one, their commit, is done.
+        source: who made it; see ``statistics.Source``.
     """
 
     __slots__ = (
@@ -41,6 +43,7 @@ class Write:
         "announces",
         "keys",
         "rows",
+        "source",
         "tables",
     )
 
@@ -52,6 +55,7 @@ class Write:
         operation: str,
         sender: Any,
         staged: bool,
+        source: Source = "write",
     ) -> None:
         self._cache = cache
         self._operation = operation
@@ -60,6 +64,7 @@ class Write:
         self._deferred = False
         self._told = False
         self._begun_at = 0.0
+        self.source: Source = source
         self.tables = tables
         self.rows = rows
         self.keys = cache.core.keys.written(tables, rows)
@@ -165,7 +170,12 @@ class Write:
                 by_table[table] = (*pks, row)
         for table, pks in by_table.items():
             signals.rows_changed.send(
-                sender=self._sender, alias=self._cache.alias, table=table, pks=pks, operation=self._operation
+                sender=self._sender,
+                alias=self._cache.alias,
+                table=table,
+                pks=pks,
+                operation=self._operation,
+                source=self.source,
             )
 
     def __enter__(self) -> "Write":

@@ -8,6 +8,7 @@ import pytest
 from django.db import connections
 
 from appwrite_orm_django.backend.base import DatabaseWrapper
+from appwrite_orm_django.local import registry
 from tests import differential
 from tests.library.models import Author, Book, Country, Cover, Everything, Review, Tag
 
@@ -116,6 +117,47 @@ def shelves(django_db_setup, django_db_blocker):
         differential.copy_to_twin(*LIBRARY)
         yield
         differential.wipe(*reversed(LIBRARY))
+
+
+# Feature level and text semantics of the local servers that answer the same questions.
+KINDS = [(level, text) for level in ("1.9", "2.x") for text in ("mariadb", "postgresql")]
+
+
+def kind_settings(level, text, **options):
+    return {
+        "HOST": f"local:?feature-level={level}&engine={text}#kinds",
+        "NAME": "kinds",
+        "OPTIONS": {"TEXT": text, "CACHE": {"ENABLED": False}, **options},
+    }
+
+
+@pytest.fixture(scope="module")
+def shelves_of_each_kind(shelves, django_db_blocker):
+    """Load the library, with the same ids, on a local server of each kind and on the twins."""
+    ours = connections["appwrite"]
+    with django_db_blocker.unblock():
+        rows = {model: list(model._base_manager.using("appwrite").all()) for model in LIBRARY}
+        for kind in KINDS:
+            connection = DatabaseWrapper({**ours.settings_dict, **kind_settings(*kind)}, "appwrite")
+            connections["appwrite"] = connection
+            for model in LIBRARY:
+                with connection.schema_editor() as editor:
+                    editor.create_model(model)
+                model._base_manager.using("appwrite").bulk_create(rows[model])
+            differential.copy_to_twin(*LIBRARY)
+        connections["appwrite"] = ours
+        yield
+        for kind in KINDS:
+            registry.forget(kind_settings(*kind)["HOST"])
+        for alias in ("twin", "twin-postgresql"):
+            for model in reversed(LIBRARY):
+                model._base_manager.using(alias).all().delete()
+
+
+@pytest.fixture(params=KINDS, ids="-".join)
+def kind(request, shelves_of_each_kind, connect):
+    """Put the server of one kind behind the alias, with small pages, so that every list has several."""
+    return connect(**kind_settings(*request.param, PAGE_SIZE=2))
 
 
 @pytest.fixture(scope="module")

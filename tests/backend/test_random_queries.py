@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.differential import assert_same
 from tests.library.models import Author, Book, Country, Review, Tag
 
-pytestmark = pytest.mark.usefixtures("shelves")
+pytestmark = pytest.mark.usefixtures("kind")
 
 EXAMPLES = int(os.environ.get("RANDOM_QUERIES", "60"))
 
@@ -120,7 +120,5 @@ def questions(draw):
     print_blob=True,
 )
 @given(question=questions())
-def test_same_answer_as_sqlite(question, connect):
-    # Pages of two rows, so that every list has several; and nothing from the cache.
-    connect(OPTIONS={"PAGE_SIZE": 1, "CACHE": {"ENABLED": False}})
+def test_same_answer_as_sqlite(question):
     assert_same(question)

@@ -7,7 +7,8 @@ from django.db import OperationalError
 from django.test import TestCase, TransactionTestCase
 
 from appwrite_orm_django import testing
-from tests.library.models import Author, Country
+from appwrite_orm_django.backend.creation import models_without_migration
+from tests.library.models import Author, Book, Country
 
 
 class Counting(testing.AppwriteTestMixin, TransactionTestCase):
@@ -123,3 +124,11 @@ def test_settings_for_tests_point_at_a_private_server():
     assert databases["default"] == {"ENGINE": "django.db.backends.sqlite3"}
     assert databases["appwrite"]["HOST"].startswith("local:?feature-level=2.x#tests-")
     assert databases["appwrite"]["NAME"] == "shop"
+
+
+def test_models_whose_app_has_no_migration_for_them_get_their_tables(settings):
+    settings.MIGRATION_MODULES = {"library": "tests.no_migrations"}
+    assert Book in models_without_migration("appwrite")
+    assert Book.tags.through in models_without_migration("appwrite")
+    settings.MIGRATION_MODULES = {"library": None}  # Django's migrate makes all of them
+    assert not models_without_migration("appwrite")

@@ -181,3 +181,30 @@ def test_cores_are_shared_by_settings_and_database(open_cache):
     assert open_cache().core is open_cache().core
     assert open_cache(TIMEOUT=5).core is not open_cache().core
     assert core_module._cores
+
+
+def test_last_writes_say_who_wrote_here_and_elsewhere():
+    store = {}
+    one, two = make(store), make(store)
+    one.note_write(["product"], "write")
+    two.note_write(["product", "shop"], "webhook")
+    two.publish()
+    found = one.last_writes()
+    assert {(write.source, write.here) for write in found["product"]} == {("write", True), ("webhook", False)}
+    assert found["product"] == sorted(found["product"], reverse=True)
+    assert [(write.source, write.here) for write in found["shop"]] == [("webhook", False)]
+
+
+def test_a_write_is_left_for_others_within_a_second():
+    now, store = [0.0], {}
+    one = make(store, clock=lambda: now[0])
+    one.note_write(["product"], "write")
+    assert not store
+    now[0] = 1.0
+    one.note_write(["product"], "write")
+    assert make(store).last_writes()["product"]
+
+
+def test_last_writes_of_another_version_are_passed_over():
+    store = {"s:": b'["x"]', "s:x:w": b"[1]"}
+    assert make(store).last_writes() == {}

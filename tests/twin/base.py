@@ -1,10 +1,24 @@
-"""Django's SQLite backend with the text rules of ``utf8mb4_general_ci``."""
+"""
+Django's SQLite backend with the text rules of the database under Appwrite.
 
-from django.db.backends.sqlite3 import base
+``OPTIONS["TEXT"]`` is ``mariadb`` (``utf8mb4_general_ci``, nulls low) or ``postgresql`` (code points, nulls high).
+"""
+
+from django.db.backends.sqlite3 import base, operations
+from django.db.models.expressions import OrderBy
+from django.db.models.sql import compiler
 
 from appwrite_orm_django import collation
 
 TEXT_TYPES = ("CharField", "FileField", "FilePathField", "SlugField", "TextField", "GenericIPAddressField")
+
+
+# What ``compiler_module`` has to have and is the same here.
+SQLInsertCompiler, SQLDeleteCompiler, SQLUpdateCompiler = (
+    compiler.SQLInsertCompiler,
+    compiler.SQLDeleteCompiler,
+    compiler.SQLUpdateCompiler,
+)
 
 
 def _compare(one, two):
@@ -12,16 +26,50 @@ def _compare(one, two):
     return (left > right) - (left < right)
 
 
+def _compare_code_points(one, two):
+    return (one > two) - (one < two)
+
+
 def _or_none(function):
     return lambda value: None if value is None else function(str(value))
 
 
+class _NullsInPlace:
+    def compile(self, node):
+        high = self.connection.text == "postgresql"
+        if type(node) is OrderBy and high and node.nulls_first is None and node.nulls_last is None:
+            node = node.copy()
+            setattr(node, "nulls_first" if node.descending else "nulls_last", True)
+        return super().compile(node)
+
+
+class SQLCompiler(_NullsInPlace, compiler.SQLCompiler):
+    pass
+
+
+class SQLAggregateCompiler(_NullsInPlace, compiler.SQLAggregateCompiler):
+    pass
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    compiler_module = "tests.twin.base"
+
+    def lookup_cast(self, lookup_type, internal_type=None):
+        if lookup_type == "iexact":
+            return "FOLD(%s)"
+        return "LIKE_FOLD(%s)" if lookup_type in ("icontains", "istartswith", "iendswith") else "%s"
+
+    def prep_for_iexact_query(self, x):
+        return x
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     display_name = "SQLite with Appwrite's collation"
+    ops_class = DatabaseOperations
     data_types = {**base.DatabaseWrapper.data_types, **dict.fromkeys(TEXT_TYPES, "text COLLATE APPWRITE")}
     operators = {
         **base.DatabaseWrapper.operators,
-        "iexact": "= %s COLLATE APPWRITE",
+        "iexact": "= FOLD(%s)",
         "icontains": r"LIKE LIKE_FOLD(%s) ESCAPE '\'",
         "istartswith": r"LIKE LIKE_FOLD(%s) ESCAPE '\'",
         "iendswith": r"LIKE LIKE_FOLD(%s) ESCAPE '\'",
@@ -35,18 +83,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
         "iendswith": r"LIKE '%%' || LIKE_FOLD({}) ESCAPE '\'",
     }
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.ops.lookup_cast = self._lookup_cast
-
-    def _lookup_cast(self, lookup_type, internal_type=None):
-        if lookup_type in ("icontains", "istartswith", "iendswith"):
-            return "LIKE_FOLD(%s)"
-        return "%s"
+    def __init__(self, settings_dict, *args, **kwargs):
+        options = dict(settings_dict["OPTIONS"])
+        self.text = options.pop("TEXT", "mariadb")
+        super().__init__({**settings_dict, "OPTIONS": options}, *args, **kwargs)
 
     def get_new_connection(self, conn_params):
         connection = super().get_new_connection(conn_params)
         connection.execute("PRAGMA case_sensitive_like = ON")
-        connection.create_collation("APPWRITE", _compare)
-        connection.create_function("LIKE_FOLD", 1, _or_none(collation.like_fold), deterministic=True)
+        folds = self.text == "mariadb"
+        connection.create_collation("APPWRITE", _compare if folds else _compare_code_points)
+        fold, like_fold = (collation.fold, collation.like_fold) if folds else (str.lower, str.lower)
+        connection.create_function("FOLD", 1, _or_none(fold), deterministic=True)
+        connection.create_function("LIKE_FOLD", 1, _or_none(like_fold), deterministic=True)
         return connection

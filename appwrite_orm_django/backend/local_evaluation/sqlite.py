@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.db.backends.sqlite3 import base, operations
+from django.db.models.expressions import OrderBy
 from django.db.models.sql import compiler as django_compiler
 
 from appwrite_orm_django import collation
@@ -37,11 +38,21 @@ class LocalOperations(operations.DatabaseOperations):
         return x
 
 
-class SQLCompiler(django_compiler.SQLCompiler):
+class NullsAsOnServer(django_compiler.SQLCompiler):
+    """Orders nulls as the server does, where the query does not say how. SQLite has them first in ascending order, as MariaDB has."""
+
+    def compile(self, node: Any) -> Any:
+        if type(node) is OrderBy and node.nulls_first is node.nulls_last is None and self.connection.nulls_are_high:
+            node = node.copy()
+            node.nulls_first, node.nulls_last = (True, None) if node.descending else (None, True)
+        return super().compile(node)
+
+
+class SQLCompiler(NullsAsOnServer):
     pass
 
 
-class SQLAggregateCompiler(django_compiler.SQLAggregateCompiler):
+class SQLAggregateCompiler(NullsAsOnServer, django_compiler.SQLAggregateCompiler):
     """Compiles the inner query for this connection, which has no alias of its own among Django's."""
 
     def as_sql(self) -> tuple[str, tuple[Any, ...]]:  # type: ignore[override]  # django-stubs know another signature
@@ -95,6 +106,8 @@ class LocalDatabase(base.DatabaseWrapper):
         }
         super().__init__(settings, alias)
         self.text = text
+        # PostgreSQL takes a null for more than any value.
+        self.nulls_are_high = text == "postgresql"
         self.inc_thread_sharing()
 
     def get_new_connection(self, conn_params: Any) -> Any:

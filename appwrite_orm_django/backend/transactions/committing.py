@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError
@@ -50,15 +50,17 @@ _CLAIM_COLUMN = {"key": CLAIM_COLUMN, "type": "string", "size": CLAIMS.columns[0
 Versions = Mapping[Key, str]
 
 
-def commit(connection: DatabaseWrapper, log: Log, versions: Versions) -> None:
-    """Apply a log or nothing of it; ``versions`` are those of the rows that the block has read."""
+def commit(connection: DatabaseWrapper, log: Log, versions: Versions, locked: Collection[Key] = ()) -> None:
+    """Apply a log or nothing of it; ``versions`` are those of the rows that the block has read, ``locked`` those that must not change."""
     folded = staging.fold(log.operations)
     if not folded:
         return
-    if len(folded) == 1 and _is_one_request(folded[0]):
+    locked = {key for key in locked if key in versions}
+    changed = {key_of(operation.table, operation.row_id) for operation in folded}
+    if len(folded) == 1 and locked <= changed and _is_one_request(folded[0]):
         _send(connection, folded[0], versions)
     else:
-        _Commit(connection, folded, versions).run()
+        _Commit(connection, folded, versions, locked).run()
 
 
 def _is_one_request(operation: Operation) -> bool:
@@ -98,13 +100,17 @@ def _conflict(what: str) -> TransactionConflict:
 class _Commit:
     """Stages, checks and commits several operations."""
 
-    def __init__(self, connection: DatabaseWrapper, folded: list[Operation], versions: Versions) -> None:
+    def __init__(
+        self, connection: DatabaseWrapper, folded: list[Operation], versions: Versions, locked: Collection[Key]
+    ) -> None:
         self.transport = connection.transport
         self.database = connection.database_id
         self.claims = TableRef(self.database, CLAIMS_TABLE)
         self.folded = folded
         changed = {key_of(operation.table, operation.row_id) for operation in folded if operation.action != "create"}
         self.read = {key: version for key, version in versions.items() if key in changed}
+        # Rows that are locked and not changed need no claim: whoever changes one after the check is simply later than this block.
+        self.checked = {key: version for key, version in versions.items() if key in changed or key in locked}
 
     def run(self) -> None:
         """
@@ -184,12 +190,12 @@ class _Commit:
 
     def _check_versions(self) -> None:
         for table, row_id, version in self._current_versions():
-            if version != self.read[key_of(table, row_id)]:
+            if version != self.checked[key_of(table, row_id)]:
                 raise _conflict(f"{table.table}/{row_id} was changed")
 
     def _current_versions(self) -> Iterator[tuple[TableRef, str, str | None]]:
         by_table: dict[TableRef, list[str]] = {}
-        for table, row_id in self.read:
+        for table, row_id in self.checked:
             by_table.setdefault(table, []).append(row_id)
         for table, ids in by_table.items():
             found = {row[ROW_ID].lower(): row["$updatedAt"] for row in self._listed(table, ids)}
@@ -205,7 +211,7 @@ class _Commit:
     def _explained(self, error: TransactionConflict) -> Exception:
         """Tell a row that somebody changed from a unique index that refused: the server gives one answer for both."""
         for table, row_id, version in self._current_versions():
-            if version != self.read[key_of(table, row_id)]:
+            if version != self.checked[key_of(table, row_id)]:
                 return _conflict(f"{table.table}/{row_id} was changed")
         if any(operation.action == "create" for operation in self.folded) or not self.read:
             names = ", ".join(sorted({operation.table.table for operation in self.folded}))
@@ -226,7 +232,7 @@ class _Commit:
         if not claimed:
             return False
         for table, row_id, version in self._current_versions():
-            if version != self.read[key_of(table, row_id)]:
+            if version != self.checked[key_of(table, row_id)]:
                 return False
         rows.delete_rows(self.transport, self.claims, [queries.equal(ROW_ID, *claimed)])
         return True

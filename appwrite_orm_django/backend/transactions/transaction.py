@@ -46,6 +46,8 @@ class Transaction:
         # $updatedAt of rows as this block first read them, and the rows themselves where the log changes them.
         self.versions: dict[Key, str] = {}
         self._bases: dict[Key, Row | None] = {}
+        # What select_for_update() has read: checked at the end, whether the block changes it or not.
+        self.locked: set[Key] = set()
 
     # Reading
 
@@ -56,6 +58,10 @@ class Transaction:
         """Remember which version of each row the block has seen, for the conflict check at its end."""
         for row in rows:
             self.versions.setdefault(key_of(table, row[ROW_ID]), row["$updatedAt"])
+
+    def lock(self, table: TableRef, row_ids: Iterable[str]) -> None:
+        """Let the block fail at its end if somebody else changes one of these rows, which it has read."""
+        self.locked.update(key_of(table, row_id) for row_id in row_ids)
 
     def over(self, fetch: Fetch, condition: Condition, committed: Iterable[Row]) -> Iterator[Row]:
         """
@@ -145,11 +151,13 @@ class Transaction:
         """Return, by identity, the new rows that clash with rows that exist (or with each other), and how."""
         taken: dict[int, str] = {}
         for columns in ((ROW_ID,), *unique):
-            values = {id(row): unique_value(columns, {**row.data, ROW_ID: row.row_id}) for row in new}
+            values = {id(row): self._unique_value(columns, {**row.data, ROW_ID: row.row_id}) for row in new}
             asked = [
                 row for row in new if values[id(row)] is not None and not (columns == (ROW_ID,) and row.id_is_ours)
             ]
-            seen = {unique_value(columns, row) for row in self._rows_with(table, columns, asked)} if asked else set()
+            seen = (
+                {self._unique_value(columns, row) for row in self._rows_with(table, columns, asked)} if asked else set()
+            )
             for row in asked:
                 value = values[id(row)]
                 if value in seen:
@@ -157,6 +165,9 @@ class Transaction:
                     taken.setdefault(id(row), f"a row with this {shown} exists")
                 seen.add(value)
         return taken
+
+    def _unique_value(self, columns: tuple[str, ...], row: Row) -> tuple[Any, ...] | None:
+        return unique_value(columns, row, self.connection.text_semantics)
 
     def _rows_with(self, table: TableRef, columns: tuple[str, ...], new: Sequence[NewRow]) -> Iterator[Row]:
         memberships = []
@@ -190,15 +201,15 @@ class Transaction:
             if not set(columns) & set(data):
                 continue
             images = [{**row, **data} for row in self._current(table, ids)]
-            rows = [NewRow(image[ROW_ID], image) for image in images if unique_value(columns, image) is not None]
+            rows = [NewRow(image[ROW_ID], image) for image in images if self._unique_value(columns, image) is not None]
             wanted: dict[Any, str] = {}
             for row in rows:
-                value = unique_value(columns, row.data)
+                value = self._unique_value(columns, row.data)
                 if value in wanted:
                     raise IntegrityError(f"{table.table}: two rows would have the same {', '.join(columns)}.")
                 wanted[value] = row.row_id.lower()
             for existing in self._rows_with(table, columns, rows) if rows else ():
-                value = unique_value(columns, existing)
+                value = self._unique_value(columns, existing)
                 if value in wanted and existing[ROW_ID].lower() not in wanted.values():
                     raise IntegrityError(f"{table.table}: a row with this {', '.join(columns)} exists.")
 
@@ -271,12 +282,12 @@ class Transaction:
         Apply the log.
 
         Raises:
-            OperationalError: somebody changed a row that this block read and changed (serialization failure); nothing was applied.
+            OperationalError: somebody changed a row that this block read and changed, or locked (serialization failure); nothing was applied.
             IntegrityError: a unique index, or an id that exists; nothing was applied.
             DataError: a value does not fit; nothing was applied.
         """
         if self.log:
-            committing.commit(self.connection, self.log, self.versions)
+            committing.commit(self.connection, self.log, self.versions, self.locked)
 
 
 class _Complete(dict[str, Any]):

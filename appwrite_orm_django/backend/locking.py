@@ -1,0 +1,70 @@
+"""
+``select_for_update()``: nobody is made to wait; the block that locked a row is refused at its end if the row has changed since.
+
+``DatabaseFeatures.has_select_for_update`` stays False: to Django it means that others wait, and its own tests measure that they do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import NotSupportedError
+from django.db.models.expressions import Col
+from django.db.transaction import TransactionManagementError
+
+from appwrite_orm_django.backend.columns import table_id
+from appwrite_orm_django.backend.values import codec_for
+
+if TYPE_CHECKING:
+    from django.db.models.sql import Query
+
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.commands import Command
+    from appwrite_orm_django.backend.compiler import SQLCompiler
+
+_REFUSED = {
+    "select_for_update_nowait": "nowait=True: nobody waits on Appwrite, a conflict shows at the end of the block",
+    "select_for_update_skip_locked": "skip_locked=True: which rows other blocks use can not be seen on Appwrite",
+    "select_for_update_of": "of=(...): the rows of every model that the query selects are locked",
+    "select_for_no_key_update": "no_key=True: Appwrite has one kind of lock",
+}
+
+
+def check(query: Query, connection: DatabaseWrapper) -> None:
+    """
+    Refuse what ``select_for_update()`` can not promise here.
+
+    Raises:
+        TransactionManagementError: outside of a block.
+        NotSupportedError: ``nowait``, ``skip_locked``, ``of`` or ``no_key``.
+    """
+    if not query.select_for_update:
+        return
+    for name, reason in _REFUSED.items():
+        if getattr(query, name):
+            raise NotSupportedError(f"select_for_update() does not take {reason}.")
+    if connection.get_autocommit():
+        raise TransactionManagementError("select_for_update cannot be used outside of a transaction.")
+
+
+def read(command: Command, compiler: SQLCompiler) -> list[tuple[Any, ...]]:
+    """Run a read past the cache, and lock the rows of every model whose primary key it selects; without any, all that it looked at."""
+    connection = compiler.connection
+    transaction = connection.transaction
+    if transaction is None:
+        return connection.load_rows(command)
+    before = set(transaction.versions)
+    rows = connection.load_rows(command)
+    keys = [
+        (position, expression)
+        for position, (expression, _, _) in enumerate(compiler.select)
+        if type(expression) is Col and expression.target.primary_key
+    ]
+    if not keys:
+        for table, row_id in set(transaction.versions) - before:
+            transaction.lock(table, [row_id])
+    for position, column in keys:
+        table = connection.table_ref(table_id(column.target.model._meta.db_table))
+        encode = codec_for(column.target).encode
+        transaction.lock(table, [encode(row[position]) for row in rows if row[position] is not None])
+    return rows

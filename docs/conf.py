@@ -1,0 +1,31 @@
+"""Sphinx: the documentation site, out of the Markdown files beside this one."""
+
+from importlib.metadata import version as installed_version
+
+import django
+from django.conf import settings
+
+project = "appwrite-orm-django"
+author = "The appwrite-orm-django authors"
+project_copyright = (
+    "The appwrite-orm-django authors. Appwrite is a trademark of its owners; this is an independent project"
+)
+version = release = installed_version("appwrite-orm-django")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+exclude_patterns = ["_build"]
+
+autodoc_typehints = "description"
+autodoc_member_order = "bysource"
+
+html_theme = "furo"
+html_title = "appwrite-orm-django"
+html_copy_source = False
+html_show_sourcelink = False
+html_static_path = []
+
+# Autodoc imports models and managers, and those want settings.
+settings.configure(INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "appwrite_orm_django"])
+django.setup()

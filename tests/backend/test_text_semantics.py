@@ -1,0 +1,54 @@
+"""What depends on the database under Appwrite: where nulls sort, which texts are equal."""
+
+import pytest
+from django.db.models import F, Window
+from django.db.models.functions import Lower, RowNumber
+
+from appwrite_orm_django.backend.uniqueness import unique_value
+from tests.differential import assert_same
+from tests.library.models import Author, Book
+
+pytestmark = pytest.mark.usefixtures("kind")
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        [F("rating")],
+        [F("rating").desc()],
+        [F("rating").asc(nulls_first=True)],
+        [F("rating").asc(nulls_last=True)],
+        [F("rating").desc(nulls_first=True)],
+        [F("rating").desc(nulls_last=True)],
+        [F("country__name").desc()],
+        [F("rating") * 2],
+    ],
+    ids=str,
+)
+def test_nulls_are_where_the_server_has_them_wherever_the_query_runs(order):
+    assert_same(lambda rows: rows(Author).order_by(*order, "pk"))
+    # The same order with an annotation, which is evaluated locally everywhere.
+    assert_same(lambda rows: rows(Author).annotate(low=Lower("name")).order_by(*order, "pk"))
+    assert_same(lambda rows: rows(Author).order_by(*order, "pk").reverse()[1:4])
+
+
+def test_windows_and_subqueries_put_nulls_there_too():
+    number = Window(RowNumber(), order_by=[F("rating").desc(), F("pk").asc()])
+    assert_same(lambda rows: rows(Author).annotate(number=number).order_by("pk"))
+    first = Author.objects.order_by("rating", "pk")[:2]
+    assert_same(lambda rows: rows(Book).filter(author__in=first.using(rows(Author).db).values("pk")).order_by("pk"))
+
+
+def test_django_is_told(kind):
+    high = kind.text_semantics == "postgresql"
+    assert kind.features.nulls_order_largest is high
+    assert kind.features.order_by_nulls_first is not high
+
+
+def test_unique_values_are_as_equal_as_on_the_server(kind):
+    text = kind.text_semantics
+    rows = [{"$id": "a", "name": "Émile"}, {"$id": "A", "name": "emile"}]
+    names = {unique_value(("name",), row, text) for row in rows}
+    assert len(names) == (1 if text == "mariadb" else 2)
+    assert len({unique_value(("$id",), row, text) for row in rows}) == 1
+    assert unique_value(("name", "x"), {"name": "a", "x": None}, text) is None

@@ -1,0 +1,34 @@
+"""The tests that Appwrite can not pass, from ``exceptions.toml``: by reason, as failing or, where they would hang or crash, skipped."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # pytest brings it along
+
+FILE = Path(__file__).with_name("exceptions.toml")
+
+
+@cache
+def _groups() -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = tomllib.loads(FILE.read_text(encoding="utf-8")).get("limit", [])
+    listed = [test for group in groups for kind in ("fails", "skipped") for test in group.get(kind, ())]
+    if twice := {test for test in listed if listed.count(test) > 1}:
+        raise ValueError(f"{FILE.name} lists more than once: {', '.join(sorted(twice))}")
+    return groups
+
+
+def expected_failures() -> set[str]:
+    """Return the ids of the tests that have to fail; one that passes is reported as an error."""
+    return {test for group in _groups() for test in group.get("fails", ())}
+
+
+def skips() -> dict[str, set[str]]:
+    """Return the ids of the tests that are not run, by reason."""
+    return {group["reason"]: set(group["skipped"]) for group in _groups() if group.get("skipped")}

@@ -1,0 +1,1 @@
+"""A migrations package without a migration, as ``startapp`` makes it."""
