@@ -83,13 +83,14 @@ class AppwritePaginator(Paginator):
     def page(self, number: Any) -> Page:
         number = self.validate_number(number)
         if not self.is_capped or number * self.per_page < self.count:
-            return super().page(number)
+            plain: Page = super().page(number)
+            return plain
         bottom = (number - 1) * self.per_page
         rows = list(self.object_list[bottom : bottom + self.per_page + 1])
         if not rows:
             raise EmptyPage(_("That page contains no results"))
         self._reached = number + (len(rows) > self.per_page)
-        return self._get_page(rows[: self.per_page], number, self)
+        return Page(rows[: self.per_page], number, self)
 
 
 class ExactPaginator(AppwritePaginator):

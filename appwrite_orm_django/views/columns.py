@@ -136,7 +136,7 @@ def _bind(view: Any, model: type[models.Model], column: Column, sortable: set[st
             f"{type(view).__name__}: {name!r} is no field of {model._meta.label}, and no method of it or of the view."
         )
     label = column.label or getattr(method, "short_description", "") or _label(model, name, field)
-    sorts = _sorts(model, name, field, method)
+    sorts = _sorts(name, field, method)
     css = f"{column.css} aw-number".strip() if _is_number(field) else column.css
     return BoundColumn(
         name,
@@ -172,7 +172,7 @@ def _label(model: type[models.Model], name: str, field: Any) -> str:
     return str(verbose) if verbose is not None and "__" not in name else name.replace("__", " ").replace("_", " ")
 
 
-def _sorts(model: type[models.Model], name: str, field: Any, method: Any) -> Iterator[str]:
+def _sorts(name: str, field: Any, method: Any) -> Iterator[str]:
     """Yield the names under which a column may be listed as sortable, what the query string calls it first."""
     yield name
     if field is not None and "__" not in name:

@@ -52,13 +52,12 @@ class AppwriteDetailView(DetailView):
         return bind(self, model, display, ())
 
     def get_queryset(self) -> QuerySet[Any]:
-        queryset = super().get_queryset()
+        queryset: QuerySet[Any] = super().get_queryset()
         select, prefetch = related_paths(self.get_columns(queryset.model))
-        return (
-            queryset.select_related(*select).prefetch_related(*prefetch)
-            if select
-            else queryset.prefetch_related(*prefetch)
-        )
+        # Without names it would follow every relation.
+        queryset = queryset.select_related(*select) if select else queryset
+        found: QuerySet[Any] = queryset.prefetch_related(*prefetch)
+        return found
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)

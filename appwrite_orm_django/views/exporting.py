@@ -39,12 +39,14 @@ def stream(request: HttpRequest, kind: str, columns: Columns, rows: Rows, name: 
     parts = write(columns, rows)
     # Under ASGI a plain iterator would be used up before anything is sent.
     content: Any = _asynchronous(parts) if isinstance(request, ASGIRequest) else parts
-    headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
-    return StreamingHttpResponse(content, content_type=content_type, headers=headers)
+    response = StreamingHttpResponse(content, content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
+    return response
 
 
 async def _asynchronous(parts: Iterator[str]) -> AsyncIterator[str]:
-    while (part := await sync_to_async(next)(parts, None)) is not None:
+    take = sync_to_async(lambda: next(parts, None))
+    while (part := await take()) is not None:
         yield part
 
 

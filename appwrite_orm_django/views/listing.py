@@ -115,7 +115,7 @@ class AppwriteListView(ListView):
     def get_form(self) -> SearchForm:
         """Return the form above the list, bound to the query string and validated."""
         fields = filter_fields(self.list_model, self.list_filter)
-        form = type("ListForm", (self.form_class,), fields)(self.request.GET, label_suffix="")
+        form: SearchForm = type("ListForm", (self.form_class,), fields)(self.request.GET, label_suffix="")
         if not self.search_fields:
             del form.fields["q"]
         # An invalid filter is shown with its error and left out; the valid ones count.
@@ -126,13 +126,12 @@ class AppwriteListView(ListView):
         self.form = self.get_form()
         search = search_condition(self.list_model, self.search_fields, self.form.cleaned_data.get("q", ""))
         select, prefetch = related_paths(self.columns)
-        queryset = super().get_queryset().filter(search, **self.form.filters())
+        queryset: QuerySet[Any] = super().get_queryset().filter(search, **self.form.filters())
         select += [path for path in self.list_select_related if path not in select]
-        return (
-            queryset.select_related(*select).prefetch_related(*prefetch)
-            if select
-            else queryset.prefetch_related(*prefetch)
-        )
+        # Without names it would follow every relation.
+        queryset = queryset.select_related(*select) if select else queryset
+        found: QuerySet[Any] = queryset.prefetch_related(*prefetch)
+        return found
 
     @property
     def sort(self) -> str:
@@ -146,7 +145,7 @@ class AppwriteListView(ListView):
 
         What the visitor has asked for comes first; the order without a wish decides where that leaves a tie, in the same direction.
         """
-        own = self.ordering or self.list_model._meta.ordering or ()
+        own: Any = self.ordering or self.list_model._meta.ordering or ()
         order: list[str] = [own] if isinstance(own, str) else list(own)
         if sort := self.sort:
             sign = "-" if sort.startswith("-") else ""
@@ -165,7 +164,7 @@ class AppwriteListView(ListView):
 
     # Pages
 
-    def paginate_queryset(self, queryset: QuerySet[Any], page_size: int) -> Any:
+    def paginate_queryset(self, queryset: Any, page_size: int) -> Any:
         if self.pagination == "page":
             paginator, page, rows, is_paginated = super().paginate_queryset(queryset, page_size)
             # Read now, so that the badge above the table knows.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from django.template.response import TemplateResponse
-from django.utils.safestring import SafeString
 
 from appwrite_orm_django.cache.statistics import ReadEvent, observe_reads
 from appwrite_orm_django.middleware import status_of
@@ -57,7 +57,7 @@ class ObservedResponse(TemplateResponse):
     """A template response that adds what its template reads to the status of the page."""
 
     @property
-    def rendered_content(self) -> SafeString:
+    def rendered_content(self) -> Any:
         status = (self.context_data or {}).get("cache_status")
         if not isinstance(status, CacheStatus):
             return super().rendered_content
