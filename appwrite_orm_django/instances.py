@@ -21,7 +21,6 @@ from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttrib
 from django.db.models.query import ModelIterable
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.signals import post_init, pre_init
-from django.utils import timezone
 
 __all__ = ["FastModelIterable", "InstanceQuerySet", "Prepared", "may_be_rolled_back", "remembers_loaded", "writer_for"]
 
@@ -56,9 +55,9 @@ class _Writer(NamedTuple):
 _writers: weakref.WeakKeyDictionary[type[models.Model], _Writer | None] = weakref.WeakKeyDictionary()
 
 
-def writer_for(model: type[models.Model], db: str) -> Callable[..., list[models.Model]] | None:
+def writer_for(model: type[models.Model], connection: Any) -> Callable[..., list[models.Model]] | None:
     """
-    Return what makes instances as ``model.from_db`` does, of rows that hold every concrete field in order and nothing else.
+    Return what makes instances as ``model.from_db`` does, of rows from ``connection`` that hold every concrete field in order and nothing else.
 
     It is good for one batch: whether signals are listened to, and whether what is read may be rolled back, can be different for the next.
 
@@ -68,7 +67,7 @@ def writer_for(model: type[models.Model], db: str) -> Callable[..., list[models.
     writer = _writer(model)
     if writer is None or not _is_stock(model, writer.from_db):
         return None
-    if writer.from_db is _stock_from_db or may_be_rolled_back(connections[db]):
+    if writer.from_db is _stock_from_db or may_be_rolled_back(connection):
         return writer.write_unremembered
     return writer.write
 
@@ -86,8 +85,8 @@ def _is_stock(model: Any, from_db: Any) -> bool:
     return (
         model.__init__ is models.Model.__init__
         and model.from_db.__func__ is from_db
-        and not pre_init.has_listeners(model)
-        and not post_init.has_listeners(model)
+        and not (pre_init.receivers and pre_init.has_listeners(model))
+        and not (post_init.receivers and post_init.has_listeners(model))
     )
 
 
@@ -144,28 +143,36 @@ class FastModelIterable(ModelIterable):
 
     def __iter__(self) -> Iterator[models.Model]:
         queryset = self.queryset
-        model, query, db = queryset.model, queryset.query, queryset.db
+        connection: Any = connections[queryset.db]
         fetch_mode = getattr(queryset, "_fetch_mode", None)
-        write = None if self.chunked_fetch or is_special(query, fetch_mode) else writer_for(model, db)
+        is_special_one = self.chunked_fetch or is_special(queryset.query, fetch_mode)
+        write = None if is_special_one else writer_for(queryset.model, connection)
         if write is None:
-            yield from super().__iter__()
-            return
-        compiler = query.get_compiler(using=db)
-        rows = compiler.results_iter(compiler.execute_sql())
-        fields = compiler.klass_info["select_fields"]
-        start, end = fields[0], fields[-1] + 1
-        annotations = compiler.annotation_col_map
-        if annotations:
-            rows = list(rows)
-            made = write(model, [row[start:end] for row in rows], db, fetch_mode)
-            for instance, row in zip(made, rows, strict=True):
-                for name, position in annotations.items():
-                    setattr(instance, name, row[position])
+            return super().__iter__()
+        known = connection.known_reads.of_shape(queryset.query) if connection.vendor == "appwrite" else None
+        if known is not None:
+            made = write(queryset.model, connection.known_reads.rows(known), connection.alias, fetch_mode)
         else:
-            made = write(model, rows, db, fetch_mode)
+            made = self._made(write, connection.alias, fetch_mode)
         if queryset._known_related_objects:
             attach(queryset, made)
-        yield from made
+        return iter(made)
+
+    def _made(self, write: Callable[..., list[models.Model]], db: str, fetch_mode: Any) -> list[models.Model]:
+        query, model = self.queryset.query, self.queryset.model
+        compiler = query.get_compiler(using=db)
+        rows = compiler.results_iter(compiler.execute_sql())
+        annotations = compiler.annotation_col_map
+        if not annotations:
+            return write(model, rows, db, fetch_mode)
+        fields = compiler.klass_info["select_fields"]
+        start, end = fields[0], fields[-1] + 1
+        rows = list(rows)
+        made = write(model, [row[start:end] for row in rows], db, fetch_mode)
+        for instance, row in zip(made, rows, strict=True):
+            for name, position in annotations.items():
+                setattr(instance, name, row[position])
+        return made
 
 
 def is_special(query: Any, fetch_mode: Any) -> bool:
@@ -235,28 +242,15 @@ class Prepared:
     def __call__(self) -> list[Any]:
         """Read the rows, from the cache where it is fresh."""
         queryset = self._queryset
-        db = queryset.db
-        write = writer_for(queryset.model, db) if self._is_plain else None
-        rows = None if write is None else self._rows(connections[db])
-        if rows is None or write is None:
+        connection: Any = connections[queryset.db]
+        write = writer_for(queryset.model, connection) if self._is_plain and connection.vendor == "appwrite" else None
+        known = None if write is None else connection.known_reads.of_owner(self, self._query)
+        if known is None or write is None:
             return list(queryset.all())
-        made = write(queryset.model, rows, db, self._fetch_mode)
+        made = write(queryset.model, connection.known_reads.rows(known), connection.alias, self._fetch_mode)
         if queryset._known_related_objects:
             attach(queryset, made)
         return made
 
-    def _rows(self, connection: Any) -> list[Sequence[Any]] | None:
-        if connection.vendor != "appwrite":
-            return None
-        # Years are compared with bounds in the current time zone, so what was compiled in another one is another question.
-        zone = timezone.get_current_timezone()
-        known = connection.prepared.get(self)
-        if known is not None and known[0] == zone:
-            rows: list[Sequence[Any]] | None = connection.prepared_rows(known[1])
-            if rows is not None:
-                return rows
-        if (prepared := connection.prepare(self._queryset.all().query)) is None:
-            return None
-        connection.prepared[self] = (zone, prepared)
-        fresh: list[Sequence[Any]] | None = connection.prepared_rows(prepared)
-        return fresh
+    def _query(self) -> Any:
+        return self._queryset.all().query

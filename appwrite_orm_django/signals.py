@@ -1,7 +1,7 @@
 """
 Signals of the cache and of writes. They cost nothing while nobody listens.
 
-``rows_changed`` is sent once per finished write, after its transaction has committed and the cache has been invalidated:
+``rows_changed`` is sent once per finished write, after its transaction has committed and the cache has been invalidated::
 
     sender      the model class, or None when only the table is known (raw client calls, webhooks)
     alias       the database alias, str
@@ -11,7 +11,7 @@ Signals of the cache and of writes. They cost nothing while nobody listens.
     source      "write" for one through this library in this process; "webhook" or "realtime" when Appwrite told of it. A write through
                 this library is told of by Appwrite as well, so that it is then sent twice (see docs/howto/webhooks.md)
 
-``cache_hit`` and ``cache_missed`` are sent once per read, ``cache_invalidated`` once per invalidation; ``sender`` is None, and:
+``cache_hit`` and ``cache_missed`` are sent once per read, ``cache_invalidated`` once per invalidation; ``sender`` is None, and::
 
     alias       the database alias, str
     tables      tuple of the tables involved, str

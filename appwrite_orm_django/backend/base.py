@@ -8,12 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from types import SimpleNamespace
-from typing import Any, Literal, NamedTuple, cast
-from weakref import WeakKeyDictionary
+from typing import Any, Literal, cast
 
 from django.apps import apps
 from django.core.exceptions import EmptyResultSet, ImproperlyConfigured
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.db.models.sql import Query
@@ -21,12 +20,13 @@ from django.db.models.sql import Query
 from appwrite_orm_django.backend.client import DatabaseClient
 from appwrite_orm_django.backend.client_calls import RawWrite, TellingTransport, own_write
 from appwrite_orm_django.backend.columns import table_id
-from appwrite_orm_django.backend.commands import Command, GetRow, ListRows, Output, Savepoint
+from appwrite_orm_django.backend.commands import Command, Output, Savepoint
 from appwrite_orm_django.backend.compiler import SQLCompiler
 from appwrite_orm_django.backend.creation import DatabaseCreation
 from appwrite_orm_django.backend.cursor import Cursor
 from appwrite_orm_django.backend.features import DatabaseFeatures
 from appwrite_orm_django.backend.introspection import DatabaseIntrospection
+from appwrite_orm_django.backend.known_reads import KnownReads, cache_text, only_row
 from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
 from appwrite_orm_django.backend.operations import DatabaseOperations
 from appwrite_orm_django.backend.options import Options
@@ -35,7 +35,6 @@ from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
 from appwrite_orm_django.backend.transactions import Transaction, versions
 from appwrite_orm_django.backend.whole_models import WholeModel
 from appwrite_orm_django.backend.writing import Writer, WriteResult
-from appwrite_orm_django.cache.protocol import ReadPlan
 from appwrite_orm_django.cache.service import QueryCache
 from appwrite_orm_django.cache.settings import CacheSettings
 from appwrite_orm_django.client.errors import AppwriteError
@@ -72,15 +71,6 @@ def _server_has_refused(error: BaseException) -> bool:
     return isinstance(error, AppwriteError) and not error.ambiguous
 
 
-def _only_row(command: Command) -> tuple[str, str] | None:
-    return (command.table.table, command.row_id) if isinstance(command, GetRow) else None
-
-
-def _cache_text(model: type[Model], command: Command) -> str:
-    # Two models can map one table with different fields, and so read different values from the same columns.
-    return f"{model._meta.label} {command!r}"
-
-
 def _with_timeouts_of_models(settings: CacheSettings) -> CacheSettings:
     """Add what models ask for with ``appwrite_cache_timeout``; a table's timeout in the settings outweighs it."""
     own = {
@@ -108,18 +98,6 @@ def _announce(endpoint: str, project: str, write: RawWrite) -> Iterator[None]:
                 rows = [(write.table, write.row_id)] if write.row_id else []
                 stack.enter_context(connection.cache.write(tables, rows, operation=write.operation, staged=False))
         yield
-
-
-class PreparedRead(NamedTuple):
-    """A compiled read, kept; good only for the cache (that is: connection and database) that it was compiled for."""
-
-    cache: QueryCache
-    command: ListRows | GetRow
-    text: str
-    tables: tuple[str]
-    row: tuple[str, str] | None
-    timeout: float | None
-    plan: ReadPlan
 
 
 # One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
@@ -156,11 +134,11 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         "FloatField": "float",
         "GenericIPAddressField": "ip",
         "IPAddressField": "ip",
-        "IntegerField": "integer",
+        "IntegerField": "bigint",
         "BigIntegerField": "bigint",
         "JSONField": "longtext",
         "PositiveBigIntegerField": "bigint",
-        "PositiveIntegerField": "integer",
+        "PositiveIntegerField": "bigint",
         "PositiveSmallIntegerField": "integer",
         "SlugField": "varchar(%(max_length)s)",
         "SmallIntegerField": "integer",
@@ -197,8 +175,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         self._idle_local_databases: list[LocalDatabase] = []
         self.outputs: dict[int, tuple[Any, Output]] = {}
         self.whole_models: dict[type[Model], WholeModel | None] = {}
-        # By what the façade prepares: each connection compiles it for itself.
-        self.prepared: WeakKeyDictionary[Any, tuple[Any, PreparedRead]] = WeakKeyDictionary()
+        self.known_reads = KnownReads(self)
         # The open block; None in autocommit mode. Read-only blocks have one too: it remembers what they saw.
         self.transaction: Transaction | None = None
         self._writes_directly = False
@@ -275,8 +252,10 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         return self._cursor(name=f"_django_curs_{id(self)}")
 
     def _close(self) -> None:
-        # The transport belongs to the process, not to this connection.
-        return
+        # The transport belongs to the process, not to this connection; an open block ends here, and nothing of it is written.
+        if self.transaction is not None:
+            self.transaction = None
+            self.cache.exit_atomic(committed=False)
 
     def is_usable(self) -> bool:
         return True
@@ -314,12 +293,20 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         self.cache.enter_atomic()
 
     def savepoint_command(self, command: Savepoint) -> None:
-        """Set, release or roll back to a savepoint."""
+        """
+        Set, release or roll back to a savepoint.
+
+        Raises:
+            OperationalError: it was never set, or released already.
+        """
         if self.transaction is None:
             return
         log = self.transaction.log
         actions = {"create": log.mark, "release": log.release, "roll back to": log.roll_back_to}
-        actions[command.action](command.name)
+        try:
+            actions[command.action](command.name)
+        except KeyError:
+            raise OperationalError(f"There is no savepoint {command.name!r} to {command.action}.") from None
 
     @property
     def in_savepoint(self) -> bool:
@@ -372,7 +359,12 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             return self.transaction.stage(command)
 
     def cached_rows(
-        self, command: Command, load: Callable[[], list[tuple[Any, ...]]], *, timeout: float | None, model: type[Model]
+        self,
+        command: Command,
+        load: Callable[[], list[tuple[Any, ...]]],
+        *,
+        timeout: float | None,
+        model: type[Model] | None,
     ) -> list[tuple[Any, ...]]:
         """
         Return the result rows of a read command from the cache, or from ``load``.
@@ -382,47 +374,12 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         """
         names = [table.table for table in command.tables]
         seen = versions.positions(command) if self.transaction is not None else None
-        if not names or (self.transaction is not None and seen is None):
+        if not names or model is None or (self.transaction is not None and seen is None):
             return load()
-        rows = self.cache.read(_cache_text(model, command), names, load, row=_only_row(command), timeout=timeout)
+        rows = self.cache.read(cache_text(model, command), names, load, row=only_row(command), timeout=timeout)
         if self.transaction is not None and seen:
             self.transaction.note_versions(command.tables[0], versions.read(rows, *seen))
         return rows
-
-    def prepared_rows(self, prepared: PreparedRead) -> list[tuple[Any, ...]] | None:
-        """Return the rows of a prepared read; None if it has to be compiled anew."""
-        cache = self.cache
-        if cache is not prepared.cache or self.is_dirty(prepared.command.table):
-            return None
-        command = prepared.command
-        return cache.read(
-            prepared.text,
-            prepared.tables,
-            partial(self.load_rows, command),
-            row=prepared.row,
-            timeout=prepared.timeout,
-            plan=prepared.plan,
-        )
-
-    def prepare(self, query: Query) -> PreparedRead | None:
-        """
-        Compile a query for ``prepared_rows``.
-
-        Returns:
-            None unless it is a single read of one table: what else it may depend on (other tables' state in this block, subqueries, the
-            SQL that local evaluation runs) is looked at whenever it is compiled.
-        """
-        compiler = cast(SQLCompiler, query.get_compiler(connection=self))
-        try:
-            command = compiler.read_command()
-        except EmptyResultSet:
-            return None
-        if not isinstance(command, (ListRows, GetRow)) or len(command.tables) != 1:
-            return None
-        cache, text, row = self.cache, _cache_text(cast("type[Model]", query.model), command), _only_row(command)
-        tables = (command.table.table,)
-        plan = cache.core.keys.plan(text, tables, row)
-        return PreparedRead(cache, command, text, tables, row, compiler.cache_timeout, plan)
 
     def load_rows(self, command: Command) -> list[tuple[Any, ...]]:
         """Run a read command past the cache."""
@@ -448,7 +405,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             return True
         names = [table.table for table in command.tables]
         return bool(names) and self.cache.is_cached(
-            _cache_text(cast("type[Model]", query.model), command), names, row=_only_row(command)
+            cache_text(cast("type[Model]", query.model), command), names, row=only_row(command)
         )
 
     def dependencies(self, query: Query) -> tuple[tuple[str, ...], tuple[str, str] | None]:
@@ -457,7 +414,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             command = cast(SQLCompiler, query.get_compiler(connection=self)).read_command()
         except EmptyResultSet:
             return (), None
-        return tuple(dict.fromkeys(table.table for table in command.tables)), _only_row(command)
+        return tuple(dict.fromkeys(table.table for table in command.tables)), only_row(command)
 
     def table_of(self, model: type[Model]) -> str:
         """Return the id of the table that a model's own rows are in."""

@@ -8,7 +8,7 @@ from django.db import NotSupportedError, router
 from django.db.models import Model
 
 
-def refuse_other_databases(model: type[Model], joined: Iterable[type[Model]], alias: str) -> None:
+def refuse_other_databases(model: type[Model] | None, joined: Iterable[type[Model]], alias: str) -> None:
     """
     Refuse a query over ``model`` on ``alias`` that joins a model which has no table there.
 
@@ -17,6 +17,8 @@ def refuse_other_databases(model: type[Model], joined: Iterable[type[Model]], al
     Raises:
         NotSupportedError: names the model, its database, and what to do.
     """
+    if model is None:
+        return
     for other in joined:
         if other is model or router.allow_migrate_model(alias, other) or not router.allow_migrate_model(alias, model):
             continue

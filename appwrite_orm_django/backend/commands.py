@@ -6,7 +6,7 @@ Plain frozen data. Text is made from a command only for people (query log, debug
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -90,7 +90,7 @@ class Order:
     is_text: bool = False
 
     def __str__(self) -> str:
-        return f"{'-' if self.descending else ''}{self.column}"
+        return f"{self.column}{' DESC' if self.descending else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,21 @@ class Condition:
     queries: tuple[Query, ...] = ()
     memberships: tuple[Membership, ...] = ()
 
+    def __bool__(self) -> bool:
+        return bool(self.queries or self.memberships)
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        """The tables that have to be read to know the values of memberships."""
+        return tuple(
+            table
+            for membership in self.memberships
+            if isinstance(membership.values, ValuesOf)
+            for table in membership.values.command.tables
+        )
+
     def __str__(self) -> str:
-        return " and ".join(str(part) for part in (*self.queries, *self.memberships)) or "every row"
+        return " AND ".join(str(part) for part in (*self.queries, *self.memberships)) or "every row"
 
 
 class Command:
@@ -129,6 +142,14 @@ class Command:
         # ``str(queryset.query)`` interpolates parameters into what it takes for SQL.
         return str(self)
 
+    # Tools that look into the SQL of a compiler find its text.
+
+    def __contains__(self, text: str) -> bool:
+        return text in str(self)
+
+    def count(self, text: str) -> int:
+        return str(self).count(text)
+
 
 @dataclass(frozen=True, slots=True)
 class ListRows(Command):
@@ -143,13 +164,7 @@ class ListRows(Command):
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
-        inner = [
-            table
-            for membership in self.condition.memberships
-            if isinstance(membership.values, ValuesOf)
-            for table in membership.values.command.tables
-        ]
-        return (self.table, *inner)
+        return (self.table, *self.condition.tables)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -157,14 +172,16 @@ class ListRows(Command):
         return tuple(dict.fromkeys(output.key for output in self.outputs if output.key))
 
     def __str__(self) -> str:
-        parts = [f"list {self.table.table}: {self.condition}"]
+        parts = [f"LIST {self.table.table} {_shown(self.columns)}"]
+        if self.condition:
+            parts.append(f"WHERE {self.condition}")
         if self.order:
-            parts.append("order by " + ", ".join(map(str, self.order)))
-        if self.offset:
-            parts.append(f"offset {self.offset}")
+            parts.append("ORDER BY " + ", ".join(map(str, self.order)))
         if self.limit is not None:
-            parts.append(f"limit {self.limit}")
-        return "; ".join(parts)
+            parts.append(f"LIMIT {self.limit}")
+        if self.offset:
+            parts.append(f"OFFSET {self.offset}")
+        return " ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +197,7 @@ class GetRow(Command):
         return (self.table,)
 
     def __str__(self) -> str:
-        return f"get {self.table.table}/{self.row_id}"
+        return f"GET {self.table.table}/{self.row_id} {_shown(output.key for output in self.outputs if output.key)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,20 +211,25 @@ class CountRows(Command):
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
-        return (self.table,)
+        return (self.table, *self.condition.tables)
 
     def __str__(self) -> str:
-        within = "" if self.limit is None else f"; offset {self.offset} limit {self.limit}"
-        return f"count {self.table.table}: {self.condition}{within}"
+        within = "" if self.limit is None else f" OFFSET {self.offset} LIMIT {self.limit}"
+        return f"COUNT {self.table.table}{_where(self.condition)}{within}"
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Narrow a fetch to the rows whose ``column`` is among the values that ``source_column`` has in an earlier fetch."""
+    """
+    Narrow a fetch to the rows whose ``column`` is among the values that ``source_column`` has in an earlier fetch.
+
+    ``convert`` writes such a value as ``column`` holds it, or raises ``ValueError`` if it can not hold it; None where both are written alike.
+    """
 
     column: str
     source: int
     source_column: str
+    convert: Converter | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.column} in {self.source_column} of step {self.source + 1}"
@@ -230,12 +252,13 @@ class Fetch:
     limit: int | None = None
 
     def __str__(self) -> str:
-        parts = [f"fetch {self.table.table}: {self.condition}", *map(str, self.links)]
+        narrowed = [str(self.condition)] if self.condition else []
+        parts = [f"fetch {self.table.table}: {' AND '.join([*narrowed, *map(str, self.links)]) or self.condition}"]
         if self.order:
-            parts.append("order by " + ", ".join(map(str, self.order)))
+            parts.append("ORDER BY " + ", ".join(map(str, self.order)))
         if self.limit is not None:
-            parts.append(f"offset {self.offset} limit {self.limit}")
-        return "; ".join(parts)
+            parts.append(f"LIMIT {self.limit} OFFSET {self.offset}")
+        return " ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,15 +280,20 @@ class LocalQuery(Command):
     def tables(self) -> tuple[TableRef, ...]:
         seen: dict[TableRef, None] = {}
         for fetch in self.fetches:
-            seen[fetch.table] = None
-            for membership in fetch.condition.memberships:
-                if isinstance(membership.values, ValuesOf):
-                    seen.update(dict.fromkeys(membership.values.command.tables))
+            seen.update(dict.fromkeys((fetch.table, *fetch.condition.tables)))
         return tuple(seen)
 
     def __str__(self) -> str:
-        steps = "\n".join(f"  {number}. {fetch}" for number, fetch in enumerate(self.fetches, 1))
-        return f"evaluate locally: {self.sql} {self.params or ''}\n{steps}"
+        return self._text(_literal)
+
+    def __mod__(self, params: object) -> str:
+        # As Django fills parameters in: without quotes.
+        return self._text(lambda value: value)
+
+    def _text(self, show: Callable[[Any], Any]) -> str:
+        steps = [f"{number}. {fetch}" for number, fetch in enumerate(self.fetches, 1)]
+        sql = self.sql % tuple(map(show, self.params)) if self.params else self.sql
+        return "\n".join([*steps, f"evaluate locally: {sql}"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +307,7 @@ class Explain(Command):
         return self.command.tables
 
     def __str__(self) -> str:
-        return f"explain {self.command}"
+        return f"EXPLAIN {self.command}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,9 +346,9 @@ class CreateRows(Command):
         return (self.table,)
 
     def __str__(self) -> str:
-        keys = ", ".join(self.rows[0].data) if self.rows else ""
+        keys = _shown(self.rows[0].data) if self.rows else "()"
         count = f"{len(self.rows)} rows" if len(self.rows) != 1 else self.rows[0].row_id
-        return f"create {self.table.table}/{count} ({keys})"
+        return f"CREATE {self.table.table}/{count} {keys}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +373,7 @@ class UpdateRow(Command):
         return (self.table,)
 
     def __str__(self) -> str:
-        return f"update {self.table.table}/{self.row_id} ({', '.join(self.data)})"
+        return f"UPDATE {self.table.table}/{self.row_id} {_shown(self.data)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +394,7 @@ class UpdateRows(Command):
         return (self.table,)
 
     def __str__(self) -> str:
-        return f"update {self.table.table}: {self.condition} ({', '.join(self.data)})"
+        return f"UPDATE {self.table.table} {_shown(self.data)}{_where(self.condition)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +424,7 @@ class IncrementColumn(Command):
         return (self.table,)
 
     def __str__(self) -> str:
-        return f"increment {self.table.table}/{self.row_id} {self.column} by {self.amount}"
+        return f"UPDATE {self.table.table}/{self.row_id} increment {self.column} by {self.amount}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,7 +451,7 @@ class UpdateFromQuery(Command):
         return (self.table,)
 
     def __str__(self) -> str:
-        return f"update {self.table.table} row by row from ({self.source})"
+        return f"UPDATE {self.table.table} row by row from ({self.source})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,7 +475,7 @@ class DeleteRows(Command):
         return (self.table,)
 
     def __str__(self) -> str:
-        return f"delete {self.table.table}{'/' + self.row_id if self.row_id else f': {self.condition}'}"
+        return f"DELETE {self.table.table}{'/' + self.row_id if self.row_id else _where(self.condition)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,4 +492,21 @@ class Savepoint(Command):
         return ()
 
     def __str__(self) -> str:
-        return f"savepoint {self.action} {self.name}"
+        return f"SAVEPOINT {self.action} {self.name}"
+
+
+def _shown(columns: Iterable[str]) -> str:
+    quoted = (f'"{column}"' for column in dict.fromkeys(columns))
+    return f"({', '.join(quoted)})"
+
+
+def _where(condition: Condition) -> str:
+    return f" WHERE {condition}" if condition else ""
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, (bool, int, float)):
+        return str(value)
+    return "'" + str(value).replace("'", "''") + "'"

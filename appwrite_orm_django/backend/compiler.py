@@ -67,13 +67,18 @@ class SQLCompiler(compiler.SQLCompiler):
             NotSupportedError: neither the server nor local evaluation can answer it.
         """
         locking.check(self.query, self.connection)
-        self.setup_query()
-        if self.query.is_empty() and self.elide_empty:
-            raise EmptyResultSet
-        if self.query.high_mark is not None and self.query.high_mark == self.query.low_mark and self.elide_empty:
-            raise EmptyResultSet
-        command = self._pushed_down()
-        return command if command is not None else local_evaluation.plan(self)
+        refcounts_before = self.query.alias_refcount.copy()
+        try:
+            self.setup_query()
+            if self.query.is_empty() and self.elide_empty:
+                raise EmptyResultSet
+            if self.query.high_mark is not None and self.query.high_mark == self.query.low_mark and self.elide_empty:
+                raise EmptyResultSet
+            command = self._pushed_down()
+            return command if command is not None else local_evaluation.plan(self)
+        finally:
+            # As Django's as_sql() does: joins made for ordering and related objects are this compilation's only.
+            self.query.reset_refcounts(refcounts_before)
 
     def _pushed_down(self) -> Command | None:
         query = self.query
@@ -90,6 +95,8 @@ class SQLCompiler(compiler.SQLCompiler):
         if ordering is None:
             ordering = self.resolved_ordering()
         alias = query.get_initial_alias()
+        if alias is None:
+            return None  # no model, no table: Q.check()
         if any(count for other, count in query.alias_refcount.items() if other != alias):
             return None
         table = self.connection.table_ref(table_id(query.alias_map[alias].table_name))
@@ -112,7 +119,7 @@ class SQLCompiler(compiler.SQLCompiler):
             return None
         names = query.order_by
         if not names and query.default_ordering:
-            names = self._whole.model._meta.ordering
+            names = self._whole.model._meta.ordering or ()
         return self._whole.ordering(names, reverse=not query.standard_ordering, annotations=query.annotations)
 
     def resolved_ordering(self) -> list[OrderBy]:

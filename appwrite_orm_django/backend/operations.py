@@ -11,36 +11,42 @@ from django.utils import timezone
 
 from appwrite_orm_django.backend import row_ids, subselects
 from appwrite_orm_django.backend.commands import Command, Savepoint
-from appwrite_orm_django.backend.values import cut_to_milliseconds
+from appwrite_orm_django.backend.values import INT64, cut_to_milliseconds
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.pushdown.truth import Narrowing
     from appwrite_orm_django.backend.values import Codec
 
-# The server's limit for one bulk create (recording ``bulk-limits``).
-BULK_ROWS = 100
+# Rows of one ``bulk_update()`` statement, whose values come from one CASE over all of its rows.
+BULK_UPDATE_ROWS = 100
 
 
 class DatabaseOperations(BaseDatabaseOperations):
     compiler_module = "appwrite_orm_django.backend.compiler"
-    explain_prefix = "explain"
+    explain_prefix = "EXPLAIN"
 
-    # Keys are written as text of 53 bits (row_ids); plain integer columns hold 64.
+    # Keys are written as text of 53 bits (row_ids); plain integer columns hold 64, but for -2**63.
     integer_field_ranges = {
         **BaseDatabaseOperations.integer_field_ranges,
+        "IntegerField": INT64,
+        "BigIntegerField": INT64,
+        "PositiveIntegerField": (0, INT64[1]),
+        "PositiveBigIntegerField": (0, INT64[1]),
         "SmallAutoField": (-row_ids.MAX_INTEGER, row_ids.MAX_INTEGER),
         "AutoField": (-row_ids.MAX_INTEGER, row_ids.MAX_INTEGER),
         "BigAutoField": (-row_ids.MAX_INTEGER, row_ids.MAX_INTEGER),
     }
 
     def bulk_batch_size(self, fields: Any, objs: Any) -> int:
-        return BULK_ROWS
+        # What a request can hold is the writer's and the reader's business; only bulk_update() asks with the key twice.
+        return BULK_UPDATE_ROWS if list(fields[:2]) == ["pk", "pk"] else len(objs)
 
     def max_name_length(self) -> int:
         return 36
 
     def quote_name(self, name: str) -> str:
-        return name
+        # For fragments of SQL (``extra()``, ``RawSQL``): they run in SQLite.
+        return name if name.startswith('"') and name.endswith('"') else f'"{name}"'
 
     def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
         return str(sql)

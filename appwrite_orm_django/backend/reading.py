@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import ProgrammingError
 
 from appwrite_orm_django import collation
-from appwrite_orm_django.backend import counting
+from appwrite_orm_django.backend import counting, summarising
 from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE
 from appwrite_orm_django.backend.commands import (
     Command,
@@ -27,6 +27,7 @@ from appwrite_orm_django.backend.commands import (
     ValuesOf,
 )
 from appwrite_orm_django.backend.local_evaluation import running
+from appwrite_orm_django.backend.summaries import OneRow, Periods
 from appwrite_orm_django.client import queries, rows
 from appwrite_orm_django.client.errors import RowNotFound
 from appwrite_orm_django.client.queries import Query
@@ -54,6 +55,10 @@ class Reader:
             return [(self.count(command),)]
         if isinstance(command, LocalQuery):
             return running.run(command, self.connection)
+        if isinstance(command, OneRow):
+            return summarising.one_row(command, self)
+        if isinstance(command, Periods):
+            return summarising.periods(command, self)
         if isinstance(command, Explain):
             return [(line,) for line in str(command.command).splitlines()]
         raise TypeError(f"{command!r} reads nothing.")
@@ -127,6 +132,12 @@ class Reader:
             offset:stop
         ]
 
+    def page(self, table: TableRef, page: Sequence[Query]) -> list[Row]:
+        """Return the rows of one list request."""
+        found: list[Row] = rows.list_rows(self.connection.transport, table, page)["rows"]
+        self._note_versions(table, found)
+        return found
+
     def _pages(
         self,
         table: TableRef,
@@ -154,8 +165,7 @@ class Reader:
         while limit is None or seen < limit:
             asked = size if limit is None else min(size, limit - seen)
             page = [*fixed, queries.limit(asked), *filter(None, (select, position))]
-            found = rows.list_rows(self.connection.transport, table, page)["rows"]
-            self._note_versions(table, found)
+            found = self.page(table, page)
             yield from found
             seen += len(found)
             if len(found) < asked:

@@ -22,7 +22,8 @@ from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.definitions import Database
 from appwrite_orm_django.schema.from_models import table_for
 from appwrite_orm_django.schema.from_server import read_table_json
-from appwrite_orm_django.schema.plan import CreateDatabase, CreateTable, Plan, make_plan
+from appwrite_orm_django.schema.plan import make_plan
+from appwrite_orm_django.schema.steps import CreateDatabase, CreateTable, Plan
 
 if TYPE_CHECKING:
     from appwrite_orm_django.schema.definitions import Table

@@ -13,16 +13,17 @@ import datetime
 import decimal
 import math
 import uuid
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from django.conf import settings
 from django.db import models
 
 from appwrite_orm_django.backend import row_ids
+from appwrite_orm_django.schema.columns import described_column
 
 MAX_SCALED_DIGITS = 18  # what a 64-bit integer holds in every case
-_INT64 = (-(2**63) + 1, 2**63 - 1)  # -2**63 itself is refused (observed)
+INT64 = (-(2**63) + 1, 2**63 - 1)  # -2**63 itself is refused (observed)
 
 
 class OutOfRange(ValueError):
@@ -66,13 +67,16 @@ def cut_to_milliseconds(value: Any) -> Any:
 
 
 class IntegerCodec(Codec):
-    """Integers of a column's width: beyond it the server refuses even a filter (recording ``query-integer``)."""
+    """
+    Integers of a column's width, 64 bits unless its upper bound fits 32: beyond that the server refuses even a filter (recording
+    ``query-integer``).
+    """
 
     is_text = False
 
     def __init__(self, bits: int = 64) -> None:
         self.bits = bits
-        self.low: int = _INT64[0] if bits == 64 else -(2 ** (bits - 1))
+        self.low: int = INT64[0] if bits == 64 else -(2 ** (bits - 1))
         self.high: int = 2 ** (bits - 1) - 1
 
     def encode(self, value: Any) -> int:
@@ -306,20 +310,18 @@ _CODECS: dict[str, Codec] = {
     "DurationField": DurationCodec(),
     "UUIDField": UUIDCodec(),
     "BinaryField": BinaryCodec(),
-    **dict.fromkeys(
-        (
-            "AutoField",
-            "BigAutoField",
-            "SmallAutoField",
-            "BigIntegerField",
-            "PositiveBigIntegerField",
-        ),
-        IntegerCodec(),
-    ),
-    **dict.fromkeys(
-        ("IntegerField", "PositiveIntegerField", "PositiveSmallIntegerField", "SmallIntegerField"), IntegerCodec(32)
-    ),
+    **dict.fromkeys(("AutoField", "BigAutoField", "SmallAutoField"), IntegerCodec()),
 }
+_INTEGERS = frozenset(
+    {
+        "BigIntegerField",
+        "IntegerField",
+        "PositiveBigIntegerField",
+        "PositiveIntegerField",
+        "PositiveSmallIntegerField",
+        "SmallIntegerField",
+    }
+)
 _TEXT = Codec()
 
 
@@ -356,4 +358,13 @@ def _codec_by_type(field: models.Field[Any, Any]) -> Codec:
         if digits is None or places is None:
             return TextDecimalCodec(60, 30)
         return (ScaledDecimalCodec if digits <= MAX_SCALED_DIGITS else TextDecimalCodec)(digits, places)
+    if kind in _INTEGERS:
+        return IntegerCodec(32 if _is_narrow(field) else 64)
     return _CODECS.get(kind, _TEXT)
+
+
+def _is_narrow(field: models.Field[Any, Any]) -> bool:
+    """Say whether the column of an integer field holds 32 bits only; the element of an array has no column of its own to ask."""
+    describe = getattr(field, "appwrite_column", None) or partial(described_column, field)
+    column = describe("value")
+    return column is not None and column.max is not None and column.max < 2**31

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, NotSupportedError, OperationalError
@@ -69,9 +70,13 @@ class Writer:
     # Create
 
     def create(self, command: CreateRows) -> WriteResult:
+        batches = [
+            replace(command, rows=command.rows[start : start + rows.MAX_BULK_ROWS])
+            for start in range(0, len(command.rows), rows.MAX_BULK_ROWS)
+        ]
         if command.ignore_conflicts:
-            return self._create_what_is_new(command)
-        created = self._create_retrying_ids(command)
+            return WriteResult(sum(self._create_what_is_new(batch).count for batch in batches))
+        created = [row for batch in batches for row in self._create_retrying_ids(batch)]
         return WriteResult(len(created), [_outputs(command, row) for row in created] if command.outputs else [])
 
     def _create_retrying_ids(self, command: CreateRows) -> list[Mapping[str, Any]]:

@@ -41,7 +41,17 @@ class Core:
             interval_s=settings.statistics_interval,
             run=self.store.in_background,
         )
+        self._timeouts: dict[tuple[str, ...], float] = {}
         self.early = self._early if settings.early_refresh or settings.stale_on_error else None
+
+    def timeout_for(self, tables: tuple[str, ...]) -> float:
+        """Return what ``CacheSettings.timeout_for`` does, worked out once."""
+        found = self._timeouts.get(tables)
+        if found is None:
+            if len(self._timeouts) >= 1000:
+                self._timeouts.clear()
+            found = self._timeouts[tables] = self.settings.timeout_for(tables)
+        return found
 
     def life_s(self, timeout: float) -> float:
         """Vary a timeout at random, and keep a bit longer what may be served stale."""

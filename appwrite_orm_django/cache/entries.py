@@ -101,26 +101,30 @@ def decode(entry: bytes) -> Any:
     Raises:
         EntryError: it cannot be read. To be treated as a miss.
     """
-    return decode_body(memoryview(entry)[_HEADER.size + 8 * entry[1] :])
+    return _decode_from(entry, _HEADER.size + 8 * entry[1])
 
 
-def decode_body(body: bytes | memoryview) -> Any:
+def decode_body(body: bytes) -> Any:
     """
     Unpack what ``encode`` packed.
 
     Raises:
         EntryError: it cannot be read.
     """
+    return _decode_from(body, 0)
+
+
+def _decode_from(data: bytes, start: int) -> Any:
     try:
-        codec = body[0]
+        codec = data[start]
         if codec == PLAIN:
-            return pickle.loads(memoryview(body)[1:])  # noqa: S301 - see the module's docstring
-        (size,) = _RAW_SIZE.unpack_from(body, 1)
-        return pickle.loads(_codec(codec)(memoryview(body)[1 + _RAW_SIZE.size :], size))  # noqa: S301
+            return pickle.loads(memoryview(data)[start + 1 :])  # noqa: S301 - see the module's docstring
+        (size,) = _RAW_SIZE.unpack_from(data, start + 1)
+        return pickle.loads(_codec(codec)(memoryview(data)[start + 1 + _RAW_SIZE.size :], size))  # noqa: S301
     except EntryError:
         raise
     except Exception as exc:  # unpickling damaged data, or a class that has moved, raises anything
-        raise EntryError(f"cannot read a cached entry of {len(body)} bytes: {exc!r}") from exc
+        raise EntryError(f"cannot read a cached entry of {len(data)} bytes: {exc!r}") from exc
 
 
 def _codec(codec: int) -> Callable[[memoryview, int], bytes]:

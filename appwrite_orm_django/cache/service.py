@@ -129,7 +129,7 @@ class QueryCache:
         """
         names = tuple(tables)
         if timeout is None:
-            timeout = self.settings.timeout_for(names)
+            timeout = self.core.timeout_for(names)
         if not self._may_read(names, row, timeout):
             value = load()
             self._passed(names)
@@ -167,7 +167,7 @@ class QueryCache:
         """Do as ``read`` does, awaiting ``load()``; the event loop is not blocked by the cache."""
         names = tuple(tables)
         if timeout is None:
-            timeout = self.settings.timeout_for(names)
+            timeout = self.core.timeout_for(names)
         if not self._may_read(names, row, timeout):
             value = await load()
             self._passed(names)

@@ -153,6 +153,11 @@ def column_json(
 def _shown_bounds(column: Column) -> tuple[Any, Any]:
     if not column.bounded or column.type not in ("integer", "bigint", "double"):
         return column.low, column.high
+    return _bounds(column)
+
+
+def _bounds(column: Column) -> tuple[Any, Any]:
+    """Give the bounds of a number, those of its type where it has none of its own."""
     low, high = (-MAX_DOUBLE, MAX_DOUBLE) if column.type == "double" else (INT64_MIN, INT64_MAX)
     return low if column.low is None else column.low, high if column.high is None else column.high
 
@@ -219,9 +224,10 @@ def check_default(column: Column, *, lengths: bool = True) -> None:
         return
     if column.format == "enum" and default not in column.elements:
         raise ApiError("column_value_invalid", message="Default value not found in elements")
-    low, high = _shown_bounds(column)
-    if column.type in ("integer", "bigint", "double") and not low <= default <= high:
-        raise ApiError("column_value_invalid", message=range_rule(low, high))
+    if column.type in ("integer", "bigint", "double"):
+        low, high = _bounds(column)
+        if not low <= default <= high:
+            raise ApiError("column_value_invalid", message=range_rule(low, high))
     if lengths and column.type in TEXT_TYPES and not column.format and len(default) > values.text_size(column):
         message = f"Value must be a valid string and no longer than {values.text_size(column)} chars"
         raise ApiError("column_value_invalid", message=message)

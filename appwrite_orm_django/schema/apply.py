@@ -32,12 +32,13 @@ from appwrite_orm_django.client.errors import (
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
 
-from . import rows
+from . import preflight, rows
+from .comparison import same_storage
 from .definitions import Column, Index, Table
-from .errors import DuplicateRows, NotAvailable
+from .errors import DuplicateRows
 from .from_server import read_column, read_index
 from .names import replacement_key
-from .plan import (
+from .steps import (
     PHASES,
     ChangeColumn,
     ChangeTable,
@@ -52,8 +53,8 @@ from .plan import (
     RenameColumn,
     ReplaceColumn,
     Step,
-    same_storage,
 )
+from .waiting import Waiter
 from .wire import INLINE_NEW, INLINE_OLD, MAX_INLINE, changed_options, column_options, inline_column, inline_index
 
 Progress = Callable[[Step], None]
@@ -61,10 +62,6 @@ S = TypeVar("S", bound=Step)
 T = TypeVar("T", Column, Index)
 
 WORKERS = 8
-#: The first look comes soon: a column takes 0.04 to 0.15 s on an idle server.
-FIRST_PAUSE_S = 0.05
-LONGEST_PAUSE_S = 2.0
-
 
 #: What each server takes inline is learnt once, by its first table.
 _inline_types: WeakKeyDictionary[Transport, frozenset[str]] = WeakKeyDictionary()
@@ -82,6 +79,20 @@ class Outcome:
 
     notes: list[str] = field(default_factory=list)
     optional: set[tuple[str, str]] = field(default_factory=set)
+
+    def stays_optional(self, table: str, key: str, missing: int) -> None:
+        count = (
+            "one row has" if missing == 1 else f"{missing:,} rows have" if missing < 5000 else "5,000 rows or more have"
+        )
+        self.optional.add((table, key))
+        self.notes.append(
+            f"{table}.{key} stays optional: {count} no value, and could not be updated any more. "
+            "Give them one and run appwrite_migrate again."
+        )
+
+
+def _bare(column: Column) -> Column:
+    return replace(column, required=False, default=None)
 
 
 class Application:
@@ -110,11 +121,9 @@ class Application:
     ) -> None:
         self._transport = transport
         self._plan = plan
-        self._deadline_s = deadline_s
+        self._waiter = Waiter(deadline_s, clock, sleep)
         self._fold = fold
         self._progress = progress
-        self._clock = clock
-        self._sleep = sleep
         self._new_tables: set[str] = set()
         self._outcome = Outcome()
 
@@ -124,9 +133,11 @@ class Application:
 
         Raises:
             NotAvailable: a column or an index failed, or is not available in time.
-            DuplicateRows: a unique index cannot be made.
+            DuplicateRows: a unique index cannot be made; nothing was done, unless other clients made the duplicates meanwhile.
+            UnconvertibleRows: values do not fit a column's new type or length; nothing was done.
             AppwriteError: the server refuses a step; those before it stay done.
         """
+        preflight.refuse(self._transport, self._plan, self._fold)
         waiting: dict[type[Step], list[Step]] = defaultdict(list)
         for step in self._plan.steps:
             waiting[type(step)].append(step)
@@ -236,66 +247,73 @@ class Application:
         return self._done(steps, report=report)
 
     def _create_columns(self, steps: Sequence[CreateColumn], *, report: bool = True) -> Iterable[Step]:
-        occupied = {table: self._has_rows(table) for table in {step.table for step in steps if step.column.required}}
-        made = [
-            (step, replace(step.column, required=step.column.required and not occupied.get(step.table, False)))
-            for step in steps
-        ]
+        needy = {step.table for step in steps if step.column.required or step.column.default is not None}
+        occupied = {table for table in needy if self._has_rows(table)}
+        made = [(step, _bare(step.column) if step.table in occupied else step.column) for step in steps]
+        self._make_columns([(step.table, column) for step, column in made])
+        for step, column in made:
+            if column != step.column:
+                self._settle(step.table, column, step.column)
+        return self._done(steps, report=report)
 
-        def create(pair: tuple[CreateColumn, Column]) -> None:
-            step, column = pair
-            with contextlib.suppress(AlreadyExists):
+    def _make_columns(self, columns: Sequence[tuple[str, Column]]) -> None:
+        def create(pair: tuple[str, Column]) -> bool:
+            table, column = pair
+            try:
                 column_routes.create_column(
                     self._transport,
-                    self._ref(step.table),
+                    self._ref(table),
                     column.type,
                     column.key,
                     required=column.required,
                     **column_options(column),
                 )
+            except AlreadyExists:
+                return False
+            return True
 
-        self._in_parallel(create, made, report=False)
-        self._wait(((step.table, step.column.key) for step in steps), self._columns_of, "column")
-        for step, column in made:
-            if step.column.required and not column.required:
-                self._require(step.table, column, step.column)
-        return self._done(steps, report=report)
+        created = self._in_parallel(create, columns, report=False)
+        there = [pair for pair, new in zip(columns, created, strict=True) if not new]
+        # Somebody else's, or one that is still being deleted: then it is made when that one has gone.
+        gone = self._waiter.those_gone(((table, column.key) for table, column in there), self._columns_of, "column")
+        if gone:
+            self._make_columns([(table, column) for table, column in there if (table, column.key) in gone])
+        self._wait(((table, column.key) for table, column in columns), self._columns_of, "column")
 
     def _change_columns(self, steps: Sequence[ChangeColumn]) -> Iterable[Step]:
         for step in steps:
             before, after = step.before, replace(step.after, key=step.before.key, type=step.before.type)
-            if after.required and not before.required:
-                optional = replace(after, required=False)
-                if changed_options(before, after) or before.default is not None:
-                    self._update_column(step.table, before, optional)
-                self._require(step.table, optional, after)
+            becomes_required = after.required and not before.required
+            if becomes_required or (after.default is not None and before.default is None):
+                bare = replace(after, required=before.required and after.required, default=None)
+                if changed_options(before, bare) or (before.required, before.default) != (bare.required, None):
+                    self._update_column(step.table, before, bare)
+                self._settle(step.table, bare, after)
             else:
                 self._update_column(step.table, before, after)
             self._progress(step)
         return ()
 
-    def _require(self, table: str, optional: Column, required: Column) -> None:
-        """Make a column required, having filled the rows without a value; leave it optional where that cannot be done."""
+    def _settle(self, table: str, bare: Column, wanted: Column) -> None:
+        """
+        Give a column its default or make it required, having filled the rows without a value first.
+
+        The server fills no row, and a run that stops before it has filled them all is to find something left to do. A column that cannot
+        be filled stays optional.
+        """
         ref = self._ref(table)
-        missing = rows.count_without_value(self._transport, ref, required.key)
-        if missing and required.fill is not None:
-            rows.fill(self._transport, ref, required.key, required.fill)
+        missing = self._count_without_value(table, wanted)
+        value = wanted.fill if wanted.required else wanted.default
+        if missing and value is not None:
+            rows.fill(self._transport, ref, wanted.key, value)
             missing = 0
         if missing:
-            count = (
-                "one row has"
-                if missing == 1
-                else f"{missing:,} rows have"
-                if missing < 5000
-                else "5,000 rows or more have"
-            )
-            self._outcome.optional.add((table, required.key))
-            self._outcome.notes.append(
-                f"{table}.{required.key} stays optional: {count} no value, and could not be updated any more. "
-                "Give them one and run appwrite_migrate again."
-            )
-            return
-        self._update_column(table, optional, required)
+            self._outcome.stays_optional(table, wanted.key, missing)
+        else:
+            self._update_column(table, bare, wanted)
+
+    def _count_without_value(self, table: str, column: Column) -> int:
+        return rows.count_without_value(self._transport, self._ref(table), column.key)
 
     def _update_column(self, table: str, before: Column, after: Column) -> None:
         column_routes.update_column(
@@ -336,7 +354,7 @@ class Application:
         known = next((column for column in self._columns_of(table) if column.key == successor.key), None)
         if known is not None and not same_storage(known, successor):
             self._drop_columns([DropColumn(table, known)], report=False)
-        self._create_columns([CreateColumn(table, successor)], report=False)
+        self._make_columns([(table, successor)])
 
     def _drop_columns(self, steps: Sequence[DropColumn], *, report: bool = True) -> Iterable[Step]:
         def drop(step: DropColumn) -> None:
@@ -376,13 +394,8 @@ class Application:
         return ()
 
     def _refuse_duplicates(self, step: CreateIndex) -> None:
-        index = step.index
-        found = rows.duplicates(self._transport, self._ref(step.table), list(index.columns), self._fold)
-        if found:
-            raise DuplicateRows(
-                f"{step.table}: the unique index {index.key} ({', '.join(index.columns)}) cannot be made over duplicates: {'; '.join(found)}.\n"
-                "Appwrite would call it available and enforce nothing. Correct the rows and run appwrite_migrate again."
-            )
+        # Once more, for columns that are new have only now got their values.
+        preflight.refuse_duplicates(self._transport, self._ref(step.table), step.index, self._fold)
 
     def _refuse_unenforced(self, step: CreateIndex) -> None:
         """Make sure that the index is there: over duplicates the server says "available" too (recording indexes-unique-fails)."""
@@ -416,50 +429,10 @@ class Application:
         return [read_index(body) for body in index_routes.list_indexes(self._transport, self._ref(table))]
 
     def _wait(self, wanted: Iterable[tuple[str, str]], read: Callable[[str], Sequence[T]], noun: str) -> None:
-        def settled(table: str, keys: set[str]) -> set[str]:
-            """Return those that need more time."""
-            found = {item.key.lower(): item for item in read(table)}
-            for key in keys:
-                item = found.get(key.lower())
-                if item is not None and item.status in {"failed", "stuck"}:
-                    reason = f": {item.error}" if item.error else ""
-                    raise NotAvailable(
-                        f"{noun} {table}.{key} is {item.status}{reason}.\nRun appwrite_migrate again to drop and make it anew."
-                    )
-            return {key for key in keys if key.lower() not in found or found[key.lower()].status != "available"}
-
-        self._poll(wanted, settled, noun, "available")
+        self._waiter.until_available(wanted, read, noun)
 
     def _wait_gone(self, unwanted: Iterable[tuple[str, str]], read: Callable[[str], Sequence[T]], noun: str) -> None:
-        def settled(table: str, keys: set[str]) -> set[str]:
-            found = {item.key.lower() for item in read(table)}
-            return {key for key in keys if key.lower() in found}
-
-        self._poll(unwanted, settled, noun, "gone")
-
-    def _poll(
-        self, items: Iterable[tuple[str, str]], settle: Callable[[str, set[str]], set[str]], noun: str, state: str
-    ) -> None:
-        open_: dict[str, set[str]] = defaultdict(set)
-        for table, key in items:
-            open_[table].add(key)
-        deadline = self._clock() + self._deadline_s
-        pause_s = FIRST_PAUSE_S
-        while True:
-            for table in list(open_):
-                open_[table] = settle(table, open_[table])
-                if not open_[table]:
-                    del open_[table]
-            if not open_:
-                return
-            if self._clock() >= deadline:
-                named = ", ".join(f"{table}.{key}" for table, keys in sorted(open_.items()) for key in sorted(keys))
-                raise NotAvailable(
-                    f"{noun} {named}: not {state} after {self._deadline_s:.0f} s. Is Appwrite's worker for databases running?\n"
-                    "Run appwrite_migrate again to go on."
-                )
-            self._sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        self._waiter.until_gone(unwanted, read, noun)
 
     def _done(self, steps: Iterable[Step], *, report: bool) -> Iterable[Step]:
         for step in steps:

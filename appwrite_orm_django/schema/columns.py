@@ -10,8 +10,10 @@ Decisions that show:
 - No column gets a default but for ``db_default``. The server fills a null from the default on every later update (recording
   ``rows-defaults``), so ``db_default`` together with ``null=True`` is refused; and the server has no default for required columns, so a
   column with one is optional there.
-- Appwrite's ``email`` and ``url`` columns refuse "" (recordings ``row-email``, ``row-url``). A field that may be blank without being null
-  therefore gets a ``varchar``.
+- Appwrite's ``email`` and ``url`` columns refuse "" (recordings ``row-email``, ``row-url``), which Django stores wherever a field was left out,
+  whatever its ``blank`` says: only validation looks at that. So only nullable fields get one, and others a ``varchar``.
+- ``IntegerField`` and ``PositiveIntegerField`` get columns of 64 bits, as on SQLite: they hold ids of rows (a generic relation's
+  ``object_id``), and the ids of ``AutoField`` have 53 bits.
 """
 
 from __future__ import annotations
@@ -123,7 +125,7 @@ def _url(field: Field, key: str) -> Column:
 
 
 def _may_have_format(field: Field, longest: int) -> bool:
-    return field.max_length is not None and field.max_length <= longest and (field.null or not field.blank)
+    return field.max_length is not None and field.max_length <= longest and field.null
 
 
 def _decimal(field: Field, key: str) -> Column:
@@ -160,10 +162,10 @@ _TYPES: dict[str, Callable[[Field, str], Column]] = {
     "FloatField": _simple("double"),
     "GenericIPAddressField": _simple("ip"),
     "IPAddressField": _simple("ip"),
-    "IntegerField": _integer(-(2**31), 2**31 - 1),
+    "IntegerField": _integer(*INT64),
     "JSONField": _simple("longtext"),
     "PositiveBigIntegerField": _integer(0, INT64[1]),
-    "PositiveIntegerField": _integer(0, 2**31 - 1),
+    "PositiveIntegerField": _integer(0, INT64[1]),
     "PositiveSmallIntegerField": _integer(0, 2**15 - 1),
     "SlugField": _char,
     "SmallIntegerField": _integer(-(2**15), 2**15 - 1),

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator, validate_email, validate_ipv46_address
 
 from .definitions import INT64, Column
 from .limits import characters_of
@@ -13,6 +17,12 @@ from .limits import characters_of
 _INTEGER = re.compile(r"\s*[+-]?\d+\s*")
 _TRUTH = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 _TEXT = frozenset({"varchar", "string", "text", "mediumtext", "longtext", "email", "url", "ip", "enum"})
+
+_FORMATS: dict[str, tuple[str, Callable[[str], None]]] = {
+    "email": ("an e-mail address", validate_email),
+    "url": ("a URL", URLValidator()),
+    "ip": ("an IP address", validate_ipv46_address),
+}
 
 
 class CannotConvert(ValueError):
@@ -65,6 +75,12 @@ def _text(value: Any, after: Column) -> str:
         raise CannotConvert(f"{len(text)} characters are more than {longest}")
     if after.elements and text not in after.elements:
         raise CannotConvert("not one of the elements")
+    if after.type in _FORMATS:
+        name, check = _FORMATS[after.type]
+        try:
+            check(text)
+        except ValidationError:
+            raise CannotConvert(f"not {name}") from None
     return text
 
 

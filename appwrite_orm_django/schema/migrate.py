@@ -13,7 +13,8 @@ from .apply import Application, Outcome, Progress
 from .definitions import Database, Table
 from .errors import NotAvailable
 from .from_server import read_database, read_table
-from .plan import ChangeColumn, Plan, Step, make_plan
+from .plan import make_plan
+from .steps import ChangeColumn, Plan, Step
 
 #: Two runs at once, or a table that was read a moment before it changed, leave a little for a second look; more is not settling.
 MAX_ROUNDS = 3

@@ -18,17 +18,15 @@ from django.db import models
 from django.db.backends.utils import names_digest
 
 from .columns import MAX_URL, MAX_VARCHAR, described_column
+from .comparison import same_storage
 from .definitions import INT32, TEXT_TYPES, Column, Database, Index, Table
 from .errors import SchemaTooLarge
 from .limits import index_lengths
 from .names import MIGRATIONS_TABLE, OWN_TABLES, column_key
-from .plan import same_storage
 
 _NUMBERS = (
     "PositiveSmallIntegerField",
     "SmallIntegerField",
-    "PositiveIntegerField",
-    "IntegerField",
     "PositiveBigIntegerField",
     "BigIntegerField",
 )

@@ -9,274 +9,27 @@ relationship columns are left alone either way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from .definitions import TEXT_TYPES, Column, Database, Index, Table
-from .limits import characters_of
+from .comparison import same_rules, same_storage
+from .definitions import Column, Database, Index, Table
 from .names import MIGRATIONS_TABLE, OWN_TABLES, replacement_key
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """
-    One thing to do.
-
-    Attributes:
-        table: id of the table it is about; "" for the database itself.
-    """
-
-    table: str
-
-    @property
-    def sign(self) -> str:
-        """How the step is marked in a printed plan: ``+``, ``~`` or ``-``."""
-        return "+"
-
-    @property
-    def destructive(self) -> bool:
-        """Whether values that are there now may be lost, or refused later."""
-        return False
-
-    @property
-    def warning(self) -> str:
-        """What a person should know before agreeing."""
-        return ""
-
-
-@dataclass(frozen=True, slots=True)
-class CreateDatabase(Step):
-    database: str
-
-    def __str__(self) -> str:
-        return f"database {self.database}"
-
-
-@dataclass(frozen=True, slots=True)
-class CreateTable(Step):
-    definition: Table
-
-    def __str__(self) -> str:
-        return f"table {self.table}"
-
-
-@dataclass(frozen=True, slots=True)
-class RenameColumn(Step):
-    old: str
-    column: Column
-
-    @property
-    def sign(self) -> str:
-        return "~"
-
-    def __str__(self) -> str:
-        return f"column {self.table}.{self.old} renamed to {self.column.key}"
-
-
-@dataclass(frozen=True, slots=True)
-class DropIndex(Step):
-    index: Index
-    replaced: bool = False
-
-    @property
-    def sign(self) -> str:
-        return "-"
-
-    @property
-    def destructive(self) -> bool:
-        # What a unique index promised is not kept from here on; one that is replaced comes back in the same run.
-        return self.index.type == "unique" and not self.replaced and self.index.status == "available"
-
-    def __str__(self) -> str:
-        return f"index {self.table}.{self.index.key} {self.index}"
-
-
-@dataclass(frozen=True, slots=True)
-class DropColumn(Step):
-    column: Column
-
-    @property
-    def sign(self) -> str:
-        return "-"
-
-    @property
-    def destructive(self) -> bool:
-        return self.column.status != "failed"
-
-    def __str__(self) -> str:
-        return f"column {self.table}.{self.column.key} {self.column}"
-
-
-@dataclass(frozen=True, slots=True)
-class CreateColumn(Step):
-    """
-    Add a column to a table that exists.
-
-    A required one is made optional first, filled where the field's default allows it, and required at the end, for rows without a value
-    could not be updated any more (recording ``columns-async``).
-    """
-
-    column: Column
-
-    @property
-    def warning(self) -> str:
-        return _about_rows(self.column) if self.column.required else ""
-
-    def __str__(self) -> str:
-        return f"column {self.table}.{self.column.key} {self.column}"
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeColumn(Step):
-    """Change what can be changed in place: size, bounds, elements, required, default."""
-
-    before: Column
-    after: Column
-
-    @property
-    def sign(self) -> str:
-        return "~"
-
-    @property
-    def destructive(self) -> bool:
-        return _narrows(self.before, self.after)
-
-    @property
-    def warning(self) -> str:
-        if self.destructive:
-            return "rows that no longer fit cannot be updated until they are corrected"
-        return _about_rows(self.after) if self.after.required and not self.before.required else ""
-
-    def __str__(self) -> str:
-        return f"column {self.table}.{self.before.key} {self.before} -> {self.after}"
-
-
-@dataclass(frozen=True, slots=True)
-class ReplaceColumn(Step):
-    """
-    Change the type: a new column under a key of its own, the values copied, the old column dropped, the new one renamed.
-
-    Stopped before the drop, it starts over and copies what is missing; stopped after it, only the rename is left, and the next plan says so.
-    Writes of others to the old column during the copying are lost.
-    """
-
-    before: Column
-    after: Column
-
-    @property
-    def sign(self) -> str:
-        return "~"
-
-    @property
-    def destructive(self) -> bool:
-        return True
-
-    @property
-    def warning(self) -> str:
-        return "copies every row's value into a new column"
-
-    def __str__(self) -> str:
-        return f"column {self.table}.{self.before.key} {self.before} -> {self.after}"
-
-
-@dataclass(frozen=True, slots=True)
-class CreateIndex(Step):
-    index: Index
-
-    def __str__(self) -> str:
-        return f"index {self.table}.{self.index.key} {self.index}"
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeTable(Step):
-    """Set permissions and row security."""
-
-    before: Table
-    after: Table
-
-    @property
-    def sign(self) -> str:
-        return "~"
-
-    @property
-    def destructive(self) -> bool:
-        return bool(self.before.permissions - self.after.permissions)
-
-    @property
-    def warning(self) -> str:
-        gone = ", ".join(sorted(self.before.permissions - self.after.permissions))
-        return f"takes away {gone}" if gone else ""
-
-    def __str__(self) -> str:
-        changes = []
-        if self.before.permissions != self.after.permissions:
-            changes.append(f"permissions {', '.join(sorted(self.after.permissions)) or 'none'}")
-        if self.before.row_security != self.after.row_security:
-            changes.append(f"row security {'on' if self.after.row_security else 'off'}")
-        return f"table {self.table} {', '.join(changes)}"
-
-
-@dataclass(frozen=True, slots=True)
-class DropTable(Step):
-    definition: Table
-
-    @property
-    def sign(self) -> str:
-        return "-"
-
-    @property
-    def destructive(self) -> bool:
-        return True
-
-    def __str__(self) -> str:
-        return f"table {self.table}"
-
-
-#: The order of application. Steps of one kind do not depend on each other.
-PHASES: tuple[type[Step], ...] = (
-    CreateDatabase,
-    CreateTable,
-    RenameColumn,
-    DropIndex,
-    DropColumn,
-    CreateColumn,
+from .steps import (
+    PHASES,
     ChangeColumn,
-    ReplaceColumn,
-    CreateIndex,
     ChangeTable,
+    CreateColumn,
+    CreateDatabase,
+    CreateIndex,
+    CreateTable,
+    DropColumn,
+    DropIndex,
     DropTable,
+    Plan,
+    RenameColumn,
+    ReplaceColumn,
+    Step,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """
-    The way from what there is to what is wanted.
-
-    Attributes:
-        steps: in the order of application.
-        left: what the server has beyond the models, and what only ``prune`` would take away.
-        notes: what the models ask for and Appwrite leaves out.
-    """
-
-    database: str
-    steps: tuple[Step, ...] = ()
-    left: tuple[Step, ...] = ()
-    notes: tuple[str, ...] = field(default=(), compare=False)
-
-    @property
-    def destructive(self) -> tuple[Step, ...]:
-        return tuple(step for step in self.steps if step.destructive)
-
-    def tables(self) -> set[str]:
-        """Return the ids of the tables that would be changed, those that are created apart."""
-        return {step.table for step in self.steps if not isinstance(step, (CreateDatabase, CreateTable))}
-
-
-def _about_rows(column: Column) -> str:
-    if column.fill is None:
-        return "stays optional while there are rows without a value: the field has no constant default to fill in"
-    return f"rows without a value get {column.fill!r}"
-
 
 Renames = Mapping[tuple[str, str], str]
 
@@ -356,12 +109,13 @@ def _compare_tables(wanted: Table, live: Table, renames: Renames) -> tuple[list[
 def _renamed(wanted: Table, live: Table, renames: Renames) -> tuple[Table, list[Step]]:
     """Return the table as it will be once its columns have their new names."""
     steps: list[Step] = []
-    for (table_id, new_key), old_key in renames.items():
-        if table_id != wanted.id:
-            continue
+    pending = {new: old for (table_id, new), old in renames.items() if table_id == wanted.id}
+    # a to b and b to c: the second comes first, whatever the order they were given in.
+    while (ready := next((pair for pair in pending.items() if _may_rename(live, *pair)), None)) is not None:
+        new_key, old_key = ready
+        del pending[new_key]
         old = live.column(old_key)
-        if old is None or live.column(new_key) is not None:
-            continue
+        assert old is not None  # noqa: S101 - by _may_rename
         new = replace(old, key=new_key)
         steps.append(RenameColumn(live.id, old.key, new))
         live = replace(
@@ -376,13 +130,19 @@ def _renamed(wanted: Table, live: Table, renames: Renames) -> tuple[Table, list[
     return live, steps
 
 
+def _may_rename(live: Table, new_key: str, old_key: str) -> bool:
+    # A replacement that was stopped when the column had just gone is as good as the column.
+    taken = live.column(new_key) or live.column(replacement_key(new_key))
+    return taken is None and live.column(old_key) is not None
+
+
 def _compare_columns(live: Table, wanted: Column) -> Iterator[Step]:
     known = live.column(wanted.key)
     successor = live.column(replacement_key(wanted.key))
     if known is None and successor is not None and same_storage(successor, wanted):
         renamed = replace(successor, key=wanted.key)
         yield RenameColumn(live.id, successor.key, renamed)
-        if not _same_rules(renamed, wanted):
+        if not same_rules(renamed, wanted):
             yield ChangeColumn(live.id, renamed, wanted)
     elif known is None:
         yield CreateColumn(live.id, wanted)
@@ -395,49 +155,8 @@ def _compare_columns(live: Table, wanted: Column) -> Iterator[Step]:
         yield CreateColumn(live.id, wanted)
     elif not same_storage(known, wanted):
         yield ReplaceColumn(live.id, known, wanted)
-    elif not _same_rules(known, wanted):
+    elif not same_rules(known, wanted):
         yield ChangeColumn(live.id, known, wanted)
-
-
-def same_storage(live: Column, wanted: Column) -> bool:
-    """
-    Tell whether a column can become another by changes in place.
-
-    A text column of a wider type than asked for is as good; the old ``string`` type is stored as ``varchar`` or as a text.
-    """
-    if live.array != wanted.array or (wanted.encrypt and not live.encrypt):
-        return False
-    if live.type == wanted.type:
-        # An integer column is four bytes wide for good when it was made with a bound that fits (recording columns-update-narrow).
-        return True
-    if live.type == "string":
-        return wanted.type == "varchar" or (
-            wanted.type in TEXT_TYPES and (live.size or 0) >= (characters_of(wanted) or 0)
-        )
-    if live.type in TEXT_TYPES and wanted.type in TEXT_TYPES:
-        return TEXT_TYPES.index(live.type) >= TEXT_TYPES.index(wanted.type)
-    return False
-
-
-def _same_rules(live: Column, wanted: Column) -> bool:
-    size = live.size == wanted.size or wanted.size is None
-    elements = set(live.elements) == set(wanted.elements)
-    bounds = _bounds(live) == _bounds(wanted)
-    return size and elements and bounds and live.required == wanted.required and live.default == wanted.default
-
-
-def _bounds(column: Column) -> tuple[float, float]:
-    low = column.min if column.min is not None else float("-inf")
-    high = column.max if column.max is not None else float("inf")
-    return low, high
-
-
-def _narrows(before: Column, after: Column) -> bool:
-    if after.size is not None and before.size is not None and after.size < before.size:
-        return True
-    if set(before.elements) - set(after.elements):
-        return True
-    return _bounds(before)[0] < _bounds(after)[0] or _bounds(before)[1] > _bounds(after)[1]
 
 
 def _compare_indexes(wanted: Table, live: Table, dropped: set[str]) -> tuple[list[Step], list[Step]]:

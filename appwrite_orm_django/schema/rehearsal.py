@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from appwrite_orm_django.client.transport import Transport
 
-from . import rows
 from .apply import Application
 from .definitions import Column, Index
-from .plan import Plan, ReplaceColumn, Step
+from .steps import CreateColumn, CreateIndex, Plan, RenameColumn, ReplaceColumn, Step
 
 T = TypeVar("T", Column, Index)
 
@@ -41,16 +41,33 @@ class _Rehearsal(Application):
         return
 
     def _copy(self, step: ReplaceColumn, successor: Column) -> None:
-        # The requests depend on the rows, one for every different value; what can be said is whether all of them fit.
-        rows.refuse_unconvertible(self._transport, self._ref(step.table), step.before, successor)
+        # One request for every different value; that all of them fit has been looked at before.
+        return
+
+    def _count_without_value(self, table: str, column: Column) -> int:
+        new = any(isinstance(step, CreateColumn) and step.column.key == column.key for step in self._steps_of(table))
+        if new:
+            return int(self._has_rows(table))
+        renamed = (step for step in self._steps_of(table) if isinstance(step, RenameColumn))
+        old = next((step.old for step in renamed if step.column.key == column.key), column.key)
+        return super()._count_without_value(table, replace(column, key=old))
+
+    def _refuse_duplicates(self, step: CreateIndex) -> None:
+        return
+
+    def _refuse_unenforced(self, step: CreateIndex) -> None:
+        return
+
+    def _steps_of(self, table: str) -> Iterator[Step]:
+        return (step for step in self._plan.steps if step.table == table)
 
 
 def requests_of(transport: Transport, plan: Plan) -> list[Write]:
     """
     Return method, path and body of every write that a plan would make, in their order.
 
-    Left out are those that copy values into a column of another type: they depend on the rows. A server that does not take the columns of
-    a new table inline gets more requests than shown: it is only found out by asking.
+    Left out are those that copy values into a column of another type, for they depend on the rows, and the one that tries out a new unique
+    index. A server that does not take the columns of a new table inline gets more requests than shown: it is only found out by asking.
 
     Raises:
         DuplicateRows, UnconvertibleRows: the plan cannot be carried out.

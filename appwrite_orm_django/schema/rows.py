@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from appwrite_orm_django.client import rows
-from appwrite_orm_django.client.errors import UniqueViolation, shown
+from appwrite_orm_django.client.errors import InvalidStructure, UniqueViolation, shown
 from appwrite_orm_django.client.operators import looks_like_operator, text_in_two_writes
 from appwrite_orm_django.client.queries import Query, cursor_after, equal, is_null, limit, select
 from appwrite_orm_django.client.references import TableRef
@@ -57,23 +57,37 @@ def _pages(transport: Transport, table: TableRef, columns: list[str]) -> Iterato
         after = [cursor_after(page[-1]["$id"])]
 
 
-def duplicates(transport: Transport, table: TableRef, columns: list[str], fold: Fold) -> list[str]:
+def duplicates(
+    transport: Transport,
+    table: TableRef,
+    columns: list[str],
+    fold: Fold,
+    now: Mapping[str, str] | None = None,
+    converters: Mapping[str, Callable[[Any], Any]] | None = None,
+) -> list[str]:
     """
     Return descriptions of values that occur in several rows, at most five, by the server's collation.
 
     Args:
         fold: makes equal what the server takes for equal.
+        now: the keys that columns have as yet, where they are others.
+        converters: for a column, what becomes of its values first.
 
     Rows with a null in one of the columns are no duplicates of anything. All rows are read, 500 at a time, and one folded key per row is kept.
     """
+    now, converters = now or {}, converters or {}
+    keys = [now.get(column, column) for column in columns]
     seen: dict[tuple[Any, ...], str] = {}
     found: list[str] = []
-    for row in every_row(transport, table, columns):
-        values = [row[column] for column in columns]
+    for row in every_row(transport, table, keys):
+        values = [
+            converters[column](row[key]) if column in converters else row[key]
+            for column, key in zip(columns, keys, strict=True)
+        ]
         if None in values:
             continue
-        key = tuple(fold(value) if isinstance(value, str) else value for value in values)
-        if (other := seen.setdefault(key, row["$id"])) != row["$id"]:
+        folded = tuple(fold(value) if isinstance(value, str) else value for value in values)
+        if (other := seen.setdefault(folded, row["$id"])) != row["$id"]:
             found.append(f"{', '.join(map(str, values))} ({other} and {row['$id']})")
             if len(found) == _MAX_SHOWN:
                 break
@@ -98,7 +112,14 @@ def copy(transport: Transport, table: TableRef, before: Column, after: Column) -
             if value is not None and row[after.key] != value:
                 groups.setdefault(repr(value), (value, []))[1].append(row["$id"])
         for value, ids in groups.values():
-            _write(transport, table, after.key, value, ids)
+            try:
+                _write(transport, table, after.key, value, ids)
+            except InvalidStructure as error:
+                # The server is stricter than Django's validators. The old column is as it was.
+                raise UnconvertibleRows(
+                    f"{table.table}.{before.key} cannot become {after}: {ids[0]} has {shown(value)}: {error}\n"
+                    "No value was taken away. Correct the rows and run appwrite_migrate again."
+                ) from error
 
 
 def _write(transport: Transport, table: TableRef, column: str, value: Any, ids: list[str]) -> None:
@@ -144,19 +165,25 @@ def enforces(transport: Transport, table: TableRef, columns: list[str], optional
     return True
 
 
-def refuse_unconvertible(transport: Transport, table: TableRef, before: Column, after: Column) -> None:
+def refuse_unconvertible(
+    transport: Transport, table: TableRef, before: Column, after: Column, now: str | None = None
+) -> None:
     """
     Make sure that every row's value can become one of the new column.
+
+    Args:
+        now: the key that the old column has as yet, if it is to be renamed first.
 
     Raises:
         UnconvertibleRows: some cannot, of which at most five are named.
     """
     refused: list[str] = []
-    for row in every_row(transport, table, [before.key]):
+    key = now or before.key
+    for row in every_row(transport, table, [key]):
         try:
-            convert(row[before.key], before, after)
+            convert(row[key], before, after)
         except CannotConvert as error:
-            refused.append(f"{row['$id']} has {shown(row[before.key])}: {error}")
+            refused.append(f"{row['$id']} has {shown(row[key])}: {error}")
             if len(refused) == _MAX_SHOWN:
                 break
     if refused:

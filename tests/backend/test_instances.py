@@ -159,7 +159,7 @@ def odd_models():
 
 @pytest.mark.parametrize("index", range(5))
 def test_what_may_do_more_is_left_to_from_db(odd_models, index):
-    assert instances.writer_for(odd_models[index], "appwrite") is None
+    assert instances.writer_for(odd_models[index], connections["appwrite"]) is None
 
 
 def test_what_is_not_committed_is_not_remembered(shelves):
@@ -191,6 +191,6 @@ VALUES = st.one_of(
 @given(rows=st.lists(st.tuples(*[VALUES] * len(Book._meta.concrete_fields)), max_size=5))
 def test_any_values_are_stored_as_from_db_stores_them(rows):
     names = [field.attname for field in Book._meta.concrete_fields]
-    write = instances.writer_for(Book, "appwrite")
+    write = instances.writer_for(Book, connections["appwrite"])
     expected = [state_of(Book.from_db("appwrite", names, row)) for row in rows]
     assert [state_of(one) for one in write(Book, iter(rows), "appwrite")] == expected

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q
 
 from tests.backend.conftest import moment
-from tests.differential import APPWRITE, TWIN, answer, assert_same
+from tests.differential import APPWRITE, answer, assert_same, twin
 from tests.library.models import Everything
 
 pytestmark = pytest.mark.usefixtures("everything")
@@ -55,7 +55,7 @@ def mismatches(conditions):
     for condition in conditions:
         for one in (condition, ~condition):
             ask = lambda rows, q=one: rows(Everything).filter(q).order_by("pk").values_list("pk", flat=True)  # noqa: E731
-            if (found := answer(ask, APPWRITE)) != (expected := answer(ask, TWIN)):
+            if (found := answer(ask, APPWRITE)) != (expected := answer(ask, twin())):
                 wrong.append((str(one), len(found), len(expected)))
     return wrong
 

@@ -16,7 +16,7 @@ from appwrite_orm_django.schema.errors import DuplicateRows, UnconvertibleRows
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.limits import index_lengths
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
-from appwrite_orm_django.schema.plan import ChangeColumn, DropColumn, ReplaceColumn
+from appwrite_orm_django.schema.steps import ChangeColumn, DropColumn, ReplaceColumn
 
 from .conftest import InlineServer, connect
 

@@ -4,7 +4,7 @@ Django's SQLite backend with the text rules of the database under Appwrite.
 ``OPTIONS["TEXT"]`` is ``mariadb`` (``utf8mb4_general_ci``, nulls low) or ``postgresql`` (code points, nulls high).
 """
 
-from django.db.backends.sqlite3 import base, operations
+from django.db.backends.sqlite3 import base, creation, operations
 from django.db.models.expressions import OrderBy
 from django.db.models.sql import compiler
 
@@ -63,7 +63,14 @@ class DatabaseOperations(operations.DatabaseOperations):
         return x
 
 
+class DatabaseCreation(creation.DatabaseCreation):
+    def _get_test_db_name(self):
+        """In memory, also with xdist: pytest-django gives other engines than Django's own a name that would be a file."""
+        return f"file:memory-{self.connection.alias}?mode=memory&cache=shared"
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
+    creation_class = DatabaseCreation
     display_name = "SQLite with Appwrite's collation"
     ops_class = DatabaseOperations
     data_types = {**base.DatabaseWrapper.data_types, **dict.fromkeys(TEXT_TYPES, "text COLLATE APPWRITE")}

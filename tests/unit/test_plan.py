@@ -8,7 +8,8 @@ import pytest
 
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 from appwrite_orm_django.schema.names import OWN_TABLES, replacement_key
-from appwrite_orm_django.schema.plan import (
+from appwrite_orm_django.schema.plan import make_plan
+from appwrite_orm_django.schema.steps import (
     PHASES,
     ChangeColumn,
     CreateColumn,
@@ -17,7 +18,6 @@ from appwrite_orm_django.schema.plan import (
     DropColumn,
     RenameColumn,
     ReplaceColumn,
-    make_plan,
 )
 
 A = Column("a", "varchar", 10)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,11 +13,13 @@ from django.db.models.sql.constants import INNER, LOUTER
 from django.db.models.sql.where import AND, ExtraWhere
 
 from appwrite_orm_django.backend.borders import refuse_other_databases
-from appwrite_orm_django.backend.columns import table_id
-from appwrite_orm_django.backend.commands import Condition, Fetch, Link, LocalQuery, Membership
-from appwrite_orm_django.backend.local_evaluation import tables
+from appwrite_orm_django.backend.columns import column_key, table_id
+from appwrite_orm_django.backend.commands import Condition, Converter, Fetch, Link, LocalQuery, Membership
+from appwrite_orm_django.backend.local_evaluation import running, tables
+from appwrite_orm_django.backend.local_evaluation.sqlite import Level
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
+from appwrite_orm_django.backend.values import codec_for
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
@@ -72,14 +73,12 @@ def _plan(compiler: SQLCompiler) -> LocalQuery:
     whole = compiler.query.clone()
     whole.explain_info = None
     sqlite_compiler = whole.get_compiler(connection=connection.local_database, elide_empty=compiler.elide_empty)
-    sql, params = _compile(sqlite_compiler)
+    with connection.local_database.noted_levels() as levels:
+        sql, params = _compile(sqlite_compiler)
     fetches: list[Fetch] = []
     models: dict[str, type[Model]] = {}
-    for query in tables.queries_in(sqlite_compiler.query):
-        if query.extra_tables:
-            raise tables.without_model(query.extra_tables[0])
-        if query.alias_map:
-            _Level(query, connection, models, fetches).add()
+    for level in levels:
+        _Level(level, connection, models, fetches).add()
     refuse_other_databases(compiler.query.model, models.values(), connection.alias)
     return LocalQuery(sql, tuple(params), _without_repetition(fetches), Program(sqlite_compiler, models))
 
@@ -111,21 +110,26 @@ def _without_repetition(fetches: list[Fetch]) -> tuple[Fetch, ...]:
 class _Step:
     alias: str
     condition: Condition
-    links: list[tuple[str, str, str]] = field(default_factory=list)  # key, source alias, source key
+    links: list[tuple[str, str, str, Converter | None]] = field(
+        default_factory=list
+    )  # key, source alias, source key, conversion
 
 
 class _Level:
     """The tables of one query level: narrowed by its where-tree, and by each other through their joins."""
 
     def __init__(
-        self, query: Query, connection: DatabaseWrapper, models: dict[str, type[Model]], fetches: list[Fetch]
+        self, level: Level, connection: DatabaseWrapper, models: dict[str, type[Model]], fetches: list[Fetch]
     ) -> None:
-        self.query = query
+        query = self.query = level.query
         self.connection = connection
         self.fetches = fetches
-        self.aliases = tables.active_aliases(query)
+        self.aliases = level.aliases
         self.model_by_alias = {alias: tables.model_of(query, alias) for alias in self.aliases}
         models.update((query.alias_map[alias].table_name, model) for alias, model in self.model_by_alias.items())
+        for name in level.extra_tables:
+            models[name] = tables.model_of_table(name)
+            fetches.append(Fetch(connection.table_ref(table_id(name)), name, Condition()))
 
     def add(self) -> None:
         steps = {alias: _Step(alias, self._condition(alias)) for alias in self.aliases}
@@ -134,7 +138,9 @@ class _Level:
         position = {alias: first + number for number, alias in enumerate(order)}
         for alias in order:
             step = steps[alias]
-            links = tuple(Link(key, position[source], source_key) for key, source, source_key in step.links)
+            links = tuple(
+                Link(key, position[source], source_key, convert) for key, source, source_key, convert in step.links
+            )
             name = self.query.alias_map[alias].table_name
             self.fetches.append(Fetch(self.connection.table_ref(table_id(name)), name, step.condition, links))
 
@@ -194,11 +200,19 @@ class _Level:
         for parent_column, child_column in columns:
             parent_column = getattr(parent_column, "column", parent_column)
             child_column = getattr(child_column, "column", child_column)
-            parent_key = tables.key_of_column(self.model_by_alias[join.parent_alias], parent_column)
-            child_key = tables.key_of_column(self.model_by_alias[through], child_column)
-            key, source_key = (child_key, parent_key) if forward else (parent_key, child_key)
-            step.links.append((key, by, source_key))
+            parent = tables.field_of_column(self.model_by_alias[join.parent_alias], parent_column)
+            child = tables.field_of_column(self.model_by_alias[through], child_column)
+            target, source = (child, parent) if forward else (parent, child)
+            step.links.append((column_key(target), by, column_key(source), _conversion(source, target)))
             return  # one pair narrows enough; SQLite checks them all
+
+
+def _conversion(source: Field[Any, Any], target: Field[Any, Any]) -> Converter | None:
+    """Return what writes a wire value of one column as another column holds it, None where both write alike."""
+    reads, writes = codec_for(source), codec_for(target)
+    if type(reads) is type(writes) and vars(reads) == vars(writes):
+        return None
+    return lambda wire: writes.encode(reads.decode(wire))
 
 
 # Nothing has to be fetched: the where-tree excludes every row of this table.
@@ -259,18 +273,11 @@ def _keeps_rows(query: Query, base: str) -> bool:
 
 
 def constant(expression: Any, target: Field[Any, Any], connection: DatabaseWrapper) -> Any:
-    """Evaluate an expression without columns (``Now()``, ``Lower(Value("A"))``) in SQLite and return its final value."""
-    query = Query(target.model)
+    """Evaluate an expression without columns of its own (``Now()``, ``Lower(Value("A"))``, a subquery) and return its final value."""
+    query = Query(None)
     query.annotations["value"] = expression
     query.set_annotation_mask({"value"})
     query.default_cols = False
-    with connection.borrowed_local_database() as database:
-        database.ensure_connection()
-        sqlite_compiler = query.get_compiler(connection=database)
-        sql, params = sqlite_compiler.compile(expression)
-        with database.wrap_database_errors, closing(database.create_cursor()) as cursor:
-            cursor.execute(f"SELECT {sql}", params)
-            row = cursor.fetchone()
-    converters = sqlite_compiler.get_converters([expression])
-    ((value, *_),) = sqlite_compiler.apply_converters([row], converters) if converters else [row]
+    command = plan(query.get_compiler(connection=connection), set_up=True)
+    ((value, *_),) = running.run(command, connection)
     return value

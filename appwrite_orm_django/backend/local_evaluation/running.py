@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError
 
-from appwrite_orm_django.backend.commands import Condition, Fetch, LocalQuery, Membership
+from appwrite_orm_django.backend.commands import Condition, Fetch, Link, LocalQuery, Membership
 from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
 from appwrite_orm_django.backend.local_evaluation.tables import local_table
 
@@ -108,7 +108,7 @@ class _Run:
 
         raw.set_authorizer(note)
         try:
-            with closing(self.database.create_cursor()) as cursor:
+            with self.database.wrap_database_errors, closing(self.database.create_cursor()) as cursor:
                 cursor.execute(f"EXPLAIN {self.command.sql}", self.command.params)
         finally:
             # None would do from Python 3.11 on.
@@ -135,7 +135,7 @@ class _Run:
         for link in fetch.links:
             values = {row[link.source_column]: None for row in earlier[link.source]}
             values.pop(None, None)
-            memberships.append(Membership(link.column, tuple(values)))
+            memberships.append(Membership(link.column, tuple(_written_for(link, values))))
         condition = Condition(fetch.condition.queries, tuple(memberships))
         rows: list[Row] = []
         for row in self.connection.reader.rows(fetch, condition, sorted(keys)):
@@ -166,6 +166,14 @@ class _Run:
             expressions = [expression for expression, _, _ in compiler.select[:width]]
         converters = compiler.get_converters(expressions)
         return list(map(tuple, compiler.apply_converters(rows, converters))) if converters else rows
+
+
+def _written_for(link: Link, values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        try:
+            yield value if link.convert is None else link.convert(value)
+        except ValueError:
+            continue  # the column can not hold it, so no row has it
 
 
 def _allow(*_: Any) -> int:

@@ -7,12 +7,15 @@ ignore what the server ignores.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.core.exceptions import EmptyResultSet
 from django.db.backends.sqlite3 import base, operations
 from django.db.models.expressions import OrderBy
+from django.db.models.sql import Query
 from django.db.models.sql import compiler as django_compiler
 
 from appwrite_orm_django import collation
@@ -38,24 +41,61 @@ class LocalOperations(operations.DatabaseOperations):
         return x
 
 
-class NullsAsOnServer(django_compiler.SQLCompiler):
-    """Orders nulls as the server does, where the query does not say how. SQLite has them first in ascending order, as MariaDB has."""
+class Level(NamedTuple):
+    """One query, the outermost or a nested one, as it was compiled: the aliases and further tables that its FROM clause names."""
 
-    def compile(self, node: Any) -> Any:
-        if type(node) is OrderBy and node.nulls_first is node.nulls_last is None and self.connection.nulls_are_high:
-            node = node.copy()
-            node.nulls_first, node.nulls_last = (True, None) if node.descending else (None, True)
-        return super().compile(node)
+    query: Query
+    aliases: tuple[str, ...]
+    extra_tables: tuple[str, ...]
 
 
-class SQLCompiler(NullsAsOnServer):
-    pass
+def _with_nulls_high(order: OrderBy) -> OrderBy:
+    """Say where nulls go, unless the query does. SQLite has them first in ascending order, as MariaDB has, and PostgreSQL has not."""
+    if order.nulls_first is None and order.nulls_last is None:
+        order = order.copy()
+        order.nulls_first, order.nulls_last = (True, None) if order.descending else (None, True)
+    return order
 
 
-class SQLAggregateCompiler(NullsAsOnServer, django_compiler.SQLAggregateCompiler):
+class SQLCompiler(django_compiler.SQLCompiler):
+    """
+    Notes what it compiles, on the connection.
+
+    Which tables a query needs is known only here and now: Django adds joins for ordering and related objects while it compiles, and
+    forgets them afterwards; and queries may be nested in expressions of any kind.
+    """
+
+    connection: LocalDatabase
+
+    def compile(self, node: Any) -> tuple[str, Any]:
+        """Prefer what an expression has for this backend to what it has for SQLite; either way it is SQLite that runs it."""
+        own = getattr(node, "as_appwrite", None)
+        if own is None and type(node) is OrderBy and self.connection.nulls_are_high:
+            node = _with_nulls_high(node)
+        result: tuple[str, Any] = own(self, self.connection) if own is not None else super().compile(node)
+        return result
+
+    def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[str, tuple[Any, ...]]:
+        before = len(self.connection.levels)
+        try:
+            return super().as_sql(with_limits, with_col_aliases)
+        except EmptyResultSet:
+            # Not part of the statement, then.
+            del self.connection.levels[before:]
+            raise
+
+    def get_from_clause(self) -> tuple[list[str], list[Any]]:
+        result: tuple[list[str], list[Any]] = super().get_from_clause()
+        query = self.query
+        aliases = tuple(alias for alias in query.alias_map if query.alias_refcount[alias])
+        self.connection.levels.append(Level(query, aliases, tuple(query.extra_tables)))
+        return result
+
+
+class SQLAggregateCompiler(django_compiler.SQLAggregateCompiler, SQLCompiler):
     """Compiles the inner query for this connection, which has no alias of its own among Django's."""
 
-    def as_sql(self) -> tuple[str, tuple[Any, ...]]:  # type: ignore[override]  # django-stubs know another signature
+    def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[str, tuple[Any, ...]]:  # type: ignore[override]  # django-stubs know another signature
         parts, params = [], []
         for annotation in self.query.annotation_select.values():
             sql, annotation_params = self.compile(annotation)
@@ -108,7 +148,17 @@ class LocalDatabase(base.DatabaseWrapper):
         self.text = text
         # PostgreSQL takes a null for more than any value.
         self.nulls_are_high = text == "postgresql"
+        self.levels: list[Level] = []
         self.inc_thread_sharing()
+
+    @contextmanager
+    def noted_levels(self) -> Iterator[list[Level]]:
+        """Yield a list that holds, at the end of the block, every query that was compiled in it."""
+        before, self.levels = self.levels, []
+        try:
+            yield self.levels
+        finally:
+            self.levels = before
 
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)

@@ -9,9 +9,9 @@ from typing import Any
 from django.apps import apps
 from django.db import NotSupportedError
 from django.db.models import Field, Model
-from django.db.models.sql import AggregateQuery, Query
+from django.db.models.sql import Query
 
-from appwrite_orm_django.backend.columns import ROW_ID, column_key
+from appwrite_orm_django.backend.columns import column_key
 from appwrite_orm_django.backend.local_evaluation.sqlite import TEXT_COLLATION, LocalDatabase
 from appwrite_orm_django.backend.values import codec_for
 
@@ -70,38 +70,6 @@ def _column(field: Field[Any, Any], database: LocalDatabase) -> LocalColumn:
     return LocalColumn(field.column, column_key(field), declaration, codec.stored)
 
 
-def queries_in(query: Query) -> Iterator[Query]:
-    """Yield a query and every query nested in it."""
-    yield query
-    if isinstance(query, AggregateQuery):
-        yield from queries_in(query.inner_query)
-    for combined in query.combined_queries:
-        yield from queries_in(combined)
-    expressions = [
-        query.where,
-        *query.annotations.values(),
-        *query.select,
-        *(item for item in query.order_by if not isinstance(item, str)),
-        *(query.group_by if isinstance(query.group_by, tuple) else ()),
-    ]
-    filtered = (getattr(join, "filtered_relation", None) for join in query.alias_map.values())
-    expressions.extend(relation.resolved_condition for relation in filtered if relation is not None)
-    for expression in expressions:
-        yield from _nested(expression)
-
-
-def _nested(expression: Any) -> Iterator[Query]:
-    if isinstance(expression, Query):
-        yield from queries_in(expression)
-        return
-    sources = getattr(expression, "get_source_expressions", None)
-    if sources is None:
-        return
-    for source in sources():
-        if source is not None:
-            yield from _nested(source)
-
-
 def active_aliases(query: Query) -> list[str]:
     """Return the aliases that the query's FROM clause names, the base table first."""
     return [alias for alias in query.alias_map if query.alias_refcount.get(alias)]
@@ -112,7 +80,7 @@ def model_of(query: Query, alias: str) -> type[Model]:
     Return the model whose rows an alias stands for.
 
     Raises:
-        NotSupportedError: a table that no model describes (``extra(tables=...)``).
+        NotSupportedError: a table that no model describes.
     """
     join = query.alias_map[alias]
     candidates: list[type[Model]] = []
@@ -125,22 +93,24 @@ def model_of(query: Query, alias: str) -> type[Model]:
         for model in (candidate, *candidate._meta.all_parents):
             if model._meta.db_table == join.table_name:
                 return model._meta.concrete_model or model
+    return model_of_table(join.table_name)
+
+
+def model_of_table(db_table: str) -> type[Model]:
+    """
+    Return a model whose rows are in this table.
+
+    Raises:
+        NotSupportedError: there is none.
+    """
     for model in apps.get_models(include_auto_created=True):
-        if model._meta.db_table == join.table_name:
+        if model._meta.db_table == db_table:
             return model._meta.concrete_model or model
-    raise without_model(join.table_name)
-
-
-def without_model(db_table: str) -> NotSupportedError:
-    """Return the error for a table that no model describes."""
-    return NotSupportedError(
+    raise NotSupportedError(
         f"{db_table}: no model describes this table, so its rows can not be fetched for local evaluation."
     )
 
 
-def key_of_column(model: type[Model], column: str) -> str:
-    """Return the Appwrite key of a model's column, which joins name by the database's column name."""
-    for field in model._meta.local_concrete_fields:
-        if field.column == column:
-            return column_key(field)
-    return ROW_ID
+def field_of_column(model: type[Model], column: str) -> Field[Any, Any]:
+    """Return the field behind a column of a model's own table; joins name it by the database's column name."""
+    return next((field for field in model._meta.local_concrete_fields if field.column == column), model._meta.pk)

@@ -31,6 +31,12 @@ class Scope:
     connection: DatabaseWrapper
     text: TextSemantics = field(default="mariadb")
 
+    def column(self, expression: Any) -> tuple[str, Codec] | None:
+        """Return by which key a filter names what ``expression`` stands for, and who writes its values; None if none can."""
+        if not in_scope(expression, self):
+            return None
+        return column_key(expression.target), codec_for(expression.target)
+
 
 Translator = Callable[[Any, bool, Scope], Narrowing]
 
@@ -53,8 +59,8 @@ def narrow(node: Any, scope: Scope, *, truth_value: bool = True) -> Narrowing:
     if own is not None:
         result: Narrowing = own(truth_value, scope)
         return result
-    if type(node) is Col and _column_in_scope(node, scope):
-        return truth.leaf(queries.equal(column_key(node.target), truth_value))
+    if type(node) is Col and (column := scope.column(node)) is not None:
+        return compare("equal", *column, truth_value, True)
     if type(node) is Value and isinstance(node.value, bool):
         return ALWAYS if node.value is truth_value else NEVER
     return UNKNOWN
@@ -75,11 +81,7 @@ def _narrow_where(node: WhereNode, scope: Scope, truth_value: bool) -> Narrowing
 
 def in_scope(expression: Any, scope: Scope) -> bool:
     """Say whether ``expression`` is a plain column of the rows being narrowed."""
-    return type(expression) is Col and _column_in_scope(expression, scope)
-
-
-def _column_in_scope(col: Col, scope: Scope) -> bool:
-    return col.alias == scope.alias
+    return type(expression) is Col and expression.alias == scope.alias
 
 
 def _prepared(lookup: Any, value: Any, scope: Scope) -> Any:
@@ -103,14 +105,15 @@ def _constant(rhs: Any) -> Any:
 
 def _operand(lookup: Any, scope: Scope) -> tuple[str, Codec, Any] | None:
     """Return column, codec and prepared constant of a comparison, or None if it is not one of column and constant."""
-    if not in_scope(lookup.lhs, scope) or getattr(lookup, "bilateral_transforms", None):
+    column = scope.column(lookup.lhs)
+    if column is None or getattr(lookup, "bilateral_transforms", None):
         return None
     rhs = _constant(lookup.rhs)
     if rhs is _UNUSABLE or rhs is None:
         return None
     if type(lookup.rhs) is Value:
         rhs = lookup.lhs.output_field.get_prep_value(rhs)
-    return column_key(lookup.lhs.target), codec_for(lookup.lhs.target), _prepared(lookup, rhs, scope)
+    return *column, _prepared(lookup, rhs, scope)
 
 
 _NEGATED = {
@@ -160,9 +163,10 @@ def _iexact(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
 
 
 def _is_null(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
-    if not in_scope(lookup.lhs, scope):
+    column = scope.column(lookup.lhs)
+    if column is None:
         return UNKNOWN
-    key = column_key(lookup.lhs.target)
+    key, _ = column
     wants_null = bool(lookup.rhs) is truth_value
     if key.startswith("$"):
         return NEVER if wants_null else ALWAYS
@@ -170,12 +174,13 @@ def _is_null(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
 
 
 def _range(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
-    if not in_scope(lookup.lhs, scope) or hasattr(lookup.rhs, "resolve_expression"):
+    column = scope.column(lookup.lhs)
+    if column is None or hasattr(lookup.rhs, "resolve_expression"):
         return UNKNOWN
     bounds = [_constant(bound) for bound in lookup.rhs]
     if len(bounds) != 2 or any(bound is _UNUSABLE or bound is None for bound in bounds):
         return UNKNOWN
-    key, codec = column_key(lookup.lhs.target), codec_for(lookup.lhs.target)
+    key, codec = column
     low, high = (_prepared(lookup, bound, scope) for bound in bounds)
     parts = (
         compare("greater_than_equal", key, codec, low, truth_value),
@@ -185,9 +190,10 @@ def _range(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
 
 
 def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
-    if not in_scope(lookup.lhs, scope) or getattr(lookup, "bilateral_transforms", None):
+    column = scope.column(lookup.lhs)
+    if column is None or getattr(lookup, "bilateral_transforms", None):
         return UNKNOWN
-    key, codec = column_key(lookup.lhs.target), codec_for(lookup.lhs.target)
+    key, codec = column
     if hasattr(lookup.rhs, "resolve_expression"):
         return scope.connection.ops.subselect_narrowing(lookup, key, codec) if truth_value else UNKNOWN
     constants = [_constant(value) for value in lookup.rhs if value is not None]
@@ -261,11 +267,12 @@ def _year(operator: str) -> Translator:
     def translate(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
         extract = lookup.lhs
         year = _constant(lookup.rhs)
-        if type(extract) is not functions.ExtractYear or not in_scope(extract.lhs, scope) or not isinstance(year, int):
+        if type(extract) is not functions.ExtractYear or not isinstance(year, int) or extract.tzinfo is not None:
             return UNKNOWN
-        if extract.tzinfo is not None:
+        column = scope.column(extract.lhs)
+        if column is None:
             return UNKNOWN
-        key, codec = column_key(extract.lhs.target), codec_for(extract.lhs.target)
+        key, codec = column
         if not isinstance(codec, (DateCodec, DateTimeCodec)):
             return UNKNOWN
         try:

@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models import Count
-from django.db.models.expressions import Col, OrderBy, Ref, Star, Value
+from django.db.models.expressions import Col, OrderBy, Ref, Value
 
 from appwrite_orm_django.backend.columns import ROW_ID, column_key
-from appwrite_orm_django.backend.commands import Command, Condition, CountRows, GetRow, ListRows, Order, Output, Outputs
-from appwrite_orm_django.backend.pushdown import conditions, truth
+from appwrite_orm_django.backend.commands import Command, Condition, GetRow, ListRows, Order, Output, Outputs
+from appwrite_orm_django.backend.pushdown import aggregates, conditions, periods, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.values import Codec, RowIdCodec, codec_for, cut_to_milliseconds
-from appwrite_orm_django.client import queries
 
 if TYPE_CHECKING:
     from django.db.models.sql import Query
@@ -111,11 +109,10 @@ def single_table_read(
         raise EmptyResultSet
     if not exact:
         return None
-    if outputs is None and len(select) == 1 and (counted := _counted(select[0], scope)) is not None:
-        if query.is_sliced:
-            return None
-        return CountRows(table, Condition((*condition.queries, *counted), condition.memberships))
     if outputs is None:
+        summary = _summary(query, select, ordering, table, condition, scope)
+        if summary is not None:
+            return summary
         outputs = _outputs(select, scope)
     orders = orders_for(ordering, scope.alias, scope)
     if orders is None or outputs is None:
@@ -144,14 +141,15 @@ def only_row_id(condition: Condition) -> str | None:
     return None
 
 
-def _counted(expression: Any, scope: Scope) -> tuple[queries.Query, ...] | None:
-    """Return what ``Count(...)`` adds to the condition, None if the expression is no plain count."""
-    if type(expression) is not Count or expression.distinct or expression.filter is not None:
-        return None
-    (source,) = expression.get_source_expressions()[:1]
-    if isinstance(source, Star):
-        return ()
-    if conditions.in_scope(source, scope):
-        key = column_key(source.target)
-        return () if key.startswith("$") else (queries.is_not_null(key),)
-    return None
+def _summary(
+    query: Query,
+    select: Sequence[Any],
+    ordering: Sequence[OrderBy],
+    table: TableRef,
+    condition: Condition,
+    scope: Scope,
+) -> Command | None:
+    """Return the command for a query that asks for a few values about many rows, None if it asks for something else."""
+    if query.distinct:
+        return periods.periods(query, select, ordering, table, condition, scope)
+    return None if query.is_sliced else aggregates.one_row(select, table, condition, scope)

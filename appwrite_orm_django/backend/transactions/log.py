@@ -121,7 +121,12 @@ class Log:
         self._marks[name] = len(self.operations)
 
     def roll_back_to(self, name: str) -> None:
-        """Forget everything after the mark, and marks made since."""
+        """
+        Forget everything after the mark, and marks made since.
+
+        Raises:
+            KeyError: there is no such mark (any more); so does ``release``.
+        """
         length = self._marks[name]
         if length == len(self.operations):
             return
@@ -132,7 +137,7 @@ class Log:
             self._apply(operation)
 
     def release(self, name: str) -> None:
-        self._marks.pop(name, None)
+        del self._marks[name]
 
     def tables(self) -> set[TableRef]:
         return {table for table, _ in self._states}

@@ -16,9 +16,9 @@ from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.own_tables import with_own_tables
-from appwrite_orm_django.schema.plan import Plan, Step
 from appwrite_orm_django.schema.rehearsal import Write, requests_of
 from appwrite_orm_django.schema.renames import read_renames
+from appwrite_orm_django.schema.steps import Plan, Step
 
 from ._choice import chosen_alias, chosen_models
 from ._progress import progress_bar

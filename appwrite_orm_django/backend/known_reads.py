@@ -1,0 +1,185 @@
+"""
+Reads that were compiled before, by this connection, so that asking again costs little more than asking the cache.
+
+There are two ways to be known: a prepared queryset is known by itself, and a query without conditions by what it holds. A query that holds
+anything this module has not heard of is compiled like any other; so is every query inside ``atomic``, where the answer depends on what
+the block has written, and the block on what it has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from weakref import WeakKeyDictionary
+
+from django.core.exceptions import EmptyResultSet
+from django.db.models.sql import Query
+from django.db.models.sql.where import WhereNode
+from django.utils import timezone
+
+from appwrite_orm_django.backend.commands import Command, GetRow, ListRows
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.compiler import SQLCompiler
+    from appwrite_orm_django.cache.protocol import ReadPlan
+    from appwrite_orm_django.cache.service import QueryCache
+
+_MOST_SHAPES = 1024
+
+# What a query may hold and still be known by its shape: parts of the shape, ...
+_SHAPE = {
+    "model",
+    "order_by",
+    "default_ordering",
+    "standard_ordering",
+    "low_mark",
+    "high_mark",
+    "appwrite_cache_timeout",
+}
+# ... what ``_shape`` looks at, ...
+_CHECKED = {
+    "alias_refcount", "where", "annotations", "extra", "_filtered_relations", "external_aliases", "default_cols", "select", "select_related",
+    "deferred_loading", "distinct", "distinct_fields", "select_for_update", "combinator", "combined_queries", "group_by", "extra_tables",
+    "extra_order_by", "explain_info", "values_select", "selected", "annotation_select_mask", "extra_select_mask",
+}  # fmt: skip
+# ... and names of tables, columns and marks that mean nothing for a single table without conditions.
+_IDLE = {"alias_map", "alias_cols", "table_map", "used_aliases", "filter_is_sticky", "base_table", "_annotation_select_cache", "_extra_select_cache"}  # fmt: skip
+_KNOWN = frozenset(_SHAPE | _CHECKED | _IDLE)
+
+
+class KnownRead(NamedTuple):
+    """A compiled read; good only for the cache (that is: connection and database) and the time zone that it was compiled for."""
+
+    cache: QueryCache
+    zone: object
+    command: ListRows | GetRow
+    text: str
+    tables: tuple[str]
+    row: tuple[str, str] | None
+    timeout: float | None
+    plan: ReadPlan
+
+
+class KnownReads:
+    """The reads that one connection has compiled."""
+
+    def __init__(self, connection: DatabaseWrapper) -> None:
+        self._connection = connection
+        self._by_shape: dict[Hashable, KnownRead | None] = {}
+        self._by_owner: WeakKeyDictionary[Any, KnownRead] = WeakKeyDictionary()
+
+    def of_owner(self, owner: Any, query: Callable[[], Query]) -> KnownRead | None:
+        """Return the read that ``query()`` stands for, compiled once for this owner; None if it cannot be kept."""
+        if self._connection.transaction is not None:
+            return None
+        known = self._by_owner.get(owner)
+        if known is None or not self._is_good(known):
+            known = self._compile(query())
+            if known is not None:
+                self._by_owner[owner] = known
+        return known
+
+    def of_shape(self, query: Query) -> KnownRead | None:
+        """Return the read that a query without conditions stands for, compiled when the first of its like was asked; None for others."""
+        if self._connection.transaction is not None or (shape := _shape(query)) is None:
+            return None
+        known = self._by_shape.get(shape, self)
+        if known is self or (known is not None and not self._is_good(known)):  # type: ignore[arg-type]
+            if len(self._by_shape) >= _MOST_SHAPES:
+                self._by_shape.clear()
+            known = self._by_shape[shape] = self._compile(query.chain())
+        return cast("KnownRead | None", known)
+
+    def rows(self, known: KnownRead) -> list[tuple[Any, ...]]:
+        """Return the rows of a read that was known a moment ago, from the cache where it is fresh."""
+        load = partial(self._connection.load_rows, known.command)
+        return known.cache.read(known.text, known.tables, load, row=known.row, timeout=known.timeout, plan=known.plan)
+
+    def _is_good(self, known: KnownRead) -> bool:
+        return known.cache is self._connection.cache and (
+            known.zone is None or known.zone == timezone.get_current_timezone()
+        )
+
+    def _compile(self, query: Query) -> KnownRead | None:
+        """
+        Compile a query.
+
+        Returns:
+            None unless it is a single read of one table: what else it may depend on (subqueries, the SQL that local evaluation runs) is
+            looked at whenever it is compiled.
+        """
+        # Years are compared with bounds in the current time zone, so what was compiled in another one is another question.
+        zone = timezone.get_current_timezone() if query.where.children else None
+        compiler = cast("SQLCompiler", query.get_compiler(connection=self._connection))
+        if query.select_for_update:
+            return None
+        try:
+            command = compiler.read_command()
+        except EmptyResultSet:
+            return None
+        if not isinstance(command, (ListRows, GetRow)) or len(command.tables) != 1:
+            return None
+        cache, text, row = (
+            self._connection.cache,
+            cache_text(cast("type[Model]", query.model), command),
+            only_row(command),
+        )
+        tables = (command.table.table,)
+        plan = cache.core.keys.plan(text, tables, row)
+        return KnownRead(cache, zone, command, text, tables, row, compiler.cache_timeout, plan)
+
+
+def cache_text(model: type[Model], command: Command) -> str:
+    """Write down a command for the cache, so that two are the same text exactly if their answers are the same."""
+    # Two models can map one table with different fields, and so read different values from the same columns.
+    return f"{model._meta.label} {command!r}"
+
+
+def only_row(command: Command) -> tuple[str, str] | None:
+    """Return table and row id if the command reads a row by its id."""
+    return (command.table.table, command.row_id) if isinstance(command, GetRow) else None
+
+
+def _shape(query: Query) -> Hashable | None:
+    """Return what tells a query apart from others that read whole instances of one model, without conditions; None for others."""
+    held = query.__dict__
+    if type(query) is not Query or not held.keys() <= _KNOWN:
+        return None
+    where = query.where
+    if type(where) is not WhereNode or where.children or where.negated or len(query.alias_refcount) > 1:
+        return None
+    if (
+        query.annotations
+        or query.extra
+        or query._filtered_relations  # type: ignore[attr-defined]
+        or query.external_aliases
+        or not query.default_cols
+        or query.select
+        or query.select_related
+        or query.deferred_loading != (frozenset(), True)
+        or query.distinct
+        or query.distinct_fields
+        or query.select_for_update
+        or query.combinator
+        or query.combined_queries
+        or query.group_by is not None
+        or query.extra_tables
+        or query.extra_order_by
+        or query.explain_info is not None
+        or query.values_select
+        or getattr(query, "selected", None) is not None
+        or query.annotation_select_mask is not None
+        or query.extra_select_mask is not None
+    ):
+        return None
+    model = query.model
+    names = query.order_by or (tuple(model._meta.ordering or ()) if query.default_ordering else ())  # type: ignore[union-attr]
+    for name in names:
+        if type(name) is not str:
+            return None
+    low, high = query.low_mark, query.high_mark
+    return model, names, query.standard_ordering, low, high, held.get("appwrite_cache_timeout")

@@ -1,0 +1,48 @@
+"""Years, quarters, months, ... of the calendar: where one begins, and where the next."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Literal, get_args
+
+Kind = Literal["year", "quarter", "month", "week", "day", "hour", "minute", "second"]
+KINDS: tuple[str, ...] = get_args(Kind)
+#: Those that a change of the clock can not cut into two parts.
+WHOLE_DAYS = frozenset({"year", "quarter", "month", "week", "day"})
+
+_FIXED = {
+    "week": datetime.timedelta(days=7),
+    "day": datetime.timedelta(days=1),
+    "hour": datetime.timedelta(hours=1),
+    "minute": datetime.timedelta(minutes=1),
+    "second": datetime.timedelta(seconds=1),
+}
+_MONTHS = {"year": 12, "quarter": 3, "month": 1}
+
+
+def start_of(moment: datetime.datetime, kind: Kind) -> datetime.datetime:
+    """Return where the period around a naive datetime begins; weeks begin on Monday."""
+    if kind in _MONTHS:
+        first = (moment.month - 1) // _MONTHS[kind] * _MONTHS[kind] + 1
+        return datetime.datetime(moment.year, first, 1)
+    if kind == "week":
+        moment -= datetime.timedelta(days=moment.weekday())
+    if kind in WHOLE_DAYS:
+        return datetime.datetime(moment.year, moment.month, moment.day)
+    smaller = {"hour": {"minute": 0, "second": 0}, "minute": {"second": 0}, "second": {}}[kind]
+    return moment.replace(microsecond=0, **smaller)
+
+
+def next_start(start: datetime.datetime, kind: Kind) -> datetime.datetime:
+    """
+    Return where the period after the one that begins at ``start`` begins.
+
+    Raises:
+        OverflowError: the calendar ends before.
+    """
+    if kind in _FIXED:
+        return start + _FIXED[kind]
+    month = start.month - 1 + _MONTHS[kind]
+    if start.year + month // 12 > datetime.MAXYEAR:
+        raise OverflowError("the calendar ends with the year 9999")
+    return start.replace(year=start.year + month // 12, month=month % 12 + 1)

@@ -1,0 +1,58 @@
+"""Commands that say something about rows instead of bringing them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from appwrite_orm_django.backend.commands import Command, Condition, Converter
+from appwrite_orm_django.backend.periods import Kind
+from appwrite_orm_django.client.references import TableRef
+
+
+@dataclass(frozen=True, slots=True)
+class OneRow(Command):
+    """One result row: the first value that each of the parts brings, None where it brings none."""
+
+    parts: tuple[Command, ...]
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return tuple(dict.fromkeys(table for part in self.parts for table in part.tables))
+
+    def __str__(self) -> str:
+        return "one row of\n" + "\n".join(f"  {number}. {part}" for number, part in enumerate(self.parts, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Periods(Command):
+    """
+    The years, months, ... in which a column of dates has a value, each once, in order.
+
+    ``time_zone`` is the name of the zone in which periods of datetimes begin; None for dates, and for datetimes without zones.
+    ``shown`` makes the final value of a period's start, a naive datetime.
+    """
+
+    table: TableRef
+    condition: Condition
+    column: str
+    kind: Kind
+    time_zone: str | None = None
+    descending: bool = False
+    offset: int = 0
+    limit: int | None = None
+    decode: Callable[[Any], datetime.date] = field(default=lambda wire: wire, compare=False, repr=False)
+    encode: Callable[[Any], Any] = field(default=lambda value: value, compare=False, repr=False)
+    shown: Converter = field(default=lambda value: value, compare=False, repr=False)
+    zone: datetime.tzinfo | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return (self.table, *self.condition.tables)
+
+    def __str__(self) -> str:
+        order = "-" if self.descending else ""
+        zone = f" in {self.time_zone}" if self.time_zone else ""
+        return f"periods of {self.table.table}: {order}{self.kind} of {self.column}{zone}, one after the other; {self.condition}"

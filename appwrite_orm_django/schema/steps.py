@@ -1,0 +1,277 @@
+"""
+The steps that a plan is made of, in words: what each is about, whether it may lose something, and what a person should know first.
+
+``apply`` carries them out, ``plan`` finds them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .comparison import narrows
+from .definitions import Column, Index, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    One thing to do.
+
+    Attributes:
+        table: id of the table it is about; "" for the database itself.
+    """
+
+    table: str
+
+    @property
+    def sign(self) -> str:
+        """How the step is marked in a printed plan: ``+``, ``~`` or ``-``."""
+        return "+"
+
+    @property
+    def destructive(self) -> bool:
+        """Whether values that are there now may be lost, or refused later."""
+        return False
+
+    @property
+    def warning(self) -> str:
+        """What a person should know before agreeing."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateDatabase(Step):
+    database: str
+
+    def __str__(self) -> str:
+        return f"database {self.database}"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTable(Step):
+    definition: Table
+
+    def __str__(self) -> str:
+        return f"table {self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class RenameColumn(Step):
+    old: str
+    column: Column
+
+    @property
+    def sign(self) -> str:
+        return "~"
+
+    def __str__(self) -> str:
+        return f"column {self.table}.{self.old} renamed to {self.column.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class DropIndex(Step):
+    index: Index
+    replaced: bool = False
+
+    @property
+    def sign(self) -> str:
+        return "-"
+
+    @property
+    def destructive(self) -> bool:
+        # What a unique index promised is not kept from here on; one that is replaced comes back in the same run.
+        return self.index.type == "unique" and not self.replaced and self.index.status == "available"
+
+    def __str__(self) -> str:
+        return f"index {self.table}.{self.index.key} {self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class DropColumn(Step):
+    column: Column
+
+    @property
+    def sign(self) -> str:
+        return "-"
+
+    @property
+    def destructive(self) -> bool:
+        return self.column.status != "failed"
+
+    def __str__(self) -> str:
+        return f"column {self.table}.{self.column.key} {self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateColumn(Step):
+    """
+    Add a column to a table that exists.
+
+    A required one is made optional first, filled where the field's default allows it, and required at the end, for rows without a value
+    could not be updated any more (recording ``columns-async``).
+    """
+
+    column: Column
+
+    @property
+    def warning(self) -> str:
+        return _about_rows(self.column)
+
+    def __str__(self) -> str:
+        return f"column {self.table}.{self.column.key} {self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeColumn(Step):
+    """Change what can be changed in place: size, bounds, elements, required, default."""
+
+    before: Column
+    after: Column
+
+    @property
+    def sign(self) -> str:
+        return "~"
+
+    @property
+    def destructive(self) -> bool:
+        return narrows(self.before, self.after)
+
+    @property
+    def warning(self) -> str:
+        if self.destructive:
+            return "rows that no longer fit cannot be updated until they are corrected"
+        becomes_required = self.after.required and not self.before.required
+        return _about_rows(self.after) if becomes_required or self.before.default is None else ""
+
+    def __str__(self) -> str:
+        return f"column {self.table}.{self.before.key} {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceColumn(Step):
+    """
+    Change the type: a new column under a key of its own, the values copied, the old column dropped, the new one renamed.
+
+    Stopped before the drop, it starts over and copies what is missing; stopped after it, only the rename is left, and the next plan says so.
+    Writes of others to the old column during the copying are lost.
+    """
+
+    before: Column
+    after: Column
+
+    @property
+    def sign(self) -> str:
+        return "~"
+
+    @property
+    def destructive(self) -> bool:
+        return True
+
+    @property
+    def warning(self) -> str:
+        return "copies every row's value into a new column"
+
+    def __str__(self) -> str:
+        return f"column {self.table}.{self.before.key} {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateIndex(Step):
+    index: Index
+
+    def __str__(self) -> str:
+        return f"index {self.table}.{self.index.key} {self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeTable(Step):
+    """Set permissions and row security."""
+
+    before: Table
+    after: Table
+
+    @property
+    def sign(self) -> str:
+        return "~"
+
+    @property
+    def destructive(self) -> bool:
+        return bool(self.before.permissions - self.after.permissions)
+
+    @property
+    def warning(self) -> str:
+        gone = ", ".join(sorted(self.before.permissions - self.after.permissions))
+        return f"takes away {gone}" if gone else ""
+
+    def __str__(self) -> str:
+        changes = []
+        if self.before.permissions != self.after.permissions:
+            changes.append(f"permissions {', '.join(sorted(self.after.permissions)) or 'none'}")
+        if self.before.row_security != self.after.row_security:
+            changes.append(f"row security {'on' if self.after.row_security else 'off'}")
+        return f"table {self.table} {', '.join(changes)}"
+
+
+@dataclass(frozen=True, slots=True)
+class DropTable(Step):
+    definition: Table
+
+    @property
+    def sign(self) -> str:
+        return "-"
+
+    @property
+    def destructive(self) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        return f"table {self.table}"
+
+
+#: The order of application. Steps of one kind do not depend on each other.
+PHASES: tuple[type[Step], ...] = (
+    CreateDatabase,
+    CreateTable,
+    RenameColumn,
+    DropIndex,
+    DropColumn,
+    CreateColumn,
+    ChangeColumn,
+    ReplaceColumn,
+    CreateIndex,
+    ChangeTable,
+    DropTable,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    The way from what there is to what is wanted.
+
+    Attributes:
+        steps: in the order of application.
+        left: what the server has beyond the models, and what only ``prune`` would take away.
+        notes: what the models ask for and Appwrite leaves out.
+    """
+
+    database: str
+    steps: tuple[Step, ...] = ()
+    left: tuple[Step, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def destructive(self) -> tuple[Step, ...]:
+        return tuple(step for step in self.steps if step.destructive)
+
+    def tables(self) -> set[str]:
+        """Return the ids of the tables that would be changed, those that are created apart."""
+        return {step.table for step in self.steps if not isinstance(step, (CreateDatabase, CreateTable))}
+
+
+def _about_rows(column: Column) -> str:
+    if not column.required:
+        return "" if column.default is None else f"rows without a value get {column.default!r}"
+    if column.fill is None:
+        return "stays optional while there are rows without a value: the field has no constant default to fill in"
+    return f"rows without a value get {column.fill!r}"

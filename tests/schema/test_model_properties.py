@@ -1,0 +1,334 @@
+"""From any set of models to any other: what the plan promised holds, also for a run that dies at any of its requests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
+
+from appwrite_orm_django.client import rows
+from appwrite_orm_django.client.errors import UniqueViolation
+from appwrite_orm_django.client.queries import limit, select
+from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.local.messages import Request, Response
+from appwrite_orm_django.local.server import LocalServer
+from appwrite_orm_django.schema.apply import Application
+from appwrite_orm_django.schema.comparison import same_storage
+from appwrite_orm_django.schema.conversion import convert
+from appwrite_orm_django.schema.definitions import TEXT_TYPES, Column, Database
+from appwrite_orm_django.schema.errors import DuplicateRows, UnconvertibleRows
+from appwrite_orm_django.schema.from_server import read_database, read_table
+from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
+from appwrite_orm_django.schema.rehearsal import requests_of
+from appwrite_orm_django.schema.steps import (
+    ChangeColumn,
+    Plan,
+    RenameColumn,
+    ReplaceColumn,
+)
+
+from .conftest import InlineServer, connect
+from .random_models import Change, changes, same_value, value_of
+
+REFUSALS = (DuplicateRows, UnconvertibleRows)
+
+
+class Killed(BaseException):
+    """What SIGKILL looks like from inside: nothing of the process acts any more."""
+
+
+def killable(cls: type[LocalServer]) -> type[LocalServer]:
+    class Killable(cls):  # type: ignore[valid-type,misc]
+        """
+        Ends its caller at one of its requests: before it was received, or after it was carried out and before the answer came.
+
+        Attributes:
+            served: how many requests came.
+            dies_at: the number of the request that is the last one; None for none.
+        """
+
+        served = 0
+        dies_at: int | None = None
+        after = False
+
+        def handle(self, request: Request) -> Response:
+            self.served += 1
+            if self.dies_at is not None and self.served >= self.dies_at:
+                if self.served == self.dies_at and self.after:
+                    super().handle(request)
+                raise Killed
+            return super().handle(request)
+
+    return Killable
+
+
+LEVELS = {"1.9": (killable(LocalServer), "1.9"), "2.x": (killable(InlineServer), "2.x")}
+
+
+def new_server(level: str) -> Any:
+    cls, feature_level = LEVELS[level]
+    return cls(feature_level=feature_level, index_lag=0)
+
+
+def copied(server: Any, level: str) -> Any:
+    """Return a server with the same content."""
+    other = new_server(level)
+    with server.storage._connection() as source, other.storage._connection() as target:
+        source.backup(target)
+    return other
+
+
+def load(transport: Any, database: Database, seeds: tuple[int, ...]) -> None:
+    """Rows in every table; those that a unique index refuses stay out."""
+    for table in database:
+        for number, seed in enumerate(seeds if table.columns else ()):
+            data = {
+                column.key: value_of(column, (seed + place) % 8, number) for place, column in enumerate(table.columns)
+            }
+            data["$createdAt"] = f"2026-01-0{number + 1}T00:00:00.000+00:00"
+            with contextlib.suppress(UniqueViolation):
+                rows.create_row(transport, TableRef("d", table.id), f"r{number}", data)
+
+
+def content(transport: Any) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return table id to row id to row, without what every write changes."""
+    found = {}
+    for table in read_database(transport, "d") or ():
+        page = rows.list_rows(transport, TableRef("d", table.id), [limit(100), select(["*"])])["rows"]
+        found[table.id] = {
+            row["$id"]: {key: value for key, value in row.items() if key not in {"$updatedAt", "$sequence"}}
+            for row in page
+        }
+    return found
+
+
+def schema(transport: Any) -> Database:
+    live = read_database(transport, "d")
+    assert live is not None
+    return replace(live, tables=tuple(read_table(transport, "d", table) for table in live))
+
+
+def assert_schema(transport: Any, wanted: Database, optional: set[tuple[str, str]], *, exact: bool) -> None:
+    live = schema(transport)
+    for table in wanted:
+        found = live.table(table.id)
+        assert found is not None, table.id
+        for column in table.columns:
+            there = found.column(column.key)
+            assert there is not None, (table.id, column)
+            expected = replace(column, required=column.required and (table.id, column.key) not in optional)
+            assert as_wanted(there, expected) == expected, (there, expected)
+        definitions = {index.definition for index in found.indexes}
+        assert definitions >= {index.definition for index in table.indexes}
+        assert found.permissions == (table.permissions or found.permissions)
+        assert found.row_security >= table.row_security
+        statuses = {item.status for item in (*found.columns, *found.indexes)}
+        assert statuses <= {"available"}
+        if exact:
+            assert {column.key for column in found.columns} == {column.key for column in table.columns}
+            assert definitions == {index.definition for index in table.indexes}
+    if exact:
+        assert {table.id for table in live} == {table.id for table in wanted}
+
+
+def as_wanted(there: Column, wanted: Column) -> Column:
+    """Take a text type that holds more for the one that was asked for."""
+    if there.type in TEXT_TYPES and wanted.type in TEXT_TYPES and same_storage(there, wanted):
+        return replace(there, type=wanted.type)
+    return there
+
+
+def expected_rows(
+    old: dict[str, Any], before: Database, after: Database, plan: Plan, *, kept_only: bool = False
+) -> dict[str, Any]:
+    """Return table id to row id to the values that the plan has promised, or of these only those that are kept."""
+    renamed = {(step.table, step.column.key): step.old for step in plan.steps if isinstance(step, RenameColumn)}
+    expected: dict[str, Any] = {}
+    for table in after:
+        known = before.table(table.id)
+        if known is None:
+            continue
+        # What was renamed away is not the source of a new column of its old name.
+        gone = {old_key for (table_id, _new), old_key in renamed.items() if table_id == table.id}
+        expected[table.id] = {}
+        for row_id, row in old[table.id].items():
+            values = {}
+            for column in table.columns:
+                source_key = renamed.get((table.id, column.key), column.key if column.key not in gone else "")
+                source = known.column(source_key) if source_key else None
+                value = row[source_key] if source is not None else None
+                if source is not None and not same_storage(source, column):
+                    value = convert(value, source, column)
+                if value is None and kept_only:
+                    continue
+                filled = column.fill if column.required else column.default
+                values[column.key] = filled if value is None and not column.array else value
+            expected[table.id][row_id] = values
+    return expected
+
+
+def assert_rows(found: dict[str, Any], expected: dict[str, Any], after: Database) -> None:
+    for table_id, kept in expected.items():
+        assert set(found[table_id]) == set(kept), table_id
+        table = after.table(table_id)
+        assert table is not None
+        for row_id, values in kept.items():
+            for key, value in values.items():
+                column = table.column(key)
+                assert column is not None
+                got = found[table_id][row_id][key]
+                if column.array:
+                    assert (got or []) == (value or []), (table_id, row_id, key)
+                elif column.type == "datetime" and value is not None:
+                    assert datetime.fromisoformat(got) == datetime.fromisoformat(value), (table_id, row_id, key)
+                else:
+                    assert same_value(got, value), (table_id, row_id, key, got, value)
+
+
+def assert_nothing_lost(found: dict[str, Any], prepared: Prepared, error: Exception) -> None:
+    """
+    A run that was refused was refused before it did anything.
+
+    But for duplicates among the values that new columns have been filled with: by then all that was promised has been kept.
+    """
+    if found == prepared.old:
+        return
+    assert isinstance(error, DuplicateRows), error
+    expected = expected_rows(prepared.old, prepared.before, prepared.after, prepared.plan, kept_only=True)
+    assert_rows(found, expected, prepared.after)
+
+
+class Prepared:
+    """A server with the first schema and its rows, to be copied for every run."""
+
+    def __init__(self, change: Change, level: str) -> None:
+        self.level = level
+        self.before, self.after = change.before.read(), change.after.read()
+        self.options = Options(prune=change.prune, renames=change.renames)
+        self.server = new_server(level)
+        transport = connect(self.server)
+        assert migrate(transport, self.before) == []
+        assert plan_for(transport, self.before).steps == ()
+        load(transport, self.before, change.seeds)
+        self.old = content(transport)
+        self.plan = plan_for(transport, self.after, self.options)
+        note("\n".join(f"{step.sign} {step}" for step in self.plan.steps))
+
+    def run(self, server: Any) -> list[str] | str:
+        """Migrate to the end; return the notes, or the class of what was refused."""
+        transport = connect(server)
+        try:
+            notes = migrate(transport, self.after, self.options)
+        except REFUSALS as error:
+            assert_nothing_lost(content(transport), self, error)
+            return type(error).__name__
+        self.assert_reached(server, notes)
+        return notes
+
+    def assert_reached(self, server: Any, notes: list[str]) -> None:
+        transport = connect(server)
+        remaining = plan_for(transport, self.after, self.options).steps
+        assert all(isinstance(step, ChangeColumn) and step.after.required for step in remaining), remaining
+        optional = {(step.table, step.after.key) for step in remaining if isinstance(step, ChangeColumn)}
+        assert len(notes) == len(optional), (notes, optional)
+        assert_schema(transport, self.after, optional, exact=self.options.prune)
+        assert_rows(content(transport), expected_rows(self.old, self.before, self.after, self.plan), self.after)
+
+    def killed_at(self, number: int, after: bool) -> tuple[Any, bool]:
+        """Return a server on which a run was killed, and whether it got to its end instead."""
+        server = copied(self.server, self.level)
+        server.served, server.dies_at, server.after = 0, number, after
+        try:
+            migrate(connect(server), self.after, self.options)
+        except Killed:
+            ended = False
+        except REFUSALS:
+            ended = True
+        else:
+            ended = True
+        server.dies_at = None
+        return server, ended
+
+
+COMMON: dict[str, Any] = {
+    "deadline": None,
+    "report_multiple_bugs": False,
+    "phases": (Phase.explicit, Phase.reuse, Phase.generate),
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+}
+#: A long run takes the figures from the environment.
+EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "40"))
+KILLED_EXAMPLES = int(os.environ.get("SCHEMA_KILLED_EXAMPLES", "3"))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@settings(max_examples=EXAMPLES, **COMMON)
+@given(change=changes())
+def test_the_plan_keeps_its_promises(change: Change, level: str) -> None:
+    prepared = Prepared(change, level)
+    prepared.run(copied(prepared.server, level))
+
+
+@settings(max_examples=EXAMPLES, **COMMON)
+@given(change=changes())
+def test_a_dry_run_shows_the_requests_of_the_run(change: Change) -> None:
+    """On a server that takes everything inline; but for copies of values, which depend on the rows."""
+    prepared = Prepared(change, "2.x")
+    transport = connect(prepared.server)
+    try:
+        expected = requests_of(transport, prepared.plan)
+    except REFUSALS:
+        return
+    made = []
+    transport.add_listener(lambda record: made.append((record.method, record.path)))
+    with contextlib.suppress(DuplicateRows):
+        Application(transport, prepared.plan).run()
+        writes = [one for one in made if one[0] != "GET" and not is_copy(one, prepared.plan)]
+        assert sorted(writes) == sorted((method, path) for method, path, _body in expected)
+
+
+def is_copy(request: tuple[str, str], plan: Plan) -> bool:
+    """Tell whether a request copies values, or tries out a unique index."""
+    method, path = request
+    replaced = {step.table for step in plan.steps if isinstance(step, ReplaceColumn)}
+    return (method == "POST" and path.endswith("/rows")) or any(f"/{table}/rows" in path for table in replaced)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@settings(max_examples=KILLED_EXAMPLES, **COMMON)
+@given(change=changes(), after=st.booleans())
+def test_killed_at_every_request_it_ends_in_the_same_place(change: Change, after: bool, level: str) -> None:
+    prepared = Prepared(change, level)
+    whole = copied(prepared.server, level)
+    outcome = prepared.run(whole)
+    reached = (final_schema(whole), content(connect(whole)))
+    number = 1
+    while True:
+        server, ended = prepared.killed_at(number, after)
+        if ended:
+            break
+        note(f"killed {'after' if after else 'before'} request {number}")
+        again = prepared.run(server)
+        assert type(again) is type(outcome)
+        if not isinstance(outcome, str):
+            assert (final_schema(server), content(connect(server))) == reached
+        number += 1
+        assert number < 2000
+
+
+def final_schema(server: Any) -> Any:
+    return {
+        table.id: (
+            frozenset(table.columns),
+            frozenset(index.definition for index in table.indexes),
+            table.permissions,
+            table.row_security,
+        )
+        for table in schema(connect(server))
+    }
