@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
 from types import SimpleNamespace
@@ -17,6 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.db.models.sql import Query
 
+from appwrite_orm_django.backend import watching
 from appwrite_orm_django.backend.client import DatabaseClient
 from appwrite_orm_django.backend.client_calls import RawWrite, TellingTransport, own_write
 from appwrite_orm_django.backend.columns import table_id
@@ -376,7 +377,9 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         seen = versions.positions(command) if self.transaction is not None else None
         if not names or model is None or (self.transaction is not None and seen is None):
             return load()
-        rows = self.cache.read(cache_text(model, command), names, load, row=only_row(command), timeout=timeout)
+        watcher = watching.current()
+        with nullcontext() if watcher is None else watcher.reading(self.alias, command):
+            rows = self.cache.read(cache_text(model, command), names, load, row=only_row(command), timeout=timeout)
         if self.transaction is not None and seen:
             self.transaction.note_versions(command.tables[0], versions.read(rows, *seen))
         return rows

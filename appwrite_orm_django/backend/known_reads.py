@@ -18,6 +18,7 @@ from django.db.models.sql import Query
 from django.db.models.sql.where import WhereNode
 from django.utils import timezone
 
+from appwrite_orm_django.backend import watching
 from appwrite_orm_django.backend.commands import Command, GetRow, ListRows
 
 if TYPE_CHECKING:
@@ -97,6 +98,11 @@ class KnownReads:
     def rows(self, known: KnownRead) -> list[tuple[Any, ...]]:
         """Return the rows of a read that was known a moment ago, from the cache where it is fresh."""
         load = partial(self._connection.load_rows, known.command)
+        if (watcher := watching.current()) is not None:
+            with watcher.reading(self._connection.alias, known.command):
+                return known.cache.read(
+                    known.text, known.tables, load, row=known.row, timeout=known.timeout, plan=known.plan
+                )
         return known.cache.read(known.text, known.tables, load, row=known.row, timeout=known.timeout, plan=known.plan)
 
     def _is_good(self, known: KnownRead) -> bool:

@@ -56,9 +56,7 @@ def test_a_visitor_finds_a_row_and_an_editor_changes_it(site, browser):
     assert quiet(browser) == []
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/countries/", "/subdivisions/?q=a", "/languages/?page=2", "/countries/AD/"]
-)
+@pytest.mark.parametrize("path", ["/", "/countries/", "/subdivisions/?q=a", "/languages/?page=2", "/countries/AD/"])
 def test_no_page_is_wider_than_a_phone(site, browser, path):
     emulate(browser, width=360)
     browser.get(site + path)
