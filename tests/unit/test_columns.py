@@ -42,11 +42,11 @@ def column_of(field, **others):
         (models.TextField(), "longtext required"),
         (models.JSONField(), "longtext required"),
         (models.BinaryField(), "longtext required"),
-        (models.EmailField(), "email required"),
+        (models.EmailField(), "varchar(254) required"),
         (models.EmailField(null=True, blank=True), "email"),
         (models.EmailField(blank=True), "varchar(254) required"),
         (models.EmailField(max_length=300), "varchar(300) required"),
-        (models.URLField(), "url required"),
+        (models.URLField(), "varchar(200) required"),
         (models.URLField(blank=True), "varchar(200) required"),
         (models.URLField(max_length=2001), "varchar(2001) required"),
         (models.GenericIPAddressField(), "ip required"),
@@ -54,10 +54,10 @@ def column_of(field, **others):
         (models.BooleanField(), "boolean required"),
         (models.FloatField(), "double required"),
         (models.SmallIntegerField(), "integer -32768..32767 required"),
-        (models.IntegerField(), "integer -2147483648..2147483647 required"),
+        (models.IntegerField(), "bigint required"),
         (models.BigIntegerField(), "bigint required"),
         (models.PositiveSmallIntegerField(), "integer 0..32767 required"),
-        (models.PositiveIntegerField(), "integer 0..2147483647 required"),
+        (models.PositiveIntegerField(), "bigint 0.. required"),
         (models.PositiveBigIntegerField(), "bigint 0.. required"),
         (models.DecimalField(max_digits=6, decimal_places=2), "bigint -999999..999999 required"),
         (
@@ -73,7 +73,7 @@ def column_of(field, **others):
         (ArrayField(models.CharField(max_length=5)), "varchar(5)[]"),
         (ArrayField(models.PositiveSmallIntegerField()), "integer[] 0..32767"),
         (models.CharField(max_length=5, db_default="x"), "varchar(5) default 'x'"),
-        (models.IntegerField(db_default=models.Value(3)), "integer -2147483648..2147483647 default 3"),
+        (models.IntegerField(db_default=models.Value(3)), "bigint default 3"),
         (models.BooleanField(db_default=False), "boolean default False"),
     ],
     ids=str,
@@ -84,10 +84,10 @@ def test_types(field, column):
 
 @pytest.mark.parametrize("parent", [models.CharField(max_length=7), models.AutoField, models.IntegerField])
 def test_a_subclass_gets_the_column_of_its_parent(parent):
-    class Special(models.PositiveIntegerField):
+    class Special(models.PositiveSmallIntegerField):
         pass
 
-    assert column_of(Special()).max == 2**31 - 1
+    assert column_of(Special()).max == 2**15 - 1
 
 
 def test_a_field_may_choose_for_itself():

@@ -143,13 +143,13 @@ def test_a_primary_key_alone_is_one_get():
 
 def test_ordering_and_slices():
     made = command(Author.objects.order_by("-name", "pk", "rating")[5:15])
-    assert [str(order) for order in made.order] == ["-name", "$id"]
+    assert [str(order) for order in made.order] == ["name DESC", "$id"]
     assert (made.offset, made.limit) == (5, 10)
 
 
 def test_the_models_own_ordering_is_pushed_down():
     assert [str(order) for order in command(Country.objects.all()).order] == ["name"]
-    assert [str(order) for order in command(Review.objects.reverse()).order] == ["stars", "-$id"]
+    assert [str(order) for order in command(Review.objects.reverse()).order] == ["stars", "$id DESC"]
 
 
 @pytest.mark.parametrize(
@@ -180,31 +180,31 @@ def test_count_is_a_command_of_its_own():
 def test_a_subquery_of_its_own_becomes_a_filter():
     made = command(Book.objects.filter(author__in=Author.objects.filter(name="x")))
     assert isinstance(made, ListRows)
-    assert str(made.condition) == 'author_id in values of (list library_author: equal(name, "x"))'
+    assert str(made.condition) == 'author_id in values of (LIST library_author ("$id") WHERE equal(name, "x"))'
 
 
 def test_relations_are_fetched_from_the_filtered_side():
     made = command(Book.objects.filter(author__country__name="France"))
     assert [str(fetch) for fetch in made.fetches] == [
         'fetch library_country: equal(name, "France")',
-        "fetch library_author: every row; country_id in $id of step 1",
-        "fetch library_book: every row; author_id in $id of step 2",
+        "fetch library_author: country_id in $id of step 1",
+        "fetch library_book: author_id in $id of step 2",
     ]
 
 
 def test_a_slice_is_pushed_down_below_to_one_joins():
     made = command(Book.objects.select_related("author", "editor").order_by("title")[10:20])
     assert [str(fetch) for fetch in made.fetches] == [
-        "fetch library_book: every row; order by title; offset 10 limit 10",
-        "fetch library_author: every row; $id in author_id of step 1",
-        "fetch library_author: every row; $id in editor_id of step 1",
+        "fetch library_book: every row ORDER BY title LIMIT 10 OFFSET 10",
+        "fetch library_author: $id in author_id of step 1",
+        "fetch library_author: $id in editor_id of step 1",
     ]
     assert "LIMIT" not in made.sql
 
 
 def test_an_outer_joined_table_is_not_narrowed_by_where():
     made = command(Author.objects.filter(Q(country__name="France") | Q(country__isnull=True)))
-    assert [str(fetch) for fetch in made.fetches][-1] == "fetch library_country: every row; $id in country_id of step 1"
+    assert [str(fetch) for fetch in made.fetches][-1] == "fetch library_country: $id in country_id of step 1"
 
 
 def test_commands_are_equal_exactly_when_the_question_is():
