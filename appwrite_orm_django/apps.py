@@ -1,7 +1,10 @@
 """The Django app: put ``appwrite_orm_django`` into ``INSTALLED_APPS``."""
 
+from typing import Any
+
 from django.apps import AppConfig
 from django.core.signals import request_finished
+from django.db.models.signals import post_migrate
 
 
 class AppwriteOrmConfig(AppConfig):
@@ -18,3 +21,20 @@ class AppwriteOrmConfig(AppConfig):
         request_finished.connect(publish_if_due, dispatch_uid="appwrite_orm_django.publish_if_due")
         checks.register_checks()
         cache_checks.register_checks()
+        post_migrate.connect(create_own_tables, sender=self)
+
+
+def create_own_tables(using: str, **_: Any) -> None:
+    """Make what blocks of transactions need, so that a key which may only write rows can run them. Two requests at most."""
+    from django.db import OperationalError, connections
+
+    from appwrite_orm_django.aliases import appwrite_aliases
+    from appwrite_orm_django.backend.transactions.committing import create_claims_table
+
+    if using not in appwrite_aliases():
+        return
+    connection: Any = connections[using]  # our DatabaseWrapper, by its engine
+    try:
+        create_claims_table(connection.transport, connection.database_id)
+    except OperationalError:
+        return  # no database yet, or a key that may not: said when a block needs the table

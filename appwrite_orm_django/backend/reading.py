@@ -11,7 +11,7 @@ from django.db import ProgrammingError
 
 from appwrite_orm_django import collation
 from appwrite_orm_django.backend import counting, summarising
-from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE
+from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE, RelationshipKey
 from appwrite_orm_django.backend.commands import (
     Command,
     Condition,
@@ -182,6 +182,10 @@ class Reader:
         nulls_are_low = self.connection.text_semantics == "mariadb"
         return order.descending is nulls_are_low and not order.column.startswith("$")
 
+    def ids(self, table: TableRef, filters: list[Query]) -> list[str]:
+        """Return the ids of all rows that match."""
+        return [row[ROW_ID] for row in self._pages(table, filters, _select([ROW_ID]), (), 0, None)]
+
     def count(self, command: CountRows) -> int:
         """Return the exact number of rows; one request for each split if no more are wanted than the server counts."""
         end = None if command.limit is None else command.offset + command.limit
@@ -254,7 +258,11 @@ def _chunks(column: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
         yield tuple(chunk)
 
 
-def _select(columns: Iterable[str]) -> Query:
+def _select(columns: Iterable[str]) -> Query | None:
+    columns = tuple(columns)
+    if any(isinstance(column, RelationshipKey) for column in columns):
+        # Whole rows have the id of the related row; with a select the server wants the key of one of its columns as well.
+        return None
     # The columns that begin with "$" come along by themselves, but the server wants at least one name.
     names = dict.fromkeys(column for column in columns if not column.startswith("$"))
     return queries.select(names or [ROW_ID])

@@ -26,7 +26,14 @@ from appwrite_orm_django.backend.commands import (
 )
 from appwrite_orm_django.backend.local_evaluation import running
 from appwrite_orm_django.client import operators, queries, rows
-from appwrite_orm_django.client.errors import ColumnNotFound, RowConflict, RowNotFound, ServerError, UniqueViolation
+from appwrite_orm_django.client.errors import (
+    ColumnNotFound,
+    InvalidRequest,
+    RowConflict,
+    RowNotFound,
+    ServerError,
+    UniqueViolation,
+)
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
@@ -102,7 +109,12 @@ class Writer:
         if len(new) == 1:
             return [self.create_row(table, new[0].row_id, new[0].data)]
         payload = [{**_without_null_permissions(row.data), ROW_ID: row.row_id} for row in new]
-        return list(rows.create_rows(self.transport, table, payload))
+        try:
+            return list(rows.create_rows(self.transport, table, payload))
+        except InvalidRequest as error:
+            if not _refuses_bulk(error):
+                raise
+        return [self.create_row(table, row.row_id, row.data) for row in new]
 
     def create_row(self, table: TableRef, row_id: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """Create one row; by the bulk route, which takes a row without any data (recording ``rows-missing-data``), if it has none."""
@@ -183,6 +195,10 @@ class Writer:
     def _update_alike(self, command: UpdateRows, data: Mapping[str, Any], split: list[Query]) -> int:
         try:
             return rows.update_rows(self.transport, command.table, data, split)
+        except InvalidRequest as error:
+            if not _refuses_bulk(error):
+                raise
+            return self._one_at_a_time(command.table, split, lambda row_id: self.write_row(command.table, row_id, data))
         except ServerError as error:
             # What a violated unique index comes to in a bulk update (recording ``bulk-update``).
             if error.code == 500 and (text := uniqueness.clash(self.connection.reader, command)):
@@ -277,7 +293,31 @@ class Writer:
                 return WriteResult(0)
             return WriteResult(1)
         splits = self.connection.reader.splits(command.condition)
-        return WriteResult(sum(rows.delete_rows(self.transport, command.table, split) for split in splits))
+        return WriteResult(sum(self._delete_alike(command.table, split) for split in splits))
+
+    def _delete_alike(self, table: TableRef, split: list[Query]) -> int:
+        try:
+            return rows.delete_rows(self.transport, table, split)
+        except InvalidRequest as error:
+            if not _refuses_bulk(error):
+                raise
+        return self._one_at_a_time(table, split, lambda row_id: rows.delete_row(self.transport, table, row_id))
+
+    def _one_at_a_time(self, table: TableRef, split: list[Query], write: Callable[[str], object]) -> int:
+        """Write every row that matches, for tables with relationship columns take no bulk calls (recording ``rel-manyToOne``)."""
+        written = 0
+        for row_id in self.connection.reader.ids(table, split):
+            try:
+                write(row_id)
+            except RowNotFound:
+                continue
+            written += 1
+        return written
+
+
+def _refuses_bulk(error: InvalidRequest) -> bool:
+    # The type stands for other refusals of bulk calls as well; a single call meets those again.
+    return error.type == "general_bad_request"
 
 
 def _grouped(changes: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:

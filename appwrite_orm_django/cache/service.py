@@ -137,7 +137,7 @@ class QueryCache:
         core = self.core
         if plan is None:
             plan = core.keys.plan(command, names, row, identity)
-        first = look(core, plan.keys)
+        first = look(core, plan.keys, len(plan.tokens))
         found = self._find(names, plan, first)
         if not found.why_not:
             return cast("T", found.value)
@@ -174,7 +174,7 @@ class QueryCache:
             return value
         core = self.core
         plan = core.keys.plan(command, names, row, identity)
-        first = await sync_to_async(look)(core, plan.keys)
+        first = await sync_to_async(look)(core, plan.keys, len(plan.tokens))
         found = self._find(names, plan, first)
         if not found.why_not:
             return cast("T", found.value)

@@ -27,6 +27,7 @@ from django.db.models.fields import NOT_PROVIDED
 
 from .definitions import INT64, Column, Value
 from .errors import UnsupportedModel
+from .limits import characters_of
 from .names import MAX_LENGTH, SYSTEM_COLUMNS, column_key
 
 __all__ = ["Column", "column_for", "key_for"]
@@ -189,6 +190,12 @@ def _with_default(field: Field, column: Column) -> Column:
             field,
             "Appwrite's column defaults are plain text, numbers and booleans of the column's type",
             "use default=",
+        )
+    longest = characters_of(column)
+    if isinstance(default, str) and longest is not None and len(default) > longest:
+        # A later change of the column takes one that is too long (recording column-varchar), and rows could not be created any more.
+        raise _unsupported(
+            field, f"db_default has {len(default)} characters, the column holds {longest}", "use a shorter one"
         )
     return replace(column, required=False, default=default)
 

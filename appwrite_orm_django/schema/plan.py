@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from .comparison import same_rules, same_storage
 from .definitions import Column, Database, Index, Table
+from .errors import UnsupportedModel
 from .names import MIGRATIONS_TABLE, OWN_TABLES, replacement_key
 from .steps import (
     PHASES,
@@ -51,6 +52,9 @@ def make_plan(
         prune: drop columns and indexes that the models do not have, and tables that ``wanted`` has not.
         renames: ``(table id, new key)`` to the old key. A rename that has happened already is no step.
         all_tables: whether ``wanted`` has the tables of all models, so that other tables on the server are nobody's.
+
+    Raises:
+        UnsupportedModel: a relationship column is not what a model takes it for.
     """
     steps: list[Step] = []
     left: list[Step] = []
@@ -154,6 +158,11 @@ def _compare_columns(live: Table, wanted: Column) -> Iterator[Step]:
         # On its way out or in; making it again waits for it.
         yield CreateColumn(live.id, wanted)
     elif not same_storage(known, wanted):
+        if "relationship" in {known.type, wanted.type}:
+            raise UnsupportedModel(
+                f"{live.id}.{wanted.key}: the server has {known}, the model asks for {wanted}; the one cannot become the other.\n"
+                "Way out: map it with the field that inspectdb writes, or use another db_column."
+            )
         yield ReplaceColumn(live.id, known, wanted)
     elif not same_rules(known, wanted):
         yield ChangeColumn(live.id, known, wanted)

@@ -47,6 +47,7 @@ def column_of(field, **others):
         (models.EmailField(blank=True), "varchar(254) required"),
         (models.EmailField(max_length=300), "varchar(300) required"),
         (models.URLField(), "varchar(200) required"),
+        (models.URLField(null=True), "url"),
         (models.URLField(blank=True), "varchar(200) required"),
         (models.URLField(max_length=2001), "varchar(2001) required"),
         (models.GenericIPAddressField(), "ip required"),

@@ -13,12 +13,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
-from django.db.backends.sqlite3 import base, operations
+from django.db.backends.sqlite3 import base, features, operations
 from django.db.models.expressions import OrderBy
+from django.db.models.fields.json import ContainedBy, DataContains
 from django.db.models.sql import Query
 from django.db.models.sql import compiler as django_compiler
 
 from appwrite_orm_django import collation
+from appwrite_orm_django.backend.local_evaluation.json_documents import containment_sql, json_contains
 from appwrite_orm_django.backend.values import cut_to_milliseconds
 
 TEXT_COLLATION = "APPWRITE_TEXT"
@@ -39,6 +41,10 @@ class LocalOperations(operations.DatabaseOperations):
 
     def prep_for_iexact_query(self, x: Any) -> Any:
         return x
+
+
+class LocalFeatures(features.DatabaseFeatures):
+    supports_json_field_contains = True
 
 
 class Level(NamedTuple):
@@ -70,10 +76,14 @@ class SQLCompiler(django_compiler.SQLCompiler):
     def compile(self, node: Any) -> tuple[str, Any]:
         """Prefer what an expression has for this backend to what it has for SQLite; either way it is SQLite that runs it."""
         own = getattr(node, "as_appwrite", None)
-        if own is None and type(node) is OrderBy and self.connection.nulls_are_high:
+        if own is not None:
+            result: tuple[str, Any] = own(self, self.connection)
+            return result
+        if type(node) in (DataContains, ContainedBy):
+            return containment_sql(node, self)
+        if type(node) is OrderBy and self.connection.nulls_are_high:
             node = _with_nulls_high(node)
-        result: tuple[str, Any] = own(self, self.connection) if own is not None else super().compile(node)
-        return result
+        return super().compile(node)
 
     def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[str, tuple[Any, ...]]:
         before = len(self.connection.levels)
@@ -112,6 +122,7 @@ class LocalDatabase(base.DatabaseWrapper):
     """An in-memory SQLite connection that belongs to one connection of ours and is never shared."""
 
     ops_class = LocalOperations
+    features_class = LocalFeatures
     operators = {
         **base.DatabaseWrapper.operators,
         "iexact": "= APPWRITE_FOLD(%s)",
@@ -166,6 +177,7 @@ class LocalDatabase(base.DatabaseWrapper):
         fold, fold_like = text_folds(self.text)
         connection.create_function("APPWRITE_FOLD", 1, _on_text(fold), deterministic=True)
         connection.create_function("APPWRITE_LIKE", 1, _on_text(fold_like), deterministic=True)
+        connection.create_function("JSON_CONTAINS", 2, json_contains, deterministic=True)
         connection.create_collation(TEXT_COLLATION, _comparison(fold) if self.text == "mariadb" else _binary)
         return connection
 

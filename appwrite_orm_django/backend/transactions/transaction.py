@@ -240,9 +240,10 @@ class Transaction:
 
     def _update_from_query(self, command: UpdateFromQuery) -> WriteResult:
         computed = list(self.connection.reader.run(command.source))
-        for row_id, *values in computed:
-            data = command.write(tuple(values))
-            self.log.append(Operation("update", command.table, command.encode_id(row_id), data))
+        for key, *values in computed:
+            row_id, data = command.encode_id(key), command.write(tuple(values))
+            self._check_unique(command.table, [row_id], data, command.unique)
+            self.log.append(Operation("update", command.table, row_id, data))
         return WriteResult(len(computed))
 
     def _delete(self, command: DeleteRows) -> WriteResult:

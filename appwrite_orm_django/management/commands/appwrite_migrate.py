@@ -69,9 +69,9 @@ class Command(BaseCommand):
             if options["app_label"] is None:
                 wanted = with_own_tables(wanted)
             settings = Options(options["prune"], read_renames(options["rename"], models), options["app_label"] is None)
+            plan = plan_for(connection.transport, wanted, settings)
         except (UnsupportedModel, SchemaTooLarge, ValueError) as error:
             raise CommandError(str(error)) from error
-        plan = plan_for(connection.transport, wanted, settings)
         requests = requests_of(connection.transport, plan) if options["dry_run"] else None
         self._print_plan(alias, plan, options, requests)
         if options["check"] and plan.steps:
