@@ -63,6 +63,13 @@ model: install
 django-suite: install
 	$(BIN)/python -m tests.django_suite --causes $(APPS)
 
+# The pictures of the README, after visitors have read for MINUTES; needs Chromium and redis-server.
+MINUTES ?= 10
+.PHONY: screenshots
+screenshots: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[screenshots]"
+	$(BIN)/python -m docs.screenshots --minutes $(MINUTES)
+
 .PHONY: clean
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache docs/_build

@@ -1,10 +1,10 @@
 """
 Make the pictures of the README: the demo in headless Chromium, after some visitors and an editor have been there.
 
-    python docs/screenshots.py --minutes 10
+    python -m docs.screenshots --minutes 10
 
-The chart of the cache's panel shows an hour; the visitors stay for as long as they are told to. Needs Chromium and its driver, and the
-extra ``screenshots``.
+The chart of the cache's panel shows an hour; the visitors stay for as long as they are told to. Needs Chromium and its driver, redis-server,
+and the extra ``screenshots``.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
+from benchmarks.redis_server import RedisServer
+
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 MOST_BYTES = 80_000
@@ -48,8 +50,8 @@ PATHS = [
 @contextmanager
 def demo() -> Iterator[str]:
     """Run the demo on the local server in memory; gives its address."""
-    with tempfile.TemporaryDirectory() as var:
-        env = {"PATH": "/usr/bin:/bin", "TESTPROJECT_VAR": var, "APPWRITE_ENDPOINT": "local:"}
+    with tempfile.TemporaryDirectory() as var, RedisServer() as redis:
+        env = {"PATH": "/usr/bin:/bin", "TESTPROJECT_VAR": var, "APPWRITE_ENDPOINT": "local:", "REDIS_URL": redis.url}
         command = [sys.executable, ROOT / "manage.py", "demo", "--addrport", "127.0.0.1:0"]
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)  # noqa: S603
         try:
@@ -170,8 +172,8 @@ def main() -> None:
         driver.find_element(By.ID, "id_password").send_keys("demo")
         driver.find_element(By.CSS_SELECTOR, "input[type=submit]").click()
         panel = f"{site}/admin/appwrite_orm_django/cachepanel/"
-        picture(driver, "cache-panel", panel, width=1280, height=960)
-        picture(driver, "cache-panel-dark", panel, width=1280, height=960, scheme="dark")
+        picture(driver, "cache-panel", panel, width=1380, height=980)
+        picture(driver, "cache-panel-dark", panel, width=1380, height=980, scheme="dark")
 
 
 if __name__ == "__main__":

@@ -217,7 +217,7 @@ def test_nothing_chosen_and_nonsense_are_told(editor, tags):
 
 def test_a_cache_that_does_not_answer_is_told(editor, tags, monkeypatch):
     store = connections["appwrite"].cache.core.store
-    monkeypatch.setattr(store, "get_many", lambda keys: None)
+    monkeypatch.setattr(store, "get_many", lambda *args: None)
     monkeypatch.setattr(store, "bump", lambda *a, **k: False)
     monkeypatch.setattr(store, "owe", lambda keys: None)
     text = editor.get(PANEL).content.decode()
