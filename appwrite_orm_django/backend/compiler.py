@@ -45,7 +45,9 @@ class SQLCompiler(compiler.SQLCompiler):
         if isinstance(self.query, RawQuery):
             # Its rows come from SQLite as they are.
             database = self.connection.local_database
-            found: dict[int, Any] = database.ops.compiler("SQLCompiler")(self.query, database, None).get_converters(expressions)
+            found: dict[int, Any] = database.ops.compiler("SQLCompiler")(self.query, database, None).get_converters(
+                expressions
+            )
             return found
         return {}
 

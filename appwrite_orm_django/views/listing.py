@@ -149,7 +149,10 @@ class AppwriteListView(ListView):
         order: list[str] = [own] if isinstance(own, str) else list(own)
         if sort := self.sort:
             sign = "-" if sort.startswith("-") else ""
-            order = [sort, *(f"{sign}{name.removeprefix('-')}" for name in order if isinstance(name, str))]
+            order = [
+                f"{sign}{self._attname(sort.removeprefix('-'))}",
+                *(f"{sign}{name.removeprefix('-')}" for name in order if isinstance(name, str)),
+            ]
         found: dict[str, str] = {}
         descending = bool(order) and str(order[-1]).startswith("-")
         for name in [*order, "-pk" if descending else "pk"]:
@@ -157,6 +160,13 @@ class AppwriteListView(ListView):
             if self._key(name) == "pk":
                 break  # unique: what follows decides nothing
         return list(found.values())
+
+    def _attname(self, name: str) -> str:
+        # By the name of a relation Django sorts as the related model is sorted, for which all of its rows would have to be fetched.
+        field = next(
+            (one for one in self.list_model._meta.concrete_fields if one.name == name and one.is_relation), None
+        )
+        return name if field is None else str(field.attname)
 
     def _key(self, name: Any) -> str:
         plain = str(name).removeprefix("-")
@@ -210,7 +220,7 @@ class AppwriteListView(ListView):
 
     def _heading(self, column: BoundColumn) -> Heading:
         first = self.get_ordering()[0]
-        is_active = bool(column.sort) and self._key(column.sort) == self._key(first)
+        is_active = bool(column.sort) and self._key(self._attname(column.sort)) == self._key(first)
         descending = first.startswith("-")
         aria_sort = ("descending" if descending else "ascending") if is_active else ""
         return Heading(column, f"-{column.sort}" if is_active and not descending else column.sort, aria_sort)

@@ -167,6 +167,19 @@ def test_sorting_is_offered_for_what_is_listed_and_nothing_else(books):
     assert authors[0] in ("Zola", "Sand")
 
 
+def test_a_relation_is_sorted_by_its_key(books, requests):
+    class ByName(BookList):
+        ordering_fields = ("author",)
+        list_filter = ()
+
+    requests.clear()
+    text = get(ByName, "sort=-author").content.decode()
+    # The count, the page, its authors and, if they have any, their countries.
+    assert len(requests) <= 4, requests.lines
+    assert 'aria-sort="descending"' in text
+    assert 'href="?sort=author"' in text
+
+
 def test_pages(books):
     assert titles(get(BookList, "page=3")) == [f"Book {number}" for number in range(20, 25)]
     text = get(BookList, "page=2&q=Book&sort=title").content.decode()
