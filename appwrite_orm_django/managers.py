@@ -29,8 +29,12 @@ class AppwriteQuerySet(InstanceQuerySet):
     """
 
     def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
-        # Outside a block each batch of 100 rows is one request, atomic by itself. Inside one all are committed together.
-        with self._direct_outside_a_block():
+        # Outside a block each batch of 100 rows is one request, atomic by itself. Inside one all are committed together. Users can make
+        # rows only one by one: for them it is always a block.
+        self._for_write = True
+        connection = connections[self.db]
+        as_user = connection.vendor == "appwrite" and connection.identity is not None
+        with nullcontext() if as_user else self._direct_outside_a_block():
             return super().bulk_create(objs, *args, **kwargs)
 
     def delete(self) -> tuple[int, dict[str, int]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import ProgrammingError
+from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django import collation
 from appwrite_orm_django.backend import capabilities, counting, server_queries, summarising
@@ -176,7 +177,12 @@ class Reader:
         size = self.connection.options.page_size + 1
         seen = 0
         position: Query | None = queries.offset(offset) if offset else None
+        identity = self.connection.identity
         while limit is None or seen < limit:
+            if self.connection.identity != identity:
+                raise TransactionManagementError(
+                    f"{table.table}: these rows began to be read for another identity; iterate over them where it is in force."
+                )
             asked = size if limit is None else min(size, limit - seen)
             page = [*fixed, queries.limit(asked), *filter(None, (select, position))]
             found = self.page(table, page)

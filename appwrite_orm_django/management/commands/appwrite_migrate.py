@@ -12,6 +12,7 @@ from django.db import connections
 
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.collation import fold
+from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema.definitions import Database
 from appwrite_orm_django.schema.errors import (
     DuplicateRows,
@@ -34,7 +35,7 @@ from ._progress import progress_bar
 _REFUSALS = (AppwriteError, DuplicateRows, NotAvailable, UnconvertibleRows)
 
 
-class Command(BaseCommand):
+class Command(WithKey, BaseCommand):
     help = "Create and change tables, columns and indexes in Appwrite so that they are what the models say."
     requires_migrations_checks = False
 
