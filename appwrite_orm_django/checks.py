@@ -280,9 +280,13 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
         wanted = read_models(connection.database_id, wanted_models)
         if app_configs is None:
             wanted = with_own_tables(wanted)
-        plan = plan_for(connection.transport, wanted, MigrateOptions(all_tables=app_configs is None))
     except (UnsupportedModel, SchemaTooLarge):
         return  # said by check_models
+    try:
+        plan = plan_for(connection.transport, wanted, MigrateOptions(all_tables=app_configs is None))
+    except UnsupportedModel as error:
+        yield _warning(10, f'"{alias}" is not what the models say: {error}', "See the message.")
+        return
     except (AppwriteError, ImproperlyConfigured) as error:
         yield _warning(
             11,
@@ -296,7 +300,8 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
         yield _warning(
             10,
             f'"{alias}" is not what the models say: {shown}{f"; and {more} more" if more > 0 else ""}.',
-            f"Run manage.py appwrite_migrate --database {alias} --plan, and without --plan to do it.",
+            f"Run manage.py appwrite_migrate --database {alias} --plan, and without --plan to do it;"
+            f" or manage.py migrate --database {alias}, if migrations make these tables.",
         )
     if plan.left:
         shown = ", ".join(map(str, plan.left[:_MAX_STEPS_SHOWN]))
@@ -305,6 +310,23 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
             12,
             f'"{alias}" has more than the models: {shown}{f" and {more} more" if more > 0 else ""}.',
             "appwrite_migrate --prune drops it; if it belongs to somebody else, silence this.",
+        )
+    yield from _check_feature_level(alias, connection, wanted_models)
+
+
+def _check_feature_level(alias: str, connection: Any, models_: Sequence[Model]) -> Iterator[checks.CheckMessage]:
+    from appwrite_orm_django.backend import capabilities
+
+    pinned = connection.options.feature_level
+    if pinned is None or not models_:
+        return
+    level = capabilities.probe(connection.transport, connection.table_ref(connection.table_of(models_[0])))
+    if level is not None and level != pinned:
+        can = "aggregates and joins" if level == "2.x" else "neither aggregates nor joins"
+        yield _warning(
+            13,
+            f'DATABASES["{alias}"]["OPTIONS"]["FEATURE_LEVEL"] is "{pinned}", but the server {can}.',
+            f'Write "{level}", or leave it out.',
         )
 
 

@@ -6,7 +6,6 @@ import importlib
 import re
 import sys
 from io import StringIO
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -19,12 +18,11 @@ from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
-from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
+from appwrite_orm_django.schema.migrate import Options, plan_for
 from tests.schema.conftest import connect
 
-HOWTO = Path(__file__).parents[2] / "docs" / "howto" / "data-migrations.md"
 TAG = TableRef("library", "library_tag")
-MARK = pytest.mark.django_db(databases=["default", "appwrite", "twin"], transaction=True)
+MARK = pytest.mark.django_db(databases=["default", "appwrite", "twin", "twin-postgresql"], transaction=True)
 ROUTERS = ["appwrite_orm_django.routers.AppwriteRouter"]
 
 
@@ -172,22 +170,3 @@ def test_the_record_of_migrations_survives_pruning(transport, package):
     run("migrate", "library", database="appwrite")
     wanted = read_models("library", models_of("appwrite"))
     assert plan_for(transport, wanted, Options(prune=True)).destructive == ()
-
-
-@MARK
-def test_the_example_of_the_howto(transport, package):
-    """The migration in the documentation does what is said there."""
-    source = re.search(r"```python\n(# catalogue/migrations/.*?)```", HOWTO.read_text(), re.DOTALL)[1]
-    source = (
-        source.replace("catalogue.models", "tests.library.models").replace("product", "book").replace("Product", "Book")
-    )
-    migrate(transport, read_models("library", models_of("appwrite")))
-    table = TableRef("library", "library_book")
-    book = {"author_id": "a", "pages": 0, "in_print": True, "status": "draft", "blurb": "x"}
-    for number in range(150):
-        rows.create_row(transport, table, f"b{number}", {"title": f"  title {number}", **book})
-    package("0001_strip_titles", source)
-    assert "Applying library.0001_strip_titles... OK" in run("migrate", "library", database="appwrite")
-    found = list(rows.list_rows(transport, table, [])["rows"])
-    assert {row["title"][:6] for row in found} == {"title "}
-    assert "No migrations to apply" in run("migrate", "library", database="appwrite")
