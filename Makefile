@@ -56,6 +56,19 @@ bench: install
 hammer: install
 	$(BIN)/python -m benchmarks.hammer --seconds $(DURATION) --reads $(READS)
 
+# The same on every cache backend, 40 seconds each; locmem with threads.
+.PHONY: hammer-all
+hammer-all: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	for cache in redis locmem file database diskcache; do \
+		$(BIN)/python -m benchmarks.hammer --cache $$cache --seconds 40 || exit 1; \
+	done
+
+# From any set of models to any other, killed at every request: half an hour.
+.PHONY: schema-long
+schema-long: install
+	SCHEMA_EXAMPLES=600 SCHEMA_KILLED_EXAMPLES=300 $(BIN)/python -m pytest -n 2 tests/schema/test_model_properties.py
+
 .PHONY: model
 model: install
 	$(BIN)/python -m pytest -n 2 -m slow tests/cache/test_model.py
@@ -69,6 +82,13 @@ django-suite: install
 .PHONY: random-queries
 random-queries: install
 	RANDOM_QUERIES=$$(( ($(EXAMPLES) + 3) / 4 )) $(BIN)/python -m pytest -n 2 tests/backend/test_random_queries.py
+
+# The pictures of the README, after visitors have read for MINUTES; needs Chromium and redis-server.
+MINUTES ?= 10
+.PHONY: screenshots
+screenshots: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[screenshots]"
+	$(BIN)/python -m docs.screenshots --minutes $(MINUTES)
 
 .PHONY: clean
 clean:

@@ -280,9 +280,13 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
         wanted = read_models(connection.database_id, wanted_models)
         if app_configs is None:
             wanted = with_own_tables(wanted)
-        plan = plan_for(connection.transport, wanted, MigrateOptions(all_tables=app_configs is None))
     except (UnsupportedModel, SchemaTooLarge):
         return  # said by check_models
+    try:
+        plan = plan_for(connection.transport, wanted, MigrateOptions(all_tables=app_configs is None))
+    except UnsupportedModel as error:
+        yield _warning(10, f'"{alias}" is not what the models say: {error}', "See the message.")
+        return
     except (AppwriteError, ImproperlyConfigured) as error:
         yield _warning(
             11,
@@ -296,7 +300,8 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
         yield _warning(
             10,
             f'"{alias}" is not what the models say: {shown}{f"; and {more} more" if more > 0 else ""}.',
-            f"Run manage.py appwrite_migrate --database {alias} --plan, and without --plan to do it.",
+            f"Run manage.py appwrite_migrate --database {alias} --plan, and without --plan to do it;"
+            f" or manage.py migrate --database {alias}, if migrations make these tables.",
         )
     if plan.left:
         shown = ", ".join(map(str, plan.left[:_MAX_STEPS_SHOWN]))

@@ -16,7 +16,16 @@ from appwrite_orm_django.backend.values import Codec, OutOfRange, codec_for
 if TYPE_CHECKING:
     from appwrite_orm_django.schema.columns import Column
 
-__all__ = ["ArrayField", "CreatedAtField", "EnumField", "PermissionsField", "RowIdField", "UpdatedAtField"]
+__all__ = [
+    "ArrayField",
+    "CreatedAtField",
+    "EnumField",
+    "OneToOneRelationshipField",
+    "PermissionsField",
+    "RelationshipField",
+    "RowIdField",
+    "UpdatedAtField",
+]
 
 
 class RowIdField(models.CharField):
@@ -284,3 +293,79 @@ class PermissionsField(_ListField):
 
     def get_lookup(self, lookup_name: str) -> Any:
         raise exceptions.FieldError("Appwrite can not filter rows by their permissions.")
+
+
+# Django keeps to these itself; they are for other clients of the table.
+_ON_DELETE: dict[Any, str] = {models.CASCADE: "cascade", models.SET_NULL: "setNull"}
+
+
+class _Relationship(models.ForeignKey):
+    #: What ``column_key`` tells the readers and writers by: the server treats such a column in its own way.
+    appwrite_relationship = True
+    relation_type: str
+
+    def __init__(self, to: Any, on_delete: Any, **kwargs: Any) -> None:
+        # Appwrite can require no relationship, and keeps an index of its own over it.
+        kwargs.setdefault("null", True)
+        kwargs.setdefault("blank", True)
+        kwargs.setdefault("db_index", False)
+        super().__init__(to, on_delete, **kwargs)
+
+    def get_attname_column(self) -> tuple[str, str]:
+        attname, _column = super().get_attname_column()
+        # The key is that of the relationship; no "_id" comes after it.
+        return attname, self.db_column or self.name
+
+    def appwrite_column(self, key: str) -> Column:
+        from appwrite_orm_django.schema.columns import Column
+        from appwrite_orm_django.schema.definitions import Relation
+        from appwrite_orm_django.schema.names import column_key, table_id
+
+        other = self.remote_field.model._meta.db_table
+        # One that two relationships between the same tables do not share.
+        far_key = column_key(f"{self.model._meta.db_table}_{key}")
+        on_delete = _ON_DELETE.get(self.remote_field.on_delete, "restrict")
+        relation = Relation(table_id(other), self.relation_type, two_way_key=far_key, on_delete=on_delete)
+        return Column(key, "relationship", related=relation)
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        errors = super().check(**kwargs)
+        if not self.null:
+            errors.append(
+                checks.Error(
+                    "A relationship column can be empty: Appwrite has no required ones.",
+                    hint="Leave null=False out; blank=False makes forms ask. See docs/reference/checks.md#appwrite-e012",
+                    obj=self,
+                    id="appwrite.E012",
+                )
+            )
+        if self.remote_field.model is self.model:
+            errors.append(
+                checks.Error(
+                    "Appwrite cannot make a relationship of a table with itself.",
+                    hint="Use a ForeignKey. See docs/reference/checks.md#appwrite-e013",
+                    obj=self,
+                    id="appwrite.E013",
+                )
+            )
+        return errors
+
+
+class RelationshipField(_Relationship):
+    """
+    A ``ForeignKey`` over an Appwrite relationship column, on the side that holds the other row's id.
+
+    That is the side of a many-to-one relationship where it was made, and the far side of a two-way one-to-many. Reading, filtering,
+    ordering, joins, prefetches and writing work as with a ``ForeignKey``. On a table with a relationship column Appwrite refuses bulk
+    calls, so updates and deletions of many rows are sent one at a time. Prefer a ``ForeignKey`` for new tables.
+    """
+
+    description = _("Appwrite relationship (many-to-one)")
+    relation_type = "manyToOne"
+
+
+class OneToOneRelationshipField(_Relationship, models.OneToOneField):
+    """A ``OneToOneField`` over an Appwrite one-to-one relationship column; the server keeps its unique index. See ``RelationshipField``."""
+
+    description = _("Appwrite relationship (one-to-one)")
+    relation_type = "oneToOne"

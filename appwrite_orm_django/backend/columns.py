@@ -16,6 +16,12 @@ PERMISSIONS = "$permissions"
 SYSTEM_COLUMNS = frozenset({ROW_ID, SEQUENCE, "$createdAt", "$updatedAt", PERMISSIONS})
 
 
+class RelationshipKey(str):
+    """The key of a relationship column, which no ``select`` may name (recording ``rel-manyToOne``)."""
+
+    __slots__ = ()
+
+
 @lru_cache(maxsize=10_000)
 def column_key(field: models.Field[Any, Any]) -> str:
     """Return the key of the column that holds ``field``: the primary key is always the row's ``$id``."""
@@ -23,7 +29,8 @@ def column_key(field: models.Field[Any, Any]) -> str:
         return ROW_ID
     if field.column in SYSTEM_COLUMNS:
         return field.column
-    return names.column_key(field.column)
+    key = names.column_key(field.column)
+    return RelationshipKey(key) if getattr(field, "appwrite_relationship", False) else key
 
 
 def table_id(db_table: str) -> str:

@@ -172,7 +172,8 @@ class ListRows(Command):
         return tuple(dict.fromkeys(output.key for output in self.outputs if output.key))
 
     def __str__(self) -> str:
-        parts = [f"LIST {self.table.table} {_shown(self.columns)}"]
+        # What a list of no columns asks for is the id: a request names one at least.
+        parts = [f"LIST {self.table.table} {_shown(self.columns or ('$id',))}"]
         if self.condition:
             parts.append(f"WHERE {self.condition}")
         if self.order:
@@ -444,6 +445,7 @@ class UpdateFromQuery(Command):
     encode_id: Converter = field(compare=False)
     write: Callable[[tuple[Any, ...]], Mapping[str, Any]] = field(compare=False)
     depends_on_row: bool = True
+    unique: Unique = ()
     model: type[Model] | None = field(default=None, compare=False, repr=False)
 
     @property

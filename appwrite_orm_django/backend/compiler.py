@@ -18,6 +18,7 @@ from django.db.models import Count
 from django.db.models.expressions import OrderBy, Star
 from django.db.models.sql import compiler
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGLE
+from django.db.models.sql.query import RawQuery
 
 from appwrite_orm_django.backend import local_evaluation, locking, writes
 from appwrite_orm_django.backend.columns import table_id
@@ -26,6 +27,7 @@ from appwrite_orm_django.backend.pushdown import reads, server
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.summaries import OneRow
 from appwrite_orm_django.backend.whole_models import WholeModel, whole_model
+from appwrite_orm_django.cache.choice import chosen
 
 
 class SQLCompiler(compiler.SQLCompiler):
@@ -42,6 +44,13 @@ class SQLCompiler(compiler.SQLCompiler):
         return "", ()
 
     def get_converters(self, expressions: Any) -> dict[int, Any]:
+        if isinstance(self.query, RawQuery):
+            # Its rows come from SQLite as they are.
+            database = self.connection.local_database
+            found: dict[int, Any] = database.ops.compiler("SQLCompiler")(self.query, database, None).get_converters(
+                expressions
+            )
+            return found
         return {}
 
     def get_select(self, with_col_aliases: bool = False) -> tuple[Any, Any, Any]:
@@ -104,18 +113,16 @@ class SQLCompiler(compiler.SQLCompiler):
         if any(count for other, count in query.alias_refcount.items() if other != alias):
             return None
         table = self.connection.table_ref(table_id(query.alias_map[alias].table_name))
-        if self.connection.is_dirty(table):
-            return None
         scope = Scope(alias, self.connection, self.connection.text_semantics)
+        outputs = None if self._whole is None else self._whole.outputs
+        select = () if outputs is not None else [expression for expression, _, _ in self.select]
         try:
-            if self._whole is not None and self._whole.outputs is not None:
-                return reads.single_table_read(query, (), ordering, table, scope, self._whole.outputs)
-            select = [expression for expression, _, _ in self.select]
-            return reads.single_table_read(query, select, ordering, table, scope)
+            command = reads.single_table_read(query, select, ordering, table, scope, outputs)
         except EmptyResultSet:
             if self.elide_empty:
                 raise
             return None
+        return None if self.connection.is_dirty(table) else command
 
     def _simple_ordering(self) -> list[OrderBy] | None:
         query = self.query
@@ -165,9 +172,7 @@ class SQLCompiler(compiler.SQLCompiler):
     def cache_timeout(self) -> float | None:
         """What ``QuerySet.cache()`` has asked for, in seconds; None for the settings' choice."""
         # An aggregate over a subquery is a query of its own; what it was asked of holds the wish.
-        query = getattr(self.query, "inner_query", self.query)
-        timeout: float | None = getattr(query, "appwrite_cache_timeout", None)
-        return timeout
+        return chosen(getattr(self.query, "inner_query", self.query))
 
     def explain_query(self) -> Iterator[str]:
         for rows in self.execute_sql():
@@ -228,6 +233,6 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, SQLCompiler):
 def refuse_sql(text: object) -> NotSupportedError:
     """Return the error for SQL text, which Appwrite does not speak."""
     return NotSupportedError(
-        f"Appwrite runs no SQL, so this can not be sent: {str(text)[:100]}\n"
+        f"Appwrite runs no SQL, and only what reads can be evaluated here, unlike: {str(text)[:100]}\n"
         f"Use the queryset API, or the client behind connection.transport for anything beyond it."
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError
 
+from appwrite_orm_django.backend import watching
 from appwrite_orm_django.backend.commands import Command, Savepoint
 from appwrite_orm_django.backend.compiler import refuse_sql
+from appwrite_orm_django.backend.local_evaluation import raw
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
@@ -25,7 +28,8 @@ class Cursor:
 
     arraysize = 100
     lastrowid = None
-    description = None
+    # Only SQL text has columns to describe.
+    description: Any = None
 
     def __init__(self, connection: DatabaseWrapper, *, prefetch: bool = True) -> None:
         self.connection = connection
@@ -35,16 +39,22 @@ class Cursor:
 
     def execute(self, command: Any, params: Any = None) -> Cursor:
         """
-        Run a command.
+        Run a command, or SQL text that only reads.
 
         Raises:
-            NotSupportedError: ``command`` is SQL text.
+            NotSupportedError: ``command`` is SQL text that would change anything.
         """
         if not isinstance(command, Command):
-            raise refuse_sql(command)
+            return self._execute_sql(str(command), params)
         if isinstance(command, Savepoint):
             self.connection.savepoint_command(command)
             return self
+        watcher = watching.current()
+        with nullcontext() if watcher is None else watcher.executing(self.connection.alias, command):
+            self._run(command)
+        return self
+
+    def _run(self, command: Command) -> None:
         if command.is_read:
             found = self.connection.reader.run(command)
             self._rows = iter(list(found) if self.prefetch else found)
@@ -53,6 +63,13 @@ class Cursor:
             result = self.connection.write(command)
             self._rows = iter(result.rows)
             self.rowcount = result.count
+
+    def _execute_sql(self, sql: str, params: Any) -> Cursor:
+        planned = raw.plan_sql(sql, params, self.connection)
+        if planned is None:
+            raise refuse_sql(sql)
+        self.description, rows = raw.run_sql(planned, self.connection)
+        self._rows, self.rowcount = iter(rows), -1
         return self
 
     def executemany(self, command: Any, param_list: Any) -> Cursor:

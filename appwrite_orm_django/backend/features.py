@@ -39,13 +39,17 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     # Integer keys are written as text and -0 has no meaning, but 0 is a key like any other.
     allows_auto_pk_0 = True
 
-    has_native_uuid_field = True
-    has_native_duration_field = True
+    # Text of 36 characters, and microseconds.
+    has_native_uuid_field = False
+    has_native_duration_field = False
     supports_json_field = True
     has_native_json_field = False
     supports_microsecond_precision = False
     supports_timezones = True
     truncates_names = True
+    ignores_table_name_case = True
+    # A CharField without max_length is a longtext.
+    supports_unlimited_charfield = True
     supports_comments = False
     supports_collation_on_charfield = False
     supports_collation_on_textfield = False
@@ -55,6 +59,10 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     # What local evaluation takes over from SQLite.
     supports_over_clause = True
     supports_frame_range_fixed_distance = True
+    supports_frame_exclusion = True
+    supports_temporal_subtraction = True
+    supports_cast_with_precision = False
+    time_cast_precision = 3
     supports_aggregate_filter_clause = True
     supports_order_by_nulls_modifier = True
     supports_parentheses_in_compound = False

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from appwrite_orm_django.backend import row_ids, subselects
 from appwrite_orm_django.backend.commands import Command, Savepoint
-from appwrite_orm_django.backend.values import INT64, cut_to_milliseconds
+from appwrite_orm_django.backend.values import INTEGER_RANGES, cut_to_milliseconds
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.pushdown.truth import Narrowing
@@ -25,13 +25,9 @@ class DatabaseOperations(BaseDatabaseOperations):
     compiler_module = "appwrite_orm_django.backend.compiler"
     explain_prefix = "EXPLAIN"
 
-    # Keys are written as text of 53 bits (row_ids); plain integer columns hold 64, but for -2**63.
+    # Keys are written as text of 53 bits (row_ids).
     integer_field_ranges = {
-        **BaseDatabaseOperations.integer_field_ranges,
-        "IntegerField": INT64,
-        "BigIntegerField": INT64,
-        "PositiveIntegerField": (0, INT64[1]),
-        "PositiveBigIntegerField": (0, INT64[1]),
+        **INTEGER_RANGES,
         "SmallAutoField": (-row_ids.MAX_INTEGER, row_ids.MAX_INTEGER),
         "AutoField": (-row_ids.MAX_INTEGER, row_ids.MAX_INTEGER),
         "BigAutoField": (-row_ids.MAX_INTEGER, row_ids.MAX_INTEGER),
@@ -49,7 +45,7 @@ class DatabaseOperations(BaseDatabaseOperations):
         return name if name.startswith('"') and name.endswith('"') else f'"{name}"'
 
     def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
-        return str(sql)
+        return str(sql % params if params and not isinstance(sql, Command) else sql)
 
     def no_limit_value(self) -> None:
         return None

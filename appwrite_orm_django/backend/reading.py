@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import ProgrammingError
+from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django import collation
 from appwrite_orm_django.backend import capabilities, counting, server_queries, summarising
-from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE
+from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE, RelationshipKey
 from appwrite_orm_django.backend.commands import (
     Command,
     Condition,
@@ -176,7 +177,12 @@ class Reader:
         size = self.connection.options.page_size + 1
         seen = 0
         position: Query | None = queries.offset(offset) if offset else None
+        identity = self.connection.identity
         while limit is None or seen < limit:
+            if self.connection.identity != identity:
+                raise TransactionManagementError(
+                    f"{table.table}: these rows began to be read for another identity; iterate over them where it is in force."
+                )
             asked = size if limit is None else min(size, limit - seen)
             page = [*fixed, queries.limit(asked), *filter(None, (select, position))]
             found = self.page(table, page)
@@ -195,6 +201,10 @@ class Reader:
         # Any column may have nulls: one that became required has them in the rows from before.
         nulls_are_low = self.connection.text_semantics == "mariadb"
         return order.descending is nulls_are_low and not order.column.startswith("$")
+
+    def ids(self, table: TableRef, filters: list[Query]) -> list[str]:
+        """Return the ids of all rows that match."""
+        return [row[ROW_ID] for row in self._pages(table, filters, _select([ROW_ID]), (), 0, None)]
 
     def count(self, command: CountRows) -> int:
         """Return the exact number of rows; one request for each split if no more are wanted than the server counts."""
@@ -272,7 +282,11 @@ def _chunks(column: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
         yield tuple(chunk)
 
 
-def _select(columns: Iterable[str]) -> Query:
+def _select(columns: Iterable[str]) -> Query | None:
+    columns = tuple(columns)
+    if any(isinstance(column, RelationshipKey) for column in columns):
+        # Whole rows have the id of the related row; with a select the server wants the key of one of its columns as well.
+        return None
     # The columns that begin with "$" come along by themselves, but the server wants at least one name.
     names = dict.fromkeys(column for column in columns if not column.startswith("$"))
     return queries.select(names or [ROW_ID])

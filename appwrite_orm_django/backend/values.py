@@ -67,24 +67,20 @@ def cut_to_milliseconds(value: Any) -> Any:
 
 
 class IntegerCodec(Codec):
-    """
-    Integers of a column's width, 64 bits unless its upper bound fits 32: beyond that the server refuses even a filter (recording
-    ``query-integer``).
-    """
+    """Integers of a field's range, which lies within the column's width: beyond that the server refuses even a filter (recording ``query-integer``)."""
 
     is_text = False
 
-    def __init__(self, bits: int = 64) -> None:
-        self.bits = bits
-        self.low: int = INT64[0] if bits == 64 else -(2 ** (bits - 1))
-        self.high: int = 2 ** (bits - 1) - 1
+    def __init__(self, low: int = INT64[0], high: int = INT64[1]) -> None:
+        self.low = low
+        self.high = high
 
     def encode(self, value: Any) -> int:
         number = int(value)
         if number < self.low:
-            raise OutOfRange(f"{number} is below the range of a {self.bits}-bit integer", -1)
+            raise OutOfRange(f"{number} is below the smallest integer that fits, {self.low}", -1)
         if number > self.high:
-            raise OutOfRange(f"{number} is above the range of a {self.bits}-bit integer", 1)
+            raise OutOfRange(f"{number} is above the largest integer that fits, {self.high}", 1)
         return number
 
     def decode(self, wire: Any) -> int:
@@ -284,15 +280,37 @@ class RowIdCodec(Codec):
                 return row_ids.encode_integer(int(value))
             if isinstance(self.inner, DateCodec):
                 return f"{value:%Y-%m-%d}"
+            if isinstance(self.inner, DateTimeCodec):
+                return _basic_form(self.inner.encode(value))
             return row_ids.check_text(str(self.inner.encode(value)))
         except row_ids.InvalidRowId as error:
             raise OutOfRange(str(error), _integer_side(value)) from None
 
     def decode(self, wire: Any) -> Any:
-        return row_ids.decode_integer(wire) if isinstance(self.inner, IntegerCodec) else self.inner.decode(wire)
+        return (
+            row_ids.decode_integer(wire)
+            if isinstance(self.inner, IntegerCodec)
+            else self.inner.decode(self._inner_wire(wire))
+        )
 
     def stored(self, wire: Any) -> Any:
-        return row_ids.decode_integer(wire) if isinstance(self.inner, IntegerCodec) else self.inner.stored(wire)
+        return (
+            row_ids.decode_integer(wire)
+            if isinstance(self.inner, IntegerCodec)
+            else self.inner.stored(self._inner_wire(wire))
+        )
+
+    def _inner_wire(self, wire: Any) -> Any:
+        return _extended_form(wire) if isinstance(self.inner, DateTimeCodec) else wire
+
+
+def _basic_form(moment: str) -> str:
+    """Write a datetime without the signs that an id may not have: ``2026-11-23T143000.250Z``."""
+    return f"{moment[:13]}{moment[14:16]}{moment[17:23]}Z"
+
+
+def _extended_form(moment: str) -> str:
+    return f"{moment[:13]}:{moment[13:15]}:{moment[15:21]}+00:00"
 
 
 def _integer_side(value: Any) -> int:
@@ -312,16 +330,15 @@ _CODECS: dict[str, Codec] = {
     "BinaryField": BinaryCodec(),
     **dict.fromkeys(("AutoField", "BigAutoField", "SmallAutoField"), IntegerCodec()),
 }
-_INTEGERS = frozenset(
-    {
-        "BigIntegerField",
-        "IntegerField",
-        "PositiveBigIntegerField",
-        "PositiveIntegerField",
-        "PositiveSmallIntegerField",
-        "SmallIntegerField",
-    }
-)
+#: What the integer fields hold. All but the small ones have 64 bits (schema.columns); -2**63 is refused by the server.
+INTEGER_RANGES = {
+    "BigIntegerField": INT64,
+    "IntegerField": INT64,
+    "PositiveBigIntegerField": (0, INT64[1]),
+    "PositiveIntegerField": (0, INT64[1]),
+    "PositiveSmallIntegerField": (0, 2**15 - 1),
+    "SmallIntegerField": (-(2**15), 2**15 - 1),
+}
 _TEXT = Codec()
 
 
@@ -358,13 +375,16 @@ def _codec_by_type(field: models.Field[Any, Any]) -> Codec:
         if digits is None or places is None:
             return TextDecimalCodec(60, 30)
         return (ScaledDecimalCodec if digits <= MAX_SCALED_DIGITS else TextDecimalCodec)(digits, places)
-    if kind in _INTEGERS:
-        return IntegerCodec(32 if _is_narrow(field) else 64)
+    if kind in INTEGER_RANGES:
+        low, high = INTEGER_RANGES[kind]
+        return IntegerCodec(max(low, -(2**31)), min(high, 2**31 - 1)) if _is_narrow(field) else IntegerCodec(low, high)
     return _CODECS.get(kind, _TEXT)
 
 
 def _is_narrow(field: models.Field[Any, Any]) -> bool:
     """Say whether the column of an integer field holds 32 bits only; the element of an array has no column of its own to ask."""
+    if field.primary_key:
+        return False  # written as a row id
     describe = getattr(field, "appwrite_column", None) or partial(described_column, field)
     column = describe("value")
     return column is not None and column.max is not None and column.max < 2**31

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import DataError, IntegrityError, NotSupportedError
 from django.db.models import AutoField, DateTimeField, Model, UniqueConstraint
-from django.db.models.expressions import Col, ColPairs, CombinedExpression, DatabaseDefault, Value
+from django.db.models.expressions import Col, ColPairs, CombinedExpression, DatabaseDefault, ExpressionWrapper, Value
 from django.db.models.sql import Query
 
 from appwrite_orm_django.backend import local_evaluation, row_ids
@@ -153,10 +153,10 @@ def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCo
     if not hasattr(value, "as_sql"):
         return value
     if isinstance(value, DatabaseDefault):
-        if column_key(field) in SYSTEM_COLUMNS:
+        if column_key(field) in SYSTEM_COLUMNS and not field.primary_key:
             return _SERVER_DECIDES
         value = value.expression
-    constant = value.value if type(value) is Value else local_evaluation.constant(value, field, compiler.connection)
+    constant = value.value if type(value) is Value else local_evaluation.constant(value, compiler.connection)
     return field.get_db_prep_save(constant, connection=compiler.connection)
 
 
@@ -213,8 +213,6 @@ def _update_value(compiler: SQLUpdateCompiler, field: Field[Any, Any], value: An
             raise FieldError(
                 f"Composite primary keys expressions are not allowed in this query ({field.name}=F('pk'))."
             )
-        if type(value) is Value:
-            value = value.value
     elif hasattr(value, "prepare_database_save"):
         if not field.remote_field:
             raise TypeError(
@@ -222,7 +220,8 @@ def _update_value(compiler: SQLUpdateCompiler, field: Field[Any, Any], value: An
                 f"Use a value compatible with {field.__class__.__name__}."
             )
         value = value.prepare_database_save(field)
-    return field.get_db_prep_save(value, connection=compiler.connection)
+    value = field.get_db_prep_save(value, connection=compiler.connection)
+    return field.get_db_prep_save(value.value, connection=compiler.connection) if type(value) is Value else value
 
 
 def _condition(compiler: Any, query: Query) -> tuple[Condition, bool]:
@@ -292,7 +291,9 @@ def _update_from_query(
     pk = query.get_meta().pk
     query.default_cols = False
     query.select = (pk.get_col(alias),)
-    values = {f"__value{position}": expression for position, expression in enumerate(expressions.values())}
+    values = {
+        f"__value{position}": _Prepared(value, field) for position, (field, value) in enumerate(expressions.items())
+    }
     query.annotations.update(values)
     query.set_annotation_mask(values)
     inner = query.get_compiler(connection=compiler.connection)
@@ -300,15 +301,24 @@ def _update_from_query(
     fields = tuple(expressions)
 
     def write(values: tuple[Any, ...]) -> dict[str, Any]:
-        prepared = (
-            field.get_db_prep_save(value, connection=compiler.connection)
-            for field, value in zip(fields, values, strict=True)
-        )
-        wires = (wire_value(field, value, table.table) for field, value in zip(fields, prepared, strict=True))
+        wires = (wire_value(field, value, table.table) for field, value in zip(fields, values, strict=True))
         return {**data, **dict(zip(map(column_key, fields), wires, strict=True))}
 
     depends_on_row = any(_reads_columns(expression, pk) for expression in expressions.values())
-    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row, compiler.query.model)
+    model = compiler.query.model
+    unique = unique_columns(query.get_meta().model)
+    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row, unique, model)
+
+
+class _Prepared(ExpressionWrapper):
+    """
+    A new value of a field, read from SQLite as it is written to a database.
+
+    What the field makes of a database's value (``from_db_value``) is left out: its ``get_prep_value`` need not be the reverse of it.
+    """
+
+    def get_db_converters(self, connection: Any) -> list[Any]:
+        return []
 
 
 def _reads_columns(expression: Any, pk: Field[Any, Any]) -> bool:

@@ -32,7 +32,7 @@ class Core:
         self.token_ttl = max(settings.token_timeout, 2 * longest)
         self.protocol = Protocol(lock_ttl=lock_ttl, token_ttl=self.token_ttl)
         self.keys = KeySpace(settings.key_prefix, namespace)
-        self.store = Store(settings.alias, lock_ttl=lock_ttl, max_bytes=settings.max_bytes)
+        self.store = Store(settings.alias, lock_ttl=lock_ttl, token_ttl=self.token_ttl, max_bytes=settings.max_bytes)
         self.flights = Flights()
         self.statistics = Statistics(
             key=self.keys.statistics,
@@ -92,6 +92,12 @@ def core_for(settings: CacheSettings, namespace: str, write_limit_s: float = 0.0
                 os.register_at_fork(after_in_child=_after_fork)
             core = _cores[key] = Core(settings, namespace, write_limit_s)
     return core
+
+
+def publish_if_due(**_: object) -> None:
+    """Have each cache of this process leave its counters if it is time to; a receiver for Django's ``request_finished``."""
+    for core in list(_cores.values()):
+        core.statistics.publish_if_due()
 
 
 def _after_fork() -> None:

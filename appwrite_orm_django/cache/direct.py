@@ -14,7 +14,8 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,53 +27,132 @@ _MOST_IDLE = 32
 
 
 class DirectReads:
-    """Reads from one of Django's caches, as ``get_many`` does."""
+    """
+    Reads from one of Django's caches, as ``get_many`` does.
 
-    def __init__(self) -> None:
+    Args:
+        new_token: makes a token.
+        token_ttl: seconds that a token lives which is added because there was none; None never adds any.
+        lock_ttl: seconds that any other token may live, at most.
+    """
+
+    def __init__(
+        self,
+        new_token: Callable[[], int] = lambda: 0,
+        *,
+        token_ttl: float | None = None,
+        lock_ttl: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.new_token = new_token
+        self.token_ttl = token_ttl
+        self.lock_ttl = lock_ttl
+        self.clock = clock
         self._lines = threading.local()
-        self._names: dict[tuple[Any, ...], dict[str, bytes]] = {}
+        self._memories: WeakKeyDictionary[Any, dict[tuple[Any, ...], _Memory]] = WeakKeyDictionary()
         self._idle: WeakKeyDictionary[Any, list[Any]] = WeakKeyDictionary()
 
-    def get_many(self, cache: BaseCache, keys: Sequence[str]) -> dict[str, Any]:
+    def get_many(self, cache: BaseCache, keys: Sequence[str], tokens: int = 0) -> dict[str, Any]:
         """
         Return those of the keys that are present.
+
+        Args:
+            tokens: how many of the keys, from the first on, are those of tokens. Where one of them is not known to be there, and the
+                client allows for it, the same round trip adds those that are absent, each atomically, before it reads.
 
         Raises:
             Exception: whatever the backend raises.
         """
+        line = self._line(cache)
+        if line.client is None:
+            found: dict[str, Any] = cache.get_many(keys)
+            return found
+        return line.get_many(keys, tokens)
+
+    def adds(self, cache: BaseCache) -> bool:
+        """Tell whether ``get_many`` adds tokens that are absent."""
+        return self._line(cache).adds
+
+    def expect(self, cache: BaseCache, tokens: Iterable[str], ends_at: float) -> None:
+        """Note that these tokens have just been stored, and until when they live, on the clock."""
+        line = self._line(cache)
+        if line.adds:
+            line.memory.expect(tokens, ends_at)
+
+    def _line(self, cache: Any) -> "_Line":
         # Django has a cache object per thread, and per request under ASGI.
         line: _Line | None = getattr(self._lines, "line", None)
         if line is None or line.cache is not cache:
             line = self._lines.line = self._open(cache)
-        if line.client is None:
-            found: dict[str, Any] = cache.get_many(keys)
-            return found
-        return line.get_many(keys)
+        return line
 
     def _open(self, cache: Any) -> "_Line":
         client = _plain_client(cache)
-        if client is None:
-            return _Line(cache, None, None, None, {})
-        pool = _plain_pool(client)
-        names = self._names.setdefault((cache.key_prefix, cache.version, cache.key_func), {})
-        return _Line(cache, client, pool, None if pool is None else self._idle.setdefault(pool, []), names)
+        pool = None if client is None else _plain_pool(client)
+        if pool is None:
+            return _Line(self, cache, client, None, [], _Memory())
+        memories = self._memories.setdefault(pool, {})
+        memory = memories.setdefault((cache.key_prefix, cache.version, cache.key_func), _Memory())
+        return _Line(self, cache, client, pool, self._idle.setdefault(pool, []), memory)
+
+
+class _Memory:
+    """
+    What all threads remember of one Redis and key prefix.
+
+    Attributes:
+        names: for each key its full name, as the wire has it.
+        expected: until when a token is expected to be there.
+        adds: False once the server has refused to add any.
+    """
+
+    __slots__ = ("adds", "expected", "names")
+
+    def __init__(self) -> None:
+        self.names: dict[str, bytes] = {}
+        self.expected: dict[str, float] = {}
+        self.adds = True
+
+    def expect(self, tokens: Iterable[str], ends_at: float) -> None:
+        if len(self.expected) >= _MOST_NAMES:
+            self.expected.clear()
+        for key in tokens:
+            self.expected[key] = ends_at
 
 
 class _Line:
     """What one cache object reads with; ``client`` is None if it is to be asked by ``get_many``, ``pool`` if redis-py's pool is to be used."""
 
-    __slots__ = ("_idle", "_names", "_unpack", "cache", "client", "pool")
+    __slots__ = ("_idle", "_owner", "_unpack", "cache", "client", "memory", "pool")
 
-    def __init__(self, cache: Any, client: Any, pool: Any, idle: list[Any] | None, names: dict[str, bytes]) -> None:
+    def __init__(
+        self, owner: DirectReads, cache: Any, client: Any, pool: Any, idle: list[Any], memory: _Memory
+    ) -> None:
+        self._owner = owner
         self.cache = cache
         self.client = client
         self.pool = pool
         self._idle = idle
-        self._names = names
+        self.memory = memory
         self._unpack = _is_pickled_only(client)
 
-    def get_many(self, keys: Sequence[str]) -> dict[str, Any]:
-        values = self._ask(keys)
+    @property
+    def adds(self) -> bool:
+        return self.pool is not None and self._owner.token_ttl is not None and self.memory.adds
+
+    def get_many(self, keys: Sequence[str], tokens: int = 0) -> dict[str, Any]:
+        if tokens and self.adds:
+            expected, now = self.memory.expected, self._owner.clock()
+            for key in keys[:tokens]:
+                if expected.get(key, 0.0) <= now:
+                    return self._found(keys, self._add_and_ask(keys, tokens, now))
+            found = self._found(keys, self._ask(keys))
+            if any(key not in found for key in keys[:tokens]):
+                expected.clear()  # it was evicted, or all were: the cache was emptied, or another one has taken its place
+            return found
+        return self._found(keys, self._ask(keys))
+
+    def _found(self, keys: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, value in zip(keys, values, strict=True):
             if value is None:
@@ -84,21 +164,54 @@ class _Line:
                 found[key] = self.client.decode(value)
         return found
 
-    def _ask(self, keys: Sequence[str]) -> list[Any]:
-        idle = self._idle
-        if idle is None:
+    def _ask(self, keys: Sequence[str]) -> Sequence[Any]:
+        replies = None if self.pool is None else self._exchange(self._mget(keys), 1)
+        values: Sequence[Any] = self._ask_pool(keys) if replies is None else replies[0]
+        return values
+
+    def _add_and_ask(self, keys: Sequence[str], tokens: int, now: float) -> Sequence[Any]:
+        """Add tokens that are absent, and then read, so that what is read is what other readers see as well, whoever put it there."""
+        names, ttl = self.memory.names, self._owner.token_ttl
+        assert ttl is not None  # noqa: S101 - else ``adds`` is False
+        parts = [
+            b"*6\r\n$3\r\nSET\r\n%b%b$2\r\nNX\r\n$2\r\nPX\r\n%b"
+            % (names.get(key) or self._name(key), _bulk(b"%d" % self._owner.new_token()), _bulk(b"%d" % (ttl * 1000)))
+            for key in keys[:tokens]
+        ]
+        try:
+            replies = self._exchange(b"".join((*parts, self._mget(keys))), tokens + 1)
+        except _redis().ResponseError:
+            self.memory.adds = False  # it may be that this user may only read; whoever needs a token will see
+            replies = None
+        if replies is None:
             return self._ask_pool(keys)
+        for key, added in zip(keys, replies[:-1], strict=False):
+            self.memory.expect((key,), now + (ttl if added else min(ttl, self._owner.lock_ttl)))
+        values: Sequence[Any] = replies[-1]
+        return values
+
+    def _exchange(self, commands: bytes, count: int) -> list[Any] | None:
+        """
+        Send commands over a connection that nobody else uses meanwhile.
+
+        Returns:
+            Their replies; None if the connection was lost.
+
+        Raises:
+            ResponseError: the server has refused one of them.
+            TimeoutError: no answer in time.
+        """
+        idle = self._idle
         connection = self._take(idle)
         try:
-            connection.send_packed_command((self._command(keys),))
-            values: list[Any] = connection.read_response()
-        except _redis().TimeoutError:
-            connection.disconnect()
-            raise
-        except Exception:  # noqa: BLE001 - most likely the server closed it; the client knows what to do about this and all else
+            connection.send_packed_command((commands,))
+            replies = [connection.read_response() for _ in range(count)]
+        except (_redis().ConnectionError, OSError):
+            # Most likely it was closed while idle; or the server was started anew, and holds nothing now. The client will see.
             connection.disconnect()
             self._forget(idle)
-            return self._ask_pool(keys)
+            self.memory.expected.clear()
+            return None
         except BaseException:
             connection.disconnect()
             raise
@@ -106,7 +219,7 @@ class _Line:
             idle.append(connection)
         else:
             connection.disconnect()
-        return values
+        return replies
 
     def _take(self, idle: list[Any]) -> Any:
         # ``pop`` and ``append`` are atomic, so there is no lock that a fork could leave taken.
@@ -125,22 +238,26 @@ class _Line:
             except IndexError:
                 return
 
-    def _ask_pool(self, keys: Sequence[str]) -> list[Any]:
+    def _ask_pool(self, keys: Sequence[str]) -> Sequence[Any]:
         make_key = self.client.make_key
         values: list[Any] = self.client.get_client(write=False).mget([str(make_key(key)) for key in keys])
         return values
 
-    def _command(self, keys: Sequence[str]) -> bytes:
-        names = self._names
+    def _mget(self, keys: Sequence[str]) -> bytes:
+        names = self.memory.names
         parts = [names.get(key) or self._name(key) for key in keys]
         return b"*%d\r\n$4\r\nMGET\r\n%b" % (len(parts) + 1, b"".join(parts))
 
     def _name(self, key: str) -> bytes:
-        if len(self._names) >= _MOST_NAMES:
-            self._names.clear()
-        full = str(self.client.make_key(key)).encode()
-        name = self._names[key] = b"$%d\r\n%b\r\n" % (len(full), full)
+        names = self.memory.names
+        if len(names) >= _MOST_NAMES:
+            names.clear()
+        name = names[key] = _bulk(str(self.client.make_key(key)).encode())
         return name
+
+
+def _bulk(data: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(data), data)
 
 
 def _redis() -> Any:

@@ -34,10 +34,10 @@ class Look(NamedTuple):
     stored: int
 
 
-def look(core: Core, keys: Sequence[str]) -> Look:
+def look(core: Core, keys: Sequence[str], tokens: int) -> Look:
     """Look into the cache. Most reads are hits, and a hit needs no more than this: it is not worth running a program for."""
     minted, stored = core.store.mint_sequence, core.flights.stored
-    return Look(core.store.get_many(keys), minted, stored)
+    return Look(core.store.get_many(keys, tokens), minted, stored)
 
 
 def drive(
@@ -137,7 +137,7 @@ class _Run:
         return self._look.found
 
     def get_many(self, operation: GetMany) -> dict[str, Any] | None:
-        self._look = look(self._core, operation.keys)
+        self._look = look(self._core, operation.keys, operation.tokens)
         return self._look.found
 
     def write(self, operation: Operation) -> bool | None:

@@ -1,8 +1,8 @@
 """
 What is stored under an entry's key: a small header with the tokens, then the rows, pickled and, above a size, compressed.
 
-Pickle (protocol 5) of tuples of converted values, chosen by measurement: 1,000 rows of 6 columns load in 255 us, against 348 us with
-msgpack and native timestamps, and every type comes back as it was (``Decimal``, ``UUID``, ``date``, time zones) without extension
+Pickle (protocol 5) of converted values, chosen by measurement: 1,000 rows of 6 columns, two of them moments, load in 270 us with those packed
+(see ``columns``) and 340 us as they are, against 348 us with msgpack and native timestamps; and every type comes back as it was (``Decimal``, ``UUID``, ``date``, time zones) without extension
 types. It adds no risk: Django's cache backends unpickle whatever the cache holds anyway, so whoever can write there is trusted already.
 
 Compression is lz4 where the package is installed, else zlib at level 1; an entry names its codec. The same 1,000 rows (81 kB): lz4 20 us to
@@ -17,6 +17,8 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from . import columns
+
 try:
     from lz4 import block as _lz4
 except ImportError:  # an optional extra; zlib serves without it
@@ -27,6 +29,7 @@ lz4: ModuleType | None = _lz4
 FORMAT = 1
 MAX_TOKENS = 255  # their number is one byte of the header
 PLAIN, ZLIB, LZ4 = 0, 1, 2
+SPLIT = 16  # added to the codec: what was pickled are the columns of rows (see ``columns``)
 
 _HEADER = struct.Struct(
     "<BBdff"
@@ -85,13 +88,15 @@ def encode(value: Any, *, compress_above: int) -> bytes:
     Raises:
         Exception: whatever pickling the value raises.
     """
-    raw = pickle.dumps(value, 5)
-    return _compress(raw) if len(raw) > compress_above else bytes((PLAIN,)) + raw
+    split = columns.split(value)
+    layout = 0 if split is None else SPLIT
+    raw = pickle.dumps(value if split is None else split, 5)
+    return _compress(raw, layout) if len(raw) > compress_above else bytes((PLAIN + layout,)) + raw
 
 
-def _compress(raw: bytes) -> bytes:
+def _compress(raw: bytes, layout: int) -> bytes:
     codec, packed = (LZ4, lz4.compress(raw, store_size=False)) if lz4 else (ZLIB, zlib.compress(raw, 1))
-    return b"".join((bytes((codec,)), _RAW_SIZE.pack(len(raw)), packed))
+    return b"".join((bytes((codec + layout,)), _RAW_SIZE.pack(len(raw)), packed))
 
 
 def decode(entry: bytes) -> Any:
@@ -116,11 +121,12 @@ def decode_body(body: bytes) -> Any:
 
 def _decode_from(data: bytes, start: int) -> Any:
     try:
-        codec = data[start]
-        if codec == PLAIN:
-            return pickle.loads(memoryview(data)[start + 1 :])  # noqa: S301 - see the module's docstring
-        (size,) = _RAW_SIZE.unpack_from(data, start + 1)
-        return pickle.loads(_codec(codec)(memoryview(data)[start + 1 + _RAW_SIZE.size :], size))  # noqa: S301
+        codec, raw = data[start], memoryview(data)[start + 1 :]
+        if codec & ~SPLIT != PLAIN:
+            (size,) = _RAW_SIZE.unpack_from(raw)
+            raw = memoryview(_codec(codec & ~SPLIT)(raw[_RAW_SIZE.size :], size))
+        value = pickle.loads(raw)  # noqa: S301 - see the module's docstring
+        return columns.join(value) if codec & SPLIT else value
     except EntryError:
         raise
     except Exception as exc:  # unpickling damaged data, or a class that has moved, raises anything

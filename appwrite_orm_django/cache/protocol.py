@@ -28,9 +28,15 @@ from . import entries
 
 
 class GetMany(NamedTuple):
-    """Ask for these keys in one round trip. Sent back: a dict of those present, or None if the cache did not answer."""
+    """
+    Ask for these keys in one round trip. Sent back: a dict of those present, or None if the cache did not answer.
+
+    The first ``tokens`` of them are keys of tokens. A store that can do so in the same round trip may, before it reads, *add* a token
+    to live ``token_ttl`` under each of those that is absent, by one atomic ``add`` each.
+    """
 
     keys: Sequence[str]
+    tokens: int = 0
 
 
 class Bump(NamedTuple):
@@ -50,7 +56,7 @@ class Mint(NamedTuple):
     Store tokens where there are none.
 
     With ``only_if_absent`` (always a single token then) the store must be one atomic ``add``. Sent back: True if stored; False if
-    not; None if another thread of this process minted one of them since the keys were read, so that it is worth looking again.
+    not; None if it is worth looking again: another thread of this process minted one since the keys were read, or looking does it.
     """
 
     tokens: Mapping[str, int]
@@ -193,9 +199,9 @@ class Protocol:
         """
         Serve an entry or load one: one ``GetMany`` for a hit, at most two more round trips for a miss.
 
-        At most one of ``Mint`` and ``Lease`` is among them, so that the bound holds in every case.
+        They are ``Fill`` and, before it, at most one of ``Mint`` and ``Lease``, so that the bound holds in every case.
         """
-        found = yield GetMany(plan.keys)
+        found = yield GetMany(plan.keys, len(plan.tokens))
         if found is None:
             return Reading("bypass", "down", loaded=(yield Load(sealed=False)))
         entry = None if options.skip_entry else self.serve(plan, found)
@@ -263,7 +269,7 @@ class Protocol:
                 ), ""
             if done is not None:
                 return None, "raced"
-            found = yield GetMany(plan.keys)
+            found = yield GetMany(plan.keys, len(plan.tokens))
             if found is None:
                 return None, "down"
             values = tuple(map(found.get, plan.tokens))
@@ -360,7 +366,7 @@ class Protocol:
 
         They change with every write, so they serve as an ETag that costs one round trip.
         """
-        found = yield GetMany(keys)
+        found = yield GetMany(keys, len(keys))
         if found is None:
             return None
         values = tuple(map(found.get, keys))

@@ -115,18 +115,25 @@ class Store:
     Args:
         alias: which of ``CACHES``.
         lock_ttl: seconds that tokens paid late live.
+        token_ttl: seconds that tokens live which are added while looking; None adds none.
         max_bytes: bound for a ``LocMemCache``, or None.
         clock: monotonic seconds.
     """
 
     def __init__(
-        self, alias: str, *, lock_ttl: float, max_bytes: int | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        alias: str,
+        *,
+        lock_ttl: float,
+        token_ttl: float | None = None,
+        max_bytes: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.alias = alias
         self._lock_ttl = lock_ttl
         self._breaker = Breaker(clock)
         self._clock = clock
-        self._direct = DirectReads()
+        self._direct = DirectReads(random_token, token_ttl=token_ttl, lock_ttl=lock_ttl, clock=clock)
         self._ledger = None if max_bytes is None else Ledger(max_bytes, clock)
         self._owed: dict[str, object] = {}
         self._owed_lock = threading.Lock()
@@ -153,13 +160,13 @@ class Store:
 
     # Operations
 
-    def get_many(self, keys: Sequence[str]) -> dict[str, Any] | None:
+    def get_many(self, keys: Sequence[str], tokens: int = 0) -> dict[str, Any] | None:
         # Debts first: paying asks the breaker itself, which lets through one attempt at a time.
         if not self.pay() if self._owed else self._breaker.is_open():
             return None
         started = self._clock()
         try:
-            found = self._direct.get_many(caches[self.alias], keys)
+            found = self._direct.get_many(caches[self.alias], keys, tokens)
         except Exception as exc:  # noqa: BLE001 - each backend has errors of its own
             self._breaker.fail(self.alias, exc, started)
             return None
@@ -180,6 +187,7 @@ class Store:
             return False
         if stored:
             self._breaker.succeed()
+            self._direct.expect(cache, tokens, started + timeout)
         else:
             self._breaker.fail(self.alias, RuntimeError("tokens were not stored"), started)
         return stored
@@ -202,7 +210,11 @@ class Store:
 
         One at a time: of N threads that find the same token missing, one makes it and the others use that one, so that they all
         wait for one load. Tokens are missing rarely enough for one lock.
+
+        Where looking adds tokens, one has gone that was expected: looking again will add it.
         """
+        if not self._breaker.is_open() and self._direct.adds(caches[self.alias]):
+            return None
         with self._mint_lock:
             if any(self._minted.get(key, self._mint_floor) > seen for key in operation.tokens):
                 return None

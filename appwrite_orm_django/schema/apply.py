@@ -74,18 +74,25 @@ class Outcome:
 
     Attributes:
         notes: for people, a sentence each.
-        optional: table id and key of the columns that could not be made required.
+        optional: table id and key of the columns that could not be made required, and a sentence that says why.
     """
 
     notes: list[str] = field(default_factory=list)
-    optional: set[tuple[str, str]] = field(default_factory=set)
+    optional: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def holds_others(self, table: str, key: str, count: int) -> None:
+        if count:
+            subject = f"{'one row' if count == 1 else f'{count:,} rows'} hold{'s' if count == 1 else ''}"
+            it = "it is" if count == 1 else "they are"
+            self.notes.append(
+                f"{table}.{key}: {subject} what the column no longer takes, and cannot be updated until {it} corrected."
+            )
 
     def stays_optional(self, table: str, key: str, missing: int) -> None:
         count = (
             "one row has" if missing == 1 else f"{missing:,} rows have" if missing < 5000 else "5,000 rows or more have"
         )
-        self.optional.add((table, key))
-        self.notes.append(
+        self.optional[table, key] = (
             f"{table}.{key} stays optional: {count} no value, and could not be updated any more. "
             "Give them one and run appwrite_migrate again."
         )
@@ -291,6 +298,10 @@ class Application:
                 self._settle(step.table, bare, after)
             else:
                 self._update_column(step.table, before, after)
+            if step.destructive:
+                self._outcome.holds_others(
+                    step.table, after.key, rows.count_outside(self._transport, self._ref(step.table), after)
+                )
             self._progress(step)
         return ()
 

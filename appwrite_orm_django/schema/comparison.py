@@ -12,6 +12,8 @@ def same_storage(live: Column, wanted: Column) -> bool:
 
     A text column of a wider type than asked for is as good; the old ``string`` type is stored as ``varchar`` or as a text.
     """
+    if live.related is not None and wanted.related is not None:
+        return live.related.holds_one and live.related.table.lower() == wanted.related.table.lower()
     if live.array != wanted.array or (wanted.encrypt and not live.encrypt):
         return False
     if live.type == wanted.type:
@@ -27,6 +29,8 @@ def same_storage(live: Column, wanted: Column) -> bool:
 
 
 def same_rules(live: Column, wanted: Column) -> bool:
+    if live.related is not None:
+        return True  # what else there is of a relationship is the console's affair
     size = live.size == wanted.size or wanted.size is None
     elements = set(live.elements) == set(wanted.elements)
     bounds = _bounds(live) == _bounds(wanted)

@@ -16,6 +16,41 @@ TEXT_TYPES = ("text", "mediumtext", "longtext")
 
 
 @dataclass(frozen=True, slots=True)
+class Relation:
+    """
+    Where a relationship column leads.
+
+    Attributes:
+        table: id of the other table.
+        kind: ``oneToOne``, ``oneToMany``, ``manyToOne`` or ``manyToMany``, as seen from the side ``parent``.
+        side: ``parent`` where the relationship was made, ``child`` in the other table.
+        two_way_key: key of the column in the other table; there is one to be seen only with ``two_way``.
+        on_delete: ``cascade``, ``restrict`` or ``setNull``.
+    """
+
+    table: str
+    kind: str
+    side: str = "parent"
+    two_way: bool = False
+    two_way_key: str = ""
+    on_delete: str = "restrict"
+
+    @property
+    def holds_one(self) -> bool:
+        """Whether a row has at most one row on the other side, and its id in this column."""
+        return (self.kind, self.side) in {
+            ("oneToOne", "parent"),
+            ("oneToOne", "child"),
+            ("manyToOne", "parent"),
+            ("oneToMany", "child"),
+        }
+
+    def __str__(self) -> str:
+        """Return the other table and the kind, as people write it."""
+        return f"{self.table} ({self.kind}{'' if self.side == 'parent' else ', far side'})"
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """
     A column of a table.
@@ -25,7 +60,7 @@ class Column:
         size: characters of ``varchar`` and the old ``string``.
         min: lower bound of a number; None for that of the type.
         default: what the server fills in; None for nothing.
-        related: table id, kind of relation and two-way key of a relationship column, for people to read.
+        related: what a relationship column leads to.
         fill: a value for rows that have none when the column becomes required; None when there is no such value.
         status: ``available``, ``processing``, ``deleting``, ``stuck`` or ``failed``, with the server's reason in ``error``.
     """
@@ -40,7 +75,7 @@ class Column:
     max: int | float | None = None
     elements: tuple[str, ...] = ()
     encrypt: bool = False
-    related: tuple[str, str, str] | None = None
+    related: Relation | None = None
     fill: Value = field(default=None, compare=False)
     status: str = field(default="available", compare=False)
     error: str = field(default="", compare=False)
@@ -66,7 +101,7 @@ class Column:
         if self.min is not None or self.max is not None:
             text += f" {_bound(self.min)}..{_bound(self.max)}"
         if self.related is not None:
-            text += f" to {self.related[0]} ({self.related[1]})"
+            text += f" to {self.related}"
         if self.required:
             text += " required"
         if self.default is not None:

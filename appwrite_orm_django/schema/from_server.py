@@ -12,7 +12,7 @@ from appwrite_orm_django.client.errors import DatabaseNotFound
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
 
-from .definitions import INT64, Column, Database, Index, Table
+from .definitions import INT64, Column, Database, Index, Relation, Table
 
 _LARGEST_DOUBLE = 1.7976931348623157e308
 
@@ -61,7 +61,14 @@ def read_column(body: dict[str, Any]) -> Column:
         type_ = body["format"]
     related = None
     if type_ == "relationship":
-        related = (body["relatedTable"], body["relationType"], body.get("twoWayKey") or "")
+        related = Relation(
+            body["relatedTable"],
+            body["relationType"],
+            body["side"],
+            body["twoWay"],
+            body.get("twoWayKey") or "",
+            body["onDelete"],
+        )
     return Column(
         body["key"],
         type_,

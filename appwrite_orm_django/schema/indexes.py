@@ -57,7 +57,8 @@ def indexes_for(model: Model, table_id: str, columns: tuple[Column, ...]) -> tup
 
 def _unique_indexes(model: Model) -> Iterator[Index]:
     for field in model._meta.local_concrete_fields:
-        if field.unique and not field.primary_key:
+        # A relationship has the index it needs; no other can be made over it (recording rel-columns).
+        if field.unique and not field.primary_key and not hasattr(field, "appwrite_relationship"):
             yield _unique(model, [field.name])
     for names in model._meta.unique_together:
         yield _unique(model, names)
@@ -126,7 +127,7 @@ def _key(model: Model, name: str) -> str:
             f"{model._meta.label}: an index cannot reach {name}, which lies in another table.\nWay out: index it there."
         )
     key = key_for(field)  # type: ignore[arg-type]  # concrete fields only, by the check above
-    if key is None:
+    if key is None or hasattr(field, "appwrite_relationship"):
         raise UnsupportedModel(f"{model._meta.label}: {name} has no column to index.\nWay out: drop the index.")
     return key
 

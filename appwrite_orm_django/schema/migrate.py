@@ -82,10 +82,10 @@ def migrate(
         if not agree(plan):
             return [*notes, *(f"Not done: {step.sign} {step}." for step in plan.steps)]
         outcome = Application(transport, plan, progress=progress, **how).run()
-        notes = outcome.notes
+        notes += outcome.notes
         plan = plan_for(transport, wanted, options)
         if all(_stays_optional(step, outcome) for step in plan.steps):
-            return notes
+            return [*notes, *outcome.optional.values()]
     remaining = "; ".join(f"{step.sign} {step}" for step in plan.steps)
     raise NotAvailable(
         f"{wanted.id}: after {MAX_ROUNDS} rounds the server still shows a difference: {cut(remaining)}\n"

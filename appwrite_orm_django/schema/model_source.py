@@ -2,8 +2,8 @@
 Python source of the models for a database that exists, such that ``appwrite_migrate`` on them finds nothing to do.
 
 A column gets the plainest field whose column is the same; where there is none, one of ``appwrite_orm_django.stored`` that says the
-difference. Columns that no field maps (relationships, points, lines, polygons) and indexes over them become comments: the planner
-leaves both alone.
+difference. A relationship becomes a field on the side that holds the other row's id. Columns that no field maps (the other sides of
+relationships, points, lines, polygons) and indexes over them become comments: the planner leaves both alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.db.backends.utils import names_digest
 
 from .columns import MAX_URL, MAX_VARCHAR, described_column
 from .comparison import same_storage
-from .definitions import INT32, TEXT_TYPES, Column, Database, Index, Table
+from .definitions import INT32, TEXT_TYPES, Column, Database, Index, Relation, Table
 from .errors import SchemaTooLarge
 from .limits import index_lengths
 from .names import MIGRATIONS_TABLE, OWN_TABLES, column_key
@@ -44,6 +44,16 @@ _SIMPLE = {
 _WITH_DB_DEFAULT = frozenset({"bigint", "boolean", "double", "email", "integer", "url", "varchar", *TEXT_TYPES})
 _SYSTEM_FIELDS = {"$id": "id", "$createdAt": "created_at", "$updatedAt": "updated_at"}
 _MAX_INDEX_NAME = 30
+_OUR_FIELDS = frozenset(
+    {
+        "ArrayField",
+        "EnumField",
+        "OneToOneRelationshipField",
+        "PermissionsField",
+        "RelationshipField",
+        "RowIdField",
+    }
+)
 _TAKEN = frozenset(
     {*dir(models.Model), "id", "row_id", "created_at", "updated_at", "permissions", "objects", "pk", "DoesNotExist"}
     | {"MultipleObjectsReturned", "appwrite_permissions", "appwrite_row_security", "appwrite_database"}
@@ -54,9 +64,9 @@ def model_source(database: Database) -> Iterator[str]:
     """Yield the lines of a ``models.py`` for all tables but the library's own and Django's record of migrations."""
     tables = [table for table in database if not table.id.startswith(OWN_TABLES) and table.id != MIGRATIONS_TABLE]
     names = _Names()
-    bodies = [
-        (table, names.of_model(table), _Body(table, names)) for table in sorted(tables, key=lambda table: table.id)
-    ]
+    tables.sort(key=lambda table: table.id)
+    models_ = {table.id: names.of_model(table) for table in tables}
+    bodies = [(table, models_[table.id], _Body(table, names, models_)) for table in tables]
     uses = {word for _table, _name, body in bodies for word in body.uses}
     yield "# Written by inspectdb from an Appwrite database. Rename models and fields as you like: db_table and db_column keep what they stand for."
     yield "# A column that holds ids of another table is a CharField here; make it a ForeignKey with the same db_column if you want to."
@@ -64,7 +74,7 @@ def model_source(database: Database) -> Iterator[str]:
     yield ""
     if "stored" in uses:
         yield "from appwrite_orm_django import stored"
-    if ours := sorted(uses & {"ArrayField", "EnumField", "PermissionsField", "RowIdField"}):
+    if ours := sorted(uses & _OUR_FIELDS):
         yield f"from appwrite_orm_django.fields import {', '.join(ours)}"
     if "AppwriteIndex" in uses:
         yield "from appwrite_orm_django.indexes import AppwriteIndex"
@@ -104,23 +114,22 @@ class _Call:
 
     name: str
     options: Mapping[str, Any]
-    element: _Call | None = None
+    first: _Call | str | None = None
 
     def __str__(self) -> str:
-        arguments = [str(self.element)] if self.element else []
+        arguments = [str(self.first)] if self.first else []
         arguments += [f"{name}={value!r}" for name, value in self.options.items()]
-        prefix = (
-            "stored." if "stored" in self.options else "" if self.name in {"ArrayField", "EnumField"} else "models."
-        )
+        prefix = "stored." if "stored" in self.options else "" if self.name in _OUR_FIELDS else "models."
         return f"{prefix}{self.name}({', '.join(arguments)})"
 
     def uses(self) -> set[str]:
         own = {"stored"} if "stored" in self.options else {self.name}
-        return own | (self.element.uses() if self.element else set())
+        return own | (self.first.uses() if isinstance(self.first, _Call) else set())
 
 
 class _Body:
-    def __init__(self, table: Table, names: _Names) -> None:
+    def __init__(self, table: Table, names: _Names, models_: Mapping[str, str]) -> None:
+        self._models = models_
         self.uses: set[str] = {"PermissionsField"} if table.row_security else set()
         self._fields: dict[str, str] = dict(_SYSTEM_FIELDS)
         # Django takes two fields for one column if both say "id".
@@ -159,7 +168,35 @@ class _Body:
                 yield from (f"            {part}," for part in parts)
                 yield "        ]"
 
+    def _add_relationship(self, column: Column, relation: Relation, taken: set[str]) -> None:
+        """Write a field on the side that Django's fields are on: one row at most on the other side."""
+        model = self._models.get(relation.table)
+        far = relation.kind == "oneToOne" and relation.side == "child"
+        if model is None or not relation.holds_one or far:
+            self._comments.append(
+                f"{column.key}: {column}, "
+                + (
+                    "of which the field is over there."
+                    if far or relation.kind != "manyToMany"
+                    else "which no field maps."
+                )
+            )
+            return
+        name = _field_name(column.key, taken)
+        _new(f"{name}_id", taken)
+        options: dict[str, Any] = {"db_column": column.key} if name != column.key else {}
+        # What Appwrite calls the far side is what Django calls the related name.
+        options["related_name"] = _field_name(relation.two_way_key, set(_TAKEN)) if relation.two_way else "+"
+        on_delete = {"cascade": "CASCADE", "setNull": "SET_NULL"}.get(relation.on_delete, "PROTECT")
+        field_class = "OneToOneRelationshipField" if relation.kind == "oneToOne" else "RelationshipField"
+        call = _Call(field_class, options, f"{model!r}, models.{on_delete}")
+        self._calls.append((name, call))
+        self.uses.add(field_class)
+
     def _add_column(self, column: Column, taken: set[str]) -> None:
+        if column.related is not None:
+            self._add_relationship(column, column.related, taken)
+            return
         call = None if column_key(column.key) != column.key else _call_for(column)
         if call is None:
             self._comments.append(f"{column.key}: {column}, which no field maps.")

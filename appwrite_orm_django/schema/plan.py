@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from .comparison import same_rules, same_storage
 from .definitions import Column, Database, Index, Table
+from .errors import UnsupportedModel
 from .names import MIGRATIONS_TABLE, OWN_TABLES, replacement_key
 from .steps import (
     PHASES,
@@ -51,6 +52,9 @@ def make_plan(
         prune: drop columns and indexes that the models do not have, and tables that ``wanted`` has not.
         renames: ``(table id, new key)`` to the old key. A rename that has happened already is no step.
         all_tables: whether ``wanted`` has the tables of all models, so that other tables on the server are nobody's.
+
+    Raises:
+        UnsupportedModel: a relationship column is not what a model takes it for.
     """
     steps: list[Step] = []
     left: list[Step] = []
@@ -71,7 +75,17 @@ def make_plan(
             (steps if prune else left).append(DropTable(table.id, table))
     order = {kind: position for position, kind in enumerate(PHASES)}
     steps.sort(key=lambda step: order[type(step)])
-    return Plan(wanted.id, tuple(steps), tuple(left), (*wanted.notes, *_renamed_tables(steps, left)))
+    notes = (*wanted.notes, *_idle_renames(live, wanted, renames or {}), *_renamed_tables(steps, left))
+    return Plan(wanted.id, tuple(steps), tuple(left), notes)
+
+
+def _idle_renames(live: Database, wanted: Database, renames: Renames) -> Iterator[str]:
+    """Yield a warning for each rename of a column that is not there, and has not been renamed before."""
+    for (table_id, new_key), old_key in renames.items():
+        table = live.table(table_id)
+        if table is None or wanted.table(table_id) is None or table.column(new_key) or table.column(old_key):
+            continue
+        yield f"{table.id} has no column {old_key} that could be renamed to {new_key}."
 
 
 def _renamed_tables(steps: list[Step], left: list[Step]) -> Iterator[str]:
@@ -154,6 +168,11 @@ def _compare_columns(live: Table, wanted: Column) -> Iterator[Step]:
         # On its way out or in; making it again waits for it.
         yield CreateColumn(live.id, wanted)
     elif not same_storage(known, wanted):
+        if "relationship" in {known.type, wanted.type}:
+            raise UnsupportedModel(
+                f"{live.id}.{wanted.key}: the server has {known}, the model asks for {wanted}; the one cannot become the other.\n"
+                "Way out: map it with the field that inspectdb writes, or use another db_column."
+            )
         yield ReplaceColumn(live.id, known, wanted)
     elif not same_rules(known, wanted):
         yield ChangeColumn(live.id, known, wanted)

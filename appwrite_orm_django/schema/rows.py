@@ -6,21 +6,36 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client import rows
-from appwrite_orm_django.client.errors import InvalidStructure, UniqueViolation, shown
+from appwrite_orm_django.client.errors import InvalidRequest, InvalidStructure, ServerError, UniqueViolation, shown
 from appwrite_orm_django.client.operators import looks_like_operator, text_in_two_writes
-from appwrite_orm_django.client.queries import Query, cursor_after, equal, is_null, limit, select
+from appwrite_orm_django.client.queries import (
+    Query,
+    cursor_after,
+    equal,
+    greater_than,
+    is_null,
+    less_than,
+    limit,
+    not_equal,
+    or_,
+    select,
+)
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
 
 from .conversion import CannotConvert, convert
 from .definitions import Column, Value
-from .errors import UnconvertibleRows
+from .errors import DuplicateRows, UnconvertibleRows
+from .from_server import read_index
 
 Fold = Callable[[str], object]
 
 PAGE_SIZE = 500
 _MAX_SHOWN = 5
+#: Of the 100 queries that a request takes.
+_MAX_FILTERS = 90
 #: 90 ids of 36 characters stay below the 4,096 characters of one query.
 _IDS_PER_QUERY = 90
 
@@ -36,9 +51,50 @@ def count_without_value(transport: Transport, table: TableRef, column: str) -> i
     return int(page["total"])
 
 
+def count_outside(transport: Transport, table: TableRef, column: Column) -> int:
+    """Count rows whose value a column's bounds or elements no longer allow, up to 5,000; 0 for lists, which no filter looks into so."""
+    if column.array or len(column.elements) > _MAX_FILTERS:
+        return 0
+    outside = [less_than(column.key, column.min)] if column.min is not None else []
+    outside += [greater_than(column.key, column.max)] if column.max is not None else []
+    filters = [or_(*outside)] if len(outside) > 1 else outside
+    filters += [not_equal(column.key, element) for element in column.elements]
+    if not filters:
+        return 0
+    page = rows.list_rows(transport, table, [*filters, limit(1), select(["$id"])], total=True)
+    return int(page["total"])
+
+
 def fill(transport: Transport, table: TableRef, column: str, value: Value) -> None:
-    """Give a value to all rows that have none; repeating it after an interruption goes on where it stopped."""
-    rows.update_rows(transport, table, {column: value}, [is_null(column)])
+    """
+    Give a value to all rows that have none; repeating it after an interruption goes on where it stopped.
+
+    Raises:
+        DuplicateRows: a unique index over the column forbids it; no row got the value.
+    """
+    try:
+        _update_rows(transport, table, {column: value}, is_null(column))
+    except (ServerError, UniqueViolation) as error:
+        # What a violated unique index comes to in a bulk update (recording bulk-update) says nothing of itself.
+        unique = [read_index(body) for body in index_routes.list_indexes(transport, table)]
+        broken = next((index for index in unique if index.type == "unique" and column in index.columns), None)
+        if broken is None or error.code not in {409, 500}:
+            raise
+        raise DuplicateRows(
+            f"{table.table}: rows without {column} cannot all get {value!r}: the unique index {broken.key} forbids it.\n"
+            "Give each a value of its own, in a data migration, and run appwrite_migrate again."
+        ) from error
+
+
+def _update_rows(transport: Transport, table: TableRef, data: dict[str, Any], which: Query) -> None:
+    try:
+        rows.update_rows(transport, table, data, [which])
+    except InvalidRequest as error:
+        # Tables with relationship columns take no bulk calls (recording rel-manyToOne).
+        if error.type != "general_bad_request":
+            raise
+        for row_id in [row["$id"] for page in _pages(transport, table, ["$id"], which) for row in page]:
+            rows.update_row(transport, table, row_id, data)
 
 
 def every_row(transport: Transport, table: TableRef, columns: list[str]) -> Iterator[dict[str, Any]]:
@@ -47,10 +103,12 @@ def every_row(transport: Transport, table: TableRef, columns: list[str]) -> Iter
         yield from page
 
 
-def _pages(transport: Transport, table: TableRef, columns: list[str]) -> Iterator[list[dict[str, Any]]]:
+def _pages(
+    transport: Transport, table: TableRef, columns: list[str], *filters: Query
+) -> Iterator[list[dict[str, Any]]]:
     after: list[Query] = []
     while True:
-        page = rows.list_rows(transport, table, [select(columns), limit(PAGE_SIZE), *after])["rows"]
+        page = rows.list_rows(transport, table, [*filters, select(columns), limit(PAGE_SIZE), *after])["rows"]
         yield page
         if len(page) < PAGE_SIZE:
             return
@@ -128,7 +186,7 @@ def _write(transport: Transport, table: TableRef, column: str, value: Any, ids: 
             _write_text(transport, table, column, value, row_id)
         return
     for start in range(0, len(ids), _IDS_PER_QUERY):
-        rows.update_rows(transport, table, {column: value}, [equal("$id", *ids[start : start + _IDS_PER_QUERY])])
+        _update_rows(transport, table, {column: value}, equal("$id", *ids[start : start + _IDS_PER_QUERY]))
 
 
 def _write_text(transport: Transport, table: TableRef, column: str, text: str, row_id: str) -> None:

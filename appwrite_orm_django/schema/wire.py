@@ -18,6 +18,15 @@ _LARGEST_DOUBLE = 1.7976931348623157e308
 
 def column_options(column: Column) -> dict[str, Any]:
     """Return the options of a column for its own create route."""
+    if column.related is not None:
+        relation = column.related
+        return {
+            "relatedTableId": relation.table,
+            "type": relation.kind,
+            "twoWay": relation.two_way,
+            "twoWayKey": relation.two_way_key,
+            "onDelete": relation.on_delete,
+        }
     options: dict[str, Any] = {
         "size": column.size,
         "min": column.min,

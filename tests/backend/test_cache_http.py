@@ -106,7 +106,7 @@ def test_a_304_costs_one_cache_call_and_no_request(tags, requests, monkeypatch, 
     calls = []
     store = connections["appwrite"].cache.core.store
     get_many = store.get_many
-    monkeypatch.setattr(store, "get_many", lambda keys: calls.append(keys) or get_many(keys))
+    monkeypatch.setattr(store, "get_many", lambda keys, *tokens: calls.append(keys) or get_many(keys, *tokens))
     for name in ("fill", "bump", "mint"):
         monkeypatch.setattr(store, name, None)
     response = AppwriteCacheMiddleware(lambda request: again(page, first))(factory.get("/"))

@@ -9,12 +9,12 @@ from django.db.models import F
 from django.test import TransactionTestCase
 from django.test.utils import CaptureQueriesContext
 
+from appwrite_orm_django.backend.columns import column_key
 from tests.library.models import Author, Book, Country, Tag
 
+COLUMNS = "({})".format(", ".join(f'"{column_key(field)}"' for field in Author._meta.concrete_fields))
+
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
-
-
-COLUMNS = '("$id", "$createdAt", "$updatedAt", "name", "email", "country_id", "born", "rating")'
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_the_log_shows_readable_requests(appwrite, zola):
         "COUNT library_author WHERE or(notEqual(rating, 1.0), isNull(rating))"
     ]
     (line,) = captured(appwrite, book.save)
-    assert line.startswith(f'CREATE library_book/{book.pk} ("title", ')
+    assert line.startswith(f"CREATE library_book/{book.pk} (")
     assert captured(appwrite, lambda: Book.objects.filter(pk=book.pk).update(pages=3)) == [
         f'UPDATE library_book/{book.pk} ("pages")'
     ]
@@ -50,8 +50,9 @@ def test_the_log_shows_readable_requests(appwrite, zola):
         'DELETE library_tag WHERE equal(name, "x")'
     ]
     (line,) = captured(appwrite, lambda: list(Book.objects.filter(author__country__name="France")))
-    assert line.startswith('1. fetch library_country: equal(name, "France")')
-    assert "evaluate locally: SELECT" in line
+    assert line.startswith('1. fetch library_country: equal(name, "France")\n')
+    assert "\nevaluate locally: SELECT" in line
+    assert line.endswith("""WHERE "library_country"."name" = 'France'""")
 
 
 def test_connection_queries(settings, appwrite, zola):
@@ -67,7 +68,7 @@ def test_the_query_log_goes_to_django_s_logger(settings, appwrite, zola, caplog)
     settings.DEBUG = True
     with caplog.at_level(logging.DEBUG, logger="django.db.backends"):
         list(Author.objects.all())
-    assert f"LIST library_author {COLUMNS}" in caplog.text
+    assert "LIST library_author" in caplog.text
 
 
 class TestAssertNumQueries(TransactionTestCase):
@@ -110,7 +111,8 @@ def test_execute_wrappers_see_the_command(appwrite, zola):
 
     with appwrite.execute_wrapper(watch):
         Author.objects.filter(name="nobody").exists()
-    assert seen == ['LIST library_author () WHERE equal(name, "nobody") LIMIT 1']
+    assert len(seen) == 1
+    assert seen[0] == 'LIST library_author ("$id") WHERE equal(name, "nobody") LIMIT 1'
 
 
 def test_values_in_a_log_are_readable_json_like_text(appwrite, zola):

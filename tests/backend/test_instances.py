@@ -194,3 +194,13 @@ def test_any_values_are_stored_as_from_db_stores_them(rows):
     write = instances.writer_for(Book, connections["appwrite"])
     expected = [state_of(Book.from_db("appwrite", names, row)) for row in rows]
     assert [state_of(one) for one in write(Book, iter(rows), "appwrite")] == expected
+
+
+@pytest.mark.parametrize("by_attribute", [False, True])
+def test_storing_by_attribute_and_by_name_come_to_the_same(by_attribute):
+    country = Country(code="IT", name="Italy")
+    names = [field.attname for field in Country._meta.concrete_fields]
+    row = tuple(getattr(country, name) for name in names)
+    write = instances._compile(names, remember=True, by_attribute=by_attribute)
+    (made,) = write(Country, [row], "appwrite")
+    assert state_of(made) == state_of(Country.from_db("appwrite", names, row))

@@ -60,7 +60,7 @@ def test_reading_again_asks_the_cache_once_and_the_server_never(author, requests
     asked = []
     store = connections["appwrite"].cache.core.store
     get_many = store.get_many
-    monkeypatch.setattr(store, "get_many", lambda keys: asked.append(keys) or get_many(keys))
+    monkeypatch.setattr(store, "get_many", lambda keys, *tokens: asked.append(keys) or get_many(keys, *tokens))
     requests.clear()
     assert states(prepared) == expected
     assert len(asked) == 1

@@ -13,7 +13,7 @@ What is checked, when a read ends: it saw at least
 """
 
 import random
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +77,7 @@ class Chaos:
     late: int
     fault: int
     scattered: bool  # get_many and set_many go key by key, as on LocMem, file and database
+    adds: bool  # looking adds tokens that are absent, as it does through django-redis when they are not expected to be there
     refused: int = 100
     ambiguous: int = 200
 
@@ -145,6 +146,8 @@ class World:
         if self.chaos.fault and self.random.randrange(1000) < self.chaos.fault:
             return (yield from self._fail(operation))
         if isinstance(operation, GetMany):
+            if self.chaos.adds and self.random.random() < 0.7:
+                yield from self._add_absent(operation.keys[: operation.tokens])
             found = {}
             for key in self._in_any_order(operation.keys):
                 if self.chaos.scattered:
@@ -167,6 +170,12 @@ class World:
             return absent
         yield from self._set_many(operation)
         return True
+
+    def _add_absent(self, keys: Sequence[str]) -> Step:
+        for key in keys:
+            if self.peek(key) is None:
+                self.put(key, self.random.getrandbits(40) + 1, TOKEN_TTL)
+            yield
 
     def _set_many(self, operation: Operation) -> Step:
         assert isinstance(operation, Bump | Mint | Fill)
@@ -406,6 +415,7 @@ def draw_chaos(seed: int, *, faults: bool = True) -> Chaos:
         late=throw.choice((5, 30)),
         fault=throw.choice((0, 0, 0, 60)) if faults else 0,
         scattered=throw.random() < 0.5,
+        adds=throw.random() < 0.5,
     )
 
 

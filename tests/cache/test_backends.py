@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+import redis
 from django.core.cache import cache as django_cache
 from django.core.cache import caches
 from django.core.management import call_command
@@ -118,11 +119,9 @@ def test_no_thread_reads_an_old_row(any_backend, open_cache):
     assert reads > 100
 
 
-@pytest.mark.redis
-def test_a_hit_is_one_command_on_the_wire_and_a_write_two_transactions(redis_cache, open_cache):
-    import redis
-
-    cache = open_cache()
+@pytest.fixture
+def sent(redis_cache):
+    """Return what counts the round trips of an act: the commands of each, as Redis is sent them."""
     client = redis.Redis.from_url(redis_cache.url)
 
     def commands(act):
@@ -138,6 +137,14 @@ def test_a_hit_is_one_command_on_the_wire_and_a_write_two_transactions(redis_cac
                     seen.append(name)
         return seen
 
+    yield commands
+    client.close()
+
+
+@pytest.mark.redis
+def test_a_hit_is_one_command_on_the_wire_and_a_write_two_transactions(sent, open_cache):
+    cache = open_cache()
+
     def read():
         cache.read("list", ["product", "shop"], lambda: 1)
 
@@ -146,13 +153,72 @@ def test_a_hit_is_one_command_on_the_wire_and_a_write_two_transactions(redis_cac
             pass
 
     read()
-    assert commands(read) == ["MGET"]
+    assert sent(read) == ["MGET"]
     pipeline = ["MULTI", "SET", "SET", "EXEC"]
-    assert commands(write) == pipeline * 2
-    assert commands(read) == ["MGET", "MULTI", "SET", "SET", "SET", "EXEC"]  # the entry and its tables' marks
-    assert commands(lambda: cache.invalidate(["product"])) == pipeline
-    assert commands(lambda: cache.is_updated(["product", "shop"])) == ["MGET"]
-    client.close()
+    assert sent(write) == pipeline * 2
+    assert sent(read) == ["MGET", "MULTI", "SET", "SET", "SET", "EXEC"]  # the entry and its tables' marks
+    assert sent(lambda: cache.invalidate(["product"])) == pipeline
+    assert sent(lambda: cache.is_updated(["product", "shop"])) == ["MGET"]
+
+
+FILL = ["MULTI", "SET", "SET", "EXEC"]  # the entry and the mark of its table
+
+
+@pytest.mark.redis
+def test_a_miss_is_two_round_trips_where_the_token_is_there_or_not_expected(sent, open_cache):
+    """Each line below is a round trip: what is told of a pipeline is sent in one piece."""
+    cache = open_cache()
+
+    def read(entry="list"):
+        cache.read(entry, ["product"], lambda: 1)
+
+    assert sent(read) == ["SET", "MGET", *FILL]
+    assert sent(lambda: read("another list")) == ["MGET", *FILL]
+    with cache.write(["product"]):
+        pass
+    assert sent(read) == ["MGET", *FILL]
+    assert sent(read) == ["MGET"]
+
+
+@pytest.mark.redis
+def test_a_miss_is_three_round_trips_where_a_token_has_gone_that_was_expected(sent, open_cache):
+    cache = open_cache()
+
+    def read(entry="list"):
+        cache.read(entry, ["product"], lambda: 1)
+
+    read()
+    django_cache.clear()
+    assert sent(read) == ["MGET", "SET", "MGET", *FILL]
+    assert sent(read) == ["MGET"]
+    cache.read("other", ["shop"], lambda: 1)
+    django_cache.clear()
+    assert sent(read) == ["MGET", "SET", "MGET", *FILL]
+    # One that has gone makes all others doubtful.
+    assert sent(lambda: cache.read("other", ["shop"], lambda: 1)) == ["SET", "MGET", *FILL]
+
+
+@pytest.mark.redis
+def test_a_row_that_is_read_for_the_first_time_gets_both_its_tokens_at_once(sent, open_cache):
+    cache = open_cache()
+    read = lambda: cache.read("get", ["product"], lambda: 1, row=("product", "p1"))  # noqa: E731
+    assert sent(read) == ["SET", "SET", "MGET", "SET"]
+    assert sent(read) == ["MGET"]
+
+
+@pytest.mark.redis
+def test_a_lookup_that_adds_counts_as_one_packet(redis_cache, open_cache):
+    """What is told of a pipeline holds on the wire: one write of the client, one answer."""
+    cache = open_cache()
+    cache.read("connects", ["shop"], lambda: 1)
+    (idle,) = cache.core.store._direct._idle.values()
+    connection, pieces = idle[-1], []
+    send = connection.send_packed_command
+    connection.send_packed_command = lambda command: pieces.extend(command) or send(command)
+    cache.read("list", ["product"], lambda: 1)
+    assert len(pieces) == 1
+    assert pieces[0].count(b"MGET") == 1
+    assert pieces[0].count(b"NX") == 1
 
 
 @pytest.mark.redis

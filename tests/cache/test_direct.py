@@ -1,12 +1,15 @@
 """Reading through django-redis directly finds what ``get_many`` finds."""
 
+import itertools
 import threading
 import time
 
 import pytest
+import redis
 from django.core.cache import caches
 from django_redis.cache import RedisCache
 
+from appwrite_orm_django.cache import direct
 from appwrite_orm_django.cache.direct import DirectReads, _plain_client
 
 VALUES = {"v:a": 2**62, "v:b": -5, "e:c": b"\x00\x01" * 400, "e:d": b"7", "s:e": "text"}
@@ -30,12 +33,11 @@ def test_it_finds_what_get_many_finds(redis_cache, settings, options):
 
 
 def test_many_names_are_not_all_kept(redis_cache, monkeypatch):
-    monkeypatch.setattr("appwrite_orm_django.cache.direct._MOST_NAMES", 3)
+    monkeypatch.setattr(direct, "_MOST_NAMES", 3)
     reads = DirectReads()
     for number in range(10):
         assert reads.get_many(caches["default"], [f"x:{number}", f"y:{number}"]) == {}
-        (names,) = reads._names.values()
-        assert len(names) <= 3
+        assert len(reads._lines.line.memory.names) <= 3
 
 
 def test_other_backends_are_asked_as_ever(settings):
@@ -69,11 +71,11 @@ def test_a_connection_is_kept_and_used_again(line):
     assert line._idle == [kept]
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, redis.ConnectionError])
 def test_a_connection_with_an_unread_reply_is_never_used_again(line, monkeypatch, error):
     (kept,) = line._idle
     monkeypatch.setattr(kept, "read_response", lambda: throw(error))
-    if issubclass(error, Exception):
+    if error is redis.ConnectionError:
         assert line.get_many(["v:a"]) == {"v:a": VALUES["v:a"]}
     else:
         with pytest.raises(error):
@@ -99,8 +101,6 @@ def test_a_read_within_a_read_uses_another_connection(line, monkeypatch):
 
 
 def test_a_connection_that_the_server_closed_does_no_harm(line, redis_cache):
-    import redis
-
     redis.Redis.from_url(redis_cache.url).client_kill_filter(_type="normal", skipme=True)
     assert line.get_many([*VALUES]) == VALUES
     assert line.get_many([*VALUES]) == VALUES
@@ -108,8 +108,6 @@ def test_a_connection_that_the_server_closed_does_no_harm(line, redis_cache):
 
 def test_no_answer_in_time_is_not_asked_for_twice(own_redis):
     own_redis.options["SOCKET_TIMEOUT"] = 0.2
-    import redis
-
     reads = DirectReads()
     assert reads.get_many(caches["default"], ["v:a"]) == {}
     own_redis.freeze()
@@ -178,3 +176,123 @@ def test_two_prefixes_do_not_share_names(redis_cache, settings):
         caches[alias].set("v:a", number)
     for number, alias in enumerate(("default", "other")):
         assert reads.get_many(caches[alias], ["v:a"]) == {"v:a": number}
+
+
+# Adding tokens while looking
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def adding(redis_cache):
+    """Reads that add tokens for 60 s and take others for good for 10 s; the tokens are 1, 2, 3 and so on."""
+    caches["default"].clear()
+    caches["default"].set("e", b"entry")
+    numbers = itertools.count(1)
+    return DirectReads(lambda: next(numbers), token_ttl=60, lock_ttl=10, clock=Clock())
+
+
+def sent(redis_cache, act):
+    """Return the commands that Redis is sent meanwhile."""
+    client = redis.Redis.from_url(redis_cache.url)
+    try:
+        with client.monitor() as monitor:
+            act()
+            redis.Redis.from_url(redis_cache.url).echo("over")
+            seen = []
+            for event in monitor.listen():
+                name = event["command"].split()[0]
+                if name == "ECHO":
+                    break
+                if name not in ("CLIENT", "SELECT", "HELLO", "PING"):
+                    seen.append(name)
+    finally:
+        client.close()
+    return seen
+
+
+def test_looking_for_the_first_time_adds_what_is_absent(adding, redis_cache):
+    cache = caches["default"]
+    cache.set("b", 77)
+    adding.get_many(cache, ["warm"])  # connects
+    found = {}
+    look = lambda: found.update(adding.get_many(cache, ["a", "b", "e"], 2))  # noqa: E731
+    assert sent(redis_cache, look) == ["SET", "SET", "MGET"]
+    assert found == {"a": 1, "b": 77, "e": b"entry"}
+    assert 59 < cache.ttl("a") <= 60
+    assert cache.get("b") == 77
+
+
+def test_what_is_expected_to_be_there_is_only_read(adding, redis_cache):
+    cache = caches["default"]
+    adding.get_many(cache, ["a", "e"], 1)
+    assert sent(redis_cache, lambda: adding.get_many(cache, ["a", "e"], 1)) == ["MGET"]
+    # Another entry under the same token.
+    assert sent(redis_cache, lambda: adding.get_many(cache, ["a", "f"], 1)) == ["MGET"]
+
+
+def test_an_added_token_is_expected_for_its_life_and_another_for_a_writers(adding, redis_cache):
+    cache = caches["default"]
+    cache.set("b", 77)
+    adding.get_many(cache, ["a", "e"], 1)
+    adding.get_many(cache, ["b", "e"], 1)
+    for passed, key, commands in (
+        (9, "b", ["MGET"]),
+        (2, "b", ["SET", "MGET"]),
+        (48, "a", ["MGET"]),
+        (2, "a", ["SET", "MGET"]),
+    ):
+        adding.clock.now += passed
+        assert sent(redis_cache, lambda key=key: adding.get_many(cache, [key, "e"], 1)) == commands
+
+
+def test_a_token_that_this_process_has_put_is_expected_as_long_as_it_lives(adding, redis_cache):
+    cache = caches["default"]
+    cache.set("b", 77, 10)
+    adding.expect(cache, ["b"], adding.clock.now + 10)
+    assert sent(redis_cache, lambda: adding.get_many(cache, ["b", "e"], 1)) == ["MGET"]
+    adding.clock.now += 10
+    assert sent(redis_cache, lambda: adding.get_many(cache, ["b", "e"], 1)) == ["SET", "MGET"]
+
+
+def test_when_one_token_has_gone_none_is_expected_any_more(adding, redis_cache):
+    cache = caches["default"]
+    adding.get_many(cache, ["a", "b", "e"], 2)
+    cache.clear()
+    assert adding.get_many(cache, ["a", "e"], 1) == {}
+    assert sent(redis_cache, lambda: adding.get_many(cache, ["b", "e"], 1)) == ["SET", "MGET"]
+    assert adding.get_many(cache, ["a", "e"], 1) == {"a": 4}
+
+
+def test_a_server_that_takes_no_tokens_is_only_read(adding, redis_cache):
+    client = redis.Redis.from_url(redis_cache.url)
+    try:
+        client.execute_command("ACL", "SETUSER", "default", "-set")
+        assert adding.get_many(caches["default"], ["a", "e"], 1) == {"e": b"entry"}
+        assert not adding.adds(caches["default"])
+        assert adding.get_many(caches["default"], ["a", "e"], 1) == {"e": b"entry"}
+    finally:
+        client.execute_command("ACL", "SETUSER", "default", "+set")
+        client.close()
+
+
+def test_not_so_many_expectations_are_kept(adding, monkeypatch):
+    monkeypatch.setattr(direct, "_MOST_NAMES", 3)
+    for number in range(10):
+        adding.get_many(caches["default"], [f"v:{number}", f"w:{number}", "e"], 2)
+        assert len(adding._lines.line.memory.expected) <= 4
+
+
+def test_other_backends_add_nothing(settings):
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "nothing added"}
+    }
+    reads = DirectReads(lambda: 1, token_ttl=60, lock_ttl=10)
+    assert not reads.adds(caches["default"])
+    assert reads.get_many(caches["default"], ["v:a", "e"], 1) == {}
+    reads.expect(caches["default"], ["v:a"], 10**9)

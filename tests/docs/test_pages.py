@@ -39,6 +39,15 @@ def test_tutorial(finished_tutorial):
     assert (finished_tutorial / "appwrite.sqlite3").exists()
 
 
+@pytest.mark.parametrize("name", [name for name in pages_run_by("empty") if name != TUTORIAL])
+def test_page_from_nothing(name, tmp_path):
+    project = Project(tmp_path)
+    try:
+        project.run(PAGES[name])
+    finally:
+        project.close()
+
+
 @pytest.mark.parametrize("name", pages_run_by("project"))
 def test_page_on_the_tutorials_project(name, finished_tutorial, tmp_path):
     project = Project(shutil.copytree(finished_tutorial, tmp_path / "project"))

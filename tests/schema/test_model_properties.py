@@ -236,7 +236,7 @@ class Prepared:
         remaining = plan_for(transport, self.after, self.options).steps
         assert all(isinstance(step, ChangeColumn) and step.after.required for step in remaining), remaining
         optional = {(step.table, step.after.key) for step in remaining if isinstance(step, ChangeColumn)}
-        assert len(notes) == len(optional), (notes, optional)
+        assert len([note for note in notes if "stays optional" in note]) == len(optional), (notes, optional)
         assert_schema(transport, self.after, optional, exact=self.options.prune)
         assert_rows(content(transport), expected_rows(self.old, self.before, self.after, self.plan), self.after)
 
@@ -289,8 +289,12 @@ def test_a_dry_run_shows_the_requests_of_the_run(change: Change) -> None:
     transport.add_listener(lambda record: made.append((record.method, record.path)))
     with contextlib.suppress(DuplicateRows):
         Application(transport, prepared.plan).run()
-        writes = [one for one in made if one[0] != "GET" and not is_copy(one, prepared.plan)]
-        assert sorted(writes) == sorted((method, path) for method, path, _body in expected)
+        shown = [(method, path) for method, path, _body in expected]
+        assert sorted(without_copies(made, prepared.plan)) == sorted(without_copies(shown, prepared.plan))
+
+
+def without_copies(requests: list[tuple[str, str]], plan: Plan) -> list[tuple[str, str]]:
+    return [request for request in requests if request[0] != "GET" and not is_copy(request, plan)]
 
 
 def is_copy(request: tuple[str, str], plan: Plan) -> bool:

@@ -96,7 +96,7 @@ def assert_there(transport, wanted, notes):
     """The live database is the one that was wanted, but for columns that had to stay optional."""
     remaining = plan_for(transport, wanted, PRUNE).steps
     assert all(isinstance(step, ChangeColumn) and step.after.required for step in remaining)
-    assert len(remaining) == len(notes)
+    assert len(remaining) == len([note for note in notes if "stays optional" in note])
     live = read_database(transport, "d")
     for table in wanted:
         found = live.table(table.id)

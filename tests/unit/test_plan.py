@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
+from appwrite_orm_django.schema.definitions import Column, Database, Index, Relation, Table
 from appwrite_orm_django.schema.names import OWN_TABLES, replacement_key
 from appwrite_orm_django.schema.plan import make_plan
 from appwrite_orm_django.schema.steps import (
@@ -105,7 +105,7 @@ def test_a_column_on_its_way_is_waited_for(status):
 
 
 def test_relationship_columns_are_left_alone():
-    relation = Column("other", "relationship", related=("x", "oneToOne", ""))
+    relation = Column("other", "relationship", related=Relation("x", "oneToOne"))
     live = database(A, relation, indexes=[Index("_auto", "unique", ("other",))])
     plan = make_plan(database(A), live, prune=True)
     assert (plan.steps, plan.left) == ((), ())

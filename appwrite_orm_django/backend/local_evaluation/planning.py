@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import NotSupportedError
@@ -16,6 +16,7 @@ from appwrite_orm_django.backend.borders import refuse_other_databases
 from appwrite_orm_django.backend.columns import column_key, table_id
 from appwrite_orm_django.backend.commands import Condition, Converter, Fetch, Link, LocalQuery, Membership
 from appwrite_orm_django.backend.local_evaluation import running, tables
+from appwrite_orm_django.backend.local_evaluation.running import Page, Program
 from appwrite_orm_django.backend.local_evaluation.sqlite import Level
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
@@ -24,29 +25,6 @@ from appwrite_orm_django.backend.values import codec_for
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.compiler import SQLCompiler
-
-
-@dataclass(frozen=True)
-class Program:
-    """What running a ``LocalQuery`` needs beyond its text: SQLite's compiler, for converters, and the tables."""
-
-    compiler: Any
-    tables: dict[str, type[Model]]
-    verifies_row_count: bool = False
-    page: Page | None = None
-
-
-@dataclass(frozen=True)
-class Page:
-    """Where the rows of the pushed-down slice are noted, if others of their table are fetched as well."""
-
-    fetch: int
-    pk_column: str
-    table: ClassVar[str] = "appwrite page"
-
-    def condition(self, alias: str) -> str:
-        """Return SQL that holds for the rows of the slice only."""
-        return f'"{alias}"."{self.pk_column}" IN (SELECT "pk" FROM "{self.table}")'
 
 
 def plan(compiler: SQLCompiler, *, set_up: bool = False) -> LocalQuery:
@@ -272,7 +250,7 @@ def _keeps_rows(query: Query, base: str) -> bool:
     )
 
 
-def constant(expression: Any, target: Field[Any, Any], connection: DatabaseWrapper) -> Any:
+def constant(expression: Any, connection: DatabaseWrapper) -> Any:
     """Evaluate an expression without columns of its own (``Now()``, ``Lower(Value("A"))``, a subquery) and return its final value."""
     query = Query(None)
     query.annotations["value"] = expression

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import NotSupportedError
+from django.db.models import Model
 
 from appwrite_orm_django.backend.commands import Condition, Fetch, Link, LocalQuery, Membership
 from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
@@ -20,6 +22,29 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Program:
+    """What running a ``LocalQuery`` needs beyond its text: SQLite's compiler for converters (None: no conversion), and the tables."""
+
+    compiler: Any
+    tables: dict[str, type[Model]]
+    verifies_row_count: bool = False
+    page: Page | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where the rows of the pushed-down slice are noted, if others of their table are fetched as well."""
+
+    fetch: int
+    pk_column: str
+    table: ClassVar[str] = "appwrite page"
+
+    def condition(self, alias: str) -> str:
+        """Return SQL that holds for the rows of the slice only."""
+        return f'"{alias}"."{self.pk_column}" IN (SELECT "pk" FROM "{self.table}")'
+
+
 def run(command: LocalQuery, connection: DatabaseWrapper) -> list[tuple[Any, ...]]:
     """
     Return the final rows of a locally evaluated query.
@@ -28,7 +53,7 @@ def run(command: LocalQuery, connection: DatabaseWrapper) -> list[tuple[Any, ...
         NotSupportedError: more rows than ``LOCAL_EVALUATION_MAX_ROWS`` would have to be fetched.
     """
     with connection.borrowed_local_database() as database:
-        return _Run(command, connection, database).rows()
+        return Run(command, connection, database).rows()
 
 
 def run_with_versions(
@@ -36,12 +61,14 @@ def run_with_versions(
 ) -> tuple[list[tuple[Any, ...]], dict[str, str]]:
     """Return the final rows, and for each row id of ``table`` that took part the ``$updatedAt`` it had."""
     with connection.borrowed_local_database() as database:
-        evaluation = _Run(command, connection, database)
+        evaluation = Run(command, connection, database)
         rows = evaluation.rows()
     return rows, evaluation.versions(table)
 
 
-class _Run:
+class Run:
+    """One evaluation. ``description`` is afterwards what SQLite's cursor had as such."""
+
     def __init__(self, command: LocalQuery, connection: DatabaseWrapper, database: LocalDatabase) -> None:
         self.command = command
         self.connection = connection
@@ -50,6 +77,7 @@ class _Run:
         self.tables = {name: local_table(model, self.database) for name, model in self.program.tables.items()}
         self.fetched = 0
         self._brought: list[list[Row]] = []
+        self.description: Any = None
 
     def versions(self, table: TableRef) -> dict[str, str]:
         return {
@@ -112,7 +140,7 @@ class _Run:
                 cursor.execute(f"EXPLAIN {self.command.sql}", self.command.params)
         finally:
             # None would do from Python 3.11 on.
-            raw.set_authorizer(_allow)
+            raw.set_authorizer(allow_everything)
         keys = {
             name: {column.key for column in table.columns if column.name in read[name]}
             for name, table in self.tables.items()
@@ -158,6 +186,9 @@ class _Run:
         with self.database.wrap_database_errors, closing(self.database.create_cursor()) as cursor:
             cursor.execute(self.command.sql, self.command.params)
             rows = cursor.fetchall()
+            self.description = cursor.description
+        if compiler is None:
+            return rows
         width = compiler.col_count
         rows = [row[:width] for row in rows]
         if _prepares_no_select(compiler):
@@ -176,7 +207,7 @@ def _written_for(link: Link, values: Iterable[Any]) -> Iterator[Any]:
             continue  # the column can not hold it, so no row has it
 
 
-def _allow(*_: Any) -> int:
+def allow_everything(*_: Any) -> int:
     return sqlite3.SQLITE_OK
 
 

@@ -1,0 +1,55 @@
+"""Containment of JSON documents, which SQLite lacks: ``contains`` and ``contained_by`` of ``JSONField``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db.models.fields.json import ContainedBy, DataContains, KeyTransform, compile_json_path
+
+
+def containment_sql(node: DataContains | ContainedBy, compiler: Any) -> tuple[str, tuple[Any, ...]]:
+    """Compile one of these lookups to a call of ``json_contains``."""
+    document, document_params = _document(node, compiler)
+    rhs, rhs_params = node.process_rhs(compiler, compiler.connection)
+    if isinstance(node, DataContains):
+        return f"JSON_CONTAINS({document}, {rhs})", (*document_params, *rhs_params)
+    return f"JSON_CONTAINS({rhs}, {document})", (*rhs_params, *document_params)
+
+
+def _document(node: DataContains | ContainedBy, compiler: Any) -> tuple[str, tuple[Any, ...]]:
+    """Compile the left side as JSON text: what a key leads to comes from Django as a plain value, and "1" would pass for 1."""
+    if not isinstance(node.lhs, KeyTransform):
+        sql, params = node.process_lhs(compiler, compiler.connection)
+        return sql, tuple(params)
+    sql, params, keys = node.lhs.preprocess_lhs(compiler, compiler.connection)
+    path = compile_json_path(keys)
+    value = (
+        f"CASE WHEN JSON_TYPE({sql}, %s) IN ('true', 'false', 'null') THEN JSON_TYPE({sql}, %s) "
+        f"WHEN JSON_TYPE({sql}, %s) IS NOT NULL THEN JSON_QUOTE(JSON_EXTRACT({sql}, %s)) END"
+    )
+    return value, (*params, path) * 4
+
+
+def json_contains(target: str | None, candidate: str | None) -> bool | None:
+    """
+    Say whether one JSON document contains another, as MySQL's function of this name does.
+
+    Objects contain those of whose keys each is there with a value that contains the other's; arrays contain arrays of whose elements each
+    is contained in one of theirs, and single values that one of their elements contains; all else contains its equal. NULL for NULL.
+    """
+    if target is None or candidate is None:
+        return None
+    return _contains(json.loads(target), json.loads(candidate))
+
+
+def _contains(target: Any, candidate: Any) -> bool:
+    if isinstance(target, dict):
+        return isinstance(candidate, dict) and all(
+            key in target and _contains(target[key], value) for key, value in candidate.items()
+        )
+    if isinstance(target, list):
+        wanted = candidate if isinstance(candidate, list) else [candidate]
+        return all(any(_contains(element, one) for element in target) for one in wanted)
+    # In JSON true is no 1.
+    return isinstance(target, bool) is isinstance(candidate, bool) and bool(target == candidate)

@@ -1,0 +1,100 @@
+"""SQL of the user's own: ``raw()`` and ``cursor.execute("SELECT ...")``. It is SQLite's, and runs over whole tables."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.db.models import Model
+
+from appwrite_orm_django.backend.columns import table_id
+from appwrite_orm_django.backend.commands import Condition, Fetch, LocalQuery
+from appwrite_orm_django.backend.local_evaluation.running import Program, Run, allow_everything
+from appwrite_orm_django.backend.local_evaluation.tables import local_table
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+
+_READS = re.compile(r"\s*(SELECT|WITH|VALUES)\b", re.IGNORECASE)
+_READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
+
+Params = tuple[Any, ...] | Mapping[str, Any] | None
+
+
+def plan_sql(sql: str, params: Params, connection: DatabaseWrapper) -> LocalQuery | None:
+    """
+    Return the command that fetches the tables which a statement reads, and runs it over them; None unless it only reads.
+
+    Raises:
+        DatabaseError: SQLite does not understand it, or it names a table that no model describes.
+    """
+    if not _READS.match(sql):
+        return None
+    params = _adapted(params, connection)
+    named = _named_in(sql)
+    read = _tables_read(sql, params, named, connection)
+    if read is None:
+        return None
+    fetches = tuple(Fetch(connection.table_ref(table_id(name)), name, Condition()) for name in sorted(read))
+    return LocalQuery(sql, params, fetches, Program(None, {name: named[name] for name in read}))  # type: ignore[arg-type]  # names, too
+
+
+def run_sql(command: LocalQuery, connection: DatabaseWrapper) -> tuple[Any, list[tuple[Any, ...]]]:
+    """Run what ``plan_sql`` made; returns what a cursor has for a ``description``, and the rows as SQLite has them."""
+    with connection.borrowed_local_database() as database:
+        run = Run(command, connection, database)
+        rows = run.rows()
+    return run.description, rows
+
+
+def _adapted(params: Any, connection: DatabaseWrapper) -> Params:
+    adapt = connection.local_database.ops.adapt_unknown_value
+    if params is None:
+        return None
+    if isinstance(params, Mapping):
+        return {key: adapt(value) for key, value in params.items()}
+    return tuple(adapt(value) for value in params)
+
+
+def _named_in(sql: str) -> dict[str, type[Model]]:
+    """Return the models whose table's name occurs in the statement, in whatever place."""
+    text = sql.lower()
+    return {
+        model._meta.db_table: model._meta.concrete_model or model
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.db_table.lower() in text
+    }
+
+
+def _tables_read(
+    sql: str, params: Params, named: Mapping[str, type[Model]], connection: DatabaseWrapper
+) -> set[str] | None:
+    """Ask SQLite which of these tables the statement reads; None if it does anything else."""
+    read: set[str] = set()
+    others: set[int] = set()
+
+    def note(action: int, table: str | None, *_: Any) -> int:
+        if action == sqlite3.SQLITE_READ and table in named:
+            read.add(table)
+        elif action not in _READING:
+            others.add(action)
+        return sqlite3.SQLITE_OK
+
+    with connection.borrowed_local_database() as database:
+        database.ensure_connection()
+        raw: sqlite3.Connection = database.connection
+        try:
+            for model in named.values():
+                raw.execute(local_table(model, database).create_sql())
+            raw.set_authorizer(note)
+            with database.wrap_database_errors, closing(database.create_cursor()) as cursor:
+                cursor.execute(f"EXPLAIN {sql}", params)
+        finally:
+            raw.set_authorizer(allow_everything)
+            for name in named:
+                raw.execute(f'DROP TABLE IF EXISTS "{name}"')
+    return None if others else read
