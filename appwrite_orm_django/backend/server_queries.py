@@ -58,8 +58,8 @@ class Join:
         return Query("leftJoin" if self.outer else "join", self.table.table, (self.left, "=", self.right, self.alias))
 
     def __str__(self) -> str:
-        kind = "left join" if self.outer else "join"
-        return f"{kind} {self.table.table} as {self.alias} on {self.left} = {self.alias}.{self.right}"
+        kind = "LEFT JOIN" if self.outer else "JOIN"
+        return f"{kind} {self.table.table} AS {self.alias} ON {self.left} = {self.alias}.{self.right}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +115,21 @@ class ServerQuery(Command):
         return [*found, *order]
 
     def __str__(self) -> str:
-        parts = [f"ask {self.table.table}: {self.condition}", *map(str, self.joins)]
+        asked = [f"{query.method}({query.column}) AS {query.values[0]}" for query in self.aggregates] or self.columns
+        parts = [f"LIST {self.table.table} ({', '.join(asked)})", *map(str, self.joins)]
+        if self.condition:
+            parts.append(f"WHERE {self.condition}")
         if self.group_by:
-            parts.append("group by " + ", ".join(self.group_by))
-        parts.extend(map(str, self.aggregates))
+            parts.append("GROUP BY " + ", ".join(self.group_by))
         if self.having:
-            parts.append("having " + " and ".join(map(str, self.having)))
+            parts.append("HAVING " + " AND ".join(map(str, self.having)))
         if self.order:
-            parts.append("order by " + ", ".join(map(str, self.order)))
-        if self.offset:
-            parts.append(f"offset {self.offset}")
+            parts.append("ORDER BY " + ", ".join(map(str, self.order)))
         if self.limit is not None:
-            parts.append(f"limit {self.limit}")
-        return "; ".join(parts)
+            parts.append(f"LIMIT {self.limit}")
+        if self.offset:
+            parts.append(f"OFFSET {self.offset}")
+        return " ".join(parts)
 
 
 # Endpoint, project and shape of queries that the server has refused although it should know them.

@@ -112,21 +112,21 @@ def test_explain_shows_what_is_sent(kind):
     text = asked.order_by("-n").explain()
     if is_2x(kind):
         assert text == (
-            'ask library_author: equal(t1.name, "France"); join library_country as t1 on country_id = t1.$id; '
-            "left join library_book as t2 on $id = t2.author_id; group by country_id; "
-            'min(country_id, "_a1"); count(t2.$id, "_a2"); having greaterThan(_a2, 1); order by -_a2, _a1'
+            "LIST library_author (min(country_id) AS _a1, count(t2.$id) AS _a2) JOIN library_country AS t1 ON country_id = t1.$id "
+            'LEFT JOIN library_book AS t2 ON $id = t2.author_id WHERE equal(t1.name, "France") '
+            "GROUP BY country_id HAVING greaterThan(_a2, 1) ORDER BY _a2 DESC, _a1"
         )
     else:
-        assert text.startswith("evaluate locally: SELECT")
+        assert "FROM" in text
 
 
 def test_columns_of_the_base_table_are_never_mistaken_for_joined_ones(kind):
     text = Author.objects.annotate(n=Count("books")).explain()
     if is_2x(kind):
         # A bare name that two tables have may be either's in a group.
-        assert "join library_author as t0 on $id = t0.$id" in text
-        assert "group by t0.$id" in text
-        assert "min(t0.rating" in text
+        assert "JOIN library_author AS t0 ON $id = t0.$id" in text
+        assert "GROUP BY t0.$id" in text
+        assert "min(t0.rating)" in text
 
 
 def test_an_open_block_sees_what_it_has_written(kind):

@@ -56,7 +56,7 @@ class Sources:
             NotSupportedError: a join to another database.
         """
         self.connection = connection
-        aliases = tables.active_aliases(query)
+        aliases = [alias for alias in query.alias_map if query.alias_refcount.get(alias)]
         self.base = query.get_initial_alias()
         self.models = {alias: tables.model_of(query, alias) for alias in aliases}
         refuse_other_databases(query.model, self.models.values(), connection.alias)
