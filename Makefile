@@ -83,6 +83,13 @@ django-suite: install
 random-queries: install
 	RANDOM_QUERIES=$$(( ($(EXAMPLES) + 3) / 4 )) $(BIN)/python -m pytest -n 2 tests/backend/test_random_queries.py
 
+# The pictures of the README, after visitors have read for MINUTES; needs Chromium and redis-server.
+MINUTES ?= 10
+.PHONY: screenshots
+screenshots: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[screenshots]"
+	$(BIN)/python -m docs.screenshots --minutes $(MINUTES)
+
 .PHONY: clean
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache docs/_build

@@ -83,6 +83,9 @@ class AppwriteRouter:
         return None
 
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
+        if app_label == "appwrite_orm_django" and model_name is not None:
+            # The admin's cache panel is a model without a table, which dumpdata would look for.
+            return False
         model = hints.get("model") or self._model_named(app_label, model_name)
         if model is None:
             return self._allow_step(db, app_label)

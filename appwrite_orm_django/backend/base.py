@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from types import SimpleNamespace
@@ -16,6 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.db.models.sql import Query
 
+from appwrite_orm_django.backend import watching
 from appwrite_orm_django.backend.client import DatabaseClient
 from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.columns import table_id
@@ -334,14 +335,16 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         seen = versions.positions(command) if self.transaction is not None else None
         if not names or model is None or (self.transaction is not None and seen is None):
             return load()
-        rows = self.cache.read(
-            cache_text(model, command),
-            names,
-            load,
-            row=only_row(command),
-            identity=self.cache_identity,
-            timeout=timeout,
-        )
+        watcher = watching.current()
+        with nullcontext() if watcher is None else watcher.reading(self.alias, command):
+            rows = self.cache.read(
+                cache_text(model, command),
+                names,
+                load,
+                row=only_row(command),
+                identity=self.cache_identity,
+                timeout=timeout,
+            )
         if self.transaction is not None and seen:
             self.transaction.note_versions(command.tables[0], versions.read(rows, *seen))
         return rows

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError
 
+from appwrite_orm_django.backend import watching
 from appwrite_orm_django.backend.commands import Command, Savepoint
 from appwrite_orm_django.backend.compiler import refuse_sql
 from appwrite_orm_django.backend.local_evaluation import raw
@@ -47,6 +49,12 @@ class Cursor:
         if isinstance(command, Savepoint):
             self.connection.savepoint_command(command)
             return self
+        watcher = watching.current()
+        with nullcontext() if watcher is None else watcher.executing(self.connection.alias, command):
+            self._run(command)
+        return self
+
+    def _run(self, command: Command) -> None:
         if command.is_read:
             found = self.connection.reader.run(command)
             self._rows = iter(list(found) if self.prefetch else found)
@@ -55,7 +63,6 @@ class Cursor:
             result = self.connection.write(command)
             self._rows = iter(result.rows)
             self.rowcount = result.count
-        return self
 
     def _execute_sql(self, sql: str, params: Any) -> Cursor:
         planned = raw.plan_sql(sql, params, self.connection)

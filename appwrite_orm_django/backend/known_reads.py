@@ -9,6 +9,7 @@ the block has written, and the block on what it has seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
@@ -18,6 +19,7 @@ from django.db.models.sql import Query
 from django.db.models.sql.where import WhereNode
 from django.utils import timezone
 
+from appwrite_orm_django.backend import watching
 from appwrite_orm_django.backend.commands import Command, GetRow, ListRows
 from appwrite_orm_django.cache.choice import chosen, inherited
 
@@ -102,9 +104,11 @@ class KnownReads:
         identity = self._connection.cache_identity
         # The plan that was kept is the API key's: its entry is nobody else's.
         plan = None if identity else known.plan
-        return known.cache.read(
-            known.text, known.tables, load, row=known.row, identity=identity, timeout=known.timeout, plan=plan
-        )
+        watcher = watching.current()
+        with nullcontext() if watcher is None else watcher.reading(self._connection.alias, known.command):
+            return known.cache.read(
+                known.text, known.tables, load, row=known.row, identity=identity, timeout=known.timeout, plan=plan
+            )
 
     def _is_good(self, known: KnownRead) -> bool:
         return known.cache is self._connection.cache and (

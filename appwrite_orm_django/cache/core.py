@@ -94,6 +94,12 @@ def core_for(settings: CacheSettings, namespace: str, write_limit_s: float = 0.0
     return core
 
 
+def publish_if_due(**_: object) -> None:
+    """Have each cache of this process leave its counters if it is time to; a receiver for Django's ``request_finished``."""
+    for core in list(_cores.values()):
+        core.statistics.publish_if_due()
+
+
 def _after_fork() -> None:
     global _lock
     _lock = threading.Lock()

@@ -478,6 +478,11 @@ class QueryCache:
         fresh = drive(self.core, self.core.protocol.freshness(self._marks(tables))) if self.settings.enabled else None
         return fresh is not None and all(fresh)
 
+    def freshness(self, tables: Sequence[str]) -> dict[str, bool]:
+        """Tell of each table whether its cache is fresh, in one call to the cache; empty if it does not answer."""
+        fresh = drive(self.core, self.core.protocol.freshness(self._marks(tables))) if self.settings.enabled else None
+        return {} if fresh is None else dict(zip(tables, fresh, strict=True))
+
     def set_updated(self, tables: Sequence[str], updated: bool) -> bool:
         """Invalidate these tables (False), or call them fresh without loading anything (True). Returns False if the cache does not answer."""
         if not updated:

@@ -18,9 +18,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Literal, NamedTuple, get_args
 
 from .entries import Header
+from .history import History, Minute, from_json, last_hour
 from .protocol import Outcome, Reason
 
-__all__ = ["Counters", "LastWrite", "ReadEvent", "Source", "Statistics", "observe_reads"]
+__all__ = ["Counters", "LastWrite", "Overview", "ReadEvent", "Source", "Statistics", "observe_reads"]
 
 #: Who made rows change: a write through this library, ``invalidate()`` and its like by hand, or another client, and how one learnt of it.
 Source = Literal["write", "invalidate", "webhook", "realtime"]
@@ -88,6 +89,14 @@ class LastWrite(NamedTuple):
     at: float
     source: Source
     here: bool
+
+
+class Overview(NamedTuple):
+    """What all processes that share a cache have counted: totals and last writes by table, reads of the last sixty minutes."""
+
+    totals: dict[str, Counters]
+    writes: dict[str, list[LastWrite]]
+    minutes: list[Minute]
 
 
 _observers: ContextVar[tuple[list[ReadEvent], ...]] = ContextVar("appwrite_cache_observers", default=())
@@ -161,6 +170,7 @@ class Statistics:
         self._retired: Table = {}
         self._baseline: Table = {}
         self._writes: dict[str, dict[Source, float]] = {}
+        self._history = History()
         self._reset_seen = ""
         self._published_at = self._clock()
         self._due_at = self._published_at + self._interval_s
@@ -215,6 +225,7 @@ class Statistics:
     def _reset_here(self) -> None:
         # Threads go on adding to their shards meanwhile, so those cannot be emptied; their sum is taken off instead.
         _add(self._baseline, self.snapshot())
+        self._history.clear()
 
     def note_write(self, tables: Iterable[str], source: Source) -> None:
         """Remember that rows of these tables have just changed; others learn of it within a second or so."""
@@ -256,11 +267,45 @@ class Statistics:
         if self.process not in processes:
             # Two processes that do this at once lose one name; it is back when its owner next comes by.
             self._put(self._key(""), json.dumps([*processes, self.process][-256:]), self._LIFE_S)
-        self._put(self._key(self.process), json.dumps(_plain(self.snapshot())), self._LIFE_S)
+        counted = self.snapshot()
+        self._put(self._key(self.process), json.dumps(_plain(counted)), self._LIFE_S)
         with self._lock:
-            writes = json.dumps(self._writes) if self._writes else ""
+            self._note_minute(counted)
+            writes, minutes = json.dumps(self._writes) if self._writes else "", self._history.to_json()
         if writes:
             self._put(self._writes_key(self.process), writes, self._LIFE_S)
+        self._put(self._minutes_key(self.process), minutes, self._LIFE_S)
+
+    def _note_minute(self, counted: Table) -> None:
+        tables = counted.values()
+        self._history.note(
+            sum(one.hits for one in tables),
+            sum(one.misses for one in tables),
+            sum(one.bypasses + one.stale for one in tables),
+            time.time(),
+        )
+
+    def overview(self) -> Overview:
+        """
+        Return what all processes have counted, as each last left it (this one's is current).
+
+        Costs a handful of calls to the cache, however many processes and tables there are. Only this process's if it does not answer.
+        """
+        self.publish()
+        listed = self._get_many((self._key(""),)) or {}
+        others = [name for name in _names(listed.get(self._key(""))) if name != self.process]
+        keys = [key(name) for name in others for key in (self._key, self._writes_key, self._minutes_key)]
+        found = (self._get_many(keys) if keys else None) or {}
+        with self._lock:
+            told = [(True, {table: dict(sources) for table, sources in self._writes.items()})]
+            minutes = self._history.minutes()
+        told += [(False, _writes(found.get(self._writes_key(name)))) for name in others]
+        for name in others:
+            minutes += from_json(_text(found.get(self._minutes_key(name))))
+        total: Table = self.snapshot()
+        for name in others:
+            _add(total, _counted(found.get(self._key(name))))
+        return Overview(total, _latest(told), last_hour(minutes, time.time()))
 
     def total(self) -> dict[str, Counters]:
         """
@@ -268,19 +313,13 @@ class Statistics:
 
         Only this process's if the cache does not answer.
         """
-        self.publish()
-        total: Table = self.snapshot()
-        listed = self._get_many((self._key(""),)) or {}
-        others = [self._key(name) for name in _names(listed.get(self._key(""))) if name != self.process]
-        for text in (self._get_many(others) or {}).values() if others else ():
-            try:
-                _add(total, {table: Counters(**counts) for table, counts in json.loads(_text(text)).items()})
-            except (TypeError, ValueError):  # left by another version of this library
-                continue
-        return total
+        return self.overview().totals
 
     def _writes_key(self, process: str) -> str:
         return self._key(f"{process}:w")
+
+    def _minutes_key(self, process: str) -> str:
+        return self._key(f"{process}:m")
 
     def last_writes(self) -> dict[str, list[LastWrite]]:
         """
@@ -289,22 +328,28 @@ class Statistics:
         A write of this process that a webhook or realtime then tells of as well (its echo) is here twice, once by each source. What
         happened before the last restart of a process is forgotten after a day.
         """
-        self.publish()
-        listed = self._get_many((self._key(""),)) or {}
-        others = [self._writes_key(name) for name in _names(listed.get(self._key(""))) if name != self.process]
-        found: dict[str, dict[tuple[Source, bool], float]] = {}
-        with self._lock:
-            told = [(True, {table: dict(sources) for table, sources in self._writes.items()})]
-        told += [(False, _writes(text)) for text in (self._get_many(others) or {}).values()] if others else []
-        for here, writes in told:
-            for table, sources in writes.items():
-                latest = found.setdefault(table, {})
-                for source, at in sources.items():
-                    latest[source, here] = max(at, latest.get((source, here), 0.0))
-        return {
-            table: sorted((LastWrite(at, *who) for who, at in latest.items()), reverse=True)
-            for table, latest in found.items()
-        }
+        return self.overview().writes
+
+
+def _counted(text: object) -> Table:
+    try:
+        return {table: Counters(**counts) for table, counts in json.loads(_text(text) or "{}").items()}
+    except (AttributeError, TypeError, ValueError):  # left by another version of this library
+        return {}
+
+
+def _latest(told: Iterable[tuple[bool, dict[str, dict[Source, float]]]]) -> dict[str, list[LastWrite]]:
+    """Merge who wrote what when, told by this process (True) and by others."""
+    found: dict[str, dict[tuple[Source, bool], float]] = {}
+    for here, writes in told:
+        for table, sources in writes.items():
+            latest = found.setdefault(table, {})
+            for source, at in sources.items():
+                latest[source, here] = max(at, latest.get((source, here), 0.0))
+    return {
+        table: sorted((LastWrite(at, *who) for who, at in latest.items()), reverse=True)
+        for table, latest in found.items()
+    }
 
 
 def _writes(text: object) -> dict[str, dict[Source, float]]:

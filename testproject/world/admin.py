@@ -1,4 +1,4 @@
-"""Django's admin over rows in Appwrite: nothing here is special to Appwrite but the thrift with requests."""
+"""Django's admin over rows in Appwrite."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from appwrite_orm_django.admin import AppwriteModelAdmin, AppwriteTabularInline
 from testproject.world.models import (
     Country,
     CountryName,
@@ -19,20 +20,13 @@ from testproject.world.models import (
 )
 
 
-class CodedAdmin(admin.ModelAdmin):
-    """The code is the row's id: it can be chosen once and not be changed."""
-
+class CodedAdmin(AppwriteModelAdmin):
     list_display = ["name", "pk"]
     search_fields = ["name", "=pk"]
-    # The count of all rows beside that of the rows found would be one more request for a number that nobody needs.
-    show_full_result_count = False
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        stamps = ["created_at", "updated_at"]
-        return [self.model._meta.pk.name, *stamps] if obj else stamps
+    readonly_fields = ["created_at", "updated_at"]
 
 
-class CountryNameInline(admin.TabularInline):
+class CountryNameInline(AppwriteTabularInline):
     model = CountryName
     extra = 0
 
@@ -57,10 +51,10 @@ class SubdivisionTypeAdmin(CodedAdmin):
 @admin.register(Subdivision)
 class SubdivisionAdmin(CodedAdmin):
     list_display = ["name", "code", "country_name", "type_name"]
+    # What the two methods show.
     list_select_related = ["country", "type"]
     list_filter = ["type", ("parent", admin.EmptyFieldListFilter)]
     search_fields = ["name", "=code", "=country__alpha_2"]
-    autocomplete_fields = ["country", "type", "parent"]
     actions = ["detach"]
 
     # Sorted by the key, which the table holds: by the related row's name, every row would have to be fetched first.

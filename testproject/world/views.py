@@ -1,15 +1,21 @@
-"""The pages: one list and one detail view for each table, all of them Django's generic ones."""
+"""The pages: a list and a detail view for each table, which say what to show."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.views.generic import DetailView, TemplateView
+from django.urls import reverse
+from django.views.generic import TemplateView
 
 from appwrite_orm_django.forms import CachedModelChoiceField
-from testproject.world.listing import Column, ListForm, ListPage, letter_field
+from appwrite_orm_django.pagination import ExactPaginator
+from appwrite_orm_django.views import AppwriteDetailView, AppwriteListView, Column
 from testproject.world.models import Country, Currency, FormerCountry, Language, Script, Subdivision, SubdivisionType
+
+CODE = Column("pk", "Code", "aw-code")
+NUMBER = Column("numeric", css="aw-code")
 
 
 class NameChoiceField(CachedModelChoiceField):
@@ -17,32 +23,42 @@ class NameChoiceField(CachedModelChoiceField):
         return obj.name
 
 
-class LetterForm(ListForm):
-    name__istartswith = letter_field()
-
-
-class SubdivisionForm(ListForm):
-    country = NameChoiceField(Country.objects.all(), required=False, empty_label="All countries")
-    type = NameChoiceField(SubdivisionType.objects.all(), required=False, empty_label="All types")
-    parent__isnull = forms.TypedChoiceField(
-        label="Level",
-        required=False,
-        choices=[("", "All levels"), ("top", "Top level"), ("within", "Within another")],
-        coerce=lambda value: value == "top",
-        empty_value=None,
+def first_letter() -> tuple[str, forms.Field]:
+    """Make a filter for the first letter of a name; its choices cost no request."""
+    letters = [(letter, letter) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+    return "name__istartswith", forms.ChoiceField(
+        label="Starts with", required=False, choices=[("", "Any letter"), *letters]
     )
 
 
-class LanguageForm(ListForm):
-    type = forms.ChoiceField(required=False, choices=[("", "All types"), *Language.Type.choices])
-    scope = forms.ChoiceField(required=False, choices=[("", "All scopes"), *Language.Scope.choices])
-    alpha_2__isnull = forms.TypedChoiceField(
-        label="Two-letter code",
-        required=False,
-        choices=[("", "With or without"), ("with", "With one"), ("without", "Without one")],
-        coerce=lambda value: value == "without",
-        empty_value=None,
+def presence(field: str, label: str, *choices: tuple[str, str]) -> tuple[str, forms.Field]:
+    """Make a filter for rows with and without a value; the last choice is for those without."""
+    return f"{field}__isnull", forms.TypedChoiceField(
+        label=label, required=False, choices=choices, coerce=lambda value: value == choices[-1][0], empty_value=None
     )
+
+
+class ListView(AppwriteListView):
+    base_template = "world/base.html"
+    # No table here is so long that its last page could not be known.
+    paginator_class = ExactPaginator
+    list_display: Sequence[str | Column] = (CODE, "name", NUMBER)
+    list_display_links = ("name",)
+    list_filter = (first_letter(),)
+    search_fields: Sequence[str] = ("name", "=pk", "numeric__exact")
+    ordering_fields: Sequence[str] = ("pk", "name", "numeric")
+
+
+class DetailView(AppwriteDetailView):
+    template_name = "world/detail.html"
+    base_template = "world/base.html"
+
+    def get_edit_url(self) -> str:
+        return reverse(f"admin:world_{self.object._meta.model_name}_change", args=[self.object.pk])
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        self.list_url = f"world:{self.object._meta.model_name}-list"
+        return {**super().get_context_data(**kwargs), "title": self.object.name}
 
 
 class HomeView(TemplateView):
@@ -57,131 +73,114 @@ class HomeView(TemplateView):
         return super().get_context_data(tables=tables, **kwargs)
 
 
-class CountryList(ListPage):
-    model = Country
+class CountryList(ListView):
     queryset = Country.objects.prefetch_related("names")
-    form_class = LetterForm
-    search_lookups = ("name__icontains", "pk__iexact", "alpha_3__iexact", "numeric__exact")
-    columns = (
-        Column("Code", ("pk",), "code"),
-        Column("Name", ("name",)),
-        Column("Official name", css="secondary"),
-        Column("Three letters", ("alpha_3",), "code secondary"),
-        Column("Number", ("numeric",), "code"),
-    )
+    list_display = (CODE, "name", "official_name", Column("alpha_3", "Three letters", "aw-code aw-secondary"), NUMBER)
+    search_fields = ("name", "=pk", "=alpha_3", "numeric__exact")
+    ordering_fields = ("pk", "name", "alpha_3", "numeric")
+
+    def official_name(self, country: Country) -> str:
+        return next((name.name for name in country.names.all() if name.kind == "official"), "")
 
 
 class CountryDetail(DetailView):
     queryset = Country.objects.prefetch_related("names")
+    template_name = "world/country_detail.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         subdivisions = self.object.subdivisions.select_related("type").order_by("type_id", "name", "pk")
         return super().get_context_data(subdivisions=subdivisions, **kwargs)
 
 
-class SubdivisionList(ListPage):
+class SubdivisionList(ListView):
     model = Subdivision
-    queryset = Subdivision.objects.select_related("country", "type", "parent")
-    form_class = SubdivisionForm
-    columns = (
-        Column("Code", ("pk",), "code"),
-        Column("Name", ("name",)),
-        Column("Type", ("type_id", "name"), "secondary"),
-        Column("Country", ("country_id", "name")),
-        Column("Within", ("parent_id", "name"), "secondary"),
+    list_display = (
+        CODE,
+        "name",
+        Column("type__name", "Type", "aw-secondary"),
+        Column("country__name", "Country"),
+        Column("parent__name", "Within", "aw-secondary"),
     )
+    list_filter = (
+        ("country", NameChoiceField(Country.objects.all(), required=False, empty_label="All countries")),
+        ("type", NameChoiceField(SubdivisionType.objects.all(), required=False, empty_label="All types")),
+        presence("parent", "Level", ("", "All levels"), ("within", "Within another"), ("top", "Top level")),
+    )
+    search_fields = ("name", "=pk")
+    ordering_fields = ("pk", "name", "type_id", "country_id", "parent_id")
 
 
 class SubdivisionDetail(DetailView):
     queryset = Subdivision.objects.select_related("country", "type", "parent")
+    template_name = "world/subdivision_detail.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(children=self.object.children.select_related("type"), **kwargs)
 
 
-class CodeDetail(DetailView):
-    """A row without related ones: its fields, one below the other."""
-
-    template_name = "world/code_detail.html"
-    facts: tuple[str, ...] = ()
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(
-            opts=self.model._meta,
-            list_url=f"world:{self.model._meta.model_name}-list",
-            facts=list(self._facts()),
-            **kwargs,
-        )
-
-    def _facts(self) -> Any:
-        for name in self.facts:
-            display = getattr(self.object, f"get_{name}_display", None)
-            value = display() if display else getattr(self.object, name)
-            if value:
-                yield self.model._meta.get_field(name).verbose_name, value
-
-
-class CurrencyList(ListPage):
+class CurrencyList(ListView):
     model = Currency
-    form_class = LetterForm
-    search_lookups = ("name__icontains", "pk__iexact", "numeric__exact")
-    columns = (
-        Column("Code", ("pk",), "code"),
-        Column("Name", ("name",)),
-        Column("Number", ("numeric",), "code"),
-    )
 
 
-class CurrencyDetail(CodeDetail):
+class CurrencyDetail(DetailView):
     model = Currency
-    facts = ("alpha_3", "numeric")
+    detail_display = ("alpha_3", "numeric", "updated_at")
 
 
-class LanguageList(ListPage):
+class LanguageList(ListView):
     model = Language
-    form_class = LanguageForm
-    search_lookups = ("name__icontains", "pk__iexact", "alpha_2__iexact", "common_name__icontains")
-    columns = (
-        Column("Code", ("pk",), "code"),
-        Column("Name", ("name",)),
-        Column("Two letters", ("alpha_2",), "code"),
-        Column("Type", ("type", "name"), "secondary"),
-        Column("Scope", ("scope", "name"), "secondary"),
+    list_display = (
+        CODE,
+        "name",
+        Column("alpha_2", "Two letters", "aw-code"),
+        Column("type", css="aw-secondary"),
+        Column("scope", css="aw-secondary"),
     )
+    list_filter = (
+        "type",
+        "scope",
+        presence("alpha_2", "Two-letter code", ("", "All"), ("with", "With one"), ("without", "Without one")),
+    )
+    search_fields = ("name", "=pk", "=alpha_2", "common_name")
+    ordering_fields = ("pk", "name", "alpha_2", "type", "scope")
 
 
-class LanguageDetail(CodeDetail):
+class LanguageDetail(DetailView):
     model = Language
-    facts = ("alpha_3", "alpha_2", "bibliographic", "inverted_name", "common_name", "type", "scope")
-
-
-class ScriptList(ListPage):
-    model = Script
-    form_class = LetterForm
-    search_lookups = ("name__icontains", "pk__iexact", "numeric__exact")
-    columns = (
-        Column("Code", ("pk",), "code"),
-        Column("Name", ("name",)),
-        Column("Number", ("numeric",), "code"),
+    detail_display = (
+        "alpha_3",
+        "alpha_2",
+        "bibliographic",
+        "inverted_name",
+        "common_name",
+        "type",
+        "scope",
+        "updated_at",
     )
 
 
-class ScriptDetail(CodeDetail):
+class ScriptList(ListView):
     model = Script
-    facts = ("alpha_4", "numeric")
 
 
-class FormerCountryList(ListPage):
+class ScriptDetail(DetailView):
+    model = Script
+    detail_display = ("alpha_4", "numeric", "updated_at")
+
+
+class FormerCountryList(ListView):
     model = FormerCountry
-    search_lookups = ("name__icontains", "pk__iexact", "alpha_2__iexact", "alpha_3__iexact", "comment__icontains")
-    columns = (
-        Column("Code", ("pk",), "code"),
-        Column("Name", ("name",)),
-        Column("Withdrawn", ("withdrawn",), "code"),
-        Column("Remarks", css="secondary"),
+    list_display = (
+        CODE,
+        "name",
+        Column("withdrawn", css="aw-code"),
+        Column("comment", "Remarks", "aw-secondary"),
     )
+    list_filter = ()
+    search_fields = ("name", "=pk", "=alpha_2", "=alpha_3", "comment")
+    ordering_fields = ("pk", "name", "withdrawn")
 
 
-class FormerCountryDetail(CodeDetail):
+class FormerCountryDetail(DetailView):
     model = FormerCountry
-    facts = ("alpha_4", "alpha_2", "alpha_3", "numeric", "withdrawn", "comment")
+    detail_display = ("alpha_4", "alpha_2", "alpha_3", "numeric", "withdrawn", "comment", "updated_at")

@@ -1,5 +1,7 @@
 """Pages whose data is cached: outside of a block, as visitors get them."""
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -10,6 +12,7 @@ pytestmark = [
     pytest.mark.usefixtures("demo_urls"),
 ]
 
+BADGE = re.compile(r'<span class="aw-status aw-status-.*</span>(\w+)</span>')
 PATHS = ["/", "/countries/?q=an&sort=-name", "/subdivisions/?sort=-country_id", "/languages/?page=2", "/currencies/"]
 
 
@@ -23,9 +26,22 @@ def test_warm_pages_make_no_request(requests):
     assert not requests, requests.lines
     assert all(response["X-Appwrite-Requests"] == "0" for response in warm)
     for before, after in zip(cold, warm, strict=True):
-        assert without_footer(after) == without_footer(before)
+        assert without_cost(after) == without_cost(before)
+    assert [badge(response) for response in warm] == ["", "HIT", "HIT", "HIT", "HIT"]
+    assert [badge(response) for response in cold] == [
+        "",
+        "MISS",
+        "PARTIAL",
+        "PARTIAL",
+        "PARTIAL",
+    ]  # the front page has counted
 
 
-def without_footer(response):
-    """The page but for the line that says what it cost."""
-    return response.content.decode().partition("<footer")[0]
+def without_cost(response):
+    """The page but for what says where its data came from and what it cost."""
+    return BADGE.sub("", response.content.decode().partition("<footer")[0])
+
+
+def badge(response):
+    found = BADGE.search(response.content.decode())
+    return found[1] if found else ""

@@ -1,0 +1,173 @@
+"""What the cache's panel shows, as plain data: a handful of calls to the cache, no request to Appwrite."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
+from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from appwrite_orm_django.cache.control import appwrite_connection
+from appwrite_orm_django.cache.history import Minute
+from appwrite_orm_django.cache.statistics import Counters, LastWrite
+
+__all__ = ["PanelReport", "TableReport", "make_report"]
+
+# Appwrite tells of this site's own writes as well, a moment after them: what follows so soon is taken for such an echo.
+_ECHO_S = 10.0
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """
+    One table.
+
+    Attributes:
+        label: ``app_label.Model``, which the panel's form sends.
+        is_fresh: whether anything read since the last write is cached; None if the cache does not answer.
+        warms: how many querysets the model lists to warm.
+        written_at: when rows last changed, as far as the cache was told; None if it was not.
+    """
+
+    label: str
+    name: str
+    table: str
+    is_fresh: bool | None
+    counters: Counters
+    timeout_s: float
+    warms: int
+    written_at: datetime.datetime | None
+    written_by: str
+
+    @property
+    def hit_rate(self) -> str:
+        return percent(self.counters)
+
+    @property
+    def saved(self) -> str:
+        return duration(self.counters.seconds_saved)
+
+
+@dataclass(frozen=True)
+class PanelReport:
+    """
+    The cache of one database.
+
+    Attributes:
+        totals: of all tables.
+        minutes: the last sixty, oldest first.
+        is_private: whether the cache is in the memory of this process, so that others' figures are not here.
+        answers: whether the cache answered.
+    """
+
+    alias: str
+    cache_alias: str
+    tables: Sequence[TableReport]
+    totals: Counters
+    minutes: Sequence[Minute]
+    is_private: bool
+    answers: bool
+
+    @property
+    def hit_rate(self) -> str:
+        return percent(self.totals)
+
+    @property
+    def saved(self) -> str:
+        return duration(self.totals.seconds_saved)
+
+    @property
+    def fresh(self) -> int:
+        return sum(table.is_fresh is True for table in self.tables)
+
+
+def make_report(alias: str) -> PanelReport:
+    """
+    Look at the cache of a database on Appwrite.
+
+    Raises:
+        ValueError: the alias is of another database.
+    """
+    connection = appwrite_connection(alias)
+    if connection is None:
+        raise ValueError(f'DATABASES["{alias}"] is not on Appwrite.')
+    models_ = sorted(connection.cached_models(), key=lambda model: model._meta.label_lower)
+    cache = connection.cache
+    names = {model: connection.table_of(model) for model in models_}
+    fresh = cache.freshness(list(names.values()))
+    seen = cache.statistics.overview()
+    totals = Counters()
+    for table in names.values():
+        totals.add(seen.totals.get(table, Counters()))
+    return PanelReport(
+        alias=alias,
+        cache_alias=cache.settings.alias,
+        tables=[
+            _table(model, table, fresh.get(table), seen.totals, seen.writes, cache.settings.timeout_for((table,)))
+            for model, table in names.items()
+        ],
+        totals=totals,
+        minutes=seen.minutes,
+        is_private=isinstance(caches[cache.settings.alias], LocMemCache),
+        answers=bool(fresh),
+    )
+
+
+def _table(
+    model: type[models.Model],
+    table: str,
+    is_fresh: bool | None,
+    totals: dict[str, Counters],
+    writes: dict[str, list[LastWrite]],
+    timeout_s: float,
+) -> TableReport:
+    latest = _origin(writes.get(table, []))
+    own: Any = getattr(model, "appwrite_cache_timeout", None)
+    return TableReport(
+        label=model._meta.label,
+        name=str(model._meta.verbose_name_plural),
+        table=table,
+        is_fresh=is_fresh,
+        counters=totals.get(table, Counters()),
+        timeout_s=timeout_s if own is None else own,
+        warms=len(getattr(model, "appwrite_warm", ())),
+        written_at=None if latest is None else datetime.datetime.fromtimestamp(latest.at, datetime.timezone.utc),
+        written_by="" if latest is None else source_text(latest),
+    )
+
+
+def _origin(writes: Sequence[LastWrite]) -> LastWrite | None:
+    """Return the last write itself where Appwrite's word of it came after it, else whatever came last."""
+    if not writes:
+        return None
+    own = next((one for one in writes if one.source == "write" and writes[0].at - one.at <= _ECHO_S), None)
+    return own if own is not None and writes[0].source in ("webhook", "realtime") else writes[0]
+
+
+def source_text(write: LastWrite) -> str:
+    """Say in words who made a write."""
+    if write.source == "write":
+        return _("this process") if write.here else _("another process")
+    return {"invalidate": _("by hand"), "webhook": _("webhook"), "realtime": _("realtime")}[write.source]
+
+
+def percent(counters: Counters) -> str:
+    """Write the hit rate; a dash before the first read."""
+    rate = counters.hit_rate
+    # Not "100 %" while there was a miss.
+    return "\N{EN DASH}" if rate is None else f"{int(rate * 1000) / 10:.1f} %"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds in the largest unit that leaves a number above 1."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    if seconds < 7200:
+        return ngettext("%d min", "%d min", int(seconds // 60)) % int(seconds // 60)
+    return f"{seconds / 3600:,.1f} h"

@@ -1,0 +1,54 @@
+"""What the templates of this package need beyond Django's own tags."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+
+from appwrite_orm_django.pagination import AtLeast
+
+register = template.Library()
+
+
+@register.filter
+def localize_number(value: Any) -> str:
+    """Write a number with its thousands set apart, and "+" after one that is only known to be that large."""
+    more = "+" if isinstance(value, AtLeast) else ""
+    return f"{number_format(int(value) if isinstance(value, int) else value, force_grouping=True)}{more}"
+
+
+@register.filter
+def unlocalized(value: float) -> str:
+    """Write a number as an attribute of SVG wants it, whatever the language of the page."""
+    return f"{value:g}"
+
+
+@register.filter
+def minute_time(number: int) -> str:
+    """Write a minute, given in whole minutes of Unix time, as a time of day in the current time zone."""
+    moment = datetime.datetime.fromtimestamp(number * 60, datetime.timezone.utc)
+    return date_format(timezone.localtime(moment) if settings.USE_TZ else moment.replace(tzinfo=None), "H:i")
+
+
+@register.filter
+def ago(moment: datetime.datetime) -> str:
+    """Say how long ago something was, in one unit."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    seconds = (now - moment).total_seconds()
+    if seconds < 60:
+        return _("%d s ago") % max(0, seconds)
+    return _("%s ago") % timesince(moment, depth=1, now=now)
+
+
+@register.filter
+def model_label(model: type[models.Model]) -> str:
+    """Name a model: ``app_label.Model``."""
+    return str(model._meta.label)

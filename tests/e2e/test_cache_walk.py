@@ -1,0 +1,129 @@
+"""The cache as somebody at a browser sees it: the badge on a list, and the panel, while others write."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from tests.e2e.browsing import badge, follow, log_in, quiet, rows, wait
+from tests.e2e.processes import manage
+
+pytestmark = [pytest.mark.browser, pytest.mark.redis]
+
+PANEL = "/admin/appwrite_orm_django/cachepanel/"
+
+
+def run(shared_site, code):
+    """Run Python in another process of the site."""
+    ended = manage("shell", "-v", "0", "-c", code, env=shared_site.env)
+    assert ended.returncode == 0, ended.stderr
+
+
+def figures(browser, model):
+    """Return a row of the panel without its box."""
+    return next(row[2:] for row in rows(browser, "aw-tables") if row[1] == model)
+
+
+def press(browser, action, *models):
+    """Choose tables, press a button, confirm."""
+    for model in models:
+        browser.find_element(By.ID, f"aw-{model}").click()
+    follow(browser, browser.find_element(By.CSS_SELECTOR, f"button[value={action}]"))
+    assert browser.find_element(By.NAME, "confirmed").is_displayed()
+    follow(browser, browser.find_element(By.NAME, "confirmed"))
+    return browser.find_element(By.CSS_SELECTOR, ".messagelist li").text
+
+
+def test_the_badge_follows_what_others_write(shared_site, browser):
+    address = f"{shared_site.url}/currencies/"
+    run(shared_site, "from appwrite_orm_django.cache import clear; clear()")
+    browser.get(address)
+    assert badge(browser) == "MISS"
+    browser.get(address)
+    assert badge(browser) == "HIT"
+    run(
+        shared_site,
+        "from testproject.world.models import Currency as C; C.objects.filter(pk='AED').update(name='Aaa dirham')",
+    )
+    browser.get(address)
+    assert badge(browser) == "MISS"
+    assert rows(browser)[0][:2] == ["AED", "Aaa dirham"]
+    browser.get(address)
+    assert badge(browser) == "HIT"
+    assert quiet(browser) == []
+
+
+def test_the_panel_shows_and_does_what_it_says(shared_site, browser):
+    browser.get(f"{shared_site.url}{PANEL}")
+    log_in(browser)
+    assert "begin anew" in press(browser, "reset")
+    assert "outdated" in press(browser, "clear")
+    assert figures(browser, "world.Script")[:4] == ["stale", "\N{EN DASH}", "0", "0"]
+    for _ in range(3):
+        browser.get(f"{shared_site.url}/scripts/")
+    browser.get(f"{shared_site.url}{PANEL}")
+    # The count and the page.
+    state, rate, hits, misses, *_ = figures(browser, "world.Script")
+    assert (state, rate, hits, misses) == ("fresh", "66.6 %", "4", "2")
+    assert browser.find_elements(By.CSS_SELECTOR, "svg rect.aw-hits")
+
+    run(shared_site, "from testproject.world.models import Script as S; S.objects.filter(pk='Zxxx').update(numeric='997'); import time; time.sleep(1.2); S.objects.filter(pk='Zxxx').update(numeric='997'); time.sleep(0.3)")  # fmt: skip
+    browser.get(f"{shared_site.url}{PANEL}")
+    row = figures(browser, "world.Script")
+    assert row[0] == "stale"
+    assert row[-1].endswith("another process")
+
+    assert press(browser, "invalidate", "world.Script") == "1 table was invalidated."
+    assert figures(browser, "world.Script")[-1].endswith("by hand")
+    follow(browser, browser.find_element(By.CSS_SELECTOR, "button[value=warm]"))
+    assert browser.find_element(By.CSS_SELECTOR, ".messagelist li").text == "Choose one table or more."
+    assert quiet(browser) == []
+
+
+def test_an_edit_in_the_admin_is_seen_at_once(shared_site, browser):
+    address = f"{shared_site.url}/scripts/?q=Arabic"
+    browser.get(address)
+    browser.get(address)
+    assert badge(browser) == "HIT"
+    browser.get(f"{shared_site.url}/admin/world/script/Arab/change/")
+    log_in(browser)
+    name = f"Arabic {time.time():.0f}"
+    field = browser.find_element(By.ID, "id_name")
+    field.clear()
+    field.send_keys(name)
+    follow(browser, browser.find_element(By.NAME, "_save"))
+    browser.get(address)
+    assert badge(browser) == "MISS"
+    assert name in [row[1] for row in rows(browser)]
+    assert quiet(browser) == []
+
+
+def test_lists_work_with_and_without_javascript(site, browser):
+    seen = []
+    for disabled in (False, True):
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": disabled})
+        browser.get(f"{site}/languages/?type=L")
+        search = browser.find_element(By.ID, "id_q")
+        search.send_keys("a")
+        follow(browser, browser.find_element(By.CSS_SELECTOR, ".aw-filters button"))
+        follow(browser, browser.find_element(By.ID, "sort-name"))
+        follow(browser, browser.find_element(By.LINK_TEXT, "Next"))
+        assert browser.find_element(By.ID, "id_q").get_attribute("value") == "a"
+        seen.append(browser.find_element(By.ID, "rows").text)
+        assert "page=2" in browser.current_url
+        browser.back()
+        wait(browser).until(lambda driver: "page=2" not in driver.current_url)
+        wait(browser).until(lambda driver: driver.find_element(By.CSS_SELECTOR, ".aw-pages [aria-current]").text == "1")
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert seen[0] == seen[1]
+    assert quiet(browser) == []
+
+
+def test_the_keyboard_stays_where_it_was(site, browser):
+    browser.get(f"{site}/languages/")
+    link = browser.find_element(By.ID, "sort-name")
+    follow(browser, link)
+    assert browser.execute_script("return document.activeElement.id") == "sort-name"
+    assert browser.execute_script("return document.querySelector('body > [role=status]').textContent").endswith("300")
