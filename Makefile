@@ -6,6 +6,8 @@ STAMP := $(VENV)/.installed
 # How long make hammer goes on: at least so many seconds, and until there were so many reads.
 DURATION ?= 60
 READS ?= 200000
+# How many make random-queries asks.
+EXAMPLES ?= 20000
 
 .PHONY: install
 install: $(STAMP)
@@ -54,6 +56,19 @@ bench: install
 hammer: install
 	$(BIN)/python -m benchmarks.hammer --seconds $(DURATION) --reads $(READS)
 
+# The same on every cache backend, 40 seconds each; locmem with threads.
+.PHONY: hammer-all
+hammer-all: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	for cache in redis locmem file database diskcache; do \
+		$(BIN)/python -m benchmarks.hammer --cache $$cache --seconds 40 || exit 1; \
+	done
+
+# From any set of models to any other, killed at every request: half an hour.
+.PHONY: schema-long
+schema-long: install
+	SCHEMA_EXAMPLES=600 SCHEMA_KILLED_EXAMPLES=300 $(BIN)/python -m pytest -n 2 tests/schema/test_model_properties.py
+
 .PHONY: model
 model: install
 	$(BIN)/python -m pytest -n 2 -m slow tests/cache/test_model.py
@@ -62,6 +77,11 @@ model: install
 .PHONY: django-suite
 django-suite: install
 	$(BIN)/python -m tests.django_suite --causes $(APPS)
+
+# Random querysets on servers of four kinds, compared with SQLite: EXAMPLES in all.
+.PHONY: random-queries
+random-queries: install
+	RANDOM_QUERIES=$$(( ($(EXAMPLES) + 3) / 4 )) $(BIN)/python -m pytest -n 2 tests/backend/test_random_queries.py
 
 # The pictures of the README, after visitors have read for MINUTES; needs Chromium and redis-server.
 MINUTES ?= 10

@@ -14,13 +14,14 @@ class AppwriteOrmConfig(AppConfig):
 
     def ready(self) -> None:
         # Registers the lookups of our own fields.
-        from appwrite_orm_django import cache_checks, checks, lookups  # noqa: F401
+        from appwrite_orm_django import cache_checks, checks, lookups, outside_checks  # noqa: F401
         from appwrite_orm_django.cache.core import publish_if_due
 
         # A process that only ever hits would else tell nobody: a hit is one round trip and nothing beside it.
         request_finished.connect(publish_if_due, dispatch_uid="appwrite_orm_django.publish_if_due")
         checks.register_checks()
         cache_checks.register_checks()
+        outside_checks.register_checks()
         post_migrate.connect(create_own_tables, sender=self)
 
 

@@ -12,11 +12,12 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.conf import settings
+from django.core.cache.backends.db import BaseDatabaseCache, DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
-from django.db import models
+from django.db import DEFAULT_DB_ALIAS, models, router
 from django.utils.module_loading import import_string
 
 from appwrite_orm_django.aliases import appwrite_aliases
@@ -130,6 +131,19 @@ def _cache_messages(name: str) -> Iterator[CheckMessage]:
             f"{where} keeps {entries} entries; a page of this library can need dozens, and beyond the bound a third is dropped at random.",
             'Set OPTIONS["MAX_ENTRIES"] to 10000 or more; what is kept is bounded in bytes by OPTIONS["CACHE"]["MAX_BYTES"] of the database.',
         )
+    if _is(name, DatabaseCache) and _shares_a_database(config):
+        yield _warning(
+            "W035",
+            f"{where} is a table of a database that has transactions of its own: inside one, what a write to Appwrite has outdated is told to "
+            "others only when it commits, and to nobody when it is rolled back.",
+            "Give the cache a database alias of its own, by a router; it may be the same database.",
+        )
+
+
+def _shares_a_database(config: dict[str, Any]) -> bool:
+    table = BaseDatabaseCache(config.get("LOCATION", ""), {})
+    alias = router.db_for_write(table.cache_model_class)  # type: ignore[attr-defined]  # Django's, which django-stubs leave out
+    return alias == DEFAULT_DB_ALIAS or bool(settings.DATABASES.get(alias, {}).get("ATOMIC_REQUESTS"))
 
 
 def _reads_from_replicas(backend: str, config: dict[str, Any]) -> bool:

@@ -311,6 +311,23 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
             f'"{alias}" has more than the models: {shown}{f" and {more} more" if more > 0 else ""}.',
             "appwrite_migrate --prune drops it; if it belongs to somebody else, silence this.",
         )
+    yield from _check_feature_level(alias, connection, wanted_models)
+
+
+def _check_feature_level(alias: str, connection: Any, models_: Sequence[Model]) -> Iterator[checks.CheckMessage]:
+    from appwrite_orm_django.backend import capabilities
+
+    pinned = connection.options.feature_level
+    if pinned is None or not models_:
+        return
+    level = capabilities.probe(connection.transport, connection.table_ref(connection.table_of(models_[0])))
+    if level is not None and level != pinned:
+        can = "aggregates and joins" if level == "2.x" else "neither aggregates nor joins"
+        yield _warning(
+            13,
+            f'DATABASES["{alias}"]["OPTIONS"]["FEATURE_LEVEL"] is "{pinned}", but the server {can}.',
+            f'Write "{level}", or leave it out.',
+        )
 
 
 # Messages

@@ -64,7 +64,7 @@ def cache_headers(
     ``ETag``, and a ``Last-Modified`` once the page has been the same for two seconds. A request that knows the current one is
     answered with 304 before the view runs.
 
-    What makes a page personal (the session was used, a cookie is set, a form holds a CSRF token) takes that away again: such a page is
+    What makes a page personal (the session was used, a cookie is set, a form holds a CSRF token, ``appwrite_user`` is in force) takes that away again: such a page is
     ``private, no-cache``, unless ``key`` says whose it is. So are pages that read past the cache, and pages that read a
     table not named here (with a warning in the log): their change would go unnoticed.
 
@@ -191,7 +191,11 @@ class _Page:
         if response.status_code != 200 or response.streaming or response.has_header("Cache-Control"):
             return response
         until = self._until(reads)
-        if state is None or until is None or (self._key is None and _is_personal(request, response)):
+        if (
+            state is None
+            or until is None
+            or (self._key is None and (_is_personal(request, response) or self._is_for_a_user()))
+        ):
             patch_cache_control(response, private=True, no_cache=True)
             return response
         response["ETag"] = _etag(state, until)
@@ -241,6 +245,10 @@ class _Page:
             raise ImproperlyConfigured("cache_headers() needs the models that the page is made of.")
         return list(found.items())
 
+    def _is_for_a_user(self) -> bool:
+        # What one visitor may read is nobody else's, and a proxy knows nothing of permissions.
+        return any(_connection(alias).identity is not None for alias, _ in self._tables())
+
     def _state(self, request: HttpRequest) -> str | None:
         parts = [self._version, request.get_full_path(), self._key(request) if self._key else ""]
         parts += [f"{name}: {request.headers.get(name, '')}" for name in self._vary]
@@ -250,7 +258,7 @@ class _Page:
             tokens = _connection(alias).cache.tokens(tables)
             if tokens is None:
                 return None
-            parts.append(f"{alias} {tables} {tokens}")
+            parts.append(f"{alias} {tables} {tokens} {_connection(alias).cache_identity}")
         return digest(*parts)
 
     def _record(self, state: str) -> tuple[Any, str]:

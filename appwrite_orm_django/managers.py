@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from django.db import connections, models
 from django.db.models.deletion import Collector
 
 from appwrite_orm_django.cache import control
+from appwrite_orm_django.cache.choice import choose, chosen, inherited
 from appwrite_orm_django.instances import InstanceQuerySet
 
 if TYPE_CHECKING:
@@ -27,8 +29,12 @@ class AppwriteQuerySet(InstanceQuerySet):
     """
 
     def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
-        # Outside a block each batch of 100 rows is one request, atomic by itself. Inside one all are committed together.
-        with self._direct_outside_a_block():
+        # Outside a block each batch of 100 rows is one request, atomic by itself. Inside one all are committed together. Users can make
+        # rows only one by one: for them it is always a block.
+        self._for_write = True
+        connection = connections[self.db]
+        as_user = connection.vendor == "appwrite" and connection.identity is not None
+        with nullcontext() if as_user else self._direct_outside_a_block():
             return super().bulk_create(objs, *args, **kwargs)
 
     def delete(self) -> tuple[int, dict[str, int]]:
@@ -54,8 +60,8 @@ class AppwriteQuerySet(InstanceQuerySet):
         """
         Return a queryset whose result is kept for ``timeout`` seconds, instead of as long as model and settings say.
 
-        An entry keeps the timeout it was stored with: a queryset that finds one does not change it. Rows that ``prefetch_related``
-        reads have querysets of their own; give them one with ``Prefetch``.
+        An entry keeps the timeout it was stored with: a queryset that finds one does not change it. What ``prefetch_related`` reads
+        along with the rows is kept likewise, where its queryset (of a ``Prefetch``) does not say otherwise.
 
         Args:
             timeout: seconds; 0 for not at all; None for what model and settings say.
@@ -66,12 +72,26 @@ class AppwriteQuerySet(InstanceQuerySet):
         if timeout is not None and not timeout >= 0:
             raise ValueError(f"A cache timeout is a number of seconds of at least 0, not {timeout!r}.")
         clone: Self = self._chain()
-        clone.query.appwrite_cache_timeout = timeout
+        choose(clone.query, timeout)
         return clone
 
     def nocache(self) -> Self:
         """Return a queryset that neither reads from the cache nor stores into it."""
         return self.cache(timeout=0)
+
+    def _prefetch_related_objects(self) -> None:
+        with inherited(chosen(self.query)):
+            super()._prefetch_related_objects()  # type: ignore[misc]  # a private name
+
+    def _iterator(self, *args: Any) -> Iterator[Any]:
+        # Django prefetches here a chunk at a time, whenever the next row is asked for.
+        rows, choice, end = super()._iterator(*args), chosen(self.query), object()  # type: ignore[misc]
+        while True:
+            with inherited(choice):
+                row = next(rows, end)
+            if row is end:
+                return
+            yield row
 
     def is_cached(self) -> bool:
         """

@@ -47,6 +47,8 @@ class AppwriteModel(models.Model):
         appwrite_row_security: True lets each row's own permissions count as well (see ``PermissionsField``).
         appwrite_database: alias of the database, where there are several on Appwrite; else the router's choice.
         appwrite_cache_timeout: seconds that what is read from this table is cached, 0 for not at all; else as the settings say.
+        appwrite_foreign_bulk_writes: False if no other client writes rows of this table in bulk. Webhooks and realtime then outdate
+            what was read by key of the rows they name only, and not of every row (see docs/howto/webhooks.md).
         appwrite_warm: what ``objects.warm()`` and ``manage.py appwrite_cache warm`` read ahead: querysets, or callables without
             arguments that return one (or run one: ``lambda: Product.objects.count()``).
 
@@ -57,6 +59,7 @@ class AppwriteModel(models.Model):
     appwrite_row_security: ClassVar[bool] = False
     appwrite_database: ClassVar[str | None] = None
     appwrite_cache_timeout: ClassVar[float | None] = None
+    appwrite_foreign_bulk_writes: ClassVar[bool] = True
     appwrite_warm: ClassVar[Sequence[models.QuerySet[Any] | Callable[[], Any]]] = ()
 
     id = RowIdField(editable=False)

@@ -7,13 +7,16 @@ Below them stands how many reads of each package were stale (``benchmarks.stalen
 """
 
 import argparse
+import importlib.util
 import json
+import os
 import platform
 import random
 import statistics
 import subprocess
 import sys
 from datetime import datetime, timezone
+from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import staleness
@@ -98,7 +101,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, help="where to save the figures")
     options = parser.parse_args(arguments)
     names = tuple(dict.fromkeys(("floor", *options.only)))
+    before = os.getloadavg()[0]
     figures = measure(names, options.rounds, options.seconds)
+    client = f"redis-py {version('redis')}, {'with' if importlib.util.find_spec('hiredis') else 'without'} hiredis"
+    print(f"Python {platform.python_version()}, {client}; load {before:.1f} before, {os.getloadavg()[0]:.1f} after")
     print(table(figures))
     stale = staleness.measure(staleness.NAMES, options.staleness) if options.staleness else {}
     if stale:
@@ -108,6 +114,7 @@ def main(arguments: list[str] | None = None) -> None:
             "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "python": platform.python_version(),
             "machine": platform.machine(),
+            "client": client,
             "rounds": options.rounds,
             "ratios": ratios(figures),
             "seconds_per_call": figures,

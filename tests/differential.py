@@ -72,8 +72,13 @@ def plain(found, seen=()):
 
 
 def assert_same(question):
-    """Assert that both sides answer alike, and return the answer."""
+    """Assert that both sides answer alike, type by type, and return the answer."""
     expected = answer(question, twin())
     found = answer(question, APPWRITE)
-    assert found == expected
+    assert found == expected, f"Appwrite:\n  {found!r}\nSQLite:\n  {expected!r}\n{_explained(question)}"
     return found
+
+
+def _explained(question):
+    asked = question(lambda model: model._default_manager.using(APPWRITE))
+    return asked.explain() if isinstance(asked, models.QuerySet) else ""

@@ -16,6 +16,8 @@ INSTALLED_APPS = [
     "tests.library",
     "testproject.world",
 ]
+# Said explicitly, or parallel runs would give both twins the same name.
+IN_MEMORY = {"NAME": ":memory:"}
 DATABASES = {
     "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
     "appwrite": {
@@ -26,8 +28,13 @@ DATABASES = {
         "NAME": "library",
     },
     # The same models on SQLite, to compare answers with (tests/differential.py).
-    "twin": {"ENGINE": "tests.twin", "NAME": ":memory:"},
-    "twin-postgresql": {"ENGINE": "tests.twin", "NAME": ":memory:", "OPTIONS": {"TEXT": "postgresql"}},
+    "twin": {"ENGINE": "tests.twin", "NAME": ":memory:", "TEST": IN_MEMORY},
+    "twin-postgresql": {
+        "ENGINE": "tests.twin",
+        "NAME": ":memory:",
+        "OPTIONS": {"TEXT": "postgresql"},
+        "TEST": IN_MEMORY,
+    },
 }
 DATABASE_ROUTERS = ["tests.routers.Router"]
 MIDDLEWARE = [

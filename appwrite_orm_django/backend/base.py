@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, Literal, cast
 
 from django.apps import apps
 from django.core.exceptions import EmptyResultSet, ImproperlyConfigured
-from django.db import OperationalError, connections
+from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.db.models.sql import Query
 
 from appwrite_orm_django.backend import watching
 from appwrite_orm_django.backend.client import DatabaseClient
-from appwrite_orm_django.backend.client_calls import RawWrite, TellingTransport, own_write
+from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands import Command, Output, Savepoint
 from appwrite_orm_django.backend.compiler import SQLCompiler
 from appwrite_orm_django.backend.creation import DatabaseCreation
 from appwrite_orm_django.backend.cursor import Cursor
+from appwrite_orm_django.backend.cursor_wrappers import AppwriteCursorDebugWrapper, AppwriteCursorWrapper
 from appwrite_orm_django.backend.features import DatabaseFeatures
 from appwrite_orm_django.backend.introspection import DatabaseIntrospection
 from appwrite_orm_django.backend.known_reads import KnownReads, cache_text, only_row
@@ -32,6 +32,7 @@ from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
 from appwrite_orm_django.backend.operations import DatabaseOperations
 from appwrite_orm_django.backend.options import Options
 from appwrite_orm_django.backend.reading import Reader
+from appwrite_orm_django.backend.requesting import Requesting
 from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
 from appwrite_orm_django.backend.transactions import Transaction, versions
 from appwrite_orm_django.backend.whole_models import WholeModel
@@ -82,31 +83,7 @@ def _with_timeouts_of_models(settings: CacheSettings) -> CacheSettings:
     return replace(settings, timeouts=tuple(sorted({**own, **dict(settings.timeouts)}.items())))
 
 
-@contextmanager
-def _announce(endpoint: str, project: str, write: RawWrite) -> Iterator[None]:
-    """Tell the cache of every alias on this project's database about a write made past the ORM."""
-    with ExitStack() as stack:
-        for alias in connections:
-            connection: Any = connections[alias]
-            settings = connection.settings_dict
-            if connection.vendor != "appwrite" or (settings["HOST"], settings["USER"]) != (endpoint, project):
-                continue
-            if write.database is None:
-                tables = [connection.table_of(model) for model in connection.cached_models()]
-                stack.enter_context(connection.cache.write(tables, staged=False))
-            elif write.database.lower() == connection.database_id.lower():
-                tables = [] if write.row_id else [write.table]
-                rows = [(write.table, write.row_id)] if write.row_id else []
-                stack.enter_context(connection.cache.write(tables, rows, operation=write.operation, staged=False))
-        yield
-
-
-# One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
-_transports: dict[tuple[Any, ...], Transport] = {}
-_transports_lock = threading.Lock()
-
-
-class DatabaseWrapper(BaseDatabaseWrapper):
+class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
     vendor = "appwrite"
     display_name = "Appwrite"
     Database = Database
@@ -200,33 +177,6 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     def table_ref(self, table_id: str) -> TableRef:
         return TableRef(self.database_id, table_id)
 
-    @property
-    def transport(self) -> Transport:
-        """The HTTP client, shared by all connections of this process with the same settings."""
-        settings, options = self.settings_dict, self.options
-        identity = (
-            settings["HOST"],
-            settings["USER"],
-            settings["PASSWORD"],
-            options,
-            self.alias,
-        )
-        with _transports_lock:
-            if identity not in _transports:
-                _transports[identity] = TellingTransport(
-                    settings["HOST"],
-                    settings["USER"],
-                    settings["PASSWORD"],
-                    connect_timeout_s=options.connect_timeout_s,
-                    read_timeout_s=options.read_timeout_s,
-                    retries=options.retries,
-                    pool_size=options.pool_size,
-                    verify=options.verify,
-                    alias=self.alias,
-                    announce=partial(_announce, settings["HOST"], settings["USER"]),
-                )
-            return _transports[identity]
-
     # Connecting: there is nothing to open before the first request.
 
     def get_connection_params(self) -> dict[str, Any]:
@@ -248,6 +198,12 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     def create_cursor(self, name: str | None = None) -> Cursor:
         return Cursor(self, prefetch=name is None)
+
+    def make_cursor(self, cursor: Any) -> AppwriteCursorWrapper:
+        return AppwriteCursorWrapper(cursor, self)
+
+    def make_debug_cursor(self, cursor: Any) -> AppwriteCursorDebugWrapper:
+        return AppwriteCursorDebugWrapper(cursor, self)
 
     def chunked_cursor(self) -> Any:
         return self._cursor(name=f"_django_curs_{id(self)}")
@@ -344,6 +300,8 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     def write(self, command: Command) -> WriteResult:
         """Run a write command: at once in autocommit mode, else into the log of the open block. Tells the cache."""
+        # Before anything is announced or noted: whoever may not write here does not get that far.
+        _ = self.account
         direct = self.transaction is None or self._writes_directly
         table = command.tables[0].table
         row_ids = command.row_ids
@@ -379,7 +337,14 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             return load()
         watcher = watching.current()
         with nullcontext() if watcher is None else watcher.reading(self.alias, command):
-            rows = self.cache.read(cache_text(model, command), names, load, row=only_row(command), timeout=timeout)
+            rows = self.cache.read(
+                cache_text(model, command),
+                names,
+                load,
+                row=only_row(command),
+                identity=self.cache_identity,
+                timeout=timeout,
+            )
         if self.transaction is not None and seen:
             self.transaction.note_versions(command.tables[0], versions.read(rows, *seen))
         return rows
@@ -408,7 +373,10 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             return True
         names = [table.table for table in command.tables]
         return bool(names) and self.cache.is_cached(
-            cache_text(cast("type[Model]", query.model), command), names, row=only_row(command)
+            cache_text(cast("type[Model]", query.model), command),
+            names,
+            row=only_row(command),
+            identity=self.cache_identity,
         )
 
     def dependencies(self, query: Query) -> tuple[tuple[str, ...], tuple[str, str] | None]:

@@ -49,6 +49,8 @@ def raw_write(method: str, path: str, params: Mapping[str, Any]) -> RawWrite | N
     """Return what a call changes; None for nothing (what is staged in a transaction changes nothing before its commit)."""
     if method not in _OPERATIONS or params.get("transactionId"):
         return None
+    if method == "POST" and path.endswith(("/rows/query", "/documents/query")):
+        return None  # a list with long filters
     if _TRANSACTION.fullmatch(path):
         return RawWrite(None) if method == "PATCH" and params.get("commit") else None
     found = _TABLE.fullmatch(path)

@@ -23,9 +23,11 @@ from django.db.models.sql.query import RawQuery
 from appwrite_orm_django.backend import local_evaluation, locking, writes
 from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands import Command, CountRows, Explain, ListRows
-from appwrite_orm_django.backend.pushdown import reads
+from appwrite_orm_django.backend.pushdown import reads, server
 from appwrite_orm_django.backend.pushdown.conditions import Scope
+from appwrite_orm_django.backend.summaries import OneRow
 from appwrite_orm_django.backend.whole_models import WholeModel, whole_model
+from appwrite_orm_django.cache.choice import chosen
 
 
 class SQLCompiler(compiler.SQLCompiler):
@@ -83,6 +85,9 @@ class SQLCompiler(compiler.SQLCompiler):
             if self.query.high_mark is not None and self.query.high_mark == self.query.low_mark and self.elide_empty:
                 raise EmptyResultSet
             command = self._pushed_down()
+            if command is None or (isinstance(command, OneRow) and len(command.parts) > 1):
+                # Better than several requests, where the server can do it: one.
+                command = server.plan(self) or command
             return command if command is not None else local_evaluation.plan(self)
         finally:
             # As Django's as_sql() does: joins made for ordering and related objects are this compilation's only.
@@ -167,9 +172,7 @@ class SQLCompiler(compiler.SQLCompiler):
     def cache_timeout(self) -> float | None:
         """What ``QuerySet.cache()`` has asked for, in seconds; None for the settings' choice."""
         # An aggregate over a subquery is a query of its own; what it was asked of holds the wish.
-        query = getattr(self.query, "inner_query", self.query)
-        timeout: float | None = getattr(query, "appwrite_cache_timeout", None)
-        return timeout
+        return chosen(getattr(self.query, "inner_query", self.query))
 
     def explain_query(self) -> Iterator[str]:
         for rows in self.execute_sql():
@@ -186,7 +189,7 @@ class SQLAggregateCompiler(SQLCompiler):
 
     def read_command(self) -> Command:
         self.setup_query()
-        return self._sliced_count() or local_evaluation.plan(self)
+        return self._sliced_count() or server.plan(self) or local_evaluation.plan(self)
 
     def _sliced_count(self) -> Command | None:
         """Return the command for ``queryset[:n].count()``, which pages ask that need not know the exact number of many rows."""

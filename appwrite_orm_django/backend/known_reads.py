@@ -9,6 +9,7 @@ the block has written, and the block on what it has seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
@@ -20,6 +21,7 @@ from django.utils import timezone
 
 from appwrite_orm_django.backend import watching
 from appwrite_orm_django.backend.commands import Command, GetRow, ListRows
+from appwrite_orm_django.cache.choice import chosen, inherited
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -79,7 +81,8 @@ class KnownReads:
             return None
         known = self._by_owner.get(owner)
         if known is None or not self._is_good(known):
-            known = self._compile(query())
+            with inherited(None):  # whoever asks first does not choose for all others
+                known = self._compile(query())
             if known is not None:
                 self._by_owner[owner] = known
         return known
@@ -98,12 +101,14 @@ class KnownReads:
     def rows(self, known: KnownRead) -> list[tuple[Any, ...]]:
         """Return the rows of a read that was known a moment ago, from the cache where it is fresh."""
         load = partial(self._connection.load_rows, known.command)
-        if (watcher := watching.current()) is not None:
-            with watcher.reading(self._connection.alias, known.command):
-                return known.cache.read(
-                    known.text, known.tables, load, row=known.row, timeout=known.timeout, plan=known.plan
-                )
-        return known.cache.read(known.text, known.tables, load, row=known.row, timeout=known.timeout, plan=known.plan)
+        identity = self._connection.cache_identity
+        # The plan that was kept is the API key's: its entry is nobody else's.
+        plan = None if identity else known.plan
+        watcher = watching.current()
+        with nullcontext() if watcher is None else watcher.reading(self._connection.alias, known.command):
+            return known.cache.read(
+                known.text, known.tables, load, row=known.row, identity=identity, timeout=known.timeout, plan=plan
+            )
 
     def _is_good(self, known: KnownRead) -> bool:
         return known.cache is self._connection.cache and (
@@ -188,4 +193,4 @@ def _shape(query: Query) -> Hashable | None:
         if type(name) is not str:
             return None
     low, high = query.low_mark, query.high_mark
-    return model, names, query.standard_ordering, low, high, held.get("appwrite_cache_timeout")
+    return model, names, query.standard_ordering, low, high, chosen(query)

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from django.core.exceptions import ImproperlyConfigured
 
+from appwrite_orm_django.backend.listening import RealtimeSettings, WebhookSettings
+from appwrite_orm_django.backend.users import UserSettings
 from appwrite_orm_django.cache.settings import CacheSettings
+
+# Dictionaries within the dictionary.
+_PARTS: Mapping[str, Any] = {
+    "cache": CacheSettings,
+    "users": UserSettings,
+    "webhook": WebhookSettings,
+    "realtime": RealtimeSettings,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +34,11 @@ class Options:
         pool_size: connections kept open per process.
         verify: False for a server with a self-signed certificate, or the path of a CA bundle.
         text: the text semantics of the database under Appwrite.
+        feature_level: "2.x" for servers that aggregate and join, "1.9" for the others; None to find out.
         cache: the query cache, see ``CacheSettings``.
+        users: requests for the visitor instead of the API key, see ``UserSettings``.
+        webhook: where Appwrite tells of other clients' writes, see ``WebhookSettings``.
+        realtime: how ``appwrite_listen`` hears of them, see ``RealtimeSettings``.
     """
 
     page_size: int = 1000
@@ -35,7 +49,11 @@ class Options:
     pool_size: int = 10
     verify: bool | str = True
     text: str = "mariadb"
+    feature_level: Literal["1.9", "2.x"] | None = None
     cache: CacheSettings = field(default_factory=CacheSettings)
+    users: UserSettings = field(default_factory=UserSettings)
+    webhook: WebhookSettings = field(default_factory=WebhookSettings)
+    realtime: RealtimeSettings = field(default_factory=RealtimeSettings)
 
     @classmethod
     def read(cls, alias: str, settings: Mapping[str, Any]) -> Options:
@@ -52,8 +70,9 @@ class Options:
                 f'DATABASES["{alias}"]["OPTIONS"] has no key {unknown[0]!r}. Known are {", ".join(sorted(known))}.'
             )
         values = {known[key]: value for key, value in settings.items()}
-        if "cache" in values:
-            values["cache"] = CacheSettings.read(alias, values["cache"])
+        for name, part in _PARTS.items():
+            if name in values:
+                values[name] = part.read(alias, values[name])
         options = cls(**values)
         for name in ("page_size", "local_evaluation_max_rows", "pool_size"):
             if not isinstance(value := getattr(options, name), int) or value < 1:
@@ -62,4 +81,8 @@ class Options:
                 )
         if options.text not in ("mariadb", "postgresql"):
             raise ImproperlyConfigured(f'DATABASES["{alias}"]["OPTIONS"]["TEXT"] must be "mariadb" or "postgresql".')
+        if options.feature_level not in (None, "1.9", "2.x"):
+            raise ImproperlyConfigured(
+                f'DATABASES["{alias}"]["OPTIONS"]["FEATURE_LEVEL"] must be "1.9", "2.x" or None.'
+            )
         return options

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import ProgrammingError
+from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django import collation
-from appwrite_orm_django.backend import counting, summarising
+from appwrite_orm_django.backend import capabilities, counting, server_queries, summarising
 from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE, RelationshipKey
 from appwrite_orm_django.backend.commands import (
     Command,
@@ -27,6 +28,7 @@ from appwrite_orm_django.backend.commands import (
     ValuesOf,
 )
 from appwrite_orm_django.backend.local_evaluation import running
+from appwrite_orm_django.backend.server_queries import ServerQuery
 from appwrite_orm_django.backend.summaries import OneRow, Periods
 from appwrite_orm_django.client import queries, rows
 from appwrite_orm_django.client.errors import RowNotFound
@@ -59,6 +61,8 @@ class Reader:
             return summarising.one_row(command, self)
         if isinstance(command, Periods):
             return summarising.periods(command, self)
+        if isinstance(command, ServerQuery):
+            return server_queries.run(command, self)
         if isinstance(command, Explain):
             return [(line,) for line in str(command.command).splitlines()]
         raise TypeError(f"{command!r} reads nothing.")
@@ -134,9 +138,20 @@ class Reader:
 
     def page(self, table: TableRef, page: Sequence[Query]) -> list[Row]:
         """Return the rows of one list request."""
-        found: list[Row] = rows.list_rows(self.connection.transport, table, page)["rows"]
+        found = self.answer(table, page)
         self._note_versions(table, found)
         return found
+
+    def answer(self, table: TableRef, page: Sequence[Query]) -> list[Row]:
+        """Return what one list request answers, which may be groups."""
+        found: list[Row] = self._asked(table, page)["rows"]
+        return found
+
+    def _asked(self, table: TableRef, page: Sequence[Query], *, total: bool = False) -> dict[str, Any]:
+        def posts() -> bool:
+            return capabilities.feature_level(self.connection, table) == "2.x"
+
+        return rows.list_rows(self.connection.transport, table, page, total=total, posts=posts)
 
     def _pages(
         self,
@@ -162,7 +177,12 @@ class Reader:
         size = self.connection.options.page_size + 1
         seen = 0
         position: Query | None = queries.offset(offset) if offset else None
+        identity = self.connection.identity
         while limit is None or seen < limit:
+            if self.connection.identity != identity:
+                raise TransactionManagementError(
+                    f"{table.table}: these rows began to be read for another identity; iterate over them where it is in force."
+                )
             asked = size if limit is None else min(size, limit - seen)
             page = [*fixed, queries.limit(asked), *filter(None, (select, position))]
             found = self.page(table, page)
@@ -196,7 +216,11 @@ class Reader:
         def ask(after: str | None, offset: int) -> tuple[int, str | None]:
             beyond = [] if after is None else [queries.greater_than(SEQUENCE, int(after))]
             order = [queries.order_asc(SEQUENCE), queries.select([ROW_ID]), queries.limit(1), queries.offset(offset)]
-            page = rows.list_rows(self.connection.transport, table, [*fixed, *beyond, *order], total=True)
+            page = self._asked(table, [*fixed, *beyond, *order], total=True)
+            if page["total"] == counting.TOTAL_CAP and capabilities.feature_level(self.connection, table) == "2.x":
+                # One aggregate is exact where ``total`` ends (recording ``agg-count``).
+                count = [Query("count", "*", ("n",)), queries.limit(1)]
+                return int(self.answer(table, [*fixed, *beyond, *count])[0]["n"]), None
             return page["total"], next((row[SEQUENCE] for row in page["rows"]), None)
 
         if end is not None and end <= counting.TOTAL_CAP:

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 
 
 class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
+    def __enter__(self) -> Any:
+        if self.connection.identity is not None:
+            raise NotSupportedError(
+                "Schemas are changed with the API key, and a user is in force here (appwrite_user)."
+            )
+        return super().__enter__()
+
     def create_model(self, model: type[Model]) -> None:
         table, _ = table_for(model)
         self._apply(CreateDatabase("", self.connection.database_id), CreateTable(table.id, table))

@@ -23,7 +23,7 @@ class OneRow(Command):
         return tuple(dict.fromkeys(table for part in self.parts for table in part.tables))
 
     def __str__(self) -> str:
-        return "one row of\n" + "\n".join(f"  {number}. {part}" for number, part in enumerate(self.parts, 1))
+        return "; ".join(map(str, self.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ class Periods(Command):
         return (self.table, *self.condition.tables)
 
     def __str__(self) -> str:
-        order = "-" if self.descending else ""
         zone = f" in {self.time_zone}" if self.time_zone else ""
-        return f"periods of {self.table.table}: {order}{self.kind} of {self.column}{zone}, one after the other; {self.condition}"
+        where = f" WHERE {self.condition}" if self.condition else ""
+        direction = " DESC" if self.descending else ""
+        within = f" LIMIT {self.limit} OFFSET {self.offset}" if self.limit is not None else ""
+        return f"STEP {self.table.table} by {self.kind} of {self.column}{zone}{where} ORDER BY {self.column}{direction}{within}"

@@ -17,6 +17,7 @@ from appwrite_orm_django.backend.commands import (
     CountRows,
     CreateRows,
     DeleteRows,
+    Fetch,
     IncrementColumn,
     Membership,
     NewRow,
@@ -74,6 +75,10 @@ class Writer:
         }
         return handlers[type(command)](command)
 
+    @property
+    def _is_user(self) -> bool:
+        return self.connection.identity is not None
+
     # Create
 
     def create(self, command: CreateRows) -> WriteResult:
@@ -106,8 +111,9 @@ class Writer:
         raise OperationalError(f"{command.table.table}: no free row id was found in {_MAX_ATTEMPTS} attempts.")
 
     def _create(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]]:
-        if len(new) == 1:
-            return [self.create_row(table, new[0].row_id, new[0].data)]
+        # Users may not make bulk calls (recording ``auth-errors``).
+        if len(new) == 1 or self._is_user:
+            return [self.create_row(table, row.row_id, row.data) for row in new]
         payload = [{**_without_null_permissions(row.data), ROW_ID: row.row_id} for row in new]
         try:
             return list(rows.create_rows(self.transport, table, payload))
@@ -118,10 +124,12 @@ class Writer:
 
     def create_row(self, table: TableRef, row_id: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """Create one row; by the bulk route, which takes a row without any data (recording ``rows-missing-data``), if it has none."""
-        columns = dict(data)
+        columns = users_data(data) if self._is_user else dict(data)
         permissions = columns.pop(PERMISSIONS, None)
         if columns:
             return rows.create_row(self.transport, table, row_id, columns, permissions=permissions)
+        if self._is_user:
+            raise NotSupportedError(f"{table.table}: as a user Appwrite creates no row without any value.")
         (row,) = rows.create_rows(self.transport, table, [{**_without_null_permissions(data), ROW_ID: row_id}])
         return row
 
@@ -164,6 +172,9 @@ class Writer:
         self.connection.last_written_row = row
         return WriteResult(1)
 
+    def _row_ids(self, table: TableRef, condition: Condition) -> list[str]:
+        return [row[ROW_ID] for row in self.connection.reader.rows(Fetch(table, "", condition), condition, [ROW_ID])]
+
     def write_row(
         self, table: TableRef, row_id: str, data: Mapping[str, Any], *, unmodified_since: str | None = None
     ) -> Mapping[str, Any]:
@@ -179,6 +190,12 @@ class Writer:
         return rows.update_row(self.transport, table, row_id, second) if second else row
 
     def update_rows(self, command: UpdateRows) -> WriteResult:
+        if self._is_user:
+            updates = [
+                UpdateRow(command.table, row_id, command.data)
+                for row_id in self._row_ids(command.table, command.condition)
+            ]
+            return WriteResult(sum(self.update_row(update).count for update in updates))
         first, second = operators.text_in_two_writes(command.data)
         changed = 0
         for split in self.connection.reader.splits(command.condition):
@@ -292,6 +309,12 @@ class Writer:
             except RowNotFound:
                 return WriteResult(0)
             return WriteResult(1)
+        if self._is_user:
+            deletions = [
+                DeleteRows(command.table, command.condition, row_id=row_id)
+                for row_id in self._row_ids(command.table, command.condition)
+            ]
+            return WriteResult(sum(self.delete(deletion).count for deletion in deletions))
         splits = self.connection.reader.splits(command.condition)
         return WriteResult(sum(self._delete_alike(command.table, split) for split in splits))
 
@@ -327,6 +350,20 @@ def _grouped(changes: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[tuple[s
         groups.setdefault(json.dumps(data, sort_keys=True), []).append(row_id)
     for row_ids_ in groups.values():
         yield tuple(row_ids_), changes[row_ids_[0]]
+
+
+def users_data(data: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return what a user may say of a new row.
+
+    The server's own times are for keys to set; and an empty list of permissions would leave the row to nobody, where without one
+    the server gives it to the user who makes it.
+    """
+    return {
+        key: value
+        for key, value in data.items()
+        if key not in ("$createdAt", "$updatedAt") and (key != PERMISSIONS or value)
+    }
 
 
 def _without_null_permissions(data: Mapping[str, Any]) -> dict[str, Any]:

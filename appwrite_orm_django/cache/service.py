@@ -48,6 +48,16 @@ def _never(_: BaseException) -> bool:
     return False
 
 
+def _is_outage(error: BaseException) -> bool:
+    """
+    Say whether the server could not answer, rather than would not.
+
+    A refusal (401, 403) is an operational error as well, and whoever is refused must not be served what was read before.
+    """
+    code = getattr(error, "code", None)
+    return not isinstance(code, int) or code >= 500 or code in (408, 429)
+
+
 class QueryCache:
     """
     The cache of one database, as one connection sees it.
@@ -115,8 +125,8 @@ class QueryCache:
         """
         Return what ``load()`` returns, from the cache where it is fresh.
 
-        A hit is one ``get_many`` and nothing else. A miss adds one ``set_many`` or, when a token is missing or a lease is asked for, two
-        round trips. What comes back is the caller's own: no other reader holds the same object.
+        A hit is one ``get_many`` and nothing else. A miss adds one ``set_many`` and, when a token is missing that could not be added
+        while looking, or a lease is asked for, one round trip more. What comes back is the caller's own: no other reader holds the same object.
 
         Args:
             command: the final command in a canonical form; two commands may share it only if their answers are the same.
@@ -147,8 +157,9 @@ class QueryCache:
             value = self._value(reading)
         except entries.EntryError:  # of another process's entry, after waiting for it
             value, reading = load(), Reading("bypass")
-        except (OperationalError, InterfaceError):
-            reading, value = self._stale(core.store.get_many((plan.entry,)) if self._may_be_stale else None, plan)
+        except (OperationalError, InterfaceError) as error:
+            may = self._may_be_stale and _is_outage(error)
+            reading, value = self._stale(core.store.get_many((plan.entry,)) if may else None, plan)
             if reading is None:
                 raise
         self._account(names, reading, options)
@@ -184,9 +195,10 @@ class QueryCache:
             value = self._value(reading)
         except entries.EntryError:
             value, reading = await load(), Reading("bypass")
-        except (OperationalError, InterfaceError):
+        except (OperationalError, InterfaceError) as error:
             get_many = sync_to_async(core.store.get_many)
-            reading, value = self._stale(await get_many((plan.entry,)) if self._may_be_stale else None, plan)
+            may = self._may_be_stale and _is_outage(error)
+            reading, value = self._stale(await get_many((plan.entry,)) if may else None, plan)
             if reading is None:
                 raise
         await sync_to_async(self._account)(names, reading, options)

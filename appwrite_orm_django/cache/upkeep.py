@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import models
 
+from .choice import choose
 from .control import appwrite_connection, invalidate, loaders_of
 from .statistics import Counters
 
@@ -193,7 +194,7 @@ _GET_LIMIT = 21
 def _uncached(queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
     # Not ``nocache()``, which only our querysets have.
     clone: models.QuerySet[Any] = queryset.all()
-    vars(clone.query)["appwrite_cache_timeout"] = 0
+    choose(clone.query, 0)
     return clone
 
 

@@ -7,7 +7,16 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import AppwriteError, NotAppwrite, RateLimited, ServerError, class_for, cut
+from .errors import (
+    AppwriteError,
+    InvalidUserToken,
+    NotAppwrite,
+    RateLimited,
+    ServerError,
+    Unauthorized,
+    class_for,
+    cut,
+)
 
 _PATH = re.compile(
     r"/(?:tablesdb|databases)/(?P<database>[^/]+)/(?:tables|collections)/(?P<table>[^/]+)"
@@ -28,11 +37,13 @@ class Request:
 
     Attributes:
         settings: how the texts call the settings, ``DATABASES["<alias>"]``.
+        as_user: whether it is made for a user, without the API key.
     """
 
     method: str
     path: str
     settings: str = "DATABASES[...]"
+    as_user: bool = False
 
     @property
     def writes(self) -> bool:
@@ -40,6 +51,12 @@ class Request:
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+    def _hint(self, cls: type[AppwriteError]) -> str:
+        # Advice about the key would lead astray: it was not sent.
+        if self.as_user and issubclass(cls, Unauthorized):
+            return cls.hint if issubclass(cls, InvalidUserToken) else Unauthorized.user_hint
+        return cls.hint
 
     def error(
         self,
@@ -59,7 +76,7 @@ class Request:
         named = unknown or _COLUMN.search(message)
         column = names.get("counted") or names.get("column") or (named and named["key"])
         row_id = names.get("row")
-        hint = "Run manage.py appwrite_migrate if the models have this column." if unknown else cls.hint
+        hint = "Run manage.py appwrite_migrate if the models have this column." if unknown else self._hint(cls)
         if ambiguous and self.writes:
             hint = f"The write may have been applied all the same. {hint}"
         place = ".".join(name for name in (names.get("table"), column) if name)

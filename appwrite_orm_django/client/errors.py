@@ -3,7 +3,7 @@ Everything that can go wrong between us and Appwrite, as one of Django's databas
 
     AppwriteError
       ConnectionFailed, RequestTimeout, NotAppwrite, ServerError, RateLimited       OperationalError
-      Unauthorized (MissingScope), ProjectNotFound, DatabaseNotFound                OperationalError
+      Unauthorized (MissingScope, InvalidUserToken), ProjectNotFound, DatabaseNotFound                OperationalError
       TransactionConflict, TransactionClosed, TransactionLimitExceeded, RowConflict OperationalError
       TableNotFound, ColumnNotFound, IndexNotFound, AlreadyExists                   ProgrammingError
       InvalidQuery, InvalidRequest, InvalidSchema (ColumnNotAvailable)              ProgrammingError
@@ -106,12 +106,21 @@ class Unauthorized(AppwriteError, utils.OperationalError):
     """The server refuses the key, the token, or what its holder wants to do."""
 
     hint = 'Check {settings}["PASSWORD"], the API key, and that it belongs to the project in {settings}["USER"].'
+    user_hint: ClassVar[str] = (
+        "The request was made as a user, without the API key: the permissions of table and row decide."
+    )
 
 
 class MissingScope(Unauthorized):
     """The API key lacks a scope; ``message`` names the scopes that would do."""
 
     hint = 'Give the API key in {settings}["PASSWORD"] one of these scopes in the Appwrite console.'
+
+
+class InvalidUserToken(Unauthorized):
+    """A user's JWT or session is invalid or has expired. Nothing was done, and the API key was not used instead."""
+
+    hint = "The user has to sign in again, or to ask Appwrite for a new JWT."
 
 
 class ProjectNotFound(AppwriteError, utils.OperationalError):
@@ -286,6 +295,9 @@ BY_TYPE: Mapping[str, type[AppwriteError]] = {
     "transaction_limit_exceeded": TransactionLimitExceeded,
     "transaction_not_found": TransactionClosed,
     "transaction_not_ready": TransactionClosed,
+    "user_jwt_and_cookie_set": InvalidUserToken,
+    "user_jwt_invalid": InvalidUserToken,
+    "user_session_not_found": InvalidUserToken,
     "webhook_already_exists": AlreadyExists,
     "webhook_not_found": NotFound,
 }

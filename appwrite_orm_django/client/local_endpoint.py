@@ -32,3 +32,15 @@ def adapter_for(endpoint: str) -> BaseAdapter:
     from appwrite_orm_django.local.registry import local_server
 
     return LocalAdapter(local_server(endpoint))
+
+
+def feature_level(endpoint: str) -> str:
+    """
+    Return the feature level of the local server at a location: "1.9" or "2.x".
+
+    Raises:
+        ValueError: the location is not one the local server knows.
+    """
+    from appwrite_orm_django.local.registry import local_server
+
+    return local_server(endpoint).feature_level

@@ -10,7 +10,7 @@ Errors common to all: TableNotFound, DatabaseNotFound, Unauthorized, and those o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,8 @@ Row = dict[str, Any]
 
 #: Rows in one bulk create or upsert; recording bulk-limits.
 MAX_BULK_ROWS = 100
+#: Characters from which on queries are better off in a body: in a URL each may take three or more, and proxies often stop at 8,192.
+_LONG_QUERIES = 2000
 
 
 def list_rows(
@@ -34,6 +36,7 @@ def list_rows(
     *,
     total: bool = False,
     transaction_id: str | None = None,
+    posts: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
     """
     Return one page of rows as the server answers it.
@@ -42,6 +45,7 @@ def list_rows(
         queries: at most 100. Without a limit among them the server stops at 25 rows.
         total: also count all matches; the server stops counting at 5,000.
         transaction_id: merge what is staged there. The server then ignores filters and order for staged rows (recording ``tx-reads``).
+        posts: tells whether the server takes queries in the body of a POST (recording ``rows-query``); asked when they are long for a URL.
 
     Returns:
         ``{"total": int, "rows": [row, ...]}``; total is 0 unless asked for.
@@ -50,8 +54,13 @@ def list_rows(
         QueryLimitExceeded: more or longer queries than the server takes; nothing was sent.
         InvalidQuery: the server does not understand a query, or does not know a column.
     """
-    params = {"queries": check_limits(queries), "total": total, "transactionId": transaction_id}
-    return _call(transport, "GET", f"{table.path}/rows", params=params, expect={"rows": list, "total": int})
+    texts = check_limits(queries)
+    expect = {"rows": list, "total": int}
+    if posts is not None and sum(map(len, texts)) > _LONG_QUERIES and posts():
+        body = _without_none(queries=texts, total=total, transactionId=transaction_id)
+        return _call(transport, "POST", f"{table.path}/rows/query", params=body, safe=True, expect=expect)
+    params = {"queries": texts, "total": total, "transactionId": transaction_id}
+    return _call(transport, "GET", f"{table.path}/rows", params=params, expect=expect)
 
 
 def get_row(

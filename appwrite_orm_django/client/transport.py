@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
@@ -24,11 +24,14 @@ from appwrite_orm_django import __version__
 
 from . import answers, local_endpoint
 from .answers import Request
-from .errors import AppwriteError, ConnectionFailed, InvalidValue, NotAppwrite, RequestTimeout
+from .errors import AppwriteError, ConnectionFailed, InvalidUserToken, InvalidValue, NotAppwrite, RequestTimeout
 from .identity import Identity
 from .pool import SecretHeaders, SessionPool
 from .queries import MAX_URL_LENGTH, QueryLimitExceeded
 from .retries import Backoff, Failure, may_repeat
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 logger = logging.getLogger("appwrite_orm_django.client")
 
@@ -157,6 +160,25 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
             else:
                 session.mount(self._base_url, mounted)
 
+    def acting_as(self, identity: Identity) -> Self:
+        """
+        Return a transport that makes its requests for a user and has no API key; connections, limits and listeners are this one's.
+
+        Costs a few microseconds: it is meant to be made for each request, and not to be kept.
+
+        Raises:
+            InvalidUserToken: the token has characters that no header may have. It is not quoted.
+        """
+        if not (identity.token.isascii() and identity.token.isprintable() and " " not in identity.token):
+            raise InvalidUserToken("The user's JWT or session has characters that it cannot have.")
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.identity = identity
+        other._global_headers = {
+            name: value for name, value in self._global_headers.items() if name.lower() not in _SECRET_HEADERS
+        }
+        return other
+
     def close(self) -> None:
         """Close idle connections; the transport remains usable."""
         self._pool.close()
@@ -189,7 +211,7 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
             AppwriteError: the class says what happened, ``ambiguous`` whether a write may have been applied.
             QueryLimitExceeded: the URL would be longer than servers take; nothing was sent.
         """
-        request = Request(method.upper(), path, self.settings)
+        request = Request(method.upper(), path, self.settings, as_user=self.identity is not None)
         params = {} if params is None else params
         sendable = self._sendable(request, headers or {}, params)
         started = self._clock()

@@ -70,6 +70,12 @@ def update_webhook(
     return webhook
 
 
+def set_webhook_secret(transport: Transport, webhook_id: str, secret: str) -> None:
+    """Sign with another secret from now on; 8 to 256 characters."""
+    path = f"/webhooks/{path_segment(webhook_id)}/secret"
+    transport.call("PATCH", path, params={"secret": secret}, safe=True)
+
+
 def delete_webhook(transport: Transport, webhook_id: str) -> None:
     """Delete a webhook."""
     transport.call("DELETE", f"/webhooks/{path_segment(webhook_id)}")

@@ -187,6 +187,7 @@ def _updater(kind: ColumnType) -> Handler:
             # The text names the old key.
             raise ApiError("column_already_exists", key=column.key)
         changed.key = new_key or column.key
+        sweep_columns(call.session, table.seq)  # of a column that had the new key
         call.session.execute(
             "UPDATE _columns SET key = ?, definition = ?, updated = ? WHERE seq = ?",
             (changed.key, changed.definition(), now_text(), column.seq),

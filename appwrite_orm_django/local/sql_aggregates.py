@@ -10,6 +10,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from appwrite_orm_django.collation import fold
+
 from .queries.raw import number_prefix
 
 _ALL_ONES = 2**64 - 1
@@ -18,6 +20,7 @@ _ALL_ONES = 2**64 - 1
 def register(connection: sqlite3.Connection) -> None:
     """Add the functions to a connection."""
     connection.create_function("number_prefix", 1, _number_prefix, deterministic=True)
+    connection.create_function("id_fold", 1, _id_fold, deterministic=True)
     connection.create_function("datetime_number", 1, _datetime_number, deterministic=True)
     for name, arguments, aggregate in _AGGREGATES:
         connection.create_aggregate(name, arguments, aggregate)
@@ -25,6 +28,10 @@ def register(connection: sqlite3.Connection) -> None:
 
 def _number_prefix(value: Any) -> float | None:
     return None if value is None else number_prefix(str(value))
+
+
+def _id_fold(value: Any) -> str | None:
+    return None if value is None else fold(str(value))
 
 
 def _datetime_number(value: str | None) -> int | None:

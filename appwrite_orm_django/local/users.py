@@ -155,6 +155,20 @@ def user_json(user: User, ttl_s: int = JWT_TTL_S) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def get_account(call: Call) -> Response:
+    """Say who the caller is. Only users get here: neither keys nor guests have the scope ``account``."""
+    user = _find(call.session, "id", call.identity.user_id)
+    if user is None:
+        raise ApiError("general_unauthorized_scope", message=f'{call.identity.label} missing scopes (["account"])')
+    return json_response(
+        200,
+        {
+            "$id": user.id, "name": user.name, "email": user.email, "emailVerification": user.verified, "phoneVerification": False,
+            "labels": user.labels, "status": True,
+        },
+    )  # fmt: skip
+
+
 def create_user(call: Call) -> Response:
     """Make a user, or change the one of this id: its session stays."""
     args = call.args
@@ -224,5 +238,6 @@ ROUTES = [
         ),
     ),
     Route("GET", "/local/users/{userId}", get_user, SCOPES, (_ID,), writes=False),
+    Route("GET", "/account", get_account, ("account",), writes=False),
     Route("DELETE", "/local/users/{userId}", delete_user, SCOPES, (_ID,)),
 ]  # fmt: skip

@@ -20,8 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, TypeAlias
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.fields import NOT_PROVIDED
 
@@ -242,11 +244,36 @@ _SAME_IN_PYTHON = frozenset(
 
 
 def _fill(field: Field) -> Value:
-    """Return the field's constant default where Appwrite stores it as Python has it."""
+    """Return the field's constant default as Appwrite stores it; None where it has none, or one that only code can write."""
     default = field.default
-    if default is NOT_PROVIDED or callable(default) or field.get_internal_type() not in _SAME_IN_PYTHON:
+    if default is NOT_PROVIDED or default is None or callable(default):
+        return None
+    write = _WRITTEN.get(field.get_internal_type())
+    if write is not None:
+        try:
+            return write(field, field.to_python(default))
+        except (ValidationError, ArithmeticError, ValueError):
+            return None  # the default is none that the field itself would take
+    if field.get_internal_type() not in _SAME_IN_PYTHON:
         return None
     return default if isinstance(default, (str, int, float, bool)) else None
+
+
+def _scaled(field: Field, value: Any) -> Value:
+    digits, places = getattr(field, "max_digits", None), getattr(field, "decimal_places", None)
+    if digits is None or places is None or digits > MAX_SCALED_DIGITS:
+        return None
+    scaled = value.scaleb(places)
+    return int(scaled) if scaled == scaled.to_integral_value() else None
+
+
+#: Defaults that Appwrite holds in another form; the backend's codecs write the same.
+_WRITTEN: dict[str, Callable[[Field, Any], Value]] = {
+    "DateField": lambda _field, value: f"{value:%Y-%m-%d}T00:00:00.000+00:00",
+    "DecimalField": _scaled,
+    "DurationField": lambda _field, value: int(value // timedelta(microseconds=1)),
+    "UUIDField": lambda _field, value: str(value),
+}
 
 
 def _unsupported(field: Field, reason: str, way_out: str) -> UnsupportedModel:

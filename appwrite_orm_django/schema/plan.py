@@ -75,7 +75,17 @@ def make_plan(
             (steps if prune else left).append(DropTable(table.id, table))
     order = {kind: position for position, kind in enumerate(PHASES)}
     steps.sort(key=lambda step: order[type(step)])
-    return Plan(wanted.id, tuple(steps), tuple(left), (*wanted.notes, *_renamed_tables(steps, left)))
+    notes = (*wanted.notes, *_idle_renames(live, wanted, renames or {}), *_renamed_tables(steps, left))
+    return Plan(wanted.id, tuple(steps), tuple(left), notes)
+
+
+def _idle_renames(live: Database, wanted: Database, renames: Renames) -> Iterator[str]:
+    """Yield a warning for each rename of a column that is not there, and has not been renamed before."""
+    for (table_id, new_key), old_key in renames.items():
+        table = live.table(table_id)
+        if table is None or wanted.table(table_id) is None or table.column(new_key) or table.column(old_key):
+            continue
+        yield f"{table.id} has no column {old_key} that could be renamed to {new_key}."
 
 
 def _renamed_tables(steps: list[Step], left: list[Step]) -> Iterator[str]:

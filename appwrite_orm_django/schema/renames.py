@@ -47,7 +47,18 @@ def read_renames(texts: Iterable[str], models_: Iterable[Model]) -> dict[tuple[s
         if field.is_relation and key.endswith("_id") and not old.endswith("_id"):
             old += "_id"
         renames[table_id(model._meta.db_table), key] = column_key(old)
+    _refuse_circles(renames)
     return renames
+
+
+def _refuse_circles(renames: dict[tuple[str, str], str]) -> None:
+    # Once done they would look as if they were still to be done.
+    for table, start in renames:
+        key: str | None = start
+        for _ in renames:
+            key = renames.get((table, key)) if key is not None else None
+            if key == start:
+                raise ValueError(f"--rename: columns of {table} cannot change places in one run; use a third name.")
 
 
 def _model(text: str, app: str | None, name: str, known: list[Model]) -> Model:

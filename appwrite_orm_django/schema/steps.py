@@ -141,7 +141,8 @@ class ChangeColumn(Step):
         if self.destructive:
             return "rows that no longer fit cannot be updated until they are corrected"
         becomes_required = self.after.required and not self.before.required
-        return _about_rows(self.after) if becomes_required or self.before.default is None else ""
+        gets_default = self.after.default is not None and self.before.default is None
+        return _about_rows(self.after) if becomes_required or gets_default else ""
 
     def __str__(self) -> str:
         return f"column {self.table}.{self.before.key} {self.before} -> {self.after}"

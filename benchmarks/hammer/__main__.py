@@ -6,21 +6,11 @@ import json
 import tempfile
 from typing import Any
 
+from benchmarks.hammer.caches import CACHES, caches
 from benchmarks.hammer.orm import OrmStore
 from benchmarks.hammer.running import CHAOS, hammer
 from benchmarks.hammer.stores import DriverStore
 from benchmarks.redis_server import RedisServer
-
-
-def caches(backend: str, redis: RedisServer) -> dict[str, Any]:
-    """Return Django's ``CACHES`` for a backend that processes can share."""
-    if backend == "redis":
-        options = {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 1}
-        return {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": redis.url, "OPTIONS": options}}
-    path = {"file": "django.core.cache.backends.filebased.FileBasedCache", "diskcache": "diskcache.DjangoCache"}[
-        backend
-    ]
-    return {"default": {"BACKEND": path, "LOCATION": tempfile.mkdtemp(prefix="appwrite-hammer-")}}
 
 
 def main() -> None:
@@ -29,7 +19,7 @@ def main() -> None:
     parser.add_argument(
         "--store", choices=("orm", "driver"), default="orm", help="the whole library, or its cache alone"
     )
-    parser.add_argument("--backend", choices=("redis", "file", "diskcache"), default="redis")
+    parser.add_argument("--cache", choices=CACHES, default="redis", help="locmem: threads of one process, no kills")
     parser.add_argument("--readers", type=int, default=4)
     parser.add_argument("--writers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=30)
@@ -41,11 +31,16 @@ def main() -> None:
     parser.add_argument("--lenient", action="store_true", help="without STRICT_WRITES")
     parser.add_argument("--deaf", action="store_true", help="break the invalidation, to see that it is noticed")
     options = parser.parse_args()
-    chaos = set(options.chaos) - (set() if options.backend == "redis" else {"restart"})
-    with RedisServer() if options.backend == "redis" else contextlib.nullcontext() as redis:
+    threads = options.cache == "locmem"
+    chaos = set(options.chaos) - (set() if options.cache == "redis" else {"restart"}) - ({"kill"} if threads else set())
+    with (
+        tempfile.TemporaryDirectory(prefix="appwrite-hammer-", ignore_cleanup_errors=True) as directory,
+        RedisServer() if options.cache == "redis" else contextlib.nullcontext() as redis,
+    ):
         cache = {"STRICT_WRITES": not options.lenient, "LOCK_TTL": 5, "LEASE_ABOVE": 0.0}
-        settings = caches(options.backend, redis)
-        store: Any = OrmStore(settings, cache, deaf=options.deaf)
+        settings = caches(options.cache, directory, redis)
+        database = f"{directory}/cache.sqlite3" if options.cache == "database" else ":memory:"
+        store: Any = OrmStore(settings, cache, deaf=options.deaf, database=database)
         if options.store == "driver":
             store = DriverStore(settings, cache, deaf=options.deaf)
         store.start()
@@ -59,10 +54,11 @@ def main() -> None:
                 pause_s=options.pause,
                 chaos=chaos,
                 redis=redis,
+                threads=threads,
             )
         finally:
             store.stop()
-    print(json.dumps({"store": options.store, "backend": options.backend, "strict": not options.lenient, **figures}))
+    print(json.dumps({"store": options.store, "cache": options.cache, "strict": not options.lenient, **figures}))
     if figures["old"] or figures["errors"] or not figures["reads"]:
         raise SystemExit(1)
 

@@ -21,6 +21,7 @@ class OrmStore:
         caches: Django's ``CACHES``.
         settings: the ``CACHE`` dictionary of the database.
         deaf: write through an alias that tells the cache nothing, to see whether the hammer notices.
+        database: the SQLite file of Django's default database, for the cache backend that needs one.
     """
 
     caches: dict[str, Any]
@@ -28,6 +29,7 @@ class OrmStore:
     rows: tuple[str, ...] = field(default_factory=hammered_rows)
     port: int = 0
     deaf: bool = False
+    database: str = ":memory:"
     _server: Any = field(default=None, repr=False)
 
     def start(self) -> None:
@@ -66,6 +68,10 @@ class OrmStore:
         return self.__dict__ | {"_server": None}
 
 
+#: Readers and writers of the file do not wait for each other.
+_JOURNAL = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+
+
 class OrmSession:
     """A process's Django on an ``OrmStore``."""
 
@@ -85,7 +91,11 @@ class OrmSession:
                 USE_TZ=True,
                 CACHES=store.caches,
                 DATABASES={
-                    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
+                    "default": {
+                        "ENGINE": "django.db.backends.sqlite3",
+                        "NAME": store.database,
+                        "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": _JOURNAL},
+                    },
                     "appwrite": {**appwrite, "OPTIONS": {"CACHE": store.settings}},
                     "deaf": {**appwrite, "OPTIONS": {"CACHE": {"ENABLED": False}}},
                 },
@@ -108,6 +118,7 @@ class OrmSession:
     def make_rows(self, rows: tuple[str, ...]) -> None:
         from django.core.management import call_command
 
+        call_command("createcachetable", verbosity=0)
         call_command("appwrite_migrate", database="appwrite", verbosity=0)
         self._model.objects.bulk_create(self._model(pk=row) for row in rows)
 

@@ -4,15 +4,17 @@ import contextlib
 import multiprocessing
 import random
 import sys
+import threading
 import time
 from collections.abc import Callable
 from ctypes import c_int64
 from multiprocessing.context import SpawnContext
-from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
 from benchmarks.hammer.stores import RemovingSession, Store
 
+Worker = Any  # a thread or a process: both have start, join and is_alive
+ONLY_READS_S = 120
 CHAOS = ("kill", "invalidate", "flush", "restart")
 
 
@@ -137,12 +139,27 @@ def hammer(
     pause_s: float,
     chaos: set[str],
     redis: Any,
+    threads: bool = False,
     tell: bool = True,
 ) -> dict[str, Any]:
-    """Hammer a started store for at least this long and this many reads, four times as long at most; return the figures."""
+    """
+    Hammer a started store for at least this long and this many reads, four times as long at most; return the figures.
+
+    Without ``seconds`` the number of reads alone decides, and ``ONLY_READS_S`` is the end.
+
+    With ``threads``, readers and writers are threads of this process, which share a cache in its memory; none of them can be killed.
+    """
     context = multiprocessing.get_context("spawn")
     board = Board(context, readers, writers, len(store.rows))
-    begin = lambda target, *arguments: _started(context, target, store, board, *arguments)  # noqa: E731
+    if threads:
+        store.session()  # sets up Django, before the threads do so at the same time
+
+    def begin(target: Any, *arguments: Any) -> Worker:
+        make = threading.Thread if threads else context.Process
+        worker: Worker = make(target=target, args=(store, board, *arguments), daemon=True)
+        worker.start()
+        return worker
+
     reading = [begin(read_on, number, tell) for number in range(readers)]
     writing = [begin(write_on, number, pause_s) for number in range(writers)]
     trouble = dict.fromkeys(sorted(chaos), 0)
@@ -150,8 +167,9 @@ def hammer(
     session = store.session() if chaos else None
     _wait_for(lambda: all(board.reads), 120)
     started = time.monotonic()
+    longest_s = 4 * seconds or ONLY_READS_S
     try:
-        while (spent := time.monotonic() - started) < 4 * seconds and (spent < seconds or sum(board.reads) < reads):
+        while (spent := time.monotonic() - started) < longest_s and (spent < seconds or sum(board.reads) < reads):
             time.sleep(random.uniform(0.1, 0.5))
             kind = random.choice(sorted(chaos)) if chaos else ""
             if kind == "kill":
@@ -178,7 +196,7 @@ def hammer(
         board.over.value = 1
         for process in (*reading, *writing):
             process.join(20)
-            if process.is_alive():
+            if not threads and process.is_alive():
                 process.kill()
     return {
         "reads": sum(board.reads),
@@ -198,9 +216,3 @@ def _wait_for(condition: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
-
-
-def _started(context: SpawnContext, target: Any, *arguments: Any) -> BaseProcess:
-    process = context.Process(target=target, args=arguments, daemon=True)
-    process.start()
-    return process

@@ -8,7 +8,6 @@ import pytest
 from django.db import connections
 
 from appwrite_orm_django.backend.base import DatabaseWrapper
-from appwrite_orm_django.local import registry
 from tests import differential
 from tests.library.models import Author, Book, Country, Cover, Everything, Review, Tag
 
@@ -131,12 +130,11 @@ def kind_settings(level, text, **options):
     }
 
 
-@pytest.fixture(scope="module")
-def shelves_of_each_kind(shelves, django_db_blocker):
-    """Load the library, with the same ids, on a local server of each kind and on the twins."""
-    ours = connections["appwrite"]
+@pytest.fixture(scope="session")
+def servers_of_each_kind(django_db_setup, django_db_blocker):
+    """Load the library, with the same ids, on a local server of each kind; return its rows."""
+    ours, rows = connections["appwrite"], {}
     with django_db_blocker.unblock():
-        rows = {model: list(model._base_manager.using("appwrite").all()) for model in LIBRARY}
         for kind in KINDS:
             connection = DatabaseWrapper({**ours.settings_dict, **kind_settings(*kind)}, "appwrite")
             connections["appwrite"] = connection
@@ -144,14 +142,26 @@ def shelves_of_each_kind(shelves, django_db_blocker):
                 if not model._meta.proxy:
                     with connection.schema_editor() as editor:
                         editor.create_model(model)
+            if not rows:
+                library()
+                rows = {model: list(model._base_manager.using("appwrite").all()) for model in LIBRARY}
+                continue
             for model in LIBRARY:
                 model._base_manager.using("appwrite").bulk_create(rows[model])
-            differential.copy_to_twin(*LIBRARY)
-        connections["appwrite"] = ours
+    connections["appwrite"] = ours
+    return rows
+
+
+@pytest.fixture(scope="module")
+def shelves_of_each_kind(servers_of_each_kind, django_db_blocker):
+    """Copy the library of those servers to the twins."""
+    twins = ("twin", "twin-postgresql")
+    with django_db_blocker.unblock():
+        for alias in twins:
+            for model, rows in servers_of_each_kind.items():
+                model._base_manager.using(alias).bulk_create(rows)
         yield
-        for kind in KINDS:
-            registry.forget(kind_settings(*kind)["HOST"])
-        for alias in ("twin", "twin-postgresql"):
+        for alias in twins:
             for model in reversed(LIBRARY):
                 model._base_manager.using(alias).all().delete()
 

@@ -38,6 +38,7 @@ GOOD = {"BACKEND": REDIS, "LOCATION": "redis://cache/0"}
         ({**GOOD, "LOCATION": ["redis://a/0", "redis://b/0"], "OPTIONS": {"CLIENT_CLASS": "django_redis.client.ShardClient"}}, []),
         ({"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://a;redis://b"}, ["appwrite.W031"]),
         ({"BACKEND": "django.core.cache.backends.dummy.DummyCache"}, ["appwrite.W032"]),
+        ({"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}, ["appwrite.W035"]),
         ({"BACKEND": LOCMEM}, ["appwrite.W034"]),
         ({"BACKEND": LOCMEM, "OPTIONS": {"MAX_ENTRIES": 300}}, ["appwrite.W034"]),
         ({"BACKEND": LOCMEM, "OPTIONS": {"MAX_ENTRIES": 301}}, []),

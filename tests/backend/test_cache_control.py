@@ -333,9 +333,9 @@ def test_the_loop_goes_on_while_the_cache_is_asked(book, monkeypatch):
     store = connections["appwrite"].cache.core.store
     get_many = store.get_many
 
-    def slow(keys):
+    def slow(keys, *tokens):
         assert went_on.wait(10), "the event loop is blocked"
-        return get_many(keys)
+        return get_many(keys, *tokens)
 
     monkeypatch.setattr(store, "get_many", slow)
 

@@ -228,3 +228,5 @@ def test_every_id_has_its_place_in_the_documentation():
     documented = set(re.findall(r"^\(appwrite-(\w+)\)=$", DOCS.read_text(), re.MULTILINE))
     assert used == documented
     assert len(used) == 20
+
+    assert len(used) == 19

@@ -5,7 +5,7 @@ import decimal
 
 import pytest
 from django.core.exceptions import FieldError
-from django.db import NotSupportedError, connections
+from django.db import NotSupportedError, OperationalError, connections
 from django.db.models import (
     Avg,
     BooleanField,
@@ -319,12 +319,53 @@ def test_too_many_rows_for_local_evaluation_say_what_to_do(monkeypatch):
 
 class TestRawSql:
     def test_raw(self):
-        with pytest.raises(NotSupportedError, match="Appwrite runs no SQL"):
-            list(Book.objects.raw("SELECT * FROM library_book"))
+        found = list(
+            Book.objects.raw("SELECT *, pages * 2 AS twice FROM library_book WHERE pages > %s ORDER BY title", [590])
+        )
+        expected = list(Book.objects.filter(pages__gt=590).order_by("title"))
+        assert found == expected
+        assert [(book.twice, book.price, book.published) for book in found] == [
+            (book.pages * 2, book.price, book.published) for book in expected
+        ]
+
+    def test_raw_asks_for_the_columns_it_reads_of_the_tables_it_reads(self, requests):
+        list(Book.objects.raw("SELECT id, title FROM library_book -- not library_author"))
+        assert len(requests) == 1
+        assert requests[0].path.endswith("/tables/library_book/rows")
 
     def test_cursor(self):
-        with connections["appwrite"].cursor() as cursor, pytest.raises(NotSupportedError, match="SELECT 1"):
-            cursor.execute("SELECT 1")
+        with connections["appwrite"].cursor() as cursor:
+            cursor.execute(
+                "SELECT a.name, COUNT(*) AS books FROM library_author a JOIN library_book b ON b.author_id = a.id "
+                "WHERE a.name LIKE %(name)s GROUP BY a.id",
+                {"name": "%Zola"},
+            )
+            assert [column[0] for column in cursor.description] == ["name", "books"]
+            assert cursor.fetchall() == [("Émile Zola", 2)]
+            cursor.execute("SELECT '%', 1")
+            assert cursor.fetchone() == ("%", 1)
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "UPDATE library_book SET pages = 1",
+            "DELETE FROM library_book",
+            "WITH x AS (SELECT 1) DELETE FROM library_book",
+            "DROP TABLE library_book",
+            "PRAGMA user_version",
+            "",
+        ],
+    )
+    def test_what_would_change_anything_is_refused(self, sql):
+        with connections["appwrite"].cursor() as cursor, pytest.raises(NotSupportedError, match="Appwrite runs no SQL"):
+            cursor.execute(sql)
+
+    def test_unknown_tables(self):
+        with (
+            connections["appwrite"].cursor() as cursor,
+            pytest.raises(OperationalError, match="no such table: nowhere"),
+        ):
+            cursor.execute("SELECT * FROM nowhere")
 
     def test_executemany(self):
         with connections["appwrite"].cursor() as cursor, pytest.raises(NotSupportedError, match="INSERT"):

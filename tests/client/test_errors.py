@@ -43,7 +43,7 @@ def refuse(server, status, type_, message="Refused."):
         (404, "transaction_not_found", errors.TransactionClosed, utils.OperationalError),
         (409, "transaction_conflict", errors.TransactionConflict, utils.OperationalError),
         (401, "user_unauthorized", errors.Unauthorized, utils.OperationalError),
-        (401, "user_jwt_invalid", errors.Unauthorized, utils.OperationalError),
+        (401, "user_jwt_invalid", errors.InvalidUserToken, utils.OperationalError),
         (403, "general_service_disabled", errors.Unauthorized, utils.OperationalError),
         (401, "general_unauthorized_scope", errors.MissingScope, utils.OperationalError),
         (403, "project_id_missing", errors.ProjectNotFound, utils.OperationalError),

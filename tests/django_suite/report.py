@@ -31,29 +31,29 @@ COLUMNS = (
     "skipped by Django",
 )
 
-Outcomes = Mapping[str, Sequence["Test"]]
+Outcomes = Mapping[str, Sequence["Outcome"]]
 
 
 @dataclass(frozen=True)
-class Test:
+class Outcome:
     id: str
     outcome: str
     message: str = ""
 
 
-def is_bad(test: Test) -> bool:
+def is_bad(test: Outcome) -> bool:
     return test.outcome in BAD
 
 
-def read(file: Path) -> list[Test]:
+def read(file: Path) -> list[Outcome]:
     """Return each test of a file of outcomes once; what happened to a class or module happened to its tests that did not run."""
     if not file.exists():
         return []
-    worst: dict[str, Test] = {}
+    worst: dict[str, Outcome] = {}
     collected: dict[str, bool] = {}
     for line in file.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
-        test = Test(entry["test"], entry["outcome"], entry["message"])
+        test = Outcome(entry["test"], entry["outcome"], entry["message"])
         if test.outcome == "not run":
             collected[test.id] = True
         known = worst.get(test.id)
@@ -63,16 +63,16 @@ def read(file: Path) -> list[Test]:
     return [_with_fixture(worst[name], fixtures) for name in collected]
 
 
-def _with_fixture(test: Test, fixtures: Iterable[Test]) -> Test:
+def _with_fixture(test: Outcome, fixtures: Iterable[Outcome]) -> Outcome:
     if test.outcome != "not run":
         return test
     for fixture in fixtures:
         if test.id.startswith(fixture.id + "."):
-            return Test(test.id, fixture.outcome, fixture.message)
+            return Outcome(test.id, fixture.outcome, fixture.message)
     return test
 
 
-def rate(tests: Sequence[Test]) -> float:
+def rate(tests: Sequence[Outcome]) -> float:
     """Return the share of tests that pass among those that Django itself does not skip."""
     counts = Counter(test.outcome for test in tests)
     asked = len(tests) - counts["skipped by Django"]
@@ -115,7 +115,7 @@ def causes(outcomes: Outcomes) -> str:
     return "\n".join(f"\n{len(names)} x {message}\n    " + "\n    ".join(names) for message, names in ordered)
 
 
-def saved(results: Path, apps: Sequence[str] | None) -> dict[str, list[Test]]:
+def saved(results: Path, apps: Sequence[str] | None) -> dict[str, list[Outcome]]:
     """Return the outcomes of the last whole run of each app."""
     return {
         file.stem: read(file)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.django_suite import report
-from tests.django_suite.report import Test
+from tests.django_suite.report import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,7 +32,7 @@ def run_app(
     feature_level: str,
     pattern: str | None,
     shows: bool,
-) -> tuple[str, list[Test]]:
+) -> tuple[str, list[Outcome]]:
     """
     Run test labels of one app and return its name and what became of each test.
 
@@ -74,6 +74,8 @@ def run_app(
         except subprocess.TimeoutExpired:
             output.write(f"\nStopped after {timeout_s:g} seconds.\n")
     text = log.read_text(encoding="utf-8", errors="replace")
-    found = report.read(outcomes) or [Test(app, "not run", text.strip().splitlines()[-1][:300] if text.strip() else "")]
+    found = report.read(outcomes) or [
+        Outcome(app, "not run", text.strip().splitlines()[-1][:300] if text.strip() else "")
+    ]
     sys.stderr.write(text if shows else f"{name}: {time.monotonic() - started:.0f} s\n")
     return app, found

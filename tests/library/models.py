@@ -221,3 +221,14 @@ class Notice(AppwriteModel):
         lambda: Notice.objects.filter(pinned=True),
         lambda: Notice.objects.count(),
     ]
+
+
+class Diary(AppwriteModel):
+    """Row security: each row is for whom its permissions say."""
+
+    text = models.CharField(max_length=100)
+    mood = models.IntegerField(default=0)
+    permissions = PermissionsField()
+
+    appwrite_permissions = ['create("users")']
+    appwrite_row_security = True

@@ -49,7 +49,7 @@ def test_every_method_of_2x_is_named() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/account",
+        "/account/prefs",
         "/users",
         "/teams",
         "/storage/buckets",

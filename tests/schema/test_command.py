@@ -13,6 +13,7 @@ from django.core.management.base import CommandError
 from django.db import connections
 
 from appwrite_orm_django.client import columns as column_routes
+from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.local.server import LocalServer
@@ -112,6 +113,7 @@ def test_one_app_or_one_model(transport):
         (["--rename", "Tag.a=b"], r"--rename Tag\.a=b: library\.Tag has no field b"),
         (["--rename", "Nope.a=b"], r"no model named Nope; write app\.Model\.old=new"),
         (["--rename", "Book.a=tags"], "tags has no column"),
+        (["--rename", "Book.title=blurb", "--rename", "Book.blurb=title"], "cannot change places in one run"),
     ],
 )
 def test_wrong_arguments(transport, requests_made, args, message):
@@ -185,6 +187,31 @@ def test_rename(transport):
     out = run("--rename", "Tag.label=name")
     assert "~ column library_tag.label renamed to name" in out
     assert rows.get_row(transport, TAG, "t1")["name"] == "kept"
+
+
+def test_a_rename_of_nothing_is_told(transport):
+    run()
+    column_routes.delete_column(transport, TAG, "name")
+    assert "  ! library_tag has no column label that could be renamed to name.\n" in run("--rename", "Tag.label=name")
+
+
+def test_what_the_rows_do_not_allow_is_said_without_a_traceback(transport):
+    run()
+    index_routes.delete_index(transport, TAG, "name_uniq")
+    for row_id in ("t1", "t2"):
+        rows.create_row(transport, TAG, row_id, {"name": "same"})
+    with pytest.raises(CommandError, match=r"cannot be made over duplicates: same \(t1 and t2\)"):
+        run()
+
+
+def test_ctrl_c_says_how_to_go_on(transport, monkeypatch):
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("appwrite_orm_django.management.commands.appwrite_migrate.migrate", interrupted)
+    with pytest.raises(CommandError, match=r"Stopped\. Run appwrite_migrate again to go on\.") as caught:
+        run()
+    assert caught.value.returncode == 130
 
 
 def test_rename_of_a_foreign_key(transport):

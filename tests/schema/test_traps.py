@@ -77,6 +77,14 @@ def test_a_column_that_is_still_being_deleted_is_made_when_it_has_gone(make_serv
     rows.create_row(transport, REF, "r", {"a": "x"})
 
 
+def test_a_replaced_column_takes_the_key_of_one_that_has_just_gone(make_server):
+    transport = connect(make_server(column_delay_s=0.1))
+    migrate(transport, db(Column("a", "varchar", 10)))
+    rows.create_row(transport, REF, "r", {"a": "7"})
+    assert migrate(transport, db(Column("a", "integer"))) == []
+    assert values(transport, "a") == [7]
+
+
 def test_inline_columns_are_those_that_the_server_takes_and_never_dates(make_server, level):
     """1.9.6 refuses text inline; on 2.x a datetime made inline refuses values with a zone."""
     transport = connect(make_server())

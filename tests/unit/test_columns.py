@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 from django.contrib.contenttypes.fields import GenericForeignKey
@@ -206,7 +208,13 @@ class TestRefusals:
         (models.BooleanField(default=False), False),
         (models.IntegerField(), None),
         (models.IntegerField(default=lambda: 3), None),
-        (models.DecimalField(max_digits=5, decimal_places=2, default=3), None),
+        (models.DecimalField(max_digits=5, decimal_places=2, default=3), 300),
+        (models.DecimalField(max_digits=5, decimal_places=2, default="3.10"), 310),
+        (models.DecimalField(max_digits=5, decimal_places=2, default="3.101"), None),
+        (models.DecimalField(max_digits=30, decimal_places=2, default=3), None),
+        (models.DurationField(default=timedelta(seconds=1)), 1_000_000),
+        (models.DateField(default=date(2026, 1, 2)), "2026-01-02T00:00:00.000+00:00"),
+        (models.UUIDField(default=UUID(int=1)), "00000000-0000-0000-0000-000000000001"),
         (models.DateTimeField(default=Now()), None),
     ],
 )

@@ -7,6 +7,7 @@ ignore what the server ignores.
 
 from __future__ import annotations
 
+import decimal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -14,8 +15,10 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.sqlite3 import base, features, operations
+from django.db.models import Max, Min
 from django.db.models.expressions import OrderBy
 from django.db.models.fields.json import ContainedBy, DataContains
+from django.db.models.functions import Round
 from django.db.models.sql import Query
 from django.db.models.sql import compiler as django_compiler
 
@@ -24,6 +27,9 @@ from appwrite_orm_django.backend.local_evaluation.json_documents import containm
 from appwrite_orm_django.backend.values import cut_to_milliseconds
 
 TEXT_COLLATION = "APPWRITE_TEXT"
+DECIMAL_COLLATION = "APPWRITE_DECIMAL"
+# What SQLite's numbers hold exactly.
+EXACT_DIGITS = 15
 
 
 class LocalOperations(operations.DatabaseOperations):
@@ -38,6 +44,14 @@ class LocalOperations(operations.DatabaseOperations):
 
     def adapt_datetimefield_value(self, value: Any) -> Any:
         return super().adapt_datetimefield_value(cut_to_milliseconds(value))
+
+    def get_decimalfield_converter(self, expression: Any) -> Any:
+        convert = super().get_decimalfield_converter(expression)
+
+        def from_text_too(value: Any, *context: Any) -> Any:
+            return decimal.Decimal(value) if isinstance(value, str) else convert(value, *context)
+
+        return from_text_too
 
     def prep_for_iexact_query(self, x: Any) -> Any:
         return x
@@ -81,6 +95,14 @@ class SQLCompiler(django_compiler.SQLCompiler):
             return result
         if type(node) in (DataContains, ContainedBy):
             return containment_sql(node, self)
+        if type(node) in (Max, Min):
+            # As they are: cast to numbers, as Django has it for decimals, long ones would be rounded.
+            sql, params = node.as_sql(self, self.connection)
+            return sql, params
+        if type(node) is Round:
+            # SQLite's own rounds to no more than units; django.db.models.functions.Round refuses the rest.
+            sql, params = node.as_sql(self, self.connection, function="APPWRITE_ROUND")
+            return sql, params
         if type(node) is OrderBy and self.connection.nulls_are_high:
             node = _with_nulls_high(node)
         return super().compile(node)
@@ -177,6 +199,8 @@ class LocalDatabase(base.DatabaseWrapper):
         fold, fold_like = text_folds(self.text)
         connection.create_function("APPWRITE_FOLD", 1, _on_text(fold), deterministic=True)
         connection.create_function("APPWRITE_LIKE", 1, _on_text(fold_like), deterministic=True)
+        connection.create_function("APPWRITE_ROUND", 2, _rounded, deterministic=True)
+        connection.create_collation(DECIMAL_COLLATION, _compare_decimals)
         connection.create_function("JSON_CONTAINS", 2, json_contains, deterministic=True)
         connection.create_collation(TEXT_COLLATION, _comparison(fold) if self.text == "mariadb" else _binary)
         return connection
@@ -210,3 +234,26 @@ def _comparison(fold: Callable[[str], str]) -> Callable[[str, str], int]:
 
 def _binary(one: str, two: str) -> int:
     return (one > two) - (one < two)
+
+
+def _compare_decimals(one: str, two: str) -> int:
+    left, right = _decimal(one), _decimal(two)
+    return (left > right) - (left < right)
+
+
+@lru_cache(maxsize=10_000)
+def _decimal(text: str) -> decimal.Decimal:
+    try:
+        return decimal.Decimal(text)
+    except decimal.InvalidOperation:
+        return decimal.Decimal(0)  # what SQLite takes such a text for
+
+
+def _rounded(value: Any, places: int | None) -> Any:
+    """Round half away from zero, as SQLite does."""
+    if value is None or places is None:
+        return None
+    with decimal.localcontext() as context:
+        context.prec = 400
+        number = _decimal(str(value)).quantize(decimal.Decimal(1).scaleb(-places), decimal.ROUND_HALF_UP)
+    return int(number) if isinstance(value, int) else float(number)

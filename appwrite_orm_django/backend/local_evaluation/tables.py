@@ -12,8 +12,13 @@ from django.db.models import Field, Model
 from django.db.models.sql import Query
 
 from appwrite_orm_django.backend.columns import column_key
-from appwrite_orm_django.backend.local_evaluation.sqlite import TEXT_COLLATION, LocalDatabase
-from appwrite_orm_django.backend.values import codec_for
+from appwrite_orm_django.backend.local_evaluation.sqlite import (
+    DECIMAL_COLLATION,
+    EXACT_DIGITS,
+    TEXT_COLLATION,
+    LocalDatabase,
+)
+from appwrite_orm_django.backend.values import ScaledDecimalCodec, codec_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,10 @@ def _column(field: Field[Any, Any], database: LocalDatabase) -> LocalColumn:
     declaration = str(field.db_type(connection=database) or "")
     if field.primary_key:
         declaration = f"{field.rel_db_type(connection=database) or declaration} PRIMARY KEY"
-    if codec.is_text:
+    if isinstance(codec, ScaledDecimalCodec) and codec.max_digits > EXACT_DIGITS:
+        # Kept as text: as a number SQLite would round it.
+        declaration = f"text COLLATE {DECIMAL_COLLATION}"
+    elif codec.is_text:
         declaration += f" COLLATE {TEXT_COLLATION}"
     return LocalColumn(field.column, column_key(field), declaration, codec.stored)
 

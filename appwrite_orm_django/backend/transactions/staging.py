@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from appwrite_orm_django.backend.columns import PERMISSIONS
 from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
+from appwrite_orm_django.backend.writing import users_data
 from appwrite_orm_django.client import operators, queries
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.rows import MAX_BULK_ROWS
@@ -22,8 +25,23 @@ def staged_operations(log: Iterable[Operation], limit: int = MAX_OPERATIONS) -> 
     it tells nobody (recording ``tx-commit-bulk``), but which count once for many rows.
     """
     folded = fold(log)
-    single = [staged for operation in folded for staged in _single(operation)]
+    single = single_operations(folded)
     return single if len(single) <= limit else list(_bulk(folded))
+
+
+def single_operations(folded: Iterable[Operation]) -> list[Staged]:
+    """Return one operation for each change of a row, however many."""
+    return [staged for operation in folded for staged in _single(operation)]
+
+
+def for_user(folded: Iterable[Operation], user_id: str) -> Iterator[Operation]:
+    """Yield the changes as a user may make them: see ``writing.users_data``; rows without permissions become the user's own."""
+    own = [f'{action}("user:{user_id}")' for action in ("read", "update", "delete")]
+    for operation in folded:
+        if operation.action == "create":
+            yield replace(operation, data={PERMISSIONS: own, **users_data(operation.data)})
+        else:
+            yield operation
 
 
 def fold(log: Iterable[Operation]) -> list[Operation]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from django.db import DataError, IntegrityError
+from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands import (
@@ -32,9 +34,17 @@ from appwrite_orm_django.client.transactions import MAX_OPERATIONS
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.transactions.log import Key
+    from appwrite_orm_django.client.identity import Identity
     from appwrite_orm_django.client.references import TableRef
 
 Row = Mapping[str, Any]
+
+
+class _Unbound(Enum):
+    UNBOUND = "unbound"
+
+
+_UNBOUND = _Unbound.UNBOUND
 
 
 class Transaction:
@@ -48,6 +58,24 @@ class Transaction:
         self._bases: dict[Key, Row | None] = {}
         # What select_for_update() has read: checked at the end, whether the block changes it or not.
         self.locked: set[Key] = set()
+        # Whom the block reads and writes for; unknown before its first use.
+        self._identity: Identity | _Unbound | None = _UNBOUND
+
+    def bind(self, identity: Identity | None) -> None:
+        """
+        Say whom the block is used for.
+
+        Raises:
+            TransactionManagementError: it has been used for somebody else. What one user has read or staged is not to be committed
+                with another one's permissions, nor seen by them.
+        """
+        if self._identity is _UNBOUND:
+            self._identity = identity
+        elif self._identity != identity:
+            raise TransactionManagementError(
+                "This atomic block on Appwrite has been used for another identity (a user, or the API key); one block belongs to one.\n"
+                "Open atomic() inside appwrite_user(), and in tests use TransactionTestCase: a TestCase is one block."
+            )
 
     # Reading
 

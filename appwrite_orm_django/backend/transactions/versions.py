@@ -7,6 +7,7 @@ from typing import Any
 
 from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands import Command, CountRows, GetRow, ListRows
+from appwrite_orm_django.backend.server_queries import ServerQuery
 from appwrite_orm_django.backend.summaries import OneRow, Periods
 from appwrite_orm_django.backend.values import DateTimeCodec
 
@@ -21,6 +22,8 @@ def positions(command: Command) -> tuple[int, int] | tuple[()] | None:
     Empty if the result shows no row (a count, ``exists()``), None if it does but not which version.
     """
     if isinstance(command, (CountRows, OneRow, Periods)):
+        return ()
+    if isinstance(command, ServerQuery) and command.is_grouped:
         return ()
     if not isinstance(command, (GetRow, ListRows)):
         return None

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from appwrite_orm_django.collation import fold
 from appwrite_orm_django.local.errors import ApiError
 from appwrite_orm_django.local.schema import Table
 from appwrite_orm_django.local.text_rules import TextRules
@@ -242,4 +243,9 @@ def _comparable(field: Field, other: Field) -> str:
         return field.value
     if field.is_text and other.kind in ("integer", "float", "boolean", "sequence"):
         return f"number_prefix({field.value})"
-    return field.compare if field.is_text is other.is_text else field.value
+    if field.is_text is not other.is_text:
+        return field.value
+    if field.kind == "text" and other.kind == "id" and field.rules.fold is not fold:
+        # An id beside text that respects case (PostgreSQL): ids are compared without, and that counts for both sides.
+        return f"id_fold({field.value})"
+    return field.compare

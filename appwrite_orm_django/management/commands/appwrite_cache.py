@@ -20,6 +20,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from appwrite_orm_django.cache import clear, control, invalidate, upkeep
+from appwrite_orm_django.management.commands._key import WithKey
 
 T = TypeVar("T")
 Model = type[models.Model]
@@ -37,7 +38,7 @@ ACTIONS = {
 }
 
 
-class Command(BaseCommand):
+class Command(WithKey, BaseCommand):
     help = "Look at the query cache, empty it, fill it, check it. Actions: " + "; ".join(
         f"{name}: {text}" for name, text in ACTIONS.items()
     )

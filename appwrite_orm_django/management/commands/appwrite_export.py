@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from appwrite_orm_django.client.errors import InvalidQuery, NotFound
+from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema.definitions import Database
 from appwrite_orm_django.transfer import BadFile, ResumePoint, export_rows, resume_point
 
@@ -20,7 +21,7 @@ from ._progress import progress_bar
 from ._tables import live_tables
 
 
-class Command(BaseCommand):
+class Command(WithKey, BaseCommand):
     help = "Write the rows of all tables, or of some, to a file of JSON Lines, or to the standard output."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
+from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.transfer import BadFile, Imported, import_rows
 
 from ._choice import chosen_alias
@@ -17,7 +18,7 @@ from ._progress import progress_bar
 from ._tables import live_tables
 
 
-class Command(BaseCommand):
+class Command(WithKey, BaseCommand):
     help = "Create the rows of a file that appwrite_export wrote; rows that are there are left alone."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -10,9 +10,17 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
+from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.collation import fold
+from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema.definitions import Database
-from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
+from appwrite_orm_django.schema.errors import (
+    DuplicateRows,
+    NotAvailable,
+    SchemaTooLarge,
+    UnconvertibleRows,
+    UnsupportedModel,
+)
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.own_tables import with_own_tables
@@ -23,8 +31,11 @@ from appwrite_orm_django.schema.steps import Plan, Step
 from ._choice import chosen_alias, chosen_models
 from ._progress import progress_bar
 
+#: What a person can do something about; a traceback would only hide it.
+_REFUSALS = (AppwriteError, DuplicateRows, NotAvailable, UnconvertibleRows)
 
-class Command(BaseCommand):
+
+class Command(WithKey, BaseCommand):
     help = "Create and change tables, columns and indexes in Appwrite so that they are what the models say."
     requires_migrations_checks = False
 
@@ -70,16 +81,22 @@ class Command(BaseCommand):
                 wanted = with_own_tables(wanted)
             settings = Options(options["prune"], read_renames(options["rename"], models), options["app_label"] is None)
             plan = plan_for(connection.transport, wanted, settings)
-        except (UnsupportedModel, SchemaTooLarge, ValueError) as error:
+            requests = requests_of(connection.transport, plan) if options["dry_run"] else None
+        except (UnsupportedModel, SchemaTooLarge, ValueError, *_REFUSALS) as error:
             raise CommandError(str(error)) from error
-        requests = requests_of(connection.transport, plan) if options["dry_run"] else None
         self._print_plan(alias, plan, options, requests)
         if options["check"] and plan.steps:
             sys.exit(1)
         if options["plan"] or options["check"] or options["dry_run"] or not plan.steps:
             return
         self._refuse_or_ask(plan, options)
-        for note in self._apply(connection, wanted, settings, plan, options):
+        try:
+            notes = self._apply(connection, wanted, settings, plan, options)
+        except _REFUSALS as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError("Stopped. Run appwrite_migrate again to go on.", returncode=130) from None
+        for note in notes:
             self.stderr.write(self.style.WARNING(note))
 
     def _apply(

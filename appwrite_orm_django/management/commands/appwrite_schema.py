@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
+from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.exports import DIALECTS, FORMATS, export, relations_of
 from appwrite_orm_django.schema.from_models import read_models
@@ -16,7 +17,7 @@ from appwrite_orm_django.schema.from_server import read_database
 from ._choice import chosen_alias, chosen_models
 
 
-class Command(BaseCommand):
+class Command(WithKey, BaseCommand):
     help = "Print the schema of the models, or that of the server, in another notation."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

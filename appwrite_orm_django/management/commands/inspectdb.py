@@ -10,11 +10,12 @@ from django.core.management.base import CommandError
 from django.core.management.commands.inspectdb import Command as InspectDBCommand
 from django.db import connections
 
+from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.model_source import model_source
 
 
-class Command(InspectDBCommand):
+class Command(WithKey, InspectDBCommand):
     def handle_inspection(self, options: dict[str, Any]) -> Iterator[str]:
         connection: Any = connections[options["database"]]
         if connection.vendor != "appwrite":

@@ -1,0 +1,64 @@
+"""
+What the server behind an alias can do beyond lists of one table: aggregates, groups, joins, ``rows/query``.
+
+The version number does not tell (a development build of the 2.x line says 1.9.6 as well, recordings of the preview), so the server is
+asked: once in a process for each project, when a query first could make use of the answer. ``OPTIONS["FEATURE_LEVEL"]`` spares that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from appwrite_orm_django.client import local_endpoint, queries, rows
+from appwrite_orm_django.client.errors import AppwriteError, InvalidQuery
+from appwrite_orm_django.client.queries import Query
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.client.references import TableRef
+    from appwrite_orm_django.client.transport import Transport
+
+Level = Literal["1.9", "2.x"]
+LEVELS: tuple[Level, ...] = ("1.9", "2.x")
+
+# A name that no column has: keys are no longer than 36 characters.
+_ALIAS = "appwrite_orm_django_counts_rows_here_"
+# Endpoint and project -> what the server has answered.
+_known: dict[tuple[str, str], Level] = {}
+
+
+def feature_level(connection: DatabaseWrapper, table: TableRef) -> Level:
+    """
+    Return the level of the server: "2.x" if it aggregates, groups and joins, else "1.9".
+
+    Args:
+        table: one that is going to be read anyway; whether the server aggregates is asked of it.
+    """
+    if (pinned := connection.options.feature_level) is not None:
+        return pinned
+    settings = connection.settings_dict
+    if local_endpoint.is_local(settings["HOST"]):
+        return "2.x" if local_endpoint.feature_level(settings["HOST"]) == "2.x" else "1.9"
+    project = (settings["HOST"], settings["USER"])
+    if project not in _known:
+        level = probe(connection.transport, table)
+        if level is None:
+            return "1.9"  # for now: what every server can do is right everywhere
+        _known[project] = level
+    return _known[project]
+
+
+def probe(transport: Transport, table: TableRef) -> Level | None:
+    """Ask a server to count rows by an aggregate; None if it gives no answer to that (it can not be reached, there is no such table)."""
+    try:
+        answer = rows.list_rows(transport, table, [Query("count", "*", (_ALIAS,)), queries.limit(1)])
+    except InvalidQuery:
+        return "1.9"
+    except AppwriteError:
+        return None
+    return "2.x" if answer["rows"] and _ALIAS in answer["rows"][0] else "1.9"
+
+
+def forget() -> None:
+    """Ask again: for tests, and after an upgrade of the server."""
+    _known.clear()

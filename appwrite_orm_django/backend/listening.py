@@ -1,0 +1,140 @@
+"""Settings for what tells of other clients' writes: ``OPTIONS["WEBHOOK"]`` and ``OPTIONS["REALTIME"]``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+Settings = TypeVar("Settings", bound="WebhookSettings | RealtimeSettings")
+
+#: What Appwrite takes for the secret of a webhook.
+SECRET_LENGTHS = range(8, 257)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """
+    Everything that ``OPTIONS["WEBHOOK"]`` may hold; the setting's name is the field's in capitals.
+
+    Attributes:
+        url: the address that Appwrite calls, exactly as it was told: it is part of what is signed, and behind a proxy the request
+            does not say it.
+        secrets: secrets of 8 to 256 characters, any of which a delivery may be signed with; the first is the one for new webhooks. None:
+            there is no endpoint.
+        max_bytes: a larger body is refused. A row with all its columns has to fit.
+        coalesce_s: a table that was invalidated is invalidated again after so many seconds at the earliest, and at the latest, if more
+            was told meanwhile; 0 invalidates with each delivery.
+        remember_s: for how many seconds a delivery that comes a second time is known as such.
+        ignore_unknown: answer deliveries about tables that no model has with 204 instead of 404, which Appwrite counts as a failure.
+    """
+
+    url: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    max_bytes: int = 4 * 1024 * 1024
+    coalesce_s: float = 0.5
+    remember_s: float = 3600.0
+    ignore_unknown: bool = False
+
+    @classmethod
+    def read(cls, alias: str, options: Mapping[str, Any]) -> WebhookSettings:
+        """
+        Make the settings from the ``WEBHOOK`` dictionary of the database ``alias``.
+
+        Raises:
+            ImproperlyConfigured: an unknown key, or a value that cannot be.
+        """
+        where = f'DATABASES["{alias}"]["OPTIONS"]["WEBHOOK"]'
+        options = dict(options)
+        if isinstance(options.get("SECRETS"), str):
+            raise ImproperlyConfigured(f'{where}["SECRETS"] must be a list of texts.')
+        if "SECRETS" in options:
+            options["SECRETS"] = tuple(options["SECRETS"])
+        settings = _read(cls, where, options)
+        if not all(isinstance(secret, str) and len(secret) in SECRET_LENGTHS for secret in settings.secrets):
+            raise ImproperlyConfigured(f'{where}["SECRETS"] must be a list of texts of 8 to 256 characters.')
+        if settings.secrets and urlsplit(settings.url).scheme not in ("http", "https"):
+            raise ImproperlyConfigured(
+                f'{where}["URL"] must be the address that Appwrite calls, such as https://shop.example.org/appwrite/webhook/.'
+            )
+        _check_numbers(settings, where, {"max_bytes": 1, "coalesce_s": 0, "remember_s": 0})
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class RealtimeSettings:
+    """
+    Everything that ``OPTIONS["REALTIME"]`` may hold; the setting's name is the field's in capitals.
+
+    Attributes:
+        url: where to connect, ``wss://<host>/v1/realtime``; left out, what ``HOST`` implies.
+        session: the secret of a session of the user to listen as. Realtime takes no API key, and without a user it tells of rows
+            that anybody may read.
+        ping_s: seconds between two signs of life, and how long to wait for the answer to one.
+        longest_pause_s: the longest pause between two attempts to connect.
+        coalesce_s: as in ``WebhookSettings``.
+    """
+
+    url: str = ""
+    session: str = field(default="", repr=False)
+    ping_s: float = 20.0
+    longest_pause_s: float = 30.0
+    coalesce_s: float = 0.5
+
+    @classmethod
+    def read(cls, alias: str, options: Mapping[str, Any]) -> RealtimeSettings:
+        """
+        Make the settings from the ``REALTIME`` dictionary of the database ``alias``.
+
+        Raises:
+            ImproperlyConfigured: an unknown key, or a value that cannot be.
+        """
+        where = f'DATABASES["{alias}"]["OPTIONS"]["REALTIME"]'
+        settings = _read(cls, where, options)
+        if settings.url and urlsplit(settings.url).scheme not in ("ws", "wss"):
+            raise ImproperlyConfigured(
+                f'{where}["URL"] must be an address such as wss://cloud.appwrite.io/v1/realtime.'
+            )
+        _check_numbers(settings, where, {"ping_s": 0.01, "longest_pause_s": 0, "coalesce_s": 0})
+        return settings
+
+    def address(self, host: str) -> str:
+        """
+        Return where to connect.
+
+        Args:
+            host: ``HOST`` of the database.
+
+        Raises:
+            ImproperlyConfigured: it cannot be told from ``HOST``: the local server has its realtime on a port of its own.
+        """
+        if self.url:
+            return self.url
+        parts = urlsplit(host)
+        if parts.scheme not in ("http", "https"):
+            raise ImproperlyConfigured(
+                'A local: server inside this process has no realtime; run manage.py appwrite_server, and set OPTIONS["REALTIME"]["URL"].'
+            )
+        scheme = "wss" if parts.scheme == "https" else "ws"
+        return urlunsplit((scheme, parts.netloc, f"{parts.path.rstrip('/')}/realtime", "", ""))
+
+
+def _read(cls: type[Settings], where: str, options: Mapping[str, Any]) -> Settings:
+    known = {one.name.upper(): one.name for one in fields(cls)}
+    if unknown := sorted(set(options) - set(known)):
+        raise ImproperlyConfigured(f"{where} has no key {unknown[0]!r}. Known are {', '.join(sorted(known))}.")
+    settings = cls(**{known[key]: value for key, value in options.items()})
+    for name in ("url", "session"):
+        if not isinstance(getattr(settings, name, ""), str):
+            raise ImproperlyConfigured(f'{where}["{name.upper()}"] must be a text.')
+    return settings
+
+
+def _check_numbers(settings: Any, where: str, least: Mapping[str, float]) -> None:
+    for name, bound in least.items():
+        value = getattr(settings, name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not bound <= value < float("inf"):
+            raise ImproperlyConfigured(f'{where}["{name.upper()}"] must be a number of at least {bound:g}.')

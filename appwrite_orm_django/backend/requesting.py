@@ -1,0 +1,123 @@
+"""Through what a connection makes its requests, and for whom: the API key, or the user in force."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.db import OperationalError, connections
+
+from appwrite_orm_django.backend.client_calls import RawWrite, TellingTransport
+from appwrite_orm_django.backend.users import Account, accounts
+from appwrite_orm_django.client.identity import Identity, current_identity, is_stated
+from appwrite_orm_django.client.transport import Transport
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.options import Options
+    from appwrite_orm_django.backend.transactions import Transaction
+
+# One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
+_transports: dict[tuple[Any, ...], Transport] = {}
+_transports_lock = threading.Lock()
+
+
+class Requesting:
+    """What ``DatabaseWrapper`` knows of its transport and of the identity in force."""
+
+    alias: str
+    settings_dict: dict[str, Any]
+    options: Options
+    transaction: Transaction | None
+
+    @property
+    def transport(self) -> Transport:
+        """
+        The HTTP client, over connections that all of this process with the same settings share; made out to the user in force, if any.
+
+        Raises:
+            TransactionManagementError: the open block belongs to somebody else.
+            OperationalError: ``USERS["REQUIRED"]`` is set, and nothing says whom the request is for.
+        """
+        identity = self.identity
+        return self._key_transport if identity is None else self._key_transport.acting_as(identity)
+
+    @property
+    def identity(self) -> Identity | None:
+        """Whom requests are made for now; None for the API key. An open block remembers it. Raises as ``transport``."""
+        identity = current_identity(self.alias)
+        if identity is None and self.options.users.required and not is_stated(self.alias):
+            raise OperationalError(
+                f'"{self.alias}" is only used for users (USERS["REQUIRED"]), and no user is in force here.\n'
+                f"Use appwrite_user() around it; or appwrite_key(), if the API key is meant."
+            )
+        if self.transaction is not None:
+            self.transaction.bind(identity)
+        return identity
+
+    @property
+    def account(self) -> Account | None:
+        """
+        Whose account the requests are made for, as the server says (asked once in ``CONFIRM_S``); None for the API key.
+
+        Raises:
+            InvalidUserToken: the token does not hold; and as ``transport``.
+        """
+        identity = self.identity
+        if identity is None:
+            return None
+        transport = self._key_transport.acting_as(identity)
+        return accounts.confirmed(identity, transport, self.options.users.confirm_s)
+
+    @property
+    def cache_identity(self) -> str:
+        """What entries of the cache are kept apart by: empty for the API key. Raises as ``account``."""
+        account = self.account
+        return "" if account is None else account.cache_key
+
+    @property
+    def _key_transport(self) -> Transport:
+        settings, options = self.settings_dict, self.options
+        identity = (
+            settings["HOST"],
+            settings["USER"],
+            settings["PASSWORD"],
+            options,
+            self.alias,
+        )
+        with _transports_lock:
+            if identity not in _transports:
+                _transports[identity] = TellingTransport(
+                    settings["HOST"],
+                    settings["USER"],
+                    settings["PASSWORD"],
+                    connect_timeout_s=options.connect_timeout_s,
+                    read_timeout_s=options.read_timeout_s,
+                    retries=options.retries,
+                    pool_size=options.pool_size,
+                    verify=options.verify,
+                    alias=self.alias,
+                    announce=partial(_announce, settings["HOST"], settings["USER"]),
+                )
+            return _transports[identity]
+
+
+@contextmanager
+def _announce(endpoint: str, project: str, write: RawWrite) -> Iterator[None]:
+    """Tell the cache of every alias on this project's database about a write made past the ORM."""
+    with ExitStack() as stack:
+        for alias in connections:
+            connection: Any = connections[alias]
+            settings = connection.settings_dict
+            if connection.vendor != "appwrite" or (settings["HOST"], settings["USER"]) != (endpoint, project):
+                continue
+            if write.database is None:
+                tables = [connection.table_of(model) for model in connection.cached_models()]
+                stack.enter_context(connection.cache.write(tables, staged=False))
+            elif write.database.lower() == connection.database_id.lower():
+                tables = [] if write.row_id else [write.table]
+                rows = [(write.table, write.row_id)] if write.row_id else []
+                stack.enter_context(connection.cache.write(tables, rows, operation=write.operation, staged=False))
+        yield

@@ -1,0 +1,160 @@
+"""Requests for a user instead of the API key: who that is, as the server says, and what the cache makes of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from django.core.exceptions import ImproperlyConfigured
+
+from appwrite_orm_django.cache.keys import digest
+from appwrite_orm_django.client.account import get_account
+from appwrite_orm_django.client.errors import InvalidUserToken, Unauthorized
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.client.identity import Identity
+    from appwrite_orm_django.client.transport import Transport
+
+_MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class UserSettings:
+    """
+    Everything that ``OPTIONS["USERS"]`` may hold; the setting's name is the field's in capitals.
+
+    Attributes:
+        required: refuse requests with the API key unless a block ``appwrite_key()`` says that it is meant; code that has lost its
+            visitor (a thread of its own, a queryset that is evaluated too late) is then told so.
+        confirm_s: for how many seconds the server's word is good that a token holds and whose it is. So long, at most, what was
+            cached for a user can still be read after a log-out.
+        header: the request header with the visitor's JWT, which may begin with ``Bearer``; None for none.
+        cookie: the cookie with the visitor's JWT.
+        session_cookie: the cookie with the secret of the visitor's Appwrite session, such as ``a_session_<project>``.
+        session_key: where in ``request.session`` the JWT is.
+        session_secret_key: where in ``request.session`` the secret of the visitor's Appwrite session is.
+        anonymous: whom requests are made for when a visitor has no token: ``guest`` (Appwrite's role of that name), ``refuse`` (the
+            visitor is answered 401), or ``key`` (the API key: they see everything).
+    """
+
+    required: bool = False
+    confirm_s: float = 60.0
+    header: str | None = "X-Appwrite-JWT"
+    cookie: str | None = None
+    session_cookie: str | None = None
+    session_key: str | None = None
+    session_secret_key: str | None = None
+    anonymous: Literal["guest", "refuse", "key"] = "guest"
+
+    @classmethod
+    def read(cls, alias: str, options: Mapping[str, Any]) -> UserSettings:
+        """
+        Make the settings from the ``USERS`` dictionary of the database ``alias``.
+
+        Raises:
+            ImproperlyConfigured: an unknown key, or a value that cannot be.
+        """
+        where = f'DATABASES["{alias}"]["OPTIONS"]["USERS"]'
+        known = {field.name.upper(): field.name for field in fields(cls)}
+        if unknown := sorted(set(options) - set(known)):
+            raise ImproperlyConfigured(f"{where} has no key {unknown[0]!r}. Known are {', '.join(sorted(known))}.")
+        settings = cls(**{known[key]: value for key, value in options.items()})
+        if isinstance(settings.confirm_s, bool) or not 0 <= settings.confirm_s <= 900:
+            raise ImproperlyConfigured(f'{where}["CONFIRM_S"] must be a number of seconds from 0 to 900.')
+        if settings.anonymous not in ("guest", "refuse", "key"):
+            raise ImproperlyConfigured(f'{where}["ANONYMOUS"] must be "guest", "refuse" or "key".')
+        if not isinstance(settings.required, bool):
+            raise ImproperlyConfigured(f'{where}["REQUIRED"] must be True or False.')
+        for name in ("header", "cookie", "session_cookie", "session_key", "session_secret_key"):
+            value = getattr(settings, name)
+            if value is not None and (not isinstance(value, str) or not value):
+                raise ImproperlyConfigured(f'{where}["{name.upper()}"] must be a name, or None.')
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """
+    Whose a token is.
+
+    Attributes:
+        user_id: as the server says; empty for guests.
+        cache_key: what entries of the cache are kept apart by. A user has the same one with every JWT, but another one as soon as
+            what the account says of their roles changes (labels, verification). A session has one of its own, from a hash of its
+            secret: when it ends, Appwrite answers its requests as a guest's, and such an answer must not reach the user elsewhere.
+    """
+
+    user_id: str
+    cache_key: str
+
+
+_GUEST = Account("", "guest")
+
+
+class Accounts:
+    """What the server said lately about tokens, per process; tokens are kept as hashes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[Account, float]] = {}
+
+    def confirmed(self, identity: Identity, transport: Transport, confirm_s: float) -> Account:
+        """
+        Return whose token it is; asks the server if that is not known, or not certain any more.
+
+        Raises:
+            InvalidUserToken: the token does not hold. A session that is over would not fail by itself: Appwrite takes its bearer
+                for a guest.
+            AppwriteError: the server could not be asked.
+        """
+        if identity.kind == "guest":
+            return _GUEST
+        if identity.is_over:
+            raise InvalidUserToken(f"The user's JWT has expired.\n{InvalidUserToken.hint}", type="user_jwt_invalid")
+        key = digest(transport.endpoint, transport.project, identity.kind, identity.token)
+        now = time.monotonic()
+        known = self._known.get(key)
+        if known is not None and now < known[1]:
+            return known[0]
+        try:
+            account = _account(get_account(transport), key if identity.kind == "session" else "")
+        except InvalidUserToken:
+            self._forget(key)
+            raise
+        except Unauthorized as error:
+            self._forget(key)
+            raise InvalidUserToken(
+                f"The user's {'JWT' if identity.kind == 'jwt' else 'session'} does not hold.\n{InvalidUserToken.hint}",
+                type=error.type,
+                code=error.code,
+                request=error.request,
+            ) from None
+        with self._lock:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known = {other: entry for other, entry in self._known.items() if entry[1] > now}
+                if len(self._known) >= _MOST_REMEMBERED:
+                    self._known = {}
+            self._known[key] = (account, now + confirm_s)
+        return account
+
+    def forget_all(self) -> None:
+        """Ask the server anew about every token."""
+        with self._lock:
+            self._known = {}
+
+    def _forget(self, key: str) -> None:
+        with self._lock:
+            self._known.pop(key, None)
+
+
+def _account(body: Mapping[str, Any], session: str) -> Account:
+    user_id = str(body["$id"])
+    roles = [str(bool(body.get(name))) for name in ("emailVerification", "phoneVerification")]
+    roles += sorted(str(label) for label in body.get("labels") or ())
+    return Account(user_id, f"user:{digest(user_id.lower(), session, *roles)}")
+
+
+accounts = Accounts()

@@ -1,0 +1,164 @@
+"""
+Other clients' writes, as webhooks and realtime tell of them: the cache is invalidated, and ``rows_changed`` is sent.
+
+The first notice of a table takes effect at once. What follows within ``COALESCE_S`` seconds is collected and takes effect together at the
+end of that time: a client that writes a thousand rows then costs a few loads, and not a thousand. Nothing is dropped.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.db import connections, models
+
+from appwrite_orm_django.cache.keys import fold
+from appwrite_orm_django.cache.statistics import Source
+
+logger = logging.getLogger("appwrite_orm_django.incoming")
+
+#: As Appwrite's events name them, and as ``rows_changed`` does.
+ACTIONS = {"create": "create", "update": "update", "delete": "delete", "upsert": "change"}
+
+
+class Notice(NamedTuple):
+    """One row that was written, as somebody tells it; ``row_id`` None for any row."""
+
+    row_id: str | None
+    operation: str
+    source: Source
+
+
+class UnknownTable(LookupError):
+    """No model has its rows in this table."""
+
+
+def model_of(alias: str, table: str) -> type[models.Model]:
+    """
+    Return the model whose rows are in a table.
+
+    Raises:
+        UnknownTable: there is none.
+    """
+    connection: Any = connections[alias]
+    for model in connection.cached_models():
+        if fold(connection.table_of(model)) == fold(table):
+            found: type[models.Model] = model
+            return found
+    raise UnknownTable(table)
+
+
+@dataclass(slots=True)
+class _Window:
+    """A table that has just been invalidated, and what was told of since."""
+
+    notices: list[Notice]
+    timer: threading.Timer
+
+
+class Incoming:
+    """What a process has been told; there is one, ``incoming``."""
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._windows: dict[tuple[str, str], _Window] = {}
+        self._flushes_at_exit = False
+
+    def tell(self, alias: str, table: str, notice: Notice, *, coalesce_s: float) -> None:
+        """
+        Take effect now, or together with others within ``coalesce_s`` seconds.
+
+        Raises:
+            UnknownTable: no model has its rows in this table.
+        """
+        model = model_of(alias, table)
+        if self._pid != os.getpid():  # a fork does not take timers along
+            self._reset()
+        if coalesce_s and not self._opens(alias, fold(table), notice, coalesce_s):
+            return
+        apply(alias, table, model, [notice])
+
+    def _opens(self, alias: str, table: str, notice: Notice, coalesce_s: float) -> bool:
+        with self._lock:
+            window = self._windows.get((alias, table))
+            if window is not None:
+                window.notices.append(notice)
+                return False
+            if not self._flushes_at_exit:
+                self._flushes_at_exit = True
+                atexit.register(self.flush)
+            self._windows[alias, table] = _Window([], self._timer(alias, table, coalesce_s))
+            return True
+
+    def _timer(self, alias: str, table: str, coalesce_s: float) -> threading.Timer:
+        timer = threading.Timer(coalesce_s, self._end, (alias, table, coalesce_s))
+        timer.daemon = True
+        timer.name = "appwrite-incoming"
+        timer.start()
+        return timer
+
+    def _end(self, alias: str, table: str, coalesce_s: float) -> None:
+        with self._lock:
+            window = self._windows.get((alias, table))
+            if window is None:
+                return
+            notices = window.notices
+            if notices:
+                self._windows[alias, table] = _Window([], self._timer(alias, table, coalesce_s))
+            else:
+                del self._windows[alias, table]
+        try:
+            if notices:
+                apply(alias, table, model_of(alias, table), notices)
+        except Exception:
+            logger.exception("%s: what was told of %s could not be applied", alias, table)
+        finally:
+            connections.close_all()  # this thread's own, which nobody else will close
+
+    def flush(self) -> None:
+        """Let everything that is still being collected take effect now; the end of a process does so too."""
+        with self._lock:
+            windows, self._windows = self._windows, {}
+        for (alias, table), window in windows.items():
+            window.timer.cancel()
+            if window.notices:
+                apply(alias, table, model_of(alias, table), window.notices)
+
+
+def apply(alias: str, table: str, model: type[models.Model], notices: Sequence[Notice]) -> None:
+    """Invalidate, and send ``rows_changed`` once for each run of notices of one kind."""
+    connection: Any = connections[alias]
+    # Bulk calls tell of 100 rows at most, and bulk operations of a transaction of none.
+    others = bool(getattr(model, "appwrite_foreign_bulk_writes", True))
+    for run in _runs(notices):
+        known = [notice.row_id for notice in run if notice.row_id is not None]
+        pks = tuple(dict.fromkeys(known)) if len(known) == len(run) else None
+        try:
+            connection.cache.rows_changed(
+                table, pks, operation=run[0].operation, sender=model, source=run[0].source, others=others
+            )
+        except Exception:
+            # Of a receiver of the signal: the cache does not raise, and has been told before.
+            logger.exception("A receiver of rows_changed failed for %s", table)
+
+
+def _runs(notices: Sequence[Notice]) -> list[list[Notice]]:
+    runs: list[list[Notice]] = []
+    for notice in notices:
+        if runs and runs[-1][0][1:] == notice[1:]:
+            runs[-1].append(notice)
+        else:
+            runs.append([notice])
+    return runs
+
+
+incoming = Incoming()

@@ -1,0 +1,93 @@
+"""``manage.py appwrite_listen``: hear of other clients' writes by realtime, until it is stopped."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from appwrite_orm_django.handlers import wait
+from appwrite_orm_django.management.commands._choice import chosen_alias
+from appwrite_orm_django.management.commands._key import WithKey
+from appwrite_orm_django.realtime import Listener
+
+
+class Command(WithKey, BaseCommand):
+    help = (
+        "Listen to Appwrite's realtime, and invalidate what other clients write. Runs until SIGTERM or SIGINT; needs the extra "
+        "appwrite-orm-django[realtime], and a cache that all processes share."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--database", help="alias of the database; needed only when several are on Appwrite")
+        parser.add_argument(
+            "--health",
+            type=float,
+            default=60.0,
+            metavar="SECONDS",
+            help="how often to print a line about how it is doing; 0: never (default: %(default)g)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        alias = chosen_alias(options["database"])
+        try:
+            listener = Listener(alias)
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
+        self._warn(alias, listener)
+        with _stopped_by_signals(listener):
+            # The main thread only waits, so that signals are never kept waiting.
+            thread = threading.Thread(target=listener.run, name="appwrite-realtime", daemon=True)
+            thread.start()
+            while thread.is_alive():
+                thread.join(options["health"] or 3600)
+                if options["health"] and thread.is_alive():
+                    self._say(str(listener.health))
+        # What handlers were still to do.
+        wait(10)
+        self._say(f"Stopped: {listener.health.events} events in {listener.health.connections} connections.")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+    def _warn(self, alias: str, listener: Listener) -> None:
+        connection: Any = connections[alias]
+        name = connection.cache.settings.alias
+        if isinstance(caches[name], LocMemCache):
+            self.stderr.write(
+                self.style.WARNING(
+                    f'CACHES["{name}"] is in the memory of each process: other processes do not notice what is invalidated here.'
+                )
+            )
+        if not listener.settings.session:
+            self.stderr.write(
+                self.style.WARNING(
+                    'Without OPTIONS["REALTIME"]["SESSION"] Appwrite tells only of rows that anybody may read: realtime takes no API key.'
+                )
+            )
+
+
+@contextmanager
+def _stopped_by_signals(listener: Listener) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # a test's: only the main thread may handle signals
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, lambda *_: listener.stop())
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,104 @@
+"""How the library learns what a server can do: by asking once, or by being told."""
+
+import pytest
+from django.db import connections
+from django.db.models import Count, Sum
+
+from appwrite_orm_django import checks
+from appwrite_orm_django.backend import capabilities, counting, server_queries
+from appwrite_orm_django.local import registry
+from appwrite_orm_django.local.adapter import LocalAdapter
+from tests.backend.conftest import kind_settings
+from tests.differential import assert_same
+from tests.library.models import Author, Book, Country
+
+pytestmark = pytest.mark.usefixtures("shelves_of_each_kind")
+
+HOST = "http://appwrite.test/v1"
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch):
+    monkeypatch.setattr(capabilities, "_known", {})
+    monkeypatch.setattr(server_queries, "_refused", set())
+
+
+@pytest.fixture
+def reach(connect):
+    """Reach the local server of a kind under an address that tells nothing; return the requests made."""
+    opened = []
+
+    def reach(level, **options):
+        settings = kind_settings(level, "mariadb", **options)
+        connection = connect(**{**settings, "HOST": HOST})
+        through = connection.transport.through(lambda _: LocalAdapter(registry.local_server(settings["HOST"])))
+        through.__enter__()
+        log = []
+        connection.transport.add_listener(log.append)
+        opened.append((connection.transport, through, log))
+        return log
+
+    yield reach
+    for transport, through, log in opened:
+        transport.remove_listener(log.append)
+        through.__exit__(None, None, None)
+
+
+def by_author(rows):
+    return rows(Book).values("author").annotate(n=Count("pk"), pages=Sum("pages")).order_by("author")
+
+
+@pytest.mark.parametrize("level", ["1.9", "2.x"])
+def test_a_server_is_asked_once(level, reach):
+    log = reach(level)
+    assert list(Book.objects.filter(pages__gt=1).order_by("pk")[:1])
+    assert len(log) == 1  # what every server answers gives no reason to ask
+    log.clear()
+    assert_same(by_author)
+    assert [record.status for record in log] == [200 if level == "2.x" else 400, 200]
+    log.clear()
+    assert_same(by_author)
+    assert len(log) == 1
+
+
+def test_a_pin_spares_the_question(reach):
+    log = reach("2.x", FEATURE_LEVEL="2.x")
+    assert_same(by_author)
+    assert len(log) == 1
+    log = reach("2.x", FEATURE_LEVEL="1.9")
+    assert "FROM" in by_author(lambda model: model.objects).explain()
+    assert log == []
+
+
+def test_a_server_that_does_not_answer_is_asked_again(connect):
+    connection = connect(**{**kind_settings("2.x", "mariadb"), "HOST": "http://127.0.0.1:9/v1"})
+    table = connection.table_ref("library_book")
+    transport = connection.transport
+    transport._retries = 0
+    assert capabilities.feature_level(connection, table) == "1.9"
+    assert capabilities._known == {}
+
+
+def test_what_a_server_refuses_is_evaluated_locally_from_then_on(reach):
+    log = reach("1.9", FEATURE_LEVEL="2.x")
+    assert_same(by_author)
+    assert [record.status for record in log] == [400, 200]
+    log.clear()
+    assert_same(by_author)
+    assert [record.status for record in log] == [200]
+
+
+def test_a_long_count_is_one_more_request(reach, monkeypatch):
+    monkeypatch.setattr(counting, "TOTAL_CAP", 5)
+    log = reach("2.x")
+    # Six authors: as many as this cap, or more, is all that ``total`` would say.
+    monkeypatch.setattr("appwrite_orm_django.local.row_store.TOTAL_CAP", 5)
+    assert Author.objects.count() == 6
+    assert len(log) == 3  # the total, the question what the server can do, the count
+
+
+def test_a_wrong_pin_is_found(reach):
+    reach("1.9", FEATURE_LEVEL="2.x")
+    (message,) = checks._check_feature_level("appwrite", connections["appwrite"], [Country])
+    assert message.id == "appwrite.W013"
+    assert 'FEATURE_LEVEL"] is "2.x", but the server neither aggregates nor joins' in message.msg

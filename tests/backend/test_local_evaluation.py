@@ -1,0 +1,191 @@
+"""Queries that need more of local evaluation than their own tables: nested ones, fragments of SQL, values of other kinds."""
+
+import datetime
+import decimal
+
+import pytest
+from django.db.models import Count, Exists, F, IntegerField, JSONField, Max, OuterRef, Q, Subquery, Transform, Value
+from django.db.models.functions import Round
+
+from tests.library.models import Author, Book, Country, Everything, Numbered, Review, Tag
+
+pytestmark = pytest.mark.django_db(databases=["default", "appwrite"])
+
+
+@pytest.fixture
+def books():
+    france = Country.objects.create(code="FR", name="France")
+    zola, hugo = Author.objects.bulk_create(
+        [Author(name="Zola", country=france, rating=4), Author(name="Hugo", rating=5)]
+    )
+    return Book.objects.bulk_create(
+        [
+            Book(title="Nana", author=zola, pages=400, price=decimal.Decimal("9.90")),
+            Book(title="Germinal", author=zola, pages=591),
+            Book(title="Les Misérables", author=hugo, pages=1900),
+        ]
+    )
+
+
+def titles(queryset):
+    return [book.title for book in queryset]
+
+
+class TestTablesOfNestedQueries:
+    def test_joins_for_the_order_of_a_subquery(self, books):
+        assert Book.objects.distinct().order_by("author__name")[:2].count() == 2
+
+    def test_related_objects_in_a_union(self, books):
+        query = Book.objects.select_related("author").order_by()
+        assert query.union(query).count() == 3
+
+    def test_the_default_ordering_of_a_group(self, books):
+        Review.objects.create(book=books[0], stars=3)
+        assert list(
+            Book.objects.values("author").annotate(number=Count("reviews")).values_list("number", flat=True)
+        ) == [1, 0]
+
+    def test_a_reference_two_levels_out(self, books):
+        Tag.objects.create(name="Zola")
+        inner = Author.objects.filter(name=OuterRef(OuterRef("name")))
+        query = Tag.objects.annotate(known=Exists(Book.objects.annotate(by=Exists(inner)).filter(by=True)))
+        assert query.get().known
+
+    def test_joins_of_one_compilation_are_not_those_of_the_next(self, books):
+        query = Book.objects.order_by("author__name")
+        str(query.query)
+        assert "JOIN" not in str(query.order_by("title").query)
+
+    def test_a_new_row_may_hold_what_a_subquery_brings(self, books):
+        longest = Subquery(Book.objects.annotate(most=Max("pages")).order_by("-most").values("most")[:1])
+        book = Book.objects.create(title="Longer", author=books[0].author, pages=longest)
+        book.refresh_from_db()
+        assert book.pages == 1900
+
+    def test_a_condition_without_a_model(self):
+        assert Q(pages__gt=3).check({"pages": 4})
+        assert not Q(pages__gt=Value(3, IntegerField())).check({"pages": 2})
+
+
+class TestFragmentsOfSql:
+    def test_further_tables(self, books):
+        query = Book.objects.extra(tables=["library_country"], where=["library_country.code = 'FR'"])
+        assert titles(query.order_by("title")) == ["Germinal", "Les Misérables", "Nana"]
+
+    def test_names_are_quoted_as_sqlite_does(self, books, appwrite):
+        quote = appwrite.ops.quote_name
+        assert quote("pages") == quote(quote("pages")) == '"pages"'
+        query = Book.objects.extra(where=[f"{quote('library_book')}.{quote('pages')} > 1000"])  # noqa: S610
+        assert titles(query) == ["Les Misérables"]
+
+
+class Doubled(Transform):
+    function = "NONSENSE"
+
+    def as_appwrite(self, compiler, connection):
+        sql, params = compiler.compile(self.lhs)
+        return f"({sql} * 2)", params
+
+
+def test_an_expression_may_bring_sql_for_local_evaluation(books):
+    assert titles(Book.objects.annotate(twice=Doubled("pages", output_field=IntegerField())).filter(twice=800)) == [
+        "Nana"
+    ]
+
+
+class TestColumnsOfDifferentKinds:
+    def test_a_number_joins_a_key(self, books):
+        """As a generic relation does: the one column is an integer, the other a row id."""
+        child = Numbered.objects.create(name="child", parent=Numbered.objects.create(name="parent"))
+        Everything.objects.create(integer=child.parent_id, char=str(child.parent_id))
+        found = Everything.objects.filter(integer__in=Numbered.objects.values("pk"))
+        assert found.count() == 1
+        assert Numbered.objects.filter(pk__in=Everything.objects.values("integer")).get().name == "parent"
+
+    def test_an_integer_field_holds_a_key_of_53_bits(self):
+        key = 2**53 - 1
+        Everything.objects.create(integer=key, positive=key)
+        assert Everything.objects.get(integer=key, positive__gte=key).positive == key
+
+    def test_what_a_small_integer_can_not_hold_is_not_asked_for(self, django_assert_num_queries):
+        Everything.objects.create(small=1)
+        with django_assert_num_queries(0, using="appwrite"):
+            assert not Everything.objects.filter(small=2**15)
+            assert not Everything.objects.filter(small__lt=-(2**15) - 1)
+
+
+class TestJson:
+    @pytest.mark.parametrize(
+        ("lookup", "value", "matches"),
+        [
+            ("json__contains", {"a": 1}, True),
+            ("json__contains", {"a": "1"}, False),
+            ("json__contains", {"a": True}, False),
+            ("json__contains", {"b": {"c": [2]}}, True),
+            ("json__contains", {"b": {}}, True),
+            ("json__contains", ["a"], False),
+            ("json__contained_by", {"a": 1, "b": {"c": [1, 2, 3]}, "d": None, "e": "1", "f": 0}, True),
+            ("json__contained_by", {"a": 1}, False),
+            ("json__b__c__contains", 2, True),
+            ("json__b__c__contains", [2, 1], True),
+            ("json__e__contains", "1", True),
+            ("json__e__contains", 1, False),
+            ("json__missing__contains", 1, False),
+        ],
+    )
+    def test_containment(self, lookup, value, matches):
+        Everything.objects.create(json={"a": 1, "b": {"c": [1, 2]}, "d": None, "e": "1"})
+        Everything.objects.create(json=None)
+        assert Everything.objects.filter(**{lookup: value}).count() == matches
+
+    def test_null_in_json_is_not_null_in_the_table(self):
+        Everything.objects.create(json={"a": 1})
+        Everything.objects.update(json=Value(None, JSONField()))
+        assert Everything.objects.filter(json__isnull=True).count() == 0
+        assert Everything.objects.filter(json=Value(None, JSONField())).count() == 1
+
+    def test_documents_are_updated_as_they_are(self):
+        rows = Everything.objects.bulk_create([Everything(json={"a": 1}), Everything(json=[])])
+        rows[0].json, rows[1].json = {"a": ["x"]}, "text"
+        Everything.objects.bulk_update(rows, ["json"])
+        assert [Everything.objects.get(pk=row.pk).json for row in rows] == [{"a": ["x"]}, "text"]
+
+
+class TestNumbers:
+    def test_long_decimals_keep_their_digits(self):
+        exact = decimal.Decimal("12345678901234567890.0000000001")
+        Everything.objects.bulk_create(
+            [Everything(long_decimal=value) for value in (exact, decimal.Decimal(-2), decimal.Decimal(10))]
+        )
+        query = Everything.objects.annotate(again=F("long_decimal"))
+        assert query.get(again=exact).again == exact
+        assert [row.again for row in query.order_by("again")] == [-2, 10, exact]
+        assert query.filter(again__gt=9).count() == 2
+        assert query.aggregate(most=Max("again")) == {"most": exact}
+
+    @pytest.mark.parametrize(
+        ("field", "value", "places", "expected"),
+        [
+            ("integer", 365, -1, 370),
+            ("integer", -365, -2, -400),
+            ("float", 365.25, -1, 370.0),
+            ("float", 2.5, 0, 3.0),
+            ("float", -1.25, 1, -1.3),
+            ("float", None, -1, None),
+            ("decimal", decimal.Decimal("365.25"), -1, decimal.Decimal(370)),
+        ],
+    )
+    def test_round(self, field, value, places, expected):
+        Everything.objects.create(**{field: value})
+        found = Everything.objects.annotate(rounded=Round(field, places)).get().rounded
+        assert (type(found), found) == (type(expected), expected)
+
+
+def test_a_moment_may_be_a_key():
+    from appwrite_orm_django.backend.values import DateTimeCodec, RowIdCodec
+
+    codec = RowIdCodec(DateTimeCodec())
+    moment = datetime.datetime(2026, 11, 23, 14, 30, 5, 250000, tzinfo=datetime.timezone.utc)
+    assert codec.encode(moment) == "2026-11-23T143005.250Z"
+    assert codec.decode("2026-11-23T143005.250Z") == moment
+    assert codec.stored("2026-11-23T143005.250Z") == "2026-11-23 14:30:05.250000"

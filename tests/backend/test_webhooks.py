@@ -1,0 +1,467 @@
+"""The webhook endpoint: what it believes, what it refuses, and what follows."""
+
+import base64
+import hashlib
+import hmac
+import json
+import logging
+import threading
+import time
+
+import pytest
+from django.core.cache import caches
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+from django.test import Client
+
+from appwrite_orm_django import handlers
+from appwrite_orm_django.backend.listening import RealtimeSettings, WebhookSettings
+from appwrite_orm_django.handlers import RowsChanged, on_rows_changed
+from appwrite_orm_django.identity import appwrite_user
+from appwrite_orm_django.incoming import Notice, UnknownTable, apply, incoming, model_of
+from appwrite_orm_django.signals import cache_invalidated, rows_changed
+from tests.library.models import Diary, Tag
+from tests.library.models import Notice as NoticeModel
+
+pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
+
+URL = "https://shop.example.org/appwrite/webhook/"
+SECRET, OLD_SECRET = "a secret of the tests", "the one before it"
+TABLE = "library_tag"
+
+
+@pytest.fixture
+def configure(monkeypatch, appwrite):
+    """Change OPTIONS of the alias, for connections of all threads."""
+
+    def change(**options):
+        monkeypatch.setitem(appwrite.settings_dict, "OPTIONS", {**appwrite.settings_dict["OPTIONS"], **options})
+        appwrite.__dict__.pop("options", None)
+
+    yield change
+    monkeypatch.undo()  # first: what is read meanwhile would be kept
+    appwrite.__dict__.pop("options", None)
+
+
+@pytest.fixture(autouse=True)
+def webhook(configure):
+    configure(WEBHOOK={"URL": URL, "SECRETS": [SECRET, OLD_SECRET], "COALESCE_S": 0})
+    caches["default"].clear()  # which remembers deliveries
+    yield
+    incoming.flush()
+
+
+@pytest.fixture
+def told():
+    """What receivers of the signals are told."""
+    told = []
+
+    def changed(sender, table, pks, operation, source, **_):
+        told.append((sender, table, pks, operation, source))
+
+    rows_changed.connect(changed)
+    yield told
+    rows_changed.disconnect(changed)
+
+
+@pytest.fixture
+def invalidated():
+    seen = []
+
+    def note(tables, rows, source, **_):
+        seen.append((tables, rows, source))
+
+    cache_invalidated.connect(note)
+    yield seen
+    cache_invalidated.disconnect(note)
+
+
+def row(row_id="t1", **values):
+    database = connections["appwrite"].database_id
+    return {
+        "$id": row_id,
+        "$databaseId": database,
+        "$tableId": TABLE,
+        "$updatedAt": "2026-01-01T00:00:00.000+00:00",
+        **values,
+    }
+
+
+def sign(body, secret=SECRET, url=URL):
+    return base64.b64encode(hmac.new(secret.encode(), url.encode() + body, hashlib.sha1).digest()).decode()
+
+
+def events(row, action="update"):
+    place = f"databases.{row['$databaseId']}"
+    return ",".join(
+        [
+            f"{place}.collections.{TABLE}.documents.{row['$id']}.{action}",
+            f"{place}.tables.{row.get('$tableId', TABLE)}.rows.{row['$id']}.{action}",
+            f"{place}.tables.*.rows.*.{action}",
+        ]
+    )
+
+
+def deliver(values=None, *, action="update", body=None, secret=SECRET, path="/appwrite/webhook/", **headers):
+    values = row() if values is None else values
+    body = json.dumps(values).encode() if body is None else body
+    sent = {
+        "X-Appwrite-Webhook-Signature": sign(body, secret),
+        "X-Appwrite-Webhook-Events": events(values, action) if isinstance(values, dict) and "$id" in values else "",
+        "X-Appwrite-Webhook-Project-Id": "tests",
+        **headers,
+    }
+    content_type = sent.pop("content_type", "application/json")
+    method = sent.pop("method", "POST")
+    client = Client(enforce_csrf_checks=True)
+    return client.generic(method, path, body, content_type=content_type, headers=sent)
+
+
+def test_a_delivery_outdates_the_table_and_every_row(requests, told, invalidated):
+    tag, other = Tag.objects.create(name="one"), Tag.objects.create(name="two")
+    for pk in (tag.pk, other.pk):
+        Tag.objects.get(pk=pk)
+    list(Tag.objects.all())
+    requests.clear()
+    told.clear()
+    invalidated.clear()
+    assert deliver(row(tag.pk)).status_code == 204
+    for pk in (tag.pk, other.pk):
+        Tag.objects.get(pk=pk)
+    list(Tag.objects.all())
+    # A bulk call may have changed the other row without a word.
+    assert len(requests) == 3
+    assert told == [(Tag, TABLE, (tag.pk,), "update", "webhook")]
+    assert [(tables, source) for tables, _, source in invalidated] == [((TABLE,), "webhook")]
+    assert connections["appwrite"].cache.last_writes()[TABLE][0].source == "webhook"
+
+
+def test_rows_by_key_survive_where_nobody_writes_in_bulk(requests, monkeypatch):
+    monkeypatch.setattr(Tag, "appwrite_foreign_bulk_writes", False)
+    tag, other = Tag.objects.create(name="one"), Tag.objects.create(name="two")
+    for pk in (tag.pk, other.pk):
+        Tag.objects.get(pk=pk)
+    requests.clear()
+    deliver(row(tag.pk))
+    for pk in (tag.pk, other.pk):
+        Tag.objects.get(pk=pk)
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize("action", ["create", "update", "upsert", "delete"])
+def test_actions(action, told):
+    deliver(row(), action=action)
+    assert [one[3] for one in told] == ["change" if action == "upsert" else action]
+
+
+def test_older_words_mean_the_same(told):
+    values = row()
+    values["$collectionId"] = values.pop("$tableId")
+    assert deliver(values).status_code == 204
+    assert told[0][1] == TABLE
+
+
+def test_secrets_can_be_exchanged_without_a_gap():
+    assert deliver(row("a")).status_code == 204
+    assert deliver(row("b"), secret=OLD_SECRET).status_code == 204
+
+
+def test_the_address_is_signed_as_it_is_kept_or_decoded(configure):
+    url = "https://shop.example.org/appwrite/w%C3%A9bhook/?a=%41"
+    configure(WEBHOOK={"URL": url, "SECRETS": [SECRET], "COALESCE_S": 0})
+    for number, signed in enumerate((url, "https://shop.example.org/appwrite/wébhook/?a=A")):
+        body = json.dumps(row(str(number))).encode()
+        header = sign(body, url=signed)
+        assert deliver(row(str(number)), **{"X-Appwrite-Webhook-Signature": header}).status_code == 204
+
+
+SIGNATURE = "X-Appwrite-Webhook-Signature"
+
+
+@pytest.mark.parametrize(
+    ("status", "how"),
+    [
+        (401, {"secret": "some other secret"}),
+        (401, {SIGNATURE: ""}),
+        (401, {SIGNATURE: "é"}),
+        (401, {SIGNATURE: "AAAA"}),
+        (403, {"X-Appwrite-Webhook-Project-Id": "another"}),
+        (403, {"X-Appwrite-Webhook-Project-Id": ""}),
+        (405, {"method": "GET"}),
+        (405, {"method": "PUT"}),
+        (415, {"content_type": "text/plain"}),
+        (415, {"content_type": "application/x-www-form-urlencoded"}),
+        (413, {"body": b" " * (4 * 1024 * 1024 + 1)}),
+        (400, {"body": b"not json"}),
+        (400, {"body": b"[" * 100_000}),
+        (400, {"body": b"[1]"}),
+        (400, {"body": b'{"$id": "a"}'}),
+        (400, {"values": {"$id": 1, "$databaseId": "d", "$tableId": "t"}}),
+        (400, {"body": b'{"$id": "a", "$databaseId": "d", "$tableId": null}'}),
+        (400, {"X-Appwrite-Webhook-Events": ""}),
+        (400, {"X-Appwrite-Webhook-Events": "databases.d.tables.t.rows.other.update"}),
+        (400, {"action": "truncate"}),
+        (404, {"values": {"$id": "a", "$databaseId": "another", "$tableId": TABLE}}),
+    ],
+)
+def test_what_is_refused_changes_nothing(status, how, requests, told, invalidated, caplog):
+    list(Tag.objects.all())
+    requests.clear()
+    invalidated.clear()
+    with caplog.at_level(logging.WARNING, logger="appwrite_orm_django.webhooks"):
+        response = deliver(**how)
+    assert response.status_code == status
+    list(Tag.objects.all())
+    assert (requests.lines, told, invalidated) == ([], [], [])
+    assert f"refused with {status}" in caplog.text
+    assert SECRET not in caplog.text + response.content.decode()
+    if status == 405:
+        assert response["Allow"] == "POST"
+
+
+def test_a_table_that_no_model_has(configure, told):
+    values = row(**{"$tableId": "unheard_of"})
+    assert deliver(values).status_code == 404
+    assert deliver(values).status_code == 404, "it was not taken, and so not remembered"
+    configure(WEBHOOK={"URL": URL, "SECRETS": [SECRET], "IGNORE_UNKNOWN": True})
+    assert deliver(values).status_code == 204
+    assert told == []
+    with pytest.raises(UnknownTable):
+        model_of("appwrite", "unheard_of")
+
+
+def test_what_was_delivered_before_is_refused(told):
+    assert deliver(row()).status_code == 204
+    assert deliver(row()).status_code == 409
+    assert len(told) == 1
+    assert deliver(row(), action="delete").status_code == 204
+    assert deliver(row(**{"$updatedAt": "2026-01-01T00:00:00.001+00:00"})).status_code == 204
+
+
+def test_without_a_secret_there_is_no_endpoint(configure):
+    configure(WEBHOOK={})
+    assert deliver().status_code == 404
+
+
+def test_many_deliveries_are_taken_together_at_the_edges(configure, told, invalidated):
+    configure(WEBHOOK={"URL": URL, "SECRETS": [SECRET], "COALESCE_S": 0.3})
+    for number in range(20):
+        assert deliver(row(f"r{number}")).status_code == 204
+    assert [one[2] for one in told] == [("r0",)], "the first at once"
+    deadline = time.monotonic() + 5
+    while len(told) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert [one[2] for one in told] == [("r0",), tuple(f"r{number}" for number in range(1, 20))]
+    assert len(invalidated) == 2
+    time.sleep(0.4)
+    deliver(row("later"))
+    assert told[-1][2] == ("later",), "the window has closed"
+
+
+def test_what_is_collected_is_not_lost_when_the_process_ends(configure, told):
+    configure(WEBHOOK={"URL": URL, "SECRETS": [SECRET], "COALESCE_S": 60})
+    for number, action in enumerate(("create", "create", "delete", "update")):
+        deliver(row(f"r{number}"), action=action)
+    incoming.flush()  # what atexit calls
+    assert [(one[2], one[3]) for one in told] == [
+        (("r0",), "create"), (("r1",), "create"), (("r2",), "delete"), (("r3",), "update"),
+    ]  # fmt: skip
+
+
+def test_a_cache_that_is_down_is_told_later(monkeypatch, told):
+    """Answering 5xx would only turn the webhook off: Appwrite does not deliver again."""
+    owed = []
+    store = connections["appwrite"].cache.core.store
+    monkeypatch.setattr(store, "bump", lambda *args, **kwargs: False)
+    monkeypatch.setattr(store, "owe", lambda keys: owed.extend(keys))
+    assert deliver().status_code == 204
+    assert owed
+    assert told
+
+
+def test_a_receiver_that_raises_does_not_reach_appwrite(caplog):
+    def fail(**_):
+        raise ZeroDivisionError
+
+    rows_changed.connect(fail)
+    try:
+        assert deliver().status_code == 204
+    finally:
+        rows_changed.disconnect(fail)
+    assert "receiver of rows_changed failed" in caplog.text
+
+
+def test_rows_not_known_by_id_outdate_all(told):
+    apply("appwrite", TABLE, Tag, [Notice(None, "change", "realtime")])
+    assert told == [(Tag, TABLE, None, "change", "realtime")]
+
+
+# Handlers
+
+
+@pytest.fixture
+def handle():
+    """Register functions, and forget them."""
+    known = []
+
+    def register(*args, **kwargs):
+        def decorate(function):
+            known.append(function)
+            return on_rows_changed(*args, **kwargs)(function)
+
+        return decorate
+
+    yield register
+    for function in known:
+        handlers.forget(function)
+
+
+def test_handlers_hear_of_webhooks_and_of_own_writes(handle):
+    heard = []
+
+    @handle(Tag)
+    def note(change):
+        heard.append((change.operation, change.source, change.pks, threading.current_thread().name))
+
+    tag = Tag.objects.create(name="one")
+    deliver(row(tag.pk))
+    NoticeModel.objects.create(text="of another table")
+    assert handlers.wait(5)
+    assert heard == [
+        ("create", "write", (tag.pk,), "appwrite-handlers"),
+        ("update", "webhook", (tag.pk,), "appwrite-handlers"),
+    ]
+
+
+def test_handlers_work_with_the_key_whoever_wrote(handle, appwrite):
+    seen = []
+
+    def note(change):
+        seen.append(appwrite.identity)
+
+    handle(Diary, background=False)(note)
+    jwt = appwrite.transport.call("POST", "/local/users", params={"userId": "ann"})["jwt"]
+    with appwrite_user(jwt=jwt):
+        Diary.objects.create(text="mine")
+    assert seen == [None]
+
+
+def test_handlers_choose_what_they_hear_of(handle):
+    heard = []
+    handle(Tag, operations=["delete"], sources=["webhook"])(lambda change: heard.append(change.operation))
+    deliver(row("a"), action="delete")
+    deliver(row("b"), action="update")
+    deliver(row("c"), action="upsert")
+    tag = Tag.objects.create(name="one")
+    tag.delete()
+    assert handlers.wait(5)
+    assert heard == ["delete", "change"]
+
+
+def test_a_handler_in_the_foreground_is_called_before_the_write_returns(handle):
+    heard = []
+    handle(Tag, background=False)(lambda change: heard.append(threading.current_thread()))
+    Tag.objects.create(name="one")
+    assert heard == [threading.current_thread()]
+
+
+def test_a_handler_that_raises_is_called_again_and_given_up_on(handle, monkeypatch, caplog):
+    monkeypatch.setattr(handlers, "RETRY_AFTER_S", (0.01, 0.01))
+    calls = []
+
+    @handle(Tag)
+    def fail(change):
+        calls.append(change)
+        raise ZeroDivisionError
+
+    deliver()
+    assert handlers.wait(5)
+    assert len(calls) == 3
+    assert "given up" in caplog.text
+
+
+def test_a_handler_that_succeeds_the_second_time_is_called_no_more(handle, monkeypatch):
+    monkeypatch.setattr(handlers, "RETRY_AFTER_S", (0.01, 0.01))
+    calls = []
+
+    @handle(Tag)
+    def fail_once(change):
+        calls.append(change)
+        if len(calls) == 1:
+            raise ZeroDivisionError
+
+    deliver()
+    assert handlers.wait(5)
+    assert len(calls) == 2
+
+
+def test_a_full_queue_slows_down_and_drops_nothing(handle, monkeypatch):
+    calls, go = [], threading.Event()
+    worker = handlers._Worker()
+    monkeypatch.setattr(handlers, "_worker", worker)
+    worker._queue.maxsize = 1
+
+    @handle(Tag)
+    def slow(change):
+        calls.append(threading.current_thread().name)
+        if threading.current_thread().name == "appwrite-handlers":
+            go.wait(5)
+
+    deliver(row("a"))
+    deadline = time.monotonic() + 5
+    while not calls and time.monotonic() < deadline:
+        time.sleep(0.01)
+    for name in "bcd":
+        deliver(row(name))
+    go.set()
+    assert handlers.wait(5)
+    assert len(calls) == 4
+    assert calls.count("appwrite-handlers") == 2
+
+
+def test_a_change_travels_through_a_task_queue(handle):
+    tag = Tag.objects.create(name="one")
+    change = RowsChanged(Tag, "appwrite", TABLE, (tag.pk, "gone"), "update", "webhook")
+    again = RowsChanged.from_dict(json.loads(json.dumps(change.as_dict())))
+    assert again == change
+    assert list(again.rows()) == [tag]
+    everything = RowsChanged(Tag, "appwrite", TABLE, None, "change", "webhook")
+    assert RowsChanged.from_dict(everything.as_dict()) == everything
+    assert list(everything.rows()) == [tag]
+    with pytest.raises(TypeError):
+        on_rows_changed()
+    with pytest.raises(TypeError):
+        on_rows_changed("Tag")
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"SECRETS": "a secret of the tests"}, "must be a list"),
+        ({"SECRETS": ["short"], "URL": URL}, "8 to 256"),
+        ({"SECRETS": [SECRET]}, "URL"),
+        ({"SECRETS": [SECRET], "URL": "/appwrite/"}, "URL"),
+        ({"MAX_BYTES": 0}, "MAX_BYTES"),
+        ({"COALESCE_S": True}, "COALESCE_S"),
+        ({"URL": 1}, "must be a text"),
+        ({"SECRET": "x"}, "no key 'SECRET'"),
+    ],
+)
+def test_settings_are_checked(options, text):
+    with pytest.raises(ImproperlyConfigured, match=text):
+        WebhookSettings.read("appwrite", options)
+    assert SECRET not in repr(WebhookSettings(URL, (SECRET,)))
+
+
+def test_settings_of_realtime():
+    assert RealtimeSettings().address("https://cloud.appwrite.io/v1") == "wss://cloud.appwrite.io/v1/realtime"
+    assert RealtimeSettings().address("http://localhost:8090/v1/") == "ws://localhost:8090/v1/realtime"
+    assert RealtimeSettings(url="ws://x/y").address("local:") == "ws://x/y"
+    with pytest.raises(ImproperlyConfigured, match="no realtime"):
+        RealtimeSettings().address("local:")
+    for options in ({"URL": "https://x"}, {"PING_S": 0}, {"X": 1}):
+        with pytest.raises(ImproperlyConfigured):
+            RealtimeSettings.read("appwrite", options)

@@ -1,0 +1,36 @@
+"""The hammer, for as long as a test may take: the whole library, threads, and a cache in memory. `make hammer-all` is the long one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+def hammered(*options: str) -> tuple[int, dict[str, Any]]:
+    command = [sys.executable, "-m", "benchmarks.hammer", "--cache", "locmem", "--seconds", "0", "--pause", "0.01"]
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    done = subprocess.run(
+        [*command, *options], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
+    lines = done.stdout.splitlines()
+    assert lines, done.stderr
+    return done.returncode, json.loads(lines[-1])
+
+
+def test_no_read_is_older_than_a_write_that_had_returned():
+    status, figures = hammered("--reads", "1500")
+    assert (status, figures["old"], figures["errors"]) == (0, 0, 0)
+    assert figures["reads"] >= 1500
+    assert figures["writes"] > 0
+
+
+def test_a_broken_invalidation_is_noticed():
+    """Without this, no old reads would mean nothing."""
+    status, figures = hammered("--reads", "1500", "--deaf", "--chaos")
+    assert (status, figures["old"] > 0) == (1, True)
