@@ -81,6 +81,10 @@ DATABASES = {
         "NAME": os.environ.get("APPWRITE_DATABASE_ID") or "world",
     },
 }
+if os.environ.get("APPWRITE_WEBHOOK_SECRET"):
+    DATABASES["appwrite"]["OPTIONS"] = {
+        "WEBHOOK": {"URL": os.environ["APPWRITE_WEBHOOK_URL"], "SECRETS": [os.environ["APPWRITE_WEBHOOK_SECRET"]]}
+    }
 # Reads from Appwrite are kept here. One process needs no more; several must share one, or each sees the others' writes late.
 CACHES = {
     "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": os.environ["REDIS_URL"]}

@@ -10,9 +10,11 @@ from asgiref.sync import async_to_sync
 from django import forms
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIRequest
+from django.db import DatabaseError
 from django.http import Http404
 from django.test import RequestFactory
 
+from appwrite_orm_django.client.identity import Identity, acting_as
 from appwrite_orm_django.views import AppwriteDetailView, AppwriteListView, Column
 from appwrite_orm_django.views.exporting import harmless
 from testproject.demo.pages import Page
@@ -252,6 +254,18 @@ def test_related_rows_of_a_download_are_looked_up_a_chunk_at_a_time(books, reque
     requests.clear()
     download(get(BookList, "export=csv"))
     assert len(requests) == 3, requests.lines  # books, authors, countries; the filter's choices are not asked for
+
+
+def test_a_download_is_read_for_whom_the_view_ran(books):
+    class Plain(BookList):
+        list_filter = ()
+
+    with acting_as(Identity("guest")):
+        response = get(Plain, "export=json")
+    # The block is over, and still nobody reads with the key what a guest may not read.
+    with pytest.raises(DatabaseError):
+        download(response)
+    assert json.loads(download(get(Plain, "export=json")))
 
 
 def test_an_unknown_download_is_not_found(books):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -94,7 +95,14 @@ def shared_site(tmp_path_factory) -> Iterator[SharedSite]:
             APPWRITE_API_KEY="atlas-key",
             REDIS_URL=redis.url,
         )
-        with running(*DEMO, env=env, address=ADDRESS) as url:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        env |= {
+            "APPWRITE_WEBHOOK_URL": f"http://{address}/appwrite/webhook/",
+            "APPWRITE_WEBHOOK_SECRET": "a secret of the tests",
+        }
+        with running("demo", "--addrport", address, "--rows", "300", env=env, address=ADDRESS) as url:
             yield SharedSite(url, env, endpoint)
 
 
