@@ -90,6 +90,10 @@ class DatabaseOperations(BaseDatabaseOperations):
     def adapt_decimalfield_value(self, value: Any, max_digits: Any = None, decimal_places: Any = None) -> Any:
         return value
 
+    def convert_durationfield_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        # The codec has made a timedelta of it.
+        return value
+
     def adapt_ipaddressfield_value(self, value: Any) -> Any:
         return value or None
 
