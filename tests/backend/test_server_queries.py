@@ -43,6 +43,7 @@ PUSHED = {
     "having": lambda rows: rows(Author).annotate(n=Count("books")).filter(n__gt=1).order_by("pk"),
     "not having": lambda rows: rows(Author).annotate(n=Sum("books__pages")).exclude(n=991).order_by("pk"),
     "having a decimal": lambda rows: rows(Author).annotate(n=Sum("books__price")).filter(n__gte=decimal.Decimal("21.9")).order_by("pk"),
+    "having a least decimal": lambda rows: rows(Author).annotate(n=Min("books__price")).filter(n__gt=0).order_by("pk"),
     "having one or the other": lambda rows: rows(Author).annotate(n=Count("books")).filter(Q(n=0) | Q(name="Bashō")).order_by("pk"),
     "distinct values": lambda rows: rows(Book).values_list("author", "in_print").distinct().order_by("author", "in_print"),
     "distinct values with null": lambda rows: rows(Book).values_list("editor", flat=True).distinct().order_by("editor"),
