@@ -62,6 +62,7 @@ LOCAL = {
     "groups of an expression": lambda rows: rows(Book).annotate(low=Lower("status")).values("low").annotate(n=Count("pk")).order_by("low"),
     "case across a join": lambda rows: rows(Book).filter(author__name__contains="zola").order_by("pk"),
     "datetime across a join": lambda rows: rows(Review).filter(book__published__year=1885).order_by("pk"),
+    "beyond what a column holds": lambda rows: rows(Author).annotate(n=Sum("books__pages")).filter(n__lt=2**70).order_by("pk"),
     "nulls elsewhere": lambda rows: rows(Book).order_by(F("author__rating").asc(nulls_last=True), F("author__rating").desc(nulls_first=True), "pk").values("author__rating"),
     "subquery": lambda rows: rows(Author).annotate(x=Exists(rows(Book).filter(author=OuterRef("pk"), pages__gt=500))).order_by("pk"),
     "default of a sum": lambda rows: rows(Author).annotate(x=Coalesce(Sum("books__pages"), 0)).order_by("pk"),
