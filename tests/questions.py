@@ -75,7 +75,12 @@ SUMS = {
     Tag: ["books__pages", "books__price"],
     Review: ["stars", "book__pages", "book__price"],
 }
-MANY = {Book: "reviews", Author: "books", Country: "authors", Tag: "books", Review: "book__tags"}
+# Numbers that each row has one of at most.
+NUMERIC = {
+    Book: ["pages", "price", "author__rating", "editor__rating"],
+    Author: ["rating"],
+    Review: ["stars", "book__pages", "book__price", "book__author__rating"],
+}
 TEXT_LOOKUPS = (
     "exact", "iexact", "contains", "icontains", "startswith", "iendswith", "gt", "lte", "regex", "in", "isnull",
 )  # fmt: skip
@@ -123,8 +128,12 @@ def conditions(draw, model):
 
 @st.composite
 def comparisons(draw, model):
-    """Compare two columns, or a column with what is computed from another."""
-    one, two = (draw(st.sampled_from(SUMS[model])) for _ in range(2))
+    """
+    Compare two columns, or a column with what is computed from another; of rows that there is one of at most.
+
+    Across others Django itself fails: ``exclude(author__books__pages=F("pages"))`` names a column that its subquery does not have.
+    """
+    one, two = (draw(st.sampled_from(NUMERIC[model])) for _ in range(2))
     return draw(
         st.sampled_from([Q(**{f"{one}__gt": F(two)}), Q(**{one: F(two) * 2}), Q(**{f"{one}__lte": F(two) + 1})])
     )
@@ -132,7 +141,7 @@ def comparisons(draw, model):
 
 def trees(model):
     return st.recursive(
-        st.one_of(conditions(model), conditions(model), conditions(model), comparisons(model)),
+        st.one_of([conditions(model)] * 3 + ([comparisons(model)] if model in NUMERIC else [])),
         lambda inner: (
             st.builds(lambda a, b: a & b, inner, inner)
             | st.builds(lambda a, b: a | b, inner, inner)

@@ -268,7 +268,8 @@ class LocalQuery(Command):
     Fetch narrowed rows of every table involved and let SQLite run the original query over them.
 
     ``sql`` and ``params`` are what Django's SQLite compiler made. ``fallback`` is the same query without pushed-down slice, for
-    the case that a joined row turns out to be missing. ``program`` holds what only running it needs.
+    the case that a joined row turns out to be missing. ``program`` holds what only running it needs. ``kinds`` are the types that computed
+    values are shown as: the same SQL may be asked for as an integer and as a float, and the cache tells them apart.
     """
 
     sql: str
@@ -276,6 +277,7 @@ class LocalQuery(Command):
     fetches: tuple[Fetch, ...]
     program: Any = field(compare=False, repr=False)
     fallback: LocalQuery | None = field(default=None, compare=False, repr=False)
+    kinds: tuple[str, ...] = ()
 
     @property
     def tables(self) -> tuple[TableRef, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from appwrite_orm_django.backend.commands import Command, Condition, Converter, Order
+from appwrite_orm_django.backend.commands import Command, Condition, Converter, Order, Output
 from appwrite_orm_django.client import queries
 from appwrite_orm_django.client.errors import InvalidQuery, ServerError
 from appwrite_orm_django.client.queries import Query
@@ -26,11 +26,19 @@ class Read(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Computed(Output):
+    """A value that the server computes. ``kind`` names the type that it is shown as, so that the cache tells two of them apart."""
+
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ratio:
     """A sum divided by a count: the server's own average of integers has four digits only (recording ``agg-sum-avg``)."""
 
     total: str
     count: str
+    kind: str
     finish: Converter = field(compare=False, repr=False)
     divide: Callable[[Any, int], Any] = field(compare=False, repr=False)
 

@@ -32,7 +32,7 @@ class Periods(Command):
     The years, months, ... in which a column of dates has a value, each once, in order.
 
     ``time_zone`` is the name of the zone in which periods of datetimes begin; None for dates, and for datetimes without zones.
-    ``shown`` makes the final value of a period's start, a naive datetime.
+    ``shown`` makes the final value of a period's start, a naive datetime: a date, if ``as_dates``.
     """
 
     table: TableRef
@@ -40,6 +40,7 @@ class Periods(Command):
     column: str
     kind: Kind
     time_zone: str | None = None
+    as_dates: bool = False
     descending: bool = False
     offset: int = 0
     limit: int | None = None

@@ -234,20 +234,25 @@ class Writer:
             )
 
     def increment(self, command: IncrementColumn) -> WriteResult:
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
+            try:
+                self.connection.last_written_row = self._increment(command)
+            except ColumnNotFound:
+                # The server says so of a missing row, too (recording ``increment``). One that is there now may have been made since.
+                if not self._row_exists(command.table, command.row_id):
+                    return WriteResult(0)
+                if attempt == _MAX_ATTEMPTS:
+                    raise
+            else:
+                break
+        return WriteResult(1)
+
+    def _increment(self, command: IncrementColumn) -> Any:
         place = (self.transport, command.table, command.row_id, command.column, abs(command.amount))
         low, high = command.bounds
-        try:
-            self.connection.last_written_row = (
-                rows.increment_column(*place, maximum=high)
-                if command.amount > 0
-                else rows.decrement_column(*place, minimum=low)
-            )
-        except ColumnNotFound:
-            # The server says so of a missing row, too (recording ``increment``).
-            if self._row_exists(command.table, command.row_id):
-                raise
-            return WriteResult(0)
-        return WriteResult(1)
+        if command.amount > 0:
+            return rows.increment_column(*place, maximum=high)
+        return rows.decrement_column(*place, minimum=low)
 
     def _row_exists(self, table: TableRef, row_id: str) -> bool:
         try:

@@ -59,7 +59,7 @@ def main() -> None:
         finally:
             store.stop()
     print(json.dumps({"store": options.store, "cache": options.cache, "strict": not options.lenient, **figures}))
-    if figures["old"] or figures["errors"] or not figures["reads"]:
+    if figures["old"] or figures["errors"] or figures["failed_writes"] or not figures["reads"]:
         raise SystemExit(1)
 
 

@@ -11,7 +11,7 @@ from ctypes import c_int64
 from multiprocessing.context import SpawnContext
 from typing import Any, NamedTuple
 
-from benchmarks.hammer.stores import RemovingSession, Store
+from benchmarks.hammer.stores import RemovingSession, Session, Store
 
 Worker = Any  # a thread or a process: both have start, join and is_alive
 ONLY_READS_S = 120
@@ -33,6 +33,7 @@ class Board:
         self.old = context.RawArray(c_int64, readers)
         self.old_reads = context.RawArray(c_int64, readers)
         self.errors = context.RawArray(c_int64, readers)
+        self.failed = context.RawArray(c_int64, writers)
         self.writes = context.RawArray(c_int64, writers)
         self.removals = context.RawArray(c_int64, writers)
         self.gone = context.RawArray(c_int64, rows)
@@ -98,22 +99,28 @@ def write_on(store: Store, board: Board, number: int, pause_s: float) -> None:
         time.sleep(1)  # until nothing that the process before this one had sent is under way
     while not board.over.value:
         position = left_gone.pop() if left_gone else throw.randrange(len(store.rows))
-        if (
-            isinstance(session, RemovingSession)
-            and position in own
-            and (board.gone[position] % 2 or throw.random() < 0.2)
-        ):
-            version = _remove_and_restore(
-                session, store.rows[position], board, number, position, throw.uniform(0, pause_s)
-            )
-        else:
-            version = session.write(store.rows[position])
+        try:
+            version = _write(session, store, board, number, position, throw.uniform(0, pause_s), mine=position in own)
+        except Exception as exc:  # noqa: BLE001 - like a reader: no fault of the cache may reach a writer
+            board.failed[number] += 1
+            print(f"writer {number}: {exc!r}", file=sys.stderr)
+            version = None
         if version is not None:
             cells = board.returned[number]
             cells[position] = max(cells[position], version)
             board.writes[number] += 1
             board.gone[position] += board.gone[position] % 2 if position in own else 0
         time.sleep(throw.uniform(0, 2 * pause_s))
+
+
+def _write(
+    session: Session, store: Store, board: Board, number: int, position: int, pause_s: float, *, mine: bool
+) -> int | None:
+    row = store.rows[position]
+    removes = isinstance(session, RemovingSession) and mine and (board.gone[position] % 2 or random.random() < 0.2)
+    if removes and isinstance(session, RemovingSession):
+        return _remove_and_restore(session, row, board, number, position, pause_s)
+    return session.write(row)
 
 
 def _remove_and_restore(
@@ -203,6 +210,7 @@ def hammer(
         "old": sum(board.old),
         "old_reads": sum(board.old_reads),
         "errors": sum(board.errors),
+        "failed_writes": sum(board.failed),
         "writes": sum(board.writes),
         "removals": sum(board.removals),
         "trouble": trouble,

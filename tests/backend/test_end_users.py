@@ -1,8 +1,10 @@
 """Requests as the end user: whose rows are seen, what the cache keeps apart, and that nothing falls back to the key."""
 
+import ast
 import asyncio
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -12,6 +14,7 @@ from django.db.transaction import TransactionManagementError
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 
+from appwrite_orm_django import backend
 from appwrite_orm_django.backend.users import UserSettings, accounts
 from appwrite_orm_django.client.errors import Unauthorized
 from appwrite_orm_django.client.identity import Identity, current_identity
@@ -561,3 +564,19 @@ def test_settings_of_users_are_checked():
 def test_identities_are_equal_by_token():
     assert Identity("jwt", "a") == Identity("jwt", "a") != Identity("session", "a")
     assert Identity("jwt", "a.b.c").expires_at is None
+
+
+def test_every_way_to_the_cache_names_the_identity():
+    """One that did not would hand the key's rows to users; it is easily forgotten, and shows in no other test of it."""
+    forgotten = []
+    for path in Path(backend.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            owner = node.func.value
+            if node.func.attr in ("read", "aread", "is_cached") and getattr(owner, "attr", "") == "cache":
+                given = {keyword.arg for keyword in node.keywords}
+                never_cached = any(k.arg == "timeout" and getattr(k.value, "value", 1) == 0 for k in node.keywords)
+                if "identity" not in given and not never_cached:
+                    forgotten.append(f"{path.name}:{node.lineno}")
+    assert forgotten == []

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import transaction
-from django.db.models import Count, Max, Min
+from django.db.models import Avg, Count, FloatField, IntegerField, Max, Min, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
@@ -111,3 +111,22 @@ def test_periods_of_more_rows_than_could_be_fetched(many_authors):
     assert list(authors.dates("born", "month")[:1]) == wanted[:1]
     assert len(log) == 1
     assert authors.aggregate(first=Min("born"), last=Max("born"))["first"] == min(author.born for author in authors)
+
+
+@pytest.fixture
+def with_cache(kind, connect):
+    level, text = kind.settings_dict["HOST"].partition("=")[2][:3], kind.text_semantics
+    return connect(**kind_settings(level, text, CACHE={"ENABLED": True}))
+
+
+def test_the_cache_tells_types_apart(with_cache):
+    published = Book.objects.filter(published__isnull=False)
+    for _ in range(2):
+        assert type(published.dates("published", "year")[0]) is datetime.date
+        assert type(published.datetimes("published", "year")[0]) is datetime.datetime
+        assert type(Book.objects.aggregate(x=Max("pages"))["x"]) is int
+        assert type(Book.objects.aggregate(x=Max("pages", output_field=FloatField()))["x"]) is float
+        assert type(Book.objects.aggregate(x=Sum("pages"))["x"]) is int
+        assert type(Book.objects.aggregate(x=Sum("pages", output_field=FloatField()))["x"]) is float
+        assert type(Book.objects.aggregate(x=Avg("pages"))["x"]) is float
+        assert type(Book.objects.aggregate(x=Avg("pages", output_field=IntegerField()))["x"]) is int

@@ -4,7 +4,8 @@ import threading
 
 import pytest
 from django.db import DataError, IntegrityError, OperationalError, connections, transaction
-from django.db.models import F, Sum
+from django.db.models import F, Sum, Value
+from django.db.models.functions import Concat
 
 from tests.library.models import Author, Book, Country, Review, Tag
 
@@ -336,3 +337,30 @@ def elsewhere(action):
     thread.start()
     thread.join()
     assert not errors, errors
+
+
+@pytest.mark.django_db(databases=BOTH, transaction=True)
+class TestOddEnds:
+    def test_a_savepoint_that_was_released_is_none(self, appwrite):
+        with atomic():
+            with atomic():
+                released = appwrite.savepoint_ids[-1]
+            with pytest.raises(OperationalError, match=f"no savepoint '{released}' to roll back to"):
+                appwrite.savepoint_rollback(released)
+            transaction.set_rollback(True, using="appwrite")
+
+    def test_closing_the_connection_drops_the_block(self, appwrite):
+        with pytest.raises(transaction.TransactionManagementError), atomic():
+            Author.objects.create(name="lost")
+            appwrite.close()
+            Author.objects.create(name="lost, too")
+        Author.objects.create(name="later")
+        with atomic():
+            Author.objects.create(name="in a new block")
+        assert sorted(Author.objects.values_list("name", flat=True)) == ["in a new block", "later"]
+
+    def test_an_update_by_expression_inside_a_savepoint_finds_what_is_taken(self):
+        Tag.objects.bulk_create([Tag(name="one"), Tag(name="two")])
+        with atomic(), pytest.raises(IntegrityError, match="name exists"), atomic():
+            Tag.objects.filter(name="two").update(name=Concat(Value("o"), Value("ne")))
+        assert Tag.objects.filter(name="two").exists()

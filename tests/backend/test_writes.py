@@ -8,6 +8,8 @@ from django.db import DataError, IntegrityError, NotSupportedError, connections,
 from django.db.models import Case, Count, F, ProtectedError, Q, RestrictedError, Subquery, Value, When
 from django.db.models.functions import Concat, Length, Lower, Now
 
+from appwrite_orm_django.client import rows
+from appwrite_orm_django.client.errors import ColumnNotFound
 from tests.backend.conftest import library, moment
 from tests.library.models import (
     Author,
@@ -262,6 +264,20 @@ class TestUpdate:
         assert mine.update(positive=F("positive") - 3) == 1
         assert mine.update(integer=F("integer") + 1) == 1
         assert mine.values_list("positive", "integer", "decimal").get() == (0, 2**31 - 1, D("99999999.9998"))
+
+    def test_an_increment_of_a_row_that_was_made_meanwhile_is_tried_again(self, books, monkeypatch):
+        """The server says of a row that is missing for a moment what it says of a missing column."""
+        increment, refusals = rows.increment_column, [ColumnNotFound("gone for a moment")]
+
+        def racing(*args, **kwargs):
+            if refusals:
+                raise refusals.pop()
+            return increment(*args, **kwargs)
+
+        monkeypatch.setattr(rows, "increment_column", racing)
+        book = next(iter(books.values()))
+        assert Book.objects.filter(pk=book.pk).update(pages=F("pages") + 1) == 1
+        assert Book.objects.get(pk=book.pk).pages == book.pages + 1
 
     def test_increments_by_several_do_not_undo_each_other(self):
         book = Book.objects.create(title="Nana", author=Author.objects.create(name="Zola"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import NotSupportedError
 from django.db.models import Field, ForeignKey, Model, OneToOneRel
+from django.db.models.expressions import Col
 from django.db.models.sql import AggregateQuery, Query
 from django.db.models.sql.constants import INNER, LOUTER
 from django.db.models.sql.where import AND, ExtraWhere
@@ -58,7 +59,20 @@ def _plan(compiler: SQLCompiler) -> LocalQuery:
     for level in levels:
         _Level(level, connection, models, fetches).add()
     refuse_other_databases(compiler.query.model, models.values(), connection.alias)
-    return LocalQuery(sql, tuple(params), _without_repetition(fetches), Program(sqlite_compiler, models))
+    program = Program(sqlite_compiler, models)
+    return LocalQuery(sql, tuple(params), _without_repetition(fetches), program, kinds=_kinds(sqlite_compiler))
+
+
+def _kinds(sqlite_compiler: Any) -> tuple[str, ...]:
+    if sqlite_compiler.select is None:  # an AggregateQuery's
+        selected = list(sqlite_compiler.query.annotation_select.values())
+    else:
+        selected = [expression for expression, _, _ in sqlite_compiler.select]
+    return tuple(
+        type(getattr(expression, "_output_field_or_none", None)).__qualname__
+        for expression in selected
+        if type(expression) is not Col
+    )
 
 
 def _compile(sqlite_compiler: Any) -> tuple[str, Any]:
@@ -233,7 +247,7 @@ def _plan_with_slice(compiler: SQLCompiler, whole: LocalQuery) -> LocalQuery | N
     sqlite_compiler = unsliced.get_compiler(connection=compiler.connection.local_database)
     sql, params = _compile(sqlite_compiler)
     program = replace(whole.program, compiler=sqlite_compiler, verifies_row_count=True, page=page)
-    return LocalQuery(sql, tuple(params), tuple(fetches), program, fallback=whole)
+    return LocalQuery(sql, tuple(params), tuple(fetches), program, whole, _kinds(sqlite_compiler))
 
 
 def _keeps_rows(query: Query, base: str) -> bool:

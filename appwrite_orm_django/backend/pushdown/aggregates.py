@@ -40,6 +40,11 @@ def aggregate(expression: Any) -> Aggregate | None:
     return Aggregate(type(expression), source, bool(expression.distinct))
 
 
+def keeps_type(expression: Any, column: Any) -> bool:
+    """Say whether the least or greatest value of a column is shown as the column's own values are."""
+    return expression.output_field is column.output_field or type(expression.output_field) is type(column.output_field)
+
+
 def one_row(select: Sequence[Any], table: TableRef, condition: Condition, scope: Scope) -> Command | None:
     """
     Return the command that answers aggregates over all rows of a condition: counts, least and greatest values.
@@ -67,7 +72,7 @@ def _part(expression: Any, table: TableRef, condition: Condition, scope: Scope) 
     if found.function is Count:
         return CountRows(table, condition)
     output = reads.output_for(found.source, scope.alias, scope.connection)
-    if not codec.orders or output is None or output.converts_none:
+    if not codec.orders or output is None or output.converts_none or not keeps_type(expression, found.source):
         return None
     order = Order(key, found.function is Max, codec.is_text)
     return ListRows(table, condition, (order,), (output,), 0, 1)

@@ -14,11 +14,11 @@ from django.db.models.expressions import Col, Ref, Star, Value
 from appwrite_orm_django.backend.columns import ROW_ID, column_key
 from appwrite_orm_django.backend.commands import Output
 from appwrite_orm_django.backend.pushdown import raw_values, reads
-from appwrite_orm_django.backend.pushdown.aggregates import Aggregate, aggregate
+from appwrite_orm_django.backend.pushdown.aggregates import Aggregate, aggregate, keeps_type
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.pushdown.raw_values import SUMMABLE, reader_for
 from appwrite_orm_django.backend.pushdown.sources import Sources, Unanswerable
-from appwrite_orm_django.backend.server_queries import Ratio, Read
+from appwrite_orm_django.backend.server_queries import Computed, Ratio, Read
 from appwrite_orm_django.backend.values import (
     Codec,
     DurationCodec,
@@ -116,19 +116,21 @@ class Groups:
         )
 
     def _aggregate_output(self, expression: Any, found: Aggregate) -> Read:
-        finish = self._finish(expression)
+        finish, kind = self._finish(expression), type(expression.output_field).__qualname__
         if found.function is Count:
-            return Output(self.count_alias(found), converter=_chain(raw_values.whole, finish))
+            return Computed(self.count_alias(found), converter=_chain(raw_values.whole, finish), kind=kind)
         column = self._summed_column(found)
         codec = self.sources.codec(column)
         if found.function in (Min, Max):
+            if not keeps_type(expression, column):
+                raise Unanswerable("a value shown as another type")
             return self._column_output(column, self.aggregate_alias(found))
         if found.function is Avg and not isinstance(codec, FloatCodec):
             total = self.ask("sum", self.sources.group_key(column))
             count = self.ask("count", self.sources.group_key(column))
-            return Ratio(total, count, finish or (lambda value: value), _DIVISIONS[type(codec)](codec))
+            return Ratio(total, count, kind, finish or (lambda value: value), _DIVISIONS[type(codec)](codec))
         decode = float if isinstance(codec, FloatCodec) else _chain(raw_values.whole, codec.decode)
-        return Output(self.aggregate_alias(found), converter=_chain(decode, finish))
+        return Computed(self.aggregate_alias(found), converter=_chain(decode, finish), kind=kind)
 
     def _finish(self, expression: Any) -> Callable[[Any], Any] | None:
         converters = expression.get_db_converters(self.connection)

@@ -69,6 +69,7 @@ def periods(
         column_key(field),
         trunc.kind,
         None if zone is None else str(zone),
+        type(trunc.output_field) is DateField,
         descending,
         query.low_mark,
         None if query.high_mark is None else query.high_mark - query.low_mark,

@@ -103,7 +103,7 @@ class _Writer:
             f"{self._quoted('$id')} varchar(36) NOT NULL PRIMARY KEY",
             f"{self._quoted('$createdAt')} {moment} NOT NULL",
             f"{self._quoted('$updatedAt')} {moment} NOT NULL",
-            *(self._column(column) for column in table.columns if column.type != "relationship"),
+            *(self._column(column) for column in table.columns if column.related is None or column.related.holds_one),
         ]
         if self._dialect.inline_keys:
             parts += [self._foreign_key(one) for one in self._relations if one.table == table.id]
@@ -112,6 +112,9 @@ class _Writer:
 
     def _column(self, column: Column) -> str:
         name = self._quoted(column.key)
+        if column.related is not None:
+            # The server keeps the id of the other row, and a unique index where there is only one on each side.
+            return f"{name} varchar(36){' UNIQUE' if column.related.kind == 'oneToOne' else ''}"
         text = f"{name} {self._type(column)}"
         if column.required:
             text += " NOT NULL"
