@@ -11,6 +11,8 @@ class AppwriteOrmConfig(AppConfig):
     name = "appwrite_orm_django"
     label = "appwrite_orm_django"
     verbose_name = "Appwrite"
+    # Of the model that stands for the cache's panel; it has no table, but Django would warn.
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         # Registers the lookups of our own fields.

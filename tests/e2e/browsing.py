@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as conditions
 from selenium.webdriver.support.wait import WebDriverWait
@@ -79,13 +80,15 @@ def badge(browser: Any) -> str:
 
 
 def follow(browser: Any, element: Any) -> None:
-    """Click something that leads to another page, and wait until this one is gone."""
+    """Click something that leads to another page, and wait until this one is gone and the other one there."""
     element.click()
     wait(browser).until(conditions.staleness_of(element))
+    wait(browser).until(lambda driver: driver.execute_script("return document.readyState") == "complete")
 
 
 def wait(browser: Any) -> WebDriverWait[Any]:
-    return WebDriverWait(browser, WAIT_S, poll_frequency=0.05)
+    # What is asked of a page that is just being replaced is asked again.
+    return WebDriverWait(browser, WAIT_S, poll_frequency=0.05, ignored_exceptions=[WebDriverException])
 
 
 def log_in(browser: Any) -> None:

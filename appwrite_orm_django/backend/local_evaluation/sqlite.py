@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.sqlite3 import base, features, operations
-from django.db.models import Max, Min
+from django.db.models import DecimalField, Max, Min
 from django.db.models.expressions import OrderBy
 from django.db.models.fields.json import ContainedBy, DataContains
 from django.db.models.functions import Round
@@ -109,7 +109,8 @@ class SQLCompiler(django_compiler.SQLCompiler):
         if type(node) is Round:
             # SQLite's own rounds to no more than units; django.db.models.functions.Round refuses the rest.
             sql, params = node.as_sql(self, self.connection, function="APPWRITE_ROUND")
-            return sql, params
+            # As SQLiteNumericMixin does: numbers never equal the text that a decimal in a filter is.
+            return (f"CAST({sql} AS NUMERIC)" if isinstance(node.output_field, DecimalField) else sql), params
         if type(node) is OrderBy and self.connection.nulls_are_high:
             node = _with_nulls_high(node)
         return super().compile(node)
