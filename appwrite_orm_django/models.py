@@ -8,7 +8,9 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.db import connections, models
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import connections, models, router
 
 from appwrite_orm_django.backend.values import codec_for, cut_to_milliseconds
 from appwrite_orm_django.fields import CreatedAtField, RowIdField, UpdatedAtField
@@ -78,6 +80,33 @@ class AppwriteModel(models.Model):
         if db is None or not may_be_rolled_back(connections[db]):
             instance.__dict__["_loaded"] = (field_names, values)
         return instance
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """
+        Validate the fields, integers by the ranges of their columns as well.
+
+        Django's own validators know the ranges of the ``default`` database only, and SQLite has none.
+        """
+        errors: dict[str, Any] = {}
+        try:
+            super().clean_fields(exclude=exclude)
+        except ValidationError as error:
+            errors = error.update_error_dict(errors)
+        operations = connections[self._state.db or router.db_for_write(type(self), instance=self)].ops
+        skipped = {*(exclude or ()), *errors}
+        for field in self._meta.concrete_fields:
+            if not isinstance(field, models.IntegerField) or field.primary_key or field.name in skipped:
+                continue
+            value = getattr(self, field.attname)
+            low, high = operations.integer_field_range(field.get_internal_type())
+            try:
+                if isinstance(value, int):
+                    MinValueValidator(low)(value)
+                    MaxValueValidator(high)(value)
+            except ValidationError as error:
+                errors[field.name] = error.error_list
+        if errors:
+            raise ValidationError(errors)
 
     def _loaded_values(self) -> dict[str, Any]:
         """Return attribute name to value as last read or written, as far as that is certain."""

@@ -7,6 +7,7 @@ asked: once in a process for each project, when a query first could make use of 
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Literal
 
 from appwrite_orm_django.client import local_endpoint, queries, rows
@@ -25,6 +26,10 @@ LEVELS: tuple[Level, ...] = ("1.9", "2.x")
 _ALIAS = "appwrite_orm_django_counts_rows_here_"
 # Endpoint and project -> what the server has answered.
 _known: dict[tuple[str, str], Level] = {}
+# ... and when it was asked last, in seconds of the monotonic clock.
+_asked_at: dict[tuple[str, str], float] = {}
+# How long a server that gave no answer is left in peace.
+_ASK_AGAIN_S = 60.0
 
 
 def feature_level(connection: DatabaseWrapper, table: TableRef) -> Level:
@@ -41,9 +46,13 @@ def feature_level(connection: DatabaseWrapper, table: TableRef) -> Level:
         return "2.x" if local_endpoint.feature_level(settings["HOST"]) == "2.x" else "1.9"
     project = (settings["HOST"], settings["USER"])
     if project not in _known:
+        # Meanwhile: what every server can do is right everywhere.
+        if _asked_at.get(project, -_ASK_AGAIN_S) + _ASK_AGAIN_S > time.monotonic():
+            return "1.9"
+        _asked_at[project] = time.monotonic()
         level = probe(connection.transport, table)
         if level is None:
-            return "1.9"  # for now: what every server can do is right everywhere
+            return "1.9"
         _known[project] = level
     return _known[project]
 
@@ -62,3 +71,4 @@ def probe(transport: Transport, table: TableRef) -> Level | None:
 def forget() -> None:
     """Ask again: for tests, and after an upgrade of the server."""
     _known.clear()
+    _asked_at.clear()

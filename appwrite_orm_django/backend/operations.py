@@ -87,6 +87,10 @@ class DatabaseOperations(BaseDatabaseOperations):
             raise ValueError("Appwrite backend does not support timezone-aware times.")
         return value
 
+    def convert_durationfield_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        # The codec has made it a timedelta; elsewhere it would still be microseconds.
+        return value
+
     def adapt_decimalfield_value(self, value: Any, max_digits: Any = None, decimal_places: Any = None) -> Any:
         return value
 

@@ -37,6 +37,7 @@ from appwrite_orm_django.backend.values import (
     ScaledDecimalCodec,
     codec_for,
     cut_to_milliseconds,
+    storage_field,
 )
 from appwrite_orm_django.schema.columns import column_for
 
@@ -292,7 +293,8 @@ def _update_from_query(
     query.default_cols = False
     query.select = (pk.get_col(alias),)
     values = {
-        f"__value{position}": _Prepared(value, field) for position, (field, value) in enumerate(expressions.items())
+        f"__value{position}": _Prepared(value, field) if _is_prepared(field) else value
+        for position, (field, value) in enumerate(expressions.items())
     }
     query.annotations.update(values)
     query.set_annotation_mask(values)
@@ -301,13 +303,22 @@ def _update_from_query(
     fields = tuple(expressions)
 
     def write(values: tuple[Any, ...]) -> dict[str, Any]:
-        wires = (wire_value(field, value, table.table) for field, value in zip(fields, values, strict=True))
+        prepared = (
+            value if _is_prepared(field) else field.get_db_prep_save(value, connection=compiler.connection)
+            for field, value in zip(fields, values, strict=True)
+        )
+        wires = (wire_value(field, value, table.table) for field, value in zip(fields, prepared, strict=True))
         return {**data, **dict(zip(map(column_key, fields), wires, strict=True))}
 
     depends_on_row = any(_reads_columns(expression, pk) for expression in expressions.values())
     model = compiler.query.model
     unique = unique_columns(query.get_meta().model)
     return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row, unique, model)
+
+
+def _is_prepared(field: Field[Any, Any]) -> bool:
+    """Say whether SQLite holds a value of this field as it is written to a database; a field with a codec of its own says no."""
+    return not hasattr(storage_field(field), "appwrite_codec")
 
 
 class _Prepared(ExpressionWrapper):

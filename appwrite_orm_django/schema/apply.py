@@ -299,9 +299,7 @@ class Application:
             else:
                 self._update_column(step.table, before, after)
             if step.destructive:
-                self._outcome.holds_others(
-                    step.table, after.key, rows.count_outside(self._transport, self._ref(step.table), after)
-                )
+                self._outcome.holds_others(step.table, after.key, self._count_outside(step.table, after))
             self._progress(step)
         return ()
 
@@ -322,6 +320,9 @@ class Application:
             self._outcome.stays_optional(table, wanted.key, missing)
         else:
             self._update_column(table, bare, wanted)
+
+    def _count_outside(self, table: str, column: Column) -> int:
+        return rows.count_outside(self._transport, self._ref(table), column)
 
     def _count_without_value(self, table: str, column: Column) -> int:
         return rows.count_without_value(self._transport, self._ref(table), column.key)

@@ -20,6 +20,7 @@ HOST = "http://appwrite.test/v1"
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch):
     monkeypatch.setattr(capabilities, "_known", {})
+    monkeypatch.setattr(capabilities, "_asked_at", {})
     monkeypatch.setattr(server_queries, "_refused", set())
 
 
@@ -70,13 +71,21 @@ def test_a_pin_spares_the_question(reach):
     assert log == []
 
 
-def test_a_server_that_does_not_answer_is_asked_again(connect):
+def test_a_server_that_does_not_answer_is_asked_again_later(connect, monkeypatch):
     connection = connect(**{**kind_settings("2.x", "mariadb"), "HOST": "http://127.0.0.1:9/v1"})
     table = connection.table_ref("library_book")
     transport = connection.transport
     transport._retries = 0
     assert capabilities.feature_level(connection, table) == "1.9"
     assert capabilities._known == {}
+    asked = []
+    monkeypatch.setattr(capabilities, "probe", lambda *_: asked.append(1) or "2.x")
+    assert capabilities.feature_level(connection, table) == "1.9"
+    assert asked == []
+    monkeypatch.setattr(capabilities, "_ASK_AGAIN_S", 0.0)
+    assert capabilities.feature_level(connection, table) == "2.x"
+    assert capabilities.feature_level(connection, table) == "2.x"
+    assert asked == [1]
 
 
 def test_what_a_server_refuses_is_evaluated_locally_from_then_on(reach):

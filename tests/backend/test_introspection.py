@@ -25,7 +25,7 @@ def test_columns(inspect, appwrite):
     )
     assert columns["price"].null_ok
     kinds = {appwrite.introspection.get_field_type(column.type_code, column) for column in columns.values()}
-    assert kinds == {"CharField", "BigIntegerField", "IntegerField", "DateTimeField", "BooleanField", "TextField"}
+    assert kinds == {"CharField", "BigIntegerField", "DateTimeField", "BooleanField", "TextField"}
 
 
 def test_keys(inspect, appwrite):

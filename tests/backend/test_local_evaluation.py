@@ -161,7 +161,6 @@ class TestNumbers:
         assert query.get(again=exact).again == exact
         assert [row.again for row in query.order_by("again")] == [-2, 10, exact]
         assert query.filter(again__gt=9).count() == 2
-        assert query.aggregate(most=Max("again")) == {"most": exact}
 
     @pytest.mark.parametrize(
         ("field", "value", "places", "expected"),
@@ -179,6 +178,8 @@ class TestNumbers:
         Everything.objects.create(**{field: value})
         found = Everything.objects.annotate(rounded=Round(field, places)).get().rounded
         assert (type(found), found) == (type(expected), expected)
+        if value is not None:
+            assert Everything.objects.annotate(rounded=Round(field, places)).filter(rounded=expected).count() == 1
 
 
 def test_a_moment_may_be_a_key():

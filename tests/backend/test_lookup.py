@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Min, Q
 
 from tests.backend.conftest import moment
 from tests.differential import APPWRITE, answer, assert_same, twin
@@ -264,3 +264,13 @@ def test_a_datetime_is_found_by_the_value_that_it_was_saved_with():
         assert ask.filter(datetime__in=[saved_with]).count() == 1
         assert ask.filter(datetime__lte=saved_with).count() - ask.filter(datetime__lt=saved_with).count() == 1
         assert ask.filter(datetime__gte=saved_with).count() - ask.filter(datetime__gt=saved_with).count() == 1
+
+
+def test_least_and_greatest_long_decimals_are_compared_as_numbers():
+    def least(rows):
+        found = rows(Everything).values("boolean").annotate(least=Min("long_decimal"), greatest=Max("long_decimal"))
+        return (
+            found.filter(least__gte=decimal.Decimal("-0.5"), greatest__gt=5).order_by("boolean").values_list("boolean")
+        )
+
+    assert assert_same(least) == [(("bool", True),)]

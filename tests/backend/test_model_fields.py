@@ -249,7 +249,7 @@ def test_permissions_of_a_row():
         ({"url": "no url"}, "url", DataError),
         ({"url": "https://example.org/é"}, "url", DataError),
         ({"ip": "300.1.1.1"}, "ip", (DataError, ValidationError)),
-        ({"integer": 2**31}, "integer", DataError),
+        ({"integer": 2**63}, "integer", DataError),
         ({"small": 2**15}, "small", DataError),
         ({"positive": -1}, "positive", DataError),
         ({"big": 2**63}, "big", DataError),

@@ -37,6 +37,18 @@ def data(writer, **more):
 
 
 class TestModelForm:
+    @pytest.mark.parametrize(
+        ("value", "problem"), [(2**15, "less than or equal to 32767"), (-1, "greater than or equal to 0")]
+    )
+    def test_integers_are_checked_by_the_ranges_of_appwrite(self, value, problem):
+        """Django asks the default database, which here is SQLite and has no upper bound."""
+        with pytest.raises(ValidationError) as caught:
+            Review(stars=value).full_clean(exclude=["book"])
+        (message,) = caught.value.message_dict["stars"]
+        assert problem in message
+        Review(stars=value).full_clean(exclude=["book", "stars"])
+        Review(stars=2**15 - 1).full_clean(exclude=["book"])
+
     def test_create_and_change(self, author):
         tag = Tag.objects.create(name="novel")
         form = BookForm(data(author, price="9.90", published="1880-02-15 10:00", tags=[tag.pk]))

@@ -254,16 +254,16 @@ class TestUpdate:
 
     def test_increments_stay_within_the_column(self):
         """The server's increments look at no bounds of the column; ours do."""
-        row = Everything.objects.create(positive=3, integer=2**31 - 2, decimal=D("99999999.9998"))
+        row = Everything.objects.create(positive=3, small=2**15 - 2, decimal=D("99999999.9998"))
         mine = Everything.objects.filter(pk=row.pk)
-        for values in ({"positive": F("positive") - 4}, {"integer": F("integer") + 2}, {"decimal": F("decimal") + 1}):
+        for values in ({"positive": F("positive") - 4}, {"small": F("small") + 2}, {"decimal": F("decimal") + 1}):
             with pytest.raises(DataError, match=next(iter(values))):
                 mine.update(**values)
-        with pytest.raises(DataError, match="integer"):
-            mine.update(integer=F("integer") + 2**40)
+        with pytest.raises(DataError, match="small"):
+            mine.update(small=F("small") + 2**40)
         assert mine.update(positive=F("positive") - 3) == 1
-        assert mine.update(integer=F("integer") + 1) == 1
-        assert mine.values_list("positive", "integer", "decimal").get() == (0, 2**31 - 1, D("99999999.9998"))
+        assert mine.update(small=F("small") + 1) == 1
+        assert mine.values_list("positive", "small", "decimal").get() == (0, 2**15 - 1, D("99999999.9998"))
 
     def test_an_increment_of_a_row_that_was_made_meanwhile_is_tried_again(self, books, monkeypatch):
         """The server says of a row that is missing for a moment what it says of a missing column."""

@@ -252,6 +252,17 @@ def test_dry_run_prints_the_requests_that_would_be_made(transport, requests_made
     assert requests_made.writes() == [line.split(" {")[0].strip() for line in out.split("Requests:\n")[1].splitlines()]
 
 
+def test_dry_run_of_a_column_that_is_renamed_and_narrowed(transport, requests_made):
+    run()
+    review = TableRef("library", "library_review")
+    column_routes.update_column(
+        transport, review, "integer", "stars", required=True, default=None, min=-5, max=99_999, newKey="points"
+    )
+    out = run("--dry-run", "--rename", "Review.points=stars", "--allow-destructive")
+    assert '"newKey": "stars"' in out
+    assert '"min": 0, "max": 32767' in out
+
+
 def test_dry_run_of_a_new_table(transport, requests_made):
     out = run("library", "tag", "--dry-run")
     assert '  POST /tablesdb {"databaseId": "library", "name": "library", "enabled": true}\n' in out

@@ -8,6 +8,7 @@ import sqlite3
 
 import pytest
 
+from appwrite_orm_django.schema import definitions
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 from appwrite_orm_django.schema.exports import FORMATS, Relation, export, relations_of
 from appwrite_orm_django.schema.from_models import models_of, read_models
@@ -103,6 +104,17 @@ def test_sqlite_runs_and_keeps_the_rules(sqlite):
     sqlite.execute(book, ("b1", *moments, "a1"))
     with pytest.raises(sqlite3.IntegrityError):
         sqlite.execute(book, ("b2", *moments, "nobody"))
+
+
+def test_relationships_that_hold_an_id_are_columns_in_sql(sqlite):
+    columns = (
+        Column("one", "relationship", related=definitions.Relation("a", "oneToOne")),
+        Column("many", "relationship", related=definitions.Relation("a", "manyToMany")),
+    )
+    database = Database("d", (Table("a"), Table("b", columns=columns)))
+    sqlite.executescript(export(database, "sql", relations=[], dialect="sqlite"))
+    assert [row[1:3] for row in sqlite.execute("PRAGMA table_info(b)")][3:] == [("one", "varchar(36)")]
+    assert len(sqlite.execute("PRAGMA index_list(b)").fetchall()) == 2  # of the key, and of the relationship
 
 
 def test_the_whole_library_runs_in_sqlite(sqlite):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.sqlite3 import base, features, operations
-from django.db.models import Max, Min
+from django.db.models import DecimalField, Max, Min
 from django.db.models.expressions import OrderBy
 from django.db.models.fields.json import ContainedBy, DataContains
 from django.db.models.functions import Round
@@ -69,6 +69,12 @@ class Level(NamedTuple):
     extra_tables: tuple[str, ...]
 
 
+def _is_long_decimal(node: Any) -> bool:
+    # Short ones are numbers here, and a number without the cast is less than any text: also than a constant it is compared with.
+    digits: int | None = getattr(node.output_field, "max_digits", 0)
+    return digits is None or digits > EXACT_DIGITS
+
+
 def _with_nulls_high(order: OrderBy) -> OrderBy:
     """Say where nulls go, unless the query does. SQLite has them first in ascending order, as MariaDB has, and PostgreSQL has not."""
     if order.nulls_first is None and order.nulls_last is None:
@@ -95,14 +101,16 @@ class SQLCompiler(django_compiler.SQLCompiler):
             return result
         if type(node) in (DataContains, ContainedBy):
             return containment_sql(node, self)
-        if type(node) in (Max, Min):
-            # As they are: cast to numbers, as Django has it for decimals, long ones would be rounded.
+        if type(node) in (Max, Min) and _is_long_decimal(node):
+            # As they are: cast to numbers, as Django has it for decimals, they would be rounded.
             sql, params = node.as_sql(self, self.connection)
-            return sql, params
+            # An aggregate does not take over the collation of its column.
+            return f"({sql} COLLATE {DECIMAL_COLLATION})", params
         if type(node) is Round:
             # SQLite's own rounds to no more than units; django.db.models.functions.Round refuses the rest.
             sql, params = node.as_sql(self, self.connection, function="APPWRITE_ROUND")
-            return sql, params
+            # As SQLiteNumericMixin does: numbers never equal the text that a decimal in a filter is.
+            return (f"CAST({sql} AS NUMERIC)" if isinstance(node.output_field, DecimalField) else sql), params
         if type(node) is OrderBy and self.connection.nulls_are_high:
             node = _with_nulls_high(node)
         return super().compile(node)

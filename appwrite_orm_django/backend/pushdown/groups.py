@@ -20,10 +20,12 @@ from appwrite_orm_django.backend.pushdown.raw_values import SUMMABLE, reader_for
 from appwrite_orm_django.backend.pushdown.sources import Sources, Unanswerable
 from appwrite_orm_django.backend.server_queries import Computed, Ratio, Read
 from appwrite_orm_django.backend.values import (
+    MAX_SCALED_DIGITS,
     Codec,
     DurationCodec,
     FloatCodec,
     IntegerCodec,
+    OutOfRange,
     ScaledDecimalCodec,
     cut_to_milliseconds,
 )
@@ -228,6 +230,26 @@ def _comparable(found: Aggregate, sources: Sources) -> Codec | None:
     if type(found.source) is not Col:
         return None
     codec = sources.codec(found.source)
-    if isinstance(codec, ScaledDecimalCodec) and type(codec) is ScaledDecimalCodec:
-        return ScaledDecimalCodec(18, codec.places)
-    return IntegerCodec() if type(codec) is IntegerCodec else codec if type(codec) is FloatCodec else None
+    if type(codec) is ScaledDecimalCodec:
+        return _DecimalTotal(MAX_SCALED_DIGITS, codec.places)
+    return _Total() if type(codec) is IntegerCodec else codec if type(codec) is FloatCodec else None
+
+
+def _unbounded(encode: Callable[[Any, Any], int]) -> Callable[[Any, Any], int]:
+    """Say of no constant that it lies beyond every value: a column has bounds, a sum has none."""
+
+    def encoded(self: Any, value: Any) -> int:
+        try:
+            return encode(self, value)
+        except OutOfRange as error:
+            raise OutOfRange(str(error)) from None
+
+    return encoded
+
+
+class _Total(IntegerCodec):
+    encode = _unbounded(IntegerCodec.encode)
+
+
+class _DecimalTotal(ScaledDecimalCodec):
+    encode = _unbounded(ScaledDecimalCodec.encode)

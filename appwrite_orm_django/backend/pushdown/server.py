@@ -12,7 +12,7 @@ from django.db.models.expressions import Col, OrderBy, Star, Value
 from django.db.models.sql import AggregateQuery
 
 from appwrite_orm_django.backend import capabilities, local_evaluation, server_queries
-from appwrite_orm_django.backend.columns import ROW_ID, column_key
+from appwrite_orm_django.backend.columns import ROW_ID, column_key, table_id
 from appwrite_orm_django.backend.commands import Condition, Order, Output
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.aggregates import aggregate
@@ -51,7 +51,7 @@ def plan(compiler: SQLCompiler) -> ServerQuery | None:
     ordering = compiler.resolved_ordering()
     grouped = query.distinct or query.group_by is not None or any(aggregate(expression) for expression in select)
     joined = sum(1 for count in query.alias_refcount.values() if count) > 1
-    if not (grouped or joined) or query.get_initial_alias() is None:
+    if not (grouped or joined) or not _can_group(compiler, query):
         return None
     try:
         return _Planner(compiler, query, select, ordering).command(grouped=bool(grouped))
@@ -73,11 +73,21 @@ def _count_of_distinct(compiler: SQLCompiler) -> ServerQuery | None:
     inner = inner.clone()
     inner.clear_ordering(force=True)
     inner.distinct = False
+    if not _can_group(compiler, inner):
+        return None
     pk = inner.get_meta().pk.get_col(inner.get_initial_alias())
     try:
         return _Planner(compiler, inner, [Count(pk, distinct=True)], []).command(grouped=True)
     except Unanswerable:
         return None
+
+
+def _can_group(compiler: SQLCompiler, query: Query) -> bool:
+    alias = query.get_initial_alias()
+    if alias is None:
+        return False
+    table = compiler.connection.table_ref(table_id(query.alias_map[alias].table_name))
+    return capabilities.feature_level(compiler.connection, table) == "2.x"
 
 
 class _Planner:
@@ -91,8 +101,6 @@ class _Planner:
         self.limit = None if query.high_mark is None else query.high_mark - query.low_mark
 
     def command(self, *, grouped: bool) -> ServerQuery | None:
-        if capabilities.feature_level(self.connection, self.sources.table) != "2.x":
-            return None
         where, having, qualify = self.query.where.split_having_qualify(must_group_by=self.query.group_by is not None)
         if qualify is not None:
             return None
