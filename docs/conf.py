@@ -25,7 +25,8 @@ html_theme = "furo"
 html_title = "appwrite-orm-django"
 html_copy_source = False
 html_show_sourcelink = False
-html_static_path = []
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 
 # Autodoc imports models and managers, and those want settings.
 settings.configure(INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "appwrite_orm_django"])
