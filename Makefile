@@ -69,6 +69,11 @@ hammer-all: install
 schema-long: install
 	SCHEMA_EXAMPLES=600 SCHEMA_KILLED_EXAMPLES=300 $(BIN)/python -m pytest -n 2 tests/schema/test_model_properties.py
 
+# Many writers at once: increments by threads, transfers by processes whose connections are cut.
+.PHONY: concurrency
+concurrency: install
+	$(BIN)/python -m benchmarks.concurrency
+
 .PHONY: model
 model: install
 	$(BIN)/python -m pytest -n 2 -m slow tests/cache/test_model.py

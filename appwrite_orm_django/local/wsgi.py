@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -69,6 +70,8 @@ def make_http_server(server: LocalServer, host: str, port: int, threads: int = T
     Raises:
         OSError: the address cannot be listened on.
     """
+    # waitress says of each request that has to wait for a thread that it does.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=1024)
     http = cast(Any, waitress.server).create_server(

@@ -275,3 +275,13 @@ def test_a_guest_counts_only_rows_that_are_readable() -> None:
     guest = api.acting_as(GUEST)
     assert listed(guest, query("count", "*", "n"), query("sum", "pieces", "s")) == [{"n": "1", "s": "2"}]
     assert listed(guest, query("distinct"), query("select", "", "customer")) == [{"customer": "c0"}]
+
+
+@pytest.mark.parametrize("engine", ["mariadb", "postgresql"])
+def test_ids_join_text_without_case(engine: str) -> None:
+    api = open_shop(engine=engine)
+    api.made(ORDER_ROWS, {"rowId": "o4", "data": {"customer": "C1", "pieces": 9}})
+    joined = query("join", "customers", "customer", "=", "$id", "c")
+    assert [row["pieces"] for row in listed(api, joined, query("select", "", "pieces", "c.name"))] == [1, 2, 4, 9]
+    back = query("join", "orders", "$id", "=", "customer", "o")
+    assert len(listed(api, back, query("select", "", "name"), path=CUSTOMER_ROWS)) == 4

@@ -219,7 +219,7 @@ def inspected(*args: str) -> str:
 
 
 def test_from_a_live_database_with_relationships(live, isolated):
-    """Columns that no field maps are named in comments, and are never dropped."""
+    """Relationships that hold an id are fields; other columns that no field maps are named in comments."""
     authors = Table("authors", "Authors", (Column("name", "varchar", 50, required=True),))
     books = Table("books", "Books", (Column("title", "varchar", 50, required=True),))
     migrate(live, with_own_tables(Database("d", (authors, books))))
@@ -232,7 +232,8 @@ def test_from_a_live_database_with_relationships(live, isolated):
     )
     index_routes.create_index(live, ref, "title_uniq", "unique", ["title"])
     out = inspected()
-    assert "    # author: relationship to authors (manyToOne), which no field maps.\n" in out
+    assert "    author = RelationshipField('Authors', models.SET_NULL, related_name='+')\n" in out
+    assert "from appwrite_orm_django.fields import RelationshipField\n" in out
     assert "    # place: point, which no field maps.\n" in out
     assert "claims" not in out.lower()
     found = models_from(out, isolated)

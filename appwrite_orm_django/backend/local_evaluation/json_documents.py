@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.db.models.fields.json import ContainedBy, DataContains, KeyTransform, compile_json_path
+from django.db.models.fields.json import ContainedBy, DataContains, KeyTransform
 
 
 def containment_sql(node: DataContains | ContainedBy, compiler: Any) -> tuple[str, tuple[Any, ...]]:
@@ -22,8 +22,9 @@ def _document(node: DataContains | ContainedBy, compiler: Any) -> tuple[str, tup
     if not isinstance(node.lhs, KeyTransform):
         sql, params = node.process_lhs(compiler, compiler.connection)
         return sql, tuple(params)
-    sql, params, keys = node.lhs.preprocess_lhs(compiler, compiler.connection)
-    path = compile_json_path(keys)
+    sql, params, _ = node.lhs.preprocess_lhs(compiler, compiler.connection)
+    # What writes the path moved from a function to the connection's operations in Django 6.1; the transform ends with it on all of them.
+    path = node.lhs.as_sqlite(compiler, compiler.connection)[1][-1]
     value = (
         f"CASE WHEN JSON_TYPE({sql}, %s) IN ('true', 'false', 'null') THEN JSON_TYPE({sql}, %s) "
         f"WHEN JSON_TYPE({sql}, %s) IS NOT NULL THEN JSON_QUOTE(JSON_EXTRACT({sql}, %s)) END"
