@@ -80,7 +80,13 @@ def test_in_and_range(name):
 
 @pytest.mark.parametrize("name", [f.name for f in Everything._meta.concrete_fields if f.name != "permissions"])
 def test_isnull(name):
-    assert not mismatches([Q(**{f"{name}__isnull": True}), Q(**{f"{name}__isnull": False}), Q(**{name: JSON_NULL if name == "json" else None})])
+    assert not mismatches(
+        [
+            Q(**{f"{name}__isnull": True}),
+            Q(**{f"{name}__isnull": False}),
+            Q(**{name: JSON_NULL if name == "json" else None}),
+        ]
+    )
 
 
 @pytest.mark.parametrize("value", [True, False])

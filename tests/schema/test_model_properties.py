@@ -145,7 +145,13 @@ def as_wanted(there: Column, wanted: Column) -> Column:
 
 
 def expected_rows(
-    old: dict[str, Any], before: Database, after: Database, plan: Plan, *, kept_only: bool = False, converts: bool = True
+    old: dict[str, Any],
+    before: Database,
+    after: Database,
+    plan: Plan,
+    *,
+    kept_only: bool = False,
+    converts: bool = True,
 ) -> dict[str, Any]:
     """Return table id to row id to the values that the plan has promised, or of these only those that are kept, or as they were."""
     renamed = {(step.table, step.column.key): step.old for step in plan.steps if isinstance(step, RenameColumn)}
@@ -209,7 +215,11 @@ def assert_values_somewhere(found: dict[str, Any], prepared: Prepared) -> None:
             for key, value in values.items():
                 column, was = table.column(key), unconverted[table_id][row_id][key]
                 assert column is not None
-                assert any(holds(got, value, column) or holds(got, was, column) for got in there), (table_id, row_id, key)
+                assert any(holds(got, value, column) or holds(got, was, column) for got in there), (
+                    table_id,
+                    row_id,
+                    key,
+                )
 
 
 def assert_nothing_lost(found: dict[str, Any], prepared: Prepared, error: Exception, *, resumed: bool) -> None:
