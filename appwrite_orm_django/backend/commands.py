@@ -6,7 +6,8 @@ Plain frozen data. Text is made from a command only for people (query log, debug
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -42,6 +43,18 @@ class Output:
         if self.converter is None or (value is None and not self.converts_none):
             return value
         return self.converter(value)
+
+    def column(self, rows: Sequence[Mapping[str, Any]]) -> Iterable[Any]:
+        """Return what ``read`` returns of each of the rows; for many of them in half the time."""
+        if not self.key:
+            return itertools.repeat(self.constant, len(rows))
+        values = [row[self.key] for row in rows]
+        convert = self.converter
+        if convert is None:
+            return values
+        if self.converts_none:
+            return map(convert, values)
+        return [None if value is None else convert(value) for value in values]
 
 
 class Outputs(tuple[Output, ...]):
@@ -173,7 +186,7 @@ class ListRows(Command):
 
     def __str__(self) -> str:
         # What a list of no columns asks for is the id: a request names one at least.
-        parts = [f"LIST {self.table.table} {_shown(self.columns or ('$id',))}"]
+        parts = [f"LIST {self.table.table} {shown(self.columns or ('$id',))}"]
         if self.condition:
             parts.append(f"WHERE {self.condition}")
         if self.order:
@@ -198,7 +211,7 @@ class GetRow(Command):
         return (self.table,)
 
     def __str__(self) -> str:
-        return f"GET {self.table.table}/{self.row_id} {_shown(output.key for output in self.outputs if output.key)}"
+        return f"GET {self.table.table}/{self.row_id} {shown(output.key for output in self.outputs if output.key)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +362,7 @@ class CreateRows(Command):
         return (self.table,)
 
     def __str__(self) -> str:
-        keys = _shown(self.rows[0].data) if self.rows else "()"
+        keys = shown(self.rows[0].data) if self.rows else "()"
         count = f"{len(self.rows)} rows" if len(self.rows) != 1 else self.rows[0].row_id
         return f"CREATE {self.table.table}/{count} {keys}"
 
@@ -376,7 +389,7 @@ class UpdateRow(Command):
         return (self.table,)
 
     def __str__(self) -> str:
-        return f"UPDATE {self.table.table}/{self.row_id} {_shown(self.data)}"
+        return f"UPDATE {self.table.table}/{self.row_id} {shown(self.data)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +410,7 @@ class UpdateRows(Command):
         return (self.table,)
 
     def __str__(self) -> str:
-        return f"UPDATE {self.table.table} {_shown(self.data)}{_where(self.condition)}"
+        return f"UPDATE {self.table.table} {shown(self.data)}{_where(self.condition)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -499,7 +512,8 @@ class Savepoint(Command):
         return f"SAVEPOINT {self.action} {self.name}"
 
 
-def _shown(columns: Iterable[str]) -> str:
+def shown(columns: Iterable[str]) -> str:
+    """Return the names of columns as a command's text has them."""
     quoted = (f'"{column}"' for column in dict.fromkeys(columns))
     return f"({', '.join(quoted)})"
 
