@@ -8,6 +8,7 @@ ignore what the server ignores.
 from __future__ import annotations
 
 import decimal
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -220,6 +221,8 @@ class LocalDatabase(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
+        # It lives as long as the connection to Appwrite that lends it, which threads that end just drop; Python 3.13 warns of that.
+        weakref.finalize(self, connection.close)
         connection.execute("PRAGMA case_sensitive_like = ON")
         fold, fold_like = text_folds(self.text)
         connection.create_function("APPWRITE_FOLD", 1, _on_text(fold), deterministic=True)
