@@ -8,6 +8,7 @@ attributes directly. It is used only where nobody can tell the difference (see `
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import sys
 import weakref
@@ -158,15 +159,18 @@ class FastModelIterable(ModelIterable):
 
     queryset: Any
     chunked_fetch: bool
+    chunk_size: int
 
     def __iter__(self) -> Iterator[models.Model]:
         queryset = self.queryset
         connection: Any = connections[queryset.db]
         fetch_mode = getattr(queryset, "_fetch_mode", None)
-        is_special_one = self.chunked_fetch or is_special(queryset.query, fetch_mode)
-        write = None if is_special_one else writer_for(queryset.model, connection)
+        special = is_special(queryset.query, fetch_mode) or (self.chunked_fetch and _selects_more(queryset.query))
+        write = None if special else writer_for(queryset.model, connection)
         if write is None:
             return super().__iter__()
+        if self.chunked_fetch:
+            return self._streamed(connection, fetch_mode)
         known = connection.known_reads.of_shape(queryset.query) if connection.vendor == "appwrite" else None
         if known is not None:
             made = write(queryset.model, connection.known_reads.rows(known), connection.alias, fetch_mode)
@@ -175,6 +179,22 @@ class FastModelIterable(ModelIterable):
         if queryset._known_related_objects:
             attach(queryset, made)
         return iter(made)
+
+    def _streamed(self, connection: Any, fetch_mode: Any) -> Iterator[models.Model]:
+        queryset = self.queryset
+        compiler = queryset.query.get_compiler(using=connection.alias)
+        # Django's own iterable does not ask before the first instance is wanted either.
+        found = iter(compiler.results_iter(compiler.execute_sql(chunked_fetch=True, chunk_size=self.chunk_size)))
+        while rows := list(itertools.islice(found, self.chunk_size)):
+            write = writer_for(queryset.model, connection)
+            if write is None:  # somebody listens since
+                names = [field.attname for field in queryset.model._meta.concrete_fields]
+                made = [queryset.model.from_db(connection.alias, names, row) for row in rows]
+            else:
+                made = write(queryset.model, rows, connection.alias, fetch_mode)
+            if queryset._known_related_objects:
+                attach(queryset, made)
+            yield from made
 
     def _made(self, write: Callable[..., list[models.Model]], db: str, fetch_mode: Any) -> list[models.Model]:
         query, model = self.queryset.query, self.queryset.model
@@ -201,6 +221,10 @@ def is_special(query: Any, fetch_mode: Any) -> bool:
         or query.deferred_loading != (frozenset(), True)
         or getattr(fetch_mode, "track_peers", False)
     )
+
+
+def _selects_more(query: Any) -> bool:
+    return bool(query.annotation_select or query.extra_select)
 
 
 def attach(queryset: Any, made: Iterable[models.Model]) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.backends.base.creation import BaseDatabaseCreation
-from django.db.migrations.loader import MigrationLoader
 from django.db.models import Model
 
 from appwrite_orm_django.client import databases
 from appwrite_orm_django.client.errors import DatabaseNotFound
 from appwrite_orm_django.schema.from_models import models_of, read_models
-from appwrite_orm_django.schema.migrate import Options, migrate
 from appwrite_orm_django.schema.own_tables import with_own_tables
 
 
@@ -30,6 +28,9 @@ class DatabaseCreation(BaseDatabaseCreation):
         An app whose migrations package is empty, or has data migrations only, counts as migrated for Django. Before them, for data
         migrations want tables; and with the library's own tables, so that no test's requests depend on which one comes first.
         """
+        # Every process has this module, and only tests have a use for what changes tables.
+        from appwrite_orm_django.schema.migrate import Options, migrate
+
         if not models_of(self.connection.alias):
             return
         wanted = with_own_tables(read_models(name, models_without_migration(self.connection.alias)))
@@ -54,6 +55,8 @@ class DatabaseCreation(BaseDatabaseCreation):
 
 def models_without_migration(alias: str) -> list[type[Model]]:
     """Return the models of an alias whose app has a migrations package in which no migration creates them."""
+    from django.db.migrations.loader import MigrationLoader
+
     loader = MigrationLoader(None)
     created = loader.project_state().models
 

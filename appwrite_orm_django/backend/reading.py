@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import ProgrammingError
@@ -28,6 +29,7 @@ from appwrite_orm_django.backend.commands import (
     ValuesOf,
 )
 from appwrite_orm_django.backend.local_evaluation import running
+from appwrite_orm_django.backend.reading_ahead import Requests
 from appwrite_orm_django.backend.server_queries import ServerQuery
 from appwrite_orm_django.backend.summaries import OneRow, Periods
 from appwrite_orm_django.client import queries, rows
@@ -73,7 +75,7 @@ class Reader:
         except RowNotFound:
             return []
         self._note_versions(command.table, [row])
-        return [_result(command.table, row, command.outputs)]
+        return list(_results(command.table, [row], command.outputs))
 
     def _note_versions(self, table: TableRef, found: Iterable[Row]) -> None:
         if self.connection.transaction is not None:
@@ -82,9 +84,9 @@ class Reader:
     def _list(self, command: ListRows) -> Iterator[tuple[Any, ...]]:
         columns = [*command.columns, *(order.column for order in command.order)]
         select = _select(columns)
-        found = self._rows(command.table, command.condition, select, command.order, command.offset, command.limit)
-        for row in found:
-            yield _result(command.table, row, command.outputs)
+        found = self._lists(command.table, command.condition, select, command.order, command.offset, command.limit)
+        for page in found:
+            yield from _results(command.table, page, command.outputs)
 
     def rows(self, fetch: Fetch, condition: Condition, columns: Sequence[str]) -> Iterator[Row]:
         """Yield the wire rows that a step of local evaluation needs, as the open block sees them."""
@@ -108,7 +110,10 @@ class Reader:
         """Yield the committed rows with these ids, with every column they have."""
         return self._rows(table, Condition((), (Membership(ROW_ID, tuple(row_ids)),)), None, (), 0, None)
 
-    def _rows(
+    def _rows(self, *described: Any) -> Iterator[Row]:
+        return itertools.chain.from_iterable(self._lists(*described))
+
+    def _lists(
         self,
         table: TableRef,
         condition: Condition,
@@ -116,7 +121,8 @@ class Reader:
         order: Sequence[Order],
         offset: int,
         limit: int | None,
-    ) -> Iterator[Row]:
+    ) -> Iterator[Sequence[Row]]:
+        """Yield the rows that fulfil a condition, as many at a time as one answer has."""
         splits = self.splits(condition)
         if not splits or limit == 0:
             return
@@ -129,12 +135,10 @@ class Reader:
         needed = None if limit is None else offset + limit
         merged: dict[str, Row] = {}
         for split in splits:
-            for row in self._pages(table, [*split, *ordering], select, order, 0, needed):
-                merged[row[ROW_ID]] = row
-        stop = None if limit is None else offset + limit
-        yield from sorted(merged.values(), key=_merge_key(order, self.connection.text_semantics == "mariadb"))[
-            offset:stop
-        ]
+            for page in self._pages(table, [*split, *ordering], select, order, 0, needed):
+                merged.update((row[ROW_ID], row) for row in page)
+        key = _merge_key(order, self.connection.text_semantics == "mariadb")
+        yield sorted(merged.values(), key=key)[offset:needed]
 
     def page(self, table: TableRef, page: Sequence[Query]) -> list[Row]:
         """Return the rows of one list request."""
@@ -161,41 +165,52 @@ class Reader:
         order: Sequence[Order],
         offset: int,
         limit: int | None,
-    ) -> Iterator[Row]:
+    ) -> Iterator[list[Row]]:
         """
-        Yield rows of one list request after the other until there are no more.
+        Yield the rows of one list request after the other until there are no more.
 
         The next page begins after the last row seen. It is found by counting instead where that row has no value in a column that
         orders (which the server refuses as a cursor, recording ``cursors``), and where rows without a value may come after it: the
         server's cursor compares, and a null is neither more nor less. If these can only be the last of all, the cursor is used until
         there are no other rows.
+
+        While the second page and any later one is used, the next is on its way already; inside ``atomic`` one comes after the other.
         """
         nulls_last = [self._puts_nulls_last(one) for one in order]
         by_count = any(nulls_last[1:])
         tail = any(nulls_last[:1]) and not by_count
         # One more than a page, so that a list of just one page needs no second request to find its end.
         size = self.connection.options.page_size + 1
+
+        def page(rows: int, position: Query | None) -> list[Query]:
+            return [*fixed, queries.limit(rows), *filter(None, (select, position))]
+
         seen = 0
         position: Query | None = queries.offset(offset) if offset else None
         identity = self.connection.identity
-        while limit is None or seen < limit:
-            if self.connection.identity != identity:
-                raise TransactionManagementError(
-                    f"{table.table}: these rows began to be read for another identity; iterate over them where it is in force."
-                )
-            asked = size if limit is None else min(size, limit - seen)
-            page = [*fixed, queries.limit(asked), *filter(None, (select, position))]
-            found = self.page(table, page)
-            yield from found
-            seen += len(found)
-            if len(found) < asked:
-                if not (tail and position is not None and position.method == "cursorAfter"):
-                    return
-                position = queries.offset(offset + seen)
-            elif by_count or any(found[-1][one.column] is None for one in order):
-                position = queries.offset(offset + seen)
-            else:
-                position = queries.cursor_after(found[-1][ROW_ID])
+        with Requests(ahead=not self.connection.in_atomic_block) as requests:
+            while limit is None or seen < limit:
+                if self.connection.identity != identity:
+                    raise TransactionManagementError(
+                        f"{table.table}: these rows began to be read for another identity; iterate over them where it is in force."
+                    )
+                asked = size if limit is None else min(size, limit - seen)
+                found = requests.take(lambda: self.answer(table, page(asked, position)))  # noqa: B023 - called before it returns
+                self._note_versions(table, found)
+                seen += len(found)
+                if len(found) < asked:
+                    if not (tail and position is not None and position.method == "cursorAfter"):
+                        yield found
+                        return
+                    position = queries.offset(offset + seen)
+                elif by_count or any(found[-1][one.column] is None for one in order):
+                    position = queries.offset(offset + seen)
+                else:
+                    position = queries.cursor_after(found[-1][ROW_ID])
+                following = size if limit is None else min(size, limit - seen)
+                if following:
+                    requests.begin(partial(self.answer, table, page(following, position)))
+                yield found
 
     def _puts_nulls_last(self, order: Order) -> bool:
         # Any column may have nulls: one that became required has them in the rows from before.
@@ -204,7 +219,8 @@ class Reader:
 
     def ids(self, table: TableRef, filters: list[Query]) -> list[str]:
         """Return the ids of all rows that match."""
-        return [row[ROW_ID] for row in self._pages(table, filters, _select([ROW_ID]), (), 0, None)]
+        pages = self._pages(table, filters, _select([ROW_ID]), (), 0, None)
+        return [row[ROW_ID] for page in pages for row in page]
 
     def count(self, command: CountRows) -> int:
         """Return the exact number of rows; one request for each split if no more are wanted than the server counts."""
@@ -292,9 +308,11 @@ def _select(columns: Iterable[str]) -> Query | None:
     return queries.select(names or [ROW_ID])
 
 
-def _result(table: TableRef, row: Row, outputs: tuple[Output, ...]) -> tuple[Any, ...]:
+def _results(table: TableRef, found: Sequence[Row], outputs: tuple[Output, ...]) -> Iterable[tuple[Any, ...]]:
+    if not outputs:
+        return [()] * len(found)
     try:
-        return tuple(output.read(row) for output in outputs)
+        return zip(*[output.column(found) for output in outputs], strict=True)
     except KeyError as error:
         raise ProgrammingError(
             f"{table.table}: the table has no column {error.args[0]!r}.\nRun manage.py appwrite_migrate to create it."

@@ -1,4 +1,4 @@
-"""The SDK's client with our connections, time limits, retries and errors underneath."""
+"""What the SDK's services take for its client, with our connections, time limits, retries and errors underneath."""
 
 from __future__ import annotations
 
@@ -14,13 +14,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
-from appwrite.client import Client
 from django.core.exceptions import ImproperlyConfigured
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import NewConnectionError
-
-from appwrite_orm_django import __version__
 
 from . import answers, local_endpoint
 from .answers import Request
@@ -29,6 +26,7 @@ from .identity import Identity
 from .pool import SecretHeaders, SessionPool
 from .queries import MAX_URL_LENGTH, QueryLimitExceeded
 from .retries import Backoff, Failure, may_repeat
+from .sdk_client import SdkClient
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -63,9 +61,9 @@ class RequestRecord:
 Listener = Callable[[RequestRecord], None]
 
 
-class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
+class Transport(SdkClient):
     """
-    The SDK's ``Client`` over pooled connections, safe to share between threads and across forks.
+    A client over pooled connections, safe to share between threads and across forks.
 
     It can be handed to the SDK's services, and it is what this library's endpoint functions take first. Answers are plain dicts and
     lists, never the SDK's models: those demand fields that servers of other versions do not send.
@@ -104,7 +102,7 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
+        super().__init__(project, key if identity is None else "")
         self.endpoint = endpoint.rstrip("/")
         self.project = project
         self.identity = identity
@@ -116,7 +114,10 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
         self._clock = clock
         self._listeners: tuple[Listener, ...] = ()
         self._check_settings(key)
-        self._configure_sdk_client(key, verify=verify)
+        local = local_endpoint.is_local(self.endpoint)
+        # International names and the like are dealt with once, here.
+        url = requests.Request("GET", local_endpoint.BASE_URL if local else self.endpoint).prepare().url
+        self._base_url = (url or "").rstrip("/")
         try:
             self._pool = SessionPool(self.endpoint, pool_size=pool_size, verify=verify)
         except ValueError as error:
@@ -322,26 +323,8 @@ class Transport(Client):  # type: ignore[misc]  # the SDK is untyped
             if not (value.isascii() and value.isprintable() and value == value.strip()):
                 raise ImproperlyConfigured(f'{self.settings}["{name}"] has characters that no HTTP header may have.')
 
-    # The SDK's private names are used in the following three methods and nowhere else; they are the same in every release since 13.
-
-    def _configure_sdk_client(self, key: str, *, verify: bool | str) -> None:
-        local = local_endpoint.is_local(self.endpoint)
-        self._endpoint = local_endpoint.BASE_URL if local else self.endpoint
-        # International names and the like are dealt with once, here.
-        self._base_url = (requests.Request("GET", self._endpoint).prepare().url or "").rstrip("/")
-        self._self_signed = verify is False
-        self.set_project(self.project)
-        if self.identity is None and key:
-            self.set_key(key)
-
     def _merged_headers(self, headers: Mapping[str, str | None]) -> CaseInsensitiveDict[str]:
         merged: CaseInsensitiveDict[str] = CaseInsensitiveDict(self._global_headers)
-        # No response format: every server then answers in its own, without conversions. A lower one turns $sequence into a number, a
-        # higher one makes the server warn (recording response-format).
-        merged.pop("x-appwrite-response-format", None)
-        merged["user-agent"] = f"appwrite-orm-django/{__version__} {merged.get('user-agent', '')}".rstrip()
-        merged["accept"] = "application/json"
-        merged["accept-encoding"] = "gzip, deflate"
         # Releases differ in where they keep the project: in these headers, or with each call of a service.
         merged["x-appwrite-project"] = self.project
         if self.identity is not None:

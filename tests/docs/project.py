@@ -115,7 +115,7 @@ class Project:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=180,
                 check=False,
             )
             where = f"{page.name}.md:{block.line}: {command}"
@@ -139,7 +139,7 @@ class Project:
             deadline = time.monotonic() + 30
             while True:
                 try:
-                    answer = requests.get(f"http://{address}/", timeout=10)
+                    answer = requests.get(f"http://{address}/", timeout=60)
                     break
                 except requests.ConnectionError:
                     assert time.monotonic() < deadline, "runserver does not answer"

@@ -1,0 +1,62 @@
+"""
+What the SDK's services find in its ``Client``, without importing it before somebody asks for more.
+
+Importing the SDK's ``Client`` imports every model it has and pydantic with them: two thirds of the time that all of this library
+takes to import, for something that most processes never use. Its services need three things of a client (``call``, ``get_config``,
+``chunked_upload``; releases 13 to 27).
+"""
+
+from __future__ import annotations
+
+import platform
+from types import MethodType
+from typing import Any, NoReturn
+
+from appwrite_orm_django import __version__
+
+
+class SdkClient:
+    """
+    The headers and settings of a client of the SDK.
+
+    Its public methods that are not here (``add_header``, ``set_locale``, ...) are the SDK's own, borrowed when they are called; so
+    ``_global_headers`` and ``_config`` have the names they have there.
+    """
+
+    def __init__(self, project: str, key: str) -> None:
+        system = platform.uname()
+        # No response format: every server then answers in its own, without conversions. A lower one turns $sequence into a number, a
+        # higher one makes the server warn (recording response-format).
+        self._global_headers: dict[str, str] = {
+            "user-agent": f"appwrite-orm-django/{__version__} ({system.system}; {system.machine})",
+            "accept": "application/json",
+            "accept-encoding": "gzip, deflate",
+            "x-sdk-name": "appwrite-orm-django",
+            "x-sdk-platform": "server",
+            "x-sdk-language": "python",
+            "x-sdk-version": __version__,
+        }
+        self._config = {"project": project}
+        if key:
+            self._global_headers["x-appwrite-key"] = key
+            self._config["key"] = key
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+        from appwrite.client import Client
+
+        return MethodType(getattr(Client, name), self)
+
+    def get_config(self, key: str) -> str:
+        """Return a setting such as ``project``; empty if it has not been made."""
+        return self._config.get(key, "")
+
+    def chunked_upload(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """
+        Refuse: files are for the SDK's own client.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("This transport speaks JSON; use the SDK's own Client to upload files.")
