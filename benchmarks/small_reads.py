@@ -62,7 +62,10 @@ def run(quick: bool) -> Report:
     times = 100 if quick else ROWS
     with appwrite_server(ROWS) as plain, tls_terminator(plain) as (endpoint, certificate):
         arguments = ("benchmarks.small_reads", "{}", endpoint, certificate)
-        with Contender(arguments[0], "sdk", *arguments[2:]) as sdk, Contender(arguments[0], "library", *arguments[2:]) as ours:
+        with (
+            Contender(arguments[0], "sdk", *arguments[2:]) as sdk,
+            Contender(arguments[0], "library", *arguments[2:]) as ours,
+        ):
             calls = {"sdk": partial(sdk.call, "gets", times=times), "library": partial(ours.call, "gets", times=times)}
             for call in calls.values():
                 call()

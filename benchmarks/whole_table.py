@@ -69,7 +69,7 @@ def _library(endpoint: str) -> Callable[[int], int]:
 
     def walk(rows: int) -> int:
         seen = 0
-        for seen, _ in enumerate(Item.objects.iterator(), 1):  # noqa: B007 - the last is the number of rows
+        for seen, _ in enumerate(Item.objects.iterator(), 1):
             if seen == rows:
                 break
         return seen
