@@ -28,13 +28,15 @@ class Output:
     One value of each result row: a column's, converted, or a constant.
 
     ``converter`` is None where the wire value is handed out as it is; it is never called with None unless
-    ``converts_none`` (a field's ``from_db_value`` may have an opinion about NULL).
+    ``converts_none`` (a field's ``from_db_value`` may have an opinion about NULL). ``page_converter`` returns the same for a page
+    of values that are not None, after it has looked up what does not change from one to the next.
     """
 
     key: str = ""
     constant: Any = None
     converter: Converter | None = field(default=None, compare=False, repr=False)
     converts_none: bool = False
+    page_converter: Callable[[], Converter] | None = field(default=None, compare=False, repr=False)
 
     def read(self, row: Mapping[str, Any]) -> Any:
         if not self.key:
@@ -49,10 +51,10 @@ class Output:
         if not self.key:
             return itertools.repeat(self.constant, len(rows))
         values = [row[self.key] for row in rows]
-        convert = self.converter
-        if convert is None:
+        if self.converter is None:
             return values
-        if self.converts_none:
+        convert = self.converter if self.page_converter is None else self.page_converter()
+        if self.converts_none or None not in values:
             return map(convert, values)
         return [None if value is None else convert(value) for value in values]
 

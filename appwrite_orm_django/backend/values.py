@@ -13,6 +13,7 @@ import datetime
 import decimal
 import math
 import uuid
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
@@ -340,6 +341,16 @@ INTEGER_RANGES = {
     "SmallIntegerField": (-(2**15), 2**15 - 1),
 }
 _TEXT = Codec()
+
+
+_BUILTIN_DECODERS: dict[type[Codec], Callable[[Any], Any]] = {IntegerCodec: int, FloatCodec: float, BooleanCodec: bool}
+
+
+def page_decoder(codec: Codec) -> Callable[[Any], Any]:
+    """Return what does as ``codec.decode`` for as long as the settings stay the same, without a call of Python's where there is one of C's."""
+    if type(codec) is DateTimeCodec and settings.USE_TZ:
+        return datetime.datetime.fromisoformat
+    return _BUILTIN_DECODERS.get(type(codec), codec.decode)
 
 
 def storage_field(field: models.Field[Any, Any]) -> models.Field[Any, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import DataError, IntegrityError, NotSupportedError
-from django.db.models import AutoField, DateTimeField, Model, UniqueConstraint
+from django.db.models import AutoField, CompositePrimaryKey, DateTimeField, Model, UniqueConstraint
 from django.db.models.expressions import Col, ColPairs, CombinedExpression, DatabaseDefault, ExpressionWrapper, Value
 from django.db.models.sql import Query
 
@@ -141,6 +141,8 @@ def _new_row(compiler: SQLInsertCompiler, fields: list[Field[Any, Any]], obj: Mo
             data[key] = wire
     if row_id is not None:
         return NewRow(row_id, data)
+    if isinstance(pk, CompositePrimaryKey):
+        raise NotSupportedError(f"{table}: a row of Appwrite has one id, so there are no composite primary keys.")
     if not isinstance(pk, AutoField):
         raise DataError(f"{table}.{pk.column}: a new row needs a value for its primary key.")
     return NewRow(codec_for(pk).encode(row_ids.new_integer_id()), data, id_is_ours=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from .errors import (
     class_for,
     cut,
 )
+from .json_text import parse
 
 _PATH = re.compile(
     r"/(?:tablesdb|databases)/(?P<database>[^/]+)/(?:tables|collections)/(?P<table>[^/]+)"
@@ -131,7 +131,7 @@ def _success(request: Request, status: int, content: bytes, content_type: str) -
     if not content.strip():
         return {}
     try:
-        return json.loads(content)
+        return parse(content)
     except ValueError:
         raise request.error(
             NotAppwrite,
@@ -156,7 +156,7 @@ def _foreign(request: Request, status: int, text: str, content_type: str) -> App
 
 def _json_object(content: bytes) -> dict[str, Any] | None:
     try:
-        body = json.loads(content)
+        body = parse(content)
     except ValueError:
         return None
     return body if isinstance(body, dict) else None

@@ -40,6 +40,9 @@ def make_application(server: LocalServer) -> Callable[[WSGIEnvironment, StartRes
         headers = [*response.headers.items(), ("Server", "Appwrite")]
         if response.status != 204:
             headers.append(("Content-Length", str(len(response.body))))
+        elif "Content-Type" not in response.headers:
+            # The server's HTTP library adds it; the SDK for Python reads it from every answer, and fails where there is none.
+            headers.append(("Content-Type", "text/html"))
         start_response(f"{response.status} {_REASONS.get(response.status, 'Error')}", headers)
         return [response.body] if response.body else []
 

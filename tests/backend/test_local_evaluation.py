@@ -24,8 +24,9 @@ from django.db.models import (
     Value,
 )
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Greatest, Least, Round
+from django.db.models.functions import Coalesce, Greatest, Least, Round
 
+from appwrite_orm_django.backend import local_evaluation
 from appwrite_orm_django.backend.local_evaluation import fragments
 from tests.library.models import Author, Book, Country, Everything, Numbered, Review, Tag
 
@@ -158,6 +159,24 @@ class TestFragmentsOfSql:
     def test_which_tables_a_fragment_reads(self, sql, expected):
         assert fragments.reads_in(sql) == 1
         assert fragments.sources([sql], ["library_book", "library_tag", "library_book_tags"]) == expected
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            lambda: Author.objects.filter(Exists(Book.objects.filter(author=OuterRef("pk"), title="Nana"))),
+            lambda: Author.objects.annotate(
+                longest=Coalesce(Subquery(Book.objects.filter(author=OuterRef("pk")).values("pages")[:1]), 0)
+            ).filter(longest__gt=3),
+            lambda: Author.objects.exclude(
+                books__in=Book.objects.filter(title="Nana").union(Book.objects.filter(pages=1))
+            ),
+            lambda: Author.objects.annotate(n=Count("books")).exclude(books__reviews__stars__in=[1, 2]),
+        ],
+    )
+    def test_nested_queries_are_no_fragments(self, appwrite, query):
+        command = local_evaluation.plan(query().query.get_compiler(connection=appwrite), set_up=True)
+        assert "SELECT" in command.sql[1:]
+        assert command.program.whole_tables == frozenset()
 
     @pytest.mark.parametrize("sql", ['"select" = 1', "a IN (1, 2)", "INNER JOIN", "selected"])
     def test_what_reads_no_table(self, sql):

@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections, transaction
 from django.db.models import F
+from requests.adapters import BaseAdapter
+from requests.exceptions import ConnectTimeout
 
 from tests.library.models import Author, Book, Country, Numbered, Review, Tag
 
@@ -209,6 +211,52 @@ def test_iterating_streams_a_page_at_a_time(author, requests):
     assert len(requests) == 1
     assert sum(1 for _ in rows) == 2499
     assert len(requests) == 3
+
+
+def test_iterating_asks_for_the_next_page_while_one_is_used(author, requests):
+    Review.objects.bulk_create([Review(book_id="none", stars=1) for _ in range(4100)])
+    requests.clear()
+    rows = Review.objects.order_by("pk").iterator(chunk_size=100)
+    for _ in range(1002):
+        next(rows)
+    rows.close()  # waits for the request that is ahead
+    assert len(requests) == 3
+    requests.clear()
+    assert len({row.pk for row in Review.objects.order_by("pk").iterator(chunk_size=100)}) == 4100
+    assert len(requests) == 5
+
+
+def test_inside_a_block_no_page_is_asked_for_before_it_is_needed(author, requests):
+    Review.objects.bulk_create([Review(book_id="none", stars=1) for _ in range(3100)])
+    requests.clear()
+    with transaction.atomic(using="appwrite"):
+        rows = Review.objects.order_by("pk").iterator(chunk_size=100)
+        for _ in range(1002):
+            next(rows)
+        rows.close()
+    assert len(requests) == 2
+
+
+def test_an_error_of_the_page_ahead_is_raised_in_the_reader(author, requests):
+    Review.objects.bulk_create([Review(book_id="none", stars=1) for _ in range(3100)])
+    rows = Review.objects.order_by("pk").iterator(chunk_size=100)
+    for _ in range(1001):
+        next(rows)
+    transport = connections["appwrite"].transport
+    with transport.through(lambda _: Refusing()):
+        next(rows)
+        with pytest.raises(OperationalError):
+            list(rows)
+
+
+class Refusing(BaseAdapter):
+    """Connects to nothing."""
+
+    def send(self, request, **kwargs):
+        raise ConnectTimeout
+
+    def close(self):
+        pass
 
 
 def test_get_or_create_and_update_or_create(requests):

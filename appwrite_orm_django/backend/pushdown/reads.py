@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
@@ -12,7 +13,7 @@ from appwrite_orm_django.backend.columns import ROW_ID, column_key
 from appwrite_orm_django.backend.commands import Command, Condition, GetRow, ListRows, Order, Output, Outputs
 from appwrite_orm_django.backend.pushdown import aggregates, conditions, periods, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
-from appwrite_orm_django.backend.values import Codec, RowIdCodec, codec_for, cut_to_milliseconds
+from appwrite_orm_django.backend.values import Codec, RowIdCodec, codec_for, cut_to_milliseconds, page_decoder
 
 if TYPE_CHECKING:
     from django.db.models.sql import Query
@@ -38,10 +39,12 @@ def output_for(expression: Any, alias: str, connection: DatabaseWrapper) -> Outp
 
 
 def _column_output(expression: Col, connection: DatabaseWrapper) -> Output:
+    has_own = bool(expression.get_db_converters(connection))
     return Output(
         key=column_key(expression.target),
         converter=converter_for(expression, connection),
-        converts_none=bool(expression.get_db_converters(connection)),
+        converts_none=has_own,
+        page_converter=None if has_own else partial(page_decoder, codec_for(expression.target)),
     )
 
 

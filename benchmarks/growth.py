@@ -1,0 +1,68 @@
+"""
+How the library's time grows with its work: ``python -m benchmarks.growth [--quick]``.
+
+Cold reads, whole tables and local evaluation over sizes ten times apart. Reported is the exponent of the power that fits the medians best: 1 is as
+fast as the work grows, less is a constant share that counts for less, more would be trouble.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from benchmarks import cold_reads, local_evaluation, whole_table
+from benchmarks.options import parse
+from benchmarks.rounds import Figures, Report
+
+#: Medians of short runs differ by some per cent; a quadratic part shows as more than this.
+MAX_EXPONENT = 1.15
+Points = Sequence[tuple[float, float]]
+
+
+def exponent(points: Points) -> float:
+    """Return the slope of the straight line that fits best, by least squares, where both axes are logarithmic."""
+    logs = [(math.log(work), math.log(time)) for work, time in points]
+    middle_x, middle_y = (sum(values) / len(logs) for values in zip(*logs, strict=True))
+    covariance = sum((x - middle_x) * (y - middle_y) for x, y in logs)
+    return covariance / sum((x - middle_x) ** 2 for x, _ in logs)
+
+
+def _points(found: Sequence[Figures], name: str, sizes: Sequence[int]) -> Points:
+    # The quickest round, in CPU time: what other programs add differs from size to size.
+    return [
+        (size, min(sample["cpu"] for sample in figures.samples[name]) * size / figures.work)
+        for size, figures in zip(sizes, found, strict=True)
+    ]
+
+
+def run(quick: bool) -> Report:
+    report = Report(
+        "growth",
+        "Growth",
+        f"The exponent of the library's CPU time over sizes ten times apart; above {MAX_EXPONENT} it grows faster than its work.",
+    )
+    rounds = 2 if quick else 5
+    reads = (10, 100, 1_000) if quick else (100, 1_000, 10_000)
+    tables = (500, 5_000) if quick else (1_000, 10_000, 100_000)
+    local = (100, 1_000) if quick else (900, 9_000)
+    evaluated = [local_evaluation.measure(size, rounds) for size in local]
+    series = {
+        "cold reads": _points(cold_reads.measure(rounds, reads, ("library",)), "library", reads),
+        "whole tables": _points(
+            [whole_table.measure(size, rounds, ("library",)) for size in tables], "library", tables
+        ),
+        "group by": _points([figures[0] for figures in evaluated], "library, first", local),
+        "join": _points([figures[1] for figures in evaluated], "library, first", local),
+    }
+    for name, points in series.items():
+        found = exponent(points)
+        sizes = ", ".join(f"{size:,.0f}" for size, _ in points)
+        report.notes.append(
+            f"{'met' if found <= MAX_EXPONENT else 'MISSED'}: {name} over {sizes} rows: exponent {found:.2f}"
+        )
+    report.save()
+    return report
+
+
+if __name__ == "__main__":
+    parse(__doc__, run)

@@ -1,0 +1,76 @@
+"""
+What the app costs a process before its first request: ``python -m benchmarks.import_time [--quick]``.
+
+*library* is ``django.setup()`` with the app, a model and the backend's module; *floor* the same with SQLite's backend and ``requests`` imported.
+Each process is new; the time is that within it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import partial
+
+from benchmarks.options import parse
+from benchmarks.rounds import Figures, Report, Sample, Target, interleave
+
+PROGRAM = """
+import time
+wall, cpu = time.perf_counter(), time.process_time()
+import django, requests
+from django.conf import settings
+sqlite = {{"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+{settings}
+django.setup()
+from django.db import connections
+connections["{alias}"].ops
+import {module}
+wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+import json, resource
+print(json.dumps({{"wall": wall, "cpu": cpu, "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}}))
+"""
+FLOOR = PROGRAM.format(
+    settings='settings.configure(USE_TZ=True, DATABASES={"default": sqlite}, INSTALLED_APPS=["benchmarks.shop"])',
+    alias="default",
+    module="benchmarks.shop.models",
+)
+LIBRARY = PROGRAM.format(
+    settings="""
+appwrite = {"ENGINE": "appwrite_orm_django.backend", "HOST": "http://127.0.0.1/v1", "USER": "p", "PASSWORD": "k", "NAME": "d"}
+settings.configure(USE_TZ=True, DATABASES={"default": sqlite, "appwrite": appwrite},
+    DATABASE_ROUTERS=["appwrite_orm_django.routers.AppwriteRouter"], INSTALLED_APPS=["appwrite_orm_django", "benchmarks.shop"])
+""",
+    alias="appwrite",
+    module="benchmarks.shop.items",
+)
+
+
+def started(program: str) -> Sample:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    sample: Sample = json.loads(done.stdout)
+    return sample
+
+
+def run(quick: bool) -> Report:
+    report = Report(
+        "import_time",
+        "Import time and memory",
+        "A new process up to a set-up Django with the app, against Django and `requests` alone.",
+        comparisons=(("library", "floor"),),
+        targets=(Target("library", "floor", 1.15),),
+    )
+    calls = {"floor": partial(started, FLOOR), "library": partial(started, LIBRARY)}
+    figures = interleave(Figures("django.setup()", 1, "processes"), calls, 5 if quick else 21)
+    report.figures = [figures]
+    memory = figures.median("library", "memory_mb") / figures.median("floor", "memory_mb")
+    word = "met" if memory <= 1.15 else "MISSED"
+    report.notes = [
+        f"{word}: memory, library at most 1.15 x floor: {memory:.2f} ({figures.median('floor', 'memory_mb'):.0f} MiB)"
+    ]
+    report.save()
+    return report
+
+
+if __name__ == "__main__":
+    parse(__doc__, run)

@@ -1,0 +1,1 @@
+"""The Django app with three tables that belong together."""
