@@ -188,7 +188,7 @@ VALUES = st.one_of(
 )
 
 
-@given(rows=st.lists(st.tuples(*[VALUES] * len(Book._meta.concrete_fields)), max_size=5))
+@given(rows=st.lists(st.tuples(*[VALUES] * len(Book._meta.concrete_fields)), max_size=3))
 def test_any_values_are_stored_as_from_db_stores_them(rows):
     names = [field.attname for field in Book._meta.concrete_fields]
     write = instances.writer_for(Book, connections["appwrite"])
