@@ -61,7 +61,18 @@ def tls_terminator(endpoint: str) -> Iterator[tuple[str, str]]:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="appwrite-bench-") as folder:
         certificate, key = Path(folder) / "cert.pem", Path(folder) / "key.pem"
-        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        command = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ]
         command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
         subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
         target = endpoint.split("/")[2].rpartition(":")[2]

@@ -7,7 +7,9 @@ from typing import Any
 from benchmarks.appwrite_server import KEY, PROJECT
 
 
-def configure(endpoint: str, *, cache: bool = False, apps: tuple[str, ...] = ("benchmarks.shop",), **options: Any) -> None:
+def configure(
+    endpoint: str, *, cache: bool = False, apps: tuple[str, ...] = ("benchmarks.shop",), **options: Any
+) -> None:
     import django
     from django.conf import settings
 
