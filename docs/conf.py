@@ -1,6 +1,8 @@
 """Sphinx: the documentation site, out of the Markdown files beside this one."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
 import django
 from django.conf import settings
@@ -12,7 +14,8 @@ project_copyright = (
 )
 version = release = installed_version("appwrite-orm-django")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+sys.path.insert(0, str(Path(__file__).parent))
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "settings_table"]
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
@@ -25,7 +28,8 @@ html_theme = "furo"
 html_title = "appwrite-orm-django"
 html_copy_source = False
 html_show_sourcelink = False
-html_static_path = []
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 
 # Autodoc imports models and managers, and those want settings.
 settings.configure(INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "appwrite_orm_django"])

@@ -188,7 +188,7 @@ class ListRows(Command):
 
     def __str__(self) -> str:
         # What a list of no columns asks for is the id: a request names one at least.
-        parts = [f"LIST {self.table.table} {_shown(self.columns or ('$id',))}"]
+        parts = [f"LIST {self.table.table} {shown(self.columns or ('$id',))}"]
         if self.condition:
             parts.append(f"WHERE {self.condition}")
         if self.order:
@@ -213,7 +213,7 @@ class GetRow(Command):
         return (self.table,)
 
     def __str__(self) -> str:
-        return f"GET {self.table.table}/{self.row_id} {_shown(output.key for output in self.outputs if output.key)}"
+        return f"GET {self.table.table}/{self.row_id} {shown(output.key for output in self.outputs if output.key)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +364,7 @@ class CreateRows(Command):
         return (self.table,)
 
     def __str__(self) -> str:
-        keys = _shown(self.rows[0].data) if self.rows else "()"
+        keys = shown(self.rows[0].data) if self.rows else "()"
         count = f"{len(self.rows)} rows" if len(self.rows) != 1 else self.rows[0].row_id
         return f"CREATE {self.table.table}/{count} {keys}"
 
@@ -391,7 +391,7 @@ class UpdateRow(Command):
         return (self.table,)
 
     def __str__(self) -> str:
-        return f"UPDATE {self.table.table}/{self.row_id} {_shown(self.data)}"
+        return f"UPDATE {self.table.table}/{self.row_id} {shown(self.data)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,7 +412,7 @@ class UpdateRows(Command):
         return (self.table,)
 
     def __str__(self) -> str:
-        return f"UPDATE {self.table.table} {_shown(self.data)}{_where(self.condition)}"
+        return f"UPDATE {self.table.table} {shown(self.data)}{_where(self.condition)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -514,7 +514,8 @@ class Savepoint(Command):
         return f"SAVEPOINT {self.action} {self.name}"
 
 
-def _shown(columns: Iterable[str]) -> str:
+def shown(columns: Iterable[str]) -> str:
+    """Return the names of columns as a command's text has them."""
     quoted = (f'"{column}"' for column in dict.fromkeys(columns))
     return f"({', '.join(quoted)})"
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import NotSupportedError
+from django.db import NotSupportedError, transaction
 from django.db.models import Count
 from django.db.models.expressions import OrderBy, Star
 from django.db.models.sql import compiler
@@ -210,6 +210,14 @@ class SQLAggregateCompiler(SQLCompiler):
 class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
     def as_sql(self) -> list[tuple[Command, tuple[()]]]:  # type: ignore[override]  # commands take the place of SQL
         return [(writes.create_command(self), ())]
+
+    def execute_sql(self, returning_fields: Any = None) -> Any:
+        # From Django 6.1 on a bulk_create of one batch comes without a block, but what is one batch to Django may be many requests:
+        # of a hundred rows each, or of one for users and for tables with relationships.
+        if len(self.query.objs) > 1:
+            with transaction.atomic(using=self.using, savepoint=False):
+                return super().execute_sql(returning_fields)
+        return super().execute_sql(returning_fields)
 
     def get_converters(self, expressions: Any) -> dict[int, Any]:
         return {}

@@ -79,7 +79,8 @@ class DatabaseOperations(BaseDatabaseOperations):
         if settings.USE_TZ and timezone.is_naive(value):
             return timezone.make_aware(value, self.connection.timezone)
         if not settings.USE_TZ and timezone.is_aware(value):
-            raise ValueError("Appwrite backend does not support timezone-aware datetimes when USE_TZ is False.")
+            # As on PostgreSQL: without USE_TZ all datetimes are those of TIME_ZONE.
+            return timezone.make_naive(value, timezone.get_default_timezone())
         return value
 
     def adapt_timefield_value(self, value: Any) -> Any:

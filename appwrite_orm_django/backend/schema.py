@@ -16,8 +16,9 @@ from django.db.models import Field, Model
 
 from appwrite_orm_django import collation
 from appwrite_orm_django.backend.columns import column_key, table_id
-from appwrite_orm_django.client import tables
+from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
+from appwrite_orm_django.client.queries import limit
 from appwrite_orm_django.schema.definitions import Database
 from appwrite_orm_django.schema.from_models import table_for
 from appwrite_orm_django.schema.from_server import read_table_json
@@ -64,7 +65,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         if not field.column:
             return
         key = column_key(field)
-        live = self._live_table(model)
+        live = self._live_table(model._meta.db_table)
         if live is not None and (column := live.column(key)) is not None:
             wanted = [one for one in live.columns if one is not column]
             kept = [index for index in live.indexes if key not in index.columns]
@@ -86,11 +87,26 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         self._bring_up_to_date(target, renames=renames)
 
     def alter_db_table(self, model: type[Model], old_db_table: str, new_db_table: str) -> None:
-        if table_id(old_db_table) != table_id(new_db_table):
+        """
+        Make an empty table anew under its other id.
+
+        Raises:
+            NotSupportedError: it has rows. Appwrite can not change the id of a table, and copies of rows would be other rows to its clients.
+        """
+        old, new = table_id(old_db_table), table_id(new_db_table)
+        if old == new:
+            return
+        live = self._live_table(old_db_table)
+        if live is None:
+            return
+        if rows.list_rows(self.connection.transport, self.connection.table_ref(old), [limit(1)])["rows"]:
             raise NotSupportedError(
-                f"Appwrite can not change the id of a table ({old_db_table} to {new_db_table}).\n"
+                f"Appwrite can not change the id of a table, and {old_db_table}, which is to be {new_db_table}, has rows.\n"
                 f'Keep the old one with Meta.db_table = "{old_db_table}".'
             )
+        if self._live_table(new_db_table) is None:
+            self._apply(CreateTable(new, replace(live, id=new, name=new)))
+        self._drop(old_db_table)
 
     def alter_unique_together(self, model: type[Model], old_unique_together: Any, new_unique_together: Any) -> None:
         self._bring_up_to_date(model, prune_indexes=True)
@@ -122,7 +138,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         self, model: type[Model], *, renames: dict[tuple[str, str], str] | None = None, prune_indexes: bool = False
     ) -> None:
         wanted, _ = table_for(model)
-        live = self._live_table(model)
+        live = self._live_table(model._meta.db_table)
         if live is None:
             self._apply(CreateDatabase("", self.connection.database_id), CreateTable(wanted.id, wanted))
             return
@@ -145,8 +161,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         )
         self._apply(*plan.steps)
 
-    def _live_table(self, model: type[Model]) -> Table | None:
-        ref = self.connection.table_ref(table_id(model._meta.db_table))
+    def _live_table(self, db_table: str) -> Table | None:
+        ref = self.connection.table_ref(table_id(db_table))
         try:
             return read_table_json(tables.get_table(self.connection.transport, ref))
         except (TableNotFound, DatabaseNotFound):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from appwrite_orm_django.backend.commands import Command, Condition, Converter, Order, Output
+from appwrite_orm_django.backend.commands import Command, Condition, Converter, Order, Output, shown
 from appwrite_orm_django.client import queries
 from appwrite_orm_django.client.errors import InvalidQuery, ServerError
 from appwrite_orm_django.client.queries import Query
@@ -66,7 +66,7 @@ class Join:
         return Query("leftJoin" if self.outer else "join", self.table.table, (self.left, "=", self.right, self.alias))
 
     def __str__(self) -> str:
-        kind = "LEFT JOIN" if self.outer else "JOIN"
+        kind = "LEFT OUTER JOIN" if self.outer else "INNER JOIN"
         return f"{kind} {self.table.table} AS {self.alias} ON {self.left} = {self.alias}.{self.right}"
 
 
@@ -123,8 +123,9 @@ class ServerQuery(Command):
         return [*found, *order]
 
     def __str__(self) -> str:
-        asked = [f"{query.method}({query.column}) AS {query.values[0]}" for query in self.aggregates] or self.columns
-        parts = [f"LIST {self.table.table} ({', '.join(asked)})", *map(str, self.joins)]
+        asked = [f"{query.method}({query.column}) AS {query.values[0]}" for query in self.aggregates]
+        columns = f"({', '.join(asked)})" if asked else shown(self.columns)
+        parts = [f"LIST {self.table.table} {columns}", *map(str, self.joins)]
         if self.condition:
             parts.append(f"WHERE {self.condition}")
         if self.group_by:

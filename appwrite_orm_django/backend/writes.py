@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import DataError, IntegrityError, NotSupportedError
-from django.db.models import AutoField, DateTimeField, Model, UniqueConstraint
+from django.db.models import AutoField, CompositePrimaryKey, DateTimeField, Model, UniqueConstraint
 from django.db.models.expressions import Col, ColPairs, CombinedExpression, DatabaseDefault, ExpressionWrapper, Value
 from django.db.models.sql import Query
 
@@ -88,7 +88,7 @@ def create_command(compiler: SQLInsertCompiler) -> Command:
     opts = query.get_meta()
     connection = compiler.connection
     table = table_id(opts.db_table)
-    columns = [_column(field, table) for field in query.fields]
+    columns = [_column(field) for field in query.fields]
     rows = tuple(_new_row(compiler, columns, obj, table) for obj in query.objs)
     outputs = tuple(_returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ()))
     ignores = query.on_conflict is not None
@@ -133,7 +133,7 @@ class _Column(NamedTuple):
     prepare: Callable[..., Any]
 
 
-def _column(field: Field[Any, Any], table: str) -> _Column:
+def _column(field: Field[Any, Any]) -> _Column:
     key = column_key(field)
     return _Column(
         field,
@@ -172,6 +172,8 @@ def _new_row(compiler: SQLInsertCompiler, columns: Sequence[_Column], obj: Model
     if row_id is not None:
         return NewRow(row_id, data)
     pk = compiler.query.get_meta().pk
+    if isinstance(pk, CompositePrimaryKey):
+        raise NotSupportedError(f"{table}: a row of Appwrite has one id, so there are no composite primary keys.")
     if not isinstance(pk, AutoField):
         raise DataError(f"{table}.{pk.column}: a new row needs a value for its primary key.")
     return NewRow(codec_for(pk).encode(row_ids.new_integer_id()), data, id_is_ours=True)

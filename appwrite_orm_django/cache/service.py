@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 from asgiref.sync import sync_to_async
 from django.db.utils import InterfaceError, OperationalError
+from django.utils.asyncio import async_unsafe
 
 from appwrite_orm_django import signals
 
@@ -111,6 +112,8 @@ class QueryCache:
 
     # -- reading -------------------------------------------------------------------------------------------------------------
 
+    # A miss would be refused in a coroutine, by Django's guard around cursors. So a hit is, too: else code would run as long as it is cached.
+    @async_unsafe
     def read(
         self,
         command: bytes | str,

@@ -1,8 +1,10 @@
 """The query cache below the ORM: what is answered from it, what invalidates it."""
 
+import asyncio
 import threading
 
 import pytest
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import OperationalError, connections, transaction
 from django.db.models import F, Sum
 
@@ -41,6 +43,19 @@ def test_a_repeated_read_asks_nothing(book, requests, django_assert_num_queries,
     requests.clear()
     with django_assert_num_queries(0, using="appwrite"):
         assert READS[name]() == first
+    assert not requests
+
+
+@pytest.mark.parametrize("name", READS)
+def test_what_is_cached_is_refused_in_a_coroutine_as_what_is_not(book, requests, name):
+    READS[name]()
+    requests.clear()
+
+    async def read():
+        return READS[name]()
+
+    with pytest.raises(SynchronousOnlyOperation):
+        asyncio.run(read())
     assert not requests
 
 

@@ -4,9 +4,30 @@ import datetime
 import decimal
 
 import pytest
-from django.db.models import Count, Exists, F, IntegerField, JSONField, Max, OuterRef, Q, Subquery, Transform, Value
-from django.db.models.functions import Round
+from django.db import DatabaseError
+from django.db.models import (
+    Avg,
+    Count,
+    DecimalField,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    JSONField,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    Transform,
+    Value,
+)
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, Greatest, Least, Round
 
+from appwrite_orm_django.backend import local_evaluation
+from appwrite_orm_django.backend.local_evaluation import fragments
 from tests.library.models import Author, Book, Country, Everything, Numbered, Review, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"])
@@ -77,6 +98,89 @@ class TestFragmentsOfSql:
         assert quote("pages") == quote(quote("pages")) == '"pages"'
         query = Book.objects.extra(where=[f"{quote('library_book')}.{quote('pages')} > 1000"])  # noqa: S610
         assert titles(query) == ["Les Misérables"]
+
+    def test_a_select_sees_rows_that_the_query_around_it_does_not(self, books):
+        longer = "SELECT COUNT(*) FROM library_book U0 WHERE U0.pages > library_book.pages"
+        query = Book.objects.filter(title="Nana")
+        assert query.extra(select={"longer": longer}).get().longer == 2  # noqa: S610
+        assert query.annotate(longer=RawSQL(longer, (), IntegerField())).get().longer == 2  # noqa: S611
+        assert query.extra(where=[f"({longer}) = 2"]).count() == 1  # noqa: S610
+        assert Book.objects.extra(order_by=["-longer"], select={"longer": longer})[0].title == "Nana"  # noqa: S610
+
+    def test_a_select_of_a_table_that_only_it_names(self, books):
+        Review.objects.bulk_create([Review(book=book, stars=4) for book in books[:2]])
+        number = "SELECT COUNT(*) FROM library_review WHERE library_review.book_id = library_book.id"
+        query = Book.objects.extra(select={"number": number}).order_by("-pages")  # noqa: S610
+        assert [book.number for book in query] == [0, 1, 1]
+        assert [book.number for book in query[1:2]] == [1]
+        assert titles(
+            Book.objects.filter(pk__in=RawSQL("SELECT book_id FROM library_review WHERE stars > %s", [3]))
+        ) == [
+            "Nana",
+            "Germinal",
+        ]
+
+    def test_a_select_in_a_nested_query(self, books):
+        most = RawSQL("(SELECT MAX(pages) FROM library_book)", (), IntegerField())
+        longest = Book.objects.filter(pages=most, author=OuterRef("pk"))
+        assert [author.name for author in Author.objects.filter(Exists(longest))] == ["Hugo"]
+
+    def test_a_template_that_selects(self, books):
+        function = Func(
+            "pages", template="(SELECT MAX(pages) FROM library_book) - %(expressions)s", output_field=IntegerField()
+        )
+        assert Book.objects.filter(title="Nana").annotate(less=function).get().less == 1500
+
+    def test_a_page_is_still_asked_for_as_such(self, books, django_assert_num_queries):
+        number = "SELECT COUNT(*) FROM library_review WHERE library_review.book_id = library_book.id"
+        plan = Book.objects.extra(select={"number": number}).order_by("title")[:2].explain()  # noqa: S610
+        assert "LIMIT 2" in plan
+
+    def test_a_select_of_a_table_that_is_none(self, books):
+        with pytest.raises(DatabaseError, match="no such table: nowhere"):
+            list(Book.objects.extra(select={"number": "SELECT COUNT(*) FROM nowhere"}))
+
+    def test_what_a_select_reads_is_in_the_cache_as_such(self, books):
+        query = Book.objects.filter(title="Nana").extra(select={"number": "SELECT COUNT(*) FROM library_review"})
+        assert query.get().number == 0
+        Review.objects.create(book=books[0], stars=3)
+        assert query.all().get().number == 1
+
+    @pytest.mark.parametrize(
+        ("sql", "expected"),
+        [
+            ("SELECT 1 FROM library_book", {"library_book"}),
+            ('select 1 from "library_book" where library_tag.id = 1', {"library_book"}),
+            ("1 IN library_book", {"library_book"}),
+            ("SELECT x FROM LIBRARY_BOOK_TAGS", {"library_book_tags"}),
+            ('SELECT "library_book" . "id" FROM [library_tag]', {"library_tag"}),
+        ],
+    )
+    def test_which_tables_a_fragment_reads(self, sql, expected):
+        assert fragments.reads_in(sql) == 1
+        assert fragments.sources([sql], ["library_book", "library_tag", "library_book_tags"]) == expected
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            lambda: Author.objects.filter(Exists(Book.objects.filter(author=OuterRef("pk"), title="Nana"))),
+            lambda: Author.objects.annotate(
+                longest=Coalesce(Subquery(Book.objects.filter(author=OuterRef("pk")).values("pages")[:1]), 0)
+            ).filter(longest__gt=3),
+            lambda: Author.objects.exclude(
+                books__in=Book.objects.filter(title="Nana").union(Book.objects.filter(pages=1))
+            ),
+            lambda: Author.objects.annotate(n=Count("books")).exclude(books__reviews__stars__in=[1, 2]),
+        ],
+    )
+    def test_nested_queries_are_no_fragments(self, appwrite, query):
+        command = local_evaluation.plan(query().query.get_compiler(connection=appwrite), set_up=True)
+        assert "SELECT" in command.sql[1:]
+        assert command.program.whole_tables == frozenset()
+
+    @pytest.mark.parametrize("sql", ['"select" = 1', "a IN (1, 2)", "INNER JOIN", "selected"])
+    def test_what_reads_no_table(self, sql):
+        assert fragments.reads_in(sql) == 0
 
 
 class Doubled(Transform):
@@ -161,6 +265,76 @@ class TestNumbers:
         assert query.get(again=exact).again == exact
         assert [row.again for row in query.order_by("again")] == [-2, 10, exact]
         assert query.filter(again__gt=9).count() == 2
+
+    LONG = ("12345678901234567890.0000000001", "-0.0000000003", "98765432109876543210.9999999999", "0.1")
+
+    @pytest.fixture
+    def long(self):
+        values = [decimal.Decimal(text) for text in self.LONG]
+        Everything.objects.bulk_create([Everything(long_decimal=value, integer=2) for value in values])
+        Everything.objects.create(integer=3)
+        return values
+
+    def test_aggregates_of_long_decimals_are_exact(self, long):
+        found = Everything.objects.aggregate(
+            Sum("long_decimal"),
+            Avg("long_decimal"),
+            Min("long_decimal"),
+            Max("long_decimal"),
+            distinct=Sum("long_decimal", distinct=True),
+            some=Sum("long_decimal", filter=Q(long_decimal__gt=1)),
+            none=Sum("long_decimal", filter=Q(integer=7), default=0),
+        )
+        with decimal.localcontext(decimal.Context(prec=31)):
+            total = sum(long)
+            assert found["long_decimal__sum"] == found["distinct"] == total
+            assert found["long_decimal__avg"] == total / len(long)
+            assert found["some"] == long[0] + long[2]
+        assert (found["long_decimal__min"], found["long_decimal__max"]) == (min(long), max(long))
+        assert found["none"] == 0
+
+    def test_groups_are_compared_and_ordered_by_exact_sums(self, long):
+        query = Everything.objects.values("integer").annotate(total=Sum("long_decimal", default=decimal.Decimal(0)))
+        with decimal.localcontext(decimal.Context(prec=31)):
+            total = sum(long)
+            least = decimal.Decimal("0.0000000001")
+            assert query.filter(total__gt=total - least, total__lt=total + least).get()["total"] == total
+            assert not query.filter(total__gt=total)
+            assert query.filter(total__gte=9).count() == 1
+        assert [group["integer"] for group in query.order_by("total")] == [3, 2]
+
+    def test_arithmetic_with_long_decimals_is_exact(self, long):
+        row = Everything.objects.annotate(
+            more=F("long_decimal") + decimal.Decimal("0.0000000002"),
+            less=1 - F("long_decimal"),
+            twice=F("long_decimal") * 2,
+            half=F("long_decimal") / 2,
+            nothing=F("long_decimal") / 0,
+            most=Greatest("long_decimal", "integer", output_field=DecimalField(max_digits=30, decimal_places=10)),
+            least=Least("long_decimal", Value(decimal.Decimal(5))),
+        ).get(long_decimal=long[0])
+        with decimal.localcontext(decimal.Context(prec=31)):
+            assert row.more == long[0] + decimal.Decimal("0.0000000002")
+            assert row.less == 1 - long[0]
+            assert row.twice == long[0] * 2
+        assert row.half == decimal.Decimal("6172839450617283945.000000000")
+        assert (row.nothing, row.most, row.least) == (None, long[0], 5)
+
+    def test_an_update_by_a_long_decimal_is_exact(self, long):
+        Everything.objects.filter(long_decimal=long[0]).update(
+            long_decimal=F("long_decimal") - decimal.Decimal("0.0000000001")
+        )
+        found = [row.long_decimal for row in Everything.objects.filter(long_decimal__gt=1, long_decimal__lt=long[2])]
+        assert found == [decimal.Decimal(12345678901234567890)]
+
+    def test_sums_of_short_decimals_do_not_pass_through_floats(self, books):
+        prices = [decimal.Decimal("999999.99"), decimal.Decimal("0.10"), decimal.Decimal("0.20")]
+        for book, price in zip(books, prices, strict=True):
+            book.price = price
+            book.save()
+        found = Book.objects.values("in_print").annotate(total=Sum("price"), mean=Avg("price")).get()
+        assert (found["total"], found["mean"]) == (decimal.Decimal("1000000.29"), decimal.Decimal("333333.430000000"))
+        assert Book.objects.values("in_print").annotate(total=Sum("price")).filter(total=sum(prices)).count() == 1
 
     @pytest.mark.parametrize(
         ("field", "value", "places", "expected"),

@@ -47,7 +47,11 @@ from django.db.models.functions import (
 from tests.differential import APPWRITE, answer, assert_same
 from tests.library.models import Author, Book, Country, Cover, Review, Tag, Writer
 
-pytestmark = pytest.mark.usefixtures("shelves")
+pytestmark = [
+    pytest.mark.usefixtures("shelves"),
+    # Deprecated in Django 6.1, and to work as long as it is there.
+    pytest.mark.filterwarnings(r"ignore:Calling select_related\(\) with no arguments"),
+]
 
 
 def case(question):

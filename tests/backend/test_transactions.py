@@ -364,3 +364,14 @@ class TestOddEnds:
         with atomic(), pytest.raises(IntegrityError, match="name exists"), atomic():
             Tag.objects.filter(name="two").update(name=Concat(Value("o"), Value("ne")))
         assert Tag.objects.filter(name="two").exists()
+
+    def test_an_update_of_a_row_that_was_read_is_told_what_is_taken(self):
+        """The server has one answer for this and for a row that somebody changed."""
+        Author.objects.bulk_create([Author(name="Zola", email="z@example.org"), Author(name="Hugo")])
+        with pytest.raises(IntegrityError, match="a row with this email exists"), atomic():
+            for author in Author.objects.filter(name="Hugo"):
+                author.email = "Z@example.org"
+                author.save()
+                Tag.objects.create(name="two changes").delete()
+                Author.objects.filter(name="Zola").update(rating=1)
+        assert Author.objects.get(name="Hugo").email is None

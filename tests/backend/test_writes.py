@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 from django.db import DataError, IntegrityError, NotSupportedError, connections, transaction
-from django.db.models import Case, Count, F, ProtectedError, Q, RestrictedError, Subquery, Value, When
+from django.db.models import Case, Count, F, ProtectedError, Q, QuerySet, RestrictedError, Subquery, Value, When
 from django.db.models.functions import Concat, Length, Lower, Now
 
 from appwrite_orm_django.client import rows
@@ -174,6 +174,16 @@ class TestBulkCreate:
         with pytest.raises(IntegrityError):
             Tag.objects.bulk_create([Tag(name="a"), Tag(name="NOVEL")])
         assert Tag.objects.count() == 1
+
+    def test_djangos_own_querysets_make_all_or_none(self):
+        """Models that are not Appwrite models have Django's querysets; more rows than a request holds are one block all the same."""
+        Tag.objects.create(name="novel")
+        tags = QuerySet(Tag, using="appwrite")
+        with pytest.raises(IntegrityError):
+            tags.bulk_create([Tag(name=f"tag-{n}") for n in range(150)] + [Tag(name="NOVEL")])
+        assert Tag.objects.count() == 1
+        tags.bulk_create([Tag(name=f"tag-{n}") for n in range(150)])
+        assert Tag.objects.count() == 151
 
     def test_ignore_conflicts(self):
         Tag.objects.create(name="novel")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from tests.django_suite import report, running, source
+from tests.django_suite import page, report, running, source
 from tests.django_suite.apps import FIRST_SET
 
 RESULTS = Path(__file__).resolve().parents[2] / "var" / "django-suite"
@@ -24,6 +24,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--feature-level", default="1.9", choices=("1.9", "2.x"), help="of the local server (1.9)")
     parser.add_argument("--show", action="store_true", help="print the output of the tests")
     parser.add_argument("--table", action="store_true", help="run nothing: print the table of the last whole runs")
+    parser.add_argument(
+        "--page", action="store_true", help="run nothing: write docs/reference/django-suite.md from the last whole runs"
+    )
     parser.add_argument("--causes", action="store_true", help="also print failures and errors by their message")
     parser.add_argument("-k", dest="pattern", help="only tests whose names contain this")
     return parser.parse_args()
@@ -33,6 +36,9 @@ def main() -> int:
     options = _options()
     labels = options.labels or FIRST_SET
     results = RESULTS / options.feature_level
+    if options.page:
+        page.write(RESULTS, FIRST_SET)
+        return 0
     if options.table:
         outcomes = report.saved(results, None if not options.labels else labels)
     else:

@@ -16,7 +16,8 @@ FILE = Path(__file__).with_name("exceptions.toml")
 
 
 @cache
-def _groups() -> list[dict[str, Any]]:
+def limits() -> list[dict[str, Any]]:
+    """Return the tables of the file: ``reason``, ``fails`` and ``skipped``."""
     groups: list[dict[str, Any]] = tomllib.loads(FILE.read_text(encoding="utf-8")).get("limit", [])
     listed = [test for group in groups for kind in ("fails", "skipped") for test in group.get(kind, ())]
     if twice := {test for test in listed if listed.count(test) > 1}:
@@ -26,9 +27,9 @@ def _groups() -> list[dict[str, Any]]:
 
 def expected_failures() -> set[str]:
     """Return the ids of the tests that have to fail; one that passes is reported as an error."""
-    return {test for group in _groups() for test in group.get("fails", ())}
+    return {test for group in limits() for test in group.get("fails", ())}
 
 
 def skips() -> dict[str, set[str]]:
     """Return the ids of the tests that are not run, by reason."""
-    return {group["reason"]: set(group["skipped"]) for group in _groups() if group.get("skipped")}
+    return {group["reason"]: set(group["skipped"]) for group in limits() if group.get("skipped")}

@@ -12,9 +12,21 @@ FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>[\w-]*|\{[\w-]+\})\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
 # What a front matter's "run" may say; "project" is what a page without one gets.
-RUNNERS = ("empty", "project", "library", "elsewhere")
+RUNNERS = ("empty", "project", "library", "site", "elsewhere")
 # Not run: what is shown to be read, and what other programs read.
-FOR_READING = {"text", "json", "mermaid", "nginx", "ini", "typescript", "html", "toml", "{toctree}", "{eval-rst}"}
+FOR_READING = {
+    "text",
+    "json",
+    "mermaid",
+    "nginx",
+    "ini",
+    "typescript",
+    "html",
+    "toml",
+    "yaml",
+    "{toctree}",
+    "{eval-rst}",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -40,7 +41,7 @@ class Project:
 
     Python without a path comment runs in a process that lives until files or commands change the project, so names that an earlier block
     imported are there as long as nothing was changed in between. A console block's commands run one by one; the lines under a command are what it
-    prints, ``...`` standing for anything.
+    prints, ``...`` standing for anything. What a command exports holds for the rest of the page.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -100,6 +101,9 @@ class Project:
         for command, expected in commands(block.code):
             if command.startswith("pip "):
                 continue  # the test environment has what the page installs
+            if command.startswith("export "):
+                self.environment.update(setting.split("=", 1) for setting in shlex.split(command)[1:])
+                continue
             if command == "python manage.py runserver":
                 self.serve()
                 continue
@@ -111,7 +115,7 @@ class Project:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=180,
                 check=False,
             )
             where = f"{page.name}.md:{block.line}: {command}"
@@ -135,7 +139,7 @@ class Project:
             deadline = time.monotonic() + 30
             while True:
                 try:
-                    answer = requests.get(f"http://{address}/", timeout=10)
+                    answer = requests.get(f"http://{address}/", timeout=60)
                     break
                 except requests.ConnectionError:
                     assert time.monotonic() < deadline, "runserver does not answer"

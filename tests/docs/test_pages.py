@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import re
-import shlex
 import shutil
 
 import pytest
 from django.core.cache import caches
-from django.core.management import call_command
-from django.test.utils import isolate_apps
 
-from appwrite_orm_django.backend.options import Options
+from tests.docs import in_process
 from tests.docs.pages import DOCS, FOR_READING, RUNNERS, all_pages
 from tests.docs.project import Project
+from tests.docs.site import running_site
 
 PAGES = {page.name: page for page in all_pages()}
 TUTORIAL = "tutorial/first-steps"
@@ -60,30 +57,21 @@ def test_page_on_the_tutorials_project(name, finished_tutorial, tmp_path):
 @pytest.mark.parametrize("name", pages_run_by("library"))
 @pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 def test_page_on_the_tests_library(name):
-    """Python in this process, with the models of ``tests/library``; commands by ``call_command``."""
-    page = PAGES[name]
-    # Models that it defines belong to the library, but not to other tests.
-    namespace = {"__name__": "tests.library.models"}
     caches["default"].clear()
-    with isolate_apps("tests.library"):
-        for block in page.blocks():
-            if block.language == "python":
-                # Errors then name the line of the page.
-                code = compile("\n" * (block.line - 1) + block.code, str(page.path), "exec")
-                exec(code, namespace)  # noqa: S102 - our own page
-            elif block.language == "console":
-                call_commands(block.code)
-    if "DATABASES" in namespace:
-        Options.read("appwrite", namespace["DATABASES"]["appwrite"]["OPTIONS"])
+    in_process.run(PAGES[name])
 
 
-def call_commands(code: str) -> None:
-    for line in code.splitlines():
-        python, manage, command, *arguments = shlex.split(line.removeprefix("$ "))
-        assert (python, manage) == ("python", "manage.py")
-        if "--every" in arguments:  # never ends
-            del arguments[arguments.index("--every") :]
-        call_command(command, *arguments, stdout=io.StringIO(), stderr=io.StringIO())
+@pytest.mark.parametrize("name", pages_run_by("site"))
+@pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
+def test_page_on_a_running_site(name, live_server):
+    caches["default"].clear()
+    with running_site(live_server.url) as names:
+        in_process.run(PAGES[name], **names)
+
+
+def test_every_status_of_the_webhook_endpoint_is_on_its_page():
+    for status in ("204", "400", "401", "403", "404", "405", "409", "413, 415"):
+        assert f"| {status} |" in PAGES["howto/webhooks"].text
 
 
 @pytest.mark.parametrize("name", PAGES)

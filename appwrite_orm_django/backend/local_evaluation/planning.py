@@ -16,7 +16,7 @@ from django.db.models.sql.where import AND, ExtraWhere
 from appwrite_orm_django.backend.borders import refuse_other_databases
 from appwrite_orm_django.backend.columns import column_key, table_id
 from appwrite_orm_django.backend.commands import Condition, Converter, Fetch, Link, LocalQuery, Membership
-from appwrite_orm_django.backend.local_evaluation import running, tables
+from appwrite_orm_django.backend.local_evaluation import fragments, running, tables
 from appwrite_orm_django.backend.local_evaluation.running import Page, Program
 from appwrite_orm_django.backend.local_evaluation.sqlite import Level
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
@@ -52,14 +52,16 @@ def _plan(compiler: SQLCompiler) -> LocalQuery:
     whole = compiler.query.clone()
     whole.explain_info = None
     sqlite_compiler = whole.get_compiler(connection=connection.local_database, elide_empty=compiler.elide_empty)
-    with connection.local_database.noted_levels() as levels:
+    with connection.local_database.noting() as noted:
         sql, params = _compile(sqlite_compiler)
     fetches: list[Fetch] = []
     models: dict[str, type[Model]] = {}
-    for level in levels:
+    for level in noted.levels:
         _Level(level, connection, models, fetches).add()
+    whole_tables = _read_by(noted.fragments, models)
+    fetches = _with_whole_tables(fetches, whole_tables, connection)
     refuse_other_databases(compiler.query.model, models.values(), connection.alias)
-    program = Program(sqlite_compiler, models)
+    program = Program(sqlite_compiler, models, whole_tables=whole_tables)
     return LocalQuery(sql, tuple(params), _without_repetition(fetches), program, kinds=_kinds(sqlite_compiler))
 
 
@@ -82,6 +84,25 @@ def _compile(sqlite_compiler: Any) -> tuple[str, Any]:
         raise
     except NotSupportedError as error:
         raise NotSupportedError(f"Neither Appwrite nor local evaluation can answer this query: {error}") from error
+
+
+def _read_by(texts: list[str], models: dict[str, type[Model]]) -> frozenset[str]:
+    """Return the tables that fragments of SQL read, and add those of them to ``models`` that are not there."""
+    if not texts:
+        return frozenset()
+    described = tables.models_by_table()
+    found = fragments.sources(texts, described)
+    models.update((name, described[name]) for name in found)
+    return frozenset(found)
+
+
+def _with_whole_tables(fetches: list[Fetch], names: frozenset[str], connection: DatabaseWrapper) -> list[Fetch]:
+    """Fetch these tables whole: what a fragment wants of a table is its own business, whatever the query around it wants."""
+    known = {fetch.db_table for fetch in fetches}
+    return [
+        *(replace(fetch, condition=Condition(), links=()) if fetch.db_table in names else fetch for fetch in fetches),
+        *(Fetch(connection.table_ref(table_id(name)), name, Condition()) for name in sorted(names - known)),
+    ]
 
 
 def _without_repetition(fetches: list[Fetch]) -> tuple[Fetch, ...]:
@@ -220,7 +241,7 @@ def _plan_with_slice(compiler: SQLCompiler, whole: LocalQuery) -> LocalQuery | N
     """
     query = compiler.query
     alias = query.get_initial_alias()
-    if not _keeps_rows(query, alias):
+    if not _keeps_rows(query, alias) or query.alias_map[alias].table_name in whole.program.whole_tables:
         return None
     scope = Scope(alias, compiler.connection, compiler.connection.text_semantics)
     condition, exact = truth.to_condition(conditions.narrow(query.where, scope))

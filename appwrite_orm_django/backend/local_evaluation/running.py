@@ -24,12 +24,17 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Program:
-    """What running a ``LocalQuery`` needs beyond its text: SQLite's compiler for converters (None: no conversion), and the tables."""
+    """
+    What running a ``LocalQuery`` needs beyond its text: SQLite's compiler for converters (None: no conversion), and the tables.
+
+    Of ``whole_tables`` all rows are needed, for fragments of SQL read them.
+    """
 
     compiler: Any
     tables: dict[str, type[Model]]
     verifies_row_count: bool = False
     page: Page | None = None
+    whole_tables: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,16 @@ ignore what the server ignores.
 from __future__ import annotations
 
 import decimal
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.sqlite3 import base, features, operations
-from django.db.models import DecimalField, Max, Min
+from django.db.models import DecimalField
 from django.db.models.expressions import OrderBy
 from django.db.models.fields.json import ContainedBy, DataContains
 from django.db.models.functions import Round
@@ -23,13 +25,11 @@ from django.db.models.sql import Query
 from django.db.models.sql import compiler as django_compiler
 
 from appwrite_orm_django import collation
+from appwrite_orm_django.backend.local_evaluation import decimals, fragments
 from appwrite_orm_django.backend.local_evaluation.json_documents import containment_sql, json_contains
 from appwrite_orm_django.backend.values import cut_to_milliseconds
 
 TEXT_COLLATION = "APPWRITE_TEXT"
-DECIMAL_COLLATION = "APPWRITE_DECIMAL"
-# What SQLite's numbers hold exactly.
-EXACT_DIGITS = 15
 
 
 class LocalOperations(operations.DatabaseOperations):
@@ -69,10 +69,13 @@ class Level(NamedTuple):
     extra_tables: tuple[str, ...]
 
 
-def _is_long_decimal(node: Any) -> bool:
-    # Short ones are numbers here, and a number without the cast is less than any text: also than a constant it is compared with.
-    digits: int | None = getattr(node.output_field, "max_digits", 0)
-    return digits is None or digits > EXACT_DIGITS
+@dataclass
+class Noted:
+    """What is compiled: the queries, fragments of SQL that read tables by themselves, and how many reads there are in the SQL so far."""
+
+    levels: list[Level] = field(default_factory=list)
+    fragments: list[str] = field(default_factory=list)
+    reads: int = 0
 
 
 def _with_nulls_high(order: OrderBy) -> OrderBy:
@@ -94,6 +97,20 @@ class SQLCompiler(django_compiler.SQLCompiler):
     connection: LocalDatabase
 
     def compile(self, node: Any) -> tuple[str, Any]:
+        """Note what of the SQL reads tables, and does not come from a query that is compiled here."""
+        noted = self.connection.noted
+        before = noted.reads
+        try:
+            sql, params = self._compile(node)
+        except Exception:
+            noted.reads = before
+            raise
+        if (found := fragments.reads_in(sql)) > noted.reads - before:
+            noted.fragments.append(sql)
+            noted.reads = before + found
+        return sql, params
+
+    def _compile(self, node: Any) -> tuple[str, Any]:
         """Prefer what an expression has for this backend to what it has for SQLite; either way it is SQLite that runs it."""
         own = getattr(node, "as_appwrite", None)
         if own is not None:
@@ -101,11 +118,8 @@ class SQLCompiler(django_compiler.SQLCompiler):
             return result
         if type(node) in (DataContains, ContainedBy):
             return containment_sql(node, self)
-        if type(node) in (Max, Min) and _is_long_decimal(node):
-            # As they are: cast to numbers, as Django has it for decimals, they would be rounded.
-            sql, params = node.as_sql(self, self.connection)
-            # An aggregate does not take over the collation of its column.
-            return f"({sql} COLLATE {DECIMAL_COLLATION})", params
+        if (exact := decimals.compiled(node, self)) is not None:
+            return exact
         if type(node) is Round:
             # SQLite's own rounds to no more than units; django.db.models.functions.Round refuses the rest.
             sql, params = node.as_sql(self, self.connection, function="APPWRITE_ROUND")
@@ -116,19 +130,23 @@ class SQLCompiler(django_compiler.SQLCompiler):
         return super().compile(node)
 
     def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[str, tuple[Any, ...]]:
-        before = len(self.connection.levels)
+        noted = self.connection.noted
+        levels, reads = len(noted.levels), noted.reads
         try:
-            return super().as_sql(with_limits, with_col_aliases)
+            sql, params = super().as_sql(with_limits, with_col_aliases)
         except EmptyResultSet:
             # Not part of the statement, then.
-            del self.connection.levels[before:]
+            del noted.levels[levels:]
+            noted.reads = reads
             raise
+        noted.reads = reads + fragments.reads_in(sql)
+        return sql, params
 
     def get_from_clause(self) -> tuple[list[str], list[Any]]:
         result: tuple[list[str], list[Any]] = super().get_from_clause()
         query = self.query
         aliases = tuple(alias for alias in query.alias_map if query.alias_refcount[alias])
-        self.connection.levels.append(Level(query, aliases, tuple(query.extra_tables)))
+        self.connection.noted.levels.append(Level(query, aliases, tuple(query.extra_tables)))
         return result
 
 
@@ -189,26 +207,28 @@ class LocalDatabase(base.DatabaseWrapper):
         self.text = text
         # PostgreSQL takes a null for more than any value.
         self.nulls_are_high = text == "postgresql"
-        self.levels: list[Level] = []
+        self.noted = Noted()
         self.inc_thread_sharing()
 
     @contextmanager
-    def noted_levels(self) -> Iterator[list[Level]]:
-        """Yield a list that holds, at the end of the block, every query that was compiled in it."""
-        before, self.levels = self.levels, []
+    def noting(self) -> Iterator[Noted]:
+        """Yield what holds, at the end of the block, what was compiled in it."""
+        before, self.noted = self.noted, Noted()
         try:
-            yield self.levels
+            yield self.noted
         finally:
-            self.levels = before
+            self.noted = before
 
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
+        # It lives as long as the connection to Appwrite that lends it, which threads that end just drop; Python 3.13 warns of that.
+        weakref.finalize(self, connection.close)
         connection.execute("PRAGMA case_sensitive_like = ON")
         fold, fold_like = text_folds(self.text)
         connection.create_function("APPWRITE_FOLD", 1, _on_text(fold), deterministic=True)
         connection.create_function("APPWRITE_LIKE", 1, _on_text(fold_like), deterministic=True)
         connection.create_function("APPWRITE_ROUND", 2, _rounded, deterministic=True)
-        connection.create_collation(DECIMAL_COLLATION, _compare_decimals)
+        decimals.register(connection)
         connection.create_function("JSON_CONTAINS", 2, json_contains, deterministic=True)
         connection.create_collation(TEXT_COLLATION, _comparison(fold) if self.text == "mariadb" else _binary)
         return connection
@@ -244,24 +264,11 @@ def _binary(one: str, two: str) -> int:
     return (one > two) - (one < two)
 
 
-def _compare_decimals(one: str, two: str) -> int:
-    left, right = _decimal(one), _decimal(two)
-    return (left > right) - (left < right)
-
-
-@lru_cache(maxsize=10_000)
-def _decimal(text: str) -> decimal.Decimal:
-    try:
-        return decimal.Decimal(text)
-    except decimal.InvalidOperation:
-        return decimal.Decimal(0)  # what SQLite takes such a text for
-
-
 def _rounded(value: Any, places: int | None) -> Any:
     """Round half away from zero, as SQLite does."""
     if value is None or places is None:
         return None
     with decimal.localcontext() as context:
         context.prec = 400
-        number = _decimal(str(value)).quantize(decimal.Decimal(1).scaleb(-places), decimal.ROUND_HALF_UP)
+        number = decimals.read(str(value)).quantize(decimal.Decimal(1).scaleb(-places), decimal.ROUND_HALF_UP)
     return int(number) if isinstance(value, int) else float(number)

@@ -12,12 +12,8 @@ from django.db.models import Field, Model
 from django.db.models.sql import Query
 
 from appwrite_orm_django.backend.columns import column_key
-from appwrite_orm_django.backend.local_evaluation.sqlite import (
-    DECIMAL_COLLATION,
-    EXACT_DIGITS,
-    TEXT_COLLATION,
-    LocalDatabase,
-)
+from appwrite_orm_django.backend.local_evaluation import decimals
+from appwrite_orm_django.backend.local_evaluation.sqlite import TEXT_COLLATION, LocalDatabase
 from appwrite_orm_django.backend.values import ScaledDecimalCodec, codec_for
 
 
@@ -70,9 +66,9 @@ def _column(field: Field[Any, Any], database: LocalDatabase) -> LocalColumn:
     declaration = str(field.db_type(connection=database) or "")
     if field.primary_key:
         declaration = f"{field.rel_db_type(connection=database) or declaration} PRIMARY KEY"
-    if isinstance(codec, ScaledDecimalCodec) and codec.max_digits > EXACT_DIGITS:
+    if isinstance(codec, ScaledDecimalCodec) and codec.max_digits > decimals.EXACT_DIGITS:
         # Kept as text: as a number SQLite would round it.
-        declaration = f"text COLLATE {DECIMAL_COLLATION}"
+        declaration = f"text COLLATE {decimals.COLLATION}"
     elif codec.is_text:
         declaration += f" COLLATE {TEXT_COLLATION}"
     return LocalColumn(field.column, column_key(field), declaration, codec.stored)
@@ -104,6 +100,14 @@ def model_of(query: Query, alias: str) -> type[Model]:
     return model_of_table(join.table_name)
 
 
+def models_by_table() -> dict[str, type[Model]]:
+    """Return for each table a model whose rows are in it."""
+    found: dict[str, type[Model]] = {}
+    for model in apps.get_models(include_auto_created=True):
+        found.setdefault(model._meta.db_table, model._meta.concrete_model or model)
+    return found
+
+
 def model_of_table(db_table: str) -> type[Model]:
     """
     Return a model whose rows are in this table.
@@ -111,9 +115,8 @@ def model_of_table(db_table: str) -> type[Model]:
     Raises:
         NotSupportedError: there is none.
     """
-    for model in apps.get_models(include_auto_created=True):
-        if model._meta.db_table == db_table:
-            return model._meta.concrete_model or model
+    if (model := models_by_table().get(db_table)) is not None:
+        return model
     raise NotSupportedError(
         f"{db_table}: no model describes this table, so its rows can not be fetched for local evaluation."
     )

@@ -164,10 +164,10 @@ def _iexact(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
 
 def _is_null(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     column = scope.column(lookup.lhs)
-    if column is None:
-        return UNKNOWN
+    if column is None or not isinstance(lookup.rhs, bool):
+        return UNKNOWN  # what is no boolean Django refuses, where it compiles for SQLite
     key, _ = column
-    wants_null = bool(lookup.rhs) is truth_value
+    wants_null = lookup.rhs is truth_value
     if key.startswith("$"):
         return NEVER if wants_null else ALWAYS
     return truth.leaf(queries.is_null(key) if wants_null else queries.is_not_null(key))

@@ -6,6 +6,7 @@ import datetime
 import decimal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Avg, Count, Max, Min, Sum
@@ -13,6 +14,7 @@ from django.db.models.expressions import Col, Ref, Star, Value
 
 from appwrite_orm_django.backend.columns import ROW_ID, column_key
 from appwrite_orm_django.backend.commands import Output
+from appwrite_orm_django.backend.local_evaluation.decimals import EXACT_DIGITS, QUOTIENT_DIGITS
 from appwrite_orm_django.backend.pushdown import raw_values, reads
 from appwrite_orm_django.backend.pushdown.aggregates import Aggregate, aggregate, keeps_type
 from appwrite_orm_django.backend.pushdown.conditions import Scope
@@ -37,8 +39,6 @@ if TYPE_CHECKING:
 _METHODS: dict[type, str] = {Count: "count", Sum: "sum", Avg: "avg", Min: "min", Max: "max"}
 # MariaDB sorts and groups long text by its beginning only (max_sort_length).
 _LONG_TEXT = ("TextField", "JSONField")
-# What Django's SQLite backend gives an average of decimals, so that it does not matter where it is made.
-_AVERAGE = decimal.Context(prec=15)
 
 
 def unwrapped(expression: Any) -> Any:
@@ -192,13 +192,16 @@ def _chain(first: Callable[[Any], Any] | None, then: Callable[[Any], Any] | None
 
 _DIVISIONS: dict[type[Codec], Callable[[Any], Callable[[Any, int], Any]]] = {
     IntegerCodec: lambda _: lambda total, count: raw_values.whole(total) / count,
-    ScaledDecimalCodec: lambda codec: (
-        lambda total, count: _AVERAGE.divide(
-            decimal.Decimal(raw_values.whole(total)).scaleb(-codec.places), decimal.Decimal(count)
-        )
-    ),
+    ScaledDecimalCodec: lambda codec: partial(_average, codec),
     DurationCodec: lambda _: lambda total, count: datetime.timedelta(0, 0, raw_values.whole(total) / count),
 }
+
+
+def _average(codec: ScaledDecimalCodec, total: Any, count: int) -> decimal.Decimal:
+    # As local evaluation does, so that it does not matter where an average is made.
+    digits = QUOTIENT_DIGITS if codec.max_digits > EXACT_DIGITS else EXACT_DIGITS
+    exact = decimal.Decimal(raw_values.whole(total)).scaleb(-codec.places)
+    return decimal.Context(prec=digits).divide(exact, decimal.Decimal(count))
 
 
 @dataclass(frozen=True)

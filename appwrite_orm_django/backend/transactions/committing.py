@@ -12,13 +12,18 @@ import datetime
 import hashlib
 import random
 from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.db import OperationalError
 
-from appwrite_orm_django.backend.columns import ROW_ID
+from appwrite_orm_django.backend import uniqueness
+from appwrite_orm_django.backend.columns import ROW_ID, table_id
+from appwrite_orm_django.backend.commands import Condition, Membership, Unique, UpdateRows
 from appwrite_orm_django.backend.transactions import staging
 from appwrite_orm_django.backend.transactions.log import Key, Log, Operation, key_of
+from appwrite_orm_django.backend.writes import unique_columns
 from appwrite_orm_django.client import operators, queries, rows, tables, transactions
 from appwrite_orm_django.client.errors import (
     AlreadyExists,
@@ -103,6 +108,7 @@ class _Commit:
     def __init__(
         self, connection: DatabaseWrapper, folded: list[Operation], versions: Versions, locked: Collection[Key]
     ) -> None:
+        self.connection = connection
         self.transport = connection.transport
         self.database = connection.database_id
         self.claims = TableRef(self.database, CLAIMS_TABLE)
@@ -230,7 +236,24 @@ class _Commit:
                 f"{names}: the block was refused, for a row id or a value of a unique index exists already, or a row was changed "
                 f"meanwhile; nothing of it was written."
             )
-        return error
+        clash = next(filter(None, map(self._clash, self.folded)), None)
+        return error if clash is None else UniqueViolation(f"{clash}\nNothing of the block was written.")
+
+    def _clash(self, operation: Operation) -> str | None:
+        """Say which unique index an update would violate."""
+        if operation.action != "update":
+            return None
+        unique = self.unique.get(operation.table.table, ())
+        condition = Condition((), (Membership(ROW_ID, (operation.row_id,)),))
+        return uniqueness.clash(
+            self.connection.reader, UpdateRows(operation.table, condition, operation.data, unique=unique)
+        )
+
+    @cached_property
+    def unique(self) -> dict[str, Unique]:
+        """The columns of each unique index, by table."""
+        models = apps.get_models(include_auto_created=True)
+        return {table_id(model._meta.db_table): unique_columns(model) for model in models if not model._meta.proxy}
 
     def _removed_spent_claims(self) -> bool:
         """

@@ -1,0 +1,47 @@
+"""Django's schema editor, where Appwrite has no such change."""
+
+import pytest
+from django.db import NotSupportedError
+
+from appwrite_orm_django.client import rows, tables
+from appwrite_orm_django.client.errors import TableNotFound
+from tests.library.models import Tag
+
+pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
+
+
+@pytest.fixture
+def renamed(appwrite):
+    """Rename the table of ``Tag``, and back at the end."""
+
+    def rename(old=Tag._meta.db_table, new="library_renamed"):
+        with appwrite.schema_editor() as editor:
+            editor.alter_db_table(Tag, old, new)
+
+    yield rename
+    rename("library_renamed", Tag._meta.db_table)
+
+
+def test_an_empty_table_is_made_anew_under_its_other_id(renamed, appwrite):
+    before = tables.get_table(appwrite.transport, appwrite.table_ref("library_tag"))
+    renamed()
+    after = tables.get_table(appwrite.transport, appwrite.table_ref("library_renamed"))
+    assert [column["key"] for column in after["columns"]] == [column["key"] for column in before["columns"]]
+    assert [(index["key"], index["type"]) for index in after["indexes"]] == [
+        (index["key"], index["type"]) for index in before["indexes"]
+    ]
+    with pytest.raises(TableNotFound):
+        tables.get_table(appwrite.transport, appwrite.table_ref("library_tag"))
+
+
+def test_a_table_with_rows_keeps_its_id(renamed, appwrite):
+    Tag.objects.create(name="kept")
+    with pytest.raises(NotSupportedError, match="library_tag, which is to be library_renamed, has rows"):
+        renamed()
+    assert len(rows.list_rows(appwrite.transport, appwrite.table_ref("library_tag"))["rows"]) == 1
+
+
+def test_a_table_that_is_not_there_yet_is_left_to_whoever_makes_it(renamed, appwrite):
+    renamed("library_nowhere", "library_renamed")
+    with pytest.raises(TableNotFound):
+        tables.get_table(appwrite.transport, appwrite.table_ref("library_renamed"))
