@@ -32,6 +32,8 @@ class AppwriteQuerySet(InstanceQuerySet):
         # Outside a block each batch of 100 rows is one request, atomic by itself. Inside one all are committed together. Users can make
         # rows only one by one: for them it is always a block.
         self._for_write = True
+        # Django asks for it again with each object, and the routers with it.
+        self._db = self.db
         connection = connections[self.db]
         as_user = connection.vendor == "appwrite" and connection.identity is not None
         with nullcontext() if as_user else self._direct_outside_a_block():

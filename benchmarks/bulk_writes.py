@@ -62,10 +62,10 @@ def _bulk(endpoint: str) -> dict[str, Callable[..., None]]:
             tables.create_rows("shop", "shop_item", batch)
 
     # The server answers with every row it changed, all at once.
-    def update(rows: int) -> None:
+    def update(rows: int) -> None:  # noqa: ARG001 - all there are
         tables.update_rows("shop", "shop_item", {"stock": 1}, [])
 
-    def delete(rows: int) -> None:
+    def delete(rows: int) -> None:  # noqa: ARG001
         tables.delete_rows("shop", "shop_item", [])
 
     return {"create": create, "update": update, "delete": delete}
@@ -78,7 +78,7 @@ def _library(endpoint: str) -> dict[str, Callable[..., None]]:
     from benchmarks.shop.items import Item
 
     def create(rows: int) -> None:
-        Item.objects.bulk_create([Item(pk=f"row{number}", **_data(number)) for number in range(rows)])
+        Item.objects.bulk_create([Item(id=f"row{number}", **_data(number)) for number in range(rows)])
 
     def update(rows: int) -> None:
         _check(Item.objects.update(stock=1), rows)

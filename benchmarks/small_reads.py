@@ -31,7 +31,7 @@ def prepare(name: str, endpoint: str, certificate: str) -> dict[str, Callable[..
     return {"gets": gets}
 
 
-def _sdk(endpoint: str, certificate: str) -> Callable[[str], Any]:
+def _sdk(endpoint: str, _: str) -> Callable[[str], Any]:
     import warnings
 
     import urllib3

@@ -19,7 +19,6 @@ from appwrite_orm_django.backend.columns import column_key, table_id
 from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
 from appwrite_orm_django.client.queries import limit
-from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.definitions import Database
 from appwrite_orm_django.schema.from_models import table_for
 from appwrite_orm_django.schema.from_server import read_table_json
@@ -170,6 +169,9 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return None
 
     def _apply(self, *steps: Any) -> None:
+        # Every process has this module; few change tables.
+        from appwrite_orm_django.schema.apply import Application
+
         fold = collation.fold if self.connection.text_semantics == "mariadb" else str
         Application(self.connection.transport, Plan(self.connection.database_id, tuple(steps)), fold=fold).run()
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import DataError, IntegrityError, NotSupportedError
@@ -86,10 +86,10 @@ def create_command(compiler: SQLInsertCompiler) -> Command:
     """Return the command that creates one row for each object of the insert query."""
     query = compiler.query
     opts = query.get_meta()
-    fields = list(query.fields)
     connection = compiler.connection
     table = table_id(opts.db_table)
-    rows = tuple(_new_row(compiler, fields, obj, table) for obj in query.objs)
+    columns = [_column(field) for field in query.fields]
+    rows = tuple(_new_row(compiler, columns, obj, table) for obj in query.objs)
     outputs = tuple(_returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ()))
     ignores = query.on_conflict is not None
     if not ignores:
@@ -122,25 +122,56 @@ def _returned(field: Field[Any, Any], connection: Any, db_table: str) -> Output:
     return output
 
 
-def _new_row(compiler: SQLInsertCompiler, fields: list[Field[Any, Any]], obj: Model, table: str) -> NewRow:
-    pk = compiler.query.get_meta().pk
+class _Column(NamedTuple):
+    """What every row of a create has in common in one column."""
+
+    field: Field[Any, Any]
+    key: str
+    encode: Callable[[Any], Any]
+    is_datetime: bool
+    needs_value: bool
+    prepare: Callable[..., Any]
+
+
+def _column(field: Field[Any, Any]) -> _Column:
+    key = column_key(field)
+    return _Column(
+        field,
+        key,
+        codec_for(field).encode,
+        isinstance(field, DateTimeField),
+        key not in SYSTEM_COLUMNS,
+        field.get_db_prep_save,
+    )
+
+
+def _new_row(compiler: SQLInsertCompiler, columns: Sequence[_Column], obj: Model, table: str) -> NewRow:
+    raw, connection = compiler.query.raw, compiler.connection
     data: dict[str, Any] = {}
     row_id: str | None = None
-    for field in fields:
-        value = compiler.prepare_value(field, compiler.pre_save_val(field, obj))
-        value = _resolved_constant(field, value, compiler)
-        if value is _SERVER_DECIDES:
-            continue
-        if not compiler.query.raw:
+    for field, key, encode, is_datetime, needs_value, prepare in columns:
+        value = compiler.pre_save_val(field, obj)
+        if hasattr(value, "resolve_expression"):
+            value = compiler.prepare_value(field, value)
+        else:
+            value = prepare(value, connection=connection)
+        if hasattr(value, "as_sql"):
+            value = _resolved_constant(field, value, compiler)
+            if value is _SERVER_DECIDES:
+                continue
+        if is_datetime and not raw:
             _hold_what_the_server_holds(field, obj)
-        wire = wire_value(field, value, table)
-        key = column_key(field)
+        try:
+            wire = wire_value(field, None, table) if value is None else encode(value)
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{table}.{field.column}: {error}.") from error
         if key == ROW_ID:
             row_id = wire
-        elif key not in SYSTEM_COLUMNS or wire is not None:
+        elif needs_value or wire is not None:
             data[key] = wire
     if row_id is not None:
         return NewRow(row_id, data)
+    pk = compiler.query.get_meta().pk
     if isinstance(pk, CompositePrimaryKey):
         raise NotSupportedError(f"{table}: a row of Appwrite has one id, so there are no composite primary keys.")
     if not isinstance(pk, AutoField):
@@ -153,8 +184,6 @@ _SERVER_DECIDES = object()
 
 def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCompiler) -> Any:
     """Return the constant behind an expression in an insert."""
-    if not hasattr(value, "as_sql"):
-        return value
     if isinstance(value, DatabaseDefault):
         if column_key(field) in SYSTEM_COLUMNS and not field.primary_key:
             return _SERVER_DECIDES
@@ -165,7 +194,7 @@ def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCo
 
 def _hold_what_the_server_holds(field: Field[Any, Any], obj: Model) -> None:
     """Cut a datetime on the object to milliseconds, so that it equals what a later read returns."""
-    if isinstance(field, DateTimeField) and field.attname in obj.__dict__:
+    if field.attname in obj.__dict__:
         setattr(obj, field.attname, cut_to_milliseconds(obj.__dict__[field.attname]))
 
 

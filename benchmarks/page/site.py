@@ -68,7 +68,7 @@ def page(request: HttpRequest) -> HttpResponse:
     return render(request, "page.html", {"page": products})
 
 
-def write(request: HttpRequest) -> HttpResponse:
+def write(_: HttpRequest) -> HttpResponse:
     product = Model.objects.order_by("id")[0]
     product.stock = next(numbers)
     product.save()
