@@ -49,7 +49,7 @@ def write(results: Path, first_set: Collection[str]) -> None:
         "\n## Further apps\n",
         _table(saved, further, ("1.9",)),
         "\n## What Appwrite can not do\n",
-        "Tests that are expected to fail, or that are not run, by reason (`tests/django_suite/exceptions.toml`). One that passes is reported as an error.\n",
+        "Tests that are expected to fail, or that are not run (a whole class counts as one), by reason (`tests/django_suite/exceptions.toml`). One that passes is reported as an error.\n",
         _limits(),
     ]
     PAGE.write_text("\n".join(parts) + "\n", encoding="utf-8")
