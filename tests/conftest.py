@@ -7,8 +7,13 @@ from collections.abc import Iterator
 import pytest
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
+from hypothesis import HealthCheck, settings
 
 from appwrite_orm_django.client.transport import RequestRecord
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("counting", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("counting")
 
 
 class RequestLog(list[RequestRecord]):

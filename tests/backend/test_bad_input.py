@@ -177,7 +177,7 @@ def server(behave):
         listener.close()
         for connection in held:
             connection.close()
-        thread.join(5)
+        thread.join(60)
 
 
 def answer(status, content_type, body):

@@ -334,7 +334,7 @@ def test_the_loop_goes_on_while_the_cache_is_asked(book, monkeypatch):
     get_many = store.get_many
 
     def slow(keys, *tokens):
-        assert went_on.wait(10), "the event loop is blocked"
+        assert went_on.wait(60), "the event loop is blocked"
         return get_many(keys, *tokens)
 
     monkeypatch.setattr(store, "get_many", slow)

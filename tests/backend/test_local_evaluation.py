@@ -364,3 +364,16 @@ def test_a_moment_may_be_a_key():
     assert codec.encode(moment) == "2026-11-23T143005.250Z"
     assert codec.decode("2026-11-23T143005.250Z") == moment
     assert codec.stored("2026-11-23T143005.250Z") == "2026-11-23 14:30:05.250000"
+
+
+def test_a_field_is_told_of_the_connection_that_its_rows_come_from(books, appwrite, monkeypatch):
+    told = []
+
+    def from_db_value(self, value, expression, connection):
+        told.append(connection)
+        return value
+
+    monkeypatch.setattr(IntegerField, "from_db_value", from_db_value, raising=False)
+    assert Book.objects.filter(pages__lt=F("pages") + 1).values_list("pages", flat=True).count() == 3
+    assert len(Book.objects.filter(pages__lt=F("pages") + 1).values_list("pages", flat=True)) == 3
+    assert set(told) == {appwrite}

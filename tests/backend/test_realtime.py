@@ -116,7 +116,7 @@ def listen():
     for listener, _ in running:
         listener.stop()
     for _, thread in running:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -134,7 +134,7 @@ def told():
 
 
 def eventually(condition):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert condition()
@@ -185,10 +185,10 @@ def test_after_a_cut_everything_is_outdated(configure, listen, told, user, line,
 
 
 def test_a_line_that_says_nothing_is_given_up(configure, listen, line):
-    configure(PING_S=0.3)
+    configure(PING_S=1)
     listener = listen()
     eventually(lambda: listener.health.connected_at)
-    time.sleep(1)
+    time.sleep(2.2)
     assert listener.health.connections == 1, "pings are answered"
     line.silent = True
     eventually(lambda: "no sign of life" in listener.health.problem)
@@ -286,7 +286,7 @@ def test_the_command_runs_until_it_is_told_to_end(line):
             if text.startswith("listening"):
                 break
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 0

@@ -248,7 +248,7 @@ def test_many_deliveries_are_taken_together_at_the_edges(configure, told, invali
     for number in range(20):
         assert deliver(row(f"r{number}")).status_code == 204
     assert [one[2] for one in told] == [("r0",)], "the first at once"
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while len(told) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     assert [one[2] for one in told] == [("r0",), tuple(f"r{number}" for number in range(1, 20))]
@@ -326,7 +326,7 @@ def test_handlers_hear_of_webhooks_and_of_own_writes(handle):
     tag = Tag.objects.create(name="one")
     deliver(row(tag.pk))
     NoticeModel.objects.create(text="of another table")
-    assert handlers.wait(5)
+    assert handlers.wait(60)
     assert heard == [
         ("create", "write", (tag.pk,), "appwrite-handlers"),
         ("update", "webhook", (tag.pk,), "appwrite-handlers"),
@@ -354,7 +354,7 @@ def test_handlers_choose_what_they_hear_of(handle):
     deliver(row("c"), action="upsert")
     tag = Tag.objects.create(name="one")
     tag.delete()
-    assert handlers.wait(5)
+    assert handlers.wait(60)
     assert heard == ["delete", "change"]
 
 
@@ -375,7 +375,7 @@ def test_a_handler_that_raises_is_called_again_and_given_up_on(handle, monkeypat
         raise ZeroDivisionError
 
     deliver()
-    assert handlers.wait(5)
+    assert handlers.wait(60)
     assert len(calls) == 3
     assert "given up" in caplog.text
 
@@ -391,7 +391,7 @@ def test_a_handler_that_succeeds_the_second_time_is_called_no_more(handle, monke
             raise ZeroDivisionError
 
     deliver()
-    assert handlers.wait(5)
+    assert handlers.wait(60)
     assert len(calls) == 2
 
 
@@ -405,16 +405,16 @@ def test_a_full_queue_slows_down_and_drops_nothing(handle, monkeypatch):
     def slow(change):
         calls.append(threading.current_thread().name)
         if threading.current_thread().name == "appwrite-handlers":
-            go.wait(5)
+            go.wait(60)
 
     deliver(row("a"))
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not calls and time.monotonic() < deadline:
         time.sleep(0.01)
     for name in "bcd":
         deliver(row(name))
     go.set()
-    assert handlers.wait(5)
+    assert handlers.wait(60)
     assert len(calls) == 4
     assert calls.count("appwrite-handlers") == 2
 

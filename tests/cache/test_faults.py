@@ -53,15 +53,17 @@ def test_no_fault_reaches_a_reader_nor_makes_it_read_old_rows(script, open_cache
 
 
 def test_an_open_breaker_spares_the_cache_and_closes_again(script, open_cache, monkeypatch):
-    monkeypatch.setattr(store_module, "_FIRST_PAUSE_S", 0.2)
-    monkeypatch.setattr(store_module, "_LONGEST_PAUSE_S", 0.2)
+    monkeypatch.setattr(store_module, "_FIRST_PAUSE_S", 600)
+    monkeypatch.setattr(store_module, "_LONGEST_PAUSE_S", 600)
     cache = open_cache()
+    passed = 0
+    monkeypatch.setattr(cache.core.store._breaker, "_clock", lambda: time.monotonic() + passed)
     script.fault = fail_all
     for _ in range(5):
         assert cache.read("list", ["product"], lambda: 1) == 1
     assert script.calls == ["get_many"]
     script.fault = lambda name: None
-    time.sleep(0.25)
+    passed = 2000
     cache.read("list", ["product"], lambda: 1)
     assert cache.is_cached("list", ["product"])
 
@@ -135,7 +137,7 @@ def test_a_lenient_write_goes_on_and_is_made_good_when_the_cache_answers(script,
 
 
 def test_a_lenient_write_waits_out_a_hiccup_at_its_end_but_not_an_outage(script, open_cache, monkeypatch):
-    monkeypatch.setattr(writes, "_LENIENT_PATIENCE_S", 30)
+    monkeypatch.setattr(writes, "_LENIENT_PATIENCE_S", 600)
     cache = open_cache()
     with cache.write(["product"]):
         faults = iter([Down(), Down()])
@@ -146,7 +148,7 @@ def test_a_lenient_write_waits_out_a_hiccup_at_its_end_but_not_an_outage(script,
     started = time.monotonic()
     with cache.write(["product"]):
         pass
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 300
     assert cache.core.store._owed
 
 
@@ -163,7 +165,7 @@ def test_what_is_owed_is_paid_without_anybody_reading(script, open_cache):
             paid.set()
 
     script.fault = watch
-    assert paid.wait(5)
+    assert paid.wait(60)
 
 
 def test_a_debt_renewed_while_it_is_paid_stands(script, open_cache):

@@ -300,7 +300,7 @@ def test_when_a_load_fails_those_who_waited_load_themselves(script, open_cache):
 
     def fail():
         started.set()
-        release.wait(5)
+        release.wait(60)
         raise LookupError
 
     def first():
@@ -309,7 +309,7 @@ def test_when_a_load_fails_those_who_waited_load_themselves(script, open_cache):
 
     leader = threading.Thread(target=first)
     leader.start()
-    started.wait(5)
+    started.wait(60)
     results = []
     waiter = threading.Thread(target=lambda: results.append(open_cache().read("list", ["product"], lambda: "mine")))
     waiter.start()
@@ -382,12 +382,12 @@ def test_a_lease_lets_one_process_load_and_the_others_wait(script, open_cache):
 
     def load():
         entered.set()
-        release.wait(5)
+        release.wait(60)
         return "new"
 
     loader = threading.Thread(target=lambda: open_cache(LEASE_ABOVE=0.0, LEASE_TTL=5).read("list", ["product"], load))
     loader.start()
-    entered.wait(5)
+    entered.wait(60)
     # Another setting makes another core: as far as loads under way go, another process on the same cache.
     other = open_cache(LEASE_ABOVE=0.0, LEASE_TTL=5.5)
     results = []

@@ -136,7 +136,7 @@ class Project:
             stderr=subprocess.DEVNULL,
         )
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while True:
                 try:
                     answer = requests.get(f"http://{address}/", timeout=60)
@@ -148,7 +148,7 @@ class Project:
             assert answer.status_code == 200
         finally:
             server.terminate()
-            server.wait(10)
+            server.wait(60)
 
     def python(self, page: Page, block: Block) -> None:
         if self.shell is None:

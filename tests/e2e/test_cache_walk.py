@@ -77,7 +77,7 @@ def test_the_badge_follows_what_is_written_past_the_site(shared_site, browser, w
         f"{shared_site.endpoint}/tablesdb/world/tables/world_language/rows/aaa",
         json={"data": {"name": name}},
         headers={"X-Appwrite-Project": "atlas", "X-Appwrite-Key": "atlas-key"},
-        timeout=20,
+        timeout=60,
     )
     assert written.status_code == 200, written.text
     browser.get(f"{shared_site.url}{PANEL}")

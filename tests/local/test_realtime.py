@@ -30,7 +30,7 @@ class Client:
         self.hello = self.read()
 
     def read(self) -> Any:
-        return json.loads(self.socket.recv(timeout=5))
+        return json.loads(self.socket.recv(timeout=60))
 
     def send(self, kind: str, data: Any = None) -> Any:
         self.socket.send(json.dumps({"type": kind, "data": data}))

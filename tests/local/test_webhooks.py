@@ -61,7 +61,7 @@ def receiver() -> Iterator[Receiver]:
     yield receiver
     http.shutdown()
     http.server_close()
-    thread.join(5)
+    thread.join(60)
 
 
 @pytest.fixture

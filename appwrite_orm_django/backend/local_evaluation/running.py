@@ -201,7 +201,15 @@ class Run:
         else:
             expressions = [expression for expression, _, _ in compiler.select[:width]]
         converters = compiler.get_converters(expressions)
-        return list(map(tuple, compiler.apply_converters(rows, converters))) if converters else rows
+        return list(self._converted(rows, converters)) if converters else rows
+
+    def _converted(self, rows: list[tuple[Any, ...]], converters: Mapping[int, Any]) -> Iterator[tuple[Any, ...]]:
+        # As Django's apply_converters() does, but fields are told of the connection that their rows come from.
+        for row in map(list, rows):
+            for position, (functions, expression) in converters.items():
+                for function in functions:
+                    row[position] = function(row[position], expression, self.connection)
+            yield tuple(row)
 
 
 def _written_for(link: Link, values: Iterable[Any]) -> Iterator[Any]:
