@@ -47,10 +47,12 @@ format: install
 docs: install
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
 
+# Everything of docs/explanation/speed.md, in under 20 minutes; --quick for a look: make bench BENCH=--quick.
+BENCH ?=
 .PHONY: bench
 bench: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 .PHONY: hammer
 hammer: install

@@ -105,7 +105,7 @@ def run(quick: bool) -> Report:
     # A quarter of what ``python -m benchmarks.cache_hit`` takes: there it is measured alone.
     measured = measure(CONTENDERS, 2 if quick else 6, 0.1)
     for rows, labels in measured.items():
-        samples = {label: [{"wall": spent, "cpu": spent} for spent in times] for label, times in labels.items()}
+        samples = {label: [{"wall": spent} for spent in times] for label, times in labels.items()}
         report.figures.append(Figures(f"{rows:,} rows", rows, "rows", samples))
     stale = staleness.measure(staleness.NAMES, 3 if quick else 15)
     report.notes = [

@@ -136,8 +136,11 @@ class Report:
     def _rows(self, figures: Figures) -> Iterable[str]:
         for mine, other in self.comparisons:
             if mine in figures.samples and other in figures.samples:
-                wall, cpu = figures.ratios(mine, other), figures.ratios(mine, other, "cpu")
-                yield f"| {figures.task} | {mine} / {other} | {spread(wall)} | {statistics.median(cpu):.2f} | {len(wall)} |"
+                wall = figures.ratios(mine, other)
+                # Where the work is done in other processes than the one that is timed, nobody has its CPU time.
+                known = "cpu" in figures.samples[mine][0]
+                cpu = f"{statistics.median(figures.ratios(mine, other, 'cpu')):.2f}" if known else ""
+                yield f"| {figures.task} | {mine} / {other} | {spread(wall)} | {cpu} | {len(wall)} |"
 
     def verdicts(self) -> Iterable[str]:
         """Say of each target whether it is met."""

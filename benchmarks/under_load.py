@@ -65,7 +65,6 @@ def load(port: int, seconds: float, *, writes: bool = False) -> Sample:
     hundredths = statistics.quantiles(times, n=100)
     return {
         "wall": seconds / len(times),
-        "cpu": seconds / len(times),
         "pages_per_s": len(times) / seconds,
         "p50_ms": hundredths[49] * 1000,
         "p99_ms": hundredths[98] * 1000,
