@@ -31,7 +31,14 @@ class Running:
             "PYTHONUNBUFFERED": "1",
         }
         command = [sys.executable, "-m", "django", "appwrite_server", "--addrport", "127.0.0.1:0", *arguments]
-        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            # A test run in the background ignores Ctrl-C, and so would its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         assert self.process.stdout is not None
         self.lines = [self.process.stdout.readline() for _ in range(2)]
         self.endpoint = self.lines[1].split()[1].rstrip(",")
