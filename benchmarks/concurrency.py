@@ -15,13 +15,14 @@ import logging
 import multiprocessing
 import random
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any
+
+from benchmarks.appwrite_server import free_port, running
 
 ACCOUNTS = tuple(f"account-{number}" for number in range(10))
 START = 1_000
@@ -60,10 +61,10 @@ def increments(threads: int, each: int) -> bool:
         connections["appwrite"].close()
 
     started = time.monotonic()
-    running = [threading.Thread(target=add) for _ in range(threads)]
-    for thread in running:
+    adding = [threading.Thread(target=add) for _ in range(threads)]
+    for thread in adding:
         thread.start()
-    for thread in running:
+    for thread in adding:
         thread.join()
     found = model().objects.get(pk=COUNTER).number
     print(f"increments: {found} of {threads * each} by {threads} threads in {time.monotonic() - started:.1f} s")
@@ -121,31 +122,11 @@ def transfer(source: str, target: str, amount: int) -> None:
 
 @contextmanager
 def server() -> Iterator[int]:
-    """Run a local server, and give its port."""
+    """Run an empty local server, and give its port."""
     port = free_port()
     command = [sys.executable, "manage.py", "appwrite_server", "--addrport", f"127.0.0.1:{port}"]
-    command += ["--project", "bank", "--key", "bank", "--realtime-port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise SystemExit("the local server does not answer") from None
-                time.sleep(0.05)
+    with running([*command, "--project", "bank", "--key", "bank", "--realtime-port", "0"], port):
         yield port
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
