@@ -288,8 +288,10 @@ def expression_questions(draw, model):
         )
     if shape == "arithmetic":
         one, two = (draw(st.sampled_from(SUMS[model][:1])) for _ in range(2))
+        # By x as well: a row that stands for several joined ones has no other order among its like.
         return question.then(
-            f"annotate({one} + {two})", lambda found, rows: found.annotate(x=F(one) + F(two)).order_by(*order, "pk")
+            f"annotate({one} + {two})",
+            lambda found, rows: found.annotate(x=F(one) + F(two)).order_by(*order, "pk", "x"),
         )
     inner = draw(filtered(Review, most=1)) if model is Book else draw(filtered(Book, most=1))
     outer = {Book: "book", Author: "author", Country: "author__country", Tag: "tags", Review: "reviews"}[model]
