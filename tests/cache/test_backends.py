@@ -5,7 +5,6 @@ import threading
 import time
 
 import pytest
-import redis
 from django.core.cache import cache as django_cache
 from django.core.cache import caches
 from django.core.management import call_command
@@ -14,6 +13,7 @@ from django.db import connections, transaction
 from appwrite_orm_django.cache.exceptions import IntentNotStored
 from appwrite_orm_django.cache.service import QueryCache
 from appwrite_orm_django.cache.settings import CacheSettings
+from tests.cache.wire import commands_sent
 
 
 @pytest.fixture(params=["locmem", "file", "diskcache", "redis", "redis-django"])
@@ -122,23 +122,7 @@ def test_no_thread_reads_an_old_row(any_backend, open_cache):
 @pytest.fixture
 def sent(redis_cache):
     """Return what counts the round trips of an act: the commands of each, as Redis is sent them."""
-    client = redis.Redis.from_url(redis_cache.url)
-
-    def commands(act):
-        with client.monitor() as monitor:
-            act()
-            redis.Redis.from_url(redis_cache.url).echo("over")
-            seen = []
-            for event in monitor.listen():
-                name = event["command"].split()[0]
-                if name == "ECHO":
-                    break
-                if name not in ("CLIENT", "SELECT", "HELLO", "PING"):
-                    seen.append(name)
-        return seen
-
-    yield commands
-    client.close()
+    return lambda act: commands_sent(redis_cache.url, act)
 
 
 @pytest.mark.redis

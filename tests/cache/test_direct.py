@@ -10,6 +10,7 @@ from django_redis.cache import RedisCache
 
 from appwrite_orm_django.cache import direct
 from appwrite_orm_django.cache.direct import DirectReads, _plain_client
+from tests.cache.wire import commands_sent
 
 VALUES = {"v:a": 2**62, "v:b": -5, "e:c": b"\x00\x01" * 400, "e:d": b"7", "s:e": "text"}
 
@@ -205,21 +206,7 @@ def adding(redis_cache):
 
 def sent(redis_cache, act):
     """Return the commands that Redis is sent meanwhile."""
-    client = redis.Redis.from_url(redis_cache.url)
-    try:
-        with client.monitor() as monitor:
-            act()
-            redis.Redis.from_url(redis_cache.url).echo("over")
-            seen = []
-            for event in monitor.listen():
-                name = event["command"].split()[0]
-                if name == "ECHO":
-                    break
-                if name not in ("CLIENT", "SELECT", "HELLO", "PING"):
-                    seen.append(name)
-    finally:
-        client.close()
-    return seen
+    return commands_sent(redis_cache.url, act)
 
 
 def test_looking_for_the_first_time_adds_what_is_absent(adding, redis_cache):
