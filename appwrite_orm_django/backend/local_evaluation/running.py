@@ -229,15 +229,15 @@ class Run:
         else:
             expressions = [expression for expression, _, _ in compiler.select[:width]]
         converters = compiler.get_converters(expressions)
-        return list(self._converted(rows, converters)) if converters else rows
+        return self._converted(rows, converters) if converters else rows
 
-    def _converted(self, rows: list[tuple[Any, ...]], converters: Mapping[int, Any]) -> Iterator[tuple[Any, ...]]:
-        # As Django's apply_converters() does, but fields are told of the connection that their rows come from.
-        for row in map(list, rows):
-            for position, (functions, expression) in converters.items():
-                for function in functions:
-                    row[position] = function(row[position], expression, self.connection)
-            yield tuple(row)
+    def _converted(self, rows: list[tuple[Any, ...]], converters: Mapping[int, Any]) -> list[tuple[Any, ...]]:
+        # As Django's apply_converters() does, but a column at a time, and fields are told of the connection that their rows come from.
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        for position, (functions, expression) in converters.items() if rows else ():
+            for function in functions:
+                columns[position] = [function(value, expression, self.connection) for value in columns[position]]
+        return list(zip(*columns, strict=True))
 
 
 def _written_for(link: Link, values: Iterable[Any]) -> Iterator[Any]:

@@ -7,6 +7,7 @@ ignore what the server ignores.
 
 from __future__ import annotations
 
+import datetime
 import decimal
 import sqlite3
 import weakref
@@ -15,7 +16,9 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db.backends.sqlite3 import base, features, operations
+from django.utils import timezone
 
 from appwrite_orm_django import collation
 from appwrite_orm_django.backend.local_evaluation import decimals, texts
@@ -43,6 +46,13 @@ class LocalOperations(operations.DatabaseOperations):
 
     def adapt_datetimefield_value(self, value: Any) -> Any:
         return super().adapt_datetimefield_value(cut_to_milliseconds(value))
+
+    def convert_datetimefield_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        # Most are UTC, where no moment is missing or there twice.
+        if isinstance(value, datetime.datetime) and value.tzinfo is None and settings.USE_TZ:
+            zone = self.connection.timezone
+            return value.replace(tzinfo=zone) if zone is datetime.timezone.utc else timezone.make_aware(value, zone)
+        return super().convert_datetimefield_value(value, expression, connection)
 
     def get_decimalfield_converter(self, expression: Any) -> Any:
         convert = super().get_decimalfield_converter(expression)
