@@ -20,7 +20,8 @@ from appwrite_orm_django.backend import watching
 from appwrite_orm_django.backend.client import DatabaseClient
 from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.columns import table_id
-from appwrite_orm_django.backend.commands import Command, Output, Savepoint
+from appwrite_orm_django.backend.commands.base import Command, Savepoint
+from appwrite_orm_django.backend.commands.outputs import Output
 from appwrite_orm_django.backend.compiler import SQLCompiler
 from appwrite_orm_django.backend.creation import DatabaseCreation
 from appwrite_orm_django.backend.cursor import Cursor

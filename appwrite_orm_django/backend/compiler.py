@@ -22,7 +22,8 @@ from django.db.models.sql.query import RawQuery
 
 from appwrite_orm_django.backend import local_evaluation, locking, writes
 from appwrite_orm_django.backend.columns import table_id
-from appwrite_orm_django.backend.commands import Command, CountRows, Explain, ListRows
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.reads import CountRows, Explain, ListRows
 from appwrite_orm_django.backend.pushdown import reads, server
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.summaries import OneRow

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import NotSupportedError
 
 from appwrite_orm_django.backend import watching
-from appwrite_orm_django.backend.commands import Command, Savepoint
+from appwrite_orm_django.backend.commands.base import Command, Savepoint
 from appwrite_orm_django.backend.compiler import refuse_sql
 from appwrite_orm_django.backend.local_evaluation import raw
 

@@ -20,7 +20,8 @@ from django.db.models.sql.where import WhereNode
 from django.utils import timezone
 
 from appwrite_orm_django.backend import watching
-from appwrite_orm_django.backend.commands import Command, GetRow, ListRows
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.reads import GetRow, ListRows
 from appwrite_orm_django.cache.choice import chosen, inherited
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from django.db.backends.base.operations import BaseDatabaseOperations
 from django.utils import timezone
 
 from appwrite_orm_django.backend import row_ids, subselects
-from appwrite_orm_django.backend.commands import Command, Savepoint
+from appwrite_orm_django.backend.commands.base import Command, Savepoint
 from appwrite_orm_django.backend.values import INTEGER_RANGES, cut_to_milliseconds
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ class DatabaseOperations(BaseDatabaseOperations):
 
     def sql_flush(self, style: Any, tables: Any, *, reset_sequences: bool = False, allow_cascade: bool = False) -> Any:
         from appwrite_orm_django.backend.columns import table_id
-        from appwrite_orm_django.backend.commands import Condition, DeleteRows
+        from appwrite_orm_django.backend.commands.conditions import Condition
+        from appwrite_orm_django.backend.commands.writes import DeleteRows
 
         return [DeleteRows(self.connection.table_ref(table_id(table)), Condition()) for table in tables]
 

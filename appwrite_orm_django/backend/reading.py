@@ -14,20 +14,11 @@ from django.db.transaction import TransactionManagementError
 from appwrite_orm_django import collation
 from appwrite_orm_django.backend import capabilities, counting, server_queries, summarising
 from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE, RelationshipKey
-from appwrite_orm_django.backend.commands import (
-    Command,
-    Condition,
-    CountRows,
-    Explain,
-    Fetch,
-    GetRow,
-    ListRows,
-    LocalQuery,
-    Membership,
-    Order,
-    Output,
-    ValuesOf,
-)
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership, Order, ValuesOf
+from appwrite_orm_django.backend.commands.local import Fetch, LocalQuery
+from appwrite_orm_django.backend.commands.outputs import Output
+from appwrite_orm_django.backend.commands.reads import CountRows, Explain, GetRow, ListRows
 from appwrite_orm_django.backend.local_evaluation import running
 from appwrite_orm_django.backend.reading_ahead import Requests
 from appwrite_orm_django.backend.server_queries import ServerQuery

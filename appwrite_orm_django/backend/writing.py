@@ -11,15 +11,14 @@ from django.db import IntegrityError, NotSupportedError, OperationalError
 
 from appwrite_orm_django.backend import row_ids, uniqueness
 from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID
-from appwrite_orm_django.backend.commands import (
-    Command,
-    Condition,
-    CountRows,
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership
+from appwrite_orm_django.backend.commands.local import Fetch
+from appwrite_orm_django.backend.commands.reads import CountRows
+from appwrite_orm_django.backend.commands.writes import (
     CreateRows,
     DeleteRows,
-    Fetch,
     IncrementColumn,
-    Membership,
     NewRow,
     UpdateFromQuery,
     UpdateRow,

@@ -13,7 +13,8 @@ from django.db.models.sql import AggregateQuery
 
 from appwrite_orm_django.backend import capabilities, local_evaluation, server_queries
 from appwrite_orm_django.backend.columns import ROW_ID, column_key, table_id
-from appwrite_orm_django.backend.commands import Condition, Order, Output
+from appwrite_orm_django.backend.commands.conditions import Condition, Order
+from appwrite_orm_django.backend.commands.outputs import Output
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.aggregates import aggregate
 from appwrite_orm_django.backend.pushdown.groups import Groups, GroupScope, columns_in, unwrapped

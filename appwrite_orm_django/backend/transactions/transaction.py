@@ -10,19 +10,17 @@ from django.db import DataError, IntegrityError
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.backend.columns import ROW_ID
-from appwrite_orm_django.backend.commands import (
-    Command,
-    Condition,
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership, ValuesOf
+from appwrite_orm_django.backend.commands.local import Fetch
+from appwrite_orm_django.backend.commands.writes import (
     CreateRows,
     DeleteRows,
-    Fetch,
     IncrementColumn,
-    Membership,
     NewRow,
     UpdateFromQuery,
     UpdateRow,
     UpdateRows,
-    ValuesOf,
 )
 from appwrite_orm_django.backend.transactions import committing, staging
 from appwrite_orm_django.backend.transactions.log import Log, Operation, RowState, key_of, touched_ids, wire_time
