@@ -21,7 +21,6 @@ from django.conf import settings
 from django.db import models
 
 from appwrite_orm_django.backend import row_ids
-from appwrite_orm_django.schema.columns import described_column
 
 MAX_SCALED_DIGITS = 18  # what a 64-bit integer holds in every case
 INT64 = (-(2**63) + 1, 2**63 - 1)  # -2**63 itself is refused (observed)
@@ -396,6 +395,9 @@ def _is_narrow(field: models.Field[Any, Any]) -> bool:
     """Say whether the column of an integer field holds 32 bits only; the element of an array has no column of its own to ask."""
     if field.primary_key:
         return False  # written as a row id
+    # Asked once for each field, by its first query: models are made without knowing their columns.
+    from appwrite_orm_django.schema.columns import described_column
+
     describe = getattr(field, "appwrite_column", None) or partial(described_column, field)
     column = describe("value")
     return column is not None and column.max is not None and column.max < 2**31

@@ -15,7 +15,9 @@ from django.db.models.sql.where import AND, ExtraWhere
 
 from appwrite_orm_django.backend.borders import refuse_other_databases
 from appwrite_orm_django.backend.columns import column_key, table_id
-from appwrite_orm_django.backend.commands import Condition, Converter, Fetch, Link, LocalQuery, Membership
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership
+from appwrite_orm_django.backend.commands.local import Fetch, Link, LocalQuery
+from appwrite_orm_django.backend.commands.outputs import Converter
 from appwrite_orm_django.backend.local_evaluation import fragments, running, tables
 from appwrite_orm_django.backend.local_evaluation.running import Page, Program
 from appwrite_orm_django.backend.local_evaluation.sqlite import Level
