@@ -24,6 +24,7 @@ from appwrite_orm_django.schema.steps import (
     RenameColumn,
     ReplaceColumn,
     Step,
+    TryIndex,
 )
 from appwrite_orm_django.schema.waiting import Waiter
 
@@ -41,6 +42,7 @@ _CARRY_OUT: dict[type[Step], Callable[..., Steps]] = {
     ChangeColumn: columns.change,
     ReplaceColumn: columns.replace_by_others,
     CreateIndex: indexes.create,
+    TryIndex: indexes.try_out,
     ChangeTable: tables.change,
     DropTable: tables.drop,
 }

@@ -13,6 +13,7 @@ from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.schema import preflight, rows
 from appwrite_orm_django.schema.definitions import Column, Index
 from appwrite_orm_django.schema.from_server import read_column, read_index
+from appwrite_orm_django.schema.names import copies_prefix
 from appwrite_orm_django.schema.steps import CreateIndex, Plan, ReplaceColumn, Step
 from appwrite_orm_django.schema.waiting import Waiter
 
@@ -74,7 +75,8 @@ class Work:
     def enforces(self, table: str, index: Index) -> bool:
         """Tell whether a unique index is there: over duplicates the server says "available" too (recording indexes-unique-fails)."""
         relations = [column.key for column in self.columns_of(table) if column.type == "relationship"]
-        return rows.enforces(self.transport, self.ref(table), list(index.columns), relations)
+        prefix = copies_prefix(table, index.key)
+        return rows.enforces(self.transport, self.ref(table), list(index.columns), relations, prefix)
 
     def copy(self, step: ReplaceColumn, successor: Column) -> None:
         rows.copy(self.transport, self.ref(step.table), step.before, successor)
