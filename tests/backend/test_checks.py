@@ -181,13 +181,8 @@ def test_all_are_registered():
 
 
 @pytest.fixture
-def live(monkeypatch):
-    transport = connect(LocalServer(index_lag=0))
-    wrapper = type(connections["appwrite"])
-    monkeypatch.setattr(wrapper, "transport", transport)
-    monkeypatch.setattr(wrapper, "database_id", "library")
-    yield transport
-    transport.close()
+def live(behind_alias):
+    return behind_alias(connect(LocalServer(index_lag=0)))
 
 
 def test_drift(live):
