@@ -335,6 +335,8 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         seen = versions.positions(command) if self.transaction is not None else None
         if not names or model is None or (self.transaction is not None and seen is None):
             return load()
+        if command.is_volatile:
+            timeout = 0
         watcher = watching.current()
         with nullcontext() if watcher is None else watcher.reading(self.alias, command):
             rows = self.cache.read(
@@ -372,11 +374,15 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         except EmptyResultSet:
             return True
         names = [table.table for table in command.tables]
-        return bool(names) and self.cache.is_cached(
-            cache_text(cast("type[Model]", query.model), command),
-            names,
-            row=only_row(command),
-            identity=self.cache_identity,
+        return (
+            bool(names)
+            and not command.is_volatile
+            and self.cache.is_cached(
+                cache_text(cast("type[Model]", query.model), command),
+                names,
+                row=only_row(command),
+                identity=self.cache_identity,
+            )
         )
 
     def dependencies(self, query: Query) -> tuple[tuple[str, ...], tuple[str, str] | None]:

@@ -119,14 +119,16 @@ class Condition:
         return bool(self.queries or self.memberships)
 
     @property
+    def commands(self) -> tuple[Command, ...]:
+        """The commands that have to be run to know the values of memberships."""
+        return tuple(
+            membership.values.command for membership in self.memberships if isinstance(membership.values, ValuesOf)
+        )
+
+    @property
     def tables(self) -> tuple[TableRef, ...]:
         """The tables that have to be read to know the values of memberships."""
-        return tuple(
-            table
-            for membership in self.memberships
-            if isinstance(membership.values, ValuesOf)
-            for table in membership.values.command.tables
-        )
+        return tuple(table for command in self.commands for table in command.tables)
 
     def __str__(self) -> str:
         return " AND ".join(str(part) for part in (*self.queries, *self.memberships)) or "every row"
@@ -152,6 +154,17 @@ class Command:
     @property
     def tables(self) -> tuple[TableRef, ...]:
         raise NotImplementedError
+
+    @property
+    def inner(self) -> tuple[Command, ...]:
+        """The commands whose answers this one needs for its own."""
+        condition: Condition | None = getattr(self, "condition", None)
+        return () if condition is None else condition.commands
+
+    @property
+    def is_volatile(self) -> bool:
+        """Whether the answer may be another one each time, although no row has changed: it is never cached."""
+        return any(command.is_volatile for command in self.inner)
 
     def __mod__(self, params: object) -> str:
         # ``str(queryset.query)`` interpolates parameters into what it takes for SQL.
@@ -284,7 +297,8 @@ class LocalQuery(Command):
 
     ``sql`` and ``params`` are what Django's SQLite compiler made. ``fallback`` is the same query without pushed-down slice, for
     the case that a joined row turns out to be missing. ``program`` holds what only running it needs. ``kinds`` are the types that computed
-    values are shown as: the same SQL may be asked for as an integer and as a float, and the cache tells them apart.
+    values are shown as: the same SQL may be asked for as an integer and as a float, and the cache tells them apart. ``depends_on_more``
+    says that the SQL has an answer of its own each time: it asks for the time, or for chance.
     """
 
     sql: str
@@ -293,6 +307,7 @@ class LocalQuery(Command):
     program: Any = field(compare=False, repr=False)
     fallback: LocalQuery | None = field(default=None, compare=False, repr=False)
     kinds: tuple[str, ...] = ()
+    depends_on_more: bool = False
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
@@ -300,6 +315,14 @@ class LocalQuery(Command):
         for fetch in self.fetches:
             seen.update(dict.fromkeys((fetch.table, *fetch.condition.tables)))
         return tuple(seen)
+
+    @property
+    def inner(self) -> tuple[Command, ...]:
+        return tuple(command for fetch in self.fetches for command in fetch.condition.commands)
+
+    @property
+    def is_volatile(self) -> bool:
+        return self.depends_on_more or any(command.is_volatile for command in self.inner)
 
     def __str__(self) -> str:
         return self._text(_literal)
