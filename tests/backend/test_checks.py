@@ -15,8 +15,8 @@ from django.db.models.functions import Lower
 from django.test import override_settings
 from django.test.utils import isolate_apps
 
-from appwrite_orm_django import checks as ours
 from appwrite_orm_django import cache_checks, outside_checks
+from appwrite_orm_django import checks as ours
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.fields import ArrayField, EnumField, PermissionsField
 from appwrite_orm_django.local.server import LocalServer
