@@ -24,6 +24,7 @@ from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.definitions import Database
 from appwrite_orm_django.schema.from_models import table_for
 from appwrite_orm_django.schema.from_server import read_table_json
+from appwrite_orm_django.schema.names import trial_table
 from appwrite_orm_django.schema.plan import make_plan
 from appwrite_orm_django.schema.steps import CreateDatabase, CreateTable, Plan
 
@@ -156,9 +157,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         renames: dict[tuple[str, str], str] | None = None,
     ) -> None:
         database = self.connection.database_id
-        plan = make_plan(
-            Database(database, (wanted,)), Database(database, (live,)), prune=prune, renames=renames, all_tables=False
-        )
+        there = Database(database, (live, *self._untried(live)))
+        plan = make_plan(Database(database, (wanted,)), there, prune=prune, renames=renames, all_tables=False)
         self._apply(*plan.steps)
 
     def _live_table(self, db_table: str) -> Table | None:
@@ -167,6 +167,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return read_table_json(tables.get_table(self.connection.transport, ref))
         except (TableNotFound, DatabaseNotFound):
             return None
+
+    def _untried(self, live: Table) -> list[Table]:
+        """Return the marks of unique indexes that a run which was killed has not tried out (see ``schema.apply.indexes``)."""
+        unique = [index for index in live.indexes if index.type == "unique"]
+        marks = (self._live_table(trial_table(live.id, index.key)) for index in unique)
+        return [mark for mark in marks if mark is not None]
 
     def _apply(self, *steps: Any) -> None:
         fold = collation.fold if self.connection.text_semantics == "mariadb" else str

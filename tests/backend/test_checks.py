@@ -196,13 +196,8 @@ def test_what_is_registered_runs():
 
 
 @pytest.fixture
-def live(monkeypatch):
-    transport = connect(LocalServer(index_lag=0))
-    wrapper = type(connections["appwrite"])
-    monkeypatch.setattr(wrapper, "transport", transport)
-    monkeypatch.setattr(wrapper, "database_id", "library")
-    yield transport
-    transport.close()
+def live(behind_alias):
+    return behind_alias(connect(LocalServer(index_lag=0)))
 
 
 def test_drift(live):
