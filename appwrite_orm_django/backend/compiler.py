@@ -4,6 +4,8 @@ Django's compilers, which here make commands instead of SQL.
 Reading: ``as_sql()`` tries pushdown (one paged request) and else plans local evaluation. Django's own ``execute_sql`` hands
 the command to the cursor, so query counting, logging and guards work as everywhere. Result rows are final: converters have
 run in the cursor (or never, on a cache hit), so ``get_converters()`` is empty here.
+
+Writing: the compilers for it come with this module, for Django wants them there; what makes their commands (``writes``) with the first write.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from django.db.models.sql import compiler
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGLE
 from django.db.models.sql.query import RawQuery
 
-from appwrite_orm_django.backend import local_evaluation, locking, writes
+from appwrite_orm_django.backend import local_evaluation, locking
 from appwrite_orm_django.backend.cached_reads import cached_rows
 from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands.base import Command
@@ -211,6 +213,8 @@ class SQLAggregateCompiler(SQLCompiler):
 
 class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
     def as_sql(self) -> list[tuple[Command, tuple[()]]]:  # type: ignore[override]  # commands take the place of SQL
+        from appwrite_orm_django.backend import writes
+
         return [(writes.create_command(self), ())]
 
     def execute_sql(self, returning_fields: Any = None) -> Any:
@@ -229,11 +233,15 @@ class SQLDeleteCompiler(compiler.SQLDeleteCompiler, SQLCompiler):
     execute_sql = compiler.SQLCompiler.execute_sql
 
     def as_sql(self) -> tuple[Command, tuple[()]]:  # type: ignore[override]
+        from appwrite_orm_django.backend import writes
+
         return writes.delete_command(self), ()
 
 
 class SQLUpdateCompiler(compiler.SQLUpdateCompiler, SQLCompiler):
     def as_sql(self) -> tuple[Command | str, tuple[()]]:  # type: ignore[override]
+        from appwrite_orm_django.backend import writes
+
         self.pre_sql_setup()
         if not self.query.values:
             return "", ()
