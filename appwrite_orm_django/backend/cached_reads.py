@@ -41,6 +41,8 @@ def cached_rows(
     seen = transaction.shown_versions(command) if transaction is not None else None
     if not names or model is None or (transaction is not None and seen is None):
         return load()
+    if command.is_volatile:
+        timeout = 0
     watcher = watching.current()
     with nullcontext() if watcher is None else watcher.reading(connection.alias, command):
         rows: Rows = connection.cache.read(
@@ -66,11 +68,15 @@ def is_cached(connection: DatabaseWrapper, query: Query) -> bool:
     except EmptyResultSet:
         return True
     names = [table.table for table in command.tables]
-    return bool(names) and connection.cache.is_cached(
-        cache_text(cast("type[Model]", query.model), command),
-        names,
-        row=only_row(command),
-        identity=connection.cache_identity,
+    return (
+        bool(names)
+        and not command.is_volatile
+        and connection.cache.is_cached(
+            cache_text(cast("type[Model]", query.model), command),
+            names,
+            row=only_row(command),
+            identity=connection.cache_identity,
+        )
     )
 
 

@@ -133,7 +133,7 @@ class KnownReads:
             command = compiler.read_command()
         except EmptyResultSet:
             return None
-        if not isinstance(command, (ListRows, GetRow)) or len(command.tables) != 1:
+        if not isinstance(command, (ListRows, GetRow)) or len(command.tables) != 1 or command.is_volatile:
             return None
         cache, text, row = (
             self._connection.cache,

@@ -24,6 +24,10 @@ class OneRow(Command):
     def tables(self) -> tuple[TableRef, ...]:
         return tuple(dict.fromkeys(table for part in self.parts for table in part.tables))
 
+    @property
+    def inner(self) -> tuple[Command, ...]:
+        return self.parts
+
     def __str__(self) -> str:
         return "; ".join(map(str, self.parts))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from django.db.models import Model
 
+    from appwrite_orm_django.backend.commands.conditions import Condition
     from appwrite_orm_django.client.references import TableRef
 
 
@@ -31,6 +32,17 @@ class Command:
     @property
     def tables(self) -> tuple[TableRef, ...]:
         raise NotImplementedError
+
+    @property
+    def inner(self) -> tuple[Command, ...]:
+        """The commands whose answers this one needs for its own."""
+        condition: Condition | None = getattr(self, "condition", None)
+        return () if condition is None else condition.commands
+
+    @property
+    def is_volatile(self) -> bool:
+        """Whether the answer may be another one each time, although no row has changed: it is never cached."""
+        return any(command.is_volatile for command in self.inner)
 
     def __mod__(self, params: object) -> str:
         # ``str(queryset.query)`` interpolates parameters into what it takes for SQL.

@@ -61,14 +61,16 @@ class Condition:
         return bool(self.queries or self.memberships)
 
     @property
+    def commands(self) -> tuple[Command, ...]:
+        """The commands that have to be run to know the values of memberships."""
+        return tuple(
+            membership.values.command for membership in self.memberships if isinstance(membership.values, ValuesOf)
+        )
+
+    @property
     def tables(self) -> tuple[TableRef, ...]:
         """The tables that have to be read to know the values of memberships."""
-        return tuple(
-            table
-            for membership in self.memberships
-            if isinstance(membership.values, ValuesOf)
-            for table in membership.values.command.tables
-        )
+        return tuple(table for command in self.commands for table in command.tables)
 
     def __str__(self) -> str:
         return " AND ".join(str(part) for part in (*self.queries, *self.memberships)) or "every row"

@@ -65,7 +65,8 @@ class LocalQuery(Command):
 
     ``sql`` and ``params`` are what Django's SQLite compiler made. ``fallback`` is the same query without pushed-down slice, for
     the case that a joined row turns out to be missing. ``program`` holds what only running it needs. ``kinds`` are the types that computed
-    values are shown as: the same SQL may be asked for as an integer and as a float, and the cache tells them apart.
+    values are shown as: the same SQL may be asked for as an integer and as a float, and the cache tells them apart. ``depends_on_more``
+    says that the SQL has an answer of its own each time: it asks for the time, or for chance.
     """
 
     sql: str
@@ -74,6 +75,7 @@ class LocalQuery(Command):
     program: Any = field(compare=False, repr=False)
     fallback: LocalQuery | None = field(default=None, compare=False, repr=False)
     kinds: tuple[str, ...] = ()
+    depends_on_more: bool = False
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
@@ -81,6 +83,14 @@ class LocalQuery(Command):
         for fetch in self.fetches:
             seen.update(dict.fromkeys((fetch.table, *fetch.condition.tables)))
         return tuple(seen)
+
+    @property
+    def inner(self) -> tuple[Command, ...]:
+        return tuple(command for fetch in self.fetches for command in fetch.condition.commands)
+
+    @property
+    def is_volatile(self) -> bool:
+        return self.depends_on_more or any(command.is_volatile for command in self.inner)
 
     def __str__(self) -> str:
         return self._text(literal)

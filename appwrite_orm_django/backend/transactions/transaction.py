@@ -183,23 +183,34 @@ class Transaction:
             raise IntegrityError(f"{table.table}: this block has a row {row_id} already.")
 
     def _conflicting(self, table: TableRef, new: Sequence[NewRow], unique: Sequence[tuple[str, ...]]) -> dict[int, str]:
-        """Return, by identity, the new rows that clash with rows that exist (or with each other), and how."""
+        """Return, by identity, the new rows that clash with rows that exist, or with an earlier one that does not itself, and how."""
+        indexes = ((ROW_ID,), *unique)
+        values = {id(row): self._unique_values(indexes, row) for row in new}
+        seen: dict[tuple[str, ...], set[Any]] = {}
+        for columns in indexes:
+            asked = [row for row in new if columns in values[id(row)]]
+            existing = self._rows_with(table, columns, asked) if asked else ()
+            seen[columns] = {self._unique_value(columns, row) for row in existing}
         taken: dict[int, str] = {}
-        for columns in ((ROW_ID,), *unique):
-            values = {id(row): self._unique_value(columns, {**row.data, ROW_ID: row.row_id}) for row in new}
-            asked = [
-                row for row in new if values[id(row)] is not None and not (columns == (ROW_ID,) and row.id_is_ours)
-            ]
-            seen = (
-                {self._unique_value(columns, row) for row in self._rows_with(table, columns, asked)} if asked else set()
-            )
-            for row in asked:
-                value = values[id(row)]
-                if value in seen:
-                    shown = ", ".join(columns)
-                    taken.setdefault(id(row), f"a row with this {shown} exists")
-                seen.add(value)
+        for row in new:
+            own = values[id(row)]
+            clash = next((columns for columns, value in own.items() if value in seen[columns]), None)
+            if clash is not None:
+                taken[id(row)] = f"a row with this {', '.join(clash)} exists"
+                continue
+            for columns, value in own.items():
+                seen[columns].add(value)
         return taken
+
+    def _unique_values(self, indexes: Sequence[tuple[str, ...]], row: NewRow) -> dict[tuple[str, ...], Any]:
+        """Return what each unique index compares of a new row; those that it can not clash in are left out."""
+        image = {**row.data, ROW_ID: row.row_id}
+        found = {
+            columns: self._unique_value(columns, image)
+            for columns in indexes
+            if not (columns == (ROW_ID,) and row.id_is_ours)
+        }
+        return {columns: value for columns, value in found.items() if value is not None}
 
     def _unique_value(self, columns: tuple[str, ...], row: Row) -> tuple[Any, ...] | None:
         return unique_value(columns, row, self.connection.text_semantics)
