@@ -76,7 +76,7 @@ def described_column(field: Field, key: str) -> Column:
     """
     stored_as = stored_field(field)
     column = Column(key, "varchar", MAX_LENGTH) if stored_as.primary_key else _by_type(field, stored_as, key)
-    return with_defaults(field, replace(column, required=not field.null))
+    return with_defaults(field, column if field.null else replace(column, required=True))
 
 
 def _by_type(field: Field, stored_as: Field, key: str) -> Column:

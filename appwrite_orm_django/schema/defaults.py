@@ -48,7 +48,8 @@ def with_defaults(field: Field, column: Column) -> Column:
     Raises:
         UnsupportedModel: a ``db_default`` that is no value of the field, that is too long, or that reads columns.
     """
-    column = replace(column, fill=_fill(field))
+    if (fill := _fill(field)) is not None:
+        column = replace(column, fill=fill)
     if not field.has_db_default():
         return column
     default = _server_default(field, column)
