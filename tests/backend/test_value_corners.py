@@ -19,6 +19,7 @@ from django.db.models import (
     IntegerField,
     Q,
     QuerySet,
+    Sum,
     Value,
 )
 
@@ -169,3 +170,52 @@ def test_whole_arrays_are_compared_locally():
     assert not Everything.objects.filter(array=["é", "a"]).exists()
     assert not Everything.objects.filter(array__in=[["a"], ["é"]]).exists()
     assert Everything.objects.exclude(array=["b"]).get() == row
+
+
+class TestDecimalsBetweenTwoThatFit:
+    """A filter is about the constant as it is given, not as a column would round it."""
+
+    @pytest.fixture(autouse=True)
+    def row(self):
+        Everything.objects.create(decimal=Decimal("1.5"), long_decimal=Decimal("1.5"))
+
+    @pytest.mark.parametrize("name", ["decimal", "long_decimal"])
+    @pytest.mark.parametrize(
+        ("lookup", "value", "found"),
+        [
+            ("gt", "1.49999999999999", True), ("gte", "1.49999999999999", True), ("lt", "1.49999999999999", False), ("lte", "1.49999999999999", False),
+            ("gt", "1.50000000000001", False), ("gte", "1.50000000000001", False), ("lt", "1.50000000000001", True), ("lte", "1.50000000000001", True),
+            ("exact", "1.50000000000001", False), ("gt", "1.5", False), ("gte", "1.5000000000000000", True), ("exact", "1.500000000000000", True),
+            ("gt", "-1.00000000000001", True), ("lt", "-1.00000000000001", False), ("gt", "1E-30", True), ("lt", "1E-30", False), ("lt", "1E+30", True), ("gt", "-1E+30", True),
+        ],
+    )  # fmt: skip
+    def test_comparison(self, name, lookup, value, found):
+        condition = {f"{name}__{lookup}": Decimal(value)}
+        assert Everything.objects.filter(**condition).exists() is found
+        assert Everything.objects.exclude(**condition).exists() is not found
+        assert Everything.objects.filter(Q(**condition) & (Q(char=F("text")) | Q(pk__isnull=False))).exists() is found
+
+    def test_in_and_range(self):
+        assert not Everything.objects.filter(decimal__in=[Decimal("1.50001"), Decimal("2")]).exists()
+        assert Everything.objects.exclude(decimal__in=[Decimal("1.50001"), Decimal("2")]).exists()
+        assert Everything.objects.filter(decimal__range=(Decimal("1.49999"), Decimal("1.50001"))).exists()
+        assert not Everything.objects.filter(decimal__range=(Decimal("1.50001"), Decimal("2"))).exists()
+
+    def test_groups(self):
+        groups = Everything.objects.values("char").annotate(total=Sum("decimal"))
+        assert groups.filter(total__gt=Decimal("1.49999")).exists()
+        assert not groups.filter(total=Decimal("1.50001")).exists()
+
+
+@pytest.mark.parametrize("level", ["1.9", "2.x"])
+def test_json_that_differs_in_case_only(level, connect):
+    connect(HOST=f"local:?feature-level={level}#json", OPTIONS={"FEATURE_LEVEL": level})
+    _create_table(Everything)
+    Everything.objects.bulk_create([Everything(pk="one", json="x"), Everything(pk="two", json="X")])
+    assert Everything.objects.values("json").distinct().count() == 2
+    assert Everything.objects.aggregate(n=Count("json", distinct=True)) == {"n": 2}
+    assert list(Everything.objects.values_list("json").annotate(n=Count("*")).order_by("json")) == [("X", 1), ("x", 1)]
+    assert Everything.objects.filter(json="x").get().pk == "one"
+    assert Everything.objects.exclude(json="x").get().pk == "two"
+    assert list(Everything.objects.order_by("json").values_list("pk", flat=True)) == ["two", "one"]
+    Everything.objects.all().delete()
