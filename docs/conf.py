@@ -21,6 +21,7 @@ myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 
 autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
 napoleon_custom_sections = [("Class attributes", "params_style")]
 autodoc_member_order = "bysource"
 

@@ -184,7 +184,7 @@ def test_a_stale_connection_does_not_repeat_a_write(scripted, backoff):
     server = scripted([answer("{}"), None, answer("{}")])
     transport = Transport(server.endpoint, "demo", KEY, backoff=backoff)
     transport.call("GET", "/tablesdb")
-    with pytest.raises(errors.ConnectionFailed, match="the connection to .* broke") as caught:
+    with pytest.raises(errors.ConnectionFailed, match=r"the connection to .* broke") as caught:
         rows.update_row(transport, TABLE, "r", {"a": 1})
     assert caught.value.ambiguous
     assert len(server.requests) == 2
