@@ -20,7 +20,7 @@ import requests
 
 from tests.e2e.processes import ROOT
 
-PROJECT, KEY, SECRET = "atlas", "atlas-key", "a secret of the tests"  # noqa: S105
+PROJECT, KEY, SECRET = "atlas", "atlas-key", "a secret of the tests"
 
 
 @dataclass
