@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE
-from appwrite_orm_django.backend.commands import Order
+from appwrite_orm_django.backend.commands.conditions import Order
 from appwrite_orm_django.client import queries
 from appwrite_orm_django.client.queries import Query
 

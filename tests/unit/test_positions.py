@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from appwrite_orm_django.backend.commands import Order
+from appwrite_orm_django.backend.commands.conditions import Order
 from appwrite_orm_django.backend.positions import after
 
 VALUES = (None, 1, 2)

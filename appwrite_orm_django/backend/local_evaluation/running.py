@@ -12,7 +12,8 @@ from django.db import NotSupportedError
 from django.db.models import Model
 
 from appwrite_orm_django.backend.columns import ROW_ID
-from appwrite_orm_django.backend.commands import Condition, Fetch, Link, LocalQuery, Membership
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership
+from appwrite_orm_django.backend.commands.local import Fetch, Link, LocalQuery
 from appwrite_orm_django.backend.local_evaluation.loading import Loader, Row
 from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
 from appwrite_orm_django.backend.local_evaluation.tables import local_table
