@@ -56,6 +56,10 @@ EXACT = decimal.Context(prec=200)
 ENDLESS = decimal.Context(prec=28)
 
 
+def shown(value):
+    return "expected" if callable(value) else str(value)
+
+
 @pytest.fixture(autouse=True)
 def rows():
     Everything.objects.bulk_create(
@@ -97,7 +101,7 @@ def computed(**expressions):
         (Round("long_decimal"), lambda value: half_up(value, "1")),
         (Round("long_decimal", precision=-3), lambda value: half_up(value, "1E3")),
     ],
-    ids=str,
+    ids=shown,
 )  # fmt: skip
 def test_functions(expression, expected):
     *found, none = computed(x=expression)
@@ -166,7 +170,7 @@ class TestWindows:
             (Max("long_decimal"), lambda values, at: max(values[: at + 1])),
             (Min("long_decimal"), lambda values, at: min(values[: at + 1])),
         ],
-        ids=str,
+        ids=shown,
     )
     def test_values_are_those_that_were_there(self, function, expected):
         window = Window(function, order_by="integer")
