@@ -16,9 +16,11 @@ from django.db.models import Field, Model
 
 from appwrite_orm_django import collation
 from appwrite_orm_django.backend.columns import column_key, table_id
+from appwrite_orm_django.backend.refusals import refuse_sql
 from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
 from appwrite_orm_django.client.queries import limit
+from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.definitions import Database
 from appwrite_orm_django.schema.from_models import table_for
 from appwrite_orm_django.schema.from_server import read_table_json
@@ -131,8 +133,6 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         self._bring_up_to_date(model, prune_indexes=True)
 
     def execute(self, sql: Any, params: Any = ()) -> None:
-        from appwrite_orm_django.backend.compiler import refuse_sql
-
         raise refuse_sql(sql)
 
     def _bring_up_to_date(
@@ -175,9 +175,6 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         return [mark for mark in marks if mark is not None]
 
     def _apply(self, *steps: Any) -> None:
-        # Every process has this module; few change tables.
-        from appwrite_orm_django.schema.apply import Application
-
         fold = collation.fold if self.connection.text_semantics == "mariadb" else str
         Application(self.connection.transport, Plan(self.connection.database_id, tuple(steps)), fold=fold).run()
 
