@@ -196,10 +196,10 @@ class TestDecimalsBetweenTwoThatFit:
         assert Everything.objects.filter(Q(**condition) & (Q(char=F("text")) | Q(pk__isnull=False))).exists() is found
 
     def test_in_and_range(self):
-        assert not Everything.objects.filter(decimal__in=[Decimal("1.50001"), Decimal("2")]).exists()
-        assert Everything.objects.exclude(decimal__in=[Decimal("1.50001"), Decimal("2")]).exists()
+        assert not Everything.objects.filter(decimal__in=[Decimal("1.50001"), Decimal(2)]).exists()
+        assert Everything.objects.exclude(decimal__in=[Decimal("1.50001"), Decimal(2)]).exists()
         assert Everything.objects.filter(decimal__range=(Decimal("1.49999"), Decimal("1.50001"))).exists()
-        assert not Everything.objects.filter(decimal__range=(Decimal("1.50001"), Decimal("2"))).exists()
+        assert not Everything.objects.filter(decimal__range=(Decimal("1.50001"), Decimal(2))).exists()
 
     def test_groups(self):
         groups = Everything.objects.values("char").annotate(total=Sum("decimal"))
