@@ -1,7 +1,8 @@
 """
 Run every benchmark, print the report as Markdown and save it: ``python -m benchmarks [--quick]``, which ``make bench`` does.
 
-Figures go to ``benchmarks/results/*.json``, the report to ``benchmarks/results/report.md``.
+Figures go to ``benchmarks/results/*.json``, the report to ``benchmarks/results/report.md``; that of a whole run also becomes a page
+of the documentation, ``docs/reference/benchmarks.md``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import argparse
 import platform
 import time
 from collections.abc import Callable
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
 
 from benchmarks import (
     bulk_writes,
@@ -41,6 +45,35 @@ RUNS: dict[str, Callable[[bool], Report]] = {
     )
 }
 
+PAGE = Path(__file__).parents[1] / "docs/reference/benchmarks.md"
+PACKAGES = (
+    "Django",
+    "appwrite",
+    "requests",
+    "orjson",
+    "redis",
+    "lz4",
+    "django-cacheops",
+    "django-cachalot",
+    "gunicorn",
+)
+HEAD = """# Benchmarks
+
+What `make bench` said on {day}. [How fast it is](../explanation/speed.md) says how each figure is measured, and what makes it so; below 1 is faster than the other.
+
+Python {python}, {system} on {machine}; {packages}.
+"""
+
+
+def head() -> str:
+    return HEAD.format(
+        day=f"{datetime.now(timezone.utc):%Y-%m-%d}",
+        python=platform.python_version(),
+        system=platform.system(),
+        machine=platform.machine(),
+        packages=", ".join(f"{name} {version(name)}" for name in PACKAGES),
+    )
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -49,7 +82,7 @@ def main() -> None:
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     began = time.monotonic()
-    sections = [f"# Benchmarks\n\nPython {platform.python_version()}, {platform.system()} on {platform.machine()}.\n"]
+    sections = [head()]
     for name in options.only:
         started = time.monotonic()
         section = RUNS[name](options.quick).markdown()
@@ -59,6 +92,8 @@ def main() -> None:
     missed = [line for line in text.splitlines() if line.startswith("- MISSED")]
     text += f"\n{len(missed)} targets missed; {(time.monotonic() - began) / 60:.1f} minutes in all.\n"
     (RESULTS / "report.md").write_text(text)
+    if not options.quick and options.only == list(RUNS):
+        PAGE.write_text(text)
     print(f"{len(missed)} targets missed:", *missed, sep="\n")
 
 

@@ -18,14 +18,13 @@ from benchmarks.cold_reads import row_id, rows_of, sdk_client
 from benchmarks.options import parse
 from benchmarks.rounds import Contender, Figures, Report, Sample, Target, interleave
 
-#: Peak memory above that after the imports and one row, in MiB.
+#: Peak memory above that after the imports, in MiB.
 MAX_MEMORY_MB = 64
 NAMES = ("sdk, 25", "sdk, 1,000", "library")
 
 
 def prepare(name: str, endpoint: str) -> dict[str, Callable[..., Any]]:
     walk = _library(endpoint) if name == "library" else _sdk(endpoint, 25 if name == "sdk, 25" else 1000)
-    walk(1)
     before = peak_mb()
 
     def whole(rows: int) -> dict[str, float]:

@@ -26,8 +26,8 @@ class WebhookSettings:
         secrets: secrets of 8 to 256 characters, any of which a delivery may be signed with; the first is the one for new webhooks. None:
             there is no endpoint.
         max_bytes: a larger body is refused. A row with all its columns has to fit.
-        coalesce_s: a table that was invalidated is invalidated again after so many seconds at the earliest, and at the latest, if more
-            was told meanwhile; 0 invalidates with each delivery.
+        coalesce_s: ``rows_changed`` is sent again for a table after so many seconds at the earliest, and at the latest, if more was told
+            meanwhile; 0 sends it with each delivery. The cache is invalidated with each in any case.
         remember_s: for how many seconds a delivery that comes a second time is known as such.
         ignore_unknown: answer deliveries about tables that no model has with 204 instead of 404, which Appwrite counts as a failure.
     """
@@ -96,7 +96,7 @@ class RealtimeSettings:
         settings = _read(cls, where, options)
         if settings.url and urlsplit(settings.url).scheme not in ("ws", "wss"):
             raise ImproperlyConfigured(
-                f'{where}["URL"] must be an address such as wss://cloud.appwrite.io/v1/realtime.'
+                f'{where}["URL"] must be an address such as wss://fra.cloud.appwrite.io/v1/realtime.'
             )
         _check_numbers(settings, where, {"ping_s": 0.01, "longest_pause_s": 0, "coalesce_s": 0})
         return settings

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from appwrite_orm_django.backend.commands import Command, Condition, Converter
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.conditions import Condition
+from appwrite_orm_django.backend.commands.outputs import Converter
 from appwrite_orm_django.backend.periods import Kind
 from appwrite_orm_django.client.references import TableRef
 

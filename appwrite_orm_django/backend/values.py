@@ -21,7 +21,6 @@ from django.conf import settings
 from django.db import models
 
 from appwrite_orm_django.backend import row_ids
-from appwrite_orm_django.schema.columns import described_column
 
 MAX_SCALED_DIGITS = 18  # what a 64-bit integer holds in every case
 INT64 = (-(2**63) + 1, 2**63 - 1)  # -2**63 itself is refused (observed)
@@ -392,6 +391,15 @@ def page_decoder(codec: Codec) -> Callable[[Any], Any]:
     return _BUILTIN_DECODERS.get(type(codec), codec.decode)
 
 
+def page_storer(codec: Codec) -> Callable[[Any], Any] | None:
+    """Return what does as ``codec.stored`` with fewer calls of Python; None where the wire value is stored as it is."""
+    if type(codec) is RowIdCodec and not isinstance(codec.inner, (IntegerCodec, DateTimeCodec)):
+        return page_storer(codec.inner)
+    if type(codec).stored is Codec.stored:
+        return None
+    return {FloatCodec: float, BooleanCodec: int}.get(type(codec), codec.stored)
+
+
 def storage_field(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
     """Follow foreign keys to the field whose values this field's column holds."""
     while field.remote_field is not None and getattr(field, "target_field", None) is not None:
@@ -435,6 +443,9 @@ def _is_narrow(field: models.Field[Any, Any]) -> bool:
     """Say whether the column of an integer field holds 32 bits only; the element of an array has no column of its own to ask."""
     if field.primary_key:
         return False  # written as a row id
+    # Asked once for each field, by its first query: models are made without knowing their columns.
+    from appwrite_orm_django.schema.columns import described_column
+
     describe = getattr(field, "appwrite_column", None) or partial(described_column, field)
     column = describe("value")
     return column is not None and column.max is not None and column.max < 2**31

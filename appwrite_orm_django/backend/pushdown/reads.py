@@ -11,7 +11,10 @@ from django.db.models import CharField, TextField
 from django.db.models.expressions import Col, OrderBy, Ref, Value
 
 from appwrite_orm_django.backend.columns import ROW_ID, column_key
-from appwrite_orm_django.backend.commands import Command, Condition, GetRow, ListRows, Order, Output, Outputs
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.conditions import Condition, Order
+from appwrite_orm_django.backend.commands.outputs import Output, Outputs
+from appwrite_orm_django.backend.commands.reads import GetRow, ListRows
 from appwrite_orm_django.backend.pushdown import aggregates, conditions, periods, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.values import Codec, RowIdCodec, codec_for, cut_to_milliseconds, page_decoder
