@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.histories.living import Block
 from tests.histories.reads import reads
-from tests.histories.writes import changes_of_many, changes_of_one, creations, deletions, relations
+from tests.histories.writes import changes_of_many, changes_of_one, creations, deletions, raw_changes, relations
 
 
 def steps() -> st.SearchStrategy[Any]:
@@ -23,6 +23,7 @@ def steps() -> st.SearchStrategy[Any]:
         changes_of_many(),
         deletions(),
         relations(),
+        raw_changes(),
         reads(),
         reads(),
         reads(),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import models
+from django.db import connections, models
 from django.db.models import (
     Case,
     F,
@@ -15,12 +15,15 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 from hypothesis import strategies as st
 
+from appwrite_orm_django.client import rows as client
+from appwrite_orm_django.client.errors import RowNotFound
 from tests.histories.vocabulary import (
     FAR,
     FEW_KEYS,
     FIELDS,
     KEYS,
     NUMERIC,
+    TEXTS,
     WRITTEN,
     Step,
     conditions,
@@ -260,3 +263,30 @@ def relations(draw: Any) -> Step:
         return sorted(related.values_list("pk", flat=True))
 
     return Step(f"{model.__name__}({key}).{name}.{how}({others})", relate)
+
+
+@st.composite
+def raw_changes(draw: Any) -> Step:
+    """Change a row past the ORM, with the client that the connection has; not inside of a block, of which that client knows nothing."""
+    model, name = draw(st.sampled_from([(Country, "name"), (Book, "blurb"), (Review, "text"), (Shelf, "label")]))
+    key, text, deletes = draw(KEYS), draw(TEXTS), draw(st.booleans())
+    deletes = deletes and model is Review
+
+    def change(alias: str) -> Any:
+        connection: Any = connections[alias]
+        if connection.in_atomic_block:
+            return "inside a block"
+        if connection.vendor != "appwrite":
+            chosen = manager(model, alias).filter(pk=key)
+            return bool(chosen.delete()[0] if deletes else chosen.update(**{name: text}))
+        table = connection.table_ref(connection.table_of(model))
+        try:
+            if deletes:
+                client.delete_row(connection.transport, table, key)
+            else:
+                client.update_row(connection.transport, table, key, {name: text})
+        except RowNotFound:
+            return False
+        return True
+
+    return Step(f"raw {'deletion' if deletes else 'update'} of {model.__name__}({key}).{name} = {text!r}", change)
