@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, NotSupportedError, OperationalError
 
-from appwrite_orm_django.backend import local_evaluation, row_ids, uniqueness
+from appwrite_orm_django.backend import increments, local_evaluation, row_ids, uniqueness
 from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID
 from appwrite_orm_django.backend.commands.base import Command
@@ -254,7 +254,9 @@ class Writer:
     def increment(self, command: IncrementColumn) -> WriteResult:
         for attempt in range(1, _MAX_ATTEMPTS + 1):
             try:
-                self.connection.last_written_row = self._increment(command)
+                self.connection.last_written_row = increments.run(self.transport, command)
+            except RowNotFound:
+                return WriteResult(0)
             except ColumnNotFound:
                 # The server says so of a missing row, too (recording ``increment``). One that is there now may have been made since.
                 if not self._row_exists(command.table, command.row_id):
@@ -264,13 +266,6 @@ class Writer:
             else:
                 break
         return WriteResult(1)
-
-    def _increment(self, command: IncrementColumn) -> Any:
-        place = (self.transport, command.table, command.row_id, command.column, abs(command.amount))
-        low, high = command.bounds
-        if command.amount > 0:
-            return rows.increment_column(*place, maximum=high)
-        return rows.decrement_column(*place, minimum=low)
 
     def _row_exists(self, table: TableRef, row_id: str) -> bool:
         try:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from django.db import DataError, IntegrityError
+from django.db import IntegrityError
 from django.db.transaction import TransactionManagementError
 
+from appwrite_orm_django.backend import increments
 from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands.base import Command
@@ -265,24 +266,18 @@ class Transaction:
         return [dict(row) for row in fetched]
 
     def _increment(self, command: IncrementColumn) -> WriteResult:
-        if not self._exists(command.table, command.row_id):
-            return WriteResult(0)
-        self._check_bounds(command)
-        amount = {command.column: command.amount}
-        self.log.append(Operation("increment", command.table, command.row_id, amount, bounds=command.bounds))
-        return WriteResult(1)
-
-    def _check_bounds(self, command: IncrementColumn) -> None:
-        """Refuse at once what the server would refuse at the commit, or, where the log has the value already, not at all."""
-        limit = command.bounds[command.amount > 0]
-        if limit is None:
-            return
-        for row in self._current(command.table, [command.row_id]):
+        # The row is looked at: the bounds would else be found passed at the commit only, or, where the log has the value already, not at all.
+        current = self._current(command.table, [command.row_id])
+        for row in current:
             value = row.get(command.column)
-            if value is not None and (value + command.amount - limit) * (1 if command.amount > 0 else -1) > 0:
-                raise DataError(
-                    f"{command.table.table}.{command.column}: {value} {command.amount:+} passes {limit}, the bound of the column."
-                )
+            increments.check_bounds(command, value)
+            if value is None or increments.is_exact(value, command.amount):
+                amount = {command.column: command.amount}
+                operation = Operation("increment", command.table, command.row_id, amount, bounds=command.bounds)
+            else:
+                operation = Operation("update", command.table, command.row_id, {command.column: value + command.amount})
+            self.log.append(operation)
+        return WriteResult(len(current))
 
     def _update_from_query(self, command: UpdateFromQuery) -> WriteResult:
         computed = list(self.connection.reader.run(command.source))
