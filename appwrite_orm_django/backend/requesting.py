@@ -14,6 +14,7 @@ from appwrite_orm_django.backend.client_calls import RawWrite, TellingTransport
 from appwrite_orm_django.backend.users import Account, accounts
 from appwrite_orm_django.client.identity import Identity, current_identity, is_stated
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.forking import in_each_child
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.options import Options
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 # One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
 _transports: dict[tuple[Any, ...], Transport] = {}
 _transports_lock = threading.Lock()
+
+
+def _unlock() -> None:
+    global _transports_lock
+    _transports_lock = threading.Lock()
+
+
+in_each_child(_unlock)
 
 
 class Requesting:

@@ -12,6 +12,7 @@ project id and any key that is not empty: there is one project, and a key may do
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -25,6 +26,16 @@ Option = Literal["feature-level", "engine", "column-delay", "project", "key"]
 
 _servers: dict[str, LocalServer] = {}
 _lock = threading.Lock()
+
+
+def _unlock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    # A thread of the parent may have held it.
+    os.register_at_fork(after_in_child=_unlock)
 
 
 def is_local(location: str) -> bool:
