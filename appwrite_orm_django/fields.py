@@ -98,6 +98,7 @@ class _ListCodec(Codec):
 
     orders = False
     is_text = False
+    compares = False
 
     def __init__(self, element: Codec) -> None:
         self.element = element
@@ -140,7 +141,9 @@ class _ListField(models.Field):
         items = [self.base_field.get_db_prep_value(item, connection, prepared=True) for item in value]
         if connection.vendor == "appwrite":
             return items
-        return json.dumps([None if item is None else codec_for(self.base_field).encode(item) for item in items])
+        return json.dumps(
+            [None if item is None else codec_for(self.base_field).encode(item) for item in items], ensure_ascii=False
+        )
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         # From Appwrite itself a list arrives; out of local evaluation its JSON.
@@ -252,8 +255,9 @@ class EnumField(models.CharField):
 
     def appwrite_column(self, key: str) -> Column:
         from appwrite_orm_django.schema.columns import Column
+        from appwrite_orm_django.schema.defaults import with_defaults
 
-        return Column.enum(key, self.elements, required=not self.null)
+        return with_defaults(self, Column.enum(key, self.elements, required=not self.null))
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         errors = super().check(**kwargs)

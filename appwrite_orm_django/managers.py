@@ -130,7 +130,7 @@ class AppwriteQuerySet(InstanceQuerySet):
         False outdates everything read from the table. True loads nothing, and brings back nothing that a write has outdated.
 
         Returns:
-            Whether it is so now: not if the cache does not answer (an invalidation is then made up for as soon as it does).
+            True if it is so now; False if the cache does not answer (an invalidation is then made up for as soon as it does).
         """
         connection = control.appwrite_connection(self.db)
         if connection is None:

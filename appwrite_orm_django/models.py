@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.apps import apps
+from django.core import checks
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connections, models, router
@@ -72,6 +74,21 @@ class AppwriteModel(models.Model):
 
     class Meta:
         abstract = True
+
+    @classmethod
+    def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:
+        found: list[checks.CheckMessage] = super().check(**kwargs)
+        # Here, and not beside the other checks: those are registered by the app that is missing.
+        if not apps.is_installed("appwrite_orm_django"):
+            found.append(
+                checks.Error(
+                    '"appwrite_orm_django" is not in INSTALLED_APPS: its commands, checks and lookups are missing.',
+                    hint="Add it. See docs/reference/checks.md#appwrite-e014",
+                    obj=cls,
+                    id="appwrite.E014",
+                )
+            )
+        return found
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
@@ -162,7 +179,7 @@ class AppwriteModel(models.Model):
         return [
             (field, model, value)
             for field, model, value in values
-            if field.attname not in loaded or not isinstance(value, _IMMUTABLE) or value != loaded[field.attname]
+            if field.attname not in loaded or not _is_unchanged(value, loaded[field.attname])
         ]
 
     def _take_updated_at(self, wire: str) -> None:
@@ -179,6 +196,19 @@ class AppwriteModel(models.Model):
 
 
 remembers_loaded(AppwriteModel)
+
+
+def _is_unchanged(value: Any, loaded: Any) -> bool:
+    """Say whether a value is certainly the one that was read; values of different kinds may be equal and yet be stored differently."""
+    if value is None or loaded is None:
+        return value is loaded
+    if not isinstance(value, _IMMUTABLE) or value != loaded:
+        return False
+    if isinstance(value, datetime.datetime) or isinstance(loaded, datetime.datetime):
+        # Two moments of the hour that the clocks repeat are equal to Python if their zone is the same.
+        return getattr(value, "fold", None) == getattr(loaded, "fold", None)
+    # In JSON 1, 1.0 and true are three values.
+    return isinstance(value, str) or type(value) is type(loaded)
 
 
 def _attnames(fields: Iterable[models.Field[Any, Any]], names: Collection[str] | None) -> list[str]:

@@ -4,6 +4,8 @@ Django's compilers, which here make commands instead of SQL.
 Reading: ``as_sql()`` tries pushdown (one paged request) and else plans local evaluation. Django's own ``execute_sql`` hands
 the command to the cursor, so query counting, logging and guards work as everywhere. Result rows are final: converters have
 run in the cursor (or never, on a cache hit), so ``get_converters()`` is empty here.
+
+Writing: the compilers for it come with this module, for Django wants them there; what makes their commands (``writes``) with the first write.
 """
 
 from __future__ import annotations
@@ -13,16 +15,18 @@ from functools import partial
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import NotSupportedError, transaction
+from django.db import transaction
 from django.db.models import Count
 from django.db.models.expressions import OrderBy, Star
 from django.db.models.sql import compiler
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGLE
 from django.db.models.sql.query import RawQuery
 
-from appwrite_orm_django.backend import local_evaluation, locking, writes
+from appwrite_orm_django.backend import local_evaluation, locking
+from appwrite_orm_django.backend.cached_reads import cached_rows
 from appwrite_orm_django.backend.columns import table_id
-from appwrite_orm_django.backend.commands import Command, CountRows, Explain, ListRows
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.reads import CountRows, Explain, ListRows
 from appwrite_orm_django.backend.pushdown import reads, server
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.summaries import OneRow
@@ -163,7 +167,7 @@ class SQLCompiler(compiler.SQLCompiler):
             return super().execute_sql(result_type, chunked_fetch, chunk_size)
 
         load = partial(self.connection.load_rows, command)
-        rows = self.connection.cached_rows(command, load, timeout=self.cache_timeout, model=self.query.model)
+        rows = cached_rows(self.connection, command, load, timeout=self.cache_timeout, model=self.query.model)
         if result_type == SINGLE:
             return rows[0] if rows else None
         return [rows]
@@ -209,6 +213,8 @@ class SQLAggregateCompiler(SQLCompiler):
 
 class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
     def as_sql(self) -> list[tuple[Command, tuple[()]]]:  # type: ignore[override]  # commands take the place of SQL
+        from appwrite_orm_django.backend import writes
+
         return [(writes.create_command(self), ())]
 
     def execute_sql(self, returning_fields: Any = None) -> Any:
@@ -227,20 +233,16 @@ class SQLDeleteCompiler(compiler.SQLDeleteCompiler, SQLCompiler):
     execute_sql = compiler.SQLCompiler.execute_sql
 
     def as_sql(self) -> tuple[Command, tuple[()]]:  # type: ignore[override]
+        from appwrite_orm_django.backend import writes
+
         return writes.delete_command(self), ()
 
 
 class SQLUpdateCompiler(compiler.SQLUpdateCompiler, SQLCompiler):
     def as_sql(self) -> tuple[Command | str, tuple[()]]:  # type: ignore[override]
+        from appwrite_orm_django.backend import writes
+
         self.pre_sql_setup()
         if not self.query.values:
             return "", ()
         return writes.update_command(self), ()
-
-
-def refuse_sql(text: object) -> NotSupportedError:
-    """Return the error for SQL text, which Appwrite does not speak."""
-    return NotSupportedError(
-        f"Appwrite runs no SQL, and only what reads can be evaluated here, unlike: {str(text)[:100]}\n"
-        f"Use the queryset API, or the client behind connection.transport for anything beyond it."
-    )

@@ -17,9 +17,10 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_ignore_conflicts = True
     # An upsert that hits a unique index changes the other row and reports success (recording ``rows-upsert-unique``).
     supports_update_conflicts = False
-    supports_default_keyword_in_insert = False
-    supports_default_keyword_in_bulk_insert = False
-    supports_expression_defaults = False
+    # Of the server there is nothing of the kind: whoever makes the rows evaluates what DEFAULT stands for (``backend.defaults``).
+    supports_default_keyword_in_insert = True
+    supports_default_keyword_in_bulk_insert = True
+    supports_expression_defaults = True
 
     # An update over joined tables selects the ids first.
     update_can_self_select = False

@@ -12,26 +12,14 @@ from django.db import ProgrammingError
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django import collation
-from appwrite_orm_django.backend import capabilities, counting, server_queries, summarising
+from appwrite_orm_django.backend import capabilities, counting, local_evaluation
 from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE, RelationshipKey
-from appwrite_orm_django.backend.commands import (
-    Command,
-    Condition,
-    CountRows,
-    Explain,
-    Fetch,
-    GetRow,
-    ListRows,
-    LocalQuery,
-    Membership,
-    Order,
-    Output,
-    ValuesOf,
-)
-from appwrite_orm_django.backend.local_evaluation import running
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership, Order, ValuesOf
+from appwrite_orm_django.backend.commands.local import Fetch, LocalQuery
+from appwrite_orm_django.backend.commands.outputs import Output
+from appwrite_orm_django.backend.commands.reads import CountRows, Explain, GetRow, ListRows
 from appwrite_orm_django.backend.reading_ahead import Requests
-from appwrite_orm_django.backend.server_queries import ServerQuery
-from appwrite_orm_django.backend.summaries import OneRow, Periods
 from appwrite_orm_django.client import queries, rows
 from appwrite_orm_django.client.errors import RowNotFound
 from appwrite_orm_django.client.queries import Query
@@ -58,15 +46,21 @@ class Reader:
         if isinstance(command, CountRows):
             return [(self.count(command),)]
         if isinstance(command, LocalQuery):
-            return running.run(command, self.connection)
-        if isinstance(command, OneRow):
-            return summarising.one_row(command, self)
-        if isinstance(command, Periods):
-            return summarising.periods(command, self)
-        if isinstance(command, ServerQuery):
-            return server_queries.run(command, self)
+            return local_evaluation.run(command, self.connection)
         if isinstance(command, Explain):
             return [(line,) for line in str(command.command).splitlines()]
+        return self._run_rarer(command)
+
+    def _run_rarer(self, command: Command) -> Iterable[tuple[Any, ...]]:
+        # Whoever has made such a command has these modules; other processes do without.
+        from appwrite_orm_django.backend import server_queries, summaries, summarising
+
+        if isinstance(command, summaries.OneRow):
+            return summarising.one_row(command, self)
+        if isinstance(command, summaries.Periods):
+            return summarising.periods(command, self)
+        if isinstance(command, server_queries.ServerQuery):
+            return server_queries.run(command, self)
         raise TypeError(f"{command!r} reads nothing.")
 
     def _get(self, command: GetRow) -> list[tuple[Any, ...]]:
@@ -89,13 +83,26 @@ class Reader:
             yield from _results(command.table, page, command.outputs)
 
     def rows(self, fetch: Fetch, condition: Condition, columns: Sequence[str]) -> Iterator[Row]:
-        """Yield the wire rows that a step of local evaluation needs, as the open block sees them."""
-        wanted = [*columns, *(order.column for order in fetch.order)]
-        committed = self._rows(fetch.table, condition, _select(wanted), fetch.order, fetch.offset, fetch.limit)
+        """Yield the wire rows that fulfil a condition, as the open block sees them."""
+        return itertools.chain.from_iterable(self.pages(fetch, condition, columns))
+
+    def pages(
+        self, fetch: Fetch, condition: Condition, columns: Sequence[str], *, most: int | None = None
+    ) -> Iterator[Sequence[Row]]:
+        """
+        Yield the wire rows that a step of local evaluation needs, a page at a time, as the open block sees them.
+
+        Args:
+            most: of more rows than this no more are asked for; an open block that has written to the table may see more.
+        """
+        wanted = _select([*columns, *(order.column for order in fetch.order)])
+        described = (fetch.table, condition, wanted, fetch.order, fetch.offset)
         transaction = self.connection.transaction
         if transaction is not None and transaction.is_dirty(fetch.table):
-            return transaction.over(fetch, condition, committed)
-        return committed
+            yield list(transaction.over(fetch, condition, self._rows(*described, fetch.limit)))
+            return
+        limit = fetch.limit if most is None else min(most, fetch.limit or most)
+        yield from self._lists(*described, limit, whole=True)
 
     def whole_rows(self, table: TableRef, condition: Condition) -> Iterator[Row]:
         """Yield rows with every column they have, as the open block sees them."""
@@ -121,8 +128,10 @@ class Reader:
         order: Sequence[Order],
         offset: int,
         limit: int | None,
+        *,
+        whole: bool = False,
     ) -> Iterator[Sequence[Row]]:
-        """Yield the rows that fulfil a condition, as many at a time as one answer has."""
+        """Yield the rows that fulfil a condition, as many at a time as one answer has; ``whole`` if the reader is going to use them all."""
         splits = self.splits(condition)
         if not splits or limit == 0:
             return
@@ -130,12 +139,12 @@ class Reader:
             queries.order_desc(one.column) if one.descending else queries.order_asc(one.column) for one in order
         ]
         if len(splits) == 1:
-            yield from self._pages(table, [*splits[0], *ordering], select, order, offset, limit)
+            yield from self._pages(table, [*splits[0], *ordering], select, order, offset, limit, whole=whole)
             return
         needed = None if limit is None else offset + limit
         merged: dict[str, Row] = {}
         for split in splits:
-            for page in self._pages(table, [*split, *ordering], select, order, 0, needed):
+            for page in self._pages(table, [*split, *ordering], select, order, 0, needed, whole=True):
                 merged.update((row[ROW_ID], row) for row in page)
         key = _merge_key(order, self.connection.text_semantics == "mariadb")
         yield sorted(merged.values(), key=key)[offset:needed]
@@ -165,6 +174,8 @@ class Reader:
         order: Sequence[Order],
         offset: int,
         limit: int | None,
+        *,
+        whole: bool = False,
     ) -> Iterator[list[Row]]:
         """
         Yield the rows of one list request after the other until there are no more.
@@ -174,7 +185,8 @@ class Reader:
         server's cursor compares, and a null is neither more nor less. If these can only be the last of all, the cursor is used until
         there are no other rows.
 
-        While the second page and any later one is used, the next is on its way already; inside ``atomic`` one comes after the other.
+        While the second page and any later one is used, and with ``whole`` the first as well, the next is on its way already; inside
+        ``atomic`` one comes after the other.
         """
         nulls_last = [self._puts_nulls_last(one) for one in order]
         by_count = any(nulls_last[1:])
@@ -188,7 +200,7 @@ class Reader:
         seen = 0
         position: Query | None = queries.offset(offset) if offset else None
         identity = self.connection.identity
-        with Requests(ahead=not self.connection.in_atomic_block) as requests:
+        with Requests(ahead=not self.connection.in_atomic_block, first=1 if whole else 2) as requests:
             while limit is None or seen < limit:
                 if self.connection.identity != identity:
                     raise TransactionManagementError(
@@ -219,7 +231,7 @@ class Reader:
 
     def ids(self, table: TableRef, filters: list[Query]) -> list[str]:
         """Return the ids of all rows that match."""
-        pages = self._pages(table, filters, _select([ROW_ID]), (), 0, None)
+        pages = self._pages(table, filters, _select([ROW_ID]), (), 0, None, whole=True)
         return [row[ROW_ID] for page in pages for row in page]
 
     def count(self, command: CountRows) -> int:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from appwrite_orm_django import collation
 from appwrite_orm_django.backend.columns import ROW_ID
-from appwrite_orm_django.backend.commands import Condition, Fetch, Membership, UpdateRows
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership
+from appwrite_orm_django.backend.commands.local import Fetch
+from appwrite_orm_django.backend.commands.writes import UpdateRows
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.reading import Reader

@@ -14,21 +14,20 @@ from django.db.models.sql import Query
 
 from appwrite_orm_django.backend import local_evaluation, row_ids
 from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID, SYSTEM_COLUMNS, column_key, table_id
-from appwrite_orm_django.backend.commands import (
-    Command,
-    Condition,
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership, ValuesOf
+from appwrite_orm_django.backend.commands.outputs import Output
+from appwrite_orm_django.backend.commands.writes import (
     CreateRows,
     DeleteRows,
     IncrementColumn,
-    Membership,
     NewRow,
-    Output,
     Unique,
     UpdateFromQuery,
     UpdateRow,
     UpdateRows,
-    ValuesOf,
 )
+from appwrite_orm_django.backend.defaults import Defaults, constant
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.values import (
@@ -89,7 +88,8 @@ def create_command(compiler: SQLInsertCompiler) -> Command:
     connection = compiler.connection
     table = table_id(opts.db_table)
     columns = [_column(field) for field in query.fields]
-    rows = tuple(_new_row(compiler, columns, obj, table) for obj in query.objs)
+    defaults = Defaults(connection)
+    rows = tuple(_new_row(compiler, columns, obj, table, defaults) for obj in query.objs)
     outputs = tuple(_returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ()))
     ignores = query.on_conflict is not None
     if not ignores:
@@ -145,7 +145,9 @@ def _column(field: Field[Any, Any]) -> _Column:
     )
 
 
-def _new_row(compiler: SQLInsertCompiler, columns: Sequence[_Column], obj: Model, table: str) -> NewRow:
+def _new_row(
+    compiler: SQLInsertCompiler, columns: Sequence[_Column], obj: Model, table: str, defaults: Defaults
+) -> NewRow:
     raw, connection = compiler.query.raw, compiler.connection
     data: dict[str, Any] = {}
     row_id: str | None = None
@@ -156,7 +158,7 @@ def _new_row(compiler: SQLInsertCompiler, columns: Sequence[_Column], obj: Model
         else:
             value = prepare(value, connection=connection)
         if hasattr(value, "as_sql"):
-            value = _resolved_constant(field, value, compiler)
+            value = _resolved_constant(field, value, compiler, defaults)
             if value is _SERVER_DECIDES:
                 continue
         if is_datetime and not raw:
@@ -182,14 +184,13 @@ def _new_row(compiler: SQLInsertCompiler, columns: Sequence[_Column], obj: Model
 _SERVER_DECIDES = object()
 
 
-def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCompiler) -> Any:
+def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCompiler, defaults: Defaults) -> Any:
     """Return the constant behind an expression in an insert."""
     if isinstance(value, DatabaseDefault):
         if column_key(field) in SYSTEM_COLUMNS and not field.primary_key:
             return _SERVER_DECIDES
-        value = value.expression
-    constant = value.value if type(value) is Value else local_evaluation.constant(value, compiler.connection)
-    return field.get_db_prep_save(constant, connection=compiler.connection)
+        return defaults.value(field, value)
+    return field.get_db_prep_save(constant(value, compiler.connection), connection=compiler.connection)
 
 
 def _hold_what_the_server_holds(field: Field[Any, Any], obj: Model) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,12 @@ from django.db.models.sql.where import AND, ExtraWhere
 
 from appwrite_orm_django.backend.borders import refuse_other_databases
 from appwrite_orm_django.backend.columns import column_key, table_id
-from appwrite_orm_django.backend.commands import Condition, Converter, Fetch, Link, LocalQuery, Membership
-from appwrite_orm_django.backend.local_evaluation import fragments, running, tables
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership
+from appwrite_orm_django.backend.commands.local import Fetch, Link, LocalQuery
+from appwrite_orm_django.backend.commands.outputs import Converter
+from appwrite_orm_django.backend.local_evaluation import fragments, running, tables, texts, volatility
+from appwrite_orm_django.backend.local_evaluation.compiler import Level
 from appwrite_orm_django.backend.local_evaluation.running import Page, Program
-from appwrite_orm_django.backend.local_evaluation.sqlite import Level
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.values import codec_for
@@ -56,13 +59,29 @@ def _plan(compiler: SQLCompiler) -> LocalQuery:
         sql, params = _compile(sqlite_compiler)
     fetches: list[Fetch] = []
     models: dict[str, type[Model]] = {}
-    for level in noted.levels:
-        _Level(level, connection, models, fetches).add()
+    is_collated = noted.unknown
+    for noted_level in noted.levels:
+        level = _Level(noted_level, connection, models, fetches)
+        level.add()
+        is_collated = is_collated or level.joins_other_text()
     whole_tables = _read_by(noted.fragments, models)
     fetches = _with_whole_tables(fetches, whole_tables, connection)
     refuse_other_databases(compiler.query.model, models.values(), connection.alias)
-    program = Program(sqlite_compiler, models, whole_tables=whole_tables)
-    return LocalQuery(sql, tuple(params), _without_repetition(fetches), program, kinds=_kinds(sqlite_compiler))
+    program = Program(
+        sqlite_compiler,
+        models,
+        whole_tables=whole_tables,
+        is_collated=is_collated or bool(noted.fragments),
+        is_nested=len(noted.levels) > 1 or bool(noted.fragments),
+    )
+    return LocalQuery(
+        sql,
+        tuple(params),
+        _without_repetition(fetches),
+        program,
+        kinds=_kinds(sqlite_compiler),
+        depends_on_more=volatility.is_volatile(sql, params),
+    )
 
 
 def _kinds(sqlite_compiler: Any) -> tuple[str, ...]:
@@ -77,13 +96,15 @@ def _kinds(sqlite_compiler: Any) -> tuple[str, ...]:
     )
 
 
-def _compile(sqlite_compiler: Any) -> tuple[str, Any]:
+def _compile(sqlite_compiler: Any) -> tuple[str, tuple[Any, ...]]:
     try:
-        return sqlite_compiler.as_sql()
+        sql, params = sqlite_compiler.as_sql()
     except (EmptyResultSet, FullResultSet):
         raise
     except NotSupportedError as error:
         raise NotSupportedError(f"Neither Appwrite nor local evaluation can answer this query: {error}") from error
+    # A memoryview, which binary values become for SQLite, shows its address where the command is written down for the cache.
+    return sql, tuple(bytes(value) if isinstance(value, memoryview) else value for value in params)
 
 
 def _read_by(texts: list[str], models: dict[str, type[Model]]) -> frozenset[str]:
@@ -208,16 +229,29 @@ class _Level:
 
     def _narrow(self, step: _Step, *, by: str, through: str, forward: bool) -> None:
         """Narrow a step by the values that the other side of the join ``through`` holds."""
-        join = self.query.alias_map[through]
+        for parent, child in self._joined_by(through):
+            target, source = (child, parent) if forward else (parent, child)
+            step.links.append((column_key(target), by, column_key(source), _conversion(source, target)))
+            return  # one pair narrows enough; SQLite checks them all
+
+    def _joined_by(self, alias: str) -> Iterator[tuple[Field[Any, Any], Field[Any, Any]]]:
+        """Yield the pairs of fields by which a table is joined to the one before it."""
+        join = self.query.alias_map[alias]
         columns = getattr(join, "join_cols", None) or getattr(join, "join_fields", None) or ()
         for parent_column, child_column in columns:
             parent_column = getattr(parent_column, "column", parent_column)
             child_column = getattr(child_column, "column", child_column)
             parent = tables.field_of_column(self.model_by_alias[join.parent_alias], parent_column)
-            child = tables.field_of_column(self.model_by_alias[through], child_column)
-            target, source = (child, parent) if forward else (parent, child)
-            step.links.append((column_key(target), by, column_key(source), _conversion(source, target)))
-            return  # one pair narrows enough; SQLite checks them all
+            yield parent, tables.field_of_column(self.model_by_alias[alias], child_column)
+
+    def joins_other_text(self) -> bool:
+        """Say whether row ids are joined with text that is none, as a generic relation does."""
+        return any(
+            texts.holds_row_ids(parent) is not texts.holds_row_ids(child)
+            for alias in self.aliases
+            if getattr(self.query.alias_map[alias], "parent_alias", None) in self.model_by_alias
+            for parent, child in self._joined_by(alias)
+        )
 
 
 def _conversion(source: Field[Any, Any], target: Field[Any, Any]) -> Converter | None:
@@ -268,7 +302,7 @@ def _plan_with_slice(compiler: SQLCompiler, whole: LocalQuery) -> LocalQuery | N
     sqlite_compiler = unsliced.get_compiler(connection=compiler.connection.local_database)
     sql, params = _compile(sqlite_compiler)
     program = replace(whole.program, compiler=sqlite_compiler, verifies_row_count=True, page=page)
-    return LocalQuery(sql, tuple(params), tuple(fetches), program, whole, _kinds(sqlite_compiler))
+    return LocalQuery(sql, params, tuple(fetches), program, whole, _kinds(sqlite_compiler), whole.depends_on_more)
 
 
 def _keeps_rows(query: Query, base: str) -> bool:

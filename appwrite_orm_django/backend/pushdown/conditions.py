@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.db.models import functions, lookups
@@ -127,13 +127,25 @@ _NEGATED = {
 
 def compare(operator: str, column: str, codec: Codec, value: Any, truth_value: bool) -> Narrowing:
     """Translate ``column operator value``, a comparison of a column with a prepared constant."""
-    if operator != "equal" and not codec.orders:
+    if not codec.compares or (operator != "equal" and not codec.orders):
         return UNKNOWN
+    if (below := codec.below(value)) is not None:
+        return _compare_between(operator, column, below, truth_value)
     try:
         wire = codec.encode(value)
     except ValueError as error:
         return _beyond_every_value(operator, column, getattr(error, "side", 0), truth_value)
+    if codec.folds:
+        return truth.leaf(queries.equal(column, wire) if truth_value else queries.is_not_null(column), exact=False)
     return truth.leaf(getattr(queries, operator if truth_value else _NEGATED[operator])(column, wire))
+
+
+def _compare_between(operator: str, column: str, below: Any, truth_value: bool) -> Narrowing:
+    """Compare with a constant that lies between two values that a row can hold, of which ``below`` is the lower."""
+    if operator == "equal":
+        return NEVER if truth_value else truth.leaf(queries.is_not_null(column))
+    is_less = operator.startswith("less") is truth_value
+    return truth.leaf(queries.less_than_equal(column, below) if is_less else queries.greater_than(column, below))
 
 
 def _beyond_every_value(operator: str, column: str, side: int, truth_value: bool) -> Narrowing:
@@ -194,6 +206,8 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     if column is None or getattr(lookup, "bilateral_transforms", None):
         return UNKNOWN
     key, codec = column
+    if not codec.compares:
+        return UNKNOWN
     if hasattr(lookup.rhs, "resolve_expression"):
         return scope.connection.ops.subselect_narrowing(lookup, key, codec) if truth_value else UNKNOWN
     constants = [_constant(value) for value in lookup.rhs if value is not None]
@@ -204,12 +218,17 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
         return NEVER if truth_value else ALWAYS
     wires: dict[Any, None] = {}
     for value in constants:
+        prepared = _prepared(lookup, value, scope)
         try:
-            wires[codec.encode(_prepared(lookup, value, scope))] = None
+            if codec.below(prepared) is None:
+                wires[codec.encode(prepared)] = None
         except ValueError:
             continue  # no row can hold it
     if truth_value:
-        return is_in(key, tuple(wires))
+        found = is_in(key, tuple(wires))
+        return replace(found, exact=False) if codec.folds else found
+    if codec.folds:
+        return truth.leaf(queries.is_not_null(key), exact=False)
     excluded = [truth.leaf(queries.not_equal(key, wire)) for wire in wires]
     return truth.both(excluded or [truth.leaf(queries.is_not_null(key))])
 

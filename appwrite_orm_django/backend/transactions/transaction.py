@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING, Any
 from django.db import DataError, IntegrityError
 from django.db.transaction import TransactionManagementError
 
+from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.columns import ROW_ID
-from appwrite_orm_django.backend.commands import (
-    Command,
-    Condition,
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership, ValuesOf
+from appwrite_orm_django.backend.commands.local import Fetch
+from appwrite_orm_django.backend.commands.writes import (
     CreateRows,
     DeleteRows,
-    Fetch,
     IncrementColumn,
-    Membership,
     NewRow,
     UpdateFromQuery,
     UpdateRow,
     UpdateRows,
-    ValuesOf,
 )
-from appwrite_orm_django.backend.transactions import committing, staging
+from appwrite_orm_django.backend.transactions import committing, staging, versions
 from appwrite_orm_django.backend.transactions.log import Log, Operation, RowState, key_of, touched_ids, wire_time
 from appwrite_orm_django.backend.uniqueness import unique_value
 from appwrite_orm_django.backend.writing import WriteResult
@@ -86,6 +85,14 @@ class Transaction:
         """Remember which version of each row the block has seen, for the conflict check at its end."""
         for row in rows:
             self.versions.setdefault(key_of(table, row[ROW_ID]), row["$updatedAt"])
+
+    def shown_versions(self, command: Command) -> tuple[int, int] | tuple[()] | None:
+        """As ``versions.positions``."""
+        return versions.positions(command)
+
+    def note_shown(self, table: TableRef, rows: Iterable[tuple[Any, ...]], row_id: int, updated_at: int) -> None:
+        """As ``note_versions``, of result rows that show id and version where ``shown_versions`` says."""
+        self.note_versions(table, versions.read(rows, row_id, updated_at))
 
     def lock(self, table: TableRef, row_ids: Iterable[str]) -> None:
         """Let the block fail at its end if somebody else changes one of these rows, which it has read."""
@@ -176,23 +183,34 @@ class Transaction:
             raise IntegrityError(f"{table.table}: this block has a row {row_id} already.")
 
     def _conflicting(self, table: TableRef, new: Sequence[NewRow], unique: Sequence[tuple[str, ...]]) -> dict[int, str]:
-        """Return, by identity, the new rows that clash with rows that exist (or with each other), and how."""
+        """Return, by identity, the new rows that clash with rows that exist, or with an earlier one that does not itself, and how."""
+        indexes = ((ROW_ID,), *unique)
+        values = {id(row): self._unique_values(indexes, row) for row in new}
+        seen: dict[tuple[str, ...], set[Any]] = {}
+        for columns in indexes:
+            asked = [row for row in new if columns in values[id(row)]]
+            existing = self._rows_with(table, columns, asked) if asked else ()
+            seen[columns] = {self._unique_value(columns, row) for row in existing}
         taken: dict[int, str] = {}
-        for columns in ((ROW_ID,), *unique):
-            values = {id(row): self._unique_value(columns, {**row.data, ROW_ID: row.row_id}) for row in new}
-            asked = [
-                row for row in new if values[id(row)] is not None and not (columns == (ROW_ID,) and row.id_is_ours)
-            ]
-            seen = (
-                {self._unique_value(columns, row) for row in self._rows_with(table, columns, asked)} if asked else set()
-            )
-            for row in asked:
-                value = values[id(row)]
-                if value in seen:
-                    shown = ", ".join(columns)
-                    taken.setdefault(id(row), f"a row with this {shown} exists")
-                seen.add(value)
+        for row in new:
+            own = values[id(row)]
+            clash = next((columns for columns, value in own.items() if value in seen[columns]), None)
+            if clash is not None:
+                taken[id(row)] = f"a row with this {', '.join(clash)} exists"
+                continue
+            for columns, value in own.items():
+                seen[columns].add(value)
         return taken
+
+    def _unique_values(self, indexes: Sequence[tuple[str, ...]], row: NewRow) -> dict[tuple[str, ...], Any]:
+        """Return what each unique index compares of a new row; those that it can not clash in are left out."""
+        image = {**row.data, ROW_ID: row.row_id}
+        found = {
+            columns: self._unique_value(columns, image)
+            for columns in indexes
+            if not (columns == (ROW_ID,) and row.id_is_ours)
+        }
+        return {columns: value for columns, value in found.items() if value is not None}
 
     def _unique_value(self, columns: tuple[str, ...], row: Row) -> tuple[Any, ...] | None:
         return unique_value(columns, row, self.connection.text_semantics)
@@ -316,7 +334,8 @@ class Transaction:
             DataError: a value does not fit; nothing was applied.
         """
         if self.log:
-            committing.commit(self.connection, self.log, self.versions, self.locked)
+            with own_write():
+                committing.commit(self.connection, self.log, self.versions, self.locked)
 
 
 class _Complete(dict[str, Any]):
