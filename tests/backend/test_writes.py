@@ -190,12 +190,6 @@ class TestBulkCreate:
         Tag.objects.bulk_create([Tag(name="a"), Tag(name="novel"), Tag(name="b")], ignore_conflicts=True)
         assert sorted(Tag.objects.values_list("name", flat=True)) == ["a", "b", "novel"]
 
-    def test_update_conflicts_is_refused(self):
-        with pytest.raises(NotSupportedError, match="does not support updating conflicts"):
-            Tag.objects.bulk_create(
-                [Tag(name="a")], update_conflicts=True, update_fields=["name"], unique_fields=["name"]
-            )
-
     def test_nothing(self, requests):
         assert Tag.objects.bulk_create([]) == []
         assert not requests
@@ -261,6 +255,15 @@ class TestUpdate:
         assert list(Book.objects.order_by("title", "pk").values_list("pages", "price", "published")) == [
             (number, D(number) / 4, None) for number in range(7)
         ]
+
+    def test_what_was_updated_in_bulk_is_not_taken_for_what_was_read(self):
+        Author.objects.create(name="Zola", rating=1)
+        author = Author.objects.get()
+        author.rating = 2
+        Author.objects.bulk_update([author], ["rating"])
+        author.rating = 1
+        author.save()
+        assert Author.objects.get().rating == 1
 
     def test_increments_stay_within_the_column(self):
         """The server's increments look at no bounds of the column; ours do."""
