@@ -288,6 +288,15 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         finally:
             self._writes_directly = before
 
+    @contextmanager
+    def own_block(self) -> Iterator[Transaction]:
+        """Read and stage what is inside in a block of its own, whose ``commit()`` is called there or never; the open one is not told of it."""
+        before, self.transaction = self.transaction, Transaction(self)
+        try:
+            yield self.transaction
+        finally:
+            self.transaction = before
+
     # Running commands
 
     @cached_property

@@ -370,6 +370,38 @@ class CreateRows(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class UpsertRows(Command):
+    """
+    Create rows, and change those that exist: that have what one of ``rows`` has in the columns of ``target``, a unique index or the row id.
+
+    Of an existing row the columns of ``changes`` are written, and no others. What ``rows`` has twice is created once and then changed, in
+    their order; a null in the target conflicts with nothing. A result row for each of ``rows``.
+    """
+
+    is_read: ClassVar[bool] = False
+    operation: ClassVar[str] = "update"
+
+    table: TableRef
+    rows: tuple[NewRow, ...]
+    target: tuple[str, ...]
+    changes: tuple[str, ...]
+    outputs: tuple[Output, ...] = ()
+    unique: Unique = ()
+    model: type[Model] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return (self.table,)
+
+    def __str__(self) -> str:
+        keys = shown(self.rows[0].data) if self.rows else "()"
+        return (
+            f"CREATE {self.table.table}/{len(self.rows)} rows {keys} "
+            f"OR, WHERE {shown(self.target)} EXISTS, UPDATE {shown(self.changes)}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class UpdateRow(Command):
     """Change columns of the row with this id; a missing row counts as none updated."""
 
