@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
-from django.db import connections, models
+from django.db import IntegrityError, connections, models
 from django.db.models.deletion import Collector
 
+from appwrite_orm_django.backend import trying_again
 from appwrite_orm_django.cache import control
 from appwrite_orm_django.cache.choice import choose, chosen, inherited
 from appwrite_orm_django.instances import InstanceQuerySet
@@ -58,6 +60,30 @@ class AppwriteQuerySet(InstanceQuerySet):
         return super().bulk_update(objs, fields, batch_size)
 
     bulk_update.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
+
+    def update_or_create(self, defaults: Any = None, create_defaults: Any = None, **kwargs: Any) -> tuple[Any, bool]:
+        """
+        Do as Django's, and try again if somebody else was faster: nobody can be made to wait for the row, so one of two is refused.
+
+        Inside ``atomic`` there is one attempt, and the block is refused at its end. Callables among the values may be called again.
+        """
+        self._for_write = True
+        connection = connections[self.db]
+        alone = connection.vendor != "appwrite" or connection.in_atomic_block
+        for attempt in itertools.count(1):
+            try:
+                return super().update_or_create(defaults, create_defaults, **kwargs)
+            except trying_again.OVERTAKEN:
+                if alone or attempt == trying_again.MAX_ATTEMPTS:
+                    raise
+            except IntegrityError:
+                # As get_or_create() does: somebody has made the object, or it is another value that is taken.
+                if alone or attempt == trying_again.MAX_ATTEMPTS or not self.nocache().filter(**kwargs).exists():
+                    raise
+            trying_again.pause(attempt)
+        raise AssertionError  # never reached: the last attempt raises
+
+    update_or_create.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
 
     def _forget_what_was_read(self, objs: Sequence[Any], names: Sequence[str]) -> None:
         """Let ``save()`` of these objects send the fields that are written now past it, also if they get back the values that were read."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from appwrite_orm_django.backend import row_ids
 from appwrite_orm_django.client.queries import Query
 from appwrite_orm_django.client.references import TableRef
 
@@ -339,6 +340,12 @@ class NewRow:
     row_id: str
     data: Mapping[str, Any]
     id_is_ours: bool = False
+
+    def with_another_id(self) -> NewRow:
+        """Return the same row under a new id, if the id is of our making, which another process may have made as well."""
+        if not self.id_is_ours:
+            return self
+        return replace(self, row_id=row_ids.encode_integer(row_ids.new_integer_id()))
 
 
 @dataclass(frozen=True, slots=True)

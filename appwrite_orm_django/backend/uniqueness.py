@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from appwrite_orm_django import collation
 from appwrite_orm_django.backend.columns import ROW_ID
-from appwrite_orm_django.backend.commands import Condition, Fetch, Membership, Unique, UpdateRows
+from appwrite_orm_django.backend.commands import Condition, Fetch, Membership, NewRow, Unique, UpdateRows
 from appwrite_orm_django.client import queries
 
 if TYPE_CHECKING:
@@ -120,6 +120,36 @@ def _all_of(columns: tuple[str, ...], members: Sequence[tuple[Any, ...]], listed
 
 
 # Violations
+
+
+def conflicting(reader: Reader, table: TableRef, unique: Unique, new: Sequence[NewRow]) -> dict[int, str]:
+    """
+    Return, by ``id()``, the new rows that clash with rows that exist, or with an earlier one of them, and how.
+
+    One request for each unique index that they have values for, the row ids included where they are not of our making.
+    """
+    text, indexes = reader.connection.text_semantics, ((ROW_ID,), *unique)
+    values: dict[int, dict[tuple[str, ...], tuple[Any, ...] | None]] = {}
+    images = {id(row): {**row.data, ROW_ID: row.row_id} for row in new}
+    for row in new:
+        asked = indexes[1:] if row.id_is_ours else indexes
+        values[id(row)] = {columns: unique_value(columns, images[id(row)], text) for columns in asked}
+    seen: dict[tuple[str, ...], set[Any]] = {}
+    for columns in indexes:
+        concerned = [images[row] for row, by_index in values.items() if columns in by_index]
+        seen[columns] = {unique_value(columns, row, text) for row in rows_like(reader, table, columns, concerned)}
+    taken: dict[int, str] = {}
+    for row_, by_index in values.items():
+        clashing = next(
+            (columns for columns, value in by_index.items() if value is not None and value in seen[columns]), None
+        )
+        if clashing is not None:
+            taken[row_] = f"a row with this {', '.join(clashing)} exists"
+            continue
+        # Only a row that is made itself stands in the way of later ones.
+        for columns, value in by_index.items():
+            seen[columns].add(value)
+    return taken
 
 
 def violation(reader: Reader, table: TableRef, unique: Unique, images: Mapping[str, Row]) -> str | None:

@@ -7,24 +7,17 @@ Never by the server's own upsert: that changes another row that has the same uni
 from __future__ import annotations
 
 import itertools
-import random
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError
 
-from appwrite_orm_django.backend import row_ids, uniqueness
+from appwrite_orm_django.backend import trying_again, uniqueness
 from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands import NewRow, UpsertRows
 from appwrite_orm_django.backend.results import WriteResult
-from appwrite_orm_django.client.errors import (
-    RowConflict,
-    TransactionConflict,
-    TransactionLimitExceeded,
-    UniqueViolation,
-)
+from appwrite_orm_django.client.errors import TransactionLimitExceeded, UniqueViolation
 from appwrite_orm_django.client.transactions import MAX_OPERATIONS
 
 if TYPE_CHECKING:
@@ -34,8 +27,6 @@ if TYPE_CHECKING:
 
 # One operation for each row, and one for the claims of all of them (transactions/committing.py).
 BATCH = MAX_OPERATIONS - 1
-_MAX_ATTEMPTS = 25
-_LONGEST_PAUSE_S = 0.25
 
 
 @dataclass(slots=True)
@@ -154,18 +145,18 @@ def _batch(connection: DatabaseWrapper, command: UpsertRows) -> WriteResult:
                 if len(command.rows) == 1:
                     raise
                 break
-            except (RowConflict, TransactionConflict):
-                if attempt == _MAX_ATTEMPTS:
+            except trying_again.OVERTAKEN:
+                if attempt == trying_again.MAX_ATTEMPTS:
                     raise
             except UniqueViolation as error:
                 # Somebody has made one of the rows meanwhile; or it is another index, and trying again is of no use.
                 if text := _violation_now(connection, command):
                     raise UniqueViolation(text) from error
-                if refused == planned.versions or attempt == _MAX_ATTEMPTS:
+                if refused == planned.versions or attempt == trying_again.MAX_ATTEMPTS:
                     raise
                 refused = planned.versions
-        command = replace(command, rows=tuple(map(_with_another_id, command.rows)))
-        time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, 0.005 * 2**attempt)))  # noqa: S311 - a pause, not a secret
+        command = replace(command, rows=tuple(row.with_another_id() for row in command.rows))
+        trying_again.pause(attempt)
     middle = len(command.rows) // 2
     halves = (command.rows[:middle], command.rows[middle:])
     return WriteResult.joined(_batch(connection, replace(command, rows=half)) for half in halves)
@@ -189,7 +180,3 @@ def _write(connection: DatabaseWrapper, block: Transaction, command: UpsertRows,
 def _violation_now(connection: DatabaseWrapper, command: UpsertRows) -> str | None:
     with connection.own_block():
         return violation(connection.reader, command, plan(connection.reader, command))
-
-
-def _with_another_id(row: NewRow) -> NewRow:
-    return replace(row, row_id=row_ids.encode_integer(row_ids.new_integer_id())) if row.id_is_ours else row

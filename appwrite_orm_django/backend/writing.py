@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, NotSupportedError, OperationalError
 
-from appwrite_orm_django.backend import row_ids, uniqueness, upserting
+from appwrite_orm_django.backend import uniqueness, upserting
 from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID
 from appwrite_orm_django.backend.commands import (
     Command,
@@ -96,12 +97,7 @@ class Writer:
                 if not ours or not self._existing(command.table, ours):
                     self._name_existing(command.table, new, error)
                     raise
-                new = tuple(
-                    NewRow(row_ids.encode_integer(row_ids.new_integer_id()), row.data, id_is_ours=True)
-                    if row.id_is_ours
-                    else row
-                    for row in new
-                )
+                new = tuple(row.with_another_id() for row in new)
         raise OperationalError(f"{command.table.table}: no free row id was found in {_MAX_ATTEMPTS} attempts.")
 
     def _create(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]]:
@@ -148,17 +144,22 @@ class Writer:
             error.args = (f"{table.table}: rows with these ids exist already: {', '.join(existing[:10])}.",)
 
     def _create_what_is_new(self, command: CreateRows) -> WriteResult:
-        try:
-            return WriteResult(len(self._create(command.table, command.rows)))
-        except UniqueViolation:
-            if len(command.rows) == 1:
-                return WriteResult(0)
-        created = 0
-        for row in command.rows:
+        table, new = command.table, command.rows
+        for _ in range(_MAX_ATTEMPTS):
             try:
-                created += len(self._create(command.table, (row,)))
+                made = self.create_together(table, new) if new else []
             except UniqueViolation:
-                continue
+                taken = uniqueness.conflicting(self.connection.reader, table, command.unique, new)
+                new = tuple(row.with_another_id() for row in new if id(row) not in taken)
+            else:
+                return self._create_one_by_one(table, new) if made is None else WriteResult(len(made))
+        return self._create_one_by_one(table, new)
+
+    def _create_one_by_one(self, table: TableRef, new: Sequence[NewRow]) -> WriteResult:
+        created = 0
+        for row in new:
+            with suppress(UniqueViolation):
+                created += len(self._create_retrying_ids(CreateRows(table, (row,))))
         return WriteResult(created)
 
     # Update

@@ -460,13 +460,13 @@ class TestConcurrency:
             elsewhere(lambda: connections["appwrite"].writer.increment(increment))
             return update(*args, **kwargs)
 
-        from appwrite_orm_django.backend import upserting
+        from appwrite_orm_django.backend import trying_again
         from appwrite_orm_django.backend.commands import IncrementColumn
 
         table = connections["appwrite"].table_ref("library_edition")
         increment = IncrementColumn(table, Edition.objects.get().pk, "copies", 1)
         monkeypatch.setattr(rows, "update_row", outrun)
-        monkeypatch.setattr(upserting, "_MAX_ATTEMPTS", 3)
+        monkeypatch.setattr(trying_again, "MAX_ATTEMPTS", 3)
         with pytest.raises(OperationalError):
             upsert(Edition(isbn="a", copies=50))
         assert copies() == {"a": 4}

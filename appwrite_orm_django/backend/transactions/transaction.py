@@ -20,6 +20,7 @@ from appwrite_orm_django.backend.commands import (
     IncrementColumn,
     Membership,
     NewRow,
+    Unique,
     UpdateFromQuery,
     UpdateRow,
     UpdateRows,
@@ -155,36 +156,20 @@ class Transaction:
             )
 
     def _create(self, command: CreateRows) -> WriteResult:
-        new = command.rows
+        new, reader = command.rows, self.connection.reader
         if command.ignore_conflicts:
-            taken = self._conflicting(command.table, new, command.unique)
-            new = tuple(row for row in new if id(row) not in taken)
-        elif self.connection.in_savepoint and (taken := self._conflicting(command.table, new, command.unique)):
+            taken = uniqueness.conflicting(reader, command.table, command.unique, new)
+            for row in new:
+                if id(row) not in taken:
+                    self._created(
+                        command.table, row, (command.unique if row.id_is_ours else ((ROW_ID,), *command.unique))
+                    )
+            return WriteResult(len(new) - len(taken))
+        if self.connection.in_savepoint and (
+            taken := uniqueness.conflicting(reader, command.table, command.unique, new)
+        ):
             raise IntegrityError(f"{command.table.table}: {next(iter(taken.values()))}.")
-        images = [self._created(command.table, row) for row in new]
-        return WriteResult.of(() if command.ignore_conflicts else command.outputs, images)
-
-    def _conflicting(self, table: TableRef, new: Sequence[NewRow], unique: Sequence[tuple[str, ...]]) -> dict[int, str]:
-        """Return, by identity, the new rows that clash with rows that exist (or with each other), and how."""
-        taken: dict[int, str] = {}
-        for columns in ((ROW_ID,), *unique):
-            values = {id(row): self._unique_value(columns, {**row.data, ROW_ID: row.row_id}) for row in new}
-            asked = [
-                row for row in new if values[id(row)] is not None and not (columns == (ROW_ID,) and row.id_is_ours)
-            ]
-            images = [{**row.data, ROW_ID: row.row_id} for row in asked]
-            found = uniqueness.rows_like(self.connection.reader, table, columns, images)
-            seen = {self._unique_value(columns, row) for row in found}
-            for row in asked:
-                value = values[id(row)]
-                if value in seen:
-                    shown = ", ".join(columns)
-                    taken.setdefault(id(row), f"a row with this {shown} exists")
-                seen.add(value)
-        return taken
-
-    def _unique_value(self, columns: tuple[str, ...], row: Row) -> tuple[Any, ...] | None:
-        return uniqueness.unique_value(columns, row, self.connection.text_semantics)
+        return WriteResult.of(command.outputs, [self._created(command.table, row) for row in new])
 
     def _upsert(self, command: UpsertRows) -> WriteResult:
         planned = upserting.plan(self.connection.reader, command)
@@ -203,12 +188,13 @@ class Transaction:
             images[new.row_id] = self._created(command.table, new)
         return WriteResult.of(command.outputs, [images[row_id] for row_id in planned.ids])
 
-    def _created(self, table: TableRef, new: NewRow) -> Row:
+    def _created(self, table: TableRef, new: NewRow, ignored: Unique = ()) -> Row:
         """Take a creation into the log; return the row as the block sees it."""
         if (state := self.log.state(table, new.row_id)) is not None and not state.deleted:
             raise IntegrityError(f"{table.table}: this block has a row {new.row_id} already.")
         # We set the moment of creation, so that the object holds what the row will hold.
-        self.log.append(Operation("create", table, new.row_id, {"$createdAt": wire_time(), **new.data}))
+        data = {"$createdAt": wire_time(), **new.data}
+        self.log.append(Operation("create", table, new.row_id, data, ignored=ignored))
         state = self.log.state(table, new.row_id)
         return _Complete(state.over(None) if state is not None else {})
 
