@@ -14,7 +14,7 @@ from appwrite_orm_django.managers import AppwriteQuerySet
 from tests import differential
 from tests.backend.conftest import KINDS, kind_settings, moment
 from tests.backend.test_transactions import elsewhere
-from tests.library.models import Author, Book, Country, Edition, Numbered, Tag
+from tests.library.models import Author, Book, Country, Cover, Edition, Numbered, Tag, Writer
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 ISBN = {"update_conflicts": True, "unique_fields": ["isbn"], "update_fields": ["copies"]}
@@ -132,6 +132,14 @@ class TestOnEveryServer:
         upsert(Edition(isbn="a", shelfmark="two", copies=4))
         assert Edition.objects.values_list("shelfmark", "copies").get(isbn="a") == ("one", 4)
 
+    def test_a_moment(self, server):
+        released = moment(2024, 2, 29, 12, 30, 15, 123456)
+        for number in (1, 2):
+            upsert(Edition(isbn=f"{number}", released=released, copies=number), unique_fields=["released"])
+        assert Edition.objects.values_list("isbn", "released", "copies").get() == (
+            "1", released.replace(microsecond=123000), 2,
+        )  # fmt: skip
+
     def test_the_primary_key(self, server):
         options = {"update_conflicts": True, "unique_fields": ["pk"], "update_fields": ["name"]}
         Country.objects.create(code="FR", name="France")
@@ -208,6 +216,27 @@ class TestFields:
         )
         assert Book.objects.count() == 2
         assert Book.objects.values_list("title", "editor__name", "pages").get(author=zola) == ("Nana", "Hugo", 2)
+
+    def test_a_one_to_one_field(self):
+        book = Book.objects.create(title="Nana", author=Author.objects.create(name="Zola"))
+        for colour in ("red", "blue"):
+            Cover.objects.bulk_create(
+                [Cover(book=book, colour=colour)],
+                update_conflicts=True,
+                unique_fields=["book"],
+                update_fields=["colour"],
+            )
+        assert book.cover.colour == "blue"
+
+    def test_a_proxy_has_the_unique_fields_of_its_model(self):
+        for rating in (1, 2):
+            Writer.objects.bulk_create(
+                [Writer(name="Zola", email="z@example.org", rating=rating)],
+                update_conflicts=True,
+                unique_fields=["email"],
+                update_fields=["rating"],
+            )
+        assert Author.objects.get().rating == 2
 
     def test_null_is_a_value_to_write(self):
         upsert(Edition(isbn="a", shelfmark="x"))

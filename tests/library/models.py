@@ -174,6 +174,7 @@ class Edition(AppwriteModel):
     house = models.CharField(max_length=50, null=True, db_column="publishing_house")
     number = models.IntegerField(null=True)
     copies = models.IntegerField(default=0)
+    released = models.DateTimeField(null=True, unique=True)
     listed = models.DateTimeField(auto_now_add=True)
     counted = models.DateTimeField(auto_now=True)
 
