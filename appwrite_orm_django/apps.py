@@ -1,10 +1,12 @@
 """The Django app: put ``appwrite_orm_django`` into ``INSTALLED_APPS``."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.apps import AppConfig
-from django.core.signals import request_finished
+from django.core import checks
 from django.db.models.signals import post_migrate
+from django.utils.module_loading import import_string
 
 
 class AppwriteOrmConfig(AppConfig):
@@ -16,15 +18,38 @@ class AppwriteOrmConfig(AppConfig):
 
     def ready(self) -> None:
         # Registers the lookups of our own fields.
-        from appwrite_orm_django import cache_checks, checks, lookups, outside_checks  # noqa: F401
-        from appwrite_orm_django.cache.core import publish_if_due
+        from appwrite_orm_django import lookups  # noqa: F401
 
-        # A process that only ever hits would else tell nobody: a hit is one round trip and nothing beside it.
-        request_finished.connect(publish_if_due, dispatch_uid="appwrite_orm_django.publish_if_due")
-        checks.register_checks()
-        cache_checks.register_checks()
-        outside_checks.register_checks()
+        for tags, names in _CHECKS.items():
+            for name in names:
+                checks.register(_imported_when_run(name), *tags)
+        for tag, name in _DEPLOYMENT_CHECKS.items():
+            checks.register(_imported_when_run(name), tag, deploy=True)
         post_migrate.connect(create_own_tables, sender=self)
+
+
+# By the tags that they have, so that what they look with, which is half of the library, is imported by the commands that run checks only.
+_CHECKS = {
+    ("appwrite",): ["checks.check_settings"],
+    ("appwrite", checks.Tags.models): ["checks.check_models", "checks.check_routing", "checks.check_relations"],
+    ("appwrite", checks.Tags.database): ["checks.check_drift"],
+    (checks.Tags.caches,): ["cache_checks.check_settings"],
+    (checks.Tags.models,): ["cache_checks.check_models"],
+    (checks.Tags.security,): ["outside_checks.check_webhooks", "outside_checks.check_users"],
+    (checks.Tags.urls,): ["outside_checks.check_urls"],
+}
+_DEPLOYMENT_CHECKS = {
+    checks.Tags.caches: "cache_checks.check_deployment",
+    checks.Tags.security: "outside_checks.check_deployment",
+}
+
+
+def _imported_when_run(name: str) -> Callable[..., Any]:
+    def check(app_configs: Any = None, **kwargs: Any) -> Any:
+        return import_string(f"{__package__}.{name}")(app_configs=app_configs, **kwargs)
+
+    check.__name__ = check.__qualname__ = name
+    return check
 
 
 def create_own_tables(using: str, **_: Any) -> None:

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.cache.backends.db import BaseDatabaseCache, DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, models, router
 from django.utils.module_loading import import_string
@@ -26,13 +26,6 @@ from appwrite_orm_django.cache.settings import CacheSettings
 
 # Django's own default for caches that count their entries.
 _DEFAULT_MAX_ENTRIES = 300
-
-
-def register_checks() -> None:
-    """Register all of them; called once, by the app's ``ready()``."""
-    register(check_settings, Tags.caches)
-    register(check_models, Tags.models)
-    register(check_deployment, Tags.caches, deploy=True)
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:

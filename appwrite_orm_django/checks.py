@@ -31,7 +31,7 @@ from appwrite_orm_django.schema.limits import check_table
 from appwrite_orm_django.schema.names import table_id
 from appwrite_orm_django.schema.own_tables import with_own_tables
 
-__all__ = ["check_drift", "check_models", "check_relations", "check_routing", "check_settings", "register_checks"]
+__all__ = ["check_drift", "check_models", "check_relations", "check_routing", "check_settings"]
 
 DOCS = "docs/reference/checks.md"
 
@@ -43,14 +43,6 @@ _PERMISSION = re.compile(
 )
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
 _MAX_STEPS_SHOWN = 5
-
-
-def register_checks() -> None:
-    """Register all checks; called once, when the apps are ready."""
-    checks.register(check_settings, "appwrite")
-    for check in (check_models, check_routing, check_relations):
-        checks.register(check, "appwrite", checks.Tags.models)
-    checks.register(check_drift, "appwrite", checks.Tags.database)
 
 
 # Settings

@@ -19,7 +19,7 @@ from appwrite_orm_django.backend import watching
 from appwrite_orm_django.cache.statistics import observe_reads
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.commands import Command
+    from appwrite_orm_django.backend.commands.base import Command
     from appwrite_orm_django.client.transport import RequestRecord
 
 __all__ = ["AppwritePanel"]

@@ -98,6 +98,7 @@ class _ListCodec(Codec):
 
     orders = False
     is_text = False
+    compares = False
 
     def __init__(self, element: Codec) -> None:
         self.element = element
@@ -140,7 +141,9 @@ class _ListField(models.Field):
         items = [self.base_field.get_db_prep_value(item, connection, prepared=True) for item in value]
         if connection.vendor == "appwrite":
             return items
-        return json.dumps([None if item is None else codec_for(self.base_field).encode(item) for item in items])
+        return json.dumps(
+            [None if item is None else codec_for(self.base_field).encode(item) for item in items], ensure_ascii=False
+        )
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         # From Appwrite itself a list arrives; out of local evaluation its JSON.

@@ -1,8 +1,9 @@
 """
 Other clients' writes, as webhooks and realtime tell of them: the cache is invalidated, and ``rows_changed`` is sent.
 
-The first notice of a table takes effect at once. What follows within ``COALESCE_S`` seconds is collected and takes effect together at the
-end of that time: a client that writes a thousand rows then costs a few loads, and not a thousand. Nothing is dropped.
+Invalidated is at once, with each notice: whoever has been answered may rely on it, and a process that is killed takes no news with it.
+The signal is another matter, for handlers have work to do. The first notice of a table is sent at once; what follows within
+``COALESCE_S`` seconds is collected and sent together at the end of that time. Nothing is dropped.
 """
 
 from __future__ import annotations
@@ -53,39 +54,57 @@ def model_of(alias: str, table: str) -> type[models.Model]:
     raise UnknownTable(table)
 
 
+def outdate(alias: str, table: str, model: type[models.Model], notices: Sequence[Notice]) -> None:
+    """Invalidate, in one round trip; what the cache cannot be told now it is told as soon as it answers."""
+    connection: Any = connections[alias]
+    # Bulk calls tell of 100 rows at most, and bulk operations of a transaction of none.
+    others = bool(getattr(model, "appwrite_foreign_bulk_writes", True))
+    connection.cache.outdate(table, _pks(notices), source=notices[0].source, others=others)
+
+
+def announce(alias: str, table: str, model: type[models.Model], notices: Sequence[Notice]) -> None:
+    """Send ``rows_changed`` once for each run of notices of one kind."""
+    connection: Any = connections[alias]
+    for run in _runs(notices):
+        try:
+            connection.cache.send_rows_changed(
+                table, _pks(run), operation=run[0].operation, sender=model, source=run[0].source
+            )
+        except Exception:
+            logger.exception("A receiver of rows_changed failed for %s", table)
+
+
 @dataclass(slots=True)
 class _Window:
-    """A table that has just been invalidated, and what was told of since."""
+    """A table that ``rows_changed`` has just been sent for, and what was told of since."""
 
     notices: list[Notice]
     timer: threading.Timer
 
 
 class Incoming:
-    """What a process has been told; there is one, ``incoming``."""
+    """What a process has been told and has not passed on yet; there is one, ``incoming``."""
 
     def __init__(self) -> None:
-        self._reset()
+        self._flushes_at_exit = False
+        self.after_fork()
 
-    def _reset(self) -> None:
-        self._pid = os.getpid()
+    def after_fork(self) -> None:
+        """Begin anew: the parent passes on what it was told, and its timers are not here."""
         self._lock = threading.Lock()
         self._windows: dict[tuple[str, str], _Window] = {}
-        self._flushes_at_exit = False
 
     def tell(self, alias: str, table: str, notice: Notice, *, coalesce_s: float) -> None:
         """
-        Take effect now, or together with others within ``coalesce_s`` seconds.
+        Send ``rows_changed`` now, or together with others within ``coalesce_s`` seconds. The cache has to be told before.
 
         Raises:
             UnknownTable: no model has its rows in this table.
         """
         model = model_of(alias, table)
-        if self._pid != os.getpid():  # a fork does not take timers along
-            self._reset()
         if coalesce_s and not self._opens(alias, fold(table), notice, coalesce_s):
             return
-        apply(alias, table, model, [notice])
+        announce(alias, table, model, [notice])
 
     def _opens(self, alias: str, table: str, notice: Notice, coalesce_s: float) -> bool:
         with self._lock:
@@ -118,37 +137,23 @@ class Incoming:
                 del self._windows[alias, table]
         try:
             if notices:
-                apply(alias, table, model_of(alias, table), notices)
-        except Exception:
-            logger.exception("%s: what was told of %s could not be applied", alias, table)
+                announce(alias, table, model_of(alias, table), notices)
         finally:
             connections.close_all()  # this thread's own, which nobody else will close
 
     def flush(self) -> None:
-        """Let everything that is still being collected take effect now; the end of a process does so too."""
+        """Pass on everything that is still being collected; the end of a process does so too."""
         with self._lock:
             windows, self._windows = self._windows, {}
         for (alias, table), window in windows.items():
             window.timer.cancel()
             if window.notices:
-                apply(alias, table, model_of(alias, table), window.notices)
+                announce(alias, table, model_of(alias, table), window.notices)
 
 
-def apply(alias: str, table: str, model: type[models.Model], notices: Sequence[Notice]) -> None:
-    """Invalidate, and send ``rows_changed`` once for each run of notices of one kind."""
-    connection: Any = connections[alias]
-    # Bulk calls tell of 100 rows at most, and bulk operations of a transaction of none.
-    others = bool(getattr(model, "appwrite_foreign_bulk_writes", True))
-    for run in _runs(notices):
-        known = [notice.row_id for notice in run if notice.row_id is not None]
-        pks = tuple(dict.fromkeys(known)) if len(known) == len(run) else None
-        try:
-            connection.cache.rows_changed(
-                table, pks, operation=run[0].operation, sender=model, source=run[0].source, others=others
-            )
-        except Exception:
-            # Of a receiver of the signal: the cache does not raise, and has been told before.
-            logger.exception("A receiver of rows_changed failed for %s", table)
+def _pks(notices: Sequence[Notice]) -> tuple[str, ...] | None:
+    known = [notice.row_id for notice in notices if notice.row_id is not None]
+    return tuple(dict.fromkeys(known)) if len(known) == len(notices) else None
 
 
 def _runs(notices: Sequence[Notice]) -> list[list[Notice]]:
@@ -162,3 +167,5 @@ def _runs(notices: Sequence[Notice]) -> list[list[Notice]]:
 
 
 incoming = Incoming()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=incoming.after_fork)

@@ -1,4 +1,8 @@
-"""Lookups of array fields: exact and with case, as the server compares elements."""
+"""
+Lookups of array fields: exact and with case, as the server compares elements.
+
+Every process has them; what pushes them down comes with the compiler, which is the one that asks.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Lookup
 
-from appwrite_orm_django.backend.columns import column_key
-from appwrite_orm_django.backend.pushdown import conditions, truth
-from appwrite_orm_django.backend.values import codec_for
-from appwrite_orm_django.client import queries
 from appwrite_orm_django.fields import ArrayField
 
 if TYPE_CHECKING:
@@ -24,14 +24,6 @@ class _ArrayLookup(Lookup):
 
     def get_prep_lookup(self) -> Any:
         return self.lhs.output_field.get_prep_value(self.rhs)
-
-    def _elements(self, scope: Scope) -> list[Any] | None:
-        if not conditions.in_scope(self.lhs, scope) or not isinstance(self.rhs, list):
-            return None
-        try:
-            return list(codec_for(self.lhs.target).encode(self.rhs))
-        except ValueError:
-            return None
 
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, lhs_params = self.process_lhs(compiler, connection)
@@ -56,13 +48,9 @@ class ArrayContains(_ArrayLookup):
         return sql, [*params, len(set(self.rhs))]
 
     def appwrite_narrowing(self, truth_value: bool, scope: Scope) -> Narrowing:
-        elements = self._elements(scope)
-        if elements is None or not elements:
-            return truth.UNKNOWN
-        key = column_key(self.lhs.target)
-        if truth_value:
-            return truth.both([truth.leaf(queries.contains(key, element)) for element in elements])
-        return truth.either([truth.leaf(queries.not_contains(key, element)) for element in elements])
+        from appwrite_orm_django.backend.pushdown import arrays
+
+        return arrays.contains(self, truth_value, scope)
 
 
 @ArrayField.register_lookup
@@ -75,8 +63,6 @@ class ArrayOverlap(_ArrayLookup):
     )
 
     def appwrite_narrowing(self, truth_value: bool, scope: Scope) -> Narrowing:
-        elements = self._elements(scope)
-        if elements is None or not elements or len(elements) > queries.MAX_VALUES:
-            return truth.UNKNOWN
-        key = column_key(self.lhs.target)
-        return truth.leaf(queries.contains(key, *elements) if truth_value else queries.not_contains(key, *elements))
+        from appwrite_orm_django.backend.pushdown import arrays
+
+        return arrays.overlap(self, truth_value, scope)

@@ -167,7 +167,7 @@ class AppwriteModel(models.Model):
         return [
             (field, model, value)
             for field, model, value in values
-            if field.attname not in loaded or not isinstance(value, _IMMUTABLE) or value != loaded[field.attname]
+            if field.attname not in loaded or not _is_unchanged(value, loaded[field.attname])
         ]
 
     def _take_updated_at(self, wire: str) -> None:
@@ -184,6 +184,19 @@ class AppwriteModel(models.Model):
 
 
 remembers_loaded(AppwriteModel)
+
+
+def _is_unchanged(value: Any, loaded: Any) -> bool:
+    """Say whether a value is certainly the one that was read; values of different kinds may be equal and yet be stored differently."""
+    if value is None or loaded is None:
+        return value is loaded
+    if not isinstance(value, _IMMUTABLE) or value != loaded:
+        return False
+    if isinstance(value, datetime.datetime) or isinstance(loaded, datetime.datetime):
+        # Two moments of the hour that the clocks repeat are equal to Python if their zone is the same.
+        return getattr(value, "fold", None) == getattr(loaded, "fold", None)
+    # In JSON 1, 1.0 and true are three values.
+    return isinstance(value, str) or type(value) is type(loaded)
 
 
 def _attnames(fields: Iterable[models.Field[Any, Any]], names: Collection[str] | None) -> list[str]:

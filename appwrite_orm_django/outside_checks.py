@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.urls import Resolver404, get_script_prefix, resolve
@@ -28,14 +28,6 @@ MIDDLEWARE = "appwrite_orm_django.identity.AppwriteUserMiddleware"
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 
 Messages = list[CheckMessage]
-
-
-def register_checks() -> None:
-    """Register all of them; called once, by the app's ``ready()``."""
-    register(check_webhooks, Tags.security)
-    register(check_urls, Tags.urls)
-    register(check_users, Tags.security)
-    register(check_deployment, Tags.security, deploy=True)
 
 
 def check_webhooks(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> Messages:

@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
-from appwrite_orm_django.incoming import ACTIONS, Notice, UnknownTable, apply, incoming, model_of
+from appwrite_orm_django.incoming import ACTIONS, Notice, UnknownTable, announce, incoming, model_of, outdate
 
 __all__ = ["Health", "Listener"]
 
@@ -183,13 +183,17 @@ class Listener:
             return
         notice = Notice(row_id, _operation(data.get("events") or ()), "realtime")
         try:
+            outdate(self.alias, table, model_of(self.alias, table), [notice])
             incoming.tell(self.alias, table, notice, coalesce_s=self.settings.coalesce_s)
         except UnknownTable:
             return
 
     def _invalidate_everything(self) -> None:
-        for table in self._tables:
-            apply(self.alias, table, model_of(self.alias, table), [Notice(None, "change", "realtime")])
+        anything = [Notice(None, "change", "realtime")]
+        for table, model in self._tables.items():
+            outdate(self.alias, table, model, anything)
+        for table, model in self._tables.items():
+            announce(self.alias, table, model, anything)
 
     def _with_channels(self, address: str, project: str) -> str:
         channels = [f"databases.{self._database}.tables.{table}.rows" for table in self._tables]

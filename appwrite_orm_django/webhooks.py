@@ -26,7 +26,7 @@ from appwrite_orm_django.aliases import appwrite_aliases
 from appwrite_orm_django.backend.listening import WebhookSettings
 from appwrite_orm_django.cache.keys import digest
 from appwrite_orm_django.identity import appwrite_key, visitor_not_required
-from appwrite_orm_django.incoming import ACTIONS, Notice, UnknownTable, incoming, model_of
+from appwrite_orm_django.incoming import ACTIONS, Notice, UnknownTable, incoming, model_of, outdate
 from appwrite_orm_django.schema.own_tables import PROBES_TABLE
 from appwrite_orm_django.webhook_setup import probe_arrived
 
@@ -69,7 +69,7 @@ class Delivery:
 @transaction.non_atomic_requests
 def webhook(request: HttpRequest) -> HttpResponse:
     """
-    Take a delivery; 204 once the cache has been invalidated and handlers have been told, or are about to be.
+    Take a delivery; 204 once the cache has been invalidated, by when handlers have been told or are about to be.
 
     Refused are: no endpoint configured, or a table that no model has (404), another method than POST (405), a body that is too large
     (413) or not JSON by its header (415), a missing or wrong signature (401), another project (403), what is not one row in JSON
@@ -200,7 +200,7 @@ def _take(delivery: Delivery, settings: WebhookSettings) -> None:
         probe_arrived(delivery.alias, delivery.row_id)
         return
     try:
-        model_of(delivery.alias, delivery.table)
+        model = model_of(delivery.alias, delivery.table)
     except UnknownTable:
         if settings.ignore_unknown:
             return
@@ -210,7 +210,11 @@ def _take(delivery: Delivery, settings: WebhookSettings) -> None:
     # Deliveries have no number. But a row's every version has a body of its own ($updatedAt), and so a signature of its own; and
     # Appwrite never delivers twice. The action is part of it because of rows that are deleted as they were created.
     seen = f"{keys.stem}d:{digest(delivery.signature, delivery.action)}"
-    if settings.remember_s and not store.lease(seen, settings.remember_s):
+    if settings.remember_s and store.get_many((seen,)):
         raise Refused(409, "this was delivered before")
     notice = Notice(delivery.row_id, ACTIONS[delivery.action], "webhook")
+    outdate(delivery.alias, delivery.table, model, [notice])
+    # Remembered only now: had this process been killed before, somebody who delivers again would be refused, and the news lost.
+    if settings.remember_s and not store.lease(seen, settings.remember_s):
+        raise Refused(409, "this was delivered before")
     incoming.tell(delivery.alias, delivery.table, notice, coalesce_s=settings.coalesce_s)

@@ -44,7 +44,7 @@ def run(quick: bool) -> Report:
     rounds = 2 if quick else 5
     reads = (10, 100, 1_000) if quick else (100, 1_000, 10_000)
     tables = (500, 5_000) if quick else (1_000, 10_000, 100_000)
-    local = (100, 1_000) if quick else (900, 9_000)
+    local = (100, 1_000) if quick else (1_000, 10_000)
     evaluated = [local_evaluation.measure(size, rounds) for size in local]
     series = {
         "cold reads": _points(cold_reads.measure(rounds, reads, ("library",)), "library", reads),

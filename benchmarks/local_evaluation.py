@@ -1,8 +1,10 @@
 """
 What the server cannot do, evaluated here: ``python -m benchmarks.local_evaluation [--quick]``.
 
-A group-by over a table, and a join of three tables, on a server of level 1.9. *library, first* fetches the rows and evaluates, *library, cached*
-answers again from the cache; *sqlite* is Django on a SQLite file with the same rows; *transfer* fetches the rows with the library and does nothing.
+A group-by over a table, a join of three tables, and a list page of 100 rows in an order that the server does not have, on a server of level
+1.9. *library, first* fetches the rows and evaluates, *library, cached* answers again from the cache; *sqlite* is Django on a SQLite file with
+the same rows; *transfer* gets the rows and columns that the question needs, with ``requests`` and ``json`` and nothing of the library; *plain
+list* is the library's list of the same rows in an order that the server has.
 """
 
 from __future__ import annotations
@@ -14,18 +16,20 @@ from typing import Any
 
 from benchmarks.appwrite_server import appwrite_server
 from benchmarks.options import parse
-from benchmarks.rounds import Contender, Figures, Report, Sample, interleave
+from benchmarks.rounds import Contender, Figures, Report, Sample, Target, interleave
 
-SELLERS = 100
-KINDS = 10
+QUESTIONS = ("group", "join", "page")
 
 
-def prepare(name: str, endpoint: str) -> dict[str, Callable[..., Any]]:
+def prepare(name: str, endpoint: str, rows: str) -> dict[str, Callable[..., Any]]:
     from benchmarks.orm_site import configure
 
-    configure(endpoint, cache=True, apps=("benchmarks.sales",))
+    # A bound on what one query may fetch is a bound on mistakes, not on this.
+    limit = max(int(rows) + 1_000, 10_000)
+    configure(endpoint, cache=True, apps=("benchmarks.sales",), LOCAL_EVALUATION_MAX_ROWS=limit, FEATURE_LEVEL="1.9")
     from django.db import connection
     from django.db.models import Count, Sum
+    from django.db.models.functions import Lower
 
     from benchmarks.sales import models
 
@@ -35,7 +39,7 @@ def prepare(name: str, endpoint: str) -> dict[str, Callable[..., Any]]:
             for model in models.ALL:
                 editor.create_model(model)
     sales = models.Sale.objects.using(using)
-    tables = {"group": (models.Sale,), "join": models.ALL}
+    sellers = models.Seller.objects.using(using)
 
     def group() -> list[Any]:
         return list(sales.values("kind").annotate(n=Count("pk"), total=Sum("amount")).order_by("kind"))
@@ -44,47 +48,53 @@ def prepare(name: str, endpoint: str) -> dict[str, Callable[..., Any]]:
         wanted = sales.filter(seller__region__name="region 1").order_by("pk")
         return list(wanted.values_list("pk", "amount", "seller__name", "seller__region__name"))
 
-    queries = {"group": group, "join": join}
+    def page() -> list[Any]:
+        return list(sellers.order_by(Lower("name"), "pk"))
 
-    def run(query: str, fresh: bool = False) -> None:
+    def plain() -> list[Any]:
+        return list(sellers.order_by("name", "pk"))
+
+    questions = {"group": group, "join": join, "page": page, "plain": plain}
+
+    def run(question: str, fresh: bool = False) -> None:
         if fresh and using == "appwrite":
             for model in models.ALL:
                 model.objects.set_updated(False)
-        if not queries[query]():
+        if not questions[question]():
             raise SystemExit("nothing was found")
-
-    def transfer(query: str) -> None:
-        for model in tables[query]:
-            for _ in model.objects.using(using).nocache().values_list().iterator():
-                pass
 
     def fill(rows: int) -> None:
         models.fill(using, rows)
 
-    return {"run": run, "transfer": transfer, "fill": fill}
+    return {"run": run, "fill": fill}
 
 
 def measure(rows: int, rounds: int) -> list[Figures]:
-    found = [Figures(f"{query} {rows:,} rows", rows, "rows") for query in ("group", "join")]
+    sizes = {"group": rows, "join": rows, "page": 100}
+    found = [Figures(f"{question} {sizes[question]:,} rows", sizes[question], "rows") for question in QUESTIONS]
     with ExitStack() as stack:
         endpoint = stack.enter_context(appwrite_server(script="benchmarks.sales.filling", rows=rows))
-        sqlite = stack.enter_context(Contender("benchmarks.local_evaluation", "sqlite", endpoint))
-        library = stack.enter_context(Contender("benchmarks.local_evaluation", "library", endpoint))
+        arguments = (endpoint, str(rows))
+        sqlite = stack.enter_context(Contender("benchmarks.local_evaluation", "sqlite", *arguments))
+        library = stack.enter_context(Contender("benchmarks.local_evaluation", "library", *arguments))
+        transfer = stack.enter_context(Contender("benchmarks.sales.transfer", endpoint))
         sqlite.call("fill", rows=rows)
-        for figures, query in zip(found, ("group", "join"), strict=True):
-            library.call("run", query=query)
+        for figures, question in zip(found, QUESTIONS, strict=True):
+            library.call("run", question=question)
             calls: dict[str, Callable[[], Sample]] = {
-                "sqlite": partial(sqlite.call, "run", query=query),
-                "transfer": partial(library.call, "transfer", query=query),
-                "library, first": partial(_then_cached, library, query, figures),
+                "sqlite": partial(sqlite.call, "run", question=question),
+                "transfer": partial(transfer.call, "run", question=question),
+                "library, first": partial(_then_cached, library, question, figures),
             }
+            if question == "page":
+                calls["plain list"] = partial(library.call, "run", question="plain", fresh=True)
             interleave(figures, calls, rounds)
     return found
 
 
-def _then_cached(library: Contender, query: str, figures: Figures) -> Sample:
-    first = library.call("run", query=query, fresh=True)
-    figures.samples.setdefault("library, cached", []).append(library.call("run", query=query))
+def _then_cached(library: Contender, question: str, figures: Figures) -> Sample:
+    first = library.call("run", question=question, fresh=True)
+    figures.samples.setdefault("library, cached", []).append(library.call("run", question=question))
     return first
 
 
@@ -92,15 +102,18 @@ def run(quick: bool) -> Report:
     report = Report(
         "local_evaluation",
         "Local evaluation",
-        "A group-by and a join of three tables that the server cannot do, evaluated in the process: the first time and from the cache, against Django "
-        "on SQLite; the transfer of the rows alone is shown apart.",
+        "A group-by, a join of three tables and a list page, none of which the server can do, evaluated in the process: the first time and from the "
+        "cache, against Django on SQLite. The transfer is the rows and columns that are needed, over `requests` and `json`, without the library; the "
+        "plain list is the library's, in an order that the server has.",
         comparisons=(
-            ("library, first", "sqlite"),
             ("library, first", "transfer"),
+            ("library, first", "plain list"),
+            ("library, first", "sqlite"),
             ("library, cached", "sqlite"),
         ),
+        targets=(Target("library, first", "transfer", 1.3, ("group 10,000 rows", "join 10,000 rows")),),
     )
-    report.figures = measure(1_000 if quick else 9_000, 3 if quick else 7)
+    report.figures = measure(1_000 if quick else 10_000, 3 if quick else 9)
     report.save()
     return report
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 from hypothesis import HealthCheck, settings
 
-from appwrite_orm_django.client.transport import RequestRecord
+from appwrite_orm_django.client.transport import RequestRecord, Transport
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("counting", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -38,6 +38,23 @@ def requests() -> Iterator[RequestLog]:
     transport.add_listener(log.append)
     yield log
     transport.remove_listener(log.append)
+
+
+@pytest.fixture
+def behind_alias(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Transport]]:
+    """Put the server of a transport behind the aliases on Appwrite, until the test is over."""
+    wrapper = type(connections["appwrite"])
+    put: list[Transport] = []
+
+    def put_behind(transport: Transport, database_id: str = "library") -> Transport:
+        monkeypatch.setattr(wrapper, "transport", transport)
+        monkeypatch.setattr(wrapper, "database_id", database_id)
+        put.append(transport)
+        return transport
+
+    yield put_behind
+    for transport in put:
+        transport.close()
 
 
 @pytest.fixture(scope="session")

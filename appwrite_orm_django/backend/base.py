@@ -1,48 +1,55 @@
-"""The connection: Django's ``DatabaseWrapper`` over a pooled HTTP client."""
+"""
+The connection: Django's ``DatabaseWrapper`` over a pooled HTTP client.
+
+Every process makes one for each alias, many never use it. So what it uses is imported with its first use, as Django does with compilers:
+the properties below are the doors to the rooms that read, write, cache, evaluate locally and change tables.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from types import SimpleNamespace
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from django.apps import apps
-from django.core.exceptions import EmptyResultSet, ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Model
-from django.db.models.sql import Query
 
-from appwrite_orm_django.backend import watching
 from appwrite_orm_django.backend.client import DatabaseClient
-from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.columns import table_id
-from appwrite_orm_django.backend.commands import Command, Output, Savepoint
-from appwrite_orm_django.backend.compiler import SQLCompiler
 from appwrite_orm_django.backend.creation import DatabaseCreation
 from appwrite_orm_django.backend.cursor import Cursor
 from appwrite_orm_django.backend.cursor_wrappers import AppwriteCursorDebugWrapper, AppwriteCursorWrapper
 from appwrite_orm_django.backend.features import DatabaseFeatures
 from appwrite_orm_django.backend.introspection import DatabaseIntrospection
-from appwrite_orm_django.backend.known_reads import KnownReads, cache_text, only_row
-from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
 from appwrite_orm_django.backend.operations import DatabaseOperations
-from appwrite_orm_django.backend.options import Options
-from appwrite_orm_django.backend.reading import Reader
 from appwrite_orm_django.backend.requesting import Requesting
-from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
-from appwrite_orm_django.backend.transactions import Transaction, versions
-from appwrite_orm_django.backend.whole_models import WholeModel
-from appwrite_orm_django.backend.writing import Writer, WriteResult
-from appwrite_orm_django.cache.service import QueryCache
-from appwrite_orm_django.cache.settings import CacheSettings
+from appwrite_orm_django.backend.transactions import begin
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.client.references import TableRef
-from appwrite_orm_django.client.transport import Transport
-from appwrite_orm_django.schema.from_models import models_of
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+    from django.db.models.sql import Query
+
+    from appwrite_orm_django.backend.commands.base import Command, Savepoint
+    from appwrite_orm_django.backend.commands.outputs import Output
+    from appwrite_orm_django.backend.known_reads import KnownReads
+    from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
+    from appwrite_orm_django.backend.options import Options
+    from appwrite_orm_django.backend.reading import Reader
+    from appwrite_orm_django.backend.results import WriteResult
+    from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
+    from appwrite_orm_django.backend.transactions.transaction import Transaction
+    from appwrite_orm_django.backend.whole_models import WholeModel
+    from appwrite_orm_django.backend.writing import Writer
+    from appwrite_orm_django.cache.service import QueryCache
+    from appwrite_orm_django.cache.settings import CacheSettings
+    from appwrite_orm_django.client.transport import Transport
 
 
 class _NeverRaised(Exception):
@@ -93,7 +100,6 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
     features_class = DatabaseFeatures
     introspection_class = DatabaseIntrospection
     ops_class = DatabaseOperations
-    SchemaEditorClass = DatabaseSchemaEditor
 
     # What Django's debugging tools show for a field; columns are made by the schema room, from the field itself.
     data_types = {
@@ -153,16 +159,17 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         self._idle_local_databases: list[LocalDatabase] = []
         self.outputs: dict[int, tuple[Any, Output]] = {}
         self.whole_models: dict[type[Model], WholeModel | None] = {}
-        self.known_reads = KnownReads(self)
         # The open block; None in autocommit mode. Read-only blocks have one too: it remembers what they saw.
         self.transaction: Transaction | None = None
-        self._writes_directly = False
+        self.writes_directly = False
         self._cache: tuple[str, QueryCache] | None = None
 
     # Settings
 
     @cached_property
     def options(self) -> Options:
+        from appwrite_orm_django.backend.options import Options
+
         return Options.read(self.alias, self.settings_dict["OPTIONS"])
 
     @property
@@ -228,14 +235,14 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         elif self.transaction is None:
             # In this order: a cache that is opened inside a block is told of the block when it is opened.
             self.cache.enter_atomic()
-            self.transaction = Transaction(self)
+            self.transaction = begin(self)
 
     def _commit(self) -> None:
         transaction = self.transaction
         if transaction is None:
             return
         try:
-            with self.cache.committing(), own_write():
+            with self.cache.committing():
                 transaction.commit()
         finally:
             self._begin_anew()
@@ -245,7 +252,7 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
             self._begin_anew()
 
     def _begin_anew(self) -> None:
-        self.transaction = Transaction(self)
+        self.transaction = begin(self)
         self.cache.exit_atomic(committed=False)
         self.cache.enter_atomic()
 
@@ -282,18 +289,19 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
 
         For statements that Django wraps in ``atomic`` but that are a single request, or several independent ones, here.
         """
-        before, self._writes_directly = self._writes_directly, True
+        before, self.writes_directly = self.writes_directly, True
         try:
             yield
         finally:
-            self._writes_directly = before
+            self.writes_directly = before
 
     @contextmanager
     def own_block(self) -> Iterator[Transaction]:
         """Read and stage what is inside in a block of its own, whose ``commit()`` is called there or never; the open one is not told of it."""
-        before, self.transaction = self.transaction, Transaction(self)
+        before, block = self.transaction, begin(self)
+        self.transaction = block
         try:
-            yield self.transaction
+            yield block
         finally:
             self.transaction = before
 
@@ -301,62 +309,31 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
 
     @cached_property
     def reader(self) -> Reader:
+        from appwrite_orm_django.backend.reading import Reader
+
         return Reader(self)
 
     @cached_property
     def writer(self) -> Writer:
+        from appwrite_orm_django.backend.writing import Writer
+
         return Writer(self)
+
+    @cached_property
+    def known_reads(self) -> KnownReads:
+        from appwrite_orm_django.backend.known_reads import KnownReads
+
+        return KnownReads(self)
+
+    @cached_property
+    def SchemaEditorClass(self) -> type[DatabaseSchemaEditor]:  # type: ignore[override]  # Django's has it as an attribute
+        from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
+
+        return DatabaseSchemaEditor
 
     def write(self, command: Command) -> WriteResult:
         """Run a write command: at once in autocommit mode, else into the log of the open block. Tells the cache."""
-        # Before anything is announced or noted: whoever may not write here does not get that far.
-        _ = self.account
-        direct = self.transaction is None or self._writes_directly
-        table = command.tables[0].table
-        row_ids = command.row_ids
-        notice = self.cache.write(
-            () if row_ids is not None else (table,),
-            () if row_ids is None else [(table, row_id) for row_id in row_ids],
-            operation=command.operation,
-            sender=command.model,
-            staged=not direct,
-        )
-        with notice, own_write():
-            if direct or self.transaction is None:
-                return self.writer.run(command)
-            return self.transaction.stage(command)
-
-    def cached_rows(
-        self,
-        command: Command,
-        load: Callable[[], list[tuple[Any, ...]]],
-        *,
-        timeout: float | None,
-        model: type[Model] | None,
-    ) -> list[tuple[Any, ...]]:
-        """
-        Return the result rows of a read command from the cache, or from ``load``.
-
-        A block has to know which version of each row it has seen, or it could overwrite somebody else's change. What another thread
-        loaded, or an earlier read left in the cache, serves a block only if the versions can be told from it.
-        """
-        names = [table.table for table in command.tables]
-        seen = versions.positions(command) if self.transaction is not None else None
-        if not names or model is None or (self.transaction is not None and seen is None):
-            return load()
-        watcher = watching.current()
-        with nullcontext() if watcher is None else watcher.reading(self.alias, command):
-            rows = self.cache.read(
-                cache_text(model, command),
-                names,
-                load,
-                row=only_row(command),
-                identity=self.cache_identity,
-                timeout=timeout,
-            )
-        if self.transaction is not None and seen:
-            self.transaction.note_versions(command.tables[0], versions.read(rows, *seen))
-        return rows
+        return self.writer.write(command)
 
     def load_rows(self, command: Command) -> list[tuple[Any, ...]]:
         """Run a read command past the cache."""
@@ -372,29 +349,16 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
     # What the cache's manual control asks; it knows queries and models only.
 
     def is_cached(self, query: Query) -> bool:
-        """Say whether the rows of a query would come from the cache; without any request."""
-        compiler = cast(SQLCompiler, query.get_compiler(connection=self))
-        if compiler.cache_timeout is not None and compiler.cache_timeout <= 0:
-            return False
-        try:
-            command = compiler.read_command()
-        except EmptyResultSet:
-            return True
-        names = [table.table for table in command.tables]
-        return bool(names) and self.cache.is_cached(
-            cache_text(cast("type[Model]", query.model), command),
-            names,
-            row=only_row(command),
-            identity=self.cache_identity,
-        )
+        """As ``cached_reads.is_cached``."""
+        from appwrite_orm_django.backend import cached_reads
+
+        return cached_reads.is_cached(self, query)
 
     def dependencies(self, query: Query) -> tuple[tuple[str, ...], tuple[str, str] | None]:
-        """Return the tables that a query reads, and ``(table, row id)`` if all that it reads is that one row."""
-        try:
-            command = cast(SQLCompiler, query.get_compiler(connection=self)).read_command()
-        except EmptyResultSet:
-            return (), None
-        return tuple(dict.fromkeys(table.table for table in command.tables)), only_row(command)
+        """As ``cached_reads.dependencies``."""
+        from appwrite_orm_django.backend import cached_reads
+
+        return cached_reads.dependencies(self, query)
 
     def table_of(self, model: type[Model]) -> str:
         """Return the id of the table that a model's own rows are in."""
@@ -402,6 +366,8 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
 
     def cached_models(self) -> list[type[Model]]:
         """Return the models with a table here, through tables included."""
+        from appwrite_orm_django.schema.from_models import models_of
+
         return models_of(self.alias)
 
     @property
@@ -409,6 +375,8 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         """The query cache of this connection."""
         database = self.database_id
         if self._cache is None or self._cache[0] != database:
+            from appwrite_orm_django.cache.service import QueryCache
+
             settings = self.settings_dict
             namespace = f"{settings['HOST']} {settings['USER']} {database}"
             options = self.options
@@ -434,6 +402,8 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
     def local_database(self) -> LocalDatabase:
         """A private SQLite connection to compile for; to run on one, borrow it."""
         if not self._idle_local_databases:
+            from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
+
             self._idle_local_databases.append(
                 LocalDatabase(self.alias, self.text_semantics, self.settings_dict["TIME_ZONE"])
             )

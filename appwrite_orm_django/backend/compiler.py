@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import NotSupportedError, transaction
+from django.db import transaction
 from django.db.models import Count
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import OrderBy, Star
@@ -22,8 +22,10 @@ from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGL
 from django.db.models.sql.query import RawQuery
 
 from appwrite_orm_django.backend import local_evaluation, locking, writes
+from appwrite_orm_django.backend.cached_reads import cached_rows
 from appwrite_orm_django.backend.columns import table_id
-from appwrite_orm_django.backend.commands import Command, CountRows, Explain, ListRows
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.reads import CountRows, Explain, ListRows
 from appwrite_orm_django.backend.pushdown import reads, server
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.summaries import OneRow
@@ -164,7 +166,7 @@ class SQLCompiler(compiler.SQLCompiler):
             return super().execute_sql(result_type, chunked_fetch, chunk_size)
 
         load = partial(self.connection.load_rows, command)
-        rows = self.connection.cached_rows(command, load, timeout=self.cache_timeout, model=self.query.model)
+        rows = cached_rows(self.connection, command, load, timeout=self.cache_timeout, model=self.query.model)
         if result_type == SINGLE:
             return rows[0] if rows else None
         return [rows]
@@ -247,11 +249,3 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, SQLCompiler):
         if not self.query.values:
             return "", ()
         return writes.update_command(self), ()
-
-
-def refuse_sql(text: object) -> NotSupportedError:
-    """Return the error for SQL text, which Appwrite does not speak."""
-    return NotSupportedError(
-        f"Appwrite runs no SQL, and only what reads can be evaluated here, unlike: {str(text)[:100]}\n"
-        f"Use the queryset API, or the client behind connection.transport for anything beyond it."
-    )

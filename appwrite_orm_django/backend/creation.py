@@ -7,11 +7,6 @@ from typing import Any
 from django.db.backends.base.creation import BaseDatabaseCreation
 from django.db.models import Model
 
-from appwrite_orm_django.client import databases
-from appwrite_orm_django.client.errors import DatabaseNotFound
-from appwrite_orm_django.schema.from_models import models_of, read_models
-from appwrite_orm_django.schema.own_tables import with_own_tables
-
 
 class DatabaseCreation(BaseDatabaseCreation):
     def _create_test_db(self, verbosity: int, autoclobber: bool, keepdb: bool = False) -> str:
@@ -28,8 +23,10 @@ class DatabaseCreation(BaseDatabaseCreation):
         An app whose migrations package is empty, or has data migrations only, counts as migrated for Django. Before them, for data
         migrations want tables; and with the library's own tables, so that no test's requests depend on which one comes first.
         """
-        # Every process has this module, and only tests have a use for what changes tables.
+        # Every process has this module, and only tests have a use for it.
+        from appwrite_orm_django.schema.from_models import models_of, read_models
         from appwrite_orm_django.schema.migrate import Options, migrate
+        from appwrite_orm_django.schema.own_tables import with_own_tables
 
         if not models_of(self.connection.alias):
             return
@@ -40,6 +37,9 @@ class DatabaseCreation(BaseDatabaseCreation):
         self._drop(test_database_name)
 
     def _drop(self, name: str) -> None:
+        from appwrite_orm_django.client import databases
+        from appwrite_orm_django.client.errors import DatabaseNotFound
+
         try:
             databases.delete_database(self.connection.transport, name)
         except DatabaseNotFound:
@@ -56,6 +56,8 @@ class DatabaseCreation(BaseDatabaseCreation):
 def models_without_migration(alias: str) -> list[type[Model]]:
     """Return the models of an alias whose app has a migrations package in which no migration creates them."""
     from django.db.migrations.loader import MigrationLoader
+
+    from appwrite_orm_django.schema.from_models import models_of
 
     loader = MigrationLoader(None)
     created = loader.project_state().models

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import NotSupportedError
 
 from appwrite_orm_django.backend import watching
-from appwrite_orm_django.backend.commands import Command, Savepoint
-from appwrite_orm_django.backend.compiler import refuse_sql
-from appwrite_orm_django.backend.local_evaluation import raw
+from appwrite_orm_django.backend.commands.base import Command, Savepoint
+from appwrite_orm_django.backend.refusals import refuse_sql
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
@@ -65,6 +64,9 @@ class Cursor:
             self.rowcount = result.count
 
     def _execute_sql(self, sql: str, params: Any) -> Cursor:
+        # SQL text is rare here, and needs the whole of local evaluation.
+        from appwrite_orm_django.backend.local_evaluation import raw
+
         planned = raw.plan_sql(sql, params, self.connection)
         if planned is None:
             raise refuse_sql(sql)

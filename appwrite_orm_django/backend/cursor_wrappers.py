@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 
-from appwrite_orm_django.backend.commands import Command
+from appwrite_orm_django.backend.commands.base import Command
 
 
 class _ShowsText:

@@ -1,16 +1,19 @@
-"""What tables and columns the Appwrite database has, in the words of Django's introspection; ``inspectdb`` knows more of them."""
+"""
+What tables and columns the Appwrite database has, in the words of Django's introspection; ``inspectdb`` knows more of them.
+
+Every connection has one, and few are asked: what reads the tables is imported then.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.backends.base.introspection import BaseDatabaseIntrospection, FieldInfo, TableInfo
 
 from appwrite_orm_django.backend.columns import ROW_ID
-from appwrite_orm_django.client import tables
-from appwrite_orm_django.client.errors import DatabaseNotFound
-from appwrite_orm_django.schema.definitions import Table
-from appwrite_orm_django.schema.from_server import read_table
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.schema.definitions import Table
 
 
 class DatabaseIntrospection(BaseDatabaseIntrospection):
@@ -32,6 +35,9 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
     }
 
     def get_table_list(self, cursor: Any) -> list[TableInfo]:
+        from appwrite_orm_django.client import tables
+        from appwrite_orm_django.client.errors import DatabaseNotFound
+
         try:
             found = list(tables.list_tables(self.connection.transport, self.connection.database_id))
         except DatabaseNotFound:
@@ -74,6 +80,9 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         }
 
     def _table(self, table_id: str) -> Table:
+        from appwrite_orm_django.schema.definitions import Table
+        from appwrite_orm_django.schema.from_server import read_table
+
         return read_table(self.connection.transport, self.connection.database_id, Table(table_id))
 
 

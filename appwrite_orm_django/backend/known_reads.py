@@ -20,7 +20,8 @@ from django.db.models.sql.where import WhereNode
 from django.utils import timezone
 
 from appwrite_orm_django.backend import watching
-from appwrite_orm_django.backend.commands import Command, GetRow, ListRows
+from appwrite_orm_django.backend.cached_reads import cache_text, only_row
+from appwrite_orm_django.backend.commands.reads import GetRow, ListRows
 from appwrite_orm_django.cache.choice import chosen, inherited
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class KnownReads:
             command = compiler.read_command()
         except EmptyResultSet:
             return None
-        if not isinstance(command, (ListRows, GetRow)) or len(command.tables) != 1:
+        if not isinstance(command, (ListRows, GetRow)) or len(command.tables) != 1 or command.is_volatile:
             return None
         cache, text, row = (
             self._connection.cache,
@@ -142,17 +143,6 @@ class KnownReads:
         tables = (command.table.table,)
         plan = cache.core.keys.plan(text, tables, row)
         return KnownRead(cache, zone, command, text, tables, row, compiler.cache_timeout, plan)
-
-
-def cache_text(model: type[Model], command: Command) -> str:
-    """Write down a command for the cache, so that two are the same text exactly if their answers are the same."""
-    # Two models can map one table with different fields, and so read different values from the same columns.
-    return f"{model._meta.label} {command!r}"
-
-
-def only_row(command: Command) -> tuple[str, str] | None:
-    """Return table and row id if the command reads a row by its id."""
-    return (command.table.table, command.row_id) if isinstance(command, GetRow) else None
 
 
 def _shape(query: Query) -> Hashable | None:

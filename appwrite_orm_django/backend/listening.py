@@ -26,8 +26,8 @@ class WebhookSettings:
         secrets: secrets of 8 to 256 characters, any of which a delivery may be signed with; the first is the one for new webhooks. None:
             there is no endpoint.
         max_bytes: a larger body is refused. A row with all its columns has to fit.
-        coalesce_s: a table that was invalidated is invalidated again after so many seconds at the earliest, and at the latest, if more
-            was told meanwhile; 0 invalidates with each delivery.
+        coalesce_s: ``rows_changed`` is sent again for a table after so many seconds at the earliest, and at the latest, if more was told
+            meanwhile; 0 sends it with each delivery. The cache is invalidated with each in any case.
         remember_s: for how many seconds a delivery that comes a second time is known as such.
         ignore_unknown: answer deliveries about tables that no model has with 204 instead of 404, which Appwrite counts as a failure.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django.db.models.sql import Query
 
     from appwrite_orm_django.backend.base import DatabaseWrapper
-    from appwrite_orm_django.backend.commands import Command
+    from appwrite_orm_django.backend.commands.base import Command
     from appwrite_orm_django.backend.compiler import SQLCompiler
 
 _REFUSED = {

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.utils import timezone
 
-from appwrite_orm_django.backend import row_ids, subselects
-from appwrite_orm_django.backend.commands import Command, Savepoint
+from appwrite_orm_django.backend import row_ids
+from appwrite_orm_django.backend.commands.base import Command, Savepoint
 from appwrite_orm_django.backend.values import INTEGER_RANGES, cut_to_milliseconds
 
 if TYPE_CHECKING:
@@ -64,6 +64,9 @@ class DatabaseOperations(BaseDatabaseOperations):
 
     def subselect_narrowing(self, lookup: Any, key: str, codec: Codec) -> Narrowing:
         """Translate ``column in (subquery)``: the subquery's command runs first, its values become the filter."""
+        # The compiler asks, and its room has what this needs; the room of operations is in every process.
+        from appwrite_orm_django.backend import subselects
+
         return subselects.narrowing(lookup, key, codec, self.connection)
 
     # Prepared values: Python objects, which the codecs write.
@@ -112,7 +115,8 @@ class DatabaseOperations(BaseDatabaseOperations):
 
     def sql_flush(self, style: Any, tables: Any, *, reset_sequences: bool = False, allow_cascade: bool = False) -> Any:
         from appwrite_orm_django.backend.columns import table_id
-        from appwrite_orm_django.backend.commands import Condition, DeleteRows
+        from appwrite_orm_django.backend.commands.conditions import Condition
+        from appwrite_orm_django.backend.commands.writes import DeleteRows
 
         return [DeleteRows(self.connection.table_ref(table_id(table)), Condition()) for table in tables]
 

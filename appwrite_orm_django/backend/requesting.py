@@ -5,19 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError, connections
 
-from appwrite_orm_django.backend.client_calls import RawWrite, TellingTransport
-from appwrite_orm_django.backend.users import Account, accounts
 from appwrite_orm_django.client.identity import Identity, current_identity, is_stated
-from appwrite_orm_django.client.transport import Transport
 
 if TYPE_CHECKING:
+    from appwrite_orm_django.backend.client_calls import RawWrite
     from appwrite_orm_django.backend.options import Options
-    from appwrite_orm_django.backend.transactions import Transaction
+    from appwrite_orm_django.backend.transactions.transaction import Transaction
+    from appwrite_orm_django.backend.users import Account, Accounts
+    from appwrite_orm_django.client.transport import Transport
 
 # One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
 _transports: dict[tuple[Any, ...], Transport] = {}
@@ -69,13 +69,20 @@ class Requesting:
         if identity is None:
             return None
         transport = self._key_transport.acting_as(identity)
-        return accounts.confirmed(identity, transport, self.options.users.confirm_s)
+        return self._accounts.confirmed(identity, transport, self.options.users.confirm_s)
 
     @property
     def cache_identity(self) -> str:
         """What entries of the cache are kept apart by: empty for the API key. Raises as ``account``."""
         account = self.account
         return "" if account is None else account.cache_key
+
+    @cached_property
+    def _accounts(self) -> Accounts:
+        # Few projects make requests for users.
+        from appwrite_orm_django.backend.users import accounts
+
+        return accounts
 
     @property
     def _key_transport(self) -> Transport:
@@ -87,6 +94,14 @@ class Requesting:
             options,
             self.alias,
         )
+        known = _transports.get(identity)
+        return self._shared_transport(identity) if known is None else known
+
+    def _shared_transport(self, identity: tuple[Any, ...]) -> Transport:
+        # The first request of the process brings the HTTP client.
+        from appwrite_orm_django.backend.client_calls import TellingTransport
+
+        settings, options = self.settings_dict, self.options
         with _transports_lock:
             if identity not in _transports:
                 _transports[identity] = TellingTransport(

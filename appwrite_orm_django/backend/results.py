@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from appwrite_orm_django.backend.commands import Output
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.commands.outputs import Output
 
 
 class WriteResult:

@@ -16,12 +16,15 @@ from django.db.models import Field, Model
 
 from appwrite_orm_django import collation
 from appwrite_orm_django.backend.columns import column_key, table_id
+from appwrite_orm_django.backend.refusals import refuse_sql
 from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
 from appwrite_orm_django.client.queries import limit
+from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.definitions import Database
 from appwrite_orm_django.schema.from_models import table_for
 from appwrite_orm_django.schema.from_server import read_table_json
+from appwrite_orm_django.schema.names import trial_table
 from appwrite_orm_django.schema.plan import make_plan
 from appwrite_orm_django.schema.steps import CreateDatabase, CreateTable, Plan
 
@@ -130,8 +133,6 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         self._bring_up_to_date(model, prune_indexes=True)
 
     def execute(self, sql: Any, params: Any = ()) -> None:
-        from appwrite_orm_django.backend.compiler import refuse_sql
-
         raise refuse_sql(sql)
 
     def _bring_up_to_date(
@@ -156,9 +157,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         renames: dict[tuple[str, str], str] | None = None,
     ) -> None:
         database = self.connection.database_id
-        plan = make_plan(
-            Database(database, (wanted,)), Database(database, (live,)), prune=prune, renames=renames, all_tables=False
-        )
+        there = Database(database, (live, *self._untried(live)))
+        plan = make_plan(Database(database, (wanted,)), there, prune=prune, renames=renames, all_tables=False)
         self._apply(*plan.steps)
 
     def _live_table(self, db_table: str) -> Table | None:
@@ -168,10 +168,13 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         except (TableNotFound, DatabaseNotFound):
             return None
 
-    def _apply(self, *steps: Any) -> None:
-        # Every process has this module; few change tables.
-        from appwrite_orm_django.schema.apply import Application
+    def _untried(self, live: Table) -> list[Table]:
+        """Return the marks of unique indexes that a run which was killed has not tried out (see ``schema.apply.indexes``)."""
+        unique = [index for index in live.indexes if index.type == "unique"]
+        marks = (self._live_table(trial_table(live.id, index.key)) for index in unique)
+        return [mark for mark in marks if mark is not None]
 
+    def _apply(self, *steps: Any) -> None:
         fold = collation.fold if self.connection.text_semantics == "mariadb" else str
         Application(self.connection.transport, Plan(self.connection.database_id, tuple(steps)), fold=fold).run()
 

@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from appwrite_orm_django.backend.commands import Command, Condition, Converter, Order, Output, shown
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.conditions import Condition, Order
+from appwrite_orm_django.backend.commands.outputs import Converter, Output
+from appwrite_orm_django.backend.commands.texts import shown
 from appwrite_orm_django.client import queries
 from appwrite_orm_django.client.errors import InvalidQuery, ServerError
 from appwrite_orm_django.client.queries import Query

@@ -9,7 +9,7 @@ from django.db.models.expressions import OuterRef, ResolvedOuterRef
 from django.db.models.sql import Query
 
 from appwrite_orm_django.backend.borders import refuse_other_databases
-from appwrite_orm_django.backend.commands import ValuesOf
+from appwrite_orm_django.backend.commands.conditions import ValuesOf
 from appwrite_orm_django.backend.pushdown.truth import NEVER, UNKNOWN, IsIn, Narrowing
 
 if TYPE_CHECKING:

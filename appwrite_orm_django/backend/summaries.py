@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from appwrite_orm_django.backend.commands import Command, Condition, Converter
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.conditions import Condition
+from appwrite_orm_django.backend.commands.outputs import Converter
 from appwrite_orm_django.backend.periods import Kind
 from appwrite_orm_django.client.references import TableRef
 
@@ -21,6 +23,10 @@ class OneRow(Command):
     @property
     def tables(self) -> tuple[TableRef, ...]:
         return tuple(dict.fromkeys(table for part in self.parts for table in part.tables))
+
+    @property
+    def inner(self) -> tuple[Command, ...]:
+        return self.parts
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.parts))

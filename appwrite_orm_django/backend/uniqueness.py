@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from appwrite_orm_django import collation
 from appwrite_orm_django.backend.columns import ROW_ID
-from appwrite_orm_django.backend.commands import Condition, Fetch, Membership, NewRow, Unique, UpdateRows
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership
+from appwrite_orm_django.backend.commands.local import Fetch
+from appwrite_orm_django.backend.commands.writes import NewRow, Unique, UpdateRows
 from appwrite_orm_django.client import queries
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from django.db import IntegrityError
 
 from appwrite_orm_django.backend import trying_again, uniqueness
 from appwrite_orm_django.backend.columns import ROW_ID
-from appwrite_orm_django.backend.commands import NewRow, UpsertRows
+from appwrite_orm_django.backend.commands.writes import NewRow, UpsertRows
 from appwrite_orm_django.backend.results import WriteResult
 from appwrite_orm_django.client.errors import TransactionLimitExceeded, UniqueViolation
 from appwrite_orm_django.client.transactions import MAX_OPERATIONS
@@ -23,7 +23,7 @@ from appwrite_orm_django.client.transactions import MAX_OPERATIONS
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.reading import Reader
-    from appwrite_orm_django.backend.transactions import Transaction
+    from appwrite_orm_django.backend.transactions.transaction import Transaction
 
 # One operation for each row, and one for the claims of all of them (transactions/committing.py).
 BATCH = MAX_OPERATIONS - 1

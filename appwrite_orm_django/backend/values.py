@@ -21,7 +21,6 @@ from django.conf import settings
 from django.db import models
 
 from appwrite_orm_django.backend import row_ids
-from appwrite_orm_django.schema.columns import described_column
 
 MAX_SCALED_DIGITS = 18  # what a 64-bit integer holds in every case
 INT64 = (-(2**63) + 1, 2**63 - 1)  # -2**63 itself is refused (observed)
@@ -40,14 +39,19 @@ class OutOfRange(ValueError):
 
 
 class Codec:
-    """Text, and the base of the others. ``orders`` says whether wire values sort as the Python values do."""
+    """Text, and the base of the others. ``orders`` says whether wire values sort as the Python values do, ``folds`` whether equality there says too much."""
 
     orders = True
     is_text = True
+    folds = False
+    # Whether the server has an equality for them at all.
+    compares = True
 
     def encode(self, value: Any) -> Any:
         """Turn a prepared value (never None) into its wire form or raise ``OutOfRange``."""
-        if "\x00" in (text := str(value)):
+        # Not str(): of a member of an enumeration of texts it is the member's name.
+        text = str.__str__(value) if isinstance(value, str) else str(value)
+        if "\x00" in text:
             raise OutOfRange("text with NUL characters can not be stored")
         return text
 
@@ -67,6 +71,17 @@ def cut_to_milliseconds(value: Any) -> Any:
     return value
 
 
+def _whole(value: Any) -> int:
+    """Return a number as an integer column takes it: rounded, half away from zero, as MariaDB and PostgreSQL do with what an update computes."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise OutOfRange(f"{value} is no integer", 0 if math.isnan(value) else (1 if value > 0 else -1))
+        value = decimal.Decimal(value)
+    if isinstance(value, decimal.Decimal) and value.is_finite():
+        return int(value.to_integral_value(decimal.ROUND_HALF_UP))
+    return int(value)
+
+
 class IntegerCodec(Codec):
     """Integers of a field's range, which lies within the column's width: beyond that the server refuses even a filter (recording ``query-integer``)."""
 
@@ -77,7 +92,7 @@ class IntegerCodec(Codec):
         self.high = high
 
     def encode(self, value: Any) -> int:
-        number = int(value)
+        number = _whole(value)
         if number < self.low:
             raise OutOfRange(f"{number} is below the smallest integer that fits, {self.low}", -1)
         if number > self.high:
@@ -254,10 +269,11 @@ class UUIDCodec(Codec):
 
 
 class BinaryCodec(Codec):
-    """Base64 text, as JSON has no bytes."""
+    """Base64 text, as JSON has no bytes; its case means something, which MariaDB does not look at."""
 
     orders = False
     is_text = False
+    folds = True
 
     def encode(self, value: Any) -> str:
         return base64.b64encode(bytes(value)).decode("ascii")
@@ -396,6 +412,9 @@ def _is_narrow(field: models.Field[Any, Any]) -> bool:
     """Say whether the column of an integer field holds 32 bits only; the element of an array has no column of its own to ask."""
     if field.primary_key:
         return False  # written as a row id
+    # Asked once for each field, by its first query: models are made without knowing their columns.
+    from appwrite_orm_django.schema.columns import described_column
+
     describe = getattr(field, "appwrite_column", None) or partial(described_column, field)
     column = describe("value")
     return column is not None and column.max is not None and column.max < 2**31

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.commands import Command
+    from appwrite_orm_django.backend.commands.base import Command
 
 __all__ = ["Watcher", "current", "watch"]
 

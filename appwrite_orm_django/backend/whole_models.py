@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models.expressions import Col, OrderBy
 
-from appwrite_orm_django.backend.commands import Outputs
+from appwrite_orm_django.backend.commands.outputs import Outputs
 from appwrite_orm_django.backend.pushdown import reads
 
 if TYPE_CHECKING:

@@ -15,21 +15,19 @@ from django.db.models.sql import Query
 
 from appwrite_orm_django.backend import local_evaluation, row_ids
 from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID, SYSTEM_COLUMNS, column_key, table_id
-from appwrite_orm_django.backend.commands import (
-    Command,
-    Condition,
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership, ValuesOf
+from appwrite_orm_django.backend.commands.outputs import Output
+from appwrite_orm_django.backend.commands.writes import (
     CreateRows,
     DeleteRows,
     IncrementColumn,
-    Membership,
     NewRow,
-    Output,
     Unique,
     UpdateFromQuery,
     UpdateRow,
     UpdateRows,
     UpsertRows,
-    ValuesOf,
 )
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope

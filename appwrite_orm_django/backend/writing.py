@@ -11,24 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, NotSupportedError, OperationalError
 
-from appwrite_orm_django.backend import uniqueness, upserting
+from appwrite_orm_django.backend import local_evaluation, uniqueness, upserting
+from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID
-from appwrite_orm_django.backend.commands import (
-    Command,
-    Condition,
-    CountRows,
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership
+from appwrite_orm_django.backend.commands.local import Fetch
+from appwrite_orm_django.backend.commands.reads import CountRows
+from appwrite_orm_django.backend.commands.writes import (
     CreateRows,
     DeleteRows,
-    Fetch,
     IncrementColumn,
-    Membership,
     NewRow,
     UpdateFromQuery,
     UpdateRow,
     UpdateRows,
     UpsertRows,
 )
-from appwrite_orm_django.backend.local_evaluation import running
 from appwrite_orm_django.backend.results import WriteResult
 from appwrite_orm_django.client import operators, queries, rows
 from appwrite_orm_django.client.errors import (
@@ -49,7 +48,7 @@ _MAX_ATTEMPTS = 10
 
 
 class Writer:
-    """Runs write commands for one connection, each at once."""
+    """Runs write commands for one connection."""
 
     def __init__(self, connection: DatabaseWrapper) -> None:
         self.connection = connection
@@ -58,7 +57,26 @@ class Writer:
     def transport(self) -> Any:
         return self.connection.transport
 
+    def write(self, command: Command) -> WriteResult:
+        """Run a command at once in autocommit mode, else into the log of the open block, and tell the cache."""
+        connection = self.connection
+        # Before anything is announced or noted: whoever may not write here does not get that far.
+        _ = connection.account
+        staging = None if connection.writes_directly else connection.transaction
+        table = command.tables[0].table
+        row_ids = command.row_ids
+        notice = connection.cache.write(
+            () if row_ids is not None else (table,),
+            () if row_ids is None else [(table, row_id) for row_id in row_ids],
+            operation=command.operation,
+            sender=command.model,
+            staged=staging is not None,
+        )
+        with notice, own_write():
+            return self.run(command) if staging is None else staging.stage(command)
+
     def run(self, command: Command) -> WriteResult:
+        """Run a command at once; what calls it tells the cache."""
         handlers: dict[type[Command], Callable[[Any], WriteResult]] = {
             CreateRows: self.create,
             UpsertRows: partial(upserting.run, self.connection),
@@ -269,7 +287,7 @@ class Writer:
         computed from, and that row is computed again: no update of another client is lost. Else rows that get the same values
         share a bulk request.
         """
-        computed, versions = running.run_with_versions(command.source, self.connection, command.table)
+        computed, versions = local_evaluation.run_with_versions(command.source, self.connection, command.table)
         changes = {command.encode_id(row_id): command.write(tuple(values)) for row_id, *values in computed}
         if not command.depends_on_row:
             return WriteResult(sum(self._write_alike(command.table, *alike) for alike in _grouped(changes)))
@@ -292,7 +310,7 @@ class Writer:
             try:
                 self.write_row(command.table, row_id, data, unmodified_since=version)
             except RowConflict:
-                computed, versions = running.run_with_versions(command.source, self.connection, command.table)
+                computed, versions = local_evaluation.run_with_versions(command.source, self.connection, command.table)
                 again = {command.encode_id(found): values for found, *values in computed}
                 if row_id not in again:
                     return 0

@@ -6,6 +6,8 @@ import random
 import threading
 import time
 
+from django.core.signals import request_finished
+
 from . import entries
 from .flights import Flights
 from .keys import KeySpace
@@ -88,10 +90,17 @@ def core_for(settings: CacheSettings, namespace: str, write_limit_s: float = 0.0
     with _lock:
         core = _cores.get(key)
         if core is None:
-            if not _cores and hasattr(os, "register_at_fork"):
-                os.register_at_fork(after_in_child=_after_fork)
+            if not _cores:
+                _begin()
             core = _cores[key] = Core(settings, namespace, write_limit_s)
     return core
+
+
+def _begin() -> None:
+    # A process that only ever hits would else tell nobody: a hit is one round trip and nothing beside it.
+    request_finished.connect(publish_if_due, dispatch_uid="appwrite_orm_django.publish_if_due")
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_after_fork)
 
 
 def publish_if_due(**_: object) -> None:

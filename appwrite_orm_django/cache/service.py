@@ -359,30 +359,25 @@ class QueryCache:
         self.note_invalidated(write)
         return stored
 
-    def rows_changed(
-        self,
-        table: str,
-        pks: Iterable[str] | None = None,
-        *,
-        operation: str = "change",
-        sender: Any = None,
-        source: Source = "webhook",
-        others: bool = False,
-    ) -> bool:
+    def outdate(self, table: str, pks: Sequence[str] | None, *, source: Source, others: bool) -> bool:
         """
-        Invalidate after somebody else's write and send ``rows_changed``; returns as ``invalidate``.
+        Invalidate after somebody else's write, in one round trip; returns as ``invalidate``.
 
         Args:
             pks: the rows told of; None for any.
             others: further rows may have changed that nobody tells of, so that what was read by key is outdated as well.
         """
-        known = None if pks is None else tuple(pks)
-        rows = () if known is None else tuple((table, pk) for pk in known)
-        stored = self.invalidate((table,) if known is None or others else (), rows, source=source)
+        rows = () if pks is None else tuple((table, pk) for pk in pks)
+        return self.invalidate((table,) if pks is None or others else (), rows, source=source)
+
+    def send_rows_changed(
+        self, table: str, pks: Sequence[str] | None, *, operation: str, sender: Any, source: Source
+    ) -> None:
+        """Send ``rows_changed`` for rows that have been invalidated; what a receiver raises is raised here."""
+        pks = None if pks is None else tuple(pks)
         signals.rows_changed.send(
-            sender=sender, alias=self.alias, table=table, pks=known, operation=operation, source=source
+            sender=sender, alias=self.alias, table=table, pks=pks, operation=operation, source=source
         )
-        return stored
 
     def last_writes(self) -> dict[str, list[LastWrite]]:
         """Return, per table, when its rows last changed, by which source, here or in another process; the latest first."""

@@ -18,6 +18,9 @@ DIGEST_LENGTH = 8
 #: Tables that the library keeps for itself in a database; they belong to no model and are never dropped.
 OWN_TABLES = "appwrite_orm_django_"
 
+#: Of these there is one, without columns, for each unique index that was made over rows and not yet tried out.
+TRIAL_TABLES = f"{OWN_TABLES}trial_"
+
 #: Django's record of migrations, which no model of an app describes.
 MIGRATIONS_TABLE = "django_migrations"
 
@@ -73,6 +76,21 @@ def replacement_key(key: str) -> str:
 def index_key(name: str) -> str:
     """Return the Appwrite index key for the name of an index or a constraint."""
     return _legal(_unquoted(name), _KEY, r"[^A-Za-z0-9_-]", "i")
+
+
+def trial_table(table: str, index: str) -> str:
+    """
+    Return the id of the table that says of a unique index that it is yet to be tried out.
+
+    >>> trial_table("shop_product", "name_uniq")
+    'appwrite_orm_django_trial_abc50cd55a'
+    """
+    return f"{TRIAL_TABLES}{names_digest(table.lower(), index.lower(), length=10)}"
+
+
+def copies_prefix(table: str, index: str) -> str:
+    """Return how the ids of the rows begin by which a unique index is tried out."""
+    return f"copy-{names_digest(table.lower(), index.lower(), length=10)}-"
 
 
 def _unquoted(name: str) -> str:

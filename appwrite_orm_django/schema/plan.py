@@ -14,7 +14,7 @@ from dataclasses import replace
 from .comparison import same_rules, same_storage
 from .definitions import Column, Database, Index, Table
 from .errors import UnsupportedModel
-from .names import MIGRATIONS_TABLE, OWN_TABLES, replacement_key
+from .names import MIGRATIONS_TABLE, OWN_TABLES, TRIAL_TABLES, replacement_key, trial_table
 from .steps import (
     PHASES,
     ChangeColumn,
@@ -30,6 +30,7 @@ from .steps import (
     RenameColumn,
     ReplaceColumn,
     Step,
+    TryIndex,
 )
 
 Renames = Mapping[tuple[str, str], str]
@@ -61,22 +62,29 @@ def make_plan(
     if live is None:
         steps.append(CreateDatabase("", wanted.id))
         live = Database(wanted.id)
+    untried = {table.id for table in live if table.id.startswith(TRIAL_TABLES)}
     for table in wanted:
         known = live.table(table.id)
         if known is None:
             steps.append(CreateTable(table.id, table))
             continue
-        needed, extra = _compare_tables(table, known, renames or {})
+        needed, extra = _compare_tables(table, known, renames or {}, untried)
         steps += needed
         (steps if prune else left).extend(extra)
+    idle = untried - _marks(wanted, live) if untried else untried
     for table in live:
-        ours = table.id.startswith(OWN_TABLES) or table.id == MIGRATIONS_TABLE
+        ours = (table.id.startswith(OWN_TABLES) and table.id not in idle) or table.id == MIGRATIONS_TABLE
         if all_tables and wanted.table(table.id) is None and not ours:
             (steps if prune else left).append(DropTable(table.id, table))
     order = {kind: position for position, kind in enumerate(PHASES)}
     steps.sort(key=lambda step: order[type(step)])
     notes = (*wanted.notes, *_idle_renames(live, wanted, renames or {}), *_renamed_tables(steps, left))
     return Plan(wanted.id, tuple(steps), tuple(left), notes)
+
+
+def _marks(*databases: Database) -> set[str]:
+    """Return the ids of the tables that would say of an index of these that it is yet to be tried out."""
+    return {trial_table(table.id, index.key) for database in databases for table in database for index in table.indexes}
 
 
 def _idle_renames(live: Database, wanted: Database, renames: Renames) -> Iterator[str]:
@@ -102,7 +110,7 @@ def _renamed_tables(steps: list[Step], left: list[Step]) -> Iterator[str]:
                 )
 
 
-def _compare_tables(wanted: Table, live: Table, renames: Renames) -> tuple[list[Step], list[Step]]:
+def _compare_tables(wanted: Table, live: Table, renames: Renames, untried: set[str]) -> tuple[list[Step], list[Step]]:
     live, steps = _renamed(wanted, live, renames)
     for column in wanted.columns:
         steps += _compare_columns(live, column)
@@ -113,7 +121,7 @@ def _compare_tables(wanted: Table, live: Table, renames: Renames) -> tuple[list[
         if wanted.column(column.key) is None and column.type != "relationship" and column.key not in successors
     ]
     index_steps, extra_indexes = _compare_indexes(
-        wanted, live, {step.column.key for step in extra if isinstance(step, DropColumn)}
+        wanted, live, {step.column.key for step in extra if isinstance(step, DropColumn)}, untried
     )
     steps += index_steps
     steps += _compare_options(wanted, live)
@@ -178,7 +186,7 @@ def _compare_columns(live: Table, wanted: Column) -> Iterator[Step]:
         yield ChangeColumn(live.id, known, wanted)
 
 
-def _compare_indexes(wanted: Table, live: Table, dropped: set[str]) -> tuple[list[Step], list[Step]]:
+def _compare_indexes(wanted: Table, live: Table, dropped: set[str], untried: set[str]) -> tuple[list[Step], list[Step]]:
     steps: list[Step] = []
     used: set[str] = set()
     for index in wanted.indexes:
@@ -191,6 +199,8 @@ def _compare_indexes(wanted: Table, live: Table, dropped: set[str]) -> tuple[lis
             steps += [DropIndex(live.id, known, replaced=True), CreateIndex(live.id, index)]
         elif known.status in {"deleting", "processing"}:
             steps.append(CreateIndex(live.id, index))
+        elif untried and trial_table(live.id, known.key) in untried:
+            steps.append(TryIndex(live.id, known))
     over_relations = {column.key for column in live.columns if column.type == "relationship"}
     extra: list[Step] = [
         DropIndex(live.id, index)

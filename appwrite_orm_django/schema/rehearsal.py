@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from appwrite_orm_django.client.transport import Transport
 
 from .apply import Application
+from .apply.work import Keys, Work
 from .definitions import Column, Index
 from .steps import CreateColumn, CreateIndex, Plan, RenameColumn, ReplaceColumn, Step
-
-T = TypeVar("T", Column, Index)
 
 Write = tuple[str, str, Mapping[str, Any]]
 
@@ -31,38 +30,48 @@ class _Recorder:
         return {"total": 0, "rows": []}
 
 
-class _Rehearsal(Application):
-    """An application that waits for nothing, for nothing is on its way."""
+class _Rehearsed(Work):
+    """Work that waits for nothing, for nothing is on its way."""
 
-    def _wait(self, wanted: Iterable[tuple[str, str]], read: Callable[[str], Sequence[T]], noun: str) -> None:
+    def wait_for_columns(self, wanted: Keys) -> None:
         return
 
-    def _wait_gone(self, unwanted: Iterable[tuple[str, str]], read: Callable[[str], Sequence[T]], noun: str) -> None:
+    def wait_for_indexes(self, wanted: Keys) -> None:
         return
 
-    def _copy(self, step: ReplaceColumn, successor: Column) -> None:
+    def wait_for_columns_to_go(self, unwanted: Keys) -> None:
+        return
+
+    def wait_for_indexes_to_go(self, unwanted: Keys) -> None:
+        return
+
+    def copy(self, step: ReplaceColumn, successor: Column) -> None:
         # One request for every different value; that all of them fit has been looked at before.
         return
 
-    def _count_outside(self, table: str, column: Column) -> int:
+    def count_outside(self, table: str, column: Column) -> int:
         return 0  # it makes no difference to what is written
 
-    def _count_without_value(self, table: str, column: Column) -> int:
+    def count_without_value(self, table: str, column: Column) -> int:
         new = any(isinstance(step, CreateColumn) and step.column.key == column.key for step in self._steps_of(table))
         if new:
-            return int(self._has_rows(table))
+            return int(self.has_rows(table))
         renamed = (step for step in self._steps_of(table) if isinstance(step, RenameColumn))
         old = next((step.old for step in renamed if step.column.key == column.key), column.key)
-        return super()._count_without_value(table, replace(column, key=old))
+        return super().count_without_value(table, replace(column, key=old))
 
-    def _refuse_duplicates(self, step: CreateIndex) -> None:
+    def refuse_duplicates(self, step: CreateIndex) -> None:
         return
 
-    def _refuse_unenforced(self, step: CreateIndex) -> None:
-        return
+    def enforces(self, table: str, index: Index) -> bool:
+        return True
 
     def _steps_of(self, table: str) -> Iterator[Step]:
-        return (step for step in self._plan.steps if step.table == table)
+        return (step for step in self.plan.steps if step.table == table)
+
+
+class _Rehearsal(Application):
+    work_class = _Rehearsed
 
 
 def requests_of(transport: Transport, plan: Plan) -> list[Write]:

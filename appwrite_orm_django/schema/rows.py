@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client import rows
-from appwrite_orm_django.client.errors import InvalidRequest, InvalidStructure, ServerError, UniqueViolation, shown
+from appwrite_orm_django.client.errors import (
+    InvalidRequest,
+    InvalidStructure,
+    RowNotFound,
+    ServerError,
+    UniqueViolation,
+    shown,
+)
 from appwrite_orm_django.client.operators import looks_like_operator, text_in_two_writes
 from appwrite_orm_django.client.queries import (
     Query,
@@ -21,6 +29,7 @@ from appwrite_orm_django.client.queries import (
     not_equal,
     or_,
     select,
+    starts_with,
 )
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
@@ -199,7 +208,7 @@ def _write_text(transport: Transport, table: TableRef, column: str, text: str, r
         rows.update_row(transport, table, row_id, {column: text})
 
 
-def enforces(transport: Transport, table: TableRef, columns: list[str], optional: list[str]) -> bool:
+def enforces(transport: Transport, table: TableRef, columns: list[str], optional: list[str], prefix: str) -> bool:
     """
     Tell whether a unique index is really there, by trying to store the copy of a row.
 
@@ -208,19 +217,32 @@ def enforces(transport: Transport, table: TableRef, columns: list[str], optional
 
     Args:
         optional: columns that are left out of the copy.
+        prefix: of the copy's id, at most 16 characters, by which ``delete_copies`` finds one that a killed run has left.
     """
     for row in every_row(transport, table, ["*"]):
         if any(row[column] is None for column in columns):
             continue
         data = {key: value for key, value in row.items() if not key.startswith("$") and key not in optional}
-        copy_id = f"copy-{uuid.uuid4().hex[:24]}"
+        copy_id = f"{prefix}{uuid.uuid4().hex[:20]}"
         try:
             rows.create_row(transport, table, copy_id, data)
         except UniqueViolation:
             return True
-        rows.delete_row(transport, table, copy_id)
+        _delete(transport, table, copy_id)
         return False
     return True
+
+
+def delete_copies(transport: Transport, table: TableRef, prefix: str) -> None:
+    """Delete what ``enforces`` stored in a run that was killed before it could delete it."""
+    for page in _pages(transport, table, ["$id"], starts_with("$id", prefix)):
+        for row in page:
+            _delete(transport, table, row["$id"])
+
+
+def _delete(transport: Transport, table: TableRef, row_id: str) -> None:
+    with contextlib.suppress(RowNotFound):  # another run was quicker
+        rows.delete_row(transport, table, row_id)
 
 
 def refuse_unconvertible(

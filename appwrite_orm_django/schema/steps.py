@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from .comparison import narrows
 from .definitions import Column, Index, Table
+from .names import OWN_TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,24 @@ class CreateIndex(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class TryIndex(Step):
+    """Find out whether a unique index that an earlier run has made is really there."""
+
+    index: Index
+
+    @property
+    def sign(self) -> str:
+        return "~"
+
+    @property
+    def warning(self) -> str:
+        return "the run that made it was stopped before it could"
+
+    def __str__(self) -> str:
+        return f"index {self.table}.{self.index.key} {self.index} tried out"
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeTable(Step):
     """Set permissions and row security."""
 
@@ -223,7 +242,7 @@ class DropTable(Step):
 
     @property
     def destructive(self) -> bool:
-        return True
+        return not self.table.startswith(OWN_TABLES)
 
     def __str__(self) -> str:
         return f"table {self.table}"
@@ -240,6 +259,7 @@ PHASES: tuple[type[Step], ...] = (
     ChangeColumn,
     ReplaceColumn,
     CreateIndex,
+    TryIndex,
     ChangeTable,
     DropTable,
 )

@@ -15,8 +15,8 @@ from django.db.models.functions import Lower
 from django.test import override_settings
 from django.test.utils import isolate_apps
 
+from appwrite_orm_django import cache_checks, outside_checks
 from appwrite_orm_django import checks as ours
-from appwrite_orm_django import outside_checks
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.fields import ArrayField, EnumField, PermissionsField
 from appwrite_orm_django.local.server import LocalServer
@@ -175,19 +175,29 @@ def test_no_check_asks_a_server_on_its_own(monkeypatch):
 
 
 def test_all_are_registered():
-    registered = {check.__name__ for check in registry.registered_checks}
-    assert {name for name in ours.__all__ if name.startswith("check_")} <= registered
-    assert checks.Tags.database in ours.check_drift.tags
+    registered = {check.__name__: check for check in registry.registered_checks}
+    assert {f"checks.{name}" for name in ours.__all__} <= registered.keys()
+    assert checks.Tags.database in registered["checks.check_drift"].tags
+    deployment = {check.__name__ for check in registry.deployment_checks}
+    assert {"cache_checks.check_deployment", "outside_checks.check_deployment"} <= deployment
+    for module in (cache_checks, outside_checks):
+        names = {name for name, value in vars(module).items() if name.startswith("check_") and callable(value)}
+        own = {f"{module.__name__.rpartition('.')[2]}.{name}" for name in names}
+        assert own
+        assert own <= registered.keys() | deployment
+
+
+def test_what_is_registered_runs():
+    """They are registered by name: a wrong one would show only when checks run."""
+    for check in (*registry.registered_checks, *registry.deployment_checks):
+        module = check.__name__.partition(".")[0]
+        if module in ("checks", "cache_checks", "outside_checks"):
+            assert isinstance(list(check(app_configs=None, databases=[])), list)
 
 
 @pytest.fixture
-def live(monkeypatch):
-    transport = connect(LocalServer(index_lag=0))
-    wrapper = type(connections["appwrite"])
-    monkeypatch.setattr(wrapper, "transport", transport)
-    monkeypatch.setattr(wrapper, "database_id", "library")
-    yield transport
-    transport.close()
+def live(behind_alias):
+    return behind_alias(connect(LocalServer(index_lag=0)))
 
 
 def test_drift(live):

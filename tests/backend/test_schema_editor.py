@@ -5,6 +5,7 @@ from django.db import NotSupportedError
 
 from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.errors import TableNotFound
+from appwrite_orm_django.schema.names import trial_table
 from tests.library.models import Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -45,3 +46,19 @@ def test_a_table_that_is_not_there_yet_is_left_to_whoever_makes_it(renamed, appw
     renamed("library_nowhere", "library_renamed")
     with pytest.raises(TableNotFound):
         tables.get_table(appwrite.transport, appwrite.table_ref("library_renamed"))
+
+
+def test_a_unique_index_that_a_killed_run_has_not_tried_out_is_tried_out(appwrite):
+    Tag.objects.create(name="kept")
+    (unique,) = [
+        index["key"]
+        for index in tables.get_table(appwrite.transport, appwrite.table_ref("library_tag"))["indexes"]
+        if index["type"] == "unique"
+    ]
+    mark = appwrite.table_ref(trial_table("library_tag", unique))
+    tables.create_table(appwrite.transport, mark, "Not tried out")
+    with appwrite.schema_editor() as editor:
+        editor.alter_field(Tag, Tag._meta.get_field("name"), Tag._meta.get_field("name"))
+    with pytest.raises(TableNotFound):
+        tables.get_table(appwrite.transport, mark)
+    assert Tag.objects.count() == 1

@@ -403,3 +403,13 @@ class TestOddEnds:
                 Tag.objects.create(name="two changes").delete()
                 Author.objects.filter(name="Zola").update(rating=1)
         assert Author.objects.get(name="Hugo").email is None
+
+    def test_what_is_ignored_does_not_keep_others_out(self):
+        """Of rows that are created with ignore_conflicts only those that are created clash with later ones."""
+        Author.objects.create(pk="taken", name="Zola")
+        new = [Author(pk="taken", name="Hugo", email="one@example.org"), Author(pk="other", email="one@example.org")]
+        new += [Author(pk="third", email="one@example.org"), Author(pk="other", email="two@example.org")]
+        with atomic():
+            Author.objects.bulk_create(new, ignore_conflicts=True)
+            assert set(Author.objects.values_list("pk", "email")) == {("taken", None), ("other", "one@example.org")}
+        assert set(Author.objects.values_list("pk", "email")) == {("taken", None), ("other", "one@example.org")}

@@ -490,7 +490,7 @@ class TestConcurrency:
             return update(*args, **kwargs)
 
         from appwrite_orm_django.backend import trying_again
-        from appwrite_orm_django.backend.commands import IncrementColumn
+        from appwrite_orm_django.backend.commands.writes import IncrementColumn
 
         table = connections["appwrite"].table_ref("library_edition")
         increment = IncrementColumn(table, Edition.objects.get().pk, "copies", 1)

@@ -18,7 +18,7 @@ from appwrite_orm_django import handlers
 from appwrite_orm_django.backend.listening import RealtimeSettings, WebhookSettings
 from appwrite_orm_django.handlers import RowsChanged, on_rows_changed
 from appwrite_orm_django.identity import appwrite_user
-from appwrite_orm_django.incoming import Notice, UnknownTable, apply, incoming, model_of
+from appwrite_orm_django.incoming import Notice, UnknownTable, announce, incoming, model_of
 from appwrite_orm_django.signals import cache_invalidated, rows_changed
 from tests.library.models import Diary, Tag
 from tests.library.models import Notice as NoticeModel
@@ -238,21 +238,40 @@ def test_what_was_delivered_before_is_refused(told):
     assert deliver(row(**{"$updatedAt": "2026-01-01T00:00:00.001+00:00"})).status_code == 204
 
 
+def test_a_delivery_that_was_cut_short_is_taken_the_second_time(monkeypatch, told):
+    """As when the process was killed while it told the cache, and a proxy hands the request to another one."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*args, **kwargs):
+        raise Killed
+
+    store = connections["appwrite"].cache.core.store
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(store, "bump", kill)
+        deliver()
+    assert deliver().status_code == 204
+    assert deliver().status_code == 409
+    assert len(told) == 1
+
+
 def test_without_a_secret_there_is_no_endpoint(configure):
     configure(WEBHOOK={})
     assert deliver().status_code == 404
 
 
-def test_many_deliveries_are_taken_together_at_the_edges(configure, told, invalidated):
+def test_receivers_are_told_together_at_the_edges_and_the_cache_each_time(configure, told, invalidated):
     configure(WEBHOOK={"URL": URL, "SECRETS": [SECRET], "COALESCE_S": 0.3})
     for number in range(20):
         assert deliver(row(f"r{number}")).status_code == 204
+        assert len(invalidated) == number + 1, "before the answer"
     assert [one[2] for one in told] == [("r0",)], "the first at once"
     deadline = time.monotonic() + 60
     while len(told) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     assert [one[2] for one in told] == [("r0",), tuple(f"r{number}" for number in range(1, 20))]
-    assert len(invalidated) == 2
+    assert len(invalidated) == 20
     time.sleep(0.4)
     deliver(row("later"))
     assert told[-1][2] == ("later",), "the window has closed"
@@ -291,8 +310,8 @@ def test_a_receiver_that_raises_does_not_reach_appwrite(caplog):
     assert "receiver of rows_changed failed" in caplog.text
 
 
-def test_rows_not_known_by_id_outdate_all(told):
-    apply("appwrite", TABLE, Tag, [Notice(None, "change", "realtime")])
+def test_rows_not_known_by_id_are_told_of_as_any(told):
+    announce("appwrite", TABLE, Tag, [Notice(None, "change", "realtime")])
     assert told == [(Tag, TABLE, None, "change", "realtime")]
 
 

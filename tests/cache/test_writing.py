@@ -351,12 +351,13 @@ def test_somebody_elses_write_invalidates_and_is_announced(script, open_cache, h
     cache = open_cache()
     fill(cache, "product")
     heard.clear()
-    cache.rows_changed("product", ["p1"], operation="delete")
+    assert cache.outdate("product", ["p1"], source="webhook", others=False)
     assert fresh(cache, "product") == [False]
+    cache.send_rows_changed("product", ["p1"], operation="delete", sender=None, source="webhook")
     assert [name for name, _, _ in heard] == ["cache_invalidated", "rows_changed"]
     assert heard[1][2]["pks"] == ("p1",)
-    cache.rows_changed("product")
-    assert heard[3][2]["pks"] is None
+    cache.send_rows_changed("product", None, operation="change", sender=None, source="webhook")
+    assert heard[2][2]["pks"] is None
 
 
 def test_hits_and_misses_are_signalled(script, open_cache, heard):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connections
 
 from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import indexes as index_routes
@@ -26,13 +24,8 @@ TAG = TableRef("library", "library_tag")
 
 
 @pytest.fixture
-def transport(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
-    transport = connect(LocalServer(index_lag=0))
-    wrapper = type(connections["appwrite"])
-    monkeypatch.setattr(wrapper, "transport", transport)
-    monkeypatch.setattr(wrapper, "database_id", "library")
-    yield transport
-    transport.close()
+def transport(behind_alias):
+    return behind_alias(connect(LocalServer(index_lag=0)))
 
 
 @pytest.fixture

@@ -28,13 +28,8 @@ ROUTERS = ["appwrite_orm_django.routers.AppwriteRouter"]
 
 
 @pytest.fixture
-def transport(monkeypatch):
-    transport = connect(LocalServer(index_lag=0))
-    wrapper = type(connections["appwrite"])
-    monkeypatch.setattr(wrapper, "transport", transport)
-    monkeypatch.setattr(wrapper, "database_id", "library")
-    yield transport
-    transport.close()
+def transport(behind_alias):
+    return behind_alias(connect(LocalServer(index_lag=0)))
 
 
 @pytest.fixture

@@ -203,13 +203,8 @@ def test_any_database_round_trips(database):
 
 
 @pytest.fixture
-def live(monkeypatch):
-    transport = connect(LocalServer(index_lag=0))
-    wrapper = type(connections["appwrite"])
-    monkeypatch.setattr(wrapper, "transport", transport)
-    monkeypatch.setattr(wrapper, "database_id", "d")
-    yield transport
-    transport.close()
+def live(behind_alias):
+    return behind_alias(connect(LocalServer(index_lag=0)), "d")
 
 
 def inspected(*args: str) -> str:

@@ -16,7 +16,6 @@ from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import UniqueViolation
 from appwrite_orm_django.client.queries import limit, select
 from appwrite_orm_django.client.references import TableRef
-from appwrite_orm_django.local.messages import Request, Response
 from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.comparison import same_storage
@@ -34,38 +33,10 @@ from appwrite_orm_django.schema.steps import (
 )
 
 from .conftest import InlineServer, connect
+from .killing import Killed, killable
 from .random_models import Change, changes, same_value, value_of
 
 REFUSALS = (DuplicateRows, UnconvertibleRows)
-
-
-class Killed(BaseException):
-    """What SIGKILL looks like from inside: nothing of the process acts any more."""
-
-
-def killable(cls: type[LocalServer]) -> type[LocalServer]:
-    class Killable(cls):  # type: ignore[valid-type,misc]
-        """
-        Ends its caller at one of its requests: before it was received, or after it was carried out and before the answer came.
-
-        Attributes:
-            served: how many requests came.
-            dies_at: the number of the request that is the last one; None for none.
-        """
-
-        served = 0
-        dies_at: int | None = None
-        after = False
-
-        def handle(self, request: Request) -> Response:
-            self.served += 1
-            if self.dies_at is not None and self.served >= self.dies_at:
-                if self.served == self.dies_at and self.after:
-                    super().handle(request)
-                raise Killed
-            return super().handle(request)
-
-    return Killable
 
 
 LEVELS = {"1.9": (killable(LocalServer), "1.9"), "2.x": (killable(InlineServer), "2.x")}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import IntegrityError, OperationalError, connections, models
+from django.db import IntegrityError, OperationalError, models
 from django.test.utils import isolate_apps
 
 from appwrite_orm_django.client import columns as column_routes
@@ -29,14 +29,10 @@ BOOKS = Table("books", "Books", (Column("title", "varchar", 50, required=True),)
 
 
 @pytest.fixture
-def live(make_server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    transport = connect(make_server())
-    wrapper = type(connections["appwrite"])
-    monkeypatch.setattr(wrapper, "transport", transport)
-    monkeypatch.setattr(wrapper, "database_id", "d")
+def live(make_server, behind_alias) -> Any:
+    transport = behind_alias(connect(make_server()), "d")
     migrate(transport, Database("d"))
-    yield transport
-    transport.close()
+    return transport
 
 
 @pytest.fixture

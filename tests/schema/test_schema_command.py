@@ -34,11 +34,8 @@ def test_dialects(dialect):
     assert "CREATE TABLE" in run("library", "Tag", format="sql", dialect=dialect)
 
 
-def test_the_live_schema(monkeypatch):
-    transport = connect(LocalServer(index_lag=0))
-    wrapper = type(connections["appwrite"])
-    monkeypatch.setattr(wrapper, "transport", transport)
-    monkeypatch.setattr(wrapper, "database_id", "shop")
+def test_the_live_schema(behind_alias):
+    transport = behind_alias(connect(LocalServer(index_lag=0)), "shop")
     with pytest.raises(CommandError, match="There is no database shop"):
         run(live=True)
     migrate(transport, Database("shop", (Table("t", "T", (Column("a", "varchar", 5),)),)))

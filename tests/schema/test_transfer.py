@@ -203,10 +203,8 @@ def test_relationships_stay_behind(source, target):
 
 
 @pytest.fixture
-def use(monkeypatch):
-    wrapper = type(connections["appwrite"])
-    monkeypatch.setattr(wrapper, "database_id", "shop")
-    return lambda transport: monkeypatch.setattr(wrapper, "transport", transport)
+def use(behind_alias):
+    return lambda transport: behind_alias(transport, "shop")
 
 
 def run(*args, **options):

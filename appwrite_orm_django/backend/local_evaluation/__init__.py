@@ -3,8 +3,48 @@ Local evaluation: what the server can not answer, answered exactly over rows nar
 
 ``plan(compiler)`` makes a ``LocalQuery``; ``run`` executes one. Django's own SQLite compiler runs the original query in a
 private in-memory database. Tested in ``tests/backend``.
+
+The room is entered by the functions of this module. Each imports what it needs when it is called: most processes never evaluate anything.
 """
 
-from appwrite_orm_django.backend.local_evaluation.planning import constant, plan
+from __future__ import annotations
 
-__all__ = ["constant", "plan"]
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.commands.local import LocalQuery
+    from appwrite_orm_django.backend.compiler import SQLCompiler
+    from appwrite_orm_django.client.references import TableRef
+
+__all__ = ["constant", "plan", "run", "run_with_versions"]
+
+
+def plan(compiler: SQLCompiler, *, set_up: bool = False) -> LocalQuery:
+    """As ``planning.plan``."""
+    from appwrite_orm_django.backend.local_evaluation import planning
+
+    return planning.plan(compiler, set_up=set_up)
+
+
+def constant(expression: Any, connection: DatabaseWrapper) -> Any:
+    """As ``planning.constant``."""
+    from appwrite_orm_django.backend.local_evaluation import planning
+
+    return planning.constant(expression, connection)
+
+
+def run(command: LocalQuery, connection: DatabaseWrapper) -> list[tuple[Any, ...]]:
+    """As ``running.run``."""
+    from appwrite_orm_django.backend.local_evaluation import running
+
+    return running.run(command, connection)
+
+
+def run_with_versions(
+    command: LocalQuery, connection: DatabaseWrapper, table: TableRef
+) -> tuple[list[tuple[Any, ...]], dict[str, str]]:
+    """As ``running.run_with_versions``."""
+    from appwrite_orm_django.backend.local_evaluation import running
+
+    return running.run_with_versions(command, connection, table)

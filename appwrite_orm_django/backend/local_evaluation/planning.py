@@ -15,8 +15,10 @@ from django.db.models.sql.where import AND, ExtraWhere
 
 from appwrite_orm_django.backend.borders import refuse_other_databases
 from appwrite_orm_django.backend.columns import column_key, table_id
-from appwrite_orm_django.backend.commands import Condition, Converter, Fetch, Link, LocalQuery, Membership
-from appwrite_orm_django.backend.local_evaluation import fragments, running, tables
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership
+from appwrite_orm_django.backend.commands.local import Fetch, Link, LocalQuery
+from appwrite_orm_django.backend.commands.outputs import Converter
+from appwrite_orm_django.backend.local_evaluation import fragments, running, tables, volatility
 from appwrite_orm_django.backend.local_evaluation.running import Page, Program
 from appwrite_orm_django.backend.local_evaluation.sqlite import Level
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
@@ -62,7 +64,14 @@ def _plan(compiler: SQLCompiler) -> LocalQuery:
     fetches = _with_whole_tables(fetches, whole_tables, connection)
     refuse_other_databases(compiler.query.model, models.values(), connection.alias)
     program = Program(sqlite_compiler, models, whole_tables=whole_tables)
-    return LocalQuery(sql, tuple(params), _without_repetition(fetches), program, kinds=_kinds(sqlite_compiler))
+    return LocalQuery(
+        sql,
+        params,
+        _without_repetition(fetches),
+        program,
+        kinds=_kinds(sqlite_compiler),
+        depends_on_more=volatility.is_volatile(sql, params),
+    )
 
 
 def _kinds(sqlite_compiler: Any) -> tuple[str, ...]:
@@ -77,13 +86,15 @@ def _kinds(sqlite_compiler: Any) -> tuple[str, ...]:
     )
 
 
-def _compile(sqlite_compiler: Any) -> tuple[str, Any]:
+def _compile(sqlite_compiler: Any) -> tuple[str, tuple[Any, ...]]:
     try:
-        return sqlite_compiler.as_sql()
+        sql, params = sqlite_compiler.as_sql()
     except (EmptyResultSet, FullResultSet):
         raise
     except NotSupportedError as error:
         raise NotSupportedError(f"Neither Appwrite nor local evaluation can answer this query: {error}") from error
+    # A memoryview, which binary values become for SQLite, shows its address where the command is written down for the cache.
+    return sql, tuple(bytes(value) if isinstance(value, memoryview) else value for value in params)
 
 
 def _read_by(texts: list[str], models: dict[str, type[Model]]) -> frozenset[str]:
@@ -268,7 +279,7 @@ def _plan_with_slice(compiler: SQLCompiler, whole: LocalQuery) -> LocalQuery | N
     sqlite_compiler = unsliced.get_compiler(connection=compiler.connection.local_database)
     sql, params = _compile(sqlite_compiler)
     program = replace(whole.program, compiler=sqlite_compiler, verifies_row_count=True, page=page)
-    return LocalQuery(sql, tuple(params), tuple(fetches), program, whole, _kinds(sqlite_compiler))
+    return LocalQuery(sql, params, tuple(fetches), program, whole, _kinds(sqlite_compiler), whole.depends_on_more)
 
 
 def _keeps_rows(query: Query, base: str) -> bool:

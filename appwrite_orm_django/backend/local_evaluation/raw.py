@@ -12,7 +12,8 @@ from django.apps import apps
 from django.db.models import Model
 
 from appwrite_orm_django.backend.columns import table_id
-from appwrite_orm_django.backend.commands import Condition, Fetch, LocalQuery
+from appwrite_orm_django.backend.commands.conditions import Condition
+from appwrite_orm_django.backend.commands.local import Fetch, LocalQuery
 from appwrite_orm_django.backend.local_evaluation.running import Program, Run, allow_everything
 from appwrite_orm_django.backend.local_evaluation.tables import local_table
 

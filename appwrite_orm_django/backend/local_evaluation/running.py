@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.db import NotSupportedError
 from django.db.models import Model
 
-from appwrite_orm_django.backend.commands import Condition, Fetch, Link, LocalQuery, Membership
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership
+from appwrite_orm_django.backend.commands.local import Fetch, Link, LocalQuery
 from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
 from appwrite_orm_django.backend.local_evaluation.tables import local_table
 

@@ -9,7 +9,9 @@ from django.db.models import Avg, Count, Max, Min, Sum
 from django.db.models.expressions import Star
 
 from appwrite_orm_django.backend.columns import column_key
-from appwrite_orm_django.backend.commands import Command, Condition, CountRows, ListRows, Order
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.conditions import Condition, Order
+from appwrite_orm_django.backend.commands.reads import CountRows, ListRows
 from appwrite_orm_django.backend.pushdown import conditions, reads
 from appwrite_orm_django.backend.summaries import OneRow
 from appwrite_orm_django.backend.values import codec_for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.db.models import functions, lookups
@@ -127,12 +127,14 @@ _NEGATED = {
 
 def compare(operator: str, column: str, codec: Codec, value: Any, truth_value: bool) -> Narrowing:
     """Translate ``column operator value``, a comparison of a column with a prepared constant."""
-    if operator != "equal" and not codec.orders:
+    if not codec.compares or (operator != "equal" and not codec.orders):
         return UNKNOWN
     try:
         wire = codec.encode(value)
     except ValueError as error:
         return _beyond_every_value(operator, column, getattr(error, "side", 0), truth_value)
+    if codec.folds:
+        return truth.leaf(queries.equal(column, wire) if truth_value else queries.is_not_null(column), exact=False)
     return truth.leaf(getattr(queries, operator if truth_value else _NEGATED[operator])(column, wire))
 
 
@@ -194,6 +196,8 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     if column is None or getattr(lookup, "bilateral_transforms", None):
         return UNKNOWN
     key, codec = column
+    if not codec.compares:
+        return UNKNOWN
     if hasattr(lookup.rhs, "resolve_expression"):
         return scope.connection.ops.subselect_narrowing(lookup, key, codec) if truth_value else UNKNOWN
     constants = [_constant(value) for value in lookup.rhs if value is not None]
@@ -209,7 +213,10 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
         except ValueError:
             continue  # no row can hold it
     if truth_value:
-        return is_in(key, tuple(wires))
+        found = is_in(key, tuple(wires))
+        return replace(found, exact=False) if codec.folds else found
+    if codec.folds:
+        return truth.leaf(queries.is_not_null(key), exact=False)
     excluded = [truth.leaf(queries.not_equal(key, wire)) for wire in wires]
     return truth.both(excluded or [truth.leaf(queries.is_not_null(key))])
 

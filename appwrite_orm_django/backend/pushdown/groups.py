@@ -13,7 +13,7 @@ from django.db.models import Avg, Count, Max, Min, Sum
 from django.db.models.expressions import Col, Ref, Star, Value
 
 from appwrite_orm_django.backend.columns import ROW_ID, column_key
-from appwrite_orm_django.backend.commands import Output
+from appwrite_orm_django.backend.commands.outputs import Output
 from appwrite_orm_django.backend.local_evaluation.decimals import EXACT_DIGITS, QUOTIENT_DIGITS
 from appwrite_orm_django.backend.pushdown import raw_values, reads
 from appwrite_orm_django.backend.pushdown.aggregates import Aggregate, aggregate, keeps_type
@@ -29,7 +29,6 @@ from appwrite_orm_django.backend.values import (
     IntegerCodec,
     OutOfRange,
     ScaledDecimalCodec,
-    cut_to_milliseconds,
 )
 from appwrite_orm_django.client.queries import Query
 
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
 _METHODS: dict[type, str] = {Count: "count", Sum: "sum", Avg: "avg", Min: "min", Max: "max"}
 # MariaDB sorts and groups long text by its beginning only (max_sort_length).
-_LONG_TEXT = ("TextField", "JSONField")
+_LONG_TEXT = ("TextField", "JSONField", "BinaryField")
 
 
 def unwrapped(expression: Any) -> Any:
@@ -97,7 +96,10 @@ class Groups:
             Unanswerable: it is neither a column, nor a constant, nor an aggregate that the server computes exactly.
         """
         if type(expression) is Value:
-            return Output(constant=cut_to_milliseconds(expression.value))
+            constant = reads.constant_output(expression)
+            if constant is None:
+                raise Unanswerable("a constant of another type")
+            return constant
         found = aggregate(expression)
         if found is not None:
             return self._aggregate_output(expression, found)

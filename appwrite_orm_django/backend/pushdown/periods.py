@@ -12,7 +12,7 @@ from django.db.models.expressions import OrderBy, Ref
 from django.utils import timezone
 
 from appwrite_orm_django.backend.columns import column_key
-from appwrite_orm_django.backend.commands import Condition
+from appwrite_orm_django.backend.commands.conditions import Condition
 from appwrite_orm_django.backend.periods import KINDS, WHOLE_DAYS
 from appwrite_orm_django.backend.pushdown import conditions
 from appwrite_orm_django.backend.summaries import Periods

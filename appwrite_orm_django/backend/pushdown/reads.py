@@ -7,10 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
+from django.db.models import CharField, TextField
 from django.db.models.expressions import Col, OrderBy, Ref, Value
 
 from appwrite_orm_django.backend.columns import ROW_ID, column_key
-from appwrite_orm_django.backend.commands import Command, Condition, GetRow, ListRows, Order, Output, Outputs
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.conditions import Condition, Order
+from appwrite_orm_django.backend.commands.outputs import Output, Outputs
+from appwrite_orm_django.backend.commands.reads import GetRow, ListRows
 from appwrite_orm_django.backend.pushdown import aggregates, conditions, periods, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.values import Codec, RowIdCodec, codec_for, cut_to_milliseconds, page_decoder
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
 def output_for(expression: Any, alias: str, connection: DatabaseWrapper) -> Output | None:
     """Describe one selected expression: a column of ``alias``'s rows or a constant; None for anything else."""
     if type(expression) is Value:
-        return Output(constant=cut_to_milliseconds(expression.value))
+        return constant_output(expression)
     if type(expression) is not Col or expression.alias != alias:
         return None
     field = expression.target
@@ -36,6 +40,17 @@ def output_for(expression: Any, alias: str, connection: DatabaseWrapper) -> Outp
     if known is None:
         known = connection.outputs[id(field)] = (field, _column_output(expression, connection))
     return known[1]
+
+
+def constant_output(expression: Value) -> Output | None:
+    """Describe a constant that is selected; None for one that its output field makes something else of: SQLite can tell what."""
+    value, field = expression.value, expression._output_field_or_none
+    natural = Value(value)._output_field_or_none
+    if value is not None and field is not None and type(field) is not type(natural):
+        is_text = type(value) is str and type(field) in (CharField, TextField)
+        if not is_text:
+            return None
+    return Output(constant=cut_to_milliseconds(value))
 
 
 def _column_output(expression: Col, connection: DatabaseWrapper) -> Output:

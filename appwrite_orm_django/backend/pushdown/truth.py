@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from appwrite_orm_django.backend.commands import Condition, Membership, ValuesOf
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership, ValuesOf
 from appwrite_orm_django.client import queries
 from appwrite_orm_django.client.queries import Query
 

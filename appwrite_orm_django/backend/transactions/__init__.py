@@ -7,7 +7,19 @@ nothing, and a block costs the same few requests however much it writes. Tested 
 ``tests/backend/test_transactions.py``.
 """
 
-from appwrite_orm_django.backend.transactions import versions
-from appwrite_orm_django.backend.transactions.transaction import Transaction
+from __future__ import annotations
 
-__all__ = ["Transaction", "versions"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.transactions.transaction import Transaction
+
+__all__ = ["begin"]
+
+
+def begin(connection: DatabaseWrapper) -> Transaction:
+    """Return the state of a new block. What blocks need is imported by the first one."""
+    from appwrite_orm_django.backend.transactions.transaction import Transaction
+
+    return Transaction(connection)

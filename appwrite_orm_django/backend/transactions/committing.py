@@ -20,7 +20,8 @@ from django.db import OperationalError
 
 from appwrite_orm_django.backend import uniqueness
 from appwrite_orm_django.backend.columns import ROW_ID, table_id
-from appwrite_orm_django.backend.commands import Condition, Membership, NewRow, Unique, UpdateRows
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership
+from appwrite_orm_django.backend.commands.writes import NewRow, Unique, UpdateRows
 from appwrite_orm_django.backend.transactions import staging
 from appwrite_orm_django.backend.transactions.log import Key, Log, Operation, key_of
 from appwrite_orm_django.backend.writes import unique_columns

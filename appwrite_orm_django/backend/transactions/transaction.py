@@ -10,25 +10,24 @@ from django.db import DataError, IntegrityError
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.backend import uniqueness, upserting
+from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.columns import ROW_ID
-from appwrite_orm_django.backend.commands import (
-    Command,
-    Condition,
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership, ValuesOf
+from appwrite_orm_django.backend.commands.local import Fetch
+from appwrite_orm_django.backend.commands.writes import (
     CreateRows,
     DeleteRows,
-    Fetch,
     IncrementColumn,
-    Membership,
     NewRow,
     Unique,
     UpdateFromQuery,
     UpdateRow,
     UpdateRows,
     UpsertRows,
-    ValuesOf,
 )
 from appwrite_orm_django.backend.results import WriteResult
-from appwrite_orm_django.backend.transactions import committing, staging
+from appwrite_orm_django.backend.transactions import committing, staging, versions
 from appwrite_orm_django.backend.transactions.log import Log, Operation, RowState, key_of, touched_ids, wire_time
 from appwrite_orm_django.client.errors import TransactionLimitExceeded
 from appwrite_orm_django.client.transactions import MAX_OPERATIONS
@@ -88,6 +87,14 @@ class Transaction:
         """Remember which version of each row the block has seen, for the conflict check at its end."""
         for row in rows:
             self.versions.setdefault(key_of(table, row[ROW_ID]), row["$updatedAt"])
+
+    def shown_versions(self, command: Command) -> tuple[int, int] | tuple[()] | None:
+        """As ``versions.positions``."""
+        return versions.positions(command)
+
+    def note_shown(self, table: TableRef, rows: Iterable[tuple[Any, ...]], row_id: int, updated_at: int) -> None:
+        """As ``note_versions``, of result rows that show id and version where ``shown_versions`` says."""
+        self.note_versions(table, versions.read(rows, row_id, updated_at))
 
     def lock(self, table: TableRef, row_ids: Iterable[str]) -> None:
         """Let the block fail at its end if somebody else changes one of these rows, which it has read."""
@@ -298,7 +305,8 @@ class Transaction:
             DataError: a value does not fit; nothing was applied.
         """
         if self.log:
-            committing.commit(self.connection, self.log, self.versions, self.locked)
+            with own_write():
+                committing.commit(self.connection, self.log, self.versions, self.locked)
 
 
 class _Complete(dict[str, Any]):

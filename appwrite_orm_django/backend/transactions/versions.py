@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from appwrite_orm_django.backend.columns import ROW_ID
-from appwrite_orm_django.backend.commands import Command, CountRows, GetRow, ListRows
+from appwrite_orm_django.backend.commands.base import Command
+from appwrite_orm_django.backend.commands.reads import CountRows, GetRow, ListRows
 from appwrite_orm_django.backend.server_queries import ServerQuery
 from appwrite_orm_django.backend.summaries import OneRow, Periods
 from appwrite_orm_django.backend.values import DateTimeCodec

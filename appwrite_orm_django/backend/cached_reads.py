@@ -1,0 +1,100 @@
+"""What stands between a read command and the cache: how the command is written down for it, and what a block has to know of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, cast
+
+from django.core.exceptions import EmptyResultSet
+
+from appwrite_orm_django.backend import watching
+from appwrite_orm_django.backend.commands.reads import GetRow
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+    from django.db.models.sql import Query
+
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.commands.base import Command
+    from appwrite_orm_django.backend.compiler import SQLCompiler
+
+Rows = list[tuple[Any, ...]]
+
+
+def cached_rows(
+    connection: DatabaseWrapper,
+    command: Command,
+    load: Callable[[], Rows],
+    *,
+    timeout: float | None,
+    model: type[Model] | None,
+) -> Rows:
+    """
+    Return the result rows of a read command from the cache, or from ``load``.
+
+    A block has to know which version of each row it has seen, or it could overwrite somebody else's change. What another thread
+    loaded, or an earlier read left in the cache, serves a block only if the versions can be told from it.
+    """
+    names = [table.table for table in command.tables]
+    transaction = connection.transaction
+    seen = transaction.shown_versions(command) if transaction is not None else None
+    if not names or model is None or (transaction is not None and seen is None):
+        return load()
+    if command.is_volatile:
+        timeout = 0
+    watcher = watching.current()
+    with nullcontext() if watcher is None else watcher.reading(connection.alias, command):
+        rows: Rows = connection.cache.read(
+            cache_text(model, command),
+            names,
+            load,
+            row=only_row(command),
+            identity=connection.cache_identity,
+            timeout=timeout,
+        )
+    if transaction is not None and seen:
+        transaction.note_shown(command.tables[0], rows, *seen)
+    return rows
+
+
+def is_cached(connection: DatabaseWrapper, query: Query) -> bool:
+    """Say whether the rows of a query would come from the cache; without any request."""
+    compiler = cast("SQLCompiler", query.get_compiler(connection=connection))
+    if compiler.cache_timeout is not None and compiler.cache_timeout <= 0:
+        return False
+    try:
+        command = compiler.read_command()
+    except EmptyResultSet:
+        return True
+    names = [table.table for table in command.tables]
+    return (
+        bool(names)
+        and not command.is_volatile
+        and connection.cache.is_cached(
+            cache_text(cast("type[Model]", query.model), command),
+            names,
+            row=only_row(command),
+            identity=connection.cache_identity,
+        )
+    )
+
+
+def dependencies(connection: DatabaseWrapper, query: Query) -> tuple[tuple[str, ...], tuple[str, str] | None]:
+    """Return the tables that a query reads, and ``(table, row id)`` if all that it reads is that one row."""
+    try:
+        command = cast("SQLCompiler", query.get_compiler(connection=connection)).read_command()
+    except EmptyResultSet:
+        return (), None
+    return tuple(dict.fromkeys(table.table for table in command.tables)), only_row(command)
+
+
+def cache_text(model: type[Model], command: Command) -> str:
+    """Write down a command for the cache, so that two are the same text exactly if their answers are the same."""
+    # Two models can map one table with different fields, and so read different values from the same columns.
+    return f"{model._meta.label} {command!r}"
+
+
+def only_row(command: Command) -> tuple[str, str] | None:
+    """Return table and row id if the command reads a row by its id."""
+    return (command.table.table, command.row_id) if isinstance(command, GetRow) else None

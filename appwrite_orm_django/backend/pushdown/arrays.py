@@ -1,0 +1,45 @@
+"""Lookups of array fields as Appwrite queries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from appwrite_orm_django.backend.columns import column_key
+from appwrite_orm_django.backend.pushdown import conditions, truth
+from appwrite_orm_django.backend.values import codec_for
+from appwrite_orm_django.client import queries
+
+if TYPE_CHECKING:
+    from django.db.models import Lookup
+
+    from appwrite_orm_django.backend.pushdown.conditions import Scope
+    from appwrite_orm_django.backend.pushdown.truth import Narrowing
+
+
+def contains(lookup: Lookup, truth_value: bool, scope: Scope) -> Narrowing:
+    """Narrow to the rows whose array has every one of these elements."""
+    elements = _elements(lookup, scope)
+    if elements is None or not elements:
+        return truth.UNKNOWN
+    key = column_key(lookup.lhs.target)
+    if truth_value:
+        return truth.both([truth.leaf(queries.contains(key, element)) for element in elements])
+    return truth.either([truth.leaf(queries.not_contains(key, element)) for element in elements])
+
+
+def overlap(lookup: Lookup, truth_value: bool, scope: Scope) -> Narrowing:
+    """Narrow to the rows whose array has at least one of these elements."""
+    elements = _elements(lookup, scope)
+    if elements is None or not elements or len(elements) > queries.MAX_VALUES:
+        return truth.UNKNOWN
+    key = column_key(lookup.lhs.target)
+    return truth.leaf(queries.contains(key, *elements) if truth_value else queries.not_contains(key, *elements))
+
+
+def _elements(lookup: Lookup, scope: Scope) -> list[Any] | None:
+    if not conditions.in_scope(lookup.lhs, scope) or not isinstance(lookup.rhs, list):
+        return None
+    try:
+        return list(codec_for(lookup.lhs.target).encode(lookup.rhs))
+    except ValueError:
+        return None

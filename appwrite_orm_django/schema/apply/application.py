@@ -1,0 +1,100 @@
+"""Phase by phase through a plan."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+from appwrite_orm_django import collation
+from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.schema import preflight, rows
+from appwrite_orm_django.schema.steps import (
+    PHASES,
+    ChangeColumn,
+    ChangeTable,
+    CreateColumn,
+    CreateDatabase,
+    CreateIndex,
+    CreateTable,
+    DropColumn,
+    DropIndex,
+    DropTable,
+    Plan,
+    RenameColumn,
+    ReplaceColumn,
+    Step,
+    TryIndex,
+)
+from appwrite_orm_django.schema.waiting import Waiter
+
+from . import columns, indexes, tables
+from .outcome import Outcome
+from .work import Progress, Steps, Work
+
+_CARRY_OUT: dict[type[Step], Callable[..., Steps]] = {
+    CreateDatabase: tables.create_database,
+    CreateTable: tables.create,
+    RenameColumn: columns.rename,
+    DropIndex: indexes.drop,
+    DropColumn: columns.drop,
+    CreateColumn: columns.create,
+    ChangeColumn: columns.change,
+    ReplaceColumn: columns.replace_by_others,
+    CreateIndex: indexes.create,
+    TryIndex: indexes.try_out,
+    ChangeTable: tables.change,
+    DropTable: tables.drop,
+}
+
+
+class Application:
+    """
+    The application of one plan.
+
+    Args:
+        transport: to the server.
+        plan: its steps are carried out in their order.
+        deadline_s: how long to wait for the columns, and then for the indexes, of one phase to become available.
+        fold: makes equal what the server takes for equal, to find duplicates; that of MariaDB when left out.
+        progress: called with each step that is done, from the calling thread.
+        clock: seconds, monotonic; injected by tests, as ``sleep`` is.
+    """
+
+    work_class = Work
+
+    def __init__(
+        self,
+        transport: Transport,
+        plan: Plan,
+        *,
+        deadline_s: float = 300.0,
+        fold: rows.Fold = collation.fold,
+        progress: Progress = lambda _step: None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._work = self.work_class(transport, plan, Waiter(deadline_s, clock, sleep), fold, progress)
+
+    def run(self) -> Outcome:
+        """
+        Carry out all steps.
+
+        Raises:
+            NotAvailable: a column or an index failed, or is not available in time.
+            DuplicateRows: a unique index cannot be made; nothing was done, unless other clients made the duplicates meanwhile.
+            UnconvertibleRows: values do not fit a column's new type or length; nothing was done.
+            AppwriteError: the server refuses a step; those before it stay done.
+        """
+        work = self._work
+        preflight.refuse(work.transport, work.plan, work.fold)
+        waiting: dict[type[Step], list[Step]] = defaultdict(list)
+        for step in work.plan.steps:
+            waiting[type(step)].append(step)
+        for phase in PHASES:
+            steps = waiting.pop(phase, [])
+            if steps:
+                # A table that is made brings the columns and indexes that could not be made with it.
+                for further in _CARRY_OUT[phase](work, steps):
+                    waiting[type(further)].append(further)
+        return work.outcome

@@ -1,0 +1,167 @@
+"""Columns: made, changed, replaced by others, dropped."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from appwrite_orm_django.client import columns as column_routes
+from appwrite_orm_django.client.errors import AlreadyExists, ColumnNotFound
+from appwrite_orm_django.schema import rows
+from appwrite_orm_django.schema.comparison import same_storage
+from appwrite_orm_django.schema.definitions import Column
+from appwrite_orm_django.schema.names import replacement_key
+from appwrite_orm_django.schema.steps import ChangeColumn, CreateColumn, DropColumn, RenameColumn, ReplaceColumn
+from appwrite_orm_django.schema.wire import changed_options, column_options
+
+from .work import Steps, Work
+
+
+def rename(work: Work, steps: Sequence[RenameColumn]) -> Steps:
+    for step in steps:
+        _rename(work, step.table, step.old, step.column)
+    return work.done(steps)
+
+
+def _rename(work: Work, table: str, old: str, column: Column) -> None:
+    column_routes.update_column(
+        work.transport,
+        work.ref(table),
+        column.type,
+        old,
+        required=column.required,
+        default=column.default,
+        **_kept(column),
+        newKey=column.key,
+    )
+
+
+def create(work: Work, steps: Sequence[CreateColumn]) -> Steps:
+    needy = {step.table for step in steps if step.column.required or step.column.default is not None}
+    occupied = {table for table in needy if work.has_rows(table)}
+    made = [(step, _bare(step.column) if step.table in occupied else step.column) for step in steps]
+    _make(work, [(step.table, column) for step, column in made])
+    for step, column in made:
+        if column != step.column:
+            _settle(work, step.table, column, step.column)
+    return work.done(steps)
+
+
+def _bare(column: Column) -> Column:
+    return replace(column, required=False, default=None)
+
+
+def _make(work: Work, columns: Sequence[tuple[str, Column]]) -> None:
+    def create_one(pair: tuple[str, Column]) -> bool:
+        table, column = pair
+        try:
+            column_routes.create_column(
+                work.transport,
+                work.ref(table),
+                column.type,
+                column.key,
+                required=column.required,
+                **column_options(column),
+            )
+        except AlreadyExists:
+            return False
+        return True
+
+    created = work.in_parallel(create_one, columns)
+    there = [pair for pair, new in zip(columns, created, strict=True) if not new]
+    # Somebody else's, or one that is still being deleted: then it is made when that one has gone.
+    gone = work.waiter.those_gone(((table, column.key) for table, column in there), work.columns_of, "column")
+    if gone:
+        _make(work, [(table, column) for table, column in there if (table, column.key) in gone])
+    work.wait_for_columns((table, column.key) for table, column in columns)
+
+
+def change(work: Work, steps: Sequence[ChangeColumn]) -> Steps:
+    for step in steps:
+        before, after = step.before, replace(step.after, key=step.before.key, type=step.before.type)
+        becomes_required = after.required and not before.required
+        if becomes_required or (after.default is not None and before.default is None):
+            bare = replace(after, required=before.required and after.required, default=None)
+            if changed_options(before, bare) or (before.required, before.default) != (bare.required, None):
+                _update(work, step.table, before, bare)
+            _settle(work, step.table, bare, after)
+        else:
+            _update(work, step.table, before, after)
+        if step.destructive:
+            work.outcome.holds_others(step.table, after.key, work.count_outside(step.table, after))
+        work.progress(step)
+    return ()
+
+
+def _settle(work: Work, table: str, bare: Column, wanted: Column) -> None:
+    """
+    Give a column its default or make it required, having filled the rows without a value first.
+
+    The server fills no row, and a run that stops before it has filled them all is to find something left to do. A column that cannot
+    be filled stays optional.
+    """
+    missing = work.count_without_value(table, wanted)
+    value = wanted.fill if wanted.required else wanted.default
+    if missing and value is not None:
+        rows.fill(work.transport, work.ref(table), wanted.key, value)
+        missing = 0
+    if missing:
+        work.outcome.stays_optional(table, wanted.key, missing)
+    else:
+        _update(work, table, bare, wanted)
+
+
+def _update(work: Work, table: str, before: Column, after: Column) -> None:
+    column_routes.update_column(
+        work.transport,
+        work.ref(table),
+        before.type,
+        before.key,
+        required=after.required,
+        default=after.default,
+        **{**_kept(before), **changed_options(before, after)},
+    )
+
+
+def _kept(column: Column) -> dict[str, Any]:
+    # Only an enum's elements must be said again with every update.
+    return {"elements": list(column.elements)} if column.elements else {}
+
+
+def replace_by_others(work: Work, steps: Sequence[ReplaceColumn]) -> Steps:
+    for step in steps:
+        before = step.before
+        # Optional for now: rows get their values one after the other.
+        successor = replace(step.after, key=replacement_key(before.key), required=False, default=None)
+        _make_successor(work, step.table, successor)
+        work.copy(step, successor)
+        _drop(work, [(step.table, before.key)])
+        _rename(work, step.table, successor.key, replace(successor, key=step.after.key))
+        work.progress(step)
+    # What else the new column is to be, and the indexes that went with the old one, shows in the next plan.
+    return ()
+
+
+def _make_successor(work: Work, table: str, successor: Column) -> None:
+    """Make the column that will take the place of another; one of the same type may be there from a run that was stopped."""
+    known = next((column for column in work.columns_of(table) if column.key == successor.key), None)
+    if known is not None and not same_storage(known, successor):
+        _drop(work, [(table, known.key)])
+    _make(work, [(table, successor)])
+
+
+def drop(work: Work, steps: Sequence[DropColumn]) -> Steps:
+    _drop(work, [(step.table, step.column.key) for step in steps])
+    return work.done(steps)
+
+
+def _drop(work: Work, keys: Sequence[tuple[str, str]]) -> None:
+    def drop_one(pair: tuple[str, str]) -> None:
+        table, key = pair
+        with contextlib.suppress(ColumnNotFound):
+            column_routes.delete_column(work.transport, work.ref(table), key)
+
+    work.in_parallel(drop_one, keys)
+    work.wait_for_columns_to_go(keys)

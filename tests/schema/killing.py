@@ -1,0 +1,35 @@
+"""A server that ends its caller at any of its requests."""
+
+from __future__ import annotations
+
+from appwrite_orm_django.local.messages import Request, Response
+from appwrite_orm_django.local.server import LocalServer
+
+
+class Killed(BaseException):
+    """What SIGKILL looks like from inside: nothing of the process acts any more."""
+
+
+def killable(cls: type[LocalServer]) -> type[LocalServer]:
+    class Killable(cls):  # type: ignore[valid-type,misc]
+        """
+        Ends its caller at one of its requests: before it was received, or after it was carried out and before the answer came.
+
+        Attributes:
+            served: how many requests came.
+            dies_at: the number of the request that is the last one; None for none.
+        """
+
+        served = 0
+        dies_at: int | None = None
+        after = False
+
+        def handle(self, request: Request) -> Response:
+            self.served += 1
+            if self.dies_at is not None and self.served >= self.dies_at:
+                if self.served == self.dies_at and self.after:
+                    super().handle(request)
+                raise Killed
+            return super().handle(request)
+
+    return Killable
