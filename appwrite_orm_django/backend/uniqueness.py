@@ -72,7 +72,7 @@ def conditions_for(columns: tuple[str, ...], images: Iterable[Row]) -> list[Cond
     if not complete:
         return []
     lists = [tuple(dict.fromkeys(column)) for column in zip(*complete, strict=True)]
-    if len(columns) == 1 or math.prod(map(len, lists)) <= _MAX_COMBINATIONS:
+    if math.prod(map(len, lists)) <= max(_MAX_COMBINATIONS, len(complete)):
         return [Condition((), tuple(map(Membership, columns, lists)))]
     return [Condition((query,)) for query in _alternatives(columns, complete)]
 
@@ -102,12 +102,14 @@ def _combinations(columns: tuple[str, ...], values: Sequence[tuple[Any, ...]]) -
             grouped.setdefault(value[:column] + value[column + 1 :], []).append(value)
         if not groups or len(grouped) < len(groups):
             groups, listed = grouped, column
-    for members in groups.values():
-        together = _all_of(columns, members, listed)
-        if len(together.to_json()) + _AROUND_QUERIES <= queries.MAX_QUERY_LENGTH:
-            yield together
-        else:
-            yield from (_all_of(columns, [member], listed) for member in members)
+    for group in groups.values():
+        for start in range(0, len(group), queries.MAX_VALUES):
+            members = group[start : start + queries.MAX_VALUES]
+            together = _all_of(columns, members, listed)
+            if len(together.to_json()) + _AROUND_QUERIES <= queries.MAX_QUERY_LENGTH:
+                yield together
+            else:
+                yield from (_all_of(columns, [member], listed) for member in members)
 
 
 def _all_of(columns: tuple[str, ...], members: Sequence[tuple[Any, ...]], listed: int) -> Query:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import nullcontext
 
 import pytest
 from django.db import IntegrityError, OperationalError, ProgrammingError, connections, transaction
@@ -11,6 +12,7 @@ from django.utils import timezone
 from appwrite_orm_django.client import rows, transactions
 from appwrite_orm_django.client.errors import TransactionLimitExceeded
 from appwrite_orm_django.managers import AppwriteQuerySet
+from appwrite_orm_django.signals import rows_changed
 from tests import differential
 from tests.backend.conftest import KINDS, kind_settings, moment
 from tests.backend.test_transactions import elsewhere
@@ -513,6 +515,20 @@ class TestConcurrency:
 
 
 class TestCache:
+    @pytest.mark.parametrize("in_block", [False, True], ids=["at once", "in a block"])
+    def test_those_who_listen_are_told_of_a_change(self, in_block):
+        told = []
+
+        def listen(sender, operation, pks, **kwargs):
+            told.append((sender, operation, pks))
+
+        rows_changed.connect(listen)
+        with atomic() if in_block else nullcontext():
+            upsert(Edition(isbn="a"))
+            assert bool(told) is not in_block
+        rows_changed.disconnect(listen)
+        assert told == [(Edition, "change", None)]
+
     def test_reads_see_what_was_created_and_changed(self):
         old = Edition.objects.create(isbn="a", copies=1)
 

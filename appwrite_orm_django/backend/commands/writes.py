@@ -78,7 +78,7 @@ class UpsertRows(Command):
     """
 
     is_read: ClassVar[bool] = False
-    operation: ClassVar[str] = "update"
+    operation: ClassVar[str] = "change"
 
     table: TableRef
     rows: tuple[NewRow, ...]
