@@ -46,6 +46,7 @@ from django.db.models.functions import (
     Sqrt,
 )
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
+from django.db.models.sql import Query
 
 from appwrite_orm_django.backend.local_evaluation.decimal_functions import COLLATION, EXACT_DIGITS, WINDOWS
 
@@ -120,11 +121,18 @@ def compiled(node: Any, compiler: Any) -> tuple[str, Any] | None:
         return _null_if(node, compiler)
     if kind is CombinedExpression:
         return _combined(node, compiler) if node.connector in _CONNECTORS and is_long(node) else None
-    known = kind in _FUNCTIONS or kind in _AS_THEY_ARE or isinstance(node, ExpressionWrapper)
+    known = (
+        kind in _FUNCTIONS or kind in _AS_THEY_ARE or isinstance(node, ExpressionWrapper) or _is_shown(node, compiler)
+    )
     if not known or not is_long(node):
         return None
     sql, params = _bare(node, compiler)
     return _as_text(sql), params
+
+
+def _is_shown(node: Any, compiler: Any) -> bool:
+    """Say whether a query stands for a value, as ``Subquery`` does from Django 6.1 on, and not for the rows of an ``IN``."""
+    return isinstance(node, Query) and any(node is shown for shown in compiler.query.annotations.values())
 
 
 def _adds_up(node: Any) -> bool:
@@ -190,6 +198,12 @@ def _cast(node: Cast, compiler: Any) -> tuple[str, Any] | None:
 def _comparison(node: Lookup[Any], compiler: Any) -> tuple[str, Any] | None:
     """A number would be compared with a long decimal as a number."""
     sides = [node.lhs, node.rhs]
+    if isinstance(node.lhs, Query) and is_long(node.lhs):
+        # What Django 6.1 has instead of a ``Subquery``.
+        exact = copy.copy(node)
+        exact.lhs = _Text(node.lhs)
+        sql, params = exact.as_sql(compiler, compiler.connection)
+        return sql, params
     if not all(isinstance(side, BaseExpression) for side in sides) or is_long(node.lhs) is is_long(node.rhs):
         return None
     exact = copy.copy(node)
