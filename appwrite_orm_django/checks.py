@@ -18,12 +18,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models, router
 
 from appwrite_orm_django.aliases import ENGINE, appwrite_aliases
+from appwrite_orm_django.backend.defaults import refusal
 from appwrite_orm_django.backend.options import Options
-from appwrite_orm_django.client.errors import AppwriteError
+from appwrite_orm_django.client import local_endpoint
+from appwrite_orm_django.client.errors import AppwriteError, MissingScope
 from appwrite_orm_django.fields import PermissionsField
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.columns import MAX_SCALED_DIGITS, column_for
-from appwrite_orm_django.schema.definitions import Table
+from appwrite_orm_django.schema.defaults import only_django_writes
+from appwrite_orm_django.schema.definitions import Column, Table
 from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.from_models import columns_of, models_of, read_models
 from appwrite_orm_django.schema.indexes import indexes_for
@@ -59,7 +62,10 @@ def _check_entry(alias: str, entry: dict[str, Any]) -> Iterator[checks.CheckMess
     where = f'DATABASES["{alias}"]'
     host, name = str(entry.get("HOST") or ""), str(entry.get("NAME") or "")
     local = host.startswith("local:")
-    needed = {"HOST": "the endpoint, or local:", "NAME": "the id of the Appwrite database"}
+    needed = {
+        "HOST": "the endpoint, such as https://fra.cloud.appwrite.io/v1, or local:",
+        "NAME": "the id of the Appwrite database",
+    }
     if not local:
         needed |= {"USER": "the project id", "PASSWORD": "an API key of the project"}
     for key, what in needed.items():
@@ -71,16 +77,30 @@ def _check_entry(alias: str, entry: dict[str, Any]) -> Iterator[checks.CheckMess
             f'{where}["NAME"] is {name!r}, which cannot be the id of a database.',
             "An id has at most 36 letters, digits, dots, hyphens and underscores, and starts with a letter or a digit.",
         )
-    if host and not local and not re.match(r"https?://[^/]", host):
-        yield _error(1, f'{where}["HOST"] is {host!r}, which is no URL.', "Write https://<host>/v1.")
-    elif host and not local and not host.rstrip("/").endswith("/v1"):
-        yield _warning(2, f'{where}["HOST"] is {host!r}; Appwrite\'s endpoints end in /v1.', "Write https://<host>/v1.")
+    if host:
+        yield from _check_host(f'{where}["HOST"]', host)
     # The cache's own settings have checks of their own (``cache_checks``).
     options = {key: value for key, value in (entry.get("OPTIONS") or {}).items() if key != "CACHE"}
     try:
         Options.read(alias, options)
     except (ImproperlyConfigured, TypeError, ValueError) as error:
         yield _error(2, str(error), "Correct it, or leave it out.")
+
+
+def _check_host(where: str, host: str) -> Iterator[checks.CheckMessage]:
+    if local_endpoint.is_local(host):
+        try:
+            local_endpoint.check(host)
+        except ValueError as error:
+            yield _error(
+                1,
+                f"{where}: {error}",
+                "Write local: for a server in memory, local:/path/of/a.sqlite3 for one in a file.",
+            )
+    elif not re.match(r"https?://[^/]", host):
+        yield _error(1, f"{where} is {host!r}, which is no URL.", "Write https://<host>/v1.")
+    elif not host.rstrip("/").endswith("/v1"):
+        yield _warning(2, f"{where} is {host!r}; Appwrite's endpoints end in /v1.", "Write https://<host>/v1.")
 
 
 # Models
@@ -109,9 +129,12 @@ def check_model(model: Model) -> Messages:
 
 def _check_field(field: models.Field[Any, Any]) -> Iterator[checks.CheckMessage]:
     try:
-        column_for(field)
+        column = column_for(field)
     except UnsupportedModel as error:
         yield _from_error(3, error, field)
+    else:
+        if field.has_db_default():
+            yield from _check_db_default(field, column)
     if isinstance(field, PermissionsField) and not getattr(field.model, "appwrite_row_security", False):
         yield _warning(
             1,
@@ -124,6 +147,20 @@ def _check_field(field: models.Field[Any, Any]) -> Iterator[checks.CheckMessage]
             3,
             f"A decimal of more than {MAX_SCALED_DIGITS} digits is kept as text: the server can neither order by it nor compare it.",
             f"Such queries are evaluated locally. max_digits={MAX_SCALED_DIGITS} or less makes it a number.",
+            field,
+        )
+
+
+def _check_db_default(field: models.Field[Any, Any], column: Column | None) -> Iterator[checks.CheckMessage]:
+    if refused := refusal(field):
+        yield _error(3, f"db_default cannot be evaluated: {refused}.", "Use default=, or another expression.", field)
+    elif column is not None and (reason := only_django_writes(field, column)):
+        yield _warning(
+            5,
+            f"Only rows that Django makes get this db_default: {reason}.",
+            "Rows of other clients, and those that are there already, have null."
+            if field.null
+            else "The column is required: other clients have to write a value.",
             field,
         )
 
@@ -280,10 +317,11 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
         yield _warning(10, f'"{alias}" is not what the models say: {error}', "See the message.")
         return
     except (AppwriteError, ImproperlyConfigured) as error:
+        needed = "The check needs a key with the scopes databases.read, tables.read, columns.read and indexes.read."
         yield _warning(
             11,
             f'The schema of "{alias}" could not be compared with the models: {error}',
-            "The check needs a key with the scopes databases.read, tables.read, columns.read and indexes.read.",
+            needed if isinstance(error, MissingScope) else "Nothing is known of the tables until it can.",
         )
         return
     if plan.steps:

@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.apps import apps
+from django.core import checks
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connections, models, router
@@ -74,6 +76,21 @@ class AppwriteModel(models.Model):
         abstract = True
 
     @classmethod
+    def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:
+        found: list[checks.CheckMessage] = super().check(**kwargs)
+        # Here, and not beside the other checks: those are registered by the app that is missing.
+        if not apps.is_installed("appwrite_orm_django"):
+            found.append(
+                checks.Error(
+                    '"appwrite_orm_django" is not in INSTALLED_APPS: its commands, checks and lookups are missing.',
+                    hint="Add it. See docs/reference/checks.md#appwrite-e014",
+                    obj=cls,
+                    id="appwrite.E014",
+                )
+            )
+        return found
+
+    @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
         # Django 6.1 hands over a fetch mode.
         instance = super().from_db(db, field_names, values, **kwargs)
@@ -121,6 +138,11 @@ class AppwriteModel(models.Model):
             known.pop(name, None)
             if certain and name in self.__dict__:
                 known[name] = self.__dict__[name]
+        self.__dict__["_loaded"] = (tuple(known), tuple(known.values()))
+
+    def _forget(self, attnames: Collection[str]) -> None:
+        """Take these attributes for unknown on the server: whatever they hold, the next ``save()`` sends them."""
+        known = {name: value for name, value in self._loaded_values().items() if name not in attnames}
         self.__dict__["_loaded"] = (tuple(known), tuple(known.values()))
 
     def refresh_from_db(self, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any) -> None:

@@ -21,6 +21,7 @@ myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 
 autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
 napoleon_custom_sections = [("Class attributes", "params_style")]
 autodoc_member_order = "bysource"
 
@@ -31,6 +32,7 @@ html_show_sourcelink = False
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 
-# Autodoc imports models and managers, and those want settings.
-settings.configure(INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "appwrite_orm_django"])
+# Autodoc imports models, managers and admin classes, and those want settings.
+APPS = ["admin", "auth", "contenttypes", "messages", "sessions"]
+settings.configure(INSTALLED_APPS=[*(f"django.contrib.{name}" for name in APPS), "appwrite_orm_django"])
 django.setup()

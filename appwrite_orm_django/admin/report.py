@@ -100,8 +100,9 @@ def make_report(alias: str) -> PanelReport:
     models_ = sorted(connection.cached_models(), key=lambda model: model._meta.label_lower)
     cache = connection.cache
     names = {model: connection.table_of(model) for model in models_}
-    fresh = cache.freshness(list(names.values()))
+    # Before the states: a write that is shown is then one that they know of.
     seen = cache.statistics.overview()
+    fresh = cache.freshness(list(names.values()))
     totals = Counters()
     for table in names.values():
         totals.add(seen.totals.get(table, Counters()))

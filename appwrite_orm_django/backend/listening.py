@@ -96,7 +96,7 @@ class RealtimeSettings:
         settings = _read(cls, where, options)
         if settings.url and urlsplit(settings.url).scheme not in ("ws", "wss"):
             raise ImproperlyConfigured(
-                f'{where}["URL"] must be an address such as wss://cloud.appwrite.io/v1/realtime.'
+                f'{where}["URL"] must be an address such as wss://fra.cloud.appwrite.io/v1/realtime.'
             )
         _check_numbers(settings, where, {"ping_s": 0.01, "longest_pause_s": 0, "coalesce_s": 0})
         return settings

@@ -85,7 +85,10 @@ class ConnectionFailed(AppwriteError, utils.OperationalError):
 class RequestTimeout(AppwriteError, utils.OperationalError):
     """No answer within the timeout, or the server's own limit of 15 s for a query (408 ``database_timeout``)."""
 
-    hint = 'Narrow the query, or raise the timeouts in {settings}["OPTIONS"].'
+    hint = (
+        'Narrow the query, or raise the timeouts in {settings}["OPTIONS"]. '
+        'If no request is ever answered: are https or http, host and port in {settings}["HOST"] right?'
+    )
 
 
 class NotAppwrite(AppwriteError, utils.OperationalError):
@@ -105,7 +108,10 @@ class RateLimited(AppwriteError, utils.OperationalError):
 class Unauthorized(AppwriteError, utils.OperationalError):
     """The server refuses the key, the token, or what its holder wants to do."""
 
-    hint = 'Check {settings}["PASSWORD"], the API key, and that it belongs to the project in {settings}["USER"].'
+    hint = (
+        'Check {settings}["PASSWORD"], the API key, that it belongs to the project in {settings}["USER"], '
+        'and that {settings}["HOST"] is the endpoint of that project: Appwrite Cloud has one for each region.'
+    )
     user_hint: ClassVar[str] = (
         "The request was made as a user, without the API key: the permissions of table and row decide."
     )
@@ -114,7 +120,10 @@ class Unauthorized(AppwriteError, utils.OperationalError):
 class MissingScope(Unauthorized):
     """The API key lacks a scope; ``message`` names the scopes that would do."""
 
-    hint = 'Give the API key in {settings}["PASSWORD"] one of these scopes in the Appwrite console.'
+    hint = (
+        'Give the API key in {settings}["PASSWORD"] one of these scopes in the Appwrite console. A site needs rows.read and rows.write; '
+        "appwrite_migrate needs read and write of databases, tables, columns, indexes and rows."
+    )
 
 
 class InvalidUserToken(Unauthorized):
@@ -126,7 +135,7 @@ class InvalidUserToken(Unauthorized):
 class ProjectNotFound(AppwriteError, utils.OperationalError):
     """No project of this id, or none was given."""
 
-    hint = 'Check {settings}["USER"], the project id.'
+    hint = 'Check {settings}["USER"], the project id, and {settings}["HOST"]: Appwrite Cloud has an endpoint for each region.'
 
 
 class DatabaseNotFound(AppwriteError, utils.OperationalError):
@@ -199,6 +208,8 @@ class UniqueViolation(AppwriteError, utils.IntegrityError):
 
 class RowAlreadyExists(UniqueViolation):
     """Another row has the same id, compared without case. On 1.9 this is also how a unique index reports."""
+
+    hint = "Unless the id was chosen: another row has the same values in a unique index, which Appwrite 1.9 reports in these words."
 
 
 class DeleteRestricted(AppwriteError, utils.IntegrityError):

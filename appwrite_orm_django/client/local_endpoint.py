@@ -34,6 +34,18 @@ def adapter_for(endpoint: str) -> BaseAdapter:
     return LocalAdapter(local_server(endpoint))
 
 
+def check(endpoint: str) -> None:
+    """
+    Look at a location without starting a server.
+
+    Raises:
+        ValueError: the location is not one the local server knows, or its file cannot be there.
+    """
+    from appwrite_orm_django.local.registry import check_location
+
+    check_location(endpoint)
+
+
 def feature_level(endpoint: str) -> str:
     """
     Return the feature level of the local server at a location: "1.9" or "2.x".

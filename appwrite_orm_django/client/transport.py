@@ -255,7 +255,7 @@ class Transport(SdkClient):
         try:
             response = self._pool.send(sendable.prepare(), self._timeouts_s)
         except requests.RequestException as error:
-            return _failure(request, error)
+            return _failure(request, error, urlsplit(self._base_url).netloc)
         content = response.content if response.ok else self._redacted(response.content)
         for warning in filter(None, response.headers.get("x-appwrite-warning", "").split(";")):
             logger.warning("%s: the server warns: %s", request, warning.strip())
@@ -316,7 +316,7 @@ class Transport(SdkClient):
                 or parts.fragment
             ):
                 raise ImproperlyConfigured(
-                    f'{self.settings}["HOST"] must be an Appwrite endpoint such as https://cloud.appwrite.io/v1, or local:.'
+                    f'{self.settings}["HOST"] must be an Appwrite endpoint such as https://fra.cloud.appwrite.io/v1, or local:.'
                 )
         for name, value in (("USER", self.project), ("PASSWORD", key)):
             # Such a value would fail later, in an error text that quotes it.
@@ -372,22 +372,26 @@ class _Answer(NamedTuple):
     content: bytes
 
 
-def _failure(request: Request, error: requests.RequestException) -> Failure:
+def _failure(request: Request, error: requests.RequestException, server: str) -> Failure:
     # The exceptions below ours are left behind: their frames and their ``request`` hold the headers, and with them the key.
     reason = _reason(error)
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return Failure(request.error(RequestTimeout, "no connection within the connect timeout"), never_sent=True)
+        return Failure(
+            request.error(RequestTimeout, f"no connection to {server} within the connect timeout"), never_sent=True
+        )
     if isinstance(error, requests.exceptions.Timeout):
-        return Failure(request.error(RequestTimeout, "no answer within the read timeout", ambiguous=True))
+        return Failure(
+            request.error(RequestTimeout, f"no answer from {server} within the read timeout", ambiguous=True)
+        )
     if _find(error, ssl.SSLCertVerificationError):
-        text = f"the server's certificate is not accepted: {reason}"
+        text = f"the certificate of {server} is not accepted: {reason}. OPTIONS['VERIFY'] can name a CA bundle"
         return Failure(request.error(ConnectionFailed, text), hopeless=True)
     if _find(error, NewConnectionError):
-        return Failure(request.error(ConnectionFailed, f"no connection: {reason}"), never_sent=True)
+        return Failure(request.error(ConnectionFailed, f"no connection to {server}: {reason}"), never_sent=True)
     if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.ConnectionError):
         # requests' word for an URL or a header it cannot send.
         return Failure(request.error(NotAppwrite, f"the endpoint cannot be requested: {type(error).__name__}"))
-    return Failure(request.error(ConnectionFailed, f"the connection broke: {reason}", ambiguous=True))
+    return Failure(request.error(ConnectionFailed, f"the connection to {server} broke: {reason}", ambiguous=True))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

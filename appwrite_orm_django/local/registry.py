@@ -12,6 +12,8 @@ project id and any key that is not empty: there is one project, and a key may do
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -27,6 +29,16 @@ _servers: dict[str, LocalServer] = {}
 _lock = threading.Lock()
 
 
+def _unlock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    # A thread of the parent may have held it.
+    os.register_at_fork(after_in_child=_unlock)
+
+
 def is_local(location: str) -> bool:
     return location.startswith(SCHEME)
 
@@ -39,7 +51,7 @@ def local_server(location: str) -> LocalServer:
         location: see above. Two spellings of one file are two servers on one file, which is safe.
 
     Raises:
-        ValueError: not a ``local:`` location, an unknown option or a value it cannot have.
+        ValueError: as ``check_location``; or the file cannot be opened, or is none of SQLite's.
     """
     with _lock:
         server = _servers.get(location)
@@ -56,17 +68,44 @@ def forget(location: str) -> None:
         server.close()
 
 
+def check_location(location: str) -> None:
+    """
+    Look at a location without opening anything.
+
+    Raises:
+        ValueError: not a ``local:`` location, an unknown option or a value it cannot have, a file in a directory that is not there.
+    """
+    _storage_and_arguments(location)
+
+
 def _make(location: str) -> LocalServer:
+    storage, arguments = _storage_and_arguments(location)
+    try:
+        return LocalServer(storage, index_lag=0, **arguments)
+    except sqlite3.DatabaseError as error:
+        raise ValueError(f"{location!r}: {storage} is no file that SQLite can use ({error}).") from error
+
+
+def _storage_and_arguments(location: str) -> tuple[str, dict[str, Any]]:
     if not is_local(location):
         raise ValueError(f"{location!r} is not a local server: expected 'local:', 'local:#name' or 'local:/path'.")
     path, _, options = location.removeprefix(SCHEME).partition("#")[0].partition("?")
-    return LocalServer(
-        str(Path(unquote(path)).absolute()) if path else ":memory:", index_lag=0, **_arguments(location, options)
-    )
+    arguments = _arguments(location, options)
+    if not path:
+        return ":memory:", arguments
+    file = Path(unquote(path)).absolute()
+    if file.is_dir():
+        raise ValueError(f"{location!r}: {file} is a directory; name a file in it.")
+    if not file.parent.is_dir():
+        raise ValueError(f"{location!r}: there is no directory {file.parent}.")
+    return str(file), arguments
 
 
 def _arguments(location: str, text: str) -> dict[str, Any]:
-    given = dict(parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text)))
+    try:
+        given = dict(parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text)))
+    except ValueError:
+        raise ValueError(f"{location!r}: options are written ?name=value&name=value.") from None
     unknown = sorted(set(given) - set(get_args(Option)))
     if unknown:
         raise ValueError(f"{location!r}: unknown option {unknown[0]!r}; there are {', '.join(get_args(Option))}.")
@@ -78,8 +117,15 @@ def _arguments(location: str, text: str) -> dict[str, Any]:
     if "engine" in given:
         arguments["engine"] = cast(Engine, _one_of(location, "engine", given["engine"], get_args(Engine)))
     if "column-delay" in given:
-        arguments["column_delay_s"] = float(given["column-delay"])
+        arguments["column_delay_s"] = _seconds(location, given["column-delay"])
     return arguments
+
+
+def _seconds(location: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise ValueError(f"{location!r}: column-delay {value!r} is no number of seconds.") from None
 
 
 def _one_of(location: str, name: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -7,18 +7,21 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core import checks
 from django.core.checks.registry import registry
 from django.db import connections, models
-from django.db.models.functions import Lower
-from django.test import override_settings
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Lower, Now
+from django.test import modify_settings, override_settings
 from django.test.utils import isolate_apps
 
 from appwrite_orm_django import cache_checks, outside_checks
 from appwrite_orm_django import checks as ours
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.fields import ArrayField, EnumField, PermissionsField
+from appwrite_orm_django.local.adapter import LocalAdapter, local_session
 from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.from_models import models_of, read_models
@@ -48,6 +51,9 @@ def settings_messages(**entry):
         ({"HOST": "https://example.org", "USER": "p", "PASSWORD": "k"}, ["W002"]),
         ({"HOST": "example.org/v1", "USER": "p", "PASSWORD": "k"}, ["E001"]),
         ({"HOST": ""}, ["E001", "E001", "E001"]),
+        ({"HOST": "local:?feature=2"}, ["E001"]),
+        ({"HOST": "local:/no/such/directory/dev.sqlite3"}, ["E001"]),
+        ({"HOST": "local:?feature-level=2.x"}, []),
         ({"NAME": ""}, ["E001"]),
         ({"NAME": "x" * 36}, []),
         ({"NAME": "x" * 37}, ["E001"]),
@@ -79,8 +85,11 @@ def wide(number):
     ("model", "expected"),
     [
         ({"a": models.CharField(max_length=9)}, []),
-        ({"a": models.DurationField(db_default=Lower("b"))}, ["E003"]),
-        ({"a": models.IntegerField(null=True, db_default=1), "b": models.DecimalField()}, ["E003", "E003"]),
+        ({"a": models.IntegerField(null=True, db_default=models.F("b")), "b": models.DecimalField()}, ["E003", "E003"]),
+        ({"a": models.IntegerField(db_default=RawSQL("nowhere()", ()))}, ["E003"]),
+        ({"a": models.IntegerField(db_default=1)}, []),
+        ({"a": models.IntegerField(null=True, db_default=1), "b": models.DateTimeField(db_default=Now())}, ["W005", "W005"]),
+        ({"id": models.CharField(max_length=9, primary_key=True, db_default="x")}, []),
         ({"meta": {"constraints": [models.UniqueConstraint(Lower("a"), name="u")]}, "a": models.SlugField()}, ["E004"]),
         ({"meta": {"indexes": [models.Index(fields=["a"], name="i")]}, "a": ArrayField(models.IntegerField())}, ["E004"]),
         (wide(10), []),
@@ -103,11 +112,21 @@ def test_models(model, expected):
 
 
 def test_a_message_tells_what_and_a_hint_the_way_out():
-    model = make(a=models.IntegerField(null=True, db_default=1))
+    model = make(a=models.DecimalField())
     (message,) = ours.check_model(model)
-    assert message.msg == "library.Thing.a: db_default and null=True do not go together on Appwrite."
-    assert message.hint == "use default=, or drop null=True. See docs/reference/checks.md#appwrite-e003"
+    assert message.msg == "library.Thing.a: Appwrite needs to know how long a decimal gets."
+    assert message.hint == "set max_digits and decimal_places. See docs/reference/checks.md#appwrite-e003"
     assert message.obj is model._meta.get_field("a")
+
+
+def test_a_default_that_only_django_writes_says_why():
+    model = make(a=models.IntegerField(null=True, db_default=1), b=models.DateTimeField(db_default=Now()))
+    assert [message.msg for message in ours.check_model(model)] == [
+        "Only rows that Django makes get this db_default: Appwrite would put it in the place of every null.",
+        "Only rows that Django makes get this db_default: Appwrite evaluates no expressions.",
+    ]
+    (message,) = ours.check_model(make(a=models.IntegerField(db_default=RawSQL("nowhere()", ()))))
+    assert message.msg == "db_default cannot be evaluated: no such function: nowhere."
 
 
 def test_our_fields():
@@ -222,17 +241,46 @@ def test_drift(live):
 
 def test_drift_that_cannot_be_seen(monkeypatch):
     transport = Transport("http://local.invalid/v1", "demo", "wrong")
-    from appwrite_orm_django.local.adapter import LocalAdapter
-
     transport._pool.session.mount("http://", LocalAdapter(LocalServer()))
     monkeypatch.setattr(type(connections["appwrite"]), "transport", transport)
     (message,) = ours.check_drift(None, databases=["appwrite"])
     assert message.id == "appwrite.W011"
+    assert "it belongs to the project in DATABASES[...]" in message.msg
+    assert "scopes" not in message.hint
     transport.close()
 
 
+def test_drift_that_the_key_may_not_see(monkeypatch):
+    server = LocalServer()
+    with local_session(server, {"X-Appwrite-Project": "demo", "X-Appwrite-Key": "secret"}) as client:
+        made = client.post(
+            "http://local.invalid/v1/project/keys", json={"keyId": "k", "name": "k", "scopes": ["rows.read"]}
+        )
+    transport = Transport("http://local.invalid/v1", "demo", made.json()["secret"])
+    transport._pool.session.mount("http://", LocalAdapter(server))
+    monkeypatch.setattr(type(connections["appwrite"]), "transport", transport)
+    (message,) = ours.check_drift(None, databases=["appwrite"])
+    assert message.id == "appwrite.W011"
+    assert '(["tables.read","collections.read"])' in message.msg
+    assert "appwrite_migrate needs read and write of databases, tables, columns, indexes and rows" in message.msg
+    assert "indexes.read" in message.hint
+    transport.close()
+
+
+def test_models_without_the_app():
+    without = [name for name in settings.INSTALLED_APPS if name != "appwrite_orm_django"]
+    model = make(a=models.SlugField())
+    assert ids(model.check()) == []
+    with modify_settings(INSTALLED_APPS={"remove": "appwrite_orm_django"}):
+        assert list(settings.INSTALLED_APPS) == without
+        (message,) = model.check()
+    assert message.id == "appwrite.E014"
+    assert "not in INSTALLED_APPS" in message.msg
+
+
 def test_every_id_has_its_place_in_the_documentation():
-    files = (ours.__file__, ours.__file__.replace("checks.py", "fields.py"), outside_checks.__file__)
+    beside = (ours.__file__.replace("checks.py", name) for name in ("fields.py", "models.py"))
+    files = (ours.__file__, *beside, outside_checks.__file__)
     source = "".join(Path(file).read_text() for file in files)
     used = {
         *(f"e{int(n):03}" for n in re.findall(r"_(?:error|from_error)\(\s*(\d+)", source)),
@@ -241,4 +289,4 @@ def test_every_id_has_its_place_in_the_documentation():
     }
     documented = set(re.findall(r"^\(appwrite-(\w+)\)=$", DOCS.read_text(), re.MULTILINE))
     assert used == documented
-    assert len(used) == 30
+    assert len(used) == 32

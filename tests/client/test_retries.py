@@ -71,7 +71,9 @@ def test_a_read_is_not_repeated_where_the_answer_would_be_the_same(transport, se
 
 def test_a_read_that_times_out_is_repeated_once(transport, server, pauses):
     server.get(f"{ROWS}/r", body=requests.ReadTimeout("slow"))
-    with pytest.raises(errors.RequestTimeout, match="no answer within the read timeout"):
+    with pytest.raises(
+        errors.RequestTimeout, match=r"no answer from appwrite\.example within the read timeout[^$]*https or http"
+    ):
         rows.get_row(transport, TABLE, "r")
     assert len(pauses) == 1
     assert len(server.calls) == 2
@@ -125,7 +127,9 @@ def test_jitter_is_full_and_capped():
 
 def test_a_refused_connection_is_repeated_with_any_method(backoff, pauses):
     transport = Transport(refused_endpoint(), "demo", KEY, backoff=backoff, alias="appwrite")
-    with pytest.raises(errors.ConnectionFailed, match="no connection: Connection refused") as caught:
+    with pytest.raises(
+        errors.ConnectionFailed, match=r"no connection to 127\.0\.0\.1:\d+: Connection refused"
+    ) as caught:
         rows.increment_column(transport, TABLE, "r", "price")
     assert len(pauses) == 3
     assert not caught.value.ambiguous
@@ -180,7 +184,7 @@ def test_a_stale_connection_does_not_repeat_a_write(scripted, backoff):
     server = scripted([answer("{}"), None, answer("{}")])
     transport = Transport(server.endpoint, "demo", KEY, backoff=backoff)
     transport.call("GET", "/tablesdb")
-    with pytest.raises(errors.ConnectionFailed, match="the connection broke") as caught:
+    with pytest.raises(errors.ConnectionFailed, match=r"the connection to .* broke") as caught:
         rows.update_row(transport, TABLE, "r", {"a": 1})
     assert caught.value.ambiguous
     assert len(server.requests) == 2
@@ -335,7 +339,9 @@ def test_opening_a_transaction_is_repeated(transport, server):
 def test_a_certificate_that_is_refused_is_not_tried_again(server, backoff, pauses, method):
     reason = ssl.SSLCertVerificationError("self-signed certificate")
     server.add(method, f"{ENDPOINT}/tablesdb", body=requests.exceptions.SSLError(reason))
-    with pytest.raises(errors.ConnectionFailed, match="certificate is not accepted") as caught:
+    with pytest.raises(
+        errors.ConnectionFailed, match=r"certificate of appwrite\.example is not accepted: .*VERIFY"
+    ) as caught:
         Transport(ENDPOINT, "demo", backoff=backoff).call(method, "/tablesdb")
     assert not caught.value.ambiguous
     assert pauses == []

@@ -1,15 +1,22 @@
-"""The reference lists what there is: commands and their actions, settings, signals. (Checks name their own page: see their tests.)"""
+"""The reference lists what there is: commands and their actions, settings, signals, the Python API. (Checks name their own page: see their tests.)"""
 
 from __future__ import annotations
 
+import ast
+import importlib
+import inspect
+import pkgutil
 import re
+from collections.abc import Iterator
 
 import pytest
 from django.core.management import get_commands, load_command_class
+from django.db.models import Manager, QuerySet
 
-from appwrite_orm_django import signals
+import appwrite_orm_django
+from appwrite_orm_django import managers, pytest_plugin, signals
 from appwrite_orm_django.backend import options
-from tests.docs.pages import DOCS
+from tests.docs.pages import DOCS, all_pages
 
 REFERENCE = DOCS / "reference"
 COMMANDS = sorted(name for name, app in get_commands().items() if app == "appwrite_orm_django")
@@ -51,3 +58,100 @@ def test_signals():
     assert ".. automodule:: appwrite_orm_django.signals" in text
     for name in signals.__all__:
         assert name in signals.__doc__
+
+
+# The Python API
+
+API = (REFERENCE / "api.md").read_text()
+# Their names are for the rest of the package; commands, checks and settings are what people know of them.
+INTERNAL = {"checks", "collation", "incoming", "instances", "lookups", "realtime", "transfer", "webhook_setup"}
+# Rooms of which only a part is public: what their __init__ names.
+ROOMS = {"admin", "cache", "testing", "views"}
+# Shown by docs/explanation/queries.md to look at a plan for another server; nothing to build on.
+SHOWN_ONLY = {"appwrite_orm_django.backend.base.DatabaseWrapper"}
+DIRECTIVE = re.compile(
+    r"^\.\. auto(?:class|function|exception|module):: (?P<target>[\w.]+)(?:\(\))?\n(?P<options>(?:   :.*\n)*)",
+    re.MULTILINE,
+)
+
+
+def public_names() -> Iterator[str]:
+    """What the public modules export, with the module's name before it."""
+    for module in pkgutil.iter_modules(appwrite_orm_django.__path__, "appwrite_orm_django."):
+        name = module.name.rpartition(".")[2]
+        if name in INTERNAL or (module.ispkg and name not in ROOMS):
+            continue
+        for exported in getattr(importlib.import_module(module.name), "__all__", ()):
+            yield f"{module.name}.{exported}"
+
+
+def shown_names() -> Iterator[str]:
+    """What code on the pages imports of the package."""
+    for page in all_pages():
+        for block in page.blocks():
+            if block.language != "python":
+                continue
+            for node in ast.walk(ast.parse(block.code)):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("appwrite_orm_django"):
+                    yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def resolve(dotted: str) -> object:
+    """Import the longest part of a dotted name that is a module, and take the rest from it."""
+    module, rest = dotted, []
+    while True:
+        try:
+            found: object = importlib.import_module(module)
+            break
+        except ModuleNotFoundError:
+            module, _, last = module.rpartition(".")
+            rest.insert(0, last)
+    for name in rest:
+        found = getattr(found, name)
+    return found
+
+
+@pytest.mark.parametrize("name", sorted({*public_names(), *shown_names()} - SHOWN_ONLY))
+def test_public_names_are_in_the_api(name):
+    module, _, last = name.rpartition(".")
+    by_itself = rf"`?{re.escape(name)}\b"
+    in_a_row = rf"^\| `{re.escape(module)}`: .*`{last}`"
+    whole_module = rf"`{re.escape(module)}`( \||,)" if module.endswith((".stored", ".errors")) else r"(?!)"
+    assert re.search(f"{by_itself}|{in_a_row}|{whole_module}", API, re.MULTILINE)
+
+
+def test_what_the_api_names_is_there():
+    for dotted in {found.rstrip(".") for found in re.findall(r"\bappwrite_orm_django(?:\.\w+)+", API)}:
+        resolve(dotted)
+    for module, names in re.findall(r"^\| `(appwrite_orm_django\.\w+)`: ([^|]+)", API, re.MULTILINE):
+        for name in re.findall(r"`(\w+)`", names):
+            resolve(f"{module}.{name}")
+
+
+def test_what_the_api_documents_has_docstrings():
+    directives = list(DIRECTIVE.finditer(API))
+    assert len(directives) > 40
+    for found in directives:
+        target = resolve(found["target"])
+        assert inspect.getdoc(target), found["target"]
+        members = re.search(r":members: (.+)", found["options"])
+        for member in members[1].split(", ") if members else ():
+            attribute = inspect.getattr_static(target, member)
+            assert getattr(attribute, "__doc__", None) or inspect.getdoc(getattr(target, member)), member
+
+
+@pytest.mark.parametrize(
+    ("ours", "djangos"), [(managers.AppwriteQuerySet, QuerySet), (managers.AppwriteManager, Manager)]
+)
+def test_methods_that_django_does_not_have(ours, djangos):
+    added = {name for name in dir(ours) if not name.startswith("_")} - set(dir(djangos))
+    assert {"cache", "nocache", "prepared", "warm", "ais_cached"} <= added
+    for name in added:
+        assert re.search(rf":members: .*\b{name}\b|`{name}\(\)`", API), name
+
+
+def test_fixtures():
+    fixtures = {name for name, value in vars(pytest_plugin).items() if "fixture" in type(value).__name__.lower()}
+    assert {"appwrite_requests", "appwrite_faults"} <= fixtures
+    for name in fixtures:
+        assert f"| `{name}` |" in API

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 import requests
 
 from appwrite_orm_django.local.adapter import LocalAdapter, session
-from appwrite_orm_django.local.registry import forget, is_local, local_server
+from appwrite_orm_django.local.registry import check_location, forget, is_local, local_server
 from appwrite_orm_django.local.server import LocalServer
 
 HEADERS = {"X-Appwrite-Project": "demo", "X-Appwrite-Key": "secret"}
@@ -69,11 +70,32 @@ def test_options_are_read(tmp_path: Path) -> None:
     forget(location)
 
 
-@pytest.mark.parametrize("location", ["http://x/v1", "local:?frob=1", "local:?feature-level=3", "local:?engine=oracle"])
-def test_wrong_locations_say_what_is_wrong(location: str) -> None:
-    with pytest.raises(ValueError, match=r"local|frob|feature-level|engine"):
-        local_server(location)
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("http://x/v1", "is not a local server"),
+        ("local:?frob=1", "unknown option 'frob'; there are feature-level"),
+        ("local:?frob", "options are written"),
+        ("local:?feature-level=3", "feature-level '3' is none of 1.9, 2.x"),
+        ("local:?engine=oracle", "engine 'oracle' is none of"),
+        ("local:?column-delay=soon", "column-delay 'soon' is no number"),
+        ("local:/no/such/dev.sqlite3", "there is no directory /no/such"),
+        ("local:/tmp", "/tmp is a directory"),
+    ],
+)
+def test_wrong_locations_say_what_is_wrong(location: str, words: str) -> None:
+    for look in (check_location, local_server):
+        with pytest.raises(ValueError, match=f"{re.escape(repr(location))}.*{re.escape(words)}"):
+            look(location)
     assert is_local("local:")
+
+
+def test_a_file_of_something_else_is_not_opened(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("no database, but longer than the header of one" * 10)
+    with pytest.raises(ValueError, match=f"{re.escape(str(file))} is no file that SQLite can use"):
+        local_server(f"local:{file}")
+    assert file.read_text().startswith("no database")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

@@ -143,3 +143,8 @@ def test_realtime_is_served_beside_http(running: Running) -> None:
     address = running.process.stdout.readline().split()[-1]
     with connect(f"{address}?project=demo&channels[]=rows", proxy=None) as socket:
         assert '"connected"' in str(socket.recv(timeout=60))
+
+
+def test_a_storage_that_cannot_be(tmp_path):
+    with pytest.raises(CommandError, match=r"--storage /no/such/dev\.sqlite3 is no file that SQLite can use"):
+        call_command("appwrite_server", storage="/no/such/dev.sqlite3")

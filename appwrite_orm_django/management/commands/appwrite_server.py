@@ -1,6 +1,7 @@
 """``manage.py appwrite_server``: a local Appwrite over HTTP, for development and tests."""
 
 import signal
+import sqlite3
 import sys
 import time
 from argparse import ArgumentParser
@@ -69,10 +70,13 @@ class Command(BaseCommand):
             faults = [parse_fault(text) for text in options["faults"]]
         except ValueError as error:
             raise CommandError(f"--fault: {error}.") from error
-        server = LocalServer(
-            options["storage"], options["project"], options["key"], options["feature_level"], options["engine"], options["column_delay"],
-            faults=faults,
-        )  # fmt: skip
+        try:
+            server = LocalServer(
+                options["storage"], options["project"], options["key"], options["feature_level"], options["engine"], options["column_delay"],
+                faults=faults,
+            )  # fmt: skip
+        except sqlite3.DatabaseError as error:
+            raise CommandError(f"--storage {options['storage']} is no file that SQLite can use ({error}).") from error
         try:
             http = make_http_server(server, host, port, options["threads"])
         except OSError as error:
@@ -112,7 +116,8 @@ class Command(BaseCommand):
         except (ImportError, OSError, OverflowError) as error:
             if wanted is not None:
                 raise CommandError(f"Cannot serve realtime on port {wanted}: {error}.") from error
-            self.stdout.write(f"No realtime: {error}.")
+            way_out = ' (pip install "appwrite-orm-django[realtime]")' if isinstance(error, ImportError) else ""
+            self.stdout.write(f"No realtime: {error}{way_out}.")
             return None
         self.stdout.write(f"Realtime ws://{f'[{host}]' if ':' in host else host}:{realtime.port}/v1/realtime")
         return realtime
