@@ -62,7 +62,7 @@ WITH_A_READ = {
     "backend.pushdown": "aggregates conditions periods reads server truth",
     "cache": "columns core direct driver entries exceptions flights history keys protocol service settings statistics store writes",
     "client": "account answers json_text local_endpoint pool queries retries rows sdk_client transport",
-    "schema": "columns definitions errors limits",
+    "schema": "columns defaults definitions errors limits",
 }
 STARTED = """
 import sys
