@@ -61,7 +61,7 @@ WITH_A_READ = {
     "backend.commands": "conditions local outputs reads texts",
     "backend.pushdown": "aggregates conditions periods reads server truth",
     "cache": "columns core direct driver entries exceptions flights history keys protocol service settings statistics store writes",
-    "client": "account answers json_text local_endpoint operators pool queries retries rows sdk_client transport",
+    "client": "account answers json_text local_endpoint pool queries retries rows sdk_client transport",
     "schema": "columns defaults definitions errors limits",
 }
 STARTED = """
