@@ -279,3 +279,23 @@ class TestLargeNumbersAreCountedExactly:
         monkeypatch.setattr(rows, "get_row", racing)
         Everything.objects.filter(pk=row.pk).update(big=F("big") + 1)
         assert Everything.objects.get().big == 2**62 + 6
+
+
+class TestJsonThatIsNone:
+    @pytest.mark.parametrize("value", [float("nan"), {"a": [float("inf")]}, [1, {"b": -float("inf")}]])
+    def test_it_is_refused(self, value):
+        """As other databases do: one such row, and no query could look into the JSON of any."""
+        row = Everything.objects.create(json={"a": 1})
+        for write in (
+            lambda: Everything.objects.create(json=value),
+            lambda: Everything.objects.bulk_create([Everything(json=value), Everything()]),
+            lambda: Everything.objects.update(json=value),
+        ):
+            with pytest.raises(DataError, match="JSON has no"):
+                write()
+        assert Everything.objects.get(json__a=1) == row
+
+    def test_text_that_only_mentions_it_is_stored(self):
+        value = {"NaN": ["Infinity", "-Infinity, NaN"]}
+        Everything.objects.create(json=value)
+        assert Everything.objects.get(json__NaN__0="Infinity").json == value
