@@ -46,7 +46,11 @@ class Requests:
             return
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "appwrite-read-ahead")
-        self._next = self._thread.submit(copy_context().run, ask)
+        try:
+            self._next = self._thread.submit(copy_context().run, ask)
+        except RuntimeError:
+            # The main thread is at its end, and Python starts nothing new; a reader in another thread still gets all its rows.
+            self._ahead = False
 
     def __enter__(self) -> Self:
         return self

@@ -57,7 +57,7 @@ AT_START = {
 WITH_A_READ = {
     "": "collation signals",
     "backend": "cached_reads capabilities client_calls compiler counting known_reads listening local_evaluation locking options periods pushdown "
-    "reading reading_ahead summaries users whole_models",
+    "positions reading reading_ahead summaries users whole_models",
     "backend.commands": "conditions local outputs reads texts",
     "backend.pushdown": "aggregates conditions periods reads server truth",
     "cache": "columns core direct driver entries exceptions flights history keys protocol service settings statistics store writes",
