@@ -18,13 +18,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models, router
 
 from appwrite_orm_django.aliases import ENGINE, appwrite_aliases
+from appwrite_orm_django.backend.defaults import refusal
 from appwrite_orm_django.backend.options import Options
 from appwrite_orm_django.client import local_endpoint
 from appwrite_orm_django.client.errors import AppwriteError, MissingScope
 from appwrite_orm_django.fields import PermissionsField
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.columns import MAX_SCALED_DIGITS, column_for
-from appwrite_orm_django.schema.definitions import Table
+from appwrite_orm_django.schema.defaults import only_django_writes
+from appwrite_orm_django.schema.definitions import Column, Table
 from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.from_models import columns_of, models_of, read_models
 from appwrite_orm_django.schema.indexes import indexes_for
@@ -127,9 +129,12 @@ def check_model(model: Model) -> Messages:
 
 def _check_field(field: models.Field[Any, Any]) -> Iterator[checks.CheckMessage]:
     try:
-        column_for(field)
+        column = column_for(field)
     except UnsupportedModel as error:
         yield _from_error(3, error, field)
+    else:
+        if field.has_db_default():
+            yield from _check_db_default(field, column)
     if isinstance(field, PermissionsField) and not getattr(field.model, "appwrite_row_security", False):
         yield _warning(
             1,
@@ -142,6 +147,20 @@ def _check_field(field: models.Field[Any, Any]) -> Iterator[checks.CheckMessage]
             3,
             f"A decimal of more than {MAX_SCALED_DIGITS} digits is kept as text: the server can neither order by it nor compare it.",
             f"Such queries are evaluated locally. max_digits={MAX_SCALED_DIGITS} or less makes it a number.",
+            field,
+        )
+
+
+def _check_db_default(field: models.Field[Any, Any], column: Column | None) -> Iterator[checks.CheckMessage]:
+    if refused := refusal(field):
+        yield _error(3, f"db_default cannot be evaluated: {refused}.", "Use default=, or another expression.", field)
+    elif column is not None and (reason := only_django_writes(field, column)):
+        yield _warning(
+            5,
+            f"Only rows that Django makes get this db_default: {reason}.",
+            "Rows of other clients, and those that are there already, have null."
+            if field.null
+            else "The column is required: other clients have to write a value.",
             field,
         )
 

@@ -255,8 +255,9 @@ class EnumField(models.CharField):
 
     def appwrite_column(self, key: str) -> Column:
         from appwrite_orm_django.schema.columns import Column
+        from appwrite_orm_django.schema.defaults import with_defaults
 
-        return Column.enum(key, self.elements, required=not self.null)
+        return with_defaults(self, Column.enum(key, self.elements, required=not self.null))
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         errors = super().check(**kwargs)

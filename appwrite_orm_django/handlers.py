@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import queue
 import threading
 import time
@@ -25,6 +24,7 @@ from django.db import close_old_connections, connections, models
 
 from appwrite_orm_django.cache.keys import fold
 from appwrite_orm_django.client.identity import acting_as
+from appwrite_orm_django.forking import in_each_child
 from appwrite_orm_django.signals import rows_changed
 
 __all__ = ["RowsChanged", "on_rows_changed", "wait"]
@@ -187,30 +187,44 @@ class _Worker:
     """Calls handlers one after the other in a thread that starts with the first call in a process."""
 
     def __init__(self) -> None:
-        self._reset()
+        self.after_fork()
 
-    def _reset(self) -> None:
-        self._pid = os.getpid()
+    def after_fork(self) -> None:
+        """Begin anew: the parent calls what it was to call, and its thread is not here."""
         self._queue: queue.Queue[tuple[Handler, RowsChanged, int]] = queue.Queue(MAX_QUEUED)
         self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
         self._left = 0
+        self._is_ending = False
 
     def put(self, function: Handler, change: RowsChanged) -> None:
-        """Call soon; at once, if there is so much to do already that whoever makes more is to be slowed down."""
-        if self._pid != os.getpid():  # a fork does not take threads along
-            self._reset()
+        """Call soon; at once, if there is so much to do already that whoever makes more is to be slowed down, or while the process ends."""
+        if not self._is_running():
+            _call(function, change)
+            return
         with self._changed:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="appwrite-handlers", daemon=True)
-                self._thread.start()
-                atexit.register(self.wait, _LAST_WORDS_S)
             self._left += 1
         try:
             self._queue.put_nowait((function, change, 0))
         except queue.Full:
             _call(function, change)
             self._done()
+
+    def _is_running(self) -> bool:
+        with self._changed:
+            if self._thread is None and not self._is_ending:
+                thread = threading.Thread(target=self._run, name="appwrite-handlers", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the interpreter ends, and starts no threads
+                    return False
+                self._thread = thread
+                atexit.register(self._end)
+            return not self._is_ending
+
+    def _end(self) -> None:
+        self._is_ending = True
+        self.wait(_LAST_WORDS_S)
 
     def wait(self, timeout_s: float) -> bool:
         with self._changed:
@@ -234,7 +248,11 @@ class _Worker:
             time.sleep(RETRY_AFTER_S[failures])
             self._queue.put((function, change, failures + 1))
 
-        threading.Thread(target=put, name="appwrite-handlers-retry", daemon=True).start()
+        try:
+            threading.Thread(target=put, name="appwrite-handlers-retry", daemon=True).start()
+        except RuntimeError:  # the interpreter ends, and starts no threads
+            logger.warning("%s is given up on for %s, for the process ends", _name(function), change.table)
+            self._done()
 
     def _done(self) -> None:
         with self._changed:
@@ -243,3 +261,4 @@ class _Worker:
 
 
 _worker = _Worker()
+in_each_child(_worker.after_fork)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from django.db import connections, models
 
 from appwrite_orm_django.cache.keys import fold
 from appwrite_orm_django.cache.statistics import Source
+from appwrite_orm_django.forking import in_each_child
 
 logger = logging.getLogger("appwrite_orm_django.incoming")
 
@@ -115,7 +115,10 @@ class Incoming:
             if not self._flushes_at_exit:
                 self._flushes_at_exit = True
                 atexit.register(self.flush)
-            self._windows[alias, table] = _Window([], self._timer(alias, table, coalesce_s))
+            try:
+                self._windows[alias, table] = _Window([], self._timer(alias, table, coalesce_s))
+            except RuntimeError:
+                return True  # the interpreter ends, and starts no threads: there is no time to collect anything
             return True
 
     def _timer(self, alias: str, table: str, coalesce_s: float) -> threading.Timer:
@@ -167,5 +170,4 @@ def _runs(notices: Sequence[Notice]) -> list[list[Notice]]:
 
 
 incoming = Incoming()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=incoming.after_fork)
+in_each_child(incoming.after_fork)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.apps import apps
@@ -58,10 +58,27 @@ class AppwriteRouter:
             return None
 
     def db_for_read(self, model: type[models.Model], **hints: Any) -> str | None:
-        return self.alias_of(model) or self._elsewhere(model, hints, router.db_for_read)
+        return self._own(model, hints) or self._elsewhere(model, hints, router.db_for_read)
 
     def db_for_write(self, model: type[models.Model], **hints: Any) -> str | None:
-        return self.alias_of(model) or self._elsewhere(model, hints, router.db_for_write)
+        return self._own(model, hints) or self._elsewhere(model, hints, router.db_for_write)
+
+    def _own(self, model: type[models.Model], hints: dict[str, Any]) -> str | None:
+        """
+        Return the alias of a model that is ours.
+
+        An object that was read with ``using()`` from another Appwrite alias than its model's stays there, and so does what is reached from it.
+        """
+        alias, instance = self.alias_of(model), hints.get("instance")
+        if alias is None or instance is None or instance._state.db in (None, alias):
+            return alias
+        if instance._state.db in self.aliases_beside() and self.alias_of(type(instance)) == alias:
+            return str(instance._state.db)
+        return alias
+
+    def aliases_beside(self) -> Collection[str]:
+        """Return the aliases besides their own on which objects of ours may be read."""
+        return appwrite_aliases()
 
     def _elsewhere(
         self, model: type[models.Model], hints: dict[str, Any], decide: Callable[[type[models.Model]], str]
@@ -72,7 +89,8 @@ class AppwriteRouter:
         Without an opinion of ours Django would look for it where that object came from.
         """
         instance = hints.get("instance")
-        if instance is None or instance._state.db is None or instance._state.db != self.alias_of(type(instance)):
+        home = None if instance is None else self.alias_of(type(instance))
+        if home is None or instance is None or instance._state.db not in (home, *self.aliases_beside()):
             return None
         return decide(model)
 

@@ -5,6 +5,9 @@ What the app costs a process before its first request: ``python -m benchmarks.im
 Each process is new; the time is that within it. All find their bytecode, as an installed package does: it lies in a directory of this
 run, and each program starts once before it counts. Else where ``PYTHONDONTWRITEBYTECODE`` is set the library would be compiled anew in
 each process, and Django, which ``pip`` has compiled, would not.
+
+Much of the library, as of Django, is imported by the first query: how it is compiled, and for the library the HTTP client and the cache. So
+the same is measured a second time up to where a first query would be sent; of that, Django's own share is small, and there is no target.
 """
 
 from __future__ import annotations
@@ -29,17 +32,21 @@ sqlite = {{"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 django.setup()
 from django.db import connections
 connections["{alias}"].ops
-import {module}
+from {module} import {model}
+{query}
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
 import json, resource
 print(json.dumps({{"wall": wall, "cpu": cpu, "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}}))
 """
-FLOOR = PROGRAM.format(
+FLOOR = partial(
+    PROGRAM.format,
     settings='settings.configure(USE_TZ=True, DATABASES={"default": sqlite}, INSTALLED_APPS=["benchmarks.shop"])',
     alias="default",
     module="benchmarks.shop.models",
+    model="Product",
 )
-LIBRARY = PROGRAM.format(
+LIBRARY = partial(
+    PROGRAM.format,
     settings="""
 appwrite = {"ENGINE": "appwrite_orm_django.backend", "HOST": "http://127.0.0.1/v1", "USER": "p", "PASSWORD": "k", "NAME": "d"}
 settings.configure(USE_TZ=True, DATABASES={"default": sqlite, "appwrite": appwrite},
@@ -47,7 +54,17 @@ settings.configure(USE_TZ=True, DATABASES={"default": sqlite, "appwrite": appwri
 """,
     alias="appwrite",
     module="benchmarks.shop.items",
+    model="Item",
 )
+COMPILED = 'str({model}.objects.filter(active=True, stock__gt=3).order_by("name")[:10].query)'
+FIRST_QUERY = {
+    "floor": f'{COMPILED.format(model="Product")}; connections["default"].ensure_connection()',
+    "library": f"""
+{COMPILED.format(model="Item")}
+connection = connections["appwrite"]
+connection.reader, connection.transport, connection.cache
+""",
+}
 
 
 def environment(bytecode: str) -> dict[str, str]:
@@ -64,25 +81,31 @@ def started(program: str, bytecode: str) -> Sample:
     return sample
 
 
+def measured(task: str, queries: dict[str, str], bytecode: str, quick: bool) -> Figures:
+    programs = {"floor": FLOOR(query=queries["floor"]), "library": LIBRARY(query=queries["library"])}
+    for program in programs.values():
+        started(program, bytecode)
+    calls = {name: partial(started, program, bytecode) for name, program in programs.items()}
+    return interleave(Figures(task, 1, "processes"), calls, 5 if quick else 21)
+
+
 def run(quick: bool) -> Report:
     report = Report(
         "import_time",
         "Import time and memory",
         "A new process up to a set-up Django with the app, against Django and `requests` alone.",
         comparisons=(("library", "floor"),),
-        targets=(Target("library", "floor", 1.15),),
+        targets=(Target("library", "floor", 1.15, ("django.setup()",)),),
     )
     with tempfile.TemporaryDirectory() as bytecode:
-        calls = {"floor": partial(started, FLOOR, bytecode), "library": partial(started, LIBRARY, bytecode)}
-        for compile_once in calls.values():
-            compile_once()
-        figures = interleave(Figures("django.setup()", 1, "processes"), calls, 5 if quick else 21)
-    report.figures = [figures]
-    memory = figures.median("library", "memory_mb") / figures.median("floor", "memory_mb")
-    word = "met" if memory <= 1.15 else "MISSED"
-    report.notes = [
-        f"{word}: memory, library at most 1.15 x floor: {memory:.2f} ({figures.median('floor', 'memory_mb'):.0f} MiB)"
-    ]
+        report.figures = [
+            measured("django.setup()", {"floor": "", "library": ""}, bytecode, quick),
+            measured("up to a first query", FIRST_QUERY, bytecode, quick),
+        ]
+    memory = {name: report.figures[0].median(name, "memory_mb") for name in ("floor", "library")}
+    ratio = memory["library"] / memory["floor"]
+    word = "met" if ratio <= 1.15 else "MISSED"
+    report.notes = [f"{word}: memory, library at most 1.15 x floor: {ratio:.2f} ({memory['floor']:.0f} MiB)"]
     report.save()
     return report
 

@@ -11,6 +11,9 @@ class Router(AppwriteRouter):
     def alias_of(self, model):
         return "appwrite" if model._meta.app_label == "library" else super().alias_of(model)
 
+    def aliases_beside(self):
+        return [*super().aliases_beside(), "twin", "twin-postgresql"]
+
     def allow_migrate(self, db, app_label, model_name=None, **hints):
         if db.startswith("twin"):
             return app_label == "library"

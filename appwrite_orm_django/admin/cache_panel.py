@@ -17,10 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.csrf import csrf_protect
 
-from appwrite_orm_django.cache import clear, control, invalidate, upkeep
-
-from .chart import chart
-from .report import make_report
+from appwrite_orm_django.cache import clear, control, invalidate
 
 __all__ = ["CachePanel", "CachePanelAdmin"]
 
@@ -63,10 +60,14 @@ def _invalidate(alias: str, chosen: Sequence[Model]) -> str:
 
 
 def _refresh(alias: str, chosen: Sequence[Model]) -> str:
+    from appwrite_orm_django.cache import upkeep
+
     return _loaded(sum(rows for _model, rows in upkeep.refreshed(alias, chosen)), chosen)
 
 
 def _warm(_alias: str, chosen: Sequence[Model]) -> str:
+    from appwrite_orm_django.cache import upkeep
+
     return _loaded(sum(rows for _model, rows in upkeep.warmed(chosen)), chosen)
 
 
@@ -166,6 +167,10 @@ class CachePanelAdmin(admin.ModelAdmin):
             raise Http404(_("There is no such database on Appwrite."))
         if request.method == "POST":
             return self._act(request, alias)
+        # Every process with the admin has this module; few show the panel.
+        from .chart import chart
+        from .report import make_report
+
         report = make_report(alias)
         context = {
             **self._context(request, _("Cache")),

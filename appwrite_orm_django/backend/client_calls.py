@@ -13,8 +13,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from appwrite_orm_django.client.transport import Transport
@@ -27,8 +26,7 @@ _TRANSACTION = re.compile(r"/(?:tablesdb|databases)/transactions/[^/]+")
 _OPERATIONS = {"POST": "create", "PATCH": "update", "PUT": "change", "DELETE": "delete"}
 
 
-@dataclass(frozen=True, slots=True)
-class RawWrite:
+class RawWrite(NamedTuple):
     """
     What a call changes.
 

@@ -4,6 +4,8 @@ Django's compilers, which here make commands instead of SQL.
 Reading: ``as_sql()`` tries pushdown (one paged request) and else plans local evaluation. Django's own ``execute_sql`` hands
 the command to the cursor, so query counting, logging and guards work as everywhere. Result rows are final: converters have
 run in the cursor (or never, on a cache hit), so ``get_converters()`` is empty here.
+
+Writing: the compilers for it come with this module, for Django wants them there; what makes their commands (``writes``) with the first write.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 from django.db import transaction
 from django.db.models import Count
+from django.db.models.constants import OnConflict
 from django.db.models.expressions import OrderBy, Star
 from django.db.models.sql import compiler
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGLE
 from django.db.models.sql.query import RawQuery
 
-from appwrite_orm_django.backend import local_evaluation, locking, writes
+from appwrite_orm_django.backend import local_evaluation, locking
 from appwrite_orm_django.backend.cached_reads import cached_rows
 from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands.base import Command
@@ -211,6 +214,8 @@ class SQLAggregateCompiler(SQLCompiler):
 
 class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
     def as_sql(self) -> list[tuple[Command, tuple[()]]]:  # type: ignore[override]  # commands take the place of SQL
+        from appwrite_orm_django.backend import writes
+
         return [(writes.create_command(self), ())]
 
     def execute_sql(self, returning_fields: Any = None) -> Any:
@@ -218,8 +223,18 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
         # of a hundred rows each, or of one for users and for tables with relationships.
         if len(self.query.objs) > 1:
             with transaction.atomic(using=self.using, savepoint=False):
-                return super().execute_sql(returning_fields)
-        return super().execute_sql(returning_fields)
+                return self._run(returning_fields)
+        return self._run(returning_fields)
+
+    def _run(self, returning_fields: Any) -> Any:
+        if self.query.on_conflict is not OnConflict.UPDATE:
+            return super().execute_sql(returning_fields)
+        # Django tells new objects their keys, but not those that came with one: they would be left with that of no row.
+        pk = self.query.get_meta().pk
+        rows = super().execute_sql([*(returning_fields or ()), pk])
+        for obj, row in zip(self.query.objs, rows, strict=True):
+            setattr(obj, pk.attname, row[-1])
+        return [row[:-1] for row in rows]
 
     def get_converters(self, expressions: Any) -> dict[int, Any]:
         return {}
@@ -229,11 +244,15 @@ class SQLDeleteCompiler(compiler.SQLDeleteCompiler, SQLCompiler):
     execute_sql = compiler.SQLCompiler.execute_sql
 
     def as_sql(self) -> tuple[Command, tuple[()]]:  # type: ignore[override]
+        from appwrite_orm_django.backend import writes
+
         return writes.delete_command(self), ()
 
 
 class SQLUpdateCompiler(compiler.SQLUpdateCompiler, SQLCompiler):
     def as_sql(self) -> tuple[Command | str, tuple[()]]:  # type: ignore[override]
+        from appwrite_orm_django.backend import writes
+
         self.pre_sql_setup()
         if not self.query.values:
             return "", ()

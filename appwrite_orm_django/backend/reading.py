@@ -12,7 +12,7 @@ from django.db import ProgrammingError
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django import collation
-from appwrite_orm_django.backend import capabilities, counting, local_evaluation
+from appwrite_orm_django.backend import capabilities, counting, local_evaluation, positions
 from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE, RelationshipKey
 from appwrite_orm_django.backend.commands.base import Command
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership, Order, ValuesOf
@@ -83,13 +83,26 @@ class Reader:
             yield from _results(command.table, page, command.outputs)
 
     def rows(self, fetch: Fetch, condition: Condition, columns: Sequence[str]) -> Iterator[Row]:
-        """Yield the wire rows that a step of local evaluation needs, as the open block sees them."""
-        wanted = [*columns, *(order.column for order in fetch.order)]
-        committed = self._rows(fetch.table, condition, _select(wanted), fetch.order, fetch.offset, fetch.limit)
+        """Yield the wire rows that fulfil a condition, as the open block sees them."""
+        return itertools.chain.from_iterable(self.pages(fetch, condition, columns))
+
+    def pages(
+        self, fetch: Fetch, condition: Condition, columns: Sequence[str], *, most: int | None = None
+    ) -> Iterator[Sequence[Row]]:
+        """
+        Yield the wire rows that a step of local evaluation needs, a page at a time, as the open block sees them.
+
+        Args:
+            most: of more rows than this no more are asked for; an open block that has written to the table may see more.
+        """
+        wanted = _select([*columns, *(order.column for order in fetch.order)])
+        described = (fetch.table, condition, wanted, fetch.order, fetch.offset)
         transaction = self.connection.transaction
         if transaction is not None and transaction.is_dirty(fetch.table):
-            return transaction.over(fetch, condition, committed)
-        return committed
+            yield list(transaction.over(fetch, condition, self._rows(*described, fetch.limit)))
+            return
+        limit = fetch.limit if most is None else min(most, fetch.limit or most)
+        yield from self._lists(*described, limit, whole=True)
 
     def whole_rows(self, table: TableRef, condition: Condition) -> Iterator[Row]:
         """Yield rows with every column they have, as the open block sees them."""
@@ -115,8 +128,10 @@ class Reader:
         order: Sequence[Order],
         offset: int,
         limit: int | None,
+        *,
+        whole: bool = False,
     ) -> Iterator[Sequence[Row]]:
-        """Yield the rows that fulfil a condition, as many at a time as one answer has."""
+        """Yield the rows that fulfil a condition, as many at a time as one answer has; ``whole`` if the reader is going to use them all."""
         splits = self.splits(condition)
         if not splits or limit == 0:
             return
@@ -124,12 +139,12 @@ class Reader:
             queries.order_desc(one.column) if one.descending else queries.order_asc(one.column) for one in order
         ]
         if len(splits) == 1:
-            yield from self._pages(table, [*splits[0], *ordering], select, order, offset, limit)
+            yield from self._pages(table, [*splits[0], *ordering], select, order, offset, limit, whole=whole)
             return
         needed = None if limit is None else offset + limit
         merged: dict[str, Row] = {}
         for split in splits:
-            for page in self._pages(table, [*split, *ordering], select, order, 0, needed):
+            for page in self._pages(table, [*split, *ordering], select, order, 0, needed, whole=True):
                 merged.update((row[ROW_ID], row) for row in page)
         key = _merge_key(order, self.connection.text_semantics == "mariadb")
         yield sorted(merged.values(), key=key)[offset:needed]
@@ -159,20 +174,18 @@ class Reader:
         order: Sequence[Order],
         offset: int,
         limit: int | None,
+        *,
+        whole: bool = False,
     ) -> Iterator[list[Row]]:
         """
         Yield the rows of one list request after the other until there are no more.
 
-        The next page begins after the last row seen. It is found by counting instead where that row has no value in a column that
-        orders (which the server refuses as a cursor, recording ``cursors``), and where rows without a value may come after it: the
-        server's cursor compares, and a null is neither more nor less. If these can only be the last of all, the cursor is used until
-        there are no other rows.
+        The next page begins after the last row seen: at the server's cursor, or, where rows may have no value in a column that orders, at a
+        filter that says the same (``positions``). It is found by counting only where neither is possible.
 
-        While the second page and any later one is used, the next is on its way already; inside ``atomic`` one comes after the other.
+        While the second page and any later one is used, and with ``whole`` the first as well, the next is on its way already; inside
+        ``atomic`` one comes after the other.
         """
-        nulls_last = [self._puts_nulls_last(one) for one in order]
-        by_count = any(nulls_last[1:])
-        tail = any(nulls_last[:1]) and not by_count
         # One more than a page, so that a list of just one page needs no second request to find its end.
         size = self.connection.options.page_size + 1
 
@@ -182,7 +195,7 @@ class Reader:
         seen = 0
         position: Query | None = queries.offset(offset) if offset else None
         identity = self.connection.identity
-        with Requests(ahead=not self.connection.in_atomic_block) as requests:
+        with Requests(ahead=not self.connection.in_atomic_block, first=1 if whole else 2) as requests:
             while limit is None or seen < limit:
                 if self.connection.identity != identity:
                     raise TransactionManagementError(
@@ -193,27 +206,28 @@ class Reader:
                 self._note_versions(table, found)
                 seen += len(found)
                 if len(found) < asked:
-                    if not (tail and position is not None and position.method == "cursorAfter"):
-                        yield found
-                        return
-                    position = queries.offset(offset + seen)
-                elif by_count or any(found[-1][one.column] is None for one in order):
-                    position = queries.offset(offset + seen)
-                else:
-                    position = queries.cursor_after(found[-1][ROW_ID])
+                    yield found
+                    return
+                position = self._after(found[-1], order) or queries.offset(offset + seen)
                 following = size if limit is None else min(size, limit - seen)
                 if following:
                     requests.begin(partial(self.answer, table, page(following, position)))
                 yield found
 
-    def _puts_nulls_last(self, order: Order) -> bool:
-        # Any column may have nulls: one that became required has them in the rows from before.
+    def _after(self, row: Row, order: Sequence[Order]) -> Query | None:
         nulls_are_low = self.connection.text_semantics == "mariadb"
-        return order.descending is nulls_are_low and not order.column.startswith("$")
+        may_be_null = any(
+            row[one.column] is None or positions.puts_nulls_last(one, nulls_are_low=nulls_are_low) for one in order
+        )
+        return (
+            positions.after(row, order, nulls_are_low=nulls_are_low)
+            if may_be_null
+            else queries.cursor_after(row[ROW_ID])
+        )
 
     def ids(self, table: TableRef, filters: list[Query]) -> list[str]:
         """Return the ids of all rows that match."""
-        pages = self._pages(table, filters, _select([ROW_ID]), (), 0, None)
+        pages = self._pages(table, filters, _select([ROW_ID]), (), 0, None, whole=True)
         return [row[ROW_ID] for page in pages for row in page]
 
     def count(self, command: CountRows) -> int:

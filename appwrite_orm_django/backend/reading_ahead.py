@@ -18,16 +18,18 @@ class Requests:
     """
     Makes the requests of one list, the next of them already while the rows of the last are used; a context manager.
 
-    Never more than one ahead, and none before the second page: who takes only the first rows of many asks for no more than these.
+    Never more than one ahead, and none before page ``first``: who takes only the first rows of many asks for no more than these.
     A request made ahead runs in a thread, with the context variables (so for the identity) of the reader; what it raises is raised
     when its rows would have come. Leaving the block waits for one that is on its way, so that none outlives its reader.
 
     Args:
         ahead: False for one after the other, in the reader's own thread.
+        first: the page while which is used the next is asked for.
     """
 
-    def __init__(self, *, ahead: bool) -> None:
+    def __init__(self, *, ahead: bool, first: int = 2) -> None:
         self._ahead = ahead
+        self._first = first
         self._taken = 0
         self._next: Future[Page] | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -40,11 +42,15 @@ class Requests:
 
     def begin(self, ask: Callable[[], Page]) -> None:
         """Begin with the request for the page after the one that was taken last, where that is allowed."""
-        if not self._ahead or self._taken < 2:
+        if not self._ahead or self._taken < self._first:
             return
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "appwrite-read-ahead")
-        self._next = self._thread.submit(copy_context().run, ask)
+        try:
+            self._next = self._thread.submit(copy_context().run, ask)
+        except RuntimeError:
+            # The main thread is at its end, and Python starts nothing new; a reader in another thread still gets all its rows.
+            self._ahead = False
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import OperationalError, connections
 
 from appwrite_orm_django.client.identity import Identity, current_identity, is_stated
+from appwrite_orm_django.forking import in_each_child
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.client_calls import RawWrite
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 # One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
 _transports: dict[tuple[Any, ...], Transport] = {}
 _transports_lock = threading.Lock()
+
+
+def _unlock() -> None:
+    global _transports_lock
+    _transports_lock = threading.Lock()
+
+
+in_each_child(_unlock)
 
 
 class Requesting:

@@ -7,6 +7,8 @@ import secrets
 import threading
 import time
 
+from appwrite_orm_django.forking import in_each_child
+
 # Appwrite's rule for ids (recording ``rows-ids``): 36 characters, the first one a letter or a digit.
 _VALID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}\Z")
 
@@ -60,8 +62,11 @@ class _RowIds:
     """Pairs of milliseconds and 52 random bits; within a millisecond the bits grow by random steps, so that order is kept."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._moment = self._bits = 0
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        self._lock = threading.Lock()
 
     def new(self) -> tuple[int, int]:
         now = time.time_ns() // 1_000_000
@@ -75,6 +80,7 @@ class _RowIds:
 
 
 _row_ids = _RowIds()
+in_each_child(_row_ids.after_fork)
 
 
 def new_row_id() -> str:
@@ -92,8 +98,11 @@ class _IntegerIds:
     """Time-ordered 53-bit integers: 41 bits of milliseconds, 12 bits of sequence that start at random each time."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._last = 0
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        self._lock = threading.Lock()
 
     def new(self) -> int:
         now = (time.time_ns() // 1_000_000 - _EPOCH_MS) << _SEQUENCE_BITS
@@ -104,6 +113,7 @@ class _IntegerIds:
 
 
 _integer_ids = _IntegerIds()
+in_each_child(_integer_ids.after_fork)
 
 
 def new_integer_id() -> int:

@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from appwrite_orm_django.cache.keys import digest
 from appwrite_orm_django.client.account import get_account
 from appwrite_orm_django.client.errors import InvalidUserToken, Unauthorized
+from appwrite_orm_django.forking import in_each_child
 
 if TYPE_CHECKING:
     from appwrite_orm_django.client.identity import Identity
@@ -98,8 +99,11 @@ class Accounts:
     """What the server said lately about tokens, per process; tokens are kept as hashes."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._known: dict[str, tuple[Account, float]] = {}
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        self._lock = threading.Lock()
 
     def confirmed(self, identity: Identity, transport: Transport, confirm_s: float) -> Account:
         """
@@ -158,3 +162,4 @@ def _account(body: Mapping[str, Any], session: str) -> Account:
 
 
 accounts = Accounts()
+in_each_child(accounts.after_fork)

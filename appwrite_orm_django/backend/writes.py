@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet, FieldError
-from django.db import DataError, IntegrityError, NotSupportedError
+from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError
 from django.db.models import AutoField, CompositePrimaryKey, DateTimeField, Model, UniqueConstraint
+from django.db.models.constants import OnConflict
 from django.db.models.expressions import Col, ColPairs, CombinedExpression, DatabaseDefault, ExpressionWrapper, Value
 from django.db.models.sql import Query
 
@@ -26,7 +27,9 @@ from appwrite_orm_django.backend.commands.writes import (
     UpdateFromQuery,
     UpdateRow,
     UpdateRows,
+    UpsertRows,
 )
+from appwrite_orm_django.backend.defaults import Defaults, constant
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.values import (
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from django.db.models import Field
 
     from appwrite_orm_django.backend.compiler import SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler
+    from appwrite_orm_django.client.references import TableRef
 
 
 def wire_value(field: Field[Any, Any], value: Any, table: str) -> Any:
@@ -66,7 +70,7 @@ def wire_value(field: Field[Any, Any], value: Any, table: str) -> Any:
 @lru_cache(maxsize=1000)
 def unique_columns(model: type[Model]) -> Unique:
     """Return the keys of the columns of each unique index that the model's own table has, the primary key's apart."""
-    opts = model._meta
+    opts = model._meta.concrete_model._meta
     sets = [(field.name,) for field in opts.local_concrete_fields if field.unique and not field.primary_key]
     sets += [tuple(names) for names in opts.unique_together]
     sets += [
@@ -87,8 +91,11 @@ def create_command(compiler: SQLInsertCompiler) -> Command:
     connection = compiler.connection
     table = table_id(opts.db_table)
     columns = [_column(field) for field in query.fields]
-    rows = tuple(_new_row(compiler, columns, obj, table) for obj in query.objs)
+    defaults = Defaults(connection)
+    rows = tuple(_new_row(compiler, columns, obj, table, defaults) for obj in query.objs)
     outputs = tuple(_returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ()))
+    if query.on_conflict is OnConflict.UPDATE:
+        return _upsert(query, connection.table_ref(table), rows, outputs)
     ignores = query.on_conflict is not None
     if not ignores:
         _refuse_one_id_twice(table, rows, connection)
@@ -100,6 +107,20 @@ def create_command(compiler: SQLInsertCompiler) -> Command:
         unique=unique_columns(opts.model),
         model=opts.model,
     )
+
+
+def _upsert(query: Any, table: TableRef, rows: tuple[NewRow, ...], outputs: tuple[Output, ...]) -> Command:
+    model = query.get_meta().model
+    target = tuple(map(column_key, query.unique_fields))
+    unique = unique_columns(model)
+    if set(target) not in map(set, ((ROW_ID,), *unique)):
+        raise ProgrammingError(
+            f"{table.table}: {', '.join(target)} can not be unique_fields, for the model has no unique index of just these columns."
+        )
+    # What the server keeps by itself it changes by itself.
+    keys = dict.fromkeys(map(column_key, query.update_fields))
+    changes = tuple(key for key in keys if key == PERMISSIONS or key not in SYSTEM_COLUMNS)
+    return UpsertRows(table, rows, target, changes, outputs, unique, model)
 
 
 def _refuse_one_id_twice(table: str, rows: Sequence[NewRow], connection: Any) -> None:
@@ -143,7 +164,9 @@ def _column(field: Field[Any, Any]) -> _Column:
     )
 
 
-def _new_row(compiler: SQLInsertCompiler, columns: Sequence[_Column], obj: Model, table: str) -> NewRow:
+def _new_row(
+    compiler: SQLInsertCompiler, columns: Sequence[_Column], obj: Model, table: str, defaults: Defaults
+) -> NewRow:
     raw, connection = compiler.query.raw, compiler.connection
     data: dict[str, Any] = {}
     row_id: str | None = None
@@ -154,7 +177,7 @@ def _new_row(compiler: SQLInsertCompiler, columns: Sequence[_Column], obj: Model
         else:
             value = prepare(value, connection=connection)
         if hasattr(value, "as_sql"):
-            value = _resolved_constant(field, value, compiler)
+            value = _resolved_constant(field, value, compiler, defaults)
             if value is _SERVER_DECIDES:
                 continue
         if is_datetime and not raw:
@@ -180,14 +203,13 @@ def _new_row(compiler: SQLInsertCompiler, columns: Sequence[_Column], obj: Model
 _SERVER_DECIDES = object()
 
 
-def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCompiler) -> Any:
+def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCompiler, defaults: Defaults) -> Any:
     """Return the constant behind an expression in an insert."""
     if isinstance(value, DatabaseDefault):
         if column_key(field) in SYSTEM_COLUMNS and not field.primary_key:
             return _SERVER_DECIDES
-        value = value.expression
-    constant = value.value if type(value) is Value else local_evaluation.constant(value, compiler.connection)
-    return field.get_db_prep_save(constant, connection=compiler.connection)
+        return defaults.value(field, value)
+    return field.get_db_prep_save(constant(value, compiler.connection), connection=compiler.connection)
 
 
 def _hold_what_the_server_holds(field: Field[Any, Any], obj: Model) -> None:

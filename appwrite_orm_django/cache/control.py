@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from django.db import connections, models, router
 
@@ -123,8 +122,7 @@ def batch(using: str | None = None) -> Iterator[None]:
 # Warming
 
 
-@dataclass(frozen=True, slots=True)
-class Loader:
+class Loader(NamedTuple):
     """
     One thing to have at hand: a queryset, made anew each time.
 

@@ -180,8 +180,9 @@ class _Line:
         ]
         try:
             replies = self._exchange(b"".join((*parts, self._mget(keys))), tokens + 1)
-        except _redis().ResponseError:
-            self.memory.adds = False  # it may be that this user may only read; whoever needs a token will see
+        except _redis().ResponseError as refusal:
+            # A user who may only read will never add any; a server that is full, or a replica just now, may change.
+            self.memory.adds = not isinstance(refusal, _redis().exceptions.NoPermissionError)
             replies = None
         if replies is None:
             return self._ask_pool(keys)

@@ -1,8 +1,9 @@
 """
 The protocol's operations on a Django cache, with every fault caught: nothing here raises on the cache's account.
 
-A fault opens a circuit breaker: until it closes, operations fail at once instead of waiting for a cache that is not there. Tokens that a
-finished write could not store are *owed*: before this process reads from the cache again it pays them, and a thread keeps trying to.
+A fault opens a circuit breaker: until it closes, operations fail at once instead of waiting for a cache that is not there. If the cache
+had let somebody wait, a thread finds out when it is back, so that no page waits a second time. Tokens that a finished write could not
+store are *owed*: before this process reads from the cache again it pays them, and a thread keeps trying to.
 """
 
 import logging
@@ -34,6 +35,9 @@ class Breaker:
     Remember that the cache failed, and for how long to leave it alone: 0.1 s, doubling to 8 s; one attempt after each pause.
 
     Not locked: at worst two threads make the attempt.
+
+    Attributes:
+        is_probed: somebody else finds out when the cache answers; until then there are no attempts.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -41,6 +45,12 @@ class Breaker:
         self._faults = 0
         self._closed_at = 0.0
         self._fault_took_s = 0.0
+        self.is_probed = False
+
+    @property
+    def lets_wait(self) -> bool:
+        """Whether the last fault took its time: a timeout, not a refusal."""
+        return self._faults > 0 and self._fault_took_s >= _QUICK_FAULT_S
 
     @property
     def has_failed(self) -> bool:
@@ -49,10 +59,12 @@ class Breaker:
     def is_open(self, *, urgent: bool = False) -> bool:
         if not self._faults:
             return False
+        if self.is_probed:
+            return True
         now = self._clock()
         if now < self._closed_at:
             # A cache that refuses connections costs nothing to ask; one that lets us wait does.
-            return not (urgent and self._fault_took_s < _QUICK_FAULT_S)
+            return not (urgent and not self.lets_wait)
         self._closed_at = now + self._pause_s()
         return False
 
@@ -62,7 +74,9 @@ class Breaker:
         self._fault_took_s = self._clock() - since
         self._closed_at = self._clock() + self._pause_s()
         if self._faults == 1:
-            logger.warning('The cache CACHES["%s"] failed; reads go to Appwrite meanwhile: %r', alias, exc)
+            # Not ``%r``, by which redis-py's errors only name themselves; nor the command that it quotes, with rows in it.
+            text = f"{type(exc).__name__}: {str(exc).rpartition(' caused error: ')[2][:200]}"
+            logger.warning('The cache CACHES["%s"] failed; reads go to Appwrite meanwhile: %s', alias, text)
 
     def succeed(self) -> None:
         if self._faults:
@@ -143,6 +157,31 @@ class Store:
         self._mint_floor = 0
         self.mint_sequence = 0
 
+    def _fail(self, exc: Exception, since: float) -> None:
+        self._breaker.fail(self.alias, exc, since)
+        if self._breaker.lets_wait and not self._breaker.is_probed:
+            self._start_probing()
+
+    def _start_probing(self) -> None:
+        self._breaker.is_probed = True
+        if self.in_background(self._probe) is None:
+            self._breaker.is_probed = False
+
+    def _probe(self) -> None:
+        pause_s = _FIRST_PAUSE_S
+        try:
+            while True:
+                time.sleep(pause_s)
+                try:
+                    caches[self.alias].get_many(["probe"])
+                except Exception:  # noqa: BLE001
+                    pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                else:
+                    self._breaker.succeed()
+                    return
+        finally:
+            self._breaker.is_probed = False
+
     @property
     def is_available(self) -> bool:
         """Tell whether the last operation succeeded; asks nobody."""
@@ -157,6 +196,8 @@ class Store:
             self._ledger._lock = threading.Lock()
         if self._owed:
             self._start_paying()
+        if self._breaker.is_probed:
+            self._start_probing()
 
     # Operations
 
@@ -168,7 +209,7 @@ class Store:
         try:
             found = self._direct.get_many(caches[self.alias], keys, tokens)
         except Exception as exc:  # noqa: BLE001 - each backend has errors of its own
-            self._breaker.fail(self.alias, exc, started)
+            self._fail(exc, started)
             return None
         self._breaker.succeed()
         return found
@@ -183,14 +224,29 @@ class Store:
                 return False
             stored = self._set_for_sure(cache, tokens, timeout)
         except Exception as exc:  # noqa: BLE001
-            self._breaker.fail(self.alias, exc, started)
+            self._fail(exc, started)
+            if urgent and not self._breaker.lets_wait:
+                self._take_away(tokens)
             return False
         if stored:
             self._breaker.succeed()
             self._direct.expect(cache, tokens, started + timeout)
         else:
-            self._breaker.fail(self.alias, RuntimeError("tokens were not stored"), started)
+            self._fail(RuntimeError("tokens were not stored"), started)
         return stored
+
+    def _take_away(self, tokens: Iterable[str]) -> None:
+        """
+        Delete tokens that could not be changed: a Redis that is full refuses to store anything, but deletes.
+
+        Without a token no entry is served, in no process. It is second best, for it does not stand against the case that yet another
+        write is under way, whose writer is killed; the tokens are owed as well.
+        """
+        started = self._clock()
+        try:
+            caches[self.alias].delete_many(tokens)
+        except Exception as exc:  # noqa: BLE001
+            self._fail(exc, started)
 
     def _set_for_sure(self, cache: BaseCache, tokens: Mapping[str, int], timeout: float) -> bool:
         # Some backends swallow their faults: a token believed to be stored would be a write that nobody notices.
@@ -238,7 +294,7 @@ class Store:
                 return bool(cache.add(key, token, operation.timeout))
             return not cache.set_many(dict(operation.tokens), operation.timeout)
         except Exception as exc:  # noqa: BLE001
-            self._breaker.fail(self.alias, exc, started)
+            self._fail(exc, started)
             return False
 
     def fill(self, items: Mapping[str, int | bytes], timeout: float) -> bool:
@@ -258,7 +314,7 @@ class Store:
             logger.warning('CACHES["%s"] cannot store an entry: %r', self.alias, exc)
             return False
         except Exception as exc:  # noqa: BLE001
-            self._breaker.fail(self.alias, exc, started)
+            self._fail(exc, started)
             return False
         return True
 
@@ -277,7 +333,7 @@ class Store:
         try:
             return self._breaker.is_open() or caches[self.alias].add(key, 1, timeout) is not False
         except Exception as exc:  # noqa: BLE001
-            self._breaker.fail(self.alias, exc, started)
+            self._fail(exc, started)
             return True
 
     def put(self, key: str, value: str, timeout: float) -> None:
@@ -289,6 +345,12 @@ class Store:
     def owe(self, keys: Iterable[str]) -> None:
         """Promise to change these tokens as soon as the cache answers; until then this process reads past it."""
         with self._owed_lock:
+            if not self._owed:
+                logger.warning(
+                    'The cache CACHES["%s"] could not be told of a write. It is told as soon as it answers this process; others may '
+                    "serve older rows until then, if it answers them.",
+                    self.alias,
+                )
             self._owed.update(dict.fromkeys(keys, object()))
         self._start_paying()
 
@@ -318,8 +380,12 @@ class Store:
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S / 2)
 
-    def in_background(self, task: Callable[[], None]) -> threading.Thread:
-        """Run something that talks to the cache without anybody waiting for it; connections are closed after it."""
+    def in_background(self, task: Callable[[], None]) -> threading.Thread | None:
+        """
+        Run something that talks to the cache without anybody waiting for it; connections are closed after it.
+
+        Returns None, and runs nothing, while the interpreter ends: it starts no threads then.
+        """
 
         def run() -> None:
             task()
@@ -329,7 +395,10 @@ class Store:
                 connections.close_all()  # this thread's own; nobody else will
 
         thread = threading.Thread(target=run, name="appwrite-cache", daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            return None
         return thread
 
 

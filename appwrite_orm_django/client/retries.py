@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 from .errors import AppwriteError, ConnectionFailed, RateLimited, RequestTimeout, ServerError
 
@@ -16,8 +17,7 @@ from .errors import AppwriteError, ConnectionFailed, RateLimited, RequestTimeout
 _PASSING_STATUS = frozenset({502, 503, 504})
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """
     One attempt that failed.
 

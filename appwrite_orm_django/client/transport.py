@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
@@ -356,8 +356,7 @@ _SECRET_HEADERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Sendable:
+class _Sendable(NamedTuple):
     request: Request
     url: str
     body: bytes | None
@@ -367,8 +366,7 @@ class _Sendable:
         return self.headers.prepare(self.request.method, self.url, self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(NamedTuple):
     status: int
     body: Any
     content: bytes

@@ -12,6 +12,7 @@ project id and any key that is not empty: there is one project, and a key may do
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from pathlib import Path
@@ -26,6 +27,16 @@ Option = Literal["feature-level", "engine", "column-delay", "project", "key"]
 
 _servers: dict[str, LocalServer] = {}
 _lock = threading.Lock()
+
+
+def _unlock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    # A thread of the parent may have held it.
+    os.register_at_fork(after_in_child=_unlock)
 
 
 def is_local(location: str) -> bool:

@@ -7,9 +7,8 @@ subclass of a field of Django's gets the column of its parent.
 Decisions that show:
 
 - A field without ``null=True`` is ``required``: Django always writes it, and other clients of the table then have to.
-- No column gets a default but for ``db_default``. The server fills a null from the default on every later update (recording
-  ``rows-defaults``), so ``db_default`` together with ``null=True`` is refused; and the server has no default for required columns, so a
-  column with one is optional there.
+- No column gets a default but for ``db_default``, where the server can hold it (``defaults``). It has no default for required columns, so
+  a column with one is optional there.
 - Appwrite's ``email`` and ``url`` columns refuse "" (recordings ``row-email``, ``row-url``), which Django stores wherever a field was left out,
   whatever its ``blank`` says: only validation looks at that. So only nullable fields get one, and others a ``varchar``.
 - ``IntegerField`` and ``PositiveIntegerField`` get columns of 64 bits, as on SQLite: they hold ids of rows (a generic relation's
@@ -20,24 +19,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any, TypeAlias
 
-from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models.fields import NOT_PROVIDED
 
-from .definitions import INT64, Column, Value
+from .defaults import MAX_SCALED_DIGITS, stored_field, with_defaults
+from .definitions import INT64, Column
 from .errors import UnsupportedModel
-from .limits import characters_of
 from .names import MAX_LENGTH, SYSTEM_COLUMNS, column_key
 
-__all__ = ["Column", "column_for", "key_for"]
+__all__ = ["MAX_SCALED_DIGITS", "Column", "column_for", "key_for"]
 
 MAX_VARCHAR = 16_381  # recording column-varchar
 MAX_EMAIL = 254  # recording row-email
 MAX_URL = 2000  # recording row-url
-MAX_SCALED_DIGITS = 18
 
 #: Bytes the text types hold; a character takes up to four (recordings row-text, row-mediumtext).
 _TEXT_BYTES = (("text", 65_535), ("mediumtext", 16_777_215), ("longtext", 2_147_483_647))
@@ -79,16 +74,9 @@ def described_column(field: Field, key: str) -> Column:
     Raises:
         UnsupportedModel: as ``column_for``.
     """
-    stored_as = _stored_field(field)
+    stored_as = stored_field(field)
     column = Column(key, "varchar", MAX_LENGTH) if stored_as.primary_key else _by_type(field, stored_as, key)
-    return _with_default(field, replace(column, required=not field.null, fill=_fill(field)))
-
-
-def _stored_field(field: Field) -> Field:
-    """Follow foreign keys to the field whose values they hold."""
-    while not field.primary_key and (target := getattr(field, "target_field", None)) is not None:
-        field = target
-    return field
+    return with_defaults(field, column if field.null else replace(column, required=True))
 
 
 def _by_type(field: Field, stored_as: Field, key: str) -> Column:
@@ -175,104 +163,6 @@ _TYPES: dict[str, Callable[[Field, str], Column]] = {
     "TextField": _simple("longtext"),
     "TimeField": _simple("varchar", 32),
     "UUIDField": _simple("varchar", 36),
-}
-
-
-def _with_default(field: Field, column: Column) -> Column:
-    if not field.has_db_default():
-        return column
-    if field.null:
-        # Any later update of a row would turn its null into the default.
-        raise _unsupported(
-            field, "db_default and null=True do not go together on Appwrite", "use default=, or drop null=True"
-        )
-    default = _constant(field.db_default)
-    if default is None or _kind(default) != _DEFAULT_KINDS.get(column.type):
-        raise _unsupported(
-            field,
-            "Appwrite's column defaults are plain text, numbers and booleans of the column's type",
-            "use default=",
-        )
-    longest = characters_of(column)
-    if isinstance(default, str) and longest is not None and len(default) > longest:
-        # A later change of the column takes one that is too long (recording column-varchar), and rows could not be created any more.
-        raise _unsupported(
-            field, f"db_default has {len(default)} characters, the column holds {longest}", "use a shorter one"
-        )
-    return replace(column, required=False, default=default)
-
-
-def _constant(expression: Any) -> Value:
-    value = expression.value if isinstance(expression, models.Value) else expression
-    return value if isinstance(value, (str, int, float, bool)) else None
-
-
-def _kind(value: Value) -> str:
-    return "integer" if isinstance(value, int) and not isinstance(value, bool) else type(value).__name__
-
-
-_DEFAULT_KINDS = {
-    "boolean": "bool",
-    "bigint": "integer",
-    "double": "float",
-    "email": "str",
-    "enum": "str",
-    "integer": "integer",
-    "longtext": "str",
-    "mediumtext": "str",
-    "text": "str",
-    "url": "str",
-    "varchar": "str",
-}
-_SAME_IN_PYTHON = frozenset(
-    {
-        "BigIntegerField",
-        "BooleanField",
-        "CharField",
-        "FileField",
-        "FilePathField",
-        "FloatField",
-        "IntegerField",
-        "PositiveBigIntegerField",
-        "PositiveIntegerField",
-        "PositiveSmallIntegerField",
-        "SlugField",
-        "SmallIntegerField",
-        "TextField",
-    }
-)
-
-
-def _fill(field: Field) -> Value:
-    """Return the field's constant default as Appwrite stores it; None where it has none, or one that only code can write."""
-    default = field.default
-    if default is NOT_PROVIDED or default is None or callable(default):
-        return None
-    write = _WRITTEN.get(field.get_internal_type())
-    if write is not None:
-        try:
-            return write(field, field.to_python(default))
-        except (ValidationError, ArithmeticError, ValueError):
-            return None  # the default is none that the field itself would take
-    if field.get_internal_type() not in _SAME_IN_PYTHON:
-        return None
-    return default if isinstance(default, (str, int, float, bool)) else None
-
-
-def _scaled(field: Field, value: Any) -> Value:
-    digits, places = getattr(field, "max_digits", None), getattr(field, "decimal_places", None)
-    if digits is None or places is None or digits > MAX_SCALED_DIGITS:
-        return None
-    scaled = value.scaleb(places)
-    return int(scaled) if scaled == scaled.to_integral_value() else None
-
-
-#: Defaults that Appwrite holds in another form; the backend's codecs write the same.
-_WRITTEN: dict[str, Callable[[Field, Any], Value]] = {
-    "DateField": lambda _field, value: f"{value:%Y-%m-%d}T00:00:00.000+00:00",
-    "DecimalField": _scaled,
-    "DurationField": lambda _field, value: int(value // timedelta(microseconds=1)),
-    "UUIDField": lambda _field, value: str(value),
 }
 
 

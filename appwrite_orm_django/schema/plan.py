@@ -63,18 +63,20 @@ def make_plan(
         steps.append(CreateDatabase("", wanted.id))
         live = Database(wanted.id)
     untried = {table.id for table in live if table.id.startswith(TRIAL_TABLES)}
+    there = {table.id.lower(): table for table in live}
     for table in wanted:
-        known = live.table(table.id)
+        known = there.get(table.id.lower())
         if known is None:
             steps.append(CreateTable(table.id, table))
             continue
         needed, extra = _compare_tables(table, known, renames or {}, untried)
         steps += needed
         (steps if prune else left).extend(extra)
+    ids = {table.id.lower() for table in wanted}
     idle = untried - _marks(wanted, live) if untried else untried
     for table in live:
         ours = (table.id.startswith(OWN_TABLES) and table.id not in idle) or table.id == MIGRATIONS_TABLE
-        if all_tables and wanted.table(table.id) is None and not ours:
+        if all_tables and not ours and table.id.lower() not in ids:
             (steps if prune else left).append(DropTable(table.id, table))
     order = {kind: position for position, kind in enumerate(PHASES)}
     steps.sort(key=lambda step: order[type(step)])
@@ -112,14 +114,13 @@ def _renamed_tables(steps: list[Step], left: list[Step]) -> Iterator[str]:
 
 def _compare_tables(wanted: Table, live: Table, renames: Renames, untried: set[str]) -> tuple[list[Step], list[Step]]:
     live, steps = _renamed(wanted, live, renames)
+    there = {column.key.lower(): column for column in live.columns}
     for column in wanted.columns:
-        steps += _compare_columns(live, column)
-    successors = {replacement_key(column.key) for column in wanted.columns}
-    extra: list[Step] = [
-        DropColumn(live.id, column)
-        for column in live.columns
-        if wanted.column(column.key) is None and column.type != "relationship" and column.key not in successors
-    ]
+        steps += _compare_columns(live.id, there, column)
+    keys = {column.key.lower() for column in wanted.columns}
+    unknown = [column for column in live.columns if column.key.lower() not in keys and column.type != "relationship"]
+    successors = {replacement_key(column.key) for column in wanted.columns} if unknown else set()
+    extra: list[Step] = [DropColumn(live.id, column) for column in unknown if column.key not in successors]
     index_steps, extra_indexes = _compare_indexes(
         wanted, live, {step.column.key for step in extra if isinstance(step, DropColumn)}, untried
     )
@@ -158,32 +159,37 @@ def _may_rename(live: Table, new_key: str, old_key: str) -> bool:
     return taken is None and live.column(old_key) is not None
 
 
-def _compare_columns(live: Table, wanted: Column) -> Iterator[Step]:
-    known = live.column(wanted.key)
-    successor = live.column(replacement_key(wanted.key))
-    if known is None and successor is not None and same_storage(successor, wanted):
-        renamed = replace(successor, key=wanted.key)
-        yield RenameColumn(live.id, successor.key, renamed)
-        if not same_rules(renamed, wanted):
-            yield ChangeColumn(live.id, renamed, wanted)
-    elif known is None:
-        yield CreateColumn(live.id, wanted)
+def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column) -> Iterator[Step]:
+    known = there.get(wanted.key.lower())
+    if known is None:
+        yield from _missing_column(table, there, wanted)
     elif known.status in {"failed", "stuck"}:
         # It never held a value, or it was to be deleted.
-        yield DropColumn(live.id, known)
-        yield CreateColumn(live.id, wanted)
+        yield DropColumn(table, known)
+        yield CreateColumn(table, wanted)
     elif known.status in {"deleting", "processing"} and same_storage(known, wanted):
         # On its way out or in; making it again waits for it.
-        yield CreateColumn(live.id, wanted)
+        yield CreateColumn(table, wanted)
     elif not same_storage(known, wanted):
         if "relationship" in {known.type, wanted.type}:
             raise UnsupportedModel(
-                f"{live.id}.{wanted.key}: the server has {known}, the model asks for {wanted}; the one cannot become the other.\n"
+                f"{table}.{wanted.key}: the server has {known}, the model asks for {wanted}; the one cannot become the other.\n"
                 "Way out: map it with the field that inspectdb writes, or use another db_column."
             )
-        yield ReplaceColumn(live.id, known, wanted)
+        yield ReplaceColumn(table, known, wanted)
     elif not same_rules(known, wanted):
-        yield ChangeColumn(live.id, known, wanted)
+        yield ChangeColumn(table, known, wanted)
+
+
+def _missing_column(table: str, there: Mapping[str, Column], wanted: Column) -> Iterator[Step]:
+    successor = there.get(replacement_key(wanted.key).lower())
+    if successor is None or not same_storage(successor, wanted):
+        yield CreateColumn(table, wanted)
+        return
+    renamed = replace(successor, key=wanted.key)
+    yield RenameColumn(table, successor.key, renamed)
+    if not same_rules(renamed, wanted):
+        yield ChangeColumn(table, renamed, wanted)
 
 
 def _compare_indexes(wanted: Table, live: Table, dropped: set[str], untried: set[str]) -> tuple[list[Step], list[Step]]:

@@ -245,7 +245,7 @@ def test_an_appwrite_that_does_not_answer_is_told(editor, monkeypatch):
     def fail(*_args):
         raise OperationalError("no answer")
 
-    monkeypatch.setattr("appwrite_orm_django.admin.cache_panel.upkeep.refreshed", fail)
+    monkeypatch.setattr("appwrite_orm_django.cache.upkeep.refreshed", fail)
     assert "no answer" in said(editor, post(editor, action="refresh", table="library.Tag"))[0][1]
 
 

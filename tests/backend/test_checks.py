@@ -12,7 +12,8 @@ from django.contrib.auth.models import User
 from django.core import checks
 from django.core.checks.registry import registry
 from django.db import connections, models
-from django.db.models.functions import Lower
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Lower, Now
 from django.test import modify_settings, override_settings
 from django.test.utils import isolate_apps
 
@@ -84,8 +85,11 @@ def wide(number):
     ("model", "expected"),
     [
         ({"a": models.CharField(max_length=9)}, []),
-        ({"a": models.DurationField(db_default=Lower("b"))}, ["E003"]),
-        ({"a": models.IntegerField(null=True, db_default=1), "b": models.DecimalField()}, ["E003", "E003"]),
+        ({"a": models.IntegerField(null=True, db_default=models.F("b")), "b": models.DecimalField()}, ["E003", "E003"]),
+        ({"a": models.IntegerField(db_default=RawSQL("nowhere()", ()))}, ["E003"]),
+        ({"a": models.IntegerField(db_default=1)}, []),
+        ({"a": models.IntegerField(null=True, db_default=1), "b": models.DateTimeField(db_default=Now())}, ["W005", "W005"]),
+        ({"id": models.CharField(max_length=9, primary_key=True, db_default="x")}, []),
         ({"meta": {"constraints": [models.UniqueConstraint(Lower("a"), name="u")]}, "a": models.SlugField()}, ["E004"]),
         ({"meta": {"indexes": [models.Index(fields=["a"], name="i")]}, "a": ArrayField(models.IntegerField())}, ["E004"]),
         (wide(10), []),
@@ -108,11 +112,21 @@ def test_models(model, expected):
 
 
 def test_a_message_tells_what_and_a_hint_the_way_out():
-    model = make(a=models.IntegerField(null=True, db_default=1))
+    model = make(a=models.DecimalField())
     (message,) = ours.check_model(model)
-    assert message.msg == "library.Thing.a: db_default and null=True do not go together on Appwrite."
-    assert message.hint == "use default=, or drop null=True. See docs/reference/checks.md#appwrite-e003"
+    assert message.msg == "library.Thing.a: Appwrite needs to know how long a decimal gets."
+    assert message.hint == "set max_digits and decimal_places. See docs/reference/checks.md#appwrite-e003"
     assert message.obj is model._meta.get_field("a")
+
+
+def test_a_default_that_only_django_writes_says_why():
+    model = make(a=models.IntegerField(null=True, db_default=1), b=models.DateTimeField(db_default=Now()))
+    assert [message.msg for message in ours.check_model(model)] == [
+        "Only rows that Django makes get this db_default: Appwrite would put it in the place of every null.",
+        "Only rows that Django makes get this db_default: Appwrite evaluates no expressions.",
+    ]
+    (message,) = ours.check_model(make(a=models.IntegerField(db_default=RawSQL("nowhere()", ()))))
+    assert message.msg == "db_default cannot be evaluated: no such function: nowhere."
 
 
 def test_our_fields():
@@ -275,4 +289,4 @@ def test_every_id_has_its_place_in_the_documentation():
     }
     documented = set(re.findall(r"^\(appwrite-(\w+)\)=$", DOCS.read_text(), re.MULTILINE))
     assert used == documented
-    assert len(used) == 31
+    assert len(used) == 32

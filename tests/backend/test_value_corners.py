@@ -4,10 +4,11 @@ import base64
 import datetime
 import enum
 import zoneinfo
+from contextlib import nullcontext
 from decimal import Decimal
 
 import pytest
-from django.db import DataError
+from django.db import DataError, transaction
 from django.db.models import (
     BooleanField,
     CharField,
@@ -19,9 +20,11 @@ from django.db.models import (
     IntegerField,
     Q,
     QuerySet,
+    Sum,
     Value,
 )
 
+from appwrite_orm_django.client import rows
 from appwrite_orm_django.testing import captured_requests
 from tests.library.models import Country, Everything, Publication, Tag
 
@@ -169,3 +172,110 @@ def test_whole_arrays_are_compared_locally():
     assert not Everything.objects.filter(array=["é", "a"]).exists()
     assert not Everything.objects.filter(array__in=[["a"], ["é"]]).exists()
     assert Everything.objects.exclude(array=["b"]).get() == row
+
+
+class TestDecimalsBetweenTwoThatFit:
+    """A filter is about the constant as it is given, not as a column would round it."""
+
+    @pytest.fixture(autouse=True)
+    def row(self):
+        Everything.objects.create(decimal=Decimal("1.5"), long_decimal=Decimal("1.5"))
+
+    @pytest.mark.parametrize("name", ["decimal", "long_decimal"])
+    @pytest.mark.parametrize(
+        ("lookup", "value", "found"),
+        [
+            ("gt", "1.49999999999999", True), ("gte", "1.49999999999999", True), ("lt", "1.49999999999999", False), ("lte", "1.49999999999999", False),
+            ("gt", "1.50000000000001", False), ("gte", "1.50000000000001", False), ("lt", "1.50000000000001", True), ("lte", "1.50000000000001", True),
+            ("exact", "1.50000000000001", False), ("gt", "1.5", False), ("gte", "1.5000000000000000", True), ("exact", "1.500000000000000", True),
+            ("gt", "-1.00000000000001", True), ("lt", "-1.00000000000001", False), ("gt", "1E-30", True), ("lt", "1E-30", False), ("lt", "1E+30", True), ("gt", "-1E+30", True),
+        ],
+    )  # fmt: skip
+    def test_comparison(self, name, lookup, value, found):
+        condition = {f"{name}__{lookup}": Decimal(value)}
+        assert Everything.objects.filter(**condition).exists() is found
+        assert Everything.objects.exclude(**condition).exists() is not found
+        assert Everything.objects.filter(Q(**condition) & (Q(char=F("text")) | Q(pk__isnull=False))).exists() is found
+
+    def test_in_and_range(self):
+        assert not Everything.objects.filter(decimal__in=[Decimal("1.50001"), Decimal(2)]).exists()
+        assert Everything.objects.exclude(decimal__in=[Decimal("1.50001"), Decimal(2)]).exists()
+        assert Everything.objects.filter(decimal__range=(Decimal("1.49999"), Decimal("1.50001"))).exists()
+        assert not Everything.objects.filter(decimal__range=(Decimal("1.50001"), Decimal(2))).exists()
+
+    def test_groups(self):
+        groups = Everything.objects.values("char").annotate(total=Sum("decimal"))
+        assert groups.filter(total__gt=Decimal("1.49999")).exists()
+        assert not groups.filter(total=Decimal("1.50001")).exists()
+
+
+@pytest.mark.parametrize("level", ["1.9", "2.x"])
+def test_json_that_differs_in_case_only(level, connect):
+    connect(HOST=f"local:?feature-level={level}#json", OPTIONS={"FEATURE_LEVEL": level})
+    _create_table(Everything)
+    Everything.objects.bulk_create([Everything(pk="one", json="x"), Everything(pk="two", json="X")])
+    assert Everything.objects.values("json").distinct().count() == 2
+    assert Everything.objects.aggregate(n=Count("json", distinct=True)) == {"n": 2}
+    assert list(Everything.objects.values_list("json").annotate(n=Count("*")).order_by("json")) == [("X", 1), ("x", 1)]
+    assert Everything.objects.filter(json="x").get().pk == "one"
+    assert Everything.objects.exclude(json="x").get().pk == "two"
+    assert list(Everything.objects.order_by("json").values_list("pk", flat=True)) == ["two", "one"]
+    Everything.objects.all().delete()
+
+
+class TestLargeNumbersAreCountedExactly:
+    """The server's database adds floats (recording ``increment``): 2**62 + 1 would be 2**62."""
+
+    @pytest.mark.parametrize("block", [False, True])
+    @pytest.mark.parametrize(
+        ("before", "amount"),
+        [
+            (2**62, 1), (2**62, -1), (-(2**62), 1), (-(2**62), -1), (-(2**62), -1023), (-(2**62), 513), (2**53, 1), (2**53 - 1, 1), (2**53 - 1, 2), (-(2**53), -1), (2**53 + 2, -3),
+            (0, 2**60 + 1), (7, -(2**60) - 1), (-(2**60) - 1, 2**61), (3, 4),
+        ],
+    )  # fmt: skip
+    def test_integers(self, before, amount, block):
+        mine = Everything.objects.filter(pk=Everything.objects.create(big=before).pk)
+        with transaction.atomic(using="appwrite") if block else nullcontext():
+            assert mine.update(big=F("big") + amount) == 1
+            assert mine.update(big=F("big") - 0) == 1
+            assert mine.get().big == before + amount
+        assert mine.get().big == before + amount
+
+    @pytest.mark.parametrize("block", [False, True])
+    def test_decimals(self, block):
+        """Money of 18 digits is counted in units of the last place."""
+        money = Decimal("98765432109876.54")
+        mine = Everything.objects.filter(pk=Everything.objects.create(decimal=1, big=int(money * 100)).pk)
+        with transaction.atomic(using="appwrite") if block else nullcontext():
+            mine.update(big=F("big") + 1)
+        assert mine.get().big == int(money * 100) + 1
+
+    def test_bounds_and_nulls(self):
+        row = Everything.objects.create(big=2**63 - 2)
+        mine = Everything.objects.filter(pk=row.pk)
+        assert mine.update(big=F("big") + 1) == 1
+        with pytest.raises(DataError, match="big"):
+            mine.update(big=F("big") + 1)
+        with pytest.raises(DataError, match="big"), transaction.atomic(using="appwrite"):
+            mine.update(big=F("big") + 1)
+        assert mine.get().big == 2**63 - 1
+        Everything.objects.update(big=None)
+        assert mine.update(big=F("big") + 2**60) == 1
+        assert mine.get().big is None
+        mine.delete()
+        assert mine.update(big=F("big") + 2**60) == 0
+
+    def test_nobodys_change_is_lost(self, monkeypatch):
+        row = Everything.objects.create(big=2**62)
+        get, others = rows.get_row, [5]
+
+        def racing(transport, table, row_id, *args, **kwargs):
+            found = get(transport, table, row_id, *args, **kwargs)
+            if others:
+                rows.update_row(transport, table, row_id, {"big": 2**62 + others.pop()})
+            return found
+
+        monkeypatch.setattr(rows, "get_row", racing)
+        Everything.objects.filter(pk=row.pk).update(big=F("big") + 1)
+        assert Everything.objects.get().big == 2**62 + 6

@@ -16,6 +16,7 @@ from benchmarks.appwrite_server import free_port
 from benchmarks.redis_server import RedisServer
 from tests.e2e.browsing import path_of
 from tests.e2e.farm.processes import KEY, PROJECT, SECRET, Gunicorn, Relay, Worker, gunicorn, relaying, worker
+from tests.e2e.farm.seeing import open_files
 from tests.e2e.processes import environment, manage, running
 
 pytestmark = pytest.mark.redis
@@ -98,8 +99,13 @@ def shared_gunicorn(farm) -> Iterator[Gunicorn]:
 @pytest.fixture
 def site(farm, shared_gunicorn) -> Gunicorn:
     farm.relay.target = shared_gunicorn.url
-    farm.relay.answered = lambda body, status: None
     return shared_gunicorn
+
+
+@pytest.fixture(autouse=True)
+def nothing_happens_on_answers(farm) -> Iterator[None]:
+    yield
+    farm.relay.answered = lambda body, status: None
 
 
 @pytest.fixture
@@ -166,7 +172,6 @@ def test_nothing_that_was_answered_for_dies_with_the_process(farm, shared_worker
     # One process that collects for long, so that the second delivery is among what it has not passed on yet.
     with gunicorn({**farm.env, "FARM_COALESCE_S": "60"}, "--workers", "1") as site:
         farm.relay.target = site.url
-        farm.relay.answered = lambda body, status: None
         first = farm.rename(pk)
         farm.relay.wait_for(first)
         assert names(shared_worker.ask("seen", pk)) == (first, first)
@@ -180,3 +185,77 @@ def test_nothing_that_was_answered_for_dies_with_the_process(farm, shared_worker
         second = farm.rename(pk)
         farm.relay.wait_for(second)
     assert names(shared_worker.ask("seen", pk)) == (second, second)
+
+
+def test_workers_that_were_forked_from_one_that_had_worked_keep_apart(farm, shared_worker):
+    """``--preload``: HTTP and Redis connections, caches and threads were there before the fork."""
+    pk = farm.create()
+    with gunicorn({**farm.env, "FARM_ROW": pk}, "--preload", application="tests.e2e.farm.preloaded") as preloaded:
+        farm.relay.target = preloaded.url
+        rows = [farm.create() for _ in range(4)]
+        for pk in rows:
+            farm.relay.wait_for(f"Script {int(pk[1:])}")
+        wrong, pids = [], set()
+
+        def look(pk: str) -> None:
+            for _ in range(30):
+                found = preloaded.get(f"see/{pk}")
+                pids.add(found["pid"])
+                if names(found) != (f"Script {int(pk[1:])}",) * 2:
+                    wrong.append((pk, found))
+
+        threads = [threading.Thread(target=look, args=(pk,)) for pk in rows]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert wrong == []
+        assert len(pids) == 2
+        for number in range(10):
+            wrote = preloaded.get(f"write/{rows[0]}/Name {number}")
+            assert wrote["pid"] in pids
+            found = [preloaded.get(f"see/{rows[0]}") for _ in range(4)] + [shared_worker.ask("seen", rows[0])]
+            assert [names(one) for one in found] == [(f"Name {number}",) * 2] * 5
+
+
+def test_a_thousand_requests_leave_nothing_open(farm, site):
+    pk = farm.create()
+
+    def ask(requests: int) -> set[int]:
+        found: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: found.extend(site.get(f"see/{pk}")["pid"] for _ in range(requests // 4)))
+            for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return set(found)
+
+    before = {pid: open_files(pid) for pid in ask(100)}
+    ask(1000)
+    after = {pid: open_files(pid) for pid in before}
+    # A connection to Appwrite and one to Redis for each of two threads, which may not all have been busy at once before.
+    assert all(after[pid] <= before[pid] + 4 for pid in before), (before, after)
+
+
+def test_threads_that_come_and_go_leave_nothing_open(farm, site, shared_worker):
+    pk = farm.create()
+    found = shared_worker.ask("seen_in_threads", pk, 50)
+    assert found["after"][0] <= found["before"][0] + 8, found
+    assert found["after"][1] <= found["before"][1] + 1, found
+
+
+def test_a_download_is_finished_before_the_server_stops(farm, shared_worker):
+    """Its rows come page by page, the next one asked for ahead; the server is told to stop in the middle."""
+    shared_worker.ask("fill_languages", 450)
+    with (
+        gunicorn(farm.env) as site,
+        requests.get(f"{site.url}/languages/?export=csv", stream=True, timeout=60) as answer,
+    ):
+        chunks = answer.iter_content(2000)
+        first = next(chunks)
+        site.stop()
+        text = first + b"".join(chunks)
+    assert text.count(b"\n") == 451

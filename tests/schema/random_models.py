@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import models
 from django.test.utils import isolate_apps
@@ -29,18 +32,18 @@ KINDS: dict[str, tuple[Any, Any]] = {
     "Char8": (lambda **o: models.CharField(max_length=8, **o), "7"),
     "Char60": (lambda **o: models.CharField(max_length=60, **o), "seven"),
     "CharLong": (lambda **o: models.CharField(max_length=20_000, **o), "7"),
-    "Date": (lambda **o: models.DateField(**o), None),
-    "DateTime": (lambda **o: models.DateTimeField(**o), None),
-    "Decimal": (lambda **o: models.DecimalField(max_digits=9, decimal_places=2, **o), None),
+    "Date": (lambda **o: models.DateField(**o), date(2026, 1, 2)),
+    "DateTime": (lambda **o: models.DateTimeField(**o), datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)),
+    "Decimal": (lambda **o: models.DecimalField(max_digits=9, decimal_places=2, **o), Decimal("7.5")),
     "DecimalLong": (lambda **o: models.DecimalField(max_digits=30, decimal_places=5, **o), None),
-    "Duration": (lambda **o: models.DurationField(**o), None),
+    "Duration": (lambda **o: models.DurationField(**o), timedelta(seconds=7)),
     "Email": (lambda **o: models.EmailField(**o), "a@example.com"),
     "Enum2": (lambda **o: EnumField(choices=[("7", "7"), ("x", "x")], **o), "x"),
     "Enum1": (lambda **o: EnumField(choices=[("7", "7")], **o), "7"),
     "File": (lambda **o: models.FileField(**o), "7"),
     "FilePath": (lambda **o: models.FilePathField(path="/", **o), "7"),
     "Float": (lambda **o: models.FloatField(**o), 1.5),
-    "GenericIPAddress": (lambda **o: models.GenericIPAddressField(**o), None),
+    "GenericIPAddress": (lambda **o: models.GenericIPAddressField(**o), "10.0.0.1"),
     "Integer": (lambda **o: models.IntegerField(**o), 0),
     "JSON": (lambda **o: models.JSONField(**o), None),
     "PositiveBigInteger": (lambda **o: models.PositiveBigIntegerField(**o), 7),
@@ -51,9 +54,9 @@ KINDS: dict[str, tuple[Any, Any]] = {
     "Stars": (lambda **o: stored.IntegerField(stored={"min": 1, "max": 9}, **o), 7),
     "Medium": (lambda **o: stored.TextField(stored={"type": "mediumtext"}, **o), "7"),
     "Text": (lambda **o: models.TextField(**o), ""),
-    "Time": (lambda **o: models.TimeField(**o), None),
+    "Time": (lambda **o: models.TimeField(**o), time(14, 30)),
     "URL": (lambda **o: models.URLField(**o), "https://example.com/"),
-    "UUID": (lambda **o: models.UUIDField(**o), None),
+    "UUID": (lambda **o: models.UUIDField(**o), UUID(int=7)),
     "ArrayChar": (lambda **o: ArrayField(models.CharField(max_length=8), **_list_options(o)), None),
     "ArrayInteger": (lambda **o: ArrayField(models.IntegerField(), **_list_options(o)), None),
     "ArrayEnum": (lambda **o: ArrayField(EnumField(choices=[("7", "7"), ("x", "x")]), **_list_options(o)), None),
@@ -61,7 +64,10 @@ KINDS: dict[str, tuple[Any, Any]] = {
 RELATIONS = ("ForeignKey", "OneToOne", "ManyToMany")
 #: Neither indexed nor unique: the server indexes no lists, and no text as long as these whole.
 UNINDEXED = frozenset({"ArrayChar", "ArrayInteger", "ArrayEnum", "Binary", "CharLong", "JSON", "Medium", "Text", "URL"})
-WITH_DB_DEFAULT = frozenset({"BigInteger", "Boolean", "Char60", "Char8", "Float", "Integer", "SmallInteger", "Stars"})
+WITH_DB_DEFAULT = frozenset(
+    {"BigInteger", "Boolean", "Char60", "Char8", "Date", "DateTime", "Decimal", "Duration", "Enum2", "Float"}
+    | {"GenericIPAddress", "Integer", "SmallInteger", "Stars", "Time", "UUID"}
+)
 
 
 def _list_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +76,7 @@ def _list_options(options: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class F:
-    """A field; ``extra`` is one of "", "null", "default", "db_default"."""
+    """A field; ``extra`` is one of "", "null", "default", "db_default", "null db_default"."""
 
     name: str
     kind: str
@@ -81,7 +87,7 @@ class F:
 
     def made(self) -> models.Field[Any, Any]:
         options: dict[str, Any] = {}
-        if self.extra == "null":
+        if self.extra.startswith("null"):
             options["null"] = True
         if self.kind == "ManyToMany":
             return models.ManyToManyField(self.to, related_name="+")
@@ -89,8 +95,9 @@ class F:
             cls = models.ForeignKey if self.kind == "ForeignKey" else models.OneToOneField
             return cls(self.to, models.CASCADE, related_name="+", **options)
         make, default = KINDS[self.kind]
-        if self.extra in {"default", "db_default"} and default is not None:
-            options[self.extra] = default
+        given = self.extra.removeprefix("null ")
+        if given in {"default", "db_default"} and default is not None:
+            options[given] = default
         if self.unique:
             options["unique"] = True
         if self.index:
@@ -145,7 +152,7 @@ def fields(draw: Any, name: str, targets: tuple[str, ...]) -> F:
     if kind in RELATIONS:
         extra = "null" if kind != "ManyToMany" and draw(st.booleans()) else ""
         return F(name, kind, extra, to=draw(st.sampled_from(targets)))
-    extras = ["", "null", "default"] + (["db_default"] if kind in WITH_DB_DEFAULT else [])
+    extras = ["", "null", "default"] + (["db_default", "null db_default"] if kind in WITH_DB_DEFAULT else [])
     indexed = draw(st.sampled_from(("", "", "", "unique", "index"))) if kind not in UNINDEXED else ""
     return F(name, kind, draw(st.sampled_from(extras)), indexed == "unique", indexed == "index")
 

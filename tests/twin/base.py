@@ -4,7 +4,10 @@ Django's SQLite backend with the text rules of the database under Appwrite.
 ``OPTIONS["TEXT"]`` is ``mariadb`` (``utf8mb4_general_ci``, nulls low) or ``postgresql`` (code points, nulls high).
 """
 
-from django.db.backends.sqlite3 import base, creation, operations
+from copy import copy
+
+from django.db.backends.sqlite3 import base, creation, operations, schema
+from django.db.models import DateTimeField
 from django.db.models.expressions import OrderBy
 from django.db.models.sql import compiler
 
@@ -63,6 +66,15 @@ class DatabaseOperations(operations.DatabaseOperations):
         return x
 
 
+class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
+    def column_sql(self, model, field, include_default=False):
+        """Let the moments that only Appwrite sets be null."""
+        if field.column.startswith("$") and isinstance(field, DateTimeField):
+            field = copy(field)
+            field.null = True
+        return super().column_sql(model, field, include_default)
+
+
 class DatabaseCreation(creation.DatabaseCreation):
     def _get_test_db_name(self):
         """In memory, also with xdist: pytest-django gives other engines than Django's own a name that would be a file."""
@@ -70,6 +82,7 @@ class DatabaseCreation(creation.DatabaseCreation):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    SchemaEditorClass = DatabaseSchemaEditor
     creation_class = DatabaseCreation
     display_name = "SQLite with Appwrite's collation"
     ops_class = DatabaseOperations

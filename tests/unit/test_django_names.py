@@ -28,6 +28,7 @@ DOCUMENTED_NAMES = {
     "django.db.models.expressions.Expression",
     "django.db.models.expressions.ExpressionWrapper",
     "django.db.models.expressions.OuterRef",
+    "django.db.models.expressions.RawSQL",
     "django.db.models.expressions.Value",
     "django.db.models.fields.json.KeyTransform",
 }

@@ -25,6 +25,13 @@ def test_none_is_ahead_before_the_second_page():
     assert not threads()
 
 
+def test_one_is_ahead_from_the_first_page_for_who_takes_all():
+    with Requests(ahead=True, first=1) as requests:
+        assert requests.take(lambda: [1]) == [1]
+        requests.begin(lambda: ["ahead"])
+        assert requests.take(lambda: [2]) == ["ahead"]
+
+
 def test_none_is_ahead_where_it_is_not_allowed():
     with Requests(ahead=False) as requests:
         for number in range(4):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,9 @@ from appwrite_orm_django.backend.columns import column_key, table_id
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership
 from appwrite_orm_django.backend.commands.local import Fetch, Link, LocalQuery
 from appwrite_orm_django.backend.commands.outputs import Converter
-from appwrite_orm_django.backend.local_evaluation import fragments, running, tables, volatility
+from appwrite_orm_django.backend.local_evaluation import fragments, running, tables, texts, volatility
+from appwrite_orm_django.backend.local_evaluation.compiler import Level
 from appwrite_orm_django.backend.local_evaluation.running import Page, Program
-from appwrite_orm_django.backend.local_evaluation.sqlite import Level
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.values import codec_for
@@ -58,15 +59,24 @@ def _plan(compiler: SQLCompiler) -> LocalQuery:
         sql, params = _compile(sqlite_compiler)
     fetches: list[Fetch] = []
     models: dict[str, type[Model]] = {}
-    for level in noted.levels:
-        _Level(level, connection, models, fetches).add()
+    is_collated = noted.unknown
+    for noted_level in noted.levels:
+        level = _Level(noted_level, connection, models, fetches)
+        level.add()
+        is_collated = is_collated or level.joins_other_text()
     whole_tables = _read_by(noted.fragments, models)
     fetches = _with_whole_tables(fetches, whole_tables, connection)
     refuse_other_databases(compiler.query.model, models.values(), connection.alias)
-    program = Program(sqlite_compiler, models, whole_tables=whole_tables)
+    program = Program(
+        sqlite_compiler,
+        models,
+        whole_tables=whole_tables,
+        is_collated=is_collated or bool(noted.fragments),
+        is_nested=len(noted.levels) > 1 or bool(noted.fragments),
+    )
     return LocalQuery(
         sql,
-        params,
+        tuple(params),
         _without_repetition(fetches),
         program,
         kinds=_kinds(sqlite_compiler),
@@ -80,10 +90,19 @@ def _kinds(sqlite_compiler: Any) -> tuple[str, ...]:
     else:
         selected = [expression for expression, _, _ in sqlite_compiler.select]
     return tuple(
-        type(getattr(expression, "_output_field_or_none", None)).__qualname__
+        _kind(getattr(expression, "_output_field_or_none", None))
         for expression in selected
         if type(expression) is not Col
     )
+
+
+def _kind(field: Any) -> str:
+    kind = type(field).__qualname__
+    if hasattr(field, "from_db_value"):
+        # What it makes of a value may depend on how the field was made: a JSONField on its decoder.
+        _name, path, args, options = field.deconstruct()
+        return f"{path}{args}{sorted(options.items())}"
+    return kind
 
 
 def _compile(sqlite_compiler: Any) -> tuple[str, tuple[Any, ...]]:
@@ -219,16 +238,29 @@ class _Level:
 
     def _narrow(self, step: _Step, *, by: str, through: str, forward: bool) -> None:
         """Narrow a step by the values that the other side of the join ``through`` holds."""
-        join = self.query.alias_map[through]
+        for parent, child in self._joined_by(through):
+            target, source = (child, parent) if forward else (parent, child)
+            step.links.append((column_key(target), by, column_key(source), _conversion(source, target)))
+            return  # one pair narrows enough; SQLite checks them all
+
+    def _joined_by(self, alias: str) -> Iterator[tuple[Field[Any, Any], Field[Any, Any]]]:
+        """Yield the pairs of fields by which a table is joined to the one before it."""
+        join = self.query.alias_map[alias]
         columns = getattr(join, "join_cols", None) or getattr(join, "join_fields", None) or ()
         for parent_column, child_column in columns:
             parent_column = getattr(parent_column, "column", parent_column)
             child_column = getattr(child_column, "column", child_column)
             parent = tables.field_of_column(self.model_by_alias[join.parent_alias], parent_column)
-            child = tables.field_of_column(self.model_by_alias[through], child_column)
-            target, source = (child, parent) if forward else (parent, child)
-            step.links.append((column_key(target), by, column_key(source), _conversion(source, target)))
-            return  # one pair narrows enough; SQLite checks them all
+            yield parent, tables.field_of_column(self.model_by_alias[alias], child_column)
+
+    def joins_other_text(self) -> bool:
+        """Say whether row ids are joined with text that is none, as a generic relation does."""
+        return any(
+            texts.holds_row_ids(parent) is not texts.holds_row_ids(child)
+            for alias in self.aliases
+            if getattr(self.query.alias_map[alias], "parent_alias", None) in self.model_by_alias
+            for parent, child in self._joined_by(alias)
+        )
 
 
 def _conversion(source: Field[Any, Any], target: Field[Any, Any]) -> Converter | None:

@@ -41,7 +41,8 @@ def plan_sql(sql: str, params: Params, connection: DatabaseWrapper) -> LocalQuer
     if read is None:
         return None
     fetches = tuple(Fetch(connection.table_ref(table_id(name)), name, Condition()) for name in sorted(read))
-    return LocalQuery(sql, params, fetches, Program(None, {name: named[name] for name in read}))  # type: ignore[arg-type]  # names, too
+    program = Program(None, {name: named[name] for name in read}, is_collated=True, is_nested=True)
+    return LocalQuery(sql, params, fetches, program)  # type: ignore[arg-type]  # names, too
 
 
 def run_sql(command: LocalQuery, connection: DatabaseWrapper) -> tuple[Any, list[tuple[Any, ...]]]:
@@ -86,16 +87,12 @@ def _tables_read(
         return sqlite3.SQLITE_OK
 
     with connection.borrowed_local_database() as database:
-        database.ensure_connection()
-        raw: sqlite3.Connection = database.connection
-        try:
-            for model in named.values():
-                raw.execute(local_table(model, database).create_sql())
+        tables = [local_table(model, database) for model in named.values()]
+        with database.with_tables(tables) as raw:
             raw.set_authorizer(note)
-            with database.wrap_database_errors, closing(database.create_cursor()) as cursor:
-                cursor.execute(f"EXPLAIN {sql}", params)
-        finally:
-            raw.set_authorizer(allow_everything)
-            for name in named:
-                raw.execute(f'DROP TABLE IF EXISTS "{name}"')
+            try:
+                with database.wrap_database_errors, closing(database.create_cursor()) as cursor:
+                    cursor.execute(f"EXPLAIN {sql}", params)
+            finally:
+                raw.set_authorizer(allow_everything)
     return None if others else read

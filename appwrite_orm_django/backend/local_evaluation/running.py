@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import NotSupportedError
 from django.db.models import Model
 
+from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership
 from appwrite_orm_django.backend.commands.local import Fetch, Link, LocalQuery
+from appwrite_orm_django.backend.local_evaluation.loading import Loader, Row
 from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
 from appwrite_orm_django.backend.local_evaluation.tables import local_table
+from appwrite_orm_django.backend.local_evaluation.texts import have_one_spelling
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.client.references import TableRef
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Program:
     """
     What running a ``LocalQuery`` needs beyond its text: SQLite's compiler for converters (None: no conversion), and the tables.
 
-    Of ``whole_tables`` all rows are needed, for fragments of SQL read them.
+    Of ``whole_tables`` all rows are needed, for fragments of SQL read them. ``is_collated`` is for queries that may compare row ids with
+    anything, ``is_nested`` for those with queries inside.
     """
 
     compiler: Any
@@ -36,6 +38,8 @@ class Program:
     verifies_row_count: bool = False
     page: Page | None = None
     whole_tables: frozenset[str] = frozenset()
+    is_collated: bool = False
+    is_nested: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,60 +71,73 @@ def run_with_versions(
 ) -> tuple[list[tuple[Any, ...]], dict[str, str]]:
     """Return the final rows, and for each row id of ``table`` that took part the ``$updatedAt`` it had."""
     with connection.borrowed_local_database() as database:
-        evaluation = Run(command, connection, database)
-        rows = evaluation.rows()
-    return rows, evaluation.versions(table)
+        evaluation = Run(command, connection, database, versions_of=table)
+        return evaluation.rows(), evaluation.versions
+
+
+@dataclass
+class Brought:
+    """What is kept of the rows that one step brought: how many there were, and what later steps and the slice need of them."""
+
+    count: int = 0
+    # By column, each value once, in the order of the rows.
+    values: dict[str, dict[Any, None]] = field(default_factory=dict)
+
+    def note(self, rows: Sequence[Row]) -> None:
+        self.count += len(rows)
+        for key, values in self.values.items():
+            values.update(dict.fromkeys(row[key] for row in rows))
 
 
 class Run:
-    """One evaluation. ``description`` is afterwards what SQLite's cursor had as such."""
+    """One evaluation. ``description`` is afterwards what SQLite's cursor had as such, ``versions`` the ``$updatedAt`` of rows that were asked for."""
 
-    def __init__(self, command: LocalQuery, connection: DatabaseWrapper, database: LocalDatabase) -> None:
+    def __init__(
+        self,
+        command: LocalQuery,
+        connection: DatabaseWrapper,
+        database: LocalDatabase,
+        *,
+        versions_of: TableRef | None = None,
+    ) -> None:
         self.command = command
         self.connection = connection
         self.database = database
-        self.program = command.program
+        self.program: Program = command.program
         self.tables = {name: local_table(model, self.database) for name, model in self.program.tables.items()}
         self.fetched = 0
-        self._brought: list[list[Row]] = []
+        self.versions: dict[str, str] = {}
         self.description: Any = None
-
-    def versions(self, table: TableRef) -> dict[str, str]:
-        return {
-            row["$id"]: row["$updatedAt"]
-            for fetch, rows in zip(self.command.fetches, self._brought, strict=True)
-            if fetch.table == table
-            for row in rows
-        }
+        self._versions_of = versions_of
+        self._brought: list[Brought] = []
 
     def rows(self) -> list[tuple[Any, ...]]:
-        with self._local_tables() as raw:
-            keys = self._columns_read(raw)
-            fetched = self._brought = self._fetch_all(keys)
-            for fetch, rows in zip(self.command.fetches, fetched, strict=True):
-                table = self.tables[fetch.db_table]
-                raw.executemany(table.insert_sql(), table.stored_rows(rows, keys[fetch.db_table]))
+        with self.database.with_tables(self.tables.values()) as raw:
+            read = self._columns_read(raw)
+            loaders = {name: Loader(raw, table, read[name]) for name, table in self.tables.items()}
+            keys = self._keys(loaders)
+            self._brought = [self._noting(number) for number in range(len(self.command.fetches))]
+            for fetch, brought in zip(self.command.fetches, self._brought, strict=True):
+                self._fetch(fetch, keys[fetch.db_table], brought, loaders[fetch.db_table])
+            self._finish(loaders.values())
             self._note_page(raw)
             result = self._select()
         if self.program.verifies_row_count and self.command.fallback is not None:
             sliced = next(number for number, fetch in enumerate(self.command.fetches) if fetch.limit or fetch.offset)
-            if len(result) != len(fetched[sliced]):
+            if len(result) != self._brought[sliced].count:
                 return run(self.command.fallback, self.connection)
         return result
 
-    @contextmanager
-    def _local_tables(self) -> Iterator[sqlite3.Connection]:
-        self.database.ensure_connection()
-        raw: sqlite3.Connection = self.database.connection
-        try:
-            for table in self.tables.values():
-                raw.execute(table.create_sql())
-            if self.program.page is not None:
-                raw.execute(f'CREATE TABLE "{self.program.page.table}" ("pk")')
-            yield raw
-        finally:
-            for name in (*self.tables, *([self.program.page.table] if self.program.page else ())):
-                raw.execute(f'DROP TABLE IF EXISTS "{name}"')
+    def _finish(self, loaders: Iterable[Loader]) -> None:
+        loaders = list(loaders)
+        if self.database.folds:
+            row_ids = set().union(*(loader.row_ids for loader in loaders)) - {None}
+            if self.program.is_collated or not have_one_spelling(row_ids):
+                for loader in loaders:
+                    loader.collate()
+        if self.program.is_nested:
+            for loader in loaders:
+                loader.index()
 
     def _note_page(self, raw: sqlite3.Connection) -> None:
         page = self.program.page
@@ -128,11 +145,16 @@ class Run:
             return
         table = self.tables[self.command.fetches[page.fetch].db_table]
         (pk,) = (column for column in table.columns if column.name == page.pk_column)
-        stored = ((pk.stored(row[pk.key]),) for row in self._brought[page.fetch])
-        raw.executemany(f'INSERT INTO "{page.table}" VALUES (?)', stored)
+        raw.execute(f'CREATE TABLE "{page.table}" ("pk")')
+        values = [{pk.key: value} for value in self._brought[page.fetch].values[pk.key]]
+        raw.executemany(f'INSERT INTO "{page.table}" VALUES (?)', zip(pk.values(values), strict=True))
 
-    def _columns_read(self, raw: sqlite3.Connection) -> dict[str, frozenset[str]]:
+    def _columns_read(self, raw: sqlite3.Connection) -> Mapping[str, Iterable[str]]:
         """Ask SQLite which columns the statement reads: only those, and the ones that link tables, are fetched."""
+        key = (self.command.sql, *self.tables.values())
+        known = self.database.columns_read.get(key)
+        if known is not None:
+            return known
         read: dict[str, set[str]] = {name: set() for name in self.tables}
 
         def note(action: int, table: str | None, column: str | None, *_: Any) -> int:
@@ -140,6 +162,8 @@ class Run:
                 read[table].add(column)
             return sqlite3.SQLITE_OK
 
+        if self.program.page is not None:
+            raw.execute(f'CREATE TABLE "{self.program.page.table}" ("pk")')
         raw.set_authorizer(note)
         try:
             with self.database.wrap_database_errors, closing(self.database.create_cursor()) as cursor:
@@ -147,37 +171,41 @@ class Run:
         finally:
             # None would do from Python 3.11 on.
             raw.set_authorizer(allow_everything)
-        keys = {
-            name: {column.key for column in table.columns if column.name in read[name]}
-            for name, table in self.tables.items()
-        }
-        for name in keys:
-            keys[name].add("$id")
+        if self.program.page is not None:
+            raw.execute(f'DROP TABLE "{self.program.page.table}"')
+        self.database.note_columns_read(key, read)
+        return read
+
+    def _keys(self, loaders: Mapping[str, Loader]) -> dict[str, set[str]]:
+        """Return the keys of the columns to ask for, by table."""
+        keys = {name: {column.key for column in loader.columns} for name, loader in loaders.items()}
         for fetch in self.command.fetches:
             for link in fetch.links:
                 keys[self.command.fetches[link.source].db_table].add(link.source_column)
-        return {name: frozenset(found) for name, found in keys.items()}
+        return keys
 
-    def _fetch_all(self, keys: dict[str, frozenset[str]]) -> list[list[Row]]:
-        fetched: list[list[Row]] = []
-        for fetch in self.command.fetches:
-            fetched.append(self._fetch(fetch, keys[fetch.db_table], fetched))
-        return fetched
+    def _noting(self, number: int) -> Brought:
+        kept = {link.source_column for fetch in self.command.fetches for link in fetch.links if link.source == number}
+        if self.program.page is not None and self.program.page.fetch == number:
+            kept.add(ROW_ID)
+        return Brought(values={key: {} for key in kept})
 
-    def _fetch(self, fetch: Fetch, keys: frozenset[str], earlier: list[list[Row]]) -> list[Row]:
+    def _fetch(self, fetch: Fetch, keys: Iterable[str], brought: Brought, loader: Loader) -> None:
         memberships = list(fetch.condition.memberships)
         for link in fetch.links:
-            values = {row[link.source_column]: None for row in earlier[link.source]}
-            values.pop(None, None)
-            memberships.append(Membership(link.column, tuple(_written_for(link, values))))
+            values = self._brought[link.source].values[link.source_column]
+            written = _written_for(link, (value for value in values if value is not None))
+            memberships.append(Membership(link.column, tuple(written)))
         condition = Condition(fetch.condition.queries, tuple(memberships))
-        rows: list[Row] = []
-        for row in self.connection.reader.rows(fetch, condition, sorted(keys)):
-            rows.append(row)
-            self.fetched += 1
-            if self.fetched > self.connection.options.local_evaluation_max_rows:
+        most = self.connection.options.local_evaluation_max_rows
+        for rows in self.connection.reader.pages(fetch, condition, sorted(keys), most=most + 1 - self.fetched):
+            self.fetched += len(rows)
+            if self.fetched > most:
                 raise self._too_many(fetch)
-        return rows
+            if fetch.table == self._versions_of:
+                self.versions.update((row[ROW_ID], row["$updatedAt"]) for row in rows)
+            brought.note(rows)
+            loader.add(rows)
 
     def _too_many(self, fetch: Fetch) -> NotSupportedError:
         limit = self.connection.options.local_evaluation_max_rows
@@ -202,15 +230,15 @@ class Run:
         else:
             expressions = [expression for expression, _, _ in compiler.select[:width]]
         converters = compiler.get_converters(expressions)
-        return list(self._converted(rows, converters)) if converters else rows
+        return self._converted(rows, converters) if converters else rows
 
-    def _converted(self, rows: list[tuple[Any, ...]], converters: Mapping[int, Any]) -> Iterator[tuple[Any, ...]]:
-        # As Django's apply_converters() does, but fields are told of the connection that their rows come from.
-        for row in map(list, rows):
-            for position, (functions, expression) in converters.items():
-                for function in functions:
-                    row[position] = function(row[position], expression, self.connection)
-            yield tuple(row)
+    def _converted(self, rows: list[tuple[Any, ...]], converters: Mapping[int, Any]) -> list[tuple[Any, ...]]:
+        # As Django's apply_converters() does, but a column at a time, and fields are told of the connection that their rows come from.
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        for position, (functions, expression) in converters.items() if rows else ():
+            for function in functions:
+                columns[position] = [function(value, expression, self.connection) for value in columns[position]]
+        return list(zip(*columns, strict=True))
 
 
 def _written_for(link: Link, values: Iterable[Any]) -> Iterator[Any]:

@@ -7,33 +7,35 @@ ignore what the server ignores.
 
 from __future__ import annotations
 
+import datetime
 import decimal
+import sqlite3
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import EmptyResultSet
+from django.conf import settings
 from django.db.backends.sqlite3 import base, features, operations
-from django.db.models import DecimalField
-from django.db.models.expressions import OrderBy
-from django.db.models.fields.json import ContainedBy, DataContains
-from django.db.models.functions import Round
-from django.db.models.sql import Query
-from django.db.models.sql import compiler as django_compiler
+from django.utils import timezone
 
 from appwrite_orm_django import collation
-from appwrite_orm_django.backend.local_evaluation import decimals, fragments
-from appwrite_orm_django.backend.local_evaluation.json_documents import containment_sql, json_contains
+from appwrite_orm_django.backend.local_evaluation import decimal_functions, texts
+from appwrite_orm_django.backend.local_evaluation.compiler import Noted
+from appwrite_orm_django.backend.local_evaluation.json_documents import json_contains
 from appwrite_orm_django.backend.values import cut_to_milliseconds
 
-TEXT_COLLATION = "APPWRITE_TEXT"
+if TYPE_CHECKING:
+    from django.db.models import Field, Model
+
+    from appwrite_orm_django.backend.local_evaluation.tables import LocalTable
+
+_MOST_STATEMENTS = 500
 
 
 class LocalOperations(operations.DatabaseOperations):
-    compiler_module = "appwrite_orm_django.backend.local_evaluation.sqlite"
+    compiler_module = "appwrite_orm_django.backend.local_evaluation.compiler"
 
     def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:
         if lookup_type in ("icontains", "istartswith", "iendswith"):
@@ -44,6 +46,13 @@ class LocalOperations(operations.DatabaseOperations):
 
     def adapt_datetimefield_value(self, value: Any) -> Any:
         return super().adapt_datetimefield_value(cut_to_milliseconds(value))
+
+    def convert_datetimefield_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        # Most are UTC, where no moment is missing or there twice.
+        if isinstance(value, datetime.datetime) and value.tzinfo is None and settings.USE_TZ:
+            zone = self.connection.timezone
+            return value.replace(tzinfo=zone) if zone is datetime.timezone.utc else timezone.make_aware(value, zone)
+        return super().convert_datetimefield_value(value, expression, connection)
 
     def get_decimalfield_converter(self, expression: Any) -> Any:
         convert = super().get_decimalfield_converter(expression)
@@ -59,111 +68,6 @@ class LocalOperations(operations.DatabaseOperations):
 
 class LocalFeatures(features.DatabaseFeatures):
     supports_json_field_contains = True
-
-
-class Level(NamedTuple):
-    """One query, the outermost or a nested one, as it was compiled: the aliases and further tables that its FROM clause names."""
-
-    query: Query
-    aliases: tuple[str, ...]
-    extra_tables: tuple[str, ...]
-
-
-@dataclass
-class Noted:
-    """What is compiled: the queries, fragments of SQL that read tables by themselves, and how many reads there are in the SQL so far."""
-
-    levels: list[Level] = field(default_factory=list)
-    fragments: list[str] = field(default_factory=list)
-    reads: int = 0
-
-
-def _with_nulls_high(order: OrderBy) -> OrderBy:
-    """Say where nulls go, unless the query does. SQLite has them first in ascending order, as MariaDB has, and PostgreSQL has not."""
-    if order.nulls_first is None and order.nulls_last is None:
-        order = order.copy()
-        order.nulls_first, order.nulls_last = (True, None) if order.descending else (None, True)
-    return order
-
-
-class SQLCompiler(django_compiler.SQLCompiler):
-    """
-    Notes what it compiles, on the connection.
-
-    Which tables a query needs is known only here and now: Django adds joins for ordering and related objects while it compiles, and
-    forgets them afterwards; and queries may be nested in expressions of any kind.
-    """
-
-    connection: LocalDatabase
-
-    def compile(self, node: Any) -> tuple[str, Any]:
-        """Note what of the SQL reads tables, and does not come from a query that is compiled here."""
-        noted = self.connection.noted
-        before = noted.reads
-        try:
-            sql, params = self._compile(node)
-        except Exception:
-            noted.reads = before
-            raise
-        if (found := fragments.reads_in(sql)) > noted.reads - before:
-            noted.fragments.append(sql)
-            noted.reads = before + found
-        return sql, params
-
-    def _compile(self, node: Any) -> tuple[str, Any]:
-        """Prefer what an expression has for this backend to what it has for SQLite; either way it is SQLite that runs it."""
-        own = getattr(node, "as_appwrite", None)
-        if own is not None:
-            result: tuple[str, Any] = own(self, self.connection)
-            return result
-        if type(node) in (DataContains, ContainedBy):
-            return containment_sql(node, self)
-        if (exact := decimals.compiled(node, self)) is not None:
-            return exact
-        if type(node) is Round:
-            # SQLite's own rounds to no more than units; django.db.models.functions.Round refuses the rest.
-            sql, params = node.as_sql(self, self.connection, function="APPWRITE_ROUND")
-            # As SQLiteNumericMixin does: numbers never equal the text that a decimal in a filter is.
-            return (f"CAST({sql} AS NUMERIC)" if isinstance(node.output_field, DecimalField) else sql), params
-        if type(node) is OrderBy and self.connection.nulls_are_high:
-            node = _with_nulls_high(node)
-        return super().compile(node)
-
-    def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[str, tuple[Any, ...]]:
-        noted = self.connection.noted
-        levels, reads = len(noted.levels), noted.reads
-        try:
-            sql, params = super().as_sql(with_limits, with_col_aliases)
-        except EmptyResultSet:
-            # Not part of the statement, then.
-            del noted.levels[levels:]
-            noted.reads = reads
-            raise
-        noted.reads = reads + fragments.reads_in(sql)
-        return sql, params
-
-    def get_from_clause(self) -> tuple[list[str], list[Any]]:
-        result: tuple[list[str], list[Any]] = super().get_from_clause()
-        query = self.query
-        aliases = tuple(alias for alias in query.alias_map if query.alias_refcount[alias])
-        self.connection.noted.levels.append(Level(query, aliases, tuple(query.extra_tables)))
-        return result
-
-
-class SQLAggregateCompiler(django_compiler.SQLAggregateCompiler, SQLCompiler):
-    """Compiles the inner query for this connection, which has no alias of its own among Django's."""
-
-    def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[str, tuple[Any, ...]]:  # type: ignore[override]  # django-stubs know another signature
-        parts, params = [], []
-        for annotation in self.query.annotation_select.values():
-            sql, annotation_params = self.compile(annotation)
-            sql, annotation_params = annotation.select_format(self, sql, annotation_params)
-            parts.append(sql)
-            params.extend(annotation_params)
-        self.col_count = len(self.query.annotation_select)
-        inner = self.query.inner_query.get_compiler(connection=self.connection, elide_empty=self.elide_empty)
-        inner_sql, inner_params = inner.as_sql(with_col_aliases=True)
-        return f"SELECT {', '.join(parts)} FROM ({inner_sql}) subquery", (*params, *inner_params)
 
 
 class LocalDatabase(base.DatabaseWrapper):
@@ -207,7 +111,18 @@ class LocalDatabase(base.DatabaseWrapper):
         self.text = text
         # PostgreSQL takes a null for more than any value.
         self.nulls_are_high = text == "postgresql"
+        # MariaDB takes texts for equal that differ; to PostgreSQL each is itself.
+        self.folds = text == "mariadb"
         self.noted = Noted()
+        self.described: weakref.WeakKeyDictionary[type[Model], tuple[tuple[Field[Any, Any], ...], LocalTable]] = (
+            weakref.WeakKeyDictionary()
+        )
+        # By name in lower case, as SQLite compares them.
+        self._tables: dict[str, LocalTable] = {}
+        # By statement and tables.
+        self.columns_read: dict[tuple[Any, ...], dict[str, set[str]]] = {}
+        # Of texts of one evaluation; there may be megabytes of them.
+        self._caches: list[Any] = []
         self.inc_thread_sharing()
 
     @contextmanager
@@ -219,18 +134,55 @@ class LocalDatabase(base.DatabaseWrapper):
         finally:
             self.noted = before
 
+    @contextmanager
+    def with_tables(self, tables: Iterable[LocalTable]) -> Iterator[sqlite3.Connection]:
+        """
+        Lend the bare connection, with these tables in it; whatever the block does to them or adds is undone at its end.
+
+        The tables themselves stay, empty, for the next query that needs them.
+        """
+        self.ensure_connection()
+        raw: sqlite3.Connection = self.connection
+        self._make(raw, list(tables))
+        raw.execute("BEGIN")
+        try:
+            yield raw
+        finally:
+            raw.execute("ROLLBACK")
+            for cache in self._caches:
+                cache.cache_clear()
+
+    def note_columns_read(self, key: tuple[Any, ...], columns: dict[str, set[str]]) -> None:
+        """Remember which columns a statement reads: it is the same every time, and finding out takes as long as a small query."""
+        if len(self.columns_read) >= _MOST_STATEMENTS:
+            self.columns_read.clear()
+        self.columns_read[key] = columns
+
+    def _make(self, raw: sqlite3.Connection, tables: list[LocalTable]) -> None:
+        missing = [table for table in tables if self._tables.get(table.name.lower()) is not table]
+        for table in missing:
+            if (other := self._tables.pop(table.name.lower(), None)) is not None:
+                raw.execute(other.drop_sql())
+        for table in missing:
+            raw.execute(table.create_sql())
+            self._tables[table.name.lower()] = table
+
     def get_new_connection(self, conn_params: Any) -> Any:
+        self._tables.clear()
         connection = super().get_new_connection(conn_params)
         # It lives as long as the connection to Appwrite that lends it, which threads that end just drop; Python 3.13 warns of that.
         weakref.finalize(self, connection.close)
         connection.execute("PRAGMA case_sensitive_like = ON")
-        fold, fold_like = text_folds(self.text)
-        connection.create_function("APPWRITE_FOLD", 1, _on_text(fold), deterministic=True)
-        connection.create_function("APPWRITE_LIKE", 1, _on_text(fold_like), deterministic=True)
+        connection.execute("PRAGMA temp_store = MEMORY")
+        fold, fold_like = map(_cached, text_folds(self.text))
+        self._caches = [fold, fold_like]
+        connection.create_function("APPWRITE_FOLD", 1, fold, deterministic=True)
+        connection.create_function("APPWRITE_LIKE", 1, fold_like, deterministic=True)
         connection.create_function("APPWRITE_ROUND", 2, _rounded, deterministic=True)
-        decimals.register(connection)
+        decimal_functions.register(connection)
         connection.create_function("JSON_CONTAINS", 2, json_contains, deterministic=True)
-        connection.create_collation(TEXT_COLLATION, _comparison(fold) if self.text == "mariadb" else _binary)
+        if self.folds:
+            connection.create_collation(texts.COLLATION, _comparison(fold))
         return connection
 
 
@@ -241,34 +193,26 @@ def text_folds(text: str) -> tuple[Callable[[str], str], Callable[[str], str]]:
     return str.lower, str.lower
 
 
-def _on_text(fold: Callable[[str], str]) -> Callable[[Any], Any]:
-    cached = lru_cache(maxsize=50_000)(fold)
-
-    def apply(value: Any) -> Any:
-        return value if value is None else cached(str(value))
+def _cached(fold: Callable[[str], str]) -> Any:
+    # What SQLite calls is the cache itself, not Python: most columns have few different texts.
+    @lru_cache(maxsize=100_000, typed=True)
+    def apply(value: Any) -> str | None:
+        return None if value is None else fold(str(value))
 
     return apply
 
 
 def _comparison(fold: Callable[[str], str]) -> Callable[[str, str], int]:
-    cached = lru_cache(maxsize=100_000)(fold)
-
     def compare(one: str, two: str) -> int:
-        left, right = cached(one), cached(two)
+        left, right = fold(one), fold(two)
         return (left > right) - (left < right)
 
     return compare
-
-
-def _binary(one: str, two: str) -> int:
-    return (one > two) - (one < two)
 
 
 def _rounded(value: Any, places: int | None) -> Any:
     """Round half away from zero, as SQLite does."""
     if value is None or places is None:
         return None
-    with decimal.localcontext() as context:
-        context.prec = 400
-        number = decimals.read(str(value)).quantize(decimal.Decimal(1).scaleb(-places), decimal.ROUND_HALF_UP)
+    number = decimal_functions.rounded(decimal_functions.read(str(value)), places)
     return int(number) if isinstance(value, int) else float(number)

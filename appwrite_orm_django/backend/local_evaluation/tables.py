@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from django.apps import apps
@@ -12,41 +13,90 @@ from django.db.models import Field, Model
 from django.db.models.sql import Query
 
 from appwrite_orm_django.backend.columns import column_key
-from appwrite_orm_django.backend.local_evaluation import decimals
-from appwrite_orm_django.backend.local_evaluation.sqlite import TEXT_COLLATION, LocalDatabase
-from appwrite_orm_django.backend.values import ScaledDecimalCodec, codec_for
+from appwrite_orm_django.backend.local_evaluation import decimal_functions, texts
+from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
+from appwrite_orm_django.backend.values import ScaledDecimalCodec, codec_for, page_storer
 
 
 @dataclass(frozen=True, slots=True)
 class LocalColumn:
+    """
+    A column as SQLite is to see it.
+
+    Attributes:
+        key: of the column on the server.
+        declaration: its type.
+        collation: by which it is compared, if not byte by byte.
+        stored: makes what SQLite holds of a wire value that is not null; None where these are the same.
+        is_key: whether tables are joined by it.
+        is_rowid: whether it is what SQLite itself numbers rows by.
+        is_row_id: whether it holds row ids that are text.
+    """
+
     name: str
     key: str
     declaration: str
-    stored: Callable[[Any], Any]
+    collation: str | None
+    stored: Callable[[Any], Any] | None
+    is_key: bool = False
+    is_rowid: bool = False
+    is_row_id: bool = False
+
+    def values(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Return what SQLite holds of this column of wire rows."""
+        values = list(map(itemgetter(self.key), rows))
+        if (stored := self.stored) is None:
+            return values
+        return [None if value is None else stored(value) for value in values]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LocalTable:
-    """A table as SQLite is to see it."""
+    """A table as SQLite is to see it; equal to itself only."""
 
     name: str
     columns: tuple[LocalColumn, ...]
 
-    def create_sql(self) -> str:
-        columns = ", ".join(f"{_quoted(column.name)} {column.declaration}" for column in self.columns)
+    def create_sql(self, *, collated: bool = False) -> str:
+        """
+        Return the statement that makes the table.
+
+        Args:
+            collated: give row ids the server's collation as well, which costs a call of Python for each comparison.
+        """
+        columns = ", ".join(_declared(column, collated=collated) for column in self.columns)
         return f"CREATE TABLE {_quoted(self.name)} ({columns})"
 
-    def insert_sql(self) -> str:
-        # The same row may be fetched for two aliases of the table.
-        return f"INSERT OR REPLACE INTO {_quoted(self.name)} VALUES ({', '.join('?' * len(self.columns))})"
+    def drop_sql(self) -> str:
+        return f"DROP TABLE {_quoted(self.name)}"
 
-    def stored_rows(self, rows: Iterable[Mapping[str, Any]], keys: frozenset[str]) -> Iterator[tuple[Any, ...]]:
-        """Write wire rows as SQLite would hold them; columns that were not asked for are NULL, nobody looks at them."""
-        readers = [(column.key if column.key in keys else None, column.stored) for column in self.columns]
-        for row in rows:
-            yield tuple(
-                None if key is None or (value := row[key]) is None else stored(value) for key, stored in readers
-            )
+    def collate_sql(self) -> tuple[str, ...]:
+        """Return the statements after which the table holds the same rows, and has the server's collation for row ids as well."""
+        name, before = _quoted(self.name), _quoted("appwrite before")
+        return (
+            f"ALTER TABLE {name} RENAME TO {before}",
+            self.create_sql(collated=True),
+            f"INSERT INTO {name} SELECT * FROM {before}",
+            f"DROP TABLE {before}",
+        )
+
+    def index_sql(self, column: LocalColumn) -> str:
+        """Return the statement that makes an index of one column."""
+        name = _quoted(f"{self.name} by {column.name}")
+        return f"CREATE INDEX {name} ON {_quoted(self.name)} ({_quoted(column.name)})"
+
+    def insert_sql(self, columns: Sequence[LocalColumn], rows: int) -> str:
+        """Return the statement that puts so many rows into the table; columns that are not named are NULL, nobody looks at them."""
+        names = ", ".join(_quoted(column.name) for column in columns)
+        row = f"({', '.join('?' * len(columns))})"
+        return f"INSERT INTO {_quoted(self.name)} ({names}) VALUES {', '.join([row] * rows)}"
+
+
+def _declared(column: LocalColumn, *, collated: bool) -> str:
+    declaration = f"{_quoted(column.name)} {column.declaration}"
+    if column.collation is None or (column.is_row_id and not collated):
+        return declaration
+    return f"{declaration} COLLATE {column.collation}"
 
 
 def _quoted(name: str) -> str:
@@ -54,24 +104,39 @@ def _quoted(name: str) -> str:
 
 
 def local_table(model: type[Model], database: LocalDatabase) -> LocalTable:
-    """Describe a model's own table (not its parents')."""
-    return LocalTable(
-        model._meta.db_table,
-        tuple(_column(field, database) for field in model._meta.local_concrete_fields if field.column),
-    )
+    """Describe a model's own table (not its parents'); the same object again as long as the model has the same fields."""
+    fields = tuple(field for field in model._meta.local_concrete_fields if field.column)
+    known = database.described.get(model)
+    if known is None or known[0] != fields:
+        table = LocalTable(model._meta.db_table, tuple(_column(field, database) for field in fields))
+        known = database.described[model] = (fields, table)
+    return known[1]
 
 
 def _column(field: Field[Any, Any], database: LocalDatabase) -> LocalColumn:
     codec = codec_for(field)
     declaration = str(field.db_type(connection=database) or "")
     if field.primary_key:
-        declaration = f"{field.rel_db_type(connection=database) or declaration} PRIMARY KEY"
-    if isinstance(codec, ScaledDecimalCodec) and codec.max_digits > decimals.EXACT_DIGITS:
-        # Kept as text: as a number SQLite would round it.
-        declaration = f"text COLLATE {decimals.COLLATION}"
-    elif codec.is_text:
-        declaration += f" COLLATE {TEXT_COLLATION}"
-    return LocalColumn(field.column, column_key(field), declaration, codec.stored)
+        declaration = str(field.rel_db_type(connection=database) or declaration)
+    is_rowid = field.primary_key and declaration == "integer"
+    if is_rowid:
+        declaration += " PRIMARY KEY"
+    collation = texts.COLLATION if codec.is_text and database.folds else None
+    if isinstance(codec, ScaledDecimalCodec):
+        collation = None
+        if codec.max_digits > decimal_functions.EXACT_DIGITS:
+            # Kept as text: as a number SQLite would round it.
+            declaration, collation = "text", decimal_functions.COLLATION
+    return LocalColumn(
+        field.column,
+        column_key(field),
+        declaration,
+        collation,
+        page_storer(codec),
+        is_key=field.primary_key or field.is_relation,
+        is_rowid=is_rowid,
+        is_row_id=texts.holds_row_ids(field),
+    )
 
 
 def active_aliases(query: Query) -> list[str]:

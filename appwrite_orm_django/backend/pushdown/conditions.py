@@ -129,6 +129,8 @@ def compare(operator: str, column: str, codec: Codec, value: Any, truth_value: b
     """Translate ``column operator value``, a comparison of a column with a prepared constant."""
     if not codec.compares or (operator != "equal" and not codec.orders):
         return UNKNOWN
+    if (below := codec.below(value)) is not None:
+        return _compare_between(operator, column, below, truth_value)
     try:
         wire = codec.encode(value)
     except ValueError as error:
@@ -136,6 +138,14 @@ def compare(operator: str, column: str, codec: Codec, value: Any, truth_value: b
     if codec.folds:
         return truth.leaf(queries.equal(column, wire) if truth_value else queries.is_not_null(column), exact=False)
     return truth.leaf(getattr(queries, operator if truth_value else _NEGATED[operator])(column, wire))
+
+
+def _compare_between(operator: str, column: str, below: Any, truth_value: bool) -> Narrowing:
+    """Compare with a constant that lies between two values that a row can hold, of which ``below`` is the lower."""
+    if operator == "equal":
+        return NEVER if truth_value else truth.leaf(queries.is_not_null(column))
+    is_less = operator.startswith("less") is truth_value
+    return truth.leaf(queries.less_than_equal(column, below) if is_less else queries.greater_than(column, below))
 
 
 def _beyond_every_value(operator: str, column: str, side: int, truth_value: bool) -> Narrowing:
@@ -208,8 +218,10 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
         return NEVER if truth_value else ALWAYS
     wires: dict[Any, None] = {}
     for value in constants:
+        prepared = _prepared(lookup, value, scope)
         try:
-            wires[codec.encode(_prepared(lookup, value, scope))] = None
+            if codec.below(prepared) is None:
+                wires[codec.encode(prepared)] = None
         except ValueError:
             continue  # no row can hold it
     if truth_value:

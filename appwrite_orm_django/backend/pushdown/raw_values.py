@@ -20,6 +20,7 @@ from appwrite_orm_django.backend.values import (
     DurationCodec,
     FloatCodec,
     IntegerCodec,
+    JsonCodec,
     RowIdCodec,
     ScaledDecimalCodec,
     TextDecimalCodec,
@@ -52,7 +53,7 @@ def truth(raw: Any) -> bool:
 
 
 _READERS: dict[type[Codec], Callable[[Any], Any]] = {
-    **dict.fromkeys((Codec, RowIdCodec, UUIDCodec, TimeCodec, TextDecimalCodec), str),
+    **dict.fromkeys((Codec, JsonCodec, RowIdCodec, UUIDCodec, TimeCodec, TextDecimalCodec), str),
     **dict.fromkeys((IntegerCodec, ScaledDecimalCodec, DurationCodec), whole),
     **dict.fromkeys((DateTimeCodec, DateCodec), moment),
     FloatCodec: float,

@@ -13,4 +13,5 @@ if __name__ == "__main__":
 
     for line in sys.stdin:
         name, *arguments = json.loads(line)
-        print(json.dumps(getattr(seeing, name)(*arguments)), flush=True)
+        sys.stdout.write(json.dumps(getattr(seeing, name)(*arguments)) + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,180 @@
+"""
+Values that a row gets without being told: what Appwrite can hold of ``db_default``, and what fills rows that were there before a column.
+
+The server gives a column's default to every null, on creation and on each later update (recording ``rows-defaults``), and takes none for
+a required column (recording ``column-varchar``). So a column gets its ``db_default`` where the field is not nullable and the default can
+be written down. What cannot live there, Django writes itself when it creates a row (``backend.defaults``); the column is then required
+unless the field is nullable, so that other clients cannot leave it out unseen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.fields import NOT_PROVIDED
+
+from appwrite_orm_django.client.operators import looks_like_operator
+
+from .definitions import Column, Value
+from .errors import UnsupportedModel
+from .limits import characters_of
+
+Field: TypeAlias = "models.Field[Any, Any]"
+
+MAX_SCALED_DIGITS = 18
+
+#: The Python types of the defaults that a column takes.
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(("bigint", "integer"), int),
+    "boolean": bool,
+    "double": float,
+    **dict.fromkeys(
+        ("datetime", "email", "enum", "ip", "longtext", "mediumtext", "string", "text", "url", "varchar"), str
+    ),
+}
+
+
+def with_defaults(field: Field, column: Column) -> Column:
+    """
+    Return the column with what the server fills in, and with what fills the rows that are there.
+
+    Raises:
+        UnsupportedModel: a ``db_default`` that is no value of the field, that is too long, or that reads columns.
+    """
+    if (fill := _fill(field)) is not None:
+        column = replace(column, fill=fill)
+    if not field.has_db_default():
+        return column
+    default = _server_default(field, column)
+    return column if default is None else replace(column, required=False, default=default)
+
+
+def only_django_writes(field: Field, column: Column) -> str:
+    """Return why a ``db_default`` cannot live in the column; "" where it does, or where there is none."""
+    if not field.has_db_default() or column.default is not None:
+        return ""
+    if _is_expression(field.db_default):
+        return "Appwrite evaluates no expressions"
+    if field.null:
+        return "Appwrite would put it in the place of every null"
+    return f"Appwrite has no such default for the column {column}"
+
+
+def _server_default(field: Field, column: Column) -> Value:
+    if _is_expression(field.db_default):
+        if not getattr(field.db_default, "allowed_default", False):
+            raise _unsupported(field, "a db_default cannot read columns or tables", "use default=")
+        return None
+    literal = field.db_default.value if isinstance(field.db_default, models.Value) else field.db_default
+    try:
+        default = _written(field, literal)
+    except (ValidationError, ArithmeticError, TypeError, ValueError) as error:
+        raise _unsupported(field, f"db_default={literal!r} is no value of the field", "correct it") from error
+    longest = characters_of(column)
+    if isinstance(default, str) and longest is not None and len(default) > longest:
+        # A later change of the column takes one that is too long (recording column-varchar), and rows could not be created any more.
+        raise _unsupported(
+            field, f"db_default has {len(default)} characters, the column holds {longest}", "use a shorter one"
+        )
+    return default if not field.null and not column.array and type(default) is _KINDS.get(column.type) else None
+
+
+def _is_expression(default: Any) -> bool:
+    return hasattr(default, "resolve_expression") and not isinstance(default, models.Value)
+
+
+def _fill(field: Field) -> Value:
+    """Return the field's constant default as Appwrite stores it; None where it has none, or one that only code can write."""
+    default = field.default
+    if default is NOT_PROVIDED and field.has_db_default():
+        default = field.db_default.value if isinstance(field.db_default, models.Value) else field.db_default
+    if default is NOT_PROVIDED or default is None or callable(default) or _is_expression(default):
+        return None
+    try:
+        return _written(field, default)
+    except (ValidationError, ArithmeticError, TypeError, ValueError):
+        return None  # the default is none that the field itself would take
+
+
+def _written(field: Field, value: Any) -> Value:
+    """Return a value as the backend's codecs write it; None where it has none that could be a default, or is None itself."""
+    stored_as = stored_field(field)
+    kind = stored_as.get_internal_type()
+    write = _WRITTEN.get(kind)
+    if value is None or write is None or (stored_as.primary_key and kind not in _IDS):
+        return None
+    written = write(stored_as, stored_as.to_python(value))
+    # Text that the server would run, were a row updated with it.
+    return None if looks_like_operator(written) else written
+
+
+def stored_field(field: Field) -> Field:
+    """Follow foreign keys to the field whose values they hold."""
+    while not field.primary_key and (target := getattr(field, "target_field", None)) is not None:
+        field = target
+    return field
+
+
+def _same(_field: Field, value: Any) -> Value:
+    return value if isinstance(value, (str, int, float, bool)) else None
+
+
+def _decimal(field: Field, value: Decimal) -> Value:
+    digits, places = getattr(field, "max_digits", None), getattr(field, "decimal_places", None)
+    if digits is None or places is None or digits > MAX_SCALED_DIGITS:
+        return None
+    scaled = value.scaleb(places)
+    return int(scaled) if scaled == scaled.to_integral_value() else None
+
+
+def _moment(field: Field, value: datetime) -> Value:
+    moment: datetime = field.get_prep_value(value)
+    moment = moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+00:00"
+
+
+def _json(field: Field, value: Any) -> Value:
+    return json.dumps(value, cls=getattr(field, "encoder", None))
+
+
+#: Types of primary keys that are their rows' ids as they stand.
+_IDS = frozenset({"CharField", "SlugField", "UUIDField"})
+_WRITTEN: dict[str, Callable[[Field, Any], Value]] = {
+    **dict.fromkeys(
+        (
+            "BigIntegerField",
+            "BooleanField",
+            "CharField",
+            "FileField",
+            "FilePathField",
+            "FloatField",
+            "GenericIPAddressField",
+            "IntegerField",
+            "PositiveBigIntegerField",
+            "PositiveIntegerField",
+            "PositiveSmallIntegerField",
+            "SlugField",
+            "SmallIntegerField",
+            "TextField",
+        ),
+        _same,
+    ),
+    "DateField": lambda _field, value: f"{value:%Y-%m-%d}T00:00:00.000+00:00",
+    "DateTimeField": _moment,
+    "DecimalField": _decimal,
+    "DurationField": lambda _field, value: int(value // timedelta(microseconds=1)),
+    "JSONField": _json,
+    "TimeField": lambda _field, value: f"{value:%H:%M:%S.%f}",
+    "UUIDField": lambda _field, value: str(value),
+}
+
+
+def _unsupported(field: Field, reason: str, way_out: str) -> UnsupportedModel:
+    return UnsupportedModel(f"{field}: {reason}.\nWay out: {way_out}.")
