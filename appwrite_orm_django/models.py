@@ -184,7 +184,9 @@ class AppwriteModel(models.Model):
         return [
             (field, model, value)
             for field, model, value in values
-            if field.attname not in loaded or not _is_unchanged(value, loaded[field.attname])
+            if (field.attname in loaded or not isinstance(field, (CreatedAtField, UpdatedAtField)))
+            and not (field.attname in loaded and _is_unchanged(value, loaded[field.attname]))
+            and not isinstance(field, UpdatedAtField)
         ]
 
     def _take_updated_at(self, wire: str) -> None:

@@ -236,7 +236,7 @@ def update_command(compiler: SQLUpdateCompiler) -> Command:
         key = column_key(field)
         if key == ROW_ID:
             raise NotSupportedError(f"{table}: Appwrite can not change the id of a row; create a new row instead.")
-        if key == PERMISSIONS or key not in SYSTEM_COLUMNS:
+        if key == PERMISSIONS or key not in SYSTEM_COLUMNS or wire is not None:
             data[key] = wire
     ref = compiler.connection.table_ref(table)
     if expressions:

@@ -341,6 +341,26 @@ class TestRequests:
         # Two batches of changes, one of both, one of new rows.
         assert len(requests) - 2 == 5 + 5 + 5 + 2
 
+    def test_a_value_that_comes_again_in_a_later_batch(self):
+        made = upsert(*(Edition(isbn="a", house=str(n), copies=n) for n in range(150)))
+        assert Edition.objects.values_list("house", "copies").get() == ("0", 149)
+        assert {row.pk for row in made} == {Edition.objects.get().pk}
+
+    def test_a_batch_that_is_refused_leaves_those_before_it(self):
+        """As ``bulk_create()`` without conflicts, of more rows than a request takes; ``atomic`` makes it all or nothing."""
+        Edition.objects.create(isbn="taken", shelfmark="x")
+        editions = [
+            *(Edition(isbn=f"{n:03}") for n in range(99)),
+            Edition(isbn="100"),
+            Edition(isbn="101", shelfmark="x"),
+        ]
+        with pytest.raises(IntegrityError), atomic():
+            upsert(*editions, Edition(isbn="102", shelfmark="x"))
+        assert Edition.objects.count() == 1
+        with pytest.raises(IntegrityError, match="shelfmark"):
+            upsert(*editions)
+        assert Edition.objects.count() == 100
+
     def test_pairs_are_looked_up_exactly_where_lists_would_find_too_much(self, requests):
         pairs = [Edition(isbn=f"{n:03}", house=f"house {n}", number=n, copies=1) for n in range(60)]
         upsert(*pairs[:30], unique_fields=["house", "number"])

@@ -279,3 +279,66 @@ class TestLargeNumbersAreCountedExactly:
         monkeypatch.setattr(rows, "get_row", racing)
         Everything.objects.filter(pk=row.pk).update(big=F("big") + 1)
         assert Everything.objects.get().big == 2**62 + 6
+
+
+class TestJsonThatIsNone:
+    @pytest.mark.parametrize("value", [float("nan"), {"a": [float("inf")]}, [1, {"b": -float("inf")}]])
+    def test_it_is_refused(self, value):
+        """As other databases do: one such row, and no query could look into the JSON of any."""
+        row = Everything.objects.create(json={"a": 1})
+        for write in (
+            lambda: Everything.objects.create(json=value),
+            lambda: Everything.objects.bulk_create([Everything(json=value), Everything()]),
+            lambda: Everything.objects.update(json=value),
+        ):
+            with pytest.raises(DataError, match="JSON has no"):
+                write()
+        assert Everything.objects.get(json__a=1) == row
+
+    def test_text_that_only_mentions_it_is_stored(self):
+        value = {"NaN": ["Infinity", "-Infinity, NaN"]}
+        Everything.objects.create(json=value)
+        assert Everything.objects.get(json__NaN__0="Infinity").json == value
+
+
+def test_no_array_is_an_empty_one_wherever_it_is_asked_for():
+    Everything.objects.bulk_create([Everything(array=None), Everything(array=[]), Everything(array=["a"])])
+    Everything.objects.filter(array=["a"]).update(array=None)
+    for more in (Q(), Q(char=F("text")) | Q(pk__isnull=False)):
+        assert Everything.objects.filter(more, array__isnull=True).count() == 0
+        assert Everything.objects.filter(more, array__isnull=False).count() == 3
+        assert Everything.objects.filter(more, array=[]).count() == 3
+        assert Everything.objects.exclude(Q(array=None) | ~more).count() == 3
+
+
+class TestTheServersOwnMoments:
+    WHEN = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
+
+    def test_update_sets_them(self):
+        tag = Tag.objects.create(name="a")
+        assert Tag.objects.filter(pk=tag.pk).update(created_at=self.WHEN) == 1
+        assert Tag.objects.get().created_at == self.WHEN
+        assert Tag.objects.update(created_at=tag.created_at, updated_at=self.WHEN) == 1
+        assert (Tag.objects.get().created_at, Tag.objects.get().updated_at) == (tag.created_at, self.WHEN)
+        with transaction.atomic(using="appwrite"):
+            Tag.objects.update(created_at=self.WHEN)
+            Country.objects.create(code="FR", name="France")
+        assert Tag.objects.get().created_at == self.WHEN
+
+    def test_save_sends_the_creation_if_it_was_assigned(self):
+        Tag.objects.create(name="a")
+        tag = Tag.objects.get()
+        tag.created_at = self.WHEN
+        tag.save()
+        assert Tag.objects.get().created_at == self.WHEN
+
+    def test_save_leaves_the_last_change_to_the_server(self):
+        tag = Tag.objects.create(name="a")
+        tag.name, tag.updated_at = "b", self.WHEN
+        tag.save()
+        assert tag.updated_at == Tag.objects.get().updated_at > self.WHEN
+        with transaction.atomic(using="appwrite"):
+            tag.save()
+            tag.name = "c"
+            tag.save()
+        assert Tag.objects.get().updated_at > self.WHEN

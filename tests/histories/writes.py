@@ -37,7 +37,9 @@ from tests.library.models import (
     Author,
     Book,
     Country,
+    Cover,
     Owner,
+    Place,
     Review,
     Shelf,
     Supplement,
@@ -55,6 +57,16 @@ def _without_key(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in ("pk", "id")}
 
 
+UNIQUE: dict[type[models.Model], list[str]] = {
+    Tag: ["name"],
+    Author: ["email"],
+    Book: ["author", "title"],
+    Place: ["shelf", "position"],
+    Cover: ["book"],
+    Country: ["pk"],
+}
+
+
 @st.composite
 def creations(draw: Any) -> Step:
     model = draw(st.sampled_from(WRITTEN))
@@ -67,6 +79,8 @@ def creations(draw: Any) -> Step:
                 "force_update",
                 "bulk_create",
                 "ignore_conflicts",
+                "update_conflicts",
+                "update_conflicts",
                 "get_or_create",
                 "update_or_create",
             ]
@@ -76,6 +90,8 @@ def creations(draw: Any) -> Step:
     values = many[0]
     if len(model._meta.parents) and how in ("bulk_create", "ignore_conflicts"):
         how = "save"
+    if how == "update_conflicts" and model not in UNIQUE:
+        how = "create"
     fields = draw(st.lists(st.sampled_from(sorted(FIELDS[model])), max_size=2, unique=True))
 
     def create(alias: str) -> Any:
@@ -90,6 +106,15 @@ def creations(draw: Any) -> Step:
             return shown(obj)
         if how in ("bulk_create", "ignore_conflicts"):
             made = objects.bulk_create([model(**one) for one in many], ignore_conflicts=how == "ignore_conflicts")
+            return [shown(one) for one in made]
+        if how == "update_conflicts":
+            unique = UNIQUE[model] if fields else ["pk"]
+            others = [name.removesuffix("_id") for name in FIELDS[model] if name.removesuffix("_id") not in unique]
+            if not others:
+                return "nothing to update"
+            made = objects.bulk_create(
+                [model(**one) for one in many], update_conflicts=True, unique_fields=unique, update_fields=others
+            )
             return [shown(one) for one in made]
         wanted = {name: values[name] for name in fields} or {key_name(model): values[key_name(model)]}
         rest = {name: value for name, value in values.items() if name not in wanted}

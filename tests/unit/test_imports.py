@@ -44,10 +44,10 @@ def test_the_transport_has_the_methods_of_the_sdks_client():
 
 # Rooms, and what of them a process has when it has started; a module that is not named here is imported by whoever needs it first.
 AT_START = {
-    "": "admin aliases apps fields forms instances lookups managers models pagination routers",
+    "": "admin aliases apps fields forking forms instances lookups managers models pagination routers",
     "admin": "cache_panel model_admin",
     "backend": "base client columns commands creation cursor cursor_wrappers features introspection operations refusals requesting row_ids "
-    "transactions values watching",
+    "transactions trying_again values watching",
     "backend.commands": "base",
     "cache": "choice control",
     "client": "errors identifiers identity references",
@@ -62,7 +62,7 @@ WITH_A_READ = {
     "backend.pushdown": "aggregates conditions periods reads server truth",
     "cache": "columns core direct driver entries exceptions flights history keys protocol service settings statistics store writes",
     "client": "account answers json_text local_endpoint pool queries retries rows sdk_client transport",
-    "schema": "columns definitions errors limits",
+    "schema": "columns defaults definitions errors limits",
 }
 STARTED = """
 import sys
