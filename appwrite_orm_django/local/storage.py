@@ -183,12 +183,16 @@ class Storage:
         connection = sqlite3.connect(
             self.location, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=512
         )
-        text_functions.register(connection, self.rules)
-        sql_aggregates.register(connection)
-        if not self.in_memory:
-            _enter_wal(connection)
-            connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA cache_size = -65536")
+        try:
+            text_functions.register(connection, self.rules)
+            sql_aggregates.register(connection)
+            if not self.in_memory:
+                _enter_wal(connection)
+                connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA cache_size = -65536")
+        except sqlite3.Error:  # a file of something else
+            connection.close()
+            raise
         return connection
 
     @staticmethod
