@@ -44,7 +44,7 @@ def test_the_transport_has_the_methods_of_the_sdks_client():
 
 # Rooms, and what of them a process has when it has started; a module that is not named here is imported by whoever needs it first.
 AT_START = {
-    "": "admin aliases apps fields forms instances lookups managers models pagination routers",
+    "": "admin aliases apps fields forking forms instances lookups managers models pagination routers",
     "admin": "cache_panel model_admin",
     "backend": "base client columns commands creation cursor cursor_wrappers features introspection operations refusals requesting row_ids "
     "transactions values watching",
