@@ -90,6 +90,12 @@ django-suite: install
 random-queries: install
 	RANDOM_QUERIES=$$(( ($(EXAMPLES) + 3) / 4 )) $(BIN)/python -m pytest -n 2 tests/backend/test_random_queries.py
 
+# Random histories (writes, blocks, reads through the cache) on servers of four kinds, compared with SQLite; with REDIS=redis://... the cache is there.
+HISTORIES ?= 2000
+.PHONY: random-histories
+random-histories: install
+	RANDOM_HISTORIES=$$(( ($(HISTORIES) + 3) / 4 )) $(BIN)/python -m pytest -n 2 tests/backend/test_random_histories.py
+
 # The pictures of the README, after visitors have read for MINUTES; needs Chromium and redis-server.
 MINUTES ?= 10
 .PHONY: screenshots

@@ -158,7 +158,7 @@ def _check_db_default(field: models.Field[Any, Any], column: Column | None) -> I
         yield _warning(
             5,
             f"Only rows that Django makes get this db_default: {reason}.",
-            "Other clients leave the column empty."
+            "Rows of other clients, and those that are there already, have null."
             if field.null
             else "The column is required: other clients have to write a value.",
             field,

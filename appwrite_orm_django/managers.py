@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
-from django.db import connections, models
+from django.db import IntegrityError, connections, models
 from django.db.models.deletion import Collector
 
+from appwrite_orm_django.backend import trying_again
 from appwrite_orm_django.cache import control
 from appwrite_orm_django.cache.choice import choose, chosen, inherited
 from appwrite_orm_django.instances import InstanceQuerySet
@@ -28,16 +30,70 @@ class AppwriteQuerySet(InstanceQuerySet):
     ``is_updated()`` are False, and querysets are just read.
     """
 
-    def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
+    def bulk_create(
+        self,
+        objs: Any,
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Any = None,
+        unique_fields: Any = None,
+    ) -> Any:
         # Outside a block each batch of 100 rows is one request, atomic by itself. Inside one all are committed together. Users can make
-        # rows only one by one: for them it is always a block.
+        # rows only one by one: for them it is always a block. Updating conflicts makes a block for each batch in any case.
         self._for_write = True
         # Django asks for it again with each object, and the routers with it.
         self._db = self.db
         connection = connections[self.db]
         as_user = connection.vendor == "appwrite" and connection.identity is not None
-        with nullcontext() if as_user else self._direct_outside_a_block():
-            return super().bulk_create(objs, *args, **kwargs)
+        if update_conflicts:
+            objs = list(objs)
+            self._forget_what_was_read(objs, update_fields or ())
+        with nullcontext() if as_user and not update_conflicts else self._direct_outside_a_block():
+            return super().bulk_create(
+                objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
+            )
+
+    def bulk_update(self, objs: Any, fields: Any, batch_size: int | None = None) -> int:
+        objs, fields = tuple(objs), list(fields)
+        self._forget_what_was_read(objs, fields)
+        return super().bulk_update(objs, fields, batch_size)
+
+    bulk_update.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
+
+    def update_or_create(self, defaults: Any = None, create_defaults: Any = None, **kwargs: Any) -> tuple[Any, bool]:
+        """
+        Do as Django's, and try again if somebody else was faster: nobody can be made to wait for the row, so one of two is refused.
+
+        Inside ``atomic`` there is one attempt, and the block is refused at its end. Callables among the values may be called again.
+        """
+        self._for_write = True
+        connection = connections[self.db]
+        alone = connection.vendor != "appwrite" or connection.in_atomic_block
+        for attempt in itertools.count(1):
+            try:
+                return super().update_or_create(defaults, create_defaults, **kwargs)
+            except trying_again.OVERTAKEN:
+                if alone or attempt == trying_again.MAX_ATTEMPTS:
+                    raise
+            except IntegrityError:
+                # As get_or_create() does: somebody has made the object, or it is another value that is taken.
+                if alone or attempt == trying_again.MAX_ATTEMPTS or not self.nocache().filter(**kwargs).exists():
+                    raise
+            trying_again.pause(attempt)
+        raise AssertionError  # never reached: the last attempt raises
+
+    update_or_create.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
+
+    def _forget_what_was_read(self, objs: Sequence[Any], names: Sequence[str]) -> None:
+        """Let ``save()`` of these objects send the fields that are written now past it, also if they get back the values that were read."""
+        if not hasattr(self.model, "_forget"):
+            return
+        attnames = {
+            field.attname for field in self.model._meta.concrete_fields if {field.name, field.attname} & set(names)
+        }
+        for obj in objs:
+            obj._forget(attnames)
 
     def delete(self) -> tuple[int, dict[str, int]]:
         # Without cascades this is one request; Django would put a block around it all the same.

@@ -140,6 +140,11 @@ class AppwriteModel(models.Model):
                 known[name] = self.__dict__[name]
         self.__dict__["_loaded"] = (tuple(known), tuple(known.values()))
 
+    def _forget(self, attnames: Collection[str]) -> None:
+        """Take these attributes for unknown on the server: whatever they hold, the next ``save()`` sends them."""
+        known = {name: value for name, value in self._loaded_values().items() if name not in attnames}
+        self.__dict__["_loaded"] = (tuple(known), tuple(known.values()))
+
     def refresh_from_db(self, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         names = None if fields is None else list(fields)
         super().refresh_from_db(using=using, fields=names, **kwargs)
@@ -179,7 +184,9 @@ class AppwriteModel(models.Model):
         return [
             (field, model, value)
             for field, model, value in values
-            if field.attname not in loaded or not _is_unchanged(value, loaded[field.attname])
+            if (field.attname in loaded or not isinstance(field, (CreatedAtField, UpdatedAtField)))
+            and not (field.attname in loaded and _is_unchanged(value, loaded[field.attname]))
+            and not isinstance(field, UpdatedAtField)
         ]
 
     def _take_updated_at(self, wire: str) -> None:

@@ -89,7 +89,8 @@ class AppwriteRouter:
         Without an opinion of ours Django would look for it where that object came from.
         """
         instance = hints.get("instance")
-        if instance is None or instance._state.db is None or instance._state.db != self.alias_of(type(instance)):
+        home = None if instance is None else self.alias_of(type(instance))
+        if home is None or instance is None or instance._state.db not in (home, *self.aliases_beside()):
             return None
         return decide(model)
 

@@ -1,7 +1,7 @@
 """
 How the library's time grows with its work: ``python -m benchmarks.growth [--quick]``.
 
-Cold reads, whole tables and local evaluation over sizes ten times apart. Reported is the exponent of the power that fits the medians best: 1 is as
+Cold reads, whole tables, local evaluation and migrations over sizes ten times apart. Reported is the exponent of the power that fits the medians best: 1 is as
 fast as the work grows, less is a constant share that counts for less, more would be trouble.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from benchmarks import cold_reads, local_evaluation, whole_table
+from benchmarks import cold_reads, local_evaluation, migration, whole_table
 from benchmarks.options import parse
 from benchmarks.rounds import Figures, Report
 
@@ -54,14 +54,27 @@ def run(quick: bool) -> Report:
         "group by": _points([figures[0] for figures in evaluated], "library, first", local),
         "join": _points([figures[1] for figures in evaluated], "library, first", local),
     }
-    for name, points in series.items():
-        found = exponent(points)
-        sizes = ", ".join(f"{size:,.0f}" for size, _ in points)
-        report.notes.append(
-            f"{'met' if found <= MAX_EXPONENT else 'MISSED'}: {name} over {sizes} rows: exponent {found:.2f}"
-        )
+    report.notes += [_verdict(name, points, "rows") for name, points in series.items()]
+    report.notes += _of_migrations((2, 20) if quick else (5, 50))
     report.save()
     return report
+
+
+def _verdict(name: str, points: Points, unit: str) -> str:
+    found = exponent(points)
+    sizes = ", ".join(f"{size:,.0f}" for size, _ in points)
+    return f"{'met' if found <= MAX_EXPONENT else 'MISSED'}: {name} over {sizes} {unit}: exponent {found:.2f}"
+
+
+def _of_migrations(sizes: Sequence[int]) -> list[str]:
+    """Two rounds: most of their time is the server's."""
+    measured = [migration.measure(size, 2, ("library",)) for size in sizes]
+    notes = []
+    for name, found in zip(("migration", "migration without changes"), zip(*measured, strict=True), strict=True):
+        requests = ", ".join(f"{figures.median('library', 'requests'):.0f}" for figures in found)
+        verdict = _verdict(name, _points(found, "library", sizes), f"tables of {migration.COLUMNS} columns")
+        notes.append(f"{verdict}, {requests} requests")
+    return notes
 
 
 if __name__ == "__main__":

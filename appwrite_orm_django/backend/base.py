@@ -42,10 +42,11 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
     from appwrite_orm_django.backend.options import Options
     from appwrite_orm_django.backend.reading import Reader
+    from appwrite_orm_django.backend.results import WriteResult
     from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
     from appwrite_orm_django.backend.transactions.transaction import Transaction
     from appwrite_orm_django.backend.whole_models import WholeModel
-    from appwrite_orm_django.backend.writing import Writer, WriteResult
+    from appwrite_orm_django.backend.writing import Writer
     from appwrite_orm_django.cache.service import QueryCache
     from appwrite_orm_django.cache.settings import CacheSettings
     from appwrite_orm_django.client.transport import Transport
@@ -293,6 +294,16 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
             yield
         finally:
             self.writes_directly = before
+
+    @contextmanager
+    def own_block(self) -> Iterator[Transaction]:
+        """Read and stage what is inside in a block of its own, whose ``commit()`` is called there or never; the open one is not told of it."""
+        before, block = self.transaction, begin(self)
+        self.transaction = block
+        try:
+            yield block
+        finally:
+            self.transaction = before
 
     # Running commands
 

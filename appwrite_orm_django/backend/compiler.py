@@ -17,6 +17,7 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 from django.db import transaction
 from django.db.models import Count
+from django.db.models.constants import OnConflict
 from django.db.models.expressions import OrderBy, Star
 from django.db.models.sql import compiler
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGLE
@@ -222,8 +223,18 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
         # of a hundred rows each, or of one for users and for tables with relationships.
         if len(self.query.objs) > 1:
             with transaction.atomic(using=self.using, savepoint=False):
-                return super().execute_sql(returning_fields)
-        return super().execute_sql(returning_fields)
+                return self._run(returning_fields)
+        return self._run(returning_fields)
+
+    def _run(self, returning_fields: Any) -> Any:
+        if self.query.on_conflict is not OnConflict.UPDATE:
+            return super().execute_sql(returning_fields)
+        # Django tells new objects their keys, but not those that came with one: they would be left with that of no row.
+        pk = self.query.get_meta().pk
+        rows = super().execute_sql([*(returning_fields or ()), pk])
+        for obj, row in zip(self.query.objs, rows, strict=True):
+            setattr(obj, pk.attname, row[-1])
+        return [row[:-1] for row in rows]
 
     def get_converters(self, expressions: Any) -> dict[int, Any]:
         return {}

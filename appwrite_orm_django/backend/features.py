@@ -15,8 +15,9 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     can_return_rows_from_bulk_insert = True
     has_bulk_insert = True
     supports_ignore_conflicts = True
-    # An upsert that hits a unique index changes the other row and reports success (recording ``rows-upsert-unique``).
-    supports_update_conflicts = False
+    # Not by the server's own upsert, which changes another row that has the same unique value (recording ``rows-upsert-unique``).
+    supports_update_conflicts = True
+    supports_update_conflicts_with_target = True
     # Of the server there is nothing of the kind: whoever makes the rows evaluates what DEFAULT stands for (``backend.defaults``).
     supports_default_keyword_in_insert = True
     supports_default_keyword_in_bulk_insert = True

@@ -14,7 +14,7 @@ from django.db import ProgrammingError
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django import collation
-from appwrite_orm_django.backend import capabilities, counting, local_evaluation
+from appwrite_orm_django.backend import capabilities, counting, local_evaluation, positions
 from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE, RelationshipKey
 from appwrite_orm_django.backend.commands.base import Command
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership, Order, ValuesOf
@@ -189,17 +189,12 @@ class Reader:
         """
         Yield the rows of one list request after the other until there are no more.
 
-        The next page begins after the last row seen. It is found by counting instead where that row has no value in a column that
-        orders (which the server refuses as a cursor, recording ``cursors``), and where rows without a value may come after it: the
-        server's cursor compares, and a null is neither more nor less. If these can only be the last of all, the cursor is used until
-        there are no other rows.
+        The next page begins after the last row seen: at the server's cursor, or, where rows may have no value in a column that orders, at a
+        filter that says the same (``positions``). It is found by counting only where neither is possible.
 
         While the second page and any later one is used, and with ``whole`` the first as well, the next is on its way already; inside
         ``atomic`` one comes after the other.
         """
-        nulls_last = [self._puts_nulls_last(one) for one in order]
-        by_count = any(nulls_last[1:])
-        tail = any(nulls_last[:1]) and not by_count
         # One more than a page, so that a list of just one page needs no second request to find its end.
         size = self.connection.options.page_size + 1
 
@@ -220,23 +215,24 @@ class Reader:
                 self._note_versions(table, found)
                 seen += len(found)
                 if len(found) < asked:
-                    if not (tail and position is not None and position.method == "cursorAfter"):
-                        yield found
-                        return
-                    position = queries.offset(offset + seen)
-                elif by_count or any(found[-1][one.column] is None for one in order):
-                    position = queries.offset(offset + seen)
-                else:
-                    position = queries.cursor_after(found[-1][ROW_ID])
+                    yield found
+                    return
+                position = self._after(found[-1], order) or queries.offset(offset + seen)
                 following = size if limit is None else min(size, limit - seen)
                 if following:
                     requests.begin(partial(self.answer, table, page(following, position)))
                 yield found
 
-    def _puts_nulls_last(self, order: Order) -> bool:
-        # Any column may have nulls: one that became required has them in the rows from before.
+    def _after(self, row: Row, order: Sequence[Order]) -> Query | None:
         nulls_are_low = self.connection.text_semantics == "mariadb"
-        return order.descending is nulls_are_low and not order.column.startswith("$")
+        may_be_null = any(
+            row[one.column] is None or positions.puts_nulls_last(one, nulls_are_low=nulls_are_low) for one in order
+        )
+        return (
+            positions.after(row, order, nulls_are_low=nulls_are_low)
+            if may_be_null
+            else queries.cursor_after(row[ROW_ID])
+        )
 
     def ids(self, table: TableRef, filters: list[Query]) -> list[str]:
         """Return the ids of all rows that match."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import datetime
 import decimal
+import json
 import math
 import uuid
 from collections.abc import Callable
@@ -298,11 +299,25 @@ class BinaryCodec(Codec):
 
 
 class JsonCodec(Codec):
-    """JSON as text, as ``JSONField`` writes it; its case means something, which MariaDB does not look at."""
+    """
+    JSON as text, as ``JSONField`` writes it; its case means something, which MariaDB does not look at.
+
+    Python writes NaN and infinity, which are no JSON: no other client could read the row, nor could SQLite look into any row of the table.
+    """
 
     orders = False
     is_text = False
     folds = True
+
+    def encode(self, value: Any) -> str:
+        text = super().encode(value)
+        if "NaN" in text or "Infinity" in text:
+            json.loads(text, parse_constant=_refuse_constant)
+        return text
+
+
+def _refuse_constant(name: str) -> None:
+    raise OutOfRange(f"JSON has no {name}")
 
 
 class RowIdCodec(Codec):

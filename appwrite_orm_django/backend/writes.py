@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet, FieldError
-from django.db import DataError, IntegrityError, NotSupportedError
+from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError
 from django.db.models import AutoField, CompositePrimaryKey, DateTimeField, Model, UniqueConstraint
+from django.db.models.constants import OnConflict
 from django.db.models.expressions import Col, ColPairs, CombinedExpression, DatabaseDefault, ExpressionWrapper, Value
 from django.db.models.sql import Query
 
@@ -26,6 +27,7 @@ from appwrite_orm_django.backend.commands.writes import (
     UpdateFromQuery,
     UpdateRow,
     UpdateRows,
+    UpsertRows,
 )
 from appwrite_orm_django.backend.defaults import Defaults, constant
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from django.db.models import Field
 
     from appwrite_orm_django.backend.compiler import SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler
+    from appwrite_orm_django.client.references import TableRef
 
 
 def wire_value(field: Field[Any, Any], value: Any, table: str) -> Any:
@@ -67,7 +70,7 @@ def wire_value(field: Field[Any, Any], value: Any, table: str) -> Any:
 @lru_cache(maxsize=1000)
 def unique_columns(model: type[Model]) -> Unique:
     """Return the keys of the columns of each unique index that the model's own table has, the primary key's apart."""
-    opts = model._meta
+    opts = model._meta.concrete_model._meta
     sets = [(field.name,) for field in opts.local_concrete_fields if field.unique and not field.primary_key]
     sets += [tuple(names) for names in opts.unique_together]
     sets += [
@@ -91,6 +94,8 @@ def create_command(compiler: SQLInsertCompiler) -> Command:
     defaults = Defaults(connection)
     rows = tuple(_new_row(compiler, columns, obj, table, defaults) for obj in query.objs)
     outputs = tuple(_returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ()))
+    if query.on_conflict is OnConflict.UPDATE:
+        return _upsert(query, connection.table_ref(table), rows, outputs)
     ignores = query.on_conflict is not None
     if not ignores:
         _refuse_one_id_twice(table, rows, connection)
@@ -102,6 +107,20 @@ def create_command(compiler: SQLInsertCompiler) -> Command:
         unique=unique_columns(opts.model),
         model=opts.model,
     )
+
+
+def _upsert(query: Any, table: TableRef, rows: tuple[NewRow, ...], outputs: tuple[Output, ...]) -> Command:
+    model = query.get_meta().model
+    target = tuple(map(column_key, query.unique_fields))
+    unique = unique_columns(model)
+    if set(target) not in map(set, ((ROW_ID,), *unique)):
+        raise ProgrammingError(
+            f"{table.table}: {', '.join(target)} can not be unique_fields, for the model has no unique index of just these columns."
+        )
+    # What the server keeps by itself it changes by itself.
+    keys = dict.fromkeys(map(column_key, query.update_fields))
+    changes = tuple(key for key in keys if key == PERMISSIONS or key not in SYSTEM_COLUMNS)
+    return UpsertRows(table, rows, target, changes, outputs, unique, model)
 
 
 def _refuse_one_id_twice(table: str, rows: Sequence[NewRow], connection: Any) -> None:
@@ -217,7 +236,7 @@ def update_command(compiler: SQLUpdateCompiler) -> Command:
         key = column_key(field)
         if key == ROW_ID:
             raise NotSupportedError(f"{table}: Appwrite can not change the id of a row; create a new row instead.")
-        if key == PERMISSIONS or key not in SYSTEM_COLUMNS:
+        if key == PERMISSIONS or key not in SYSTEM_COLUMNS or wire is not None:
             data[key] = wire
     ref = compiler.connection.table_ref(table)
     if expressions:

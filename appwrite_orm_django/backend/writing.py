@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, NotSupportedError, OperationalError
 
-from appwrite_orm_django.backend import local_evaluation, row_ids, uniqueness
+from appwrite_orm_django.backend import increments, local_evaluation, uniqueness, upserting
 from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID
 from appwrite_orm_django.backend.commands.base import Command
@@ -24,7 +26,9 @@ from appwrite_orm_django.backend.commands.writes import (
     UpdateFromQuery,
     UpdateRow,
     UpdateRows,
+    UpsertRows,
 )
+from appwrite_orm_django.backend.results import WriteResult
 from appwrite_orm_django.client import operators, queries, rows
 from appwrite_orm_django.client.errors import (
     ColumnNotFound,
@@ -41,16 +45,6 @@ if TYPE_CHECKING:
     from appwrite_orm_django.client.references import TableRef
 
 _MAX_ATTEMPTS = 10
-
-
-class WriteResult:
-    """What a write answers: how many rows it changed, and result rows where it returns any."""
-
-    __slots__ = ("count", "rows")
-
-    def __init__(self, count: int, rows: list[tuple[Any, ...]] | None = None) -> None:
-        self.count = count
-        self.rows = rows or []
 
 
 class Writer:
@@ -85,6 +79,7 @@ class Writer:
         """Run a command at once; what calls it tells the cache."""
         handlers: dict[type[Command], Callable[[Any], WriteResult]] = {
             CreateRows: self.create,
+            UpsertRows: partial(upserting.run, self.connection),
             UpdateRow: self.update_row,
             UpdateRows: self.update_rows,
             IncrementColumn: self.increment,
@@ -107,7 +102,7 @@ class Writer:
         if command.ignore_conflicts:
             return WriteResult(sum(self._create_what_is_new(batch).count for batch in batches))
         created = [row for batch in batches for row in self._create_retrying_ids(batch)]
-        return WriteResult(len(created), [_outputs(command, row) for row in created] if command.outputs else [])
+        return WriteResult.of(command.outputs, created)
 
     def _create_retrying_ids(self, command: CreateRows) -> list[Mapping[str, Any]]:
         """Create rows; where an id that we made up is taken, which can happen to integers, make up others."""
@@ -120,25 +115,25 @@ class Writer:
                 if not ours or not self._existing(command.table, ours):
                     self._name_existing(command.table, new, error)
                     raise
-                new = tuple(
-                    NewRow(row_ids.encode_integer(row_ids.new_integer_id()), row.data, id_is_ours=True)
-                    if row.id_is_ours
-                    else row
-                    for row in new
-                )
+                new = tuple(row.with_another_id() for row in new)
         raise OperationalError(f"{command.table.table}: no free row id was found in {_MAX_ATTEMPTS} attempts.")
 
     def _create(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]]:
         # Users may not make bulk calls (recording ``auth-errors``).
-        if len(new) == 1 or self._is_user:
-            return [self.create_row(table, row.row_id, row.data) for row in new]
+        made = None if self._is_user else self.create_together(table, new)
+        return [self.create_row(table, row.row_id, row.data) for row in new] if made is None else made
+
+    def create_together(self, table: TableRef, new: Sequence[NewRow]) -> list[Mapping[str, Any]] | None:
+        """Create all of at most 100 rows or none, in one request; None, and nothing is created, if the table takes no bulk calls."""
+        if len(new) == 1:
+            return [self.create_row(table, new[0].row_id, new[0].data)]
         payload = [{**_without_null_permissions(row.data), ROW_ID: row.row_id} for row in new]
         try:
             return list(rows.create_rows(self.transport, table, payload))
         except InvalidRequest as error:
             if not _refuses_bulk(error):
                 raise
-        return [self.create_row(table, row.row_id, row.data) for row in new]
+        return None
 
     def create_row(self, table: TableRef, row_id: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """Create one row; by the bulk route, which takes a row without any data (recording ``rows-missing-data``), if it has none."""
@@ -167,17 +162,22 @@ class Writer:
             error.args = (f"{table.table}: rows with these ids exist already: {', '.join(existing[:10])}.",)
 
     def _create_what_is_new(self, command: CreateRows) -> WriteResult:
-        try:
-            return WriteResult(len(self._create(command.table, command.rows)))
-        except UniqueViolation:
-            if len(command.rows) == 1:
-                return WriteResult(0)
-        created = 0
-        for row in command.rows:
+        table, new = command.table, command.rows
+        for _ in range(_MAX_ATTEMPTS):
             try:
-                created += len(self._create(command.table, (row,)))
+                made = self.create_together(table, new) if new else []
             except UniqueViolation:
-                continue
+                taken = uniqueness.conflicting(self.connection.reader, table, command.unique, new)
+                new = tuple(row.with_another_id() for row in new if id(row) not in taken)
+            else:
+                return self._create_one_by_one(table, new) if made is None else WriteResult(len(made))
+        return self._create_one_by_one(table, new)
+
+    def _create_one_by_one(self, table: TableRef, new: Sequence[NewRow]) -> WriteResult:
+        created = 0
+        for row in new:
+            with suppress(UniqueViolation):
+                created += len(self._create_retrying_ids(CreateRows(table, (row,))))
         return WriteResult(created)
 
     # Update
@@ -254,7 +254,9 @@ class Writer:
     def increment(self, command: IncrementColumn) -> WriteResult:
         for attempt in range(1, _MAX_ATTEMPTS + 1):
             try:
-                self.connection.last_written_row = self._increment(command)
+                self.connection.last_written_row = increments.run(self.transport, command)
+            except RowNotFound:
+                return WriteResult(0)
             except ColumnNotFound:
                 # The server says so of a missing row, too (recording ``increment``). One that is there now may have been made since.
                 if not self._row_exists(command.table, command.row_id):
@@ -264,13 +266,6 @@ class Writer:
             else:
                 break
         return WriteResult(1)
-
-    def _increment(self, command: IncrementColumn) -> Any:
-        place = (self.transport, command.table, command.row_id, command.column, abs(command.amount))
-        low, high = command.bounds
-        if command.amount > 0:
-            return rows.increment_column(*place, maximum=high)
-        return rows.decrement_column(*place, minimum=low)
 
     def _row_exists(self, table: TableRef, row_id: str) -> bool:
         try:
@@ -391,7 +386,3 @@ def users_data(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without_null_permissions(data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key != PERMISSIONS or value is not None}
-
-
-def _outputs(command: CreateRows, row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(output.read(row) for output in command.outputs)

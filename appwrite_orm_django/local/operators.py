@@ -249,6 +249,8 @@ def round_half_up(value: float) -> int:
     """Round as the database does when it stores a fraction in an integer column: halves go away from zero."""
     if isinstance(value, int):
         return value
+    if value.is_integer():
+        return int(value)  # near 2**53 half more would already be one more
     return math.floor(value + 0.5) if value >= 0 else math.ceil(value - 0.5)
 
 

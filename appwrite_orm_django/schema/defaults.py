@@ -20,8 +20,6 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.fields import NOT_PROVIDED
 
-from appwrite_orm_django.client.operators import looks_like_operator
-
 from .definitions import Column, Value
 from .errors import UnsupportedModel
 from .limits import characters_of
@@ -110,6 +108,9 @@ def _written(field: Field, value: Any) -> Value:
     write = _WRITTEN.get(kind)
     if value is None or write is None or (stored_as.primary_key and kind not in _IDS):
         return None
+    # A first read asks for the columns of fields, most of which have no default.
+    from appwrite_orm_django.client.operators import looks_like_operator
+
     written = write(stored_as, stored_as.to_python(value))
     # Text that the server would run, were a row updated with it.
     return None if looks_like_operator(written) else written

@@ -2,8 +2,9 @@
 Python source of the models for a database that exists, such that ``appwrite_migrate`` on them finds nothing to do.
 
 A column gets the plainest field whose column is the same; where there is none, one of ``appwrite_orm_django.stored`` that says the
-difference. A relationship becomes a field on the side that holds the other row's id. Columns that no field maps (the other sides of
-relationships, points, lines, polygons) and indexes over them become comments: the planner leaves both alone.
+difference. A relationship becomes a field on the side that holds the other row's id; one of many to many, of which no side does, a
+``ManyToManyRelationship`` on each side that has the column. Columns that no field maps (the other sides of
+relationships of one to many, points, lines, polygons) and indexes over them become comments: the planner leaves both alone.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ _OUR_FIELDS = frozenset(
         "RowIdField",
     }
 )
+_MANY = "ManyToManyRelationship"
 _TAKEN = frozenset(
     {*dir(models.Model), "id", "row_id", "created_at", "updated_at", "permissions", "objects", "pk", "DoesNotExist"}
     | {"MultipleObjectsReturned", "appwrite_permissions", "appwrite_row_security", "appwrite_database"}
@@ -79,6 +81,8 @@ def model_source(database: Database) -> Iterator[str]:
     if "AppwriteIndex" in uses:
         yield "from appwrite_orm_django.indexes import AppwriteIndex"
     yield "from appwrite_orm_django.models import AppwriteModel"
+    if _MANY in uses:
+        yield f"from appwrite_orm_django.relationships import {_MANY}"
     for table, name, body in bodies:
         yield ""
         yield ""
@@ -119,7 +123,7 @@ class _Call:
     def __str__(self) -> str:
         arguments = [str(self.first)] if self.first else []
         arguments += [f"{name}={value!r}" for name, value in self.options.items()]
-        prefix = "stored." if "stored" in self.options else "" if self.name in _OUR_FIELDS else "models."
+        prefix = "stored." if "stored" in self.options else "" if self.name in _OUR_FIELDS | {_MANY} else "models."
         return f"{prefix}{self.name}({', '.join(arguments)})"
 
     def uses(self) -> set[str]:
@@ -171,15 +175,14 @@ class _Body:
     def _add_relationship(self, column: Column, relation: Relation, taken: set[str]) -> None:
         """Write a field on the side that Django's fields are on: one row at most on the other side."""
         model = self._models.get(relation.table)
+        if model is not None and relation.kind == "manyToMany":
+            self._add_many(column, model, taken)
+            return
         far = relation.kind == "oneToOne" and relation.side == "child"
         if model is None or not relation.holds_one or far:
             self._comments.append(
                 f"{column.key}: {column}, "
-                + (
-                    "of which the field is over there."
-                    if far or relation.kind != "manyToMany"
-                    else "which no field maps."
-                )
+                + ("which no field maps." if relation.kind == "manyToMany" else "of which the field is over there.")
             )
             return
         name = _field_name(column.key, taken)
@@ -192,6 +195,12 @@ class _Body:
         call = _Call(field_class, options, f"{model!r}, models.{on_delete}")
         self._calls.append((name, call))
         self.uses.add(field_class)
+
+    def _add_many(self, column: Column, model: str, taken: set[str]) -> None:
+        name = _field_name(column.key, taken)
+        options = {"db_column": column.key} if name != column.key else {}
+        self._calls.append((name, _Call(_MANY, options, repr(model))))
+        self.uses.add(_MANY)
 
     def _add_column(self, column: Column, taken: set[str]) -> None:
         if column.related is not None:

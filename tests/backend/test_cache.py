@@ -5,8 +5,9 @@ import threading
 
 import pytest
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import OperationalError, connections, transaction
+from django.db import OperationalError, connections, models, transaction
 from django.db.models import F, Sum
+from django.db.models.functions import Cast
 
 from tests.library.models import Author, Book, Country, Tag
 
@@ -219,3 +220,23 @@ def write_elsewhere(action):
 
 def pages_elsewhere(book):
     return write_elsewhere(lambda: Book.objects.get(pk=book.pk).pages)
+
+
+def test_the_same_text_of_two_fields_is_two_answers(book):
+    """What a field makes of a value can depend on how the field was made, of which SQL says nothing."""
+
+    class Ending(models.CharField):
+        def __init__(self, *args, ending, **kwargs):
+            self.ending = ending
+            super().__init__(*args, **kwargs)
+
+        def deconstruct(self):
+            name, path, args, kwargs = super().deconstruct()
+            return name, path, args, {**kwargs, "ending": self.ending}
+
+        def from_db_value(self, value, expression, connection):
+            return value + self.ending
+
+    for ending in ("!", "?"):
+        found = Book.objects.annotate(shown=Cast("title", Ending(ending=ending, max_length=200))).first()
+        assert found.shown == found.title + ending

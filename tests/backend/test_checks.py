@@ -289,4 +289,4 @@ def test_every_id_has_its_place_in_the_documentation():
     }
     documented = set(re.findall(r"^\(appwrite-(\w+)\)=$", DOCS.read_text(), re.MULTILINE))
     assert used == documented
-    assert len(used) == 31
+    assert len(used) == 32

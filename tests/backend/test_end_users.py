@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.management import CommandError, call_command
-from django.db import NotSupportedError, OperationalError, connections, transaction
+from django.db import IntegrityError, NotSupportedError, OperationalError, connections, transaction
 from django.db.transaction import TransactionManagementError
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
@@ -265,6 +265,22 @@ def test_a_user_makes_many_rows_at_once_or_none(ann):
         with pytest.raises(OperationalError):
             Diary.objects.bulk_create([Diary(text="new"), Diary(text="for bob", permissions=['read("user:bob")'])])
         assert texts() == list("01234")
+
+
+def test_a_user_makes_rows_and_changes_those_that_are_there(ann, bob):
+    options = {"update_conflicts": True, "unique_fields": ["pk"], "update_fields": ["text"]}
+    hidden = write("of bob", "bob")
+    with appwrite_user(jwt=ann["jwt"]):
+        old = Diary.objects.create(text="old", mood=3)
+        made = Diary.objects.bulk_create([Diary(pk=old.pk, text="changed"), Diary(text="new")], **options)
+        assert sorted(Diary.objects.values_list("text", "mood")) == [("changed", 3), ("new", 0)]
+        assert made[0].created_at == old.created_at
+        assert Diary.objects.get(text="new").permissions
+        # A row that ann may not see is in the way, and is not changed.
+        with pytest.raises(IntegrityError):
+            Diary.objects.bulk_create([Diary(pk=old.pk, text="again"), Diary(pk=hidden.pk, text="mine")], **options)
+        assert texts() == ["changed", "new"]
+    assert texts() == ["changed", "new", "of bob"]
 
 
 def test_a_block_of_a_user_commits_and_notices_conflicts(ann):

@@ -128,3 +128,34 @@ class TestRouter:
             Tag.objects.using("default").count()
         with pytest.raises((ProgrammingError, NotSupportedError), match="auth_user"):
             User.objects.using("appwrite").count()
+
+
+class TestSeveralAliases:
+    """An object stays where it was read, if its model may be there: the twin stands for a second alias on Appwrite."""
+
+    pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], transaction=True)
+
+    def test_what_was_read_elsewhere_is_saved_there(self):
+        here = Author.objects.create(pk="zola", name="here")
+        Author(pk="zola", name="there", created_at=here.created_at, updated_at=here.updated_at).save(using="twin")
+        there = Author.objects.using("twin").get()
+        there.name = "changed"
+        there.save()
+        assert Author.objects.get().name == "here"
+        assert Author.objects.using("twin").get().name == "changed"
+
+    def test_what_is_reached_from_it_is_there_too(self):
+        Author(pk="zola", name="there").save(using="twin")
+        there = Author.objects.using("twin").get()
+        book = there.books.create(title="Nana")
+        book.tags.create(name="novel")
+        assert not Book.objects.exists()
+        assert not Tag.objects.exists()
+        assert Book.objects.using("twin").get().author.name == "there"
+        assert there.delete() == (3, {"library.Book_tags": 1, "library.Book": 1, "library.Author": 1})
+
+    def test_other_models_have_their_own_place(self):
+        author = Author(pk="zola")
+        author._state.db = "twin"
+        assert router.db_for_write(User, instance=author) == "default"
+        assert router.db_for_read(Author) == "appwrite"

@@ -7,6 +7,7 @@ from django.db import DataError, IntegrityError, OperationalError, connections, 
 from django.db.models import F, Sum, Value
 from django.db.models.functions import Concat
 
+from appwrite_orm_django.client import transactions
 from tests.library.models import Author, Book, Country, Review, Tag
 
 BOTH = ["default", "appwrite"]
@@ -242,6 +243,33 @@ class TestCommit:
             author.save()
             Country.objects.create(code="FR", name="France")
         assert not Country.objects.exists()
+
+    def test_a_row_that_somebody_deletes_between_the_check_and_the_commit_is_a_conflict(self, monkeypatch):
+        first, commit = Author.objects.create(name="Zola", rating=1), transactions.commit
+
+        def late(*args):
+            elsewhere(lambda: Author.objects.filter(pk=first.pk).delete())
+            commit(*args)
+
+        monkeypatch.setattr(transactions, "commit", late)
+        with pytest.raises(OperationalError, match="by somebody else"), atomic():
+            Author.objects.filter(pk=first.pk).update(rating=2)
+            Country.objects.create(code="FR", name="France")
+        assert not Country.objects.exists()
+
+    @pytest.mark.parametrize("alone", [True, False])
+    def test_conflicts_to_ignore_are_ignored_at_the_commit_as_well(self, alone):
+        with atomic():
+            Tag.objects.bulk_create([Tag(name="theirs"), *([] if alone else [Tag(name="ours")])], ignore_conflicts=True)
+            elsewhere(lambda: Tag.objects.create(name="Theirs"))
+        assert sorted(Tag.objects.values_list("name", flat=True)) == ["Theirs", *([] if alone else ["ours"])]
+
+    def test_what_was_changed_since_is_no_conflict_to_ignore(self):
+        with pytest.raises(IntegrityError), atomic():
+            Tag.objects.bulk_create([Tag(name="theirs"), Tag(name="ours")], ignore_conflicts=True)
+            Tag.objects.filter(name="theirs").update(name="theirs, too")
+            elsewhere(lambda: Tag.objects.create(name="theirs, too"))
+        assert Tag.objects.get().name == "theirs, too"
 
     def test_a_change_that_was_none_does_not_keep_others_from_the_row(self):
         first = Author.objects.create(name="Zola", rating=1)

@@ -4,10 +4,11 @@ import base64
 import datetime
 import enum
 import zoneinfo
+from contextlib import nullcontext
 from decimal import Decimal
 
 import pytest
-from django.db import DataError
+from django.db import DataError, transaction
 from django.db.models import (
     BooleanField,
     CharField,
@@ -23,6 +24,7 @@ from django.db.models import (
     Value,
 )
 
+from appwrite_orm_django.client import rows
 from appwrite_orm_django.testing import captured_requests
 from tests.library.models import Country, Everything, Publication, Tag
 
@@ -219,3 +221,124 @@ def test_json_that_differs_in_case_only(level, connect):
     assert Everything.objects.exclude(json="x").get().pk == "two"
     assert list(Everything.objects.order_by("json").values_list("pk", flat=True)) == ["two", "one"]
     Everything.objects.all().delete()
+
+
+class TestLargeNumbersAreCountedExactly:
+    """The server's database adds floats (recording ``increment``): 2**62 + 1 would be 2**62."""
+
+    @pytest.mark.parametrize("block", [False, True])
+    @pytest.mark.parametrize(
+        ("before", "amount"),
+        [
+            (2**62, 1), (2**62, -1), (-(2**62), 1), (-(2**62), -1), (-(2**62), -1023), (-(2**62), 513), (2**53, 1), (2**53 - 1, 1), (2**53 - 1, 2), (-(2**53), -1), (2**53 + 2, -3),
+            (0, 2**60 + 1), (7, -(2**60) - 1), (-(2**60) - 1, 2**61), (3, 4),
+        ],
+    )  # fmt: skip
+    def test_integers(self, before, amount, block):
+        mine = Everything.objects.filter(pk=Everything.objects.create(big=before).pk)
+        with transaction.atomic(using="appwrite") if block else nullcontext():
+            assert mine.update(big=F("big") + amount) == 1
+            assert mine.update(big=F("big") - 0) == 1
+            assert mine.get().big == before + amount
+        assert mine.get().big == before + amount
+
+    @pytest.mark.parametrize("block", [False, True])
+    def test_decimals(self, block):
+        """Money of 18 digits is counted in units of the last place."""
+        money = Decimal("98765432109876.54")
+        mine = Everything.objects.filter(pk=Everything.objects.create(decimal=1, big=int(money * 100)).pk)
+        with transaction.atomic(using="appwrite") if block else nullcontext():
+            mine.update(big=F("big") + 1)
+        assert mine.get().big == int(money * 100) + 1
+
+    def test_bounds_and_nulls(self):
+        row = Everything.objects.create(big=2**63 - 2)
+        mine = Everything.objects.filter(pk=row.pk)
+        assert mine.update(big=F("big") + 1) == 1
+        with pytest.raises(DataError, match="big"):
+            mine.update(big=F("big") + 1)
+        with pytest.raises(DataError, match="big"), transaction.atomic(using="appwrite"):
+            mine.update(big=F("big") + 1)
+        assert mine.get().big == 2**63 - 1
+        Everything.objects.update(big=None)
+        assert mine.update(big=F("big") + 2**60) == 1
+        assert mine.get().big is None
+        mine.delete()
+        assert mine.update(big=F("big") + 2**60) == 0
+
+    def test_nobodys_change_is_lost(self, monkeypatch):
+        row = Everything.objects.create(big=2**62)
+        get, others = rows.get_row, [5]
+
+        def racing(transport, table, row_id, *args, **kwargs):
+            found = get(transport, table, row_id, *args, **kwargs)
+            if others:
+                rows.update_row(transport, table, row_id, {"big": 2**62 + others.pop()})
+            return found
+
+        monkeypatch.setattr(rows, "get_row", racing)
+        Everything.objects.filter(pk=row.pk).update(big=F("big") + 1)
+        assert Everything.objects.get().big == 2**62 + 6
+
+
+class TestJsonThatIsNone:
+    @pytest.mark.parametrize("value", [float("nan"), {"a": [float("inf")]}, [1, {"b": -float("inf")}]])
+    def test_it_is_refused(self, value):
+        """As other databases do: one such row, and no query could look into the JSON of any."""
+        row = Everything.objects.create(json={"a": 1})
+        for write in (
+            lambda: Everything.objects.create(json=value),
+            lambda: Everything.objects.bulk_create([Everything(json=value), Everything()]),
+            lambda: Everything.objects.update(json=value),
+        ):
+            with pytest.raises(DataError, match="JSON has no"):
+                write()
+        assert Everything.objects.get(json__a=1) == row
+
+    def test_text_that_only_mentions_it_is_stored(self):
+        value = {"NaN": ["Infinity", "-Infinity, NaN"]}
+        Everything.objects.create(json=value)
+        assert Everything.objects.get(json__NaN__0="Infinity").json == value
+
+
+def test_no_array_is_an_empty_one_wherever_it_is_asked_for():
+    Everything.objects.bulk_create([Everything(array=None), Everything(array=[]), Everything(array=["a"])])
+    Everything.objects.filter(array=["a"]).update(array=None)
+    for more in (Q(), Q(char=F("text")) | Q(pk__isnull=False)):
+        assert Everything.objects.filter(more, array__isnull=True).count() == 0
+        assert Everything.objects.filter(more, array__isnull=False).count() == 3
+        assert Everything.objects.filter(more, array=[]).count() == 3
+        assert Everything.objects.exclude(Q(array=None) | ~more).count() == 3
+
+
+class TestTheServersOwnMoments:
+    WHEN = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
+
+    def test_update_sets_them(self):
+        tag = Tag.objects.create(name="a")
+        assert Tag.objects.filter(pk=tag.pk).update(created_at=self.WHEN) == 1
+        assert Tag.objects.get().created_at == self.WHEN
+        assert Tag.objects.update(created_at=tag.created_at, updated_at=self.WHEN) == 1
+        assert (Tag.objects.get().created_at, Tag.objects.get().updated_at) == (tag.created_at, self.WHEN)
+        with transaction.atomic(using="appwrite"):
+            Tag.objects.update(created_at=self.WHEN)
+            Country.objects.create(code="FR", name="France")
+        assert Tag.objects.get().created_at == self.WHEN
+
+    def test_save_sends_the_creation_if_it_was_assigned(self):
+        Tag.objects.create(name="a")
+        tag = Tag.objects.get()
+        tag.created_at = self.WHEN
+        tag.save()
+        assert Tag.objects.get().created_at == self.WHEN
+
+    def test_save_leaves_the_last_change_to_the_server(self):
+        tag = Tag.objects.create(name="a")
+        tag.name, tag.updated_at = "b", self.WHEN
+        tag.save()
+        assert tag.updated_at == Tag.objects.get().updated_at > self.WHEN
+        with transaction.atomic(using="appwrite"):
+            tag.save()
+            tag.name = "c"
+            tag.save()
+        assert Tag.objects.get().updated_at > self.WHEN

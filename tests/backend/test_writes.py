@@ -2,20 +2,24 @@
 
 import decimal
 import pickle
+from contextlib import nullcontext
 
 import pytest
 from django.db import DataError, IntegrityError, NotSupportedError, connections, transaction
 from django.db.models import Case, Count, F, ProtectedError, Q, QuerySet, RestrictedError, Subquery, Value, When
 from django.db.models.functions import Concat, Length, Lower, Now
 
+from appwrite_orm_django.backend import row_ids
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import ColumnNotFound
+from appwrite_orm_django.managers import AppwriteQuerySet
 from tests.backend.conftest import library, moment
 from tests.library.models import (
     Author,
     Book,
     Country,
     Cover,
+    Edition,
     Everything,
     Magazine,
     Numbered,
@@ -190,11 +194,38 @@ class TestBulkCreate:
         Tag.objects.bulk_create([Tag(name="a"), Tag(name="novel"), Tag(name="b")], ignore_conflicts=True)
         assert sorted(Tag.objects.values_list("name", flat=True)) == ["a", "b", "novel"]
 
-    def test_update_conflicts_is_refused(self):
-        with pytest.raises(NotSupportedError, match="does not support updating conflicts"):
-            Tag.objects.bulk_create(
-                [Tag(name="a")], update_conflicts=True, update_fields=["name"], unique_fields=["name"]
+    @pytest.mark.parametrize("in_block", [False, True], ids=["at once", "in a block"])
+    def test_only_rows_that_are_made_stand_in_the_way_of_others(self, in_block):
+        """The first of these is ignored, so its shelfmark is free for the second; the third comes too late."""
+        Edition.objects.create(isbn="a")
+        with transaction.atomic(using="appwrite") if in_block else nullcontext():
+            Edition.objects.bulk_create(
+                [
+                    Edition(isbn="A", shelfmark="x"),
+                    Edition(isbn="b", shelfmark="x"),
+                    Edition(isbn="c", shelfmark="X"),
+                    Edition(isbn="d"),
+                ],
+                ignore_conflicts=True,
             )
+        assert sorted(Edition.objects.values_list("isbn", "shelfmark")) == [("a", None), ("b", "x"), ("d", None)]
+
+    def test_ignoring_conflicts_takes_few_requests(self, requests):
+        Tag.objects.bulk_create([Tag(name=f"tag-{n}") for n in range(0, 90, 2)])
+        requests.clear()
+        Tag.objects.bulk_create([Tag(name=f"tag-{n}") for n in range(90)], ignore_conflicts=True)
+        # Refused; which ids and which names exist; the others.
+        assert [line.split()[0] for line in requests.take()] == ["POST", "GET", "GET", "POST"]
+        assert Tag.objects.count() == 90
+
+    @pytest.mark.parametrize("number", [1, 2])
+    def test_a_key_of_ours_that_is_taken_is_no_conflict_to_ignore(self, monkeypatch, number):
+        theirs, new = Numbered.objects.create(name="theirs"), row_ids.new_integer_id
+        answers = [theirs.pk]
+        monkeypatch.setattr(row_ids, "new_integer_id", lambda: answers.pop() if answers else new())
+        rows = [Numbered(name=f"ours {n}") for n in range(number)]
+        AppwriteQuerySet(Numbered, using="appwrite").bulk_create(rows, ignore_conflicts=True)
+        assert Numbered.objects.count() == 1 + number
 
     def test_nothing(self, requests):
         assert Tag.objects.bulk_create([]) == []
@@ -261,6 +292,15 @@ class TestUpdate:
         assert list(Book.objects.order_by("title", "pk").values_list("pages", "price", "published")) == [
             (number, D(number) / 4, None) for number in range(7)
         ]
+
+    def test_what_was_updated_in_bulk_is_not_taken_for_what_was_read(self):
+        Author.objects.create(name="Zola", rating=1)
+        author = Author.objects.get()
+        author.rating = 2
+        Author.objects.bulk_update([author], ["rating"])
+        author.rating = 1
+        author.save()
+        assert Author.objects.get().rating == 1
 
     def test_increments_stay_within_the_column(self):
         """The server's increments look at no bounds of the column; ours do."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
+README = DOCS.parent / "README.md"
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>[\w-]*|\{[\w-]+\})\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
@@ -58,7 +59,8 @@ class Page:
 
     @property
     def name(self) -> str:
-        return self.path.relative_to(DOCS).with_suffix("").as_posix()
+        inside = self.path.is_relative_to(DOCS)
+        return self.path.relative_to(DOCS if inside else DOCS.parent).with_suffix("").as_posix()
 
     @property
     def text(self) -> str:

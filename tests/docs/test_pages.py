@@ -9,7 +9,7 @@ import pytest
 from django.core.cache import caches
 
 from tests.docs import in_process
-from tests.docs.pages import DOCS, FOR_READING, RUNNERS, all_pages
+from tests.docs.pages import DOCS, FOR_READING, README, RUNNERS, Page, all_pages
 from tests.docs.project import Project
 from tests.docs.site import running_site
 
@@ -34,6 +34,32 @@ def finished_tutorial(tmp_path_factory):
 
 def test_tutorial(finished_tutorial):
     assert (finished_tutorial / "appwrite.sqlite3").exists()
+
+
+def test_readme(tmp_path):
+    project = Project(tmp_path)
+    try:
+        project.run(Page(README))
+        assert (tmp_path / "dev.sqlite3").exists()
+    finally:
+        project.close()
+
+
+@pytest.mark.parametrize("name", ["README", "CONTRIBUTING", "SECURITY", "CHANGELOG"])
+def test_links_of_the_pages_beside_docs(name):
+    """Those within docs/ are looked at by Sphinx."""
+    text = (DOCS.parent / f"{name}.md").read_text()
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (DOCS.parent / target).exists(), target
+
+
+def test_the_readmes_figures_are_those_of_the_report():
+    measured = (DOCS / "reference" / "benchmarks.md").read_text()
+    lines = [line for line in README.read_text().splitlines() if "(docs/reference/benchmarks.md)" in line]
+    assert lines
+    for line in lines:
+        for figure in re.findall(r"\b\d\.\d\d\b", line):
+            assert f"**{figure}**" in measured, figure
 
 
 @pytest.mark.parametrize("name", [name for name in pages_run_by("empty") if name != TUTORIAL])

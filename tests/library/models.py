@@ -166,6 +166,22 @@ class Supplement(Magazine):
     topic = models.CharField(max_length=30)
 
 
+class Edition(AppwriteModel):
+    """Several unique indexes, and moments that Django sets."""
+
+    isbn = models.CharField(max_length=20, unique=True)
+    shelfmark = models.CharField(max_length=20, null=True, unique=True)
+    house = models.CharField(max_length=50, null=True, db_column="publishing_house")
+    number = models.IntegerField(null=True)
+    copies = models.IntegerField(default=0)
+    released = models.DateTimeField(null=True, unique=True)
+    listed = models.DateTimeField(auto_now_add=True)
+    counted = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["house", "number"], name="one_number_per_house")]
+
+
 class Loan(AppwriteModel):
     """Points into another database: whoever borrows is a user of the site."""
 

@@ -7,9 +7,10 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.exceptions import FieldError
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import IntegrityError, OperationalError, models
+from django.db import IntegrityError, NotSupportedError, OperationalError, models, transaction
 from django.test.utils import isolate_apps
 
 from appwrite_orm_django.client import columns as column_routes
@@ -78,7 +79,9 @@ def test_inspected_models_round_trip(live, registry, kind, holder, two_way):
     else:
         assert fields == ([(holder, "author")] if holder else [])
     if kind == "manyToMany":
-        assert "    # author: relationship to authors (manyToMany), which no field maps.\n" in source
+        assert "from appwrite_orm_django.relationships import ManyToManyRelationship\n" in source
+        assert "    author = ManyToManyRelationship('Authors')\n" in source
+        assert ("    written = ManyToManyRelationship('Books')\n" in source) is two_way
     assert not any(error for model in found.values() for error in model.check())
 
 
@@ -220,3 +223,71 @@ def test_a_field_can_be_cloned():
     _name, path, args, kwargs = field.deconstruct()
     assert path == "appwrite_orm_django.fields.OneToOneRelationshipField"
     assert OneToOneRelationshipField(*args, **kwargs).deconstruct()[1:] == (path, args, kwargs)
+
+
+@pytest.fixture
+def many(live, registry) -> tuple[Any, Any]:
+    """Return the managers of authors and of books, which are related many to many and both ways."""
+    relate(live, "manyToMany", two_way=True)
+    _source, found = inspected(registry)
+    return found["Authors"].objects.using("appwrite"), found["Books"].objects.using("appwrite")
+
+
+class TestManyToMany:
+    def test_it_is_read_from_both_sides(self, many):
+        authors, books = many
+        ann, bob = authors.create(name="Ann"), authors.create(name="Bob")
+        tea, soup = books.create(title="Tea"), books.create(title="Soup")
+        assert (tea.author.ids(), list(tea.author.all())) == ([], [])
+        tea.author.set([ann, bob.pk, ann])
+        soup.author.set([ann])
+        assert sorted(tea.author.ids()) == sorted([ann.pk, bob.pk])
+        assert [author.name for author in tea.author.all().order_by("-name")] == ["Bob", "Ann"]
+        assert [book.title for book in ann.written.all().order_by("title")] == ["Soup", "Tea"]
+        bob.written.set([])
+        assert tea.author.ids() == [ann.pk]
+        tea.author.set([*tea.author.ids(), bob])
+        assert [author.name for author in tea.author.all().order_by("name")] == ["Ann", "Bob"]
+
+    def test_saving_a_row_leaves_its_list_alone(self, many):
+        authors, books = many
+        ann, tea = authors.create(name="Ann"), books.create(title="Tea")
+        tea.author.set([ann])
+        tea.title = "Green tea"
+        tea.save()
+        books.update(title="Black tea")
+        assert books.get(pk=tea.pk).author.ids() == [ann.pk]
+
+    def test_rows_that_are_not_there_are_said(self, many):
+        """The server relates the others, and says nothing."""
+        authors, books = many
+        ann, tea = authors.create(name="Ann"), books.create(title="Tea")
+        with pytest.raises(
+            IntegrityError, match=f"books.author: no rows with the ids nobody; the others were related to {tea.pk}"
+        ):
+            tea.author.set([ann, "nobody"])
+        assert tea.author.ids() == [ann.pk]
+
+    def test_what_is_cached_of_the_other_table_is_outdated(self, many):
+        """Of the row's own table the transport tells (tests/backend/test_cache_client_calls.py)."""
+        authors, books = many
+        ann, tea = authors.create(name="Ann"), books.create(title="Tea")
+        assert len(authors.all()) == 1
+        assert authors.all().is_updated()
+        tea.author.set([ann])
+        assert not authors.all().is_updated()
+
+    def test_what_cannot_be(self, many):
+        _authors, books = many
+        with pytest.raises(ValueError, match="needs to be saved before author can be used"):
+            books.model(title="New").author  # noqa: B018 - asking is what raises
+        tea = books.create(title="Tea")
+        with pytest.raises(TypeError, match=r"use author.set\(\)"):
+            tea.author = []
+        with (
+            transaction.atomic(using="appwrite"),
+            pytest.raises(NotSupportedError, match="cannot be set inside atomic"),
+        ):
+            tea.author.set([])
+        with pytest.raises(FieldError):
+            books.filter(author="x")

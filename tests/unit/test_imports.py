@@ -47,7 +47,7 @@ AT_START = {
     "": "admin aliases apps fields forking forms instances lookups managers models pagination routers",
     "admin": "cache_panel model_admin",
     "backend": "base client columns commands creation cursor cursor_wrappers features introspection operations refusals requesting row_ids "
-    "transactions values watching",
+    "transactions trying_again values watching",
     "backend.commands": "base",
     "cache": "choice control",
     "client": "errors identifiers identity references",
@@ -57,12 +57,12 @@ AT_START = {
 WITH_A_READ = {
     "": "collation signals",
     "backend": "cached_reads capabilities client_calls compiler counting known_reads listening local_evaluation locking options periods pushdown "
-    "reading reading_ahead summaries users whole_models",
+    "positions reading reading_ahead summaries users whole_models",
     "backend.commands": "conditions local outputs reads texts",
     "backend.pushdown": "aggregates conditions periods reads server truth",
     "cache": "columns core direct driver entries exceptions flights history keys protocol service settings statistics store writes",
     "client": "account answers json_text local_endpoint pool queries retries rows sdk_client transport",
-    "schema": "columns definitions errors limits",
+    "schema": "columns defaults definitions errors limits",
 }
 STARTED = """
 import sys

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from appwrite_orm_django.backend import row_ids
 from appwrite_orm_django.backend.commands.base import Command
 from appwrite_orm_django.backend.commands.texts import shown, where
 
@@ -31,6 +32,12 @@ class NewRow:
     row_id: str
     data: Mapping[str, Any]
     id_is_ours: bool = False
+
+    def with_another_id(self) -> NewRow:
+        """Return the same row under a new id, if the id is of our making, which another process may have made as well."""
+        if not self.id_is_ours:
+            return self
+        return replace(self, row_id=row_ids.encode_integer(row_ids.new_integer_id()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,38 @@ class CreateRows(Command):
         keys = shown(self.rows[0].data) if self.rows else "()"
         count = f"{len(self.rows)} rows" if len(self.rows) != 1 else self.rows[0].row_id
         return f"CREATE {self.table.table}/{count} {keys}"
+
+
+@dataclass(frozen=True, slots=True)
+class UpsertRows(Command):
+    """
+    Create rows, and change those that exist: that have what one of ``rows`` has in the columns of ``target``, a unique index or the row id.
+
+    Of an existing row the columns of ``changes`` are written, and no others. What ``rows`` has twice is created once and then changed, in
+    their order; a null in the target conflicts with nothing. A result row for each of ``rows``.
+    """
+
+    is_read: ClassVar[bool] = False
+    operation: ClassVar[str] = "change"
+
+    table: TableRef
+    rows: tuple[NewRow, ...]
+    target: tuple[str, ...]
+    changes: tuple[str, ...]
+    outputs: tuple[Output, ...] = ()
+    unique: Unique = ()
+    model: type[Model] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return (self.table,)
+
+    def __str__(self) -> str:
+        keys = shown(self.rows[0].data) if self.rows else "()"
+        return (
+            f"CREATE {self.table.table}/{len(self.rows)} rows {keys} "
+            f"OR, WHERE {shown(self.target)} EXISTS, UPDATE {shown(self.changes)}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

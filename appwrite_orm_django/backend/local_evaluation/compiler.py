@@ -118,7 +118,7 @@ class SQLCompiler(django_compiler.SQLCompiler):
             self._groups = False
 
     def _key_of(self, node: Any) -> Any:
-        return texts.Key(node) if self.connection.folds and texts.is_text(node) else node
+        return texts.key_of(node) if self.connection.folds and texts.is_text(node) else node
 
     def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[str, tuple[Any, ...]]:
         noted = self.connection.noted

@@ -2,52 +2,89 @@
 Decimals of more digits than SQLite's numbers hold: kept as text, and computed with Python's ``decimal``.
 
 Shorter ones are numbers in SQLite, as on Django's SQLite backend; only their sums and averages are made here, because what adds up in
-floats loses a digit now and then.
+floats loses a digit now and then. What computes is in ``decimal_functions``; here is what SQL calls it.
 """
 
 from __future__ import annotations
 
+import copy
 import decimal
-import operator
-from collections.abc import Callable
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import FieldError
-from django.db.models import Avg, Case, DecimalField, Max, Min, Sum
-from django.db.models.expressions import Col, Combinable, CombinedExpression, ExpressionWrapper
-from django.db.models.functions import Coalesce, Greatest, Least
+from django.db import NotSupportedError
+from django.db.models import Avg, Case, DecimalField, Lookup, Max, Min, Subquery, Sum, Value, Window
+from django.db.models.expressions import (
+    BaseExpression,
+    Col,
+    Combinable,
+    CombinedExpression,
+    Expression,
+    ExpressionWrapper,
+)
+from django.db.models.functions import (
+    Abs,
+    Cast,
+    Ceil,
+    Coalesce,
+    Exp,
+    FirstValue,
+    Floor,
+    Greatest,
+    Lag,
+    LastValue,
+    Lead,
+    Least,
+    Ln,
+    Log,
+    Mod,
+    NthValue,
+    NullIf,
+    Power,
+    Round,
+    Sign,
+    Sqrt,
+)
+from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
 
-if TYPE_CHECKING:
-    import sqlite3
-
-COLLATION = "APPWRITE_DECIMAL"
-# What SQLite's numbers hold exactly.
-EXACT_DIGITS = 15
-# An average or a quotient of long decimals has as many digits as Python gives it; others have what SQLite's numbers hold.
-QUOTIENT_DIGITS = 28
-# Of a float no more is meant: the rest is noise.
-_FLOAT = decimal.Context(prec=EXACT_DIGITS)
-# Sums and products of any decimals that fit into a column, exactly.
-_EXACT = decimal.Context(prec=1000)
+from appwrite_orm_django.backend.local_evaluation.decimal_functions import COLLATION, EXACT_DIGITS, WINDOWS
 
 _FUNCTIONS: dict[type, str] = {
     Sum: "APPWRITE_SUM",
     Avg: "APPWRITE_AVG",
     Greatest: "APPWRITE_GREATEST",
     Least: "APPWRITE_LEAST",
+    Abs: "APPWRITE_ABS",
+    Ceil: "APPWRITE_CEILING",
+    Exp: "APPWRITE_EXP",
+    Floor: "APPWRITE_FLOOR",
+    Ln: "APPWRITE_LN",
+    Log: "APPWRITE_LOG",
+    Mod: "APPWRITE_MOD",
+    Power: "APPWRITE_POWER",
+    Round: "APPWRITE_ROUND_EXACTLY",
+    Sign: "APPWRITE_SIGN",
+    Sqrt: "APPWRITE_SQRT",
 }
-_AS_THEY_ARE = (Max, Min, Coalesce, Case)
+_AS_THEY_ARE = (Max, Min, Coalesce, Case, Subquery)
 _CONNECTORS = {
     Combinable.ADD: "APPWRITE_ADD",
     Combinable.SUB: "APPWRITE_SUBTRACT",
     Combinable.MUL: "APPWRITE_MULTIPLY",
     Combinable.DIV: "APPWRITE_DIVIDE",
+    Combinable.MOD: "APPWRITE_MOD",
+    Combinable.POW: "APPWRITE_POWER",
 }
+_COMPARISONS = (Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual)
+# What they bring was there before.
+_PICKED = (FirstValue, Lag, LastValue, Lead, Max, Min, NthValue)
 
 
 def is_long(node: Any) -> bool:
     """Say whether an expression's values are decimals that are kept as text, or are made of such."""
+    if type(node) is Value:
+        # What is compared with a column is not among them: that is text in any case.
+        return isinstance(node.value, decimal.Decimal) and len(node.value.as_tuple().digits) > EXACT_DIGITS
     try:
         field = node.output_field
     except (AttributeError, FieldError):
@@ -61,24 +98,121 @@ def is_long(node: Any) -> bool:
 
 
 def compiled(node: Any, compiler: Any) -> tuple[str, Any] | None:
-    """Return the SQL of an expression that has to be computed exactly; None for all others."""
+    """
+    Return the SQL of an expression that has to be computed exactly; None for all others.
+
+    Raises:
+        NotSupportedError: it can not be, on this version of Python.
+    """
     kind = type(node)
+    if isinstance(node, _COMPARISONS):
+        return _comparison(node, compiler)
+    if kind is Value:
+        # Django has SQLite make a number of it.
+        return (_as_text("%s"), [format(node.value, "f")]) if is_long(node) else None
     if kind in (Sum, Avg) and not is_long(node):
-        source = node.get_source_expressions()[0]
-        # Not what a window function is: Django has it compute floats.
-        if type(source) is not Col or not all(isinstance(one.output_field, DecimalField) for one in (node, source)):
-            return None
-        # A number, as all that it is compared with.
-        sql, params = node.as_sql(compiler, compiler.connection, function=_FUNCTIONS[kind])
-        return f"(CAST({sql} AS NUMERIC))", params
+        return _number(node, compiler) if _adds_up(node) else None
+    if kind is Window:
+        return _window(node, compiler)
+    if kind is Cast:
+        return _cast(node, compiler)
+    if kind is NullIf and is_long(node):
+        return _null_if(node, compiler)
     if kind is CombinedExpression:
         return _combined(node, compiler) if node.connector in _CONNECTORS and is_long(node) else None
     known = kind in _FUNCTIONS or kind in _AS_THEY_ARE or isinstance(node, ExpressionWrapper)
     if not known or not is_long(node):
         return None
-    context = {"function": _FUNCTIONS[kind]} if kind in _FUNCTIONS else {}
-    sql, params = node.as_sql(compiler, compiler.connection, **context)
+    sql, params = _bare(node, compiler)
     return _as_text(sql), params
+
+
+def _adds_up(node: Any) -> bool:
+    """Say whether a sum or an average is one of a column of decimals."""
+    source = node.get_source_expressions()[0]
+    return type(source) is Col and all(isinstance(one.output_field, DecimalField) for one in (node, source))
+
+
+def _bare(node: Any, compiler: Any) -> tuple[str, Any]:
+    """Compile an expression to what brings the text, without the type and the collation that go around it."""
+    context = {"function": _FUNCTIONS[type(node)]} if type(node) in _FUNCTIONS else {}
+    sql, params = node.as_sql(compiler, compiler.connection, **context)
+    return sql, params
+
+
+def _number(node: Any, compiler: Any) -> tuple[str, Any]:
+    # A number, as all that it is compared with.
+    sql, params = _bare(node, compiler)
+    return f"(CAST({sql} AS NUMERIC))", params
+
+
+class _Bare(Expression):
+    """Stands for the function of a window, whose SQL goes on after it."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(output_field=function.output_field)
+        self.function = function
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        return _bare(self.function, compiler)
+
+
+def _window(node: Window, compiler: Any) -> tuple[str, Any] | None:
+    function = node.source_expression
+    sums = type(function) in (Sum, Avg)
+    long = is_long(node)
+    if not (long or (sums and WINDOWS and _adds_up(function))):
+        return None
+    if sums and not WINDOWS:
+        raise NotSupportedError(
+            f"{function!r} over a window: decimals of more than {EXACT_DIGITS} digits are added up exactly from Python 3.11 on.\n"
+            f"Upgrade, or add them up without a window."
+        )
+    if not sums and type(function) not in _PICKED:
+        return None
+    bare = node.copy()
+    bare.source_expression = _Bare(function)
+    sql, params = bare.as_sql(compiler, compiler.connection)
+    return (_as_text(sql) if long else f"(CAST({sql} AS NUMERIC))"), params
+
+
+def _cast(node: Cast, compiler: Any) -> tuple[str, Any] | None:
+    """A cast to decimals rounds to the places that they have, half away from zero."""
+    (source,) = node.get_source_expressions()
+    target = node.output_field
+    if not isinstance(target, DecimalField) or target.decimal_places is None or not (is_long(node) or is_long(source)):
+        return None
+    sql, params = compiler.compile(source)
+    sql = f"APPWRITE_ROUND_EXACTLY({sql}, {target.decimal_places})"
+    return (_as_text(sql) if is_long(node) else f"(CAST({sql} AS NUMERIC))"), params
+
+
+def _comparison(node: Lookup[Any], compiler: Any) -> tuple[str, Any] | None:
+    """A number would be compared with a long decimal as a number."""
+    sides = [node.lhs, node.rhs]
+    if not all(isinstance(side, BaseExpression) for side in sides) or is_long(node.lhs) is is_long(node.rhs):
+        return None
+    exact = copy.copy(node)
+    exact.lhs, exact.rhs = (side if is_long(side) else _Text(side) for side in sides)
+    sql, params = exact.as_sql(compiler, compiler.connection)
+    return sql, params
+
+
+def _null_if(node: NullIf, compiler: Any) -> tuple[str, Any]:
+    (one, one_params), (two, two_params) = (compiler.compile(source) for source in node.get_source_expressions())
+    return _as_text(f"NULLIF({_as_text(one)}, {_as_text(two)})"), (*one_params, *two_params)
+
+
+class _Text(Expression):
+    """A number as the text of a decimal."""
+
+    def __init__(self, source: Any) -> None:
+        super().__init__(output_field=source.output_field)
+        self.source = source
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        sql, params = compiler.compile(self.source)
+        return _as_text(sql), params
 
 
 def _combined(node: Any, compiler: Any) -> tuple[str, Any]:
@@ -90,91 +224,3 @@ def _combined(node: Any, compiler: Any) -> tuple[str, Any]:
 def _as_text(sql: str) -> str:
     # An expression has neither the type nor the collation of its column, and a number without a type is less than any text.
     return f"(CAST({sql} AS TEXT) COLLATE {COLLATION})"
-
-
-def register(connection: sqlite3.Connection) -> None:
-    """Make the functions and the collation known to a connection."""
-    connection.create_collation(COLLATION, _compare)
-    connection.create_aggregate("APPWRITE_SUM", 1, _Sum)
-    connection.create_aggregate("APPWRITE_AVG", 1, _Average)
-    for name, function in (("ADD", _EXACT.add), ("SUBTRACT", _EXACT.subtract), ("MULTIPLY", _EXACT.multiply)):
-        connection.create_function(f"APPWRITE_{name}", 2, _of_numbers(function), deterministic=True)
-    connection.create_function("APPWRITE_DIVIDE", 2, _of_numbers(_divided), deterministic=True)
-    connection.create_function("APPWRITE_GREATEST", -1, _of_numbers(_first(operator.gt)), deterministic=True)
-    connection.create_function("APPWRITE_LEAST", -1, _of_numbers(_first(operator.lt)), deterministic=True)
-
-
-class _Sum:
-    """SUM: null if there is no value."""
-
-    def __init__(self) -> None:
-        self.total = decimal.Decimal(0)
-        self.count = 0
-        self.digits = EXACT_DIGITS
-
-    def step(self, value: Any) -> None:
-        if value is None:
-            return
-        if isinstance(value, str):
-            self.digits = QUOTIENT_DIGITS
-        self.total = _EXACT.add(self.total, number(value))
-        self.count += 1
-
-    def finalize(self) -> str | None:
-        return format(self.total, "f") if self.count else None
-
-
-class _Average(_Sum):
-    """AVG: the exact sum divided by the number of values."""
-
-    def finalize(self) -> str | None:
-        if not self.count:
-            return None
-        digits = max(self.digits, len(self.total.as_tuple().digits) if self.digits > EXACT_DIGITS else 0)
-        return format(decimal.Context(prec=digits).divide(self.total, decimal.Decimal(self.count)), "f")
-
-
-def number(value: Any) -> decimal.Decimal:
-    """Return the decimal that a value of SQLite stands for."""
-    if isinstance(value, float):
-        return _FLOAT.create_decimal_from_float(value)
-    return decimal.Decimal(value) if isinstance(value, int) else read(value)
-
-
-@lru_cache(maxsize=10_000)
-def read(text: str) -> decimal.Decimal:
-    """Return the decimal that a text stands for; 0, as SQLite has it, if it is none."""
-    try:
-        return decimal.Decimal(text)
-    except decimal.InvalidOperation:
-        return decimal.Decimal(0)
-
-
-def _compare(one: str, two: str) -> int:
-    left, right = read(one), read(two)
-    return (left > right) - (left < right)
-
-
-def _of_numbers(function: Callable[..., decimal.Decimal | None]) -> Callable[..., str | None]:
-    def apply(*values: Any) -> str | None:
-        if None in values:
-            return None
-        result = function(*map(number, values))
-        return None if result is None else format(result, "f")
-
-    return apply
-
-
-def _divided(one: decimal.Decimal, two: decimal.Decimal) -> decimal.Decimal | None:
-    # NULL for a division by zero, as SQLite has it.
-    return decimal.Context(prec=QUOTIENT_DIGITS).divide(one, two) if two else None
-
-
-def _first(comes_before: Callable[[Any, Any], bool]) -> Callable[..., decimal.Decimal]:
-    def choose(*values: decimal.Decimal) -> decimal.Decimal:
-        best = values[0]
-        for value in values[1:]:
-            best = value if comes_before(value, best) else best
-        return best
-
-    return choose

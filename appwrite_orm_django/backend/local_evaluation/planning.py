@@ -90,10 +90,19 @@ def _kinds(sqlite_compiler: Any) -> tuple[str, ...]:
     else:
         selected = [expression for expression, _, _ in sqlite_compiler.select]
     return tuple(
-        type(getattr(expression, "_output_field_or_none", None)).__qualname__
+        _kind(getattr(expression, "_output_field_or_none", None))
         for expression in selected
         if type(expression) is not Col
     )
+
+
+def _kind(field: Any) -> str:
+    kind = type(field).__qualname__
+    if hasattr(field, "from_db_value"):
+        # What it makes of a value may depend on how the field was made: a JSONField on its decoder.
+        _name, path, args, options = field.deconstruct()
+        return f"{path}{args}{sorted(options.items())}"
+    return kind
 
 
 def _compile(sqlite_compiler: Any) -> tuple[str, tuple[Any, ...]]:

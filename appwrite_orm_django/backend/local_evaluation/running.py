@@ -224,7 +224,8 @@ class Run:
         if compiler is None:
             return rows
         width = compiler.col_count
-        rows = [row[:width] for row in rows]
+        if len(self.description) > width:
+            rows = [row[:width] for row in rows]
         if _prepares_no_select(compiler):
             expressions = list(compiler.query.annotation_select.values())
         else:

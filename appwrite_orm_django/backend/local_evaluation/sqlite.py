@@ -21,7 +21,7 @@ from django.db.backends.sqlite3 import base, features, operations
 from django.utils import timezone
 
 from appwrite_orm_django import collation
-from appwrite_orm_django.backend.local_evaluation import decimals, texts
+from appwrite_orm_django.backend.local_evaluation import decimal_functions, texts
 from appwrite_orm_django.backend.local_evaluation.compiler import Noted
 from appwrite_orm_django.backend.local_evaluation.json_documents import json_contains
 from appwrite_orm_django.backend.values import cut_to_milliseconds
@@ -179,7 +179,7 @@ class LocalDatabase(base.DatabaseWrapper):
         connection.create_function("APPWRITE_FOLD", 1, fold, deterministic=True)
         connection.create_function("APPWRITE_LIKE", 1, fold_like, deterministic=True)
         connection.create_function("APPWRITE_ROUND", 2, _rounded, deterministic=True)
-        decimals.register(connection)
+        decimal_functions.register(connection)
         connection.create_function("JSON_CONTAINS", 2, json_contains, deterministic=True)
         if self.folds:
             connection.create_collation(texts.COLLATION, _comparison(fold))
@@ -214,7 +214,5 @@ def _rounded(value: Any, places: int | None) -> Any:
     """Round half away from zero, as SQLite does."""
     if value is None or places is None:
         return None
-    with decimal.localcontext() as context:
-        context.prec = 400
-        number = decimals.read(str(value)).quantize(decimal.Decimal(1).scaleb(-places), decimal.ROUND_HALF_UP)
+    number = decimal_functions.rounded(decimal_functions.read(str(value)), places)
     return int(number) if isinstance(value, int) else float(number)

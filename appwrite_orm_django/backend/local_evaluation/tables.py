@@ -13,7 +13,7 @@ from django.db.models import Field, Model
 from django.db.models.sql import Query
 
 from appwrite_orm_django.backend.columns import column_key
-from appwrite_orm_django.backend.local_evaluation import decimals, texts
+from appwrite_orm_django.backend.local_evaluation import decimal_functions, texts
 from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
 from appwrite_orm_django.backend.values import ScaledDecimalCodec, codec_for, page_storer
 
@@ -124,9 +124,9 @@ def _column(field: Field[Any, Any], database: LocalDatabase) -> LocalColumn:
     collation = texts.COLLATION if codec.is_text and database.folds else None
     if isinstance(codec, ScaledDecimalCodec):
         collation = None
-        if codec.max_digits > decimals.EXACT_DIGITS:
+        if codec.max_digits > decimal_functions.EXACT_DIGITS:
             # Kept as text: as a number SQLite would round it.
-            declaration, collation = "text", decimals.COLLATION
+            declaration, collation = "text", decimal_functions.COLLATION
     return LocalColumn(
         field.column,
         column_key(field),

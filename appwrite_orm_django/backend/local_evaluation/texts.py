@@ -34,6 +34,17 @@ class Key(Func):
     arity = 1
 
 
+class RowIdKey(Key):
+    """The same of the row's own id, which has no more than ASCII's letters and digits, and ``.``, ``-``, ``_``: SQLite itself can fold it."""
+
+    function = "UPPER"
+
+
+def key_of(column: Col) -> Key:
+    """Return the key of a column of text."""
+    return RowIdKey(column) if is_row_id(column) and column.target.primary_key else Key(column)
+
+
 def holds_row_ids(field: Field[Any, Any]) -> bool:
     """Say whether a column holds row ids that are text."""
     codec = codec_for(field)
@@ -61,7 +72,7 @@ def ordered_by_key(order: OrderBy, query: Query) -> OrderBy:
     if query.combinator or query.distinct or not is_text(column):
         return order
     order = order.copy()
-    order.expression = Key(column)
+    order.expression = key_of(column)
     return order
 
 
@@ -72,7 +83,7 @@ def with_collation(node: Any) -> Any:
             return node
         node = copy.copy(node)
         node.lhs = Collate(node.lhs, COLLATION)
-    elif isinstance(node, Func) and type(node) not in (Count, Collate, Key):
+    elif isinstance(node, Func) and type(node) not in (Count, Collate, Key, RowIdKey):
         sources = node.get_source_expressions()
         if any(map(is_row_id, sources)):
             node = node.copy()

@@ -178,9 +178,10 @@ def _is_null(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     column = scope.column(lookup.lhs)
     if column is None or not isinstance(lookup.rhs, bool):
         return UNKNOWN  # what is no boolean Django refuses, where it compiles for SQLite
-    key, _ = column
+    key, codec = column
     wants_null = lookup.rhs is truth_value
-    if key.startswith("$"):
+    # Arrays read as empty ones where the server has none, though its own filter tells one from the other.
+    if key.startswith("$") or not codec.compares:
         return NEVER if wants_null else ALWAYS
     return truth.leaf(queries.is_null(key) if wants_null else queries.is_not_null(key))
 

@@ -14,7 +14,7 @@ from django.db.models.expressions import Col, Ref, Star, Value
 
 from appwrite_orm_django.backend.columns import ROW_ID, column_key
 from appwrite_orm_django.backend.commands.outputs import Output
-from appwrite_orm_django.backend.local_evaluation.decimals import EXACT_DIGITS, QUOTIENT_DIGITS
+from appwrite_orm_django.backend.local_evaluation.decimal_functions import EXACT_DIGITS, QUOTIENT_DIGITS
 from appwrite_orm_django.backend.pushdown import raw_values, reads
 from appwrite_orm_django.backend.pushdown.aggregates import Aggregate, aggregate, keeps_type
 from appwrite_orm_django.backend.pushdown.conditions import Scope

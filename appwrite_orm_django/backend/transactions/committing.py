@@ -21,7 +21,7 @@ from django.db import OperationalError
 from appwrite_orm_django.backend import uniqueness
 from appwrite_orm_django.backend.columns import ROW_ID, table_id
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership
-from appwrite_orm_django.backend.commands.writes import Unique, UpdateRows
+from appwrite_orm_django.backend.commands.writes import NewRow, Unique, UpdateRows
 from appwrite_orm_django.backend.transactions import staging
 from appwrite_orm_django.backend.transactions.log import Key, Log, Operation, key_of
 from appwrite_orm_django.backend.writes import unique_columns
@@ -57,10 +57,48 @@ Versions = Mapping[Key, str]
 
 
 def commit(connection: DatabaseWrapper, log: Log, versions: Versions, locked: Collection[Key] = ()) -> None:
-    """Apply a log or nothing of it; ``versions`` are those of the rows that the block has read, ``locked`` those that must not change."""
+    """
+    Apply a log or nothing of it; ``versions`` are those of the rows that the block has read, ``locked`` those that must not change.
+
+    What was to be created without minding conflicts, and exists by now, is left out.
+    """
     folded = staging.fold(log.operations)
-    if not folded:
-        return
+    while folded:
+        try:
+            _apply(connection, folded, versions, locked)
+        except UniqueViolation:
+            still_new = _without_what_exists(connection, folded)
+            if len(still_new) == len(folded):
+                raise
+            folded = still_new
+        else:
+            return
+
+
+def _without_what_exists(connection: DatabaseWrapper, folded: list[Operation]) -> list[Operation]:
+    ignoring: dict[tuple[TableRef, Unique], list[Operation]] = {}
+    for operation in folded:
+        if operation.ignored:
+            ignoring.setdefault((operation.table, operation.ignored), []).append(operation)
+    existing: set[Key] = set()
+    # Committed rows are what counts, not those of the block itself.
+    with connection.own_block():
+        for (table, ignored), operations in ignoring.items():
+            new = [
+                NewRow(operation.row_id, operation.data, id_is_ours=(ROW_ID,) not in ignored)
+                for operation in operations
+            ]
+            unique = tuple(columns for columns in ignored if columns != (ROW_ID,))
+            taken = uniqueness.conflicting(connection.reader, table, unique, new)
+            existing.update(key_of(table, row.row_id) for row in new if id(row) in taken)
+    return [
+        operation
+        for operation in folded
+        if not operation.ignored or key_of(operation.table, operation.row_id) not in existing
+    ]
+
+
+def _apply(connection: DatabaseWrapper, folded: list[Operation], versions: Versions, locked: Collection[Key]) -> None:
     locked = {key for key in locked if key in versions}
     changed = {key_of(operation.table, operation.row_id) for operation in folded}
     if len(folded) == 1 and locked <= changed and _is_one_request(folded[0]):
@@ -151,6 +189,9 @@ class _Commit:
             transactions.commit(self.transport, transaction_id)
         except TransactionConflict:
             raise  # the server has ended it
+        except RowNotFound as error:
+            self._roll_back(transaction_id)
+            raise _conflict(f"{error.table or self.database}/{error.row_id or 'a row'} was deleted") from error
         except BaseException:
             self._roll_back(transaction_id)
             raise

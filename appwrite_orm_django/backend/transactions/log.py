@@ -23,6 +23,8 @@ class Operation:
     at: str = field(default_factory=lambda: wire_time(), compare=False)
     # For an increment: what the column may hold, which the server does not look at by itself (recording ``increment``).
     bounds: tuple[float | None, float | None] = (None, None)
+    # For a creation: the columns of each unique index (the row id included) whose conflicts are to be ignored, that is, the row not made.
+    ignored: tuple[tuple[str, ...], ...] = ()
 
 
 def wire_time() -> str:

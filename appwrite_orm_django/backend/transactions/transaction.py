@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from django.db import DataError, IntegrityError
+from django.db import IntegrityError
 from django.db.transaction import TransactionManagementError
 
+from appwrite_orm_django.backend import increments, uniqueness, upserting
 from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands.base import Command
@@ -19,14 +20,15 @@ from appwrite_orm_django.backend.commands.writes import (
     DeleteRows,
     IncrementColumn,
     NewRow,
+    Unique,
     UpdateFromQuery,
     UpdateRow,
     UpdateRows,
+    UpsertRows,
 )
+from appwrite_orm_django.backend.results import WriteResult
 from appwrite_orm_django.backend.transactions import committing, staging, versions
 from appwrite_orm_django.backend.transactions.log import Log, Operation, RowState, key_of, touched_ids, wire_time
-from appwrite_orm_django.backend.uniqueness import unique_value
-from appwrite_orm_django.backend.writing import WriteResult
 from appwrite_orm_django.client.errors import TransactionLimitExceeded
 from appwrite_orm_django.client.transactions import MAX_OPERATIONS
 
@@ -137,6 +139,7 @@ class Transaction:
         """Take a write command into the log; answers what the server would, as far as that can be known before the commit."""
         handlers: dict[type[Command], Callable[[Any], WriteResult]] = {
             CreateRows: self._create,
+            UpsertRows: self._upsert,
             UpdateRow: self._update_row,
             UpdateRows: self._update_rows,
             IncrementColumn: self._increment,
@@ -160,68 +163,47 @@ class Transaction:
             )
 
     def _create(self, command: CreateRows) -> WriteResult:
-        new = command.rows
+        new, reader = command.rows, self.connection.reader
         if command.ignore_conflicts:
-            taken = self._conflicting(command.table, new, command.unique)
-            new = tuple(row for row in new if id(row) not in taken)
-        elif self.connection.in_savepoint and (taken := self._conflicting(command.table, new, command.unique)):
+            taken = uniqueness.conflicting(reader, command.table, command.unique, new)
+            for row in new:
+                if id(row) not in taken:
+                    self._created(
+                        command.table, row, (command.unique if row.id_is_ours else ((ROW_ID,), *command.unique))
+                    )
+            return WriteResult(len(new) - len(taken))
+        if self.connection.in_savepoint and (
+            taken := uniqueness.conflicting(reader, command.table, command.unique, new)
+        ):
             raise IntegrityError(f"{command.table.table}: {next(iter(taken.values()))}.")
-        for row in new:
-            self._refuse_second_creation(command.table, row.row_id)
-            # We set the moment of creation, so that the object holds what the row will hold.
-            data = {"$createdAt": wire_time(), **row.data}
-            self.log.append(Operation("create", command.table, row.row_id, data))
-        states = [self.log.state(command.table, row.row_id) for row in new]
-        images = [_Complete(state.over(None)) for state in states if state is not None]
-        if not command.outputs or command.ignore_conflicts:
-            return WriteResult(len(new))
-        return WriteResult(len(new), [tuple(output.read(image) for output in command.outputs) for image in images])
+        return WriteResult.of(command.outputs, [self._created(command.table, row) for row in new])
 
-    def _refuse_second_creation(self, table: TableRef, row_id: str) -> None:
-        state = self.log.state(table, row_id)
-        if state is not None and not state.deleted:
-            raise IntegrityError(f"{table.table}: this block has a row {row_id} already.")
+    def _upsert(self, command: UpsertRows) -> WriteResult:
+        planned = upserting.plan(self.connection.reader, command)
+        if self.connection.in_savepoint and (text := upserting.violation(self.connection.reader, command, planned)):
+            raise IntegrityError(text)
+        return self.take(command, planned)
 
-    def _conflicting(self, table: TableRef, new: Sequence[NewRow], unique: Sequence[tuple[str, ...]]) -> dict[int, str]:
-        """Return, by identity, the new rows that clash with rows that exist, or with an earlier one that does not itself, and how."""
-        indexes = ((ROW_ID,), *unique)
-        values = {id(row): self._unique_values(indexes, row) for row in new}
-        seen: dict[tuple[str, ...], set[Any]] = {}
-        for columns in indexes:
-            asked = [row for row in new if columns in values[id(row)]]
-            existing = self._rows_with(table, columns, asked) if asked else ()
-            seen[columns] = {self._unique_value(columns, row) for row in existing}
-        taken: dict[int, str] = {}
-        for row in new:
-            own = values[id(row)]
-            clash = next((columns for columns, value in own.items() if value in seen[columns]), None)
-            if clash is not None:
-                taken[id(row)] = f"a row with this {', '.join(clash)} exists"
-                continue
-            for columns, value in own.items():
-                seen[columns].add(value)
-        return taken
+    def take(self, command: UpsertRows, planned: upserting.Plan) -> WriteResult:
+        """Take what has been planned into the log; changes first, for they may free what a new row needs."""
+        images: dict[str, Row] = {}
+        for row_id, data in planned.changes.items():
+            if data:
+                self.log.append(Operation("update", command.table, row_id, data))
+            images[row_id] = {**planned.existing[row_id], **data, "$updatedAt": wire_time()}
+        for new in planned.creations.values():
+            images[new.row_id] = self._created(command.table, new)
+        return WriteResult.of(command.outputs, [images[row_id] for row_id in planned.ids])
 
-    def _unique_values(self, indexes: Sequence[tuple[str, ...]], row: NewRow) -> dict[tuple[str, ...], Any]:
-        """Return what each unique index compares of a new row; those that it can not clash in are left out."""
-        image = {**row.data, ROW_ID: row.row_id}
-        found = {
-            columns: self._unique_value(columns, image)
-            for columns in indexes
-            if not (columns == (ROW_ID,) and row.id_is_ours)
-        }
-        return {columns: value for columns, value in found.items() if value is not None}
-
-    def _unique_value(self, columns: tuple[str, ...], row: Row) -> tuple[Any, ...] | None:
-        return unique_value(columns, row, self.connection.text_semantics)
-
-    def _rows_with(self, table: TableRef, columns: tuple[str, ...], new: Sequence[NewRow]) -> Iterator[Row]:
-        memberships = []
-        for column in columns:
-            values = {row.row_id if column == ROW_ID else row.data[column]: None for row in new}
-            memberships.append(Membership(column, tuple(values)))
-        fetch = Fetch(table, "", Condition((), tuple(memberships)))
-        return self.connection.reader.rows(fetch, fetch.condition, columns)
+    def _created(self, table: TableRef, new: NewRow, ignored: Unique = ()) -> Row:
+        """Take a creation into the log; return the row as the block sees it."""
+        if (state := self.log.state(table, new.row_id)) is not None and not state.deleted:
+            raise IntegrityError(f"{table.table}: this block has a row {new.row_id} already.")
+        # We set the moment of creation, so that the object holds what the row will hold.
+        data = {"$createdAt": wire_time(), **new.data}
+        self.log.append(Operation("create", table, new.row_id, data, ignored=ignored))
+        state = self.log.state(table, new.row_id)
+        return _Complete(state.over(None) if state is not None else {})
 
     def _update_row(self, command: UpdateRow) -> WriteResult:
         if not self._exists(command.table, command.row_id):
@@ -243,21 +225,10 @@ class Transaction:
         """Inside a savepoint, where somebody is ready to catch it, find a violated unique index before the commit does."""
         if not self.connection.in_savepoint or not ids:
             return
-        for columns in unique:
-            if not set(columns) & set(data):
-                continue
-            images = [{**row, **data} for row in self._current(table, ids)]
-            rows = [NewRow(image[ROW_ID], image) for image in images if self._unique_value(columns, image) is not None]
-            wanted: dict[Any, str] = {}
-            for row in rows:
-                value = self._unique_value(columns, row.data)
-                if value in wanted:
-                    raise IntegrityError(f"{table.table}: two rows would have the same {', '.join(columns)}.")
-                wanted[value] = row.row_id.lower()
-            for existing in self._rows_with(table, columns, rows) if rows else ():
-                value = self._unique_value(columns, existing)
-                if value in wanted and existing[ROW_ID].lower() not in wanted.values():
-                    raise IntegrityError(f"{table.table}: a row with this {', '.join(columns)} exists.")
+        concerned = tuple(columns for columns in unique if set(columns) & set(data))
+        images = {row[ROW_ID]: {**row, **data} for row in self._current(table, ids)} if concerned else {}
+        if text := uniqueness.violation(self.connection.reader, table, concerned, images):
+            raise IntegrityError(text)
 
     def _current(self, table: TableRef, ids: Sequence[str]) -> list[dict[str, Any]]:
         condition = Condition((), (Membership(ROW_ID, tuple(ids)),))
@@ -265,24 +236,18 @@ class Transaction:
         return [dict(row) for row in fetched]
 
     def _increment(self, command: IncrementColumn) -> WriteResult:
-        if not self._exists(command.table, command.row_id):
-            return WriteResult(0)
-        self._check_bounds(command)
-        amount = {command.column: command.amount}
-        self.log.append(Operation("increment", command.table, command.row_id, amount, bounds=command.bounds))
-        return WriteResult(1)
-
-    def _check_bounds(self, command: IncrementColumn) -> None:
-        """Refuse at once what the server would refuse at the commit, or, where the log has the value already, not at all."""
-        limit = command.bounds[command.amount > 0]
-        if limit is None:
-            return
-        for row in self._current(command.table, [command.row_id]):
+        # The row is looked at: the bounds would else be found passed at the commit only, or, where the log has the value already, not at all.
+        current = self._current(command.table, [command.row_id])
+        for row in current:
             value = row.get(command.column)
-            if value is not None and (value + command.amount - limit) * (1 if command.amount > 0 else -1) > 0:
-                raise DataError(
-                    f"{command.table.table}.{command.column}: {value} {command.amount:+} passes {limit}, the bound of the column."
-                )
+            increments.check_bounds(command, value)
+            if value is None or increments.is_exact(value, command.amount):
+                amount = {command.column: command.amount}
+                operation = Operation("increment", command.table, command.row_id, amount, bounds=command.bounds)
+            else:
+                operation = Operation("update", command.table, command.row_id, {command.column: value + command.amount})
+            self.log.append(operation)
+        return WriteResult(len(current))
 
     def _update_from_query(self, command: UpdateFromQuery) -> WriteResult:
         computed = list(self.connection.reader.run(command.source))

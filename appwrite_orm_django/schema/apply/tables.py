@@ -61,8 +61,9 @@ def _create(work: Work, step: CreateTable) -> list[Step]:
 
 def _create_inline(work: Work, table: Table, types: frozenset[str]) -> list[Step]:
     with_table = [column for column in table.columns if column.type in types][:MAX_INLINE]
-    keys = {column.key for column in with_table} | {"$id", "$createdAt", "$updatedAt"}
-    indexes = [index for index in table.indexes if keys.issuperset(index.columns)]
+    inline = {column.key for column in with_table}
+    indexed = inline | {"$id", "$createdAt", "$updatedAt"}
+    indexes = [index for index in table.indexes if indexed.issuperset(index.columns)]
     try:
         table_routes.create_table(
             work.transport,
@@ -80,8 +81,8 @@ def _create_inline(work: Work, table: Table, types: frozenset[str]) -> list[Step
         return []
     work.new_tables.add(table.id)
     return [
-        *(CreateColumn(table.id, column) for column in table.columns if column not in with_table),
-        *(CreateIndex(table.id, index) for index in table.indexes if index not in indexes),
+        *(CreateColumn(table.id, column) for column in table.columns if column.key not in inline),
+        *(CreateIndex(table.id, index) for index in table.indexes if not indexed.issuperset(index.columns)),
     ]
 
 

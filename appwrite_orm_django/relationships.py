@@ -1,0 +1,135 @@
+"""Many-to-many relationship columns, which hold no id in either table and so are no fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, overload
+
+from django.db import IntegrityError, NotSupportedError, connections, models, router
+
+from appwrite_orm_django.backend.columns import ROW_ID, table_id
+from appwrite_orm_django.backend.values import codec_for
+from appwrite_orm_django.cache import invalidate
+from appwrite_orm_django.client import rows
+from appwrite_orm_django.client.queries import select
+from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.schema.names import column_key
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+
+__all__ = ["ManyToManyRelationship", "RelatedRows"]
+
+Model = type[models.Model]
+
+
+class ManyToManyRelationship:
+    """
+    A many-to-many relationship column of Appwrite's, seen from one of the tables that have it.
+
+    An attribute of a model, and no field: forms, the admin, filters and ``prefetch_related`` know nothing of it, and ``appwrite_migrate``
+    leaves the column alone. Read from an object it is a ``RelatedRows``. Use a ``ManyToManyField`` for tables of your own.
+
+    Args:
+        to: the model of the other table, or its name, ``"app.Model"`` or ``"Model"`` of the same app.
+        db_column: key of the column; the name of the attribute when left out.
+    """
+
+    def __init__(self, to: str | Model, *, db_column: str | None = None) -> None:
+        self._to = to
+        self._db_column = db_column
+
+    def __set_name__(self, owner: Model, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: Model) -> ManyToManyRelationship: ...
+    @overload
+    def __get__(self, instance: models.Model, owner: Model) -> RelatedRows: ...
+    def __get__(self, instance: models.Model | None, owner: Model) -> ManyToManyRelationship | RelatedRows:
+        if instance is None:
+            return self
+        if instance.pk is None or instance._state.adding:
+            raise ValueError(f"{instance!r} needs to be saved before {self._name} can be used.")
+        return RelatedRows(instance, self._model(owner), column_key(self._db_column or self._name))
+
+    def __set__(self, instance: models.Model, value: object) -> None:
+        raise TypeError(f"{self._name} cannot be assigned: use {self._name}.set().")
+
+    def _model(self, owner: Model) -> Model:
+        if not isinstance(self._to, str):
+            return self._to
+        label = self._to if "." in self._to else f"{owner._meta.app_label}.{self._to}"
+        return owner._meta.apps.get_model(label)
+
+
+class RelatedRows:
+    """
+    What one row is related to.
+
+    Nothing is remembered: Appwrite loads related rows only when they are asked for by name (recording ``rel-manyToMany``), and a row's
+    ``$updatedAt`` need not move when the list is changed from the other side, so no cache could know when it is old.
+    """
+
+    def __init__(self, instance: models.Model, model: Model, key: str) -> None:
+        self._instance = instance
+        self._key = key
+        self.model = model
+
+    def ids(self) -> list[Any]:
+        """Return the primary keys of the related rows, in the server's order; one request."""
+        connection = self._connection(router.db_for_read)
+        row = rows.get_row(connection.transport, self._table(connection), self._row_id(), [select([f"{self._key}.*"])])
+        return [self._decoded(related) for related in row[self._key]]
+
+    def all(self) -> models.QuerySet[Any]:
+        """Return a queryset of the related rows as they are listed now; one request here, and what the queryset itself takes."""
+        connection = self._connection(router.db_for_read)
+        rows_: models.QuerySet[Any] = self.model._default_manager.using(connection.alias).filter(pk__in=self.ids())
+        return rows_
+
+    def set(self, related: Iterable[Any]) -> None:
+        """
+        Make these, objects or primary keys, the related rows, and no others; one request, at once.
+
+        To add one row, set ``[*ids(), row]``; what others add between the two requests is lost, for Appwrite takes whole lists only.
+
+        Raises:
+            NotSupportedError: inside ``atomic``, for the list would be there before the block ends, and stay there if it fails.
+            IntegrityError: some rows do not exist. Appwrite leaves these out and says nothing; the others are related now.
+        """
+        connection = self._connection(router.db_for_write)
+        table = self._table(connection)
+        if connection.in_atomic_block:
+            raise NotSupportedError(f"{table.table}.{self._key} cannot be set inside atomic: do it before or after it.")
+        encode = codec_for(self.model._meta.pk).encode
+        wanted = list(dict.fromkeys(encode(getattr(one, "pk", one)) for one in related))
+        try:
+            answer = rows.update_row(connection.transport, table, self._row_id(), {self._key: wanted})
+        finally:
+            # The write to this table is told by the transport; what it does to the other one only we know.
+            invalidate(self.model, using=connection.alias)
+        there = {row[ROW_ID].lower() for row in answer[self._key]}
+        if missing := [row_id for row_id in wanted if row_id.lower() not in there]:
+            raise IntegrityError(
+                f"{table.table}.{self._key}: no rows with the ids {', '.join(missing[:10])}; the others were related to {self._row_id()}."
+            )
+
+    set.alters_data = True  # type: ignore[attr-defined]
+
+    def _connection(self, choose: Any) -> DatabaseWrapper:
+        alias = self._instance._state.db or choose(type(self._instance), instance=self._instance)
+        connection: Any = connections[alias]
+        if connection.vendor != "appwrite":
+            raise NotSupportedError(f'The rows of {type(self._instance).__name__} on "{alias}" are not on Appwrite.')
+        return connection  # type: ignore[no-any-return]
+
+    def _table(self, connection: DatabaseWrapper) -> TableRef:
+        return connection.table_ref(table_id(self._instance._meta.db_table))
+
+    def _row_id(self) -> str:
+        encoded: str = codec_for(self._instance._meta.pk).encode(self._instance.pk)
+        return encoded
+
+    def _decoded(self, row: dict[str, Any]) -> Any:
+        return codec_for(self.model._meta.pk).decode(row[ROW_ID])

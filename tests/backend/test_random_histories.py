@@ -1,0 +1,75 @@
+"""
+Random histories of the library, with the query cache on: they go on Appwrite as they go on SQLite.
+
+On local servers of both feature levels and both text semantics. ``make random-histories`` lives many more; with ``REDIS`` set to an address
+(``redis://127.0.0.1:6379/0``) the cache is there.
+"""
+
+import os
+
+import pytest
+from django.core.cache import caches
+from django.db import connections
+from hypothesis import HealthCheck, given
+from hypothesis import settings as told
+
+from appwrite_orm_django.backend.base import DatabaseWrapper
+from tests.backend.conftest import KINDS, kind_settings
+from tests.differential import APPWRITE, twin
+from tests.histories import histories
+from tests.histories.living import begin, end, live
+from tests.histories.vocabulary import MODELS
+
+EXAMPLES = int(os.environ.get("RANDOM_HISTORIES", "4"))
+REDIS = os.environ.get("REDIS")
+
+
+@pytest.fixture(scope="module")
+def servers(django_db_setup, django_db_blocker):
+    """Return the settings of a local server of each kind, with the library's tables."""
+    ours, made = connections[APPWRITE], {}
+    with django_db_blocker.unblock():
+        for kind in KINDS:
+            changed = kind_settings(*kind, PAGE_SIZE=2)
+            changed |= {"NAME": "histories", "OPTIONS": {**changed["OPTIONS"], "CACHE": {}}}
+            connection = connections[APPWRITE] = DatabaseWrapper({**ours.settings_dict, **changed}, APPWRITE)
+            for model in connection.cached_models():
+                if not model._meta.proxy:
+                    with connection.schema_editor() as editor:
+                        editor.create_model(model)
+            made[kind] = changed
+    connections[APPWRITE] = ours
+    return made
+
+
+@pytest.fixture(params=KINDS, ids="-".join)
+def kind(request, servers, connect, django_db_blocker, settings):
+    if REDIS:
+        settings.CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS}}
+    connect(**servers[request.param])
+    with django_db_blocker.unblock():
+        yield
+
+
+def wipe(alias):
+    for model in reversed(MODELS):
+        model._base_manager.using(alias).all()._raw_delete(alias)
+
+
+@told(
+    max_examples=EXAMPLES,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(history=histories())
+def test_goes_as_on_sqlite(history, kind):
+    lived = []
+    for alias in (twin(), APPWRITE):
+        wipe(alias)
+        caches["default"].clear()
+        begin(alias)
+        lived.append([*live(history, alias), end(alias)])
+    expected, found = lived
+    for step, one, other in zip([*history, "the end"], expected, found, strict=True):
+        assert other == one, f"{step!r}\nAppwrite: {other!r}\nSQLite:   {one!r}"
