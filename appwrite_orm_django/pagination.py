@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ __all__ = ["AppwritePaginator", "AtLeast", "CursorPage", "CursorPaginator", "Exa
 COUNT_LIMIT = 5000
 
 # An offset that is no 32-bit number is refused by the server; no table is so long.
-_MAX_OFFSET = 2**31 - 1
+MAX_OFFSET = 2**31 - 1
 
 
 class AtLeast(int):
@@ -33,12 +34,29 @@ class AtLeast(int):
     __repr__ = __str__
 
 
+@contextmanager
+def counting_with(rows: QuerySet[Any]) -> Iterator[Callable[[], bool]]:
+    """
+    Let the first count inside that has to ask the server read these rows with the same request, if it is their table's.
+
+    Yields:
+        whether that was so; the queryset then has its rows.
+    """
+    connection: Any = connections[rows.db]
+    read: list[int] = []
+    if connection.vendor != "appwrite":
+        yield lambda: False
+        return
+    with connection.reader.counting_with(lambda: read.append(len(rows))):
+        yield lambda: bool(read)
+
+
 class AppwritePaginator(Paginator):
     """
     Django's paginator, but for tables longer than the server counts in one request.
 
     Of those it knows ``count_limit`` rows ("5000+"); the pages beyond are there as well, and the last one is known when it is reached.
-    Counting takes one request, a page one more.
+    A page brings the count along where neither is cached: one request for both. Counting alone takes one, too.
 
     Attributes:
         count_limit: rows to count at most, None to count all of them (a few requests more beyond 5,000 rows).
@@ -76,14 +94,21 @@ class AppwritePaginator(Paginator):
             found = int(number)
         except (TypeError, ValueError):
             raise PageNotAnInteger(_("That page number is not an integer")) from None
-        if found * self.per_page > _MAX_OFFSET:
+        if found * self.per_page > MAX_OFFSET:
             raise EmptyPage(_("That page contains no results"))
         return found
 
     def page(self, number: Any) -> Page:
+        rows_read = self._read_with_count(number)
         number = self.validate_number(number)
         if not self.is_capped or number * self.per_page < self.count:
             plain: Page = super().page(number)
+            if rows_read is not None:
+                plain.object_list = rows_read
+            elif isinstance(self.object_list, QuerySet) and not self.orphans:
+                # Django ends the last slice at the count, which makes another question of it, and another entry of the cache.
+                bottom = (number - 1) * self.per_page
+                plain.object_list = self.object_list[bottom : bottom + self.per_page]
             return plain
         bottom = (number - 1) * self.per_page
         rows = list(self.object_list[bottom : bottom + self.per_page + 1])
@@ -91,6 +116,22 @@ class AppwritePaginator(Paginator):
             raise EmptyPage(_("That page contains no results"))
         self._reached = number + (len(rows) > self.per_page)
         return Page(rows[: self.per_page], number, self)
+
+    def _read_with_count(self, number: Any) -> QuerySet[Any] | None:
+        """Count, reading the page along with it if the server has to be asked; return its rows if that was so."""
+        queryset: Any = self.object_list
+        if "count" in self.__dict__ or self.orphans or not isinstance(queryset, QuerySet) or queryset.query.is_sliced:
+            return None
+        try:
+            bottom = (self._page_number(number) - 1) * self.per_page
+        except (EmptyPage, PageNotAnInteger):
+            return None  # whoever validates the number says so
+        if bottom < 0:
+            return None
+        rows: QuerySet[Any] = queryset[bottom : bottom + self.per_page]
+        with counting_with(rows) as were_read:
+            _ = self.count
+        return rows if were_read() else None
 
 
 class ExactPaginator(AppwritePaginator):

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from appwrite_orm_django.forms import CachedModelChoiceField, CachedModelMultipleChoiceField
-from appwrite_orm_django.pagination import AppwritePaginator, ExactPaginator
+from appwrite_orm_django.pagination import MAX_OFFSET, AppwritePaginator, ExactPaginator, counting_with
 
 __all__ = ["AppwriteModelAdmin", "AppwriteStackedInline", "AppwriteTabularInline"]
 
@@ -61,7 +61,23 @@ def _is_plain(field: Any) -> bool:
 
 
 class AppwriteChangeList(ChangeList):
-    """A changelist that fetches the rows that others point to with its own."""
+    """A changelist that fetches the rows that others point to with its own, and their number with the rows."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        # Django counts first, and reads the rows when the page is rendered.
+        bottom = (self.page_num - 1) * self.list_per_page
+        if self.show_all or not 0 <= bottom <= MAX_OFFSET:
+            super().get_results(request)
+            return
+        rows = self.queryset[bottom : bottom + self.list_per_page]
+        with counting_with(rows) as were_read:
+            super().get_results(request)
+        # Of a single page Django takes all rows, unsliced: another question, which the cache would have to be asked as well.
+        is_same = (
+            isinstance(self.paginator, AppwritePaginator) and were_read() if self.multi_page else self.page_num == 1
+        )
+        if is_same and isinstance(self.result_list, QuerySet):
+            self.result_list = rows
 
     def apply_select_related(self, qs: QuerySet[Any]) -> QuerySet[Any]:
         model_admin: Any = self.model_admin

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import ProgrammingError
 from django.db.transaction import TransactionManagementError
@@ -36,6 +38,8 @@ class Reader:
 
     def __init__(self, connection: DatabaseWrapper) -> None:
         self.connection = connection
+        self._beside: Callable[[], object] | None = None
+        self._joint: _Joint | None = None
 
     def run(self, command: Command) -> Iterable[tuple[Any, ...]]:
         """Return the result rows of a read command, lazily where it is a list."""
@@ -157,8 +161,13 @@ class Reader:
 
     def answer(self, table: TableRef, page: Sequence[Query]) -> list[Row]:
         """Return what one list request answers, which may be groups."""
-        found: list[Row] = self._asked(table, page)["rows"]
-        return found
+        joint = self._joint
+        if joint is None or joint.total is not None or not joint.is_for(table, page):
+            found: list[Row] = self._asked(table, page)["rows"]
+            return found
+        answered = self._asked(table, page, total=True)
+        joint.total = answered["total"]
+        return cast("list[Row]", answered["rows"])
 
     def _asked(self, table: TableRef, page: Sequence[Query], *, total: bool = False) -> dict[str, Any]:
         def posts() -> bool:
@@ -233,8 +242,42 @@ class Reader:
     def count(self, command: CountRows) -> int:
         """Return the exact number of rows; one request for each split if no more are wanted than the server counts."""
         end = None if command.limit is None else command.offset + command.limit
-        counted = sum(self._count(command.table, split, end) for split in self.splits(command.condition))
+        splits = self.splits(command.condition)
+        page, self._beside = self._beside, None
+        counted = None
+        if page is not None and len(splits) == 1:
+            counted = self._count_with(page, command.table, splits[0], end)
+        if counted is None:
+            counted = sum(self._count(command.table, split, end) for split in splits)
         return counted if end is None else max(0, min(counted, end) - command.offset)
+
+    @contextmanager
+    def counting_with(self, page: Callable[[], object]) -> Iterator[None]:
+        """
+        Read a page with the first count inside that has to ask the server: its list request brings the number along.
+
+        Not the other way round: both are kept in the cache, each with tokens that have to be seen before it is loaded.
+
+        Args:
+            page: reads some rows of what is counted; not called if the number is known already.
+        """
+        self._beside = page
+        try:
+            yield
+        finally:
+            self._beside = None
+
+    def _count_with(
+        self, page: Callable[[], object], table: TableRef, fixed: list[Query], end: int | None
+    ) -> int | None:
+        """Return the number that came with a page; None if none did, or if it says no more than that there are many."""
+        joint = self._joint = _Joint(table, fixed)
+        try:
+            page()
+        finally:
+            self._joint = None
+        is_exact = joint.total is not None and joint.total < counting.TOTAL_CAP
+        return joint.total if is_exact or (end is not None and end <= counting.TOTAL_CAP) else None
 
     def _count(self, table: TableRef, fixed: list[Query], end: int | None) -> int:
         def ask(after: str | None, offset: int) -> tuple[int, str | None]:
@@ -280,6 +323,26 @@ class Reader:
             except ValueError:
                 continue  # a value that the column can not hold matches no row
         return _distinct(found, fold)
+
+
+@dataclass(slots=True)
+class _Joint:
+    """A list request that is to bring the number of rows along: of which table, with which filters; and the number."""
+
+    table: TableRef
+    filters: list[Query]
+    total: int | None = None
+
+    def is_for(self, table: TableRef, page: Sequence[Query]) -> bool:
+        count = len(self.filters)
+        return (
+            table == self.table
+            and list(page[:count]) == self.filters
+            and all(query.method in _NO_FILTERS for query in page[count:])
+        )
+
+
+_NO_FILTERS = frozenset(("orderAsc", "orderDesc", "select", "limit", "offset"))
 
 
 def _distinct(values: Iterable[Any], fold: Callable[[str], str]) -> tuple[Any, ...]:

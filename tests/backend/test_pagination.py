@@ -3,8 +3,10 @@
 import pytest
 from django.core import signing
 from django.core.exceptions import ImproperlyConfigured
-from django.core.paginator import EmptyPage, PageNotAnInteger
+from django.core.paginator import EmptyPage, PageNotAnInteger, Paginator
+from django.db.models.functions import Upper
 
+from appwrite_orm_django.backend import counting
 from appwrite_orm_django.pagination import AppwritePaginator, AtLeast, CursorPaginator, ExactPaginator, InvalidCursor
 from tests.library.models import Author, Book, Numbered, Tag
 
@@ -30,10 +32,73 @@ def test_a_short_table_is_counted_as_ever(tags, requests):
     requests.clear()
     page = paginator.page(4)
     assert (names(page), paginator.count, paginator.num_pages) == (["t030", "t031", "t032"], 33, 4)
-    assert len(requests) == 2
+    assert len(requests) == 1, "the page brings the count along"
     assert not page.has_next()
     with pytest.raises(EmptyPage):
         paginator.page(5)
+
+
+def test_a_page_and_its_count_are_one_request_and_two_entries_of_the_cache(tags, requests):
+    queryset = Tag.objects.filter(name__gte="t003").order_by("-name")
+    requests.clear()
+    for number, expected in ((1, 1), (1, 0), (2, 1), (2, 0)):
+        page = AppwritePaginator(queryset, 10).page(number)
+        assert page.object_list.ordered, "still a queryset"
+        assert (len(names(page)), page.paginator.count) == (10, 30)
+        assert len(requests.take()) == expected, "once counted, only rows are asked for"
+    Tag.objects.filter(name="t005").delete()
+    list(queryset[:10])
+    requests.clear()
+    page = AppwritePaginator(queryset, 10).page(1)
+    assert page.paginator.count == 29
+    assert len(requests) == 1, "a page that is cached brings no count"
+
+
+@pytest.mark.parametrize(
+    "queryset",
+    [
+        Tag.objects.order_by("name").values("name"),
+        Tag.objects.order_by("name").values_list("name", flat=True),
+        Tag.objects.filter(name__in=[f"t{number:03}" for number in range(1200)]).order_by("name"),
+        Tag.objects.annotate(upper=Upper("name")).order_by("upper"),
+        (Tag.objects.filter(name="t001") | Tag.objects.filter(name__gt="t002")).order_by("-name"),
+        Tag.objects.none(),
+    ],
+    ids=["values", "flat", "many values", "evaluated here", "or", "none"],
+)
+def test_pages_with_their_count_are_what_plain_pages_are(tags, queryset):
+    for cached in (False, True):
+        asked = queryset.all() if cached or not hasattr(queryset, "nocache") else queryset.nocache()
+        ours, plain = AppwritePaginator(asked, 10), Paginator(queryset, 10)
+        for number in plain.page_range:
+            page = AppwritePaginator(asked, 10).page(number)
+            assert list(page) == list(plain.page(number))
+            assert (page.paginator.count, page.has_next()) == (plain.count, plain.page(number).has_next())
+        with pytest.raises(EmptyPage):
+            ours.page(plain.num_pages + 1)
+
+
+def test_a_count_that_says_only_many_is_gone_on_with(tags, requests, monkeypatch):
+    monkeypatch.setattr(counting, "TOTAL_CAP", 20)
+    page = ExactPaginator(Tag.objects.order_by("name"), 10).page(1)
+    assert (len(page.object_list), page.paginator.count) == (10, 33)
+
+
+def test_a_write_in_between_outdates_what_came_along(tags, appwrite, monkeypatch):
+    """Both entries carry the tokens from before the one request: what it did not see is not served after."""
+    list_rows = appwrite.reader._asked
+    queryset = Tag.objects.order_by("name")
+
+    def write_after(*args, **kwargs):
+        found = list_rows(*args, **kwargs)
+        monkeypatch.undo()
+        Tag.objects.create(name="a new one")
+        return found
+
+    monkeypatch.setattr(appwrite.reader, "_asked", write_after)
+    assert AppwritePaginator(queryset, 10).page(1).paginator.count == 33
+    page = AppwritePaginator(queryset, 10).page(1)
+    assert (names(page)[0], page.paginator.count) == ("a new one", 34)
 
 
 def test_beyond_the_limit_pages_are_found_as_one_gets_there(tags, requests):
