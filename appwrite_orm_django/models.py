@@ -169,7 +169,12 @@ class AppwriteModel(models.Model):
     def _do_update(self, base_qs: Any, using: str, pk_val: Any, values: Any, update_fields: Any, *args: Any) -> Any:
         connection = connections[using]
         connection.last_written_row = None  # type: ignore[attr-defined]  # our DatabaseWrapper's
-        changed = values if update_fields else self._changed(values, using)
+        # Django takes them for fields like auto_now ones, and update_or_create() adds them to what it updates: a $updatedAt that is
+        # sent would hide the change from all who look for the row's version.
+        untouched = self._own_moments(using)
+        changed = [value for value in values if value[0].attname not in untouched]
+        if not update_fields:
+            changed = self._changed(changed, using)
         updated = super()._do_update(base_qs, using, pk_val, changed, update_fields, *args)  # type: ignore[misc]
         row = getattr(connection, "last_written_row", None)
         if updated and row is not None and "$updatedAt" in row:
@@ -184,10 +189,24 @@ class AppwriteModel(models.Model):
         return [
             (field, model, value)
             for field, model, value in values
-            if (field.attname in loaded or not isinstance(field, (CreatedAtField, UpdatedAtField)))
-            and not (field.attname in loaded and _is_unchanged(value, loaded[field.attname]))
-            and not isinstance(field, UpdatedAtField)
+            if field.attname not in loaded or not _is_unchanged(value, loaded[field.attname])
         ]
+
+    def _own_moments(self, using: str) -> set[str]:
+        """Return the names of those of the server's moments that a save leaves alone: all but a creation that was assigned."""
+        loaded = self._loaded_values() if self._state.db == using else {}
+        return {
+            field.attname
+            for field in self._meta.concrete_fields
+            if isinstance(field, UpdatedAtField)
+            or (
+                isinstance(field, CreatedAtField)
+                and (
+                    field.attname not in loaded
+                    or _is_unchanged(self.__dict__.get(field.attname), loaded[field.attname])
+                )
+            )
+        }
 
     def _take_updated_at(self, wire: str) -> None:
         for field in self._meta.concrete_fields:

@@ -342,3 +342,12 @@ class TestTheServersOwnMoments:
             tag.name = "c"
             tag.save()
         assert Tag.objects.get().updated_at > self.WHEN
+
+    def test_update_or_create_leaves_them_alone(self):
+        """Django names them among the fields to update."""
+        before = Tag.objects.create(name="a")
+        Tag.objects.filter(pk=before.pk).update(updated_at=self.WHEN)
+        with captured_requests() as sent:
+            Tag.objects.update_or_create(pk=before.pk, defaults={"name": "b"})
+        assert not [request for request in sent if request.method != "GET" and "$updatedAt" in str(request.params)]
+        assert Tag.objects.get().updated_at > self.WHEN
