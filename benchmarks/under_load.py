@@ -1,8 +1,8 @@
 """
 A list page under load: ``python -m benchmarks.under_load [--quick]``.
 
-gunicorn with 4 threads serves the same page (25 of 1,000 products in a table, with a count) five ways; 16 clients ask for it, one way after the other in
-each round. *warm* is with the cache full, *cold* without any cache, *writes* with ten writes a second. Pages per second, and how long half and 99 of 100 pages took.
+gunicorn with 4 threads serves the same page (25 of 1,000 products in a table, with a count) five ways, the library's with its own
+paginator; 16 clients ask for it, one way after the other in each round. *warm* is with the cache full, *cold* without any cache, *writes* with ten writes a second. Pages per second, and how long half and 99 of 100 pages took.
 """
 
 from __future__ import annotations

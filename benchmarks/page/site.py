@@ -47,15 +47,18 @@ configure(
     **SETTINGS[PACKAGE],
 )
 
-from django.core.paginator import Paginator  # noqa: E402 - models exist only now
-from django.core.wsgi import get_wsgi_application  # noqa: E402
+from django.core.wsgi import get_wsgi_application  # noqa: E402 - models exist only now
 from django.http import HttpRequest, HttpResponse  # noqa: E402
 from django.shortcuts import render  # noqa: E402
 from django.urls import path  # noqa: E402
 
 if PACKAGE == "library":
+    # The paginator of its own list views: page and count are one request.
+    from appwrite_orm_django.pagination import AppwritePaginator as Paginator
     from benchmarks.shop.items import Item as Model
 else:
+    from django.core.paginator import Paginator
+
     from benchmarks.shop.models import Product as Model
 
     make_table(1000)
