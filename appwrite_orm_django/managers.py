@@ -70,6 +70,7 @@ class AppwriteQuerySet(InstanceQuerySet):
         self._for_write = True
         connection = connections[self.db]
         alone = connection.vendor != "appwrite" or connection.in_atomic_block
+        was_taken = False
         for attempt in itertools.count(1):
             try:
                 return super().update_or_create(defaults, create_defaults, **kwargs)
@@ -78,8 +79,9 @@ class AppwriteQuerySet(InstanceQuerySet):
                     raise
             except IntegrityError:
                 # As get_or_create() does: somebody has made the object, or it is another value that is taken.
-                if alone or attempt == trying_again.MAX_ATTEMPTS or not self.nocache().filter(**kwargs).exists():
+                if alone or was_taken or not self.nocache().filter(**kwargs).exists():
                     raise
+                was_taken = True
             trying_again.pause(attempt)
         raise AssertionError  # never reached: the last attempt raises
 

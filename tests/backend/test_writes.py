@@ -353,6 +353,14 @@ class TestGetOrCreate:
         )
         assert (author.rating, created) == (2, True)
 
+    def test_update_or_create_into_a_taken_value_is_refused_soon(self, requests):
+        Edition.objects.bulk_create([Edition(isbn="a", shelfmark="one"), Edition(isbn="b", shelfmark="two")])
+        requests.clear()
+        with pytest.raises(IntegrityError):
+            Edition.objects.update_or_create(isbn="a", defaults={"shelfmark": "two"})
+        assert len(requests) < 12
+        assert Edition.objects.get(isbn="a").shelfmark == "one"
+
     def test_through_relations(self, books):
         hugo = Author.objects.get(name="Victor Hugo")
         book, created = hugo.books.get_or_create(title="Notre-Dame", defaults={"pages": 940})
