@@ -169,7 +169,18 @@ class AppwriteModel(models.Model):
     def _do_update(self, base_qs: Any, using: str, pk_val: Any, values: Any, update_fields: Any, *args: Any) -> Any:
         connection = connections[using]
         connection.last_written_row = None  # type: ignore[attr-defined]  # our DatabaseWrapper's
-        changed = values if update_fields else self._changed(values, using)
+        if update_fields:
+            # update_or_create() names every field with a pre_save() of its own. A moment of the server's that is as it was read must not be
+            # written: the row would keep its version, and nobody could tell that it has changed.
+            loaded = self._loaded_values()
+            changed = [
+                (field, model, value)
+                for field, model, value in values
+                if not isinstance(field, (CreatedAtField, UpdatedAtField))
+                or (field.attname in loaded and value != loaded[field.attname])
+            ]
+        else:
+            changed = self._changed(values, using)
         updated = super()._do_update(base_qs, using, pk_val, changed, update_fields, *args)  # type: ignore[misc]
         row = getattr(connection, "last_written_row", None)
         if updated and row is not None and "$updatedAt" in row:
