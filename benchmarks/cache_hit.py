@@ -116,7 +116,7 @@ def run(quick: bool) -> Report:
             for rows, limit in limits.items()
         ],
     )
-    measured = measure(CONTENDERS, 2 if quick else 12, 0.1)
+    measured = measure(CONTENDERS, 2 if quick else 12, 0.1 if quick else 0.25)
     for rows, labels in measured.items():
         samples = {label: [{"wall": spent} for spent in times] for label, times in labels.items()}
         report.figures.append(Figures(task(rows), rows, "rows", samples))

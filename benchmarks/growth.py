@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
-from benchmarks import cold_reads, local_evaluation, migration, whole_table
+from benchmarks import cold_reads, local_evaluation, migration
+from benchmarks.appwrite_server import appwrite_server
 from benchmarks.options import parse
-from benchmarks.rounds import Figures, Report
+from benchmarks.rounds import Contender, Figures, Report, interleave
 
 #: Medians of short runs differ by some per cent; a quadratic part shows as more than this.
 MAX_EXPONENT = 1.15
@@ -25,6 +27,14 @@ def exponent(points: Points) -> float:
     middle_x, middle_y = (sum(values) / len(logs) for values in zip(*logs, strict=True))
     covariance = sum((x - middle_x) * (y - middle_y) for x, y in logs)
     return covariance / sum((x - middle_x) ** 2 for x, _ in logs)
+
+
+def _of_whole_tables(sizes: Sequence[int], rounds: int) -> Points:
+    # Long enough for the machine to change its pace meanwhile: all sizes in turn, and of the largest table.
+    with appwrite_server(max(sizes)) as endpoint, Contender("benchmarks.whole_table", "library", endpoint) as library:
+        calls = {f"{size}": partial(library.call, "whole", rows=size) for size in sizes}
+        figures = interleave(Figures("whole tables", 1, "rows"), calls, rounds)
+    return [(size, min(sample["cpu"] for sample in figures.samples[f"{size}"])) for size in sizes]
 
 
 def _points(found: Sequence[Figures], name: str, sizes: Sequence[int]) -> Points:
@@ -48,9 +58,7 @@ def run(quick: bool) -> Report:
     evaluated = [local_evaluation.measure(size, rounds) for size in local]
     series = {
         "cold reads": _points(cold_reads.measure(rounds, reads, ("library",)), "library", reads),
-        "whole tables": _points(
-            [whole_table.measure(size, rounds, ("library",)) for size in tables], "library", tables
-        ),
+        "whole tables": _of_whole_tables(tables, rounds),
         "group by": _points([figures[0] for figures in evaluated], "library, first", local),
         "join": _points([figures[1] for figures in evaluated], "library, first", local),
     }

@@ -8,7 +8,8 @@ each process, and Django, which ``pip`` has compiled, would not.
 
 Much of the library, as of Django, is imported by the first query: how it is compiled, and for the library the HTTP client and the cache. So
 the same is measured a second time up to where a first query would be sent; of that, Django's own share is small, and there is no target.
-Python's garbage collector is left as it is: by a few thousand objects more, a whole collection can fall into the library's time.
+Python's garbage collector is left as it is, as users have it. Where *floor* ends just short of a whole collection, a few thousand objects
+more bring one, of everything that Django has made as well, into the library's time; so it is also measured with the collector off.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from benchmarks.options import parse
 from benchmarks.rounds import Figures, Report, Sample, Target, interleave
 
 PROGRAM = """
+{before}
 import time
 wall, cpu = time.perf_counter(), time.process_time()
 import django, requests
@@ -60,6 +62,7 @@ settings.configure(USE_TZ=True, DATABASES={"default": sqlite, "appwrite": appwri
 COMPILED = (
     '{model}.objects.filter(active=True, stock__gt=3).order_by("name")[:10].query.get_compiler("{alias}").as_sql()'
 )
+NO_QUERY = {"floor": "", "library": ""}
 FIRST_QUERY = {
     "floor": f'{COMPILED.format(model="Product", alias="default")}; connections["default"].ensure_connection()',
     "library": f"""
@@ -84,8 +87,11 @@ def started(program: str, bytecode: str) -> Sample:
     return sample
 
 
-def measured(task: str, queries: dict[str, str], bytecode: str, quick: bool) -> Figures:
-    programs = {"floor": FLOOR(query=queries["floor"]), "library": LIBRARY(query=queries["library"])}
+def measured(task: str, queries: dict[str, str], bytecode: str, quick: bool, before: str = "") -> Figures:
+    programs = {
+        "floor": FLOOR(query=queries["floor"], before=before),
+        "library": LIBRARY(query=queries["library"], before=before),
+    }
     for program in programs.values():
         started(program, bytecode)
     calls = {name: partial(started, program, bytecode) for name, program in programs.items()}
@@ -102,7 +108,8 @@ def run(quick: bool) -> Report:
     )
     with tempfile.TemporaryDirectory() as bytecode:
         report.figures = [
-            measured("django.setup()", {"floor": "", "library": ""}, bytecode, quick),
+            measured("django.setup()", NO_QUERY, bytecode, quick),
+            measured("django.setup(), no collector", NO_QUERY, bytecode, quick, "import gc; gc.disable()"),
             measured("up to a first query", FIRST_QUERY, bytecode, quick),
         ]
     memory = {name: report.figures[0].median(name, "memory_mb") for name in ("floor", "library")}
