@@ -1,7 +1,7 @@
 """
 How the library's time grows with its work: ``python -m benchmarks.growth [--quick]``.
 
-Cold reads, whole tables, local evaluation and migrations over sizes ten times apart. Reported is the exponent of the power that fits the medians best: 1 is as
+Cold reads, whole tables, local evaluation and migrations over sizes ten times apart. Reported is the exponent of the power that fits the quickest rounds best: 1 is as
 fast as the work grows, less is a constant share that counts for less, more would be trouble.
 """
 
