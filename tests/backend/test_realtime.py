@@ -1,6 +1,7 @@
 """Listening to the local server's realtime, over a line that the tests can cut."""
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -13,10 +14,11 @@ import pytest
 from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import connections, transaction
 
 from appwrite_orm_django import realtime
 from appwrite_orm_django.incoming import incoming
+from appwrite_orm_django.local.events import Event
 from appwrite_orm_django.local.realtime_server import RealtimeServer
 from appwrite_orm_django.local.registry import local_server
 from appwrite_orm_django.realtime import Listener
@@ -171,6 +173,19 @@ def test_other_clients_writes_are_heard(configure, listen, told, user, appwrite)
     assert str(listener.health).startswith("listening for 0 s; 2 events, the last 0 s ago; connection number 1")
 
 
+def test_a_commit_is_no_gap(configure, listen, told):
+    listener = listen()
+    eventually(lambda: listener.health.connected_at)
+    told.clear()
+    with transaction.atomic(using="appwrite"):
+        first = Diary.objects.create(text="one", permissions=ALL)
+        second = Diary.objects.create(text="two", permissions=ALL)
+        first.text = "three"
+        first.save()
+    eventually(lambda: {pks for _, pks, _ in told} >= {(first.pk,), (second.pk,)})
+    assert {(table, pks) for table, pks, _ in told} == {("library_diary", (first.pk,)), ("library_diary", (second.pk,))}
+
+
 def test_after_a_cut_everything_is_outdated(configure, listen, told, user, line, requests):
     listener = listen()
     eventually(lambda: listener.health.connected_at)
@@ -248,6 +263,45 @@ def test_an_event_that_is_not_understood_is_taken_for_a_gap(configure, told):
         {"payload": {"$id": "a", "$databaseId": database, "$tableId": "library_tag"}, "events": ["x.update"]}
     )
     assert told == [("library_tag", ("a",), "update")]
+
+
+ACTIONS = {"create": "create", "update": "update", "upsert": "change", "delete": "delete"}
+
+
+def committed(table):
+    return {"$id": "a", "$tableId": table, "$collectionId": table}
+
+
+def names(table, action="update", *, database=None):
+    place = ("databases", database or connections["appwrite"].database_id, "tables", table, "rows", "a")
+    return Event("tests", "", place, action, {}, "tablesdb").realtime_names
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_realtime_hears_of_commits_row_by_row(action, configure, told, caplog):
+    listener = Listener("appwrite")
+    listener._take({"payload": committed("library_tag"), "events": names("library_tag", action)})
+    assert told == [("library_tag", ("a",), ACTIONS[action])]
+    assert caplog.text == ""
+
+
+def test_realtime_is_not_disturbed_by_other_databases(configure, told, caplog):
+    listener = Listener("appwrite")
+    with caplog.at_level(logging.INFO):
+        listener._take({"payload": committed("library_tag"), "events": names("library_tag", database="another")})
+        listener._take({"payload": committed("unheard_of"), "events": names("unheard_of")})
+        listener._take({"payload": {"$id": "ann"}, "events": ["users.ann.update"]})
+    assert (told, caplog.text) == ([], "")
+
+
+def test_realtime_takes_what_it_cannot_tell_for_a_gap(configure, told, caplog):
+    listener = Listener("appwrite")
+    for data in ({}, {"payload": None, "events": None}, {"payload": [], "events": [1, "odd"]}):
+        told.clear()
+        listener._take(data)
+        assert {pks for _, pks, _ in told} == {None}
+        assert len(told) == len(listener._tables)
+    assert "Realtime of appwrite" in caplog.text
 
 
 def test_without_the_package_it_says_what_to_install(configure, monkeypatch):
