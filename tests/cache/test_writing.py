@@ -186,25 +186,23 @@ def test_a_batch_ends_when_something_raises_inside(script, open_cache):
 
 def test_a_long_write_renews_its_notice(script, open_cache, monkeypatch):
     cache = open_cache(LOCK_TTL=30)
-    start = time.monotonic()
+    now = [time.monotonic()]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with cache.write(["product"]) as write:
         script.calls.clear()
         write.keep_alive()
-        monkeypatch.setattr(time, "monotonic", lambda: start + 11)
+        now[0] += 11
         write.keep_alive()
         write.keep_alive()
         assert script.calls == ["set_many"]
-    monkeypatch.undo()
     with cache.batch():
         with cache.write(["product"]):
             pass
         script.calls.clear()
-        start = time.monotonic()
-        monkeypatch.setattr(time, "monotonic", lambda: start + 11)
+        now[0] += 11
         with cache.write(["product"]) as write:
             write.keep_alive()
         assert script.calls == ["set_many"]
-        monkeypatch.undo()
 
 
 def test_many_rows_count_as_the_table(script, open_cache):
