@@ -75,6 +75,10 @@ Database = SimpleNamespace(
 )
 
 
+# How long a server may work on a request whose client has gone: 15 s a query, and a bulk write is several.
+_SERVER_LIMIT_S = 60
+
+
 def _server_has_refused(error: BaseException) -> bool:
     """Say whether a write that ended with this error is known not to have been applied."""
     return isinstance(error, AppwriteError) and not error.ambiguous
@@ -380,8 +384,8 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
             settings = self.settings_dict
             namespace = f"{settings['HOST']} {settings['USER']} {database}"
             options = self.options
-            # The longest that a write can be on its way: every attempt, the pauses between them, the server's own limit.
-            limit_s = (options.connect_timeout_s + options.read_timeout_s) * (options.retries + 1) + 60
+            # The longest that one attempt can be on its way, for each is announced: both time limits, and what the server goes on for.
+            limit_s = options.connect_timeout_s + options.read_timeout_s + _SERVER_LIMIT_S
             cache = QueryCache.open(
                 self.alias,
                 _with_timeouts_of_models(options.cache),
