@@ -26,6 +26,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from . import entries
 
+#: Part of every key. A release in which tokens mean anything else needs another, and then no write of either release is seen by the other.
+VERSION = 1
+
 # -- operations ------------------------------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from appwrite_orm_django import signals
 
@@ -27,7 +27,7 @@ class _UnderWay(threading.local):
     """The writes and batches that this thread is making, the outermost first."""
 
     def __init__(self) -> None:
-        self.notices: list[Union["Write", "Batch"]] = []
+        self.notices: list[Write | Batch] = []
 
 
 _under_way = _UnderWay()
@@ -120,6 +120,7 @@ class Write:
         )
         if not self._deferred:
             self.announce()
+        _under_way.notices.append(self)
 
     def announce(self, *, again: bool = False) -> None:
         cache = self._cache
@@ -161,6 +162,8 @@ class Write:
             InvalidationNotStored: with ``STRICT_WRITES``, if that could not be stored within three seconds.
         """
         cache = self._cache
+        if self in _under_way.notices:
+            _under_way.notices.remove(self)
         if not self._deferred:
             self.store_end(ambiguous=ambiguous)
             cache.note_invalidated(self)
@@ -212,13 +215,11 @@ class Write:
 
     def __enter__(self) -> "Write":
         self.begin()
-        _under_way.notices.append(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        _under_way.notices.remove(self)
         refused = exc is not None and self._cache.is_definite(exc)
         try:
             self.finish(ambiguous=exc is not None and not refused, refused=refused)

@@ -56,7 +56,7 @@ AT_START = {
 # ... and what a first read that the server answers adds. Neither writes, blocks, local evaluation, servers that join, nor what changes tables.
 WITH_A_READ = {
     "": "collation signals",
-    "backend": "cached_reads capabilities client_calls compiler counting known_reads listening local_evaluation locking options periods pushdown "
+    "backend": "cached_reads capabilities client_calls compiler counting decoding known_reads listening local_evaluation locking options periods pushdown "
     "positions reading reading_ahead summaries users whole_models",
     "backend.commands": "conditions local outputs reads texts",
     "backend.pushdown": "aggregates conditions periods reads server truth",
