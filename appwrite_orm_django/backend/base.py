@@ -29,7 +29,7 @@ from appwrite_orm_django.backend.introspection import DatabaseIntrospection
 from appwrite_orm_django.backend.operations import DatabaseOperations
 from appwrite_orm_django.backend.requesting import Requesting
 from appwrite_orm_django.backend.transactions import begin
-from appwrite_orm_django.client.errors import AppwriteError
+from appwrite_orm_django.client.errors import AppwriteError, UniqueViolation
 from appwrite_orm_django.client.references import TableRef
 
 if TYPE_CHECKING:
@@ -248,6 +248,9 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         try:
             with self.cache.committing():
                 transaction.commit()
+        except UniqueViolation as error:
+            transaction.explain(error)
+            raise
         finally:
             self._begin_anew()
 
