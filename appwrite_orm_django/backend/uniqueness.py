@@ -153,12 +153,11 @@ class Clash(NamedTuple):
     def tell(self, error: UniqueViolation, table: TableRef, further: str = "") -> None:
         """Let an error say so, and keep what it knows of the server's answer."""
         values = cut(", ".join(map(repr, self.values)))
-        if self.columns == (ROW_ID,):
-            reason = (
-                f"There is a row {self.other_id} already."
-                if self.exists
-                else f"Two new rows have the id {self.row_id}."
-            )
+        if self.columns == (ROW_ID,) and not self.exists:
+            reason = f"Two new rows have the id {self.row_id}."
+        elif self.columns == (ROW_ID,):
+            spelling = "" if self.row_id == self.other_id else f" as {self.other_id}; row ids are compared without case"
+            reason = f"There is a row {self.row_id} already{spelling}."
         elif self.exists:
             reason = f"Row {self.other_id} has {values} already."
         else:

@@ -338,8 +338,8 @@ class TestRequests:
         assert {row.isbn: row.pk for row in made} == {
             isbn: pk for isbn, pk in Edition.objects.values_list("isbn", "pk") if isbn != "x"
         }
-        # Two batches of changes, one of both, one of new rows.
-        assert len(requests) - 2 == 5 + 5 + 5 + 2
+        # Two batches of changes, one of both, one of new rows; old claims may be swept at any time.
+        assert sum(record.method != "DELETE" for record in requests) - 2 == 5 + 5 + 5 + 2
 
     def test_a_value_that_comes_again_in_a_later_batch(self):
         made = upsert(*(Edition(isbn="a", house=str(n), copies=n) for n in range(150)))
