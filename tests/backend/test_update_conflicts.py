@@ -79,6 +79,19 @@ class TestOnEveryServer:
         upsert(Edition(isbn="a", copies=4), Edition(isbn="a", copies=5))
         assert copies() == {"a": 5, "b": 0}
 
+    @pytest.mark.django_db(databases=["default", "appwrite", "twin", "twin-postgresql"], transaction=True)
+    def test_objects_get_the_key_of_their_row(self, server):
+        """Also those that came with another one, which is then that of no row; the same here and on the twin."""
+        twin = differential.twin()
+        for alias in ("appwrite", twin):
+            Edition.objects.using(alias).all().delete()
+            Edition.objects.using(alias).create(pk="old", isbn="a")
+            given = [("one", "a"), ("two", "b"), ("three", "b"), ("four", "a"), ("five", "c")]
+            made = Edition.objects.using(alias).bulk_create([Edition(pk=key, isbn=isbn) for key, isbn in given], **ISBN)
+            assert [row.pk for row in made] == ["old", "two", "two", "old", "five"], alias
+            assert set(Edition.objects.using(alias).values_list("pk", flat=True)) == {"old", "two", "five"}
+        Edition.objects.using(twin).all().delete()
+
     def test_nulls_conflict_with_nothing(self, server):
         by_shelfmark = {"unique_fields": ["shelfmark"]}
         upsert(Edition(isbn="a"), Edition(isbn="b"), Edition(isbn="c", shelfmark="x"), **by_shelfmark)
