@@ -118,7 +118,7 @@ class TestOnEveryServer:
             Edition(isbn="c", shelfmark="two", copies=1),
             Edition(isbn="c", pk=Edition.objects.get(isbn="b").pk),
         ):
-            with pytest.raises(IntegrityError, match=r"shelfmark exists|rows with these ids"):
+            with pytest.raises(IntegrityError, match=r"failed: library_edition.(shelfmark|\$id)"):
                 upsert(Edition(isbn="a", copies=3), new)
         assert copies() == {"a": 0, "b": 9}
 
@@ -351,8 +351,8 @@ class TestRequests:
         assert {row.isbn: row.pk for row in made} == {
             isbn: pk for isbn, pk in Edition.objects.values_list("isbn", "pk") if isbn != "x"
         }
-        # Two batches of changes, one of both, one of new rows.
-        assert len(requests) - 2 == 5 + 5 + 5 + 2
+        # Two batches of changes, one of both, one of new rows; old claims may be swept at any time.
+        assert sum(record.method != "DELETE" for record in requests) - 2 == 5 + 5 + 5 + 2
 
     def test_a_value_that_comes_again_in_a_later_batch(self):
         made = upsert(*(Edition(isbn="a", house=str(n), copies=n) for n in range(150)))
@@ -430,7 +430,7 @@ class TestBlocks:
                 [Edition(isbn="c", shelfmark="x"), Edition(isbn="d", shelfmark="x")],
                 [Edition(isbn="c", pk=Edition.objects.get(isbn="a").pk)],
             ):
-                with pytest.raises(IntegrityError, match=r"shelfmark|with these ids"), atomic():
+                with pytest.raises(IntegrityError, match=r"failed: library_edition.(shelfmark|\$id)"), atomic():
                     upsert(*editions, update_fields=["shelfmark"])
             upsert(Edition(isbn="b", shelfmark="three"), update_fields=["shelfmark"])
         assert dict(Edition.objects.values_list("isbn", "shelfmark")) == {"a": "one", "b": "three"}
