@@ -68,12 +68,17 @@ class Reader:
         raise TypeError(f"{command!r} reads nothing.")
 
     def _get(self, command: GetRow) -> list[tuple[Any, ...]]:
+        self._before_read()
         try:
             row = rows.get_row(self.connection.transport, command.table, command.row_id)
         except RowNotFound:
             return []
         self._note_versions(command.table, [row])
         return list(_results(command.table, [row], command.outputs))
+
+    def _before_read(self) -> None:
+        if self.connection.transaction is not None:
+            self.connection.transaction.before_read()
 
     def _note_versions(self, table: TableRef, found: Iterable[Row]) -> None:
         if self.connection.transaction is not None:
@@ -170,6 +175,8 @@ class Reader:
         return cast("list[Row]", answered["rows"])
 
     def _asked(self, table: TableRef, page: Sequence[Query], *, total: bool = False) -> dict[str, Any]:
+        self._before_read()
+
         def posts() -> bool:
             return capabilities.feature_level(self.connection, table) == "2.x"
 
