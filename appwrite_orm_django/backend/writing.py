@@ -85,7 +85,9 @@ class Writer:
             return self._run_directly(command) if staging is None else staging.stage(command)
 
     def _run_directly(self, command: Command) -> WriteResult:
-        parts = self.connection.parts or Parts("rows")
+        parts = self.connection.parts
+        if parts is None:
+            return self.run(command)
         with parts.part(0):
             result = self.run(command)
         parts.written += result.count

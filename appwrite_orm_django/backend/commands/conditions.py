@@ -63,6 +63,13 @@ class Condition:
         return bool(self.queries or self.memberships)
 
     @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it looks at, but for those that every answer shows."""
+        names = (name for query in self.queries for name in query.columns)
+        members = (membership.column for membership in self.memberships)
+        return frozenset(name for name in (*names, *members) if not name.startswith("$"))
+
+    @property
     def names_ids_only(self) -> bool:
         """Whether it is a list of row ids, so that what rows hold makes no difference."""
         if len(self.queries) + len(self.memberships) != 1:

@@ -117,6 +117,8 @@ def positions(command: Command) -> tuple[int, int] | tuple[()] | None:
         return ()
     if ROW_ID not in keys or _UPDATED_AT not in keys:
         return None
+    if isinstance(command, ListRows) and not command.condition.columns <= set(keys):
+        return None  # that the condition held is a part of what was seen
     row_id = keys.index(ROW_ID)
     # A converted id (an integer key) would have to be written again; such models have no $updatedAt to show.
     return None if command.outputs[row_id].converter is not None else (row_id, keys.index(_UPDATED_AT))
