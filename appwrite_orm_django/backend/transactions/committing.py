@@ -76,15 +76,18 @@ def commit(block: Transaction, operations: Sequence[Operation] | None = None) ->
             return
 
 
-def make_room(block: Transaction) -> None:
+def make_room(block: Transaction) -> int:
     """
     See to it that the log of a block fits a transaction: refuse it if it does not, or commit the first part of it.
+
+    Returns:
+        How many of the transaction's operations it takes.
 
     Raises:
         TransactionLimitExceeded: it does not, and the block has to be committed as a whole. Nothing was written.
         WriteRefused, WriteUnknown, WriteBroken, IntegrityError, DataError: a part could not be committed.
     """
-    while not _fits(block, block.log.operations):
+    while (places := sum(_places(block, block.log.operations))) > MAX_OPERATIONS:
         # What comes after the mark of a savepoint may still be taken back.
         operations, most = block.log.operations, block.log.first_mark()
         if not block.in_parts or not most:
@@ -92,6 +95,7 @@ def make_room(block: Transaction) -> None:
         # How many of the beginnings, each one longer than the one before, fit.
         longest = bisect.bisect_left(range(most), True, key=lambda n: not _fits(block, operations[: n + 1]))
         block.commit_part(max(1, longest))
+    return places
 
 
 def _fits(block: Transaction, operations: Sequence[Operation]) -> bool:

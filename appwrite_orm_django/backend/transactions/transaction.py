@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 
+# Each operation takes two places at most: text that the server would run is written in two.
+_SHORT = MAX_OPERATIONS // 2
+
+
 class _Unbound(Enum):
     UNBOUND = "unbound"
 
@@ -71,6 +75,7 @@ class Transaction:
         self.lock_rows: dict[Key, Row | None] = {}
         # What has been committed of a block that is committed in parts.
         self.parts = Parts("changes of this block")
+        self._next_count = _SHORT
         # Rows that the lock under way has looked at.
         self._looked_at: set[Key] | None = None
         self._is_blind = False
@@ -228,10 +233,12 @@ class Transaction:
         Raises:
             TransactionLimitExceeded: it is too long, and the block is one that has to be committed as a whole.
         """
-        # Cheap for ordinary blocks: only long logs are written out to be counted.
-        if 2 * len(self.log.operations) < MAX_OPERATIONS or self.connection.rolls_back_in_the_end:
-            return
-        committing.make_room(self)
+        # Cheap for ordinary blocks: only long logs are written out to be counted, and those of which many share a place not each time.
+        length = len(self.log.operations)
+        if length >= self._next_count and not self.connection.rolls_back_in_the_end:
+            places = committing.make_room(self)
+            length = len(self.log.operations)
+            self._next_count = length + max(1, (length - places) // 4)
 
     def _create(self, command: CreateRows) -> WriteResult:
         new, reader = command.rows, self.connection.reader
@@ -408,7 +415,9 @@ class Transaction:
             IntegrityError: a unique index, or an id that exists; nothing was applied.
             DataError: a value does not fit; nothing was applied.
         """
-        self._make_room()
+        if self.log:
+            self._next_count = min(self._next_count, _SHORT)
+            self._make_room()
         if self.log:
             with self.parts.part(len(self.log.operations)), own_write():
                 committing.commit(self)
