@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import itertools
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
@@ -68,27 +67,24 @@ def _decorated(function: Callable[..., Any], *, attempts: int) -> Callable[..., 
         @functools.wraps(function)
         async def run_async(*args: Any, **kwargs: Any) -> Any:
             await sync_to_async(_refuse_open_blocks)()
-            for attempt in itertools.count(1):
+            for attempt in range(1, attempts):
                 try:
                     return await function(*args, **kwargs)
                 except WriteRefused:
-                    if attempt == attempts:
-                        raise
-                await asyncio.sleep(pause_s(attempt))
+                    await asyncio.sleep(pause_s(attempt))
+            return await function(*args, **kwargs)
 
         return run_async
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         _refuse_open_blocks()
-        for attempt in itertools.count(1):
+        for attempt in range(1, attempts):
             try:
                 return function(*args, **kwargs)
             except WriteRefused:
-                if attempt == attempts:
-                    raise
-            time.sleep(pause_s(attempt))
-        return None  # never reached: the last attempt returns or raises
+                time.sleep(pause_s(attempt))
+        return function(*args, **kwargs)
 
     return run
 

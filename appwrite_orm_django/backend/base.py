@@ -28,7 +28,6 @@ from appwrite_orm_django.backend.cursor_wrappers import AppwriteCursorDebugWrapp
 from appwrite_orm_django.backend.features import DatabaseFeatures
 from appwrite_orm_django.backend.introspection import DatabaseIntrospection
 from appwrite_orm_django.backend.operations import DatabaseOperations
-from appwrite_orm_django.backend.parts import Parts
 from appwrite_orm_django.backend.requesting import Requesting
 from appwrite_orm_django.backend.transactions import begin, is_opened_by_django
 from appwrite_orm_django.client.errors import AppwriteError
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.known_reads import KnownReads
     from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
     from appwrite_orm_django.backend.options import Options
+    from appwrite_orm_django.backend.parts import Parts
     from appwrite_orm_django.backend.reading import Reader
     from appwrite_orm_django.backend.results import WriteResult
     from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
@@ -300,6 +300,8 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
 
         For statements that Django wraps in ``atomic`` but that are a single request, or several independent ones, here.
         """
+        from appwrite_orm_django.backend.parts import Parts
+
         before = self.writes_directly, self.parts
         self.writes_directly, self.parts = True, Parts("rows")
         try:

@@ -16,7 +16,6 @@ from django.db.models.expressions import Col
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.backend.columns import table_id
-from appwrite_orm_django.backend.transactions.log import key_of
 from appwrite_orm_django.backend.values import codec_for
 
 if TYPE_CHECKING:
@@ -53,6 +52,8 @@ def check(query: Query, connection: DatabaseWrapper) -> None:
 
 def read(command: Command, compiler: SQLCompiler) -> list[tuple[Any, ...]]:
     """Run a read past the cache, and lock the rows of every model whose primary key it selects; without any, all that it looked at."""
+    from appwrite_orm_django.backend.transactions.log import key_of
+
     connection = compiler.connection
     transaction = connection.transaction
     if transaction is None:

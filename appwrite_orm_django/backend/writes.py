@@ -332,7 +332,12 @@ def _increment(
 
 
 def _update_from_query(
-    compiler: SQLUpdateCompiler, table: Any, data: dict[str, Any], expressions: dict[Field[Any, Any], Any], *, by_id: bool
+    compiler: SQLUpdateCompiler,
+    table: Any,
+    data: dict[str, Any],
+    expressions: dict[Field[Any, Any], Any],
+    *,
+    by_id: bool,
 ) -> Command:
     """
     Return the command that reads the new values of each row by local evaluation, then writes them.

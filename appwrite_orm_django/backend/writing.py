@@ -104,13 +104,17 @@ class Writer:
         try:
             return self._run(command)
         except OperationalError as error:
-            if isinstance(error, AppwriteError) and error.ambiguous and not isinstance(error, (WriteUnknown, WriteBroken)):
+            if (
+                isinstance(error, AppwriteError)
+                and error.ambiguous
+                and not isinstance(error, (WriteUnknown, WriteBroken))
+            ):
                 raise self.unknown(error) from error
             raise
 
     def unknown(self, error: AppwriteError) -> WriteUnknown:
         """Return the error for a write that ended in another one, which does not tell whether it was applied."""
-        return WriteUnknown.caused_by(error, str(error).partition("\n")[0], ambiguous=True)
+        return WriteUnknown.caused_by(error, str(error), ambiguous=True)
 
     def _run(self, command: Command) -> WriteResult:
         handlers: dict[type[Command], Callable[[Any], WriteResult]] = {

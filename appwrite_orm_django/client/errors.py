@@ -178,7 +178,7 @@ class WriteUnknown(AppwriteError, utils.OperationalError):
     ``ambiguous`` is True. Running it again may write it twice. Read the rows again first, or make the write such that twice is once.
     """
 
-    hint = "It may have been written. Read the rows again before running it again."
+    hint = "Read the rows again before running it again."
 
 
 class WriteBroken(AppwriteError, utils.OperationalError):

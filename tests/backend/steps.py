@@ -21,7 +21,9 @@ class Steps(BaseAdapter):
         lines: the requests so far.
     """
 
-    def __init__(self, inner: BaseAdapter, number: int | None, before: Callable[[], None], after: Callable[[], None]) -> None:
+    def __init__(
+        self, inner: BaseAdapter, number: int | None, before: Callable[[], None], after: Callable[[], None]
+    ) -> None:
         super().__init__()
         self.inner = inner
         self.number = number

@@ -108,7 +108,7 @@ def test_a_block_whose_end_can_not_be_asked_for_is_unknown(edition, applied):
             made.send = send
             sell_one_row(edition)
 
-    with pytest.raises(WriteUnknown, match="may have been written") as caught:
+    with pytest.raises(WriteUnknown, match="may have been applied") as caught:
         commit_and_vanish(4)
     assert caught.value.ambiguous
     assert isinstance(caught.value, OperationalError)
@@ -306,7 +306,9 @@ def test_a_part_that_was_written_is_told(edition, monkeypatch):
 def test_other_errors_keep_their_class(edition):
     new = [Edition(isbn=str(number)) for number in range(150)]
     new[120].isbn = "isbn"
-    with pytest.raises(IntegrityError, match="100 rows of library_edition were written before this and stay; the next 50 were not"):
+    with pytest.raises(
+        IntegrityError, match="100 rows of library_edition were written before this and stay; the next 50 were not"
+    ):
         Edition.objects.bulk_create(new)
     assert Edition.objects.count() == 101
 

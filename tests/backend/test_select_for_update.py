@@ -75,7 +75,9 @@ def test_what_a_lock_costs_if_another_row_is_changed(zola, requests):
 
 
 def test_what_a_lock_costs_if_the_row_itself_is_changed(zola, requests):
-    lines = lines_at_the_end(requests, lambda locked: Author.objects.filter(pk=locked.pk).update(rating=1 + locked.rating))
+    lines = lines_at_the_end(
+        requests, lambda locked: Author.objects.filter(pk=locked.pk).update(rating=1 + locked.rating)
+    )
     assert lines == ["POST", "POST", "GET", "PATCH"]
 
 

@@ -9,14 +9,12 @@ nothing, and a block costs the same few requests however much it writes. Tested 
 
 from __future__ import annotations
 
-import sys
+import inspect
 from typing import TYPE_CHECKING
 
 from django.db.transaction import Atomic
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.transactions.transaction import Transaction
 
@@ -47,7 +45,7 @@ def is_opened_by_django() -> bool:
 
     Told by the function that enters it: a block that anybody else has opened, this one's caller included, is a promise to commit as a whole.
     """
-    frame: FrameType | None = sys._getframe(1)
+    frame = inspect.currentframe()
     while frame is not None and frame.f_code is not Atomic.__enter__.__code__:
         frame = frame.f_back
     opener = None if frame is None else frame.f_back

@@ -26,6 +26,7 @@ from appwrite_orm_django.backend.transactions import claims, staging, versions
 from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
 from appwrite_orm_django.backend.writes import unique_columns
 from appwrite_orm_django.client import operators, rows, transactions
+from appwrite_orm_django.client.answers import IN_DOUBT
 from appwrite_orm_django.client.errors import (
     AppwriteError,
     ColumnNotFound,
@@ -159,7 +160,7 @@ def _conflict(what: str) -> TransactionConflict:
 
 def _refused(error: AppwriteError) -> WriteRefused:
     """Return the refusal of a block that was not committed for want of an answer."""
-    reason = str(error).partition("\n")[0]
+    reason = str(error).replace(f"{IN_DOUBT} ", "")
     return WriteRefused.caused_by(error, f"The block was not committed, and nothing of it was written: {reason}")
 
 
@@ -436,9 +437,9 @@ class _Commit:
             return None
         unique = self.unique.get(operation.table.table, ())
         condition = Condition((), (Membership(ROW_ID, (operation.row_id,)),))
-        return uniqueness.clash(
-            self.connection.reader, UpdateRows(operation.table, condition, operation.data, unique=unique)
-        )
+        update = UpdateRows(operation.table, condition, operation.data, unique=unique)
+        with self.connection.own_block():
+            return uniqueness.clash(self.connection.reader, update)
 
     def _taken(self) -> Iterator[str]:
         """Yield which ids and unique indexes creations clash with."""

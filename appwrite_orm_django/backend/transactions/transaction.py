@@ -324,13 +324,13 @@ class Transaction:
         # The row is looked at: the bounds would else be found passed at the commit only, or, where the log has the value already, not at all.
         with self.blindly():
             current = self._current(command.table, [command.row_id])
-        if any(not increments.is_exact(row.get(command.column), command.amount) for row in current):
+        if not all(increments.is_exact(row.get(command.column), command.amount) for row in current):
             # The sum is made here, and holds only as long as what it was made of.
             current = self._current(command.table, [command.row_id])
         for row in current:
             value = row.get(command.column)
             increments.check_bounds(command, value)
-            if increments.is_exact(value, command.amount):
+            if value is None or increments.is_exact(value, command.amount):
                 amount = {command.column: command.amount}
                 operation = Operation("increment", command.table, command.row_id, amount, bounds=command.bounds)
             else:
@@ -392,7 +392,7 @@ class Transaction:
         part = self.log.operations[:length]
         written = [(operation.table.table, operation.row_id) for operation in part]
         notice = self.connection.cache.write((), written, staged=False)
-        with self.parts.part(length), notice, own_write():
+        with self.parts.part(length), notice, own_write(), self.blindly():
             committing.commit(self, part)
         self.log.drop(length)
         # What was seen of these rows is no more: they are as this block has made them. Locks end with what was committed.
@@ -419,7 +419,7 @@ class Transaction:
             self._next_count = min(self._next_count, _SHORT)
             self._make_room()
         if self.log:
-            with self.parts.part(len(self.log.operations)), own_write():
+            with self.parts.part(len(self.log.operations)), own_write(), self.blindly():
                 committing.commit(self)
 
 
