@@ -20,10 +20,9 @@ from django.db import NotSupportedError
 
 from appwrite_orm_django.backend import uniqueness
 from appwrite_orm_django.backend.columns import ROW_ID, table_id
-from appwrite_orm_django.backend.commands.conditions import Condition, Membership
-from appwrite_orm_django.backend.commands.writes import NewRow, Unique, UpdateRows
+from appwrite_orm_django.backend.commands.writes import NewRow, Unique
 from appwrite_orm_django.backend.transactions import claims, staging, versions
-from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
+from appwrite_orm_django.backend.transactions.log import Key, Operation, RowState, key_of
 from appwrite_orm_django.backend.writes import unique_columns
 from appwrite_orm_django.client import operators, rows, transactions
 from appwrite_orm_django.client.answers import IN_DOUBT
@@ -419,7 +418,7 @@ class _Commit:
             return _conflict(f"{changed[0].table}/{changed[1]} was changed")
         if self.new_locks and any(claims.by_ids(self.transport, self.claims, self.new_locks)):
             return _conflict("A row was locked")
-        clash = next(filter(None, (*map(self._clash, self.folded), *self._taken())), None)
+        clash = next(self._clashes(), None)
         if clash is not None:
             return UniqueViolation(f"{clash}\nNothing of the block was written.")
         if self.account is not None and any(operation.action == "create" for operation in self.folded):
@@ -431,27 +430,39 @@ class _Commit:
             )
         return error
 
-    def _clash(self, operation: Operation) -> str | None:
-        """Say which unique index an update would violate."""
-        if operation.action != "update":
-            return None
-        unique = self.unique.get(operation.table.table, ())
-        condition = Condition((), (Membership(ROW_ID, (operation.row_id,)),))
-        update = UpdateRows(operation.table, condition, operation.data, unique=unique)
-        with self.connection.own_block():
-            return uniqueness.clash(self.connection.reader, update)
-
-    def _taken(self) -> Iterator[str]:
-        """Yield which ids and unique indexes creations clash with."""
-        new: dict[TableRef, list[NewRow]] = {}
+    def _clashes(self) -> Iterator[str]:
+        """Yield which ids and unique indexes the block would violate, a table at a time."""
+        tables: dict[TableRef, dict[Key, RowState]] = {}
         for operation in self.folded:
-            if operation.action == "create":
-                new.setdefault(operation.table, []).append(NewRow(operation.row_id, operation.data))
-        for table, created in new.items():
-            with self.connection.own_block():
-                unique = self.unique.get(table.table, ())
-                found = uniqueness.conflicting(self.connection.reader, table, unique, created)
-            yield from (f"{table.table}: {text}." for text in found.values())
+            states = tables.setdefault(operation.table, {})
+            key = key_of(operation.table, operation.row_id)
+            states.setdefault(key, RowState(operation.row_id, 0)).apply(operation)
+        with self.connection.own_block():
+            for table, states in tables.items():
+                yield from self._clashes_in(table, states)
+
+    def _clashes_in(self, table: TableRef, states: Mapping[Key, RowState]) -> Iterator[str]:
+        reader = self.connection.reader
+        created = [state.row_id for state in states.values() if state.created]
+        if taken := [row[ROW_ID] for row in reader.rows_by_id(table, created)] if created else []:
+            yield f"{table.table}: rows with these ids exist already: {', '.join(taken[:10])}."
+        for columns in self.unique.get(table.table, ()):
+            concerned = {
+                key: state
+                for key, state in states.items()
+                if state.created or state.deleted or {*state.data, *state.increments} & set(columns)
+            }
+            if all(state.deleted for state in concerned.values()):
+                continue
+            if text := uniqueness.violation(reader, table, (columns,), self._images(table, concerned)):
+                yield text
+
+    def _images(self, table: TableRef, states: Mapping[Key, RowState]) -> dict[str, Mapping[str, Any]]:
+        """Return the rows as the block would leave them, by id; nothing of those that it deletes."""
+        changed = [state.row_id for state in states.values() if not state.created]
+        found = self.connection.reader.rows_by_id(table, changed) if changed else ()
+        committed = {key_of(table, row[ROW_ID]): row for row in found}
+        return {state.row_id: {} if state.deleted else state.over(committed.get(key)) for key, state in states.items()}
 
     @cached_property
     def unique(self) -> dict[str, Unique]:
