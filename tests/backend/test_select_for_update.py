@@ -33,7 +33,7 @@ def zola():
 
 
 def test_a_block_is_refused_if_a_locked_row_has_changed(zola):
-    with pytest.raises(OperationalError, match="was changed by somebody else"), atomic():
+    with pytest.raises(OperationalError, match="was changed by another client"), atomic():
         locked = Author.objects.select_for_update().get(pk=zola.pk)
         elsewhere(lambda: Author.objects.filter(pk=zola.pk).update(rating=2))
         Book.objects.create(title="Nana", author=locked)

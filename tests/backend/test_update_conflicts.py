@@ -493,7 +493,7 @@ class TestConcurrency:
 
     def test_in_a_block_it_is_a_conflict(self, between):
         Edition.objects.create(isbn="a", copies=1)
-        with pytest.raises(OperationalError, match="changed by somebody else"), atomic():
+        with pytest.raises(OperationalError, match="changed by another client"), atomic():
             upsert(Edition(isbn="a", copies=5), Edition(isbn="b"))
             elsewhere(lambda: Edition.objects.filter(isbn="a").update(isbn="renamed"))
         assert copies() == {"renamed": 1}

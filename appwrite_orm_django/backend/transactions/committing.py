@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.db import NotSupportedError
+from django.db import NotSupportedError, OperationalError
 
 from appwrite_orm_django.backend import uniqueness
 from appwrite_orm_django.backend.columns import ROW_ID, table_id
@@ -153,7 +153,7 @@ def _is_one_request(operation: Operation) -> bool:
 
 def _conflict(what: str) -> TransactionConflict:
     return TransactionConflict(
-        f"{what} by somebody else while this block was using it; nothing of the block was written.\nRun the block again."
+        f"{what} by another client while this block was using it; nothing of the block was written.\nRun the block again."
     )
 
 
@@ -280,8 +280,14 @@ class _Commit:
             # The legacy error names no table; ours is made on first use where the key may.
             if not claimed:
                 raise  # a table of the models: none of ours was asked for
-            claims.create_table(self.transport, self.claims)
-            return self._stage_operations(operations), mark
+            try:
+                claims.create_table(self.transport, self.claims)
+            except OperationalError:
+                if self.read or self.new_locks:
+                    raise
+                # Only the mark is missing, which is for making up for a lost answer.
+                mark = None
+            return self._stage_operations(self._staged(mark)), mark
 
     def _stage_operations(self, operations: list[dict[str, Any]]) -> str:
         transaction_id = str(transactions.create_transaction(self.transport, _TTL_S)["$id"])
