@@ -8,13 +8,14 @@ millisecond of the version that the block has read.
 import datetime
 import itertools
 import uuid
+from contextlib import contextmanager
 
 import pytest
 from django.db import connections, transaction
 from django.db.models import F
 
 from appwrite_orm_django.backend.transactions import claims
-from appwrite_orm_django.client import rows
+from appwrite_orm_django.client import rows, transactions
 from appwrite_orm_django.client.errors import WriteRefused
 from appwrite_orm_django.local import datetimes, registry
 from tests.backend.steps import other_client, steps
@@ -77,7 +78,7 @@ def two_changes(pk):
         edition = Edition.objects.get(pk=pk)
         edition.copies -= TAKEN
         edition.save()
-        Edition.objects.create(isbn="sold")
+        Edition.objects.create(isbn=uuid.uuid4().hex[:20])
 
 
 def in_a_nested_block(pk):
@@ -193,6 +194,68 @@ def test_no_order_loses_an_update(shop, clock, block, stamp, what):
     # The one order that no client can see: after the check, and stamped as if it had been before the staging. Increments lose nothing.
     unseen = {line for line in lines if line.startswith("PATCH tablesdb/transactions")} if stamp != "right" else set()
     assert {line.rpartition("/")[0] for line in lost} <= {line.rpartition("/")[0] for line in unseen}
+
+
+TAKING = [block for block in BLOCKS if block not in (by_what_is_there, an_increment_in_a_block, an_increment_alone)]
+
+
+@pytest.mark.parametrize("stamp", STAMPS)
+@pytest.mark.parametrize("block", TAKING, ids=lambda block: block.__name__)
+def test_of_two_blocks_none_is_lost_in_any_order(shop, clock, block, stamp):
+    """Another block runs before any request of the first, its commit included, at a server with another clock."""
+
+    def run(pk, committed):
+        try:
+            block(pk)
+        except WriteRefused:
+            return
+        committed.append(pk)
+
+    def elsewhere(pk, committed):
+        ours = connections["appwrite"]
+        connections["appwrite"] = ours.copy()
+        read = datetime.datetime.fromisoformat(rows.get_row(other_client(), table, pk)["$updatedAt"])
+        clock.set_to = None if STAMPS[stamp] is None else read + datetime.timedelta(seconds=STAMPS[stamp])
+        # A server whose clock stands takes every write for one of after the staging; what is staged there has another time.
+        try:
+            with steps_of_a_clock(clock):
+                run(pk, committed)
+        finally:
+            clock.set_to, connections["appwrite"] = None, ours
+
+    table = shop.table_ref("library_edition")
+    number = 0
+    while True:
+        Edition.objects.all().delete()
+        edition = Edition.objects.create(isbn="isbn", copies=START)
+        committed: list[str] = []
+        with steps(number, before=lambda: elsewhere(edition.pk, committed)) as made:
+            run(edition.pk, committed)
+        assert Edition.objects.get(pk=edition.pk).copies == START - TAKEN * len(committed), made.lines
+        assert committed
+        if number >= len(made.lines):
+            return
+        number += 1
+
+
+@contextmanager
+def steps_of_a_clock(clock):
+    """Let the clock stand only while a transaction is committed."""
+    stands = clock.set_to
+    clock.set_to = None
+
+    def commit(*args):
+        clock.set_to = stands
+        try:
+            return original(*args)
+        finally:
+            clock.set_to = None
+
+    original, transactions.commit = transactions.commit, commit
+    try:
+        yield
+    finally:
+        transactions.commit = original
 
 
 def test_the_other_client_writes_what_the_row_held(shop, clock):
