@@ -9,6 +9,7 @@ import datetime
 import itertools
 import uuid
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from django.db import connections, transaction
@@ -229,7 +230,7 @@ def test_of_two_blocks_none_is_lost_in_any_order(shop, clock, block, stamp):
         Edition.objects.all().delete()
         edition = Edition.objects.create(isbn="isbn", copies=START)
         committed: list[str] = []
-        with steps(number, before=lambda: elsewhere(edition.pk, committed)) as made:
+        with steps(number, before=partial(elsewhere, edition.pk, committed)) as made:
             run(edition.pk, committed)
         assert Edition.objects.get(pk=edition.pk).copies == START - TAKEN * len(committed), made.lines
         assert committed
