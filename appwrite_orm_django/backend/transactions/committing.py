@@ -265,13 +265,8 @@ class _Commit:
 
     def _stage(self) -> tuple[str, str | None]:
         """Stage everything in a new transaction; return its id, and that of the block's mark if there is one."""
-        mark = uuid.uuid4().hex if self.account is None else None
-        operations = self._staged(mark)
-        if mark is not None and len(operations) > MAX_OPERATIONS:
-            # Without it a lost answer is harder to make up for, and that is all.
-            mark = None
-            operations = self._staged(mark)
-        claimed = self._claimed(mark)
+        mark = self._mark()
+        operations, claimed = self._staged(mark), self._claimed(mark)
         if len(operations) > MAX_OPERATIONS:
             raise _too_many(len(operations) - _bulks(len(claimed)), _bulks(len(claimed)))
         try:
@@ -288,6 +283,16 @@ class _Commit:
                 # Only the mark is missing, which is for making up for a lost answer.
                 mark = None
             return self._stage_operations(self._staged(mark)), mark
+
+    def _mark(self) -> str | None:
+        """Return the id of a mark for the block, None if it would cost other clients the news of single changes, or not fit."""
+        if self.account is not None:
+            return None
+        mark = uuid.uuid4().hex
+        marked, plain = self._staged(mark), self._staged(None)
+        changes = len(marked) - _bulks(len(self._claimed(mark)))
+        keeps_changes = changes == len(plain) - _bulks(len(self._claimed(None)))
+        return mark if keeps_changes and len(marked) <= MAX_OPERATIONS else None
 
     def _stage_operations(self, operations: list[dict[str, Any]]) -> str:
         transaction_id = str(transactions.create_transaction(self.transport, _TTL_S)["$id"])
