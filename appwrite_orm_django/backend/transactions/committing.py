@@ -11,19 +11,16 @@ from __future__ import annotations
 import bisect
 import random
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.apps import apps
 from django.db import NotSupportedError, OperationalError
 
 from appwrite_orm_django.backend import uniqueness
-from appwrite_orm_django.backend.columns import ROW_ID, table_id
+from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands.writes import NewRow, Unique
 from appwrite_orm_django.backend.transactions import claims, staging, versions
-from appwrite_orm_django.backend.transactions.log import Key, Operation, RowState, key_of
-from appwrite_orm_django.backend.writes import unique_columns
+from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
 from appwrite_orm_django.client import operators, rows, transactions
 from appwrite_orm_django.client.answers import IN_DOUBT
 from appwrite_orm_django.client.errors import (
@@ -47,6 +44,7 @@ from appwrite_orm_django.client.transactions import MAX_OPERATIONS
 from appwrite_orm_django.schema.own_tables import CLAIM_COLUMN
 
 if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.transactions.transaction import Transaction
     from appwrite_orm_django.backend.transactions.versions import Seen
 
@@ -120,6 +118,18 @@ def _too_many(changes: int, claimed: int) -> TransactionLimitExceeded:
         f"or locked; Appwrite commits at most {MAX_OPERATIONS} together. Nothing of them was written.\n"
         f"Write fewer rows in one block, or the same values to many rows with one update()."
     )
+
+
+def explain(connection: DatabaseWrapper, error: UniqueViolation, folded: Collection[Operation]) -> None:
+    """Let an error say which unique index has refused a block, and which row is in the way; as ``uniqueness.explain``, a table at a time."""
+    for table in dict.fromkeys(operation.table for operation in folded):
+        of_table = [operation for operation in folded if operation.table == table]
+        created = [NewRow(one.row_id, one.data) for one in of_table if one.action == "create"]
+        changed = {one.row_id: one.data for one in of_table if one.action == "update"}
+        added = {one.row_id: one.data for one in of_table if one.action == "increment"}
+        deleted = [one.row_id for one in of_table if one.action == "delete"]
+        change = uniqueness.Change(created, changed, added, deleted)
+        uniqueness.explain(connection, error, table, change, "\nNothing of the block was written.")
 
 
 def _without_what_exists(block: Transaction, folded: list[Operation]) -> list[Operation]:
@@ -429,54 +439,12 @@ class _Commit:
             return _conflict(f"{changed[0].table}/{changed[1]} was changed")
         if self.new_locks and any(claims.by_ids(self.transport, self.claims, self.new_locks)):
             return _conflict("A row was locked")
-        clash = next(self._clashes(), None)
-        if clash is not None:
-            return UniqueViolation(f"{clash}\nNothing of the block was written.")
-        if self.account is not None and any(operation.action == "create" for operation in self.folded):
-            # What is in the way may be a row that the user may not see.
-            names = ", ".join(sorted({operation.table.table for operation in self.folded}))
-            return UniqueViolation(
-                f"{names}: the block was refused, for a row id or a value of a unique index exists already, or a row was changed "
-                f"meanwhile; nothing of it was written."
-            )
-        return error
-
-    def _clashes(self) -> Iterator[str]:
-        """Yield which ids and unique indexes the block would violate, a table at a time."""
-        tables: dict[TableRef, dict[Key, RowState]] = {}
-        for operation in self.folded:
-            states = tables.setdefault(operation.table, {})
-            key = key_of(operation.table, operation.row_id)
-            states.setdefault(key, RowState(operation.row_id, 0)).apply(operation)
-        with self.connection.own_block():
-            for table, states in tables.items():
-                yield from self._clashes_in(table, states)
-
-    def _clashes_in(self, table: TableRef, states: Mapping[Key, RowState]) -> Iterator[str]:
-        reader = self.connection.reader
-        created = [state.row_id for state in states.values() if state.created]
-        if taken := [row[ROW_ID] for row in reader.rows_by_id(table, created)] if created else []:
-            yield f"{table.table}: rows with these ids exist already: {', '.join(taken[:10])}."
-        for columns in self.unique.get(table.table, ()):
-            concerned = {
-                key: state
-                for key, state in states.items()
-                if state.created or state.deleted or {*state.data, *state.increments} & set(columns)
-            }
-            if all(state.deleted for state in concerned.values()):
-                continue
-            if text := uniqueness.violation(reader, table, (columns,), self._images(table, concerned)):
-                yield text
-
-    def _images(self, table: TableRef, states: Mapping[Key, RowState]) -> dict[str, Mapping[str, Any]]:
-        """Return the rows as the block would leave them, by id; nothing of those that it deletes."""
-        changed = [state.row_id for state in states.values() if not state.created]
-        found = self.connection.reader.rows_by_id(table, changed) if changed else ()
-        committed = {key_of(table, row[ROW_ID]): row for row in found}
-        return {state.row_id: {} if state.deleted else state.over(committed.get(key)) for key, state in states.items()}
-
-    @cached_property
-    def unique(self) -> dict[str, Unique]:
-        """The columns of each unique index, by table."""
-        models = apps.get_models(include_auto_created=True)
-        return {table_id(model._meta.db_table): unique_columns(model) for model in models if not model._meta.proxy}
+        names = ", ".join(sorted({operation.table.table for operation in self.folded}))
+        violation = UniqueViolation(
+            f"{names}: the block was refused, for a row id or a value of a unique index exists already, or a row was changed "
+            f"meanwhile; nothing of it was written."
+        )
+        explain(self.connection, violation, [one for one in self.folded if one.table != self.claims])
+        # What is in the way of a user may be a row that they may not see.
+        hidden = self.account is not None and any(operation.action == "create" for operation in self.folded)
+        return violation if violation.columns or hidden else error
