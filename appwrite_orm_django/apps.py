@@ -57,12 +57,12 @@ def create_own_tables(using: str, **_: Any) -> None:
     from django.db import OperationalError, connections
 
     from appwrite_orm_django.aliases import appwrite_aliases
-    from appwrite_orm_django.backend.transactions.committing import create_claims_table
+    from appwrite_orm_django.backend.transactions import claims
 
     if using not in appwrite_aliases():
         return
     connection: Any = connections[using]  # our DatabaseWrapper, by its engine
     try:
-        create_claims_table(connection.transport, connection.database_id)
+        claims.create_table(connection.transport, claims.table_in(connection.database_id))
     except OperationalError:
         return  # no database yet, or a key that may not: said when a block needs the table

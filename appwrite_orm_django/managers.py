@@ -14,6 +14,7 @@ from django.db.models.deletion import Collector
 from appwrite_orm_django.backend import trying_again
 from appwrite_orm_django.cache import control
 from appwrite_orm_django.cache.choice import choose, chosen, inherited
+from appwrite_orm_django.client.errors import WriteRefused
 from appwrite_orm_django.instances import InstanceQuerySet
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class AppwriteQuerySet(InstanceQuerySet):
         for attempt in itertools.count(1):
             try:
                 return super().update_or_create(defaults, create_defaults, **kwargs)
-            except trying_again.OVERTAKEN:
+            except WriteRefused:
                 if alone or attempt == trying_again.MAX_ATTEMPTS:
                     raise
             except IntegrityError:

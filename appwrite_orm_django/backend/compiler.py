@@ -27,7 +27,7 @@ from appwrite_orm_django.backend import local_evaluation, locking
 from appwrite_orm_django.backend.cached_reads import cached_rows
 from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands.base import Command
-from appwrite_orm_django.backend.commands.reads import CountRows, Explain, ListRows
+from appwrite_orm_django.backend.commands.reads import CountRows, Explain, GetRow, ListRows
 from appwrite_orm_django.backend.pushdown import reads, server
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.summaries import OneRow
@@ -90,6 +90,9 @@ class SQLCompiler(compiler.SQLCompiler):
             if self.query.high_mark is not None and self.query.high_mark == self.query.low_mark and self.elide_empty:
                 raise EmptyResultSet
             command = self._pushed_down()
+            if self.query.select_for_update:
+                # What is locked has to be told row by row.
+                return command if isinstance(command, (GetRow, ListRows)) else local_evaluation.plan(self)
             if command is None or (isinstance(command, OneRow) and len(command.parts) > 1):
                 # Better than several requests, where the server can do it: one.
                 command = server.plan(self) or command

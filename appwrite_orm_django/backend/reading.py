@@ -68,6 +68,7 @@ class Reader:
         raise TypeError(f"{command!r} reads nothing.")
 
     def _get(self, command: GetRow) -> list[tuple[Any, ...]]:
+        self._before_read()
         try:
             row = rows.get_row(self.connection.transport, command.table, command.row_id)
         except RowNotFound:
@@ -75,13 +76,16 @@ class Reader:
         self._note_versions(command.table, [row])
         return list(_results(command.table, [row], command.outputs))
 
+    def _before_read(self) -> None:
+        if self.connection.transaction is not None:
+            self.connection.transaction.before_read()
+
     def _note_versions(self, table: TableRef, found: Iterable[Row]) -> None:
         if self.connection.transaction is not None:
             self.connection.transaction.note_versions(table, found)
 
     def _list(self, command: ListRows) -> Iterator[tuple[Any, ...]]:
-        columns = [*command.columns, *(order.column for order in command.order)]
-        select = _select(columns)
+        select = self._selecting(command.condition, [*command.columns, *(order.column for order in command.order)])
         found = self._lists(command.table, command.condition, select, command.order, command.offset, command.limit)
         for page in found:
             yield from _results(command.table, page, command.outputs)
@@ -99,7 +103,7 @@ class Reader:
         Args:
             most: of more rows than this no more are asked for; an open block that has written to the table may see more.
         """
-        wanted = _select([*columns, *(order.column for order in fetch.order)])
+        wanted = self._selecting(condition, [*columns, *(order.column for order in fetch.order)])
         described = (fetch.table, condition, wanted, fetch.order, fetch.offset)
         transaction = self.connection.transaction
         if transaction is not None and transaction.is_dirty(fetch.table):
@@ -107,6 +111,10 @@ class Reader:
             return
         limit = fetch.limit if most is None else min(most, fetch.limit or most)
         yield from self._lists(*described, limit, whole=True)
+
+    def _selecting(self, condition: Condition, columns: Sequence[str]) -> Query | None:
+        # What a block has seen of a row is also that the condition held.
+        return _select(columns if self.connection.transaction is None else [*columns, *sorted(condition.columns)])
 
     def whole_rows(self, table: TableRef, condition: Condition) -> Iterator[Row]:
         """Yield rows with every column they have, as the open block sees them."""
@@ -170,6 +178,8 @@ class Reader:
         return cast("list[Row]", answered["rows"])
 
     def _asked(self, table: TableRef, page: Sequence[Query], *, total: bool = False) -> dict[str, Any]:
+        self._before_read()
+
         def posts() -> bool:
             return capabilities.feature_level(self.connection, table) == "2.x"
 
@@ -371,7 +381,7 @@ def _chunks(column: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
 
 def _select(columns: Iterable[str]) -> Query | None:
     columns = tuple(columns)
-    if any(isinstance(column, RelationshipKey) for column in columns):
+    if any(isinstance(column, RelationshipKey) or "." in column for column in columns):
         # Whole rows have the id of the related row; with a select the server wants the key of one of its columns as well.
         return None
     # The columns that begin with "$" come along by themselves, but the server wants at least one name.

@@ -239,12 +239,12 @@ def update_command(compiler: SQLUpdateCompiler) -> Command:
         if key == PERMISSIONS or key not in SYSTEM_COLUMNS or wire is not None:
             data[key] = wire
     ref = compiler.connection.table_ref(table)
-    if expressions:
-        condition, exact = _condition(compiler, query)
-        increment = _increment(ref, condition, data, expressions) if exact else None
-        return increment or _update_from_query(compiler, ref, data, expressions)
     condition, exact = _condition(compiler, query)
-    if not exact or compiler.connection.is_dirty(ref):
+    by_id = exact and condition.names_ids_only
+    if expressions:
+        increment = _increment(ref, condition, data, expressions) if exact else None
+        return increment or _update_from_query(compiler, ref, data, expressions, by_id=by_id)
+    if not by_id and (not exact or compiler.connection.is_dirty(ref)):
         condition = _condition_by_ids(compiler, query)
     row_id = reads.only_row_id(condition)
     unique = unique_columns(query.get_meta().model)
@@ -332,9 +332,19 @@ def _increment(
 
 
 def _update_from_query(
-    compiler: SQLUpdateCompiler, table: Any, data: dict[str, Any], expressions: dict[Field[Any, Any], Any]
+    compiler: SQLUpdateCompiler,
+    table: Any,
+    data: dict[str, Any],
+    expressions: dict[Field[Any, Any], Any],
+    *,
+    by_id: bool,
 ) -> Command:
-    """Return the command that reads the new values of each row by local evaluation, then writes them."""
+    """
+    Return the command that reads the new values of each row by local evaluation, then writes them.
+
+    Args:
+        by_id: whether the rows are chosen by nothing but their ids.
+    """
     query = compiler.query.chain(klass=Query)
     query.clear_ordering(force=True)
     query.select_related = False
@@ -364,7 +374,8 @@ def _update_from_query(
     depends_on_row = any(_reads_columns(expression, pk) for expression in expressions.values())
     model = compiler.query.model
     unique = unique_columns(query.get_meta().model)
-    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row, unique, model)
+    is_blind = by_id and not depends_on_row
+    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row, is_blind, unique, model)
 
 
 def _is_prepared(field: Field[Any, Any]) -> bool:
@@ -399,10 +410,7 @@ def delete_command(compiler: SQLDeleteCompiler) -> Command:
     """Return the command for a delete query."""
     query = compiler.query
     ref = compiler.connection.table_ref(table_id(query.get_meta().db_table))
-    if compiler.single_alias and not compiler.connection.is_dirty(ref):
-        condition, exact = _condition(compiler, query)
-    else:
-        exact = False
-    if not exact:
+    condition, exact = _condition(compiler, query) if compiler.single_alias else (None, False)
+    if not exact or (compiler.connection.is_dirty(ref) and not condition.names_ids_only):
         condition = _condition_by_ids(compiler, query)
     return DeleteRows(ref, condition, reads.only_row_id(condition), query.model)

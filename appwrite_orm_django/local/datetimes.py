@@ -48,8 +48,13 @@ def format_datetime(moment: datetime) -> str:
     return f"{moment.isoformat(timespec='milliseconds')}"
 
 
+def now() -> datetime:
+    """Return the present moment of the server's clock, which tests may set."""
+    return datetime.now(timezone.utc)
+
+
 def now_text() -> str:
-    return format_datetime(datetime.now(timezone.utc))
+    return format_datetime(now())
 
 
 def parse_datetime(text: str) -> str | None:

@@ -21,7 +21,6 @@ from appwrite_orm_django.backend.local_evaluation.texts import have_one_spelling
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
-    from appwrite_orm_django.client.references import TableRef
 
 
 @dataclass(frozen=True)
@@ -66,15 +65,6 @@ def run(command: LocalQuery, connection: DatabaseWrapper) -> list[tuple[Any, ...
         return Run(command, connection, database).rows()
 
 
-def run_with_versions(
-    command: LocalQuery, connection: DatabaseWrapper, table: TableRef
-) -> tuple[list[tuple[Any, ...]], dict[str, str]]:
-    """Return the final rows, and for each row id of ``table`` that took part the ``$updatedAt`` it had."""
-    with connection.borrowed_local_database() as database:
-        evaluation = Run(command, connection, database, versions_of=table)
-        return evaluation.rows(), evaluation.versions
-
-
 @dataclass
 class Brought:
     """What is kept of the rows that one step brought: how many there were, and what later steps and the slice need of them."""
@@ -90,25 +80,16 @@ class Brought:
 
 
 class Run:
-    """One evaluation. ``description`` is afterwards what SQLite's cursor had as such, ``versions`` the ``$updatedAt`` of rows that were asked for."""
+    """One evaluation. ``description`` is afterwards what SQLite's cursor had as such."""
 
-    def __init__(
-        self,
-        command: LocalQuery,
-        connection: DatabaseWrapper,
-        database: LocalDatabase,
-        *,
-        versions_of: TableRef | None = None,
-    ) -> None:
+    def __init__(self, command: LocalQuery, connection: DatabaseWrapper, database: LocalDatabase) -> None:
         self.command = command
         self.connection = connection
         self.database = database
         self.program: Program = command.program
         self.tables = {name: local_table(model, self.database) for name, model in self.program.tables.items()}
         self.fetched = 0
-        self.versions: dict[str, str] = {}
         self.description: Any = None
-        self._versions_of = versions_of
         self._brought: list[Brought] = []
 
     def rows(self) -> list[tuple[Any, ...]]:
@@ -202,8 +183,6 @@ class Run:
             self.fetched += len(rows)
             if self.fetched > most:
                 raise self._too_many(fetch)
-            if fetch.table == self._versions_of:
-                self.versions.update((row[ROW_ID], row["$updatedAt"]) for row in rows)
             brought.note(rows)
             loader.add(rows)
 

@@ -134,12 +134,25 @@ class Log:
             return
         del self.operations[length:]
         self._marks = {mark: at for mark, at in self._marks.items() if at <= length}
+        self._apply_all()
+
+    def _apply_all(self) -> None:
         self._states = {}
         for operation in self.operations:
             self._apply(operation)
 
     def release(self, name: str) -> None:
         del self._marks[name]
+
+    def first_mark(self) -> int:
+        """Return how many operations are before every mark."""
+        return min((*self._marks.values(), len(self.operations)))
+
+    def drop(self, length: int) -> None:
+        """Forget the first operations, which have been committed."""
+        del self.operations[:length]
+        self._marks = {mark: at - length for mark, at in self._marks.items()}
+        self._apply_all()
 
     def tables(self) -> set[TableRef]:
         return {table for table, _ in self._states}
