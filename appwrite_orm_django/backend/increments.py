@@ -26,14 +26,12 @@ EXACT = 2**53
 _MAX_ATTEMPTS = 10
 
 
-def is_exact(value: float | None, amount: float) -> bool:
-    """Say whether a database that adds floats adds these exactly, or at least as the column's own type would."""
-    if value is None or isinstance(amount, float):
-        return True
-    return max(abs(value), abs(amount), abs(value + amount)) <= EXACT
+def is_exact(value: int | None, amount: int) -> bool:
+    """Say whether a database that adds floats adds these integers exactly."""
+    return value is None or max(abs(value), abs(amount), abs(value + amount)) <= EXACT
 
 
-def check_bounds(command: IncrementColumn, value: float | None) -> None:
+def check_bounds(command: IncrementColumn, value: int | None) -> None:
     """
     Refuse what passes the bounds of the column, which the server does not look at.
 
@@ -58,8 +56,6 @@ def run(transport: Transport, command: IncrementColumn) -> Mapping[str, Any]:
         ColumnNotFound, RowNotFound: no such column, or no such row.
     """
     amount = command.amount
-    if isinstance(amount, float):
-        return _ask(transport, command)
     if abs(amount) > EXACT:
         return _add_here(transport, command)
     low, high = command.bounds
