@@ -328,6 +328,19 @@ class TestNumbersOfMoreThan64Bits:
             lookup in ("gt", "gte") if value < 0 else lookup in ("lt", "lte")
         )
 
+    def test_lists_and_ranges(self):
+        for also in (Q(), Q(integer=None) | Q(char=F("text"))):
+            rows = Everything.objects.filter(also)
+            assert rows.filter(big__in=[BIG, 2**70]).count() == 3
+            assert rows.filter(big__in=[2**70]).count() == 0
+            assert rows.exclude(big__in=[2**70]).count() == 3
+            assert rows.filter(big__range=(-(2**70), 2**70)).count() == 3
+            assert rows.filter(big__range=(BIG, 2**70)).count() == 3
+            assert rows.filter(big__range=(2**70, 2**71)).count() == 0
+            assert rows.filter(big__range=(Value(5), F("big"))).count() == 3
+        with pytest.raises(DataError, match="64 bits"), transaction.atomic(using="appwrite"):
+            list(Everything.objects.annotate(x=F("big") + 2**70))
+
     def test_the_way_out(self):
         wide = Cast("big", WIDE)
         assert Everything.objects.aggregate(x=Sum(wide))["x"] == 3 * BIG

@@ -75,7 +75,7 @@ def with_constants_of_64_bits(node: Any) -> Any:
     if isinstance(node, In) and isinstance(node.rhs, (list, tuple, set)) and any(map(_is_long, node.rhs)):
         node = copy.copy(node)
         node.rhs = [value for value in node.rhs if not _is_long(value)]
-    elif isinstance(node, Range) and any(map(_is_long, node.rhs)):
+    elif isinstance(node, Range) and isinstance(node.rhs, (list, tuple)) and any(map(_is_long, node.rhs)):
         low, high = node.rhs
         node = copy.copy(node)
         is_empty = (_is_long(low) and low > 0) or (_is_long(high) and high < 0)
