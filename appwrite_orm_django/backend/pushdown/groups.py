@@ -14,13 +14,14 @@ from django.db.models.expressions import Col, Ref, Star, Value
 
 from appwrite_orm_django.backend.columns import ROW_ID, column_key
 from appwrite_orm_django.backend.commands.outputs import Output
+from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.local_evaluation.decimal_functions import EXACT_DIGITS, QUOTIENT_DIGITS
 from appwrite_orm_django.backend.pushdown import raw_values, reads
 from appwrite_orm_django.backend.pushdown.aggregates import Aggregate, aggregate, keeps_type
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.pushdown.raw_values import SUMMABLE, reader_for
 from appwrite_orm_django.backend.pushdown.sources import LONG_TEXT, Sources, Unanswerable
-from appwrite_orm_django.backend.server_queries import Computed, Ratio, Read
+from appwrite_orm_django.backend.server_queries import Ratio, Read
 from appwrite_orm_django.backend.values import (
     MAX_SCALED_DIGITS,
     Codec,
@@ -114,14 +115,19 @@ class Groups:
         read = reader_for(self.sources.codec(column))
         convert = reads.converter_for(column, self.connection)
         return Output(
-            alias, converter=_chain(read, convert), converts_none=bool(column.get_db_converters(self.connection))
+            alias,
+            converter=_chain(read, convert),
+            converts_none=bool(column.get_db_converters(self.connection)),
+            definition=reads.column_definition(column),
         )
 
     def _aggregate_output(self, expression: Any, found: Aggregate) -> Read:
-        finish, kind = self._finish(expression), type(expression.output_field).__qualname__
+        finish, shown = self._finish(expression), expression.output_field
         if found.function is Count:
-            return Computed(self.count_alias(found), converter=_chain(raw_values.whole, finish), kind=kind)
+            whole = _chain(raw_values.whole, finish)
+            return Output(self.count_alias(found), converter=whole, definition=definition_of(shown))
         column = self._summed_column(found)
+        definition = definition_of(column.target, shown)
         codec = self.sources.codec(column)
         if found.function in (Min, Max):
             if not keeps_type(expression, column):
@@ -130,9 +136,9 @@ class Groups:
         if found.function is Avg and not isinstance(codec, FloatCodec):
             total = self.ask("sum", self.sources.group_key(column))
             count = self.ask("count", self.sources.group_key(column))
-            return Ratio(total, count, kind, finish or (lambda value: value), _DIVISIONS[type(codec)](codec))
+            return Ratio(total, count, definition, finish or (lambda value: value), _DIVISIONS[type(codec)](codec))
         decode = float if isinstance(codec, FloatCodec) else _chain(raw_values.whole, codec.decode)
-        return Computed(self.aggregate_alias(found), converter=_chain(decode, finish), kind=kind)
+        return Output(self.aggregate_alias(found), converter=_chain(decode, finish), definition=definition)
 
     def _finish(self, expression: Any) -> Callable[[Any], Any] | None:
         converters = expression.get_db_converters(self.connection)
