@@ -12,6 +12,7 @@ from django.db import IntegrityError, connections, models
 from django.db.models.deletion import Collector
 
 from appwrite_orm_django.backend import trying_again
+from appwrite_orm_django.backend.values import hold
 from appwrite_orm_django.cache import control
 from appwrite_orm_django.cache.choice import choose, chosen, inherited
 from appwrite_orm_django.client.errors import WriteRefused
@@ -58,7 +59,12 @@ class AppwriteQuerySet(InstanceQuerySet):
     def bulk_update(self, objs: Any, fields: Any, batch_size: int | None = None) -> int:
         objs, fields = tuple(objs), list(fields)
         self._forget_what_was_read(objs, fields)
-        return super().bulk_update(objs, fields, batch_size)
+        updated = super().bulk_update(objs, fields, batch_size)
+        if connections[self.db].vendor == "appwrite":
+            written = [self.model._meta.get_field(name) for name in fields]
+            for obj in objs:
+                hold(obj, written)
+        return updated
 
     bulk_update.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
 

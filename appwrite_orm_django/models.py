@@ -14,7 +14,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connections, models, router
 
-from appwrite_orm_django.backend.values import codec_for, cut_to_milliseconds
+from appwrite_orm_django.backend.values import OutOfRange, codec_for, hold
+from appwrite_orm_django.client.texts import InvalidText
 from appwrite_orm_django.fields import CreatedAtField, RowIdField, UpdatedAtField
 from appwrite_orm_django.instances import may_be_rolled_back, remembers_loaded
 from appwrite_orm_django.managers import AppwriteManager
@@ -100,7 +101,7 @@ class AppwriteModel(models.Model):
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
         """
-        Validate the fields, integers by the ranges of their columns as well.
+        Validate the fields, and whether their columns can hold the values: integers of a range, moments from the year 1000 on, and so on.
 
         Django's own validators know the ranges of the ``default`` database only, and SQLite has none.
         """
@@ -109,17 +110,19 @@ class AppwriteModel(models.Model):
             super().clean_fields(exclude=exclude)
         except ValidationError as error:
             errors = error.update_error_dict(errors)
-        operations = connections[self._state.db or router.db_for_write(type(self), instance=self)].ops
+        connection = connections[self._state.db or router.db_for_write(type(self), instance=self)]
         skipped = {*(exclude or ()), *errors}
         for field in self._meta.concrete_fields:
-            if not isinstance(field, models.IntegerField) or field.primary_key or field.name in skipped:
-                continue
             value = getattr(self, field.attname)
-            low, high = operations.integer_field_range(field.get_internal_type())
+            if value is None or field.name in skipped or hasattr(value, "resolve_expression"):
+                continue
             try:
-                if isinstance(value, int):
+                if isinstance(field, models.IntegerField) and isinstance(value, int) and not field.primary_key:
+                    low, high = connection.ops.integer_field_range(field.get_internal_type())
                     MinValueValidator(low)(value)
                     MaxValueValidator(high)(value)
+                if connection.vendor == "appwrite":
+                    _check_that_it_can_be_held(field, value, connection)
             except ValidationError as error:
                 errors[field.name] = error.error_list
         if errors:
@@ -161,9 +164,11 @@ class AppwriteModel(models.Model):
     ) -> bool:
         # Called once for each table: a model with parents has several.
         updated = super()._save_table(raw, cls, force_insert, force_update, using, update_fields)  # type: ignore[misc]  # a private name
-        if not raw:
-            self._cut_to_milliseconds()
-        self._remember(_attnames((cls or self)._meta.local_concrete_fields, update_fields), using)
+        fields = (cls or self)._meta.local_concrete_fields
+        saved = _attnames(fields, update_fields)
+        if using is not None and connections[using].vendor == "appwrite":
+            hold(self, (field for field in fields if field.attname in saved))
+        self._remember(saved, using)
         return bool(updated)
 
     def _do_update(self, base_qs: Any, using: str, pk_val: Any, values: Any, update_fields: Any, *args: Any) -> Any:
@@ -213,13 +218,6 @@ class AppwriteModel(models.Model):
             if isinstance(field, UpdatedAtField):
                 setattr(self, field.attname, codec_for(field).decode(wire))
 
-    def _cut_to_milliseconds(self) -> None:
-        """Make datetimes equal to what the server holds."""
-        for field in self._meta.concrete_fields:
-            value = self.__dict__.get(field.attname)
-            if (held := cut_to_milliseconds(value)) is not value:
-                setattr(self, field.attname, held)
-
 
 remembers_loaded(AppwriteModel)
 
@@ -235,6 +233,15 @@ def _is_unchanged(value: Any, loaded: Any) -> bool:
         return getattr(value, "fold", None) == getattr(loaded, "fold", None)
     # In JSON 1, 1.0 and true are three values.
     return isinstance(value, str) or type(value) is type(loaded)
+
+
+def _check_that_it_can_be_held(field: models.Field[Any, Any], value: Any, connection: Any) -> None:
+    try:
+        codec_for(field).encode(field.get_db_prep_value(value, connection))
+    except (OutOfRange, InvalidText) as error:
+        raise ValidationError(f"{str(error)[:1].upper()}{str(error)[1:]}.", code="invalid") from error
+    except (TypeError, ValueError):
+        return  # of another type, which saving it says
 
 
 def _attnames(fields: Iterable[models.Field[Any, Any]], names: Collection[str] | None) -> list[str]:

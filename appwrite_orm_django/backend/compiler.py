@@ -244,7 +244,10 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
 
 
 class SQLDeleteCompiler(compiler.SQLDeleteCompiler, SQLCompiler):
-    execute_sql = compiler.SQLCompiler.execute_sql
+    def execute_sql(self, result_type: str = MULTI, *chunks: Any) -> Any:
+        deleted = compiler.SQLCompiler.execute_sql(self, result_type, *chunks)
+        # None where no row can match, as none has an id that Appwrite refuses; Model.delete() adds the number up.
+        return 0 if deleted is None else deleted
 
     def as_sql(self) -> tuple[Command, tuple[()]]:  # type: ignore[override]
         from appwrite_orm_django.backend import writes

@@ -13,8 +13,8 @@ from django.db.models.functions import Round
 from django.db.models.sql import Query
 from django.db.models.sql import compiler as django_compiler
 
-from appwrite_orm_django.backend.local_evaluation import decimals, fragments, texts
-from appwrite_orm_django.backend.local_evaluation.json_documents import containment_sql
+from appwrite_orm_django.backend.local_evaluation import decimals, floats, fragments, integers, texts
+from appwrite_orm_django.backend.local_evaluation.json_documents import containment_sql, refuse_lone_surrogates
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
@@ -90,6 +90,10 @@ class SQLCompiler(django_compiler.SQLCompiler):
         if own is not None:
             result: tuple[str, Any] = own(self, self.connection)
             return result
+        node = integers.with_constants_of_64_bits(floats.with_held_constants(node))
+        refuse_lone_surrogates(node)
+        if (whole := integers.compiled(node, self)) is not None:
+            return whole
         if type(node) in (DataContains, ContainedBy):
             return containment_sql(node, self)
         if (exact := decimals.compiled(node, self)) is not None:

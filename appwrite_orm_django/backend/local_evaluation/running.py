@@ -15,9 +15,10 @@ from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership
 from appwrite_orm_django.backend.commands.local import Fetch, Link, LocalQuery
 from appwrite_orm_django.backend.local_evaluation.loading import Loader, Row
-from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
+from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase, quoted
 from appwrite_orm_django.backend.local_evaluation.tables import local_table
 from appwrite_orm_django.backend.local_evaluation.texts import have_one_spelling
+from appwrite_orm_django.schema.names import unquoted
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
@@ -51,7 +52,8 @@ class Page:
 
     def condition(self, alias: str) -> str:
         """Return SQL that holds for the rows of the slice only."""
-        return f'"{alias}"."{self.pk_column}" IN (SELECT "pk" FROM "{self.table}")'
+        column = f"{quoted(alias)}.{quoted(self.pk_column)}".replace("%", "%%")
+        return f'{column} IN (SELECT "pk" FROM "{self.table}")'
 
 
 def run(command: LocalQuery, connection: DatabaseWrapper) -> list[tuple[Any, ...]]:
@@ -125,7 +127,7 @@ class Run:
         if page is None:
             return
         table = self.tables[self.command.fetches[page.fetch].db_table]
-        (pk,) = (column for column in table.columns if column.name == page.pk_column)
+        (pk,) = (column for column in table.columns if column.name == unquoted(page.pk_column))
         raw.execute(f'CREATE TABLE "{page.table}" ("pk")')
         values = [{pk.key: value} for value in self._brought[page.fetch].values[pk.key]]
         raw.executemany(f'INSERT INTO "{page.table}" VALUES (?)', zip(pk.values(values), strict=True))
@@ -137,10 +139,11 @@ class Run:
         if known is not None:
             return known
         read: dict[str, set[str]] = {name: set() for name in self.tables}
+        by_local_name = {table.name: name for name, table in self.tables.items()}
 
         def note(action: int, table: str | None, column: str | None, *_: Any) -> int:
-            if action == sqlite3.SQLITE_READ and table in read and column:
-                read[table].add(column)
+            if action == sqlite3.SQLITE_READ and table in by_local_name and column:
+                read[by_local_name[table]].add(column)
             return sqlite3.SQLITE_OK
 
         if self.program.page is not None:
@@ -196,7 +199,8 @@ class Run:
 
     def _select(self) -> list[tuple[Any, ...]]:
         compiler = self.program.compiler
-        with self.database.wrap_database_errors, closing(self.database.create_cursor()) as cursor:
+        place = ", ".join(self.tables)
+        with self.database.saying_what_is_refused(place), closing(self.database.create_cursor()) as cursor:
             cursor.execute(self.command.sql, self.command.params)
             rows = cursor.fetchall()
             self.description = cursor.description
