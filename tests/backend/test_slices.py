@@ -196,6 +196,7 @@ class TestPages:
         assert not pages[-1].has_next()
 
 
+@pytest.mark.django_db(databases=["appwrite"], transaction=True)
 @pytest.mark.parametrize("level", ["1.9", "2.x"])
 def test_beyond_what_the_server_counts(level, connect):
     connection = connect(HOST=f"local:?feature-level={level}#many", OPTIONS={"CACHE": {"ENABLED": False}})

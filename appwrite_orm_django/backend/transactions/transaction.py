@@ -301,6 +301,7 @@ class Transaction:
         if self.log:
             with own_write():
                 committing.commit(self.connection, self.log, self.versions, self.locked)
+            self.log.end.committed = True
 
 
 class _Complete(dict[str, Any]):
