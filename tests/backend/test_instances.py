@@ -209,3 +209,15 @@ def test_one_instance_is_made_as_django_makes_it(values, names):
     values = [value for value, field in zip(values, Book._meta.concrete_fields, strict=True) if field.attname in names]
     expected = models.Model.from_db.__func__(Book, "appwrite", names, values)
     assert state_of(instances.instance_from(Book, "appwrite", values, names)) == state_of(expected)
+
+
+@pytest.mark.parametrize("by_attribute", [False, True])
+@pytest.mark.parametrize("model", [Country, Book])
+def test_storing_by_attribute_and_by_name_come_to_the_same(model, by_attribute):
+    names = [field.attname for field in model._meta.concrete_fields]
+    write = instances._compile(model, names, remember=True, by_attribute=by_attribute)
+    (made,) = write(model, [tuple(names)], "appwrite")
+    assert type(made) is model
+    assert state_of(made) == state_of(model.from_db("appwrite", names, tuple(names)))
+    made._state, made.pk = made._state, "changed"
+    assert made.__dict__["_assigned"] == {"_state", "pk", model._meta.pk.attname}
