@@ -12,6 +12,7 @@ from django.db import IntegrityError, connections, models
 from django.db.models.deletion import Collector
 
 from appwrite_orm_django.backend import trying_again
+from appwrite_orm_django.backend.transactions import uncommitted
 from appwrite_orm_django.cache import control
 from appwrite_orm_django.cache.choice import choose, chosen, inherited
 from appwrite_orm_django.instances import InstanceQuerySet
@@ -100,8 +101,9 @@ class AppwriteQuerySet(InstanceQuerySet):
 
     def _remember(self, objs: Sequence[Any], attnames: Collection[str]) -> None:
         """Let ``save()`` of these objects send what is assigned from now on."""
+        end = uncommitted(connections[self.db])
         for obj in objs if hasattr(self.model, "_remember") else ():
-            obj._remember(attnames, self.db)
+            obj._remember(attnames, self.db, end)
 
     def _attnames(self, names: Sequence[str]) -> set[str]:
         return {field.attname for field in self.model._meta.concrete_fields if {field.name, field.attname} & set(names)}

@@ -16,7 +16,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError, connections, models, router
 from django.db.models.query_utils import DeferredAttribute
 
-from appwrite_orm_django.backend.transactions import uncommitted
+from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
 from appwrite_orm_django.backend.values import codec_for, cut_to_milliseconds
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.fields import CreatedAtField, RowIdField, UpdatedAtField
@@ -95,7 +95,7 @@ class AppwriteModel(models.Model):
         # No frame is kept: it would keep alive what is on the stack.
         caller = currentframe().f_back.f_code  # type: ignore[union-attr]  # None on no Python that Django runs on
         if caller is _FETCHING:
-            self._remember((name,), self._state.db)
+            self._remember((name,), self._state.db, _end(self._state.db))
         elif caller not in READING:
             held["_assigned"] = held.get("_assigned", _NO_NAMES) | {name}
         elif "_assigned" in held:
@@ -135,8 +135,7 @@ class AppwriteModel(models.Model):
         instance: Self | None = instance_from(cls, db, values, field_names, **kwargs)
         if instance is None:
             instance = super().from_db(db, field_names, values, **kwargs)
-        end = None if db is None else uncommitted(connections[db])
-        instance.__dict__["_loaded"] = (field_names, values, db, end)
+        instance.__dict__["_loaded"] = (field_names, values, db, _end(db))
         return instance
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
@@ -180,18 +179,17 @@ class AppwriteModel(models.Model):
         names, values, alias, end = self.__dict__.get("_loaded", NOTHING_KNOWN)
         if alias is None or alias != using:
             return {}
-        if end is not None and not end.committed and end is not uncommitted(connections[alias]):
+        if end is not None and not end.committed and end is not _end(alias):
             return {}
         known = dict(zip(names, values, strict=False))
         # Of another row nothing is known. None: a parent's row is written before the object has the key.
         return known if known.get(self._meta.pk.attname) in (None, self.pk) else {}
 
-    def _remember(self, attnames: Collection[str], using: str | None) -> None:
-        """Take the current values of these attributes for those of the row."""
+    def _remember(self, attnames: Collection[str], using: str | None, end: BlockEnd | None) -> None:
+        """Take the current values of these attributes for those of the row, if what ends with ``end`` is committed."""
         known = self._known(using)
         known.update((name, self.__dict__[name]) for name in attnames if name in self.__dict__)
         known[self._meta.pk.attname] = self.pk
-        end = None if using is None else uncommitted(connections[using])
         self.__dict__["_loaded"] = (tuple(known), tuple(known.values()), using, end)
         assigned = self._assigned_names().difference(attnames)
         if end is not None:
@@ -213,7 +211,7 @@ class AppwriteModel(models.Model):
         assigned = self._assigned_names()
         super().refresh_from_db(using=using, fields=names, **kwargs)
         self.__dict__["_assigned"] = assigned
-        self._remember(_attnames(self._meta.concrete_fields, names), self._state.db)
+        self._remember(_attnames(self._meta.concrete_fields, names), self._state.db, _end(self._state.db))
 
     def _save_table(
         self,
@@ -236,7 +234,8 @@ class AppwriteModel(models.Model):
             self._cut_to_milliseconds()
         # Without what Django itself has assigned on the way.
         self.__dict__["_assigned"] = assigned
-        self._remember(_attnames((cls or self)._meta.local_concrete_fields, update_fields), using)
+        saved = _attnames((cls or self)._meta.local_concrete_fields, update_fields)
+        self._remember(saved, using, _end(using))
         return bool(updated)
 
     def _do_update(self, base_qs: Any, using: str, pk_val: Any, values: Any, update_fields: Any, *args: Any) -> Any:
@@ -291,6 +290,10 @@ class AppwriteModel(models.Model):
 
 
 remembers_loaded(AppwriteModel)
+
+
+def _end(alias: str | None) -> BlockEnd | None:
+    return None if alias is None else uncommitted(connections[alias])
 
 
 def _is_refused(error: BaseException) -> bool:
