@@ -262,7 +262,7 @@ class Reader:
             counted = self._count_with(page, command.table, splits[0], end)
         if counted is None:
             counted = sum(self._count(command.table, split, end) for split in splits)
-        return counted if end is None else max(0, min(counted, end) - command.offset)
+        return max(0, (counted if end is None else min(counted, end)) - command.offset)
 
     @contextmanager
     def counting_with(self, page: Callable[[], object]) -> Iterator[None]:

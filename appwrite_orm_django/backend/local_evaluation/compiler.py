@@ -65,6 +65,8 @@ class SQLCompiler(django_compiler.SQLCompiler):
     connection: LocalDatabase
     # Whether the next expression is one that rows are grouped by; not what it is made of.
     _groups = False
+    # Whether what is compiled stands around the query that has the tables.
+    _is_outside = False
 
     def compile(self, node: Any) -> tuple[str, Any]:
         """Note what of the SQL reads tables, and does not come from a query that is compiled here."""
@@ -107,7 +109,7 @@ class SQLCompiler(django_compiler.SQLCompiler):
             if self.connection.nulls_are_high:
                 node = _with_nulls_high(node)
             if self.connection.folds:
-                node = texts.ordered_by_key(node, self.query)
+                node = texts.ordered_by_key(node, self.query, outside=self._is_outside)
         elif self.connection.folds:
             node = texts.with_collation(node)
         return super().compile(node)
@@ -120,6 +122,11 @@ class SQLCompiler(django_compiler.SQLCompiler):
             return [self.compile(select[int(sql) - 1][0]) if sql.isdigit() else (sql, params) for sql, params in found]
         finally:
             self._groups = False
+
+    def get_qualify_sql(self) -> tuple[list[str], list[Any]]:
+        self._is_outside = True
+        result: tuple[list[str], list[Any]] = super().get_qualify_sql()
+        return result
 
     def _key_of(self, node: Any) -> Any:
         return texts.key_of(node) if self.connection.folds and texts.is_text(node) else node

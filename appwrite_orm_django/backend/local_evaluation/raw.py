@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -14,6 +13,7 @@ from django.db.models import Model
 from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands.conditions import Condition
 from appwrite_orm_django.backend.commands.local import Fetch, LocalQuery
+from appwrite_orm_django.backend.local_evaluation.names import as_written, with_row_ids
 from appwrite_orm_django.backend.local_evaluation.planning import checked_param
 from appwrite_orm_django.backend.local_evaluation.running import Program, Run, allow_everything
 from appwrite_orm_django.backend.local_evaluation.tables import local_table
@@ -55,7 +55,7 @@ def run_sql(command: LocalQuery, connection: DatabaseWrapper) -> tuple[Any, list
     with connection.borrowed_local_database() as database:
         run = Run(command, connection, database)
         rows = run.rows()
-    return run.description, rows
+    return tuple((as_written(label, command.sql), *others) for label, *others in run.description), rows
 
 
 def _adapted(params: Any, connection: DatabaseWrapper) -> Params:
@@ -97,11 +97,11 @@ def _tables_read(
         return sqlite3.SQLITE_OK
 
     with connection.borrowed_local_database() as database:
-        tables = [local_table(model, database) for model in named.values()]
-        with database.with_tables(tables) as raw:
+        sql, tables = with_row_ids(sql, {name: local_table(model, database) for name, model in named.items()})
+        with database.with_tables(tables.values()) as raw:
             raw.set_authorizer(note)
             try:
-                with database.wrap_database_errors, closing(database.create_cursor()) as cursor:
+                with database.cursor_over(tables.values()) as cursor:
                     cursor.execute(f"EXPLAIN {sql}", params)
             finally:
                 raw.set_authorizer(allow_everything)

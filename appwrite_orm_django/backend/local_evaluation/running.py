@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +14,7 @@ from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership
 from appwrite_orm_django.backend.commands.local import Fetch, Link, LocalQuery
 from appwrite_orm_django.backend.local_evaluation.loading import Loader, Row
+from appwrite_orm_django.backend.local_evaluation.names import with_row_ids
 from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase, quoted
 from appwrite_orm_django.backend.local_evaluation.tables import local_table
 from appwrite_orm_django.backend.local_evaluation.texts import have_one_spelling
@@ -89,7 +89,8 @@ class Run:
         self.connection = connection
         self.database = database
         self.program: Program = command.program
-        self.tables = {name: local_table(model, self.database) for name, model in self.program.tables.items()}
+        tables = {name: local_table(model, self.database) for name, model in self.program.tables.items()}
+        self.sql, self.tables = with_row_ids(command.sql, tables)
         self.fetched = 0
         self.description: Any = None
         self._brought: list[Brought] = []
@@ -134,7 +135,7 @@ class Run:
 
     def _columns_read(self, raw: sqlite3.Connection) -> Mapping[str, Iterable[str]]:
         """Ask SQLite which columns the statement reads: only those, and the ones that link tables, are fetched."""
-        key = (self.command.sql, *self.tables.values())
+        key = (self.sql, *self.tables.values())
         known = self.database.columns_read.get(key)
         if known is not None:
             return known
@@ -150,8 +151,8 @@ class Run:
             raw.execute(f'CREATE TABLE "{self.program.page.table}" ("pk")')
         raw.set_authorizer(note)
         try:
-            with self.database.wrap_database_errors, closing(self.database.create_cursor()) as cursor:
-                cursor.execute(f"EXPLAIN {self.command.sql}", self.command.params)
+            with self.database.cursor_over(self.tables.values()) as cursor:
+                cursor.execute(f"EXPLAIN {self.sql}", self.command.params)
         finally:
             # None would do from Python 3.11 on.
             raw.set_authorizer(allow_everything)
@@ -200,8 +201,11 @@ class Run:
     def _select(self) -> list[tuple[Any, ...]]:
         compiler = self.program.compiler
         place = ", ".join(self.tables)
-        with self.database.saying_what_is_refused(place), closing(self.database.create_cursor()) as cursor:
-            cursor.execute(self.command.sql, self.command.params)
+        with (
+            self.database.saying_what_is_refused(place),
+            self.database.cursor_over(self.tables.values()) as cursor,
+        ):
+            cursor.execute(self.sql, self.command.params)
             rows = cursor.fetchall()
             self.description = cursor.description
         if compiler is None:

@@ -12,7 +12,7 @@ import decimal
 import sqlite3
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from django.db.backends.sqlite3 import base, features, operations
 from django.utils import timezone
 
 from appwrite_orm_django import collation
-from appwrite_orm_django.backend.local_evaluation import decimal_functions, integers, texts
+from appwrite_orm_django.backend.local_evaluation import decimal_functions, integers, names, texts
 from appwrite_orm_django.backend.local_evaluation.compiler import Noted
 from appwrite_orm_django.backend.local_evaluation.json_documents import json_contains
 from appwrite_orm_django.backend.values import cut_to_milliseconds
@@ -79,6 +79,13 @@ class LocalOperations(operations.DatabaseOperations):
 
 class LocalFeatures(features.DatabaseFeatures):
     supports_json_field_contains = True
+
+
+class LocalCursor(base.SQLiteCursorWrapper):
+    """A cursor to which names in quotes are never texts."""
+
+    def execute(self, query: str, params: Any = None) -> Any:
+        return super().execute(names.strict(query), params)
 
 
 class LocalDatabase(base.DatabaseWrapper):
@@ -195,6 +202,16 @@ class LocalDatabase(base.DatabaseWrapper):
             if reason is None:
                 raise
             raise DataError(f"{place}: {reason}") from error
+
+    def create_cursor(self, name: str | None = None) -> LocalCursor:
+        cursor: LocalCursor = self.connection.cursor(factory=LocalCursor)
+        return cursor
+
+    @contextmanager
+    def cursor_over(self, tables: Iterable[LocalTable]) -> Iterator[LocalCursor]:
+        """Lend a cursor for a statement over these tables, which are there already; its errors become Django's."""
+        with names.unknown_columns_named(tables), self.wrap_database_errors, closing(self.create_cursor()) as cursor:
+            yield cursor
 
     def note_columns_read(self, key: tuple[Any, ...], columns: dict[str, set[str]]) -> None:
         """Remember which columns a statement reads: it is the same every time, and finding out takes as long as a small query."""

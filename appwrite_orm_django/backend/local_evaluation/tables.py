@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -12,13 +13,16 @@ from django.db import NotSupportedError
 from django.db.models import Field, Model
 from django.db.models.sql import Query
 
-from appwrite_orm_django.backend.columns import column_key
+from appwrite_orm_django.backend.columns import ROW_ID, column_key
 from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.local_evaluation import decimal_functions, texts
 from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase, quoted
 from appwrite_orm_django.backend.values import ScaledDecimalCodec, codec_for, page_storer
 from appwrite_orm_django.cache.keys import digest
 from appwrite_orm_django.schema.names import unquoted
+
+# Of the column by which SQLite itself numbers rows.
+_NUMBERED = " PRIMARY KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +57,28 @@ class LocalColumn:
         return [None if value is None else stored(value) for value in values]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class LocalTable:
     """A table as SQLite is to see it; equal to itself only. ``definition`` says what it makes of wire values."""
 
     name: str
     columns: tuple[LocalColumn, ...]
     definition: str = ""
+
+    @cached_property
+    def row_id_column(self) -> LocalColumn:
+        """The column that holds the row's ``$id``; that of the name itself, if there are two."""
+        return next(column for column in reversed(self.columns) if column.key == ROW_ID)
+
+    @cached_property
+    def with_row_id(self) -> LocalTable:
+        """The same table with the row's id once more, by the name that it has on the server."""
+        row_id = self.row_id_column
+        if row_id.name == ROW_ID:
+            return self
+        declaration = row_id.declaration.removesuffix(_NUMBERED)
+        more = replace(row_id, name=ROW_ID, declaration=declaration, is_key=False, is_rowid=False)
+        return LocalTable(self.name, (*self.columns, more))
 
     def create_sql(self, *, collated: bool = False) -> str:
         """
@@ -142,7 +161,7 @@ def _column(field: Field[Any, Any], database: LocalDatabase) -> LocalColumn:
         declaration = str(field.rel_db_type(connection=database) or declaration)
     is_rowid = field.primary_key and declaration == "integer"
     if is_rowid:
-        declaration += " PRIMARY KEY"
+        declaration += _NUMBERED
     collation = texts.COLLATION if codec.is_text and database.folds else None
     if isinstance(codec, ScaledDecimalCodec):
         collation = None
