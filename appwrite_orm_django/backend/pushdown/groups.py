@@ -19,7 +19,7 @@ from appwrite_orm_django.backend.pushdown import raw_values, reads
 from appwrite_orm_django.backend.pushdown.aggregates import Aggregate, aggregate, keeps_type
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.pushdown.raw_values import SUMMABLE, reader_for
-from appwrite_orm_django.backend.pushdown.sources import Sources, Unanswerable
+from appwrite_orm_django.backend.pushdown.sources import LONG_TEXT, Sources, Unanswerable
 from appwrite_orm_django.backend.server_queries import Computed, Ratio, Read
 from appwrite_orm_django.backend.values import (
     MAX_SCALED_DIGITS,
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
 
 _METHODS: dict[type, str] = {Count: "count", Sum: "sum", Avg: "avg", Min: "min", Max: "max"}
-# MariaDB sorts and groups long text by its beginning only (max_sort_length).
-_LONG_TEXT = ("TextField", "JSONField", "BinaryField")
 
 
 def unwrapped(expression: Any) -> Any:
@@ -84,9 +82,9 @@ class Groups:
         kept = [column for column in columns if column.alias not in whole or column_key(column.target) == ROW_ID]
         for column in kept:
             self.sources.codec(column)
-            if column.target.get_internal_type() in _LONG_TEXT:
+            if column.target.get_internal_type() in LONG_TEXT:
                 raise Unanswerable("groups of long text")
-        return tuple(dict.fromkeys(self.sources.group_key(column) for column in kept))
+        return tuple(dict.fromkeys(self.sources.identifying_key(column) for column in kept))
 
     def output(self, expression: Any) -> Read:
         """
@@ -155,7 +153,7 @@ class Groups:
         if type(found.source) is not Col:
             raise Unanswerable("a count of an expression")
         codec = self.sources.codec(found.source)
-        if found.distinct and (not codec.orders or found.source.target.get_internal_type() in _LONG_TEXT):
+        if found.distinct and (not codec.orders or found.source.target.get_internal_type() in LONG_TEXT):
             raise Unanswerable("distinct values of long text")
         return self.ask("countDistinct" if found.distinct else "count", self.sources.group_key(found.source))
 
