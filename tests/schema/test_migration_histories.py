@@ -6,6 +6,7 @@ On local servers of both feature levels. ``make migration-histories`` lives many
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,20 +15,23 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import FieldDoesNotExist
-from django.db import IntegrityError, connections
+from django.db import IntegrityError, connections, migrations
 from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
 
 from appwrite_orm_django.backend.base import DatabaseWrapper
 from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.local.server import LocalServer
-from appwrite_orm_django.schema.errors import UnconvertibleRows
+from appwrite_orm_django.schema.errors import MissingValues, UnconvertibleRows
 from appwrite_orm_django.schema.from_models import read_models
-from appwrite_orm_django.schema.migrate import Options, plan_for
+from appwrite_orm_django.schema.from_server import read_database
+from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from tests.twin.base import DatabaseWrapper as Twin
 
 from .conftest import InlineServer, connect
-from .killing import killable
+from .killing import Killed, killable
 from .migration_histories import (
+    APP,
     REFUSED,
     History,
     Step,
@@ -166,3 +170,125 @@ def unblocked(django_db_setup: Any, django_db_blocker: Any) -> Iterator[None]:
 def test_goes_as_on_sqlite(history: History, level: str) -> None:
     with databases(new_server(level)):
         live(history)
+
+
+class Elsewhere(Exception):
+    """A change that ``appwrite_migrate`` is not told of: another name of a table, or a default that only a migration has."""
+
+
+def by_appwrite_migrate(state: Any, step: Step, operations: Any) -> Any:
+    """
+    Bring Appwrite to the models of a step with ``appwrite_migrate``, and SQLite with the step's migration; return the state after it.
+
+    Raises:
+        Elsewhere, Refused: it cannot go on.
+    """
+    renames: dict[tuple[str, str], str] = {}
+    after = state
+    for operation in operations:
+        if isinstance(operation, (migrations.RenameModel, migrations.AlterModelTable)):
+            raise Elsewhere
+        before = after
+        try:
+            after = carry_out(operation, SQLITE, before)
+        except REFUSED as error:
+            raise Refused from error
+        if isinstance(operation, migrations.RenameField):
+            model = after.apps.get_model(APP, operation.model_name)
+            new = model._meta.get_field(operation.new_name)
+            old = before.apps.get_model(APP, operation.model_name)._meta.get_field(operation.old_name)
+            if new.many_to_many:
+                raise Elsewhere
+            renames[model._meta.db_table, new.column] = old.column
+    ours: Any = connections[APPWRITE]
+    wanted = read_models("d", models_of_state(after), partial(fill_of, connection=ours))
+    try:
+        migrate(ours.transport, wanted, Options(prune=True, renames=renames))
+    except (MissingValues, UnconvertibleRows) as error:
+        note(f"refused: {error}")
+        raise Elsewhere from error
+    return after
+
+
+def live_by_appwrite_migrate(history: History) -> None:
+    """Migrations that come afterwards find everything done."""
+    state = state_of(())
+    things: Any = ()
+    for step in (Step(history.first), *history.steps):
+        operations = operations_between(state, step)
+        note("; ".join(operation.describe() for operation in operations))
+        try:
+            after = by_appwrite_migrate(state, step, operations)
+        except (Elsewhere, Refused):
+            return
+        same_rows(after)
+        assert remaining(after) == []
+        for operation in operations:
+            state = carry_out(operation, APPWRITE, state)
+        things = step.things
+        same_rows(state)
+        assert remaining(state) == []
+        assert list(tries(state, things, APPWRITE)) == list(tries(state, things, SQLITE))
+        numbers = history.seeds if step.things is history.first else (20 + step.seed,)
+        made = [fill_tables(state, things, numbers, alias) for alias in (APPWRITE, SQLITE)]
+        assert made[0] == made[1]
+        same_rows(state)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@settings(max_examples=EXAMPLES, **COMMON)
+@given(history=histories())
+def test_appwrite_migrate_ends_where_migrations_do(history: History, level: str) -> None:
+    with databases(new_server(level)):
+        live_by_appwrite_migrate(history)
+
+
+def forwards(operations: Any, state: Any) -> Any:
+    for operation in operations:
+        state = carry_out(operation, APPWRITE, state)
+    return state
+
+
+def reached(state: Any) -> Any:
+    live = read_database(connections[APPWRITE].transport, "d")
+    return content(state, APPWRITE), {
+        table.id: (frozenset(table.columns), frozenset(index.definition for index in table.indexes)) for table in live
+    }
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@settings(max_examples=max(1, EXAMPLES // 5), **COMMON)
+@given(history=histories(most=1), after=st.booleans())
+def test_stopped_at_every_request_a_migration_goes_on(history: History, after: bool, level: str) -> None:
+    """Its operations run again from the first one on."""
+    (step,) = history.steps
+
+    def begun() -> tuple[Any, Any]:
+        state = forwards(operations_between(state_of(()), Step(history.first)), state_of(()))
+        fill_tables(state, history.first, history.seeds, APPWRITE)
+        return state, operations_between(state, step)
+
+    with databases(new_server(level)):
+        state, operations = begun()
+        note("; ".join(operation.describe() for operation in operations))
+        try:
+            expected = reached(forwards(operations, state))
+        except REFUSED:
+            return
+    for dies_at in itertools.count(1):
+        server = new_server(level)
+        with databases(server):
+            state, operations = begun()
+            server.served, server.dies_at, server.after = 0, dies_at, after
+            try:
+                forwards(operations, state)
+            except Killed:
+                ended = False
+            else:
+                ended = True
+            server.dies_at = None
+            if not ended:
+                note(f"killed {'after' if after else 'before'} request {dies_at}")
+                assert reached(forwards(operations, state)) == expected
+        if ended:
+            break
