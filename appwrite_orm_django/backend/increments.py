@@ -30,14 +30,12 @@ if TYPE_CHECKING:
 EXACT = 2**53
 
 
-def is_exact(value: float | None, amount: float) -> bool:
-    """Say whether a database that adds floats adds these exactly, or at least as the column's own type would."""
-    if value is None or isinstance(amount, float):
-        return True
-    return max(abs(value), abs(amount), abs(value + amount)) <= EXACT
+def is_exact(value: int | None, amount: int) -> bool:
+    """Say whether a database that adds floats adds these integers exactly."""
+    return value is None or max(abs(value), abs(amount), abs(value + amount)) <= EXACT
 
 
-def check_bounds(command: IncrementColumn, value: float | None) -> None:
+def check_bounds(command: IncrementColumn, value: int | None) -> None:
     """
     Refuse what passes the bounds of the column, which the server does not look at.
 
@@ -62,8 +60,6 @@ def run(connection: DatabaseWrapper, command: IncrementColumn) -> Mapping[str, A
         ColumnNotFound, RowNotFound: no such column, or no such row.
     """
     amount, transport = command.amount, connection.transport
-    if isinstance(amount, float):
-        return _ask(transport, command)
     if abs(amount) > EXACT:
         return _add_here(connection, command)
     low, high = command.bounds

@@ -22,6 +22,7 @@ from appwrite_orm_django.backend.commands.local import Fetch, LocalQuery
 from appwrite_orm_django.backend.commands.outputs import Output
 from appwrite_orm_django.backend.commands.reads import CountRows, Explain, GetRow, ListRows
 from appwrite_orm_django.backend.reading_ahead import Requests
+from appwrite_orm_django.backend.values import is_found
 from appwrite_orm_django.client import queries, rows
 from appwrite_orm_django.client.errors import RowNotFound
 from appwrite_orm_django.client.queries import Query
@@ -234,6 +235,8 @@ class Reader:
                 yield found
 
     def _after(self, row: Row, order: Sequence[Order]) -> Query | None:
+        if any(isinstance(value := row[one.column], float) and not is_found(value) for one in order):
+            return None  # neither a filter nor the cursor, which the server writes as one, would find the row
         nulls_are_low = self.connection.text_semantics == "mariadb"
         may_be_null = any(
             row[one.column] is None or positions.puts_nulls_last(one, nulls_are_low=nulls_are_low) for one in order
@@ -259,7 +262,7 @@ class Reader:
             counted = self._count_with(page, command.table, splits[0], end)
         if counted is None:
             counted = sum(self._count(command.table, split, end) for split in splits)
-        return counted if end is None else max(0, min(counted, end) - command.offset)
+        return max(0, (counted if end is None else min(counted, end)) - command.offset)
 
     @contextmanager
     def counting_with(self, page: Callable[[], object]) -> Iterator[None]:

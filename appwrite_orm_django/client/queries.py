@@ -16,6 +16,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from appwrite_orm_django.client.texts import check_text
+
 #: Queries in one request; recording query-limits.
 MAX_QUERIES = 100
 #: Characters of one query's JSON text; recording query-limits.
@@ -51,8 +53,13 @@ class Query:
     values: tuple[object, ...] = ()
 
     def to_json(self) -> str:
-        """Return the text that goes over the wire."""
-        return _encode(self._as_object())
+        """
+        Return the text that goes over the wire.
+
+        Raises:
+            InvalidText: a value has a lone surrogate.
+        """
+        return check_text(_encode(self._as_object()))
 
     @property
     def columns(self) -> Iterator[str]:

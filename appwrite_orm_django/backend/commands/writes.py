@@ -151,7 +151,8 @@ class IncrementColumn(Command):
     """
     Add to (or, with a negative amount, subtract from) one column of one row, atomically on the server.
 
-    ``bounds`` are the column's own, which the server does not look at here (recording ``increment``).
+    ``bounds`` are the column's own, which the server does not look at here (recording ``increment``). Columns of floats are never
+    incremented: the sum would have digits by which no filter finds it.
     """
 
     is_read: ClassVar[bool] = False
@@ -160,7 +161,7 @@ class IncrementColumn(Command):
     table: TableRef
     row_id: str
     column: str
-    amount: int | float
+    amount: int
     model: type[Model] | None = field(default=None, compare=False, repr=False)
     bounds: tuple[int | float | None, int | float | None] = (None, None)
 

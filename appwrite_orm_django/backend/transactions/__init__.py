@@ -10,7 +10,7 @@ nothing, and a block costs the same few requests however much it writes. Tested 
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.transaction import Atomic
 
@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.transactions.transaction import Transaction
 
-__all__ = ["begin", "is_opened_by_django"]
+__all__ = ["BlockEnd", "begin", "is_opened_by_django", "uncommitted"]
+
+
+class BlockEnd:
+    """Whether what a block has written so far was committed. After a rollback, also one to a savepoint, it never is."""
+
+    __slots__ = ("committed",)
+
+    def __init__(self) -> None:
+        self.committed = False
 
 
 def begin(connection: DatabaseWrapper, *, in_parts: bool = False) -> Transaction:
@@ -50,3 +59,12 @@ def is_opened_by_django() -> bool:
         frame = frame.f_back
     opener = None if frame is None else frame.f_back
     return opener is not None and (opener.f_globals.get("__name__"), opener.f_code.co_name) in _DJANGOS_OWN
+
+
+def uncommitted(connection: Any) -> BlockEnd | None:
+    """Return the end on which depends what is read and written on a connection now; None if nothing waits to be committed."""
+    transaction = getattr(connection, "transaction", None)
+    if transaction is not None:
+        return transaction.log.end if transaction.log else None
+    # Of other databases nothing is known but that there is a block.
+    return BlockEnd() if connection.in_atomic_block else None

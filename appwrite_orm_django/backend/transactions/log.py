@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from appwrite_orm_django.backend.transactions import BlockEnd
 from appwrite_orm_django.client.references import TableRef
 
 Action = Literal["create", "update", "delete", "increment"]
@@ -104,6 +105,7 @@ class Log:
         self.operations: list[Operation] = []
         self._marks: dict[str, int] = {}
         self._states: dict[Key, RowState] = {}
+        self.end = BlockEnd()
 
     def __bool__(self) -> bool:
         return bool(self.operations)
@@ -133,6 +135,7 @@ class Log:
         if length == len(self.operations):
             return
         del self.operations[length:]
+        self.end = BlockEnd()
         self._marks = {mark: at for mark, at in self._marks.items() if at <= length}
         self._apply_all()
 

@@ -421,6 +421,7 @@ class Transaction:
         if self.log:
             with self.parts.part(len(self.log.operations)), own_write(), self.blindly():
                 committing.commit(self)
+            self.log.end.committed = True
 
     def explain(self, error: UniqueViolation) -> None:
         """Let the error that ended the commit say which unique index has refused, if that can be found out."""
