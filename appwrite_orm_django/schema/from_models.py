@@ -10,6 +10,7 @@ from django.db import models, router
 
 from .columns import column_for
 from .definitions import Column, Database, Table
+from .encodings import encoding_of
 from .errors import UnsupportedModel
 from .indexes import indexes_for
 from .limits import check_table
@@ -66,6 +67,7 @@ def table_for(model: Model) -> tuple[Table, tuple[str, ...]]:
         indexes,
         frozenset(spelled_out(getattr(model, "appwrite_permissions", ()))),
         bool(getattr(model, "appwrite_row_security", False)),
+        id_encoding=encoding_of(model._meta.pk),
     )
     check_table(table)
     return table, notes
