@@ -44,9 +44,12 @@ def has_equals(before: Encoding, after: Encoding) -> bool:
     """
     Tell whether values of one encoding may mean anything in another.
 
-    Nobody knows the unit in which a duration should become a number, nor the characters that bytes stand for.
+    Nobody knows the unit in which a duration should become a number, nor the characters that bytes stand for, nor which row of a table has
+    the place of a row of another one.
     """
     first, second = before.kind, after.kind
+    if before.row_id and after.target and first != second:
+        return False  # the row of another table
     if first == second or (first in _NUMBERS and second in _NUMBERS) or {first, second} == {"date", "datetime"}:
         return True
     return (first == "text" and second in _SPELLED) or (second == "text" and first in _SPELLED)
@@ -78,6 +81,15 @@ def convert(value: Any, before: Column, after: Column) -> Any:
     if len(converted) > 1:
         raise CannotConvert(f"{len(converted)} values for one")
     return converted[0] if converted else None
+
+
+def meaning(value: Any, column: Column) -> Any:
+    """Return what a column's value means, for people: 9.90 instead of 990. What cannot be read is returned as it is."""
+    source = of_column(column)
+    try:
+        return [_read(item, source) for item in value] if isinstance(value, list) else _read(value, source)
+    except CannotConvert:
+        return value
 
 
 def convert_one(item: Any, source: Encoding, after: Column, target: Encoding) -> Any:

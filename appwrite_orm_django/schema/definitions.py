@@ -60,7 +60,7 @@ class Encoding:
         places: of a ``decimal`` (a whole number on the wire) and of a ``long decimal`` (a text).
         row_id: whether the value is written as the id of a row; ids that are texts or UUIDs are written as any text or UUID.
         array: whether the column holds a list of such values.
-        target: id of the table whose rows a foreign key points to; it changes nothing in how a value is read.
+        target: id of the table whose rows a foreign key of a model points to. It is not recorded.
     """
 
     kind: str

@@ -138,7 +138,7 @@ def as_recorded(encoding: Encoding) -> str:
     return f"{'array ' if encoding.array else ''}{'id ' if encoding.row_id else ''}{encoding.kind}{places}"
 
 
-def from_record(text: str, target: str = "") -> Encoding:
+def from_record(text: str) -> Encoding:
     """
     Return the encoding of a record; what no version up to this one writes is a kind of its own, which nothing can be read as.
 
@@ -147,8 +147,6 @@ def from_record(text: str, target: str = "") -> Encoding:
     """
     found = _RECORDED.fullmatch(text)
     if found is None:
-        return Encoding(text, target=target)
+        return Encoding(text)
     places = found["places"]
-    return Encoding(
-        found["kind"], None if places is None else int(places), bool(found["row_id"]), bool(found["array"]), target
-    )
+    return Encoding(found["kind"], None if places is None else int(places), bool(found["row_id"]), bool(found["array"]))

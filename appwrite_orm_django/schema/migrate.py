@@ -14,6 +14,7 @@ from .definitions import Database, Table
 from .errors import NotAvailable
 from .from_server import read_database, read_table
 from .plan import make_plan
+from .records import read_records, recorded
 from .steps import ChangeColumn, Plan, Step
 
 #: Two runs at once, or a table that was read a moment before it changed, leave a little for a second look; more is not settling.
@@ -40,15 +41,21 @@ def plan_for(transport: Transport, wanted: Database, options: Options | None = N
     """
     Return what has to be done now.
 
-    One request, and two more for each table that seems to differ: what the server says of a table as a whole can be half a minute old.
+    One request, one for every 500 columns that are recorded, and two more for each table that seems to differ: what the server says of a
+    table as a whole can be half a minute old.
     """
     options = options or Options()
     live = read_database(transport, wanted.id)
-    plan = _plan(wanted, live, options)
+    if live is None:
+        return _plan(wanted, live, options)
+    # After the tables: a column that takes another's key has its record before it is there.
+    records = read_records(transport, live) if any(table.id_encoding is not None for table in wanted) else {}
+    plan = _plan(wanted, recorded(live, records), options)
     doubtful = plan.tables()
-    if live is None or not doubtful:
+    if not doubtful:
         return plan
-    return _plan(wanted, replace(live, tables=tuple(_looked_at(transport, live, doubtful))), options)
+    live = replace(live, tables=tuple(_looked_at(transport, live, doubtful)))
+    return _plan(wanted, recorded(live, records), options)
 
 
 def migrate(
@@ -77,7 +84,7 @@ def migrate(
     plan = plan or plan_for(transport, wanted, options)
     notes: list[str] = []
     for _round in range(MAX_ROUNDS):
-        if not plan.steps:
+        if not plan.steps and not plan.unrecorded:
             return notes
         if not agree(plan):
             return [*notes, *(f"Not done: {step.sign} {step}." for step in plan.steps)]

@@ -13,7 +13,8 @@ from . import rows
 from .conversion import convert
 from .definitions import Column, Index
 from .errors import DuplicateRows
-from .steps import ChangeColumn, CreateColumn, CreateIndex, Plan, RenameColumn, ReplaceColumn
+from .records import ROW_ID
+from .steps import ChangeColumn, CreateColumn, CreateIndex, Plan, ReadOtherwise, RenameColumn, ReplaceColumn
 
 
 def refuse(transport: Transport, plan: Plan, fold: rows.Fold) -> None:
@@ -35,6 +36,8 @@ def refuse(transport: Transport, plan: Plan, fold: rows.Fold) -> None:
         if isinstance(step, ReplaceColumn):
             replaced[step.table, step.after.key] = step
             rows.refuse_unconvertible(transport, ref, step.before, step.after, now[step.table].get(step.before.key))
+        elif isinstance(step, ReadOtherwise) and step.key == ROW_ID:
+            rows.refuse_other_ids(transport, ref, step.before, step.after)
         elif isinstance(step, ChangeColumn) and _shortens(step.before, step.after):
             rows.refuse_unconvertible(transport, ref, step.before, step.after, now[step.table].get(step.before.key))
     for step in plan.steps:

@@ -21,6 +21,7 @@ from appwrite_orm_django.schema.steps import (
     DropIndex,
     DropTable,
     Plan,
+    ReadOtherwise,
     RenameColumn,
     ReplaceColumn,
     Step,
@@ -41,6 +42,7 @@ _CARRY_OUT: dict[type[Step], Callable[..., Steps]] = {
     CreateColumn: columns.create,
     ChangeColumn: columns.change,
     ReplaceColumn: columns.replace_by_others,
+    ReadOtherwise: columns.read_otherwise,
     CreateIndex: indexes.create,
     TryIndex: indexes.try_out,
     ChangeTable: tables.change,
@@ -88,6 +90,7 @@ class Application:
         """
         work = self._work
         preflight.refuse(work.transport, work.plan, work.fold)
+        work.record(work.plan.unrecorded)
         waiting: dict[type[Step], list[Step]] = defaultdict(list)
         for step in work.plan.steps:
             waiting[type(step)].append(step)
