@@ -102,7 +102,7 @@ def convert_one(item: Any, source: Encoding, after: Column, target: Encoding) ->
     if not has_equals(source, target):
         if after.type in {"point", "linestring", "polygon"}:
             raise CannotConvert(f"nothing becomes a {after.type}")
-        raise CannotConvert(f"{source.kind} has no equal as {target.kind}")
+        raise CannotConvert(f"{'row id of ' if source.row_id else ''}{source.kind} has no equal as {target.kind}")
     value = _read(item, source)
     if target.kind == "text":
         return _text(value, after)

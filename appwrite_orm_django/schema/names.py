@@ -78,6 +78,16 @@ def replacement_key(key: str) -> str:
     return f"{key[:25]}_new_{names_digest('replacement', key, length=6)}"
 
 
+def replaced_key(key: str) -> str:
+    """
+    Return the key that the column with ``key`` has from when another takes its place until it is dropped.
+
+    >>> replaced_key("price")
+    'price_old_dd734c'
+    """
+    return f"{key[:25]}_old_{names_digest('replaced', key, length=6)}"
+
+
 def index_key(name: str) -> str:
     """Return the Appwrite index key for the name of an index or a constraint."""
     return _legal(_unquoted(name), _KEY, r"[^A-Za-z0-9_-]", "i")

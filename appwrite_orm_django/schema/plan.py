@@ -15,7 +15,7 @@ from .comparison import same_rules, same_storage
 from .definitions import Column, Database, Index, Table
 from .encodings import plain, reads_alike
 from .errors import UnsupportedModel
-from .names import MIGRATIONS_TABLE, OWN_TABLES, TRIAL_TABLES, replacement_key, trial_table
+from .names import MIGRATIONS_TABLE, OWN_TABLES, TRIAL_TABLES, replaced_key, replacement_key, trial_table
 from .records import ROW_ID, Record
 from .steps import (
     PHASES,
@@ -134,7 +134,13 @@ def _compare_tables(wanted: Table, live: Table, renames: Renames, untried: set[s
     pending = {step.after.key for step in steps if isinstance(step, ReplaceColumn)}
     pending |= {column.key for column in wanted.columns if column.key.lower() not in there}
     successors = {replacement_key(key) for key in pending} if unknown else set()
-    extra: list[Step] = [DropColumn(live.id, column) for column in unknown if column.key not in successors]
+    aside = {replaced_key(column.key).lower(): column.key for column in wanted.columns} if unknown else {}
+    extra: list[Step] = []
+    for column in unknown:
+        if (original := aside.get(column.key.lower())) is None:
+            extra += [DropColumn(live.id, column)] if column.key not in successors else []
+        elif not any(isinstance(step, RenameColumn) and step.old == column.key for step in steps):
+            steps.append(DropColumn(live.id, column, replaced_by=original))
     index_steps, extra_indexes = _compare_indexes(
         wanted, live, {step.column.key for step in extra if isinstance(step, DropColumn)}, untried
     )
@@ -169,8 +175,8 @@ def _renamed(wanted: Table, live: Table, renames: Renames) -> tuple[Table, list[
 
 def _may_rename(live: Table, new_key: str, old_key: str) -> bool:
     # A replacement that was stopped when the column had just gone is as good as the column.
-    taken = live.column(new_key) or live.column(replacement_key(new_key))
-    return taken is None and live.column(old_key) is not None
+    taken = any(live.column(key) for key in (new_key, replacement_key(new_key), replaced_key(new_key)))
+    return not taken and live.column(old_key) is not None
 
 
 def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column) -> Iterator[Step]:
@@ -199,7 +205,9 @@ def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column) ->
 
 
 def _missing_column(table: str, there: Mapping[str, Column], wanted: Column) -> Iterator[Step]:
-    successor = there.get(replacement_key(wanted.key).lower())
+    # One that was put aside, with nothing in its place: two runs have met.
+    aside = there.get(replaced_key(wanted.key).lower())
+    successor = there.get(replacement_key(wanted.key).lower()) or aside
     if successor is None:
         yield CreateColumn(table, wanted)
         return

@@ -23,6 +23,7 @@ from appwrite_orm_django.client.transport import Transport
 
 from .definitions import Column, Database, Encoding, Table
 from .encodings import as_recorded, from_record
+from .names import replaced_key
 from .own_tables import ENCODINGS
 from .wire import inline_column
 
@@ -52,14 +53,36 @@ def read_records(transport: Transport, live: Database) -> Records:
     after: list[Query] = []
     # The list of tables says whether there is anything to read.
     while live.table(ENCODINGS.id) is not None:
-        queries = [select(_COLUMNS), limit(_PAGE_SIZE), *after]
-        page = rows.list_rows(transport, TableRef(live.id, ENCODINGS.id), queries)["rows"]
-        for row in page:
-            found[row["table_id"].lower(), row["key"].lower()] = _encoding(row)
+        page = _page(transport, live.id, after)
+        found |= _by_key(page)
         if len(page) < _PAGE_SIZE:
             break
         after = [cursor_after(page[-1]["$id"])]
     return found
+
+
+def read_records_of(transport: Transport, database: str, table: str) -> Records:
+    """Return what is recorded of one table; one request, for no table has more than 1,010 columns, and few 500."""
+    found: dict[tuple[str, str], Encoding] = {}
+    after: list[Query] = []
+    while True:
+        try:
+            page = _page(transport, database, [equal("table_id", table), *after])
+        except (TableNotFound, DatabaseNotFound):
+            return {}
+        found |= _by_key(page)
+        if len(page) < _PAGE_SIZE:
+            return found
+        after = [cursor_after(page[-1]["$id"])]
+
+
+def _page(transport: Transport, database: str, queries: list[Query]) -> list[dict[str, Any]]:
+    queries = [select(_COLUMNS), limit(_PAGE_SIZE), *queries]
+    return list(rows.list_rows(transport, TableRef(database, ENCODINGS.id), queries)["rows"])
+
+
+def _by_key(page: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Encoding]:
+    return {(row["table_id"].lower(), row["key"].lower()): _encoding(row) for row in page}
 
 
 def read_recorded(transport: Transport, live: Database) -> Database:
@@ -69,13 +92,16 @@ def read_recorded(transport: Transport, live: Database) -> Database:
 
 def recorded(live: Database, records: Records) -> Database:
     """Return a live database with what these records say of its columns."""
-    return replace(live, tables=tuple(_with_encodings(table, records) for table in live)) if records else live
+    return replace(live, tables=tuple(with_encodings(table, records) for table in live)) if records else live
 
 
-def _with_encodings(table: Table, records: Records) -> Table:
-    id_ = table.id.lower()
-    columns = [replace(column, encoding=records.get((id_, column.key.lower()))) for column in table.columns]
-    return replace(table, columns=tuple(columns), id_encoding=records.get((id_, ROW_ID)))
+def with_encodings(table: Table, records: Records) -> Table:
+    """Return a live table with what these records say of its columns."""
+    of_table = {key: encoding for (id_, key), encoding in records.items() if id_ == table.id.lower()}
+    # A column that was put aside has the record of the one that it was.
+    known = {replaced_key(key).lower(): encoding for key, encoding in of_table.items()} | of_table
+    columns = [replace(column, encoding=known.get(column.key.lower())) for column in table.columns]
+    return replace(table, columns=tuple(columns), id_encoding=known.get(ROW_ID))
 
 
 def records_of(table: str, columns: Iterable[Column], id_encoding: Encoding | None = None) -> list[Record]:

@@ -91,7 +91,15 @@ class DropIndex(Step):
 
 @dataclass(frozen=True, slots=True)
 class DropColumn(Step):
+    """
+    Drop a column.
+
+    Attributes:
+        replaced_by: the key of the column that has taken its place, where the run that put it there was stopped before the drop.
+    """
+
     column: Column
+    replaced_by: str = ""
 
     @property
     def sign(self) -> str:
@@ -99,7 +107,11 @@ class DropColumn(Step):
 
     @property
     def destructive(self) -> bool:
-        return self.column.status != "failed"
+        return self.column.status != "failed" and not self.replaced_by
+
+    @property
+    def warning(self) -> str:
+        return f"its values are in {self.replaced_by}" if self.replaced_by else ""
 
     def __str__(self) -> str:
         return f"column {self.table}.{self.column.key} {self.column}"

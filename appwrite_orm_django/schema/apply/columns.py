@@ -12,7 +12,7 @@ from appwrite_orm_django.client.errors import AlreadyExists, ColumnNotFound
 from appwrite_orm_django.schema import rows
 from appwrite_orm_django.schema.comparison import same_storage
 from appwrite_orm_django.schema.definitions import Column
-from appwrite_orm_django.schema.names import replacement_key
+from appwrite_orm_django.schema.names import replaced_key, replacement_key
 from appwrite_orm_django.schema.records import Record, records_of
 from appwrite_orm_django.schema.steps import (
     ChangeColumn,
@@ -37,6 +37,12 @@ def _rename(work: Work, table: str, old: str, column: Column) -> None:
     """Rename a column. A run that was stopped finds the record under the new key before the column is, and goes on with the rename."""
     recorded = records_of(table, [column])
     work.record(recorded)
+    _give_key(work, table, old, column)
+    if recorded:
+        work.forget([(table, old)])
+
+
+def _give_key(work: Work, table: str, old: str, column: Column) -> None:
     column_routes.update_column(
         work.transport,
         work.ref(table),
@@ -47,8 +53,6 @@ def _rename(work: Work, table: str, old: str, column: Column) -> None:
         **_kept(column),
         newKey=column.key,
     )
-    if recorded:
-        work.forget([(table, old)])
 
 
 def create(work: Work, steps: Sequence[CreateColumn]) -> Steps:
@@ -151,16 +155,36 @@ def replace_by_others(work: Work, steps: Sequence[ReplaceColumn]) -> Steps:
         before = step.before
         # Optional for now: rows get their values one after the other.
         successor = replace(step.after, key=replacement_key(step.after.key), required=False, default=None)
+        # What is only assumed of the old column is recorded first: a run that goes on with this one knows no more than that.
+        work.record_assumed(step.table, before)
         _make_successor(work, step.table, successor)
         # Two runs at once share a successor. One that comes late must not take for the old column what the other has put in its place.
         if work.is_as_planned(step.table, before):
             work.copy(step, successor)
             if work.both_there(step.table, before.key, successor.key):
-                _drop(work, [(step.table, before.key)])
-                _rename(work, step.table, successor.key, replace(successor, key=step.after.key))
+                _switch(work, step.table, before, replace(successor, key=step.after.key))
         work.progress(step)
     # What else the new column is to be, and the indexes that went with the old one, shows in the next plan.
     return ()
+
+
+def _switch(work: Work, table: str, before: Column, after: Column) -> None:
+    """
+    Put the successor in the place of a column, and drop that.
+
+    The old one is put aside first, for what has gone cannot come back: another run may have made the switch a moment ago.
+    """
+    aside = replace(before, key=replaced_key(after.key))
+    try:
+        _give_key(work, table, before.key, aside)
+    except (AlreadyExists, ColumnNotFound):
+        return
+    try:
+        _rename(work, table, replacement_key(after.key), after)
+    except ColumnNotFound:
+        _give_key(work, table, aside.key, replace(after, required=before.required, default=before.default))
+        return
+    _drop(work, [(table, aside.key)])
 
 
 def _make_successor(work: Work, table: str, successor: Column) -> None:

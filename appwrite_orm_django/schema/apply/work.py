@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from appwrite_orm_django.client import columns as column_routes
@@ -110,6 +111,11 @@ class Work:
 
     def record(self, encodings: Sequence[records.Record]) -> None:
         records.write_records(self.transport, self.plan.database, encodings)
+
+    def record_assumed(self, table: str, column: Column) -> None:
+        """Record how a column is encoded, unless something is recorded of it."""
+        if column.encoding is not None and self.is_recorded(table, replace(column, encoding=None)):
+            self.record(records.records_of(table, [column]))
 
     def forget(self, columns: Keys) -> None:
         records.forget_columns(self.transport, self.plan.database, columns)
