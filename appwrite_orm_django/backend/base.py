@@ -29,7 +29,7 @@ from appwrite_orm_django.backend.introspection import DatabaseIntrospection
 from appwrite_orm_django.backend.operations import DatabaseOperations
 from appwrite_orm_django.backend.requesting import Requesting
 from appwrite_orm_django.backend.transactions import begin
-from appwrite_orm_django.client.errors import AppwriteError
+from appwrite_orm_django.client.errors import AppwriteError, UniqueViolation
 from appwrite_orm_django.client.references import TableRef
 
 if TYPE_CHECKING:
@@ -73,6 +73,10 @@ Database = SimpleNamespace(
         _NeverRaised,
     ),
 )
+
+
+# How long a server may work on a request whose client has gone: 15 s a query, and a bulk write is several.
+_SERVER_LIMIT_S = 60
 
 
 def _server_has_refused(error: BaseException) -> bool:
@@ -244,6 +248,9 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         try:
             with self.cache.committing():
                 transaction.commit()
+        except UniqueViolation as error:
+            transaction.explain(error)
+            raise
         finally:
             self._begin_anew()
 
@@ -380,8 +387,8 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
             settings = self.settings_dict
             namespace = f"{settings['HOST']} {settings['USER']} {database}"
             options = self.options
-            # The longest that a write can be on its way: every attempt, the pauses between them, the server's own limit.
-            limit_s = (options.connect_timeout_s + options.read_timeout_s) * (options.retries + 1) + 60
+            # The longest that one attempt can be on its way, for each is announced: both time limits, and what the server goes on for.
+            limit_s = options.connect_timeout_s + options.read_timeout_s + _SERVER_LIMIT_S
             cache = QueryCache.open(
                 self.alias,
                 _with_timeouts_of_models(options.cache),

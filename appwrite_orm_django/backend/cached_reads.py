@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
+from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 
 from appwrite_orm_django.backend import watching
@@ -91,8 +92,8 @@ def dependencies(connection: DatabaseWrapper, query: Query) -> tuple[tuple[str, 
 
 def cache_text(model: type[Model], command: Command) -> str:
     """Write down a command for the cache, so that two are the same text exactly if their answers are the same."""
-    # Two models can map one table with different fields, and so read different values from the same columns.
-    return f"{model._meta.label} {command!r}"
+    # The command says by which definitions values are decoded; datetimes, whether computed or read, come with a time zone or without.
+    return f"{model._meta.label} {settings.USE_TZ} {command!r}"
 
 
 def only_row(command: Command) -> tuple[str, str] | None:

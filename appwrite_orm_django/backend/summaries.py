@@ -38,7 +38,7 @@ class Periods(Command):
     The years, months, ... in which a column of dates has a value, each once, in order.
 
     ``time_zone`` is the name of the zone in which periods of datetimes begin; None for dates, and for datetimes without zones.
-    ``shown`` makes the final value of a period's start, a naive datetime: a date, if ``as_dates``.
+    ``shown`` makes the final value of a period's start, a naive datetime: a date, if ``as_dates``. ``definition`` says what ``decode`` does.
     """
 
     table: TableRef
@@ -54,6 +54,7 @@ class Periods(Command):
     encode: Callable[[Any], Any] = field(default=lambda value: value, compare=False, repr=False)
     shown: Converter = field(default=lambda value: value, compare=False, repr=False)
     zone: datetime.tzinfo | None = field(default=None, compare=False, repr=False)
+    definition: str = ""
 
     @property
     def tables(self) -> tuple[TableRef, ...]:

@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from django.db import IntegrityError
-
 from appwrite_orm_django.backend import trying_again, uniqueness
 from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands.writes import NewRow, UpsertRows
 from appwrite_orm_django.backend.results import WriteResult
+from appwrite_orm_django.backend.uniqueness import Clash
 from appwrite_orm_django.client.errors import TransactionLimitExceeded, UniqueViolation
 from appwrite_orm_django.client.transactions import MAX_OPERATIONS
 
@@ -91,7 +90,7 @@ def plan(reader: Reader, command: UpsertRows) -> Plan:
             if value is not None:
                 made[value] = row_id
             if row_id.lower() in result.creations:
-                raise IntegrityError(f"{command.table.table}: two new rows have the id {row_id}.")
+                raise Clash((ROW_ID,), (row_id,), row_id, row_id, exists=False).error(command.table)
             result.creations[row_id.lower()] = row
         result.ids.append(row_id)
     return result
@@ -101,13 +100,12 @@ def _image(row: NewRow) -> dict[str, Any]:
     return {**row.data, ROW_ID: row.row_id}
 
 
-def violation(reader: Reader, command: UpsertRows, planned: Plan) -> str | None:
-    """Say which unique index other than the target a plan violates, None if none is; one request for each, or more of many values."""
+def violation(reader: Reader, command: UpsertRows, planned: Plan) -> Clash | None:
+    """Return how a plan violates a unique index other than the target, None if it does not; one request for each, or more of many values."""
     given = [_image(new) for new in planned.creations.values() if not new.id_is_ours]
-    if command.target != (ROW_ID,) and (
-        taken := [row[ROW_ID] for row in uniqueness.rows_like(reader, command.table, (ROW_ID,), given)]
-    ):
-        return f"{command.table.table}: rows with these ids exist already: {', '.join(taken[:10])}."
+    if command.target != (ROW_ID,):
+        for row in uniqueness.rows_like(reader, command.table, (ROW_ID,), given):
+            return Clash((ROW_ID,), (row[ROW_ID],), row[ROW_ID], row[ROW_ID])
     concerned = tuple(
         columns
         for columns in command.unique
@@ -150,8 +148,8 @@ def _batch(connection: DatabaseWrapper, command: UpsertRows) -> WriteResult:
                     raise
             except UniqueViolation as error:
                 # Somebody has made one of the rows meanwhile; or it is another index, and trying again is of no use.
-                if text := _violation_now(connection, command):
-                    raise UniqueViolation(text) from error
+                if clash := _violation_now(connection, command):
+                    raise clash.error(command.table) from error
                 if refused == planned.versions or attempt == trying_again.MAX_ATTEMPTS:
                     raise
                 refused = planned.versions
@@ -177,6 +175,6 @@ def _write(connection: DatabaseWrapper, block: Transaction, command: UpsertRows,
     return result
 
 
-def _violation_now(connection: DatabaseWrapper, command: UpsertRows) -> str | None:
+def _violation_now(connection: DatabaseWrapper, command: UpsertRows) -> Clash | None:
     with connection.own_block():
         return violation(connection.reader, command, plan(connection.reader, command))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.db import IntegrityError, NotSupportedError, OperationalError
+from django.db import DatabaseError, NotSupportedError, OperationalError
 
 from appwrite_orm_django.backend import increments, local_evaluation, uniqueness, upserting
 from appwrite_orm_django.backend.client_calls import own_write
@@ -29,6 +29,7 @@ from appwrite_orm_django.backend.commands.writes import (
     UpsertRows,
 )
 from appwrite_orm_django.backend.results import WriteResult
+from appwrite_orm_django.backend.uniqueness import Change
 from appwrite_orm_django.client import operators, queries, rows
 from appwrite_orm_django.client.errors import (
     ColumnNotFound,
@@ -101,27 +102,33 @@ class Writer:
         ]
         if command.ignore_conflicts:
             return WriteResult(sum(self._create_what_is_new(batch).count for batch in batches))
-        created = [row for batch in batches for row in self._create_retrying_ids(batch)]
+        created = [row for batch in batches for row in self._create_explaining(batch.table, batch.rows)]
         return WriteResult.of(command.outputs, created)
 
-    def _create_retrying_ids(self, command: CreateRows) -> list[Mapping[str, Any]]:
-        """Create rows; where an id that we made up is taken, which can happen to integers, make up others."""
-        new = command.rows
+    def _create_explaining(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]]:
+        """Create rows, together where that is possible; the error of those that are refused says why."""
+        # Users may not make bulk calls (recording ``auth-errors``).
+        if not self._is_user or len(new) == 1:
+            try:
+                made = self._create_retrying_ids(table, new)
+            except UniqueViolation as error:
+                uniqueness.explain(self.connection, error, table, Change(created=new))
+                raise
+            if made is not None:
+                return made
+        return [made for row in new for made in self._create_explaining(table, (row,))]
+
+    def _create_retrying_ids(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]] | None:
+        """As ``create_together``; where an id that we made up is taken, which can happen to integers, make up others."""
         for _ in range(_MAX_ATTEMPTS):
             try:
-                return self._create(command.table, new)
-            except UniqueViolation as error:
+                return self.create_together(table, new)
+            except UniqueViolation:
                 ours = [row for row in new if row.id_is_ours]
-                if not ours or not self._existing(command.table, ours):
-                    self._name_existing(command.table, new, error)
+                if not ours or not self._existing(table, ours):
                     raise
                 new = tuple(row.with_another_id() for row in new)
-        raise OperationalError(f"{command.table.table}: no free row id was found in {_MAX_ATTEMPTS} attempts.")
-
-    def _create(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]]:
-        # Users may not make bulk calls (recording ``auth-errors``).
-        made = None if self._is_user else self.create_together(table, new)
-        return [self.create_row(table, row.row_id, row.data) for row in new] if made is None else made
+        raise OperationalError(f"{table.table}: no free row id was found in {_MAX_ATTEMPTS} attempts.")
 
     def create_together(self, table: TableRef, new: Sequence[NewRow]) -> list[Mapping[str, Any]] | None:
         """Create all of at most 100 rows or none, in one request; None, and nothing is created, if the table takes no bulk calls."""
@@ -155,12 +162,6 @@ class Writer:
         ]
         return [row[ROW_ID] for row in rows.list_rows(self.transport, table, wanted)["rows"]]
 
-    def _name_existing(self, table: TableRef, new: Sequence[NewRow], error: UniqueViolation) -> None:
-        """Say which ids are taken: of a bulk call the server does not tell."""
-        given = [row for row in new if not row.id_is_ours]
-        if len(new) > 1 and given and (existing := self._existing(table, given)):
-            error.args = (f"{table.table}: rows with these ids exist already: {', '.join(existing[:10])}.",)
-
     def _create_what_is_new(self, command: CreateRows) -> WriteResult:
         table, new = command.table, command.rows
         for _ in range(_MAX_ATTEMPTS):
@@ -177,7 +178,7 @@ class Writer:
         created = 0
         for row in new:
             with suppress(UniqueViolation):
-                created += len(self._create_retrying_ids(CreateRows(table, (row,))))
+                created += len(self._create_retrying_ids(table, (row,)) or ())
         return WriteResult(created)
 
     # Update
@@ -202,10 +203,14 @@ class Writer:
         if not columns and permissions is None:
             return rows.get_row(self.transport, table, row_id)
         first, second = operators.text_in_two_writes(columns)
-        row = rows.update_row(
-            self.transport, table, row_id, first or None, permissions=permissions, unmodified_since=unmodified_since
-        )
-        return rows.update_row(self.transport, table, row_id, second) if second else row
+        try:
+            row = rows.update_row(
+                self.transport, table, row_id, first or None, permissions=permissions, unmodified_since=unmodified_since
+            )
+            return rows.update_row(self.transport, table, row_id, second) if second else row
+        except UniqueViolation as error:
+            uniqueness.explain(self.connection, error, table, Change(changed={row_id: columns}))
+            raise
 
     def update_rows(self, command: UpdateRows) -> WriteResult:
         if self._is_user:
@@ -235,10 +240,20 @@ class Writer:
                 raise
             return self._one_at_a_time(command.table, split, lambda row_id: self.write_row(command.table, row_id, data))
         except ServerError as error:
-            # What a violated unique index comes to in a bulk update (recording ``bulk-update``).
-            if error.code == 500 and (text := uniqueness.clash(self.connection.reader, command)):
-                raise IntegrityError(text) from error
+            if error.code == 500:
+                self._raise_violation(error, command.table, lambda: self._changes_of(command.table, split, data))
             raise
+
+    def _changes_of(self, table: TableRef, split: list[Query], data: Mapping[str, Any]) -> Change:
+        return Change(changed=dict.fromkeys(self.connection.reader.ids(table, split), data))
+
+    def _raise_violation(self, error: ServerError, table: TableRef, change: Callable[[], Change]) -> None:
+        """Raise what a 500 stands for, if that is a violated unique index, as it does in a bulk update (recording ``bulk-update``)."""
+        violation = UniqueViolation(type=error.type, code=error.code, message=error.message, request=error.request)
+        with suppress(DatabaseError):
+            uniqueness.explain(self.connection, violation, table, change())
+        if violation.columns:
+            raise violation from error
 
     def _refuse_if_it_moves(self, command: UpdateRows, second: Mapping[str, Any]) -> None:
         """Refuse two bulk writes where the first one changes which rows the second one would find."""
@@ -257,6 +272,13 @@ class Writer:
                 self.connection.last_written_row = increments.run(self.transport, command)
             except RowNotFound:
                 return WriteResult(0)
+            except (UniqueViolation, ServerError) as error:
+                change = Change(added={command.row_id: {command.column: command.amount}})
+                if isinstance(error, UniqueViolation):
+                    uniqueness.explain(self.connection, error, command.table, change)
+                elif error.code == 500:
+                    self._raise_violation(error, command.table, lambda: change)  # noqa: B023 - called at once
+                raise
             except ColumnNotFound:
                 # The server says so of a missing row, too (recording ``increment``). One that is there now may have been made since.
                 if not self._row_exists(command.table, command.row_id):

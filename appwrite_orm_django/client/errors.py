@@ -203,7 +203,24 @@ class ColumnNotAvailable(InvalidSchema):
 
 
 class UniqueViolation(AppwriteError, utils.IntegrityError):
-    """Another row has the same value in a unique index."""
+    """
+    Another row has the same values in a unique index, or the same id.
+
+    The server does not say which index; it is asked for the row that is in the way, once, and what it answers is said here. Where that
+    cannot be found out (the row is gone by then, or the user may not read it), the attributes are empty and the text is the server's.
+
+    Attributes:
+        columns: keys of the columns of the index; ``("$id",)`` for the row's id.
+        row_id: id of the row that was refused.
+        existing_id: id of the row that has these values; None also where it is another one of the rows that were refused together.
+    """
+
+    def __init__(
+        self, text: str = "", *, columns: tuple[str, ...] = (), existing_id: str | None = None, **attributes: Any
+    ) -> None:
+        super().__init__(text, **attributes)
+        self.columns = columns
+        self.existing_id = existing_id
 
 
 class RowAlreadyExists(UniqueViolation):

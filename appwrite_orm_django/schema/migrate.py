@@ -42,7 +42,8 @@ def plan_for(transport: Transport, wanted: Database, options: Options | None = N
     Return what has to be done now.
 
     One request, one for every 500 columns that are recorded, and two more for each table that seems to differ: what the server says of a
-    table as a whole can be half a minute old.
+    table as a whole can be half a minute old. One more if a unique index has appeared between the two, which another run makes at this
+    moment.
     """
     options = options or Options()
     live = read_database(transport, wanted.id)
@@ -54,8 +55,20 @@ def plan_for(transport: Transport, wanted: Database, options: Options | None = N
     doubtful = plan.tables()
     if not doubtful:
         return plan
-    live = replace(live, tables=tuple(_looked_at(transport, live, doubtful)))
-    return _plan(wanted, recorded(live, records), options)
+    looked_at = replace(live, tables=tuple(_looked_at(transport, live, doubtful)))
+    if _unique_indexes(looked_at) - _unique_indexes(live):
+        # The mark that says whether such an index is yet to be tried out was made before it, and after the list of tables was read.
+        looked_at = _with_new_tables(looked_at, read_database(transport, wanted.id))
+    return _plan(wanted, recorded(looked_at, records), options)
+
+
+def _unique_indexes(database: Database) -> set[tuple[str, str]]:
+    return {(table.id, index.key) for table in database for index in table.indexes if index.type == "unique"}
+
+
+def _with_new_tables(database: Database, later: Database | None) -> Database:
+    new = [table for table in later or () if database.table(table.id) is None]
+    return replace(database, tables=(*database.tables, *new))
 
 
 def migrate(

@@ -13,6 +13,7 @@ from . import rows
 from .conversion import convert
 from .definitions import Column, Index
 from .errors import DuplicateRows
+from .names import copies_prefix
 from .records import ROW_ID
 from .steps import ChangeColumn, CreateColumn, CreateIndex, Plan, ReadOtherwise, RenameColumn, ReplaceColumn
 
@@ -72,7 +73,8 @@ def refuse_duplicates(
     Raises:
         DuplicateRows: some have; at most five pairs are named.
     """
-    found = rows.duplicates(transport, table, list(index.columns), fold, now or {}, converters or {})
+    copies = copies_prefix(table.table, index.key)
+    found = rows.duplicates(transport, table, list(index.columns), fold, now or {}, converters or {}, copies)
     if found:
         raise DuplicateRows(
             f"{table.table}: the unique index {index.key} ({', '.join(index.columns)}) cannot be made over duplicates: {'; '.join(found)}.\n"

@@ -36,8 +36,8 @@ class _Rehearsed(Work):
     def wait_for_columns(self, wanted: Keys) -> None:
         return
 
-    def wait_for_indexes(self, wanted: Keys) -> None:
-        return
+    def wait_for_indexes(self, wanted: Keys) -> set[tuple[str, str]]:
+        return set()
 
     def wait_for_columns_to_go(self, unwanted: Keys) -> None:
         return

@@ -389,14 +389,17 @@ class TestOddEnds:
 
     def test_an_update_by_expression_inside_a_savepoint_finds_what_is_taken(self):
         Tag.objects.bulk_create([Tag(name="one"), Tag(name="two")])
-        with atomic(), pytest.raises(IntegrityError, match="name exists"), atomic():
+        with atomic(), pytest.raises(IntegrityError, match=r"failed: library_tag\.name"), atomic():
             Tag.objects.filter(name="two").update(name=Concat(Value("o"), Value("ne")))
         assert Tag.objects.filter(name="two").exists()
 
     def test_an_update_of_a_row_that_was_read_is_told_what_is_taken(self):
         """The server has one answer for this and for a row that somebody changed."""
         Author.objects.bulk_create([Author(name="Zola", email="z@example.org"), Author(name="Hugo")])
-        with pytest.raises(IntegrityError, match="a row with this email exists"), atomic():
+        with (
+            pytest.raises(IntegrityError, match=r"failed: library_author.email\nRow \S+ has 'Z@example.org' already"),
+            atomic(),
+        ):
             for author in Author.objects.filter(name="Hugo"):
                 author.email = "Z@example.org"
                 author.save()

@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ValuesOf:
-    """The values of one column in the rows that another command brings; known only when that command has run."""
+    """
+    The values of one column in the rows that another command brings; known only when that command has run.
+
+    ``definition`` says what ``encode`` does.
+    """
 
     command: Command
     encode: Converter = field(compare=False, repr=False)
+    definition: str = ""
 
     def __str__(self) -> str:
         return f"values of ({self.command})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from appwrite_orm_django.backend.columns import column_key, table_id
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership
 from appwrite_orm_django.backend.commands.local import Fetch, Link, LocalQuery
 from appwrite_orm_django.backend.commands.outputs import Converter
+from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.local_evaluation import fragments, running, tables, texts, volatility
 from appwrite_orm_django.backend.local_evaluation.compiler import Level
 from appwrite_orm_django.backend.local_evaluation.running import Page, Program
@@ -79,30 +80,28 @@ def _plan(compiler: SQLCompiler) -> LocalQuery:
         tuple(params),
         _without_repetition(fetches),
         program,
-        kinds=_kinds(sqlite_compiler),
         depends_on_more=volatility.is_volatile(sql, params),
+        definition=_definition(sqlite_compiler, models, connection),
     )
 
 
-def _kinds(sqlite_compiler: Any) -> tuple[str, ...]:
+def _definition(sqlite_compiler: Any, models: Mapping[str, type[Model]], connection: DatabaseWrapper) -> str:
+    """Return what decides how values get into SQLite and out again: the connection, all tables, and what is computed."""
+    database = connection.local_database
+    described = [f"{name} {tables.local_table(models[name], database).definition}" for name in sorted(models)]
+    return "; ".join((f"{database.folds} {database.timezone_name}", *described, *_computed(sqlite_compiler)))
+
+
+def _computed(sqlite_compiler: Any) -> Iterator[str]:
     if sqlite_compiler.select is None:  # an AggregateQuery's
         selected = list(sqlite_compiler.query.annotation_select.values())
     else:
         selected = [expression for expression, _, _ in sqlite_compiler.select]
-    return tuple(
-        _kind(getattr(expression, "_output_field_or_none", None))
-        for expression in selected
-        if type(expression) is not Col
-    )
-
-
-def _kind(field: Any) -> str:
-    kind = type(field).__qualname__
-    if hasattr(field, "from_db_value"):
-        # What it makes of a value may depend on how the field was made: a JSONField on its decoder.
-        _name, path, args, options = field.deconstruct()
-        return f"{path}{args}{sorted(options.items())}"
-    return kind
+    for expression in selected:
+        field = getattr(expression, "_output_field_or_none", None)
+        # A column that is shown as it is has been described with its table.
+        if type(expression) is not Col or field is not expression.target:
+            yield "" if field is None else definition_of(field)
 
 
 def _compile(sqlite_compiler: Any) -> tuple[str, tuple[Any, ...]]:
@@ -311,7 +310,7 @@ def _plan_with_slice(compiler: SQLCompiler, whole: LocalQuery) -> LocalQuery | N
     sqlite_compiler = unsliced.get_compiler(connection=compiler.connection.local_database)
     sql, params = _compile(sqlite_compiler)
     program = replace(whole.program, compiler=sqlite_compiler, verifies_row_count=True, page=page)
-    return LocalQuery(sql, params, tuple(fetches), program, whole, _kinds(sqlite_compiler), whole.depends_on_more)
+    return replace(whole, sql=sql, params=params, fetches=tuple(fetches), program=program, fallback=whole)
 
 
 def _keeps_rows(query: Query, base: str) -> bool:

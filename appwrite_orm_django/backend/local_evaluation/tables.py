@@ -13,9 +13,11 @@ from django.db.models import Field, Model
 from django.db.models.sql import Query
 
 from appwrite_orm_django.backend.columns import column_key
+from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.local_evaluation import decimal_functions, texts
 from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
 from appwrite_orm_django.backend.values import ScaledDecimalCodec, codec_for, page_storer
+from appwrite_orm_django.cache.keys import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,11 @@ class LocalColumn:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LocalTable:
-    """A table as SQLite is to see it; equal to itself only."""
+    """A table as SQLite is to see it; equal to itself only. ``definition`` says what it makes of wire values."""
 
     name: str
     columns: tuple[LocalColumn, ...]
+    definition: str = ""
 
     def create_sql(self, *, collated: bool = False) -> str:
         """
@@ -108,7 +111,12 @@ def local_table(model: type[Model], database: LocalDatabase) -> LocalTable:
     fields = tuple(field for field in model._meta.local_concrete_fields if field.column)
     known = database.described.get(model)
     if known is None or known[0] != fields:
-        table = LocalTable(model._meta.db_table, tuple(_column(field, database) for field in fields))
+        columns = tuple(_column(field, database) for field in fields)
+        described = (
+            f"{column.name} {column.key} {column.declaration} {definition_of(field)}"
+            for field, column in zip(fields, columns, strict=True)
+        )
+        table = LocalTable(model._meta.db_table, columns, digest(*described))
         known = database.described[model] = (fields, table)
     return known[1]
 

@@ -104,7 +104,10 @@ class Planner:
             return wire if convert is None else convert(wire)
 
         converts_none = bool(expression.get_db_converters(self.connection))
-        return Output(self.sources.key(expression), converter=converter, converts_none=converts_none)
+        definition = reads.column_definition(expression)
+        return Output(
+            self.sources.key(expression), converter=converter, converts_none=converts_none, definition=definition
+        )
 
     def _row_order(self) -> tuple[Order, ...]:
         orders: dict[str, Order] = {}

@@ -12,19 +12,15 @@ import datetime
 import hashlib
 import random
 from collections.abc import Collection, Iterator, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from django.apps import apps
 from django.db import OperationalError
 
 from appwrite_orm_django.backend import uniqueness
-from appwrite_orm_django.backend.columns import ROW_ID, table_id
-from appwrite_orm_django.backend.commands.conditions import Condition, Membership
-from appwrite_orm_django.backend.commands.writes import NewRow, Unique, UpdateRows
+from appwrite_orm_django.backend.columns import ROW_ID
+from appwrite_orm_django.backend.commands.writes import NewRow, Unique
 from appwrite_orm_django.backend.transactions import staging
 from appwrite_orm_django.backend.transactions.log import Key, Log, Operation, key_of
-from appwrite_orm_django.backend.writes import unique_columns
 from appwrite_orm_django.client import operators, queries, rows, tables, transactions
 from appwrite_orm_django.client.errors import (
     AlreadyExists,
@@ -73,6 +69,18 @@ def commit(connection: DatabaseWrapper, log: Log, versions: Versions, locked: Co
             folded = still_new
         else:
             return
+
+
+def explain(connection: DatabaseWrapper, error: UniqueViolation, folded: Collection[Operation]) -> None:
+    """Let an error say which unique index has refused a block, and which row is in the way; as ``uniqueness.explain``, a table at a time."""
+    for table in dict.fromkeys(operation.table for operation in folded):
+        of_table = [operation for operation in folded if operation.table == table]
+        created = [NewRow(one.row_id, one.data) for one in of_table if one.action == "create"]
+        changed = {one.row_id: one.data for one in of_table if one.action == "update"}
+        added = {one.row_id: one.data for one in of_table if one.action == "increment"}
+        deleted = [one.row_id for one in of_table if one.action == "delete"]
+        change = uniqueness.Change(created, changed, added, deleted)
+        uniqueness.explain(connection, error, table, change, "\nNothing of the block was written.")
 
 
 def _without_what_exists(connection: DatabaseWrapper, folded: list[Operation]) -> list[Operation]:
@@ -272,30 +280,15 @@ class _Commit:
         for table, row_id, version in self._current_versions():
             if version != self.checked[key_of(table, row_id)]:
                 return _conflict(f"{table.table}/{row_id} was changed")
-        if any(operation.action == "create" for operation in self.folded) or not self.read:
-            names = ", ".join(sorted({operation.table.table for operation in self.folded}))
-            return UniqueViolation(
-                f"{names}: the block was refused, for a row id or a value of a unique index exists already, or a row was changed "
-                f"meanwhile; nothing of it was written."
-            )
-        clash = next(filter(None, map(self._clash, self.folded)), None)
-        return error if clash is None else UniqueViolation(f"{clash}\nNothing of the block was written.")
-
-    def _clash(self, operation: Operation) -> str | None:
-        """Say which unique index an update would violate."""
-        if operation.action != "update":
-            return None
-        unique = self.unique.get(operation.table.table, ())
-        condition = Condition((), (Membership(ROW_ID, (operation.row_id,)),))
-        return uniqueness.clash(
-            self.connection.reader, UpdateRows(operation.table, condition, operation.data, unique=unique)
+        names = ", ".join(sorted({operation.table.table for operation in self.folded}))
+        violation = UniqueViolation(
+            f"{names}: the block was refused, for a row id or a value of a unique index exists already, or a row was changed "
+            f"meanwhile; nothing of it was written."
         )
-
-    @cached_property
-    def unique(self) -> dict[str, Unique]:
-        """The columns of each unique index, by table."""
-        models = apps.get_models(include_auto_created=True)
-        return {table_id(model._meta.db_table): unique_columns(model) for model in models if not model._meta.proxy}
+        if any(operation.action == "create" for operation in self.folded) or not self.read:
+            return violation
+        explain(self.connection, violation, self.folded)
+        return violation if violation.columns else error
 
     def _removed_spent_claims(self) -> bool:
         """

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from django.db import IntegrityError
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.backend import increments, uniqueness, upserting
@@ -29,7 +28,7 @@ from appwrite_orm_django.backend.commands.writes import (
 from appwrite_orm_django.backend.results import WriteResult
 from appwrite_orm_django.backend.transactions import committing, staging, versions
 from appwrite_orm_django.backend.transactions.log import Log, Operation, RowState, key_of, touched_ids, wire_time
-from appwrite_orm_django.client.errors import TransactionLimitExceeded
+from appwrite_orm_django.client.errors import TransactionLimitExceeded, UniqueViolation
 from appwrite_orm_django.client.transactions import MAX_OPERATIONS
 
 if TYPE_CHECKING:
@@ -175,13 +174,13 @@ class Transaction:
         if self.connection.in_savepoint and (
             taken := uniqueness.conflicting(reader, command.table, command.unique, new)
         ):
-            raise IntegrityError(f"{command.table.table}: {next(iter(taken.values()))}.")
+            raise next(iter(taken.values())).error(command.table)
         return WriteResult.of(command.outputs, [self._created(command.table, row) for row in new])
 
     def _upsert(self, command: UpsertRows) -> WriteResult:
         planned = upserting.plan(self.connection.reader, command)
-        if self.connection.in_savepoint and (text := upserting.violation(self.connection.reader, command, planned)):
-            raise IntegrityError(text)
+        if self.connection.in_savepoint and (clash := upserting.violation(self.connection.reader, command, planned)):
+            raise clash.error(command.table)
         return self.take(command, planned)
 
     def take(self, command: UpsertRows, planned: upserting.Plan) -> WriteResult:
@@ -198,7 +197,7 @@ class Transaction:
     def _created(self, table: TableRef, new: NewRow, ignored: Unique = ()) -> Row:
         """Take a creation into the log; return the row as the block sees it."""
         if (state := self.log.state(table, new.row_id)) is not None and not state.deleted:
-            raise IntegrityError(f"{table.table}: this block has a row {new.row_id} already.")
+            raise uniqueness.Clash((ROW_ID,), (new.row_id,), new.row_id, new.row_id).error(table)
         # We set the moment of creation, so that the object holds what the row will hold.
         data = {"$createdAt": wire_time(), **new.data}
         self.log.append(Operation("create", table, new.row_id, data, ignored=ignored))
@@ -227,8 +226,8 @@ class Transaction:
             return
         concerned = tuple(columns for columns in unique if set(columns) & set(data))
         images = {row[ROW_ID]: {**row, **data} for row in self._current(table, ids)} if concerned else {}
-        if text := uniqueness.violation(self.connection.reader, table, concerned, images):
-            raise IntegrityError(text)
+        if clash := uniqueness.violation(self.connection.reader, table, concerned, images):
+            raise clash.error(table)
 
     def _current(self, table: TableRef, ids: Sequence[str]) -> list[dict[str, Any]]:
         condition = Condition((), (Membership(ROW_ID, tuple(ids)),))
@@ -301,6 +300,10 @@ class Transaction:
         if self.log:
             with own_write():
                 committing.commit(self.connection, self.log, self.versions, self.locked)
+
+    def explain(self, error: UniqueViolation) -> None:
+        """Let the error that ended the commit say which unique index has refused, if that can be found out."""
+        committing.explain(self.connection, error, staging.fold(self.log.operations))
 
 
 class _Complete(dict[str, Any]):

@@ -98,8 +98,9 @@ class Work:
     def wait_for_columns(self, wanted: Keys) -> None:
         self.waiter.until_available(wanted, self.columns_of, "column")
 
-    def wait_for_indexes(self, wanted: Keys) -> None:
-        self.waiter.until_available(wanted, self.indexes_of, "index")
+    def wait_for_indexes(self, wanted: Keys) -> set[tuple[str, str]]:
+        """Wait until indexes are available; return those that another run has dropped meanwhile."""
+        return self.waiter.until_available_or_gone(wanted, self.indexes_of, "index")
 
     def wait_for_columns_to_go(self, unwanted: Keys) -> None:
         self.waiter.until_gone(unwanted, self.columns_of, "column")
