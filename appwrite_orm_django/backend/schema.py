@@ -1,42 +1,89 @@
 """
 Django's schema editor, for ``migrate`` and test databases.
 
-Every operation compares the table with what the model says afterwards and applies the difference; ``appwrite_migrate`` does
-the same for all tables at once, from the models as they are.
+Every operation makes the difference between the models before and after it, as far as the table does not have it yet; ``appwrite_migrate``
+does the same for all tables at once, from the models as they are. So an operation of a migration that was stopped can run again.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial, wraps
+from typing import Any, TypeVar, cast
 
-from django.db import NotSupportedError
+from django.core.management.base import CommandError
+from django.db import DatabaseError, NotSupportedError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Field, Model
+from django.db.models import Index as ModelIndex
 
 from appwrite_orm_django import collation
 from appwrite_orm_django.backend.changing import announced
 from appwrite_orm_django.backend.columns import column_key, table_id
+from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.backend.refusals import refuse_sql
 from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
 from appwrite_orm_django.client.queries import limit
 from appwrite_orm_django.schema.apply import Application
-from appwrite_orm_django.schema.columns import column_for
 from appwrite_orm_django.schema.comparison import same_storage
-from appwrite_orm_django.schema.definitions import Database, Table
-from appwrite_orm_django.schema.encodings import encoding_of
+from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
+from appwrite_orm_django.schema.errors import NotAvailable
 from appwrite_orm_django.schema.from_models import table_for
 from appwrite_orm_django.schema.from_server import read_table_json
-from appwrite_orm_django.schema.names import trial_table
+from appwrite_orm_django.schema.migrate import MAX_ROUNDS
+from appwrite_orm_django.schema.names import fill_table, replaced_key, replacement_key, trial_table
 from appwrite_orm_django.schema.plan import make_plan
-from appwrite_orm_django.schema.records import ROW_ID, forget_table, read_records_of, with_encodings
-from appwrite_orm_django.schema.steps import CreateDatabase, CreateTable, DropTable, Plan, ReplaceColumn
+from appwrite_orm_django.schema.records import forget_table, read_records_of, with_encodings
+from appwrite_orm_django.schema.steps import (
+    CreateColumn,
+    CreateDatabase,
+    CreateIndex,
+    CreateTable,
+    DropIndex,
+    DropTable,
+    Plan,
+    ReplaceColumn,
+    Step,
+)
 
-if TYPE_CHECKING:
-    from appwrite_orm_django.schema.records import Record
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def as_message(error: Exception) -> Exception:
+    """
+    Return an error that Django's commands end with as with a ``CommandError``: by its message, and no traceback.
+
+    It is still of its own class, has the same attributes, and shows its traceback with ``--traceback``.
+    """
+    if isinstance(error, CommandError):
+        return error
+    cls = _with_message(type(error))
+    ended = cls.__new__(cls, *error.args)
+    ended.__dict__.update(error.__dict__)
+    ended.__cause__ = error.__cause__
+    return ended.with_traceback(error.__traceback__)
+
+
+@cache
+def _with_message(cls: type[Exception]) -> type[Exception]:
+    return type(
+        cls.__name__, (cls, CommandError), {"__module__": cls.__module__, "__doc__": cls.__doc__, "returncode": 1}
+    )
+
+
+def _ends_in_its_message(method: Method) -> Method:
+    """Let an operation's refusal end ``manage.py migrate`` in its message; a caller may catch it as what it is."""
+
+    @wraps(method)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except DatabaseError as error:
+            raise as_message(error) from error.__cause__
+
+    return cast(Method, wrapped)
 
 
 class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
@@ -47,62 +94,52 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             )
         return super().__enter__()
 
+    # Tables
+
+    @_ends_in_its_message
     def create_model(self, model: type[Model]) -> None:
-        table, _ = table_for(model)
-        self._apply(CreateDatabase("", self.connection.database_id), CreateTable(table.id, table))
+        """
+        Make a table. On one that is there already nothing is changed.
+
+        Raises:
+            NotSupportedError: it is that of another model.
+        """
+        self._refuse_table_of_another(model)
+        wanted = self._table(model)
+        live = self._live_table(model._meta.db_table)
+        if live is None:
+            self._create(wanted)
+        elif not self._has_rows(live.id):
+            # One that was stopped half-way has no rows. One that has any is as later operations, or appwrite_migrate, have left it.
+            missing = make_plan(self._database(wanted), self._database(live), all_tables=False).steps
+            self._apply(*(step for step in missing if isinstance(step, (CreateColumn, CreateIndex))))
         for field in model._meta.local_many_to_many:
             if field.remote_field.through._meta.auto_created:
                 self.create_model(field.remote_field.through)
 
+    def _refuse_table_of_another(self, model: type[Model]) -> None:
+        """Refuse what an SQL database refuses as well, and what would end with the other model's deletion, and the rows gone."""
+        wanted = table_id(model._meta.db_table)
+        for other in model._meta.apps.get_models():
+            options = other._meta
+            if options.label == model._meta.label or options.proxy or not options.managed or options.swapped:
+                continue
+            if table_id(options.db_table) == wanted:
+                raise NotSupportedError(
+                    f"{model._meta.label} is to have the table {wanted}, which {options.label} has already.\n"
+                    "Way out: if the model was renamed, write migrations.RenameModel in the place of CreateModel and DeleteModel."
+                )
+
+    @_ends_in_its_message
     def delete_model(self, model: type[Model]) -> None:
         for field in model._meta.local_many_to_many:
             if field.remote_field.through._meta.auto_created:
                 self.delete_model(field.remote_field.through)
-        self._drop(model._meta.db_table)
+        id_ = table_id(model._meta.db_table)
+        self._drop(id_)
+        self._forget(id_)
 
-    def add_field(self, model: type[Model], field: Field[Any, Any]) -> None:
-        if field.many_to_many:
-            if field.remote_field.through._meta.auto_created:
-                self.create_model(field.remote_field.through)
-            return
-        self._bring_up_to_date(getattr(field, "model", model))
-
-    def remove_field(self, model: type[Model], field: Field[Any, Any]) -> None:
-        if field.many_to_many:
-            if field.remote_field.through._meta.auto_created:
-                self.delete_model(field.remote_field.through)
-            return
-        if not field.column:
-            return
-        key = column_key(field)
-        live = self._live_table(model._meta.db_table)
-        if live is not None and (column := live.column(key)) is not None:
-            live = self._with_encodings(live)
-            column = live.column(key) or column
-            wanted = [one for one in live.columns if one is not column]
-            kept = [index for index in live.indexes if key not in index.columns]
-            self._make(live, replace(live, columns=tuple(wanted), indexes=tuple(kept)), prune=True)
-
-    def alter_field(
-        self, model: type[Model], old_field: Field[Any, Any], new_field: Field[Any, Any], strict: bool = False
-    ) -> None:
-        if old_field.many_to_many and new_field.many_to_many:
-            return
-        if old_field.primary_key != new_field.primary_key:
-            raise NotSupportedError(
-                f"{model._meta.db_table}: the primary key is the row's $id and can not become another field."
-            )
-        target = getattr(new_field, "model", model)
-        renames = {}
-        if not new_field.primary_key and column_key(old_field) != column_key(new_field):
-            renames = {(table_id(target._meta.db_table), column_key(new_field)): column_key(old_field)}
-        self._bring_up_to_date(target, renames=renames, altered=(old_field, new_field))
-        if encoding_of(old_field) != encoding_of(new_field):
-            before = {(key.model._meta.label_lower, key.name): key for key in _keys_to(old_field)}
-            for key in _keys_to(new_field):
-                old = before.get((key.model._meta.label_lower, key.name), key)
-                self._bring_up_to_date(key.model, altered=(old, key))
-
+    @_ends_in_its_message
     def alter_db_table(self, model: type[Model], old_db_table: str, new_db_table: str) -> None:
         """
         Make an empty table anew under its other id.
@@ -116,109 +153,242 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         live = self._live_table(old_db_table)
         if live is None:
             return
-        if rows.list_rows(self.connection.transport, self.connection.table_ref(old), [limit(1)])["rows"]:
+        if self._has_rows(old):
             raise NotSupportedError(
                 f"Appwrite can not change the id of a table, and {old_db_table}, which is to be {new_db_table}, has rows.\n"
-                f'Keep the old one with Meta.db_table = "{old_db_table}".'
+                f'Keep the old one with Meta.db_table = "{old_db_table}"'
+                f"{', or db_table on the many-to-many field' if model._meta.auto_created else ''}."
             )
         if self._live_table(new_db_table) is None:
             self._apply(CreateTable(new, replace(self._with_encodings(live), id=new, name=new)))
-        self._drop(old_db_table)
+        self._drop(old)
+        self._forget(old)
 
+    # Fields
+
+    @_ends_in_its_message
+    def add_field(self, model: type[Model], field: Field[Any, Any]) -> None:
+        if field.many_to_many:
+            if field.remote_field.through._meta.auto_created:
+                self.create_model(field.remote_field.through)
+            return
+        self._change(self._table(model), self._table(getattr(field, "model", model)))
+
+    @_ends_in_its_message
+    def remove_field(self, model: type[Model], field: Field[Any, Any]) -> None:
+        if field.many_to_many:
+            if field.remote_field.through._meta.auto_created:
+                self.delete_model(field.remote_field.through)
+            return
+        if not field.column:
+            return
+        key = column_key(field)
+        live = self._live_table(model._meta.db_table)
+        # With what a change of it that was stopped has left.
+        keys = {one.lower() for one in (key, replacement_key(key), replaced_key(key))}
+        if live is None or not any(column.key.lower() in keys for column in live.columns):
+            return
+        live = self._with_encodings(live)
+        kept = replace(live, columns=tuple(one for one in live.columns if one.key.lower() not in keys), indexes=())
+        # Of indexes over other columns as well, which the server would leave there without this one.
+        over = tuple(index for index in live.indexes if keys & {one.lower() for one in index.columns})
+        plan = make_plan(
+            self._database(kept), self._database(replace(live, indexes=over)), prune=True, all_tables=False
+        )
+        self._apply(*plan.steps)
+        self._drop(fill_table(live.id, key))
+
+    @_ends_in_its_message
+    def alter_field(
+        self, model: type[Model], old_field: Field[Any, Any], new_field: Field[Any, Any], strict: bool = False
+    ) -> None:
+        if old_field.many_to_many or new_field.many_to_many:
+            self._alter_relation(model, old_field, new_field, strict)
+            return
+        if old_field.primary_key != new_field.primary_key:
+            raise NotSupportedError(
+                f"{model._meta.db_table}: the primary key is the row's $id and can not become another field."
+            )
+        before, after = self._table(getattr(old_field, "model", model)), self._table(getattr(new_field, "model", model))
+        renames = {}
+        if not new_field.primary_key and column_key(old_field) != column_key(new_field):
+            renames = {(after.id, column_key(new_field)): column_key(old_field)}
+        self._change(before, after, renames)
+        if hasattr(new_field, "model"):
+            self._change_what_refers_to(old_field, new_field)
+
+    def _alter_relation(
+        self, model: type[Model], old_field: Field[Any, Any], new_field: Field[Any, Any], strict: bool
+    ) -> None:
+        made = [
+            field.many_to_many and bool(field.remote_field.through._meta.auto_created)
+            for field in (old_field, new_field)
+        ]
+        if all(made):
+            self._alter_many_to_many(model, old_field, new_field, strict)
+        elif not (old_field.many_to_many and new_field.many_to_many) or any(made):
+            raise ValueError(
+                f"Cannot alter field {old_field} into {new_field} - they are not compatible types (you cannot alter to or "
+                "from M2M fields, or add or remove through= on M2M fields)"
+            )
+
+    @_ends_in_its_message
+    def _alter_many_to_many(
+        self, model: type[Model], old_field: Field[Any, Any], new_field: Field[Any, Any], strict: bool
+    ) -> None:
+        """Move the table of a many-to-many field, and rename both of its columns where they are named after models."""
+        old, new = old_field.remote_field.through, new_field.remote_field.through
+        self.alter_db_table(old, old._meta.db_table, new._meta.db_table)
+        ends = [
+            [column_key(through._meta.get_field(name)) for name in (one.m2m_field_name(), one.m2m_reverse_field_name())]
+            for one, through in ((old_field, old), (new_field, new))
+        ]
+        before, after = self._table(old), self._table(new)
+        renames = {(after.id, key): old_key for old_key, key in zip(*ends, strict=True) if key != old_key}
+        self._change(before, after, renames)
+
+    def _change_what_refers_to(self, old_field: Field[Any, Any], new_field: Field[Any, Any]) -> None:
+        """Bring foreign keys to this field to its type, and to how its values are written."""
+        old = {(key.model._meta.label_lower, key.name): key for key in _keys_to(old_field)}
+        for key in _keys_to(new_field):
+            was = old.get((key.model._meta.label_lower, key.name))
+            if was is not None:
+                self._change(self._table(was.model), self._table(key.model))
+
+    # Indexes and constraints
+
+    @_ends_in_its_message
     def alter_unique_together(self, model: type[Model], old_unique_together: Any, new_unique_together: Any) -> None:
-        self._bring_up_to_date(model, prune_indexes=True)
+        self._change(
+            self._table(model, unique_together=old_unique_together),
+            self._table(model, unique_together=new_unique_together),
+        )
 
+    @_ends_in_its_message
     def alter_index_together(self, model: type[Model], old_index_together: Any, new_index_together: Any) -> None:
-        self._bring_up_to_date(model, prune_indexes=True)
+        def indexes(together: Iterable[Sequence[str]]) -> list[ModelIndex]:
+            made = [ModelIndex(fields=list(names), name=f"{'_'.join(names)}_idx") for names in together]
+            return [*model._meta.indexes, *made]
 
+        self._change(
+            self._table(model, indexes=indexes(old_index_together)),
+            self._table(model, indexes=indexes(new_index_together)),
+        )
+
+    @_ends_in_its_message
     def add_index(self, model: type[Model], index: Any) -> None:
-        self._bring_up_to_date(model)
+        others = _others(model._meta.indexes, index)
+        self._change(self._table(model, indexes=others), self._table(model, indexes=[*others, index]))
 
+    @_ends_in_its_message
     def remove_index(self, model: type[Model], index: Any) -> None:
-        self._bring_up_to_date(model, prune_indexes=True)
+        others = _others(model._meta.indexes, index)
+        self._change(self._table(model, indexes=[*others, index]), self._table(model, indexes=others))
 
+    @_ends_in_its_message
     def rename_index(self, model: type[Model], old_index: Any, new_index: Any) -> None:
-        self._bring_up_to_date(model, prune_indexes=True)
+        """Drop an index and make it again under its other name: Appwrite has no other way, and takes no two over the same columns."""
+        others = _others(_others(model._meta.indexes, old_index), new_index)
+        self._change(self._table(model, indexes=[*others, old_index]), self._table(model, indexes=others))
+        self._change(self._table(model, indexes=others), self._table(model, indexes=[*others, new_index]))
 
+    @_ends_in_its_message
     def add_constraint(self, model: type[Model], constraint: Any) -> None:
-        self._bring_up_to_date(model)
+        others = _others(model._meta.constraints, constraint)
+        self._change(self._table(model, constraints=others), self._table(model, constraints=[*others, constraint]))
 
+    @_ends_in_its_message
     def remove_constraint(self, model: type[Model], constraint: Any) -> None:
-        self._bring_up_to_date(model, prune_indexes=True)
+        others = _others(model._meta.constraints, constraint)
+        self._change(self._table(model, constraints=[*others, constraint]), self._table(model, constraints=others))
 
+    @_ends_in_its_message
     def execute(self, sql: Any, params: Any = ()) -> None:
         raise refuse_sql(sql)
 
-    def _bring_up_to_date(
-        self,
-        model: type[Model],
-        *,
-        renames: dict[tuple[str, str], str] | None = None,
-        prune_indexes: bool = False,
-        altered: tuple[Field[Any, Any], Field[Any, Any]] | None = None,
-    ) -> None:
-        wanted, _ = table_for(model)
-        live = self._live_table(model._meta.db_table)
+    # From one description to another
+
+    def _table(self, model: type[Model], **other: Any) -> Table:
+        return table_for(model, partial(fill_of, connection=self.connection), **other)[0]
+
+    def _change(self, before: Table, after: Table, renames: Mapping[tuple[str, str], str] | None = None) -> None:
+        """
+        Bring the server's table from one description to the other; what both have alike is not looked at.
+
+        A table that is not there is made.
+        """
+        live = self._live_table(after.id)
         if live is None:
-            self._apply(CreateDatabase("", self.connection.database_id), CreateTable(wanted.id, wanted))
+            self._create(after)
             return
-        live, wanted = self._encoded(live, wanted, altered)
-        if prune_indexes:
-            # Only indexes go: a column that another field of the state still needs may be missing from this model.
-            wanted = replace(wanted, columns=(*wanted.columns, *(c for c in live.columns if not wanted.column(c.key))))
-        if self._make(live, wanted, prune=prune_indexes, renames=renames):
-            self._bring_up_to_date(model, prune_indexes=prune_indexes, altered=altered)
+        renames = renames or {}
+        new_keys = {old: new for (_table, new), old in renames.items()}
+        columns = tuple(column for column in after.columns if not _is_same(before.column(column.key), column))
+        changed = {column.key for column in columns}
+        old = {_renamed(index, new_keys).definition: index for index in before.indexes}
+        new = {index.definition for index in after.indexes}
+        # A column of another type takes its indexes along; and one of another name may have to make way for a new one.
+        added = {index.key for index in after.indexes if index.definition not in old}
+        displaced = {index.definition for index in live.indexes if index.key in added}
+        indexes = tuple(
+            one
+            for one in after.indexes
+            if one.key in added or changed & set(one.columns) or one.definition in displaced
+        )
+        gone = {
+            definition
+            for renamed, index in old.items()
+            if renamed not in new
+            for definition in (renamed, index.definition)
+        }
+        wanted = replace(
+            after,
+            id=live.id,
+            columns=columns,
+            indexes=indexes,
+            permissions=frozenset(),
+            row_security=False,
+            id_encoding=None if before.id_encoding == after.id_encoding else after.id_encoding,
+        )
+        for _round in range(MAX_ROUNDS):
+            if columns or wanted.id_encoding:
+                live = self._with_encodings(live, before)
+            steps = self._steps(live, wanted, renames, gone)
+            if not steps:
+                return
+            self._apply(*steps)
+            # What else a column of another type is to be shows once it has taken the place of the old one.
+            if not any(isinstance(step, ReplaceColumn) for step in steps):
+                return
+            live = self._live_table(after.id) or live
+        raise NotAvailable(
+            f"{after.id}: after {MAX_ROUNDS} rounds the server still shows a difference: {'; '.join(map(str, steps))}.\n"
+            "Is another client changing the schema? Run migrate again."
+        )
 
-    def _make(
-        self,
-        live: Table,
-        wanted: Table,
-        *,
-        prune: bool = False,
-        renames: dict[tuple[str, str], str] | None = None,
-    ) -> bool:
-        """Bring a table to a description, and return whether there may be more to do."""
-        database = self.connection.database_id
-        there = Database(database, (live, *self._untried(live)))
-        plan = make_plan(Database(database, (wanted,)), there, prune=prune, renames=renames, all_tables=False)
-        self._apply(*plan.steps, unrecorded=plan.unrecorded)
-        return any(isinstance(step, ReplaceColumn) for step in plan.steps)
+    def _steps(
+        self, live: Table, wanted: Table, renames: Mapping[tuple[str, str], str], gone: set[tuple[object, ...]]
+    ) -> list[Step]:
+        marks = self._marks(live, wanted)
+        plan = make_plan(self._database(wanted), self._database(live, *marks), renames=renames, all_tables=False)
+        steps = list(plan.steps)
+        dropped = {step.index.key for step in steps if isinstance(step, DropIndex)}
+        steps += (
+            DropIndex(live.id, index) for index in live.indexes if index.definition in gone and index.key not in dropped
+        )
+        return steps
 
-    def _encoded(
-        self, live: Table, wanted: Table, altered: tuple[Field[Any, Any], Field[Any, Any]] | None
-    ) -> tuple[Table, Table]:
-        """
-        Return a table as it is and as it is to be, with the encodings of its columns.
+    def _marks(self, live: Table, wanted: Table) -> list[Table]:
+        """Return the marks that a run which was killed has left (see ``schema.apply``)."""
+        there = [index.key for index in live.indexes if index.type == "unique" and _is_one_of(index, wanted.indexes)]
+        ids = [trial_table(live.id, key) for key in there]
+        ids += [fill_table(live.id, column.key) for column in wanted.columns if live.column(column.key) is not None]
+        return [mark for mark in map(self._live_table, ids) if mark is not None]
 
-        Only a field that is altered is read otherwise afterwards: the state of one migration says nothing of what a later one, or
-        appwrite_migrate, has made of the other columns. What is not recorded of that field is what it was before the migration.
-        """
-        live = self._with_encodings(live)
-        keys = ["", ""] if altered is None else [ROW_ID if one.primary_key else column_key(one) for one in altered]
-        if altered is not None and (before := column_for(altered[0])) is not None:
-            live = replace(
-                live,
-                columns=tuple(
-                    replace(column, encoding=before.encoding)
-                    if column.key == keys[0] and column.encoding is None and same_storage(column, before)
-                    else column
-                    for column in live.columns
-                ),
-            )
-        elif altered is not None and altered[0].primary_key:
-            live = replace(live, id_encoding=live.id_encoding or encoding_of(altered[0]))
-        known = {column.key: column for column in live.columns if column.encoding is not None}
-        columns = [
-            replace(column, encoding=known[column.key].encoding)
-            if column.key in known and column.key != keys[1] and same_storage(known[column.key], column)
-            else column
-            for column in wanted.columns
-        ]
-        id_encoding = wanted.id_encoding if keys[1] == ROW_ID else live.id_encoding or wanted.id_encoding
-        return live, replace(wanted, columns=tuple(columns), id_encoding=id_encoding)
+    # Of the server
 
-    def _with_encodings(self, live: Table) -> Table:
-        return with_encodings(live, read_records_of(self.connection.transport, self.connection.database_id, live.id))
+    def _database(self, *of: Table) -> Database:
+        return Database(self.connection.database_id, of)
 
     def _live_table(self, db_table: str) -> Table | None:
         ref = self.connection.table_ref(table_id(db_table))
@@ -227,25 +397,63 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         except (TableNotFound, DatabaseNotFound):
             return None
 
-    def _untried(self, live: Table) -> list[Table]:
-        """Return the marks of unique indexes that a run which was killed has not tried out (see ``schema.apply.indexes``)."""
-        unique = [index for index in live.indexes if index.type == "unique"]
-        marks = (self._live_table(trial_table(live.id, index.key)) for index in unique)
-        return [mark for mark in marks if mark is not None]
+    def _has_rows(self, table: str) -> bool:
+        return bool(rows.list_rows(self.connection.transport, self.connection.table_ref(table), [limit(1)])["rows"])
 
-    def _apply(self, *steps: Any, unrecorded: tuple[Record, ...] = ()) -> None:
+    def _create(self, table: Table) -> None:
+        self._apply(CreateDatabase("", self.connection.database_id), CreateTable(table.id, table))
+
+    def _with_encodings(self, live: Table, before: Table | None = None) -> Table:
+        """
+        Return a table with how its columns are encoded: as recorded, or else as a description says that they were.
+
+        The record outweighs a migration: an earlier run of it, or appwrite_migrate, may have changed the column already.
+        """
+        known = with_encodings(live, read_records_of(self.connection.transport, self.connection.database_id, live.id))
+        if before is None:
+            return known
+        columns = [_assumed(column, before.column(column.key)) for column in known.columns]
+        return replace(known, columns=tuple(columns), id_encoding=known.id_encoding or before.id_encoding)
+
+    def _apply(self, *steps: Step) -> None:
         fold = collation.fold if self.connection.text_semantics == "mariadb" else str
-        plan = Plan(self.connection.database_id, steps, unrecorded=unrecorded)
+        plan = Plan(self.connection.database_id, steps)
         with announced(self.connection, steps):
-            Application(self.connection.transport, plan, fold=fold).run()
+            Application(self.connection.transport, plan, fold=fold, refuse_outside=True).run()
 
-    def _drop(self, db_table: str) -> None:
-        """Drop a table, also one that a run which was killed has dropped without its records."""
-        id_ = table_id(db_table)
-        with announced(self.connection, [DropTable(id_, Table(id_))]):
-            with contextlib.suppress(TableNotFound, DatabaseNotFound):
-                tables.delete_table(self.connection.transport, self.connection.table_ref(id_))
-            forget_table(self.connection.transport, self.connection.database_id, id_)
+    def _drop(self, table: str) -> None:
+        with announced(self.connection, [DropTable(table, Table(table))]):
+            try:
+                tables.delete_table(self.connection.transport, self.connection.table_ref(table))
+            except (TableNotFound, DatabaseNotFound):
+                return
+
+    def _forget(self, table: str) -> None:
+        """Forget how the columns of a table that is gone were encoded, also if an earlier run has dropped it."""
+        forget_table(self.connection.transport, self.connection.database_id, table)
+
+
+def _others(those: Iterable[Any], this: Any) -> list[Any]:
+    """Return the indexes or constraints of another name."""
+    return [one for one in those if one.name != this.name]
+
+
+def _renamed(index: Index, new_keys: Mapping[str, str]) -> Index:
+    return replace(index, columns=tuple(new_keys.get(key, key) for key in index.columns))
+
+
+def _is_one_of(index: Index, others: Iterable[Index]) -> bool:
+    return any(index.definition == other.definition or index.key == other.key for other in others)
+
+
+def _is_same(before: Column | None, after: Column) -> bool:
+    return before is not None and before == after and before.encoding == after.encoding
+
+
+def _assumed(live: Column, before: Column | None) -> Column:
+    if live.encoding is not None or before is None or not same_storage(live, before):
+        return live
+    return replace(live, encoding=before.encoding)
 
 
 def _keys_to(field: Field[Any, Any]) -> Iterator[Field[Any, Any]]:

@@ -21,6 +21,9 @@ OWN_TABLES = "appwrite_orm_django_"
 #: Of these there is one, without columns, for each unique index that was made over rows and not yet tried out.
 TRIAL_TABLES = f"{OWN_TABLES}trial_"
 
+#: Of these there is one, without columns, for each new column while the rows that were there get their values.
+FILL_TABLES = f"{OWN_TABLES}fill_"
+
 #: Django's record of migrations, which no model of an app describes.
 MIGRATIONS_TABLE = "django_migrations"
 
@@ -101,6 +104,16 @@ def trial_table(table: str, index: str) -> str:
     'appwrite_orm_django_trial_abc50cd55a'
     """
     return f"{TRIAL_TABLES}{names_digest(table.lower(), index.lower(), length=10)}"
+
+
+def fill_table(table: str, column: str) -> str:
+    """
+    Return the id of the table that says of a column that rows are yet to be filled.
+
+    >>> fill_table("shop_product", "stock")
+    'appwrite_orm_django_fill_13f80a3269'
+    """
+    return f"{FILL_TABLES}{names_digest(table.lower(), column.lower(), length=10)}"
 
 
 def copies_prefix(table: str, index: str) -> str:
