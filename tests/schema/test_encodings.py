@@ -268,12 +268,17 @@ def test_what_has_no_equal_is_refused_and_nothing_is_done(transport, road, case)
     assert rows.list_rows(transport, TABLE, [limit(100)])["rows"] == known
     assert list(read(before).values()) == [value]
     assert_nothing_to_do(transport, before)
+    # Where there is no value, none can be lost.
+    objects(before).all().delete()
+    road(transport, before, after)
+    assert read(after) == {}
+    assert_nothing_to_do(transport, after)
 
 
 @pytest.mark.parametrize("road", ROADS)
-@pytest.mark.parametrize("case", [*CONVERTED, *REFUSED])
+@pytest.mark.parametrize("case", ["digits lost", "duration to a number", "binary to text", "lists of texts"])
 def test_without_values_anything_becomes_anything(transport, road, case):
-    before_field, after_field, *_ = CONVERTED.get(case) or REFUSED[case]
+    before_field, after_field, *_ = REFUSED[case]
     fields = [field.clone() for field in (before_field, after_field)]
     for field in fields:
         field.null = True
@@ -477,10 +482,10 @@ def recorded_rows(transport: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("road", ["migrate", "appwrite_migrate"])
 def test_a_renamed_field_takes_its_record_along(transport, road):
-    model, renamed = made(decimal(8, 2)), made(models.TextField(), price=decimal(8, 4))
+    model, renamed = made(decimal(8, 2)), made(models.TextField(null=True), price=decimal(8, 4))
     load(transport, model, [D("9.90")])
     if road == "migrate":
-        old, new = made(decimal(8, 2)), made(models.TextField(), price=decimal(8, 2))
+        old, new = made(decimal(8, 2)), made(models.TextField(null=True), price=decimal(8, 2))
         with connections["appwrite"].schema_editor() as editor:
             editor.alter_field(old, old._meta.get_field("value"), new._meta.get_field("price"))
         migrate(transport, database(renamed))

@@ -22,6 +22,7 @@ from appwrite_orm_django.schema.comparison import same_storage
 from appwrite_orm_django.schema.conversion import convert
 from appwrite_orm_django.schema.definitions import TEXT_TYPES, Column, Database
 from appwrite_orm_django.schema.definitions import value_of as fill_value
+from appwrite_orm_django.schema.encodings import reads_alike
 from appwrite_orm_django.schema.errors import DuplicateRows, MissingValues, UnconvertibleRows
 from appwrite_orm_django.schema.from_server import read_database, read_table
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
@@ -157,7 +158,7 @@ def expected_rows(
                 source_key = renamed.get((table.id, column.key), column.key if column.key not in gone else "")
                 source = known.column(source_key) if source_key else None
                 value = row[source_key] if source is not None else None
-                if converts and source is not None and not same_storage(source, column):
+                if converts and source is not None and not is_as_it_was(source, column):
                     value = convert(value, source, column)
                 if value is None and kept_only:
                     continue
@@ -166,6 +167,10 @@ def expected_rows(
                 values[column.key] = given if value is None and is_filled else value
             expected[table.id][row_id] = values
     return expected
+
+
+def is_as_it_was(source: Column, column: Column) -> bool:
+    return same_storage(source, column) and reads_alike(source.encoding, column.encoding)
 
 
 def assert_rows(found: dict[str, Any], expected: dict[str, Any], after: Database) -> None:
