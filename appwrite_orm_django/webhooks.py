@@ -25,6 +25,7 @@ from django.views.decorators.csrf import csrf_exempt
 from appwrite_orm_django.aliases import appwrite_aliases
 from appwrite_orm_django.backend.listening import WebhookSettings
 from appwrite_orm_django.cache.keys import digest
+from appwrite_orm_django.client.secret import Secret, without_frames
 from appwrite_orm_django.identity import appwrite_key, visitor_not_required
 from appwrite_orm_django.incoming import ACTIONS, Notice, UnknownTable, incoming, model_of, outdate
 from appwrite_orm_django.schema.own_tables import PROBES_TABLE
@@ -127,9 +128,12 @@ def signatures(settings: WebhookSettings, body: bytes) -> Iterator[str]:
     """
     for secret in settings.secrets:
         for url in dict.fromkeys((unquote(settings.url), settings.url)):
-            # The algorithm is Appwrite's; SHA-1 in an HMAC is not known to be broken.
-            signed = hmac.new(secret.encode(), url.encode() + body, hashlib.sha1).digest()
-            yield base64.b64encode(signed).decode()
+            yield without_frames(_signature, secret, url.encode() + body)
+
+
+def _signature(secret: Secret, message: bytes) -> str:
+    # The algorithm is Appwrite's; SHA-1 in an HMAC is not known to be broken.
+    return base64.b64encode(hmac.new(secret.encoded(), message, hashlib.sha1).digest()).decode()
 
 
 def is_signed(signature: str, settings: WebhookSettings, body: bytes) -> bool:

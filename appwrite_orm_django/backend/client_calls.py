@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.client.transport import Transport, without_secrets_in_clear
 
 _TABLE = re.compile(
     r"/(?:tablesdb|databases)/(?P<database>[^/]+)/(?:tables|collections)/(?P<table>[^/]+)"
@@ -97,6 +97,7 @@ class TellingTransport(Transport):
     def call(
         self, method: str, path: str = "", headers: Any = None, params: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
+        headers = without_secrets_in_clear(headers)
         write = None if getattr(_own, "writing", False) else raw_write(method.upper(), path, params or {})
         with nullcontext() if write is None else self._announce(write):
             return super().call(method, path, headers, params, *args, **kwargs)

@@ -50,7 +50,7 @@ AT_START = {
     "transactions trying_again values watching",
     "backend.commands": "base",
     "cache": "choice control",
-    "client": "errors identifiers identity references",
+    "client": "errors identifiers identity references secret",
     "schema": "names",
 }
 # ... and what a first read that the server answers adds. Neither writes, blocks, local evaluation, servers that join, nor what changes tables.
