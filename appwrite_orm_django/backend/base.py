@@ -341,9 +341,9 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
             return list(cursor.fetchall())
 
     def note_uncached(self, command: Command) -> None:
-        """Count a streamed read, which goes past the cache, as such."""
+        """Count a read that goes past the cache as such, and report it to those who observe reads."""
         if names := [table.table for table in command.tables]:
-            self.cache.read(b"", names, lambda: None, timeout=0)
+            self.cache.read(b"", names, lambda: None, identity=self.cache_identity, timeout=0)
 
     # What the cache's manual control asks; it knows queries and models only.
 

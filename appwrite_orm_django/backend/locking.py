@@ -50,6 +50,7 @@ def check(query: Query, connection: DatabaseWrapper) -> None:
 def read(command: Command, compiler: SQLCompiler) -> list[tuple[Any, ...]]:
     """Run a read past the cache, and lock the rows of every model whose primary key it selects; without any, all that it looked at."""
     connection = compiler.connection
+    connection.note_uncached(command)
     transaction = connection.transaction
     if transaction is None:
         return connection.load_rows(command)

@@ -63,6 +63,11 @@ class Requesting:
     def identity(self) -> Identity | None:
         """Whom requests are made for now; None for the API key. An open block remembers it. Raises as ``transport``."""
         identity = current_identity(self.alias)
+        if identity is not None:
+            # Only who makes requests for users brings it along.
+            from appwrite_orm_django.cache.statistics import note_user
+
+            note_user()
         if identity is None and self.options.users.required and not is_stated(self.alias):
             raise OperationalError(
                 f'"{self.alias}" is only used for users (USERS["REQUIRED"]), and no user is in force here.\n'
