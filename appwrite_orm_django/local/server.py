@@ -31,6 +31,8 @@ from .text_rules import RULES
 Engine = Literal["mariadb", "postgresql"]
 
 PREFIX = "/v1"
+#: The key unless another one is given. Everybody knows it.
+DEFAULT_KEY = "secret"
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ class LocalServer:
         self,
         storage: str = ":memory:",
         project: str | None = "demo",
-        key: str | None = "secret",
+        key: str | None = DEFAULT_KEY,
         feature_level: FeatureLevel = "1.9",
         engine: Engine = "mariadb",
         column_delay_s: float = 0.0,
@@ -86,6 +88,11 @@ class LocalServer:
 
     def __repr__(self) -> str:
         return f"<LocalServer {self.storage.location} feature_level={self.feature_level}>"
+
+    @property
+    def key_is_known(self) -> bool:
+        """Whether anybody knows a key that is accepted: any one is, the default one, or an empty one."""
+        return self._key is None or self._key in (_hashed(DEFAULT_KEY), _hashed(""))
 
     def knows_project(self, project: str) -> bool:
         return self.project is None or project == self.project
