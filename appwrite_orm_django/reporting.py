@@ -16,7 +16,7 @@ from django.views.debug import SafeExceptionReporterFilter, get_default_exceptio
 
 from appwrite_orm_django.aliases import appwrite_aliases
 
-__all__ = ["ExceptionReporterFilter", "HidesTokens", "reporter_filter"]
+__all__ = ["ExceptionReporterFilter"]
 
 # Headers of Appwrite's as WSGI and ASGI name them, and the cookies that its own servers set.
 _APPWRITES = re.compile(r"HTTP_X_APPWRITE_|a_session_")

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -149,11 +149,22 @@ def test_a_fault_that_is_none_is_said_at_once() -> None:
         call_command("appwrite_server", "--fault", "flood")
 
 
-def test_realtime_is_served_beside_http(running: Running) -> None:
+def two_free_ports() -> int:
+    """Return a port that is free, as the next one is."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as one:
+            port: int = one.getsockname()[1]
+            with suppress(OSError, OverflowError), socket.create_server(("127.0.0.1", port + 1)):
+                return port
+
+
+def test_realtime_is_served_beside_http(tmp_path: Path) -> None:
+    running = Running(tmp_path, "--addrport", f"127.0.0.1:{two_free_ports()}")
     assert running.process.stdout is not None
     address = running.process.stdout.readline().split()[-1]
-    with connect(f"{address}?project=demo&channels[]=rows", proxy=None) as socket:
-        assert '"connected"' in str(socket.recv(timeout=60))
+    with connect(f"{address}?project=demo&channels[]=rows", proxy=None) as listening:
+        assert '"connected"' in str(listening.recv(timeout=60))
+    running.stop()
 
 
 def test_a_storage_that_cannot_be(tmp_path):
