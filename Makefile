@@ -8,6 +8,10 @@ DURATION ?= 60
 READS ?= 200000
 # How many make random-queries asks.
 EXAMPLES ?= 20000
+# The long targets draw new examples, and tests in a new order, each time. With the seed that they print they do again what they did.
+SEED := $(or $(SEED),$(shell date +%s))
+DRAWN := --hypothesis-profile=drawn --hypothesis-seed=$(SEED) --randomly-seed=$(SEED)
+repeat = @echo "To repeat this run: make $@ SEED=$(SEED) $(1)"
 
 .PHONY: install
 install: $(STAMP)
@@ -23,7 +27,7 @@ demo: install
 
 .PHONY: test
 test: install
-	$(BIN)/python -m pytest -n 2 tests
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 tests
 
 # Recordings of real servers, in the process and over a socket; they lie in ../shared/conformance or APPWRITE_CONFORMANCE.
 .PHONY: conformance
@@ -69,7 +73,8 @@ hammer-all: install
 # From any set of models to any other, killed at every request: half an hour.
 .PHONY: schema-long
 schema-long: install
-	SCHEMA_EXAMPLES=600 SCHEMA_KILLED_EXAMPLES=300 $(BIN)/python -m pytest -n 2 tests/schema/test_model_properties.py
+	$(call repeat)
+	SCHEMA_EXAMPLES=600 SCHEMA_KILLED_EXAMPLES=300 $(BIN)/python -m pytest -n 2 $(DRAWN) tests/schema/test_model_properties.py
 
 # Many writers at once: increments by threads, transfers by processes whose connections are cut.
 .PHONY: concurrency
@@ -88,13 +93,34 @@ django-suite: install
 # Random querysets on servers of four kinds, compared with SQLite: EXAMPLES in all.
 .PHONY: random-queries
 random-queries: install
-	RANDOM_QUERIES=$$(( ($(EXAMPLES) + 3) / 4 )) $(BIN)/python -m pytest -n 2 tests/backend/test_random_queries.py
+	$(call repeat,EXAMPLES=$(EXAMPLES))
+	RANDOM_QUERIES=$$(( ($(EXAMPLES) + 3) / 4 )) $(BIN)/python -m pytest -n 2 $(DRAWN) tests/backend/test_random_queries.py
 
 # Random histories (writes, blocks, reads through the cache) on servers of four kinds, compared with SQLite; with REDIS=redis://... the cache is there.
 HISTORIES ?= 2000
 .PHONY: random-histories
 random-histories: install
-	RANDOM_HISTORIES=$$(( ($(HISTORIES) + 3) / 4 )) $(BIN)/python -m pytest -n 2 tests/backend/test_random_histories.py
+	$(call repeat,HISTORIES=$(HISTORIES))
+	RANDOM_HISTORIES=$$(( ($(HISTORIES) + 3) / 4 )) $(BIN)/python -m pytest -n 2 $(DRAWN) tests/backend/test_random_histories.py
+
+# Requests that mean harm, to the local server.
+FUZZ ?= 5000
+.PHONY: fuzz
+fuzz: install
+	$(call repeat,FUZZ=$(FUZZ))
+	APPWRITE_FUZZ_EXAMPLES=$(FUZZ) $(BIN)/python -m pytest -n 2 $(DRAWN) tests/local/test_wire_safety.py
+
+# What draws, one after the other: some hours, to be left alone overnight.
+.PHONY: nightly
+nightly:
+	$(MAKE) --keep-going random-queries random-histories schema-long fuzz SEED=$(SEED)
+
+# Random histories of migrations (what makemigrations makes of random changes of models, over rows) at both feature levels, compared with SQLite:
+# through migrate, through appwrite_migrate, and a fifth as many killed at every request. Half an hour.
+CHANGES ?= 1000
+.PHONY: migration-histories
+migration-histories: install
+	MIGRATION_HISTORIES=$(CHANGES) $(BIN)/python -m pytest -n 2 tests/schema/test_migration_histories.py
 
 # The pictures of the README, after visitors have read for MINUTES; needs Chromium and redis-server.
 MINUTES ?= 10

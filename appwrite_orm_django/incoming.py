@@ -23,9 +23,6 @@ from appwrite_orm_django.forking import in_each_child
 
 logger = logging.getLogger("appwrite_orm_django.incoming")
 
-#: As Appwrite's events name them, and as ``rows_changed`` does.
-ACTIONS = {"create": "create", "update": "update", "delete": "delete", "upsert": "change"}
-
 
 class Notice(NamedTuple):
     """One row that was written, as somebody tells it; ``row_id`` None for any row."""
@@ -39,6 +36,15 @@ class UnknownTable(LookupError):
     """No model has its rows in this table."""
 
 
+def tables_of(alias: str) -> dict[str, type[models.Model]]:
+    """Return the tables of a database that have models, each with its model."""
+    connection: Any = connections[alias]
+    found: dict[str, type[models.Model]] = {}
+    for model in connection.cached_models():
+        found.setdefault(connection.table_of(model), model)
+    return found
+
+
 def model_of(alias: str, table: str) -> type[models.Model]:
     """
     Return the model whose rows are in a table.
@@ -46,11 +52,9 @@ def model_of(alias: str, table: str) -> type[models.Model]:
     Raises:
         UnknownTable: there is none.
     """
-    connection: Any = connections[alias]
-    for model in connection.cached_models():
-        if fold(connection.table_of(model)) == fold(table):
-            found: type[models.Model] = model
-            return found
+    for name, model in tables_of(alias).items():
+        if fold(name) == fold(table):
+            return model
     raise UnknownTable(table)
 
 

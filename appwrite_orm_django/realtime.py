@@ -21,7 +21,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from appwrite_orm_django.client.secret import without_frames
-from appwrite_orm_django.incoming import ACTIONS, Notice, UnknownTable, announce, incoming, model_of, outdate
+from appwrite_orm_django.event_names import read_event
+from appwrite_orm_django.incoming import Notice, announce, incoming, outdate, tables_of
 
 __all__ = ["Health", "Listener"]
 
@@ -91,7 +92,7 @@ class Listener:
         self.settings = connection.options.realtime
         self._verify = connection.options.verify
         self._database = connection.database_id
-        self._tables = {connection.table_of(model): model for model in connection.cached_models()}
+        self._tables = tables_of(alias)
         if not self._tables:
             raise ImproperlyConfigured(f'No model has its rows on "{alias}": there is nothing to listen to.')
         self._address = self._with_channels(
@@ -182,21 +183,17 @@ class Listener:
     def _take(self, data: Mapping[str, Any]) -> None:
         self.health.events += 1
         self.health.last_event_at = time.time()
-        row = data.get("payload") or {}
-        table = row.get("$tableId") or row.get("$collectionId")
-        row_id, database = row.get("$id"), row.get("$databaseId")
-        if not (isinstance(table, str) and isinstance(row_id, str) and isinstance(database, str)):
-            logger.warning("Realtime of %s: an event without a row is taken for a gap", self.alias)
-            self._invalidate_everything()
-            return
-        if database.lower() != self._database.lower():
-            return
-        notice = Notice(row_id, _operation(data.get("events") or ()), "realtime")
-        try:
-            outdate(self.alias, table, model_of(self.alias, table), [notice])
+        written = read_event(data.get("events") or (), data.get("payload"), self._database, self._tables)
+        if written.problem:
+            level = logging.WARNING if written.tables else logging.DEBUG
+            logger.log(
+                level, "Realtime of %s, an event for %d tables: %s", self.alias, len(written.tables), written.problem
+            )
+        notice = Notice(written.row_id, written.operation, "realtime")
+        for table in written.tables:
+            outdate(self.alias, table, self._tables[table], [notice])
+        for table in written.tables:
             incoming.tell(self.alias, table, notice, coalesce_s=self.settings.coalesce_s)
-        except UnknownTable:
-            return
 
     def _invalidate_everything(self) -> None:
         anything = [Notice(None, "change", "realtime")]
@@ -228,11 +225,6 @@ def _message(text: str | bytes) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise Refused("what was said is no message")
     return message
-
-
-def _operation(events: Any) -> str:
-    actions = {str(name).rpartition(".")[2] for name in events} & set(ACTIONS)
-    return ACTIONS[actions.pop()] if len(actions) == 1 else "change"
 
 
 def _ssl_context(address: str, verify: bool | str) -> ssl.SSLContext | None:

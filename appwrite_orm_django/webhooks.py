@@ -1,8 +1,11 @@
 """
-The endpoint that Appwrite calls when rows have been written: what it believes, and what it refuses.
+The endpoint that Appwrite calls when rows have been written: what it believes, and what follows.
 
-Only the body and the address are signed. So table and row are taken from the body; of the event names, which travel in a header, only
-the action is, and only if they name the same row. Source: ``src/Appwrite/Platform/Workers/Webhooks.php`` and observation of 1.9.6.
+Only the body and the address are signed, so what the body says counts more than the event names, which travel in a header. A commit's
+bodies do not say of which database they are, and only the names do. Source: ``src/Appwrite/Platform/Workers/Webhooks.php`` and
+observation of 1.9.6 and the 2.x preview.
+
+Appwrite turns a webhook off after ten failures in a row. So whatever is signed is answered with 204, also what is of no use.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -24,10 +27,11 @@ from django.views.decorators.csrf import csrf_exempt
 
 from appwrite_orm_django.aliases import appwrite_aliases
 from appwrite_orm_django.backend.listening import WebhookSettings
-from appwrite_orm_django.cache.keys import digest
+from appwrite_orm_django.cache.keys import digest, fold
 from appwrite_orm_django.client.secret import Secret, without_frames
+from appwrite_orm_django.event_names import Written, read_event
 from appwrite_orm_django.identity import appwrite_key, visitor_not_required
-from appwrite_orm_django.incoming import ACTIONS, Notice, UnknownTable, incoming, model_of, outdate
+from appwrite_orm_django.incoming import Notice, incoming, outdate, tables_of
 from appwrite_orm_django.schema.own_tables import PROBES_TABLE
 from appwrite_orm_django.webhook_setup import probe_arrived
 
@@ -39,10 +43,14 @@ SIGNATURE = "X-Appwrite-Webhook-Signature"
 EVENTS = "X-Appwrite-Webhook-Events"
 PROJECT = "X-Appwrite-Webhook-Project-Id"
 
+#: A larger body is refused before it is read. Appwrite takes requests of 12 MB, which six bytes for a character make larger.
+MOST_BYTES = 80 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
+
 
 class Refused(Exception):
     """
-    A delivery that is not believed, or not understood.
+    A request that is not a delivery of Appwrite's, as far as can be told.
 
     Attributes:
         status: of the answer.
@@ -55,12 +63,20 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a delivery says of one row, after everything about it has been checked."""
+    """
+    A delivery that is signed.
 
-    alias: str
-    table: str
-    row_id: str
-    action: str
+    Attributes:
+        aliases: the databases whose secret it was signed with.
+        project: as the header says it.
+        events: names of the event, as the header says them.
+        payload: what the body says; None if it is no JSON, or larger than ``MAX_BYTES``.
+    """
+
+    aliases: tuple[str, ...]
+    project: str
+    events: tuple[str, ...]
+    payload: Any
     signature: str
 
 
@@ -72,76 +88,79 @@ def webhook(request: HttpRequest) -> HttpResponse:
     """
     Take a delivery; 204 once the cache has been invalidated, by when handlers have been told or are about to be.
 
-    Refused are: no endpoint configured, or a table that no model has (404), another method than POST (405), a body that is too large
-    (413) or not JSON by its header (415), a missing or wrong signature (401), another project (403), what is not one row in JSON
-    (400), and what has been delivered before (409). Appwrite tries each delivery once, and turns a webhook off after ten failures in a
-    row, of whatever status.
+    Refused is only what Appwrite does not send: another method than POST (405), a body that is larger than any row (413) or not JSON by
+    its header (415), a missing or wrong signature (401), and everything while no secret is configured (404). What is signed and of no
+    use (another database, a table without a model, no row) is answered with 204 as well, and logged.
     """
     try:
         settings = _settings(request)
         delivery = read(request, settings)
-        # Whoever is asked for by the middleware of users: Appwrite is no visitor.
-        with appwrite_key():
-            _take(delivery, settings[delivery.alias])
     except Refused as refusal:
         logger.warning("A webhook delivery was refused with %s: %s", refusal.status, refusal)
         response = HttpResponse(f"{refusal}\n", status=refusal.status, content_type="text/plain; charset=utf-8")
         if refusal.status == 405:
             response["Allow"] = "POST"
         return response
+    # Whoever is asked for by the middleware of users: Appwrite is no visitor.
+    with appwrite_key():
+        _take(delivery, settings)
     return HttpResponse(status=204)
 
 
 def read(request: HttpRequest, settings: Mapping[str, WebhookSettings]) -> Delivery:
     """
-    Check a request against the settings of each alias.
+    Read a request, and check it against the settings of each alias.
 
     Raises:
         Refused: see ``webhook``. Nothing has happened then.
     """
-    body = _body(request, max(one.max_bytes for one in settings.values()))
+    _check_form(request)
+    signed = {alias: _signers(one) for alias, one in settings.items()}
+    kept, length = bytearray(), 0
+    most = max(one.max_bytes for one in settings.values())
+    # The signature covers all of the body, also where it is too large to be kept.
+    while chunk := request.read(_CHUNK_BYTES):
+        length += len(chunk)
+        if length > MOST_BYTES:
+            raise Refused(413, "the body is too large")
+        for signers in signed.values():
+            for signer in signers:
+                signer.update(chunk)
+        if length <= most:
+            kept += chunk
     signature = request.headers.get(SIGNATURE, "")
-    signed_for = [alias for alias, one in settings.items() if is_signed(signature, one, body)]
-    if not signed_for:
+    aliases = tuple(alias for alias, signers in signed.items() if _is_signed(signature, signers))
+    if not aliases:
         raise Refused(401, "the signature is missing or wrong")
-    if any(len(body) > settings[alias].max_bytes for alias in signed_for):
-        raise Refused(413, "the body is too large")
-    project = request.headers.get(PROJECT, "")
-    in_project = [alias for alias in signed_for if connections[alias].settings_dict["USER"] == project]
-    if not in_project:
-        raise Refused(403, "the delivery is of another project")
-    row = _row(body)
-    for alias in in_project:
-        connection: Any = connections[alias]
-        if connection.database_id.lower() == row["$databaseId"].lower():
-            table = row.get("$tableId") or row["$collectionId"]
-            action = _action(request.headers.get(EVENTS, ""), row["$databaseId"], table, row["$id"])
-            return Delivery(alias, table, row["$id"], action, signature)
-    raise Refused(404, "no database of these settings is meant")
+    events = tuple(name.strip() for name in request.headers.get(EVENTS, "").split(","))
+    payload = _json(bytes(kept)) if length <= most else None
+    return Delivery(aliases, request.headers.get(PROJECT, ""), events, payload, signature)
 
 
-def signatures(settings: WebhookSettings, body: bytes) -> Iterator[str]:
+def _signers(settings: WebhookSettings) -> list[hmac.HMAC]:
     """
-    Yield every signature that the body may have.
+    Return what computes each signature that a body may have, once it has been given the body.
 
     Appwrite signs the address as it keeps it: with percent signs decoded (observed), or as it was told (its source).
     """
-    for secret in settings.secrets:
-        for url in dict.fromkeys((unquote(settings.url), settings.url)):
-            yield without_frames(_signature, secret, url.encode() + body)
+    return [
+        without_frames(_keyed, secret, url)
+        for secret in settings.secrets
+        for url in dict.fromkeys((unquote(settings.url), settings.url))
+    ]
 
 
-def _signature(secret: Secret, message: bytes) -> str:
+def _keyed(secret: Secret, url: str) -> hmac.HMAC:
     # The algorithm is Appwrite's; SHA-1 in an HMAC is not known to be broken.
-    return base64.b64encode(hmac.new(secret.encoded(), message, hashlib.sha1).digest()).decode()
+    return hmac.new(secret.encoded(), url.encode(), hashlib.sha1)
 
 
-def is_signed(signature: str, settings: WebhookSettings, body: bytes) -> bool:
-    """Tell whether a body was signed with one of the secrets; in the same time whichever it was, and however wrong it is."""
+def _is_signed(signature: str, signers: list[hmac.HMAC]) -> bool:
+    """Return whether a signature is one of these; in the same time whichever it is, and however wrong it is."""
     given, is_right = signature.encode("utf-8", "replace"), False
     # All are compared, so that the time does not tell which of them, or that none, was right.
-    for one in signatures(settings, body):
-        is_right |= hmac.compare_digest(given, one.encode())
+    for signer in signers:
+        is_right |= hmac.compare_digest(given, base64.b64encode(signer.digest()))
     return is_right
 
 
@@ -158,67 +177,88 @@ def _settings(request: HttpRequest) -> dict[str, WebhookSettings]:
     return found
 
 
-def _body(request: HttpRequest, max_bytes: int) -> bytes:
+def _check_form(request: HttpRequest) -> None:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal():
         raise Refused(400, "the length of the body is no number")
-    if int(length) > max_bytes:
+    if int(length) > MOST_BYTES:
         raise Refused(413, "the body is too large")
     if request.content_type != "application/json":
         raise Refused(415, "the body is not JSON")
-    # One more than allowed: the length that was announced is not to be relied on.
-    body: bytes = request.read(max_bytes + 1)
-    if len(body) > max_bytes:
-        raise Refused(413, "the body is too large")
-    return body
 
 
-def _row(body: bytes) -> dict[str, Any]:
+def _json(body: bytes) -> Any:
     try:
-        row = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
-        raise Refused(400, "the body is not JSON") from None
-    if not isinstance(row, dict):
-        raise Refused(400, "the body is no row")
-    if not all(isinstance(row.get(name), str) and row[name] for name in ("$id", "$databaseId")):
-        raise Refused(400, "the body is no row")
-    if not isinstance(row.get("$tableId") or row.get("$collectionId"), str):
-        raise Refused(400, "the body is no row")
-    return row
+        return None
 
 
-def _action(events: str, database: str, table: str, row_id: str) -> str:
-    prefixes = (
-        f"databases.{database}.tables.{table}.rows.{row_id}.",
-        f"databases.{database}.collections.{table}.documents.{row_id}.",
-    )
-    for name in events.split(","):
-        for prefix in prefixes:
-            if name.strip().startswith(prefix) and (action := name.strip()[len(prefix) :]) in ACTIONS:
-                return action
-    raise Refused(400, "the events do not name the row in the body")
+def _take(delivery: Delivery, settings: Mapping[str, WebhookSettings]) -> None:
+    """Invalidate what the delivery may be about in each database that it may be of, and log what is of no use in any."""
+    unused = f"it is of the project {delivery.project}"
+    is_used = False
+    for alias in delivery.aliases:
+        connection: Any = connections[alias]
+        if delivery.project and delivery.project != connection.settings_dict["USER"]:
+            continue
+        tables = [*tables_of(alias), PROBES_TABLE]
+        written = read_event(delivery.events, delivery.payload, connection.database_id, tables)
+        if written.tables:
+            is_used = True
+            _outdate(alias, written, delivery, settings[alias])
+        else:
+            unused = written.problem
+    if not is_used:
+        level = logging.DEBUG if all(settings[alias].ignore_unknown for alias in delivery.aliases) else logging.WARNING
+        logger.log(level, "A webhook delivery is of no use here: %s", unused)
 
 
-def _take(delivery: Delivery, settings: WebhookSettings) -> None:
-    if delivery.table == PROBES_TABLE:
-        probe_arrived(delivery.alias, delivery.row_id)
-        return
-    try:
-        model = model_of(delivery.alias, delivery.table)
-    except UnknownTable:
-        if settings.ignore_unknown:
-            return
-        raise Refused(404, "no model has its rows in this table") from None
-    connection: Any = connections[delivery.alias]
-    store, keys = connection.cache.core.store, connection.cache.core.keys
-    # Deliveries have no number. But a row's every version has a body of its own ($updatedAt), and so a signature of its own; and
-    # Appwrite never delivers twice. The action is part of it because of rows that are deleted as they were created.
-    seen = f"{keys.stem}d:{digest(delivery.signature, delivery.action)}"
-    if settings.remember_s and store.get_many((seen,)):
-        raise Refused(409, "this was delivered before")
-    notice = Notice(delivery.row_id, ACTIONS[delivery.action], "webhook")
-    outdate(delivery.alias, delivery.table, model, [notice])
-    # Remembered only now: had this process been killed before, somebody who delivers again would be refused, and the news lost.
-    if settings.remember_s and not store.lease(seen, settings.remember_s):
-        raise Refused(409, "this was delivered before")
-    incoming.tell(delivery.alias, delivery.table, notice, coalesce_s=settings.coalesce_s)
+def _outdate(alias: str, written: Written, delivery: Delivery, settings: WebhookSettings) -> None:
+    if written.problem:
+        logger.warning(
+            "A webhook delivery outdates %s: %s",
+            f"every row of {len(written.tables)} tables" if len(written.tables) > 1 else written.tables[0],
+            written.problem,
+        )
+    models = tables_of(alias)
+    notice = Notice(written.row_id, written.operation, "webhook")
+    for table in written.tables:
+        if table in models:
+            outdate(alias, table, models[table], [notice])
+        elif written.row_id is not None:
+            probe_arrived(alias, written.row_id)
+    for table in written.tables:
+        if table not in models:
+            continue
+        memory = _Memory(alias, table, written, delivery)
+        if settings.remember_s and memory.is_of_this():
+            logger.info("A webhook delivery for a row of %s came again", table)
+            continue
+        incoming.tell(alias, table, notice, coalesce_s=settings.coalesce_s)
+        # Only now: had this process been killed before, the news would be lost to whoever delivers it again.
+        if settings.remember_s:
+            memory.keep(settings.remember_s)
+
+
+class _Memory:
+    """
+    The last delivery for a row, which processes share.
+
+    Commits tell of each operation on a row with the row as it is after all of them, so that two such deliveries are alike. Only the
+    last one is kept: a row may come to be again what it was before.
+    """
+
+    def __init__(self, alias: str, table: str, written: Written, delivery: Delivery) -> None:
+        connection: Any = connections[alias]
+        self._store, stem = connection.cache.core.store, connection.cache.core.keys.stem
+        self._key = f"{stem}d:{digest(fold(table), fold(written.row_id))}" if written.row_id else ""
+        self._value = digest(delivery.signature, written.operation)
+
+    def is_of_this(self) -> bool:
+        found = self._store.get_many((self._key,)) if self._key else None
+        return found is not None and found.get(self._key) == self._value.encode()
+
+    def keep(self, for_s: float) -> None:
+        if self._key:
+            self._store.put(self._key, self._value, for_s)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
+from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 
 from appwrite_orm_django.backend import watching
-from appwrite_orm_django.backend.commands.reads import GetRow
+from appwrite_orm_django.backend.commands.reads import GetRow, ListRows
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -33,8 +34,8 @@ def cached_rows(
     """
     Return the result rows of a read command from the cache, or from ``load``.
 
-    A block has to know which version of each row it has seen, or it could overwrite somebody else's change. What another thread
-    loaded, or an earlier read left in the cache, serves a block only if the versions can be told from it.
+    A block has to know what it has seen of each row, or it could overwrite another client's change. What another thread loaded, or an
+    earlier read left in the cache, serves a block only if that can be told from it.
     """
     names = [table.table for table in command.tables]
     transaction = connection.transaction
@@ -54,9 +55,10 @@ def cached_rows(
             identity=connection.cache_identity,
             timeout=timeout,
         )
-    if transaction is not None and seen:
-        transaction.note_shown(command.tables[0], rows, *seen)
-    return rows
+    if transaction is None or not seen:
+        return rows
+    outputs = cast("ListRows", command).outputs
+    return rows if transaction.note_shown(command.tables[0], rows, outputs, *seen) else load()
 
 
 def is_cached(connection: DatabaseWrapper, query: Query) -> bool:
@@ -92,8 +94,8 @@ def dependencies(connection: DatabaseWrapper, query: Query) -> tuple[tuple[str, 
 
 def cache_text(model: type[Model], command: Command) -> str:
     """Write down a command for the cache, so that two are the same text exactly if their answers are the same."""
-    # Two models can map one table with different fields, and so read different values from the same columns.
-    return f"{model._meta.label} {command!r}"
+    # The command says by which definitions values are decoded; datetimes, whether computed or read, come with a time zone or without.
+    return f"{model._meta.label} {settings.USE_TZ} {command!r}"
 
 
 def only_row(command: Command) -> tuple[str, str] | None:

@@ -16,6 +16,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from appwrite_orm_django.cache.writes import keep_alive
+from appwrite_orm_django.client.answers import Request
 from appwrite_orm_django.client.transport import Transport, without_secrets_in_clear
 
 _TABLE = re.compile(
@@ -84,7 +86,7 @@ def own_write() -> Iterator[None]:
 
 class TellingTransport(Transport):
     """
-    A transport that announces the writes made through it, but for those within ``own_write``.
+    A transport that announces the writes made through it, but for those within ``own_write``, and keeps all of them announced.
 
     Args:
         announce: returns a context manager that surrounds the request.
@@ -101,3 +103,8 @@ class TellingTransport(Transport):
         write = None if getattr(_own, "writing", False) else raw_write(method.upper(), path, params or {})
         with nullcontext() if write is None else self._announce(write):
             return super().call(method, path, headers, params, *args, **kwargs)
+
+    def about_to_send(self, request: Request) -> None:
+        # Whoever writes, by whichever road, and however many requests and attempts it takes.
+        if request.writes:
+            keep_alive()

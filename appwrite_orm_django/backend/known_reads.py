@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
+from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db.models.sql import Query
 from django.db.models.sql.where import WhereNode
@@ -56,9 +57,10 @@ _KNOWN = frozenset(_SHAPE | _CHECKED | _IDLE)
 
 
 class KnownRead(NamedTuple):
-    """A compiled read; good only for the cache (that is: connection and database) and the time zone that it was compiled for."""
+    """A compiled read; good only for the cache (that is: connection and database) and the settings of time that it was compiled for."""
 
     cache: QueryCache
+    use_tz: bool
     zone: object
     command: ListRows | GetRow
     text: str
@@ -112,8 +114,10 @@ class KnownReads:
             )
 
     def _is_good(self, known: KnownRead) -> bool:
-        return known.cache is self._connection.cache and (
-            known.zone is None or known.zone == timezone.get_current_timezone()
+        return (
+            known.cache is self._connection.cache
+            and known.use_tz is settings.USE_TZ
+            and (known.zone is None or known.zone == timezone.get_current_timezone())
         )
 
     def _compile(self, query: Query) -> KnownRead | None:
@@ -142,7 +146,7 @@ class KnownReads:
         )
         tables = (command.table.table,)
         plan = cache.core.keys.plan(text, tables, row)
-        return KnownRead(cache, zone, command, text, tables, row, compiler.cache_timeout, plan)
+        return KnownRead(cache, settings.USE_TZ, zone, command, text, tables, row, compiler.cache_timeout, plan)
 
 
 def _shape(query: Query) -> Hashable | None:

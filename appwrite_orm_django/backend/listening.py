@@ -35,11 +35,11 @@ class WebhookSettings:
             does not say it.
         secrets: secrets of 8 to 256 characters, any of which a delivery may be signed with; the first is the one for new webhooks. None:
             there is no endpoint.
-        max_bytes: a larger body is refused. A row with all its columns has to fit.
+        max_bytes: of a larger body only the signature and the event names are looked at, and all of its table is invalidated.
         coalesce_s: ``rows_changed`` is sent again for a table after so many seconds at the earliest, and at the latest, if more was told
             meanwhile; 0 sends it with each delivery. The cache is invalidated with each in any case.
-        remember_s: for how many seconds a delivery that comes a second time is known as such.
-        ignore_unknown: answer deliveries about tables that no model has with 204 instead of 404, which Appwrite counts as a failure.
+        remember_s: for how many seconds the last delivery for a row is known. One that is the same again is not told to handlers.
+        ignore_unknown: do not log deliveries that are of no use: of other databases, of tables that no model has.
     """
 
     url: str = ""

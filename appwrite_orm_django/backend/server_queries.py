@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from appwrite_orm_django.backend.commands.base import Command
 from appwrite_orm_django.backend.commands.conditions import Condition, Order
-from appwrite_orm_django.backend.commands.outputs import Converter, Output
-from appwrite_orm_django.backend.commands.texts import shown
+from appwrite_orm_django.backend.commands.outputs import Converter
+from appwrite_orm_django.backend.commands.texts import shown, within
 from appwrite_orm_django.client import queries
 from appwrite_orm_django.client.errors import InvalidQuery, ServerError
 from appwrite_orm_django.client.queries import Query
@@ -29,19 +29,12 @@ class Read(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Computed(Output):
-    """A value that the server computes. ``kind`` names the type that it is shown as, so that the cache tells two of them apart."""
-
-    kind: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Ratio:
     """A sum divided by a count: the server's own average of integers has four digits only (recording ``agg-sum-avg``)."""
 
     total: str
     count: str
-    kind: str
+    definition: str
     finish: Converter = field(compare=False, repr=False)
     divide: Callable[[Any, int], Any] = field(compare=False, repr=False)
 
@@ -137,11 +130,7 @@ class ServerQuery(Command):
             parts.append("HAVING " + " AND ".join(map(str, self.having)))
         if self.order:
             parts.append("ORDER BY " + ", ".join(map(str, self.order)))
-        if self.limit is not None:
-            parts.append(f"LIMIT {self.limit}")
-        if self.offset:
-            parts.append(f"OFFSET {self.offset}")
-        return " ".join(parts)
+        return " ".join((*parts, *within(self)))
 
 
 # Endpoint, project and shape of queries that the server has refused although it should know them.

@@ -10,6 +10,7 @@ from django.db.models.sql import Query
 
 from appwrite_orm_django.backend.borders import refuse_other_databases
 from appwrite_orm_django.backend.commands.conditions import ValuesOf
+from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.pushdown.truth import NEVER, UNKNOWN, IsIn, Narrowing
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def narrowing(lookup: Any, key: str, codec: Codec, connection: DatabaseWrapper) 
     def encode(value: Any) -> Any:
         return codec.encode(target.get_db_prep_value(value, connection, prepared=False))
 
-    return Narrowing(IsIn(key, ValuesOf(command, encode)))
+    return Narrowing(IsIn(key, ValuesOf(command, encode, definition_of(lookup.lhs.output_field, target))))
 
 
 def is_correlated(query: Query) -> bool:

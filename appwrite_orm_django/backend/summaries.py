@@ -10,6 +10,7 @@ from typing import Any
 from appwrite_orm_django.backend.commands.base import Command
 from appwrite_orm_django.backend.commands.conditions import Condition
 from appwrite_orm_django.backend.commands.outputs import Converter
+from appwrite_orm_django.backend.commands.texts import within
 from appwrite_orm_django.backend.periods import Kind
 from appwrite_orm_django.client.references import TableRef
 
@@ -38,7 +39,7 @@ class Periods(Command):
     The years, months, ... in which a column of dates has a value, each once, in order.
 
     ``time_zone`` is the name of the zone in which periods of datetimes begin; None for dates, and for datetimes without zones.
-    ``shown`` makes the final value of a period's start, a naive datetime: a date, if ``as_dates``.
+    ``shown`` makes the final value of a period's start, a naive datetime: a date, if ``as_dates``. ``definition`` says what ``decode`` does.
     """
 
     table: TableRef
@@ -54,6 +55,7 @@ class Periods(Command):
     encode: Callable[[Any], Any] = field(default=lambda value: value, compare=False, repr=False)
     shown: Converter = field(default=lambda value: value, compare=False, repr=False)
     zone: datetime.tzinfo | None = field(default=None, compare=False, repr=False)
+    definition: str = ""
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
@@ -63,5 +65,5 @@ class Periods(Command):
         zone = f" in {self.time_zone}" if self.time_zone else ""
         where = f" WHERE {self.condition}" if self.condition else ""
         direction = " DESC" if self.descending else ""
-        within = f" LIMIT {self.limit} OFFSET {self.offset}" if self.limit is not None else ""
-        return f"STEP {self.table.table} by {self.kind} of {self.column}{zone}{where} ORDER BY {self.column}{direction}{within}"
+        text = f"STEP {self.table.table} by {self.kind} of {self.column}{zone}{where} ORDER BY {self.column}{direction}"
+        return " ".join((text, *within(self)))

@@ -7,17 +7,24 @@ Asked where the server's own answer does not say, comes too late, or would be an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.apps import apps
+from django.db import DatabaseError
 
 from appwrite_orm_django import collation
-from appwrite_orm_django.backend.columns import ROW_ID
+from appwrite_orm_django.backend.columns import ROW_ID, table_id
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership
 from appwrite_orm_django.backend.commands.local import Fetch
-from appwrite_orm_django.backend.commands.writes import NewRow, Unique, UpdateRows
-from appwrite_orm_django.client import queries
+from appwrite_orm_django.backend.commands.writes import NewRow, Unique
+from appwrite_orm_django.backend.writes import unique_columns
+from appwrite_orm_django.client import indexes, queries
+from appwrite_orm_django.client.errors import UniqueViolation, cut
+from appwrite_orm_django.schema.from_server import read_index
 
 if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.reading import Reader
     from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
@@ -67,21 +74,20 @@ def rows_like(
 
 def conditions_for(columns: tuple[str, ...], images: Iterable[Row]) -> list[Condition]:
     """Return the conditions, as few as can be, that together find every row with what one of the images has in the columns."""
-    values = dict.fromkeys(tuple(image.get(column) for column in columns) for image in images)
-    complete = [value for value in values if None not in value]
+    complete = _complete(columns, images)
     if not complete:
         return []
     lists = [tuple(dict.fromkeys(column)) for column in zip(*complete, strict=True)]
     if math.prod(map(len, lists)) <= max(_MAX_COMBINATIONS, len(complete)):
         return [Condition((), tuple(map(Membership, columns, lists)))]
-    return [Condition((query,)) for query in _alternatives(columns, complete)]
+    return [Condition((query,)) for query in _alternatives(_combinations(columns, complete))]
 
 
-def _alternatives(columns: tuple[str, ...], values: Sequence[tuple[Any, ...]]) -> Iterator[Query]:
-    """Yield queries, each as long as the server takes, of which one holds for each of the combinations of values."""
+def _alternatives(alternatives: Iterable[Query]) -> Iterator[Query]:
+    """Yield queries, each as long as the server takes, of which one holds for each of the alternatives."""
     part: list[Query] = []
     used = 0
-    for query in _combinations(columns, values):
+    for query in alternatives:
         length = len(query.to_json()) + 1
         if part and used + length + _AROUND_QUERIES > queries.MAX_QUERY_LENGTH:
             yield part[0] if len(part) == 1 else queries.or_(*part)
@@ -113,80 +119,237 @@ def _combinations(columns: tuple[str, ...], values: Sequence[tuple[Any, ...]]) -
 
 
 def _all_of(columns: tuple[str, ...], members: Sequence[tuple[Any, ...]], listed: int) -> Query:
-    return queries.and_(
-        *(
-            queries.equal(
-                column, *((value[place] for value in members) if place == listed else members[0][place : place + 1])
-            )
-            for place, column in enumerate(columns)
+    parts = [
+        queries.equal(
+            column, *((value[place] for value in members) if place == listed else members[0][place : place + 1])
         )
-    )
+        for place, column in enumerate(columns)
+    ]
+    return parts[0] if len(parts) == 1 else queries.and_(*parts)
 
 
 # Violations
 
 
-def conflicting(reader: Reader, table: TableRef, unique: Unique, new: Sequence[NewRow]) -> dict[int, str]:
+class Clash(NamedTuple):
+    """
+    A row that cannot be written for a unique index, and the one that is in its way.
+
+    ``exists`` is False if that is no row of the table but another one that is written together with it.
+    """
+
+    columns: tuple[str, ...]
+    values: tuple[Any, ...]
+    row_id: str
+    other_id: str
+    exists: bool = True
+
+    def error(self, table: TableRef) -> UniqueViolation:
+        """Return the error that says so."""
+        error = UniqueViolation()
+        self.tell(error, table)
+        return error
+
+    def tell(self, error: UniqueViolation, table: TableRef, further: str = "") -> None:
+        """Let an error say so, and keep what it knows of the server's answer."""
+        values = cut(", ".join(map(repr, self.values)))
+        if self.columns == (ROW_ID,) and not self.exists:
+            reason = f"Two new rows have the id {self.row_id}."
+        elif self.columns == (ROW_ID,):
+            spelling = "" if self.row_id == self.other_id else f" as {self.other_id}; row ids are compared without case"
+            reason = f"There is a row {self.row_id} already{spelling}."
+        elif self.exists:
+            reason = f"Row {self.other_id} has {values} already."
+        else:
+            reason = f"Rows {self.row_id} and {self.other_id} would both have {values}."
+        constraint = ", ".join(f"{table.table}.{column}" for column in self.columns)
+        error.args = (f"UNIQUE constraint failed: {constraint}\n{reason}{further}",)
+        error.table, error.columns, error.row_id = table.table, self.columns, self.row_id
+        error.column = self.columns[0] if len(self.columns) == 1 else None
+        error.existing_id = self.other_id if self.exists else None
+
+
+def _clash(columns: tuple[str, ...], image: Row, row_id: str, other_id: str, *, exists: bool = True) -> Clash:
+    return Clash(columns, tuple(image.get(column) for column in columns), row_id, other_id, exists)
+
+
+def conflicting(reader: Reader, table: TableRef, unique: Unique, new: Sequence[NewRow]) -> dict[int, Clash]:
     """
     Return, by ``id()``, the new rows that clash with rows that exist, or with an earlier one of them, and how.
 
     One request for each unique index that they have values for, the row ids included where they are not of our making.
     """
-    text, indexes = reader.connection.text_semantics, ((ROW_ID,), *unique)
+    text, every = reader.connection.text_semantics, ((ROW_ID,), *unique)
     values: dict[int, dict[tuple[str, ...], tuple[Any, ...] | None]] = {}
     images = {id(row): {**row.data, ROW_ID: row.row_id} for row in new}
     for row in new:
-        asked = indexes[1:] if row.id_is_ours else indexes
+        asked = every[1:] if row.id_is_ours else every
         values[id(row)] = {columns: unique_value(columns, images[id(row)], text) for columns in asked}
-    seen: dict[tuple[str, ...], set[Any]] = {}
-    for columns in indexes:
+    # The id of the row with a value, and whether it exists.
+    seen: dict[tuple[str, ...], dict[Any, tuple[str, bool]]] = {}
+    for columns in every:
         concerned = [images[row] for row, by_index in values.items() if columns in by_index]
-        seen[columns] = {unique_value(columns, row, text) for row in rows_like(reader, table, columns, concerned)}
-    taken: dict[int, str] = {}
+        found = rows_like(reader, table, columns, concerned)
+        seen[columns] = {unique_value(columns, row, text): (row[ROW_ID], True) for row in found}
+    taken: dict[int, Clash] = {}
     for row_, by_index in values.items():
-        clashing = next(
-            (columns for columns, value in by_index.items() if value is not None and value in seen[columns]), None
-        )
-        if clashing is not None:
-            taken[row_] = f"a row with this {', '.join(clashing)} exists"
-            continue
-        # Only a row that is made itself stands in the way of later ones.
+        image = images[row_]
         for columns, value in by_index.items():
-            seen[columns].add(value)
+            if value is not None and value in seen[columns]:
+                other_id, exists = seen[columns][value]
+                taken[row_] = _clash(columns, image, image[ROW_ID], other_id, exists=exists)
+                break
+        else:
+            # Only a row that is made itself stands in the way of later ones.
+            for columns, value in by_index.items():
+                seen[columns][value] = (image[ROW_ID], False)
     return taken
 
 
-def violation(reader: Reader, table: TableRef, unique: Unique, images: Mapping[str, Row]) -> str | None:
+def violation(reader: Reader, table: TableRef, unique: Unique, images: Mapping[str, Row]) -> Clash | None:
     """
-    Say which unique index is violated once rows look as ``images`` says, None if none is; one request for each index, or more of many values.
+    Return how a unique index is violated once rows look as ``images`` says, None if none is; one request for each index, or more of many values.
 
     Args:
         images: row id to the row as it will be, with every column of the indexes.
     """
-    text = reader.connection.text_semantics
-    ids = {row_id.lower() for row_id in images}
     for columns in unique:
-        values = [value for image in images.values() if (value := unique_value(columns, image, text)) is not None]
-        wanted, shown = set(values), ", ".join(columns)
-        if len(values) > len(wanted):
-            return f"{table.table}: two rows would have the same {shown}."
-        if any(
-            row[ROW_ID].lower() not in ids and unique_value(columns, row, text) in wanted
-            for row in rows_like(reader, table, columns, images.values())
-        ):
-            return f"{table.table}: a row with this {shown} exists."
+        found = rows_like(reader, table, columns, images.values())
+        if clash := _violation({columns: images}, found, reader.connection.text_semantics):
+            return clash
     return None
 
 
-def clash(reader: Reader, command: UpdateRows) -> str | None:
-    """Say which unique index an update of many rows would violate, if any; the rows are as they were before it."""
-    for columns in command.unique:
-        if not set(columns) & set(command.data):
-            continue
-        images = {
-            row[ROW_ID]: {**row, **command.data}
-            for row in reader.rows(Fetch(command.table, "", command.condition), command.condition, columns)
-        }
-        if text := violation(reader, command.table, (columns,), images):
-            return text
+def _violation(images: Mapping[tuple[str, ...], Mapping[str, Row]], found: Iterable[Row], text: str) -> Clash | None:
+    """
+    As ``violation``; ``found``, the rows that have any of the values, are asked for only if the images agree among themselves.
+
+    Args:
+        images: those that are new to an index, by its columns.
+    """
+    wanted: dict[tuple[str, ...], dict[Any, str]] = {}
+    for columns, by_id in images.items():
+        ids = wanted[columns] = {}
+        for row_id, image in by_id.items():
+            value = unique_value(columns, image, text)
+            if value is not None and ids.setdefault(value, row_id) != row_id:
+                return _clash(columns, image, row_id, ids[value], exists=False)
+    own = {columns: {row_id.lower() for row_id in by_id} for columns, by_id in images.items()}
+    for row in found:
+        for columns, ids in wanted.items():
+            row_id = ids.get(unique_value(columns, row, text))
+            if row_id is not None and row[ROW_ID].lower() not in own[columns]:
+                return _clash(columns, images[columns][row_id], row_id, row[ROW_ID])
     return None
+
+
+# After a refusal
+
+
+class Change(NamedTuple):
+    """What was refused of one table: rows to create, columns to set and columns to add to, by row id; and rows to delete, which free their values."""
+
+    created: Sequence[NewRow] = ()
+    changed: Mapping[str, Row] = {}
+    added: Mapping[str, Row] = {}
+    deleted: Collection[str] = ()
+
+
+def explain(
+    connection: DatabaseWrapper, error: UniqueViolation, table: TableRef, change: Change, further: str = ""
+) -> None:
+    """
+    Let an error of the server say which unique index has refused a change, and which row is in the way.
+
+    One request where the model declares the index, and two more where it does not; one before them where a change has to be completed by
+    what its row holds. If asking fails, or finds nothing, the error is left as it is.
+
+    Args:
+        further: goes at the end of the text.
+    """
+    if error.columns:
+        return
+    try:
+        with connection.own_block():  # committed rows are what has refused
+            found = _refusing(connection, table, change)
+    except (DatabaseError, ValueError):  # the latter of queries that are too long to be asked
+        return
+    if found is not None:
+        found.tell(error, table, further)
+
+
+def _refusing(connection: DatabaseWrapper, table: TableRef, change: Change) -> Clash | None:
+    known = declared(table)
+    if (found := _met(connection.reader, table, known, change)) is not None:
+        return found
+    listed = indexes.list_indexes(connection.transport, table)
+    others = {index.columns for index in map(read_index, listed) if index.type == "unique"} - set(known)
+    return _met(connection.reader, table, tuple(others), change, ids=False) if others else None
+
+
+def declared(table: TableRef) -> Unique:
+    """Return the columns of each unique index that the models of a table declare."""
+    found: dict[tuple[str, ...], None] = {}
+    for model in apps.get_models(include_auto_created=True):
+        if not model._meta.proxy and table_id(model._meta.db_table) == table.table:
+            found.update(dict.fromkeys(unique_columns(model)))
+    return tuple(found)
+
+
+def _met(reader: Reader, table: TableRef, unique: Unique, change: Change, *, ids: bool = True) -> Clash | None:
+    """Return the clash with what is in the table, or of the new rows with each other; one request for all indexes, if their values fit one."""
+    images = _images(reader, table, unique, change)
+    given = {row.row_id: {ROW_ID: row.row_id} for row in change.created if ids and not row.id_is_ours}
+    values = [
+        ((ROW_ID,), list(given.values())),
+        *((columns, list(by_id.values())) for columns, by_id in images.items()),
+    ]
+    wanted = tuple(dict.fromkeys((ROW_ID, *(column for columns in images for column in columns))))
+    alternatives = (query for columns, rows in values for query in _combinations(columns, _complete(columns, rows)))
+    freed = {row_id.lower() for row_id in change.deleted}
+    found: list[Row] = []
+    for query in _alternatives(alternatives):
+        condition = Condition((query,))
+        listed = reader.rows(Fetch(table, "", condition), condition, wanted)
+        found += (row for row in listed if row[ROW_ID].lower() not in freed)
+    folded = {row_id.lower(): row_id for row_id in given}
+    for row in found:
+        if (row_id := folded.get(row[ROW_ID].lower())) is not None:
+            return _clash((ROW_ID,), given[row_id], row_id, row[ROW_ID])
+    return _violation(images, found, reader.connection.text_semantics)
+
+
+def _images(reader: Reader, table: TableRef, unique: Unique, change: Change) -> dict[tuple[str, ...], dict[str, Row]]:
+    """Return the rows as they were to be, for each index that looks at a column which is written."""
+    touched = {
+        row_id: {*change.changed.get(row_id, ()), *change.added.get(row_id, ())}
+        for row_id in (*change.changed, *change.added)
+    }
+    concerned = {columns: [row_id for row_id, keys in touched.items() if keys & set(columns)] for columns in unique}
+    # What is not written of them has to be read.
+    partial = {
+        row_id: None
+        for columns, ids in concerned.items()
+        for row_id in ids
+        if not set(columns) <= change.changed.get(row_id, {}).keys()
+    }
+    held: dict[str, Row] = {}
+    if partial:
+        condition = Condition((), (Membership(ROW_ID, tuple(partial)),))
+        wanted = tuple(dict.fromkeys(column for columns, ids in concerned.items() if ids for column in columns))
+        held = {row[ROW_ID].lower(): row for row in reader.rows(Fetch(table, "", condition), condition, wanted)}
+
+    def image(row_id: str) -> Row:
+        row = held.get(row_id.lower(), {})
+        amounts = change.added.get(row_id, {})
+        sums = {column: row[column] + amount for column, amount in amounts.items() if row.get(column) is not None}
+        return {**row, **change.changed.get(row_id, {}), **sums}
+
+    new = {row.row_id: {**row.data, ROW_ID: row.row_id} for row in change.created}
+    images = {columns: {**new, **{row_id: image(row_id) for row_id in ids}} for columns, ids in concerned.items()}
+    return {columns: by_id for columns, by_id in images.items() if by_id}
+
+
+def _complete(columns: tuple[str, ...], rows: Iterable[Row]) -> list[tuple[Any, ...]]:
+    values = dict.fromkeys(tuple(row.get(column) for column in columns) for row in rows)
+    return [value for value in values if None not in value]

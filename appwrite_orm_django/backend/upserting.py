@@ -11,22 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from django.db import IntegrityError
-
 from appwrite_orm_django.backend import trying_again, uniqueness
 from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands.writes import NewRow, UpsertRows
+from appwrite_orm_django.backend.parts import Parts
 from appwrite_orm_django.backend.results import WriteResult
-from appwrite_orm_django.client.errors import TransactionLimitExceeded, UniqueViolation
-from appwrite_orm_django.client.transactions import MAX_OPERATIONS
+from appwrite_orm_django.backend.transactions.claims import BATCH
+from appwrite_orm_django.backend.uniqueness import Clash
+from appwrite_orm_django.client.errors import TransactionLimitExceeded, UniqueViolation, WriteRefused
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.reading import Reader
     from appwrite_orm_django.backend.transactions.transaction import Transaction
-
-# One operation for each row, and one for the claims of all of them (transactions/committing.py).
-BATCH = MAX_OPERATIONS - 1
 
 
 @dataclass(slots=True)
@@ -91,7 +88,7 @@ def plan(reader: Reader, command: UpsertRows) -> Plan:
             if value is not None:
                 made[value] = row_id
             if row_id.lower() in result.creations:
-                raise IntegrityError(f"{command.table.table}: two new rows have the id {row_id}.")
+                raise Clash((ROW_ID,), (row_id,), row_id, row_id, exists=False).error(command.table)
             result.creations[row_id.lower()] = row
         result.ids.append(row_id)
     return result
@@ -101,13 +98,12 @@ def _image(row: NewRow) -> dict[str, Any]:
     return {**row.data, ROW_ID: row.row_id}
 
 
-def violation(reader: Reader, command: UpsertRows, planned: Plan) -> str | None:
-    """Say which unique index other than the target a plan violates, None if none is; one request for each, or more of many values."""
+def violation(reader: Reader, command: UpsertRows, planned: Plan) -> Clash | None:
+    """Return how a plan violates a unique index other than the target, None if it does not; one request for each, or more of many values."""
     given = [_image(new) for new in planned.creations.values() if not new.id_is_ours]
-    if command.target != (ROW_ID,) and (
-        taken := [row[ROW_ID] for row in uniqueness.rows_like(reader, command.table, (ROW_ID,), given)]
-    ):
-        return f"{command.table.table}: rows with these ids exist already: {', '.join(taken[:10])}."
+    if command.target != (ROW_ID,):
+        for row in uniqueness.rows_like(reader, command.table, (ROW_ID,), given):
+            return Clash((ROW_ID,), (row[ROW_ID],), row[ROW_ID], row[ROW_ID])
     concerned = tuple(
         columns
         for columns in command.unique
@@ -125,12 +121,15 @@ def run(connection: DatabaseWrapper, command: UpsertRows) -> WriteResult:
 
     Raises:
         IntegrityError: another unique index than the target refuses; of this batch nothing was written.
-        OperationalError: others changed the same rows again and again; of this batch nothing was written.
+        WriteRefused: others changed the same rows again and again; nothing was written.
+        WriteBroken: so they did, but earlier batches are written; the text says how many rows.
     """
-    return WriteResult.joined(
-        _batch(connection, replace(command, rows=command.rows[start : start + BATCH]))
-        for start in range(0, len(command.rows), BATCH)
-    )
+    parts, results = Parts(f"rows of {command.table.table}"), []
+    for start in range(0, len(command.rows), BATCH):
+        batch = command.rows[start : start + BATCH]
+        with parts.part(len(batch)):
+            results.append(_batch(connection, replace(command, rows=batch)))
+    return WriteResult.joined(results)
 
 
 def _batch(connection: DatabaseWrapper, command: UpsertRows) -> WriteResult:
@@ -145,21 +144,24 @@ def _batch(connection: DatabaseWrapper, command: UpsertRows) -> WriteResult:
                 if len(command.rows) == 1:
                     raise
                 break
-            except trying_again.OVERTAKEN:
+            except WriteRefused:
                 if attempt == trying_again.MAX_ATTEMPTS:
                     raise
             except UniqueViolation as error:
                 # Somebody has made one of the rows meanwhile; or it is another index, and trying again is of no use.
-                if text := _violation_now(connection, command):
-                    raise UniqueViolation(text) from error
+                if clash := _violation_now(connection, command):
+                    raise clash.error(command.table) from error
                 if refused == planned.versions or attempt == trying_again.MAX_ATTEMPTS:
                     raise
                 refused = planned.versions
         command = replace(command, rows=tuple(row.with_another_id() for row in command.rows))
         trying_again.pause(attempt)
     middle = len(command.rows) // 2
-    halves = (command.rows[:middle], command.rows[middle:])
-    return WriteResult.joined(_batch(connection, replace(command, rows=half)) for half in halves)
+    parts, results = Parts(f"rows of {command.table.table}"), []
+    for half in (command.rows[:middle], command.rows[middle:]):
+        with parts.part(len(half)):
+            results.append(_batch(connection, replace(command, rows=half)))
+    return WriteResult.joined(results)
 
 
 def _write(connection: DatabaseWrapper, block: Transaction, command: UpsertRows, planned: Plan) -> WriteResult:
@@ -177,6 +179,6 @@ def _write(connection: DatabaseWrapper, block: Transaction, command: UpsertRows,
     return result
 
 
-def _violation_now(connection: DatabaseWrapper, command: UpsertRows) -> str | None:
+def _violation_now(connection: DatabaseWrapper, command: UpsertRows) -> Clash | None:
     with connection.own_block():
         return violation(connection.reader, command, plan(connection.reader, command))

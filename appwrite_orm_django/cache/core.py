@@ -11,7 +11,7 @@ from django.core.signals import request_finished
 from . import entries
 from .flights import Flights
 from .keys import KeySpace
-from .protocol import Protocol
+from .protocol import Protocol, lock_ttl_for
 from .settings import CacheSettings
 from .statistics import Statistics
 from .store import Store
@@ -19,17 +19,18 @@ from .store import Store
 
 class Core:
     """
-    The shared part of a cache.
+    The shared part of a cache. ``clock`` gives monotonic seconds: by it writes know when to renew their notice.
 
     Args:
         settings: what applies.
         namespace: opaque text that differs between Appwrite databases.
-        write_limit_s: the longest that a write may be in flight, as far as the client can tell.
+        write_limit_s: the longest that one attempt of a request may be in flight, as far as the client can tell.
     """
 
     def __init__(self, settings: CacheSettings, namespace: str, write_limit_s: float = 0.0) -> None:
         self.settings = settings
-        lock_ttl = max(settings.lock_ttl, write_limit_s)
+        self.clock = time.monotonic
+        lock_ttl = max(settings.lock_ttl, lock_ttl_for(write_limit_s))
         longest = max((settings.timeout, *(timeout for _, timeout in settings.timeouts)))
         self.token_ttl = max(settings.token_timeout, 2 * longest)
         self.protocol = Protocol(lock_ttl=lock_ttl, token_ttl=self.token_ttl)

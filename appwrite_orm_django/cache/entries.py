@@ -26,7 +26,8 @@ except ImportError:  # an optional extra; zlib serves without it
 
 lz4: ModuleType | None = _lz4
 
-FORMAT = 1
+# Releases of this library with different formats never read each other's entries, but do see each other's tokens.
+FORMAT = 2
 MAX_TOKENS = 255  # their number is one byte of the header
 PLAIN, ZLIB, LZ4 = 0, 1, 2
 SPLIT = 16  # added to the codec: what was pickled are the columns of rows (see ``columns``)

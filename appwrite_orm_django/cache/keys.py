@@ -1,8 +1,9 @@
 """
 Names of cache keys.
 
-All carry the format version, so that two versions of this library on one cache never read each other's data, and the namespace in
-braces, which Redis Cluster takes as the part to hash: the keys of one database land on one node, as reading many at once requires.
+All carry the version of the protocol and the namespace in braces, which Redis Cluster takes as the part to hash: the keys of one database
+land on one node, as reading many at once requires. Entries carry the version of their format as well: two releases of this library on one
+cache never read each other's, and yet a write of either is seen by both, as tokens are the same.
 """
 
 import re
@@ -11,7 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from .entries import FORMAT
-from .protocol import ReadPlan
+from .protocol import VERSION, ReadPlan
 
 # What every Django backend takes in a key without a warning (memcached: no blanks, no control characters, 250 in all).
 _SAFE = re.compile(r"[!-~]{1,64}\Z").match
@@ -52,7 +53,7 @@ class KeySpace:
 
     def __init__(self, prefix: str, namespace: str) -> None:
         self.namespace = namespace
-        self.stem = f"{prefix}{FORMAT}:{{{digest(namespace)[:12]}}}:"
+        self.stem = f"{prefix}{VERSION}:{{{digest(namespace)[:12]}}}:"
         self._tables: dict[str, str] = {}
         self._callers: dict[str, blake2b] = {}
 
@@ -84,7 +85,7 @@ class KeySpace:
                 self._callers = {identity: state}
         state = state.copy()
         state.update(command.encode() if isinstance(command, str) else command)
-        return f"{self.stem}e:{state.hexdigest()}"
+        return f"{self.stem}e{FORMAT}:{state.hexdigest()}"
 
     def statistics(self, process: str) -> str:
         """Name where a process leaves its counters; with an empty name, the list of processes."""

@@ -8,6 +8,8 @@ The sync driver, the async driver and the model checker (``tests/cache/model.py`
   **before** its load and is served only while they are the current ones.
 * A write puts a new token before it is sent and another after its end. The second is why a read that starts after the write returned
   cannot be served anything older. The first is for a writer that dies in between, or does not learn what became of its request.
+* A write of many requests puts a new first token before each of them that comes more than a third of ``lock_ttl`` after the last one:
+  whatever it sends, the token outlives it by two thirds, and nothing is cached in between.
 * A token put by a writer lives ``lock_ttl`` seconds and no longer. So whatever was loaded while another write was in flight dies
   with its token, even if that other writer was killed, and even if a third writer has overwritten all its traces. This replaces
   write-intent slots, which two writers can share and the first to finish then clears for both.
@@ -23,6 +25,9 @@ from operator import xor
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from . import entries
+
+#: Part of every key. A release in which tokens mean anything else needs another, and then no write of either release is seen by the other.
+VERSION = 1
 
 # -- operations ------------------------------------------------------------------------------------------------------------------
 
@@ -173,6 +178,15 @@ def is_token(value: object) -> bool:
     return type(value) is int and value != 0 and -(1 << 63) < value < 1 << 63
 
 
+# A write renews its notice after this share of ``lock_ttl``; what is left of it must outlast any single request.
+_RENEWED_AFTER = 1 / 3
+
+
+def lock_ttl_for(request_s: float) -> float:
+    """Return the least ``lock_ttl``, in seconds, under which a request that may be in flight this long is always announced."""
+    return request_s / (1 - _RENEWED_AFTER)
+
+
 # -- the protocol ----------------------------------------------------------------------------------------------------------------
 
 
@@ -181,8 +195,8 @@ class Protocol:
     The rules for tokens and entries; holds no state.
 
     Args:
-        lock_ttl: seconds that a writer's token lives. Must be longer than the longest time between a write's begin and the moment
-            the server can no longer apply it: the HTTP timeout plus the server's own limit (15 s on 1.9).
+        lock_ttl: seconds that a writer's token lives, at least ``lock_ttl_for`` the longest time between sending a request and the
+            moment the server can no longer apply it: the HTTP timeouts plus the server's own limit (15 s on 1.9).
         token_ttl: seconds that a token made from absence lives, at least as long as entries do.
     """
 
@@ -310,9 +324,17 @@ class Protocol:
     # Writing
 
     def begin(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
-        """Say that a write of these tables and rows is about to be sent. Returns False if that could not be stored."""
+        """
+        Say that a write of these tables and rows is about to be sent, or goes on. Returns False if that could not be stored.
+
+        The token need not be the one that was put before: to readers any negative one says the same.
+        """
         stored: bool = yield Bump({key: -self.new_token() for key in keys}, self.lock_ttl)
         return stored
+
+    def is_due(self, age: float) -> bool:
+        """Return whether a write whose last notice is this many seconds old has to ``begin`` anew before its next request."""
+        return age > self.lock_ttl * _RENEWED_AFTER
 
     def settle(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
         """

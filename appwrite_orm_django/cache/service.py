@@ -99,8 +99,8 @@ class QueryCache:
             alias: the database alias.
             settings: ``CacheSettings.read(alias, OPTIONS["CACHE"])``.
             namespace: opaque text, different for each Appwrite database: endpoint, project and database id.
-            write_limit_s: the longest one write request can be in flight, retries included, plus the server's own limit. Raises
-                ``lock_ttl`` where that is shorter.
+            write_limit_s: the longest that one attempt of a request can be in flight, the server's own limit included. Raises
+                ``lock_ttl`` where a notice could end before the attempt that it announces.
             is_definite: see the class.
         """
         return cls(core_for(settings, namespace, write_limit_s), alias, is_definite=is_definite)
@@ -462,12 +462,11 @@ class QueryCache:
         if self.current_batch is not None or not self.settings.enabled:
             yield
             return
-        self.current_batch = batch = Batch(self)
-        try:
-            yield
-        finally:
-            self.current_batch = None
-            batch.finish()
+        with Batch(self) as self.current_batch:
+            try:
+                yield
+            finally:
+                self.current_batch = None
 
     # -- by hand -------------------------------------------------------------------------------------------------------------
 

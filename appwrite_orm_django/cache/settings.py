@@ -22,7 +22,8 @@ class CacheSettings:
         timeouts: seconds per table, where they differ from ``timeout``; 0 caches nothing of the table.
         jitter: share of its timeout by which an entry's life varies at random, so that entries of one moment do not end in one moment.
         key_prefix: start of every key; letters, digits and ``-_.`` only.
-        lock_ttl: seconds that a write may be in flight. Longer than the HTTP timeouts, all retries and the server's own limit (15 s) together.
+        lock_ttl: seconds within which the write of a killed process is seen. Raised to one and a half times the HTTP timeouts and the
+            server's own limit (taken to be 60 s) together; a write that lasts longer renews its notice.
         token_timeout: seconds that a token lives while nobody writes; no entry lives longer, whatever its timeout.
         strict_writes: refuse a write whose invalidation cannot be stored, instead of making it and invalidating later.
         stale_on_error: seconds beyond its timeout that an entry may still be served if Appwrite cannot be reached, also when a write

@@ -1,5 +1,6 @@
 """Writes, as the cache sees them: announced, made, ended; alone, in a transaction or in a batch."""
 
+import threading
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -20,6 +21,27 @@ Row: TypeAlias = tuple[str, str]
 # before it returns with its tokens owed. The latter only if the cache was there when it began: else each write would wait.
 _STRICT_PATIENCE_S = 3.0
 _LENIENT_PATIENCE_S = 1.0
+
+
+class _UnderWay(threading.local):
+    """The writes and batches that this thread is making, the outermost first."""
+
+    def __init__(self) -> None:
+        self.notices: list[Write | Batch] = []
+
+
+_under_way = _UnderWay()
+
+
+def keep_alive() -> None:
+    """
+    Renew the notices of all writes that this thread is making; to be called before each request that may change rows.
+
+    Raises:
+        IntentNotStored: with ``STRICT_WRITES``, if a notice was due and could not be stored. The request must not be sent.
+    """
+    for notice in _under_way.notices:
+        notice.keep_alive()
 
 
 class Write:
@@ -75,6 +97,11 @@ class Write:
         """The ids of all tables involved."""
         return tuple(dict.fromkeys((*self.tables, *(table for table, _ in self.rows))))
 
+    @property
+    def is_told(self) -> bool:
+        """Whether the last notice was stored."""
+        return self._told
+
     def begin(self) -> None:
         """
         Say that the write is about to be sent.
@@ -93,20 +120,26 @@ class Write:
         )
         if not self._deferred:
             self.announce()
+        _under_way.notices.append(self)
 
-    def announce(self) -> None:
+    def announce(self, *, again: bool = False) -> None:
         cache = self._cache
-        self._begun_at = time.monotonic()
+        now = cache.core.clock()
         self._told = drive(cache.core, cache.core.protocol.begin(self.keys))
+        if self._told or not again:
+            self._begun_at = now
         if not self._told and cache.settings.strict_writes:
+            what = "not written any further; requests sent earlier have been" if again else "not written"
             raise IntentNotStored(
-                f'{", ".join(self.all_tables)}: not written, because the cache CACHES["{cache.settings.alias}"] cannot be told beforehand. '
+                f'{", ".join(self.all_tables)}: {what}, because the cache CACHES["{cache.settings.alias}"] cannot be told beforehand. '
                 'Try again when it answers, or turn OPTIONS["CACHE"]["STRICT_WRITES"] off.'
             )
 
     def keep_alive(self) -> None:
         """
-        Renew the notice; to be called before each request of a write that makes many. Costs a round trip every third of ``lock_ttl``.
+        Renew the notice if it is due; to be called before each request of the write. Costs a round trip every third of ``lock_ttl``.
+
+        A renewal that fails is tried again before the next request; the end of the write is stored, or owed, in any case.
 
         Raises:
             IntentNotStored: as ``begin``.
@@ -114,8 +147,8 @@ class Write:
         if self._deferred:
             if self._cache.current_batch is not None:
                 self._cache.current_batch.keep_alive()
-        elif time.monotonic() - self._begun_at > self._cache.core.protocol.lock_ttl / 3:
-            self.announce()
+        elif self._cache.core.protocol.is_due(self._cache.core.clock() - self._begun_at):
+            self.announce(again=True)
 
     def finish(self, *, ambiguous: bool = False, refused: bool = False) -> None:
         """
@@ -129,6 +162,8 @@ class Write:
             InvalidationNotStored: with ``STRICT_WRITES``, if that could not be stored within three seconds.
         """
         cache = self._cache
+        if self in _under_way.notices:
+            _under_way.notices.remove(self)
         if not self._deferred:
             self.store_end(ambiguous=ambiguous)
             cache.note_invalidated(self)
@@ -195,35 +230,42 @@ class Write:
 
 
 class Batch:
-    """The writes within ``batch()``: the tables told of so far."""
+    """The writes within ``batch()``: the tables told of so far. To be entered and left as a context manager."""
 
     def __init__(self, cache: "QueryCache") -> None:
         self._cache = cache
         self.tables: dict[str, None] = {}
         self.ambiguous = False
-        self._begun_at = time.monotonic()
+        self._begun_at = 0.0
 
     def covers(self, write: Write) -> bool:
         new = [table for table in write.all_tables if fold(table) not in self.tables]
         if new:
-            self._begin(new)
+            if not self.tables:
+                self._begun_at = self._cache.core.clock()
+            self._write(new).announce()
             self.tables.update(dict.fromkeys(map(fold, new)))
         self.keep_alive()
         return True
 
     def keep_alive(self) -> None:
-        if time.monotonic() - self._begun_at > self._cache.core.protocol.lock_ttl / 3:
-            self._begin(list(self.tables))
-            self._begun_at = time.monotonic()
+        now = self._cache.core.clock()
+        if self.tables and self._cache.core.protocol.is_due(now - self._begun_at):
+            write = self._write(list(self.tables))
+            write.announce(again=True)
+            if write.is_told:
+                self._begun_at = now
 
-    def finish(self) -> None:
+    def __enter__(self) -> "Batch":
+        _under_way.notices.append(self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        _under_way.notices.remove(self)
         if self.tables:
             write = self._write(list(self.tables))
             write.store_end(ambiguous=self.ambiguous)
             self._cache.note_invalidated(write)
-
-    def _begin(self, tables: list[str]) -> None:
-        self._write(tables).announce()
 
     def _write(self, tables: list[str]) -> Write:
         return Write(self._cache, tuple(tables), (), "", None, staged=False)

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 from django.core.exceptions import ImproperlyConfigured
+from django.db.utils import DatabaseError
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import NewConnectionError
@@ -228,6 +229,7 @@ class Transport(SdkClient):
     def _send(self, sendable: _Sendable, *, safe: bool) -> tuple[_Answer | Failure, int]:
         attempts = timeouts = 0
         in_doubt = False
+        self.about_to_send(sendable.request)
         while True:
             attempts += 1
             outcome = self._attempt(sendable)
@@ -250,6 +252,14 @@ class Transport(SdkClient):
                 delay_s,
             )
             self._backoff.sleep(delay_s)
+            try:
+                self.about_to_send(sendable.request)
+            except DatabaseError:
+                # What became of the attempts so far is what the caller has to know.
+                return outcome, attempts
+
+    def about_to_send(self, request: Request) -> None:
+        """Do what has to be done before each attempt; raises a ``DatabaseError`` to keep it from being sent."""
 
     def _attempt(self, sendable: _Sendable) -> _Answer | Failure:
         request = sendable.request

@@ -71,7 +71,7 @@ def create_rows(call: Call) -> Response:
         ]
     except Duplicate as error:
         raise taken(call, error, "") from error
-    events.note(call, table, "create", rows)
+    events.note(call, table, "create", rows, legacy=True)
     return _echo(call, 201, rows)
 
 
@@ -123,7 +123,7 @@ def upsert_rows(call: Call) -> Response:
             raise taken(call, error, row_id) from error
         if row is not None:
             rows.append(row)
-    events.note(call, table, "upsert", rows)
+    events.note(call, table, "upsert", rows, legacy=True)
     return _echo(call, 200, rows)
 
 
@@ -141,7 +141,7 @@ def update_rows(call: Call) -> Response:
     rows, select = _matching(call, table, queries)
     permissions = _given_permissions(data)
     changed = writer_of(call, table).update_many(rows, data, permissions)
-    events.note(call, table, "update", changed)
+    events.note(call, table, "update", changed, legacy=True)
     return _echo(call, 200, [_masked(table, row, select) for row in changed])
 
 
@@ -155,7 +155,7 @@ def delete_rows(call: Call) -> Response:
         return rich_bulk.delete_rich(call, table, queries)
     rows, select = _matching(call, table, queries)
     writer_of(call, table).delete(rows)
-    events.note(call, table, "delete", rows)
+    events.note(call, table, "delete", rows, legacy=True)
     hidden = () if select is None else [key for key in table.columns if key not in select]
     return _echo(call, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows])
 

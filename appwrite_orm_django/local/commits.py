@@ -38,10 +38,12 @@ class Replay:
 
     Attributes:
         touched: rows that the replay itself has written; they cannot conflict any more.
+        deleted: rows as they were, by the operation that deleted them.
     """
 
     call: Call
     touched: set[tuple[int, str]] = field(default_factory=set)
+    deleted: list[tuple[log.Operation, Row]] = field(default_factory=list)
     tables: dict[int, Table | None] = field(default_factory=dict)
 
     def run(self, operations: Sequence[log.Operation]) -> None:
@@ -59,6 +61,20 @@ class Replay:
             except (TypeError, ValueError, KeyError, AttributeError) as error:
                 # Staged without a look at its shape.
                 raise ApiError("general_unknown") from error
+        for operation in operations:
+            self._note(operation)
+
+    def _note(self, operation: log.Operation) -> None:
+        """Note the event of an operation: of one row, as it is after all of them. One that is gone by then is told of by its deletion only."""
+        action, table = _EVENT_ACTIONS.get(operation.action), self._table(operation.table_seq)
+        if action is None or table is None:
+            return
+        if action == "delete":
+            row = next((row for deleting, row in self.deleted if deleting is operation), None)
+        else:
+            row = self.store(table).get(operation.row_id or operation.data.get("$id") or "")
+        if row is not None:
+            events.note_committed(self.call, table, action, row)
 
     def _apply(self, operation: log.Operation) -> None:
         table = self._table(operation.table_seq)
@@ -98,8 +114,7 @@ def _permissions(data: Mapping[str, Any]) -> list[str] | None:
 
 
 def _create(replay: Replay, table: Table, operation: log.Operation) -> None:
-    row = _create_row(replay, table, {"$id": operation.row_id, **operation.data})
-    events.note(replay.call, table, "create", [row])
+    _create_row(replay, table, {"$id": operation.row_id, **operation.data})
 
 
 def _create_row(replay: Replay, table: Table, data: Mapping[str, Any]) -> Row:
@@ -119,20 +134,15 @@ def _required(replay: Replay, table: Table, operation: log.Operation) -> Row:
 def _update(replay: Replay, table: Table, operation: log.Operation) -> None:
     row = _required(replay, table, operation)
     replay.claim(table, row, operation)
-    changed = replay.writer(table).update(
-        operation.row_id or row["$id"], row, operation.data, _permissions(operation.data)
-    )
-    events.note(replay.call, table, "update", [changed])
+    replay.writer(table).update(operation.row_id or row["$id"], row, operation.data, _permissions(operation.data))
 
 
 def _upsert(replay: Replay, table: Table, operation: log.Operation) -> None:
     # An upsert that came by the operations route does not carry its id, and the server makes one (recording ``tx-operations``).
-    row = _upsert_row(replay, table, operation.data, operation)
-    if row is not None:
-        events.note(replay.call, table, "update", [row])
+    _upsert_row(replay, table, operation.data, operation)
 
 
-def _upsert_row(replay: Replay, table: Table, data: Mapping[str, Any], operation: log.Operation) -> Row | None:
+def _upsert_row(replay: Replay, table: Table, data: Mapping[str, Any], operation: log.Operation) -> None:
     row_id = str(data.get("$id") or identifiers.new_id())
     old = replay.store(table).get(row_id)
     if old is not None and replay.claim(table, old, operation):
@@ -141,14 +151,13 @@ def _upsert_row(replay: Replay, table: Table, data: Mapping[str, Any], operation
     row = replay.writer(table).upsert(row_id, data, _permissions(data))
     if row is not None:
         replay.touched.add((table.seq, row["$sequence"]))
-    return row
 
 
 def _delete(replay: Replay, table: Table, operation: log.Operation) -> None:
     row = _required(replay, table, operation)
     replay.claim(table, row, operation)
     replay.writer(table).delete([row])
-    events.note(replay.call, table, "delete", [row])
+    replay.deleted.append((operation, row))
 
 
 def _bulk_create(replay: Replay, table: Table, operation: log.Operation) -> None:
@@ -230,7 +239,6 @@ def _step(sign: int, limit_name: str, replay: Replay, table: Table, operation: l
         # What the increment route refuses by name, nobody has foreseen here.
         raise ApiError("general_unknown") from error
     replay.touched.add((table.seq, row["$sequence"]))
-    events.note(replay.call, table, "update", [replay.store(table).get(row["$id"]) or row])
 
 
 def _increment(replay: Replay, table: Table, operation: log.Operation) -> None:
@@ -244,4 +252,9 @@ def _decrement(replay: Replay, table: Table, operation: log.Operation) -> None:
 _APPLY: dict[str, Callable[[Replay, Table, log.Operation], None]] = {
     "create": _create, "update": _update, "upsert": _upsert, "delete": _delete, "increment": _increment, "decrement": _decrement,
     "bulkCreate": _bulk_create, "bulkUpdate": _bulk_update, "bulkUpsert": _bulk_upsert, "bulkDelete": _bulk_delete,
+}  # fmt: skip
+
+# Bulk operations are told of by nothing.
+_EVENT_ACTIONS: dict[str, events.Action] = {
+    "create": "create", "update": "update", "upsert": "update", "increment": "update", "decrement": "update", "delete": "delete",
 }  # fmt: skip

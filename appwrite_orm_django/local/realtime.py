@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 from . import identifiers
 from .datetimes import now_text
 from .errors import ApiError
-from .events import RowEvent
+from .events import Event
 from .keys import Identity, identify
 from .messages import Request
 from .queries import parse
@@ -49,7 +49,7 @@ class Subscription:
     channels: frozenset[str]
     queries: tuple[parse.Query, ...] = ()
 
-    def wants(self, event: RowEvent, channels: frozenset[str]) -> bool:
+    def wants(self, event: Event, channels: frozenset[str]) -> bool:
         return not self.channels.isdisjoint(channels) and all(_holds(query, event.payload) for query in self.queries)
 
 
@@ -126,7 +126,7 @@ class Connection:
     def channels(self) -> list[str]:
         return sorted({channel for one in self.subscriptions.values() for channel in one.channels})
 
-    def tell(self, event: RowEvent, channels: Sequence[str]) -> None:
+    def tell(self, event: Event, channels: Sequence[str]) -> None:
         """Send an event if some subscription wants it and the client may read the row."""
         if event.readers.isdisjoint(self.identity.roles):
             return
@@ -136,7 +136,7 @@ class Connection:
             self.send(
                 "event",
                 {
-                    "events": event.names,
+                    "events": event.realtime_names,
                     "channels": list(channels),
                     "timestamp": now_text(),
                     "payload": dict(event.payload),
@@ -159,7 +159,7 @@ class Hub:
     def __bool__(self) -> bool:
         return True
 
-    def publish(self, events: Sequence[RowEvent]) -> None:
+    def publish(self, events: Sequence[Event]) -> None:
         """Tell every connection what concerns it. Takes the time of putting texts into queues, however slow the clients are."""
         connections = self._connections
         if not connections:

@@ -30,7 +30,7 @@ def update_rich(
     writer = writer_of(call, table)
     changed = writer.update_many(found if wanted.gives_rows else [], data, permissions)
     if wanted.gives_rows:
-        events.note(call, table, "update", changed)
+        events.note(call, table, "update", changed, legacy=True)
         return _echo(call, changed)
     # Checks the values like any other update, though there is no row to give them to.
     columns: Row = {key: shown(column, normalize(column, data.get(key))) for key, column in table.columns.items()}
@@ -49,7 +49,7 @@ def delete_rich(call: Call, table: Table, queries: Sequence[Query]) -> Response:
     found = find_bulk(call, wanted)
     if wanted.gives_rows:
         writer_of(call, table).delete(found)
-        events.note(call, table, "delete", found)
+        events.note(call, table, "delete", found, legacy=True)
     return _echo(call, [{**row, **_place(table)} for row in found])
 
 

@@ -12,7 +12,7 @@ from .messages import Request, Response
 from .validators import Validator
 
 if TYPE_CHECKING:
-    from .events import RowEvent
+    from .events import Event
     from .faults import ColumnFate
     from .keys import Identity
     from .server import LocalServer
@@ -44,8 +44,8 @@ class Call:
     request: Request
     args: dict[str, Any]
     fate: ColumnFate
-    events: list[RowEvent] = field(default_factory=list)
-    deliveries: list[tuple[Webhook, RowEvent]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    deliveries: list[tuple[Webhook, Event]] = field(default_factory=list)
 
 
 Handler = Callable[[Call], Response]

@@ -144,7 +144,7 @@ def create_row(call: Call) -> Response:
         row = writer_of(call, table).create(row_id, data, permissions)
     except Duplicate as error:
         raise taken(call, error, row_id) from error
-    events.note(call, table, "create", [row])
+    events.note(call, table, "create", [row], legacy=True)
     return json_response(201, row_json(call, row))
 
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Literal
 from urllib.parse import parse_qsl
 
-from . import bodies, routes, webhooks
+from . import bodies, events, routes, webhooks
 from . import faults as faults_
 from .errors import REPORTED_VERSION, ApiError
 from .families import TABLES_DB, Family
@@ -151,6 +151,7 @@ class LocalServer:
             authorize(identity, route.scopes)
             args = read_params(route, path_values, sent)
             call = Call(self, session, identity, route.family, request, args, fate)
+            before = self._deleted(call, route)
             try:
                 answer = route.handler(call)
             except ApiError as error:
@@ -158,9 +159,30 @@ class LocalServer:
                     raise
                 call.events.clear()
                 answer = error_response(error, route.family)
+            else:
+                self._note_schema(call, route, answer, before)
             if call.events:
                 call.deliveries = webhooks.deliveries(session, call.events)
             return answer, call
+
+    def _deleted(self, call: Call, route: Route) -> Response | None:
+        """Read what a route is about to delete, for its event."""
+        if route.method != "DELETE" or not events.is_of_schema(route):
+            return None
+        found = self._router.match("GET", call.request.path.removeprefix(PREFIX))
+        if found is None:
+            return None
+        try:
+            return found[0].handler(call)
+        except ApiError:
+            return None  # which the route will say itself
+
+    def _note_schema(self, call: Call, route: Route, answer: Response, before: Response | None) -> None:
+        if not events.is_of_schema(route) or answer.status >= 300:
+            return
+        inside = route.segments[4:] and route.segments[3] == "{tableId}"
+        table = self.schema.table(call.session, call.args["databaseId"], call.args["tableId"]) if inside else None
+        events.note_schema(call, route, table, answer, before)
 
     def _tell(self, call: Call) -> None:
         """Tell who listens of what was written, now that it is stored."""

@@ -28,7 +28,7 @@ import requests
 from . import identifiers
 from .datetimes import now_text
 from .errors import REPORTED_VERSION, ApiError
-from .events import RowEvent
+from .events import Event
 from .messages import Response, json_response, no_content
 from .metadata_lists import Listing, select_entries
 from .routing import Call, Param, Route
@@ -146,7 +146,7 @@ def delete_webhook(call: Call) -> Response:
     return no_content()
 
 
-def deliveries(session: Session, events: Sequence[RowEvent]) -> list[tuple[Webhook, RowEvent]]:
+def deliveries(session: Session, events: Sequence[Event]) -> list[tuple[Webhook, Event]]:
     """Find which webhooks are to be told of which events, in the order of the events."""
     if session.one("SELECT 1 FROM _webhooks WHERE enabled") is None:
         return []
@@ -169,7 +169,7 @@ def sign(secret: str, url: str, body: bytes) -> str:
     return base64.b64encode(digest).decode()
 
 
-def headers_of(webhook: Webhook, event: RowEvent, body: bytes) -> dict[str, str]:
+def headers_of(webhook: Webhook, event: Event, body: bytes) -> dict[str, str]:
     return {
         "Content-Type": "application/json",
         "User-Agent": f"Appwrite-Server v{REPORTED_VERSION}. Local server for development and tests",
@@ -189,11 +189,11 @@ class Deliverer:
         self._storage = storage
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
-        self._queue: queue.Queue[tuple[Webhook, RowEvent] | None] = queue.Queue(MAX_QUEUED)
+        self._queue: queue.Queue[tuple[Webhook, Event] | None] = queue.Queue(MAX_QUEUED)
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
 
-    def enqueue(self, items: Sequence[tuple[Webhook, RowEvent]]) -> None:
+    def enqueue(self, items: Sequence[tuple[Webhook, Event]]) -> None:
         """Deliver soon. What does not fit into the queue is dropped, and logged."""
         if not items:
             return
@@ -252,7 +252,7 @@ class Deliverer:
                     self._queue.task_done()
             self._queue.task_done()
 
-    def _deliver(self, session: requests.Session, webhook: Webhook, event: RowEvent) -> None:
+    def _deliver(self, session: requests.Session, webhook: Webhook, event: Event) -> None:
         body = encode_payload(event.payload)
         auth = (webhook.username, webhook.password) if webhook.username or webhook.password else None
         problem = ""

@@ -9,12 +9,12 @@ from typing import Any
 from appwrite_orm_django.client.errors import TableNotFound, cut
 from appwrite_orm_django.client.transport import Transport
 
-from .apply import Application, Outcome, Progress
+from .apply import Application, Progress
 from .definitions import Database, Table
 from .errors import NotAvailable
 from .from_server import read_database, read_table
 from .plan import make_plan
-from .steps import ChangeColumn, Plan, Step
+from .steps import Plan
 
 #: Two runs at once, or a table that was read a moment before it changed, leave a little for a second look; more is not settling.
 MAX_ROUNDS = 3
@@ -40,7 +40,8 @@ def plan_for(transport: Transport, wanted: Database, options: Options | None = N
     """
     Return what has to be done now.
 
-    One request, and two more for each table that seems to differ: what the server says of a table as a whole can be half a minute old.
+    One request, and two more for each table that seems to differ: what the server says of a table as a whole can be half a minute old. One
+    more if a unique index has appeared between the two, which another run makes at this moment.
     """
     options = options or Options()
     live = read_database(transport, wanted.id)
@@ -48,7 +49,20 @@ def plan_for(transport: Transport, wanted: Database, options: Options | None = N
     doubtful = plan.tables()
     if live is None or not doubtful:
         return plan
-    return _plan(wanted, replace(live, tables=tuple(_looked_at(transport, live, doubtful))), options)
+    looked_at = replace(live, tables=tuple(_looked_at(transport, live, doubtful)))
+    if _unique_indexes(looked_at) - _unique_indexes(live):
+        # The mark that says whether such an index is yet to be tried out was made before it, and after the list of tables was read.
+        looked_at = _with_new_tables(looked_at, read_database(transport, wanted.id))
+    return _plan(wanted, looked_at, options)
+
+
+def _unique_indexes(database: Database) -> set[tuple[str, str]]:
+    return {(table.id, index.key) for table in database for index in table.indexes if index.type == "unique"}
+
+
+def _with_new_tables(database: Database, later: Database | None) -> Database:
+    new = [table for table in later or () if database.table(table.id) is None]
+    return replace(database, tables=(*database.tables, *new))
 
 
 def migrate(
@@ -71,8 +85,8 @@ def migrate(
         how: ``deadline_s``, ``fold``, ``clock`` and ``sleep`` of ``Application``.
 
     Raises:
-        NotAvailable, DuplicateRows, UnconvertibleRows, AppwriteError: as from ``Application.run``; the first also when there is still
-            something to do after three rounds.
+        NotAvailable, DuplicateRows, UnconvertibleRows, MissingValues, AppwriteError: as from ``Application.run``; the first also when there
+            is still something to do after three rounds.
     """
     plan = plan or plan_for(transport, wanted, options)
     notes: list[str] = []
@@ -81,20 +95,15 @@ def migrate(
             return notes
         if not agree(plan):
             return [*notes, *(f"Not done: {step.sign} {step}." for step in plan.steps)]
-        outcome = Application(transport, plan, progress=progress, **how).run()
-        notes += outcome.notes
+        notes += Application(transport, plan, progress=progress, **how).run().notes
         plan = plan_for(transport, wanted, options)
-        if all(_stays_optional(step, outcome) for step in plan.steps):
-            return [*notes, *outcome.optional.values()]
+    if not plan.steps:
+        return notes
     remaining = "; ".join(f"{step.sign} {step}" for step in plan.steps)
     raise NotAvailable(
         f"{wanted.id}: after {MAX_ROUNDS} rounds the server still shows a difference: {cut(remaining)}\n"
         "Is somebody else changing the schema? Run appwrite_migrate again."
     )
-
-
-def _stays_optional(step: Step, outcome: Outcome) -> bool:
-    return isinstance(step, ChangeColumn) and (step.table, step.before.key) in outcome.optional
 
 
 def _plan(wanted: Database, live: Database | None, options: Options) -> Plan:

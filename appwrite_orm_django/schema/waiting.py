@@ -56,6 +56,27 @@ class Waiter:
 
         self._poll(wanted, open_of, noun, "available")
 
+    def until_available_or_gone(
+        self, wanted: Iterable[tuple[str, str]], read: Callable[[str], Sequence[T]], noun: str
+    ) -> set[tuple[str, str]]:
+        """
+        Wait as ``until_available``, and return those that another client has dropped meanwhile: they would be waited for in vain.
+
+        Raises:
+            NotAvailable: one has failed, or is neither available nor gone in time.
+        """
+        gone: set[tuple[str, str]] = set()
+
+        def open_of(table: str, keys: set[str]) -> set[str]:
+            found = {item.key.lower(): item for item in read(table)}
+            there = {key for key in keys if key.lower() in found}
+            gone.update((table, key) for key in keys - there)
+            _refuse_failed(table, [found[key.lower()] for key in there], noun)
+            return {key for key in there if found[key.lower()].status != "available"}
+
+        self._poll(wanted, open_of, noun, "available")
+        return gone
+
     def until_gone(self, unwanted: Iterable[tuple[str, str]], read: Callable[[str], Sequence[T]], noun: str) -> None:
         """Wait until none of these is there any more."""
 

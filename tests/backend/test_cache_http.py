@@ -143,9 +143,10 @@ def test_another_page_of_the_same_tables_is_another_page(tags):
 
 
 def test_last_modified_once_the_page_has_settled(tags, monkeypatch):
+    now = time.time()
+    monkeypatch.setattr("appwrite_orm_django.http.time.time", lambda: now)
     assert not page(factory.get("/")).has_header("Last-Modified")
-    later = time.time() + 3
-    monkeypatch.setattr("appwrite_orm_django.http.time.time", lambda: later)
+    monkeypatch.setattr("appwrite_orm_django.http.time.time", lambda: now + 3)
     modified = page(factory.get("/"))["Last-Modified"]
     assert page(factory.get("/", headers={"if-modified-since": modified})).status_code == 304
     tags[0].delete()

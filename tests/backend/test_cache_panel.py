@@ -90,8 +90,8 @@ def test_the_panel_shows_each_tables_figures(editor, tags):
     state, rate, hits, misses, invalidations, entries, size, saved, written = table
     assert (state, rate, hits, misses, invalidations, entries) == ("fresh", "75.0 %", "3", "1", "1", "1")
     assert re.fullmatch(r"\d+ bytes", size)
-    assert saved == "0.0 s"
-    assert re.fullmatch(r"\d s ago , this process", written)
+    assert re.fullmatch(r"\d+\.\d s", saved)
+    assert re.fullmatch(r"\d+ \S+ ago , this process", written)
     Tag.objects.create(name="essay")
     assert rows(editor.get(PANEL))["library.Tag"][0] == "stale"
     text = editor.get(PANEL).content.decode()
@@ -140,7 +140,7 @@ def test_other_processes_count_as_well(editor, statistics):
     assert table[1:4] == ["80.0 %", "40", "10"]
     assert table[-1].endswith(", webhook")
     report = make_report("appwrite")
-    assert report.minutes[-1] == Minute(now, 40, 10, 0)
+    assert Minute(now, 40, 10, 0) in report.minutes
     assert report.totals.hits == 40
 
 

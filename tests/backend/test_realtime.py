@@ -1,22 +1,27 @@
 """Listening to the local server's realtime, over a line that the tests can cut."""
 
 import contextlib
+import logging
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import connections, transaction
 
 from appwrite_orm_django import realtime
 from appwrite_orm_django.incoming import incoming
+from appwrite_orm_django.local.events import Event
+from appwrite_orm_django.local.realtime import Connection
 from appwrite_orm_django.local.realtime_server import RealtimeServer
 from appwrite_orm_django.local.registry import local_server
 from appwrite_orm_django.realtime import Listener
@@ -168,7 +173,20 @@ def test_other_clients_writes_are_heard(configure, listen, told, user, appwrite)
     eventually(lambda: len(told) == 2)
     assert Diary.objects.get().text == "after"
     assert listener.health.events == 2
-    assert str(listener.health).startswith("listening for 0 s; 2 events, the last 0 s ago; connection number 1")
+    assert re.match(r"listening for \d+ s; 2 events, the last \d+ s ago; connection number 1", str(listener.health))
+
+
+def test_a_commit_is_no_gap(configure, listen, told):
+    listener = listen()
+    eventually(lambda: listener.health.connected_at)
+    told.clear()
+    with transaction.atomic(using="appwrite"):
+        first = Diary.objects.create(text="one", permissions=ALL)
+        second = Diary.objects.create(text="two", permissions=ALL)
+        first.text = "three"
+        first.save()
+    eventually(lambda: {pks for _, pks, _ in told} >= {(first.pk,), (second.pk,)})
+    assert {(table, pks) for table, pks, _ in told} == {("library_diary", (first.pk,)), ("library_diary", (second.pk,))}
 
 
 def test_after_a_cut_everything_is_outdated(configure, listen, told, user, line, requests):
@@ -184,13 +202,27 @@ def test_after_a_cut_everything_is_outdated(configure, listen, told, user, line,
     assert Tag.objects.get(pk=tag.pk).name == "in-the-gap"
 
 
-def test_a_line_that_says_nothing_is_given_up(configure, listen, line):
-    configure(PING_S=1)
+def test_a_line_that_says_nothing_is_given_up(configure, listen, line, monkeypatch):
+    now, pongs, send = [0.0], [], Connection.send
+    monkeypatch.setattr(realtime, "time", SimpleNamespace(monotonic=lambda: now[0], time=time.time))
+
+    def note(self, kind, data=None):
+        send(self, kind, data)
+        if kind == "pong":
+            pongs.append(now[0])
+
+    monkeypatch.setattr(Connection, "send", note)
     listener = listen()
     eventually(lambda: listener.health.connected_at)
-    time.sleep(2.2)
+    for number in (1, 2, 3):
+        now[0] += listener.settings.ping_s + 1
+        eventually(lambda: len(pongs) == number)  # noqa: B023 - called at once
+        # What comes after it has been heard, so the pong has been, too.
+        Diary.objects.create(text=f"{number}", permissions=ALL)
+        eventually(lambda: listener.health.events == number)  # noqa: B023
     assert listener.health.connections == 1, "pings are answered"
     line.silent = True
+    now[0] += 2 * listener.settings.ping_s + 1
     eventually(lambda: "no sign of life" in listener.health.problem)
     assert listener.health.connected_at is None
     line.silent = False
@@ -248,6 +280,45 @@ def test_an_event_that_is_not_understood_is_taken_for_a_gap(configure, told):
         {"payload": {"$id": "a", "$databaseId": database, "$tableId": "library_tag"}, "events": ["x.update"]}
     )
     assert told == [("library_tag", ("a",), "update")]
+
+
+ACTIONS = {"create": "create", "update": "update", "upsert": "change", "delete": "delete"}
+
+
+def committed(table):
+    return {"$id": "a", "$tableId": table, "$collectionId": table}
+
+
+def names(table, action="update", *, database=None):
+    place = ("databases", database or connections["appwrite"].database_id, "tables", table, "rows", "a")
+    return Event("tests", "", place, action, {}, "tablesdb").realtime_names
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_realtime_hears_of_commits_row_by_row(action, configure, told, caplog):
+    listener = Listener("appwrite")
+    listener._take({"payload": committed("library_tag"), "events": names("library_tag", action)})
+    assert told == [("library_tag", ("a",), ACTIONS[action])]
+    assert caplog.text == ""
+
+
+def test_realtime_is_not_disturbed_by_other_databases(configure, told, caplog):
+    listener = Listener("appwrite")
+    with caplog.at_level(logging.INFO):
+        listener._take({"payload": committed("library_tag"), "events": names("library_tag", database="another")})
+        listener._take({"payload": committed("unheard_of"), "events": names("unheard_of")})
+        listener._take({"payload": {"$id": "ann"}, "events": ["users.ann.update"]})
+    assert (told, caplog.text) == ([], "")
+
+
+def test_realtime_takes_what_it_cannot_tell_for_a_gap(configure, told, caplog):
+    listener = Listener("appwrite")
+    for data in ({}, {"payload": None, "events": None}, {"payload": [], "events": [1, "odd"]}):
+        told.clear()
+        listener._take(data)
+        assert {pks for _, pks, _ in told} == {None}
+        assert len(told) == len(listener._tables)
+    assert "Realtime of appwrite" in caplog.text
 
 
 def test_without_the_package_it_says_what_to_install(configure, monkeypatch):

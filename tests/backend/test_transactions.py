@@ -216,7 +216,7 @@ class TestCommit:
 
     def test_a_row_that_somebody_changed_meanwhile_is_a_conflict(self):
         first = Author.objects.create(name="Zola", rating=1)
-        with pytest.raises(OperationalError, match="changed by somebody else"), atomic():
+        with pytest.raises(OperationalError, match="changed by another client"), atomic():
             author = Author.objects.get(pk=first.pk)
             elsewhere(lambda: Author.objects.filter(pk=first.pk).update(rating=7))
             author.rating += 1
@@ -252,7 +252,7 @@ class TestCommit:
             commit(*args)
 
         monkeypatch.setattr(transactions, "commit", late)
-        with pytest.raises(OperationalError, match="by somebody else"), atomic():
+        with pytest.raises(OperationalError, match="by another client"), atomic():
             Author.objects.filter(pk=first.pk).update(rating=2)
             Country.objects.create(code="FR", name="France")
         assert not Country.objects.exists()
@@ -389,14 +389,17 @@ class TestOddEnds:
 
     def test_an_update_by_expression_inside_a_savepoint_finds_what_is_taken(self):
         Tag.objects.bulk_create([Tag(name="one"), Tag(name="two")])
-        with atomic(), pytest.raises(IntegrityError, match="name exists"), atomic():
+        with atomic(), pytest.raises(IntegrityError, match=r"failed: library_tag\.name"), atomic():
             Tag.objects.filter(name="two").update(name=Concat(Value("o"), Value("ne")))
         assert Tag.objects.filter(name="two").exists()
 
     def test_an_update_of_a_row_that_was_read_is_told_what_is_taken(self):
         """The server has one answer for this and for a row that somebody changed."""
         Author.objects.bulk_create([Author(name="Zola", email="z@example.org"), Author(name="Hugo")])
-        with pytest.raises(IntegrityError, match="a row with this email exists"), atomic():
+        with (
+            pytest.raises(IntegrityError, match=r"failed: library_author.email\nRow \S+ has 'Z@example.org' already"),
+            atomic(),
+        ):
             for author in Author.objects.filter(name="Hugo"):
                 author.email = "Z@example.org"
                 author.save()

@@ -12,6 +12,7 @@ from django.db import connections
 from appwrite_orm_django import webhook_setup
 from appwrite_orm_django.client import rows, webhooks
 from appwrite_orm_django.incoming import incoming
+from appwrite_orm_django.local.registry import local_server
 from appwrite_orm_django.schema.own_tables import PROBES_TABLE
 from appwrite_orm_django.signals import rows_changed
 from tests.library.models import Tag
@@ -94,6 +95,80 @@ def test_a_write_of_somebody_else_is_seen(site, appwrite, requests):
     finally:
         rows_changed.disconnect(note)
     assert [one.name for one in Tag.objects.all()] == ["after"]
+
+
+FAMILIES = {
+    "tablesdb": ("tables", "rows", "rowId", "tableId", "column"),
+    "databases": ("collections", "documents", "documentId", "collectionId", "attribute"),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_way_to_write_is_seen_and_none_is_refused(site, appwrite, family):
+    tables, rows_word, id_, table_id, key = FAMILIES[family]
+    run("create")
+    plain = super(type(appwrite.transport), appwrite.transport)
+    base = f"/{family}/{appwrite.database_id}/{tables}/library_diary/{rows_word}"
+    heard = {}
+
+    def note(table, pks, operation, source, **_):
+        if source == "webhook":
+            for pk in pks or ("any",):
+                heard.setdefault(pk, []).append(operation)
+
+    def call(method, path, params):
+        return plain.call(method, path, None, params)
+
+    def commit(*writes):
+        transaction = call("POST", f"/{family}/transactions", {})["$id"]
+        for method, path, params in writes:
+            call(method, path, {**params, "transactionId": transaction})
+        call("PATCH", f"/{family}/transactions/{transaction}", {"commit": True})
+
+    def operations(*items):
+        transaction = call("POST", f"/{family}/transactions", {})["$id"]
+        place = {"databaseId": appwrite.database_id, table_id: "library_diary"}
+        staged = [{**place, "action": action, id_: row_id, "data": data} for action, row_id, data in items]
+        call("POST", f"/{family}/transactions/{transaction}/operations", {"operations": staged})
+        call("PATCH", f"/{family}/transactions/{transaction}", {"commit": True})
+
+    rows_changed.connect(note)
+    try:
+        call("POST", base, {id_: "a", "data": {"text": "a", "mood": 0}})
+        call("PATCH", f"{base}/a", {"data": {"text": "b"}})
+        call("PUT", f"{base}/a", {"data": {"text": "c", "mood": 0}})
+        call("POST", base, {rows_word: [{"$id": "x", "text": "x", "mood": 0}, {"$id": "y", "text": "y", "mood": 0}]})
+        call("PATCH", base, {"data": {"text": "z"}, "queries": []})
+        call("PUT", base, {rows_word: [{"$id": "x", "text": "w", "mood": 0}]})
+        for number in range(12):
+            commit(
+                ("POST", base, {id_: f"t{number}", "data": {"text": "t", "mood": 0}}),
+                ("PATCH", f"{base}/a", {"data": {"text": f"t{number}"}}),
+                ("PATCH", f"{base}/a", {"data": {"text": f"u{number}"}}),
+                ("PUT", f"{base}/p{number}", {"data": {"text": "p", "mood": 0}}),
+                ("DELETE", f"{base}/t{number}", {}),
+            )
+        call("PATCH", f"{base}/a/mood/increment", {"value": 2})
+        commit(("PATCH", f"{base}/a/mood/decrement", {"value": 1}))
+        operations(("increment", "a", {key: "mood", "value": 5}))
+        operations(("create", "o", {"text": "o", "mood": 0}), ("update", "o", {"text": "p"}), ("delete", "x", {}))
+        commit(
+            ("POST", base, {rows_word: [{"$id": "q", "text": "q", "mood": 0}]}),
+            ("PATCH", f"{base}/y", {"data": {"text": "q"}}),
+        )
+        call("DELETE", f"{base}/a", {})
+        call("DELETE", base, {"queries": []})
+        assert local_server("local:").flush(60)
+    finally:
+        rows_changed.disconnect(note)
+    found = webhooks.get_webhook(appwrite.transport, webhook_setup.webhook_id_for("appwrite"))
+    assert (found["enabled"], found["attempts"], found["logs"]) == (True, 0, "")
+    assert heard["a"] == ["create", "update", "change", *["update"] * 16, "delete"]
+    assert heard["t3"] == ["delete"], "what a commit both makes and deletes is told of once"
+    assert heard["p3"] == ["update", "delete"]
+    assert heard["o"] == ["create", "update", "delete"]
+    assert heard["x"] == ["create", "update", "change", "delete"]
+    assert "any" not in heard
 
 
 def test_check_without_a_webhook(site):

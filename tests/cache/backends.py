@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 
+from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.locmem import LocMemCache
 
 ROUND_TRIPS = ("get_many", "set_many", "set", "add", "get", "delete", "delete_many", "touch", "incr")
@@ -55,3 +56,30 @@ def _scripted(name: str):
 
 for _name in ROUND_TRIPS:
     setattr(ScriptedCache, _name, _scripted(_name))
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class TimedCache(LocMemCache):
+    """Forgets keys by ``clock``, of which there is one for all connections."""
+
+    clock = Clock()
+
+    def get_backend_timeout(self, timeout=DEFAULT_TIMEOUT):
+        seconds = self.default_timeout if timeout == DEFAULT_TIMEOUT else timeout
+        return None if seconds is None else self.clock() + seconds
+
+    def _has_expired(self, key):
+        ends_at = self._expire_info.get(key, -1)
+        return ends_at is not None and ends_at <= self.clock()

@@ -9,7 +9,8 @@ What is checked, when a read ends: it saw at least
 
 * every write that had *returned* before the read began (invariants 1 and 4: whatever was evicted, flushed or expired meanwhile);
 * every write that took effect, though its writer was killed or never learnt of it, ``LOCK_TTL`` before the read began
-  (invariant 2); if a token was evicted in the middle of such a write, once the entries of that time are over.
+  (invariant 2), one of many requests included that last longer than a notice lives; if a token was evicted in the middle of such
+  a write, once the entries of that time are over.
 """
 
 import random
@@ -37,6 +38,8 @@ from appwrite_orm_django.cache.protocol import (
 LOCK_TTL = 4
 TOKEN_TTL = 30
 ENTRY_TTL = 12
+# How long one of many requests may be in flight: what is left of a notice when the next one is not due yet.
+REQUEST_TTL = 3
 
 TABLES = {"a": ("a1", "a2"), "b": ("b1",)}
 SPACE = KeySpace("t", "model")
@@ -58,6 +61,15 @@ class Write:
     applied_at: int | None = None
     versions: dict[str, int] = field(default_factory=dict)
     unprotected: bool = False
+    known: bool = False
+
+
+@dataclass(eq=False)
+class Notice:
+    """What the cache was last told of a write that goes on: when, and whether it may have forgotten it since."""
+
+    at: int
+    lost: bool = False
 
 
 @dataclass
@@ -80,6 +92,7 @@ class Chaos:
     adds: bool  # looking adds tokens that are absent, as it does through django-redis when they are not expected to be there
     refused: int = 100
     ambiguous: int = 200
+    requests: int = 1  # how many of them a write makes, at most
 
 
 def _plans() -> list[tuple[ReadPlan, tuple[tuple[str, ...], ...]]]:
@@ -120,6 +133,7 @@ class World:
         self.server = {row: 0 for rows in TABLES.values() for row in rows}
         self.returned = dict(self.server)
         self.writes: list[Write] = []
+        self.notices: list[Notice] = []
         self.history: list[str] = []
         self.flights: dict[tuple[int, str, object], Flight] = {}
         self.outcomes: dict[str, int] = {}
@@ -140,6 +154,8 @@ class World:
         for write in self.writes:
             if not write.closed and write.applied_at is None:
                 write.unprotected = True
+        for notice in self.notices:
+            notice.lost = True
 
     def perform(self, operation: Operation) -> Step:
         """Run a cache operation, in as many steps as it has; return what the protocol is to be sent."""
@@ -293,25 +309,49 @@ class World:
             yield
 
     def writer(self, name: str) -> Step:
-        """Write a few times, as a process with STRICT_WRITES: no write without a stored intent, no return without an end."""
+        """Write a few times, as a process with STRICT_WRITES: no request without a stored intent, no return without an end."""
         protocol = self.protocol()
         for _ in range(self.random.randint(1, 3)):
             rows, keys = self.random.choice(self.kinds)
             write = Write(rows, deadline=self.now + LOCK_TTL)
             self.writes.append(write)
             self.history.append(f"@{self.now} {name} begins {rows}")
+            notice = Notice(self.now)
+            self.notices.append(notice)
             if not (yield from self.run(protocol.begin(keys), None, -1)):
                 write.closed = True
                 continue
             end = yield from self._send(write)
+            made = [write]
+            if end == "applied" and self.chaos.requests > 1:
+                end = yield from self._go_on(protocol, keys, notice, made)
             self.history.append(f"@{self.now} {name} {end}")
             settle = protocol.leave_open if end == "ambiguous" else protocol.settle
             while not (yield from self.run(settle(keys), None, -1)):
                 yield
-            if end == "applied":
-                for row, version in write.versions.items():
+            for write in made:
+                for row, version in write.versions.items() if write.known else ():
                     self.returned[row] = max(self.returned[row], version)
             self.history.append(f"@{self.now} {name} returned")
+
+    def _go_on(self, protocol: Protocol, keys: tuple[str, ...], notice: Notice, made: list[Write]) -> Step:
+        """Make the other requests of a write, until one fails; together they may well last longer than a notice."""
+        for _ in range(self.random.randint(0, self.chaos.requests - 1)):
+            for _ in range(self.random.randrange(20)):
+                yield
+            now = self.now
+            if protocol.is_due(now - notice.at):
+                notice.lost = False
+                if not (yield from self.run(protocol.begin(keys), None, -1)):
+                    return "ambiguous"
+                notice.at = now
+            write = Write(made[0].rows, deadline=now + REQUEST_TTL, unprotected=notice.lost)
+            self.writes.append(write)
+            made.append(write)
+            end = yield from self._send(write)
+            if end != "applied":
+                return end
+        return "applied"
 
     def _send(self, write: Write) -> Step:
         yield
@@ -329,7 +369,8 @@ class World:
                 return "refused"
             self.apply(write)
         yield
-        return "refused" if write.applied_at is None else "applied"
+        write.known = write.applied_at is not None
+        return "applied" if write.known else "refused"
 
     # The schedule
 
@@ -416,6 +457,7 @@ def draw_chaos(seed: int, *, faults: bool = True) -> Chaos:
         fault=throw.choice((0, 0, 0, 60)) if faults else 0,
         scattered=throw.random() < 0.5,
         adds=throw.random() < 0.5,
+        requests=throw.choice((1, 1, 8)),
     )
 
 

@@ -115,6 +115,20 @@ class BumpOnlyAfter(Protocol):
         return True
 
 
+class NeverRenews(Protocol):
+    """Announces a write once, however many requests it makes, and however long that takes."""
+
+    def is_due(self, age: float) -> bool:
+        return False
+
+
+class RenewsTooLate(Protocol):
+    """Renews a notice only when it is over: not the request that is in flight by then."""
+
+    def is_due(self, age: float) -> bool:
+        return age >= self.lock_ttl
+
+
 class LongLivedAfterWrite(Protocol):
     """Lets a writer's last token live long, as if no other write could be in flight."""
 

@@ -34,6 +34,8 @@ def test_no_schedule_of_a_long_run_shows_an_old_value(block):
         (mutants.OneSharedSlot, range(2000)),
         (FourSlotsAtRandom, range(2000)),
         (mutants.BumpOnlyAfter, range(1000)),
+        (mutants.NeverRenews, range(2000)),
+        (mutants.RenewsTooLate, range(9000, 10_000)),
         (mutants.LongLivedAfterWrite, range(2000)),
         (mutants.LongLivedUnconditionalMint, range(4000, 6000)),
         (mutants.AbsentIsAToken, range(1000)),

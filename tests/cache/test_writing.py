@@ -1,12 +1,12 @@
 """Writes, transactions, batches and the handles for doing it by hand."""
 
-import time
-
 import pytest
 from django.core.cache import cache as django_cache
 
 from appwrite_orm_django import signals
+from appwrite_orm_django.cache.exceptions import IntentNotStored
 from appwrite_orm_django.cache.statistics import observe_reads
+from appwrite_orm_django.cache.writes import keep_alive
 
 
 @pytest.fixture
@@ -184,27 +184,82 @@ def test_a_batch_ends_when_something_raises_inside(script, open_cache):
     assert events[0].reason == "writing"
 
 
-def test_a_long_write_renews_its_notice(script, open_cache, monkeypatch):
+@pytest.fixture
+def clock():
+    class Clock:
+        now = 1000.0
+
+        def __call__(self):
+            return self.now
+
+    return Clock()
+
+
+def test_a_long_write_renews_its_notice(script, open_cache, clock):
     cache = open_cache(LOCK_TTL=30)
-    start = time.monotonic()
-    with cache.write(["product"]) as write:
+    cache.core.clock = clock
+    with cache.write(["product"]):
         script.calls.clear()
-        write.keep_alive()
-        monkeypatch.setattr(time, "monotonic", lambda: start + 11)
-        write.keep_alive()
-        write.keep_alive()
+        keep_alive()
+        clock.now += 11
+        keep_alive()
+        keep_alive()
         assert script.calls == ["set_many"]
-    monkeypatch.undo()
     with cache.batch():
+        keep_alive()
         with cache.write(["product"]):
             pass
         script.calls.clear()
-        start = time.monotonic()
-        monkeypatch.setattr(time, "monotonic", lambda: start + 11)
-        with cache.write(["product"]) as write:
-            write.keep_alive()
+        clock.now += 11
+        keep_alive()
+        with cache.write(["product"]):
+            keep_alive()
         assert script.calls == ["set_many"]
-        monkeypatch.undo()
+    script.calls.clear()
+    clock.now += 11
+    keep_alive()
+    assert script.calls == []
+
+
+def test_a_strict_write_stops_where_its_notice_cannot_be_renewed(script, open_cache, clock):
+    cache, sent = open_cache(LOCK_TTL=30, STRICT_WRITES=True), []
+    cache.core.clock = clock
+    with pytest.raises(IntentNotStored, match="not written any further"), cache.write(["product"]):
+        for number in range(5):
+            if number == 3:
+                script.fault = lambda name: ConnectionError() if name == "set_many" else None
+            keep_alive()
+            sent.append(number)
+            clock.now += 11
+    assert sent == [0, 1, 2]
+    # What it has written is owed, so that nothing older is served here; the error says what the caller has to know.
+    fill(cache, "product")
+    assert fresh(cache, "product") == [False]
+
+
+def test_a_lenient_write_goes_on_and_tries_again_to_renew_its_notice(script, open_cache, clock):
+    cache = open_cache(LOCK_TTL=30)
+    cache.core.clock = clock
+    tried = []
+
+    def fault(name):
+        if name == "set_many":
+            tried.append(clock.now)
+            return ConnectionError()
+        return None
+
+    with cache.write(["product"]):
+        clock.now += 11
+        script.fault = fault
+        keep_alive()
+        keep_alive()
+        assert tried  # the second is for the circuit breaker to decide
+    fill(cache, "product")
+    assert fresh(cache, "product") == [False]
+    script.fault = lambda name: None
+    cache.core.store._breaker._closed_at = 0.0
+    fill(cache, "product")
+    assert fresh(cache, "product") == [True]
 
 
 def test_many_rows_count_as_the_table(script, open_cache):
@@ -221,7 +276,7 @@ def test_lock_ttl_is_never_shorter_than_a_write_can_last(open_cache):
     from appwrite_orm_django.cache.settings import CacheSettings
 
     settings = CacheSettings.read("appwrite", {"LOCK_TTL": 30})
-    assert QueryCache.open("appwrite", settings, "lock", write_limit_s=155).core.protocol.lock_ttl == 155
+    assert QueryCache.open("appwrite", settings, "lock", write_limit_s=90).core.protocol.lock_ttl == pytest.approx(135)
     assert QueryCache.open("appwrite", settings, "lock").core.protocol.lock_ttl == 30
 
 

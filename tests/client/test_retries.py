@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 
 import pytest
 import requests
@@ -214,6 +215,9 @@ def test_a_server_that_hangs_is_a_timeout(scripted, backoff):
     transport = Transport(server.endpoint, "demo", KEY, backoff=backoff, read_timeout_s=0.05, alias="a")
     with pytest.raises(errors.RequestTimeout, match=r'raise the timeouts in DATABASES\["a"\]\["OPTIONS"\]'):
         transport.call("GET", "/tablesdb")
+    deadline = time.monotonic() + 300
+    while len(server.requests) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)  # it was sent, and the server may be behind
     assert len(server.requests) == 2
     transport.close()
 

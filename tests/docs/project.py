@@ -115,7 +115,7 @@ class Project:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                timeout=180,
+                timeout=600,
                 check=False,
             )
             where = f"{page.name}.md:{block.line}: {command}"
@@ -136,10 +136,10 @@ class Project:
             stderr=subprocess.DEVNULL,
         )
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 300
             while True:
                 try:
-                    answer = requests.get(f"http://{address}/", timeout=60)
+                    answer = requests.get(f"http://{address}/", timeout=300)
                     break
                 except requests.ConnectionError:
                     assert time.monotonic() < deadline, "runserver does not answer"
@@ -148,7 +148,7 @@ class Project:
             assert answer.status_code == 200
         finally:
             server.terminate()
-            server.wait(60)
+            server.wait(300)
 
     def python(self, page: Page, block: Block) -> None:
         if self.shell is None:
@@ -169,7 +169,7 @@ class Project:
 
     def close(self) -> None:
         if self.shell is not None:
-            self.shell.communicate(timeout=30)
+            self.shell.communicate(timeout=300)
             self.shell = None
 
 

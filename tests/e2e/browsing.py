@@ -16,7 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as conditions
 from selenium.webdriver.support.wait import WebDriverWait
 
-WAIT_S = 20
+WAIT_S = 300
 
 
 def path_of(program: str, package: str) -> str:

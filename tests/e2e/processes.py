@@ -31,7 +31,7 @@ def manage(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[
         env=env,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
 
@@ -53,4 +53,4 @@ def running(*arguments: str, env: dict[str, str], address: str) -> Iterator[str]
         raise AssertionError(f"manage.py {' '.join(arguments)} ended with {process.wait()} after: {seen}")
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=300)

@@ -151,7 +151,10 @@ def test_what_a_webhook_was_answered_for_is_seen_by_every_process(request, farm,
             found = [site.get(f"see/{pk}") for _ in range(4)] + [shared_worker.ask("seen", pk)]
             assert [names(one) for one in found] == [(name, name)] * 5
             pids |= {one["pid"] for one in found}
-    assert len(pids) == 3, "two web processes and a worker"
+        while len(pids) < 3:  # two web processes and a worker; which process answers is the system's choice
+            one = site.get(f"see/{pk}")
+            assert names(one) == (name, name)
+            pids.add(one["pid"])
     assert set(farm.relay.statuses) == {204}
 
 
@@ -210,7 +213,9 @@ def test_workers_that_were_forked_from_one_that_had_worked_keep_apart(farm, shar
         for thread in threads:
             thread.join()
         assert wrong == []
-        assert len(pids) == 2
+        while len(pids) < 2:  # which process answers is the system's choice
+            look(rows[0])
+        assert wrong == []
         for number in range(10):
             wrote = preloaded.get(f"write/{rows[0]}/Name {number}")
             assert wrote["pid"] in pids

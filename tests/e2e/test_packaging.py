@@ -143,7 +143,7 @@ def published(tmp_path_factory) -> Path:
     tree = shutil.copytree(ROOT, directory / "tree", ignore=shutil.ignore_patterns(*LITTER))
     ended = subprocess.run(
         [sys.executable, "-m", "build", "--no-isolation", "--outdir", directory / "dist", tree],
-        capture_output=True, text=True, timeout=250, check=False,
+        capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return directory / "dist"
@@ -214,7 +214,7 @@ def test_it_runs_with_what_it_requires(wheel, tmp_path):
         env=environment(tmp_path, PYTHONPATH=os.pathsep.join([str(installed), str(tmp_path)])),
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr

@@ -78,7 +78,8 @@ def test_guests_hear_of_rows_that_anybody_may_read(world: World) -> None:
     world.api.made(rows, {"rowId": "r", "data": {"n": 1}})
     event = guest.read()["data"]
     assert event["payload"]["n"] == 1
-    assert len(event["events"]) == 42
+    assert len(event["events"]) == 64, "those of its own kind of database, and those of the older ones"
+    assert event["events"][:2] == ["tablesdb.d.tables.t.rows.r.create", "databases.d.collections.t.documents.r.create"]
     assert "databases.d.tables.t.rows.r" in event["channels"]
     assert event["subscriptions"] == [guest.hello["data"]["subscriptions"]["0"]]
 
@@ -152,6 +153,41 @@ def test_subscriptions_come_and_go_and_have_conditions(world: World) -> None:
     client.send("unsubscribe", [{"subscriptionId": "mine"}])
     world.api.delete(f"{rows}/r1")
     assert client.heard() == []
+
+
+def test_commits_are_heard_without_their_database_in_the_payload(world: World) -> None:
+    rows = world.api.make_table(columns={"n": "integer"}, permissions=['read("any")'])
+    guest = world.client("databases.d.tables.t.rows")
+    transaction = world.api.made("/tablesdb/transactions", {})["$id"]
+    world.api.made(rows, {"rowId": "r", "data": {"n": 1}, "transactionId": transaction})
+    world.api.patch(f"/tablesdb/transactions/{transaction}", {"commit": True})
+    event = guest.read()["data"]
+    assert "databases.d.tables.t.rows.r.create" in event["events"]
+    assert {name: event["payload"].get(name) for name in PLACE} == {
+        "$id": "r", "$tableId": "t", "$collectionId": "t", "$databaseId": None,
+    }  # fmt: skip
+
+
+PLACE = ("$id", "$tableId", "$collectionId", "$databaseId")
+
+
+def test_changes_to_tables_are_not_heard(world: World) -> None:
+    rows = world.api.make_table(columns={"n": "integer"}, permissions=['read("any")'])
+    client = world.client("rows", "databases.d.tables.t", "console")
+    world.api.delete("/tablesdb/d/tables/t/columns/n")
+    world.api.delete("/tablesdb/d")
+    assert client.heard() == []
+    assert rows
+
+
+def test_a_database_of_the_legacy_family_keeps_its_names(world: World) -> None:
+    world.api.made("/databases", {"databaseId": "old", "name": "Old"})
+    world.api.made("/databases/old/collections", {"collectionId": "c", "name": "C", "permissions": ['read("any")']})
+    client = world.client("documents")
+    world.api.made("/databases/old/collections/c/attributes/integer", {"key": "n", "required": False})
+    world.api.made("/databases/old/collections/c/documents", {"documentId": "r", "data": {"n": 1}})
+    names = client.read()["data"]["events"]
+    assert (len(names), names[0]) == (42, "databases.old.collections.c.documents.r.create")
 
 
 def test_rolled_back_writes_are_not_heard(world: World) -> None:

@@ -1,8 +1,8 @@
 """
 Whatever is sent, the answer is in the server's envelope, nothing is logged as unforeseen, and no SQL of a client is ever run.
 
-A table nobody addresses stands beside the one that is attacked; after every request it must be as it was. APPWRITE_FUZZ_EXAMPLES asks for more
-examples than the usual run has, chosen at random instead of always the same.
+A table nobody addresses stands beside the one that is attacked; after every request it must be as it was. ``make fuzz`` asks for more examples
+than the usual run has, and draws new ones.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ def fuzzed(share: float = 1.0) -> Any:
     return settings(
         max_examples=examples,
         deadline=None,
-        derandomize=not EXAMPLES,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
     )
 

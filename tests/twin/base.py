@@ -8,6 +8,7 @@ from copy import copy
 
 from django.db.backends.sqlite3 import base, creation, operations, schema
 from django.db.models import DateTimeField
+from django.db.models.constants import OnConflict
 from django.db.models.expressions import OrderBy
 from django.db.models.sql import compiler
 
@@ -17,11 +18,24 @@ TEXT_TYPES = ("CharField", "FileField", "FilePathField", "SlugField", "TextField
 
 
 # What ``compiler_module`` has to have and is the same here.
-SQLInsertCompiler, SQLDeleteCompiler, SQLUpdateCompiler = (
-    compiler.SQLInsertCompiler,
-    compiler.SQLDeleteCompiler,
-    compiler.SQLUpdateCompiler,
-)
+SQLDeleteCompiler, SQLUpdateCompiler = compiler.SQLDeleteCompiler, compiler.SQLUpdateCompiler
+
+
+class SQLInsertCompiler(compiler.SQLInsertCompiler):
+    """
+    Give objects the key of the row that they have updated, as our backend does.
+
+    Django does so for objects without a key only. Every new ``AppwriteModel`` has one, and would be left with that of no row.
+    """
+
+    def execute_sql(self, returning_fields=None):
+        if self.query.on_conflict is not OnConflict.UPDATE:
+            return super().execute_sql(returning_fields)
+        pk = self.query.get_meta().pk
+        rows = super().execute_sql([*(returning_fields or ()), pk])
+        for obj, row in zip(self.query.objs, rows, strict=True):
+            setattr(obj, pk.attname, row[-1])
+        return [row[:-1] for row in rows]
 
 
 def _compare(one, two):

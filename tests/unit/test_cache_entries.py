@@ -23,7 +23,7 @@ def test_an_entry_is_valid_under_its_tokens_only():
     assert entries.is_valid(entry, (5, 7))
     for tokens in ((7, 5), (5, 8), (5,), (5, 7, 9), (5, None), (None, None), (-5, 7), (), ("5", 7), (5, 1 << 70)):
         assert not entries.is_valid(entry, tokens)
-    for other in (None, "text", 5, b"", b"\x01", b"\x01\x02", entry[:10], b"\x02" + entry[1:], bytearray(entry)):
+    for other in (None, "text", 5, b"", b"\x01", b"\x01\x02", entry[:10], b"\x01" + entry[1:], bytearray(entry)):
         assert not entries.is_valid(other, (5, 7))
 
 

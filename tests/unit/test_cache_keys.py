@@ -9,6 +9,8 @@ from appwrite_orm_django.cache.keys import KeySpace, digest, fold
 
 SPACE = KeySpace("appwrite", "https://example.org/v1 project database")
 
+SPACE_ENTRY = SPACE.entry("command", "identity")
+
 
 def all_keys(space, table, row):
     return [
@@ -80,3 +82,10 @@ def test_entries_differ_with_everything_that_decides_the_answer(differing):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert SPACE.entry(b"command", "identity") == base
+
+
+def test_another_format_has_entries_of_its_own_and_the_same_tokens(monkeypatch):
+    old = all_keys(SPACE, "a", "b")
+    monkeypatch.setattr("appwrite_orm_django.cache.keys.FORMAT", 99)
+    new = all_keys(KeySpace("appwrite", SPACE.namespace), "a", "b")
+    assert [one for one, other in zip(old, new, strict=True) if one != other] == [SPACE_ENTRY]

@@ -70,7 +70,7 @@ def test_leaving_waits_for_the_request_that_is_on_its_way():
 
     def ask():
         begun.set()
-        go_on.wait(10)
+        go_on.wait(300)
         done.append(1)
         return []
 
@@ -79,7 +79,7 @@ def test_leaving_waits_for_the_request_that_is_on_its_way():
         requests.take(list)
         requests.take(list)
         requests.begin(ask)
-        begun.wait(10)
+        begun.wait(300)
         raise KeyError
     assert done == [1]
     assert not threads()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from appwrite_orm_django.backend.commands.base import Command
-from appwrite_orm_django.backend.commands.texts import literal
+from appwrite_orm_django.backend.commands.texts import literal, within
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.commands.conditions import Condition, Order
@@ -53,9 +53,7 @@ class Fetch:
         parts = [f"fetch {self.table.table}: {' AND '.join([*narrowed, *map(str, self.links)]) or self.condition}"]
         if self.order:
             parts.append("ORDER BY " + ", ".join(map(str, self.order)))
-        if self.limit is not None:
-            parts.append(f"LIMIT {self.limit} OFFSET {self.offset}")
-        return " ".join(parts)
+        return " ".join((*parts, *within(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +62,10 @@ class LocalQuery(Command):
     Fetch narrowed rows of every table involved and let SQLite run the original query over them.
 
     ``sql`` and ``params`` are what Django's SQLite compiler made. ``fallback`` is the same query without pushed-down slice, for
-    the case that a joined row turns out to be missing. ``program`` holds what only running it needs. ``kinds`` are the types that computed
-    values are shown as: the same SQL may be asked for as an integer and as a float, and the cache tells them apart. ``depends_on_more``
-    says that the SQL has an answer of its own each time: it asks for the time, or for chance.
+    the case that a joined row turns out to be missing. ``program`` holds what only running it needs. ``depends_on_more`` says that
+    the SQL has an answer of its own each time: it asks for the time, or for chance. ``definition`` says what is made of wire values for
+    SQLite and of its answer: the same SQL may be asked over other definitions, or for an integer and for a float, and the cache tells
+    them apart.
     """
 
     sql: str
@@ -74,8 +73,8 @@ class LocalQuery(Command):
     fetches: tuple[Fetch, ...]
     program: Any = field(compare=False, repr=False)
     fallback: LocalQuery | None = field(default=None, compare=False, repr=False)
-    kinds: tuple[str, ...] = ()
     depends_on_more: bool = False
+    definition: str = ""
 
     @property
     def tables(self) -> tuple[TableRef, ...]:

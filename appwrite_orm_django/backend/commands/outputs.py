@@ -17,7 +17,8 @@ class Output:
 
     ``converter`` is None where the wire value is handed out as it is; it is never called with None unless
     ``converts_none`` (a field's ``from_db_value`` may have an opinion about NULL). ``page_converter`` returns the same for a page
-    of values that are not None, after it has looked up what does not change from one to the next.
+    of values that are not None, after it has looked up what does not change from one to the next. ``definition`` says what the converters
+    do, so that the cache tells the values of two definitions of a column apart.
     """
 
     key: str = ""
@@ -25,6 +26,7 @@ class Output:
     converter: Converter | None = field(default=None, compare=False, repr=False)
     converts_none: bool = False
     page_converter: Callable[[], Converter] | None = field(default=None, compare=False, repr=False)
+    definition: str = ""
 
     def read(self, row: Mapping[str, Any]) -> Any:
         if not self.key:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db import NotSupportedError
+from django.db import DataError, NotSupportedError
 from django.db.models import Field, ForeignKey, Model, OneToOneRel
 from django.db.models.expressions import Col
 from django.db.models.sql import AggregateQuery, Query
@@ -19,12 +19,14 @@ from appwrite_orm_django.backend.columns import column_key, table_id
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership
 from appwrite_orm_django.backend.commands.local import Fetch, Link, LocalQuery
 from appwrite_orm_django.backend.commands.outputs import Converter
+from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.local_evaluation import fragments, running, tables, texts, volatility
 from appwrite_orm_django.backend.local_evaluation.compiler import Level
 from appwrite_orm_django.backend.local_evaluation.running import Page, Program
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
-from appwrite_orm_django.backend.values import codec_for
+from appwrite_orm_django.backend.values import FloatCodec, codec_for
+from appwrite_orm_django.client.texts import check_text
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
@@ -79,30 +81,28 @@ def _plan(compiler: SQLCompiler) -> LocalQuery:
         tuple(params),
         _without_repetition(fetches),
         program,
-        kinds=_kinds(sqlite_compiler),
         depends_on_more=volatility.is_volatile(sql, params),
+        definition=_definition(sqlite_compiler, models, connection),
     )
 
 
-def _kinds(sqlite_compiler: Any) -> tuple[str, ...]:
+def _definition(sqlite_compiler: Any, models: Mapping[str, type[Model]], connection: DatabaseWrapper) -> str:
+    """Return what decides how values get into SQLite and out again: the connection, all tables, and what is computed."""
+    database = connection.local_database
+    described = [f"{name} {tables.local_table(models[name], database).definition}" for name in sorted(models)]
+    return "; ".join((f"{database.folds} {database.timezone_name}", *described, *_computed(sqlite_compiler)))
+
+
+def _computed(sqlite_compiler: Any) -> Iterator[str]:
     if sqlite_compiler.select is None:  # an AggregateQuery's
         selected = list(sqlite_compiler.query.annotation_select.values())
     else:
         selected = [expression for expression, _, _ in sqlite_compiler.select]
-    return tuple(
-        _kind(getattr(expression, "_output_field_or_none", None))
-        for expression in selected
-        if type(expression) is not Col
-    )
-
-
-def _kind(field: Any) -> str:
-    kind = type(field).__qualname__
-    if hasattr(field, "from_db_value"):
-        # What it makes of a value may depend on how the field was made: a JSONField on its decoder.
-        _name, path, args, options = field.deconstruct()
-        return f"{path}{args}{sorted(options.items())}"
-    return kind
+    for expression in selected:
+        field = getattr(expression, "_output_field_or_none", None)
+        # A column that is shown as it is has been described with its table.
+        if type(expression) is not Col or field is not expression.target:
+            yield "" if field is None else definition_of(field)
 
 
 def _compile(sqlite_compiler: Any) -> tuple[str, tuple[Any, ...]]:
@@ -112,8 +112,25 @@ def _compile(sqlite_compiler: Any) -> tuple[str, tuple[Any, ...]]:
         raise
     except NotSupportedError as error:
         raise NotSupportedError(f"Neither Appwrite nor local evaluation can answer this query: {error}") from error
-    # A memoryview, which binary values become for SQLite, shows its address where the command is written down for the cache.
-    return sql, tuple(bytes(value) if isinstance(value, memoryview) else value for value in params)
+    return check_text(sql), tuple(map(checked_param, params))
+
+
+def checked_param(value: Any) -> Any:
+    """
+    Return a parameter of SQL as SQLite takes it, and as the command can be written down for the cache.
+
+    Raises:
+        InvalidText: text with a lone surrogate.
+        DataError: an integer of more than 64 bits.
+    """
+    if isinstance(value, str):
+        return check_text(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise DataError(
+            f"{value}, a constant of a query that is evaluated locally, has more than 64 bits.\nMake it a decimal."
+        )
+    # A memoryview, which binary values become for SQLite, shows its address.
+    return bytes(value) if isinstance(value, memoryview) else value
 
 
 def _read_by(texts: list[str], models: dict[str, type[Model]]) -> frozenset[str]:
@@ -240,6 +257,8 @@ class _Level:
         """Narrow a step by the values that the other side of the join ``through`` holds."""
         for parent, child in self._joined_by(through):
             target, source = (child, parent) if forward else (parent, child)
+            if isinstance(codec_for(target), FloatCodec):
+                return  # a filter would not find every float
             step.links.append((column_key(target), by, column_key(source), _conversion(source, target)))
             return  # one pair narrows enough; SQLite checks them all
 
@@ -311,7 +330,7 @@ def _plan_with_slice(compiler: SQLCompiler, whole: LocalQuery) -> LocalQuery | N
     sqlite_compiler = unsliced.get_compiler(connection=compiler.connection.local_database)
     sql, params = _compile(sqlite_compiler)
     program = replace(whole.program, compiler=sqlite_compiler, verifies_row_count=True, page=page)
-    return LocalQuery(sql, params, tuple(fetches), program, whole, _kinds(sqlite_compiler), whole.depends_on_more)
+    return replace(whole, sql=sql, params=params, fetches=tuple(fetches), program=program, fallback=whole)
 
 
 def _keeps_rows(query: Query, base: str) -> bool:

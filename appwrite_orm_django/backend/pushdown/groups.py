@@ -14,13 +14,14 @@ from django.db.models.expressions import Col, Ref, Star, Value
 
 from appwrite_orm_django.backend.columns import ROW_ID, column_key
 from appwrite_orm_django.backend.commands.outputs import Output
+from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.local_evaluation.decimal_functions import EXACT_DIGITS, QUOTIENT_DIGITS
 from appwrite_orm_django.backend.pushdown import raw_values, reads
 from appwrite_orm_django.backend.pushdown.aggregates import Aggregate, aggregate, keeps_type
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.pushdown.raw_values import SUMMABLE, reader_for
-from appwrite_orm_django.backend.pushdown.sources import Sources, Unanswerable
-from appwrite_orm_django.backend.server_queries import Computed, Ratio, Read
+from appwrite_orm_django.backend.pushdown.sources import LONG_TEXT, Sources, Unanswerable
+from appwrite_orm_django.backend.server_queries import Ratio, Read
 from appwrite_orm_django.backend.values import (
     MAX_SCALED_DIGITS,
     Codec,
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
 
 _METHODS: dict[type, str] = {Count: "count", Sum: "sum", Avg: "avg", Min: "min", Max: "max"}
-# MariaDB sorts and groups long text by its beginning only (max_sort_length).
-_LONG_TEXT = ("TextField", "JSONField", "BinaryField")
 
 
 def unwrapped(expression: Any) -> Any:
@@ -84,9 +83,9 @@ class Groups:
         kept = [column for column in columns if column.alias not in whole or column_key(column.target) == ROW_ID]
         for column in kept:
             self.sources.codec(column)
-            if column.target.get_internal_type() in _LONG_TEXT:
+            if column.target.get_internal_type() in LONG_TEXT:
                 raise Unanswerable("groups of long text")
-        return tuple(dict.fromkeys(self.sources.group_key(column) for column in kept))
+        return tuple(dict.fromkeys(self.sources.identifying_key(column) for column in kept))
 
     def output(self, expression: Any) -> Read:
         """
@@ -116,14 +115,19 @@ class Groups:
         read = reader_for(self.sources.codec(column))
         convert = reads.converter_for(column, self.connection)
         return Output(
-            alias, converter=_chain(read, convert), converts_none=bool(column.get_db_converters(self.connection))
+            alias,
+            converter=_chain(read, convert),
+            converts_none=bool(column.get_db_converters(self.connection)),
+            definition=reads.column_definition(column),
         )
 
     def _aggregate_output(self, expression: Any, found: Aggregate) -> Read:
-        finish, kind = self._finish(expression), type(expression.output_field).__qualname__
+        finish, shown = self._finish(expression), expression.output_field
         if found.function is Count:
-            return Computed(self.count_alias(found), converter=_chain(raw_values.whole, finish), kind=kind)
+            whole = _chain(raw_values.whole, finish)
+            return Output(self.count_alias(found), converter=whole, definition=definition_of(shown))
         column = self._summed_column(found)
+        definition = definition_of(column.target, shown)
         codec = self.sources.codec(column)
         if found.function in (Min, Max):
             if not keeps_type(expression, column):
@@ -132,9 +136,9 @@ class Groups:
         if found.function is Avg and not isinstance(codec, FloatCodec):
             total = self.ask("sum", self.sources.group_key(column))
             count = self.ask("count", self.sources.group_key(column))
-            return Ratio(total, count, kind, finish or (lambda value: value), _DIVISIONS[type(codec)](codec))
+            return Ratio(total, count, definition, finish or (lambda value: value), _DIVISIONS[type(codec)](codec))
         decode = float if isinstance(codec, FloatCodec) else _chain(raw_values.whole, codec.decode)
-        return Computed(self.aggregate_alias(found), converter=_chain(decode, finish), kind=kind)
+        return Output(self.aggregate_alias(found), converter=_chain(decode, finish), definition=definition)
 
     def _finish(self, expression: Any) -> Callable[[Any], Any] | None:
         converters = expression.get_db_converters(self.connection)
@@ -155,7 +159,7 @@ class Groups:
         if type(found.source) is not Col:
             raise Unanswerable("a count of an expression")
         codec = self.sources.codec(found.source)
-        if found.distinct and (not codec.orders or found.source.target.get_internal_type() in _LONG_TEXT):
+        if found.distinct and (not codec.orders or found.source.target.get_internal_type() in LONG_TEXT):
             raise Unanswerable("distinct values of long text")
         return self.ask("countDistinct" if found.distinct else "count", self.sources.group_key(found.source))
 
@@ -237,7 +241,10 @@ def _comparable(found: Aggregate, sources: Sources) -> Codec | None:
     codec = sources.codec(found.source)
     if type(codec) is ScaledDecimalCodec:
         return _DecimalTotal(MAX_SCALED_DIGITS, codec.places)
-    return _Total() if type(codec) is IntegerCodec else codec if type(codec) is FloatCodec else None
+    if type(codec) is FloatCodec:
+        # What was computed has every digit of a float; an extreme is a value of the column.
+        return codec if found.function in (Min, Max) else _FloatTotal()
+    return _Total() if type(codec) is IntegerCodec else None
 
 
 def _unbounded(encode: Callable[[Any, Any], int]) -> Callable[[Any, Any], int]:
@@ -247,13 +254,17 @@ def _unbounded(encode: Callable[[Any, Any], int]) -> Callable[[Any, Any], int]:
         try:
             return encode(self, value)
         except OutOfRange as error:
-            raise OutOfRange(str(error)) from None
+            raise OutOfRange(str(error), None) from None
 
     return encoded
 
 
 class _Total(IntegerCodec):
     encode = _unbounded(IntegerCodec.encode)
+
+
+class _FloatTotal(FloatCodec):
+    encode = FloatCodec.encode_within
 
 
 class _DecimalTotal(ScaledDecimalCodec):

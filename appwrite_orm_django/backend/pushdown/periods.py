@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from appwrite_orm_django.backend.columns import column_key
 from appwrite_orm_django.backend.commands.conditions import Condition
+from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.periods import KINDS, WHOLE_DAYS
 from appwrite_orm_django.backend.pushdown import conditions
 from appwrite_orm_django.backend.summaries import Periods
@@ -77,6 +78,7 @@ def periods(
         codec.encode,
         _shown(trunc, zone),
         zone,
+        definition_of(field, trunc.output_field),
     )
 
 

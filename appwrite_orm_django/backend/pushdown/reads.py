@@ -15,9 +15,11 @@ from appwrite_orm_django.backend.commands.base import Command
 from appwrite_orm_django.backend.commands.conditions import Condition, Order
 from appwrite_orm_django.backend.commands.outputs import Output, Outputs
 from appwrite_orm_django.backend.commands.reads import GetRow, ListRows
+from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.pushdown import aggregates, conditions, periods, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.values import Codec, RowIdCodec, codec_for, cut_to_milliseconds, page_decoder
+from appwrite_orm_django.client.texts import check_text
 
 if TYPE_CHECKING:
     from django.db.models.sql import Query
@@ -50,7 +52,7 @@ def constant_output(expression: Value) -> Output | None:
         is_text = type(value) is str and type(field) in (CharField, TextField)
         if not is_text:
             return None
-    return Output(constant=cut_to_milliseconds(value))
+    return Output(constant=check_text(value) if isinstance(value, str) else cut_to_milliseconds(value))
 
 
 def _column_output(expression: Col, connection: DatabaseWrapper) -> Output:
@@ -60,7 +62,14 @@ def _column_output(expression: Col, connection: DatabaseWrapper) -> Output:
         converter=converter_for(expression, connection),
         converts_none=has_own,
         page_converter=None if has_own else partial(page_decoder, codec_for(expression.target)),
+        definition=column_definition(expression),
     )
+
+
+def column_definition(expression: Col) -> str:
+    """Return what decides how a column's values are decoded."""
+    field, shown = expression.target, expression.output_field
+    return definition_of(field) if shown is field else definition_of(field, shown)
 
 
 def converter_for(expression: Any, connection: DatabaseWrapper) -> Callable[[Any], Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 # Five were recorded (``join-chained``).
 _MAX_JOINS = 5
 _SELF = "t0"
+# MariaDB sorts and groups long text by its beginning only (max_sort_length).
+LONG_TEXT = ("TextField", "JSONField", "BinaryField")
 
 
 class Unanswerable(Exception):
@@ -62,6 +65,8 @@ class Sources:
         refuse_other_databases(query.model, self.models.values(), connection.alias)
         self._names: dict[str, str] = {}
         self._joins: list[Join] = []
+        # Columns that are equal in every joined row, by the alias of each.
+        self._equal: list[tuple[tuple[str, Field[Any, Any]], tuple[str, Field[Any, Any]]]] = []
         self._qualified = False
         for alias in aliases:
             if connection.is_dirty(self._table(alias)):
@@ -103,6 +108,8 @@ class Sources:
         self._names[alias] = name
         multiplies = not isinstance(join.join_field, (ForeignKey, OneToOneRel))
         outer = join.join_type == LOUTER
+        if not outer:
+            self._equal.append(((parent, left), (alias, right)))
         self._joins.append(Join(self._table(alias), name, prefix + left_key, right_key, outer, multiplies))
 
     def _key_in(self, alias: str, field: Field[Any, Any]) -> str:
@@ -142,6 +149,40 @@ class Sources:
         if key.startswith("$") or key in self._ambiguous:
             raise NeedsQualifying
         return key
+
+    def identifying_key(self, column: Col) -> str:
+        """
+        Return the name of a column by which to group so that rows with the same row id are together.
+
+        The server answers 500 to groups by an internal column of a joined table, as ``t0.$id`` is. An ordinary column
+        does where it has one value for each row: one that an inner join makes equal to the id, or a unique one.
+
+        Raises:
+            NeedsQualifying: as from ``group_key``.
+            Unanswerable: there is no such column.
+        """
+        key = self.group_key(column)
+        if ".$" not in key:
+            return key
+        if column_key(column.target) == ROW_ID:
+            for alias, field in [*self._equals(column), *self._unique(column.alias)]:
+                if ".$" not in (other := self.group_key(Col(alias, field))) and not other.startswith("$"):
+                    return other
+        raise Unanswerable("groups by the row id of a joined table without another unique column")
+
+    def _equals(self, column: Col) -> Iterator[tuple[str, Field[Any, Any]]]:
+        for one, other in self._equal:
+            for (alias, field), partner in ((one, other), (other, one)):
+                if alias == column.alias and self._key_in(alias, field) == ROW_ID:
+                    yield partner
+
+    def _unique(self, alias: str) -> Iterator[tuple[str, Field[Any, Any]]]:
+        meta = self.models[alias]._meta
+        constrained = {each.fields[0] for each in meta.total_unique_constraints if len(each.fields) == 1}
+        for field in meta.local_concrete_fields:
+            unique = field.unique or field.name in constrained
+            if unique and not field.null and not field.primary_key and field.get_internal_type() not in LONG_TEXT:
+                yield alias, field
 
     def codec(self, column: Col) -> Codec:
         """

@@ -51,7 +51,7 @@ class Command(WithKey, BaseCommand):
             self.stdout.write(f"  {event}")
         if webhook["events"][0].endswith(".tables.*.rows.*"):
             self.stdout.write(
-                'Every table is told of: set OPTIONS["WEBHOOK"]["IGNORE_UNKNOWN"] if not all have a model.'
+                'Every table is told of: set OPTIONS["WEBHOOK"]["IGNORE_UNKNOWN"] if not all have a model, or each is logged.'
             )
         self.stdout.write("Now see whether a delivery arrives: manage.py appwrite_webhook check")
 

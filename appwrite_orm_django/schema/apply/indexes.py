@@ -17,11 +17,14 @@ from appwrite_orm_django.client import tables as table_routes
 from appwrite_orm_django.client.errors import AlreadyExists, IndexNotFound, TableNotFound
 from appwrite_orm_django.schema import rows
 from appwrite_orm_django.schema.definitions import Index
-from appwrite_orm_django.schema.errors import DuplicateRows
+from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable
 from appwrite_orm_django.schema.names import copies_prefix, trial_table
-from appwrite_orm_django.schema.steps import CreateIndex, DropIndex, TryIndex
+from appwrite_orm_django.schema.steps import CreateIndex, DropColumn, DropIndex, ReplaceColumn, TryIndex
 
 from .work import Steps, Work
+
+#: How often an index is made that other runs drop. Each of them does so once, for it then ends.
+MOST_ATTEMPTS = 50
 
 
 def create(work: Work, steps: Sequence[CreateIndex]) -> Steps:
@@ -29,11 +32,35 @@ def create(work: Work, steps: Sequence[CreateIndex]) -> Steps:
     for step in unique:
         work.refuse_duplicates(step)
     work.in_parallel(lambda step: _mark(work, step), unique)
-    work.in_parallel(lambda step: _create(work, step), steps)
-    work.wait_for_indexes((step.table, step.index.key) for step in steps)
+    _make(work, steps)
     for step in unique:
-        _try_out(work, step.table, step.index)
+        while not _try_out(work, step.table, step.index):
+            _make(work, [step])
     return work.done(steps)
+
+
+def _make(work: Work, steps: Sequence[CreateIndex]) -> None:
+    """
+    Make indexes, and wait until they are available.
+
+    A run that finds out that an index is not enforced drops it, which other runs may be waiting for. They make it again, and find out
+    themselves.
+
+    Raises:
+        NotAvailable: it was dropped again and again, or as from ``Waiter``.
+    """
+    left = list(steps)
+    for _attempt in range(MOST_ATTEMPTS):
+        work.in_parallel(lambda step: _create(work, step), left)
+        gone = work.wait_for_indexes((step.table, step.index.key) for step in left)
+        left = [step for step in left if (step.table, step.index.key) in gone]
+        if not left:
+            return
+    named = ", ".join(f"{step.table}.{step.index.key}" for step in left)
+    raise NotAvailable(
+        f"index {named}: made {MOST_ATTEMPTS} times, and another client has dropped it each time.\n"
+        "Is another version of this site migrating the same database? End that, and run appwrite_migrate again."
+    )
 
 
 def _create(work: Work, step: CreateIndex) -> None:
@@ -52,22 +79,41 @@ def _create(work: Work, step: CreateIndex) -> None:
 
 def try_out(work: Work, steps: Sequence[TryIndex]) -> Steps:
     for step in steps:
-        if step.index.key not in {index.key for index in work.indexes_of(step.table)}:
-            continue  # it went with a column, or another run has found it out: the next plan makes it anew
-        rows.delete_copies(work.transport, work.ref(step.table), copies_prefix(step.table, step.index.key))
-        _try_out(work, step.table, step.index)
+        if _is_there(work, step.table, step.index):
+            rows.delete_copies(work.transport, work.ref(step.table), copies_prefix(step.table, step.index.key))
+            if _try_out(work, step.table, step.index):
+                continue
+        # Another run has dropped it, or it went with a column: then the next plan makes it anew.
+        if not _goes_with_a_column(work, step):
+            create(work, [CreateIndex(step.table, step.index)])
     return work.done(steps)
+
+
+def _is_there(work: Work, table: str, index: Index) -> bool:
+    return index.key in {known.key for known in work.indexes_of(table) if known.status != "deleting"}
+
+
+def _goes_with_a_column(work: Work, step: TryIndex) -> bool:
+    gone = {
+        other.before.key if isinstance(other, ReplaceColumn) else other.column.key
+        for other in work.plan.steps
+        if isinstance(other, ReplaceColumn | DropColumn) and other.table == step.table
+    }
+    return not gone.isdisjoint(step.index.columns)
 
 
 def _mark(work: Work, step: CreateIndex) -> None:
     name = f"Unique index {step.table}.{step.index.key}, not yet tried out"
-    with contextlib.suppress(AlreadyExists):
+    try:
         table_routes.create_table(work.transport, work.ref(trial_table(step.table, step.index.key)), name)
+    except AlreadyExists:
+        # The run that marked it may have been killed while it tried.
+        rows.delete_copies(work.transport, work.ref(step.table), copies_prefix(step.table, step.index.key))
 
 
-def _try_out(work: Work, table: str, index: Index) -> None:
+def _try_out(work: Work, table: str, index: Index) -> bool:
     """
-    Make sure that an index is there, and take its mark away.
+    Make sure that an index is enforced, and take its mark away; return False if another run has dropped it meanwhile.
 
     Raises:
         DuplicateRows: it is not. It was dropped; the mark stays, for another run may make it again at this moment.
@@ -75,7 +121,9 @@ def _try_out(work: Work, table: str, index: Index) -> None:
     if work.enforces(table, index):
         with contextlib.suppress(TableNotFound):
             table_routes.delete_table(work.transport, work.ref(trial_table(table, index.key)))
-        return
+        return True
+    if not _is_there(work, table, index):
+        return False
     with contextlib.suppress(IndexNotFound):
         index_routes.delete_index(work.transport, work.ref(table), index.key)
     raise DuplicateRows(

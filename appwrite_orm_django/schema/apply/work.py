@@ -78,6 +78,11 @@ class Work:
         prefix = copies_prefix(table, index.key)
         return rows.enforces(self.transport, self.ref(table), list(index.columns), relations, prefix)
 
+    def fill(self, table: str, key: str, value: Any, *, only_older: bool) -> None:
+        """Give a value to rows that have none; with ``only_older`` to those alone that were there before the column."""
+        until = column_routes.get_column(self.transport, self.ref(table), key)["$createdAt"] if only_older else None
+        rows.fill(self.transport, self.ref(table), key, value, until)
+
     def copy(self, step: ReplaceColumn, successor: Column) -> None:
         rows.copy(self.transport, self.ref(step.table), step.before, successor)
 
@@ -86,8 +91,9 @@ class Work:
     def wait_for_columns(self, wanted: Keys) -> None:
         self.waiter.until_available(wanted, self.columns_of, "column")
 
-    def wait_for_indexes(self, wanted: Keys) -> None:
-        self.waiter.until_available(wanted, self.indexes_of, "index")
+    def wait_for_indexes(self, wanted: Keys) -> set[tuple[str, str]]:
+        """Wait until indexes are available; return those that another run has dropped meanwhile."""
+        return self.waiter.until_available_or_gone(wanted, self.indexes_of, "index")
 
     def wait_for_columns_to_go(self, unwanted: Keys) -> None:
         self.waiter.until_gone(unwanted, self.columns_of, "column")

@@ -48,7 +48,7 @@ class Relay:
         body = handler.rfile.read(int(handler.headers["Content-Length"]))
         headers = {name: value for name, value in handler.headers.items() if name.lower() != "host"}
         try:
-            status = requests.post(self.target + handler.path, body, headers=headers, timeout=60).status_code
+            status = requests.post(self.target + handler.path, body, headers=headers, timeout=300).status_code
         except requests.ConnectionError:
             status = 204  # nobody is there just now; ten failures would turn the webhook off
         else:
@@ -93,7 +93,7 @@ class Gunicorn:
 
     def get(self, path: str) -> dict[str, Any]:
         """Ask over a connection of its own, so that every worker has its turn."""
-        answer = requests.get(f"{self.url}/{path}", headers={"Connection": "close"}, timeout=60)
+        answer = requests.get(f"{self.url}/{path}", headers={"Connection": "close"}, timeout=300)
         assert answer.status_code == 200, answer.text[:2000]
         return answer.json()
 
@@ -117,10 +117,10 @@ def gunicorn(env: dict[str, str], *options: str, application: str = "testproject
     )
     try:
         site = Gunicorn(f"http://127.0.0.1:{port}", process.pid)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while True:
             try:
-                requests.get(f"{site.url}/favicon.ico", allow_redirects=False, timeout=60)
+                requests.get(f"{site.url}/favicon.ico", allow_redirects=False, timeout=300)
                 break
             except requests.ConnectionError:
                 assert process.poll() is None, "gunicorn has ended"
@@ -129,7 +129,7 @@ def gunicorn(env: dict[str, str], *options: str, application: str = "testproject
         yield site
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(300)
 
 
 class Worker:
@@ -155,4 +155,4 @@ def worker(env: dict[str, str]) -> Iterator[Worker]:
     try:
         yield Worker(process)
     finally:
-        process.communicate(timeout=30)
+        process.communicate(timeout=300)

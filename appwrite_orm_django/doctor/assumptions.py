@@ -1,0 +1,292 @@
+"""
+What the library relies on, as data.
+
+``manage.py appwrite_doctor`` tries each assumption on a server; ``docs/reference/assumptions.md`` is made from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import experiments
+from .scratch import Scratch
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """
+    The server as the settings of an alias describe it.
+
+    Attributes:
+        text: ``mariadb`` or ``postgresql``, as in ``OPTIONS["TEXT"]``.
+        level: ``1.9`` or ``2.x``.
+    """
+
+    text: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """
+    One answer that the library relies on.
+
+    Attributes:
+        name: stable, for ``--only`` and the JSON report.
+        question: what is asked, as a noun phrase for the table.
+        expected: the answers that are fine; a function where they depend on the server. Empty for a measurement.
+        otherwise: what another answer means for the user, and what to do.
+        experiment: asks the server, and returns the answer.
+    """
+
+    name: str
+    question: str
+    expected: tuple[str, ...] | Callable[[Server], tuple[str, ...]]
+    otherwise: str
+    experiment: Callable[[Scratch], str]
+
+    @property
+    def area(self) -> str:
+        return self.name.partition(".")[0]
+
+    def answers(self, server: Server) -> tuple[str, ...]:
+        """Return the answers that the library relies on with this server; the first is the usual one."""
+        return self.expected(server) if callable(self.expected) else self.expected
+
+
+def _by_text(mariadb: str, postgresql: str) -> Callable[[Server], tuple[str, ...]]:
+    return lambda server: (postgresql,) if server.text == "postgresql" else (mariadb,)
+
+
+_TEXT_OPTION = 'Set OPTIONS["TEXT"] to the engine under Appwrite ("mariadb" folds case, "postgresql" does not).'
+_REPORT = "Please report this server's version and engine."
+
+ASSUMPTIONS: tuple[Assumption, ...] = (
+    Assumption(
+        "server.engine", "kind of engine", ("SQL",),
+        "MongoDB under Appwrite compares, orders and numbers rows in other ways. It is not supported: use MariaDB or PostgreSQL.",
+        experiments.engine,
+    ),
+    Assumption(
+        "server.level", "feature level", lambda server: (server.level,),
+        'OPTIONS["FEATURE_LEVEL"] names another level: take it out, or set it to the one found.',
+        experiments.feature_level,
+    ),
+    Assumption(
+        "server.guests", "a guest reads a table without permissions", ("refused",),
+        "Rows of tables without permissions are public on this server. Do not use it for private data.",
+        experiments.guest_access,
+    ),
+    Assumption(
+        "server.latency", "time of a request", (),
+        "", experiments.latency,
+    ),
+    Assumption(
+        "text.case", "'Zola' and 'zola' in a filter", _by_text("equal", "different"),
+        f"exact, in and distinct() give other rows than documented. {_TEXT_OPTION}", experiments.text_case,
+    ),
+    Assumption(
+        "text.accents", "'Zoé' and 'Zoe' in a filter", _by_text("equal", "different"),
+        f"exact, in and distinct() give other rows than documented. {_TEXT_OPTION}", experiments.text_accents,
+    ),
+    Assumption(
+        "text.blanks", "'Zola' and 'Zola ' in a filter", _by_text("equal", "different"),
+        f"exact, in and distinct() give other rows than documented. {_TEXT_OPTION}", experiments.text_blanks,
+    ),
+    Assumption(
+        "text.order", "order of 'B', 'a', 'c'", ("a B c",),
+        "Lists ordered by text come in another order where they are evaluated locally.", experiments.text_order,
+    ),
+    Assumption(
+        "text.contains", "contains 'OL' in 'Zola'", ("without case", "with case"),
+        _REPORT, experiments.text_contains,
+    ),
+    Assumption(
+        "text.prefix", "startsWith 'Zol'", ("anchored",),
+        "Prefix filters return more rows than they should before they are checked here, and counts are wrong.",
+        experiments.text_prefix,
+    ),
+    Assumption(
+        "text.wildcards", "'%' in contains", ("literal",),
+        "contains, startswith and endswith match more rows than they should.", experiments.text_wildcards,
+    ),
+    Assumption(
+        "text.stored", "text that is written", ("unchanged",),
+        "Text does not survive being saved on this server.", experiments.text_round_trip,
+    ),
+    Assumption(
+        "ids.clash", "a row id that differs in case only", ("refused",),
+        "Keys that differ in case only name two rows here and one elsewhere.", experiments.id_clash,
+    ),
+    Assumption(
+        "ids.lookup", "row ids in a path", _by_text("without case", "with case"),
+        f"get() and blocks may miss rows whose key is written in other case. {_TEXT_OPTION}", experiments.id_lookup,
+    ),
+    Assumption(
+        "ids.sequence", "$sequence", ("growing numbers",),
+        "Rows of an open block and paged lists come in another order.", experiments.sequence,
+    ),
+    Assumption(
+        "nulls.order", "nulls in an ascending order", _by_text("first", "last"),
+        f"Ordered lists with nulls are paged and evaluated in another order. {_TEXT_OPTION}", experiments.null_order,
+    ),
+    Assumption(
+        "nulls.negation", "null in notEqual", ("left out",),
+        "exclude() returns rows without a value, or twice.", experiments.null_in_negation,
+    ),
+    Assumption(
+        "nulls.unique", "a second null in a unique column", ("accepted",),
+        "Unique nullable fields take one row without a value only.", experiments.null_uniqueness,
+    ),
+    Assumption(
+        "numbers.integers", "integers beyond 2**53", ("exact",),
+        "Integer keys and decimals lose digits. Do not store money here.", experiments.integers,
+    ),
+    Assumption(
+        "numbers.float_digits", "significant digits of a float", lambda server: ("14",) if server.level == "1.9" else ("all", "14"),
+        "A float that was saved is not found by the value on the object.", experiments.float_digits,
+    ),
+    Assumption(
+        "numbers.float_filter", "a float by the value that is read", ("found",),
+        "Filters on floats miss rows. Use ranges.", experiments.float_filter,
+    ),
+    Assumption(
+        "numbers.increment", "40 incremented by 2", ("42",),
+        "F() expressions in updates write wrong numbers.", experiments.increment,
+    ),
+    Assumption(
+        "moments.precision", "a moment with zone and microseconds", ("UTC, milliseconds, cut",),
+        "A moment that was saved is not found by the value on the object.", experiments.moment_precision,
+    ),
+    Assumption(
+        "moments.range", "first and last moment", ("years 1000 to 9999",),
+        "Dates at the ends of the range are refused.", experiments.moment_range,
+    ),
+    Assumption(
+        "moments.created_at", "$createdAt given by a key", ("kept",),
+        "loaddata and appwrite_import lose the rows' creation times.", experiments.created_at,
+    ),
+    Assumption(
+        "moments.updated_at", "$updatedAt after a write", ("moves",),
+        "Changes by other clients are not noticed inside atomic: updates can be lost.", experiments.updated_at,
+    ),
+    Assumption(
+        "unique.create", "a row with a taken unique value", ("refused",),
+        "Unique fields are not enforced on this server.", experiments.unique_create,
+    ),
+    Assumption(
+        "unique.case", "a unique value that differs in case only", _by_text("refused", "accepted"),
+        f"Uniqueness means something else than documented. {_TEXT_OPTION}", experiments.unique_case,
+    ),
+    Assumption(
+        "unique.update", "an update to a taken unique value", ("refused",),
+        "Unique fields are not enforced on this server.", experiments.unique_update,
+    ),
+    Assumption(
+        "unique.bulk_update", "a bulk update to one unique value", ("refused, nothing changed",),
+        "update() of unique fields may change some of the rows before it fails.", experiments.unique_bulk_update,
+    ),
+    Assumption(
+        "unique.duplicates", "a unique index over duplicates", ("available, absent", "failed"),
+        _REPORT, experiments.unique_over_duplicates,
+    ),
+    Assumption(
+        "bulk.create", "rows in one bulk create", ("100 rows",),
+        "bulk_create() of many objects fails.", experiments.bulk_create,
+    ),
+    Assumption(
+        "bulk.atomic", "a bulk create with a taken id", ("all or nothing",),
+        "bulk_create() may store a part of a batch before it fails.", experiments.bulk_create_atomic,
+    ),
+    Assumption(
+        "bulk.update", "rows that a bulk update changes", ("every match",),
+        "update() changes a part of the rows only.", experiments.bulk_update,
+    ),
+    Assumption(
+        "bulk.delete", "rows that a bulk delete removes", ("every match",),
+        "delete() removes a part of the rows only.", experiments.bulk_delete,
+    ),
+    Assumption(
+        "pages.size", "a page of 60 rows", ("as asked",),
+        "Lists are cut short.", experiments.page_size,
+    ),
+    Assumption(
+        "pages.cursor", "60 rows by cursor, 20 at a time", ("every row once",),
+        "Lists of several pages miss rows or repeat them.", experiments.page_cursor,
+    ),
+    Assumption(
+        "pages.total", "total of 60 rows", ("exact",),
+        "count() and paginators are wrong.", experiments.total,
+    ),
+    Assumption(
+        "limits.values", "500 values in one filter", ("accepted",),
+        "Long __in filters and prefetch_related() fail.", experiments.filter_values,
+    ),
+    Assumption(
+        "limits.query", "a query of 4,096 characters", ("accepted",),
+        "Long __in filters and prefetch_related() fail.", experiments.query_length,
+    ),
+    Assumption(
+        "limits.queries", "100 queries in a request", ("accepted",),
+        "Filters with many conditions fail.", experiments.query_count,
+    ),
+    Assumption(
+        "limits.url", "a URL of 55,000 characters", ("accepted",),
+        "A proxy in front of Appwrite refuses long URLs: raise its limit (nginx: large_client_header_buffers), or long filters fail.",
+        experiments.url_length,
+    ),
+    Assumption(
+        "blocks.updates", "two transactions that update one row", ("refused",),
+        "Updates inside atomic can be lost. Do not use atomic for money here.", experiments.conflicting_updates,
+    ),
+    Assumption(
+        "blocks.creates", "two transactions that create one id", ("refused",),
+        "Updates inside atomic can be lost. Do not use atomic for money here.", experiments.conflicting_creates,
+    ),
+    Assumption(
+        "blocks.outside", "a change past the transaction", ("refused",),
+        "Writes by other clients during a block are overwritten.", experiments.outside_change,
+    ),
+    Assumption(
+        "blocks.atomic", "a transaction with a taken unique value", ("all or nothing",),
+        "atomic may apply a part of a block.", experiments.commit_atomic,
+    ),
+    Assumption(
+        "blocks.size", "operations in one transaction", ("100 operations",),
+        "Blocks of many changes are refused.", experiments.commit_size,
+    ),
+    Assumption(
+        "blocks.bulk", "a staged bulk create of 3 rows counts as", ("one operation",),
+        "Blocks hold fewer changes than documented.", experiments.commit_bulk_count,
+    ),
+    Assumption(
+        "blocks.created_at", "$createdAt in a transaction", ("ignored", "kept"),
+        _REPORT, experiments.commit_created_at,
+    ),
+    Assumption(
+        "blocks.rollback", "a transaction that is rolled back", ("nothing stored",),
+        "Rolled back blocks leave rows behind.", experiments.rolled_back,
+    ),
+    Assumption(
+        "columns.new", "a new column with a default", ("null in old rows",),
+        "Old rows already have the default; appwrite_migrate leaves them alone.", experiments.new_column,
+    ),
+    Assumption(
+        "columns.rename", "renamed columns", ("values kept",),
+        "appwrite_migrate --rename and RenameField lose values of these types: add a field and copy instead.",
+        experiments.renamed_columns,
+    ),
+    Assumption(
+        "columns.indexed", "the index of a dropped column is", ("dropped with it",),
+        "Dropped columns leave indexes behind: drop them in the console.", experiments.dropped_column,
+    ),
+    Assumption(
+        "arrays.contains", "an element in an array", ("exact",),
+        "contains and overlap on array fields match other rows.", experiments.array_contains,
+    ),
+    Assumption(
+        "arrays.empty", "an empty array", ("empty list",),
+        "Array fields read something else than what was saved.", experiments.array_empty,
+    ),
+)  # fmt: skip

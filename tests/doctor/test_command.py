@@ -1,0 +1,129 @@
+"""``manage.py appwrite_doctor``."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+
+from appwrite_orm_django.client import databases
+from appwrite_orm_django.doctor import examination
+from appwrite_orm_django.doctor.assumptions import ASSUMPTIONS
+from docs import assumptions
+
+pytestmark = pytest.mark.django_db(databases=["appwrite"], transaction=True)
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    out = io.StringIO()
+    try:
+        call_command("appwrite_doctor", *arguments, stdout=out, no_color=True)
+    except SystemExit as end:
+        return int(end.code or 0), out.getvalue()
+    return 0, out.getvalue()
+
+
+def names() -> set[str]:
+    return {each["$id"] for each in databases.list_databases(connections["appwrite"].transport)}
+
+
+def test_a_table_of_what_was_assumed_and_found(appwrite):
+    before = names()
+    code, text = run()
+    assert code == 0, text
+    assert f"All {len(ASSUMPTIONS)} assumptions hold." in text
+    assert "✓ 'Zola' and 'zola' in a filter" in text
+    assert names() == before
+
+
+def test_what_does_not_hold_is_explained_and_ends_with_1(appwrite, monkeypatch):
+    monkeypatch.setitem(appwrite.settings_dict, "OPTIONS", {"TEXT": "postgresql"})
+    appwrite.__dict__.pop("options", None)
+    try:
+        code, text = run("--only", "text.case", "nulls")
+    finally:
+        monkeypatch.undo()
+        appwrite.__dict__.pop("options", None)
+    assert code == 1
+    assert "✗ 'Zola' and 'zola' in a filter" in text
+    assert 'Set OPTIONS["TEXT"]' in text
+    assert "2 of 4 assumptions do not hold." in text
+
+
+def test_json(appwrite):
+    code, text = run("--format", "json", "--only", "bulk.create")
+    report = json.loads(text)
+    assert (code, report["alias"]) == (0, "appwrite")
+    assert report["findings"] == [
+        {"name": "bulk.create", "question": "rows in one bulk create", "assumed": "100 rows", "found": "100 rows",
+         "holds": True, "otherwise": ""}
+    ]  # fmt: skip
+
+
+def test_kept(appwrite):
+    before = names()
+    _, text = run("--keep", "--only", "bulk.create")
+    (kept,) = names() - before
+    assert kept in text
+    databases.delete_database(appwrite.transport, kept)
+
+
+def test_a_given_database(appwrite):
+    databases.create_database(appwrite.transport, "given", "given")
+    try:
+        assert run("--scratch-database", "given", "--only", "bulk.create")[0] == 0
+    finally:
+        databases.delete_database(appwrite.transport, "given")
+
+
+def test_unknown_names(appwrite):
+    with pytest.raises(CommandError, match="no assumption or area 'texts'"):
+        run("--only", "texts")
+
+
+def test_the_list(appwrite, monkeypatch):
+    monkeypatch.setattr(examination, "examine", None)
+    assert run("--list")[1].count("\n") == len(ASSUMPTIONS)
+
+
+def test_an_unreachable_server_is_one_message(appwrite, monkeypatch):
+    monkeypatch.setitem(appwrite.settings_dict, "HOST", "http://127.0.0.1:1/v1")
+    with pytest.raises(CommandError, match=r"127\.0\.0\.1:1"):
+        run()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_run_deletes_its_database(tmp_path, number):
+    location = f"local:{tmp_path}/rows.sqlite3"
+    (tmp_path / "doctor_settings.py").write_text(
+        f"INSTALLED_APPS = ['appwrite_orm_django']\nDATABASES = {{'default': {{'ENGINE': 'appwrite_orm_django.backend', "
+        f"'HOST': {location!r}, 'USER': 'p', 'PASSWORD': 'k', 'NAME': 'd'}}}}\n"
+    )
+    environment = {"DJANGO_SETTINGS_MODULE": "doctor_settings", "PYTHONPATH": f"{tmp_path}:{':'.join(sys.path)}"}
+    command = [sys.executable, "-u", "-m", "django", "appwrite_doctor"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    # A Ctrl-C that comes before Python has set its handler would be the shell's default.
+    for line in process.stdout:
+        if "kind of engine" in line:
+            break
+    process.send_signal(number)
+    process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert not _database_ids(location)
+
+
+def _database_ids(location: str) -> list[str]:
+    from appwrite_orm_django.client.transport import Transport
+
+    return [each["$id"] for each in databases.list_databases(Transport(location, "p", "k"))]
+
+
+def test_the_page_is_current():
+    assert assumptions.PAGE.read_text() == assumptions.page(), "run: python -m docs.assumptions"
