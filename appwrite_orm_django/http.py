@@ -412,6 +412,9 @@ def _traces(request: HttpRequest, response: HttpResponseBase, reads: Reads, aske
         yield "a cookie that is set"
     if request.META.get("CSRF_COOKIE_NEEDS_UPDATE"):
         yield "a CSRF token"
+    # Of the messages framework, which sets its cookie only afterwards.
+    if getattr(getattr(request, "_messages", None), "added_new", False):
+        yield "a message to the visitor"
     if asked.locale != _locale():
         yield "a language or a time zone that the view has chosen"
 

@@ -9,9 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.cache import caches
 from django.db import connections, transaction
@@ -480,6 +482,20 @@ def test_a_session_that_is_used_makes_it_private():
         chain = SessionMiddleware(AuthenticationMiddleware(cache_headers(Tag, public=True)(one)))
         assert is_nobodys_to_keep(chain(factory.get("/")))
     assert is_public(SessionMiddleware(AuthenticationMiddleware(page))(factory.get("/")))
+
+
+def test_a_message_makes_it_private():
+    def view(request):
+        messages.success(request, "Done.")
+        return names(request)
+
+    def chain(view):
+        return SessionMiddleware(MessageMiddleware(view))
+
+    response = chain(cache_headers(Tag)(view))(factory.get("/"))
+    assert response.cookies
+    assert is_nobodys_to_keep(response)
+    assert is_public(chain(page)(factory.get("/")))
 
 
 def test_a_language_or_a_zone_that_the_view_has_chosen_makes_it_private():
