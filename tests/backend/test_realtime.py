@@ -157,7 +157,7 @@ ALL = ['read("any")']
 
 
 def test_other_clients_writes_are_heard(configure, listen, told, user, appwrite):
-    configure(SESSION=user("listener")["session"])
+    configure(SESSION_SECRET=user("listener")["session"])
     listener = listen()
     eventually(lambda: listener.health.connected_at)
     assert {table for table, pks, _ in told if pks is None} == {
@@ -241,7 +241,7 @@ def test_a_guest_is_told_of_public_rows_only(configure, listen, told):
 
 
 def test_a_session_that_does_not_hold_is_a_fault_and_not_a_guest(configure, listen, told, caplog):
-    configure(SESSION="nonsense")
+    configure(SESSION_SECRET="nonsense")
     listener = listen()
     eventually(lambda: "does not hold" in listener.health.problem)
     assert (listener.health.connections, told) == (0, [])
