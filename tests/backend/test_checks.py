@@ -28,7 +28,7 @@ from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.migrate import migrate
 from appwrite_orm_django.schema.own_tables import with_own_tables
 from tests.library.models import Book
-from tests.schema.conftest import connect
+from tests.schema.conftest import a_server, connect
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "checks.md"
 ENTRY = {"ENGINE": "appwrite_orm_django.backend", "HOST": "local:", "NAME": "shop"}
@@ -216,7 +216,7 @@ def test_what_is_registered_runs():
 
 @pytest.fixture
 def live(behind_alias):
-    return behind_alias(connect(LocalServer(index_lag=0)))
+    return behind_alias(connect(a_server()))
 
 
 def test_drift(live):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from appwrite_orm_django.local.messages import Request, Response
 from appwrite_orm_django.local.server import LocalServer
+from tests import real
+from tests.real.names import RealServer
 
 
 class Killed(BaseException):
@@ -33,3 +37,12 @@ def killable(cls: type[LocalServer]) -> type[LocalServer]:
             return super().handle(request)
 
     return Killable
+
+
+def a_killable_server() -> Any:
+    """Return an empty server that can be killed; a real one ends its caller as well, and knows nothing of it."""
+    if not real.server():
+        return killable(LocalServer)(index_lag=0)
+    server = RealServer()
+    server.dies_with = Killed
+    return server

@@ -19,7 +19,6 @@ from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.indexes import AppwriteIndex
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
@@ -28,7 +27,7 @@ from appwrite_orm_django.schema.migrate import migrate, plan_for
 from appwrite_orm_django.schema.model_source import model_source
 from appwrite_orm_django.schema.own_tables import with_own_tables
 from appwrite_orm_django.schema.plan import make_plan
-from tests.schema.conftest import connect
+from tests.schema.conftest import a_server, connect
 
 COLUMNS = (
     Column("title", "varchar", 100, required=True),
@@ -204,7 +203,7 @@ def test_any_database_round_trips(database):
 
 @pytest.fixture
 def live(behind_alias):
-    return behind_alias(connect(LocalServer(index_lag=0)), "d")
+    return behind_alias(connect(a_server()), "d")
 
 
 def inspected(*args: str) -> str:

@@ -274,6 +274,7 @@ class StaleServer(LocalServer):
         return answer
 
 
+@pytest.mark.local_only("looks into the local server")
 def test_a_list_of_tables_that_is_out_of_date_fools_nobody():
     server = StaleServer(index_lag=0)
     transport = connect(server)

@@ -13,7 +13,6 @@ from appwrite_orm_django.client import rows
 from appwrite_orm_django.client import tables as table_routes
 from appwrite_orm_django.client.errors import IndexNotFound, UniqueViolation
 from appwrite_orm_django.client.references import TableRef
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.apply import indexes as apply_indexes
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable
@@ -23,7 +22,7 @@ from appwrite_orm_django.schema.names import copies_prefix, trial_table
 from appwrite_orm_django.schema.rehearsal import requests_of
 
 from .conftest import connect
-from .killing import Killed, killable
+from .killing import Killed, a_killable_server
 
 REF = TableRef("d", "t")
 NAME = Column("name", "varchar", 20)
@@ -34,7 +33,7 @@ AFTER = Database("d", (Table("t", "T", (NAME,), (UNIQUE,)),))
 
 
 def server_with(*names: str) -> Any:
-    server = killable(LocalServer)(index_lag=0)
+    server = a_killable_server()
     transport = connect(server)
     migrate(transport, BEFORE)
     rows.create_rows(transport, REF, [{"$id": f"r{number}", "name": name} for number, name in enumerate(names)])
