@@ -115,6 +115,13 @@ fuzz: install
 nightly:
 	$(MAKE) --keep-going random-queries random-histories schema-long fuzz SEED=$(SEED)
 
+# Random histories of migrations (what makemigrations makes of random changes of models, over rows) at both feature levels, compared with SQLite:
+# through migrate, through appwrite_migrate, and a fifth as many killed at every request. Half an hour.
+CHANGES ?= 1000
+.PHONY: migration-histories
+migration-histories: install
+	MIGRATION_HISTORIES=$(CHANGES) $(BIN)/python -m pytest -n 2 tests/schema/test_migration_histories.py
+
 # The pictures of the README, after visitors have read for MINUTES; needs Chromium and redis-server.
 MINUTES ?= 10
 .PHONY: screenshots

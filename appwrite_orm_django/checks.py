@@ -106,24 +106,24 @@ def _check_host(where: str, host: str) -> Iterator[checks.CheckMessage]:
 # Models
 
 
-def check_models(app_configs: Sequence[AppConfig] | None, **_: Any) -> Messages:
-    """Look at all models whose tables belong on Appwrite."""
+def check_models(app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any) -> Messages:
+    """Look at all models whose tables belong on Appwrite; what Django itself says of those on ``databases`` is not said again."""
     found: Messages = []
     for alias in appwrite_aliases():
         on_alias = models_of(alias)
         found += _check_table_ids(on_alias)
         for model in on_alias:
             if app_configs is None or model._meta.app_config in app_configs:
-                found += check_model(model)
+                found += check_model(model, django_looks=alias in (databases or ()))
     return found
 
 
-def check_model(model: Model) -> Messages:
+def check_model(model: Model, *, django_looks: bool = False) -> Messages:
     """Look at one model: its fields, and if these are well, its indexes and its size."""
     found = [message for field in model._meta.local_concrete_fields for message in _check_field(field)]
     found += _check_permissions(model)
     if not any(message.id == "appwrite.E003" for message in found):
-        found += _check_table(model)
+        found += _check_table(model, django_looks)
     return found
 
 
@@ -158,7 +158,7 @@ def _check_db_default(field: models.Field[Any, Any], column: Column | None) -> I
         yield _warning(
             5,
             f"Only rows that Django makes get this db_default: {reason}.",
-            "Rows of other clients, and those that are there already, have null."
+            "Rows of other clients have null."
             if field.null
             else "The column is required: other clients have to write a value.",
             field,
@@ -176,7 +176,7 @@ def _check_permissions(model: Model) -> Iterator[checks.CheckMessage]:
             )
 
 
-def _check_table(model: Model) -> Iterator[checks.CheckMessage]:
+def _check_table(model: Model, django_looks: bool) -> Iterator[checks.CheckMessage]:
     id_ = table_id(model._meta.db_table)
     try:
         columns = columns_of(model)
@@ -184,7 +184,7 @@ def _check_table(model: Model) -> Iterator[checks.CheckMessage]:
         yield _from_error(6, error, model)
         return
     try:
-        indexes, notes = indexes_for(model, id_, columns)
+        indexes, notes = indexes_for(model, id_, columns, **(_without_what_django_says(model) if django_looks else {}))
         check_table(Table(id_, columns=columns, indexes=indexes))
     except UnsupportedModel as error:
         yield _from_error(4, error, model)
@@ -193,6 +193,15 @@ def _check_table(model: Model) -> Iterator[checks.CheckMessage]:
     else:
         for note in notes:
             yield _warning(4, note, "Nothing has to be done if you know that.", model)
+
+
+def _without_what_django_says(model: Model) -> dict[str, Any]:
+    """Return the constraints and indexes of a model without those of which Django warns (models.W027, W037 and W043)."""
+    options = model._meta
+    return {
+        "constraints": [one for one in options.constraints if not isinstance(one, models.CheckConstraint)],
+        "indexes": [one for one in options.indexes if not one.expressions and one.condition is None],
+    }
 
 
 def _check_table_ids(models_: Iterable[Model]) -> Iterator[checks.CheckMessage]:

@@ -1,7 +1,7 @@
 """
-``db_default`` at work: what a database would fill in for a column that an insert leaves out.
+Defaults at work: what rows get where an insert leaves a column out (``db_default``), and where a column is new.
 
-Appwrite's own column defaults do that for other clients. Django's rows get theirs from here in every case, so that a nullable column, an
+Appwrite's own column defaults do the first for other clients. Django's rows get theirs from here in every case, so that a nullable column, an
 expression and a default that no column can hold work alike, and nulls stay nulls.
 """
 
@@ -11,19 +11,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import FieldError
-from django.db import DatabaseError
-from django.db.models import Func
+from django.core.exceptions import FieldError, ValidationError
+from django.db import DatabaseError, DataError
+from django.db.models import Func, OrderWrt
 from django.db.models.expressions import DatabaseDefault, RawSQL, Value
 from django.db.models.functions import Random
 from django.db.models.sql import Query
 
 from appwrite_orm_django.backend import local_evaluation
+from appwrite_orm_django.backend.values import codec_for
 
 if TYPE_CHECKING:
     from django.db.models import Field
 
     from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.schema.definitions import Fill
 
 
 class Defaults:
@@ -99,3 +101,57 @@ def refusal(field: Field[Any, Any]) -> str:
     finally:
         database.connection.close()
     return ""
+
+
+def fill_of(field: Field[Any, Any], connection: DatabaseWrapper) -> Fill:
+    """
+    Return what rows get that are there when a field's column is added, or that have none when it becomes required, as Appwrite stores it.
+
+    The same as in Django's schema editors: the ``db_default``, else the ``default``, else "" for a text that may be blank, else the time for
+    ``auto_now`` and ``auto_now_add``. A callable is called once for all rows, and only if there are any; None stands for nothing.
+
+    Raises:
+        DataError: the column cannot hold the default.
+    """
+    # Imported by migrations only.
+    from appwrite_orm_django.schema.definitions import Computed
+
+    if field.has_db_default():
+        expression = field.db_default
+        if hasattr(expression, "resolve_expression") and not isinstance(expression, Value):
+            default = DatabaseDefault(
+                expression.resolve_expression(Query(field.model), allow_joins=False, for_save=True)
+            )
+            return Computed(
+                f"the db_default of {field.name}", lambda: _wire(field, Defaults(connection).value(field, default))
+            )
+        value = expression.value if isinstance(expression, Value) else expression
+        return _written(field, value, connection)
+    if isinstance(field, OrderWrt) and not field.has_default():
+        return 0  # what the operation for ``order_with_respect_to`` gives it
+    # Read now: a migration's operation may set a default for as long as it runs.
+    default, editor = field.default, connection.schema_editor()
+    if field.has_default() and callable(default):
+        return Computed(f"the default of {field.name}", lambda: _written(field, default(), connection))
+    if not field.has_default() and (getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)):
+        return Computed("the time of the run", lambda: _wire(field, editor.effective_default(field)))
+    try:
+        return _wire(field, editor.effective_default(field))
+    except (DataError, ValidationError, ArithmeticError, TypeError, ValueError):
+        # Refused once there is a row that needs it.
+        return Computed(f"the default of {field.name}", lambda: _written(field, default, connection))
+
+
+def _written(field: Field[Any, Any], value: Any, connection: DatabaseWrapper) -> Any:
+    try:
+        return _wire(field, field.get_db_prep_save(value, connection=connection))
+    except (ValidationError, ArithmeticError, TypeError, ValueError) as error:
+        raise DataError(f"{field.model._meta.db_table}.{field.column}: the default {value!r}: {error}") from error
+
+
+def _wire(field: Field[Any, Any], prepared: Any) -> Any:
+    if prepared is None:
+        return None
+    wire = codec_for(field).encode(prepared)
+    # The server makes no difference between an empty list and none.
+    return None if wire == [] else wire

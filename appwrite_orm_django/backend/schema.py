@@ -1,35 +1,85 @@
 """
 Django's schema editor, for ``migrate`` and test databases.
 
-Every operation compares the table with what the model says afterwards and applies the difference; ``appwrite_migrate`` does
-the same for all tables at once, from the models as they are.
+Every operation makes the difference between the models before and after it, as far as the table does not have it yet; ``appwrite_migrate``
+does the same for all tables at once, from the models as they are. So an operation of a migration that was stopped can run again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial, wraps
+from typing import Any, TypeVar, cast
 
-from django.db import NotSupportedError
+from django.core.management.base import CommandError
+from django.db import DatabaseError, NotSupportedError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Field, Model
+from django.db.models import Index as ModelIndex
 
 from appwrite_orm_django import collation
-from appwrite_orm_django.backend.columns import column_key, table_id
+from appwrite_orm_django.backend.columns import SYSTEM_COLUMNS, column_key, table_id
+from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.backend.refusals import refuse_sql
 from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
 from appwrite_orm_django.client.queries import limit
 from appwrite_orm_django.schema.apply import Application
-from appwrite_orm_django.schema.definitions import Database
+from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
+from appwrite_orm_django.schema.errors import NotAvailable
 from appwrite_orm_django.schema.from_models import table_for
 from appwrite_orm_django.schema.from_server import read_table_json
-from appwrite_orm_django.schema.names import trial_table
+from appwrite_orm_django.schema.migrate import MAX_ROUNDS
+from appwrite_orm_django.schema.names import fill_table, trial_table
 from appwrite_orm_django.schema.plan import make_plan
-from appwrite_orm_django.schema.steps import CreateDatabase, CreateTable, Plan
+from appwrite_orm_django.schema.steps import (
+    CreateColumn,
+    CreateDatabase,
+    CreateIndex,
+    CreateTable,
+    DropIndex,
+    Plan,
+    ReplaceColumn,
+    Step,
+)
 
-if TYPE_CHECKING:
-    from appwrite_orm_django.schema.definitions import Table
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def as_message(error: Exception) -> Exception:
+    """
+    Return an error that Django's commands end with as with a ``CommandError``: by its message, and no traceback.
+
+    It is still of its own class, has the same attributes, and shows its traceback with ``--traceback``.
+    """
+    if isinstance(error, CommandError):
+        return error
+    cls = _with_message(type(error))
+    ended = cls.__new__(cls, *error.args)
+    ended.__dict__.update(error.__dict__)
+    ended.__cause__ = error.__cause__
+    return ended.with_traceback(error.__traceback__)
+
+
+@cache
+def _with_message(cls: type[Exception]) -> type[Exception]:
+    return type(
+        cls.__name__, (cls, CommandError), {"__module__": cls.__module__, "__doc__": cls.__doc__, "returncode": 1}
+    )
+
+
+def _ends_in_its_message(method: Method) -> Method:
+    """Let an operation's refusal end ``manage.py migrate`` in its message; a caller may catch it as what it is."""
+
+    @wraps(method)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except DatabaseError as error:
+            raise as_message(error) from error.__cause__
+
+    return cast(Method, wrapped)
 
 
 class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
@@ -40,55 +90,50 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             )
         return super().__enter__()
 
+    # Tables
+
+    @_ends_in_its_message
     def create_model(self, model: type[Model]) -> None:
-        table, _ = table_for(model)
-        self._apply(CreateDatabase("", self.connection.database_id), CreateTable(table.id, table))
+        """
+        Make a table. On one that is there already nothing is changed.
+
+        Raises:
+            NotSupportedError: it is that of another model.
+        """
+        self._refuse_table_of_another(model)
+        wanted = self._table(model)
+        live = self._live_table(model._meta.db_table)
+        if live is None:
+            self._create(wanted)
+        elif not self._has_rows(live.id):
+            # One that was stopped half-way has no rows. One that has any is as later operations, or appwrite_migrate, have left it.
+            missing = make_plan(self._database(wanted), self._database(live), all_tables=False).steps
+            self._apply(*(step for step in missing if isinstance(step, (CreateColumn, CreateIndex))))
         for field in model._meta.local_many_to_many:
             if field.remote_field.through._meta.auto_created:
                 self.create_model(field.remote_field.through)
 
+    def _refuse_table_of_another(self, model: type[Model]) -> None:
+        """Refuse what an SQL database refuses as well, and what would end with the other model's deletion, and the rows gone."""
+        wanted = table_id(model._meta.db_table)
+        for other in model._meta.apps.get_models():
+            options = other._meta
+            if options.label == model._meta.label or options.proxy or not options.managed or options.swapped:
+                continue
+            if table_id(options.db_table) == wanted:
+                raise NotSupportedError(
+                    f"{model._meta.label} is to have the table {wanted}, which {options.label} has already.\n"
+                    "Way out: if the model was renamed, write migrations.RenameModel in the place of CreateModel and DeleteModel."
+                )
+
+    @_ends_in_its_message
     def delete_model(self, model: type[Model]) -> None:
         for field in model._meta.local_many_to_many:
             if field.remote_field.through._meta.auto_created:
                 self.delete_model(field.remote_field.through)
-        self._drop(model._meta.db_table)
+        self._drop(table_id(model._meta.db_table))
 
-    def add_field(self, model: type[Model], field: Field[Any, Any]) -> None:
-        if field.many_to_many:
-            if field.remote_field.through._meta.auto_created:
-                self.create_model(field.remote_field.through)
-            return
-        self._bring_up_to_date(getattr(field, "model", model))
-
-    def remove_field(self, model: type[Model], field: Field[Any, Any]) -> None:
-        if field.many_to_many:
-            if field.remote_field.through._meta.auto_created:
-                self.delete_model(field.remote_field.through)
-            return
-        if not field.column:
-            return
-        key = column_key(field)
-        live = self._live_table(model._meta.db_table)
-        if live is not None and (column := live.column(key)) is not None:
-            wanted = [one for one in live.columns if one is not column]
-            kept = [index for index in live.indexes if key not in index.columns]
-            self._make(live, replace(live, columns=tuple(wanted), indexes=tuple(kept)), prune=True)
-
-    def alter_field(
-        self, model: type[Model], old_field: Field[Any, Any], new_field: Field[Any, Any], strict: bool = False
-    ) -> None:
-        if old_field.many_to_many and new_field.many_to_many:
-            return
-        if old_field.primary_key != new_field.primary_key:
-            raise NotSupportedError(
-                f"{model._meta.db_table}: the primary key is the row's $id and can not become another field."
-            )
-        target = getattr(new_field, "model", model)
-        renames = {}
-        if not new_field.primary_key and column_key(old_field) != column_key(new_field):
-            renames = {(table_id(target._meta.db_table), column_key(new_field)): column_key(old_field)}
-        self._bring_up_to_date(target, renames=renames)
-
+    @_ends_in_its_message
     def alter_db_table(self, model: type[Model], old_db_table: str, new_db_table: str) -> None:
         """
         Make an empty table anew under its other id.
@@ -102,64 +147,241 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         live = self._live_table(old_db_table)
         if live is None:
             return
-        if rows.list_rows(self.connection.transport, self.connection.table_ref(old), [limit(1)])["rows"]:
+        if self._has_rows(old):
             raise NotSupportedError(
                 f"Appwrite can not change the id of a table, and {old_db_table}, which is to be {new_db_table}, has rows.\n"
-                f'Keep the old one with Meta.db_table = "{old_db_table}".'
+                f'Keep the old one with Meta.db_table = "{old_db_table}"'
+                f"{', or db_table on the many-to-many field' if model._meta.auto_created else ''}."
             )
         if self._live_table(new_db_table) is None:
             self._apply(CreateTable(new, replace(live, id=new, name=new)))
-        self._drop(old_db_table)
+        self._drop(old)
 
+    # Fields
+
+    @_ends_in_its_message
+    def add_field(self, model: type[Model], field: Field[Any, Any]) -> None:
+        if field.many_to_many:
+            if field.remote_field.through._meta.auto_created:
+                self.create_model(field.remote_field.through)
+            return
+        self._change(self._table(model), self._table(getattr(field, "model", model)))
+
+    @_ends_in_its_message
+    def remove_field(self, model: type[Model], field: Field[Any, Any]) -> None:
+        if field.many_to_many:
+            if field.remote_field.through._meta.auto_created:
+                self.delete_model(field.remote_field.through)
+            return
+        if not field.column:
+            return
+        key = column_key(field)
+        live = self._live_table(model._meta.db_table)
+        if live is None or (column := live.column(key)) is None:
+            return
+        kept = replace(live, columns=tuple(one for one in live.columns if one is not column), indexes=())
+        # Of indexes over other columns as well, which the server would leave there without this one.
+        over = tuple(index for index in live.indexes if key in index.columns)
+        plan = make_plan(
+            self._database(kept), self._database(replace(live, indexes=over)), prune=True, all_tables=False
+        )
+        self._apply(*plan.steps)
+        self._drop(fill_table(live.id, key))
+
+    @_ends_in_its_message
+    def alter_field(
+        self, model: type[Model], old_field: Field[Any, Any], new_field: Field[Any, Any], strict: bool = False
+    ) -> None:
+        if old_field.many_to_many or new_field.many_to_many:
+            self._alter_relation(model, old_field, new_field, strict)
+            return
+        if old_field.primary_key != new_field.primary_key:
+            raise NotSupportedError(
+                f"{model._meta.db_table}: the primary key is the row's $id and can not become another field."
+            )
+        before, after = self._table(getattr(old_field, "model", model)), self._table(getattr(new_field, "model", model))
+        renames = {}
+        if not new_field.primary_key and column_key(old_field) != column_key(new_field):
+            renames = {(after.id, column_key(new_field)): column_key(old_field)}
+        self._change(before, after, renames)
+        self._change_what_refers_to(new_field)
+
+    def _alter_relation(
+        self, model: type[Model], old_field: Field[Any, Any], new_field: Field[Any, Any], strict: bool
+    ) -> None:
+        made = [
+            field.many_to_many and bool(field.remote_field.through._meta.auto_created)
+            for field in (old_field, new_field)
+        ]
+        if all(made):
+            self._alter_many_to_many(model, old_field, new_field, strict)
+        elif not (old_field.many_to_many and new_field.many_to_many) or any(made):
+            raise ValueError(
+                f"Cannot alter field {old_field} into {new_field} - they are not compatible types (you cannot alter to or "
+                "from M2M fields, or add or remove through= on M2M fields)"
+            )
+
+    @_ends_in_its_message
+    def _alter_many_to_many(
+        self, model: type[Model], old_field: Field[Any, Any], new_field: Field[Any, Any], strict: bool
+    ) -> None:
+        """Move the table of a many-to-many field, and rename both of its columns where they are named after models."""
+        old, new = old_field.remote_field.through, new_field.remote_field.through
+        self.alter_db_table(old, old._meta.db_table, new._meta.db_table)
+        ends = [
+            [column_key(through._meta.get_field(name)) for name in (one.m2m_field_name(), one.m2m_reverse_field_name())]
+            for one, through in ((old_field, old), (new_field, new))
+        ]
+        before, after = self._table(old), self._table(new)
+        renames = {(after.id, key): old_key for old_key, key in zip(*ends, strict=True) if key != old_key}
+        self._change(before, after, renames)
+
+    def _change_what_refers_to(self, field: Field[Any, Any]) -> None:
+        """Bring foreign keys with this field as their ``to_field`` to its type."""
+        if field.primary_key or not hasattr(field, "model"):
+            return  # the column of such a key is that of a row's id
+        for relation in field.model._meta.related_objects:
+            key = relation.field
+            if key.concrete and not key.many_to_many and field in key.foreign_related_fields:
+                after = self._table(key.model)
+                column = column_key(key)
+                before = replace(after, columns=tuple(one for one in after.columns if one.key != column))
+                self._change(before, after)
+
+    # Indexes and constraints
+
+    @_ends_in_its_message
     def alter_unique_together(self, model: type[Model], old_unique_together: Any, new_unique_together: Any) -> None:
-        self._bring_up_to_date(model, prune_indexes=True)
+        self._change(
+            self._table(model, unique_together=old_unique_together),
+            self._table(model, unique_together=new_unique_together),
+            by_name=True,
+        )
 
+    @_ends_in_its_message
     def alter_index_together(self, model: type[Model], old_index_together: Any, new_index_together: Any) -> None:
-        self._bring_up_to_date(model, prune_indexes=True)
+        def indexes(together: Iterable[Sequence[str]]) -> list[ModelIndex]:
+            made = [ModelIndex(fields=list(names), name=f"{'_'.join(names)}_idx") for names in together]
+            return [*model._meta.indexes, *made]
 
+        self._change(
+            self._table(model, indexes=indexes(old_index_together)),
+            self._table(model, indexes=indexes(new_index_together)),
+            by_name=True,
+        )
+
+    @_ends_in_its_message
     def add_index(self, model: type[Model], index: Any) -> None:
-        self._bring_up_to_date(model)
+        self._exchange(model, "indexes", None, index)
 
+    @_ends_in_its_message
     def remove_index(self, model: type[Model], index: Any) -> None:
-        self._bring_up_to_date(model, prune_indexes=True)
+        self._exchange(model, "indexes", index, None)
 
+    @_ends_in_its_message
     def rename_index(self, model: type[Model], old_index: Any, new_index: Any) -> None:
-        self._bring_up_to_date(model, prune_indexes=True)
+        """Drop an index and make it again under its other name: Appwrite has no other way, and takes no two over the same columns."""
+        self._exchange(model, "indexes", old_index, new_index)
 
+    @_ends_in_its_message
     def add_constraint(self, model: type[Model], constraint: Any) -> None:
-        self._bring_up_to_date(model)
+        self._exchange(model, "constraints", None, constraint)
 
+    @_ends_in_its_message
     def remove_constraint(self, model: type[Model], constraint: Any) -> None:
-        self._bring_up_to_date(model, prune_indexes=True)
+        self._exchange(model, "constraints", constraint, None)
 
+    def _exchange(self, model: type[Model], option: str, old: Any, new: Any) -> None:
+        """Take an index or a constraint away from a model, or give it one, or both; the model may have it or not."""
+        names = {one.name for one in (old, new) if one is not None}
+        others = [one for one in getattr(model._meta, option) if one.name not in names]
+        before, after = (
+            self._table(model, **{option: [*others, *([] if one is None else [one])]}) for one in (old, new)
+        )
+        self._change(before, after, by_name=True)
+
+    @_ends_in_its_message
     def execute(self, sql: Any, params: Any = ()) -> None:
         raise refuse_sql(sql)
 
-    def _bring_up_to_date(
-        self, model: type[Model], *, renames: dict[tuple[str, str], str] | None = None, prune_indexes: bool = False
-    ) -> None:
-        wanted, _ = table_for(model)
-        live = self._live_table(model._meta.db_table)
-        if live is None:
-            self._apply(CreateDatabase("", self.connection.database_id), CreateTable(wanted.id, wanted))
-            return
-        if prune_indexes:
-            # Only indexes go: a column that another field of the state still needs may be missing from this model.
-            wanted = replace(wanted, columns=(*wanted.columns, *(c for c in live.columns if not wanted.column(c.key))))
-        self._make(live, wanted, prune=prune_indexes, renames=renames)
+    # From one description to another
 
-    def _make(
+    def _table(self, model: type[Model], **other: Any) -> Table:
+        return table_for(model, partial(fill_of, connection=self.connection), **other)[0]
+
+    def _change(
         self,
-        live: Table,
-        wanted: Table,
+        before: Table,
+        after: Table,
+        renames: Mapping[tuple[str, str], str] | None = None,
         *,
-        prune: bool = False,
-        renames: dict[tuple[str, str], str] | None = None,
+        by_name: bool = False,
     ) -> None:
-        database = self.connection.database_id
-        there = Database(database, (live, *self._untried(live)))
-        plan = make_plan(Database(database, (wanted,)), there, prune=prune, renames=renames, all_tables=False)
-        self._apply(*plan.steps)
+        """
+        Bring the server's table from one description to the other; what both have alike is not looked at.
+
+        A table that is not there is made. One that is ahead, because a migration that was stopped runs again, stays so.
+
+        Args:
+            renames: ``(table id, new key)`` to the old key of columns.
+            by_name: whether an index that is the same under another name is another one.
+        """
+        live = self._live_table(after.id)
+        if live is None:
+            self._create(after)
+            return
+        renames = renames or {}
+        new_keys = {old: new for (_table, new), old in renames.items()}
+        columns = tuple(column for column in after.columns if before.column(column.key) != column)
+        was = [(index, _renamed(index, new_keys)) for index in before.indexes]
+        gone = _gone(live, was, after.indexes, by_name=by_name)
+        there = {new_keys.get(column.key, column.key) for column in live.columns} | {column.key for column in columns}
+        wanted = replace(
+            after,
+            id=live.id,
+            columns=columns,
+            indexes=tuple(
+                index
+                for index in _concerned(live, [renamed for _index, renamed in was], after, columns, by_name=by_name)
+                if there.issuperset(key for key in index.columns if key not in SYSTEM_COLUMNS)
+            ),
+            permissions=frozenset(),
+            row_security=False,
+        )
+        for _round in range(MAX_ROUNDS):
+            steps = self._steps(live, wanted, renames, gone)
+            if not steps:
+                return
+            self._apply(*steps)
+            # What else a column of another type is to be shows once it has taken the place of the old one.
+            if not any(isinstance(step, ReplaceColumn) for step in steps):
+                return
+            live = self._live_table(after.id) or live
+        raise NotAvailable(
+            f"{after.id}: after {MAX_ROUNDS} rounds the server still shows a difference: {'; '.join(map(str, steps))}.\n"
+            "Is another client changing the schema? Run migrate again."
+        )
+
+    def _steps(
+        self, live: Table, wanted: Table, renames: Mapping[tuple[str, str], str], gone: frozenset[str]
+    ) -> list[Step]:
+        dropped = [DropIndex(live.id, index) for index in live.indexes if index.key in gone]
+        kept = replace(live, indexes=tuple(index for index in live.indexes if index.key not in gone))
+        marks = self._marks(kept, wanted)
+        plan = make_plan(self._database(wanted), self._database(kept, *marks), renames=renames, all_tables=False)
+        return [*dropped, *plan.steps]
+
+    def _marks(self, live: Table, wanted: Table) -> list[Table]:
+        """Return the marks that a run which was killed has left (see ``schema.apply``)."""
+        there = [index.key for index in live.indexes if index.type == "unique" and _is_one_of(index, wanted.indexes)]
+        ids = [trial_table(live.id, key) for key in there]
+        ids += [fill_table(live.id, column.key) for column in wanted.columns if live.column(column.key) is not None]
+        return [mark for mark in map(self._live_table, ids) if mark is not None]
+
+    # Of the server
+
+    def _database(self, *of: Table) -> Database:
+        return Database(self.connection.database_id, of)
 
     def _live_table(self, db_table: str) -> Table | None:
         ref = self.connection.table_ref(table_id(db_table))
@@ -168,18 +390,65 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         except (TableNotFound, DatabaseNotFound):
             return None
 
-    def _untried(self, live: Table) -> list[Table]:
-        """Return the marks of unique indexes that a run which was killed has not tried out (see ``schema.apply.indexes``)."""
-        unique = [index for index in live.indexes if index.type == "unique"]
-        marks = (self._live_table(trial_table(live.id, index.key)) for index in unique)
-        return [mark for mark in marks if mark is not None]
+    def _has_rows(self, table: str) -> bool:
+        return bool(rows.list_rows(self.connection.transport, self.connection.table_ref(table), [limit(1)])["rows"])
 
-    def _apply(self, *steps: Any) -> None:
+    def _create(self, table: Table) -> None:
+        self._apply(CreateDatabase("", self.connection.database_id), CreateTable(table.id, table))
+
+    def _apply(self, *steps: Step) -> None:
         fold = collation.fold if self.connection.text_semantics == "mariadb" else str
-        Application(self.connection.transport, Plan(self.connection.database_id, tuple(steps)), fold=fold).run()
+        Application(
+            self.connection.transport, Plan(self.connection.database_id, steps), fold=fold, refuse_outside=True
+        ).run()
 
-    def _drop(self, db_table: str) -> None:
+    def _drop(self, table: str) -> None:
         try:
-            tables.delete_table(self.connection.transport, self.connection.table_ref(table_id(db_table)))
+            tables.delete_table(self.connection.transport, self.connection.table_ref(table))
         except (TableNotFound, DatabaseNotFound):
             return
+
+
+def _gone(live: Table, was: Iterable[tuple[Index, Index]], then: Iterable[Index], *, by_name: bool) -> frozenset[str]:
+    """
+    Return the keys of the server's indexes that are no longer asked for.
+
+    Args:
+        was: the indexes that were asked for, with the names that columns have had, and with those that they get.
+    """
+    asked_for = list(then)
+    definitions = {index.definition for index in asked_for}
+    keys: set[str] = set()
+    for index, renamed in was:
+        if renamed.definition not in definitions:
+            keys |= {one.key for one in live.indexes if one.definition in {index.definition, renamed.definition}}
+        elif by_name and not any((one.key, one.definition) == (index.key, index.definition) for one in asked_for):
+            keys |= {one.key for one in live.indexes if (one.key, one.definition) == (index.key, index.definition)}
+    return frozenset(keys)
+
+
+def _concerned(
+    live: Table, was: Iterable[Index], after: Table, columns: Iterable[Column], *, by_name: bool
+) -> list[Index]:
+    """Return the indexes that are new, or over changed columns, or on the server under the name of a new one."""
+    old = {(index.key, index.definition) if by_name else index.definition for index in was}
+    new = {
+        index.key
+        for index in after.indexes
+        if ((index.key, index.definition) if by_name else index.definition) not in old
+    }
+    displaced = {index.definition for index in live.indexes if index.key in new}
+    changed = {column.key for column in columns}
+    return [
+        index
+        for index in after.indexes
+        if index.key in new or index.definition in displaced or changed & set(index.columns)
+    ]
+
+
+def _renamed(index: Index, new_keys: Mapping[str, str]) -> Index:
+    return replace(index, columns=tuple(new_keys.get(key, key) for key in index.columns))
+
+
+def _is_one_of(index: Index, others: Iterable[Index]) -> bool:
+    return any(index.definition == other.definition or index.key == other.key for other in others)

@@ -1,10 +1,11 @@
 """
-Values that a row gets without being told: what Appwrite can hold of ``db_default``, and what fills rows that were there before a column.
+Values that a row gets without being told: what Appwrite can hold of ``db_default``.
 
 The server gives a column's default to every null, on creation and on each later update (recording ``rows-defaults``), and takes none for
 a required column (recording ``column-varchar``). So a column gets its ``db_default`` where the field is not nullable and the default can
 be written down. What cannot live there, Django writes itself when it creates a row (``backend.defaults``); the column is then required
-unless the field is nullable, so that other clients cannot leave it out unseen.
+unless the field is nullable, so that other clients cannot leave it out unseen. Rows that were there before a column get what
+``backend.defaults`` says, too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from typing import Any, TypeAlias
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models.fields import NOT_PROVIDED
 
 from .definitions import Column, Value
 from .errors import UnsupportedModel
@@ -41,13 +41,11 @@ _KINDS: dict[str, type] = {
 
 def with_defaults(field: Field, column: Column) -> Column:
     """
-    Return the column with what the server fills in, and with what fills the rows that are there.
+    Return the column with what the server fills in.
 
     Raises:
         UnsupportedModel: a ``db_default`` that is no value of the field, that is too long, or that reads columns.
     """
-    if (fill := _fill(field)) is not None:
-        column = replace(column, fill=fill)
     if not field.has_db_default():
         return column
     default = _server_default(field, column)
@@ -86,19 +84,6 @@ def _server_default(field: Field, column: Column) -> Value:
 
 def _is_expression(default: Any) -> bool:
     return hasattr(default, "resolve_expression") and not isinstance(default, models.Value)
-
-
-def _fill(field: Field) -> Value:
-    """Return the field's constant default as Appwrite stores it; None where it has none, or one that only code can write."""
-    default = field.default
-    if default is NOT_PROVIDED and field.has_db_default():
-        default = field.db_default.value if isinstance(field.db_default, models.Value) else field.db_default
-    if default is NOT_PROVIDED or default is None or callable(default) or _is_expression(default):
-        return None
-    try:
-        return _written(field, default)
-    except (ValidationError, ArithmeticError, TypeError, ValueError):
-        return None  # the default is none that the field itself would take
 
 
 def _written(field: Field, value: Any) -> Value:

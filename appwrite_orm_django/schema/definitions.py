@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 Value = str | int | float | bool | None
 
@@ -13,6 +14,36 @@ INT64 = (-(2**63), 2**63 - 1)
 
 #: Types of one kind, from the narrowest; a server column of a wider type of the same kind holds whatever a narrower one may.
 TEXT_TYPES = ("text", "mediumtext", "longtext")
+
+
+class Computed:
+    """
+    A value that code makes when it is first asked for, and that stays the same from then on.
+
+    Args:
+        text: what makes it, for people.
+        evaluate: makes it, as Appwrite stores it.
+    """
+
+    def __init__(self, text: str, evaluate: Callable[[], Any]) -> None:
+        self._text = text
+        self._evaluate = evaluate
+
+    @cached_property
+    def value(self) -> Any:
+        return self._evaluate()
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+#: A value, a list for an array column, or what makes one.
+Fill = Value | list[Any] | Computed
+
+
+def value_of(fill: Fill) -> Any:
+    """Return the value to fill rows with; None for none. The first call may run the default of a field."""
+    return fill.value if isinstance(fill, Computed) else fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +92,7 @@ class Column:
         min: lower bound of a number; None for that of the type.
         default: what the server fills in; None for nothing.
         related: what a relationship column leads to.
-        fill: a value for rows that have none when the column becomes required; None when there is no such value.
+        fill: what rows get that are there when the column is added, or that have no value when it becomes required; None for nothing.
         status: ``available``, ``processing``, ``deleting``, ``stuck`` or ``failed``, with the server's reason in ``error``.
     """
 
@@ -76,7 +107,7 @@ class Column:
     elements: tuple[str, ...] = ()
     encrypt: bool = False
     related: Relation | None = None
-    fill: Value = field(default=None, compare=False)
+    fill: Fill = field(default=None, compare=False)
     status: str = field(default="available", compare=False)
     error: str = field(default="", compare=False)
 

@@ -7,7 +7,7 @@ of ``Meta.indexes``. A second index over the same columns is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -26,17 +26,35 @@ Model = type[models.Model]
 _RESERVED = frozenset({"primary"})
 
 
-def indexes_for(model: Model, table_id: str, columns: tuple[Column, ...]) -> tuple[tuple[Index, ...], tuple[str, ...]]:
+def indexes_for(
+    model: Model,
+    table_id: str,
+    columns: tuple[Column, ...],
+    *,
+    indexes: Iterable[models.Index] | None = None,
+    constraints: Iterable[BaseConstraint] | None = None,
+    unique_together: Iterable[Iterable[str]] | None = None,
+) -> tuple[tuple[Index, ...], tuple[str, ...]]:
     """
     Return the indexes of a model's table, and notes about what Appwrite cannot index.
+
+    Args:
+        indexes: in the place of those of ``Meta``, as ``constraints`` and ``unique_together`` are.
 
     Raises:
         UnsupportedModel: a constraint that would not be enforced, or an index on an array.
         SchemaTooLarge: a unique index is too long.
     """
     by_key = {column.key: column for column in columns}
+    meta = model._meta
+    constraints = list(meta.constraints if constraints is None else constraints)
+    together = meta.unique_together if unique_together is None else unique_together
     notes: list[str] = []
-    wanted = [*_unique_indexes(model), *_named_indexes(model, notes), *_field_indexes(model)]
+    wanted = [
+        *_unique_indexes(model, together, constraints),
+        *_named_indexes(model, meta.indexes if indexes is None else indexes, notes),
+        *_field_indexes(model),
+    ]
     chosen: dict[tuple[str, ...], Index] = {}
     # Unique before plain: a unique index serves queries just as well.
     for index in sorted(wanted, key=lambda index: index.type != "unique"):
@@ -51,18 +69,20 @@ def indexes_for(model: Model, table_id: str, columns: tuple[Column, ...]) -> tup
         chosen[index.columns] = (
             index if index.lengths else replace(index, lengths=index_lengths(table_id, index, by_key))
         )
-    notes += _unchecked_constraints(model)
+    notes += _unchecked_constraints(model, constraints)
     return tuple(chosen.values()), tuple(notes)
 
 
-def _unique_indexes(model: Model) -> Iterator[Index]:
+def _unique_indexes(
+    model: Model, together: Iterable[Iterable[str]], constraints: Iterable[BaseConstraint]
+) -> Iterator[Index]:
     for field in model._meta.local_concrete_fields:
         # A relationship has the index it needs; no other can be made over it (recording rel-columns).
         if field.unique and not field.primary_key and not hasattr(field, "appwrite_relationship"):
             yield _unique(model, [field.name])
-    for names in model._meta.unique_together:
+    for names in together:
         yield _unique(model, names)
-    for constraint in model._meta.constraints:
+    for constraint in constraints:
         if isinstance(constraint, models.UniqueConstraint):
             yield _unique_constraint(model, constraint)
 
@@ -87,8 +107,8 @@ def _unique(model: Model, names: Any, name: str | None = None) -> Index:
     return Index(_index_name(name or f"{'_'.join(columns)}_uniq"), "unique", columns)
 
 
-def _named_indexes(model: Model, notes: list[str]) -> Iterator[Index]:
-    for index in model._meta.indexes:
+def _named_indexes(model: Model, indexes: Iterable[models.Index], notes: list[str]) -> Iterator[Index]:
+    for index in indexes:
         reason = "expressions" if index.expressions else "a condition" if index.condition is not None else None
         if reason:
             # As on MySQL: an index that is not there makes queries slower, not wrong.
@@ -112,10 +132,10 @@ def _field_indexes(model: Model) -> Iterator[Index]:
             yield Index(_index_name(f"{key.lstrip('$')}_idx"), "key", (key,))
 
 
-def _unchecked_constraints(model: Model) -> list[str]:
+def _unchecked_constraints(model: Model, constraints: Iterable[BaseConstraint]) -> list[str]:
     return [
         f"{model._meta.label}: the constraint {constraint.name} is checked by full_clean() only; Appwrite has no {type(constraint).__name__}."
-        for constraint in model._meta.constraints
+        for constraint in constraints
         if isinstance(constraint, BaseConstraint) and not isinstance(constraint, models.UniqueConstraint)
     ]
 

@@ -9,12 +9,12 @@ from typing import Any
 from appwrite_orm_django.client.errors import TableNotFound, cut
 from appwrite_orm_django.client.transport import Transport
 
-from .apply import Application, Outcome, Progress
+from .apply import Application, Progress
 from .definitions import Database, Table
 from .errors import NotAvailable
 from .from_server import read_database, read_table
 from .plan import make_plan
-from .steps import ChangeColumn, Plan, Step
+from .steps import Plan
 
 #: Two runs at once, or a table that was read a moment before it changed, leave a little for a second look; more is not settling.
 MAX_ROUNDS = 3
@@ -85,8 +85,8 @@ def migrate(
         how: ``deadline_s``, ``fold``, ``clock`` and ``sleep`` of ``Application``.
 
     Raises:
-        NotAvailable, DuplicateRows, UnconvertibleRows, AppwriteError: as from ``Application.run``; the first also when there is still
-            something to do after three rounds.
+        NotAvailable, DuplicateRows, UnconvertibleRows, MissingValues, AppwriteError: as from ``Application.run``; the first also when there
+            is still something to do after three rounds.
     """
     plan = plan or plan_for(transport, wanted, options)
     notes: list[str] = []
@@ -95,20 +95,15 @@ def migrate(
             return notes
         if not agree(plan):
             return [*notes, *(f"Not done: {step.sign} {step}." for step in plan.steps)]
-        outcome = Application(transport, plan, progress=progress, **how).run()
-        notes += outcome.notes
+        notes += Application(transport, plan, progress=progress, **how).run().notes
         plan = plan_for(transport, wanted, options)
-        if all(_stays_optional(step, outcome) for step in plan.steps):
-            return [*notes, *outcome.optional.values()]
+    if not plan.steps:
+        return notes
     remaining = "; ".join(f"{step.sign} {step}" for step in plan.steps)
     raise NotAvailable(
         f"{wanted.id}: after {MAX_ROUNDS} rounds the server still shows a difference: {cut(remaining)}\n"
         "Is somebody else changing the schema? Run appwrite_migrate again."
     )
-
-
-def _stays_optional(step: Step, outcome: Outcome) -> bool:
-    return isinstance(step, ChangeColumn) and (step.table, step.before.key) in outcome.optional
 
 
 def _plan(wanted: Database, live: Database | None, options: Options) -> Plan:

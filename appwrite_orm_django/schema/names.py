@@ -21,6 +21,9 @@ OWN_TABLES = "appwrite_orm_django_"
 #: Of these there is one, without columns, for each unique index that was made over rows and not yet tried out.
 TRIAL_TABLES = f"{OWN_TABLES}trial_"
 
+#: Of these there is one, without columns, for each new column while the rows that were there get their values.
+FILL_TABLES = f"{OWN_TABLES}fill_"
+
 #: Django's record of migrations, which no model of an app describes.
 MIGRATIONS_TABLE = "django_migrations"
 
@@ -44,7 +47,7 @@ def table_id(db_table: str) -> str:
     >>> table_id('"Straße"')
     'Stra_e_a763ca07'
     """
-    return _legal(_unquoted(db_table), _TABLE_ID, r"[^A-Za-z0-9._-]", "t")
+    return _legal(unquoted(db_table), _TABLE_ID, r"[^A-Za-z0-9._-]", "t")
 
 
 def column_key(column: str) -> str:
@@ -60,7 +63,7 @@ def column_key(column: str) -> str:
     """
     if column in SYSTEM_COLUMNS:
         return column
-    return _legal(_unquoted(column), _KEY, r"[^A-Za-z0-9_-]", "c")
+    return _legal(unquoted(column), _KEY, r"[^A-Za-z0-9_-]", "c")
 
 
 def replacement_key(key: str) -> str:
@@ -75,7 +78,7 @@ def replacement_key(key: str) -> str:
 
 def index_key(name: str) -> str:
     """Return the Appwrite index key for the name of an index or a constraint."""
-    return _legal(_unquoted(name), _KEY, r"[^A-Za-z0-9_-]", "i")
+    return _legal(unquoted(name), _KEY, r"[^A-Za-z0-9_-]", "i")
 
 
 def trial_table(table: str, index: str) -> str:
@@ -88,13 +91,30 @@ def trial_table(table: str, index: str) -> str:
     return f"{TRIAL_TABLES}{names_digest(table.lower(), index.lower(), length=10)}"
 
 
+def fill_table(table: str, column: str) -> str:
+    """
+    Return the id of the table that says of a column that rows are yet to be filled.
+
+    >>> fill_table("shop_product", "stock")
+    'appwrite_orm_django_fill_13f80a3269'
+    """
+    return f"{FILL_TABLES}{names_digest(table.lower(), column.lower(), length=10)}"
+
+
 def copies_prefix(table: str, index: str) -> str:
     """Return how the ids of the rows begin by which a unique index is tried out."""
     return f"copy-{names_digest(table.lower(), index.lower(), length=10)}-"
 
 
-def _unquoted(name: str) -> str:
-    # Django takes a name that starts and ends with a quote as it stands; '"schema"."table"' is its documented way to name a schema.
+def unquoted(name: str) -> str:
+    """
+    Return the name that Django's ``db_table`` or ``db_column`` stands for.
+
+    Django takes one that starts and ends with a quote as it stands; ``'"schema"."table"'`` is its documented way to name a schema.
+
+    >>> unquoted('"schema"."table"')
+    'schema.table'
+    """
     if len(name) > 1 and name.startswith('"') and name.endswith('"'):
         return name[1:-1].replace('"."', ".")
     return name

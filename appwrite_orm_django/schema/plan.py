@@ -14,7 +14,7 @@ from dataclasses import replace
 from .comparison import same_rules, same_storage
 from .definitions import Column, Database, Index, Table
 from .errors import UnsupportedModel
-from .names import MIGRATIONS_TABLE, OWN_TABLES, TRIAL_TABLES, replacement_key, trial_table
+from .names import FILL_TABLES, MIGRATIONS_TABLE, OWN_TABLES, TRIAL_TABLES, fill_table, replacement_key, trial_table
 from .steps import (
     PHASES,
     ChangeColumn,
@@ -26,6 +26,7 @@ from .steps import (
     DropColumn,
     DropIndex,
     DropTable,
+    FillColumn,
     Plan,
     RenameColumn,
     ReplaceColumn,
@@ -62,18 +63,18 @@ def make_plan(
     if live is None:
         steps.append(CreateDatabase("", wanted.id))
         live = Database(wanted.id)
-    untried = {table.id for table in live if table.id.startswith(TRIAL_TABLES)}
+    marks = {table.id for table in live if table.id.startswith((TRIAL_TABLES, FILL_TABLES))}
     there = {table.id.lower(): table for table in live}
     for table in wanted:
         known = there.get(table.id.lower())
         if known is None:
             steps.append(CreateTable(table.id, table))
             continue
-        needed, extra = _compare_tables(table, known, renames or {}, untried)
+        needed, extra = _compare_tables(table, known, renames or {}, marks)
         steps += needed
         (steps if prune else left).extend(extra)
     ids = {table.id.lower() for table in wanted}
-    idle = untried - _marks(wanted, live) if untried else untried
+    idle = marks - _marks(wanted, live) if marks else marks
     for table in live:
         ours = (table.id.startswith(OWN_TABLES) and table.id not in idle) or table.id == MIGRATIONS_TABLE
         if all_tables and not ours and table.id.lower() not in ids:
@@ -85,8 +86,10 @@ def make_plan(
 
 
 def _marks(*databases: Database) -> set[str]:
-    """Return the ids of the tables that would say of an index of these that it is yet to be tried out."""
-    return {trial_table(table.id, index.key) for database in databases for table in database for index in table.indexes}
+    """Return the ids of the tables that would say of an index or a column of these that something is yet to be done."""
+    tables = [table for database in databases for table in database]
+    indexes = {trial_table(table.id, index.key) for table in tables for index in table.indexes}
+    return indexes | {fill_table(table.id, column.key) for table in tables for column in table.columns}
 
 
 def _idle_renames(live: Database, wanted: Database, renames: Renames) -> Iterator[str]:
@@ -112,18 +115,18 @@ def _renamed_tables(steps: list[Step], left: list[Step]) -> Iterator[str]:
                 )
 
 
-def _compare_tables(wanted: Table, live: Table, renames: Renames, untried: set[str]) -> tuple[list[Step], list[Step]]:
+def _compare_tables(wanted: Table, live: Table, renames: Renames, marks: set[str]) -> tuple[list[Step], list[Step]]:
     live, steps = _renamed(wanted, live, renames)
     there = {column.key.lower(): column for column in live.columns}
     for column in wanted.columns:
-        steps += _compare_columns(live.id, there, column)
+        steps += _compare_columns(live.id, there, column, marks)
     keys = {column.key.lower() for column in wanted.columns}
     unknown = [column for column in live.columns if column.key.lower() not in keys and column.type != "relationship"]
     successors = {replacement_key(column.key) for column in wanted.columns} if unknown else set()
     extra: list[Step] = [DropColumn(live.id, column) for column in unknown if column.key not in successors]
-    index_steps, extra_indexes = _compare_indexes(
-        wanted, live, {step.column.key for step in extra if isinstance(step, DropColumn)}, untried
-    )
+    dropped = {step.column.key for step in extra if isinstance(step, DropColumn)}
+    replaced = {step.before.key for step in steps if isinstance(step, ReplaceColumn)}
+    index_steps, extra_indexes = _compare_indexes(wanted, live, dropped, replaced, marks)
     steps += index_steps
     steps += _compare_options(wanted, live)
     return steps, [*extra_indexes, *extra]
@@ -159,7 +162,7 @@ def _may_rename(live: Table, new_key: str, old_key: str) -> bool:
     return taken is None and live.column(old_key) is not None
 
 
-def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column) -> Iterator[Step]:
+def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column, marks: set[str]) -> Iterator[Step]:
     known = there.get(wanted.key.lower())
     if known is None:
         yield from _missing_column(table, there, wanted)
@@ -177,8 +180,11 @@ def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column) ->
                 "Way out: map it with the field that inspectdb writes, or use another db_column."
             )
         yield ReplaceColumn(table, known, wanted)
-    elif not same_rules(known, wanted):
-        yield ChangeColumn(table, known, wanted)
+    else:
+        if marks and fill_table(table, known.key) in marks:
+            yield FillColumn(table, replace(known, fill=wanted.fill))
+        if not same_rules(known, wanted):
+            yield ChangeColumn(table, known, wanted)
 
 
 def _missing_column(table: str, there: Mapping[str, Column], wanted: Column) -> Iterator[Step]:
@@ -192,28 +198,41 @@ def _missing_column(table: str, there: Mapping[str, Column], wanted: Column) -> 
         yield ChangeColumn(table, renamed, wanted)
 
 
-def _compare_indexes(wanted: Table, live: Table, dropped: set[str], untried: set[str]) -> tuple[list[Step], list[Step]]:
+def _compare_indexes(
+    wanted: Table, live: Table, dropped: set[str], replaced: set[str], marks: set[str]
+) -> tuple[list[Step], list[Step]]:
     steps: list[Step] = []
+    # Of another definition under a key that is wanted; it may serve for another one that is wanted, but has to go.
+    in_the_way = {
+        known.key
+        for index in wanted.indexes
+        if _by_definition(live, index) is None and (known := live.index(index.key)) is not None
+    }
     used: set[str] = set()
     for index in wanted.indexes:
         known = _by_definition(live, index) or live.index(index.key)
-        if known is None:
+        if known is None or (known.key in in_the_way and known.key.lower() != index.key.lower()):
             steps.append(CreateIndex(live.id, index))
             continue
         used.add(known.key)
-        if known.status in {"failed", "stuck"} or known.definition != index.definition:
+        if known.status in {"failed", "stuck"} or known.definition != index.definition or replaced & set(known.columns):
             steps += [DropIndex(live.id, known, replaced=True), CreateIndex(live.id, index)]
         elif known.status in {"deleting", "processing"}:
             steps.append(CreateIndex(live.id, index))
-        elif untried and trial_table(live.id, known.key) in untried:
+        elif marks and trial_table(live.id, known.key) in marks:
             steps.append(TryIndex(live.id, known))
     over_relations = {column.key for column in live.columns if column.type == "relationship"}
-    extra: list[Step] = [
-        DropIndex(live.id, index)
-        for index in live.indexes
-        # An index over a dropped column goes with it; one-to-one relationships have one of their own.
-        if index.key not in used and not set(index.columns) & (over_relations | dropped)
-    ]
+    extra: list[Step] = []
+    for index in live.indexes:
+        if index.key in used or over_relations & set(index.columns):  # one-to-one relationships have one of their own
+            continue
+        if replaced & set(index.columns):
+            # No model has it, and it cannot outlive the old column.
+            steps.append(DropIndex(live.id, index))
+        elif not dropped.issuperset(index.columns):
+            # An index over dropped columns alone goes with them. From one over others as well the server would take the column out, and
+            # what is left may be unique where rows are not.
+            extra.append(DropIndex(live.id, index))
     return steps, extra
 
 

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
 
 from . import rows
-from .conversion import convert
-from .definitions import Column, Index
-from .errors import DuplicateRows
+from .comparison import narrows
+from .conversion import CannotConvert, convert
+from .definitions import Column, Index, value_of
+from .errors import DuplicateRows, UnconvertibleRows, missing_values
 from .names import copies_prefix
-from .steps import ChangeColumn, CreateColumn, CreateIndex, Plan, RenameColumn, ReplaceColumn
+from .steps import ChangeColumn, CreateColumn, CreateIndex, FillColumn, Plan, RenameColumn, ReplaceColumn
 
 
-def refuse(transport: Transport, plan: Plan, fold: rows.Fold) -> None:
+def refuse(transport: Transport, plan: Plan, fold: rows.Fold, *, outside: bool = False) -> None:
     """
     Make sure that the rows allow a plan; nothing is written.
 
+    Args:
+        outside: whether values outside a range or choices that are to be narrower are refused; else they stay as they are.
+
     Raises:
-        UnconvertibleRows: values do not fit the new type of a column, or are longer than a column is to be.
+        UnconvertibleRows: values do not fit the new type of a column, or are longer than a column is to be; or the default does not.
         DuplicateRows: a unique index could not be made.
+        MissingValues: a column is to be required, and rows have no value for it.
     """
     now: dict[str, dict[str, str]] = defaultdict(dict)
     replaced: dict[tuple[str, str], ReplaceColumn] = {}
-    new = {(step.table, step.column.key) for step in plan.steps if isinstance(step, CreateColumn)}
     for step in plan.steps:
         if isinstance(step, RenameColumn):
             now[step.table][step.column.key] = step.old
@@ -36,20 +40,81 @@ def refuse(transport: Transport, plan: Plan, fold: rows.Fold) -> None:
         if isinstance(step, ReplaceColumn):
             replaced[step.table, step.after.key] = step
             rows.refuse_unconvertible(transport, ref, step.before, step.after, now[step.table].get(step.before.key))
-        elif isinstance(step, ChangeColumn) and _shortens(step.before, step.after):
+        elif isinstance(step, ChangeColumn) and (
+            _shortens(step.before, step.after) or (outside and narrows(step.before, step.after))
+        ):
             rows.refuse_unconvertible(transport, ref, step.before, step.after, now[step.table].get(step.before.key))
+    _refuse_missing(transport, plan, now)
+    new = {(step.table, step.column.key): step.column for step in plan.steps if isinstance(step, CreateColumn)}
+    changed = [step for step in plan.steps if isinstance(step, ChangeColumn) and _becomes_required(step)]
+    filled = {(step.table, step.after.key): step.after for step in changed}
     for step in plan.steps:
-        if isinstance(step, CreateIndex) and step.index.type == "unique":
-            if any((step.table, key) in new for key in step.index.columns):
-                continue  # they have no values yet
-            converters = {
-                key: _converter(replaced[step.table, key])
-                for key in step.index.columns
-                if (step.table, key) in replaced
-            }
-            refuse_duplicates(
-                transport, TableRef(plan.database, step.table), step.index, fold, now[step.table], converters
-            )
+        if not isinstance(step, CreateIndex) or step.index.type != "unique":
+            continue
+        keys = [(step.table, key) for key in step.index.columns]
+        ref = TableRef(plan.database, step.table)
+        constants: dict[str, Any] = {}
+        if any(key in new for key in keys):
+            if not rows.has_rows(transport, ref):
+                continue
+            constants = {key[1]: _given(new[key]) for key in keys if key in new}
+            if None in constants.values():
+                continue  # rows without a value are no duplicates
+        converters = {key[1]: _converter(replaced[key]) for key in keys if key in replaced}
+        converters |= {key[1]: _filler(filled[key]) for key in keys if key in filled}
+        refuse_duplicates(transport, ref, step.index, fold, now[step.table], converters, constants)
+
+
+def _becomes_required(step: ChangeColumn) -> bool:
+    return step.after.required and not step.before.required
+
+
+def _given(column: Column) -> Any:
+    return value_of(column.fill if column.default is None else column.default)
+
+
+def _fitting(table: str, column: Column) -> Any:
+    """
+    Return what rows without a value get.
+
+    Raises:
+        UnconvertibleRows: the column cannot hold it.
+    """
+    try:
+        return convert(_given(column), column, column)
+    except CannotConvert as error:
+        raise UnconvertibleRows(
+            f"{table}.{column.key}: the column {column} cannot hold what its rows are to get, {_given(column)!r}: {error}.\n"
+            "Give the field another default, or null=True."
+        ) from error
+
+
+def _filler(column: Column) -> Callable[[Any], Any]:
+    return lambda value: _given(column) if value is None else value
+
+
+def _refuse_missing(transport: Transport, plan: Plan, now: Mapping[str, Mapping[str, str]]) -> None:
+    missing: dict[str, dict[str, int]] = defaultdict(dict)
+    # What an earlier run has not filled yet is filled before the column becomes required.
+    to_fill = {(step.table, step.column.key) for step in plan.steps if isinstance(step, FillColumn)}
+    for step in plan.steps:
+        ref = TableRef(plan.database, step.table)
+        if isinstance(step, CreateColumn) and (step.column.required or step.column.fill is not None):
+            column, count = step.column, rows.count_rows(transport, ref)
+        elif isinstance(step, ReplaceColumn) and step.after.required:
+            key = now[step.table].get(step.before.key, step.before.key)
+            column, count = step.after, rows.count_without_value_converted(transport, ref, key, step.before, step.after)
+        elif (
+            isinstance(step, ChangeColumn) and _becomes_required(step) and (step.table, step.before.key) not in to_fill
+        ):
+            key = now[step.table].get(step.before.key, step.before.key)
+            column, count = step.after, rows.count_without_value(transport, ref, key)
+        else:
+            continue
+        if count and _fitting(step.table, column) is None and column.required:
+            missing[step.table][column.key] = count
+    for table, columns in missing.items():
+        raise missing_values(table, columns)
 
 
 def refuse_duplicates(
@@ -59,6 +124,7 @@ def refuse_duplicates(
     fold: rows.Fold,
     now: dict[str, str] | None = None,
     converters: dict[str, Callable[[Any], Any]] | None = None,
+    constants: dict[str, Any] | None = None,
 ) -> None:
     """
     Make sure that no two rows have what a unique index is to forbid.
@@ -66,12 +132,13 @@ def refuse_duplicates(
     Args:
         now: the keys that the index's columns have as yet, where they are others.
         converters: what becomes of the values first.
+        constants: the values of columns that are not there yet.
 
     Raises:
         DuplicateRows: some have; at most five pairs are named.
     """
     copies = copies_prefix(table.table, index.key)
-    found = rows.duplicates(transport, table, list(index.columns), fold, now or {}, converters or {}, copies)
+    found = rows.duplicates(transport, table, list(index.columns), fold, now, converters, constants, copies)
     if found:
         raise DuplicateRows(
             f"{table.table}: the unique index {index.key} ({', '.join(index.columns)}) cannot be made over duplicates: {'; '.join(found)}.\n"

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from appwrite_orm_django.client.transport import Transport
 
+from . import rows
 from .apply import Application
 from .apply.work import Keys, Work
 from .definitions import Column, Index
@@ -44,6 +45,9 @@ class _Rehearsed(Work):
 
     def wait_for_indexes_to_go(self, unwanted: Keys) -> None:
         return
+
+    def fill(self, table: str, key: str, value: Any, *, only_older: bool) -> None:
+        rows.fill(self.transport, self.ref(table), key, value)
 
     def copy(self, step: ReplaceColumn, successor: Column) -> None:
         # One request for every different value; that all of them fit has been looked at before.
@@ -82,7 +86,7 @@ def requests_of(transport: Transport, plan: Plan) -> list[Write]:
     index. A server that does not take the columns of a new table inline gets more requests than shown: it is only found out by asking.
 
     Raises:
-        DuplicateRows, UnconvertibleRows: the plan cannot be carried out.
+        DuplicateRows, UnconvertibleRows, MissingValues: the plan cannot be carried out.
     """
     recorder = _Recorder(transport)
     _Rehearsal(cast(Transport, recorder), plan, progress=_ignore).run()

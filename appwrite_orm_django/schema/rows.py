@@ -17,7 +17,7 @@ from appwrite_orm_django.client.errors import (
     UniqueViolation,
     shown,
 )
-from appwrite_orm_django.client.operators import looks_like_operator, text_in_two_writes
+from appwrite_orm_django.client.operators import looks_like_operator, operator, text_in_two_writes
 from appwrite_orm_django.client.queries import (
     Query,
     cursor_after,
@@ -25,6 +25,7 @@ from appwrite_orm_django.client.queries import (
     greater_than,
     is_null,
     less_than,
+    less_than_equal,
     limit,
     not_equal,
     or_,
@@ -35,13 +36,15 @@ from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
 
 from .conversion import CannotConvert, convert
-from .definitions import Column, Value
+from .definitions import Column
 from .errors import DuplicateRows, UnconvertibleRows
 from .from_server import read_index
 
 Fold = Callable[[str], object]
 
 PAGE_SIZE = 500
+#: Rows that one bulk update changes. The server works through 1,000 at a time, and each is one transaction of its database.
+_BATCH = 1000
 _MAX_SHOWN = 5
 #: Of the 100 queries that a request takes.
 _MAX_FILTERS = 90
@@ -54,10 +57,24 @@ def has_rows(transport: Transport, table: TableRef, *queries: Query) -> bool:
     return bool(rows.list_rows(transport, table, [*queries, limit(1), select(["$id"])])["rows"])
 
 
+def count_rows(transport: Transport, table: TableRef) -> int:
+    """Count rows, up to 5,000."""
+    return int(rows.list_rows(transport, table, [limit(1), select(["$id"])], total=True)["total"])
+
+
 def count_without_value(transport: Transport, table: TableRef, column: str) -> int:
     """Count rows that have null in a column; beyond 5,000 the server stops counting and this says 5,000."""
     page = rows.list_rows(transport, table, [is_null(column), limit(1), select(["$id"])], total=True)
     return int(page["total"])
+
+
+def count_without_value_converted(
+    transport: Transport, table: TableRef, key: str, before: Column, after: Column
+) -> int:
+    """Count rows whose value becomes null in a column of another type, as an empty list does; up to 5,000."""
+    if not before.array or after.array:
+        return count_without_value(transport, table, key)
+    return sum(1 for row in every_row(transport, table, [key]) if convert(row[key], before, after) is None)
 
 
 def count_outside(transport: Transport, table: TableRef, column: Column) -> int:
@@ -74,15 +91,19 @@ def count_outside(transport: Transport, table: TableRef, column: Column) -> int:
     return int(page["total"])
 
 
-def fill(transport: Transport, table: TableRef, column: str, value: Value) -> None:
+def fill(transport: Transport, table: TableRef, column: str, value: Any, until: str | None = None) -> None:
     """
-    Give a value to all rows that have none; repeating it after an interruption goes on where it stopped.
+    Give a value to all rows that have none, 1,000 at a time; repeating it after an interruption goes on where it stopped.
+
+    Args:
+        until: a time as the server writes it; rows that were created later are left alone.
 
     Raises:
         DuplicateRows: a unique index over the column forbids it; no row got the value.
     """
+    which = [is_null(column)] + ([less_than_equal("$createdAt", until)] if until is not None else [])
     try:
-        _update_rows(transport, table, {column: value}, is_null(column))
+        _fill(transport, table, column, value, which)
     except (ServerError, UniqueViolation) as error:
         # What a violated unique index comes to in a bulk update (recording bulk-update) says nothing of itself.
         unique = [read_index(body) for body in index_routes.list_indexes(transport, table)]
@@ -95,14 +116,39 @@ def fill(transport: Transport, table: TableRef, column: str, value: Value) -> No
         ) from error
 
 
-def _update_rows(transport: Transport, table: TableRef, data: dict[str, Any], which: Query) -> None:
+def _fill(transport: Transport, table: TableRef, column: str, value: Any, which: list[Query]) -> None:
+    if looks_like_operator(value):
+        # Appended to nothing it is plain text, in one write (recording operators-other): none is found half-written after an interruption.
+        for row_id in _ids(transport, table, which):
+            answer = rows.update_row(transport, table, row_id, {column: operator("stringConcat", value)})
+            if answer[column] != value:
+                _write_text(transport, table, column, value, row_id)
+        return
     try:
-        rows.update_rows(transport, table, data, [which])
+        while rows.update_rows(transport, table, {column: value}, [*which, limit(_BATCH)]) == _BATCH:
+            continue
     except InvalidRequest as error:
-        # Tables with relationship columns take no bulk calls (recording rel-manyToOne).
-        if error.type != "general_bad_request":
-            raise
-        for row_id in [row["$id"] for page in _pages(transport, table, ["$id"], which) for row in page]:
+        _refuse_other_than_bulk(error)
+        for row_id in _ids(transport, table, which):
+            rows.update_row(transport, table, row_id, {column: value})
+
+
+def _ids(transport: Transport, table: TableRef, which: list[Query]) -> list[str]:
+    return [row["$id"] for page in _pages(transport, table, ["$id"], *which) for row in page]
+
+
+def _refuse_other_than_bulk(error: InvalidRequest) -> None:
+    # Tables with relationship columns take no bulk calls (recording rel-manyToOne).
+    if error.type != "general_bad_request":
+        raise error
+
+
+def _update_rows(transport: Transport, table: TableRef, data: dict[str, Any], ids: list[str]) -> None:
+    try:
+        rows.update_rows(transport, table, data, [equal("$id", *ids)])
+    except InvalidRequest as error:
+        _refuse_other_than_bulk(error)
+        for row_id in ids:
             rows.update_row(transport, table, row_id, data)
 
 
@@ -131,6 +177,7 @@ def duplicates(
     fold: Fold,
     now: Mapping[str, str] | None = None,
     converters: Mapping[str, Callable[[Any], Any]] | None = None,
+    constants: Mapping[str, Any] | None = None,
     copies: str = "",
 ) -> list[str]:
     """
@@ -140,18 +187,19 @@ def duplicates(
         fold: makes equal what the server takes for equal.
         now: the keys that columns have as yet, where they are others.
         converters: for a column, what becomes of its values first.
+        constants: the values of columns that are not there yet.
         copies: how the ids of rows begin by which another run tries out the index at this moment; they do not count.
 
     Rows with a null in one of the columns are no duplicates of anything. All rows are read, 500 at a time, and one folded key per row is kept.
     """
-    now, converters = now or {}, converters or {}
-    keys = [now.get(column, column) for column in columns]
+    now, converters, constants = now or {}, converters or {}, constants or {}
+    keys = [now.get(column, column) for column in columns if column not in constants]
     seen: dict[tuple[Any, ...], str] = {}
     found: list[str] = []
-    for row in every_row(transport, table, keys):
+    for row in every_row(transport, table, keys or ["$id"]):
         values = [
-            converters[column](row[key]) if column in converters else row[key]
-            for column, key in zip(columns, keys, strict=True)
+            constants[column] if column in constants else converters.get(column, _same)(row[now.get(column, column)])
+            for column in columns
         ]
         if None in values or (copies and row["$id"].startswith(copies)):
             continue
@@ -161,6 +209,10 @@ def duplicates(
             if len(found) == _MAX_SHOWN:
                 break
     return found
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def copy(transport: Transport, table: TableRef, before: Column, after: Column) -> None:
@@ -197,7 +249,7 @@ def _write(transport: Transport, table: TableRef, column: str, value: Any, ids: 
             _write_text(transport, table, column, value, row_id)
         return
     for start in range(0, len(ids), _IDS_PER_QUERY):
-        _update_rows(transport, table, {column: value}, equal("$id", *ids[start : start + _IDS_PER_QUERY]))
+        _update_rows(transport, table, {column: value}, ids[start : start + _IDS_PER_QUERY])
 
 
 def _write_text(transport: Transport, table: TableRef, column: str, text: str, row_id: str) -> None:

@@ -108,7 +108,7 @@ class CreateColumn(Step):
     """
     Add a column to a table that exists.
 
-    A required one is made optional first, filled where the field's default allows it, and required at the end, for rows without a value
+    Rows that are there get the field's default. A required column is made optional first and required at the end, for rows without a value
     could not be updated any more (recording ``columns-async``).
     """
 
@@ -120,6 +120,24 @@ class CreateColumn(Step):
 
     def __str__(self) -> str:
         return f"column {self.table}.{self.column.key} {self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class FillColumn(Step):
+    """Give the rows that were there before a column their values, where the run that added it was stopped."""
+
+    column: Column
+
+    @property
+    def sign(self) -> str:
+        return "~"
+
+    @property
+    def warning(self) -> str:
+        return "the run that added it was stopped before all rows had their value"
+
+    def __str__(self) -> str:
+        return f"column {self.table}.{self.column.key} filled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +274,7 @@ PHASES: tuple[type[Step], ...] = (
     DropIndex,
     DropColumn,
     CreateColumn,
+    FillColumn,
     ChangeColumn,
     ReplaceColumn,
     CreateIndex,
@@ -291,8 +310,9 @@ class Plan:
 
 
 def _about_rows(column: Column) -> str:
-    if not column.required:
-        return "" if column.default is None else f"rows without a value get {column.default!r}"
-    if column.fill is None:
-        return "stays optional while there are rows without a value: the field has no constant default to fill in"
-    return f"rows without a value get {column.fill!r}"
+    given = column.fill if column.default is None else column.default
+    if given is not None:
+        return f"rows without a value get {given!r}"
+    return (
+        "refused while there are rows without a value: the field has no default to give them" if column.required else ""
+    )

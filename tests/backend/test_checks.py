@@ -129,6 +129,27 @@ def test_a_default_that_only_django_writes_says_why():
     assert message.msg == "db_default cannot be evaluated: no such function: nowhere."
 
 
+@pytest.mark.parametrize(
+    ("meta", "django"),
+    [
+        ({"constraints": [models.CheckConstraint(condition=models.Q(a="x"), name="c")]}, "models.W027"),
+        ({"indexes": [models.Index(Lower("a"), name="i")]}, "models.W043"),
+        ({"indexes": [models.Index(fields=["a"], condition=models.Q(a="x"), name="i")]}, "models.W037"),
+    ],
+    ids=["check", "expression", "condition"],
+)
+@pytest.mark.parametrize("databases", [None, ["default"], ["appwrite"]])
+def test_what_appwrite_leaves_out_is_said_once(monkeypatch, meta, django, databases):
+    """By Django where it looks at the database, and by us elsewhere."""
+    model = make(meta=meta, a=models.SlugField())
+    monkeypatch.setattr(ours, "models_of", lambda _alias: [model])
+    found = [
+        message.id for message in (*model.check(databases=databases), *ours.check_models(None, databases=databases))
+    ]
+    expected = django if databases == ["appwrite"] else "appwrite.W004"
+    assert [id_ for id_ in found if id_ in {django, "appwrite.W004"}] == [expected]
+
+
 def test_our_fields():
     assert ids(make(a=EnumField()).check()) == ["E011"]
     assert "E010" in ids(make(a=ArrayField(ArrayField(models.IntegerField()))).check())

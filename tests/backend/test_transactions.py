@@ -216,7 +216,7 @@ class TestCommit:
 
     def test_a_row_that_somebody_changed_meanwhile_is_a_conflict(self):
         first = Author.objects.create(name="Zola", rating=1)
-        with pytest.raises(OperationalError, match="changed by somebody else"), atomic():
+        with pytest.raises(OperationalError, match="changed by another client"), atomic():
             author = Author.objects.get(pk=first.pk)
             elsewhere(lambda: Author.objects.filter(pk=first.pk).update(rating=7))
             author.rating += 1
@@ -252,7 +252,7 @@ class TestCommit:
             commit(*args)
 
         monkeypatch.setattr(transactions, "commit", late)
-        with pytest.raises(OperationalError, match="by somebody else"), atomic():
+        with pytest.raises(OperationalError, match="by another client"), atomic():
             Author.objects.filter(pk=first.pk).update(rating=2)
             Country.objects.create(code="FR", name="France")
         assert not Country.objects.exists()

@@ -6,14 +6,16 @@ import math
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import models
+from django.db import connections, models
 from django.test.utils import isolate_apps
 from hypothesis import strategies as st
 
 from appwrite_orm_django import stored
+from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.fields import ArrayField, EnumField, PermissionsField
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.definitions import INT64, Column, Database
@@ -27,7 +29,7 @@ PERMISSIONS = ('read("any")', 'create("users")', 'write("users")', 'update("team
 #: Field class with its arguments, and a constant default that fits.
 KINDS: dict[str, tuple[Any, Any]] = {
     "BigInteger": (lambda **o: models.BigIntegerField(**o), 2**40),
-    "Binary": (lambda **o: models.BinaryField(**o), None),
+    "Binary": (lambda **o: models.BinaryField(**o), b"seven"),
     "Boolean": (lambda **o: models.BooleanField(**o), True),
     "Char8": (lambda **o: models.CharField(max_length=8, **o), "7"),
     "Char60": (lambda **o: models.CharField(max_length=60, **o), "seven"),
@@ -35,7 +37,7 @@ KINDS: dict[str, tuple[Any, Any]] = {
     "Date": (lambda **o: models.DateField(**o), date(2026, 1, 2)),
     "DateTime": (lambda **o: models.DateTimeField(**o), datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)),
     "Decimal": (lambda **o: models.DecimalField(max_digits=9, decimal_places=2, **o), Decimal("7.5")),
-    "DecimalLong": (lambda **o: models.DecimalField(max_digits=30, decimal_places=5, **o), None),
+    "DecimalLong": (lambda **o: models.DecimalField(max_digits=30, decimal_places=5, **o), Decimal("7.5")),
     "Duration": (lambda **o: models.DurationField(**o), timedelta(seconds=7)),
     "Email": (lambda **o: models.EmailField(**o), "a@example.com"),
     "Enum2": (lambda **o: EnumField(choices=[("7", "7"), ("x", "x")], **o), "x"),
@@ -45,12 +47,13 @@ KINDS: dict[str, tuple[Any, Any]] = {
     "Float": (lambda **o: models.FloatField(**o), 1.5),
     "GenericIPAddress": (lambda **o: models.GenericIPAddressField(**o), "10.0.0.1"),
     "Integer": (lambda **o: models.IntegerField(**o), 0),
-    "JSON": (lambda **o: models.JSONField(**o), None),
+    "JSON": (lambda **o: models.JSONField(**o), {"method": "toggle", "values": []}),
     "PositiveBigInteger": (lambda **o: models.PositiveBigIntegerField(**o), 7),
     "PositiveInteger": (lambda **o: models.PositiveIntegerField(**o), 7),
     "PositiveSmallInteger": (lambda **o: models.PositiveSmallIntegerField(**o), 7),
     "Slug": (lambda **o: models.SlugField(**o), "7"),
     "SmallInteger": (lambda **o: models.SmallIntegerField(**o), -7),
+    "Stamp": (lambda **o: models.DateTimeField(auto_now_add=True, **o), None),
     "Stars": (lambda **o: stored.IntegerField(stored={"min": 1, "max": 9}, **o), 7),
     "Medium": (lambda **o: stored.TextField(stored={"type": "mediumtext"}, **o), "7"),
     "Text": (lambda **o: models.TextField(**o), ""),
@@ -63,7 +66,9 @@ KINDS: dict[str, tuple[Any, Any]] = {
 }
 RELATIONS = ("ForeignKey", "OneToOne", "ManyToMany")
 #: Neither indexed nor unique: the server indexes no lists, and no text as long as these whole.
-UNINDEXED = frozenset({"ArrayChar", "ArrayInteger", "ArrayEnum", "Binary", "CharLong", "JSON", "Medium", "Text", "URL"})
+UNINDEXED = frozenset(
+    {"ArrayChar", "ArrayInteger", "ArrayEnum", "Binary", "CharLong", "JSON", "Medium", "Stamp", "Text", "URL"}
+)
 WITH_DB_DEFAULT = frozenset(
     {"BigInteger", "Boolean", "Char60", "Char8", "Date", "DateTime", "Decimal", "Duration", "Enum2", "Float"}
     | {"GenericIPAddress", "Integer", "SmallInteger", "Stars", "Time", "UUID"}
@@ -76,7 +81,7 @@ def _list_options(options: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class F:
-    """A field; ``extra`` is one of "", "null", "default", "db_default", "null db_default"."""
+    """A field; ``extra`` is one of "", "blank", and "default", "callable" or "db_default", all of these with and without "null" before."""
 
     name: str
     kind: str
@@ -96,7 +101,11 @@ class F:
             return cls(self.to, models.CASCADE, related_name="+", **options)
         make, default = KINDS[self.kind]
         given = self.extra.removeprefix("null ")
-        if given in {"default", "db_default"} and default is not None:
+        if given == "blank":
+            options["blank"] = True
+        elif given == "callable" and default is not None:
+            options["default"] = lambda: default
+        elif given in {"default", "db_default"} and default is not None:
             options[given] = default
         if self.unique:
             options["unique"] = True
@@ -128,7 +137,7 @@ class Set:
             for model in self.models:
                 _make(model)
             made = registry.get_models(include_auto_created=True)
-            return read_models("d", made)
+            return read_models("d", made, partial(fill_of, connection=connections["appwrite"]))
 
 
 def _make(model: M) -> None:
@@ -152,7 +161,8 @@ def fields(draw: Any, name: str, targets: tuple[str, ...]) -> F:
     if kind in RELATIONS:
         extra = "null" if kind != "ManyToMany" and draw(st.booleans()) else ""
         return F(name, kind, extra, to=draw(st.sampled_from(targets)))
-    extras = ["", "null", "default"] + (["db_default", "null db_default"] if kind in WITH_DB_DEFAULT else [])
+    extras = ["", "null", "blank", "default", "null default", "callable", "null callable"]
+    extras += ["db_default", "null db_default"] if kind in WITH_DB_DEFAULT else []
     indexed = draw(st.sampled_from(("", "", "", "unique", "index"))) if kind not in UNINDEXED else ""
     return F(name, kind, draw(st.sampled_from(extras)), indexed == "unique", indexed == "index")
 

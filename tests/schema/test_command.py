@@ -9,6 +9,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import models
 
 from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import indexes as index_routes
@@ -17,6 +18,7 @@ from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.own_tables import CLAIM_COLUMN, CLAIMS, with_own_tables
+from tests.library.models import Tag
 from tests.schema.conftest import Counter, a_server, connect
 
 TAG = TableRef("library", "library_tag")
@@ -213,16 +215,21 @@ def test_rename_of_a_foreign_key(transport):
     assert "~ column library_review.novel_id renamed to book_id" in run("--rename", "library.Review.novel=book")
 
 
-def test_rows_without_a_value_are_reported(transport):
+def test_rows_without_a_value_are_refused(transport):
     run()
     table = TableRef("library", "library_review")
     column_routes.update_column(transport, table, "integer", "stars", required=False, default=None)
     rows.create_row(transport, table, "r1", {"book_id": "b1", "text": ""})
-    out = run()
-    assert "stays optional while there are rows without a value" in out
-    assert "library_review.stars stays optional: one row has no value" in out
+    with pytest.raises(
+        CommandError, match="library_review: the server cannot require stars, of which one row has no value"
+    ):
+        run()
     with pytest.raises(SystemExit):
         run("--check")
+    assert "refused while there are rows without a value" in run("--plan")
+    rows.update_row(transport, table, "r1", {"stars": 3})
+    run()
+    assert "No changes." in run("--check")
 
 
 def test_dry_run_prints_the_requests_that_would_be_made(transport, requests_made):
@@ -281,3 +288,15 @@ def test_no_bar_where_nothing_is_to_be_printed(transport):
     terminal = Terminal()
     call_command("appwrite_migrate", "library", "tag", stdout=terminal, verbosity=0)
     assert terminal.getvalue() == ""
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_what_appwrite_leaves_out_is_said_once(transport, monkeypatch, checked):
+    """By the checks that come first, or as a note of the plan."""
+    constraint = models.CheckConstraint(condition=models.Q(name="x"), name="only_x")
+    monkeypatch.setattr(Tag._meta, "constraints", [constraint])
+    out = StringIO()
+    call_command("appwrite_migrate", "--plan", stdout=out, stderr=out, no_color=True, skip_checks=not checked)
+    assert out.getvalue().count("only_x") == 1
+    plan = json.loads(run("--plan", format="json"))
+    assert [note for note in plan["notes"] if "only_x" in note]

@@ -9,12 +9,15 @@ from io import StringIO
 from textwrap import dedent
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connections
 from django.test import override_settings
 
 from appwrite_orm_django.client import rows
+from appwrite_orm_django.client.errors import ConnectionFailed, RowNotFound
 from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.management.commands.migrate import Command as MigrateCommand
+from appwrite_orm_django.schema.errors import DuplicateRows
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.migrate import Options, plan_for
@@ -166,3 +169,136 @@ def test_the_record_of_migrations_survives_pruning(transport, package):
     run("migrate", "library", database="appwrite")
     wanted = read_models("library", models_of("appwrite"))
     assert plan_for(transport, wanted, Options(prune=True)).destructive == ()
+
+
+ADD = """
+    from django.db import migrations, models
+
+    class Migration(migrations.Migration):
+        dependencies = [("library", "0001_initial")]
+        operations = [{operation}]
+"""
+UNIQUE = 'migrations.AlterField("review", "text", models.CharField(max_length=100, unique=True))'
+
+
+@MARK
+@pytest.mark.parametrize("color", [False, True], ids=["plain", "colour"])
+def test_apps_that_live_elsewhere_are_not_mentioned(transport, package, color):
+    initial(package)
+
+    def printed(*args):
+        out = StringIO()
+        with override_settings(MIGRATION_MODULES={"library": "steps_of_a_test"}):
+            call_command("migrate", *args, database="appwrite", stdout=out, force_color=color)
+        return re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
+
+    planned = printed("--plan").splitlines()
+    assert planned[:3] == ["Planned operations:", "library.0001_initial", "    Create model Author"]
+    assert not [line for line in planned[1:] if not line.startswith(("library.", "    "))]
+    assert printed().splitlines() == [
+        "Operations to perform:",
+        "  Apply all migrations: library",
+        "Running migrations:",
+        "  Applying library.0001_initial... OK",
+    ]
+    assert printed().splitlines()[2:4] == ["Running migrations:", "  No migrations to apply."]
+    assert printed("--plan").splitlines() == ["Planned operations:", "  No planned migration operations."]
+    # They are recorded all the same; and one that is asked for by its name is told of.
+    assert "auth.0001_initial" not in printed()
+    assert "Apply all migrations: auth" in printed("auth")
+    recorded = {row["app"] for row in rows.list_rows(transport, TableRef("library", "django_migrations"))["rows"]}
+    assert recorded >= {"auth", "library", "contenttypes"}
+
+
+@MARK
+def test_other_databases_are_migrated_as_django_does(transport, package):
+    initial(package)
+    assert "library.0001_initial" in run("migrate", "--plan", database="default")
+    assert "Apply all migrations: admin, auth" in run("migrate", database="default")
+
+
+def from_the_shell(*args):
+    """Run ``manage.py migrate`` as the shell does, and return how it ends and what it prints to stderr."""
+    err, out = StringIO(), StringIO()
+    command = MigrateCommand(stdout=out, stderr=err, no_color=True)
+    with override_settings(MIGRATION_MODULES={"library": "steps_of_a_test"}), pytest.raises(SystemExit) as ended:
+        command.run_from_argv(["manage.py", "migrate", "library", "--database", "appwrite", "--skip-checks", *args])
+    return ended.value.code, out.getvalue(), err.getvalue()
+
+
+@MARK
+class TestFailures:
+    @pytest.fixture(autouse=True)
+    def _initial(self, transport, package):
+        initial(package)
+        run("migrate", "library", database="appwrite")
+        review = TableRef("library", "library_review")
+        rows.create_rows(
+            transport, review, [{"$id": f"r{n}", "book_id": "b", "stars": 1, "text": "same"} for n in range(2)]
+        )
+
+    @pytest.mark.parametrize(
+        ("operation", "message"),
+        [
+            ('migrations.AddField("review", "f", models.IntegerField())', "MissingValues: library_review: the server cannot"),
+            (UNIQUE, "DuplicateRows: library_review: the unique index text_uniq"),
+            ('migrations.AlterField("review", "text", models.IntegerField())', "UnconvertibleRows: library_review.text cannot"),
+            ('migrations.AlterModelTable("review", "other")', "NotSupportedError: Appwrite can not change the id of a table"),
+            ('migrations.RunSQL("SELECT 1")', "NotSupportedError: "),
+        ],
+        ids=["required", "unique", "type", "table", "sql"],
+    )  # fmt: skip
+    def test_end_in_their_message(self, package, operation, message):
+        package("0002_change", ADD.format(operation=operation))
+        code, out, err = from_the_shell()
+        assert code == 1
+        assert out.endswith("  Applying library.0002_change...\n")
+        assert err.startswith(message)
+        assert "Traceback" not in err
+
+    def test_the_traceback_is_there_for_those_who_ask(self, package):
+        package("0002_change", ADD.format(operation=UNIQUE))
+        with (
+            override_settings(MIGRATION_MODULES={"library": "steps_of_a_test"}),
+            pytest.raises(DuplicateRows) as caught,
+        ):
+            MigrateCommand(stdout=StringIO()).run_from_argv(
+                ["manage.py", "migrate", "library", "--database", "appwrite", "--skip-checks", "--traceback"]
+            )
+        assert [entry.name for entry in caught.traceback][-1] == "refuse_duplicates"
+
+    def test_programs_catch_what_it_is(self, package):
+        package("0002_change", ADD.format(operation=UNIQUE))
+        with pytest.raises(DuplicateRows):
+            run("migrate", "library", database="appwrite")
+
+    def test_a_step_of_the_project_keeps_its_traceback(self, package):
+        """It is the project's own code that is to be looked at."""
+        source = """
+            from django.db import migrations
+
+            def fail(apps, schema_editor):
+                from appwrite_orm_django.client import rows
+
+                rows.get_row(schema_editor.connection.transport, schema_editor.connection.table_ref("library_tag"), "nobody")
+
+            class Migration(migrations.Migration):
+                dependencies = [("library", "0001_initial")]
+                operations = [migrations.RunPython(fail, hints={"model_name": "tag"})]
+        """
+        package("0002_fails", source)
+        with (
+            override_settings(MIGRATION_MODULES={"library": "steps_of_a_test"}),
+            pytest.raises(RowNotFound) as caught,
+        ):
+            MigrateCommand(stdout=StringIO()).run_from_argv(
+                ["manage.py", "migrate", "library", "--database", "appwrite", "--skip-checks"]
+            )
+        assert not isinstance(caught.value, CommandError)
+
+    def test_a_server_that_cannot_be_reached(self, package, transport, monkeypatch):
+        def refuse(*_args, **_kwargs):
+            raise ConnectionFailed("no connection to 127.0.0.1")
+
+        monkeypatch.setattr(transport, "call", refuse)
+        assert from_the_shell()[::2] == (1, "ConnectionFailed: no connection to 127.0.0.1\n")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -9,12 +10,16 @@ from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client import tables as table_routes
 from appwrite_orm_django.client.queries import limit
 from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.schema.apply.columns import change
+from appwrite_orm_django.schema.apply.work import Work
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
-from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable, UnconvertibleRows
+from appwrite_orm_django.schema.errors import DuplicateRows, MissingValues, NotAvailable, UnconvertibleRows
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.names import replacement_key
+from appwrite_orm_django.schema.steps import ChangeColumn, Plan
+from appwrite_orm_django.schema.waiting import Waiter
 from tests.schema.conftest import connect
 
 PRODUCT = Table(
@@ -45,6 +50,7 @@ PRODUCT = Table(
     row_security=True,
 )
 SHOP = Database("shop", (PRODUCT,))
+N = Column("n", "integer", required=True)
 REF = TableRef("shop", "product")
 ROW = {"name": "Tea", "stock": 1, "active": True}
 
@@ -146,18 +152,39 @@ class TestAddedColumns:
         assert {row["n"] for row in rows.list_rows(transport, REF)["rows"]} == {7}
         rows.update_row(transport, REF, "r0", {"a": "y"})
 
-    def test_without_a_default_it_stays_optional_and_says_how_many_rows(self, transport):
+    def test_without_a_default_it_is_refused_before_anything_is_done(self, transport, requests_made):
         migrate(transport, with_columns(Column("a", "varchar", 10)))
         rows.create_rows(transport, REF, [{"$id": f"r{n}", "a": "x"} for n in range(3)])
-        wanted = with_columns(Column("a", "varchar", 10), Column("n", "integer", required=True))
-        assert migrate(transport, wanted) == [
-            "product.n stays optional: 3 rows have no value, and could not be updated any more. "
-            "Give them one and run appwrite_migrate again."
-        ]
-        rows.update_row(transport, REF, "r0", {"a": "y"})
+        wanted = with_columns(
+            Column("a", "varchar", 10), Column("b", "boolean"), Column("m", "boolean", required=True), N
+        )
+        requests_made.reset()
+        with pytest.raises(
+            MissingValues,
+            match=r"^product: the server cannot require m, of which 3 rows have no value; n, of which 3 rows",
+        ):
+            migrate(transport, wanted)
+        assert requests_made.writes() == []
+
+    def test_filled_by_hand_it_becomes_required(self, transport):
+        migrate(transport, with_columns(Column("a", "varchar", 10), replace(N, required=False)))
+        rows.create_rows(transport, REF, [{"$id": f"r{n}", "a": "x"} for n in range(3)])
+        with pytest.raises(MissingValues, match="cannot require n, of which 3 rows have no value"):
+            migrate(transport, with_columns(Column("a", "varchar", 10), N))
         rows.update_rows(transport, REF, {"n": 1})
-        assert migrate(transport, wanted) == []
+        assert migrate(transport, with_columns(Column("a", "varchar", 10), N)) == []
         assert live(transport).table("product").column("n").required
+
+    def test_rows_that_come_meanwhile_are_not_passed_over(self, transport):
+        """Another client makes a row when the plan has been looked at: the column stays optional, and the run says so."""
+        migrate(transport, with_columns(Column("a", "varchar", 10), replace(N, required=False)))
+        before = replace(N, required=False)
+        rows.create_row(transport, REF, "r0", {"a": "x"})
+        plan = Plan("shop", (ChangeColumn("product", before, N),))
+        work = Work(transport, plan, Waiter(), str, lambda _step: None)
+        with pytest.raises(MissingValues, match="cannot require n, of which one row has no value"):
+            change(work, plan.steps)
+        rows.update_row(transport, REF, "r0", {"a": "y"})
 
     def test_in_an_empty_table_it_is_required_at_once(self, transport, requests_made):
         migrate(transport, with_columns(Column("a", "varchar", 10)))

@@ -16,7 +16,7 @@ from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.local.messages import Request, Response
 from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
-from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable, UnconvertibleRows
+from appwrite_orm_django.schema.errors import DuplicateRows, MissingValues, NotAvailable, UnconvertibleRows
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.limits import MAX_ROW_BYTES, row_bytes
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
@@ -163,9 +163,11 @@ def test_a_required_column_over_rows_without_a_value_lets_them_be_updated(transp
     migrate(transport, db(Column("a", "varchar", 10)))
     rows.create_row(transport, REF, "r", {"a": "x"})
     wanted = db(Column("a", "varchar", 10), Column("n", "integer", required=True))
-    (note,) = migrate(transport, wanted)
-    assert note.startswith("t.n stays optional: one row has no value")
+    with pytest.raises(MissingValues, match="t: the server cannot require n, of which one row has no value"):
+        migrate(transport, wanted)
     rows.update_row(transport, REF, "r", {"a": "y"})
+    assert migrate(transport, db(Column("a", "varchar", 10), Column("n", "integer", required=True, fill=0))) == []
+    rows.update_row(transport, REF, "r", {"a": "z"})
 
 
 def test_one_default_cannot_fill_several_rows_of_a_unique_column(transport):

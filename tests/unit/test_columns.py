@@ -220,28 +220,6 @@ class TestRefusals:
             column_of(generated, name=models.CharField(max_length=5))
 
 
-@pytest.mark.parametrize(
-    ("field", "fill"),
-    [
-        (models.IntegerField(default=3), 3),
-        (models.CharField(max_length=5, default=""), ""),
-        (models.BooleanField(default=False), False),
-        (models.IntegerField(), None),
-        (models.IntegerField(default=lambda: 3), None),
-        (models.DecimalField(max_digits=5, decimal_places=2, default=3), 300),
-        (models.DecimalField(max_digits=5, decimal_places=2, default="3.10"), 310),
-        (models.DecimalField(max_digits=5, decimal_places=2, default="3.101"), None),
-        (models.DecimalField(max_digits=30, decimal_places=2, default=3), None),
-        (models.DurationField(default=timedelta(seconds=1)), 1_000_000),
-        (models.DateField(default=date(2026, 1, 2)), "2026-01-02T00:00:00.000+00:00"),
-        (models.UUIDField(default=UUID(int=1)), "00000000-0000-0000-0000-000000000001"),
-        (models.DateTimeField(default=Now()), None),
-    ],
-)
-def test_what_rows_without_a_value_are_filled_with(field, fill):
-    assert column_of(field).fill == fill
-
-
 def test_a_generic_foreign_key_is_two_ordinary_columns():
     with isolate_apps("tests.library", "django.contrib.contenttypes"):
 

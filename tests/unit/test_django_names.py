@@ -25,6 +25,7 @@ DOCUMENTED = re.compile(
 )
 DOCUMENTED_NAMES = {
     "django.core.cache.backends.db.DatabaseCache",
+    "django.db.migrations.RunPython",
     "django.db.models.expressions.Expression",
     "django.db.models.expressions.ExpressionWrapper",
     "django.db.models.expressions.OuterRef",

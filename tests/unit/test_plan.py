@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from appwrite_orm_django.schema.definitions import Column, Database, Index, Relation, Table
+from appwrite_orm_django.schema.definitions import Column, Computed, Database, Index, Relation, Table
 from appwrite_orm_django.schema.names import OWN_TABLES, replacement_key
 from appwrite_orm_django.schema.plan import make_plan
 from appwrite_orm_django.schema.steps import (
@@ -163,8 +163,12 @@ def test_plans_can_be_compared():
         (Column("c", "integer"), ""),
         (Column("c", "integer", required=True, fill=0), "rows without a value get 0"),
         (
+            Column("c", "integer", fill=Computed("the time of the run", int)),
+            "rows without a value get the time of the run",
+        ),
+        (
             Column("c", "integer", required=True),
-            "stays optional while there are rows without a value: the field has no constant default",
+            "refused while there are rows without a value: the field has no default to give them",
         ),
     ],
 )

@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import DataError, IntegrityError, connections
 
+from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.collation import fold
 from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema.definitions import Database
-from appwrite_orm_django.schema.errors import (
-    DuplicateRows,
-    NotAvailable,
-    SchemaTooLarge,
-    UnconvertibleRows,
-    UnsupportedModel,
-)
+from appwrite_orm_django.schema.errors import NotAvailable, SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.own_tables import with_own_tables
@@ -32,7 +29,7 @@ from ._choice import chosen_alias, chosen_models
 from ._progress import progress_bar
 
 #: What a person can do something about; a traceback would only hide it.
-_REFUSALS = (AppwriteError, DuplicateRows, NotAvailable, UnconvertibleRows)
+_REFUSALS = (AppwriteError, DataError, IntegrityError, NotAvailable)
 
 
 class Command(WithKey, BaseCommand):
@@ -76,9 +73,12 @@ class Command(WithKey, BaseCommand):
         connection: Any = connections[alias]  # our DatabaseWrapper, by its engine
         models = chosen_models(alias, options["app_label"], options["model"])
         try:
-            wanted = read_models(connection.database_id, models)
+            wanted = read_models(connection.database_id, models, partial(fill_of, connection=connection))
             if options["app_label"] is None:
                 wanted = with_own_tables(wanted)
+            if not options.get("skip_checks", True) and options["format"] == "text":
+                # The checks have just said what Appwrite leaves out.
+                wanted = replace(wanted, notes=())
             settings = Options(options["prune"], read_renames(options["rename"], models), options["app_label"] is None)
             plan = plan_for(connection.transport, wanted, settings)
             requests = requests_of(connection.transport, plan) if options["dry_run"] else None

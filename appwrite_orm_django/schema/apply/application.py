@@ -20,6 +20,7 @@ from appwrite_orm_django.schema.steps import (
     DropColumn,
     DropIndex,
     DropTable,
+    FillColumn,
     Plan,
     RenameColumn,
     ReplaceColumn,
@@ -39,6 +40,7 @@ _CARRY_OUT: dict[type[Step], Callable[..., Steps]] = {
     DropIndex: indexes.drop,
     DropColumn: columns.drop,
     CreateColumn: columns.create,
+    FillColumn: columns.fill,
     ChangeColumn: columns.change,
     ReplaceColumn: columns.replace_by_others,
     CreateIndex: indexes.create,
@@ -56,6 +58,7 @@ class Application:
         transport: to the server.
         plan: its steps are carried out in their order.
         deadline_s: how long to wait for the columns, and then for the indexes, of one phase to become available.
+        refuse_outside: refuse to narrow a range or choices while rows hold other values, instead of leaving these as they are.
         fold: makes equal what the server takes for equal, to find duplicates; that of MariaDB when left out.
         progress: called with each step that is done, from the calling thread.
         clock: seconds, monotonic; injected by tests, as ``sleep`` is.
@@ -69,11 +72,13 @@ class Application:
         plan: Plan,
         *,
         deadline_s: float = 300.0,
+        refuse_outside: bool = False,
         fold: rows.Fold = collation.fold,
         progress: Progress = lambda _step: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._refuse_outside = refuse_outside
         self._work = self.work_class(transport, plan, Waiter(deadline_s, clock, sleep), fold, progress)
 
     def run(self) -> Outcome:
@@ -84,10 +89,11 @@ class Application:
             NotAvailable: a column or an index failed, or is not available in time.
             DuplicateRows: a unique index cannot be made; nothing was done, unless other clients made the duplicates meanwhile.
             UnconvertibleRows: values do not fit a column's new type or length; nothing was done.
+            MissingValues: rows have no value for a column that is to be required; nothing was done, unless other clients made them meanwhile.
             AppwriteError: the server refuses a step; those before it stay done.
         """
         work = self._work
-        preflight.refuse(work.transport, work.plan, work.fold)
+        preflight.refuse(work.transport, work.plan, work.fold, outside=self._refuse_outside)
         waiting: dict[type[Step], list[Step]] = defaultdict(list)
         for step in work.plan.steps:
             waiting[type(step)].append(step)

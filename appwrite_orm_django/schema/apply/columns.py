@@ -1,19 +1,34 @@
-"""Columns: made, changed, replaced by others, dropped."""
+"""
+Columns: made, filled, changed, replaced by others, dropped.
+
+A row that was there before a column gets the field's default, once: a null that is written later stays one. A run can be killed while rows
+are filled, and the column looks no different then. So, as for unique indexes, a mark comes before the column and goes after the last row:
+an empty table whose id says which column it is, and whose name is the value, so that all rows get the same.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from appwrite_orm_django.client import columns as column_routes
-from appwrite_orm_django.client.errors import AlreadyExists, ColumnNotFound
-from appwrite_orm_django.schema import rows
+from appwrite_orm_django.client import tables as table_routes
+from appwrite_orm_django.client.errors import AlreadyExists, ColumnNotFound, TableNotFound
 from appwrite_orm_django.schema.comparison import same_storage
-from appwrite_orm_django.schema.definitions import Column
-from appwrite_orm_django.schema.names import replacement_key
-from appwrite_orm_django.schema.steps import ChangeColumn, CreateColumn, DropColumn, RenameColumn, ReplaceColumn
+from appwrite_orm_django.schema.definitions import Column, Computed, value_of
+from appwrite_orm_django.schema.errors import missing_values
+from appwrite_orm_django.schema.names import fill_table, replacement_key
+from appwrite_orm_django.schema.steps import (
+    ChangeColumn,
+    CreateColumn,
+    DropColumn,
+    FillColumn,
+    RenameColumn,
+    ReplaceColumn,
+)
 from appwrite_orm_django.schema.wire import changed_options, column_options
 
 from .work import Steps, Work
@@ -39,18 +54,98 @@ def _rename(work: Work, table: str, old: str, column: Column) -> None:
 
 
 def create(work: Work, steps: Sequence[CreateColumn]) -> Steps:
-    needy = {step.table for step in steps if step.column.required or step.column.default is not None}
+    needy = {step.table for step in steps if step.column.required or _given(step.column) is not None}
     occupied = {table for table in needy if work.has_rows(table)}
+    marks = {step: _mark(work, step.table, step.column) for step in steps if step.table in occupied}
     made = [(step, _bare(step.column) if step.table in occupied else step.column) for step in steps]
     _make(work, [(step.table, column) for step, column in made])
     for step, column in made:
-        if column != step.column:
-            _settle(work, step.table, column, step.column)
+        if step.table in occupied:
+            _settle(work, step.table, column, step.column, marks[step])
     return work.done(steps)
 
 
 def _bare(column: Column) -> Column:
     return replace(column, required=False, default=None)
+
+
+def _given(column: Column) -> Any:
+    """Return what rows without a value get, perhaps still to be computed."""
+    return column.fill if column.default is None else column.default
+
+
+def _mark(work: Work, table: str, column: Column) -> Mark | None:
+    """
+    Leave a mark that rows are yet to be filled, where the column itself would not show it, and return it.
+
+    A column that is to be required, or to have a default, is optional until the last row has its value. But code would make another value
+    the next time.
+    """
+    given = _given(column)
+    shows = column.required or column.default is not None
+    if (shows and not isinstance(given, Computed)) or value_of(given) is None:
+        return None
+    return Mark.leave(work, table, column)
+
+
+class Mark:
+    """
+    An empty table that says of a column that rows are yet to be filled.
+
+    Attributes:
+        value: what they get; None where it is not known, for it was too long to be kept.
+    """
+
+    def __init__(self, work: Work, table: str, key: str, value: Any) -> None:
+        self.value = value
+        self._work = work
+        self._ref = work.ref(fill_table(table, key))
+
+    @classmethod
+    def leave(cls, work: Work, table: str, column: Column) -> Mark:
+        mark = cls(work, table, column.key, value_of(column.fill))
+        text = json.dumps(mark.value)
+        name = text if len(text) <= _MAX_NAME else f"Rows of {table}.{column.key} to fill"
+        try:
+            table_routes.create_table(work.transport, mark._ref, name)
+        except AlreadyExists:
+            # An earlier run was stopped, or another one is at work.
+            return cls.found(work, table, column)
+        return mark
+
+    @classmethod
+    def found(cls, work: Work, table: str, column: Column) -> Mark:
+        """Return the mark that another run has left. Rows have its value already, but for a constant the field's own counts."""
+        mark = cls(work, table, column.key, None if isinstance(column.fill, Computed) else column.fill)
+        if mark.value is None:
+            mark.value = mark._kept()
+        if mark.value is None:
+            mark.value = value_of(column.fill)
+        return mark
+
+    def _kept(self) -> Any:
+        try:
+            return json.loads(table_routes.get_table(self._work.transport, self._ref)["name"])
+        except (TableNotFound, ValueError):
+            return None
+
+    def remove(self) -> None:
+        with contextlib.suppress(TableNotFound):
+            table_routes.delete_table(self._work.transport, self._ref)
+
+
+#: Characters of a table's name.
+_MAX_NAME = 128
+
+
+def fill(work: Work, steps: Sequence[FillColumn]) -> Steps:
+    for step in steps:
+        mark = Mark.found(work, step.table, step.column)
+        if mark.value is not None:
+            work.fill(step.table, step.column.key, mark.value, only_older=True)
+        mark.remove()
+        work.progress(step)
+    return ()
 
 
 def _make(work: Work, columns: Sequence[tuple[str, Column]]) -> None:
@@ -95,22 +190,32 @@ def change(work: Work, steps: Sequence[ChangeColumn]) -> Steps:
     return ()
 
 
-def _settle(work: Work, table: str, bare: Column, wanted: Column) -> None:
+def _settle(work: Work, table: str, bare: Column, wanted: Column, mark: Mark | None = None) -> None:
     """
-    Give a column its default or make it required, having filled the rows without a value first.
+    Fill the rows without a value; then give a column its default, or make it required.
 
-    The server fills no row, and a run that stops before it has filled them all is to find something left to do. A column that cannot
-    be filled stays optional.
+    The server fills no row, and a run that stops before it has filled them all is to find something left to do.
+
+    Args:
+        mark: one that was left before the column was made.
+
+    Raises:
+        MissingValues: there is nothing to fill them with.
     """
-    missing = work.count_without_value(table, wanted)
-    value = wanted.fill if wanted.required else wanted.default
-    if missing and value is not None:
-        rows.fill(work.transport, work.ref(table), wanted.key, value)
-        missing = 0
-    if missing:
-        work.outcome.stays_optional(table, wanted.key, missing)
-    else:
+    settled = bare == wanted
+    missing = work.count_without_value(table, wanted) if not settled else 0
+    if missing or mark is not None:
+        if mark is None:
+            mark = _mark(work, table, wanted)
+        value = value_of(_given(wanted)) if mark is None else mark.value
+        if value is not None:
+            work.fill(table, wanted.key, value, only_older=settled)
+        elif wanted.required:
+            raise missing_values(table, {wanted.key: missing})
+    if not settled:
         _update(work, table, bare, wanted)
+    if mark is not None:
+        mark.remove()
 
 
 def _update(work: Work, table: str, before: Column, after: Column) -> None:

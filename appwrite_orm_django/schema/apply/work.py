@@ -78,6 +78,11 @@ class Work:
         prefix = copies_prefix(table, index.key)
         return rows.enforces(self.transport, self.ref(table), list(index.columns), relations, prefix)
 
+    def fill(self, table: str, key: str, value: Any, *, only_older: bool) -> None:
+        """Give a value to rows that have none; with ``only_older`` to those alone that were there before the column."""
+        until = column_routes.get_column(self.transport, self.ref(table), key)["$createdAt"] if only_older else None
+        rows.fill(self.transport, self.ref(table), key, value, until)
+
     def copy(self, step: ReplaceColumn, successor: Column) -> None:
         rows.copy(self.transport, self.ref(step.table), step.before, successor)
 
