@@ -8,9 +8,10 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, OperationalError, ProgrammingError
 
-from appwrite_orm_django.client import columns, databases, tables
+from appwrite_orm_django.client import databases, tables
 from tests import real
 from tests.library.models import Author, Book, Tag
+from tests.settled import columns
 
 if real.server():
     RIGHT = {**real.server().settings, "NAME": real.database_id("shop")}

@@ -249,8 +249,8 @@ def test_drift(live):
     wanted = with_own_tables(read_models("library", models_of("appwrite")))
     migrate(live, wanted)
     assert ours.check_drift(None, databases=["appwrite"]) == []
-    from appwrite_orm_django.client import columns
     from appwrite_orm_django.client.references import TableRef
+    from tests.settled import columns
 
     columns.create_column(live, TableRef("library", "library_tag"), "integer", "extra", required=False)
     messages = ours.check_drift(None, databases=["appwrite"])

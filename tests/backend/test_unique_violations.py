@@ -12,12 +12,12 @@ from django.test.utils import isolate_apps
 
 from appwrite_orm_django.backend import uniqueness
 from appwrite_orm_django.backend.users import accounts
-from appwrite_orm_django.client import indexes
 from appwrite_orm_django.client.errors import AppwriteError, UniqueViolation
 from appwrite_orm_django.identity import appwrite_user
 from appwrite_orm_django.models import AppwriteModel
 from tests.backend.kinds import KINDS, kind_settings
 from tests.library.models import Author, Book, Country, Diary, Edition, Numbered, Tag
+from tests.settled import indexes
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 

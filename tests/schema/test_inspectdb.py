@@ -15,8 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appwrite_orm_django import stored
-from appwrite_orm_django.client import columns as column_routes
-from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.indexes import AppwriteIndex
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
@@ -28,6 +26,9 @@ from appwrite_orm_django.schema.model_source import model_source
 from appwrite_orm_django.schema.own_tables import with_own_tables
 from appwrite_orm_django.schema.plan import make_plan
 from tests.schema.conftest import a_server, connect
+from tests.settled import columns as column_routes
+from tests.settled import indexes as index_routes
+from tests.settled import settle
 
 COLUMNS = (
     Column("title", "varchar", 100, required=True),
@@ -224,6 +225,7 @@ def test_from_a_live_database_with_relationships(live, isolated):
         "/tablesdb/d/tables/books/columns/relationship",
         params={"relatedTableId": "authors", "type": "manyToOne", "key": "author", "onDelete": "setNull"},
     )
+    settle(live, ref)
     index_routes.create_index(live, ref, "title_uniq", "unique", ["title"])
     out = inspected()
     assert "    author = RelationshipField('Authors', models.SET_NULL, related_name='+')\n" in out

@@ -24,6 +24,7 @@ from appwrite_orm_django.schema.migrate import migrate
 from appwrite_orm_django.schema.own_tables import CLAIMS, with_own_tables
 from appwrite_orm_django.transfer import BadFile, export_rows, import_rows, resume_point
 from tests.schema.conftest import Counter, a_server, connect
+from tests.settled import settle
 
 A = Table(
     "a",
@@ -190,6 +191,7 @@ def test_relationships_stay_behind(source, target):
             "/tablesdb/shop/tables/b/columns/relationship",
             params={"relatedTableId": "a", "type": "manyToOne", "key": "owner", "onDelete": "setNull"},
         )
+        settle(transport, TableRef("shop", "b"))
     database = read_database(source, "shop")
     lines = list(export_rows(source, Database("shop", (database.table("b"),))))
     assert "owner" not in json.loads(lines[0])[2]

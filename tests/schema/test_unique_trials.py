@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client import tables as table_routes
 from appwrite_orm_django.client.errors import IndexNotFound, UniqueViolation
@@ -16,10 +15,11 @@ from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.schema.apply import indexes as apply_indexes
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable
-from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.names import copies_prefix, trial_table
 from appwrite_orm_django.schema.rehearsal import requests_of
+from tests.settled import indexes as index_routes
+from tests.settled import settled_database
 
 from .conftest import connect
 from .killing import Killed, a_killable_server
@@ -68,11 +68,11 @@ def test_killed_at_every_request_no_index_is_left_that_does_not_bite(after):
         transport = connect(server)
         with pytest.raises(DuplicateRows, match="does not enforce it"):
             migrate(transport, AFTER, fold=str)
-        assert read_database(transport, "d").table("t").indexes == (), number
+        assert settled_database(transport, "d").table("t").indexes == (), number
         assert ids(transport) == ["r0", "r1"], number
         rows.update_row(transport, REF, "r1", {"name": "Milk"})
         assert migrate(transport, AFTER, fold=str) == []
-        assert {table.id for table in read_database(transport, "d")} == {"t"}
+        assert {table.id for table in settled_database(transport, "d")} == {"t"}
         number += 1
     assert number > 8
 
@@ -84,7 +84,7 @@ def test_killed_at_every_request_an_index_that_bites_stays(after):
         transport = connect(server)
         assert migrate(transport, AFTER) == []
         assert plan_for(transport, AFTER).steps == ()
-        live = read_database(transport, "d")
+        live = settled_database(transport, "d")
         assert ({table.id for table in live}, live.table("t").indexes) == ({"t"}, (UNIQUE,)), number
         assert ids(transport) == ["r0", "r1"], number
         with pytest.raises(UniqueViolation):
@@ -120,7 +120,7 @@ def test_an_index_that_no_model_has_any_more_is_not_tried_out():
     assert plan_for(transport, BEFORE).steps == ()
     notes = migrate(transport, BEFORE, Options(prune=True))
     assert notes == []
-    assert [(table.id, table.indexes) for table in read_database(transport, "d")] == [("t", ())]
+    assert [(table.id, table.indexes) for table in settled_database(transport, "d")] == [("t", ())]
 
 
 def test_what_is_left_of_a_trial_of_an_index_that_has_gone_is_pruned():
@@ -129,21 +129,21 @@ def test_what_is_left_of_a_trial_of_an_index_that_has_gone_is_pruned():
     plan = plan_for(transport, BEFORE)
     assert (plan.steps, [str(step) for step in plan.left]) == ((), [f"table {MARK}"])
     migrate(transport, BEFORE, Options(prune=True), agree=lambda plan: not plan.destructive)
-    assert {table.id for table in read_database(transport, "d")} == {"t"}
+    assert {table.id for table in settled_database(transport, "d")} == {"t"}
 
 
 def test_an_index_whose_rows_have_gone_has_nothing_to_try():
     transport = untried("Tea")
     rows.delete_row(transport, REF, "r0")
     assert migrate(transport, AFTER) == []
-    assert {table.id for table in read_database(transport, "d")} == {"t"}
+    assert {table.id for table in settled_database(transport, "d")} == {"t"}
 
 
 def test_an_untried_index_goes_with_a_column_of_another_type():
     transport = untried("1", "2")
     after = Database("d", (Table("t", "T", (Column("name", "integer"),), (UNIQUE,)),))
     assert migrate(transport, after) == []
-    live = read_database(transport, "d")
+    live = settled_database(transport, "d")
     assert ({table.id for table in live}, live.table("t").indexes) == ({"t"}, (UNIQUE,))
 
 
@@ -161,7 +161,7 @@ def test_several_runs_at_once(names):
         outcomes = set(executor.map(run, range(4)))
     transport = connect(server)
     assert ids(transport) == ["r0", "r1"]
-    live = read_database(transport, "d")
+    live = settled_database(transport, "d")
     if names[1] == "Milk":
         assert outcomes == {"[]"}
         assert ({table.id for table in live}, live.table("t").indexes) == ({"t"}, (UNIQUE,))
@@ -198,7 +198,7 @@ def test_an_index_that_another_run_drops_is_made_and_tried_again(when, times, de
     server.column_delay_s = 0.0
     rows.update_row(connect(server), REF, "r1", {"name": "Milk"})
     assert migrate(dropped_by_another_run(server, when, times), AFTER, fold=str) == []
-    live = read_database(connect(server), "d")
+    live = settled_database(connect(server), "d")
     assert ({table.id for table in live}, live.table("t").indexes) == ({"t"}, (UNIQUE,))
 
 
@@ -207,7 +207,7 @@ def test_an_index_to_be_tried_that_another_run_drops_is_made_again():
     plan = plan_for(transport, AFTER)
     index_routes.delete_index(transport, REF, "name_uniq")
     assert migrate(transport, AFTER, plan=plan, fold=str) == []
-    live = read_database(transport, "d")
+    live = settled_database(transport, "d")
     assert ({table.id for table in live}, live.table("t").indexes) == ({"t"}, (UNIQUE,))
 
 
@@ -239,4 +239,4 @@ def test_what_another_run_tries_out_is_no_duplicate():
     index_routes.delete_index(transport, REF, "name_uniq")
     rows.create_row(transport, REF, f"{copies_prefix('t', 'name_uniq')}1", {"name": "Tea"})
     assert migrate(transport, AFTER) == []
-    assert (ids(transport), read_database(transport, "d").table("t").indexes) == (["r0", "r1"], (UNIQUE,))
+    assert (ids(transport), settled_database(transport, "d").table("t").indexes) == (["r0", "r1"], (UNIQUE,))
