@@ -44,6 +44,10 @@ class RealServer:
         self._ids: dict[str, str] = {}
         self._made.append(self)
 
+    @property
+    def feature_level(self) -> str:
+        return real.level()
+
     @classmethod
     def delete_all(cls) -> None:
         """Delete the databases of all that were made so far."""

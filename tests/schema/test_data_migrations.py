@@ -193,7 +193,8 @@ def test_apps_that_live_elsewhere_are_not_mentioned(transport, package, color):
         return re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
 
     planned = printed("--plan").splitlines()
-    assert planned[:3] == ["Planned operations:", "library.0001_initial", "    Create model Author"]
+    assert planned[:2] == ["Planned operations:", "library.0001_initial"]
+    assert "    Create model Author" in planned
     assert not [line for line in planned[1:] if not line.startswith(("library.", "    "))]
     assert printed().splitlines() == [
         "Operations to perform:",

@@ -19,7 +19,7 @@ from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.names import copies_prefix, trial_table
 from appwrite_orm_django.schema.rehearsal import requests_of
 from tests.settled import indexes as index_routes
-from tests.settled import settled_database
+from tests.settled import settle, settled_database
 
 from .conftest import connect
 from .killing import Killed, a_killable_server
@@ -102,7 +102,9 @@ def untried(*names: str) -> Any:
     migrate(transport, AFTER)
     server = server_with(*names)
     assert killed(server, AFTER, requests.index("POST /tablesdb/d/tables/t/indexes") + 1, after=True)
-    return connect(server)
+    transport = connect(server)
+    settle(transport, REF)
+    return transport
 
 
 def test_the_plan_says_that_an_index_was_not_tried_out():
