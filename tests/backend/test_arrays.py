@@ -15,6 +15,7 @@ from django.db.models import F, Q, Value
 from django.utils import timezone
 
 from tests.backend.conftest import moment
+from tests.backend.kinds import level_settings
 from tests.library.models import Everything, Lists
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], transaction=True)
@@ -42,7 +43,7 @@ NAMES = list(VALUES)
 
 @pytest.fixture(params=["1.9", "2.x"])
 def level(request, connect):
-    connection = connect(HOST=f"local:?feature-level={request.param}#arrays", OPTIONS={"FEATURE_LEVEL": request.param})
+    connection = connect(**level_settings(request.param, "arrays", CACHE={}))
     with connection.schema_editor() as editor:
         editor.create_model(Lists)
     yield request.param

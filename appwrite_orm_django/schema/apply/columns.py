@@ -52,16 +52,22 @@ def _rename(work: Work, table: str, old: str, column: Column) -> None:
 
 
 def _give_key(work: Work, table: str, old: str, column: Column) -> None:
-    column_routes.update_column(
-        work.transport,
-        work.ref(table),
-        column.type,
-        old,
-        required=column.required,
-        default=column.default,
-        **_kept(column),
-        newKey=column.key,
-    )
+    try:
+        column_routes.update_column(
+            work.transport,
+            work.ref(table),
+            column.type,
+            old,
+            required=column.required,
+            default=column.default,
+            **_kept(column),
+            newKey=column.key,
+        )
+    except AlreadyExists:
+        # The key may be that of a column which is still being deleted.
+        if not work.waiter.those_gone([(table, column.key)], work.columns_of, "column"):
+            raise
+        _give_key(work, table, old, column)
 
 
 def create(work: Work, steps: Sequence[CreateColumn]) -> Steps:
