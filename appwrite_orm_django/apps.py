@@ -5,7 +5,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.core import checks
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, post_save
 from django.utils.module_loading import import_string
 
 
@@ -26,6 +26,7 @@ class AppwriteOrmConfig(AppConfig):
         for tag, name in _DEPLOYMENT_CHECKS.items():
             checks.register(_imported_when_run(name), tag, deploy=True)
         post_migrate.connect(create_own_tables, sender=self)
+        post_save.connect(hold_what_was_saved)
 
 
 # By the tags that they have, so that what they look with, which is half of the library, is imported by the commands that run checks only.
@@ -57,14 +58,26 @@ def create_own_tables(using: str, **_: Any) -> None:
     from django.db import DatabaseError, connections
 
     from appwrite_orm_django.aliases import appwrite_aliases
-    from appwrite_orm_django.backend.transactions.committing import create_claims_table
+    from appwrite_orm_django.backend.transactions import claims
     from appwrite_orm_django.schema.records import create_records_table
 
     if using not in appwrite_aliases():
         return
     connection: Any = connections[using]  # our DatabaseWrapper, by its engine
     try:
-        create_claims_table(connection.transport, connection.database_id)
+        claims.create_table(connection.transport, claims.table_in(connection.database_id))
         create_records_table(connection.transport, connection.database_id)
     except DatabaseError:
         return  # no database yet, or a key that may not: said when a block needs the table
+
+
+def hold_what_was_saved(instance: Any, using: str, update_fields: Any = None, **_: Any) -> None:
+    """Let objects of Django's own models, too, hold what the server does once ``save()`` has updated their row."""
+    from django.db import connections
+
+    from appwrite_orm_django.backend.values import hold
+
+    if connections[using].vendor != "appwrite":
+        return
+    fields = instance._meta.concrete_fields
+    hold(instance, (field for field in fields if update_fields is None or field.name in update_fields))

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from django.core import checks, exceptions
-from django.db import models
+from django.db import DataError, connections, models
 from django.utils.translation import gettext_lazy as _
 
 from appwrite_orm_django.backend import row_ids
-from appwrite_orm_django.backend.values import Codec, OutOfRange, codec_for
+from appwrite_orm_django.backend.values import (
+    BooleanCodec,
+    Codec,
+    DateTimeCodec,
+    FloatCodec,
+    IntegerCodec,
+    OutOfRange,
+    codec_for,
+)
+from appwrite_orm_django.client.texts import InvalidText
 
 if TYPE_CHECKING:
     from appwrite_orm_django.schema.columns import Column
@@ -102,17 +113,43 @@ class _ListCodec(Codec):
 
     def __init__(self, element: Codec) -> None:
         self.element = element
+        self.shortens = isinstance(element, DateTimeCodec)
+        # Text and whole numbers come back as they are written.
+        self._is_plain = type(element) in (Codec, IntegerCodec)
 
     def encode(self, value: Any) -> list[Any]:
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise OutOfRange(f"an array is a list, not {type(value).__name__}")
-        return [None if item is None else self.element.encode(item) for item in value]
+        return [self._encoded(number, item) for number, item in enumerate(value, 1)]
+
+    def _encoded(self, number: int, item: Any) -> Any:
+        if item is not None:
+            try:
+                return self.element.encode_within(item)
+            except OutOfRange as error:
+                raise OutOfRange(f"item {number}: {error}", error.side) from None
+        if type(self.element) in _WITHOUT_NULL:
+            # Observed: a null becomes 0, or false (recordings ``row-float``, ``row-integer``).
+            raise OutOfRange(f"item {number} is None, in the place of which Appwrite would store a zero. Leave it out")
+        return None
+
+    def held(self, value: Any) -> Any:
+        if not self.shortens or not isinstance(value, (list, tuple)):
+            return value
+        held = [self.element.held(item) for item in value]
+        if all(map(operator.is_, held, value)):
+            return value
+        return tuple(held) if isinstance(value, tuple) else held
 
     def decode(self, wire: Any) -> list[Any]:
         return [None if item is None else self.element.decode(item) for item in wire]
 
     def stored(self, wire: Any) -> str:
-        return json.dumps(wire, ensure_ascii=False)
+        # As a constant is written: Appwrite answers 1 for 1.0.
+        return json.dumps(wire if self._is_plain else self.encode(self.decode(wire)), ensure_ascii=False)
+
+
+_WITHOUT_NULL = (BooleanCodec, FloatCodec, IntegerCodec)
 
 
 class _ListField(models.Field):
@@ -120,6 +157,10 @@ class _ListField(models.Field):
 
     empty_strings_allowed = False
     base_field: models.Field[Any, Any]
+
+    def set_attributes_from_name(self, name: str) -> None:
+        super().set_attributes_from_name(name)
+        self.base_field.set_attributes_from_name(name)
 
     def get_internal_type(self) -> str:
         return "TextField"
@@ -138,18 +179,30 @@ class _ListField(models.Field):
             value = self.get_prep_value(value)
         if not isinstance(value, (list, tuple)):
             return value
-        items = [self.base_field.get_db_prep_value(item, connection, prepared=True) for item in value]
         if connection.vendor == "appwrite":
-            return items
-        return json.dumps(
-            [None if item is None else codec_for(self.base_field).encode(item) for item in items], ensure_ascii=False
-        )
+            return self._prepared(value, connection)
+        # For SQLite, in which local evaluation runs, and for any other database: the JSON that Appwrite holds.
+        items = self._prepared(value, _appwrite_connection(connection.alias) or connection)
+        try:
+            return json.dumps(self.appwrite_codec().encode(items), ensure_ascii=False)
+        except OutOfRange as error:
+            raise DataError(f"{self}: {error}.") from error
+
+    def _prepared(self, items: Sequence[Any], connection: Any) -> list[Any]:
+        """Prepare elements as Appwrite's codecs take them; other databases' adapters would make text of them."""
+        return [
+            None if item is None else self.base_field.get_db_prep_value(item, connection, prepared=True)
+            for item in items
+        ]
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         # From Appwrite itself a list arrives; out of local evaluation its JSON.
         if isinstance(value, str):
-            return self.appwrite_codec().decode(json.loads(value))
-        return value
+            value = self.appwrite_codec().decode(json.loads(value))
+        convert = getattr(self.base_field, "from_db_value", None)
+        if convert is None or value is None:
+            return value
+        return [None if item is None else convert(item, expression, connection) for item in value]
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -161,7 +214,9 @@ class _ListField(models.Field):
             return None
         if not isinstance(value, (list, tuple, set, frozenset)):
             raise exceptions.ValidationError(_("Enter a list of values."), code="invalid_list")
-        return [self._item(number, self.base_field.to_python, item) for number, item in enumerate(value, 1)]
+        from appwrite_orm_django.array_forms import read_element
+
+        return [self._item(number, read_element, self.base_field, item) for number, item in enumerate(value, 1)]
 
     def _item(self, number: int, check: Callable[..., Any], *args: Any) -> Any:
         try:
@@ -177,10 +232,33 @@ class _ListField(models.Field):
         super().validate(value, model_instance)
         for number, item in enumerate(value or (), 1):
             self._item(number, self.base_field.clean, item, model_instance)
+        connection = _appwrite_connection("")
+        if not value or connection is None:
+            return
+        try:
+            self.appwrite_codec().encode(self._prepared(self.get_prep_value(value), connection))
+        except (OutOfRange, InvalidText) as error:
+            raise exceptions.ValidationError(f"{str(error)[:1].upper()}{str(error)[1:]}.", code="invalid") from error
+
+    def formfield(self, **kwargs: Any) -> Any:
+        from appwrite_orm_django.array_forms import ArrayFormField
+
+        return super().formfield(**{"form_class": ArrayFormField, "base_field": self.base_field, **kwargs})
 
     def value_to_string(self, obj: Any) -> str:
-        value = self.value_from_object(obj)
-        return json.dumps([self.base_field.get_prep_value(item) for item in value or ()], default=str)
+        return json.dumps([self._serialized(item) for item in self.value_from_object(obj) or ()])
+
+    def _serialized(self, item: Any) -> Any:
+        prepared = None if item is None else self.base_field.get_prep_value(item)
+        if prepared is None or isinstance(prepared, (str, int, float, dict, list)):
+            return prepared
+        return self.base_field.value_to_string(SimpleNamespace(**{self.base_field.attname: item}))
+
+
+def _appwrite_connection(alias: str) -> Any:
+    """Return a connection to Appwrite: that of the alias, which local evaluation's database shares, or else any; None without one."""
+    known = (connections[name] for name in (alias, *connections) if name in connections)
+    return next((connection for connection in known if connection.vendor == "appwrite"), None)
 
 
 class ArrayField(_ListField):
@@ -226,11 +304,6 @@ class ArrayField(_ListField):
                 )
             )
         return errors
-
-    def formfield(self, **kwargs: Any) -> Any:
-        from django import forms
-
-        return super().formfield(**{"form_class": forms.JSONField, **kwargs})
 
 
 class EnumField(models.CharField):

@@ -2,7 +2,7 @@
 From rows to instances, without ``Model.__init__`` where that is known to do nothing but store attributes.
 
 ``from_db`` takes 2.1 us a row of six columns, of which 0.3 us are needed: a function that is compiled once per model stores the
-attributes directly. It is used only where nobody can tell the difference (see ``_compiled_for`` and ``_is_stock``), else Django's own
+attributes directly. It is used only where nobody can tell the difference (see ``_names_to_store``), else Django's own
 ``ModelIterable`` or ``from_db`` is.
 """
 
@@ -10,52 +10,57 @@ from __future__ import annotations
 
 import itertools
 import keyword
-import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from inspect import getattr_static
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import connections, models
 from django.db.models.base import ModelBase, ModelState
 from django.db.models.fields.files import FileDescriptor
 from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
-from django.db.models.query import ModelIterable
+from django.db.models.query import ModelIterable, RawModelIterable
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.signals import post_init, pre_init
 
-__all__ = ["FastModelIterable", "InstanceQuerySet", "Prepared", "may_be_rolled_back", "remembers_loaded", "writer_for"]
+from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
+
+__all__ = [
+    "NOTHING_KNOWN",
+    "READING",
+    "FastModelIterable",
+    "InstanceQuerySet",
+    "Known",
+    "Prepared",
+    "instance_from",
+    "remembers_loaded",
+    "writer_for",
+]  # fmt: skip
 
 # What assigning to a field of a new instance does with these comes to storing the value in ``__dict__``.
 _PLAIN_DESCRIPTORS = (DeferredAttribute, ForeignKeyDeferredAttribute, FileDescriptor)
-# The ``from_db`` functions that do as Django's and put ``(names, values)`` into ``_loaded`` where that is certain.
+#: What is remembered of the row of an instance: names of attributes, their values, the alias that they came from, and the end of the
+#: block on which it depends whether the row will hold them.
+Known = tuple[Collection[str], Collection[Any], str | None, BlockEnd | None]
+NOTHING_KNOWN: Known = ((), (), None, None)
+# The ``from_db`` and ``__setattr__`` functions that do as Django's, and remember what is read and what is assigned.
 _remembering: set[Any] = set()
 _stock_from_db = models.Model.from_db.__func__  # type: ignore[attr-defined]
 
 
 def remembers_loaded(model: type[models.Model]) -> None:
-    """Take the model's ``from_db`` for one that does as Django's, and then remembers ``_loaded`` unless it may be rolled back."""
-    _remembering.add(model.from_db.__func__)  # type: ignore[attr-defined]
+    """
+    Take the model's ``from_db`` and ``__setattr__`` for those of Django with a memory.
+
+    The one puts what is ``Known`` into ``_loaded``, and the other notes what is assigned to an instance that has it.
+    """
+    _remembering.update((model.from_db.__func__, model.__setattr__))  # type: ignore[attr-defined]
 
 
-def may_be_rolled_back(connection: Any) -> bool:
-    """Say whether what is read and written on a connection now is not committed yet."""
-    if not connection.in_atomic_block:
-        return False
-    transaction = getattr(connection, "transaction", None)
-    return transaction is None or bool(transaction.log.operations)
-
-
-class _Writer(NamedTuple):
-    """How instances of a model are made: ``write`` (see ``writer_for``), and the variant that leaves ``_loaded`` out."""
-
-    from_db: Any
-    write: Callable[..., list[models.Model]]
-    write_unremembered: Callable[..., list[models.Model]]
-
-
-_writers: weakref.WeakKeyDictionary[type[models.Model], _Writer | None] = weakref.WeakKeyDictionary()
+_names: weakref.WeakKeyDictionary[type[models.Model], list[str] | None] = weakref.WeakKeyDictionary()
+_writers: weakref.WeakKeyDictionary[type[models.Model], Callable[..., list[models.Model]]] = weakref.WeakKeyDictionary()
 
 
 def writer_for(model: type[models.Model], connection: Any) -> Callable[..., list[models.Model]] | None:
@@ -67,73 +72,79 @@ def writer_for(model: type[models.Model], connection: Any) -> Callable[..., list
     Returns:
         ``write(model, rows, db, fetch_mode=None)``, the last being Django 6.1's; None if only ``from_db`` itself will do.
     """
-    writer = _writer(model)
-    if writer is None or not _is_stock(model, writer.from_db):
-        return None
-    if writer.from_db is _stock_from_db or may_be_rolled_back(connection):
-        return writer.write_unremembered
-    return writer.write
-
-
-def _writer(model: type[models.Model]) -> _Writer | None:
-    try:
-        return _writers[model]
-    except KeyError:
-        writer = _writers[model] = _compiled_for(model)
-        return writer
-
-
-def _is_stock(model: Any, from_db: Any) -> bool:
-    """Say what can change while the process runs: nobody listens to instances being made, and no test has put a mock in the way."""
-    return (
-        model.__init__ is models.Model.__init__
-        and model.from_db.__func__ is from_db
-        and not (pre_init.receivers and pre_init.has_listeners(model))
-        and not (post_init.receivers and post_init.has_listeners(model))
-    )
-
-
-def _compiled_for(model: type[models.Model]) -> _Writer | None:
-    """Compile what makes instances of this model; None if making one may do more than to store attributes."""
     from_db = getattr(model.from_db, "__func__", None)
     if from_db is not _stock_from_db and from_db not in _remembering:
         return None
-    if type(model).__call__ is not ModelBase.__call__:
+    names = _names_to_store(model)
+    if names is None:
         return None
+    write = _writers.get(model)
+    if write is None:
+        write = _writers[model] = _compile(model, names, remember=from_db in _remembering)
+    end = uncommitted(connection)
+    return write if end is None else partial(write, end=end)
+
+
+def instance_from(
+    model: Any, db: str | None, values: Collection[Any], field_names: Collection[str], fetch_mode: Any = None
+) -> Any:
+    """Return the instance that Django's ``from_db`` makes of these; None if making it may do more than to store attributes."""
+    names = _names_to_store(model)
+    if names is None:
+        return None
+    if len(values) != len(names):
+        names = [name for name in names if name in field_names]
+    instance = object.__new__(model)
+    state = ModelState()
+    state.adding = False
+    state.db = db
+    if fetch_mode is not None:
+        state.fetch_mode = fetch_mode  # type: ignore[attr-defined]  # Django 6.1's
+    held = instance.__dict__
+    held["_state"] = state
+    held.update(zip(names, values, strict=True))
+    return instance
+
+
+def _names_to_store(model: Any) -> list[str] | None:
+    """Return the attributes of the concrete fields; None if making an instance may do more than to store them."""
+    # What can change while the process runs: somebody listens to instances being made, or a test has put a mock in the way.
+    if (
+        model.__init__ is not models.Model.__init__
+        or (pre_init.receivers and pre_init.has_listeners(model))
+        or (post_init.receivers and post_init.has_listeners(model))
+    ):
+        return None
+    try:
+        return _names[model]
+    except KeyError:
+        names = [field.attname for field in model._meta.concrete_fields]
+        found = _names[model] = names if _stores_plainly(model, names) else None
+        return found
+
+
+def _stores_plainly(model: type[models.Model], names: Sequence[str]) -> bool:
+    if type(model).__call__ is not ModelBase.__call__:
+        return False
     for base in model.__mro__:
         # ``Model.__init__`` calls the next one in line, so that of a mixin behind it counts as well.
         own = {"__init__", "__new__", "__setattr__", "__getattribute__"} & vars(base).keys()
-        if own and base not in (models.Model, object):
-            return None
-    names = [field.attname for field in model._meta.concrete_fields]
-    descriptors = [type(getattr_static(model, name, None)) for name in names]
-    if any(descriptor not in _PLAIN_DESCRIPTORS for descriptor in descriptors):
-        return None
-    # From Python 3.11 on an instance without ``__dict__`` in use holds attributes more cheaply; a descriptor that stores uses it.
-    by_attribute = (
-        sys.version_info >= (3, 11)
-        and all(
-            descriptor is DeferredAttribute and _is_plain_name(name)
-            for descriptor, name in zip(descriptors, names, strict=True)
-        )
-        and not any(hasattr(model, name) for name in ("_state", "_loaded"))
-    )
-    return _Writer(
-        from_db, *(_compile(names, remember=remember, by_attribute=by_attribute) for remember in (True, False))
-    )
+        if base not in (models.Model, object) and any(vars(base)[name] not in _remembering for name in own):
+            return False
+    return all(type(getattr_static(model, name, None)) in _PLAIN_DESCRIPTORS for name in names)
 
 
-def _is_plain_name(name: str) -> bool:
-    return name.isidentifier() and not keyword.iskeyword(name)
-
-
-def _compile(names: Sequence[str], *, remember: bool, by_attribute: bool) -> Callable[..., list[models.Model]]:
+def _compile(
+    model: type[models.Model], names: Sequence[str], *, remember: bool, by_attribute: bool | None = None
+) -> Callable[..., list[models.Model]]:
+    if by_attribute is None:
+        by_attribute = all(map(_is_plain_name, names)) and _is_plain_object(model)
     store = "instance.{}" if by_attribute else "store[{!r}]"
     lines = (
-        "def write(model, rows, db, fetch_mode=None):",
+        "def write(model, rows, db, fetch_mode=None, end=None):",
         "    made = []",
         "    for row in rows:",
-        "        instance = new(model)",
+        "        instance = new(Plain)" if by_attribute else "        instance = new(model)",
         "        state = ModelState()",
         "        state.adding = False",
         "        state.db = db",
@@ -142,16 +153,36 @@ def _compile(names: Sequence[str], *, remember: bool, by_attribute: bool) -> Cal
         "" if by_attribute else "        store = instance.__dict__",
         f"        {store.format('_state')} = state",
         f"        {' '.join(store.format(name) + ',' for name in names)} = row",
-        f"        {store.format('_loaded')} = (names, row)" if remember else "",
+        f"        {store.format('_loaded')} = (names, row, db, end)" if remember else "",
+        "        instance.__class__ = model" if by_attribute else "",
         "        made.append(instance)",
         "    return made",
     )
-    namespace: dict[str, Any] = {"new": object.__new__, "ModelState": ModelState, "names": list(names)}
+    namespace: dict[str, Any] = {
+        "new": object.__new__,
+        "ModelState": ModelState,
+        "names": list(names),
+        # Python stores most cheaply what no class of its own looks at; each model has one, for its instances' common keys.
+        "Plain": type("Plain", (), {}),
+    }
     # Nothing from outside gets into the text but names of fields, quoted or known to be identifiers. A row of six columns takes
-    # 0.32 us by attribute and 0.35 through ``__dict__`` on 3.11, 0.54 and 0.49 on 3.10; 0.73 with a new dict.
+    # 0.21 us by attribute and 0.26 through ``__dict__`` on 3.11; 0.33 with a new dict.
     exec("\n".join(lines), namespace)  # noqa: S102
     write: Callable[..., list[models.Model]] = namespace["write"]
     return write
+
+
+def _is_plain_name(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name)
+
+
+def _is_plain_object(model: type[models.Model]) -> bool:
+    """Say whether an object without a class to speak of can become an instance of the model."""
+    try:
+        type("Plain", (), {})().__class__ = model
+    except TypeError:
+        return False
+    return True
 
 
 class FastModelIterable(ModelIterable):
@@ -209,7 +240,8 @@ class FastModelIterable(ModelIterable):
         made = write(model, [row[start:end] for row in rows], db, fetch_mode)
         for instance, row in zip(made, rows, strict=True):
             for name, position in annotations.items():
-                setattr(instance, name, row[position])
+                # A model that would do more was refused by writer_for().
+                object.__setattr__(instance, name, row[position])
         return made
 
 
@@ -236,6 +268,10 @@ def attach(queryset: Any, made: Iterable[models.Model]) -> None:
             related = known.get(key_of(instance))
             if related is not None and not field.is_cached(instance):
                 setattr(instance, field.name, related)
+
+
+#: Where instances are assigned to while they are read: annotations, and the objects that they are found through.
+READING = frozenset(function.__code__ for function in (ModelIterable.__iter__, RawModelIterable.__iter__, attach))
 
 
 class InstanceQuerySet(models.QuerySet):

@@ -40,12 +40,12 @@ class ArrayContains(_ArrayLookup):
     lookup_name = "contains"
     sqlite_condition = (
         "(SELECT COUNT(DISTINCT wanted.value) FROM json_each({lhs}) held JOIN json_each(%s) wanted "
-        "ON held.value = wanted.value) = %s"
+        "ON held.value = wanted.value) = (SELECT COUNT(DISTINCT value) + COUNT(*) - COUNT(value) FROM json_each(%s))"
     )
 
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         sql, params = super().as_sqlite(compiler, connection)
-        return sql, [*params, len(set(self.rhs))]
+        return sql, [*params, params[-1]]
 
     def appwrite_narrowing(self, truth_value: bool, scope: Scope) -> Narrowing:
         from appwrite_orm_django.backend.pushdown import arrays

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,11 @@ from django.db import IntegrityError, connections, models
 from django.db.models.deletion import Collector
 
 from appwrite_orm_django.backend import trying_again
+from appwrite_orm_django.backend.transactions import uncommitted
+from appwrite_orm_django.backend.values import hold
 from appwrite_orm_django.cache import control
 from appwrite_orm_django.cache.choice import choose, chosen, inherited
+from appwrite_orm_django.client.errors import WriteRefused
 from appwrite_orm_django.instances import InstanceQuerySet
 
 if TYPE_CHECKING:
@@ -50,14 +53,23 @@ class AppwriteQuerySet(InstanceQuerySet):
             objs = list(objs)
             self._forget_what_was_read(objs, update_fields or ())
         with nullcontext() if as_user and not update_conflicts else self._direct_outside_a_block():
-            return super().bulk_create(
+            made = super().bulk_create(
                 objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
             )
+        if not (ignore_conflicts or update_conflicts):
+            self._remember(made, {field.attname for field in self.model._meta.concrete_fields})
+        return made
 
     def bulk_update(self, objs: Any, fields: Any, batch_size: int | None = None) -> int:
         objs, fields = tuple(objs), list(fields)
         self._forget_what_was_read(objs, fields)
-        return super().bulk_update(objs, fields, batch_size)
+        changed: int = super().bulk_update(objs, fields, batch_size)
+        if connections[self.db].vendor == "appwrite":
+            written = [self.model._meta.get_field(name) for name in fields]
+            for obj in objs:
+                hold(obj, written)
+        self._remember(objs, self._attnames(fields))
+        return changed
 
     bulk_update.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
 
@@ -74,7 +86,7 @@ class AppwriteQuerySet(InstanceQuerySet):
         for attempt in itertools.count(1):
             try:
                 return super().update_or_create(defaults, create_defaults, **kwargs)
-            except trying_again.OVERTAKEN:
+            except WriteRefused:
                 if alone or attempt == trying_again.MAX_ATTEMPTS:
                     raise
             except IntegrityError:
@@ -89,13 +101,18 @@ class AppwriteQuerySet(InstanceQuerySet):
 
     def _forget_what_was_read(self, objs: Sequence[Any], names: Sequence[str]) -> None:
         """Let ``save()`` of these objects send the fields that are written now past it, also if they get back the values that were read."""
-        if not hasattr(self.model, "_forget"):
-            return
-        attnames = {
-            field.attname for field in self.model._meta.concrete_fields if {field.name, field.attname} & set(names)
-        }
-        for obj in objs:
+        attnames = self._attnames(names)
+        for obj in objs if hasattr(self.model, "_forget") else ():
             obj._forget(attnames)
+
+    def _remember(self, objs: Sequence[Any], attnames: Collection[str]) -> None:
+        """Let ``save()`` of these objects send what is assigned from now on."""
+        end = uncommitted(connections[self.db])
+        for obj in objs if hasattr(self.model, "_remember") else ():
+            obj._remember(attnames, self.db, end)
+
+    def _attnames(self, names: Sequence[str]) -> set[str]:
+        return {field.attname for field in self.model._meta.concrete_fields if {field.name, field.attname} & set(names)}
 
     def delete(self) -> tuple[int, dict[str, int]]:
         # Without cascades this is one request; Django would put a block around it all the same.

@@ -6,17 +6,22 @@ import datetime
 import decimal
 import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
+from inspect import currentframe
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.apps import apps
 from django.core import checks
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import connections, models, router
+from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError, connections, models, router
+from django.db.models.query_utils import DeferredAttribute
 
-from appwrite_orm_django.backend.values import codec_for, cut_to_milliseconds
+from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
+from appwrite_orm_django.backend.values import OutOfRange, codec_for, hold
+from appwrite_orm_django.client.errors import AppwriteError
+from appwrite_orm_django.client.texts import InvalidText
 from appwrite_orm_django.fields import CreatedAtField, RowIdField, UpdatedAtField
-from appwrite_orm_django.instances import may_be_rolled_back, remembers_loaded
+from appwrite_orm_django.instances import NOTHING_KNOWN, READING, instance_from, remembers_loaded
 from appwrite_orm_django.managers import AppwriteManager
 
 if TYPE_CHECKING:
@@ -37,6 +42,9 @@ _IMMUTABLE = (
     uuid.UUID,
     type(None),
 )
+_NO_NAMES: frozenset[str] = frozenset()
+# From Django 6.1 on a deferred field may be read for many instances at once.
+_FETCHING = getattr(getattr(DeferredAttribute, "fetch_many", None), "__code__", None)
 
 
 class AppwriteModel(models.Model):
@@ -56,7 +64,9 @@ class AppwriteModel(models.Model):
         appwrite_warm: what ``objects.warm()`` and ``manage.py appwrite_cache warm`` read ahead: querysets, or callables without
             arguments that return one (or run one: ``lambda: Product.objects.count()``).
 
-    Saving an object that was read sends the fields that were changed since, and no others.
+    Saving an object that was read or saved before sends the fields that were assigned since, also those that got back the value that
+    they had, and no others. Values that can change without being assigned (JSON, arrays, files) are always sent. See
+    docs/explanation/queries.md#writing.
     """
 
     appwrite_permissions: ClassVar[Sequence[str]] = ()
@@ -74,6 +84,36 @@ class AppwriteModel(models.Model):
 
     class Meta:
         abstract = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        held = self.__dict__
+        if "_loaded" not in held:
+            # New: there is nothing to compare with, so all of it is sent.
+            super().__setattr__(name, value)
+            return
+        assigned = held.get("_assigned", _NO_NAMES)
+        super().__setattr__(name, value)
+        # No frame is kept: it would keep alive what is on the stack.
+        caller = currentframe().f_back.f_code  # type: ignore[union-attr]  # None on no Python that Django runs on
+        if caller is _FETCHING:
+            self._remember((name,), self._state.db, _end(self._state.db))
+        elif caller not in READING:
+            held["_assigned"] = held.get("_assigned", _NO_NAMES) | {name}
+        elif "_assigned" in held:
+            # By a descriptor, on the way.
+            held["_assigned"] = assigned
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        # Where fields are deferred Django itself names the others. What the caller names is sent, whether it was assigned or not.
+        named = args[3] if len(args) > 3 else kwargs.get("update_fields")
+        outer = self.__dict__.get("_names_fields")
+        self.__dict__["_names_fields"] = named is not None
+        try:
+            super().save(*args, **kwargs)
+        finally:
+            self.__dict__["_names_fields"] = outer
+
+    save.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
 
     @classmethod
     def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -93,62 +133,88 @@ class AppwriteModel(models.Model):
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
         # Django 6.1 hands over a fetch mode.
-        instance = super().from_db(db, field_names, values, **kwargs)
-        if db is None or not may_be_rolled_back(connections[db]):
-            instance.__dict__["_loaded"] = (field_names, values)
+        instance: Self | None = instance_from(cls, db, values, field_names, **kwargs)
+        if instance is None:
+            instance = super().from_db(db, field_names, values, **kwargs)
+        instance.__dict__["_loaded"] = (field_names, values, db, _end(db))
         return instance
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
         """
-        Validate the fields, integers by the ranges of their columns as well.
+        Validate the fields, and whether their columns can hold the values: integers of a range, moments from the year 1000 on, and so on.
 
         Django's own validators know the ranges of the ``default`` database only, and SQLite has none.
         """
         errors: dict[str, Any] = {}
+        assigned = self._assigned_names()
         try:
             super().clean_fields(exclude=exclude)
         except ValidationError as error:
             errors = error.update_error_dict(errors)
-        operations = connections[self._state.db or router.db_for_write(type(self), instance=self)].ops
+        finally:
+            # Django assigns each value anew. What cleaning has changed is found by comparing.
+            self.__dict__["_assigned"] = assigned
+        connection = connections[self._state.db or router.db_for_write(type(self), instance=self)]
         skipped = {*(exclude or ()), *errors}
         for field in self._meta.concrete_fields:
-            if not isinstance(field, models.IntegerField) or field.primary_key or field.name in skipped:
-                continue
             value = getattr(self, field.attname)
-            low, high = operations.integer_field_range(field.get_internal_type())
+            if value is None or field.name in skipped or hasattr(value, "resolve_expression"):
+                continue
             try:
-                if isinstance(value, int):
+                if isinstance(field, models.IntegerField) and isinstance(value, int) and not field.primary_key:
+                    low, high = connection.ops.integer_field_range(field.get_internal_type())
                     MinValueValidator(low)(value)
                     MaxValueValidator(high)(value)
+                if connection.vendor == "appwrite":
+                    _check_that_it_can_be_held(field, value, connection)
             except ValidationError as error:
                 errors[field.name] = error.error_list
         if errors:
             raise ValidationError(errors)
 
-    def _loaded_values(self) -> dict[str, Any]:
-        """Return attribute name to value as last read or written, as far as that is certain."""
-        names, values = self.__dict__.get("_loaded", ((), ()))
-        return dict(zip(names, values, strict=False))
+    def _assigned_names(self) -> frozenset[str]:
+        """Return the names of the attributes that were assigned since the object was read or written."""
+        names: frozenset[str] = self.__dict__.get("_assigned", _NO_NAMES)
+        return names
 
-    def _remember(self, attnames: Collection[str], using: str | None) -> None:
-        """Take the current values of these attributes for those of the server; forget them if a rollback can still undo them."""
-        known = self._loaded_values()
-        certain = using is None or not may_be_rolled_back(connections[using])
-        for name in attnames:
-            known.pop(name, None)
-            if certain and name in self.__dict__:
-                known[name] = self.__dict__[name]
-        self.__dict__["_loaded"] = (tuple(known), tuple(known.values()))
+    def _known(self, using: str | None) -> dict[str, Any]:
+        """Return attribute name to value as last read from or written to this object's row, as far as that is certain."""
+        names, values, alias, end = self.__dict__.get("_loaded", NOTHING_KNOWN)
+        if alias is None or alias != using:
+            return {}
+        if end is not None and not end.committed and end is not _end(alias):
+            return {}
+        known = dict(zip(names, values, strict=False))
+        # Of another row nothing is known. None: a parent's row is written before the object has the key.
+        return known if known.get(self._meta.pk.attname) in (None, self.pk) else {}
 
-    def _forget(self, attnames: Collection[str]) -> None:
-        """Take these attributes for unknown on the server: whatever they hold, the next ``save()`` sends them."""
-        known = {name: value for name, value in self._loaded_values().items() if name not in attnames}
-        self.__dict__["_loaded"] = (tuple(known), tuple(known.values()))
+    def _remember(self, attnames: Collection[str], using: str | None, end: BlockEnd | None) -> None:
+        """Take the current values of these attributes for those of the row, if what ends with ``end`` is committed."""
+        known = self._known(using)
+        known.update((name, self.__dict__[name]) for name in attnames if name in self.__dict__)
+        known[self._meta.pk.attname] = self.pk
+        self.__dict__["_loaded"] = (tuple(known), tuple(known.values()), using, end)
+        assigned = self._assigned_names().difference(attnames)
+        if end is not None:
+            # A creation is sent only if it was assigned, whatever is known: again, if it is rolled back.
+            assigned |= self._assigned_names().intersection(self._creations())
+        self.__dict__["_assigned"] = assigned
+
+    def _forget(self, attnames: Collection[str] | None = None) -> None:
+        """Take these attributes, or all, for unknown on the server: whatever they hold, the next ``save()`` sends them."""
+        if "_loaded" in self.__dict__:
+            names, values, *others = self.__dict__["_loaded"]
+            known = dict(zip(names, values, strict=False))
+            for name in names if attnames is None else attnames:
+                known.pop(name, None)
+            self.__dict__["_loaded"] = (tuple(known), tuple(known.values()), *others)
 
     def refresh_from_db(self, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         names = None if fields is None else list(fields)
+        assigned = self._assigned_names()
         super().refresh_from_db(using=using, fields=names, **kwargs)
-        self._remember(_attnames(self._meta.concrete_fields, names), self._state.db)
+        self.__dict__["_assigned"] = assigned
+        self._remember(_attnames(self._meta.concrete_fields, names), self._state.db, _end(self._state.db))
 
     def _save_table(
         self,
@@ -160,10 +226,20 @@ class AppwriteModel(models.Model):
         update_fields: Collection[str] | None = None,
     ) -> bool:
         # Called once for each table: a model with parents has several.
-        updated = super()._save_table(raw, cls, force_insert, force_update, using, update_fields)  # type: ignore[misc]  # a private name
-        if not raw:
-            self._cut_to_milliseconds()
-        self._remember(_attnames((cls or self)._meta.local_concrete_fields, update_fields), using)
+        assigned = self._assigned_names()
+        try:
+            updated = super()._save_table(raw, cls, force_insert, force_update, using, update_fields)  # type: ignore[misc]  # a private name
+        except BaseException as error:
+            if not _is_refused(error):
+                self._forget()
+            raise
+        fields = (cls or self)._meta.local_concrete_fields
+        saved = _attnames(fields, update_fields)
+        if using is not None and connections[using].vendor == "appwrite":
+            hold(self, (field for field in fields if field.attname in saved))
+        # Without what Django itself has assigned on the way.
+        self.__dict__["_assigned"] = assigned
+        self._remember(saved, using, _end(using))
         return bool(updated)
 
     def _do_update(self, base_qs: Any, using: str, pk_val: Any, values: Any, update_fields: Any, *args: Any) -> Any:
@@ -171,57 +247,57 @@ class AppwriteModel(models.Model):
         connection.last_written_row = None  # type: ignore[attr-defined]  # our DatabaseWrapper's
         # Django takes them for fields like auto_now ones, and update_or_create() adds them to what it updates: a $updatedAt that is
         # sent would hide the change from all who look for the row's version.
-        untouched = self._own_moments(using)
-        changed = [value for value in values if value[0].attname not in untouched]
-        if not update_fields:
-            changed = self._changed(changed, using)
-        updated = super()._do_update(base_qs, using, pk_val, changed, update_fields, *args)  # type: ignore[misc]
+        untouched = self._own_moments()
+        sent = [value for value in values if value[0].attname not in untouched]
+        if sent and (update_fields is None or self.__dict__.get("_names_fields") is False):
+            sent, update_fields = self._without_known(sent, using), None
+        updated = super()._do_update(base_qs, using, pk_val, sent, update_fields, *args)  # type: ignore[misc]
         row = getattr(connection, "last_written_row", None)
         if updated and row is not None and "$updatedAt" in row:
             self._take_updated_at(row["$updatedAt"])
         return updated
 
-    def _changed(self, values: Iterable[tuple[Any, Any, Any]], using: str) -> list[tuple[Any, Any, Any]]:
-        loaded = self._loaded_values()
-        if self._state.db != using or loaded.get(self._meta.pk.attname) != self.pk:
-            # Another row than the one that was read: nothing is known of what it holds.
-            loaded = {}
+    def _without_known(self, values: Iterable[tuple[Any, Any, Any]], using: str) -> list[tuple[Any, Any, Any]]:
+        """Leave out what the row is known to hold, unless it was assigned."""
+        is_of_database = self._state.db == using and not self._state.adding
+        known = self._known(using) if is_of_database else {}
+        assigned = self._assigned_names()
         return [
             (field, model, value)
             for field, model, value in values
-            if field.attname not in loaded or not _is_unchanged(value, loaded[field.attname])
+            if field.attname in assigned or field.attname not in known or not _is_unchanged(value, known[field.attname])
         ]
 
-    def _own_moments(self, using: str) -> set[str]:
+    def _own_moments(self) -> set[str]:
         """Return the names of those of the server's moments that a save leaves alone: all but a creation that was assigned."""
-        loaded = self._loaded_values() if self._state.db == using else {}
-        return {
-            field.attname
-            for field in self._meta.concrete_fields
-            if isinstance(field, UpdatedAtField)
-            or (
-                isinstance(field, CreatedAtField)
-                and (
-                    field.attname not in loaded
-                    or _is_unchanged(self.__dict__.get(field.attname), loaded[field.attname])
-                )
-            )
-        }
+        updates = {field.attname for field in self._meta.concrete_fields if isinstance(field, UpdatedAtField)}
+        if "_loaded" in self.__dict__:
+            assigned = self._assigned_names()
+        else:
+            assigned = frozenset(name for name in self._creations() if self.__dict__.get(name) is not None)
+        return updates | (self._creations() - assigned)
+
+    def _creations(self) -> set[str]:
+        return {field.attname for field in self._meta.concrete_fields if isinstance(field, CreatedAtField)}
 
     def _take_updated_at(self, wire: str) -> None:
         for field in self._meta.concrete_fields:
             if isinstance(field, UpdatedAtField):
                 setattr(self, field.attname, codec_for(field).decode(wire))
 
-    def _cut_to_milliseconds(self) -> None:
-        """Make datetimes equal to what the server holds."""
-        for field in self._meta.concrete_fields:
-            value = self.__dict__.get(field.attname)
-            if (held := cut_to_milliseconds(value)) is not value:
-                setattr(self, field.attname, held)
-
 
 remembers_loaded(AppwriteModel)
+
+
+def _end(alias: str | None) -> BlockEnd | None:
+    return None if alias is None else uncommitted(connections[alias])
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Return whether a write that ended with this error has certainly changed nothing."""
+    if isinstance(error, AppwriteError):
+        return not error.ambiguous
+    return isinstance(error, (DataError, IntegrityError, NotSupportedError, ProgrammingError))
 
 
 def _is_unchanged(value: Any, loaded: Any) -> bool:
@@ -235,6 +311,15 @@ def _is_unchanged(value: Any, loaded: Any) -> bool:
         return getattr(value, "fold", None) == getattr(loaded, "fold", None)
     # In JSON 1, 1.0 and true are three values.
     return isinstance(value, str) or type(value) is type(loaded)
+
+
+def _check_that_it_can_be_held(field: models.Field[Any, Any], value: Any, connection: Any) -> None:
+    try:
+        codec_for(field).encode(field.get_db_prep_value(value, connection))
+    except (OutOfRange, InvalidText) as error:
+        raise ValidationError(f"{str(error)[:1].upper()}{str(error)[1:]}.", code="invalid") from error
+    except (TypeError, ValueError):
+        return  # of another type, which saving it says
 
 
 def _attnames(fields: Iterable[models.Field[Any, Any]], names: Collection[str] | None) -> list[str]:

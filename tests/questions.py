@@ -22,8 +22,9 @@ from django.db.models import (
     Sum,
     Value,
     When,
+    Window,
 )
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, RowNumber
 from hypothesis import strategies as st
 
 from tests.library.models import Author, Book, Country, Review, Tag
@@ -181,19 +182,28 @@ def cut(question, part):
 
 
 @st.composite
+def numbers(draw, question, order, *, distinct):
+    """Ask how many rows there are, or whether there are any: of all, of a slice, of a slice of a slice."""
+    if distinct:
+        question, order = question.then("distinct()", lambda found, rows: found.distinct()), []
+    if draw(st.booleans()):
+        question = question.then(f"order_by({order})", lambda found, rows: found.order_by(*order, "pk"))
+        question = cut(cut(question, slices(draw)), slices(draw))
+    method = draw(st.sampled_from(["count", "count", "exists", "aggregate"]))
+    arguments = {"number": Count("*")} if method == "aggregate" else {}
+    return question.then(f"{method}({arguments or ''})", lambda found, rows: getattr(found, method)(**arguments))
+
+
+@st.composite
 def row_questions(draw, model):
-    """Ask for rows: whole, related, some columns, without repetition, a slice, or whether there are any."""
+    """Ask for rows: whole, related, some columns, without repetition, a slice, how many they are, or whether there are any."""
     question = draw(filtered(model))
     order = draw(orders(model))
     shape = draw(
-        st.sampled_from(["rows", "distinct", "count", "values", "exists", "related", "subset", "distinct count"])
+        st.sampled_from(["rows", "distinct", "values", "related", "subset", "number", "number", "distinct number"])
     )
-    if shape == "count":
-        return question.then("count()", lambda found, rows: found.count())
-    if shape == "distinct count":
-        return question.then("distinct().count()", lambda found, rows: found.distinct().count())
-    if shape == "exists":
-        return question.then("exists()", lambda found, rows: found.exists())
+    if "number" in shape:
+        return draw(numbers(question, order, distinct=shape == "distinct number"))
     if shape == "distinct":
         own = [one for one in order if "__" not in one.expression.name]
         question = question.then(
@@ -240,10 +250,9 @@ def aggregate_questions(draw, model):
     if shape == "all":
         return question.then(f"aggregate({found})", lambda asked, rows: asked.aggregate(n=Count("*"), **found))
     if shape == "sliced":
-        name, size = draw(st.sampled_from(SUMS[model])), draw(st.integers(1, 4))
+        question = cut(question.then("order_by(pk)", lambda asked, rows: asked.order_by("pk")), slices(draw))
         return question.then(
-            f"[:{size}].aggregate(Count({name}))",
-            lambda asked, rows: asked.order_by("pk")[:size].aggregate(n=Count("pk")),
+            "aggregate(Count(pk))", lambda asked, rows: asked.aggregate(n=Count("pk"), star=Count("*"), most=Max("pk"))
         )
     if shape == "again":
         return question.then(
@@ -270,7 +279,9 @@ def aggregate_questions(draw, model):
 def expression_questions(draw, model):
     """Ask for what is computed for each row: cases, subqueries, set operations."""
     question = draw(filtered(model, most=1))
-    shape = draw(st.sampled_from(["case", "exists", "subquery", "union", "intersection", "difference", "arithmetic"]))
+    shape = draw(
+        st.sampled_from(["case", "exists", "subquery", "union", "intersection", "difference", "arithmetic", "window"])
+    )
     order = draw(orders(model))
     if shape in ("union", "intersection", "difference"):
         other = draw(filtered(model, most=1))
@@ -286,6 +297,20 @@ def expression_questions(draw, model):
         return question.then(
             f"annotate({case})", lambda found, rows: found.annotate(x=case).order_by("x", *order, "pk")
         )
+    if shape == "window":
+        # Of rows that are not repeated for others that they are joined with: nothing would decide which of those has which number.
+        window = Window(RowNumber(), partition_by=draw(st.sampled_from([None, *GROUPS[model][:1]])), order_by="pk")
+        question = Question(model).then("annotate(RowNumber())", lambda found, rows: found.annotate(x=window))
+        text = Q(**{f"{SINGLE[model][0]}__{draw(st.sampled_from(['gt', 'icontains', 'exact']))}": draw(TEXTS)})
+        tree = draw(comparisons(model)) if model in NUMERIC and draw(st.booleans()) else text
+        number = draw(st.sampled_from([Q(x__lte=2), ~Q(x__gt=1), Q(x__in=[2, 3])]))
+        condition = draw(st.sampled_from([number, number & tree, number | tree, ~(number | tree)]))
+        question = question.then(f"filter({condition})", lambda found, rows: found.filter(condition))
+        names = draw(st.sampled_from([(), ("pk",), ("pk", SINGLE[model][0])]))
+        if names:
+            question = question.then(f"values({names})", lambda found, rows: found.values(*names))
+        question = question.then(f"order_by({order})", lambda found, rows: found.order_by(*order, "pk"))
+        return cut(question, slices(draw))
     if shape == "arithmetic":
         one, two = (draw(st.sampled_from(SUMS[model][:1])) for _ in range(2))
         # By x as well: a row that stands for several joined ones has no other order among its like.

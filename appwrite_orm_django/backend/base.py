@@ -7,6 +7,7 @@ the properties below are the doors to the rooms that read, write, cache, evaluat
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,7 +29,7 @@ from appwrite_orm_django.backend.features import DatabaseFeatures
 from appwrite_orm_django.backend.introspection import DatabaseIntrospection
 from appwrite_orm_django.backend.operations import DatabaseOperations
 from appwrite_orm_django.backend.requesting import Requesting
-from appwrite_orm_django.backend.transactions import begin
+from appwrite_orm_django.backend.transactions import begin, is_opened_by_django
 from appwrite_orm_django.client.errors import AppwriteError, UniqueViolation
 from appwrite_orm_django.client.references import TableRef
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.known_reads import KnownReads
     from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
     from appwrite_orm_django.backend.options import Options
+    from appwrite_orm_django.backend.parts import Parts
     from appwrite_orm_django.backend.reading import Reader
     from appwrite_orm_django.backend.results import WriteResult
     from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
@@ -165,7 +167,10 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         self.whole_models: dict[type[Model], WholeModel | None] = {}
         # The open block; None in autocommit mode. Read-only blocks have one too: it remembers what they saw.
         self.transaction: Transaction | None = None
+        self._commits_in_parts = False
         self.writes_directly = False
+        # What has been written by statements that Django has put a block around and that go out at once.
+        self.parts: Parts | None = None
         self._cache: tuple[str, QueryCache] | None = None
 
     # Settings
@@ -239,7 +244,8 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         elif self.transaction is None:
             # In this order: a cache that is opened inside a block is told of the block when it is opened.
             self.cache.enter_atomic()
-            self.transaction = begin(self)
+            self._commits_in_parts = is_opened_by_django()
+            self.transaction = begin(self, in_parts=self._commits_in_parts)
 
     def _commit(self) -> None:
         transaction = self.transaction
@@ -255,12 +261,17 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
             self._begin_anew()
 
     def _rollback(self) -> None:
-        if self.transaction is not None:
-            self._begin_anew()
+        if self.transaction is None:
+            return
+        if self.transaction.parts.written:
+            # Too late for a part of it: who is told of the error that ends the block is told of that.
+            self.transaction.parts.note(sys.exc_info()[1])
+        self._begin_anew()
 
     def _begin_anew(self) -> None:
-        self.transaction = begin(self)
-        self.cache.exit_atomic(committed=False)
+        parts = None if self.transaction is None else self.transaction.parts
+        self.transaction = begin(self, in_parts=self._commits_in_parts)
+        self.cache.exit_atomic(committed=bool(parts and parts.written))
         self.cache.enter_atomic()
 
     def savepoint_command(self, command: Savepoint) -> None:
@@ -296,11 +307,14 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
 
         For statements that Django wraps in ``atomic`` but that are a single request, or several independent ones, here.
         """
-        before, self.writes_directly = self.writes_directly, True
+        from appwrite_orm_django.backend.parts import Parts
+
+        before = self.writes_directly, self.parts
+        self.writes_directly, self.parts = True, Parts("rows")
         try:
             yield
         finally:
-            self.writes_directly = before
+            self.writes_directly, self.parts = before
 
     @contextmanager
     def own_block(self) -> Iterator[Transaction]:

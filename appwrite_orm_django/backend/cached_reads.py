@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 
 from appwrite_orm_django.backend import watching
-from appwrite_orm_django.backend.commands.reads import GetRow
+from appwrite_orm_django.backend.commands.reads import GetRow, ListRows
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -34,8 +34,8 @@ def cached_rows(
     """
     Return the result rows of a read command from the cache, or from ``load``.
 
-    A block has to know which version of each row it has seen, or it could overwrite somebody else's change. What another thread
-    loaded, or an earlier read left in the cache, serves a block only if the versions can be told from it.
+    A block has to know what it has seen of each row, or it could overwrite another client's change. What another thread loaded, or an
+    earlier read left in the cache, serves a block only if that can be told from it.
     """
     names = [table.table for table in command.tables]
     transaction = connection.transaction
@@ -54,9 +54,10 @@ def cached_rows(
             identity=connection.cache_identity,
             timeout=timeout,
         )
-    if transaction is not None and seen:
-        transaction.note_shown(command.tables[0], rows, *seen)
-    return rows
+    if transaction is None or not seen:
+        return rows
+    outputs = cast("ListRows", command).outputs
+    return rows if transaction.note_shown(command.tables[0], rows, outputs, *seen) else load()
 
 
 def is_cached(connection: DatabaseWrapper, query: Query) -> bool:

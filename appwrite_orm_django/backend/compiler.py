@@ -27,8 +27,9 @@ from appwrite_orm_django.backend import local_evaluation, locking
 from appwrite_orm_django.backend.cached_reads import cached_rows
 from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands.base import Command
-from appwrite_orm_django.backend.commands.reads import CountRows, Explain, ListRows
+from appwrite_orm_django.backend.commands.reads import CountRows, Explain, GetRow, ListRows
 from appwrite_orm_django.backend.pushdown import reads, server
+from appwrite_orm_django.backend.pushdown.aggregates import aggregate
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.summaries import OneRow
 from appwrite_orm_django.backend.whole_models import WholeModel, whole_model
@@ -90,6 +91,9 @@ class SQLCompiler(compiler.SQLCompiler):
             if self.query.high_mark is not None and self.query.high_mark == self.query.low_mark and self.elide_empty:
                 raise EmptyResultSet
             command = self._pushed_down()
+            if self.query.select_for_update:
+                # What is locked has to be told row by row.
+                return command if isinstance(command, (GetRow, ListRows)) else local_evaluation.plan(self)
             if command is None or (isinstance(command, OneRow) and len(command.parts) > 1):
                 # Better than several requests, where the server can do it: one.
                 command = server.plan(self) or command
@@ -197,11 +201,11 @@ class SQLAggregateCompiler(SQLCompiler):
         return self._sliced_count() or server.plan(self) or local_evaluation.plan(self)
 
     def _sliced_count(self) -> Command | None:
-        """Return the command for ``queryset[:n].count()``, which pages ask that need not know the exact number of many rows."""
+        """Return the command for the ``count()`` of a slice, which pages ask that need not know the exact number of many rows."""
         inner = self.query.inner_query
-        counted = list(self.query.annotation_select.values())
-        is_count = len(counted) == 1 and type(counted[0]) is Count and not counted[0].distinct
-        if not (inner.is_sliced and is_count and isinstance(counted[0].source_expressions[0], Star)):
+        (counted, *others) = map(aggregate, self.query.annotation_select.values())
+        is_count = not others and counted is not None and counted.function is Count and not counted.distinct
+        if not (inner.is_sliced and is_count and isinstance(counted.source, Star)):
             return None
         try:
             listed = inner.get_compiler(connection=self.connection).read_command()
@@ -241,7 +245,10 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
 
 
 class SQLDeleteCompiler(compiler.SQLDeleteCompiler, SQLCompiler):
-    execute_sql = compiler.SQLCompiler.execute_sql
+    def execute_sql(self, result_type: str = MULTI, *chunks: Any) -> Any:
+        deleted = compiler.SQLCompiler.execute_sql(self, result_type, *chunks)
+        # None where no row can match, as none has an id that Appwrite refuses; Model.delete() adds the number up.
+        return 0 if deleted is None else deleted
 
     def as_sql(self) -> tuple[Command, tuple[()]]:  # type: ignore[override]
         from appwrite_orm_django.backend import writes

@@ -2,38 +2,40 @@
 Counting a column of one row up or down.
 
 The server does it atomically, but its database adds floats: from 2**53 on units are lost, although the answer counts them (recording
-``increment``). Whole numbers that large are read, added up here, and written on condition that nobody has changed the row meanwhile.
+``increment``). Whole numbers that large are read, added up here, and written in a block that is refused if the row was changed meanwhile.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from django.db import DataError, OperationalError
+from django.db import DataError
 
+from appwrite_orm_django.backend import trying_again
+from appwrite_orm_django.backend.parts import Parts
+from appwrite_orm_django.backend.transactions.log import Operation
 from appwrite_orm_django.client import rows
-from appwrite_orm_django.client.errors import LimitExceeded, RowConflict
+from appwrite_orm_django.client.errors import LimitExceeded, WriteRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.commands import IncrementColumn
     from appwrite_orm_django.client.transport import Transport
 
 #: Whole numbers up to this are exact as floats.
 EXACT = 2**53
-_MAX_ATTEMPTS = 10
 
 
-def is_exact(value: float | None, amount: float) -> bool:
-    """Say whether a database that adds floats adds these exactly, or at least as the column's own type would."""
-    if value is None or isinstance(amount, float):
-        return True
-    return max(abs(value), abs(amount), abs(value + amount)) <= EXACT
+def is_exact(value: int | None, amount: int) -> bool:
+    """Say whether a database that adds floats adds these integers exactly."""
+    return value is None or max(abs(value), abs(amount), abs(value + amount)) <= EXACT
 
 
-def check_bounds(command: IncrementColumn, value: float | None) -> None:
+def check_bounds(command: IncrementColumn, value: int | None) -> None:
     """
     Refuse what passes the bounds of the column, which the server does not look at.
 
@@ -49,7 +51,7 @@ def check_bounds(command: IncrementColumn, value: float | None) -> None:
         )
 
 
-def run(transport: Transport, command: IncrementColumn) -> Mapping[str, Any]:
+def run(connection: DatabaseWrapper, command: IncrementColumn) -> Mapping[str, Any]:
     """
     Add to the column and return the row.
 
@@ -57,11 +59,9 @@ def run(transport: Transport, command: IncrementColumn) -> Mapping[str, Any]:
         LimitExceeded, DataError: the result would pass a bound of the column.
         ColumnNotFound, RowNotFound: no such column, or no such row.
     """
-    amount = command.amount
-    if isinstance(amount, float):
-        return _ask(transport, command)
+    amount, transport = command.amount, connection.transport
     if abs(amount) > EXACT:
-        return _add_here(transport, command)
+        return _add_here(connection, command)
     low, high = command.bounds
     within = replace(
         command,
@@ -72,13 +72,18 @@ def run(transport: Transport, command: IncrementColumn) -> Mapping[str, Any]:
     except LimitExceeded:
         if within.bounds[amount > 0] == command.bounds[amount > 0]:
             raise
-        return _add_here(transport, command)
+        return _add_here(connection, command)
     # A number that comes from beyond the other side passes no bound; what it lost on the way is added.
     right = row[command.column]
     if is_exact(right - amount, amount):
         return row
     lost = right - int(float(right - amount) + float(amount))
-    return _add_here(transport, replace(command, amount=lost, bounds=(None, None))) if lost else row
+    if not lost:
+        return row
+    parts = Parts("increments")
+    parts.written = 1
+    with parts.part(1):
+        return _add_here(connection, replace(command, amount=lost, bounds=(None, None)))
 
 
 def _ask(transport: Transport, command: IncrementColumn) -> Mapping[str, Any]:
@@ -89,18 +94,24 @@ def _ask(transport: Transport, command: IncrementColumn) -> Mapping[str, Any]:
     return rows.decrement_column(*place, minimum=low)
 
 
-def _add_here(transport: Transport, command: IncrementColumn) -> Mapping[str, Any]:
-    for _ in range(_MAX_ATTEMPTS):
-        row = rows.get_row(transport, command.table, command.row_id)
+def _add_here(connection: DatabaseWrapper, command: IncrementColumn) -> Mapping[str, Any]:
+    place = (connection.transport, command.table, command.row_id)
+    for attempt in itertools.count(1):
+        row = rows.get_row(*place)
         value = row[command.column]
         if value is None:
             return row
         check_bounds(command, value)
-        data = {command.column: value + command.amount}
-        try:
-            return rows.update_row(transport, command.table, command.row_id, data, unmodified_since=row["$updatedAt"])
-        except RowConflict:
-            continue
-    raise OperationalError(
-        f"{command.table.table}/{command.row_id}: changed by others {_MAX_ATTEMPTS} times while {command.column} was being counted."
-    )
+        with connection.own_block() as block:
+            block.note_versions(command.table, [row])
+            data = {command.column: value + command.amount}
+            block.log.append(Operation("update", command.table, command.row_id, data))
+            try:
+                block.commit()
+            except WriteRefused:
+                if attempt == trying_again.MAX_ATTEMPTS:
+                    raise
+            else:
+                return rows.get_row(*place)
+        trying_again.pause(attempt)
+    raise AssertionError  # never reached: the last attempt raises

@@ -1,5 +1,8 @@
 """
-``select_for_update()``: nobody is made to wait; the block that locked a row is refused at its end if the row has changed since.
+``select_for_update()``: nobody is made to wait; of two blocks that locked one row at the same time one is refused at its end.
+
+A locked row has a *lock row* in the table of claims. A block reads it before it reads anything else after the lock, and changes it with
+its commit; so the blocks that lock a row come one after the other, whether they change the row or not (``transactions/claims.py``).
 
 ``DatabaseFeatures.has_select_for_update`` stays False: to Django it means that others wait, and its own tests measure that they do.
 """
@@ -49,22 +52,23 @@ def check(query: Query, connection: DatabaseWrapper) -> None:
 
 def read(command: Command, compiler: SQLCompiler) -> list[tuple[Any, ...]]:
     """Run a read past the cache, and lock the rows of every model whose primary key it selects; without any, all that it looked at."""
+    from appwrite_orm_django.backend.transactions.log import key_of
+
     connection = compiler.connection
     transaction = connection.transaction
     if transaction is None:
         return connection.load_rows(command)
-    before = set(transaction.versions)
-    rows = connection.load_rows(command)
+    with transaction.locking() as looked_at:
+        rows = connection.load_rows(command)
     keys = [
         (position, expression)
         for position, (expression, _, _) in enumerate(compiler.select)
         if type(expression) is Col and expression.target.primary_key
     ]
     if not keys:
-        for table, row_id in set(transaction.versions) - before:
-            transaction.lock(table, [row_id])
+        transaction.lock(looked_at)
     for position, column in keys:
         table = connection.table_ref(table_id(column.target.model._meta.db_table))
         encode = codec_for(column.target).encode
-        transaction.lock(table, [encode(row[position]) for row in rows if row[position] is not None])
+        transaction.lock(key_of(table, encode(row[position])) for row in rows if row[position] is not None)
     return rows

@@ -12,6 +12,7 @@ from typing import Any
 
 from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE
 from appwrite_orm_django.backend.commands.conditions import Order
+from appwrite_orm_django.backend.values import held_float, is_found
 from appwrite_orm_django.client import queries
 from appwrite_orm_django.client.queries import Query
 
@@ -80,6 +81,5 @@ def _is_found(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) <= _LONGEST_TEXT
     if isinstance(value, float):
-        # PHP writes as many digits into a statement as its configuration says: fourteen, where nobody has changed it.
-        return float(f"{value:.14g}") == value
+        return held_float(value) == value and is_found(value)
     return value is None or isinstance(value, int)

@@ -22,6 +22,7 @@ from appwrite_orm_django.backend.commands.local import Fetch, LocalQuery
 from appwrite_orm_django.backend.commands.outputs import Output
 from appwrite_orm_django.backend.commands.reads import CountRows, Explain, GetRow, ListRows
 from appwrite_orm_django.backend.reading_ahead import Requests
+from appwrite_orm_django.backend.values import is_found
 from appwrite_orm_django.client import queries, rows
 from appwrite_orm_django.client.errors import RowNotFound
 from appwrite_orm_django.client.queries import Query
@@ -68,6 +69,7 @@ class Reader:
         raise TypeError(f"{command!r} reads nothing.")
 
     def _get(self, command: GetRow) -> list[tuple[Any, ...]]:
+        self._before_read()
         try:
             row = rows.get_row(self.connection.transport, command.table, command.row_id)
         except RowNotFound:
@@ -75,13 +77,16 @@ class Reader:
         self._note_versions(command.table, [row])
         return list(_results(command.table, [row], command.outputs))
 
+    def _before_read(self) -> None:
+        if self.connection.transaction is not None:
+            self.connection.transaction.before_read()
+
     def _note_versions(self, table: TableRef, found: Iterable[Row]) -> None:
         if self.connection.transaction is not None:
             self.connection.transaction.note_versions(table, found)
 
     def _list(self, command: ListRows) -> Iterator[tuple[Any, ...]]:
-        columns = [*command.columns, *(order.column for order in command.order)]
-        select = _select(columns)
+        select = self._selecting(command.condition, [*command.columns, *(order.column for order in command.order)])
         found = self._lists(command.table, command.condition, select, command.order, command.offset, command.limit)
         for page in found:
             yield from _results(command.table, page, command.outputs)
@@ -99,7 +104,7 @@ class Reader:
         Args:
             most: of more rows than this no more are asked for; an open block that has written to the table may see more.
         """
-        wanted = _select([*columns, *(order.column for order in fetch.order)])
+        wanted = self._selecting(condition, [*columns, *(order.column for order in fetch.order)])
         described = (fetch.table, condition, wanted, fetch.order, fetch.offset)
         transaction = self.connection.transaction
         if transaction is not None and transaction.is_dirty(fetch.table):
@@ -107,6 +112,10 @@ class Reader:
             return
         limit = fetch.limit if most is None else min(most, fetch.limit or most)
         yield from self._lists(*described, limit, whole=True)
+
+    def _selecting(self, condition: Condition, columns: Sequence[str]) -> Query | None:
+        # What a block has seen of a row is also that the condition held.
+        return _select(columns if self.connection.transaction is None else [*columns, *sorted(condition.columns)])
 
     def whole_rows(self, table: TableRef, condition: Condition) -> Iterator[Row]:
         """Yield rows with every column they have, as the open block sees them."""
@@ -170,6 +179,8 @@ class Reader:
         return cast("list[Row]", answered["rows"])
 
     def _asked(self, table: TableRef, page: Sequence[Query], *, total: bool = False) -> dict[str, Any]:
+        self._before_read()
+
         def posts() -> bool:
             return capabilities.feature_level(self.connection, table) == "2.x"
 
@@ -224,6 +235,8 @@ class Reader:
                 yield found
 
     def _after(self, row: Row, order: Sequence[Order]) -> Query | None:
+        if any(isinstance(value := row[one.column], float) and not is_found(value) for one in order):
+            return None  # neither a filter nor the cursor, which the server writes as one, would find the row
         nulls_are_low = self.connection.text_semantics == "mariadb"
         may_be_null = any(
             row[one.column] is None or positions.puts_nulls_last(one, nulls_are_low=nulls_are_low) for one in order
@@ -249,7 +262,7 @@ class Reader:
             counted = self._count_with(page, command.table, splits[0], end)
         if counted is None:
             counted = sum(self._count(command.table, split, end) for split in splits)
-        return counted if end is None else max(0, min(counted, end) - command.offset)
+        return max(0, (counted if end is None else min(counted, end)) - command.offset)
 
     @contextmanager
     def counting_with(self, page: Callable[[], object]) -> Iterator[None]:
@@ -371,7 +384,7 @@ def _chunks(column: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
 
 def _select(columns: Iterable[str]) -> Query | None:
     columns = tuple(columns)
-    if any(isinstance(column, RelationshipKey) for column in columns):
+    if any(isinstance(column, RelationshipKey) or "." in column for column in columns):
         # Whole rows have the id of the related row; with a select the server wants the key of one of its columns as well.
         return None
     # The columns that begin with "$" come along by themselves, but the server wants at least one name.

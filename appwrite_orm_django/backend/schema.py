@@ -20,7 +20,7 @@ from django.db.models import Index as ModelIndex
 
 from appwrite_orm_django import collation
 from appwrite_orm_django.backend.changing import announced
-from appwrite_orm_django.backend.columns import column_key, table_id
+from appwrite_orm_django.backend.columns import SYSTEM_COLUMNS, column_key, table_id
 from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.backend.refusals import refuse_sql
 from appwrite_orm_django.client import rows, tables
@@ -262,6 +262,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         self._change(
             self._table(model, unique_together=old_unique_together),
             self._table(model, unique_together=new_unique_together),
+            by_name=True,
         )
 
     @_ends_in_its_message
@@ -273,34 +274,38 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         self._change(
             self._table(model, indexes=indexes(old_index_together)),
             self._table(model, indexes=indexes(new_index_together)),
+            by_name=True,
         )
 
     @_ends_in_its_message
     def add_index(self, model: type[Model], index: Any) -> None:
-        others = _others(model._meta.indexes, index)
-        self._change(self._table(model, indexes=others), self._table(model, indexes=[*others, index]))
+        self._exchange(model, "indexes", None, index)
 
     @_ends_in_its_message
     def remove_index(self, model: type[Model], index: Any) -> None:
-        others = _others(model._meta.indexes, index)
-        self._change(self._table(model, indexes=[*others, index]), self._table(model, indexes=others))
+        self._exchange(model, "indexes", index, None)
 
     @_ends_in_its_message
     def rename_index(self, model: type[Model], old_index: Any, new_index: Any) -> None:
         """Drop an index and make it again under its other name: Appwrite has no other way, and takes no two over the same columns."""
-        others = _others(_others(model._meta.indexes, old_index), new_index)
-        self._change(self._table(model, indexes=[*others, old_index]), self._table(model, indexes=others))
-        self._change(self._table(model, indexes=others), self._table(model, indexes=[*others, new_index]))
+        self._exchange(model, "indexes", old_index, new_index)
 
     @_ends_in_its_message
     def add_constraint(self, model: type[Model], constraint: Any) -> None:
-        others = _others(model._meta.constraints, constraint)
-        self._change(self._table(model, constraints=others), self._table(model, constraints=[*others, constraint]))
+        self._exchange(model, "constraints", None, constraint)
 
     @_ends_in_its_message
     def remove_constraint(self, model: type[Model], constraint: Any) -> None:
-        others = _others(model._meta.constraints, constraint)
-        self._change(self._table(model, constraints=[*others, constraint]), self._table(model, constraints=others))
+        self._exchange(model, "constraints", constraint, None)
+
+    def _exchange(self, model: type[Model], option: str, old: Any, new: Any) -> None:
+        """Take an index or a constraint away from a model, or give it one, or both; the model may have it or not."""
+        names = {one.name for one in (old, new) if one is not None}
+        others = [one for one in getattr(model._meta, option) if one.name not in names]
+        before, after = (
+            self._table(model, **{option: [*others, *([] if one is None else [one])]}) for one in (old, new)
+        )
+        self._change(before, after, by_name=True)
 
     @_ends_in_its_message
     def execute(self, sql: Any, params: Any = ()) -> None:
@@ -311,11 +316,22 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     def _table(self, model: type[Model], **other: Any) -> Table:
         return table_for(model, partial(fill_of, connection=self.connection), **other)[0]
 
-    def _change(self, before: Table, after: Table, renames: Mapping[tuple[str, str], str] | None = None) -> None:
+    def _change(
+        self,
+        before: Table,
+        after: Table,
+        renames: Mapping[tuple[str, str], str] | None = None,
+        *,
+        by_name: bool = False,
+    ) -> None:
         """
         Bring the server's table from one description to the other; what both have alike is not looked at.
 
-        A table that is not there is made.
+        A table that is not there is made. One that is ahead, because a migration that was stopped runs again, stays so.
+
+        Args:
+            renames: ``(table id, new key)`` to the old key of columns.
+            by_name: whether an index that is the same under another name is another one.
         """
         live = self._live_table(after.id)
         if live is None:
@@ -324,28 +340,18 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         renames = renames or {}
         new_keys = {old: new for (_table, new), old in renames.items()}
         columns = tuple(column for column in after.columns if not _is_same(before.column(column.key), column))
-        changed = {column.key for column in columns}
-        old = {_renamed(index, new_keys).definition: index for index in before.indexes}
-        new = {index.definition for index in after.indexes}
-        # A column of another type takes its indexes along; and one of another name may have to make way for a new one.
-        added = {index.key for index in after.indexes if index.definition not in old}
-        displaced = {index.definition for index in live.indexes if index.key in added}
-        indexes = tuple(
-            one
-            for one in after.indexes
-            if one.key in added or changed & set(one.columns) or one.definition in displaced
-        )
-        gone = {
-            definition
-            for renamed, index in old.items()
-            if renamed not in new
-            for definition in (renamed, index.definition)
-        }
+        was = [(index, _renamed(index, new_keys)) for index in before.indexes]
+        gone = _gone(live, was, after.indexes, by_name=by_name)
+        there = {new_keys.get(column.key, column.key) for column in live.columns} | {column.key for column in columns}
         wanted = replace(
             after,
             id=live.id,
             columns=columns,
-            indexes=indexes,
+            indexes=tuple(
+                index
+                for index in _concerned(live, [renamed for _index, renamed in was], after, columns, by_name=by_name)
+                if there.issuperset(key for key in index.columns if key not in SYSTEM_COLUMNS)
+            ),
             permissions=frozenset(),
             row_security=False,
             id_encoding=None if before.id_encoding == after.id_encoding else after.id_encoding,
@@ -367,16 +373,13 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         )
 
     def _steps(
-        self, live: Table, wanted: Table, renames: Mapping[tuple[str, str], str], gone: set[tuple[object, ...]]
+        self, live: Table, wanted: Table, renames: Mapping[tuple[str, str], str], gone: frozenset[str]
     ) -> list[Step]:
-        marks = self._marks(live, wanted)
-        plan = make_plan(self._database(wanted), self._database(live, *marks), renames=renames, all_tables=False)
-        steps = list(plan.steps)
-        dropped = {step.index.key for step in steps if isinstance(step, DropIndex)}
-        steps += (
-            DropIndex(live.id, index) for index in live.indexes if index.definition in gone and index.key not in dropped
-        )
-        return steps
+        dropped = [DropIndex(live.id, index) for index in live.indexes if index.key in gone]
+        kept = replace(live, indexes=tuple(index for index in live.indexes if index.key not in gone))
+        marks = self._marks(kept, wanted)
+        plan = make_plan(self._database(wanted), self._database(kept, *marks), renames=renames, all_tables=False)
+        return [*dropped, *plan.steps]
 
     def _marks(self, live: Table, wanted: Table) -> list[Table]:
         """Return the marks that a run which was killed has left (see ``schema.apply``)."""
@@ -433,9 +436,41 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         forget_table(self.connection.transport, self.connection.database_id, table)
 
 
-def _others(those: Iterable[Any], this: Any) -> list[Any]:
-    """Return the indexes or constraints of another name."""
-    return [one for one in those if one.name != this.name]
+def _gone(live: Table, was: Iterable[tuple[Index, Index]], then: Iterable[Index], *, by_name: bool) -> frozenset[str]:
+    """
+    Return the keys of the server's indexes that are no longer asked for.
+
+    Args:
+        was: the indexes that were asked for, with the names that columns have had, and with those that they get.
+    """
+    asked_for = list(then)
+    definitions = {index.definition for index in asked_for}
+    keys: set[str] = set()
+    for index, renamed in was:
+        if renamed.definition not in definitions:
+            keys |= {one.key for one in live.indexes if one.definition in {index.definition, renamed.definition}}
+        elif by_name and not any((one.key, one.definition) == (index.key, index.definition) for one in asked_for):
+            keys |= {one.key for one in live.indexes if (one.key, one.definition) == (index.key, index.definition)}
+    return frozenset(keys)
+
+
+def _concerned(
+    live: Table, was: Iterable[Index], after: Table, columns: Iterable[Column], *, by_name: bool
+) -> list[Index]:
+    """Return the indexes that are new, or over changed columns, or on the server under the name of a new one."""
+    old = {(index.key, index.definition) if by_name else index.definition for index in was}
+    new = {
+        index.key
+        for index in after.indexes
+        if ((index.key, index.definition) if by_name else index.definition) not in old
+    }
+    displaced = {index.definition for index in live.indexes if index.key in new}
+    changed = {column.key for column in columns}
+    return [
+        index
+        for index in after.indexes
+        if index.key in new or index.definition in displaced or changed & set(index.columns)
+    ]
 
 
 def _renamed(index: Index, new_keys: Mapping[str, str]) -> Index:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from appwrite_orm_django.backend.commands.base import Command
 from appwrite_orm_django.backend.commands.conditions import Condition, Order
 from appwrite_orm_django.backend.commands.outputs import Converter
-from appwrite_orm_django.backend.commands.texts import shown
+from appwrite_orm_django.backend.commands.texts import shown, within
 from appwrite_orm_django.client import queries
 from appwrite_orm_django.client.errors import InvalidQuery, ServerError
 from appwrite_orm_django.client.queries import Query
@@ -130,11 +130,7 @@ class ServerQuery(Command):
             parts.append("HAVING " + " AND ".join(map(str, self.having)))
         if self.order:
             parts.append("ORDER BY " + ", ".join(map(str, self.order)))
-        if self.limit is not None:
-            parts.append(f"LIMIT {self.limit}")
-        if self.offset:
-            parts.append(f"OFFSET {self.offset}")
-        return " ".join(parts)
+        return " ".join((*parts, *within(self)))
 
 
 # Endpoint, project and shape of queries that the server has refused although it should know them.

@@ -10,6 +10,7 @@ from typing import Any
 from appwrite_orm_django.backend.commands.base import Command
 from appwrite_orm_django.backend.commands.conditions import Condition
 from appwrite_orm_django.backend.commands.outputs import Converter
+from appwrite_orm_django.backend.commands.texts import within
 from appwrite_orm_django.backend.periods import Kind
 from appwrite_orm_django.client.references import TableRef
 
@@ -64,5 +65,5 @@ class Periods(Command):
         zone = f" in {self.time_zone}" if self.time_zone else ""
         where = f" WHERE {self.condition}" if self.condition else ""
         direction = " DESC" if self.descending else ""
-        within = f" LIMIT {self.limit} OFFSET {self.offset}" if self.limit is not None else ""
-        return f"STEP {self.table.table} by {self.kind} of {self.column}{zone}{where} ORDER BY {self.column}{direction}{within}"
+        text = f"STEP {self.table.table} by {self.kind} of {self.column}{zone}{where} ORDER BY {self.column}{direction}"
+        return " ".join((text, *within(self)))

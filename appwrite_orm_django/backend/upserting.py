@@ -14,18 +14,16 @@ from typing import TYPE_CHECKING, Any
 from appwrite_orm_django.backend import trying_again, uniqueness
 from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands.writes import NewRow, UpsertRows
+from appwrite_orm_django.backend.parts import Parts
 from appwrite_orm_django.backend.results import WriteResult
+from appwrite_orm_django.backend.transactions.claims import BATCH
 from appwrite_orm_django.backend.uniqueness import Clash
-from appwrite_orm_django.client.errors import TransactionLimitExceeded, UniqueViolation
-from appwrite_orm_django.client.transactions import MAX_OPERATIONS
+from appwrite_orm_django.client.errors import TransactionLimitExceeded, UniqueViolation, WriteRefused
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.reading import Reader
     from appwrite_orm_django.backend.transactions.transaction import Transaction
-
-# One operation for each row, and one for the claims of all of them (transactions/committing.py).
-BATCH = MAX_OPERATIONS - 1
 
 
 @dataclass(slots=True)
@@ -123,12 +121,15 @@ def run(connection: DatabaseWrapper, command: UpsertRows) -> WriteResult:
 
     Raises:
         IntegrityError: another unique index than the target refuses; of this batch nothing was written.
-        OperationalError: others changed the same rows again and again; of this batch nothing was written.
+        WriteRefused: others changed the same rows again and again; nothing was written.
+        WriteBroken: so they did, but earlier batches are written; the text says how many rows.
     """
-    return WriteResult.joined(
-        _batch(connection, replace(command, rows=command.rows[start : start + BATCH]))
-        for start in range(0, len(command.rows), BATCH)
-    )
+    parts, results = Parts(f"rows of {command.table.table}"), []
+    for start in range(0, len(command.rows), BATCH):
+        batch = command.rows[start : start + BATCH]
+        with parts.part(len(batch)):
+            results.append(_batch(connection, replace(command, rows=batch)))
+    return WriteResult.joined(results)
 
 
 def _batch(connection: DatabaseWrapper, command: UpsertRows) -> WriteResult:
@@ -143,7 +144,7 @@ def _batch(connection: DatabaseWrapper, command: UpsertRows) -> WriteResult:
                 if len(command.rows) == 1:
                     raise
                 break
-            except trying_again.OVERTAKEN:
+            except WriteRefused:
                 if attempt == trying_again.MAX_ATTEMPTS:
                     raise
             except UniqueViolation as error:
@@ -156,8 +157,11 @@ def _batch(connection: DatabaseWrapper, command: UpsertRows) -> WriteResult:
         command = replace(command, rows=tuple(row.with_another_id() for row in command.rows))
         trying_again.pause(attempt)
     middle = len(command.rows) // 2
-    halves = (command.rows[:middle], command.rows[middle:])
-    return WriteResult.joined(_batch(connection, replace(command, rows=half)) for half in halves)
+    parts, results = Parts(f"rows of {command.table.table}"), []
+    for half in (command.rows[:middle], command.rows[middle:]):
+        with parts.part(len(half)):
+            results.append(_batch(connection, replace(command, rows=half)))
+    return WriteResult.joined(results)
 
 
 def _write(connection: DatabaseWrapper, block: Transaction, command: UpsertRows, planned: Plan) -> WriteResult:

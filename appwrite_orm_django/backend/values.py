@@ -14,7 +14,7 @@ import decimal
 import json
 import math
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import Any
 
@@ -22,19 +22,27 @@ from django.conf import settings
 from django.db import models
 
 from appwrite_orm_django.backend import row_ids
+from appwrite_orm_django.client.texts import check_text
 
 MAX_SCALED_DIGITS = 18  # what a 64-bit integer holds in every case
 INT64 = (-(2**63) + 1, 2**63 - 1)  # -2**63 itself is refused (observed)
+#: Significant digits of a float in a column of its own: PHP writes no more into a statement (recording ``query-numbers``).
+FLOAT_DIGITS = 14
+_FILTER_PLACES = 17
+_PLACE = decimal.Decimal(1).scaleb(-_FILTER_PLACES)
+#: The server refuses every fraction of the last second, in filters as well (recording ``dates-engine``).
+LAST_MOMENT = datetime.datetime(9999, 12, 31, 23, 59, 59)
 
 
 class OutOfRange(ValueError):
     """
     The column can not hold this value.
 
-    ``side`` is -1 when the value lies below everything that fits, 1 when above, 0 when it is not comparable.
+    ``side`` is -1 when the value lies below everything that fits, 1 when above, 0 when it is not comparable, None when there may be such
+    a value all the same, which only the server cannot be asked for.
     """
 
-    def __init__(self, reason: str, side: int = 0) -> None:
+    def __init__(self, reason: str, side: int | None = 0) -> None:
         super().__init__(reason)
         self.side = side
 
@@ -47,17 +55,37 @@ class Codec:
     folds = False
     # Whether the server has an equality for them at all.
     compares = True
+    # Whether it may hold less of a value than Python does.
+    shortens = False
 
     def encode(self, value: Any) -> Any:
-        """Turn a prepared value (never None) into its wire form or raise ``OutOfRange``."""
+        """
+        Turn a prepared value (never None) into its wire form.
+
+        Raises:
+            OutOfRange: no row can hold it.
+            InvalidText: it is text with a lone surrogate.
+        """
         # Not str(): of a member of an enumeration of texts it is the member's name.
         text = str.__str__(value) if isinstance(value, str) else str(value)
         if "\x00" in text:
             raise OutOfRange("text with NUL characters can not be stored")
-        return text
+        return check_text(text)
+
+    def encode_within(self, value: Any) -> Any:
+        """Turn a prepared value into its wire form as an element of an array, or as a part of a row id."""
+        return self.encode(value)
+
+    def held(self, value: Any) -> Any:
+        """Return a value of the field as it is after a round trip, where the server holds less of it; else the same object."""
+        return value
 
     def below(self, value: Any) -> Any:
         """Return the wire form of the greatest value that fits below one that does not; None if ``value`` itself fits."""
+        return None
+
+    def found_between(self, wire: Any) -> tuple[Any, Any] | None:
+        """Return the nearest values around a wire value that the server's filters find, None if they find it itself."""
         return None
 
     def decode(self, wire: Any) -> Any:
@@ -74,6 +102,25 @@ def cut_to_milliseconds(value: Any) -> Any:
     if isinstance(value, datetime.datetime) and value.microsecond % 1000:
         return value.replace(microsecond=value.microsecond // 1000 * 1000)
     return value
+
+
+def held_float(number: float) -> float:
+    """Return a finite float as a column holds it: with 14 significant digits, and without a sign if it is zero."""
+    return float(f"{number:.{FLOAT_DIGITS}g}") or 0.0
+
+
+def is_found(number: float) -> bool:
+    """Return whether a filter with this float finds a row that holds it: the server writes 17 places."""
+    return float(f"{number:.{_FILTER_PLACES}f}") == number
+
+
+def hold(instance: models.Model, fields: Iterable[models.Field[Any, Any]]) -> None:
+    """Give an instance the values that the server holds of what was saved from these fields, where it holds less than Python does."""
+    attributes = instance.__dict__
+    for field in fields:
+        value = attributes.get(field.attname)
+        if value is not None:
+            attributes[field.attname] = codec_for(field).held(value)
 
 
 def _whole(value: Any) -> int:
@@ -109,15 +156,39 @@ class IntegerCodec(Codec):
 
 
 class FloatCodec(Codec):
+    """
+    Floats of 14 significant digits; of more where they are written as JSON or as text.
+
+    In a filter the server writes 17 places after the point: of a number below 0.0001 that may be fewer digits than the column holds.
+    """
+
     is_text = False
+    shortens = True
+
+    def held(self, value: Any) -> Any:
+        if not isinstance(value, (int, float)) or not math.isfinite(value):
+            return value
+        held = held_float(value)
+        # An integer stays one where it can; a float may be a zero with a sign.
+        return value if held == value and not isinstance(value, float) else held
 
     def encode(self, value: Any) -> float:
+        return held_float(self.encode_within(value))
+
+    def encode_within(self, value: Any) -> float:
         number = float(value)
         if math.isnan(number):
             raise OutOfRange("Appwrite has no NaN")
         if math.isinf(number):
             raise OutOfRange("Appwrite has no infinity", 1 if number > 0 else -1)
-        return number
+        return number or 0.0  # a zero has no sign there
+
+    def found_between(self, wire: float) -> tuple[float, float] | None:
+        if is_found(wire):
+            return None
+        exact = decimal.Decimal(wire)
+        low, high = (float(exact.quantize(_PLACE, way)) for way in (decimal.ROUND_FLOOR, decimal.ROUND_CEILING))
+        return low, high
 
     def decode(self, wire: Any) -> float:
         # Whole floats come back as JSON integers (observed).
@@ -199,9 +270,13 @@ class TextDecimalCodec(ScaledDecimalCodec):
 
 
 class DateTimeCodec(Codec):
-    """UTC with milliseconds, years 1000 to 9999. Without ``USE_TZ`` naive values are written as if they were UTC."""
+    """UTC with milliseconds, from the year 1000 to the last second of 9999. Without ``USE_TZ`` naive values are written as if they were UTC."""
 
     is_text = False
+    shortens = True
+
+    def held(self, value: Any) -> Any:
+        return cut_to_milliseconds(value)
 
     def encode(self, value: Any) -> str:
         moment = value
@@ -212,6 +287,8 @@ class DateTimeCodec(Codec):
                 raise OutOfRange(f"{value} can not be written in UTC", 1 if value.year > 5000 else -1) from None
         if moment.year < 1000:
             raise OutOfRange(f"Appwrite's datetimes begin with the year 1000, unlike {value}", -1)
+        if moment.microsecond >= 1000 and moment.replace(microsecond=0, tzinfo=None) == LAST_MOMENT:
+            raise OutOfRange(f"Appwrite's datetimes end at {LAST_MOMENT} UTC sharp; {value} is later, write that", 1)
         return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+00:00"
 
     def decode(self, wire: Any) -> datetime.datetime:
@@ -313,6 +390,9 @@ class JsonCodec(Codec):
         text = super().encode(value)
         if "NaN" in text or "Infinity" in text:
             json.loads(text, parse_constant=_refuse_constant)
+        if "\\ud" in text:
+            # Escaped: half of a pair would pass for ASCII.
+            check_text(json.dumps(json.loads(text), ensure_ascii=False))
         return text
 
 
@@ -326,6 +406,10 @@ class RowIdCodec(Codec):
     def __init__(self, inner: Codec) -> None:
         self.inner = inner
         self.is_text = inner.is_text
+        self.shortens = isinstance(inner, DateTimeCodec)
+
+    def held(self, value: Any) -> Any:
+        return self.inner.held(value) if self.shortens else value
 
     def encode(self, value: Any) -> str:
         try:
@@ -335,7 +419,7 @@ class RowIdCodec(Codec):
                 return f"{value:%Y-%m-%d}"
             if isinstance(self.inner, DateTimeCodec):
                 return _basic_form(self.inner.encode(value))
-            return row_ids.check_text(str(self.inner.encode(value)))
+            return row_ids.check_text(str(self.inner.encode_within(value)))
         except row_ids.InvalidRowId as error:
             raise OutOfRange(str(error), _integer_side(value)) from None
 

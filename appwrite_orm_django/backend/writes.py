@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError
-from django.db.models import AutoField, CompositePrimaryKey, DateTimeField, Model, UniqueConstraint
+from django.db.models import AutoField, CompositePrimaryKey, Model, UniqueConstraint
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import Col, ColPairs, CombinedExpression, DatabaseDefault, ExpressionWrapper, Value
 from django.db.models.sql import Query
@@ -33,13 +33,13 @@ from appwrite_orm_django.backend.defaults import Defaults, constant
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.values import (
-    FloatCodec,
     IntegerCodec,
     ScaledDecimalCodec,
     codec_for,
-    cut_to_milliseconds,
+    hold,
     storage_field,
 )
+from appwrite_orm_django.client.texts import InvalidText
 from appwrite_orm_django.schema.columns import column_for
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def wire_value(field: Field[Any, Any], value: Any, table: str) -> Any:
         return None
     try:
         return codec_for(field).encode(value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, InvalidText) as error:
         raise DataError(f"{table}.{field.column}: {error}.") from error
 
 
@@ -147,18 +147,18 @@ class _Column(NamedTuple):
     field: Field[Any, Any]
     key: str
     encode: Callable[[Any], Any]
-    is_datetime: bool
+    shortens: bool
     needs_value: bool
     prepare: Callable[..., Any]
 
 
 def _column(field: Field[Any, Any]) -> _Column:
-    key = column_key(field)
+    key, codec = column_key(field), codec_for(field)
     return _Column(
         field,
         key,
-        codec_for(field).encode,
-        isinstance(field, DateTimeField),
+        codec.encode,
+        codec.shortens,
         key not in SYSTEM_COLUMNS,
         field.get_db_prep_save,
     )
@@ -167,10 +167,10 @@ def _column(field: Field[Any, Any]) -> _Column:
 def _new_row(
     compiler: SQLInsertCompiler, columns: Sequence[_Column], obj: Model, table: str, defaults: Defaults
 ) -> NewRow:
-    raw, connection = compiler.query.raw, compiler.connection
+    connection = compiler.connection
     data: dict[str, Any] = {}
     row_id: str | None = None
-    for field, key, encode, is_datetime, needs_value, prepare in columns:
+    for field, key, encode, shortens, needs_value, prepare in columns:
         value = compiler.pre_save_val(field, obj)
         if hasattr(value, "resolve_expression"):
             value = compiler.prepare_value(field, value)
@@ -180,11 +180,11 @@ def _new_row(
             value = _resolved_constant(field, value, compiler, defaults)
             if value is _SERVER_DECIDES:
                 continue
-        if is_datetime and not raw:
-            _hold_what_the_server_holds(field, obj)
+        if shortens:
+            hold(obj, (field,))
         try:
             wire = wire_value(field, None, table) if value is None else encode(value)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, InvalidText) as error:
             raise DataError(f"{table}.{field.column}: {error}.") from error
         if key == ROW_ID:
             row_id = wire
@@ -212,12 +212,6 @@ def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCo
     return field.get_db_prep_save(constant(value, compiler.connection), connection=compiler.connection)
 
 
-def _hold_what_the_server_holds(field: Field[Any, Any], obj: Model) -> None:
-    """Cut a datetime on the object to milliseconds, so that it equals what a later read returns."""
-    if field.attname in obj.__dict__:
-        setattr(obj, field.attname, cut_to_milliseconds(obj.__dict__[field.attname]))
-
-
 # Update
 
 
@@ -239,12 +233,12 @@ def update_command(compiler: SQLUpdateCompiler) -> Command:
         if key == PERMISSIONS or key not in SYSTEM_COLUMNS or wire is not None:
             data[key] = wire
     ref = compiler.connection.table_ref(table)
-    if expressions:
-        condition, exact = _condition(compiler, query)
-        increment = _increment(ref, condition, data, expressions) if exact else None
-        return increment or _update_from_query(compiler, ref, data, expressions)
     condition, exact = _condition(compiler, query)
-    if not exact or compiler.connection.is_dirty(ref):
+    by_id = exact and condition.names_ids_only
+    if expressions:
+        increment = _increment(ref, condition, data, expressions) if exact else None
+        return increment or _update_from_query(compiler, ref, data, expressions, by_id=by_id)
+    if not by_id and (not exact or compiler.connection.is_dirty(ref)):
         condition = _condition_by_ids(compiler, query)
     row_id = reads.only_row_id(condition)
     unique = unique_columns(query.get_meta().model)
@@ -301,13 +295,17 @@ def _condition_by_ids(compiler: Any, query: Query) -> Condition:
 def _increment(
     table: Any, condition: Condition, data: dict[str, Any], expressions: dict[Field[Any, Any], Any]
 ) -> Command | None:
-    """Return an increment for ``column = column ± constant`` of one row, which the server does atomically."""
+    """
+    Return an increment for ``column = column ± constant`` of one row, which the server does atomically.
+
+    None for floats: the server would keep digits of the sum that no filter finds.
+    """
     row_id = reads.only_row_id(condition)
     if row_id is None or data or len(expressions) != 1:
         return None
     ((field, expression),) = expressions.items()
     codec = codec_for(field)
-    if type(codec) not in (IntegerCodec, FloatCodec, ScaledDecimalCodec) or type(expression) is not CombinedExpression:
+    if type(codec) not in (IntegerCodec, ScaledDecimalCodec) or type(expression) is not CombinedExpression:
         return None
     amount = expression.rhs
     if type(expression.lhs) is not Col or expression.lhs.target != field or type(amount) is not Value:
@@ -332,9 +330,19 @@ def _increment(
 
 
 def _update_from_query(
-    compiler: SQLUpdateCompiler, table: Any, data: dict[str, Any], expressions: dict[Field[Any, Any], Any]
+    compiler: SQLUpdateCompiler,
+    table: Any,
+    data: dict[str, Any],
+    expressions: dict[Field[Any, Any], Any],
+    *,
+    by_id: bool,
 ) -> Command:
-    """Return the command that reads the new values of each row by local evaluation, then writes them."""
+    """
+    Return the command that reads the new values of each row by local evaluation, then writes them.
+
+    Args:
+        by_id: whether the rows are chosen by nothing but their ids.
+    """
     query = compiler.query.chain(klass=Query)
     query.clear_ordering(force=True)
     query.select_related = False
@@ -364,7 +372,8 @@ def _update_from_query(
     depends_on_row = any(_reads_columns(expression, pk) for expression in expressions.values())
     model = compiler.query.model
     unique = unique_columns(query.get_meta().model)
-    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row, unique, model)
+    is_blind = by_id and not depends_on_row
+    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row, is_blind, unique, model)
 
 
 def _is_prepared(field: Field[Any, Any]) -> bool:
@@ -399,10 +408,7 @@ def delete_command(compiler: SQLDeleteCompiler) -> Command:
     """Return the command for a delete query."""
     query = compiler.query
     ref = compiler.connection.table_ref(table_id(query.get_meta().db_table))
-    if compiler.single_alias and not compiler.connection.is_dirty(ref):
-        condition, exact = _condition(compiler, query)
-    else:
-        exact = False
-    if not exact:
+    condition, exact = _condition(compiler, query) if compiler.single_alias else (None, False)
+    if not exact or (compiler.connection.is_dirty(ref) and not condition.names_ids_only):
         condition = _condition_by_ids(compiler, query)
     return DeleteRows(ref, condition, reads.only_row_id(condition), query.model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, NotSupportedError, OperationalError
 
-from appwrite_orm_django.backend import increments, local_evaluation, uniqueness, upserting
+from appwrite_orm_django.backend import increments, trying_again, uniqueness, upserting
 from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID
 from appwrite_orm_django.backend.commands.base import Command
@@ -28,20 +29,28 @@ from appwrite_orm_django.backend.commands.writes import (
     UpdateRows,
     UpsertRows,
 )
+from appwrite_orm_django.backend.parts import Parts
 from appwrite_orm_django.backend.results import WriteResult
+from appwrite_orm_django.backend.transactions.claims import BATCH
+from appwrite_orm_django.backend.transactions.log import Log, Operation
 from appwrite_orm_django.backend.uniqueness import Change
 from appwrite_orm_django.client import operators, queries, rows
 from appwrite_orm_django.client.errors import (
+    AppwriteError,
     ColumnNotFound,
     InvalidRequest,
-    RowConflict,
     RowNotFound,
     ServerError,
+    TransactionLimitExceeded,
     UniqueViolation,
+    WriteBroken,
+    WriteRefused,
+    WriteUnknown,
 )
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.transactions.transaction import Transaction
     from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
 
@@ -74,10 +83,41 @@ class Writer:
             staged=staging is not None,
         )
         with notice, own_write():
-            return self.run(command) if staging is None else staging.stage(command)
+            return self._run_directly(command) if staging is None else staging.stage(command)
+
+    def _run_directly(self, command: Command) -> WriteResult:
+        parts = self.connection.parts
+        if parts is None:
+            return self.run(command)
+        with parts.part(0):
+            result = self.run(command)
+        parts.written += result.count
+        return result
 
     def run(self, command: Command) -> WriteResult:
-        """Run a command at once; what calls it tells the cache."""
+        """
+        Run a command at once; what calls it tells the cache.
+
+        Raises:
+            WriteUnknown: the connection ended before the answer, and what is there now does not tell whether it was written.
+            WriteBroken: it took several requests, and some of them were made before one failed.
+        """
+        try:
+            return self._run(command)
+        except OperationalError as error:
+            if (
+                isinstance(error, AppwriteError)
+                and error.ambiguous
+                and not isinstance(error, (WriteUnknown, WriteBroken))
+            ):
+                raise self.unknown(error) from error
+            raise
+
+    def unknown(self, error: AppwriteError) -> WriteUnknown:
+        """Return the error for a write that ended in another one, which does not tell whether it was applied."""
+        return WriteUnknown.caused_by(error, str(error), ambiguous=True)
+
+    def _run(self, command: Command) -> WriteResult:
         handlers: dict[type[Command], Callable[[Any], WriteResult]] = {
             CreateRows: self.create,
             UpsertRows: partial(upserting.run, self.connection),
@@ -100,10 +140,18 @@ class Writer:
             replace(command, rows=command.rows[start : start + rows.MAX_BULK_ROWS])
             for start in range(0, len(command.rows), rows.MAX_BULK_ROWS)
         ]
-        if command.ignore_conflicts:
-            return WriteResult(sum(self._create_what_is_new(batch).count for batch in batches))
-        created = [row for batch in batches for row in self._create_explaining(batch.table, batch.rows)]
-        return WriteResult.of(command.outputs, created)
+        parts, created = self._parts(command.table), list[Mapping[str, Any]]()
+        count = 0
+        for batch in batches:
+            with parts.part(len(batch.rows)):
+                if command.ignore_conflicts:
+                    count += self._create_what_is_new(batch).count
+                else:
+                    created += self._create_explaining(batch.table, batch.rows)
+        return WriteResult(count) if command.ignore_conflicts else WriteResult.of(command.outputs, created)
+
+    def _parts(self, table: TableRef) -> Parts:
+        return Parts(f"rows of {table.table}")
 
     def _create_explaining(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]]:
         """Create rows, together where that is possible; the error of those that are refused says why."""
@@ -116,7 +164,11 @@ class Writer:
                 raise
             if made is not None:
                 return made
-        return [made for row in new for made in self._create_explaining(table, (row,))]
+        parts, created = self._parts(table), list[Mapping[str, Any]]()
+        for row in new:
+            with parts.part(1):
+                created += self._create_explaining(table, (row,))
+        return created
 
     def _create_retrying_ids(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]] | None:
         """As ``create_together``; where an id that we made up is taken, which can happen to integers, make up others."""
@@ -175,9 +227,9 @@ class Writer:
         return self._create_one_by_one(table, new)
 
     def _create_one_by_one(self, table: TableRef, new: Sequence[NewRow]) -> WriteResult:
-        created = 0
+        created, parts = 0, self._parts(table)
         for row in new:
-            with suppress(UniqueViolation):
+            with parts.part(1), suppress(UniqueViolation):
                 created += len(self._create_retrying_ids(table, (row,)) or ())
         return WriteResult(created)
 
@@ -194,42 +246,66 @@ class Writer:
     def _row_ids(self, table: TableRef, condition: Condition) -> list[str]:
         return [row[ROW_ID] for row in self.connection.reader.rows(Fetch(table, "", condition), condition, [ROW_ID])]
 
-    def write_row(
-        self, table: TableRef, row_id: str, data: Mapping[str, Any], *, unmodified_since: str | None = None
-    ) -> Mapping[str, Any]:
+    def write_row(self, table: TableRef, row_id: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """Update one row; text that the server would run as an operator takes a second write."""
         columns = dict(data)
         permissions = columns.pop(PERMISSIONS, None)
         if not columns and permissions is None:
             return rows.get_row(self.transport, table, row_id)
         first, second = operators.text_in_two_writes(columns)
+        parts = Parts(f"columns of {table.table}/{row_id}")
         try:
-            row = rows.update_row(
-                self.transport, table, row_id, first or None, permissions=permissions, unmodified_since=unmodified_since
-            )
-            return rows.update_row(self.transport, table, row_id, second) if second else row
+            with parts.part(len(first)):
+                row = self._patched(table, row_id, first, permissions)
+            if second:
+                with parts.part(len(second)):
+                    row = self._patched(table, row_id, second, None)
         except UniqueViolation as error:
             uniqueness.explain(self.connection, error, table, Change(changed={row_id: columns}))
             raise
+        return row
+
+    def _patched(
+        self, table: TableRef, row_id: str, columns: Mapping[str, Any], permissions: Sequence[str] | None
+    ) -> Mapping[str, Any]:
+        try:
+            return rows.update_row(self.transport, table, row_id, columns or None, permissions=permissions)
+        except AppwriteError as error:
+            if not error.ambiguous:
+                raise
+            row = self._read_back(table, row_id)
+            # Sent again it might undo what another client has done meanwhile. A row that holds what was to be written is fine.
+            if row is None or not rows.holds(row, columns, permissions):
+                raise
+            return row
+
+    def _read_back(self, table: TableRef, row_id: str) -> Mapping[str, Any] | None:
+        try:
+            return rows.get_row(self.transport, table, row_id)
+        except AppwriteError:
+            return None
 
     def update_rows(self, command: UpdateRows) -> WriteResult:
+        changed, parts = 0, self._parts(command.table)
         if self._is_user:
-            updates = [
-                UpdateRow(command.table, row_id, command.data)
-                for row_id in self._row_ids(command.table, command.condition)
-            ]
-            return WriteResult(sum(self.update_row(update).count for update in updates))
+            for row_id in self._row_ids(command.table, command.condition):
+                with parts.part(1):
+                    changed += self.update_row(UpdateRow(command.table, row_id, command.data)).count
+            return WriteResult(changed)
         first, second = operators.text_in_two_writes(command.data)
-        changed = 0
         for split in self.connection.reader.splits(command.condition):
             if not first:
                 changed += self.connection.reader.count(CountRows(command.table, command.condition))
                 continue
             if second:
                 self._refuse_if_it_moves(command, second)
-            changed += self._update_alike(command, first, split)
+            with parts.part(0):
+                updated = self._update_alike(command, first, split)
+            changed += updated
+            parts.written += updated
             if second:
-                rows.update_rows(self.transport, command.table, second, split)
+                with parts.part(0):
+                    rows.update_rows(self.transport, command.table, second, split)
         return WriteResult(changed)
 
     def _update_alike(self, command: UpdateRows, data: Mapping[str, Any], split: list[Query]) -> int:
@@ -269,7 +345,7 @@ class Writer:
     def increment(self, command: IncrementColumn) -> WriteResult:
         for attempt in range(1, _MAX_ATTEMPTS + 1):
             try:
-                self.connection.last_written_row = increments.run(self.transport, command)
+                self.connection.last_written_row = increments.run(self.connection, command)
             except RowNotFound:
                 return WriteResult(0)
             except (UniqueViolation, ServerError) as error:
@@ -300,17 +376,30 @@ class Writer:
         """
         Write values that were computed from rows.
 
-        Where they depend on what a row holds, the server refuses the write of a row that was changed after the version we
-        computed from, and that row is computed again: no update of another client is lost. Else rows that get the same values
-        share a bulk request.
+        Where they depend on what a row holds, up to ``BATCH`` rows are written in a block of their own, so that none is written that was
+        changed after it was read: they are computed again then, and no update of another client is lost. Else rows that get the same
+        values share a bulk request.
         """
-        computed, versions = local_evaluation.run_with_versions(command.source, self.connection, command.table)
-        changes = {command.encode_id(row_id): command.write(tuple(values)) for row_id, *values in computed}
+        parts, changed = self._parts(command.table), 0
         if not command.depends_on_row:
-            return WriteResult(sum(self._write_alike(command.table, *alike) for alike in _grouped(changes)))
-        return WriteResult(
-            sum(self._write_current(command, row_id, data, versions[row_id]) for row_id, data in changes.items())
-        )
+            for row_ids_, data in _grouped(self._computed(command)):
+                with parts.part(len(row_ids_)):
+                    changed += self._write_alike(command.table, row_ids_, data)
+            return WriteResult(changed)
+        with self.connection.own_block() as block:
+            computed = list(self._computed(command).items())
+            for start in range(0, len(computed), BATCH):
+                batch = dict(computed[start : start + BATCH])
+                with parts.part(len(batch)):
+                    changed += self._write_current(command, block, batch)
+        return WriteResult(changed)
+
+    def _computed(self, command: UpdateFromQuery) -> dict[str, Mapping[str, Any]]:
+        """Return what is to be written of each row, by its id."""
+        return {
+            command.encode_id(row_id): command.write(tuple(values))
+            for row_id, *values in self.connection.reader.run(command.source)
+        }
 
     def _write_alike(self, table: TableRef, row_ids_: tuple[str, ...], data: Mapping[str, Any]) -> int:
         if len(row_ids_) > 1:
@@ -322,23 +411,36 @@ class Writer:
             return 0
         return 1
 
-    def _write_current(self, command: UpdateFromQuery, row_id: str, data: Mapping[str, Any], version: str) -> int:
-        for _ in range(_MAX_ATTEMPTS):
+    def _write_current(self, command: UpdateFromQuery, block: Transaction, batch: dict[str, Mapping[str, Any]]) -> int:
+        """Write a batch that was computed from what ``block`` has read, or what is computed of it anew."""
+        for attempt in itertools.count(1):
+            block.log = Log()
+            for row_id, data in batch.items():
+                block.log.append(Operation("update", command.table, row_id, data))
             try:
-                self.write_row(command.table, row_id, data, unmodified_since=version)
-            except RowConflict:
-                computed, versions = local_evaluation.run_with_versions(command.source, self.connection, command.table)
-                again = {command.encode_id(found): values for found, *values in computed}
-                if row_id not in again:
-                    return 0
-                data, version = command.write(tuple(again[row_id])), versions[row_id]
-            except RowNotFound:
-                return 0
+                block.commit()
+            except TransactionLimitExceeded:
+                # Text that the server would run takes two operations.
+                if len(batch) == 1:
+                    raise
+                return self._in_halves(command, block, batch)
+            except WriteRefused:
+                if attempt == trying_again.MAX_ATTEMPTS:
+                    raise
             else:
-                return 1
-        raise OperationalError(
-            f"{command.table.table}/{row_id}: changed by others {_MAX_ATTEMPTS} times while it was being updated."
-        )
+                return len(batch)
+            trying_again.pause(attempt)
+            block.forget()
+            again = self._computed(command)
+            batch = {row_id: again[row_id] for row_id in batch if row_id in again}
+        raise AssertionError  # never reached: the last attempt raises
+
+    def _in_halves(self, command: UpdateFromQuery, block: Transaction, batch: dict[str, Mapping[str, Any]]) -> int:
+        items, parts, changed = list(batch.items()), self._parts(command.table), 0
+        for half in (items[: len(items) // 2], items[len(items) // 2 :]):
+            with parts.part(len(half)):
+                changed += self._write_current(command, block, dict(half))
+        return changed
 
     # Delete
 
@@ -349,14 +451,17 @@ class Writer:
             except RowNotFound:
                 return WriteResult(0)
             return WriteResult(1)
+        deleted, parts = 0, self._parts(command.table)
         if self._is_user:
-            deletions = [
-                DeleteRows(command.table, command.condition, row_id=row_id)
-                for row_id in self._row_ids(command.table, command.condition)
-            ]
-            return WriteResult(sum(self.delete(deletion).count for deletion in deletions))
-        splits = self.connection.reader.splits(command.condition)
-        return WriteResult(sum(self._delete_alike(command.table, split) for split in splits))
+            for row_id in self._row_ids(command.table, command.condition):
+                with parts.part(1):
+                    deleted += self.delete(DeleteRows(command.table, command.condition, row_id=row_id)).count
+            return WriteResult(deleted)
+        for split in self.connection.reader.splits(command.condition):
+            with parts.part(0):
+                deleted += self._delete_alike(command.table, split)
+            parts.written = deleted
+        return WriteResult(deleted)
 
     def _delete_alike(self, table: TableRef, split: list[Query]) -> int:
         try:
@@ -368,14 +473,11 @@ class Writer:
 
     def _one_at_a_time(self, table: TableRef, split: list[Query], write: Callable[[str], object]) -> int:
         """Write every row that matches, for tables with relationship columns take no bulk calls (recording ``rel-manyToOne``)."""
-        written = 0
+        parts = self._parts(table)
         for row_id in self.connection.reader.ids(table, split):
-            try:
+            with suppress(RowNotFound), parts.part(1):
                 write(row_id)
-            except RowNotFound:
-                continue
-            written += 1
-        return written
+        return parts.written
 
 
 def _refuses_bulk(error: InvalidRequest) -> bool:

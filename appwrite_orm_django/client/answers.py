@@ -30,6 +30,10 @@ _UNKNOWN_COLUMN = re.compile(
 _MAX_MESSAGE = 300
 
 
+#: What the text of an error says whose write is in doubt.
+IN_DOUBT = "The write may have been applied all the same."
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """
@@ -78,7 +82,7 @@ class Request:
         row_id = names.get("row")
         hint = "Run manage.py appwrite_migrate if the models have this column." if unknown else self._hint(cls)
         if ambiguous and self.writes:
-            hint = f"The write may have been applied all the same. {hint}"
+            hint = f"{IN_DOUBT} {hint}"
         place = ".".join(name for name in (names.get("table"), column) if name)
         lead = f"{place or self}: "
         reported = f" ({code} {type})" if type else f" ({code})" if code else ""

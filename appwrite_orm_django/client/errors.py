@@ -4,13 +4,18 @@ Everything that can go wrong between us and Appwrite, as one of Django's databas
     AppwriteError
       ConnectionFailed, RequestTimeout, NotAppwrite, ServerError, RateLimited       OperationalError
       Unauthorized (MissingScope, InvalidUserToken), ProjectNotFound, DatabaseNotFound                OperationalError
-      TransactionConflict, TransactionClosed, TransactionLimitExceeded, RowConflict OperationalError
+      WriteRefused (TransactionConflict, RowConflict), WriteUnknown, WriteBroken    OperationalError
+      TransactionClosed, TransactionLimitExceeded                                   OperationalError
       TableNotFound, ColumnNotFound, IndexNotFound, AlreadyExists                   ProgrammingError
       InvalidQuery, InvalidRequest, InvalidSchema (ColumnNotAvailable)              ProgrammingError
       UniqueViolation (RowAlreadyExists), DeleteRestricted                          IntegrityError
       InvalidStructure, InvalidId, InvalidValue, LimitExceeded                      DataError
       FeatureUnsupported                                                            NotSupportedError
       RowNotFound, NotFound                                                         DatabaseError
+
+A write that fails ends in one of three ways, and each is a class: ``WriteRefused`` (nothing was written: run it again),
+``WriteUnknown`` (it may have been written: look before you run it again), ``WriteBroken`` (a part was written: running it again writes
+that part twice).
 
 A class is chosen by Appwrite's ``type`` and else by the status, never by the message. Appwrite's types are listed in its
 ``app/config/errors.php``; which of them come when was taken from the recordings.
@@ -19,9 +24,12 @@ A class is chosen by Appwrite's ``type`` and else by the status, never by the me
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import utils
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 MAX_SHOWN = 100
 MAX_KEPT_RESPONSE = 2000
@@ -40,7 +48,7 @@ class AppwriteError(Exception):
         row_id: row id, where the request named one.
         request: method and path, for example ``PATCH /tablesdb/shop/tables/product/rows/1``. Never a header, a parameter or a body.
         response_text: the answer's body, cut at 2,000 characters.
-        ambiguous: True when the server may have applied the write although it is reported as failed.
+        ambiguous: True when the server may have applied the write, or a part of it, although it is reported as failed.
     """
 
     #: What to do, as the second line of the text; ``{settings}`` stands for ``DATABASES["<alias>"]``.
@@ -70,6 +78,14 @@ class AppwriteError(Exception):
         self.request = request
         self.response_text = response_text[:MAX_KEPT_RESPONSE]
         self.ambiguous = ambiguous
+
+    @classmethod
+    def caused_by(cls, error: Exception, text: str, **more: Any) -> Self:
+        """Return an error of this class that knows of the request what another one knows; to be raised ``from`` that one."""
+        names = ("type", "code", "message", "table", "column", "row_id", "request", "response_text")
+        known = {name: getattr(error, name) for name in names if hasattr(error, name)}
+        hint = f"\n{cls.hint}" if cls.hint else ""
+        return cls(f"{text}{hint}", **{**known, **more})
 
     def __reduce__(self) -> tuple[Any, ...]:
         # BaseException pickles only its positional arguments; ours are keywords, and the attributes are all there is to restore.
@@ -144,8 +160,47 @@ class DatabaseNotFound(AppwriteError, utils.OperationalError):
     hint = 'Check {settings}["NAME"], or create the database: manage.py appwrite_migrate.'
 
 
-class TransactionConflict(AppwriteError, utils.OperationalError):
-    """A commit met a row that somebody else changed or made in the meantime; nothing was applied. Trying the whole block again is right."""
+class WriteRefused(AppwriteError, utils.OperationalError):
+    """
+    Nothing was written, and nothing will be: run the whole block again, with what it reads.
+
+    Raised at the end of an ``atomic`` block that lost a race, or whose connection failed before the commit was sent; and by a write
+    outside of one that lost too many races. ``ambiguous`` is False. ``appwrite_orm_django.transactions.retry_on_conflict`` retries it.
+    """
+
+    hint = "Run the whole atomic block again."
+
+
+class WriteUnknown(AppwriteError, utils.OperationalError):
+    """
+    The connection ended before the answer to a write, and the server could not be asked: it may have been written, or still will be.
+
+    ``ambiguous`` is True. Running it again may write it twice. Read the rows again first, or make the write such that twice is once.
+    """
+
+    hint = "Read the rows again before running it again."
+
+
+class WriteBroken(AppwriteError, utils.OperationalError):
+    """
+    A write of several requests was stopped after some of them: a part is written, the rest is not.
+
+    ``ambiguous`` is True, and ``__cause__`` is what stopped it. Only writes that are not one block can end so; the text says how far
+    it came. Running it again writes the first part twice.
+
+    Attributes:
+        written: how many rows or changes were written; of the request that failed none is counted.
+    """
+
+    hint = "Do not just run it again: what was written would be written twice."
+
+    def __init__(self, text: str = "", *, written: int = 0, **kwargs: Any) -> None:
+        super().__init__(text, **kwargs)
+        self.written = written
+
+
+class TransactionConflict(WriteRefused):
+    """A commit met a row that another client changed or made in the meantime; nothing was applied. Run the whole block again."""
 
     hint = "Nothing was applied. Run the whole atomic block again."
 
@@ -160,7 +215,7 @@ class TransactionLimitExceeded(AppwriteError, utils.OperationalError):
     hint = "Write in several atomic blocks, or with bulk_create, which counts as one operation per 100 rows."
 
 
-class RowConflict(AppwriteError, utils.OperationalError):
+class RowConflict(WriteRefused):
     """The row is newer than ``unmodified_since``; nothing was changed."""
 
 

@@ -13,8 +13,10 @@ A query is one condition, order, bound or selection. On the wire each is a compa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+from appwrite_orm_django.client.texts import check_text
 
 #: Queries in one request; recording query-limits.
 MAX_QUERIES = 100
@@ -51,8 +53,22 @@ class Query:
     values: tuple[object, ...] = ()
 
     def to_json(self) -> str:
-        """Return the text that goes over the wire."""
-        return _encode(self._as_object())
+        """
+        Return the text that goes over the wire.
+
+        Raises:
+            InvalidText: a value has a lone surrogate.
+        """
+        return check_text(_encode(self._as_object()))
+
+    @property
+    def columns(self) -> Iterator[str]:
+        """The columns that it looks at, those of queries inside included."""
+        if self.column is not None:
+            yield self.column
+        for value in self.values:
+            if isinstance(value, Query):
+                yield from value.columns
 
     def _as_object(self) -> dict[str, object]:
         form: dict[str, object] = {"method": self.method}

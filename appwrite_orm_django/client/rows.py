@@ -158,7 +158,8 @@ def update_row(
 
     Args:
         data: only these columns change; but null columns that have a default are filled, too (recording ``rows-defaults``).
-        unmodified_since: an ``$updatedAt``; a row changed later than that is left alone.
+        unmodified_since: an ``$updatedAt``; a row changed later than that is left alone. Times are compared, so a change in the same
+            millisecond, or by a server whose clock is behind, is not noticed: no update is safe from being lost by this.
 
     Raises:
         RowNotFound: there is none.
@@ -332,7 +333,12 @@ def _own_rows(transport: Transport, table: TableRef, sent: list[Row], conflict: 
     raise conflict
 
 
-def _same(sent: Row, stored: Row) -> bool:
+def holds(stored: Mapping[str, Any], data: Mapping[str, Any], permissions: Sequence[str] | None = None) -> bool:
+    """Return whether a row as the server answers it holds these columns, and these permissions if any are given."""
+    return _same(data, stored) and (permissions is None or list(permissions) == stored.get("$permissions"))
+
+
+def _same(sent: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
     return all(_same_value(value, stored.get(key)) for key, value in sent.items() if key != "$permissions")
 
 

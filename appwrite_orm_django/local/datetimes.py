@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 RULE = "Value must be valid date between 1000-01-01 00:00:00 and 9999-12-31 23:59:59."
 
+_LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
 _WIRE = re.compile(r"[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00")
 _ZONE = r"\s*(?P<zone>Z|z|[+-]\d\d?(?::?\d\d)?|[A-Za-z]+(?:/[A-Za-z_]+)*)?"
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,:](?P<fraction>\d+))?)?"
@@ -48,8 +49,13 @@ def format_datetime(moment: datetime) -> str:
     return f"{moment.isoformat(timespec='milliseconds')}"
 
 
+def now() -> datetime:
+    """Return the present moment of the server's clock, which tests may set."""
+    return datetime.now(timezone.utc)
+
+
 def now_text() -> str:
-    return format_datetime(datetime.now(timezone.utc))
+    return format_datetime(now())
 
 
 def parse_datetime(text: str) -> str | None:
@@ -57,7 +63,7 @@ def parse_datetime(text: str) -> str | None:
     Read a datetime as PHP's ``DateTime`` does, and give it in the one format that is stored and sent.
 
     No zone means UTC; days and hours beyond their end carry over ("2020-02-30" is the first of March). ``None`` for what is no
-    datetime, and for years before 1000 or after 9999 (recording ``row-datetime``).
+    datetime, and for what lies before the year 1000 or after the last full second of 9999 (recordings ``row-datetime``, ``dates-engine``).
     """
     if _WIRE.fullmatch(text):
         moment = _strict(text)
@@ -72,7 +78,7 @@ def parse_datetime(text: str) -> str | None:
         moment = moment.astimezone(timezone.utc)
     except OverflowError:
         return None
-    return format_datetime(moment) if moment.year >= 1000 else None
+    return format_datetime(moment) if moment.year >= 1000 and moment <= _LAST else None
 
 
 @lru_cache(maxsize=1024)

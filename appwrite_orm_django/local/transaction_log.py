@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from . import datetimes, identifiers
@@ -74,7 +74,7 @@ _COLUMNS = "seq, id, status, operations, expires, owner, created, updated"
 
 def begin(session: Session, ttl_s: int, owner: str) -> Transaction:
     """Open a transaction, and forget those that ended long ago."""
-    now = datetime.now(timezone.utc)
+    now = datetimes.now()
     _sweep(session, datetimes.format_datetime(now - KEPT_FOR))
     transaction_id = identifiers.new_id()
     started, expires = datetimes.format_datetime(now), datetimes.format_datetime(now + timedelta(seconds=ttl_s))

@@ -16,7 +16,7 @@ from .encodings import encoding_of
 from .errors import UnsupportedModel
 from .indexes import indexes_for
 from .limits import check_table
-from .names import table_id
+from .names import table_id, unquoted
 
 Model = type[models.Model]
 #: What rows get that are there when a field's column is added; as ``backend.defaults.fill_of`` with a connection.
@@ -128,14 +128,21 @@ def columns_of(model: Model, fill_of: FillOf | None = None) -> tuple[Column, ...
         UnsupportedModel: a field that Appwrite has no column for, or two fields whose names it would take for one.
     """
     columns: dict[str, Column] = {}
+    local_names: dict[str, Any] = {}
     for field in model._meta.local_concrete_fields:
+        other = local_names.setdefault(unquoted(str(field.column)).lower(), field)
         column = column_for(field)
-        if column is None:
-            continue
-        if column.key.lower() in columns:
+        if column is not None and column.key.lower() in columns:
             raise UnsupportedModel(
                 f"{field}: the table has a column {columns[column.key.lower()].key} already; Appwrite compares keys without case.\n"
                 "Way out: set db_column on one of the two fields."
             )
-        columns[column.key.lower()] = column if fill_of is None else replace(column, fill=fill_of(field))
+        if other is not field:
+            raise UnsupportedModel(
+                f"{field}: its column {field.column} and {other.column}, that of {other.name}, differ by case alone; SQLite, in which queries "
+                f"are evaluated locally, compares names without case.\n"
+                "Way out: set db_column on one of the two fields; that of a primary key is free, for it is $id on the server."
+            )
+        if column is not None:
+            columns[column.key.lower()] = column if fill_of is None else replace(column, fill=fill_of(field))
     return tuple(columns.values())

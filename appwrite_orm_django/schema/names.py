@@ -52,7 +52,7 @@ def table_id(db_table: str) -> str:
     >>> table_id('"Straße"')
     'Stra_e_a763ca07'
     """
-    return _legal(_unquoted(db_table), _TABLE_ID, r"[^A-Za-z0-9._-]", "t")
+    return _legal(unquoted(db_table), _TABLE_ID, r"[^A-Za-z0-9._-]", "t")
 
 
 def column_key(column: str) -> str:
@@ -68,7 +68,7 @@ def column_key(column: str) -> str:
     """
     if column in SYSTEM_COLUMNS:
         return column
-    return _legal(_unquoted(column), _KEY, r"[^A-Za-z0-9_-]", "c")
+    return _legal(unquoted(column), _KEY, r"[^A-Za-z0-9_-]", "c")
 
 
 def replacement_key(key: str) -> str:
@@ -93,7 +93,7 @@ def replaced_key(key: str) -> str:
 
 def index_key(name: str) -> str:
     """Return the Appwrite index key for the name of an index or a constraint."""
-    return _legal(_unquoted(name), _KEY, r"[^A-Za-z0-9_-]", "i")
+    return _legal(unquoted(name), _KEY, r"[^A-Za-z0-9_-]", "i")
 
 
 def trial_table(table: str, index: str) -> str:
@@ -160,8 +160,15 @@ def decode_integer(text: str) -> int:
     return int(text)
 
 
-def _unquoted(name: str) -> str:
-    # Django takes a name that starts and ends with a quote as it stands; '"schema"."table"' is its documented way to name a schema.
+def unquoted(name: str) -> str:
+    """
+    Return the name that Django's ``db_table`` or ``db_column`` stands for.
+
+    Django takes one that starts and ends with a quote as it stands; ``'"schema"."table"'`` is its documented way to name a schema.
+
+    >>> unquoted('"schema"."table"')
+    'schema.table'
+    """
     if len(name) > 1 and name.startswith('"') and name.endswith('"'):
         return name[1:-1].replace('"."', ".")
     return name

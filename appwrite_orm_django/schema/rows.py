@@ -18,7 +18,7 @@ from appwrite_orm_django.client.errors import (
     UniqueViolation,
     shown,
 )
-from appwrite_orm_django.client.operators import looks_like_operator, text_in_two_writes
+from appwrite_orm_django.client.operators import looks_like_operator, operator, text_in_two_writes
 from appwrite_orm_django.client.queries import (
     Query,
     cursor_after,
@@ -122,8 +122,11 @@ def fill(transport: Transport, table: TableRef, column: str, value: Any, until: 
 
 def _fill(transport: Transport, table: TableRef, column: str, value: Any, which: list[Query]) -> None:
     if looks_like_operator(value):
+        # Appended to nothing it is plain text, in one write (recording operators-other): none is found half-written after an interruption.
         for row_id in _ids(transport, table, which):
-            _write_text(transport, table, column, value, row_id)
+            answer = rows.update_row(transport, table, row_id, {column: operator("stringConcat", value)})
+            if answer[column] != value:
+                _write_text(transport, table, column, value, row_id)
         return
     try:
         while rows.update_rows(transport, table, {column: value}, [*which, limit(_BATCH)]) == _BATCH:

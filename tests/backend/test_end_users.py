@@ -299,6 +299,21 @@ def test_a_block_of_a_user_commits_and_notices_conflicts(ann):
     assert Diary.objects.get(pk=two.pk).mood == 1
 
 
+def test_a_row_that_a_user_locks_has_to_be_changed(ann):
+    """A user cannot keep others from a row; refused is better than promised."""
+    with appwrite_user(jwt=ann["jwt"]):
+        one, two = Diary.objects.create(text="one"), Diary.objects.create(text="two")
+        with pytest.raises(NotSupportedError, match="was locked"), transaction.atomic("appwrite"):
+            Diary.objects.select_for_update().get(pk=one.pk)
+            Diary.objects.filter(pk=two.pk).update(mood=1)
+        with transaction.atomic("appwrite"):
+            for diary in Diary.objects.select_for_update():
+                diary.mood += 2
+                diary.save()
+        Diary.objects.update_or_create(pk=one.pk, defaults={"mood": 5})
+        assert set(Diary.objects.values_list("text", "mood")) == {("one", 5), ("two", 2)}
+
+
 def update_elsewhere(pk):
     thread = threading.Thread(target=lambda: Diary.objects.filter(pk=pk).update(mood=9))
     thread.start()

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appwrite_orm_django import instances
+from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
 from appwrite_orm_django.models import AppwriteModel
 from tests.library.models import Author, Book, Country, Cover, Everything
 
@@ -50,8 +51,12 @@ def state_of(value):
     if isinstance(value, models.base.ModelState):
         value.fields_cache  # noqa: B018 - made by whoever first looks at it; assigning a foreign key looks
         return sorted((name, state_of(held)) for name, held in value.__dict__.items())
+    if isinstance(value, BlockEnd):
+        return value.committed
     if isinstance(value, dict):
         return {name: state_of(held) for name, held in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(state_of, value))
     return type(value), value
 
 
@@ -162,15 +167,15 @@ def test_what_may_do_more_is_left_to_from_db(odd_models, index):
     assert instances.writer_for(odd_models[index], connections["appwrite"]) is None
 
 
-def test_what_is_not_committed_is_not_remembered(shelves):
+def test_what_is_not_committed_depends_on_the_end_of_the_block(shelves):
     with transaction.atomic(using="appwrite"):
-        clean = Book.objects.get(title="Nana")
-        assert "_loaded" in clean.__dict__
+        assert Book.objects.get(title="Nana").__dict__["_loaded"][-1] is None
         Country.objects.create(code="XX", name="Nowhere")
-        assert instances.may_be_rolled_back(connections["appwrite"])
+        end = uncommitted(connections["appwrite"])
+        assert not end.committed
         for queryset in (Book.objects.all(), Country.objects.all()):
             assert [state_of(one) for one in queryset] == [state_of(one) for one in by_django(queryset)]
-            assert all("_loaded" not in one.__dict__ for one in queryset)
+            assert all(one.__dict__["_loaded"][-1] is end for one in queryset)
         transaction.set_rollback(True, using="appwrite")
 
 
@@ -196,11 +201,23 @@ def test_any_values_are_stored_as_from_db_stores_them(rows):
     assert [state_of(one) for one in write(Book, iter(rows), "appwrite")] == expected
 
 
+@given(
+    values=st.tuples(*[VALUES] * len(Book._meta.concrete_fields)),
+    names=st.sets(st.sampled_from([field.attname for field in Book._meta.concrete_fields]), min_size=1),
+)
+def test_one_instance_is_made_as_django_makes_it(values, names):
+    values = [value for value, field in zip(values, Book._meta.concrete_fields, strict=True) if field.attname in names]
+    expected = models.Model.from_db.__func__(Book, "appwrite", names, values)
+    assert state_of(instances.instance_from(Book, "appwrite", values, names)) == state_of(expected)
+
+
 @pytest.mark.parametrize("by_attribute", [False, True])
-def test_storing_by_attribute_and_by_name_come_to_the_same(by_attribute):
-    country = Country(code="IT", name="Italy")
-    names = [field.attname for field in Country._meta.concrete_fields]
-    row = tuple(getattr(country, name) for name in names)
-    write = instances._compile(names, remember=True, by_attribute=by_attribute)
-    (made,) = write(Country, [row], "appwrite")
-    assert state_of(made) == state_of(Country.from_db("appwrite", names, row))
+@pytest.mark.parametrize("model", [Country, Book])
+def test_storing_by_attribute_and_by_name_come_to_the_same(model, by_attribute):
+    names = [field.attname for field in model._meta.concrete_fields]
+    write = instances._compile(model, names, remember=True, by_attribute=by_attribute)
+    (made,) = write(model, [tuple(names)], "appwrite")
+    assert type(made) is model
+    assert state_of(made) == state_of(model.from_db("appwrite", names, tuple(names)))
+    made._state, made.pk = made._state, "changed"
+    assert made.__dict__["_assigned"] == {"_state", "pk", model._meta.pk.attname}

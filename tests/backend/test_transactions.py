@@ -44,6 +44,14 @@ class TestReadYourWrites:
         read = Author.objects.get(pk=made.pk)
         assert read.created_at == made.created_at
 
+    def test_a_row_that_is_found_through_several_others_is_updated_once(self):
+        book = Book.objects.create(title="Nana", author=Author.objects.create(name="Zola"), pages=1)
+        book.tags.set(Tag.objects.bulk_create([Tag(name=name) for name in ("novel", "french")]))
+        chosen = Book.objects.filter(tags__name__in=["novel", "french"])
+        assert chosen.update(pages=F("pages") + Value(1) * 2) == 1
+        assert chosen.update(pages=F("pages") + 1, blurb=Concat("title", Value("!"))) == 1
+        assert Book.objects.values_list("pages", "blurb").get() == (4, "Nana!")
+
     def test_updates_deletes_and_increments_are_seen(self):
         author = Author.objects.create(name="Zola")
         one, two = (Book.objects.create(title=title, author=author, pages=100) for title in ("Nana", "Germinal"))
@@ -216,7 +224,7 @@ class TestCommit:
 
     def test_a_row_that_somebody_changed_meanwhile_is_a_conflict(self):
         first = Author.objects.create(name="Zola", rating=1)
-        with pytest.raises(OperationalError, match="changed by somebody else"), atomic():
+        with pytest.raises(OperationalError, match="changed by another client"), atomic():
             author = Author.objects.get(pk=first.pk)
             elsewhere(lambda: Author.objects.filter(pk=first.pk).update(rating=7))
             author.rating += 1
@@ -252,7 +260,7 @@ class TestCommit:
             commit(*args)
 
         monkeypatch.setattr(transactions, "commit", late)
-        with pytest.raises(OperationalError, match="by somebody else"), atomic():
+        with pytest.raises(OperationalError, match="by another client"), atomic():
             Author.objects.filter(pk=first.pk).update(rating=2)
             Country.objects.create(code="FR", name="France")
         assert not Country.objects.exists()

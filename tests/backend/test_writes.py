@@ -358,7 +358,7 @@ class TestGetOrCreate:
         requests.clear()
         with pytest.raises(IntegrityError):
             Edition.objects.update_or_create(isbn="a", defaults={"shelfmark": "two"})
-        assert len(requests) < 12
+        assert len(requests) < 20  # twice: found, staged, refused, explained
         assert Edition.objects.get(isbn="a").shelfmark == "one"
 
     def test_through_relations(self, books):

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from tests.library.models import Author, Book, Country, Cover, Loan, Numbered, Review, Tag
+from tests.library.models import Arrays, Author, Book, Country, Cover, Loan, Numbered, Review, Tag
 
 
 class ReviewInline(admin.TabularInline):
@@ -55,3 +55,8 @@ class ReviewAdmin(admin.ModelAdmin):
 
 
 admin.site.register([Country, Numbered, Loan])
+
+
+@admin.register(Arrays)
+class ArraysAdmin(admin.ModelAdmin):
+    list_display = ("pk", "dates", "moments", "decimals", "documents")

@@ -5,7 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 
-from appwrite_orm_django.fields import ArrayField, EnumField, PermissionsField
+from appwrite_orm_django.fields import ArrayField, EnumField, PermissionsField, RowIdField
 from appwrite_orm_django.models import AppwriteModel
 
 
@@ -248,3 +248,56 @@ class Diary(AppwriteModel):
 
     appwrite_permissions = ['create("users")']
     appwrite_row_security = True
+
+
+class Reading(models.Model):
+    """Django's own base class, over values of which the server holds less than Python does."""
+
+    value = models.FloatField(null=True, unique=True)
+    taken = models.DateTimeField(null=True)
+    series = ArrayField(models.DateTimeField())
+
+
+class Measurement(AppwriteModel):
+    reading = models.ForeignKey(Reading, models.CASCADE, null=True, to_field="value", related_name="measurements")
+    value = models.FloatField(null=True)
+    other = models.FloatField(null=True)
+    key = models.FloatField(null=True, unique=True)
+    count = models.IntegerField(default=0)
+    series = ArrayField(models.DateTimeField())
+
+
+class Arrays(AppwriteModel):
+    """An array of each type."""
+
+    texts = ArrayField(models.CharField(max_length=20, blank=True))
+    integers = ArrayField(models.IntegerField())
+    floats = ArrayField(models.FloatField())
+    booleans = ArrayField(models.BooleanField())
+    decimals = ArrayField(models.DecimalField(max_digits=8, decimal_places=2))
+    long_decimals = ArrayField(models.DecimalField(max_digits=30, decimal_places=10))
+    moments = ArrayField(models.DateTimeField())
+    dates = ArrayField(models.DateField())
+    times = ArrayField(models.TimeField())
+    durations = ArrayField(models.DurationField())
+    uuids = ArrayField(models.UUIDField())
+    ips = ArrayField(models.GenericIPAddressField())
+    emails = ArrayField(models.EmailField())
+    documents = ArrayField(models.JSONField())
+
+
+class OddNames(AppwriteModel):
+    """Names that SQL has to quote, or has a meaning for."""
+
+    id = RowIdField(db_column="$id", editable=False)
+    capital = models.CharField(max_length=20, db_column="ID")
+    percent = models.IntegerField(db_column="100% of")
+    quote = models.IntegerField(db_column='say "hi"', default=0)
+    keyword = models.IntegerField(db_column="select", default=0)
+    blank = models.IntegerField(db_column="two words", default=0)
+    placeholder = models.IntegerField(db_column="a%s", default=0)
+    quoted = models.IntegerField(db_column='"whole"', default=0)
+    parent = models.ForeignKey("self", models.CASCADE, null=True, db_column="% parent", related_name="children")
+
+    class Meta:
+        db_table = '"odd names"'

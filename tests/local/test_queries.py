@@ -55,6 +55,25 @@ def test_filters(rows: Api, method: str, attribute: str, values: list[object], f
     assert answer["total"] == len(found)
 
 
+@pytest.mark.parametrize(
+    ("value", "sent", "found", "total"),
+    [
+        (0.1 + 0.2, 0.3, 1, 1),
+        (0.1 + 0.2, 0.1 + 0.2, 0, 1),  # the list compares with 17 places, the total with 14 digits
+        (1.2345678901234e-05, 1.2345678901234e-05, 0, 1),
+        (1.23456789e-08, 1.23456789e-08, 1, 1),
+        (2.5e-18, 0.0, 0, 0),
+        (0.0, 2.5e-18, 1, 0),
+        (-1e300, -1e300, 1, 1),
+    ],
+)
+def test_floats_reach_the_database_with_17_places(api: Api, value: float, sent: float, found: int, total: int) -> None:
+    api.make_table(("float", {"key": "f"}))
+    api.add({"$id": "a", "f": value})
+    answer = api.list(query("equal", "f", sent))
+    assert (len(answer["rows"]), answer["total"]) == (found, total)
+
+
 def test_and_and_or_nest(rows: Api) -> None:
     either = query(
         "or", None, query("isNull", "n"), query("and", None, query("equal", "n", 2), query("equal", "b", False))

@@ -69,15 +69,15 @@ class Behind(DatabaseWrapper):
 
 
 @contextmanager
-def databases(server: Any) -> Iterator[None]:
-    """Put a server and an empty SQLite database behind the aliases."""
+def databases(server: Any) -> Iterator[Any]:
+    """Put a server and an empty SQLite database behind the aliases, and yield the server."""
     old = {alias: connections[alias] for alias in (APPWRITE, SQLITE)}
     ours = Behind({**old[APPWRITE].settings_dict, "NAME": "d", "OPTIONS": {"CACHE": {"ENABLED": False}}}, APPWRITE)
     ours.server_transport = connect(server)
     connections[APPWRITE] = ours
     connections[SQLITE] = Twin({**old[SQLITE].settings_dict, "NAME": ":memory:"}, SQLITE)
     try:
-        yield
+        yield server
     finally:
         connections[SQLITE].close()
         for alias, connection in old.items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from appwrite_orm_django.backend.columns import ROW_ID
+
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.commands.base import Command
     from appwrite_orm_django.backend.commands.outputs import Converter
@@ -64,6 +66,22 @@ class Condition:
 
     def __bool__(self) -> bool:
         return bool(self.queries or self.memberships)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it looks at, but for those that every answer shows."""
+        names = (name for query in self.queries for name in query.columns)
+        members = (membership.column for membership in self.memberships)
+        return frozenset(name for name in (*names, *members) if not name.startswith("$"))
+
+    @property
+    def names_ids_only(self) -> bool:
+        """Whether it is a list of row ids, so that what rows hold makes no difference."""
+        if len(self.queries) + len(self.memberships) != 1:
+            return False
+        if self.queries:
+            return self.queries[0].method == "equal" and self.queries[0].column == ROW_ID
+        return self.memberships[0].column == ROW_ID and not isinstance(self.memberships[0].values, ValuesOf)
 
     @property
     def commands(self) -> tuple[Command, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from appwrite_orm_django.backend.commands.base import Command
-from appwrite_orm_django.backend.commands.texts import literal
+from appwrite_orm_django.backend.commands.texts import literal, within
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.commands.conditions import Condition, Order
@@ -53,9 +53,7 @@ class Fetch:
         parts = [f"fetch {self.table.table}: {' AND '.join([*narrowed, *map(str, self.links)]) or self.condition}"]
         if self.order:
             parts.append("ORDER BY " + ", ".join(map(str, self.order)))
-        if self.limit is not None:
-            parts.append(f"LIMIT {self.limit} OFFSET {self.offset}")
-        return " ".join(parts)
+        return " ".join((*parts, *within(self)))
 
 
 @dataclass(frozen=True, slots=True)

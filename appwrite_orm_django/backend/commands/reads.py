@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appwrite_orm_django.backend.commands.base import Command
-from appwrite_orm_django.backend.commands.texts import shown, where
+from appwrite_orm_django.backend.commands.texts import shown, where, within
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.commands.conditions import Condition, Order
@@ -41,11 +41,7 @@ class ListRows(Command):
             parts.append(f"WHERE {self.condition}")
         if self.order:
             parts.append("ORDER BY " + ", ".join(map(str, self.order)))
-        if self.limit is not None:
-            parts.append(f"LIMIT {self.limit}")
-        if self.offset:
-            parts.append(f"OFFSET {self.offset}")
-        return " ".join(parts)
+        return " ".join((*parts, *within(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +74,7 @@ class CountRows(Command):
         return (self.table, *self.condition.tables)
 
     def __str__(self) -> str:
-        within = "" if self.limit is None else f" OFFSET {self.offset} LIMIT {self.limit}"
-        return f"COUNT {self.table.table}{where(self.condition)}{within}"
+        return " ".join((f"COUNT {self.table.table}{where(self.condition)}", *within(self)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,12 @@ def where(condition: Condition) -> str:
     return f" WHERE {condition}" if condition else ""
 
 
+def within(command: Any) -> list[str]:
+    """Return what a command's text says of its slice: nothing of one that has neither a limit nor an offset."""
+    parts = [] if command.limit is None else [f"LIMIT {command.limit}"]
+    return [*parts, f"OFFSET {command.offset}"] if command.offset else parts
+
+
 def literal(value: Any) -> str:
     if value is None:
         return "NULL"

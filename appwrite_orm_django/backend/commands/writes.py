@@ -151,7 +151,8 @@ class IncrementColumn(Command):
     """
     Add to (or, with a negative amount, subtract from) one column of one row, atomically on the server.
 
-    ``bounds`` are the column's own, which the server does not look at here (recording ``increment``).
+    ``bounds`` are the column's own, which the server does not look at here (recording ``increment``). Columns of floats are never
+    incremented: the sum would have digits by which no filter finds it.
     """
 
     is_read: ClassVar[bool] = False
@@ -160,7 +161,7 @@ class IncrementColumn(Command):
     table: TableRef
     row_id: str
     column: str
-    amount: int | float
+    amount: int
     model: type[Model] | None = field(default=None, compare=False, repr=False)
     bounds: tuple[int | float | None, int | float | None] = (None, None)
 
@@ -182,7 +183,8 @@ class UpdateFromQuery(Command):
     Compute new values for each row by local evaluation, then write them row by row.
 
     ``source`` brings rows of (primary key, value, ...); ``write`` turns the values into columns. Where they depend on what the
-    row holds (``depends_on_row``), a row that somebody changed in between is computed again before it is written.
+    row holds (``depends_on_row``), a row that another client changed in between is computed again before it is written. ``is_blind``
+    says that neither they nor the choice of the rows depends on what these hold.
     """
 
     is_read: ClassVar[bool] = False
@@ -193,6 +195,7 @@ class UpdateFromQuery(Command):
     encode_id: Converter = field(compare=False)
     write: Callable[[tuple[Any, ...]], Mapping[str, Any]] = field(compare=False)
     depends_on_row: bool = True
+    is_blind: bool = False
     unique: Unique = ()
     model: type[Model] | None = field(default=None, compare=False, repr=False)
 

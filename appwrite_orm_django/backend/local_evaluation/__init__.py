@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.commands.local import LocalQuery
     from appwrite_orm_django.backend.compiler import SQLCompiler
-    from appwrite_orm_django.client.references import TableRef
 
-__all__ = ["constant", "plan", "run", "run_with_versions"]
+__all__ = ["constant", "plan", "run"]
 
 
 def plan(compiler: SQLCompiler, *, set_up: bool = False) -> LocalQuery:
@@ -39,12 +38,3 @@ def run(command: LocalQuery, connection: DatabaseWrapper) -> list[tuple[Any, ...
     from appwrite_orm_django.backend.local_evaluation import running
 
     return running.run(command, connection)
-
-
-def run_with_versions(
-    command: LocalQuery, connection: DatabaseWrapper, table: TableRef
-) -> tuple[list[tuple[Any, ...]], dict[str, str]]:
-    """As ``running.run_with_versions``."""
-    from appwrite_orm_django.backend.local_evaluation import running
-
-    return running.run_with_versions(command, connection, table)

@@ -13,8 +13,8 @@ from django.db.models.functions import Round
 from django.db.models.sql import Query
 from django.db.models.sql import compiler as django_compiler
 
-from appwrite_orm_django.backend.local_evaluation import decimals, fragments, texts
-from appwrite_orm_django.backend.local_evaluation.json_documents import containment_sql
+from appwrite_orm_django.backend.local_evaluation import decimals, floats, fragments, integers, texts
+from appwrite_orm_django.backend.local_evaluation.json_documents import containment_sql, refuse_lone_surrogates
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
@@ -65,6 +65,8 @@ class SQLCompiler(django_compiler.SQLCompiler):
     connection: LocalDatabase
     # Whether the next expression is one that rows are grouped by; not what it is made of.
     _groups = False
+    # Whether what is compiled stands around the query that has the tables.
+    _is_outside = False
 
     def compile(self, node: Any) -> tuple[str, Any]:
         """Note what of the SQL reads tables, and does not come from a query that is compiled here."""
@@ -90,6 +92,10 @@ class SQLCompiler(django_compiler.SQLCompiler):
         if own is not None:
             result: tuple[str, Any] = own(self, self.connection)
             return result
+        node = integers.with_constants_of_64_bits(floats.with_held_constants(node))
+        refuse_lone_surrogates(node)
+        if (whole := integers.compiled(node, self)) is not None:
+            return whole
         if type(node) in (DataContains, ContainedBy):
             return containment_sql(node, self)
         if (exact := decimals.compiled(node, self)) is not None:
@@ -103,7 +109,7 @@ class SQLCompiler(django_compiler.SQLCompiler):
             if self.connection.nulls_are_high:
                 node = _with_nulls_high(node)
             if self.connection.folds:
-                node = texts.ordered_by_key(node, self.query)
+                node = texts.ordered_by_key(node, self.query, outside=self._is_outside)
         elif self.connection.folds:
             node = texts.with_collation(node)
         return super().compile(node)
@@ -116,6 +122,11 @@ class SQLCompiler(django_compiler.SQLCompiler):
             return [self.compile(select[int(sql) - 1][0]) if sql.isdigit() else (sql, params) for sql, params in found]
         finally:
             self._groups = False
+
+    def get_qualify_sql(self) -> tuple[list[str], list[Any]]:
+        self._is_outside = True
+        result: tuple[list[str], list[Any]] = super().get_qualify_sql()
+        return result
 
     def _key_of(self, node: Any) -> Any:
         return texts.key_of(node) if self.connection.folds and texts.is_text(node) else node

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from django.db import DataError
+
 Decimal = decimal.Decimal
 
 COLLATION = "APPWRITE_DECIMAL"
@@ -80,6 +82,25 @@ class _Average(_Sum):
             return None
         digits = max(self.digits, len(self.total.as_tuple().digits) if self.digits > EXACT_DIGITS else 0)
         return format(decimal.Context(prec=digits).divide(self.total, Decimal(self.count)), "f")
+
+
+def short(text: str | None) -> str | None:
+    """
+    Return a sum that SQLite can hold as a number.
+
+    Raises:
+        DataError: it has more digits than that.
+    """
+    if (
+        text is not None
+        and len(text) > EXACT_DIGITS
+        and len(read(text).normalize(_EXACT).as_tuple().digits) > EXACT_DIGITS
+    ):
+        raise DataError(
+            f"{text}, the sum of a column of decimals, has more than {EXACT_DIGITS} digits.\n"
+            f'Add up longer decimals: Sum(Cast("field", DecimalField(max_digits=40, decimal_places=...))).'
+        )
+    return text
 
 
 def number(value: Any) -> Decimal:

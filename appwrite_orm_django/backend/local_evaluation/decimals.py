@@ -151,7 +151,7 @@ def _bare(node: Any, compiler: Any) -> tuple[str, Any]:
 def _number(node: Any, compiler: Any) -> tuple[str, Any]:
     # A number, as all that it is compared with.
     sql, params = _bare(node, compiler)
-    return f"(CAST({sql} AS NUMERIC))", params
+    return f"(CAST(APPWRITE_SHORT({sql}) AS NUMERIC))", params
 
 
 class _Bare(Expression):
@@ -181,7 +181,7 @@ def _window(node: Window, compiler: Any) -> tuple[str, Any] | None:
     bare = node.copy()
     bare.source_expression = _Bare(function)
     sql, params = bare.as_sql(compiler, compiler.connection)
-    return (_as_text(sql) if long else f"(CAST({sql} AS NUMERIC))"), params
+    return (_as_text(sql) if long else f"(CAST(APPWRITE_SHORT({sql}) AS NUMERIC))"), params
 
 
 def _cast(node: Cast, compiler: Any) -> tuple[str, Any] | None:

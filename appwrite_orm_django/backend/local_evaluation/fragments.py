@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from appwrite_orm_django.schema.names import unquoted
+
 # The quote before a column that is called "select". SQLite also knows "x IN table", without parentheses.
 _READS = re.compile(r"(?<!\")\b(?:SELECT\b|IN(?:\s+[^\s(]|[\"\[`]))", re.IGNORECASE)
 
@@ -20,7 +22,7 @@ def reads_in(sql: str) -> int:
 
 def names_as_source(sql: str, db_table: str) -> bool:
     """Say whether a table may be one that SQL text reads; the name before a column's does not count."""
-    name = re.escape(db_table)
+    name = re.escape(unquoted(db_table))
     return re.search(rf"(?<!\w){name}(?!\w)(?![\"\]`]?\s*\.)", sql.replace('""', '"'), re.IGNORECASE) is not None
 
 

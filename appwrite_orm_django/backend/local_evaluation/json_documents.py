@@ -1,11 +1,27 @@
-"""Containment of JSON documents, which SQLite lacks: ``contains`` and ``contained_by`` of ``JSONField``."""
+"""JSON documents: containment (``contains`` and ``contained_by`` of ``JSONField``), which SQLite lacks, and text that is none."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from django.db.models import JSONField, Lookup
 from django.db.models.fields.json import ContainedBy, DataContains, KeyTransform
+
+from appwrite_orm_django.client.texts import check_text
+
+
+def refuse_lone_surrogates(node: Any) -> None:
+    """
+    Check the constants of lookups in documents, and the names of keys: as JSON they are escaped, and pass for ASCII.
+
+    Raises:
+        InvalidText: one has a lone surrogate.
+    """
+    if isinstance(node, KeyTransform):
+        check_text(node.key_name)
+    elif isinstance(node, Lookup) and isinstance(node.lhs.output_field, JSONField) and node.rhs_is_direct_value():
+        check_text(json.dumps(node.rhs, ensure_ascii=False, default=str))
 
 
 def containment_sql(node: DataContains | ContainedBy, compiler: Any) -> tuple[str, tuple[Any, ...]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db import NotSupportedError
+from django.db import DataError, NotSupportedError
 from django.db.models import Field, ForeignKey, Model, OneToOneRel
 from django.db.models.expressions import Col
 from django.db.models.sql import AggregateQuery, Query
@@ -25,7 +25,8 @@ from appwrite_orm_django.backend.local_evaluation.compiler import Level
 from appwrite_orm_django.backend.local_evaluation.running import Page, Program
 from appwrite_orm_django.backend.pushdown import conditions, reads, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
-from appwrite_orm_django.backend.values import codec_for
+from appwrite_orm_django.backend.values import FloatCodec, codec_for
+from appwrite_orm_django.client.texts import check_text
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
@@ -111,8 +112,25 @@ def _compile(sqlite_compiler: Any) -> tuple[str, tuple[Any, ...]]:
         raise
     except NotSupportedError as error:
         raise NotSupportedError(f"Neither Appwrite nor local evaluation can answer this query: {error}") from error
-    # A memoryview, which binary values become for SQLite, shows its address where the command is written down for the cache.
-    return sql, tuple(bytes(value) if isinstance(value, memoryview) else value for value in params)
+    return check_text(sql), tuple(map(checked_param, params))
+
+
+def checked_param(value: Any) -> Any:
+    """
+    Return a parameter of SQL as SQLite takes it, and as the command can be written down for the cache.
+
+    Raises:
+        InvalidText: text with a lone surrogate.
+        DataError: an integer of more than 64 bits.
+    """
+    if isinstance(value, str):
+        return check_text(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise DataError(
+            f"{value}, a constant of a query that is evaluated locally, has more than 64 bits.\nMake it a decimal."
+        )
+    # A memoryview, which binary values become for SQLite, shows its address.
+    return bytes(value) if isinstance(value, memoryview) else value
 
 
 def _read_by(texts: list[str], models: dict[str, type[Model]]) -> frozenset[str]:
@@ -239,6 +257,8 @@ class _Level:
         """Narrow a step by the values that the other side of the join ``through`` holds."""
         for parent, child in self._joined_by(through):
             target, source = (child, parent) if forward else (parent, child)
+            if isinstance(codec_for(target), FloatCodec):
+                return  # a filter would not find every float
             step.links.append((column_key(target), by, column_key(source), _conversion(source, target)))
             return  # one pair narrows enough; SQLite checks them all
 

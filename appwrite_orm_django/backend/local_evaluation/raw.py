@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -14,8 +13,12 @@ from django.db.models import Model
 from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.commands.conditions import Condition
 from appwrite_orm_django.backend.commands.local import Fetch, LocalQuery
+from appwrite_orm_django.backend.local_evaluation.names import as_written, with_row_ids
+from appwrite_orm_django.backend.local_evaluation.planning import checked_param
 from appwrite_orm_django.backend.local_evaluation.running import Program, Run, allow_everything
 from appwrite_orm_django.backend.local_evaluation.tables import local_table
+from appwrite_orm_django.client.texts import check_text
+from appwrite_orm_django.schema.names import unquoted
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
@@ -31,10 +34,12 @@ def plan_sql(sql: str, params: Params, connection: DatabaseWrapper) -> LocalQuer
     Return the command that fetches the tables which a statement reads, and runs it over them; None unless it only reads.
 
     Raises:
+        InvalidText: the statement or a parameter has a lone surrogate.
         DatabaseError: SQLite does not understand it, or it names a table that no model describes.
     """
     if not _READS.match(sql):
         return None
+    check_text(sql)
     params = _adapted(params, connection)
     named = _named_in(sql)
     read = _tables_read(sql, params, named, connection)
@@ -50,11 +55,15 @@ def run_sql(command: LocalQuery, connection: DatabaseWrapper) -> tuple[Any, list
     with connection.borrowed_local_database() as database:
         run = Run(command, connection, database)
         rows = run.rows()
-    return run.description, rows
+    return tuple((as_written(label, command.sql), *others) for label, *others in run.description), rows
 
 
 def _adapted(params: Any, connection: DatabaseWrapper) -> Params:
-    adapt = connection.local_database.ops.adapt_unknown_value
+    unknown = connection.local_database.ops.adapt_unknown_value
+
+    def adapt(value: Any) -> Any:
+        return checked_param(unknown(value))
+
     if params is None:
         return None
     if isinstance(params, Mapping):
@@ -64,11 +73,11 @@ def _adapted(params: Any, connection: DatabaseWrapper) -> Params:
 
 def _named_in(sql: str) -> dict[str, type[Model]]:
     """Return the models whose table's name occurs in the statement, in whatever place."""
-    text = sql.lower()
+    text = sql.replace('""', '"').lower()
     return {
         model._meta.db_table: model._meta.concrete_model or model
         for model in apps.get_models(include_auto_created=True)
-        if model._meta.db_table.lower() in text
+        if unquoted(model._meta.db_table).lower() in text
     }
 
 
@@ -78,20 +87,21 @@ def _tables_read(
     """Ask SQLite which of these tables the statement reads; None if it does anything else."""
     read: set[str] = set()
     others: set[int] = set()
+    by_local_name = {unquoted(name): name for name in named}
 
     def note(action: int, table: str | None, *_: Any) -> int:
-        if action == sqlite3.SQLITE_READ and table in named:
-            read.add(table)
+        if action == sqlite3.SQLITE_READ and table in by_local_name:
+            read.add(by_local_name[table])
         elif action not in _READING:
             others.add(action)
         return sqlite3.SQLITE_OK
 
     with connection.borrowed_local_database() as database:
-        tables = [local_table(model, database) for model in named.values()]
-        with database.with_tables(tables) as raw:
+        sql, tables = with_row_ids(sql, {name: local_table(model, database) for name, model in named.items()})
+        with database.with_tables(tables.values()) as raw:
             raw.set_authorizer(note)
             try:
-                with database.wrap_database_errors, closing(database.create_cursor()) as cursor:
+                with database.cursor_over(tables.values()) as cursor:
                     cursor.execute(f"EXPLAIN {sql}", params)
             finally:
                 raw.set_authorizer(allow_everything)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,13 +14,14 @@ from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership
 from appwrite_orm_django.backend.commands.local import Fetch, Link, LocalQuery
 from appwrite_orm_django.backend.local_evaluation.loading import Loader, Row
-from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
+from appwrite_orm_django.backend.local_evaluation.names import with_row_ids
+from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase, quoted
 from appwrite_orm_django.backend.local_evaluation.tables import local_table
 from appwrite_orm_django.backend.local_evaluation.texts import have_one_spelling
+from appwrite_orm_django.schema.names import unquoted
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
-    from appwrite_orm_django.client.references import TableRef
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ class Page:
 
     def condition(self, alias: str) -> str:
         """Return SQL that holds for the rows of the slice only."""
-        return f'"{alias}"."{self.pk_column}" IN (SELECT "pk" FROM "{self.table}")'
+        column = f"{quoted(alias)}.{quoted(self.pk_column)}".replace("%", "%%")
+        return f'{column} IN (SELECT "pk" FROM "{self.table}")'
 
 
 def run(command: LocalQuery, connection: DatabaseWrapper) -> list[tuple[Any, ...]]:
@@ -64,15 +65,6 @@ def run(command: LocalQuery, connection: DatabaseWrapper) -> list[tuple[Any, ...
     """
     with connection.borrowed_local_database() as database:
         return Run(command, connection, database).rows()
-
-
-def run_with_versions(
-    command: LocalQuery, connection: DatabaseWrapper, table: TableRef
-) -> tuple[list[tuple[Any, ...]], dict[str, str]]:
-    """Return the final rows, and for each row id of ``table`` that took part the ``$updatedAt`` it had."""
-    with connection.borrowed_local_database() as database:
-        evaluation = Run(command, connection, database, versions_of=table)
-        return evaluation.rows(), evaluation.versions
 
 
 @dataclass
@@ -90,25 +82,17 @@ class Brought:
 
 
 class Run:
-    """One evaluation. ``description`` is afterwards what SQLite's cursor had as such, ``versions`` the ``$updatedAt`` of rows that were asked for."""
+    """One evaluation. ``description`` is afterwards what SQLite's cursor had as such."""
 
-    def __init__(
-        self,
-        command: LocalQuery,
-        connection: DatabaseWrapper,
-        database: LocalDatabase,
-        *,
-        versions_of: TableRef | None = None,
-    ) -> None:
+    def __init__(self, command: LocalQuery, connection: DatabaseWrapper, database: LocalDatabase) -> None:
         self.command = command
         self.connection = connection
         self.database = database
         self.program: Program = command.program
-        self.tables = {name: local_table(model, self.database) for name, model in self.program.tables.items()}
+        tables = {name: local_table(model, self.database) for name, model in self.program.tables.items()}
+        self.sql, self.tables = with_row_ids(command.sql, tables)
         self.fetched = 0
-        self.versions: dict[str, str] = {}
         self.description: Any = None
-        self._versions_of = versions_of
         self._brought: list[Brought] = []
 
     def rows(self) -> list[tuple[Any, ...]]:
@@ -144,30 +128,31 @@ class Run:
         if page is None:
             return
         table = self.tables[self.command.fetches[page.fetch].db_table]
-        (pk,) = (column for column in table.columns if column.name == page.pk_column)
+        (pk,) = (column for column in table.columns if column.name == unquoted(page.pk_column))
         raw.execute(f'CREATE TABLE "{page.table}" ("pk")')
         values = [{pk.key: value} for value in self._brought[page.fetch].values[pk.key]]
         raw.executemany(f'INSERT INTO "{page.table}" VALUES (?)', zip(pk.values(values), strict=True))
 
     def _columns_read(self, raw: sqlite3.Connection) -> Mapping[str, Iterable[str]]:
         """Ask SQLite which columns the statement reads: only those, and the ones that link tables, are fetched."""
-        key = (self.command.sql, *self.tables.values())
+        key = (self.sql, *self.tables.values())
         known = self.database.columns_read.get(key)
         if known is not None:
             return known
         read: dict[str, set[str]] = {name: set() for name in self.tables}
+        by_local_name = {table.name: name for name, table in self.tables.items()}
 
         def note(action: int, table: str | None, column: str | None, *_: Any) -> int:
-            if action == sqlite3.SQLITE_READ and table in read and column:
-                read[table].add(column)
+            if action == sqlite3.SQLITE_READ and table in by_local_name and column:
+                read[by_local_name[table]].add(column)
             return sqlite3.SQLITE_OK
 
         if self.program.page is not None:
             raw.execute(f'CREATE TABLE "{self.program.page.table}" ("pk")')
         raw.set_authorizer(note)
         try:
-            with self.database.wrap_database_errors, closing(self.database.create_cursor()) as cursor:
-                cursor.execute(f"EXPLAIN {self.command.sql}", self.command.params)
+            with self.database.cursor_over(self.tables.values()) as cursor:
+                cursor.execute(f"EXPLAIN {self.sql}", self.command.params)
         finally:
             # None would do from Python 3.11 on.
             raw.set_authorizer(allow_everything)
@@ -202,8 +187,6 @@ class Run:
             self.fetched += len(rows)
             if self.fetched > most:
                 raise self._too_many(fetch)
-            if fetch.table == self._versions_of:
-                self.versions.update((row[ROW_ID], row["$updatedAt"]) for row in rows)
             brought.note(rows)
             loader.add(rows)
 
@@ -217,8 +200,12 @@ class Run:
 
     def _select(self) -> list[tuple[Any, ...]]:
         compiler = self.program.compiler
-        with self.database.wrap_database_errors, closing(self.database.create_cursor()) as cursor:
-            cursor.execute(self.command.sql, self.command.params)
+        place = ", ".join(self.tables)
+        with (
+            self.database.saying_what_is_refused(place),
+            self.database.cursor_over(self.tables.values()) as cursor,
+        ):
+            cursor.execute(self.sql, self.command.params)
             rows = cursor.fetchall()
             self.description = cursor.description
         if compiler is None:

@@ -12,19 +12,21 @@ import decimal
 import sqlite3
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db import DataError, OperationalError
 from django.db.backends.sqlite3 import base, features, operations
 from django.utils import timezone
 
 from appwrite_orm_django import collation
-from appwrite_orm_django.backend.local_evaluation import decimal_functions, texts
+from appwrite_orm_django.backend.local_evaluation import decimal_functions, integers, names, texts
 from appwrite_orm_django.backend.local_evaluation.compiler import Noted
 from appwrite_orm_django.backend.local_evaluation.json_documents import json_contains
 from appwrite_orm_django.backend.values import cut_to_milliseconds
+from appwrite_orm_django.schema.names import unquoted
 
 if TYPE_CHECKING:
     from django.db.models import Field, Model
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.local_evaluation.tables import LocalTable
 
 _MOST_STATEMENTS = 500
+
+
+def quoted(name: str) -> str:
+    """Write the name of a table or a column for SQLite, whatever is in it."""
+    return '"' + unquoted(name).replace('"', '""') + '"'
 
 
 class LocalOperations(operations.DatabaseOperations):
@@ -43,6 +50,10 @@ class LocalOperations(operations.DatabaseOperations):
         if lookup_type == "iexact":
             return "APPWRITE_FOLD(%s)"
         return super().lookup_cast(lookup_type, internal_type)
+
+    def quote_name(self, name: str) -> str:
+        # Parameters are put into the statement's text with "%".
+        return quoted(name).replace("%", "%%")
 
     def adapt_datetimefield_value(self, value: Any) -> Any:
         return super().adapt_datetimefield_value(cut_to_milliseconds(value))
@@ -68,6 +79,13 @@ class LocalOperations(operations.DatabaseOperations):
 
 class LocalFeatures(features.DatabaseFeatures):
     supports_json_field_contains = True
+
+
+class LocalCursor(base.SQLiteCursorWrapper):
+    """A cursor to which names in quotes are never texts."""
+
+    def execute(self, query: str, params: Any = None) -> Any:
+        return super().execute(names.strict(query), params)
 
 
 class LocalDatabase(base.DatabaseWrapper):
@@ -114,6 +132,7 @@ class LocalDatabase(base.DatabaseWrapper):
         # MariaDB takes texts for equal that differ; to PostgreSQL each is itself.
         self.folds = text == "mariadb"
         self.noted = Noted()
+        self._refused: DataError | None = None
         self.described: weakref.WeakKeyDictionary[type[Model], tuple[tuple[Field[Any, Any], ...], LocalTable]] = (
             weakref.WeakKeyDictionary()
         )
@@ -152,6 +171,48 @@ class LocalDatabase(base.DatabaseWrapper):
             for cache in self._caches:
                 cache.cache_clear()
 
+    def _noting_refusals(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Keep what a function raises: SQLite says no more than that it did."""
+        weak = weakref.ref(self)
+
+        def call(*values: Any) -> Any:
+            try:
+                return function(*values)
+            except DataError as error:
+                if (database := weak()) is not None:
+                    database._refused = error
+                raise
+
+        return call
+
+    @contextmanager
+    def saying_what_is_refused(self, place: str) -> Iterator[None]:
+        """
+        Give errors of computing their place and their reason.
+
+        Raises:
+            DataError: a number has more digits than SQLite can compute with.
+        """
+        self._refused = None
+        try:
+            with self.wrap_database_errors:
+                yield
+        except OperationalError as error:
+            reason = integers.OVERFLOW if str(error) == "integer overflow" else self._refused
+            if reason is None:
+                raise
+            raise DataError(f"{place}: {reason}") from error
+
+    def create_cursor(self, name: str | None = None) -> LocalCursor:
+        cursor: LocalCursor = self.connection.cursor(factory=LocalCursor)
+        return cursor
+
+    @contextmanager
+    def cursor_over(self, tables: Iterable[LocalTable]) -> Iterator[LocalCursor]:
+        """Lend a cursor for a statement over these tables, which are there already; its errors become Django's."""
+        with names.unknown_columns_named(tables), self.wrap_database_errors, closing(self.create_cursor()) as cursor:
+            yield cursor
+
     def note_columns_read(self, key: tuple[Any, ...], columns: dict[str, set[str]]) -> None:
         """Remember which columns a statement reads: it is the same every time, and finding out takes as long as a small query."""
         if len(self.columns_read) >= _MOST_STATEMENTS:
@@ -179,6 +240,10 @@ class LocalDatabase(base.DatabaseWrapper):
         connection.create_function("APPWRITE_FOLD", 1, fold, deterministic=True)
         connection.create_function("APPWRITE_LIKE", 1, fold_like, deterministic=True)
         connection.create_function("APPWRITE_ROUND", 2, _rounded, deterministic=True)
+        connection.create_function("APPWRITE_INTEGER", 2, self._noting_refusals(integers.checked), deterministic=True)
+        connection.create_function(
+            "APPWRITE_SHORT", 1, self._noting_refusals(decimal_functions.short), deterministic=True
+        )
         decimal_functions.register(connection)
         connection.create_function("JSON_CONTAINS", 2, json_contains, deterministic=True)
         if self.folds:

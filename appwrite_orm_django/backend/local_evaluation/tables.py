@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -12,12 +13,16 @@ from django.db import NotSupportedError
 from django.db.models import Field, Model
 from django.db.models.sql import Query
 
-from appwrite_orm_django.backend.columns import column_key
+from appwrite_orm_django.backend.columns import ROW_ID, column_key
 from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.local_evaluation import decimal_functions, texts
-from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
+from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase, quoted
 from appwrite_orm_django.backend.values import ScaledDecimalCodec, codec_for, page_storer
 from appwrite_orm_django.cache.keys import digest
+from appwrite_orm_django.schema.names import unquoted
+
+# Of the column by which SQLite itself numbers rows.
+_NUMBERED = " PRIMARY KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +57,28 @@ class LocalColumn:
         return [None if value is None else stored(value) for value in values]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class LocalTable:
     """A table as SQLite is to see it; equal to itself only. ``definition`` says what it makes of wire values."""
 
     name: str
     columns: tuple[LocalColumn, ...]
     definition: str = ""
+
+    @cached_property
+    def row_id_column(self) -> LocalColumn:
+        """The column that holds the row's ``$id``; that of the name itself, if there are two."""
+        return next(column for column in reversed(self.columns) if column.key == ROW_ID)
+
+    @cached_property
+    def with_row_id(self) -> LocalTable:
+        """The same table with the row's id once more, by the name that it has on the server."""
+        row_id = self.row_id_column
+        if row_id.name == ROW_ID:
+            return self
+        declaration = row_id.declaration.removesuffix(_NUMBERED)
+        more = replace(row_id, name=ROW_ID, declaration=declaration, is_key=False, is_rowid=False)
+        return LocalTable(self.name, (*self.columns, more))
 
     def create_sql(self, *, collated: bool = False) -> str:
         """
@@ -68,14 +88,14 @@ class LocalTable:
             collated: give row ids the server's collation as well, which costs a call of Python for each comparison.
         """
         columns = ", ".join(_declared(column, collated=collated) for column in self.columns)
-        return f"CREATE TABLE {_quoted(self.name)} ({columns})"
+        return f"CREATE TABLE {quoted(self.name)} ({columns})"
 
     def drop_sql(self) -> str:
-        return f"DROP TABLE {_quoted(self.name)}"
+        return f"DROP TABLE {quoted(self.name)}"
 
     def collate_sql(self) -> tuple[str, ...]:
         """Return the statements after which the table holds the same rows, and has the server's collation for row ids as well."""
-        name, before = _quoted(self.name), _quoted("appwrite before")
+        name, before = quoted(self.name), quoted("appwrite before")
         return (
             f"ALTER TABLE {name} RENAME TO {before}",
             self.create_sql(collated=True),
@@ -85,40 +105,53 @@ class LocalTable:
 
     def index_sql(self, column: LocalColumn) -> str:
         """Return the statement that makes an index of one column."""
-        name = _quoted(f"{self.name} by {column.name}")
-        return f"CREATE INDEX {name} ON {_quoted(self.name)} ({_quoted(column.name)})"
+        name = quoted(f"{self.name} by {column.name}")
+        return f"CREATE INDEX {name} ON {quoted(self.name)} ({quoted(column.name)})"
 
     def insert_sql(self, columns: Sequence[LocalColumn], rows: int) -> str:
         """Return the statement that puts so many rows into the table; columns that are not named are NULL, nobody looks at them."""
-        names = ", ".join(_quoted(column.name) for column in columns)
+        names = ", ".join(quoted(column.name) for column in columns)
         row = f"({', '.join('?' * len(columns))})"
-        return f"INSERT INTO {_quoted(self.name)} ({names}) VALUES {', '.join([row] * rows)}"
+        return f"INSERT INTO {quoted(self.name)} ({names}) VALUES {', '.join([row] * rows)}"
 
 
 def _declared(column: LocalColumn, *, collated: bool) -> str:
-    declaration = f"{_quoted(column.name)} {column.declaration}"
+    declaration = f"{quoted(column.name)} {column.declaration}"
     if column.collation is None or (column.is_row_id and not collated):
         return declaration
     return f"{declaration} COLLATE {column.collation}"
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def local_table(model: type[Model], database: LocalDatabase) -> LocalTable:
-    """Describe a model's own table (not its parents'); the same object again as long as the model has the same fields."""
+    """
+    Describe a model's own table (not its parents'); the same object again as long as the model has the same fields.
+
+    Raises:
+        NotSupportedError: two of its columns have one name to SQLite; a check says so as well (``appwrite.E006``).
+    """
     fields = tuple(field for field in model._meta.local_concrete_fields if field.column)
     known = database.described.get(model)
     if known is None or known[0] != fields:
+        _refuse_names_that_sqlite_confuses(model, fields)
         columns = tuple(_column(field, database) for field in fields)
         described = (
             f"{column.name} {column.key} {column.declaration} {definition_of(field)}"
             for field, column in zip(fields, columns, strict=True)
         )
-        table = LocalTable(model._meta.db_table, columns, digest(*described))
+        table = LocalTable(unquoted(model._meta.db_table), columns, digest(*described))
         known = database.described[model] = (fields, table)
     return known[1]
+
+
+def _refuse_names_that_sqlite_confuses(model: type[Model], fields: Sequence[Field[Any, Any]]) -> None:
+    seen: dict[str, Field[Any, Any]] = {}
+    for field in fields:
+        other = seen.setdefault(unquoted(field.column).lower(), field)
+        if other is not field:
+            raise NotSupportedError(
+                f"{model._meta.db_table}: the columns {other.column} and {field.column} differ by case alone, which SQLite, in which this query "
+                f"is evaluated, does not look at.\nSet db_column on one of {other} and {field}; that of a primary key is free."
+            )
 
 
 def _column(field: Field[Any, Any], database: LocalDatabase) -> LocalColumn:
@@ -128,7 +161,7 @@ def _column(field: Field[Any, Any], database: LocalDatabase) -> LocalColumn:
         declaration = str(field.rel_db_type(connection=database) or declaration)
     is_rowid = field.primary_key and declaration == "integer"
     if is_rowid:
-        declaration += " PRIMARY KEY"
+        declaration += _NUMBERED
     collation = texts.COLLATION if codec.is_text and database.folds else None
     if isinstance(codec, ScaledDecimalCodec):
         collation = None
@@ -136,7 +169,7 @@ def _column(field: Field[Any, Any], database: LocalDatabase) -> LocalColumn:
             # Kept as text: as a number SQLite would round it.
             declaration, collation = "text", decimal_functions.COLLATION
     return LocalColumn(
-        field.column,
+        unquoted(field.column),
         column_key(field),
         declaration,
         collation,

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.db.models import Count, Field, Func, Lookup
-from django.db.models.expressions import Col, OrderBy, RawSQL
+from django.db.models.expressions import Col, OrderBy, RawSQL, Ref
 from django.db.models.functions import Collate
 from django.db.models.lookups import Exact, In
 from django.db.models.sql import Query
@@ -40,9 +40,9 @@ class RowIdKey(Key):
     function = "UPPER"
 
 
-def key_of(column: Col) -> Key:
-    """Return the key of a column of text."""
-    return RowIdKey(column) if is_row_id(column) and column.target.primary_key else Key(column)
+def key_of(column: Any) -> Key:
+    """Return the key of a column of text, or of a name that stands for one."""
+    return RowIdKey(column) if is_row_id(column) and _named(column).target.primary_key else Key(column)
 
 
 def holds_row_ids(field: Field[Any, Any]) -> bool:
@@ -60,16 +60,32 @@ def is_text(node: Any) -> bool:
 
 
 def is_row_id(node: Any) -> bool:
-    """Say whether an expression is a column of row ids that are text."""
-    return type(node) is Col and holds_row_ids(node.target)
+    """Say whether an expression is a column of row ids that are text, or a name that stands for one."""
+    column = _named(node)
+    return type(column) is Col and holds_row_ids(column.target)
 
 
-def ordered_by_key(order: OrderBy, query: Query) -> OrderBy:
-    """Order by the key of a column of text instead of the column."""
-    expression = order.expression
-    column = expression.source if isinstance(expression, PositionRef) else expression
+def _named(node: Any) -> Any:
+    while isinstance(node, Ref):
+        node = node.source
+    return node
+
+
+def ordered_by_key(order: OrderBy, query: Query, *, outside: bool) -> OrderBy:
+    """
+    Order by the key of a column of text instead of the column.
+
+    Args:
+        outside: the rows come from a query inside, as where a filter compares what windows compute: its columns have their names only.
+    """
+    column = order.expression
     # What is ordered as a whole, or without repetitions, is ordered by what it shows.
-    if query.combinator or query.distinct or not is_text(column):
+    if query.combinator or query.distinct or not is_text(_named(column)):
+        return order
+    if isinstance(column, PositionRef):
+        column = Ref(column.refs, column.source) if outside else column.source
+    elif isinstance(column, Ref) and not outside:
+        # A table may have a column of this name, which an expression would find before the name of what is selected.
         return order
     order = order.copy()
     order.expression = key_of(column)

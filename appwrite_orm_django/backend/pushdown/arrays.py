@@ -39,7 +39,9 @@ def overlap(lookup: Lookup, truth_value: bool, scope: Scope) -> Narrowing:
 def _elements(lookup: Lookup, scope: Scope) -> list[Any] | None:
     if not conditions.in_scope(lookup.lhs, scope) or not isinstance(lookup.rhs, list):
         return None
+    field = lookup.lhs.target
     try:
-        return list(codec_for(lookup.lhs.target).encode(lookup.rhs))
+        elements = list(codec_for(field).encode(field.get_db_prep_value(lookup.rhs, scope.connection, prepared=True)))
     except ValueError:
         return None
+    return None if None in elements else elements

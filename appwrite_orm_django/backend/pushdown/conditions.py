@@ -14,7 +14,7 @@ from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
 from appwrite_orm_django.backend.columns import column_key
 from appwrite_orm_django.backend.pushdown import truth
 from appwrite_orm_django.backend.pushdown.truth import ALWAYS, NEVER, UNKNOWN, Narrowing
-from appwrite_orm_django.backend.values import Codec, DateCodec, DateTimeCodec, codec_for
+from appwrite_orm_django.backend.values import Codec, DateCodec, DateTimeCodec, FloatCodec, codec_for
 from appwrite_orm_django.client import queries
 
 if TYPE_CHECKING:
@@ -137,6 +137,8 @@ def compare(operator: str, column: str, codec: Codec, value: Any, truth_value: b
         return _beyond_every_value(operator, column, getattr(error, "side", 0), truth_value)
     if codec.folds:
         return truth.leaf(queries.equal(column, wire) if truth_value else queries.is_not_null(column), exact=False)
+    if (around := codec.found_between(wire)) is not None:
+        return _compare_around(operator, column, *around, truth_value=truth_value)
     return truth.leaf(getattr(queries, operator if truth_value else _NEGATED[operator])(column, wire))
 
 
@@ -148,8 +150,22 @@ def _compare_between(operator: str, column: str, below: Any, truth_value: bool) 
     return truth.leaf(queries.less_than_equal(column, below) if is_less else queries.greater_than(column, below))
 
 
-def _beyond_every_value(operator: str, column: str, side: int, truth_value: bool) -> Narrowing:
+def _compare_around(operator: str, column: str, low: Any, high: Any, *, truth_value: bool) -> Narrowing:
+    """Compare with a constant that the server can only tell to lie between two others: a superset."""
+    if operator == "equal":
+        if not truth_value:
+            return truth.leaf(queries.is_not_null(column), exact=False)
+        bounds = (queries.greater_than_equal(column, low), queries.less_than_equal(column, high))
+        return truth.both(truth.leaf(bound, exact=False) for bound in bounds)
+    is_less = operator.startswith("less") is truth_value
+    bound = queries.less_than_equal(column, high) if is_less else queries.greater_than_equal(column, low)
+    return truth.leaf(bound, exact=False)
+
+
+def _beyond_every_value(operator: str, column: str, side: int | None, truth_value: bool) -> Narrowing:
     """Compare with a constant that no row can hold: the same answer for every row that is not null."""
+    if side is None:
+        return UNKNOWN
     if operator == "equal":
         holds = False
     elif side == 0:
@@ -210,6 +226,8 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     if not codec.compares:
         return UNKNOWN
     if hasattr(lookup.rhs, "resolve_expression"):
+        if isinstance(codec, FloatCodec):
+            return UNKNOWN  # what the subquery computes may have more digits than a filter
         return scope.connection.ops.subselect_narrowing(lookup, key, codec) if truth_value else UNKNOWN
     constants = [_constant(value) for value in lookup.rhs if value is not None]
     if any(value is _UNUSABLE for value in constants):
@@ -218,20 +236,28 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     if not constants:
         return NEVER if truth_value else ALWAYS
     wires: dict[Any, None] = {}
+    around: list[Narrowing] = []
     for value in constants:
         prepared = _prepared(lookup, value, scope)
         try:
-            if codec.below(prepared) is None:
-                wires[codec.encode(prepared)] = None
+            if codec.below(prepared) is not None:
+                continue
+            wire = codec.encode(prepared)
         except ValueError:
             continue  # no row can hold it
+        if codec.found_between(wire) is None:
+            wires[wire] = None
+        else:
+            around.append(compare("equal", key, codec, prepared, truth_value))
     if truth_value:
         found = is_in(key, tuple(wires))
+        if around:
+            return truth.either([found, *around])
         return replace(found, exact=False) if codec.folds else found
     if codec.folds:
         return truth.leaf(queries.is_not_null(key), exact=False)
     excluded = [truth.leaf(queries.not_equal(key, wire)) for wire in wires]
-    return truth.both(excluded or [truth.leaf(queries.is_not_null(key))])
+    return truth.both([*excluded, *around] or [truth.leaf(queries.is_not_null(key))])
 
 
 def _tuple_in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:

@@ -241,7 +241,10 @@ def _comparable(found: Aggregate, sources: Sources) -> Codec | None:
     codec = sources.codec(found.source)
     if type(codec) is ScaledDecimalCodec:
         return _DecimalTotal(MAX_SCALED_DIGITS, codec.places)
-    return _Total() if type(codec) is IntegerCodec else codec if type(codec) is FloatCodec else None
+    if type(codec) is FloatCodec:
+        # What was computed has every digit of a float; an extreme is a value of the column.
+        return codec if found.function in (Min, Max) else _FloatTotal()
+    return _Total() if type(codec) is IntegerCodec else None
 
 
 def _unbounded(encode: Callable[[Any, Any], int]) -> Callable[[Any, Any], int]:
@@ -251,13 +254,17 @@ def _unbounded(encode: Callable[[Any, Any], int]) -> Callable[[Any, Any], int]:
         try:
             return encode(self, value)
         except OutOfRange as error:
-            raise OutOfRange(str(error)) from None
+            raise OutOfRange(str(error), None) from None
 
     return encoded
 
 
 class _Total(IntegerCodec):
     encode = _unbounded(IntegerCodec.encode)
+
+
+class _FloatTotal(FloatCodec):
+    encode = FloatCodec.encode_within
 
 
 class _DecimalTotal(ScaledDecimalCodec):

@@ -19,6 +19,7 @@ from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.pushdown import aggregates, conditions, periods, truth
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.values import Codec, RowIdCodec, codec_for, cut_to_milliseconds, page_decoder
+from appwrite_orm_django.client.texts import check_text
 
 if TYPE_CHECKING:
     from django.db.models.sql import Query
@@ -51,7 +52,7 @@ def constant_output(expression: Value) -> Output | None:
         is_text = type(value) is str and type(field) in (CharField, TextField)
         if not is_text:
             return None
-    return Output(constant=cut_to_milliseconds(value))
+    return Output(constant=check_text(value) if isinstance(value, str) else cut_to_milliseconds(value))
 
 
 def _column_output(expression: Col, connection: DatabaseWrapper) -> Output:

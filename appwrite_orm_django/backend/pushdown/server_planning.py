@@ -87,6 +87,8 @@ class Planner:
         names = dict.fromkeys(output.key for output in outputs if output.key and not output.key.startswith("$"))
         if self.connection.transaction is not None and any("." in name for name in names):
             raise Unanswerable("a block has to know the version of each row it sees")
+        if self.connection.transaction is not None:
+            names.update(dict.fromkeys(name for name in sorted(condition.columns) if "." not in name))
         return self._command(condition, outputs, columns=tuple(names) or (ROW_ID,), order=self._row_order())
 
     def _row_output(self, expression: Any) -> Output:

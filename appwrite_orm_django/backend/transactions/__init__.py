@@ -9,17 +9,62 @@ nothing, and a block costs the same few requests however much it writes. Tested 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from django.db.transaction import Atomic
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.transactions.transaction import Transaction
 
-__all__ = ["begin"]
+__all__ = ["BlockEnd", "begin", "is_opened_by_django", "uncommitted"]
 
 
-def begin(connection: DatabaseWrapper) -> Transaction:
-    """Return the state of a new block. What blocks need is imported by the first one."""
+class BlockEnd:
+    """Whether what a block has written so far was committed. After a rollback, also one to a savepoint, it never is."""
+
+    __slots__ = ("committed",)
+
+    def __init__(self) -> None:
+        self.committed = False
+
+
+def begin(connection: DatabaseWrapper, *, in_parts: bool = False) -> Transaction:
+    """Return the state of a new block; ``in_parts`` as there. What blocks need is imported by the first one."""
     from appwrite_orm_django.backend.transactions.transaction import Transaction
 
-    return Transaction(connection)
+    return Transaction(connection, in_parts=in_parts)
+
+
+# Functions of Django that write any number of rows and open ``atomic`` around it by themselves.
+_DJANGOS_OWN = frozenset(
+    {
+        ("django.db.models.query", "bulk_create"),
+        ("django.db.models.query", "bulk_update"),
+        ("django.db.models.deletion", "delete"),
+        ("django.core.management.commands.loaddata", "handle"),
+    }
+)
+
+
+def is_opened_by_django() -> bool:
+    """
+    Return whether the ``atomic`` that is being entered is one that Django opens by itself around many writes.
+
+    Told by the function that enters it: a block that anybody else has opened, this one's caller included, is a promise to commit as a whole.
+    """
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code is not Atomic.__enter__.__code__:
+        frame = frame.f_back
+    opener = None if frame is None else frame.f_back
+    return opener is not None and (opener.f_globals.get("__name__"), opener.f_code.co_name) in _DJANGOS_OWN
+
+
+def uncommitted(connection: Any) -> BlockEnd | None:
+    """Return the end on which depends what is read and written on a connection now; None if nothing waits to be committed."""
+    transaction = getattr(connection, "transaction", None)
+    if transaction is not None:
+        return transaction.log.end if transaction.log else None
+    # Of other databases nothing is known but that there is a block.
+    return BlockEnd() if connection.in_atomic_block else None

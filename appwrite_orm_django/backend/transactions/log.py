@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from appwrite_orm_django.backend.transactions import BlockEnd
 from appwrite_orm_django.client.references import TableRef
 
 Action = Literal["create", "update", "delete", "increment"]
@@ -104,6 +105,7 @@ class Log:
         self.operations: list[Operation] = []
         self._marks: dict[str, int] = {}
         self._states: dict[Key, RowState] = {}
+        self.end = BlockEnd()
 
     def __bool__(self) -> bool:
         return bool(self.operations)
@@ -133,13 +135,27 @@ class Log:
         if length == len(self.operations):
             return
         del self.operations[length:]
+        self.end = BlockEnd()
         self._marks = {mark: at for mark, at in self._marks.items() if at <= length}
+        self._apply_all()
+
+    def _apply_all(self) -> None:
         self._states = {}
         for operation in self.operations:
             self._apply(operation)
 
     def release(self, name: str) -> None:
         del self._marks[name]
+
+    def first_mark(self) -> int:
+        """Return how many operations are before every mark."""
+        return min((*self._marks.values(), len(self.operations)))
+
+    def drop(self, length: int) -> None:
+        """Forget the first operations, which have been committed."""
+        del self.operations[:length]
+        self._marks = {mark: at - length for mark, at in self._marks.items()}
+        self._apply_all()
 
     def tables(self) -> set[TableRef]:
         return {table for table, _ in self._states}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -101,13 +102,29 @@ def _single(operation: Operation) -> Iterator[Staged]:
 
 def _bulk(folded: list[Operation]) -> Iterator[Staged]:
     run: list[Operation] = []
-    for operation in folded:
+    for operation in _gathered(folded):
         if run and not _alike(run[-1], operation, len(run)):
             yield from _flush(run)
             run = []
         run.append(operation)
     if run:
         yield from _flush(run)
+
+
+def _gathered(folded: Iterable[Operation]) -> Iterator[Operation]:
+    """Yield the operations with updates of neighbouring rows in such an order that those with the same values follow each other."""
+    for table, operations in itertools.groupby(folded, lambda one: one.table if one.action == "update" else None):
+        group: dict[str, list[Operation]] = {}
+        seen: set[Key] = set()
+        for operation in operations:
+            key = key_of(operation.table, operation.row_id)
+            if table is None or key in seen:
+                # A second update of a row stays behind the first.
+                yield from itertools.chain.from_iterable(group.values())
+                group, seen = {}, set()
+            seen.add(key)
+            group.setdefault(repr(sorted(operation.data.items())), []).append(operation)
+        yield from itertools.chain.from_iterable(group.values())
 
 
 def _alike(one: Operation, two: Operation, length: int) -> bool:

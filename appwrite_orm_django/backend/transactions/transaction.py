@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -25,19 +26,26 @@ from appwrite_orm_django.backend.commands.writes import (
     UpdateRows,
     UpsertRows,
 )
+from appwrite_orm_django.backend.parts import Parts
 from appwrite_orm_django.backend.results import WriteResult
-from appwrite_orm_django.backend.transactions import committing, staging, versions
+from appwrite_orm_django.backend.transactions import claims, committing, staging, versions
 from appwrite_orm_django.backend.transactions.log import Log, Operation, RowState, key_of, touched_ids, wire_time
-from appwrite_orm_django.client.errors import TransactionLimitExceeded, UniqueViolation
+from appwrite_orm_django.backend.transactions.versions import Seen
+from appwrite_orm_django.client.errors import UniqueViolation
 from appwrite_orm_django.client.transactions import MAX_OPERATIONS
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.commands.outputs import Output
     from appwrite_orm_django.backend.transactions.log import Key
     from appwrite_orm_django.client.identity import Identity
     from appwrite_orm_django.client.references import TableRef
 
 Row = Mapping[str, Any]
+
+
+# Each operation takes two places at most: text that the server would run is written in two.
+_SHORT = MAX_OPERATIONS // 2
 
 
 class _Unbound(Enum):
@@ -48,16 +56,29 @@ _UNBOUND = _Unbound.UNBOUND
 
 
 class Transaction:
-    """The state of one ``atomic`` block (with all blocks inside it) on one connection."""
+    """
+    The state of one ``atomic`` block (with all blocks inside it) on one connection.
 
-    def __init__(self, connection: DatabaseWrapper) -> None:
+    Args:
+        in_parts: whether more than the server commits together is committed in several parts, and not refused.
+    """
+
+    def __init__(self, connection: DatabaseWrapper, *, in_parts: bool = False) -> None:
         self.connection = connection
+        self.in_parts = in_parts
         self.log = Log()
-        # $updatedAt of rows as this block first read them, and the rows themselves where the log changes them.
-        self.versions: dict[Key, str] = {}
+        # What this block has seen of rows, by look, and the rows themselves where the log changes them.
+        self.versions: dict[Key, tuple[Seen, ...]] = {}
         self._bases: dict[Key, Row | None] = {}
-        # What select_for_update() has read: checked at the end, whether the block changes it or not.
+        # What select_for_update() has read, and the lock rows of these, which are read before anything else is.
         self.locked: set[Key] = set()
+        self.lock_rows: dict[Key, Row | None] = {}
+        # What has been committed of a block that is committed in parts.
+        self.parts = Parts("changes of this block")
+        self._next_count = _SHORT
+        # Rows that the lock under way has looked at.
+        self._looked_at: set[Key] | None = None
+        self._is_blind = False
         # Whom the block reads and writes for; unknown before its first use.
         self._identity: Identity | _Unbound | None = _UNBOUND
 
@@ -83,21 +104,73 @@ class Transaction:
         return table in self.log.tables()
 
     def note_versions(self, table: TableRef, rows: Iterable[Row]) -> None:
-        """Remember which version of each row the block has seen, for the conflict check at its end."""
-        for row in rows:
-            self.versions.setdefault(key_of(table, row[ROW_ID]), row["$updatedAt"])
+        """Remember what the block has seen of each row, for the check at its end."""
+        if not self._is_blind:
+            self._note(table, versions.seen(rows))
 
     def shown_versions(self, command: Command) -> tuple[int, int] | tuple[()] | None:
-        """As ``versions.positions``."""
-        return versions.positions(command)
+        """As ``versions.positions``; None, too, once the block has locked a row: what it reads then has to be from after that."""
+        return None if self.locked else versions.positions(command)
 
-    def note_shown(self, table: TableRef, rows: Iterable[tuple[Any, ...]], row_id: int, updated_at: int) -> None:
-        """As ``note_versions``, of result rows that show id and version where ``shown_versions`` says."""
-        self.note_versions(table, versions.read(rows, row_id, updated_at))
+    def note_shown(
+        self, table: TableRef, rows: list[tuple[Any, ...]], outputs: Sequence[Output], row_id: int, updated_at: int
+    ) -> bool:
+        """As ``note_versions``, of result rows; return False, and note nothing, if they do not tell all that they show."""
+        found = versions.shown(rows, outputs, row_id, updated_at)
+        if found is None:
+            return False
+        self._note(table, found)
+        return True
 
-    def lock(self, table: TableRef, row_ids: Iterable[str]) -> None:
-        """Let the block fail at its end if somebody else changes one of these rows, which it has read."""
-        self.locked.update(key_of(table, row_id) for row_id in row_ids)
+    def _note(self, table: TableRef, found: Iterable[tuple[str, Seen]]) -> None:
+        for row_id, look in found:
+            key = key_of(table, row_id)
+            if self._looked_at is not None:
+                self._looked_at.add(key)
+            looks = self.versions.get(key, ())
+            if look not in looks:
+                self.versions[key] = (*looks, look)
+
+    @contextmanager
+    def blindly(self) -> Iterator[None]:
+        """
+        Let what is read inside count as not seen.
+
+        For reads of the library's own whose outcome the commit finds by itself if it has changed: whether a row is there, whether a value
+        is taken.
+        """
+        before, self._is_blind = self._is_blind, True
+        try:
+            yield
+        finally:
+            self._is_blind = before
+
+    # Locking
+
+    @contextmanager
+    def locking(self) -> Iterator[set[Key]]:
+        """Lock rows that are read inside; yields the keys of all that are looked at."""
+        self.before_read()
+        self._looked_at = set()
+        try:
+            yield self._looked_at
+        finally:
+            self._looked_at = None
+
+    def lock(self, keys: Iterable[Key]) -> None:
+        """Let the block fail at its end if one of these rows, which it has read, was changed or locked by another block."""
+        self.locked.update(keys)
+
+    def before_read(self) -> None:
+        """Read the lock rows of what is locked already: what is read from now on is not older than the locks."""
+        if self.locked and self._looked_at is None and not self._is_blind:
+            self.read_lock_rows()
+
+    def read_lock_rows(self) -> None:
+        """Read the lock rows that have not been read yet: of locked rows that are there, and not only in this block's log."""
+        missing = [key for key in self.locked if key not in self.lock_rows and key in self.versions]
+        if missing and self.connection.account is None:
+            self.lock_rows.update(claims.read_lock_rows(self.connection, missing))
 
     def over(self, fetch: Fetch, condition: Condition, committed: Iterable[Row]) -> Iterator[Row]:
         """
@@ -130,7 +203,10 @@ class Transaction:
             found = {row[ROW_ID].lower(): row for row in self.connection.reader.rows_by_id(table, missing)}
             for row_id in missing:
                 self._bases[key_of(table, row_id)] = found.get(row_id.lower())
-        return {row_id.lower(): self._bases[key_of(table, row_id)] for row_id in changed}
+        bases = {row_id.lower(): self._bases[key_of(table, row_id)] for row_id in changed}
+        # Read blindly at first, perhaps, and now for somebody who sees them.
+        self.note_versions(table, filter(None, bases.values()))
+        return bases
 
     # Writing
 
@@ -147,40 +223,48 @@ class Transaction:
         }
         self.connection.last_written_row = None
         result = handlers[type(command)](command)
-        self._refuse_too_many()
+        self._make_room()
         return result
 
-    def _refuse_too_many(self) -> None:
-        # Cheap for ordinary blocks: only long logs are written out to be counted.
-        if len(self.log.operations) <= MAX_OPERATIONS or self.connection.rolls_back_in_the_end:
-            return
-        count = len(staging.staged_operations(self.log.operations))
-        if count > MAX_OPERATIONS:
-            raise TransactionLimitExceeded(
-                f"This block needs {count} operations; Appwrite commits at most {MAX_OPERATIONS} together.\n"
-                f"Write fewer rows in one block, or the same values to many rows with one update()."
-            )
+    def _make_room(self) -> None:
+        """
+        See to it that the log can be committed.
+
+        Raises:
+            TransactionLimitExceeded: it is too long, and the block is one that has to be committed as a whole.
+        """
+        # Cheap for ordinary blocks: only long logs are written out to be counted, and those of which many share a place not each time.
+        length = len(self.log.operations)
+        if length >= self._next_count and not self.connection.rolls_back_in_the_end:
+            places = committing.make_room(self)
+            length = len(self.log.operations)
+            self._next_count = length + max(1, (length - places) // 4)
 
     def _create(self, command: CreateRows) -> WriteResult:
         new, reader = command.rows, self.connection.reader
         if command.ignore_conflicts:
-            taken = uniqueness.conflicting(reader, command.table, command.unique, new)
+            with self.blindly():
+                taken = uniqueness.conflicting(reader, command.table, command.unique, new)
             for row in new:
                 if id(row) not in taken:
                     self._created(
                         command.table, row, (command.unique if row.id_is_ours else ((ROW_ID,), *command.unique))
                     )
             return WriteResult(len(new) - len(taken))
-        if self.connection.in_savepoint and (
-            taken := uniqueness.conflicting(reader, command.table, command.unique, new)
-        ):
-            raise next(iter(taken.values())).error(command.table)
+        if self.connection.in_savepoint:
+            with self.blindly():
+                taken = uniqueness.conflicting(reader, command.table, command.unique, new)
+            if taken:
+                raise next(iter(taken.values())).error(command.table)
         return WriteResult.of(command.outputs, [self._created(command.table, row) for row in new])
 
     def _upsert(self, command: UpsertRows) -> WriteResult:
         planned = upserting.plan(self.connection.reader, command)
-        if self.connection.in_savepoint and (clash := upserting.violation(self.connection.reader, command, planned)):
-            raise clash.error(command.table)
+        if self.connection.in_savepoint:
+            with self.blindly():
+                clash = upserting.violation(self.connection.reader, command, planned)
+            if clash:
+                raise clash.error(command.table)
         return self.take(command, planned)
 
     def take(self, command: UpsertRows, planned: upserting.Plan) -> WriteResult:
@@ -225,8 +309,10 @@ class Transaction:
         if not self.connection.in_savepoint or not ids:
             return
         concerned = tuple(columns for columns in unique if set(columns) & set(data))
-        images = {row[ROW_ID]: {**row, **data} for row in self._current(table, ids)} if concerned else {}
-        if clash := uniqueness.violation(self.connection.reader, table, concerned, images):
+        with self.blindly():
+            images = {row[ROW_ID]: {**row, **data} for row in self._current(table, ids)} if concerned else {}
+            clash = uniqueness.violation(self.connection.reader, table, concerned, images)
+        if clash:
             raise clash.error(table)
 
     def _current(self, table: TableRef, ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -236,7 +322,11 @@ class Transaction:
 
     def _increment(self, command: IncrementColumn) -> WriteResult:
         # The row is looked at: the bounds would else be found passed at the commit only, or, where the log has the value already, not at all.
-        current = self._current(command.table, [command.row_id])
+        with self.blindly():
+            current = self._current(command.table, [command.row_id])
+        if not all(increments.is_exact(row.get(command.column), command.amount) for row in current):
+            # The sum is made here, and holds only as long as what it was made of.
+            current = self._current(command.table, [command.row_id])
         for row in current:
             value = row.get(command.column)
             increments.check_bounds(command, value)
@@ -249,12 +339,14 @@ class Transaction:
         return WriteResult(len(current))
 
     def _update_from_query(self, command: UpdateFromQuery) -> WriteResult:
-        computed = list(self.connection.reader.run(command.source))
-        for key, *values in computed:
-            row_id, data = command.encode_id(key), command.write(tuple(values))
+        with self.blindly() if command.is_blind else nullcontext():
+            computed = self.connection.reader.run(command.source)
+            # A row that is joined with several others comes as often.
+            changes = {command.encode_id(key): command.write(tuple(values)) for key, *values in computed}
+        for row_id, data in changes.items():
             self._check_unique(command.table, [row_id], data, command.unique)
             self.log.append(Operation("update", command.table, row_id, data))
-        return WriteResult(len(computed))
+        return WriteResult(len(changes))
 
     def _delete(self, command: DeleteRows) -> WriteResult:
         if command.row_id is not None:
@@ -271,35 +363,66 @@ class Transaction:
             return not state.deleted
         if key_of(table, row_id) in self.versions:
             return True
-        return bool(list(self.connection.reader.rows_by_id(table, [row_id])))
+        with self.blindly():
+            return bool(list(self.connection.reader.rows_by_id(table, [row_id])))
 
     def _ids(self, table: TableRef, condition: Condition) -> list[str]:
         """
         Return the ids of the rows that a bulk write concerns.
 
-        For a table that the log has touched the compiler has already turned the condition into ids that were read through the log.
+        For a table that the log has touched the compiler has already turned the condition into ids that were read through the log, unless
+        it names ids itself.
         """
         if len(condition.memberships) == 1 and not condition.queries:
             membership = condition.memberships[0]
             if membership.column == ROW_ID and isinstance(membership.values, ValuesOf):
                 return list(self.connection.reader.values(membership.values))
         fetch = Fetch(table, "", condition)
-        return [row[ROW_ID] for row in self.connection.reader.rows(fetch, condition, [ROW_ID])]
+        with self.blindly() if condition.names_ids_only else nullcontext():
+            return [row[ROW_ID] for row in self.connection.reader.rows(fetch, condition, [ROW_ID])]
 
     # The end
+
+    def forget(self) -> None:
+        """Begin anew with what has been read and staged."""
+        self.log = Log()
+        self.versions, self._bases = {}, {}
+
+    def commit_part(self, length: int) -> None:
+        """Apply the first operations of the log at once; raises as ``commit``."""
+        part = self.log.operations[:length]
+        written = [(operation.table.table, operation.row_id) for operation in part]
+        notice = self.connection.cache.write((), written, staged=False)
+        with self.parts.part(length), notice, own_write(), self.blindly():
+            committing.commit(self, part)
+        self.log.drop(length)
+        # What was seen of these rows is no more: they are as this block has made them. Locks end with what was committed.
+        for operation in part:
+            key = key_of(operation.table, operation.row_id)
+            self.versions.pop(key, None)
+            self._bases.pop(key, None)
+        self.locked.clear()
+        self.lock_rows.clear()
 
     def commit(self) -> None:
         """
         Apply the log.
 
         Raises:
-            OperationalError: somebody changed a row that this block read and changed, or locked (serialization failure); nothing was applied.
+            WriteRefused: another client changed a row that this block read and changed, or locked (serialization failure), or the
+                connection failed before the commit; nothing was applied.
+            WriteUnknown: the connection ended before the answer, and the server cannot be asked.
+            WriteBroken: one part or more of a block that is committed in parts was applied, this one not.
             IntegrityError: a unique index, or an id that exists; nothing was applied.
             DataError: a value does not fit; nothing was applied.
         """
         if self.log:
-            with own_write():
-                committing.commit(self.connection, self.log, self.versions, self.locked)
+            self._next_count = min(self._next_count, _SHORT)
+            self._make_room()
+        if self.log:
+            with self.parts.part(len(self.log.operations)), own_write(), self.blindly():
+                committing.commit(self)
+            self.log.end.committed = True
 
     def explain(self, error: UniqueViolation) -> None:
         """Let the error that ended the commit say which unique index has refused, if that can be found out."""

@@ -108,6 +108,8 @@ def after_cursor(plan: Plan, values: Sequence[Any]) -> Condition:
     for order, value in zip(plan.orders, values, strict=True):
         if order.by is None:
             continue
+        if isinstance(value, float):
+            value = FilterFloat(value)
         operator = "<" if order.descending != backwards else ">"
         bounds.append(Condition(f"{order.by.compare} {operator}= ?", [value]))
         beyond.append(all_of([*equal, Condition(f"{order.by.compare} {operator} ?", [value])]))
@@ -177,18 +179,35 @@ def stored(by: Field, value: Any) -> Any:
         return value if isinstance(value, float) else int(value)
     if by.kind == "float":
         # An infinity reaches the database as a word, which counts as zero there.
-        return value if is_int(value) else float(value) if math.isfinite(value) else 0.0
+        return value if is_int(value) else FilterFloat(value) if math.isfinite(value) else 0.0
     return value
+
+
+class FilterFloat(float):
+    """
+    A float as a list reaches the database with it: written with 17 places (``SQL::getFloatPrecision`` in the server's database library).
+
+    Attributes:
+        given: the float as it came.
+    """
+
+    given: float
+
+    def __new__(cls, given: float) -> FilterFloat:
+        self = super().__new__(cls, f"{given:.17f}")
+        self.given = given
+        return self
 
 
 def as_counted(condition: Condition) -> Condition:
     """
     Give a condition as the server counts with it: floats cut to 14 digits.
 
-    Finding compares the whole float, so the total may count rows that are not found (recording ``query-numbers``).
+    Finding compares with more of it, so the total may count rows that are not found (recording ``query-numbers``).
     """
     return Condition(
-        condition.sql, [stored_float(value) if isinstance(value, float) else value for value in condition.params]
+        condition.sql,
+        [stored_float(value.given) if isinstance(value, FilterFloat) else value for value in condition.params],
     )
 
 
