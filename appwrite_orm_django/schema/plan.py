@@ -201,7 +201,7 @@ def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column, ma
         yield CreateColumn(table, wanted)
     elif known.status == "deleting":
         # Its values are gone, and its key will be free: making another one, or renaming, waits for that.
-        yield from _missing_column(table, there, wanted)
+        yield from _missing_column(table, there, wanted, marks)
     elif known.status == "processing" and same_storage(known, wanted):
         # Making it again waits for it.
         yield CreateColumn(table, wanted)
