@@ -263,6 +263,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             self._table(model, unique_together=old_unique_together),
             self._table(model, unique_together=new_unique_together),
             by_name=True,
+            adds=not _sets(old_unique_together) >= _sets(new_unique_together),
         )
 
     @_ends_in_its_message
@@ -275,6 +276,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             self._table(model, indexes=indexes(old_index_together)),
             self._table(model, indexes=indexes(new_index_together)),
             by_name=True,
+            adds=not _sets(old_index_together) >= _sets(new_index_together),
         )
 
     @_ends_in_its_message
@@ -305,7 +307,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         before, after = (
             self._table(model, **{option: [*others, *([] if one is None else [one])]}) for one in (old, new)
         )
-        self._change(before, after, by_name=True)
+        self._change(before, after, by_name=True, adds=new is not None)
 
     @_ends_in_its_message
     def execute(self, sql: Any, params: Any = ()) -> None:
@@ -323,6 +325,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         renames: Mapping[tuple[str, str], str] | None = None,
         *,
         by_name: bool = False,
+        adds: bool = True,
     ) -> None:
         """
         Bring the server's table from one description to the other; what both have alike is not looked at.
@@ -332,6 +335,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         Args:
             renames: ``(table id, new key)`` to the old key of columns.
             by_name: whether an index that is the same under another name is another one.
+            adds: whether the operation asks for something new. One that does not may still bring an index back that served nothing while
+                the other was there; not over columns that later operations have changed.
         """
         live = self._live_table(after.id)
         if live is None:
@@ -343,9 +348,10 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         was = [(index, _renamed(index, new_keys)) for index in before.indexes]
         gone = _gone(live, was, after.indexes, by_name=by_name)
         # An index has no place over a column that is ahead: that a later migration, or appwrite_migrate, has given another type.
-        kept = ((new_keys.get(column.key, column.key), column) for column in live.columns)
-        there = {key for key, column in kept if _may_be(column, after.column(key))}
-        there |= {column.key for column in columns}
+        fits = _may_be if adds else _is_as_described
+        there = {new_keys.get(column.key, column.key): column for column in live.columns}
+        there = {key: column for key, column in there.items() if fits(column, after.column(key))}
+        there |= {column.key: column for column in columns}
         wanted = replace(
             after,
             id=live.id,
@@ -353,7 +359,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             indexes=tuple(
                 index
                 for index in _concerned(live, [renamed for _index, renamed in was], after, columns, by_name=by_name)
-                if there.issuperset(key for key in index.columns if key not in SYSTEM_COLUMNS)
+                if {key for key in index.columns if key not in SYSTEM_COLUMNS}.issubset(there)
             ),
             permissions=frozenset(),
             row_security=False,
@@ -455,6 +461,14 @@ def _gone(live: Table, was: Iterable[tuple[Index, Index]], then: Iterable[Index]
         elif by_name and not any((one.key, one.definition) == (index.key, index.definition) for one in asked_for):
             keys |= {one.key for one in live.indexes if (one.key, one.definition) == (index.key, index.definition)}
     return frozenset(keys)
+
+
+def _sets(together: Iterable[Iterable[str]]) -> set[tuple[str, ...]]:
+    return {tuple(names) for names in together}
+
+
+def _is_as_described(live: Column, wanted: Column | None) -> bool:
+    return wanted is not None and same_storage(live, wanted) and wanted.size in {None, live.size}
 
 
 def _concerned(
