@@ -13,8 +13,19 @@ from dataclasses import replace
 
 from .comparison import same_rules, same_storage
 from .definitions import Column, Database, Index, Table
+from .encodings import plain, reads_alike
 from .errors import UnsupportedModel
-from .names import FILL_TABLES, MIGRATIONS_TABLE, OWN_TABLES, TRIAL_TABLES, fill_table, replacement_key, trial_table
+from .names import (
+    FILL_TABLES,
+    MIGRATIONS_TABLE,
+    OWN_TABLES,
+    TRIAL_TABLES,
+    fill_table,
+    replaced_key,
+    replacement_key,
+    trial_table,
+)
+from .records import ROW_ID, Record
 from .steps import (
     PHASES,
     ChangeColumn,
@@ -28,6 +39,7 @@ from .steps import (
     DropTable,
     FillColumn,
     Plan,
+    ReadOtherwise,
     RenameColumn,
     ReplaceColumn,
     Step,
@@ -60,6 +72,7 @@ def make_plan(
     """
     steps: list[Step] = []
     left: list[Step] = []
+    unrecorded: list[Record] = []
     if live is None:
         steps.append(CreateDatabase("", wanted.id))
         live = Database(wanted.id)
@@ -73,6 +86,7 @@ def make_plan(
         needed, extra = _compare_tables(table, known, renames or {}, marks)
         steps += needed
         (steps if prune else left).extend(extra)
+        unrecorded += _unrecorded(table, known, needed)
     ids = {table.id.lower() for table in wanted}
     idle = marks - _marks(wanted, live) if marks else marks
     for table in live:
@@ -82,7 +96,11 @@ def make_plan(
     order = {kind: position for position, kind in enumerate(PHASES)}
     steps.sort(key=lambda step: order[type(step)])
     notes = (*wanted.notes, *_idle_renames(live, wanted, renames or {}), *_renamed_tables(steps, left))
-    return Plan(wanted.id, tuple(steps), tuple(left), notes)
+    if unrecorded:
+        notes += (
+            f"How {len(unrecorded):,} columns are encoded is not recorded: they are taken to be as the models say, and this run records it.",
+        )
+    return Plan(wanted.id, tuple(steps), tuple(left), notes, tuple(unrecorded))
 
 
 def _marks(*databases: Database) -> set[str]:
@@ -120,10 +138,21 @@ def _compare_tables(wanted: Table, live: Table, renames: Renames, marks: set[str
     there = {column.key.lower(): column for column in live.columns}
     for column in wanted.columns:
         steps += _compare_columns(live.id, there, column, marks)
+    if live.id_encoding and wanted.id_encoding and live.id_encoding != wanted.id_encoding:
+        steps.append(ReadOtherwise(live.id, ROW_ID, live.id_encoding, wanted.id_encoding))
     keys = {column.key.lower() for column in wanted.columns}
     unknown = [column for column in live.columns if column.key.lower() not in keys and column.type != "relationship"]
-    successors = {replacement_key(column.key) for column in wanted.columns} if unknown else set()
-    extra: list[Step] = [DropColumn(live.id, column) for column in unknown if column.key not in successors]
+    # A successor whose column is there and right is left over from a change that was taken back.
+    pending = {step.after.key for step in steps if isinstance(step, ReplaceColumn)}
+    pending |= {column.key for column in wanted.columns if column.key.lower() not in there}
+    successors = {replacement_key(key) for key in pending} if unknown else set()
+    aside = {replaced_key(column.key).lower(): column.key for column in wanted.columns} if unknown else {}
+    extra: list[Step] = []
+    for column in unknown:
+        if (original := aside.get(column.key.lower())) is None:
+            extra += [DropColumn(live.id, column)] if column.key not in successors else []
+        elif not any(isinstance(step, RenameColumn) and step.old == column.key for step in steps):
+            steps.append(DropColumn(live.id, column, replaced_by=original))
     dropped = {step.column.key for step in extra if isinstance(step, DropColumn)}
     replaced = {step.before.key for step in steps if isinstance(step, ReplaceColumn)}
     index_steps, extra_indexes = _compare_indexes(wanted, live, dropped, replaced, marks)
@@ -142,7 +171,7 @@ def _renamed(wanted: Table, live: Table, renames: Renames) -> tuple[Table, list[
         del pending[new_key]
         old = live.column(old_key)
         assert old is not None  # noqa: S101 - by _may_rename
-        new = replace(old, key=new_key)
+        new = replace(_taken(old, wanted.column(new_key)), key=new_key)
         steps.append(RenameColumn(live.id, old.key, new))
         live = replace(
             live,
@@ -158,14 +187,14 @@ def _renamed(wanted: Table, live: Table, renames: Renames) -> tuple[Table, list[
 
 def _may_rename(live: Table, new_key: str, old_key: str) -> bool:
     # A replacement that was stopped when the column had just gone is as good as the column.
-    taken = live.column(new_key) or live.column(replacement_key(new_key))
-    return taken is None and live.column(old_key) is not None
+    taken = any(live.column(key) for key in (new_key, replacement_key(new_key), replaced_key(new_key)))
+    return not taken and live.column(old_key) is not None
 
 
 def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column, marks: set[str]) -> Iterator[Step]:
     known = there.get(wanted.key.lower())
     if known is None:
-        yield from _missing_column(table, there, wanted)
+        yield from _missing_column(table, there, wanted, marks)
     elif known.status in {"failed", "stuck"}:
         # It never held a value, or it was to be deleted.
         yield DropColumn(table, known)
@@ -173,7 +202,7 @@ def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column, ma
     elif known.status in {"deleting", "processing"} and same_storage(known, wanted):
         # On its way out or in; making it again waits for it.
         yield CreateColumn(table, wanted)
-    elif not same_storage(known, wanted):
+    elif not same_storage(known, wanted) or not reads_alike(known.encoding, wanted.encoding):
         if "relationship" in {known.type, wanted.type}:
             raise UnsupportedModel(
                 f"{table}.{wanted.key}: the server has {known}, the model asks for {wanted}; the one cannot become the other.\n"
@@ -185,17 +214,48 @@ def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column, ma
             yield FillColumn(table, replace(known, fill=wanted.fill))
         if not same_rules(known, wanted):
             yield ChangeColumn(table, known, wanted)
+        if known.encoding is not None and wanted.encoding is not None and known.encoding != wanted.encoding:
+            yield ReadOtherwise(table, wanted.key, known.encoding, wanted.encoding)
 
 
-def _missing_column(table: str, there: Mapping[str, Column], wanted: Column) -> Iterator[Step]:
-    successor = there.get(replacement_key(wanted.key).lower())
-    if successor is None or not same_storage(successor, wanted):
+def _missing_column(table: str, there: Mapping[str, Column], wanted: Column, marks: set[str]) -> Iterator[Step]:
+    # One that was put aside, with nothing in its place: two runs have met.
+    aside = there.get(replaced_key(wanted.key).lower())
+    successor = there.get(replacement_key(wanted.key).lower()) or aside
+    if successor is None:
         yield CreateColumn(table, wanted)
         return
-    renamed = replace(successor, key=wanted.key)
+    # It has the values of a column that has just gone, of another kind if the models have changed once more since.
+    renamed = replace(_taken(successor, wanted), key=wanted.key)
     yield RenameColumn(table, successor.key, renamed)
-    if not same_rules(renamed, wanted):
-        yield ChangeColumn(table, renamed, wanted)
+    yield from _compare_columns(table, {wanted.key.lower(): renamed}, wanted, marks)
+
+
+def _taken(live: Column, wanted: Column | None) -> Column:
+    """Return a column with its encoding: as recorded, or else as the models say, if it can be that, or as its type says."""
+    if live.encoding is not None or wanted is None or wanted.encoding is None:
+        return live
+    return replace(live, encoding=wanted.encoding if same_storage(live, wanted) else plain(live))
+
+
+def _unrecorded(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[Record]:
+    """Yield what is to be recorded of columns of which nothing is, and that are taken to be right."""
+    recording = {key for step in steps for key in _recorded_by(step)}
+    found = [(column.key, live.column(column.key), column.encoding) for column in wanted.columns]
+    known = [(key, column.encoding, encoding) for key, column, encoding in found if column is not None]
+    for key, there, encoding in [(ROW_ID, live.id_encoding, wanted.id_encoding), *known]:
+        if there is None and encoding is not None and key.lower() not in recording:
+            yield Record(live.id, key, encoding)
+
+
+def _recorded_by(step: Step) -> Iterator[str]:
+    """Yield the keys, in small letters, that a step writes records of by itself."""
+    if isinstance(step, (CreateColumn, RenameColumn)):
+        yield step.column.key.lower()
+    elif isinstance(step, ReplaceColumn):
+        yield step.before.key.lower()
+    elif isinstance(step, ReadOtherwise):
+        yield step.key.lower()
 
 
 def _compare_indexes(

@@ -174,7 +174,7 @@ def dying(monkeypatch):
 @pytest.mark.parametrize("kill_at", [1, 3, 6])
 @pytest.mark.parametrize("applied", [True, False])
 def test_a_writer_killed_in_the_middle_is_noticed(ours, look, clock, dying, kill_at, applied):
-    Author.objects.bulk_create([Author(name=f"author {number}", rating=number) for number in range(6)])
+    Author.objects.bulk_create([Author(name=f"author {number}", rating=number) for number in range(250)])
     clock.pass_by(2 * LOCK_TTL)
     look(Author)
     assert look(Author) == "hit"
