@@ -412,7 +412,10 @@ def test_a_column_that_a_foreign_index_does_not_let_grow(make_server: Callable[.
     server = make_server()
     migrate(connect(server), database(A, Column("wide", "varchar", 718), indexes=(over("a", "wide"),)))
     wanted = database(replace(A, size=51), Column("wide", "varchar", 718))
-    with pytest.raises(NotAvailable, match=r"column t\.a: .*maximum: 768 \(400 column_index_invalid\)\nIndexes over it: i key \(a, wide\)\."):
+    with pytest.raises(
+        NotAvailable,
+        match=r"column t\.a: .*maximum: 768 \(400 column_index_invalid\)\nIndexes over it: i key \(a, wide\)\.",
+    ):
         migrate(connect(server), wanted)
     migrate(connect(server), wanted, Options(prune=True))
     assert plan_for(connect(server), wanted).steps == ()
