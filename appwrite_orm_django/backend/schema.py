@@ -342,7 +342,10 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         columns = tuple(column for column in after.columns if not _is_same(before.column(column.key), column))
         was = [(index, _renamed(index, new_keys)) for index in before.indexes]
         gone = _gone(live, was, after.indexes, by_name=by_name)
-        there = {new_keys.get(column.key, column.key) for column in live.columns} | {column.key for column in columns}
+        # An index has no place over a column that is ahead: that a later migration, or appwrite_migrate, has given another type.
+        kept = ((new_keys.get(column.key, column.key), column) for column in live.columns)
+        there = {key for key, column in kept if _may_be(column, after.column(key))}
+        there |= {column.key for column in columns}
         wanted = replace(
             after,
             id=live.id,
@@ -483,6 +486,10 @@ def _is_one_of(index: Index, others: Iterable[Index]) -> bool:
 
 def _is_same(before: Column | None, after: Column) -> bool:
     return before is not None and before == after and before.encoding == after.encoding
+
+
+def _may_be(live: Column, described: Column | None) -> bool:
+    return described is None or same_storage(live, described)
 
 
 def _assumed(live: Column, before: Column | None) -> Column:

@@ -220,8 +220,11 @@ def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column, ma
         # It never held a value, or it was to be deleted.
         yield DropColumn(table, known)
         yield CreateColumn(table, wanted)
-    elif known.status in {"deleting", "processing"} and same_storage(known, wanted):
-        # On its way out or in; making it again waits for it.
+    elif known.status == "deleting":
+        # Its values are gone, and its key will be free: making another one, or renaming, waits for that.
+        yield from _missing_column(table, there, wanted, marks)
+    elif known.status == "processing" and same_storage(known, wanted):
+        # Making it again waits for it.
         yield CreateColumn(table, wanted)
     elif not same_storage(known, wanted) or not reads_alike(known.encoding, wanted.encoding):
         if "relationship" in {known.type, wanted.type}:

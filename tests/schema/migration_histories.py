@@ -34,12 +34,13 @@ NAMES = ("Alpha", "Beta", "Gamma", "Delta")
 FIELDS = ("a", "b", "c", "d", "e", "f", "g")
 _MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
-#: Kinds of fields whose columns become each other's without a change of what a value reads as.
+#: Kinds of fields that become each other without a change of what a value reads as, whatever becomes of the columns.
 FAMILIES = (
     ("BigInteger", "Integer", "PositiveBigInteger", "PositiveInteger", "PositiveSmallInteger", "SmallInteger", "Stars"),
     ("Char8", "Char60", "CharLong", "Medium", "Slug", "Text"),
     ("Char60", "Integer"),
     ("Enum1", "Enum2"),
+    ("Decimal", "Decimal4", "DecimalLong"),
 )
 
 #: Values of each kind; a row takes one by its number, so that few are the same.
@@ -54,6 +55,8 @@ VALUES: dict[str, Callable[[int], Any]] = {
     "DateTime": lambda n: _MOMENT + timedelta(milliseconds=n),
     "Decimal": lambda n: Decimal(n) / 4,
     "DecimalLong": lambda n: Decimal("1234567.25") + n,  # SQLite has 15 digits
+    "Decimal4": lambda n: Decimal(n) / 4,
+    "DecimalLong9": lambda n: Decimal("1234.5") + n,
     "Duration": lambda n: timedelta(seconds=n),
     "Email": lambda n: f"m{n}@example.com",
     "Enum2": lambda n: ("7", "x")[n % 2],
@@ -78,6 +81,10 @@ VALUES: dict[str, Callable[[int], Any]] = {
     "Stamp": lambda n: _MOMENT,
     "ArrayChar": lambda n: [["x", "y"], [], ["z"]][n % 3],
     "ArrayInteger": lambda n: [[n], [], [1, 2]][n % 3],
+    "ArrayDecimal": lambda n: [[Decimal(n) / 4], []][n % 2],
+    "ArrayDecimal4": lambda n: [[Decimal(n) / 4], []][n % 2],
+    "ArrayDuration": lambda n: [[timedelta(seconds=n)], []][n % 2],
+    "ArrayUUID": lambda n: [[uuid.UUID(int=n)], []][n % 2],
     "ArrayEnum": lambda n: [["7"], [], ["x", "7"]][n % 3],
 }
 #: Whose value is that of the moment.

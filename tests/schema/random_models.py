@@ -71,7 +71,7 @@ KINDS: dict[str, tuple[Any, Any]] = {
         lambda **o: ArrayField(models.DecimalField(max_digits=9, decimal_places=4), **_list_options(o)),
         None,
     ),
-    "ArrayTime": (lambda **o: ArrayField(models.TimeField(), **_list_options(o)), None),
+    "ArrayDuration": (lambda **o: ArrayField(models.DurationField(), **_list_options(o)), None),
     "ArrayUUID": (lambda **o: ArrayField(models.UUIDField(), **_list_options(o)), None),
     "ArrayEnum": (lambda **o: ArrayField(EnumField(choices=[("7", "7"), ("x", "x")]), **_list_options(o)), None),
 }

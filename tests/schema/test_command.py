@@ -11,23 +11,22 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import models
 
-from appwrite_orm_django.client import columns as column_routes
-from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.references import TableRef
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.own_tables import CLAIM_COLUMN, CLAIMS, ENCODINGS, with_own_tables
 from tests.library.models import Tag
-from tests.schema.conftest import Counter, connect
+from tests.schema.conftest import Counter, a_server, connect
+from tests.settled import columns as column_routes
+from tests.settled import indexes as index_routes
 
 TAG = TableRef("library", "library_tag")
 
 
 @pytest.fixture
 def transport(behind_alias):
-    return behind_alias(connect(LocalServer(index_lag=0)))
+    return behind_alias(connect(a_server()))
 
 
 @pytest.fixture

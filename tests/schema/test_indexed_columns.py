@@ -25,6 +25,7 @@ from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.names import replaced_key, replacement_key
+from appwrite_orm_django.schema.plan import make_plan
 from appwrite_orm_django.schema.rehearsal import requests_of
 
 from .conftest import connect
@@ -364,6 +365,28 @@ def test_a_failed_column_under_an_index_is_made_anew_with_it(make_server: Callab
     migrate(connect(server), wanted)
     assert plan_for(connect(server), wanted).steps == ()
     assert read_database(connect(server), "d").table("t").indexes == (over("x", "b"),)
+
+
+def test_a_stuck_column_goes_after_the_index_that_holds_it():
+    """MariaDB drops no column of a unique index over several."""
+    index = over("b", "a", type="unique")
+    live = database(replace(A, status="stuck"), B, indexes=(index,))
+    assert [f"{step.sign} {step}" for step in make_plan(database(A, B, indexes=(index,)), live).steps] == [
+        "- index t.i unique (b, a)",
+        "- column t.a varchar(50)",
+        "+ column t.a varchar(50)",
+        "+ index t.i unique (b, a)",
+    ]
+
+
+def test_an_index_does_not_outlive_a_column_that_becomes_an_array(make_server: Callable[..., LocalServer]):
+    server = make_server()
+    fill(server, over("a", "b"))
+    wanted = database(replace(A, array=True), B, C)
+    migrate(connect(server), wanted)
+    live = read_database(connect(server), "d").table("t")
+    assert (live.indexes, plan_for(connect(server), wanted).steps) == ((), ())
+    assert [row["a"] for row in rows.list_rows(connect(server), REF)["rows"]] == [["0"], ["1"], ["2"]]
 
 
 # Uniqueness meanwhile

@@ -35,6 +35,7 @@ from .conftest import InlineServer, connect
 from .killing import Killed, killable
 from .random_models import Change, changes, same_value, value_of
 
+pytestmark = pytest.mark.local_only("copies the local server with its content, hundreds of times")
 REFUSALS = (DuplicateRows, MissingValues, UnconvertibleRows)
 
 

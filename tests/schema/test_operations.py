@@ -22,9 +22,9 @@ from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.names import FILL_TABLES
 from tests.library.models import Diary
 
-from .killing import Killed
+from .killing import Killed, a_killable_server
 from .migration_histories import APP, carry_out
-from .test_migration_histories import APPWRITE, LEVELS, databases, new_server, remaining
+from .test_migration_histories import APPWRITE, LEVELS, databases, remaining
 
 ROWS = 5
 
@@ -37,7 +37,7 @@ def unblocked(django_db_setup: Any, django_db_blocker: Any) -> Iterator[None]:
 
 @pytest.fixture(params=LEVELS)
 def server(request: pytest.FixtureRequest) -> Iterator[Any]:
-    server = new_server(request.param)
+    server = a_killable_server(request.param)
     with databases(server):
         yield server
 
@@ -213,7 +213,7 @@ class TestAddedFields:
         """All rows have one value in the end, and what users wrote into the column after it was there is as they wrote it."""
         monkeypatch.setattr(schema_rows, "_BATCH", 2)
         for dies_at in itertools.count(1):
-            with databases(new_server(server.feature_level)) as ours:
+            with databases(a_killable_server(server.feature_level)) as ours:
                 counter = itertools.count(1)
                 field = {
                     "constant": models.IntegerField(null=null, default=5),
@@ -409,7 +409,7 @@ class TestTables:
             ("n", INT()), ("at", models.DateTimeField()), ("when", models.DateField()), unique_together={("n", "at")}
         )
         for dies_at in itertools.count(1):
-            with databases(new_server(server.feature_level)) as ours:
+            with databases(a_killable_server(server.feature_level)) as ours:
                 ended = ends(ours, dies_at, True, create, None)
                 assert remaining(after(create)) == []
             if ended:

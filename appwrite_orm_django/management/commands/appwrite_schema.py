@@ -35,13 +35,13 @@ class Command(WithKey, BaseCommand):
         alias = chosen_alias(options["database"])
         connection: Any = connections[alias]
         models = chosen_models(alias, options["app_label"], options["model"])
-        settings = connection.settings_dict
+        host, project = connection.project
         if options["live"]:
             if options["app_label"]:
                 raise CommandError("--live prints all tables; leave the app out.")
             database = read_database(connection.transport, connection.database_id)
             if database is None:
-                raise CommandError(f"There is no database {connection.database_id} at {settings['HOST']}.")
+                raise CommandError(f"There is no database {connection.database_id} at {host}.")
             database = read_recorded(connection.transport, database)
         else:
             try:
@@ -53,6 +53,6 @@ class Command(WithKey, BaseCommand):
             options["format"],
             relations=relations_of(models),
             dialect=options["dialect"],
-            endpoint=settings["HOST"],
-            project=settings["USER"],
+            endpoint=host,
+            project=project,
         ).removesuffix("\n")

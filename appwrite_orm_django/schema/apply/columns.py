@@ -53,7 +53,13 @@ def _rename(work: Work, table: str, old: str, column: Column) -> None:
 
 
 def _give_key(work: Work, table: str, old: str, column: Column) -> None:
-    _patch(work, table, old, column, column, {**_kept(column), "newKey": column.key})
+    try:
+        _patch(work, table, old, column, column, {**_kept(column), "newKey": column.key})
+    except AlreadyExists:
+        # The key may be that of a column which is still being deleted.
+        if not work.waiter.those_gone([(table, column.key)], work.columns_of, "column"):
+            raise
+        _give_key(work, table, old, column)
 
 
 def _patch(work: Work, table: str, key: str, column: Column, rules: Column, options: Mapping[str, Any]) -> None:
