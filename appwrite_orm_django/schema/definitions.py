@@ -192,6 +192,11 @@ class Index:
     error: str = field(default="", compare=False)
 
     @property
+    def is_lost(self) -> bool:
+        """Whether the server lists an index that its database does not have, and therefore cannot delete it."""
+        return self.status == "stuck" and self.error == "Index not found"
+
+    @property
     def definition(self) -> tuple[object, ...]:
         """Everything but the name."""
         return self.type, self.columns, self.orders, self.lengths

@@ -19,6 +19,7 @@ from .names import (
     FILL_TABLES,
     MIGRATIONS_TABLE,
     OWN_TABLES,
+    SYSTEM_COLUMNS,
     TRIAL_TABLES,
     fill_table,
     replaced_key,
@@ -47,6 +48,8 @@ from .steps import (
 )
 
 Renames = Mapping[tuple[str, str], str]
+
+_SYSTEM_KEYS = {key.lower() for key in SYSTEM_COLUMNS}
 
 
 def make_plan(
@@ -96,6 +99,7 @@ def make_plan(
     order = {kind: position for position, kind in enumerate(PHASES)}
     steps.sort(key=lambda step: order[type(step)])
     notes = (*wanted.notes, *_idle_renames(live, wanted, renames or {}), *_renamed_tables(steps, left))
+    notes += tuple(_beyond_repair(wanted, live))
     if unrecorded:
         notes += (
             f"How {len(unrecorded):,} columns are encoded is not recorded: they are taken to be as the models say, and this run records it.",
@@ -133,11 +137,28 @@ def _renamed_tables(steps: list[Step], left: list[Step]) -> Iterator[str]:
                 )
 
 
+def _beyond_repair(wanted: Database, live: Database) -> Iterator[str]:
+    """Yield a note for each index that no model has, and that the server can neither use nor delete."""
+    for table in live:
+        asked_for = wanted.table(table.id)
+        there = {column.key.lower() for column in table.columns} | _SYSTEM_KEYS
+        for index in table.indexes:
+            if asked_for and asked_for.index(index.key) is None and _is_beyond_repair(index, there):
+                yield (
+                    f"{table.id}: Appwrite lists the index {index.key} ({', '.join(index.columns)}), does not have it and cannot delete it. "
+                    "It does no harm, and goes from the list with its columns."
+                )
+
+
 def _compare_tables(wanted: Table, live: Table, renames: Renames, marks: set[str]) -> tuple[list[Step], list[Step]]:
     live, steps = _renamed(wanted, live, renames)
     there = {column.key.lower(): column for column in live.columns}
     for column in wanted.columns:
         steps += _compare_columns(live.id, there, column, marks)
+    freeing = {step.before.key: step for step in _freeing(wanted, live, steps)}
+    # What else the column is to be shows once it has been replaced.
+    steps = [step for step in steps if not (isinstance(step, ChangeColumn) and step.before.key in freeing)]
+    steps += freeing.values()
     if live.id_encoding and wanted.id_encoding and live.id_encoding != wanted.id_encoding:
         steps.append(ReadOtherwise(live.id, ROW_ID, live.id_encoding, wanted.id_encoding))
     keys = {column.key.lower() for column in wanted.columns}
@@ -153,9 +174,9 @@ def _compare_tables(wanted: Table, live: Table, renames: Renames, marks: set[str
             extra += [DropColumn(live.id, column)] if column.key not in successors else []
         elif not any(isinstance(step, RenameColumn) and step.old == column.key for step in steps):
             steps.append(DropColumn(live.id, column, replaced_by=original))
-    dropped = {step.column.key for step in extra if isinstance(step, DropColumn)}
-    replaced = {step.before.key for step in steps if isinstance(step, ReplaceColumn)}
-    index_steps, extra_indexes = _compare_indexes(wanted, live, dropped, replaced, marks)
+    dropped = {step.column.key.lower() for step in extra if isinstance(step, DropColumn)}
+    changed = {column.key.lower() for column in _changed_with_indexes(steps)}
+    index_steps, extra_indexes = _compare_indexes(wanted, live, dropped, changed, marks)
     steps += index_steps
     steps += _compare_options(wanted, live)
     return steps, [*extra_indexes, *extra]
@@ -262,24 +283,42 @@ def _recorded_by(step: Step) -> Iterator[str]:
 
 
 def _compare_indexes(
-    wanted: Table, live: Table, dropped: set[str], replaced: set[str], marks: set[str]
+    wanted: Table, live: Table, dropped: set[str], changed: set[str], marks: set[str]
 ) -> tuple[list[Step], list[Step]]:
+    """
+    Compare the indexes of a table.
+
+    Args:
+        dropped: keys, in small letters, of the columns that go with ``prune``.
+        changed: those of columns that are dropped, or take the place of others, in any case.
+    """
     steps: list[Step] = []
+    there = {column.key.lower() for column in live.columns} | _SYSTEM_KEYS
+    broken = {index.key for index in live.indexes if index.is_lost or not there.issuperset(_keys(index))}
+    whole = replace(live, indexes=tuple(index for index in live.indexes if index.key not in broken))
     # Of another definition under a key that is wanted; it may serve for another one that is wanted, but has to go.
     in_the_way = {
         known.key
         for index in wanted.indexes
-        if _by_definition(live, index) is None and (known := live.index(index.key)) is not None
+        if _by_definition(whole, index) is None and (known := live.index(index.key)) is not None
     }
     used: set[str] = set()
     for index in wanted.indexes:
-        known = _by_definition(live, index) or live.index(index.key)
+        known = _by_definition(whole, index) or live.index(index.key)
         if known is None or (known.key in in_the_way and known.key.lower() != index.key.lower()):
             steps.append(CreateIndex(live.id, index))
             continue
         used.add(known.key)
-        if known.status in {"failed", "stuck"} or known.definition != index.definition or replaced & set(known.columns):
-            steps += [DropIndex(live.id, known, replaced=True), CreateIndex(live.id, index)]
+        if (
+            known.status in {"failed", "stuck"}
+            or known.key in broken
+            or known.definition != index.definition
+            or changed & _keys(known)
+        ):
+            steps += [
+                DropIndex(live.id, known, replaced=True, broken=known.key in broken),
+                CreateIndex(live.id, index),
+            ]
         elif known.status in {"deleting", "processing"}:
             steps.append(CreateIndex(live.id, index))
         elif marks and trial_table(live.id, known.key) in marks:
@@ -289,14 +328,52 @@ def _compare_indexes(
     for index in live.indexes:
         if index.key in used or over_relations & set(index.columns):  # one-to-one relationships have one of their own
             continue
-        if replaced & set(index.columns):
+        if index.key in broken:
+            if not _is_beyond_repair(index, there):
+                steps.append(DropIndex(live.id, index, broken=True))
+        elif changed & _keys(index):
             # No model has it, and it cannot outlive the old column.
             steps.append(DropIndex(live.id, index))
-        elif not dropped.issuperset(index.columns):
-            # An index over dropped columns alone goes with them. From one over others as well the server would take the column out, and
-            # what is left may be unique where rows are not.
+        elif len(index.columns) > 1 or not dropped.issuperset(_keys(index)):
+            # Only an index over one column may go with that. From any other the server takes the column out: what is left may be unique
+            # where rows are not, and when several columns go at once, it cannot be dropped any more.
             extra.append(DropIndex(live.id, index))
     return steps, extra
+
+
+def _changed_with_indexes(steps: Iterable[Step]) -> Iterator[Column]:
+    """Yield the columns whose indexes cannot outlive the steps of a table."""
+    for step in steps:
+        if isinstance(step, ReplaceColumn):
+            yield step.before
+        elif isinstance(step, DropColumn):
+            yield step.column
+
+
+def _keys(index: Index) -> set[str]:
+    return {key.lower() for key in index.columns}
+
+
+def _is_beyond_repair(index: Index, there: set[str]) -> bool:
+    """Return whether only the end of one of its columns, all of which are there, can take an index out of the server's list."""
+    return index.is_lost and there.issuperset(_keys(index))
+
+
+def _freeing(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[ReplaceColumn]:
+    """
+    Yield a replacement for each column under an index that the server lists, does not have, and cannot delete.
+
+    The index goes from the list with the last of the columns that it is listed over, and its key can be used again.
+    """
+    changed = {column.key for column in _changed_with_indexes(steps)}
+    for index in live.indexes:
+        if not index.is_lost or wanted.index(index.key) is None:
+            continue
+        for key in index.columns:
+            before, after = live.column(key), wanted.column(key)
+            if before is not None and after is not None and before.key not in changed:
+                changed.add(before.key)
+                yield ReplaceColumn(live.id, before, after)
 
 
 def _by_definition(live: Table, wanted: Index) -> Index | None:

@@ -43,8 +43,8 @@ class _Rehearsed(Work):
     def wait_for_columns_to_go(self, unwanted: Keys) -> None:
         return
 
-    def wait_for_indexes_to_go(self, unwanted: Keys) -> None:
-        return
+    def wait_for_indexes_to_go(self, unwanted: Keys) -> list[tuple[str, Index]]:
+        return []
 
     def record_assumed(self, table: str, column: Column) -> None:
         renamed = {step.column.key for step in self._steps_of(table) if isinstance(step, RenameColumn)}

@@ -73,8 +73,17 @@ class RenameColumn(Step):
 
 @dataclass(frozen=True, slots=True)
 class DropIndex(Step):
+    """
+    Drop an index.
+
+    Attributes:
+        replaced: whether it is made anew in the same run.
+        broken: whether the server lists it over columns that are gone, or no longer has it.
+    """
+
     index: Index
     replaced: bool = False
+    broken: bool = False
 
     @property
     def sign(self) -> str:
@@ -83,7 +92,19 @@ class DropIndex(Step):
     @property
     def destructive(self) -> bool:
         # What a unique index promised is not kept from here on; one that is replaced comes back in the same run.
-        return self.index.type == "unique" and not self.replaced and self.index.status == "available"
+        return self._promises and not self.replaced
+
+    @property
+    def warning(self) -> str:
+        if self.broken:
+            return "the columns that it is listed over, or the index itself, are gone"
+        if self._promises and self.replaced:
+            return "until it is made anew, other clients can write duplicates: this run then ends with their list"
+        return ""
+
+    @property
+    def _promises(self) -> bool:
+        return self.index.type == "unique" and self.index.status == "available" and not self.broken
 
     def __str__(self) -> str:
         return f"index {self.table}.{self.index.key} {self.index}"
@@ -310,8 +331,9 @@ class DropTable(Step):
 PHASES: tuple[type[Step], ...] = (
     CreateDatabase,
     CreateTable,
-    RenameColumn,
+    # First of what changes a table: while an index is left over a part of its columns, the server renames none.
     DropIndex,
+    RenameColumn,
     DropColumn,
     CreateColumn,
     FillColumn,

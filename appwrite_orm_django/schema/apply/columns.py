@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import tables as table_routes
-from appwrite_orm_django.client.errors import AlreadyExists, ColumnNotFound, TableNotFound
+from appwrite_orm_django.client.errors import AlreadyExists, ColumnNotFound, InvalidSchema, TableNotFound
 from appwrite_orm_django.schema.comparison import same_storage
 from appwrite_orm_django.schema.definitions import Column, Computed, value_of
-from appwrite_orm_django.schema.errors import missing_values
+from appwrite_orm_django.schema.errors import NotAvailable, missing_values
 from appwrite_orm_django.schema.names import fill_table, replaced_key, replacement_key
 from appwrite_orm_django.schema.records import Record, records_of
 from appwrite_orm_django.schema.steps import (
@@ -33,6 +33,7 @@ from appwrite_orm_django.schema.steps import (
 )
 from appwrite_orm_django.schema.wire import changed_options, column_options
 
+from . import indexes
 from .work import Steps, Work
 
 
@@ -53,21 +54,57 @@ def _rename(work: Work, table: str, old: str, column: Column) -> None:
 
 def _give_key(work: Work, table: str, old: str, column: Column) -> None:
     try:
-        column_routes.update_column(
-            work.transport,
-            work.ref(table),
-            column.type,
-            old,
-            required=column.required,
-            default=column.default,
-            **_kept(column),
-            newKey=column.key,
-        )
+        _patch(work, table, old, column, column, {**_kept(column), "newKey": column.key})
     except AlreadyExists:
         # The key may be that of a column which is still being deleted.
         if not work.waiter.those_gone([(table, column.key)], work.columns_of, "column"):
             raise
         _give_key(work, table, old, column)
+
+
+def _patch(work: Work, table: str, key: str, column: Column, rules: Column, options: Mapping[str, Any]) -> None:
+    """
+    Change a column in place.
+
+    Args:
+        rules: whether it is to be required, and its default.
+
+    Raises:
+        NotAvailable: an index of the table does not allow it.
+    """
+
+    def patch() -> None:
+        column_routes.update_column(
+            work.transport,
+            work.ref(table),
+            column.type,
+            key,
+            required=rules.required,
+            default=rules.default,
+            **options,
+        )
+
+    try:
+        patch()
+    except InvalidSchema as error:
+        if error.type not in _INDEX_REFUSALS:
+            raise
+        if not indexes.renew_trimmed(work, table, str(error)):
+            raise _held_by_index(work, table, key, error) from error
+        patch()
+
+
+def _held_by_index(work: Work, table: str, key: str, error: InvalidSchema) -> NotAvailable:
+    over = [index for index in work.indexes_of(table) if key in index.columns]
+    named = ", ".join(f"{index.key} {index}" for index in over) or "none over this column"
+    return NotAvailable(
+        f"column {table}.{key}: Appwrite does not change it under the indexes of its table: {error}\nIndexes over it: {named}.\n"
+        "Way out: drop those that no model has with appwrite_migrate --prune or in the console, and run appwrite_migrate again."
+    )
+
+
+#: What an update of a column is refused with when an index of its table, over whatever columns, would not be made as it is.
+_INDEX_REFUSALS = frozenset({"column_index_invalid", "index_invalid"})
 
 
 def create(work: Work, steps: Sequence[CreateColumn]) -> Steps:
@@ -239,15 +276,7 @@ def _settle(work: Work, table: str, bare: Column, wanted: Column, mark: Mark | N
 
 
 def _update(work: Work, table: str, before: Column, after: Column) -> None:
-    column_routes.update_column(
-        work.transport,
-        work.ref(table),
-        before.type,
-        before.key,
-        required=after.required,
-        default=after.default,
-        **{**_kept(before), **changed_options(before, after)},
-    )
+    _patch(work, table, before.key, before, after, {**_kept(before), **changed_options(before, after)})
 
 
 def _kept(column: Column) -> dict[str, Any]:

@@ -110,8 +110,9 @@ class Work:
     def wait_for_columns_to_go(self, unwanted: Keys) -> None:
         self.waiter.until_gone(unwanted, self.columns_of, "column")
 
-    def wait_for_indexes_to_go(self, unwanted: Keys) -> None:
-        self.waiter.until_gone(unwanted, self.indexes_of, "index")
+    def wait_for_indexes_to_go(self, unwanted: Keys) -> list[tuple[str, Index]]:
+        """Wait until indexes are gone; return those that the server lists, does not have, and never deletes, with their tables."""
+        return self.waiter.until_gone(unwanted, self.indexes_of, "index", lambda index: index.is_lost)
 
     # Doing
 
