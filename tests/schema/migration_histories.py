@@ -61,7 +61,6 @@ VALUES: dict[str, Callable[[int], Any]] = {
     "Decimal": lambda n: Decimal(n) / 4,
     "Decimal4": lambda n: Decimal(n) / 8,
     "DecimalLong": lambda n: Decimal("1234567.25") + n,  # SQLite has 15 digits
-    "Decimal4": lambda n: Decimal(n) / 4,
     "DecimalLong9": lambda n: Decimal("1234.5") + n,
     "Duration": lambda n: timedelta(seconds=n),
     "Email": lambda n: f"m{n}@example.com",
@@ -91,10 +90,7 @@ VALUES: dict[str, Callable[[int], Any]] = {
     "ArrayTime": lambda n: [[time(n % 24)], []][n % 2],
     "ArrayUUID": lambda n: [[uuid.UUID(int=n)], []][n % 2],
     "ArrayInteger": lambda n: [[n], [], [1, 2]][n % 3],
-    "ArrayDecimal": lambda n: [[Decimal(n) / 4], []][n % 2],
-    "ArrayDecimal4": lambda n: [[Decimal(n) / 4], []][n % 2],
     "ArrayDuration": lambda n: [[timedelta(seconds=n)], []][n % 2],
-    "ArrayUUID": lambda n: [[uuid.UUID(int=n)], []][n % 2],
     "ArrayEnum": lambda n: [["7"], [], ["x", "7"]][n % 3],
 }
 #: Whose value is that of the moment.
