@@ -19,6 +19,7 @@ from . import bodies, events, routes, webhooks
 from . import faults as faults_
 from .errors import REPORTED_VERSION, ApiError
 from .families import TABLES_DB, Family
+from .indexes import Deletions
 from .keys import authorize, identify
 from .list_cache import ListCache
 from .messages import Request, Response, json_response
@@ -75,6 +76,7 @@ class LocalServer:
         self.column_delay_s = column_delay_s
         self.index_lag = index_lag
         self.young_indexes: dict[int, int] = {}
+        self.deletions = Deletions()
         self.lists = ListCache()
         self.schema = SchemaCache()
         self.faults = faults_.Faults(faults)
@@ -147,6 +149,8 @@ class LocalServer:
         with self.storage.session(writes=route.writes) as session:
             sent = bodies.parameters(request)
             self._age_indexes()
+            if request.method != "DELETE":
+                self.deletions.settle()
             identity = identify(self, session, request, _project_of(request))
             authorize(identity, route.scopes)
             args = read_params(route, path_values, sent)

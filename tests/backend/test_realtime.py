@@ -26,6 +26,7 @@ from appwrite_orm_django.local.realtime_server import RealtimeServer
 from appwrite_orm_django.local.registry import local_server
 from appwrite_orm_django.realtime import Listener
 from appwrite_orm_django.signals import rows_changed
+from tests import real
 from tests.library.models import Diary, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -73,7 +74,9 @@ class Line:
 
 
 @pytest.fixture
-def line(appwrite):
+def line():
+    if real.server():
+        pytest.skip("listens to the realtime of the local server")
     server = RealtimeServer(local_server("local:"))
     line = Line(server.port)
     yield line
@@ -98,11 +101,8 @@ def configure(monkeypatch, appwrite, line):
 
 
 @pytest.fixture
-def user(appwrite):
-    def make(user_id):
-        return appwrite.transport.call("POST", "/local/users", params={"userId": user_id})
-
-    return make
+def user(local_user):
+    return local_user
 
 
 @pytest.fixture

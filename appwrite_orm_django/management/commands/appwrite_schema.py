@@ -13,6 +13,7 @@ from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.exports import DIALECTS, FORMATS, export, relations_of
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.from_server import read_database
+from appwrite_orm_django.schema.records import read_recorded
 
 from ._choice import chosen_alias, chosen_models
 
@@ -41,6 +42,7 @@ class Command(WithKey, BaseCommand):
             database = read_database(connection.transport, connection.database_id)
             if database is None:
                 raise CommandError(f"There is no database {connection.database_id} at {host}.")
+            database = read_recorded(connection.transport, database)
         else:
             try:
                 database = read_models(connection.database_id, models)
