@@ -243,6 +243,11 @@ def _step(sign: int, limit_name: str, replay: Replay, table: Table, operation: l
     try:
         increments.step(replay.store(table), row, column, change, None if limit is None else increments.number(limit))
     except ApiError as error:
+        if error.error_type == "column_value_limit":
+            # Nobody has put it into the words of the route.
+            word, reached = error.values["word"], error.values["limit"]
+            text = f"Attribute value exceeds {word} limit: {reached}"
+            raise ApiError("column_limit_exceeded", message=text) from error
         if error.error_type != "attribute_type_invalid":
             raise
         # What the increment route refuses by name, nobody has foreseen here.

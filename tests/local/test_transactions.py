@@ -235,3 +235,22 @@ def test_moments_that_are_staged_are_passed_over_by_the_commit(api: Api, operati
     )
     assert commit(api, transaction) == (200, "committed")
     assert WHEN not in {*values(api, "$createdAt").values(), *values(api, "$updatedAt").values()}
+
+
+@pytest.mark.parametrize(
+    ("action", "data", "text"),
+    [
+        ("increment", {"column": "n", "value": 5, "max": 4}, "Attribute value exceeds maximum limit: 4"),
+        ("decrement", {"column": "n", "value": 5, "min": -4}, "Attribute value exceeds minimum limit: -4"),
+    ],
+)
+def test_a_commit_that_passes_a_limit_says_so_in_the_words_of_the_database(
+    api: Api, action: str, data: dict[str, Any], text: str
+) -> None:
+    transaction = begin(api)
+    _, database, _, table = api.rows.strip("/").split("/")[:4]
+    operation = {"databaseId": database, "tableId": table, "rowId": "r0", "action": action, "data": data}
+    api.made(f"/tablesdb/transactions/{transaction}/operations", {"operations": [operation]})
+    status, body = api.patch(f"/tablesdb/transactions/{transaction}", {"commit": True})
+    assert (status, body["type"], body["message"]) == (400, "attribute_limit_exceeded", text)
+    assert values(api)["r0"] == 0
