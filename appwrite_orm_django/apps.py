@@ -54,18 +54,20 @@ def _imported_when_run(name: str) -> Callable[..., Any]:
 
 
 def create_own_tables(using: str, **_: Any) -> None:
-    """Make what blocks of transactions need, so that a key which may only write rows can run them. Two requests at most."""
-    from django.db import OperationalError, connections
+    """Make what blocks of transactions need, so that a key which may only write rows can run them, and the record of encodings."""
+    from django.db import DatabaseError, connections
 
     from appwrite_orm_django.aliases import appwrite_aliases
     from appwrite_orm_django.backend.transactions import claims
+    from appwrite_orm_django.schema.records import create_records_table
 
     if using not in appwrite_aliases():
         return
     connection: Any = connections[using]  # our DatabaseWrapper, by its engine
     try:
         claims.create_table(connection.transport, claims.table_in(connection.database_id))
-    except OperationalError:
+        create_records_table(connection.transport, connection.database_id)
+    except DatabaseError:
         return  # no database yet, or a key that may not: said when a block needs the table
 
 

@@ -19,9 +19,11 @@ from django.db import connections, models, router
 
 from appwrite_orm_django.aliases import ENGINE, appwrite_aliases
 from appwrite_orm_django.backend.defaults import refusal
+from appwrite_orm_django.backend.listening import without_secrets_in_clear
 from appwrite_orm_django.backend.options import Options
 from appwrite_orm_django.client import local_endpoint
 from appwrite_orm_django.client.errors import AppwriteError, MissingScope
+from appwrite_orm_django.client.secret import hidden
 from appwrite_orm_django.fields import PermissionsField
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.columns import MAX_SCALED_DIGITS, column_for
@@ -59,6 +61,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> Message
 
 
 def _check_entry(alias: str, entry: dict[str, Any]) -> Iterator[checks.CheckMessage]:
+    entry = {**hidden(entry, ("PASSWORD",)), "OPTIONS": without_secrets_in_clear(entry.get("OPTIONS") or {})}
     where = f'DATABASES["{alias}"]'
     host, name = str(entry.get("HOST") or ""), str(entry.get("NAME") or "")
     local = host.startswith("local:")
@@ -80,9 +83,8 @@ def _check_entry(alias: str, entry: dict[str, Any]) -> Iterator[checks.CheckMess
     if host:
         yield from _check_host(f'{where}["HOST"]', host)
     # The cache's own settings have checks of their own (``cache_checks``).
-    options = {key: value for key, value in (entry.get("OPTIONS") or {}).items() if key != "CACHE"}
     try:
-        Options.read(alias, options)
+        Options.read(alias, {key: value for key, value in entry["OPTIONS"].items() if key != "CACHE"})
     except (ImproperlyConfigured, TypeError, ValueError) as error:
         yield _error(2, str(error), "Correct it, or leave it out.")
 

@@ -8,11 +8,13 @@ without making it: a ``304 Not Modified`` costs one call to the cache, no reques
 from __future__ import annotations
 
 import logging
+import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.apps import apps
@@ -28,15 +30,19 @@ from django.http import (
     HttpResponseRedirect,
     JsonResponse,
 )
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.functional import LazyObject, empty
 from django.utils.http import http_date, parse_etags, url_has_allowed_host_and_scheme
 from django.views import View
 
+from appwrite_orm_django.aliases import appwrite_aliases
 from appwrite_orm_django.cache import control
 from appwrite_orm_django.cache.keys import digest
-from appwrite_orm_django.cache.statistics import ReadEvent, observe_reads
-from appwrite_orm_django.middleware import STATUS, TABLE
+from appwrite_orm_django.cache.statistics import ReadEvent, Reads, observe_reads
+from appwrite_orm_django.client.identity import current_identity
+from appwrite_orm_django.client.secret import Secret, without_frames
+from appwrite_orm_django.middleware import STATUS, TABLE, reads_so_far
 
 __all__ = ["CacheHeadersMixin", "RefreshView", "cache_headers"]
 
@@ -56,6 +62,8 @@ def cache_headers(
     key: Key | None = None,
     vary: Sequence[str] = (),
     version: str = "",
+    public: bool = False,
+    ignore: Sequence[str] = (),
 ) -> Callable[[ViewFunction], ViewFunction]:
     """
     Decorate a view: browsers and proxies may keep its page as long as its data is cached, and ask cheaply whether it has changed.
@@ -64,23 +72,31 @@ def cache_headers(
     ``ETag``, and a ``Last-Modified`` once the page has been the same for two seconds. A request that knows the current one is
     answered with 304 before the view runs.
 
-    What makes a page personal (the session was used, a cookie is set, a form holds a CSRF token, ``appwrite_user`` is in force) takes that away again: such a page is
-    ``private, no-cache``, unless ``key`` says whose it is. So are pages that read past the cache, and pages that read a
-    table not named here (with a warning in the log): their change would go unnoticed.
+    A page is ``public`` only if nothing tells visitors apart. The request has no cookie, no ``Authorization``, no other header that
+    is not known to be harmless, no user, no ``REMOTE_USER`` and no client certificate; nothing was read for a user or a guest; and
+    the answer used no session, sets no cookie and holds no CSRF token. Any other page is ``private, no-cache``, and never confirmed
+    with a 304, unless ``key`` says whose it is. So are pages that read past the cache, and pages that read a table not named here
+    (with a warning in the log): their change would go unnoticed. Why a page is not public is logged at DEBUG.
 
-    Template responses are rendered by the decorator, before middleware with ``process_template_response`` sees them.
+    What middleware reads before the view counts if ``AppwriteCacheMiddleware`` stands before it. What a thread of your own or another
+    client reads cannot be seen. Template responses are rendered by the decorator, before middleware with
+    ``process_template_response`` sees them.
 
     Args:
         models_: every Appwrite model whose table the page is made of, template included; through tables of many-to-many fields too.
         max_age: seconds to keep a page at most, 0 to have it asked for every time.
-        key: returns what else the page depends on, such as the user's primary key; the page is then ``private``.
+        key: returns whose the page is, such as the user's primary key; the page is then ``private``. Its ETag holds only for
+            requests that bring the same cookies and credentials, even where the user is not known before the view runs.
         vary: names of request headers that the page depends on (``Accept``, ``HX-Request``); put into its ``Vary`` as well.
         version: part of the ETag; to be changed with the template, so that pages made with the old one are not confirmed.
+        public: the page is the same for everybody, whoever asks: what the request brings along is not looked at. What was read for
+            a user, a session that was used, a cookie that is set and a form still make it private.
+        ignore: names of cookies and request headers that the page does not depend on (``_ga*``, ``X-Trace``), with ``*`` for any text.
 
     Raises:
         ImproperlyConfigured: a model is not on Appwrite, or none is given; when the view is first called.
     """
-    page = _Page(models_, max_age, key, vary, version)
+    page = _Page(models_, max_age, key, vary, version, public, ignore)
 
     def decorate(view: ViewFunction) -> ViewFunction:
         if iscoroutinefunction(view):
@@ -89,13 +105,13 @@ def cache_headers(
             async def asynchronous(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
                 if request.method not in ("GET", "HEAD"):
                     return cast(HttpResponseBase, await view(request, *args, **kwargs))
-                state, unchanged = await sync_to_async(page.check)(request)
+                asked, unchanged = await sync_to_async(page.check)(request)
                 if unchanged is not None:
                     return unchanged
                 with observe_reads() as reads:
                     response = await view(request, *args, **kwargs)
                     await sync_to_async(_render)(response)
-                return await sync_to_async(page.finish)(request, response, reads, state)
+                return await sync_to_async(page.finish)(request, response, reads, asked)
 
             return cast(ViewFunction, asynchronous)
 
@@ -103,13 +119,13 @@ def cache_headers(
         def synchronous(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.method not in ("GET", "HEAD"):
                 return cast(HttpResponseBase, view(request, *args, **kwargs))
-            state, unchanged = page.check(request)
+            asked, unchanged = page.check(request)
             if unchanged is not None:
                 return unchanged
             with observe_reads() as reads:
                 response = view(request, *args, **kwargs)
                 _render(response)
-            return page.finish(request, response, reads, state)
+            return page.finish(request, response, reads, asked)
 
         return cast(ViewFunction, synchronous)
 
@@ -119,6 +135,38 @@ def cache_headers(
 def _render(response: Any) -> None:
     if callable(getattr(response, "render", None)):
         response.render()
+
+
+# Headers of requests that tell no visitor from others; a request with any other is taken for somebody's.
+_HARMLESS = frozenset(
+    """
+    accept baggage cache-control cdn-loop cf-connecting-ip cf-connecting-ipv6 cf-ew-via cf-ipcountry cf-ray
+    cf-visitor cf-warp-tag-id connection content-encoding content-length content-type date dnt downlink dpr ect
+    expect fastly-client-ip fastly-ff fastly-ssl fly-client-ip fly-forwarded-port fly-forwarded-proto fly-region
+    forwarded host keep-alive max-forwards origin pragma priority proxy-connection purpose range referer rtt
+    save-data sentry-trace te traceparent tracestate trailer transfer-encoding true-client-ip uber-trace-id upgrade
+    upgrade-insecure-requests user-agent via viewport-width warning width x-amz-cf-id x-amzn-trace-id x-azure-ref
+    x-client-ip x-cloud-trace-context x-cluster-client-ip x-correlation-id x-forwarded-by x-forwarded-for
+    x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-proto x-forwarded-protocol x-forwarded-scheme
+    x-forwarded-server x-forwarded-ssl x-http-method-override x-moz x-original-forwarded-for x-original-host x-pjax
+    x-pjax-container x-purpose x-queue-start x-real-ip x-real-port x-request-id x-request-start x-requested-with
+    x-scheme x-timer x-varnish x-vercel-id
+    """.split()  # noqa: SIM905 - a line for each would be two pages
+)
+_HARMLESS_FAMILIES = ("accept-", "hx-", "if-", "sec-", "turbo-", "x-b3-", "x-datadog-", "x-inertia", "x-up-")
+# Where web servers say who has signed in, be it with a certificate.
+_BY_THE_SERVER = re.compile(
+    r"(?:REDIRECT_)*(?:REMOTE_(?:USER|IDENT)|AUTH_(?:USER|PASSWORD|TYPE)|LOGON_USER|(?:SSL|TLS)_CLIENT_\w+|CERT_(?:SUBJECT|SERIALNUMBER|COOKIE))"
+)
+# Where Django, Django REST framework and their tests keep it.
+_USERS = ("user", "_cached_user", "_acached_user", "auth", "_force_auth_user", "_force_auth_token")
+
+
+class _Asked(NamedTuple):
+    """What a request asks for: the page's state before it is made, None if it cannot be told, and language and time zone."""
+
+    state: str | None
+    locale: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,27 +195,33 @@ class _Page:
         key: Key | None,
         vary: Sequence[str],
         version: str,
+        public: bool,
+        ignore: Sequence[str],
     ) -> None:
         self._models = models_
         self._max_age = max_age
         self._key = key
         self._vary = vary
         self._version = version
+        self._public = public
+        self._ignore = tuple(name.lower() for name in ignore)
 
-    def check(self, request: HttpRequest) -> tuple[str | None, HttpResponseBase | None]:
-        """Return the state of the page (None if it cannot be told) and the 304, if that is the answer."""
+    def check(self, request: HttpRequest) -> tuple[_Asked, HttpResponseBase | None]:
+        """Return what is asked for, and the 304, if that is the answer."""
         state = self._state(request)
-        if state is None:
-            return None, None
+        asked = _Asked(state, _locale())
+        # Without a key, whose page the client has is not known: it may have been made before somebody signed in.
+        if state is None or (self._key is None and self._who_asks(request)):
+            return asked, None
         until = self._known_until(request, state)
         if until is None or until <= time.time():
-            return state, None
+            return asked, None
         response = HttpResponseNotModified()
         response["ETag"] = _etag(state, until)
         self._allow(response, until)
         response[STATUS] = "HIT"
         response[TABLE] = ", ".join(sorted({table for _, tables in self._tables() for table in tables}))
-        return state, response
+        return asked, response
 
     def _known_until(self, request: HttpRequest, state: str) -> int | None:
         """Return until when the data of the page that the client has was cached, None if it has another page."""
@@ -184,18 +238,23 @@ class _Page:
                 return seen.until
         return None
 
-    def finish(
-        self, request: HttpRequest, response: HttpResponseBase, reads: Sequence[ReadEvent], state: str | None
-    ) -> HttpResponseBase:
+    def finish(self, request: HttpRequest, response: HttpResponseBase, reads: Reads, asked: _Asked) -> HttpResponseBase:
         """Set the headers of a page that was made."""
-        if response.status_code != 200 or response.streaming or response.has_header("Cache-Control"):
+        if response.status_code != 200:
             return response
-        until = self._until(reads)
-        if (
-            state is None
-            or until is None
-            or (self._key is None and (_is_personal(request, response) or self._is_for_a_user()))
-        ):
+        # What middleware has read before the view is part of the page as well.
+        before = reads_so_far(request)
+        reads = reads if before is None else before
+        if response.has_header("Cache-Control"):
+            if reads.for_users and "public" not in response["Cache-Control"]:
+                patch_cache_control(response, private=True)
+            return response
+        personal = [] if self._key else [*self._who_asks(request), *_traces(request, response, reads, asked)]
+        if personal:
+            logger.debug("%s is not public: %s.", request.path, ", ".join(dict.fromkeys(personal)))
+        state = None if personal or response.streaming else asked.state
+        until = None if state is None else self._until(reads)
+        if state is None or until is None:
             patch_cache_control(response, private=True, no_cache=True)
             return response
         response["ETag"] = _etag(state, until)
@@ -211,7 +270,9 @@ class _Page:
             seconds = min(seconds, int(self._max_age))
         who = {"public": True} if self._key is None else {"private": True}
         patch_cache_control(response, **who, max_age=seconds)
-        patch_vary_headers(response, self._vary)
+        # Who signs in later, or out, is not to be shown this page by a browser or a proxy without asking.
+        if names := [*self._vary, *(() if self._public else ("Cookie", "Authorization"))]:
+            patch_vary_headers(response, names)
 
     def _until(self, reads: Sequence[ReadEvent]) -> int | None:
         covered = {(alias, table) for alias, tables in self._tables() for table in tables}
@@ -245,20 +306,59 @@ class _Page:
             raise ImproperlyConfigured("cache_headers() needs the models that the page is made of.")
         return list(found.items())
 
-    def _is_for_a_user(self) -> bool:
-        # What one visitor may read is nobody else's, and a proxy knows nothing of permissions.
-        return any(_connection(alias).identity is not None for alias, _ in self._tables())
+    # Who asks
+
+    def _who_asks(self, request: HttpRequest) -> list[str]:
+        """Return what may tell a visitor from others; empty if it is proven that nothing does."""
+        found = [f"appwrite_user() for {alias}" for alias in appwrite_aliases() if current_identity(alias) is not None]
+        before = reads_so_far(request)
+        if before is not None and before.for_users:
+            found.append("a read for a user")
+        return found if self._public else [*found, *without_frames(self._credentials, request)]
+
+    def _credentials(self, request: HttpRequest) -> dict[str, str]:
+        """
+        Return names and fingerprints of what the request brings along, but for what is ignored or known to be harmless.
+
+        To be called within ``without_frames``, for tokens are among the values.
+        """
+        found = {
+            f"the header {name}": value
+            for name, value in request.headers.items()
+            if value.strip() and not self._is_harmless(name.lower())
+        }
+        if request.COOKIES:
+            # One by one, for some of them may be ignored.
+            found.pop("the header Cookie", None)
+            found |= {
+                f"the cookie {name}": value
+                for name, value in request.COOKIES.items()
+                if not self._is_ignored(name.lower())
+            }
+        found |= _signed_in(request)
+        return {name: Secret(value).fingerprint for name, value in found.items()}
+
+    def _is_harmless(self, name: str) -> bool:
+        is_named = name not in ("authorization", "cookie") and name in {one.lower() for one in self._vary}
+        return is_named or name in _HARMLESS or name.startswith(_HARMLESS_FAMILIES) or self._is_ignored(name)
+
+    def _is_ignored(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self._ignore)
 
     def _state(self, request: HttpRequest) -> str | None:
-        parts = [self._version, request.get_full_path(), self._key(request) if self._key else ""]
+        parts = [self._version, str(request.META.get("HTTP_HOST", "")), request.get_full_path(), *_locale()]
         parts += [f"{name}: {request.headers.get(name, '')}" for name in self._vary]
-        if settings.USE_I18N:
-            parts.append(translation.get_language() or "")
+        if self._key is not None:
+            # The key first, for it may look up who the user is.
+            parts.append(self._key(request))
+            if not self._public:
+                parts += [f"{name}: {value}" for name, value in without_frames(self._credentials, request).items()]
         for alias, tables in self._tables():
             tokens = _connection(alias).cache.tokens(tables)
             if tokens is None:
                 return None
-            parts.append(f"{alias} {tables} {tokens} {_connection(alias).cache_identity}")
+            identity = "" if current_identity(alias) is None else _connection(alias).cache_identity
+            parts.append(f"{alias} {tables} {tokens} {identity}")
         return digest(*parts)
 
     def _record(self, state: str) -> tuple[Any, str]:
@@ -295,11 +395,54 @@ def _etag(state: str, until: int) -> str:
     return f'W/"{state}-{until}"'
 
 
-def _is_personal(request: HttpRequest, response: HttpResponseBase) -> bool:
+def _locale() -> tuple[str, str]:
+    """Return language and time zone, in which a page may differ without the request telling so."""
+    language = translation.get_language() if settings.USE_I18N else None
+    return language or "", timezone.get_current_timezone_name() if settings.USE_TZ else ""
+
+
+def _traces(request: HttpRequest, response: HttpResponseBase, reads: Reads, asked: _Asked) -> Iterator[str]:
+    """Yield what shows that a page was made for somebody."""
+    if reads.for_users or any(read.identity for read in reads):
+        yield "a read for a user"
     session = getattr(request, "session", None)
-    return bool(
-        response.cookies or (session is not None and session.accessed) or request.META.get("CSRF_COOKIE_NEEDS_UPDATE")
-    )
+    if session is not None and getattr(session, "accessed", True):
+        yield "the session"
+    if response.cookies:
+        yield "a cookie that is set"
+    if request.META.get("CSRF_COOKIE_NEEDS_UPDATE"):
+        yield "a CSRF token"
+    # Of the messages framework, which sets its cookie only afterwards.
+    if getattr(getattr(request, "_messages", None), "added_new", False):
+        yield "a message to the visitor"
+    if asked.locale != _locale():
+        yield "a language or a time zone that the view has chosen"
+
+
+def _signed_in(request: HttpRequest) -> dict[str, str]:
+    """Return who has signed in in other ways than by a header: as the web server, middleware, a framework or a test says."""
+    # Django REST framework hands views a request of its own, which keeps Django's up to date.
+    request = getattr(request, "_request", request)
+    found = {
+        f"META[{name!r}]": str(value)
+        for name, value in request.META.items()
+        if _BY_THE_SERVER.fullmatch(name) and str(value) not in ("", "NONE")
+    }
+    scope = getattr(request, "scope", None) or {}
+    held = {name: vars(request).get(name) for name in _USERS} | {"scope['user']": scope.get("user")}
+    for name, one in held.items():
+        if isinstance(one, LazyObject):
+            # One that was not asked for yet tells nobody, and asking would use the session.
+            one = None if one._wrapped is empty else one._wrapped  # type: ignore[attr-defined]
+        if one is not None and getattr(one, "is_authenticated", True):
+            found[f"request.{name}"] = f"{type(one).__qualname__} {getattr(one, 'pk', None) or one}"
+    key = getattr(getattr(request, "session", None), "session_key", None)
+    if key:
+        found["the session"] = str(key)
+    tls = (scope.get("extensions") or {}).get("tls") or {}
+    if certificate := tls.get("client_cert_name") or tls.get("client_cert_chain"):
+        found["a client certificate"] = str(certificate)
+    return found
 
 
 class CacheHeadersMixin:
@@ -311,12 +454,16 @@ class CacheHeadersMixin:
         cache_max_age: as ``max_age``.
         cache_vary: as ``vary``.
         cache_version: as ``version``.
+        cache_public: as ``public``.
+        cache_ignore: as ``ignore``.
     """
 
     cache_models: Sequence[type[models.Model]] = ()
     cache_max_age: float | None = None
     cache_vary: Sequence[str] = ()
     cache_version = ""
+    cache_public = False
+    cache_ignore: Sequence[str] = ()
 
     def get_cache_models(self) -> Sequence[type[models.Model]]:
         """Return the models that the page is made of."""
@@ -340,6 +487,8 @@ class CacheHeadersMixin:
             key=key,
             vary=self.cache_vary,
             version=self.cache_version,
+            public=self.cache_public,
+            ignore=self.cache_ignore,
         )
         if not getattr(self, "view_is_async", False):
             return decorate(handler)(request, *args, **kwargs)

@@ -21,6 +21,8 @@ from appwrite_orm_django.aliases import appwrite_aliases
 from appwrite_orm_django.backend.users import UserSettings
 from appwrite_orm_django.client.errors import InvalidUserToken
 from appwrite_orm_django.client.identity import Identity, acting_as
+from appwrite_orm_django.client.secret import Secret, hide, without_frames
+from appwrite_orm_django.reporting import reporter_filter
 
 __all__ = [
     "AppwriteUserMiddleware",
@@ -35,7 +37,11 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def appwrite_user(
-    *, jwt: str | None = None, session: str | None = None, guest: bool = False, using: str | None = None
+    *,
+    jwt: str | Secret | None = None,
+    session: str | Secret | None = None,
+    guest: bool = False,
+    using: str | None = None,
 ) -> AbstractContextManager[None]:
     """
     Make the requests within a block for a user of the Appwrite project; a context manager.
@@ -54,16 +60,17 @@ def appwrite_user(
         InvalidUserToken: the JWT has expired; or later, with the first read or write, the server does not take the token.
         TypeError: not exactly one of the three is given.
     """
+    jwt, session = hide(jwt), hide(session)
     if (jwt is not None) + (session is not None) + bool(guest) != 1:
         raise TypeError("appwrite_user() takes one of jwt, session and guest=True.")
     if guest:
         return acting_as(Identity("guest"), using)
-    identity = Identity("jwt", jwt) if jwt is not None else Identity("session", session or "")
+    identity = Identity("session", Secret(session or "")) if jwt is None else Identity("jwt", Secret(jwt))
     if not identity.token or identity.is_over:
         raise InvalidUserToken(
-            f"The user's {'JWT' if jwt is not None else 'session'} {'has expired' if identity.token else 'is empty'}.\n"
+            f"The user's {'session' if jwt is None else 'JWT'} {'has expired' if identity.token else 'is empty'}.\n"
             f"{InvalidUserToken.hint}",
-            type="user_jwt_invalid" if jwt is not None else "user_session_not_found",
+            type="user_session_not_found" if jwt is None else "user_jwt_invalid",
         )
     return acting_as(identity, using)
 
@@ -122,6 +129,7 @@ class AppwriteUserMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
         self._settings = _users_settings()
+        self._reporter_filter = reporter_filter()
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
@@ -153,6 +161,9 @@ class AppwriteUserMiddleware:
 
     @contextmanager
     def _acting(self, request: HttpRequest) -> Iterator[Identities]:
+        # Should the view fail, the debug page and the error mail are not to show the visitor's token.
+        if not hasattr(request, "exception_reporter_filter"):
+            request.exception_reporter_filter = self._reporter_filter  # type: ignore[attr-defined]  # Django's hook
         identities: Identities = {}
         for alias, one in self._settings.items():
             try:
@@ -197,16 +208,11 @@ def visitor(request: HttpRequest, settings: UserSettings) -> Identity | None:
     Raises:
         InvalidUserToken: there is no token although one is asked for, or it has expired.
     """
-    jwt = _header(request, settings.header) or (settings.cookie and request.COOKIES.get(settings.cookie))
-    secret = settings.session_cookie and request.COOKIES.get(settings.session_cookie)
-    session = getattr(request, "session", None)
-    if session is not None:
-        jwt = jwt or (settings.session_key and session.get(settings.session_key))
-        secret = secret or (settings.session_secret_key and session.get(settings.session_secret_key))
-    if jwt:
-        identity = Identity("jwt", str(jwt))
-    elif secret:
-        identity = Identity("session", str(secret))
+    found = without_frames(_tokens, request, settings)
+    if found["jwt"]:
+        identity = Identity("jwt", found["jwt"])
+    elif found["session"]:
+        identity = Identity("session", found["session"])
     elif settings.anonymous == "refuse":
         raise InvalidUserToken(f"The request has no user's token.\n{InvalidUserToken.hint}")
     else:
@@ -214,6 +220,17 @@ def visitor(request: HttpRequest, settings: UserSettings) -> Identity | None:
     if identity.is_over:
         raise InvalidUserToken(f"The user's JWT has expired.\n{InvalidUserToken.hint}", type="user_jwt_invalid")
     return identity
+
+
+def _tokens(request: HttpRequest, settings: UserSettings) -> dict[str, Secret]:
+    """Return the JWT and the session's secret that a request brings, empty if it has none; to be called within ``without_frames``."""
+    jwt = _header(request, settings.header) or (settings.cookie and request.COOKIES.get(settings.cookie))
+    secret = settings.session_cookie and request.COOKIES.get(settings.session_cookie)
+    session = getattr(request, "session", None)
+    if session is not None:
+        jwt = jwt or (settings.session_key and session.get(settings.session_key))
+        secret = secret or (settings.session_secret_key and session.get(settings.session_secret_key))
+    return {"jwt": Secret(str(jwt or "")), "session": Secret(str(secret or ""))}
 
 
 def refusal() -> HttpResponse:

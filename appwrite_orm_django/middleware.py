@@ -9,7 +9,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from appwrite_orm_django.cache.statistics import ReadEvent, observe_reads
+from appwrite_orm_django.cache.statistics import ReadEvent, Reads, observe_reads
 
 __all__ = ["AppwriteCacheMiddleware"]
 
@@ -42,13 +42,21 @@ class AppwriteCacheMiddleware:
         if self._is_async:
             return self._acall(request)
         with observe_reads() as reads:
+            request._appwrite_reads = reads  # type: ignore[attr-defined]  # for ``cache_headers``, see ``reads_so_far``
             response: HttpResponseBase = self.get_response(request)
         return describe(response, reads)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         with observe_reads() as reads:
+            request._appwrite_reads = reads  # type: ignore[attr-defined]
             response: HttpResponseBase = await self.get_response(request)
         return describe(response, reads)
+
+
+def reads_so_far(request: HttpRequest) -> Reads | None:
+    """Return what this request has read since it came to the middleware; None where the middleware is not installed."""
+    reads: Reads | None = getattr(request, "_appwrite_reads", None)
+    return reads
 
 
 def describe(response: HttpResponseBase, reads: Sequence[ReadEvent]) -> HttpResponseBase:

@@ -22,6 +22,7 @@ from django.utils.module_loading import import_string
 from appwrite_orm_django.aliases import appwrite_aliases
 from appwrite_orm_django.backend.listening import WebhookSettings
 from appwrite_orm_django.backend.options import Options
+from appwrite_orm_django.client.secret import Secret
 
 DOCS = "docs/reference/checks.md"
 MIDDLEWARE = "appwrite_orm_django.identity.AppwriteUserMiddleware"
@@ -34,8 +35,7 @@ def check_webhooks(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> 
     """Look at ``OPTIONS["WEBHOOK"]`` and ``OPTIONS["REALTIME"]`` of each database."""
     found: Messages = []
     for alias, options in _all_options():
-        entry = settings.DATABASES[alias]
-        known = {str(entry.get("PASSWORD") or ""), str(settings.SECRET_KEY)}
+        known = {Secret(str(settings.DATABASES[alias].get("PASSWORD") or "")), Secret(str(settings.SECRET_KEY))}
         if known & set(options.webhook.secrets):
             found.append(
                 _error(
@@ -44,11 +44,11 @@ def check_webhooks(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> 
                     "Who may sign deliveries should be able to do nothing else. Make a secret of its own.",
                 )
             )
-        if "REALTIME" in (entry.get("OPTIONS") or {}) and not options.realtime.session:
+        if "REALTIME" in (settings.DATABASES[alias].get("OPTIONS") or {}) and not options.realtime.session_secret:
             found.append(
                 _warning(
                     44,
-                    f'DATABASES["{alias}"]["OPTIONS"]["REALTIME"] has no SESSION: only of rows that anybody may read is one told.',
+                    f'DATABASES["{alias}"]["OPTIONS"]["REALTIME"] has no SESSION_SECRET: only of rows that anybody may read is one told.',
                     "Realtime takes no API key. Make a user who may read the rows, and give a secret of a session of theirs.",
                 )
             )

@@ -20,12 +20,17 @@ from urllib.parse import urlencode
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
+from appwrite_orm_django.client.secret import without_frames
 from appwrite_orm_django.event_names import read_event
 from appwrite_orm_django.incoming import Notice, announce, incoming, outdate, tables_of
 
 __all__ = ["Health", "Listener"]
 
 logger = logging.getLogger("appwrite_orm_django.realtime")
+
+# What the WebSocket library logs at DEBUG are the headers as they go out, and the rows as they come in.
+_wire_logger = logging.getLogger("appwrite_orm_django.realtime.wire")
+_wire_logger.setLevel(logging.INFO)
 
 #: A message holds a row with all its columns.
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
@@ -125,17 +130,7 @@ class Listener:
         return min(longest, 0.5 * 2.0 ** min(failures - 1, 16)) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load
 
     def _listen(self) -> None:
-        headers = {"X-Appwrite-Session": self.settings.session} if self.settings.session else {}
-        with self._connect(
-            self._address,
-            additional_headers=headers,
-            open_timeout=_CONNECT_S,
-            # A line that is dead does not say goodbye, and a stop is not to be kept waiting.
-            close_timeout=1,
-            max_size=MAX_MESSAGE_BYTES,
-            # Appwrite has a ping of its own, inside messages.
-            ssl=_ssl_context(self._address, self._verify),
-        ) as socket:
+        with without_frames(self._open) as socket:
             self._greet(_message(socket.recv(timeout=_CONNECT_S)))
             # After the subscription: what is written from now on is told of, and what was written before is outdated here.
             self._invalidate_everything()
@@ -144,12 +139,27 @@ class Listener:
             logger.info("Realtime of %s: listening to %d tables", self.alias, len(self._tables))
             self._hear(socket)
 
+    def _open(self) -> Any:
+        """Connect; to be called within ``without_frames``: the secret goes out here."""
+        secret = self.settings.session_secret
+        return self._connect(
+            self._address,
+            additional_headers={"X-Appwrite-Session": secret.reveal()} if secret else {},
+            open_timeout=_CONNECT_S,
+            # A line that is dead does not say goodbye, and a stop is not to be kept waiting.
+            close_timeout=1,
+            max_size=MAX_MESSAGE_BYTES,
+            # Appwrite has a ping of its own, inside messages.
+            ssl=_ssl_context(self._address, self._verify),
+            logger=_wire_logger,
+        )
+
     def _greet(self, hello: Mapping[str, Any]) -> None:
         data = hello.get("data") or {}
         if hello.get("type") != "connected":
             raise Refused(f"Appwrite refuses: {data.get('message', hello.get('type'))}")
-        if self.settings.session and not data.get("user"):
-            raise Refused('the session in OPTIONS["REALTIME"]["SESSION"] does not hold, and a guest hears less')
+        if self.settings.session_secret and not data.get("user"):
+            raise Refused('the session in OPTIONS["REALTIME"]["SESSION_SECRET"] does not hold, and a guest hears less')
 
     def _hear(self, socket: Any) -> None:
         heard_at, pinged = time.monotonic(), False

@@ -2,7 +2,8 @@
 Django's fields over columns that these fields alone do not describe, such as a number from 1 to 5 or a text in a ``mediumtext``.
 
 ``inspectdb`` writes them for tables that others have made. Each takes one more argument, ``stored``: what the column has beyond, or
-instead of, what the field asks for; its keys are ``type``, ``size``, ``required``, ``default``, ``min``, ``max`` and ``encrypt``.
+instead of, what the field asks for; its keys are ``type``, ``size``, ``required``, ``default``, ``min``, ``max``, ``encrypt`` and ``encoding``
+(how the values are written, for a field that reads them as they stand).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from django.db import models
 
 from appwrite_orm_django import fields
 from appwrite_orm_django.schema.columns import Column, described_column
+from appwrite_orm_django.schema.encodings import from_record
 
 __all__ = [
     "ArrayField",
@@ -33,7 +35,7 @@ __all__ = [
     "URLField",
 ]
 
-_KEYS = frozenset({"type", "size", "required", "default", "min", "max", "encrypt"})
+_KEYS = frozenset({"type", "size", "required", "default", "min", "max", "encrypt", "encoding"})
 
 
 class _Stored(models.Field):
@@ -52,7 +54,10 @@ class _Stored(models.Field):
     def appwrite_column(self, key: str) -> Column:
         described: Callable[[str], Column] | None = getattr(super(), "appwrite_column", None)
         column = described_column(self, key) if described is None else described(key)
-        return replace(column, **self.stored)
+        stored = dict(self.stored)
+        if "encoding" in stored:
+            stored["encoding"] = from_record(stored["encoding"])
+        return replace(column, **stored)
 
     @cached_property
     def validators(self) -> list[Any]:

@@ -2,7 +2,8 @@
 Rows to and from JSON Lines, a page at a time: what ``appwrite_export`` and ``appwrite_import`` do.
 
 A file has one JSON array per line: ``["row", <table id>, <row>]``, and ``["end", {<table id>: <rows>}]`` as the last, so that half a file is
-never taken for a whole one. A row has ``$id``, ``$createdAt``, ``$updatedAt`` and ``$permissions`` besides its columns, values as Appwrite
+never taken for a whole one. Before the rows of a table comes ``["encodings", <table id>, {<key>: <encoding>}]`` with what is recorded of its
+columns: where another database has them encoded otherwise, the values are rewritten for it. A row has ``$id``, ``$createdAt``, ``$updatedAt`` and ``$permissions`` besides its columns, values as Appwrite
 has them. Relationship columns stay behind: their values are rows of other tables.
 """
 
@@ -13,7 +14,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from django.db import DataError
@@ -23,7 +24,10 @@ from appwrite_orm_django.client.errors import UniqueViolation
 from appwrite_orm_django.client.queries import Query, cursor_after, equal, limit, select
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
-from appwrite_orm_django.schema.definitions import Database, Table
+from appwrite_orm_django.schema.conversion import CannotConvert, convert
+from appwrite_orm_django.schema.definitions import Column, Database, Encoding, Table
+from appwrite_orm_django.schema.encodings import as_recorded, from_record, reads_alike
+from appwrite_orm_django.schema.records import ROW_ID, records_of
 
 __all__ = ["BadFile", "Imported", "export_rows", "import_rows", "resume_point"]
 
@@ -54,7 +58,7 @@ class ResumePoint:
 
     Attributes:
         offset: bytes of the file that are whole lines.
-        table, row_id: of the last row; None when there is none yet.
+        table, row_id: of the last row; None when there is none yet, or none of the table.
         finished: whether the export had come to its end.
     """
 
@@ -81,9 +85,13 @@ def resume_point(file: IO[bytes]) -> ResumePoint:
     if not whole:
         return ResumePoint()
     offset = start + len(whole)
-    kind, *rest = _parsed(whole.rstrip(b"\n").rpartition(b"\n")[2], "the last line")
+    last = whole.rstrip(b"\n").rpartition(b"\n")[2]
+    kind, *rest = _parsed(last, "the last line")
     if kind == "end":
         return ResumePoint(offset, finished=True)
+    if kind == "encodings":
+        # No row of its table is there yet: it is written once more.
+        return ResumePoint(offset - len(last) - 1, rest[0])
     return ResumePoint(offset, rest[0], rest[1]["$id"])
 
 
@@ -115,6 +123,11 @@ def export_rows(
             continue
         start = point.row_id if table.id == point.table else None
         totals[table.id] += 0
+        encodings = {
+            one.key: as_recorded(one.encoding) for one in records_of(table.id, table.columns, table.id_encoding)
+        }
+        if encodings and start is None:
+            yield _line(["encodings", table.id, encodings])
         for page in _pages(transport, TableRef(database.id, table.id), start):
             keys = [*_KEPT, *(column.key for column in table.columns if column.type != "relationship")]
             for row in page:
@@ -175,7 +188,8 @@ def import_rows(
         announce: makes the context that every request that writes to a table is made in, so that the cache hears of it.
 
     Raises:
-        BadFile: a line is none of an export's, or the last is missing; what came before it is imported.
+        BadFile: a line is none of an export's, or the last is missing, or a value means nothing as the column is encoded here; what came
+            before it is imported.
         UniqueViolation: a unique index refuses a row that is new.
         DataError: a value does not fit its column.
     """
@@ -188,6 +202,9 @@ def import_rows(
         if kind == "end":
             totals = rest[0]
             break
+        if kind == "encodings":
+            batch.encodings[rest[0]] = {key: from_record(text) for key, text in rest[1].items()}
+            continue
         table_id, row = rest
         seen[table_id] += 1
         if tables is None or table_id in tables:
@@ -203,14 +220,21 @@ def import_rows(
 
 
 class _Batch:
-    """Rows of one table that are to be created together."""
+    """
+    Rows of one table that are to be created together.
+
+    Attributes:
+        encodings: of the columns of each table where they come from.
+    """
 
     def __init__(
         self, transport: Transport, database: Database, done: Imported, announce: Announce, progress: Progress
     ) -> None:
         self._transport, self._database = transport, database
         self._done, self._announce, self._progress = done, announce, progress
+        self.encodings: dict[str, dict[str, Encoding]] = {}
         self._table: Table | None = None
+        self._rewritten: list[tuple[Column, Column]] = []
         self._rows: list[dict[str, Any]] = []
         self._bytes = 0
 
@@ -222,10 +246,25 @@ class _Batch:
                 raise BadFile(
                     f"Line {number:,}: the database {self._database.id} has no table {table_id}.\nRun manage.py appwrite_migrate first."
                 )
+            self._rewritten = list(_rewritten(self.encodings.get(table_id, {}), self._table))
         elif len(self._rows) == rows.MAX_BULK_ROWS or self._bytes + size > MAX_BATCH_BYTES:
             self.send()
-        self._rows.append(row)
+        self._rows.append(self._as_here(row, number) if self._rewritten else row)
         self._bytes += size
+
+    def _as_here(self, row: dict[str, Any], number: int) -> dict[str, Any]:
+        """Return a row with its values as the columns are encoded here."""
+        row = dict(row)
+        for before, after in self._rewritten:
+            try:
+                if after.key in row:
+                    row[after.key] = convert(row[after.key], before, after)
+            except CannotConvert as error:
+                raise BadFile(
+                    f"Line {number:,}: {after.key} of {row['$id']} was written as {before.encoding}, is {after.encoding} in the database "
+                    f"{self._database.id}, and cannot become that: {error}.\nCorrect the row, or import it into a database like its own."
+                ) from error
+        return row
 
     def send(self) -> None:
         if self._table is None or not self._rows:
@@ -269,6 +308,15 @@ class _Batch:
         return found
 
 
+def _rewritten(encodings: Mapping[str, Encoding], table: Table) -> Iterator[tuple[Column, Column]]:
+    """Yield the columns whose values would be read otherwise here than where they come from: as there, and as here."""
+    row_id = Column(ROW_ID, "varchar", 36, encoding=table.id_encoding)
+    for column in (row_id, *table.columns):
+        there = encodings.get(column.key)
+        if there is not None and not reads_alike(there, column.encoding):
+            yield replace(column, array=there.array, encoding=there), column
+
+
 def _parsed(line: bytes, where: str) -> list[Any]:
     try:
         content = json.loads(line)
@@ -286,7 +334,9 @@ def _is_line(content: Any) -> bool:
         return False
     if content[:1] == ["end"]:
         return len(content) == 2 and isinstance(content[1], dict)
-    if content[:1] != ["row"] or len(content) != 3:
+    if content[:1] not in (["row"], ["encodings"]) or len(content) != 3:
         return False
-    _kind, table, row = content
+    kind, table, row = content
+    if kind == "encodings":
+        return isinstance(table, str) and isinstance(row, dict) and all(isinstance(text, str) for text in row.values())
     return isinstance(table, str) and isinstance(row, dict) and isinstance(row.get("$id"), str)

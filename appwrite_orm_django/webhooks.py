@@ -28,6 +28,7 @@ from django.views.decorators.csrf import csrf_exempt
 from appwrite_orm_django.aliases import appwrite_aliases
 from appwrite_orm_django.backend.listening import WebhookSettings
 from appwrite_orm_django.cache.keys import digest, fold
+from appwrite_orm_django.client.secret import Secret, without_frames
 from appwrite_orm_django.event_names import Written, read_event
 from appwrite_orm_django.identity import appwrite_key, visitor_not_required
 from appwrite_orm_django.incoming import Notice, incoming, outdate, tables_of
@@ -143,11 +144,15 @@ def _signers(settings: WebhookSettings) -> list[hmac.HMAC]:
     Appwrite signs the address as it keeps it: with percent signs decoded (observed), or as it was told (its source).
     """
     return [
-        # The algorithm is Appwrite's; SHA-1 in an HMAC is not known to be broken.
-        hmac.new(secret.encode(), url.encode(), hashlib.sha1)
+        without_frames(_keyed, secret, url)
         for secret in settings.secrets
         for url in dict.fromkeys((unquote(settings.url), settings.url))
     ]
+
+
+def _keyed(secret: Secret, url: str) -> hmac.HMAC:
+    # The algorithm is Appwrite's; SHA-1 in an HMAC is not known to be broken.
+    return hmac.new(secret.encoded(), url.encode(), hashlib.sha1)
 
 
 def _is_signed(signature: str, signers: list[hmac.HMAC]) -> bool:

@@ -13,6 +13,8 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 
+from appwrite_orm_django.client.secret import Secret
+
 
 class SettingsTable(Directive):
     """``.. settings-table:: path.to.Dataclass``; the meanings are in its docstring, under ``Attributes:``."""
@@ -69,7 +71,7 @@ def shown_default(field: dataclasses.Field[Any]) -> str:
     if field.default is dataclasses.MISSING:
         return ""  # a dictionary of its own
     value = field.default
-    if value in ("", ()):
+    if isinstance(value, Secret) or value in ("", ()):
         return ""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1024 * 1024 and value % (1024 * 1024) == 0:
         return f"{value // (1024 * 1024)} MiB"

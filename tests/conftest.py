@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 from hypothesis import HealthCheck, settings
 
+from appwrite_orm_django.backend.capabilities import feature_level
 from appwrite_orm_django.client.transport import RequestRecord, Transport
+from tests import real
+from tests.real.names import RealServer
+from tests.real.run import RealRun, RealTests
 
 # How long an example takes says more about the machine than about the code. By default the same examples come each time; the long targets
 # of the Makefile draw new ones.
@@ -25,6 +30,31 @@ SEED = 20260101
 def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "randomly_seed", None) == "default":
         config.option.randomly_seed = SEED
+    if (server := real.server()) is None:
+        return
+    config.pluginmanager.register(RealTests(server))
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
+        run = RealRun(server)
+        run.begin()
+        config.pluginmanager.register(run)
+
+
+@pytest.fixture
+def appwrite_faults(appwrite_faults):
+    """Disturb the local server; a real one does not let itself be disturbed."""
+    if real.server():
+        pytest.skip("disturbs the local server (faults)")
+    return appwrite_faults
+
+
+@pytest.fixture
+def local_user(appwrite) -> Callable[..., dict[str, Any]]:
+    """Make a user of the local server, and return its JWT and session; accounts are none of a database's business."""
+    if real.server():
+        pytest.skip("needs users of the local server")
+    return lambda user_id, **options: appwrite.transport.call(
+        "POST", "/local/users", params={"userId": user_id, **options}
+    )
 
 
 class RequestLog(list[RequestRecord]):
@@ -49,6 +79,12 @@ def requests() -> Iterator[RequestLog]:
     transport.add_listener(log.append)
     yield log
     transport.remove_listener(log.append)
+
+
+@pytest.fixture(autouse=True)
+def _no_database_is_left() -> Iterator[None]:
+    yield
+    RealServer.delete_all()
 
 
 @pytest.fixture
@@ -78,6 +114,10 @@ def django_db_setup(django_test_environment, django_db_blocker, django_db_modify
     """
     with django_db_blocker.unblock():
         settings = setup_databases(verbosity=0, interactive=False)
+        if real.server():
+            # Asked once in each process; no test is to find this request among its own.
+            connection = connections["appwrite"]
+            feature_level(connection, connection.table_ref("library_author"))
     yield
     with django_db_blocker.unblock():
         teardown_databases(settings, verbosity=0)

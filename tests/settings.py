@@ -1,5 +1,7 @@
 """Settings of the test suite: everything but Appwrite itself is as small as it can be."""
 
+from tests import real
+
 SECRET_KEY = "only for tests"
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -36,6 +38,8 @@ DATABASES = {
         "TEST": IN_MEMORY,
     },
 }
+if server := real.server():
+    DATABASES["appwrite"] = server.settings
 DATABASE_ROUTERS = ["tests.routers.Router"]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

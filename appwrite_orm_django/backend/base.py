@@ -161,6 +161,7 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)
+        del settings_dict  # has the API key in it, which no local variable is to hold
         self.last_written_row: Any = None
         self._idle_local_databases: list[LocalDatabase] = []
         self.outputs: dict[int, tuple[Any, Output]] = {}
@@ -197,14 +198,12 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
     # Connecting: there is nothing to open before the first request.
 
     def get_connection_params(self) -> dict[str, Any]:
-        settings = self.settings_dict
-        for key, what in (("HOST", "the endpoint, or local:"), ("NAME", "the id of the Appwrite database")):
-            if not settings[key]:
+        needed = {"HOST": "the endpoint, or local:", "NAME": "the id of the Appwrite database"}
+        if not str(self.settings_dict["HOST"]).startswith("local:"):
+            needed |= {"USER": "the Appwrite project id", "PASSWORD": "an API key of the project"}
+        for key, what in needed.items():
+            if not self.settings_dict[key]:
                 raise ImproperlyConfigured(f'DATABASES["{self.alias}"]["{key}"] is empty; it is {what}.')
-        if not settings["HOST"].startswith("local:"):
-            for key, what in (("USER", "the Appwrite project id"), ("PASSWORD", "an API key of the project")):
-                if not settings[key]:
-                    raise ImproperlyConfigured(f'DATABASES["{self.alias}"]["{key}"] is empty; it is {what}.')
         return {}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Transport:
@@ -378,9 +377,9 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
             return list(cursor.fetchall())
 
     def note_uncached(self, command: Command) -> None:
-        """Count a streamed read, which goes past the cache, as such."""
+        """Count a read that goes past the cache as such, and report it to those who observe reads."""
         if names := [table.table for table in command.tables]:
-            self.cache.read(b"", names, lambda: None, timeout=0)
+            self.cache.read(b"", names, lambda: None, identity=self.cache_identity, timeout=0)
 
     # What the cache's manual control asks; it knows queries and models only.
 
@@ -413,8 +412,7 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         if self._cache is None or self._cache[0] != database:
             from appwrite_orm_django.cache.service import QueryCache
 
-            settings = self.settings_dict
-            namespace = f"{settings['HOST']} {settings['USER']} {database}"
+            namespace = " ".join((*self.project, database))
             options = self.options
             # The longest that one attempt can be on its way, for each is announced: both time limits, and what the server goes on for.
             limit_s = options.connect_timeout_s + options.read_timeout_s + _SERVER_LIMIT_S

@@ -41,6 +41,7 @@ def cached_rows(
     transaction = connection.transaction
     seen = transaction.shown_versions(command) if transaction is not None else None
     if not names or model is None or (transaction is not None and seen is None):
+        connection.note_uncached(command)
         return load()
     if command.is_volatile:
         timeout = 0

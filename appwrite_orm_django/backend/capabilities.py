@@ -41,10 +41,9 @@ def feature_level(connection: DatabaseWrapper, table: TableRef) -> Level:
     """
     if (pinned := connection.options.feature_level) is not None:
         return pinned
-    settings = connection.settings_dict
-    if local_endpoint.is_local(settings["HOST"]):
-        return "2.x" if local_endpoint.feature_level(settings["HOST"]) == "2.x" else "1.9"
-    project = (settings["HOST"], settings["USER"])
+    project = connection.project
+    if local_endpoint.is_local(project[0]):
+        return "2.x" if local_endpoint.feature_level(project[0]) == "2.x" else "1.9"
     if project not in _known:
         # Meanwhile: what every server can do is right everywhere.
         if _asked_at.get(project, -_ASK_AGAIN_S) + _ASK_AGAIN_S > time.monotonic():

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 from appwrite_orm_django.cache.writes import keep_alive
 from appwrite_orm_django.client.answers import Request
-from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.client.transport import Transport, without_secrets_in_clear
 
 _TABLE = re.compile(
     r"/(?:tablesdb|databases)/(?P<database>[^/]+)/(?:tables|collections)/(?P<table>[^/]+)"
@@ -99,6 +99,7 @@ class TellingTransport(Transport):
     def call(
         self, method: str, path: str = "", headers: Any = None, params: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
+        headers = without_secrets_in_clear(headers)
         write = None if getattr(_own, "writing", False) else raw_write(method.upper(), path, params or {})
         with nullcontext() if write is None else self._announce(write):
             return super().call(method, path, headers, params, *args, **kwargs)

@@ -49,8 +49,8 @@ class DatabaseCreation(BaseDatabaseCreation):
         return ""
 
     def test_db_signature(self) -> tuple[Any, ...]:
-        settings = self.connection.settings_dict
-        return (settings["HOST"], settings["USER"], settings["ENGINE"], self._get_test_db_name())
+        connection: Any = self.connection
+        return (*connection.project, connection.settings_dict["ENGINE"], self._get_test_db_name())
 
 
 def models_without_migration(alias: str) -> list[type[Model]]:

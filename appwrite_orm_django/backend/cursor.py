@@ -70,6 +70,7 @@ class Cursor:
         planned = raw.plan_sql(sql, params, self.connection)
         if planned is None:
             raise refuse_sql(sql)
+        self.connection.note_uncached(planned)
         self.description, rows = raw.run_sql(planned, self.connection)
         self._rows, self.rowcount = iter(rows), -1
         return self

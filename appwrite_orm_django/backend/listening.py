@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from appwrite_orm_django.client.secret import NO_SECRET, Secret, hidden, hide
+
 Settings = TypeVar("Settings", bound="WebhookSettings | RealtimeSettings")
 
 #: What Appwrite takes for the secret of a webhook.
 SECRET_LENGTHS = range(8, 257)
+# What is secret in each of the dictionaries. Django's debug page hides them by their names: they hold SECRET, as SESSION does not.
+_SECRETS: dict[str, tuple[str, ...]] = {"WEBHOOK": ("SECRETS",), "REALTIME": ("SESSION_SECRET",)}
+
+
+def without_secrets_in_clear(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``OPTIONS`` with each secret in it as a ``Secret``, so that errors about them show none."""
+    found: dict[str, Any] = hidden(options, _SECRETS)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +43,14 @@ class WebhookSettings:
     """
 
     url: str = ""
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    secrets: tuple[Secret, ...] = ()
     max_bytes: int = 4 * 1024 * 1024
     coalesce_s: float = 0.5
     remember_s: float = 3600.0
     ignore_unknown: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "secrets", hide(self.secrets))
 
     @classmethod
     def read(cls, alias: str, options: Mapping[str, Any]) -> WebhookSettings:
@@ -47,14 +60,13 @@ class WebhookSettings:
         Raises:
             ImproperlyConfigured: an unknown key, or a value that cannot be.
         """
+        options = hidden(options, _SECRETS["WEBHOOK"])
         where = f'DATABASES["{alias}"]["OPTIONS"]["WEBHOOK"]'
-        options = dict(options)
-        if isinstance(options.get("SECRETS"), str):
-            raise ImproperlyConfigured(f'{where}["SECRETS"] must be a list of texts.')
-        if "SECRETS" in options:
-            options["SECRETS"] = tuple(options["SECRETS"])
         settings = _read(cls, where, options)
-        if not all(isinstance(secret, str) and len(secret) in SECRET_LENGTHS for secret in settings.secrets):
+        secrets = settings.secrets
+        if not isinstance(secrets, tuple) or not all(
+            isinstance(secret, Secret) and len(secret) in SECRET_LENGTHS and secret.is_encodable for secret in secrets
+        ):
             raise ImproperlyConfigured(f'{where}["SECRETS"] must be a list of texts of 8 to 256 characters.')
         if settings.secrets and urlsplit(settings.url).scheme not in ("http", "https"):
             raise ImproperlyConfigured(
@@ -71,7 +83,7 @@ class RealtimeSettings:
 
     Attributes:
         url: where to connect, ``wss://<host>/v1/realtime``; left out, what ``HOST`` implies.
-        session: the secret of a session of the user to listen as. Realtime takes no API key, and without a user it tells of rows
+        session_secret: the secret of a session of the user to listen as. Realtime takes no API key, and without a user it tells of rows
             that anybody may read.
         ping_s: seconds between two signs of life, and how long to wait for the answer to one.
         longest_pause_s: the longest pause between two attempts to connect.
@@ -79,10 +91,13 @@ class RealtimeSettings:
     """
 
     url: str = ""
-    session: str = field(default="", repr=False)
+    session_secret: Secret = NO_SECRET
     ping_s: float = 20.0
     longest_pause_s: float = 30.0
     coalesce_s: float = 0.5
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "session_secret", hide(self.session_secret))
 
     @classmethod
     def read(cls, alias: str, options: Mapping[str, Any]) -> RealtimeSettings:
@@ -92,8 +107,17 @@ class RealtimeSettings:
         Raises:
             ImproperlyConfigured: an unknown key, or a value that cannot be.
         """
+        options = hidden(options, _SECRETS["REALTIME"])
         where = f'DATABASES["{alias}"]["OPTIONS"]["REALTIME"]'
+        if "SESSION" in options:
+            raise ImproperlyConfigured(
+                f'{where}["SESSION"] is called SESSION_SECRET: Django\'s debug page and error mails show the value of "SESSION".'
+            )
         settings = _read(cls, where, options)
+        if not isinstance(settings.session_secret, Secret) or not settings.session_secret.is_header:
+            raise ImproperlyConfigured(
+                f'{where}["SESSION_SECRET"] must be a text, without blanks and line ends around it.'
+            )
         if settings.url and urlsplit(settings.url).scheme not in ("ws", "wss"):
             raise ImproperlyConfigured(
                 f'{where}["URL"] must be an address such as wss://fra.cloud.appwrite.io/v1/realtime.'
@@ -123,13 +147,14 @@ class RealtimeSettings:
 
 
 def _read(cls: type[Settings], where: str, options: Mapping[str, Any]) -> Settings:
+    if not isinstance(options, Mapping):
+        raise ImproperlyConfigured(f"{where} must be a dictionary.")
     known = {one.name.upper(): one.name for one in fields(cls)}
     if unknown := sorted(set(options) - set(known)):
         raise ImproperlyConfigured(f"{where} has no key {unknown[0]!r}. Known are {', '.join(sorted(known))}.")
     settings = cls(**{known[key]: value for key, value in options.items()})
-    for name in ("url", "session"):
-        if not isinstance(getattr(settings, name, ""), str):
-            raise ImproperlyConfigured(f'{where}["{name.upper()}"] must be a text.')
+    if not isinstance(settings.url, str):
+        raise ImproperlyConfigured(f'{where}["URL"] must be a text.')
     return settings
 
 

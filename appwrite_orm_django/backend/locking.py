@@ -55,6 +55,7 @@ def read(command: Command, compiler: SQLCompiler) -> list[tuple[Any, ...]]:
     from appwrite_orm_django.backend.transactions.log import key_of
 
     connection = compiler.connection
+    connection.note_uncached(command)
     transaction = connection.transaction
     if transaction is None:
         return connection.load_rows(command)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from django.core.exceptions import ImproperlyConfigured
 
-from appwrite_orm_django.backend.listening import RealtimeSettings, WebhookSettings
+from appwrite_orm_django.backend.listening import RealtimeSettings, WebhookSettings, without_secrets_in_clear
 from appwrite_orm_django.backend.users import UserSettings
 from appwrite_orm_django.cache.settings import CacheSettings
 
@@ -63,16 +63,18 @@ class Options:
         Raises:
             ImproperlyConfigured: an unknown key, or a value that can not be.
         """
+        settings = without_secrets_in_clear(settings)
         known = {one.name.upper(): one.name for one in fields(cls)}
         unknown = sorted(set(settings) - set(known))
         if unknown:
             raise ImproperlyConfigured(
                 f'DATABASES["{alias}"]["OPTIONS"] has no key {unknown[0]!r}. Known are {", ".join(sorted(known))}.'
             )
-        values = {known[key]: value for key, value in settings.items()}
-        for name, part in _PARTS.items():
-            if name in values:
-                values[name] = part.read(alias, values[name])
+        values: dict[str, Any] = {}
+        for key, name in known.items():
+            if key in settings:
+                part = _PARTS.get(name)
+                values[name] = settings[key] if part is None else part.read(alias, settings[key])
         options = cls(**values)
         for name in ("page_size", "local_evaluation_max_rows", "pool_size"):
             if not isinstance(value := getattr(options, name), int) or value < 1:

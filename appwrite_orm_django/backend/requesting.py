@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import OperationalError, connections
 
 from appwrite_orm_django.client.identity import Identity, current_identity, is_stated
+from appwrite_orm_django.client.secret import Secret
 from appwrite_orm_django.forking import in_each_child
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ class Requesting:
     transaction: Transaction | None
 
     @property
+    def project(self) -> tuple[str, str]:
+        """Which project on which server: ``HOST`` and ``USER``."""
+        return self.settings_dict["HOST"], self.settings_dict["USER"]
+
+    @property
     def transport(self) -> Transport:
         """
         The HTTP client, over connections that all of this process with the same settings share; made out to the user in force, if any.
@@ -57,6 +63,11 @@ class Requesting:
     def identity(self) -> Identity | None:
         """Whom requests are made for now; None for the API key. An open block remembers it. Raises as ``transport``."""
         identity = current_identity(self.alias)
+        if identity is not None:
+            # Only who makes requests for users brings it along.
+            from appwrite_orm_django.cache.statistics import note_user
+
+            note_user()
         if identity is None and self.options.users.required and not is_stated(self.alias):
             raise OperationalError(
                 f'"{self.alias}" is only used for users (USERS["REQUIRED"]), and no user is in force here.\n'
@@ -95,12 +106,11 @@ class Requesting:
 
     @property
     def _key_transport(self) -> Transport:
-        settings, options = self.settings_dict, self.options
         identity = (
-            settings["HOST"],
-            settings["USER"],
-            settings["PASSWORD"],
-            options,
+            self.settings_dict["HOST"],
+            self.settings_dict["USER"],
+            Secret(self.settings_dict["PASSWORD"] or ""),
+            self.options,
             self.alias,
         )
         known = _transports.get(identity)
@@ -110,20 +120,20 @@ class Requesting:
         # The first request of the process brings the HTTP client.
         from appwrite_orm_django.backend.client_calls import TellingTransport
 
-        settings, options = self.settings_dict, self.options
+        host, project, key, options, _ = identity
         with _transports_lock:
             if identity not in _transports:
                 _transports[identity] = TellingTransport(
-                    settings["HOST"],
-                    settings["USER"],
-                    settings["PASSWORD"],
+                    host,
+                    project,
+                    key,
                     connect_timeout_s=options.connect_timeout_s,
                     read_timeout_s=options.read_timeout_s,
                     retries=options.retries,
                     pool_size=options.pool_size,
                     verify=options.verify,
                     alias=self.alias,
-                    announce=partial(_announce, settings["HOST"], settings["USER"]),
+                    announce=partial(_announce, host, project),
                 )
             return _transports[identity]
 
@@ -134,8 +144,7 @@ def _announce(endpoint: str, project: str, write: RawWrite) -> Iterator[None]:
     with ExitStack() as stack:
         for alias in connections:
             connection: Any = connections[alias]
-            settings = connection.settings_dict
-            if connection.vendor != "appwrite" or (settings["HOST"], settings["USER"]) != (endpoint, project):
+            if connection.vendor != "appwrite" or connection.project != (endpoint, project):
                 continue
             if write.database is None:
                 tables = [connection.table_of(model) for model in connection.cached_models()]

@@ -1,61 +1,26 @@
-"""Row ids: how primary keys of every Django type are written as an Appwrite ``$id``, and how new ones are made."""
+"""Row ids: how primary keys of every Django type are written as an Appwrite ``$id`` (``schema.names``), and how new ones are made."""
 
 from __future__ import annotations
 
-import re
 import secrets
 import threading
 import time
 
 from appwrite_orm_django.forking import in_each_child
+from appwrite_orm_django.schema.names import MAX_INTEGER, InvalidRowId, check_text, decode_integer, encode_integer
 
-# Appwrite's rule for ids (recording ``rows-ids``): 36 characters, the first one a letter or a digit.
-_VALID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}\Z")
+__all__ = [
+    "MAX_INTEGER",
+    "InvalidRowId",
+    "check_text",
+    "decode_integer",
+    "encode_integer",
+    "new_integer_id",
+    "new_row_id",
+]
 
-# 53 bits: the largest integer that JavaScript clients of the same table can hold.
-MAX_INTEGER = 2**53 - 1
-_WIDTH = 16
 _EPOCH_MS = 1_735_689_600_000  # 2025-01-01; 41 bits of milliseconds last until 2094
 _SEQUENCE_BITS = 12
-
-
-class InvalidRowId(ValueError):
-    """The value can not be an Appwrite row id; the text says why."""
-
-
-def check_text(value: str) -> str:
-    """Return ``value`` if Appwrite takes it as a row id, else raise ``InvalidRowId`` with the reason."""
-    if _VALID.match(value):
-        return value
-    if not value:
-        raise InvalidRowId("an Appwrite row id is not empty")
-    if len(value) > 36:
-        raise InvalidRowId(f"an Appwrite row id has at most 36 characters, not {len(value)}")
-    raise InvalidRowId(
-        f"an Appwrite row id consists of A-Z, a-z, 0-9, '.', '-' and '_' and starts with a letter or a digit, "
-        f"unlike {value[:100]!r}"
-    )
-
-
-def encode_integer(value: int) -> str:
-    """
-    Write an integer key as text that sorts as the integer does.
-
-    Non-negative keys are padded to 16 digits. Negative ones, rare but legal in Django, start with ``0-``, which sorts
-    before every digit, and count up from -2**53.
-    """
-    if not -MAX_INTEGER <= value <= MAX_INTEGER:
-        raise InvalidRowId(f"an integer key lies between -(2**53-1) and 2**53-1, unlike {value}")
-    if value >= 0:
-        return f"{value:0{_WIDTH}d}"
-    return f"0-{value + MAX_INTEGER + 1:0{_WIDTH}d}"
-
-
-def decode_integer(text: str) -> int:
-    """Read what ``encode_integer`` wrote; plain digits of any width are read as well."""
-    if text[1:2] == "-":
-        return int(text[2:]) - MAX_INTEGER - 1
-    return int(text)
 
 
 class _RowIds:

@@ -7,7 +7,7 @@ does the same for all tables at once, from the models as they are. So an operati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial, wraps
 from typing import Any, TypeVar, cast
@@ -19,6 +19,7 @@ from django.db.models import Field, Model
 from django.db.models import Index as ModelIndex
 
 from appwrite_orm_django import collation
+from appwrite_orm_django.backend.changing import announced
 from appwrite_orm_django.backend.columns import SYSTEM_COLUMNS, column_key, table_id
 from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.backend.refusals import refuse_sql
@@ -26,19 +27,22 @@ from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
 from appwrite_orm_django.client.queries import limit
 from appwrite_orm_django.schema.apply import Application
+from appwrite_orm_django.schema.comparison import same_storage
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 from appwrite_orm_django.schema.errors import NotAvailable
 from appwrite_orm_django.schema.from_models import table_for
 from appwrite_orm_django.schema.from_server import read_table_json
 from appwrite_orm_django.schema.migrate import MAX_ROUNDS
-from appwrite_orm_django.schema.names import fill_table, trial_table
+from appwrite_orm_django.schema.names import fill_table, replaced_key, replacement_key, trial_table
 from appwrite_orm_django.schema.plan import make_plan
+from appwrite_orm_django.schema.records import forget_table, read_records_of, with_encodings
 from appwrite_orm_django.schema.steps import (
     CreateColumn,
     CreateDatabase,
     CreateIndex,
     CreateTable,
     DropIndex,
+    DropTable,
     Plan,
     ReplaceColumn,
     Step,
@@ -131,7 +135,9 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         for field in model._meta.local_many_to_many:
             if field.remote_field.through._meta.auto_created:
                 self.delete_model(field.remote_field.through)
-        self._drop(table_id(model._meta.db_table))
+        id_ = table_id(model._meta.db_table)
+        self._drop(id_)
+        self._forget(id_)
 
     @_ends_in_its_message
     def alter_db_table(self, model: type[Model], old_db_table: str, new_db_table: str) -> None:
@@ -154,8 +160,9 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 f"{', or db_table on the many-to-many field' if model._meta.auto_created else ''}."
             )
         if self._live_table(new_db_table) is None:
-            self._apply(CreateTable(new, replace(live, id=new, name=new)))
+            self._apply(CreateTable(new, replace(self._with_encodings(live), id=new, name=new)))
         self._drop(old)
+        self._forget(old)
 
     # Fields
 
@@ -177,11 +184,14 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return
         key = column_key(field)
         live = self._live_table(model._meta.db_table)
-        if live is None or (column := live.column(key)) is None:
+        # With what a change of it that was stopped has left.
+        keys = {one.lower() for one in (key, replacement_key(key), replaced_key(key))}
+        if live is None or not any(column.key.lower() in keys for column in live.columns):
             return
-        kept = replace(live, columns=tuple(one for one in live.columns if one is not column), indexes=())
+        live = self._with_encodings(live)
+        kept = replace(live, columns=tuple(one for one in live.columns if one.key.lower() not in keys), indexes=())
         # Of indexes over other columns as well, which the server would leave there without this one.
-        over = tuple(index for index in live.indexes if key in index.columns)
+        over = tuple(index for index in live.indexes if keys & {one.lower() for one in index.columns})
         plan = make_plan(
             self._database(kept), self._database(replace(live, indexes=over)), prune=True, all_tables=False
         )
@@ -204,7 +214,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         if not new_field.primary_key and column_key(old_field) != column_key(new_field):
             renames = {(after.id, column_key(new_field)): column_key(old_field)}
         self._change(before, after, renames)
-        self._change_what_refers_to(new_field)
+        if hasattr(new_field, "model"):
+            self._change_what_refers_to(old_field, new_field)
 
     def _alter_relation(
         self, model: type[Model], old_field: Field[Any, Any], new_field: Field[Any, Any], strict: bool
@@ -236,17 +247,13 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         renames = {(after.id, key): old_key for old_key, key in zip(*ends, strict=True) if key != old_key}
         self._change(before, after, renames)
 
-    def _change_what_refers_to(self, field: Field[Any, Any]) -> None:
-        """Bring foreign keys with this field as their ``to_field`` to its type."""
-        if field.primary_key or not hasattr(field, "model"):
-            return  # the column of such a key is that of a row's id
-        for relation in field.model._meta.related_objects:
-            key = relation.field
-            if key.concrete and not key.many_to_many and field in key.foreign_related_fields:
-                after = self._table(key.model)
-                column = column_key(key)
-                before = replace(after, columns=tuple(one for one in after.columns if one.key != column))
-                self._change(before, after)
+    def _change_what_refers_to(self, old_field: Field[Any, Any], new_field: Field[Any, Any]) -> None:
+        """Bring foreign keys to this field to its type, and to how its values are written."""
+        old = {(key.model._meta.label_lower, key.name): key for key in _keys_to(old_field)}
+        for key in _keys_to(new_field):
+            was = old.get((key.model._meta.label_lower, key.name))
+            if was is not None:
+                self._change(self._table(was.model), self._table(key.model))
 
     # Indexes and constraints
 
@@ -256,6 +263,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             self._table(model, unique_together=old_unique_together),
             self._table(model, unique_together=new_unique_together),
             by_name=True,
+            adds=not _sets(old_unique_together) >= _sets(new_unique_together),
         )
 
     @_ends_in_its_message
@@ -268,6 +276,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             self._table(model, indexes=indexes(old_index_together)),
             self._table(model, indexes=indexes(new_index_together)),
             by_name=True,
+            adds=not _sets(old_index_together) >= _sets(new_index_together),
         )
 
     @_ends_in_its_message
@@ -298,7 +307,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         before, after = (
             self._table(model, **{option: [*others, *([] if one is None else [one])]}) for one in (old, new)
         )
-        self._change(before, after, by_name=True)
+        self._change(before, after, by_name=True, adds=new is not None)
 
     @_ends_in_its_message
     def execute(self, sql: Any, params: Any = ()) -> None:
@@ -316,6 +325,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         renames: Mapping[tuple[str, str], str] | None = None,
         *,
         by_name: bool = False,
+        adds: bool = True,
     ) -> None:
         """
         Bring the server's table from one description to the other; what both have alike is not looked at.
@@ -325,6 +335,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         Args:
             renames: ``(table id, new key)`` to the old key of columns.
             by_name: whether an index that is the same under another name is another one.
+            adds: whether the operation asks for something new. One that does not may still bring an index back that served nothing while
+                the other was there; not over columns that later operations have changed.
         """
         live = self._live_table(after.id)
         if live is None:
@@ -332,10 +344,14 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return
         renames = renames or {}
         new_keys = {old: new for (_table, new), old in renames.items()}
-        columns = tuple(column for column in after.columns if before.column(column.key) != column)
+        columns = tuple(column for column in after.columns if not _is_same(before.column(column.key), column))
         was = [(index, _renamed(index, new_keys)) for index in before.indexes]
         gone = _gone(live, was, after.indexes, by_name=by_name)
-        there = {new_keys.get(column.key, column.key) for column in live.columns} | {column.key for column in columns}
+        # An index has no place over a column that is ahead: that a later migration, or appwrite_migrate, has given another type.
+        fits = _may_be if adds else _is_as_described
+        there = {new_keys.get(column.key, column.key): column for column in live.columns}
+        there = {key: column for key, column in there.items() if fits(column, after.column(key))}
+        there |= {column.key: column for column in columns}
         wanted = replace(
             after,
             id=live.id,
@@ -343,12 +359,15 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             indexes=tuple(
                 index
                 for index in _concerned(live, [renamed for _index, renamed in was], after, columns, by_name=by_name)
-                if there.issuperset(key for key in index.columns if key not in SYSTEM_COLUMNS)
+                if {key for key in index.columns if key not in SYSTEM_COLUMNS}.issubset(there)
             ),
             permissions=frozenset(),
             row_security=False,
+            id_encoding=None if before.id_encoding == after.id_encoding else after.id_encoding,
         )
         for _round in range(MAX_ROUNDS):
+            if columns or wanted.id_encoding:
+                live = self._with_encodings(live, before)
             steps = self._steps(live, wanted, renames, gone)
             if not steps:
                 return
@@ -396,17 +415,34 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     def _create(self, table: Table) -> None:
         self._apply(CreateDatabase("", self.connection.database_id), CreateTable(table.id, table))
 
+    def _with_encodings(self, live: Table, before: Table | None = None) -> Table:
+        """
+        Return a table with how its columns are encoded: as recorded, or else as a description says that they were.
+
+        The record outweighs a migration: an earlier run of it, or appwrite_migrate, may have changed the column already.
+        """
+        known = with_encodings(live, read_records_of(self.connection.transport, self.connection.database_id, live.id))
+        if before is None:
+            return known
+        columns = [_assumed(column, before.column(column.key)) for column in known.columns]
+        return replace(known, columns=tuple(columns), id_encoding=known.id_encoding or before.id_encoding)
+
     def _apply(self, *steps: Step) -> None:
         fold = collation.fold if self.connection.text_semantics == "mariadb" else str
-        Application(
-            self.connection.transport, Plan(self.connection.database_id, steps), fold=fold, refuse_outside=True
-        ).run()
+        plan = Plan(self.connection.database_id, steps)
+        with announced(self.connection, steps):
+            Application(self.connection.transport, plan, fold=fold, refuse_outside=True).run()
 
     def _drop(self, table: str) -> None:
-        try:
-            tables.delete_table(self.connection.transport, self.connection.table_ref(table))
-        except (TableNotFound, DatabaseNotFound):
-            return
+        with announced(self.connection, [DropTable(table, Table(table))]):
+            try:
+                tables.delete_table(self.connection.transport, self.connection.table_ref(table))
+            except (TableNotFound, DatabaseNotFound):
+                return
+
+    def _forget(self, table: str) -> None:
+        """Forget how the columns of a table that is gone were encoded, also if an earlier run has dropped it."""
+        forget_table(self.connection.transport, self.connection.database_id, table)
 
 
 def _gone(live: Table, was: Iterable[tuple[Index, Index]], then: Iterable[Index], *, by_name: bool) -> frozenset[str]:
@@ -425,6 +461,14 @@ def _gone(live: Table, was: Iterable[tuple[Index, Index]], then: Iterable[Index]
         elif by_name and not any((one.key, one.definition) == (index.key, index.definition) for one in asked_for):
             keys |= {one.key for one in live.indexes if (one.key, one.definition) == (index.key, index.definition)}
     return frozenset(keys)
+
+
+def _sets(together: Iterable[Iterable[str]]) -> set[tuple[str, ...]]:
+    return {tuple(names) for names in together}
+
+
+def _is_as_described(live: Column, wanted: Column | None) -> bool:
+    return wanted is not None and same_storage(live, wanted) and wanted.size in {None, live.size}
 
 
 def _concerned(
@@ -452,3 +496,25 @@ def _renamed(index: Index, new_keys: Mapping[str, str]) -> Index:
 
 def _is_one_of(index: Index, others: Iterable[Index]) -> bool:
     return any(index.definition == other.definition or index.key == other.key for other in others)
+
+
+def _is_same(before: Column | None, after: Column) -> bool:
+    return before is not None and before == after and before.encoding == after.encoding
+
+
+def _may_be(live: Column, described: Column | None) -> bool:
+    return described is None or same_storage(live, described)
+
+
+def _assumed(live: Column, before: Column | None) -> Column:
+    if live.encoding is not None or before is None or not same_storage(live, before):
+        return live
+    return replace(live, encoding=before.encoding)
+
+
+def _keys_to(field: Field[Any, Any]) -> Iterator[Field[Any, Any]]:
+    """Yield the foreign keys that hold values of a field, those of many-to-many tables among them."""
+    for relation in field.model._meta.get_fields(include_hidden=True):
+        key = relation.field if relation.auto_created and not relation.concrete else None
+        if key is not None and key.concrete and not key.many_to_many and field in key.foreign_related_fields:
+            yield key

@@ -143,8 +143,7 @@ def is_refused(command: ServerQuery, reader: Reader) -> bool:
 
 
 def _refusal(command: ServerQuery, reader: Reader) -> tuple[object, ...]:
-    settings = reader.connection.settings_dict
-    return (settings["HOST"], settings["USER"], command.shape)
+    return (*reader.connection.project, command.shape)
 
 
 def run(command: ServerQuery, reader: Reader) -> Iterator[tuple[Any, ...]]:

@@ -118,7 +118,7 @@ class Accounts:
             return _GUEST
         if identity.is_over:
             raise InvalidUserToken(f"The user's JWT has expired.\n{InvalidUserToken.hint}", type="user_jwt_invalid")
-        key = digest(transport.endpoint, transport.project, identity.kind, identity.token)
+        key = digest(transport.endpoint, transport.project, identity.kind, identity.token.fingerprint)
         now = time.monotonic()
         known = self._known.get(key)
         if known is not None and now < known[1]:

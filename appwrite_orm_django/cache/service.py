@@ -145,13 +145,13 @@ class QueryCache:
             timeout = self.core.timeout_for(names)
         if not self._may_read(names, row, timeout):
             value = load()
-            self._passed(names)
+            self._passed(names, identity)
             return value
         core = self.core
         if plan is None:
             plan = core.keys.plan(command, names, row, identity)
         first = look(core, plan.keys, len(plan.tokens))
-        found = self._find(names, plan, first)
+        found = self._find(names, plan, first, identity)
         if not found.why_not:
             return cast("T", found.value)
         options = self._options(timeout, found)
@@ -165,7 +165,7 @@ class QueryCache:
             reading, value = self._stale(core.store.get_many((plan.entry,)) if may else None, plan)
             if reading is None:
                 raise
-        self._account(names, reading, options)
+        self._account(names, reading, options, identity)
         return value
 
     async def aread(
@@ -184,12 +184,12 @@ class QueryCache:
             timeout = self.core.timeout_for(names)
         if not self._may_read(names, row, timeout):
             value = await load()
-            self._passed(names)
+            self._passed(names, identity)
             return value
         core = self.core
         plan = core.keys.plan(command, names, row, identity)
         first = await sync_to_async(look)(core, plan.keys, len(plan.tokens))
-        found = self._find(names, plan, first)
+        found = self._find(names, plan, first, identity)
         if not found.why_not:
             return cast("T", found.value)
         options = self._options(timeout, found)
@@ -204,10 +204,10 @@ class QueryCache:
             reading, value = self._stale(await get_many((plan.entry,)) if may else None, plan)
             if reading is None:
                 raise
-        await sync_to_async(self._account)(names, reading, options)
+        await sync_to_async(self._account)(names, reading, options, identity)
         return value
 
-    def _find(self, tables: tuple[str, ...], plan: ReadPlan, first: Look) -> "_Found":
+    def _find(self, tables: tuple[str, ...], plan: ReadPlan, first: Look, identity: str) -> "_Found":
         """Serve a hit from a first look, or tell why it is none."""
         entry = None if first.found is None else self.core.protocol.serve(plan, first.found)
         if entry is None:
@@ -224,7 +224,7 @@ class QueryCache:
         counters.hits += 1
         counters.bytes_served += len(entry)
         counters.seconds_saved += head.load_s
-        report(self.alias, tables, "hit", "", head)
+        report(self.alias, tables, "hit", "", head, identity)
         if signals.cache_hit.receivers:
             self._send(signals.cache_hit, tables=tables, reason="")
         return _Found("", value)
@@ -239,10 +239,10 @@ class QueryCache:
             self.current_batch is None or touched.isdisjoint(self.current_batch.tables)
         )
 
-    def _passed(self, tables: tuple[str, ...]) -> None:
+    def _passed(self, tables: tuple[str, ...], identity: str) -> None:
         if self.settings.enabled:
             self.statistics.counters(tables[0]).bypasses += 1
-            report(self.alias, tables, "bypass", "", None)
+            report(self.alias, tables, "bypass", "", None, identity)
             self._send(signals.cache_missed, tables=tables, reason="")
 
     def _options(self, timeout: float, found: "_Found") -> ReadOptions:
@@ -279,7 +279,7 @@ class QueryCache:
         except entries.EntryError:
             return None, None
 
-    def _account(self, tables: tuple[str, ...], reading: Reading, options: ReadOptions) -> None:
+    def _account(self, tables: tuple[str, ...], reading: Reading, options: ReadOptions, identity: str) -> None:
         counters = self.statistics.counters(tables[0])
         head: entries.Header | None = None
         if reading.entry is not None:
@@ -294,7 +294,7 @@ class QueryCache:
             head = entries.Header(reading.loaded.at, options.timeout, reading.loaded.seconds)
         name = {"hit": "hits", "miss": "misses", "bypass": "bypasses", "stale": "stale"}[reading.outcome]
         setattr(counters, name, getattr(counters, name) + 1)
-        report(self.alias, tables, reading.outcome, reading.reason, head)
+        report(self.alias, tables, reading.outcome, reading.reason, head, identity)
         signal = signals.cache_hit if reading.outcome == "hit" else signals.cache_missed
         self._send(signal, tables=tables, reason=reading.reason)
         self.statistics.publish_if_due()

@@ -21,7 +21,7 @@ from .entries import Header
 from .history import History, Minute, from_json, last_hour
 from .protocol import Outcome, Reason
 
-__all__ = ["Counters", "LastWrite", "Overview", "ReadEvent", "Source", "Statistics", "observe_reads"]
+__all__ = ["Counters", "LastWrite", "Overview", "ReadEvent", "Reads", "Source", "Statistics", "observe_reads"]
 
 #: Who made rows change: a write through this library, ``invalidate()`` and its like by hand, or another client, and how one learnt of it.
 Source = Literal["write", "invalidate", "webhook", "realtime"]
@@ -67,13 +67,31 @@ _WRITES_INTERVAL_S = 1.0
 
 
 class ReadEvent(NamedTuple):
-    """One read as ``observe_reads`` reports it; ``expires_at`` is Unix time, None if nothing was or could be stored."""
+    """
+    One read as ``observe_reads`` reports it.
+
+    Attributes:
+        expires_at: Unix time; None if nothing was or could be stored.
+        identity: for whom it was made, as entries are kept apart by it; empty for the API key.
+    """
 
     alias: str
     tables: tuple[str, ...]
     outcome: Outcome
     reason: Reason
     expires_at: float | None
+    identity: str = ""
+
+
+class Reads(list[ReadEvent]):
+    """
+    Reads in the order in which they were made.
+
+    Attributes:
+        for_users: whether anything was asked for a user or a guest, be it past the cache and the ORM.
+    """
+
+    for_users = False
 
 
 class LastWrite(NamedTuple):
@@ -99,13 +117,13 @@ class Overview(NamedTuple):
     minutes: list[Minute]
 
 
-_observers: ContextVar[tuple[list[ReadEvent], ...]] = ContextVar("appwrite_cache_observers", default=())
+_observers: ContextVar[tuple[Reads, ...]] = ContextVar("appwrite_cache_observers", default=())
 
 
 @contextmanager
-def observe_reads() -> Iterator[list[ReadEvent]]:
+def observe_reads() -> Iterator[Reads]:
     """Collect the reads made within, in order, by this thread or task (and threads that inherit its context)."""
-    events: list[ReadEvent] = []
+    events = Reads()
     token = _observers.set((*_observers.get(), events))
     try:
         yield events
@@ -113,11 +131,19 @@ def observe_reads() -> Iterator[list[ReadEvent]]:
         _observers.reset(token)
 
 
-def report(alias: str, tables: tuple[str, ...], outcome: Outcome, reason: Reason, header: Header | None) -> None:
+def report(
+    alias: str, tables: tuple[str, ...], outcome: Outcome, reason: Reason, header: Header | None, identity: str
+) -> None:
     """Tell those who observe reads; nothing happens if nobody does."""
     for events in _observers.get():
         expires_at = None if header is None else header.filled_at + header.timeout_s
-        events.append(ReadEvent(alias, tables, outcome, reason, expires_at))
+        events.append(ReadEvent(alias, tables, outcome, reason, expires_at, identity))
+
+
+def note_user() -> None:
+    """Tell those who observe reads that something is asked for a user or a guest."""
+    for events in _observers.get():
+        events.for_users = True
 
 
 class _Owner:

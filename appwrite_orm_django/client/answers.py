@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,16 +103,29 @@ class Request:
         )
 
 
-def read(request: Request, status: int, content: bytes, content_type: str, location: str = "") -> Any:
+def read(
+    request: Request,
+    status: int,
+    content: bytes,
+    content_type: str,
+    location: str = "",
+    *,
+    blank: Callable[[bytes], bytes] = bytes,
+) -> Any:
     """
     Return the body of an answer as plain dicts and lists; ``{}`` for an empty one.
+
+    Args:
+        blank: takes secrets out of what becomes part of an error.
 
     Raises:
         AppwriteError: the answer is an error of Appwrite's, or not Appwrite's at all.
     """
     if 200 <= status < 300:
-        return _success(request, status, content, content_type)
+        return _success(request, status, content, content_type, blank)
+    content = blank(content)
     text = content.decode("utf-8", "replace")
+    location, content_type = (blank(header.encode()).decode() for header in (location, content_type))
     if 300 <= status < 400:
         # Followed, a POST would become a GET, and the API key would go wherever the answer points.
         raise request.error(NotAppwrite, f"redirected to {cut(location)}", code=status, response_text=text)
@@ -131,19 +146,19 @@ def read(request: Request, status: int, content: bytes, content_type: str, locat
     )
 
 
-def _success(request: Request, status: int, content: bytes, content_type: str) -> Any:
+def _success(request: Request, status: int, content: bytes, content_type: str, blank: Callable[[bytes], bytes]) -> Any:
     if not content.strip():
         return {}
-    try:
+    with suppress(ValueError):
         return parse(content)
-    except ValueError:
-        raise request.error(
-            NotAppwrite,
-            f"the answer is not JSON but {content_type or 'of no type'}",
-            code=status,
-            response_text=content.decode("utf-8", "replace"),
-            ambiguous=True,
-        ) from None
+    # Not from within the other exception, which has the whole answer in it.
+    raise request.error(
+        NotAppwrite,
+        f"the answer is not JSON but {blank(content_type.encode()).decode() or 'of no type'}",
+        code=status,
+        response_text=blank(content).decode("utf-8", "replace"),
+        ambiguous=True,
+    )
 
 
 def _foreign(request: Request, status: int, text: str, content_type: str) -> AppwriteError:

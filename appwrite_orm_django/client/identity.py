@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
+
+from .secret import NO_SECRET, Secret, without_frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +20,16 @@ class Identity:
     """
     A user of the Appwrite project, by a token of theirs; or a guest, who has none.
 
-    Requests are then made with the user's permissions, and without the API key. The token is left out of ``repr``.
+    Requests are then made with the user's permissions, and without the API key. The token is a ``Secret``, whatever is given.
     """
 
     kind: Literal["jwt", "session", "guest"]
-    token: str = field(default="", repr=False)
+    token: Secret = NO_SECRET
 
-    def apply(self, headers: MutableMapping[str, str]) -> None:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "token", Secret(self.token))
+
+    def apply(self, headers: MutableMapping[str, str | Secret]) -> None:
         """Put the token where the server looks for it (recording auth-errors)."""
         if self.kind != "guest":
             headers[f"x-appwrite-{self.kind}"] = self.token
@@ -36,19 +41,23 @@ class Identity:
 
         Nobody has checked its signature: good for turning a token down, and for nothing else.
         """
-        parts = self.token.split(".")
-        if self.kind != "jwt" or len(parts) != 3:
-            return None
-        try:
-            claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-            return float(claims["exp"])
-        except (binascii.Error, KeyError, TypeError, ValueError):
-            return None
+        return without_frames(_end_of, self.token) if self.kind == "jwt" else None
 
     @property
     def is_over(self) -> bool:
         """Whether a JWT says of itself that it has ended."""
         return (ends := self.expires_at) is not None and ends <= time.time()
+
+
+def _end_of(jwt: Secret) -> float | None:
+    parts = jwt.reveal().split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        return float(claims["exp"])
+    except (binascii.Error, KeyError, OverflowError, RecursionError, TypeError, ValueError):
+        return None
 
 
 # What is in force, the innermost block last: for one alias or (None) for all; an identity, or None for the API key.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from .queries import Query, check_limits, cursor_after, limit
+from .secret import hidden
 from .transport import Transport
 
 #: The server names no maximum; one page of this size holds a whole schema in nearly every project.
@@ -13,7 +14,13 @@ PAGE_SIZE = 500
 
 
 def every_item(
-    transport: Transport, path: str, name: str, queries: Sequence[Query] = (), *, cursor_key: str = "$id"
+    transport: Transport,
+    path: str,
+    name: str,
+    queries: Sequence[Query] = (),
+    *,
+    cursor_key: str = "$id",
+    secrets: Collection[str] = (),
 ) -> Iterator[dict[str, Any]]:
     """
     Yield every item of a list that the server answers in pages.
@@ -21,12 +28,13 @@ def every_item(
     Args:
         name: where the answer keeps the items, for example ``tables``.
         queries: filters and order; limit and cursor are added here.
+        secrets: which values of an item become a ``Secret``.
         cursor_key: which value of an item the server takes as a cursor: ``key`` for columns and indexes.
     """
     after: list[Query] = []
     while True:
         params = {"queries": check_limits([*queries, limit(PAGE_SIZE), *after])}
-        items = transport.call("GET", path, params=params)[name]
+        items = [hidden(item, secrets) for item in transport.call("GET", path, params=params)[name]]
         yield from items
         if len(items) < PAGE_SIZE:
             return

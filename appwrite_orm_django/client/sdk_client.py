@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 
 from appwrite_orm_django import __version__
 
+from .secret import Secret
+
 
 class SdkClient:
     """
@@ -23,11 +25,11 @@ class SdkClient:
     ``_global_headers`` and ``_config`` have the names they have there.
     """
 
-    def __init__(self, project: str, key: str) -> None:
+    def __init__(self, project: str, key: Secret) -> None:
         system = platform.uname()
         # No response format: every server then answers in its own, without conversions. A lower one turns $sequence into a number, a
         # higher one makes the server warn (recording response-format).
-        self._global_headers: dict[str, str] = {
+        self._global_headers: dict[str, str | Secret] = {
             "user-agent": f"appwrite-orm-django/{__version__} ({system.system}; {system.machine})",
             "accept": "application/json",
             "accept-encoding": "gzip, deflate",
@@ -36,7 +38,7 @@ class SdkClient:
             "x-sdk-language": "python",
             "x-sdk-version": __version__,
         }
-        self._config = {"project": project}
+        self._config: dict[str, str | Secret] = {"project": project}
         if key:
             self._global_headers["x-appwrite-key"] = key
             self._config["key"] = key
@@ -50,7 +52,14 @@ class SdkClient:
 
     def get_config(self, key: str) -> str:
         """Return a setting such as ``project``; empty if it has not been made."""
-        return self._config.get(key, "")
+        value = self._config.get(key, "")
+        return value.reveal() if isinstance(value, Secret) else value
+
+    def get_headers(self) -> dict[str, str]:
+        """Return the headers of every request, the key among them, in clear."""
+        return {
+            name: value.reveal() if isinstance(value, Secret) else value for name, value in self._global_headers.items()
+        }
 
     def chunked_upload(self, *args: Any, **kwargs: Any) -> NoReturn:
         """

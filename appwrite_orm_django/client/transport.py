@@ -7,8 +7,8 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
@@ -24,18 +24,16 @@ from . import answers, local_endpoint
 from .answers import Request
 from .errors import AppwriteError, ConnectionFailed, InvalidUserToken, InvalidValue, NotAppwrite, RequestTimeout
 from .identity import Identity
-from .pool import SecretHeaders, SessionPool
+from .pool import SessionPool, prepare
 from .queries import MAX_URL_LENGTH, QueryLimitExceeded
 from .retries import Backoff, Failure, may_repeat
 from .sdk_client import SdkClient
+from .secret import Secret, without_frames
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 logger = logging.getLogger("appwrite_orm_django.client")
-
-#: Shorter secrets are not looked for in answers: the one-letter key of a test would blank out half of the text.
-_MIN_REDACTED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ class Transport(SdkClient):
     Args:
         endpoint: the API endpoint, ending in ``/v1``; or ``local:`` and perhaps a path, for the local server in this process.
         project: project id.
-        key: API key; never shown again.
+        key: API key, as a text or as a ``Secret``; never shown again.
         connect_timeout_s: for each attempt to connect.
         read_timeout_s: for the answer to begin, and for each pause within it.
         retries: how often a request may be repeated where that is safe; 0 for never.
@@ -91,7 +89,7 @@ class Transport(SdkClient):
         self,
         endpoint: str,
         project: str,
-        key: str = "",
+        key: str | Secret = "",
         *,
         connect_timeout_s: float = 5.0,
         read_timeout_s: float = 30.0,
@@ -103,7 +101,8 @@ class Transport(SdkClient):
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(project, key if identity is None else "")
+        key = Secret(key)
+        super().__init__(project, key if identity is None else Secret(""))
         self.endpoint = endpoint.rstrip("/")
         self.project = project
         self.identity = identity
@@ -171,7 +170,7 @@ class Transport(SdkClient):
         Raises:
             InvalidUserToken: the token has characters that no header may have. It is not quoted.
         """
-        if not (identity.token.isascii() and identity.token.isprintable() and " " not in identity.token):
+        if not identity.token.is_header or " " in identity.token.reveal():
             raise InvalidUserToken("The user's JWT or session has characters that it cannot have.")
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
@@ -189,7 +188,7 @@ class Transport(SdkClient):
         self,
         method: str,
         path: str = "",
-        headers: Mapping[str, str | None] | None = None,
+        headers: Mapping[str, str | Secret | None] | None = None,
         params: Mapping[str, Any] | None = None,
         response_type: str = "json",
         *,
@@ -203,6 +202,7 @@ class Transport(SdkClient):
             path: after the endpoint; ids in it must be legal (``identifiers.path_segment``).
             headers: additional ones; None removes a header that would be sent otherwise.
             params: URL parameters of a GET, nested lists flattened to ``queries[0]``, booleans as 0 and 1; the JSON body of all else.
+                What is a ``Secret`` in it is sent in clear, and shown nowhere.
             response_type: ``json``; ``text`` for the body as text.
             safe: whether a second delivery would do no harm. Left out, only reads are safe.
 
@@ -213,9 +213,10 @@ class Transport(SdkClient):
             AppwriteError: the class says what happened, ``ambiguous`` whether a write may have been applied.
             QueryLimitExceeded: the URL would be longer than servers take; nothing was sent.
         """
+        headers = self._merged_headers(without_secrets_in_clear(headers))
         request = Request(method.upper(), path, self.settings, as_user=self.identity is not None)
         params = {} if params is None else params
-        sendable = self._sendable(request, headers or {}, params)
+        sendable = self._sendable(request, headers, params)
         started = self._clock()
         outcome, attempts = self._send(sendable, safe=not request.writes if safe is None else safe)
         status = outcome.error.code if isinstance(outcome, Failure) else outcome.status
@@ -263,42 +264,51 @@ class Transport(SdkClient):
     def _attempt(self, sendable: _Sendable) -> _Answer | Failure:
         request = sendable.request
         try:
-            response = self._pool.send(sendable.prepare(), self._timeouts_s)
+            response = without_frames(self._exchange, sendable)
         except requests.RequestException as error:
             return _failure(request, error, urlsplit(self._base_url).netloc)
-        content = response.content if response.ok else self._redacted(response.content)
         for warning in filter(None, response.headers.get("x-appwrite-warning", "").split(";")):
-            logger.warning("%s: the server warns: %s", request, warning.strip())
+            logger.warning("%s: the server warns: %s", request, self._blank(warning.strip().encode()).decode())
         try:
-            body = answers.read(
-                request,
+            return _Answer(
                 response.status_code,
-                content,
-                response.headers.get("content-type", ""),
-                self._redacted(response.headers.get("location", "").partition("?")[0].encode()).decode(),
+                without_frames(
+                    answers.read,
+                    request,
+                    response.status_code,
+                    response.content,
+                    response.headers.get("content-type", ""),
+                    response.headers.get("location", "").partition("?")[0],
+                    blank=self._blank,
+                ),
+                response.content,
             )
         except AppwriteError as error:
             error.__traceback__ = None
             return Failure(error, retry_after_s=self._backoff.retry_after_s(response.headers.get("retry-after")))
-        return _Answer(response.status_code, body, content)
 
-    def _sendable(self, request: Request, headers: Mapping[str, str | None], params: Mapping[str, Any]) -> _Sendable:
-        merged = self._merged_headers(headers)
-        url = self._base_url + quote(request.path, safe="/%:@!$&'()*+,;=~")
+    def _exchange(self, sendable: _Sendable) -> requests.Response:
+        prepared = prepare(sendable.request.method, sendable.url, sendable.headers, sendable.body)
+        return self._pool.send(prepared, self._timeouts_s)
+
+    def _sendable(
+        self, request: Request, headers: CaseInsensitiveDict[str | Secret], params: Mapping[str, Any]
+    ) -> _Sendable:
+        url = self._base_url + _url_text(request, quote, request.path, "/%:@!$&'()*+,;=~")
         body = None
         if not request.writes:
             if params:
-                url += "?" + urlencode(_flattened(params))
+                url += "?" + _url_text(request, urlencode, _flattened(params))
             if len(url) > MAX_URL_LENGTH:
                 raise QueryLimitExceeded(
                     f"{request}: the URL would be {len(url):,} characters long; servers take {MAX_URL_LENGTH:,}. Split the queries."
                 )
-            merged.pop("content-type", None)
+            headers.pop("content-type", None)
         elif params or request.method != "DELETE":
             body = _encoded(request, params)
-            _only_json(merged.get("content-type", ""))
-            merged["content-type"] = "application/json"
-        return _Sendable(request, url, body, SecretHeaders(merged))
+            _only_json(str(headers.get("content-type", "")))
+            headers["content-type"] = "application/json"
+        return _Sendable(request, url, body, headers)
 
     def _tell(self, record: RequestRecord) -> None:
         logger.debug(
@@ -315,7 +325,7 @@ class Transport(SdkClient):
             except Exception:
                 logger.exception("A listener failed for %s %s", record.method, record.path)
 
-    def _check_settings(self, key: str) -> None:
+    def _check_settings(self, key: Secret) -> None:
         if not local_endpoint.is_local(self.endpoint):
             parts = urlsplit(self.endpoint)
             if (
@@ -328,13 +338,13 @@ class Transport(SdkClient):
                 raise ImproperlyConfigured(
                     f'{self.settings}["HOST"] must be an Appwrite endpoint such as https://fra.cloud.appwrite.io/v1, or local:.'
                 )
-        for name, value in (("USER", self.project), ("PASSWORD", key)):
+        for name, value in (("USER", Secret(self.project)), ("PASSWORD", key)):
             # Such a value would fail later, in an error text that quotes it.
-            if not (value.isascii() and value.isprintable() and value == value.strip()):
+            if not value.is_header:
                 raise ImproperlyConfigured(f'{self.settings}["{name}"] has characters that no HTTP header may have.')
 
-    def _merged_headers(self, headers: Mapping[str, str | None]) -> CaseInsensitiveDict[str]:
-        merged: CaseInsensitiveDict[str] = CaseInsensitiveDict(self._global_headers)
+    def _merged_headers(self, headers: Mapping[str, str | Secret | None]) -> CaseInsensitiveDict[str | Secret]:
+        merged: CaseInsensitiveDict[str | Secret] = CaseInsensitiveDict(self._global_headers)
         # Releases differ in where they keep the project: in these headers, or with each call of a service.
         merged["x-appwrite-project"] = self.project
         if self.identity is not None:
@@ -342,18 +352,30 @@ class Transport(SdkClient):
         for name, value in headers.items():
             if value is None:
                 merged.pop(name, None)
+            elif not Secret(value).is_header:
+                raise TypeError(f"The header {name} has characters that no HTTP header may have.")
             else:
                 merged[name] = value
+        for name in _SECRET_HEADERS:
+            # Also those that the SDK's own methods have set.
+            if name in merged:
+                merged[name] = Secret(merged[name])
         return merged
 
-    def _redacted(self, content: bytes) -> bytes:
-        secrets = [self._global_headers.get(name, "") for name in _SECRET_HEADERS]
-        if self.identity is not None:
-            secrets.append(self.identity.token)
-        for secret in secrets:
-            if len(secret) >= _MIN_REDACTED:
-                content = content.replace(secret.encode(), b"***")
-        return content
+    def _blank(self, content: bytes) -> bytes:
+        """Take the secrets of this transport out of something the server said."""
+        for name in _SECRET_HEADERS:
+            if name in self._global_headers:
+                content = Secret(self._global_headers[name]).blanked_in(content)
+        return content if self.identity is None else self.identity.token.blanked_in(content)
+
+
+def without_secrets_in_clear(headers: Mapping[str, str | Secret | None] | None) -> Mapping[str, str | Secret | None]:
+    """Return headers in which keys and tokens are secrets."""
+    return {
+        name: Secret(value) if value is not None and name.lower() in _SECRET_HEADERS else value
+        for name, value in (headers or {}).items()
+    }
 
 
 _SECRET_HEADERS = (
@@ -369,17 +391,17 @@ _SECRET_HEADERS = (
 class _Sendable(NamedTuple):
     request: Request
     url: str
-    body: bytes | None
-    headers: SecretHeaders
-
-    def prepare(self) -> requests.PreparedRequest:
-        return self.headers.prepare(self.request.method, self.url, self.body)
+    body: Secret | None
+    headers: CaseInsensitiveDict[str | Secret]
 
 
-class _Answer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the server said; it may hold a secret that it has just made, and is not shown."""
+
     status: int
-    body: Any
-    content: bytes
+    body: Any = field(repr=False)
+    content: bytes = field(repr=False)
 
 
 def _failure(request: Request, error: requests.RequestException, server: str) -> Failure:
@@ -441,15 +463,28 @@ def _flattened(value: Any, prefix: str = "") -> list[tuple[str, str]]:
     return [pair for key, item in items for pair in _flattened(item, key)]
 
 
-def _encoded(request: Request, params: Mapping[str, Any]) -> bytes:
+def _encoded(request: Request, params: Mapping[str, Any]) -> Secret:
+    """Write a body; what it holds is hidden until it is sent, for webhooks have secrets in it."""
     try:
-        text = json.dumps(params, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_sdk_value)
-        return text.encode()
-    except ValueError as error:  # NaN and infinities; half of a surrogate pair
+        body = Secret(
+            json.dumps(params, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_sdk_value)
+        )
+    except ValueError as error:  # NaN and infinities
         raise request.error(InvalidValue, f"a value cannot be sent: {type(error).__name__}") from None
+    if not body.is_encodable:
+        raise request.error(InvalidValue, "a value cannot be sent: it holds half of a surrogate pair")
+    return body
+
+
+def _url_text(request: Request, write: Callable[..., str], *args: Any) -> str:
+    with suppress(UnicodeEncodeError):
+        return write(*args)
+    raise request.error(InvalidValue, "a value cannot be sent: it holds half of a surrogate pair")
 
 
 def _sdk_value(value: object) -> object:
+    if isinstance(value, Secret):
+        return value.reveal()
     if isinstance(value, Enum):
         return value.value
     if callable(as_dict := getattr(value, "to_dict", None)):

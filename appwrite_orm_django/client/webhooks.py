@@ -7,14 +7,17 @@ from typing import Any
 
 from .identifiers import path_segment
 from .listing import every_item
+from .secret import Secret, hidden, hide
 from .transport import Transport
 
 Webhook = dict[str, Any]
 
+_SECRETS = ("secret", "authPassword")
+
 
 def list_webhooks(transport: Transport) -> Iterator[Webhook]:
     """Yield every webhook; their secrets are not shown again."""
-    return every_item(transport, "/webhooks", "webhooks")
+    return every_item(transport, "/webhooks", "webhooks", secrets=_SECRETS)
 
 
 def get_webhook(transport: Transport, webhook_id: str) -> Webhook:
@@ -24,8 +27,7 @@ def get_webhook(transport: Transport, webhook_id: str) -> Webhook:
     Raises:
         NotFound: there is none of this id.
     """
-    webhook: Webhook = transport.call("GET", f"/webhooks/{path_segment(webhook_id)}")
-    return webhook
+    return _without_secrets(transport.call("GET", f"/webhooks/{path_segment(webhook_id)}"))
 
 
 def create_webhook(
@@ -37,21 +39,21 @@ def create_webhook(
     *,
     tls: bool = True,
     enabled: bool = True,
-    secret: str | None = None,
+    secret: str | Secret | None = None,
 ) -> Webhook:
     """
-    Create a webhook and return it, with its ``secret`` for the last time.
+    Create a webhook and return it, with its ``secret``, a ``Secret``, for the last time.
 
     Args:
         events: for example ``databases.*.tables.*.rows.*.create``.
         tls: verify the certificate of ``url``. The server's own default is not to.
         secret: 8 to 256 characters; made by the server when left out.
     """
+    secret = hide(secret)
     body = {"webhookId": webhook_id, "name": name, "url": url, "events": list(events), "tls": tls, "enabled": enabled}
     if secret is not None:
         body["secret"] = secret
-    webhook: Webhook = transport.call("POST", "/webhooks", params=body)
-    return webhook
+    return _without_secrets(transport.call("POST", "/webhooks", params=body))
 
 
 def update_webhook(
@@ -66,12 +68,12 @@ def update_webhook(
 ) -> Webhook:
     """Set all of a webhook's options; enabling one that failed ten times resets its count."""
     body = {"name": name, "url": url, "events": list(events), "tls": tls, "enabled": enabled}
-    webhook: Webhook = transport.call("PUT", f"/webhooks/{path_segment(webhook_id)}", params=body, safe=True)
-    return webhook
+    return _without_secrets(transport.call("PUT", f"/webhooks/{path_segment(webhook_id)}", params=body, safe=True))
 
 
-def set_webhook_secret(transport: Transport, webhook_id: str, secret: str) -> None:
+def set_webhook_secret(transport: Transport, webhook_id: str, secret: str | Secret) -> None:
     """Sign with another secret from now on; 8 to 256 characters."""
+    secret = Secret(secret)
     path = f"/webhooks/{path_segment(webhook_id)}/secret"
     transport.call("PATCH", path, params={"secret": secret}, safe=True)
 
@@ -79,3 +81,9 @@ def set_webhook_secret(transport: Transport, webhook_id: str, secret: str) -> No
 def delete_webhook(transport: Transport, webhook_id: str) -> None:
     """Delete a webhook."""
     transport.call("DELETE", f"/webhooks/{path_segment(webhook_id)}")
+
+
+def _without_secrets(webhook: Webhook) -> Webhook:
+    """Return an answer with what is secret in it as a ``Secret``."""
+    found: Webhook = hidden(webhook, _SECRETS)
+    return found

@@ -24,7 +24,7 @@ from .column_types import (
 )
 from .datetimes import now_text
 from .errors import ApiError
-from .indexes import drop_column_from_indexes, rename_in_indexes
+from .indexes import check_held_indexes, drop_column_from_indexes, rename_in_indexes
 from .messages import Response, json_response, no_content
 from .metadata_lists import Listing, select_entries
 from .routing import Call, Handler, Param, Route
@@ -109,7 +109,6 @@ def _definition(text: str) -> dict[str, Any]:
 
 
 def remove_column(session: Session, table_seq: int, column: Column) -> None:
-    drop_column_from_indexes(session, table_seq, column)
     row_store.drop_column(session, table_seq, column)
     session.execute("DELETE FROM _columns WHERE seq = ?", (column.seq,))
     session.touch_schema()
@@ -165,9 +164,10 @@ def delete_column(call: Call) -> Response:
         relation_columns.delete_relationship(call, table, column)
         return no_content()
     delay_s = call.server.column_delay_s
+    indexes = call.server.deletions.indexes(call.session, table.seq, delay_s)
+    drop_column_from_indexes(call.session, table.seq, column, indexes)
     if delay_s:
         call.session.execute("UPDATE _columns SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, column.seq))
-        drop_column_from_indexes(call.session, table.seq, column)
         call.session.touch_schema()
     else:
         remove_column(call.session, table.seq, column)
@@ -187,6 +187,8 @@ def _updater(kind: ColumnType) -> Handler:
             # The text names the old key.
             raise ApiError("column_already_exists", key=column.key)
         changed.key = new_key or column.key
+        if new_key or call.args.get("size"):
+            check_held_indexes(table, changed)
         sweep_columns(call.session, table.seq)  # of a column that had the new key
         call.session.execute(
             "UPDATE _columns SET key = ?, definition = ?, updated = ? WHERE seq = ?",

@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from . import identifiers
 from .datetimes import now_text
@@ -168,6 +168,23 @@ def _lengths_problem(index: Index, columns: Sequence[tuple[str, Column | None]])
     return None
 
 
+def check_held_indexes(table: Table, changed: Column) -> None:
+    """
+    Refuse to change a column so that an index of its table, over whatever columns, could not be made as it is.
+
+    Raises:
+        ApiError: 400 ``column_index_invalid``.
+    """
+    columns = [changed if column.seq == changed.seq else column for column in table.all_columns]
+    before = next(column.key for column in table.all_columns if column.seq == changed.seq)
+    after = replace(table, all_columns=columns)
+    for index in table.all_indexes:
+        held = index.as_held()
+        if held.columns:
+            held.columns = [changed.key if key == before else key for key in held.columns]
+            check_index(after, held, given_lengths=0 if index.type == "fulltext" else len(held.lengths))
+
+
 def add_index(session: Session, table: Table, index: Index, *, ready_at: float) -> Index:
     session.execute("DELETE FROM _indexes WHERE table_seq = ? AND gone_at <= ?", (table.seq, time.time()))
     now = now_text()
@@ -228,7 +245,10 @@ def _entry(index: Index) -> dict[str, Any]:
 
 def get_index(call: Call) -> Response:
     table = table_of(call)
-    return json_response(200, index_json(table, seen(call, _index_of(call, table)), call.family.name("columns")))
+    index = _index_of(call, table)
+    if index.key != call.args["key"]:  # in capitals a key is taken, and yet not found
+        raise ApiError("column_index_not_found", key=call.args["key"])
+    return json_response(200, index_json(table, seen(call, index), call.family.name("columns")))
 
 
 def seen(call: Call, index: Index) -> Index:
@@ -240,8 +260,9 @@ def delete_index(call: Call) -> Response:
     table = table_of(call)
     index = _index_of(call, table)
     delay_s = call.server.column_delay_s
-    call.session.execute(f"DROP INDEX IF EXISTS {index.sql}")
-    if delay_s:
+    if not _drop_held(call.session, index):
+        pass
+    elif delay_s:
         call.session.execute("UPDATE _indexes SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, index.seq))
     else:
         call.session.execute("DELETE FROM _indexes WHERE seq = ?", (index.seq,))
@@ -260,28 +281,93 @@ def _index_of(call: Call, table: Table) -> Index:
     return index
 
 
-def drop_column_from_indexes(session: Session, table_seq: int, column: Column) -> None:
+def _drop_held(session: Session, index: Index) -> bool:
+    """Drop an index in the database; one that the database does not have is stuck for ever, and False is returned."""
+    if not index.held_columns:
+        index.stuck = "Index not found"
+        session.execute("UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq))
+        session.touch_schema()
+        return False
+    session.execute(f"DROP INDEX IF EXISTS {index.sql}")
+    return True
+
+
+class Deletions:
+    """
+    The indexes of tables as the server's worker sees them while columns are being deleted.
+
+    It gets them with each request, as they were then. Of columns that are deleted at the same time none is missing there yet, so what the
+    worker makes of an index for the first is lost with the second. Two are at the same time when one follows on the other, or within the
+    server's delay.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[float, list[Index]]] = {}
+
+    def indexes(self, session: Session, table_seq: int, delay_s: float) -> list[Index]:
+        """Return the indexes that the deletion of a column of a table begins with."""
+        _until, indexes = self._seen.get(table_seq, (0.0, []))
+        known = {index.seq for index in indexes}
+        indexes = indexes + [index for index in load_indexes(session, table_seq) if index.seq not in known]
+        self._seen[table_seq] = (time.time() + delay_s, indexes)
+        return [replace(index, columns=[*index.columns]) for index in indexes]
+
+    def settle(self) -> None:
+        """Let those be over that have had their time."""
+        now = time.time()
+        self._seen = {seq: seen for seq, seen in self._seen.items() if seen[0] > now}
+
+
+def drop_column_from_indexes(session: Session, table_seq: int, column: Column, indexes: Sequence[Index]) -> None:
     """
     Take a column out of every index. One that is left empty, or like another one, goes (recording ``indexes-and-columns``).
 
+    The database forgets an index when its last column goes. What is listed goes by ``indexes``, as ``Deletions`` says. All lengths and
+    orders go that are like those of the column, in the list; none goes in the database.
+
     A unique index that lost a column stays as it was built only if no duplicates appear; else it has no effect.
     """
-    indexes = load_indexes(session, table_seq)
-    kept = [index for index in indexes if column.key not in index.columns]
+    for index in load_indexes(session, table_seq):
+        if column.key in index.held_columns:
+            _take_out_held(session, table_seq, index, column.key)
     for index in indexes:
-        if column.key not in index.columns:
-            continue
-        session.execute(f"DROP INDEX IF EXISTS {index.sql}")
-        position = index.columns.index(column.key)
-        for entries in (index.columns, index.lengths, index.orders):
-            del entries[position : position + 1]
-        if not index.columns or any(other.columns == index.columns and other.orders == index.orders for other in kept):
-            session.execute("DELETE FROM _indexes WHERE seq = ?", (index.seq,))
-            continue
-        kept.append(index)
-        index.built = _rebuild(session, table_seq, index)
-        session.execute("UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq))
+        if column.key in index.columns:
+            _take_out_listed(session, table_seq, index, column.key, indexes)
     session.touch_schema()
+
+
+def _take_out_held(session: Session, table_seq: int, index: Index, key: str) -> None:
+    held = index.as_held()
+    index.held, index.held_lengths = [one for one in held.columns if one != key], held.lengths
+    session.execute(f"DROP INDEX IF EXISTS {index.sql}")
+    index.built = bool(index.held) and _rebuild(session, table_seq, index.as_held())
+    session.execute("UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq))
+
+
+def _take_out_listed(session: Session, table_seq: int, seen: Index, key: str, others: Sequence[Index]) -> None:
+    index = next((one for one in load_indexes(session, table_seq) if one.seq == seen.seq), None)
+    if index is None:
+        return
+    position = seen.columns.index(key)
+    seen.columns = [one for one in seen.columns if one != key]
+    seen.lengths = _without(seen.lengths, position)
+    seen.orders = _without(seen.orders, position)
+    alike = any(
+        other.seq != seen.seq and (other.columns, other.orders) == (seen.columns, seen.orders) for other in others
+    )
+    index.columns, index.lengths, index.orders = seen.columns, seen.lengths, seen.orders
+    if not seen.columns or (alike and _drop_held(session, index)):
+        session.execute("DELETE FROM _indexes WHERE seq = ?", (index.seq,))
+    elif not alike:
+        session.execute("UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq))
+
+
+T = TypeVar("T")
+
+
+def _without(entries: list[T], position: int) -> list[T]:
+    """Return the entries that are not like the one at a position: all of those go."""
+    return [entry for entry in entries if entry not in entries[position : position + 1]]
 
 
 def _rebuild(session: Session, table_seq: int, index: Index) -> bool:
@@ -294,8 +380,10 @@ def _rebuild(session: Session, table_seq: int, index: Index) -> bool:
 
 def rename_in_indexes(session: Session, table_seq: int, old: str, new: str) -> None:
     for index in load_indexes(session, table_seq):
-        if old in index.columns:
+        if old in index.columns or old in index.held_columns:
             index.columns = [new if key == old else key for key in index.columns]
+            if index.held is not None:
+                index.held = [new if key == old else key for key in index.held]
             session.execute("UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq))
 
 

@@ -153,6 +153,12 @@ class Hub:
         self._lock = threading.Lock()
         self._connections: tuple[Connection, ...] = ()
 
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def __bool__(self) -> bool:
+        return True
+
     def publish(self, events: Sequence[Event]) -> None:
         """Tell every connection what concerns it. Takes the time of putting texts into queues, however slow the clients are."""
         connections = self._connections

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from .server import LocalServer
 
 PATHS = ("/v1/realtime", "/v1/realtime/")
+#: Each connection has a thread; with so many of them, others are turned away.
+MAX_CONNECTIONS = 500
+#: So long may a client take to say what it wants.
+HANDSHAKE_S = 5.0
+#: What clients say is short; what they are told is not bounded by this.
+MAX_MESSAGE_BYTES = 64 * 1024
 
 
 class RealtimeServer:
@@ -35,7 +41,14 @@ class RealtimeServer:
 
     def __init__(self, server: LocalServer, host: str = "127.0.0.1", port: int = 0) -> None:
         self._hub: Hub = server.realtime
-        self._server = serve(self._talk, host, port, process_request=_refuse_other_paths)
+        self._server = serve(
+            self._talk,
+            host,
+            port,
+            process_request=self._turn_away,
+            open_timeout=HANDSHAKE_S,
+            max_size=MAX_MESSAGE_BYTES,
+        )
         self.port: int = self._server.socket.getsockname()[1]
         self._thread = threading.Thread(target=self._server.serve_forever, name="local-appwrite-realtime", daemon=True)
         self._thread.start()
@@ -44,6 +57,13 @@ class RealtimeServer:
         """Close the port. Connections end with their clients, or with the process."""
         self._server.shutdown()
         self._thread.join(5)
+
+    def _turn_away(self, socket: ServerConnection, request: Request) -> Response | None:
+        if urlsplit(request.path).path not in PATHS:
+            return socket.respond(HTTPStatus.NOT_FOUND, "Not found\n")
+        if len(self._hub) >= MAX_CONNECTIONS:
+            return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections\n")
+        return None
 
     def _talk(self, socket: ServerConnection) -> None:
         request = socket.request
@@ -69,12 +89,6 @@ class RealtimeServer:
         finally:
             self._hub.close(connection)
             writer.join(5)
-
-
-def _refuse_other_paths(socket: ServerConnection, request: Request) -> Response | None:
-    if urlsplit(request.path).path in PATHS:
-        return None
-    return socket.respond(HTTPStatus.NOT_FOUND, "Not found\n")
 
 
 def _write(socket: ServerConnection, connection: Connection) -> None:

@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, unquote
 
 from .routing import FeatureLevel
 from .server import Engine, LocalServer
+from .storage import WrongFormat
 
 SCHEME = "local:"
 Option = Literal["feature-level", "engine", "column-delay", "project", "key"]
@@ -51,7 +52,7 @@ def local_server(location: str) -> LocalServer:
         location: see above. Two spellings of one file are two servers on one file, which is safe.
 
     Raises:
-        ValueError: as ``check_location``; or the file cannot be opened, or is none of SQLite's.
+        ValueError: as ``check_location``; or the file cannot be opened, or is none of SQLite's, another program's, or of a newer version.
     """
     with _lock:
         server = _servers.get(location)
@@ -82,6 +83,8 @@ def _make(location: str) -> LocalServer:
     storage, arguments = _storage_and_arguments(location)
     try:
         return LocalServer(storage, index_lag=0, **arguments)
+    except WrongFormat as error:
+        raise ValueError(f"{location!r}: {error}") from error
     except sqlite3.DatabaseError as error:
         raise ValueError(f"{location!r}: {storage} is no file that SQLite can use ({error}).") from error
 

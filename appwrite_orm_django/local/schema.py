@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .errors import ApiError
@@ -111,8 +111,14 @@ class Index:
     """
     An index's definition.
 
+    The server keeps two descriptions of an index. One is listed; the other is the database's own, and it is the one that changes of
+    columns are checked against. They part when a column of the index is deleted.
+
     Attributes:
         built: whether SQLite holds it. A unique index over duplicates is never built and yet available, as on the server.
+        held: the columns of the database's own description, where they differ from ``columns``; empty when the database has no such index.
+        held_lengths: their lengths. A column that is deleted leaves its length behind.
+        stuck: why the index could not be deleted; empty when nobody tried in vain.
     """
 
     seq: int
@@ -122,6 +128,9 @@ class Index:
     lengths: list[int | None]
     orders: list[str | None]
     built: bool = True
+    held: list[str] | None = None
+    held_lengths: list[int | None] | None = None
+    stuck: str = ""
     status: str = "available"
     error: str = ""
     created: str = ""
@@ -131,8 +140,18 @@ class Index:
     def sql(self) -> str:
         return f"i{self.seq}"
 
+    @property
+    def held_columns(self) -> list[str]:
+        return self.columns if self.held is None else self.held
+
+    def as_held(self) -> Index:
+        """Return the index as the database itself knows it."""
+        lengths = self.lengths if self.held_lengths is None else self.held_lengths
+        return replace(self, columns=self.held_columns, lengths=lengths)
+
     def definition(self) -> str:
-        return json.dumps({name: getattr(self, name) for name in ("type", "columns", "lengths", "orders", "built")})
+        names = ("type", "columns", "lengths", "orders", "built", "held", "held_lengths", "stuck")
+        return json.dumps({name: getattr(self, name) for name in names})
 
 
 @dataclass(slots=True)
@@ -280,7 +299,10 @@ def load_indexes(session: Session, table_seq: int) -> list[Index]:
     for seq, key, definition, ready_at, gone_at, created, updated in rows:
         status = _status(ready_at, gone_at)
         if status is not None:
-            indexes.append(Index(seq, key, **json.loads(definition), status=status, created=created, updated=updated))
+            index = Index(seq, key, **json.loads(definition), status=status, created=created, updated=updated)
+            if index.stuck:
+                index.status, index.error = "stuck", index.stuck
+            indexes.append(index)
     return indexes
 
 

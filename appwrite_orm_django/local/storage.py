@@ -58,6 +58,16 @@ CREATE TABLE IF NOT EXISTS _transactions (
 """
 
 
+#: Written into each file (``PRAGMA user_version``); to be raised with every change that older versions of this package cannot read.
+FORMAT = 1
+# Tells SQLite files of this program from those of others (``PRAGMA application_id``): "Appw".
+_APPLICATION_ID = 0x41707077
+
+
+class WrongFormat(Exception):
+    """A file of a newer version of this package, or of another program."""
+
+
 class Session:
     """
     One request's hold on the storage.
@@ -116,6 +126,10 @@ class Storage:
     Args:
         location: the path of a file, made if absent, or ``:memory:``. Memory is private to this object, whatever the number of threads.
         rules: how text is compared. A file must always be opened with the rules it was filled with.
+
+    Raises:
+        WrongFormat: the file was written by a newer version of this package, or by another program; it was left as it is.
+        sqlite3.DatabaseError: the file cannot be opened, or is none of SQLite's.
     """
 
     def __init__(self, location: str = ":memory:", rules: TextRules = MARIADB) -> None:
@@ -124,6 +138,10 @@ class Storage:
         self._pools: dict[int, list[sqlite3.Connection]] = {}
         self._lock = threading.RLock()
         self._pid = os.getpid()
+        if not self.in_memory:
+            # Before anything is done to it: also the switch to WAL is written into the file.
+            with contextlib.closing(sqlite3.connect(location, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as found:
+                _check_format(found, location)
         connection = self._connect()
         self._create_metadata(connection)
         self._give_back(connection)
@@ -195,16 +213,47 @@ class Storage:
             raise
         return connection
 
-    @staticmethod
-    def _create_metadata(connection: sqlite3.Connection) -> None:
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_transactions'").fetchone():
+    def _create_metadata(self, connection: sqlite3.Connection) -> None:
+        if _check_format(connection, self.location) == FORMAT:
             return
         connection.execute("BEGIN IMMEDIATE")
-        for statement in _METADATA.split(";"):
-            connection.execute(statement)
-        if connection.execute("SELECT 1 FROM _meta").fetchone() is None:
-            connection.execute("INSERT INTO _meta VALUES (1)")
+        try:
+            # Another process may have been first, and of another version.
+            _check_format(connection, self.location)
+            for statement in _METADATA.split(";"):
+                connection.execute(statement)
+            if connection.execute("SELECT 1 FROM _meta").fetchone() is None:
+                connection.execute("INSERT INTO _meta VALUES (1)")
+            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
         connection.execute("COMMIT")
+
+
+def _check_format(connection: sqlite3.Connection, location: str) -> int:
+    """
+    Return the format of a file: 0 for one without, which is empty or was written before there were formats, as 1 is now.
+
+    Raises:
+        WrongFormat: it is newer than this version knows, or another program's.
+    """
+    (version,), (application,) = (
+        connection.execute(f"PRAGMA {name}").fetchone() for name in ("user_version", "application_id")
+    )
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    is_ours = application == _APPLICATION_ID or (not application and not version and {"_meta", "_tables"} <= tables)
+    if not is_ours and (application or version or tables):
+        raise WrongFormat(
+            f"{location} is a database of another program, and is left as it is: name another file, which need not exist."
+        )
+    if version > FORMAT:
+        raise WrongFormat(
+            f"{location} has format {version}, and this version of appwrite-orm-django reads up to {FORMAT}: "
+            "upgrade it to the version that wrote the file, or name another file."
+        )
+    return int(version)
 
 
 def _close_idle(pools: dict[int, list[sqlite3.Connection]]) -> None:

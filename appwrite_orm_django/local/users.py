@@ -15,7 +15,7 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -50,7 +50,7 @@ class User:
     verified: bool
     labels: list[str]
     teams: dict[str, list[str]]
-    session: str
+    session: str = field(repr=False)
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -17,8 +17,9 @@ import queue
 import secrets
 import threading
 import time
+import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -56,8 +57,8 @@ class Webhook:
     events: list[str]
     tls: bool
     username: str
-    password: str
-    secret: str
+    password: str = field(repr=False)
+    secret: str = field(repr=False)
     enabled: bool
     logs: str
     attempts: int
@@ -244,8 +245,9 @@ class Deliverer:
             while (item := self._queue.get()) is not None:
                 try:
                     self._deliver(session, *item)
-                except Exception:
-                    logger.exception("A webhook could not be delivered")
+                except Exception:  # noqa: BLE001 - logged, and the next one is delivered all the same
+                    # As text: the variables of the frames hold the webhook's secret.
+                    logger.error("A webhook could not be delivered\n%s", traceback.format_exc())  # noqa: TRY400
                 finally:
                     self._queue.task_done()
             self._queue.task_done()

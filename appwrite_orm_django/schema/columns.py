@@ -62,9 +62,13 @@ def column_for(field: Field) -> Column | None:
     if field.generated:
         raise _unsupported(field, "Appwrite cannot compute a column", "compute the value in save()")
     hook: Callable[[str], Column | None] | None = getattr(field, "appwrite_column", None)
-    if hook is not None:
-        return hook(key)
-    return described_column(field, key)
+    column = described_column(field, key) if hook is None else hook(key)
+    if column is None or column.related is not None or column.encoding is not None:
+        return column
+    # A first read asks for the columns of fields, and not for how they are written.
+    from .encodings import encoding_of
+
+    return replace(column, encoding=encoding_of(field))
 
 
 def described_column(field: Field, key: str) -> Column:

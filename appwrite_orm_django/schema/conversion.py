@@ -1,22 +1,33 @@
-"""Values of a column of one type as values of a column of another."""
+"""Values of one column as values of another: read for what they mean, and written as the other writes that."""
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime, time
+from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator, validate_email, validate_ipv46_address
 
-from .definitions import INT64, Column
+from .definitions import INT64, Column, Encoding
+from .encodings import of_column
 from .limits import characters_of
+from .names import InvalidRowId, check_text, decode_integer, encode_integer
 
 _INTEGER = re.compile(r"\s*[+-]?\d+\s*")
 _TRUTH = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
-_TEXT = frozenset({"varchar", "string", "text", "mediumtext", "longtext", "email", "url", "ip", "enum"})
+_NUMBERS = frozenset({"boolean", "decimal", "float", "integer", "long decimal"})
+#: What there is a spelling of, which both ways know.
+_SPELLED = _NUMBERS | {"date", "datetime", "json", "time", "uuid"}
+#: Appwrite 1.9 gives a float back with so many digits.
+_FLOAT_DIGITS = 14
+#: Beyond what the longest decimal has, that of a varchar.
+_MOST_DIGITS = 16_381
 
 _FORMATS: dict[str, tuple[str, Callable[[str], None]]] = {
     "email": ("an e-mail address", validate_email),
@@ -26,7 +37,22 @@ _FORMATS: dict[str, tuple[str, Callable[[str], None]]] = {
 
 
 class CannotConvert(ValueError):
-    """A value has no equal of the new type; the text says why."""
+    """A value has no equal in the other column; the text says why."""
+
+
+def has_equals(before: Encoding, after: Encoding) -> bool:
+    """
+    Tell whether values of one encoding may mean anything in another.
+
+    Nobody knows the unit in which a duration should become a number, nor the characters that bytes stand for, nor which row of a table has
+    the place of a row of another one.
+    """
+    first, second = before.kind, after.kind
+    if before.row_id and after.target and first != second:
+        return False  # the row of another table
+    if first == second or (first in _NUMBERS and second in _NUMBERS) or {first, second} == {"date", "datetime"}:
+        return True
+    return (first == "text" and second in _SPELLED) or (second == "text" and first in _SPELLED)
 
 
 def convert(value: Any, before: Column, after: Column) -> Any:
@@ -41,8 +67,15 @@ def convert(value: Any, before: Column, after: Column) -> Any:
     """
     if value is None:
         return None
+    source, target = of_column(before), of_column(after)
     items = value if before.array else [value]
-    converted = [_one(item, after) for item in items if item is not None]
+    if before.array and after.array and None in items and target.kind in _NUMBERS:
+        raise CannotConvert("Appwrite makes 0 of what is null in a list of numbers")
+    converted = [
+        None if item is None else convert_one(item, source, after, target)
+        for item in items
+        if item is not None or (before.array and after.array)
+    ]
     if after.array:
         return converted
     if len(converted) > 1:
@@ -50,23 +83,85 @@ def convert(value: Any, before: Column, after: Column) -> Any:
     return converted[0] if converted else None
 
 
-def _one(value: Any, after: Column) -> Any:
-    if after.type in _TEXT:
+def meaning(value: Any, column: Column) -> Any:
+    """Return what a column's value means, for people: 9.90 instead of 990. What cannot be read is returned as it is."""
+    source = of_column(column)
+    try:
+        return [_read(item, source) for item in value] if isinstance(value, list) else _read(value, source)
+    except CannotConvert:
+        return value
+
+
+def convert_one(item: Any, source: Encoding, after: Column, target: Encoding) -> Any:
+    """
+    Return a single value, or an element of a list, for the new column.
+
+    Raises:
+        CannotConvert: it does not fit.
+    """
+    if not has_equals(source, target):
+        if after.type in {"point", "linestring", "polygon"}:
+            raise CannotConvert(f"nothing becomes a {after.type}")
+        raise CannotConvert(f"{'row id of ' if source.row_id else ''}{source.kind} has no equal as {target.kind}")
+    value = _read(item, source)
+    if target.kind == "text":
         return _text(value, after)
-    if after.type in {"integer", "bigint"}:
-        return _bounded(_integer(value), after)
-    if after.type == "double":
-        return _bounded(_number(value), after)
-    if after.type == "boolean":
-        return _truth(value)
-    if after.type == "datetime":
-        return _moment(value)
-    raise CannotConvert(f"nothing becomes a {after.type}")
+    if target.row_id:
+        return _row_id(value, target, after)
+    write = _WRITERS.get(target.kind)
+    # A codec that is none of ours: the value keeps its wire form.
+    return value if write is None else write(value, after, target)
+
+
+# Reading: what a wire value means
+
+
+def _read(wire: Any, source: Encoding) -> Any:
+    """Return what a wire value means; texts, whole numbers, floats, booleans and moments are what they are."""
+    read = (_ROW_ID_READERS if source.row_id else _READERS).get(source.kind)
+    if read is None:
+        return wire
+    try:
+        return read(wire, source)
+    except (ArithmeticError, AttributeError, TypeError, ValueError):
+        raise CannotConvert(f"not a {source.kind} as this library writes it") from None
+
+
+def _read_scaled(wire: Any, source: Encoding) -> Decimal:
+    with localcontext() as context:
+        context.prec = 40
+        return Decimal(int(wire)).scaleb(-(source.places or 0))
+
+
+_READERS: dict[str, Callable[[Any, Encoding], Any]] = {
+    "date": lambda wire, _source: date.fromisoformat(wire[:10]),
+    "decimal": _read_scaled,
+    "long decimal": lambda wire, _source: _decimal(wire),
+    "time": lambda wire, _source: time.fromisoformat(wire),
+    "uuid": lambda wire, _source: UUID(wire),
+}
+_ROW_ID_READERS: dict[str, Callable[[Any, Encoding], Any]] = {
+    "integer": lambda wire, _source: decode_integer(wire),
+    "date": lambda wire, _source: date.fromisoformat(wire),
+    "datetime": lambda wire, _source: f"{wire[:13]}:{wire[13:15]}:{wire[15:21]}+00:00",
+    "decimal": _read_scaled,
+    "float": lambda wire, _source: float(wire),
+    "long decimal": lambda wire, _source: _decimal(wire),
+}
+
+
+# Writing: what means that in the other column
 
 
 def _text(value: Any, after: Column) -> str:
     if isinstance(value, bool):
         value = "true" if value else "false"
+    if isinstance(value, Decimal):
+        value = format(value, "f")
+    elif isinstance(value, (date, time)):
+        value = value.isoformat()
+    elif isinstance(value, UUID):
+        value = str(value)
     if not isinstance(value, (str, int, float)):
         raise CannotConvert("not a text")
     text = str(value)
@@ -87,19 +182,68 @@ def _text(value: Any, after: Column) -> str:
 def _integer(value: Any) -> int:
     if isinstance(value, str) and _INTEGER.fullmatch(value):
         return int(value)
-    if isinstance(value, (bool, int)) or (isinstance(value, float) and value.is_integer()):
+    if isinstance(value, (bool, int)):
+        return int(value)
+    if isinstance(value, (Decimal, float)) and value == math.floor(value):
         return int(value)
     raise CannotConvert("not a whole number")
 
 
-def _number(value: Any) -> float:
+def _decimal(value: Any) -> Decimal:
+    """Return a number as a decimal, a float as the shortest one that is the same float."""
+    if isinstance(value, str) and "_" in value:  # as in Python's source only
+        raise CannotConvert("not a number")
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = Decimal(repr(value) if isinstance(value, float) else value)
+    except (InvalidOperation, TypeError, ValueError):
         raise CannotConvert("not a number") from None
-    if not math.isfinite(number):
+    if not number.is_finite():
         raise CannotConvert("not a finite number")
     return number
+
+
+def _places(value: Any, places: int) -> int:
+    """Return a number times 10**places, exactly."""
+    number = _decimal(value)
+    if number.adjusted() > _MOST_DIGITS:
+        raise CannotConvert(f"more than {_MOST_DIGITS} digits")
+    with localcontext() as context:
+        context.prec = 2 * _MOST_DIGITS + len(number.as_tuple().digits)
+        scaled = number.scaleb(places)
+        if scaled != scaled.to_integral_value():
+            raise CannotConvert(f"more than {places} decimal places")
+    return int(scaled)
+
+
+def _scaled(value: Any, after: Column, target: Encoding) -> int:
+    places = target.places or 0
+    scaled = _places(value, places)
+    low, high = (INT64[side] if bound is None else bound for side, bound in enumerate((after.min, after.max)))
+    if not low <= scaled <= high:
+        least, most = (_read_scaled(bound, target) for bound in (low, high))
+        raise CannotConvert(f"not between {least} and {most}")
+    return scaled
+
+
+def _long_decimal(value: Any, after: Column, target: Encoding) -> str:
+    places = target.places or 0
+    scaled = _places(value, places)
+    # The column has room for a sign, a point and a zero before it.
+    digits = None if after.size is None else after.size - 3
+    if digits is not None and abs(scaled) >= 10**digits:
+        raise CannotConvert(f"more than {digits} digits")
+    with localcontext() as context:
+        context.prec = 2 * _MOST_DIGITS
+        return format(Decimal(scaled).scaleb(-places), "f")
+
+
+def _float(value: Any, after: Column, _target: Encoding) -> float:
+    number = _decimal(value)
+    if not math.isfinite(float(number)):
+        raise CannotConvert("not a finite number")
+    if not isinstance(value, float) and len(number.normalize().as_tuple().digits) > _FLOAT_DIGITS:
+        raise CannotConvert(f"more digits than the {_FLOAT_DIGITS} that a float keeps")
+    return _bounded(float(number), after)  # type: ignore[no-any-return]  # as it came
 
 
 def _bounded(number: Any, after: Column) -> Any:
@@ -111,15 +255,84 @@ def _bounded(number: Any, after: Column) -> Any:
 
 
 def _truth(value: Any) -> bool:
-    truth = _TRUTH.get(str(value).strip().lower())
+    truth = _TRUTH.get(f"{value.normalize():f}" if isinstance(value, Decimal) else str(value).strip().lower())
     if truth is None:
         raise CannotConvert("neither true nor false")
     return truth
 
 
 def _moment(value: Any) -> str:
+    if isinstance(value, date):
+        return f"{value.isoformat()}T00:00:00.000+00:00"
     try:
         datetime.fromisoformat(value.replace("Z", "+00:00"))
     except (AttributeError, ValueError):
         raise CannotConvert("not a date in ISO 8601") from None
     return str(value)
+
+
+def _date(value: Any) -> str:
+    if isinstance(value, date):
+        return _moment(value)
+    text = str(value)
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise CannotConvert("not a date in ISO 8601") from None
+    if moment.time() != time() or (moment.utcoffset() or moment - moment):
+        raise CannotConvert("a moment within a day, which a date would lose")
+    return _moment(moment.date())
+
+
+def _time(value: Any) -> str:
+    try:
+        moment = value if isinstance(value, time) else time.fromisoformat(value)
+    except ValueError:
+        raise CannotConvert("not a time in ISO 8601") from None
+    if moment.tzinfo is not None:
+        raise CannotConvert("a time with a zone, which would be lost")
+    return f"{moment:%H:%M:%S.%f}"
+
+
+def _uuid(value: Any) -> str:
+    try:
+        return str(value if isinstance(value, UUID) else UUID(value))
+    except ValueError:
+        raise CannotConvert("not a UUID") from None
+
+
+def _json(value: str) -> str:
+    """Return JSON as ``JSONField`` spells it."""
+    try:
+        return json.dumps(json.loads(value), allow_nan=False)
+    except ValueError:
+        raise CannotConvert("not JSON") from None
+
+
+def _row_id(value: Any, target: Encoding, after: Column) -> str:
+    try:
+        if target.kind == "integer":
+            return encode_integer(_integer(value))
+        if target.kind == "date":
+            return _date(value)[:10]
+        if target.kind == "decimal":
+            return check_text(str(_places(value, target.places or 0)))
+        if target.kind == "long decimal":
+            return check_text(_long_decimal(value, after, target))
+    except InvalidRowId as error:
+        raise CannotConvert(str(error)) from None
+    raise CannotConvert(f"nothing becomes a row id of a {target.kind}")
+
+
+_WRITERS: dict[str, Callable[[Any, Column, Encoding], Any]] = {
+    "boolean": lambda value, _after, _target: _truth(value),
+    "date": lambda value, _after, _target: _date(value),
+    "datetime": lambda value, _after, _target: _moment(value),
+    "decimal": _scaled,
+    "float": _float,
+    "integer": lambda value, after, _target: _bounded(_integer(value), after),
+    "json": lambda value, _after, _target: _json(value),
+    "long decimal": _long_decimal,
+    "time": lambda value, _after, _target: _time(value),
+    "uuid": lambda value, _after, _target: _uuid(value),
+}

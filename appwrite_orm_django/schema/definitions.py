@@ -82,6 +82,33 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class Encoding:
+    """
+    How the values of a column are written there, which its type does not tell: see ``encodings``.
+
+    Attributes:
+        kind: of the values: ``integer``, ``decimal``, ``date`` and so on, or the name of a codec that is none of the library's.
+        places: of a ``decimal`` (a whole number on the wire) and of a ``long decimal`` (a text).
+        row_id: whether the value is written as the id of a row; ids that are texts or UUIDs are written as any text or UUID.
+        array: whether the column holds a list of such values.
+        target: id of the table whose rows a foreign key of a model points to. It is not recorded.
+    """
+
+    kind: str
+    places: int | None = None
+    row_id: bool = False
+    array: bool = False
+    target: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        """Return the encoding as people say it: ``4 decimal places``, ``list of date``, ``row id of integer``."""
+        text = self.kind if self.places is None else f"{self.places} decimal places"
+        if self.kind == "long decimal":
+            text += " in text"
+        return f"{'list of ' if self.array else ''}{'row id of ' if self.row_id else ''}{text}"
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """
     A column of a table.
@@ -93,6 +120,7 @@ class Column:
         default: what the server fills in; None for nothing.
         related: what a relationship column leads to.
         fill: what rows get that are there when the column is added, or that have no value when it becomes required; None for nothing.
+        encoding: how its values are written, as the model or the record says; None where neither does.
         status: ``available``, ``processing``, ``deleting``, ``stuck`` or ``failed``, with the server's reason in ``error``.
     """
 
@@ -108,6 +136,7 @@ class Column:
     encrypt: bool = False
     related: Relation | None = None
     fill: Fill = field(default=None, compare=False)
+    encoding: Encoding | None = field(default=None, compare=False)
     status: str = field(default="available", compare=False)
     error: str = field(default="", compare=False)
 
@@ -118,7 +147,8 @@ class Column:
 
     def as_array(self, key: str, *, required: bool = False) -> Column:
         """Return a column of the same type that holds a list; it has no default, for the server takes none."""
-        return replace(self, key=key, required=required, array=True, default=None, fill=None)
+        encoding = None if self.encoding is None else replace(self.encoding, array=True)
+        return replace(self, key=key, required=required, array=True, default=None, fill=None, encoding=encoding)
 
     def __str__(self) -> str:
         """Return the type as people write it: ``varchar(100)[] required``."""
@@ -162,6 +192,11 @@ class Index:
     error: str = field(default="", compare=False)
 
     @property
+    def is_lost(self) -> bool:
+        """Whether the server lists an index that its database does not have, and therefore cannot delete it."""
+        return self.status == "stuck" and self.error == "Index not found"
+
+    @property
     def definition(self) -> tuple[object, ...]:
         """Everything but the name."""
         return self.type, self.columns, self.orders, self.lengths
@@ -184,6 +219,7 @@ class Table:
     Attributes:
         name: what the console shows; set when the table is created and left alone afterwards.
         permissions: of the table, ``write`` spelled out as create, update and delete.
+        id_encoding: how the ids of its rows are written, as the model or the record says; None where neither does.
     """
 
     id: str
@@ -193,6 +229,7 @@ class Table:
     permissions: frozenset[str] = frozenset()
     row_security: bool = False
     enabled: bool = field(default=True, compare=False)
+    id_encoding: Encoding | None = field(default=None, compare=False)
 
     def column(self, key: str) -> Column | None:
         """Return a column by its key, compared without case as the server does."""

@@ -12,6 +12,7 @@ from django.db import models, router
 
 from .columns import column_for
 from .definitions import Column, Database, Fill, Table
+from .encodings import encoding_of
 from .errors import UnsupportedModel
 from .indexes import indexes_for
 from .limits import check_table
@@ -80,6 +81,7 @@ def table_for(model: Model, fill_of: FillOf | None = None, **other: Any) -> tupl
         indexes,
         frozenset(spelled_out(getattr(with_permissions, "appwrite_permissions", ()))),
         bool(getattr(with_permissions, "appwrite_row_security", False)),
+        id_encoding=encoding_of(model._meta.pk),
     )
     check_table(table)
     return table, notes

@@ -14,6 +14,7 @@ from .definitions import Database, Table
 from .errors import NotAvailable
 from .from_server import read_database, read_table
 from .plan import make_plan
+from .records import read_records, recorded
 from .steps import Plan
 
 #: Two runs at once, or a table that was read a moment before it changed, leave a little for a second look; more is not settling.
@@ -40,20 +41,25 @@ def plan_for(transport: Transport, wanted: Database, options: Options | None = N
     """
     Return what has to be done now.
 
-    One request, and two more for each table that seems to differ: what the server says of a table as a whole can be half a minute old. One
-    more if a unique index has appeared between the two, which another run makes at this moment.
+    One request, one for every 500 columns that are recorded, and two more for each table that seems to differ: what the server says of a
+    table as a whole can be half a minute old. One more if a unique index has appeared between the two, which another run makes at this
+    moment.
     """
     options = options or Options()
     live = read_database(transport, wanted.id)
-    plan = _plan(wanted, live, options)
+    if live is None:
+        return _plan(wanted, live, options)
+    # After the tables: a column that takes another's key has its record before it is there.
+    records = read_records(transport, live) if any(table.id_encoding is not None for table in wanted) else {}
+    plan = _plan(wanted, recorded(live, records), options)
     doubtful = plan.tables()
-    if live is None or not doubtful:
+    if not doubtful:
         return plan
     looked_at = replace(live, tables=tuple(_looked_at(transport, live, doubtful)))
     if _unique_indexes(looked_at) - _unique_indexes(live):
         # The mark that says whether such an index is yet to be tried out was made before it, and after the list of tables was read.
         looked_at = _with_new_tables(looked_at, read_database(transport, wanted.id))
-    return _plan(wanted, looked_at, options)
+    return _plan(wanted, recorded(looked_at, records), options)
 
 
 def _unique_indexes(database: Database) -> set[tuple[str, str]]:
@@ -91,7 +97,7 @@ def migrate(
     plan = plan or plan_for(transport, wanted, options)
     notes: list[str] = []
     for _round in range(MAX_ROUNDS):
-        if not plan.steps:
+        if not plan.steps and not plan.unrecorded:
             return notes
         if not agree(plan):
             return [*notes, *(f"Not done: {step.sign} {step}." for step in plan.steps)]

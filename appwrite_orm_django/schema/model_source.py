@@ -1,18 +1,20 @@
 """
 Python source of the models for a database that exists, such that ``appwrite_migrate`` on them finds nothing to do.
 
-A column gets the plainest field whose column is the same; where there is none, one of ``appwrite_orm_django.stored`` that says the
-difference. A relationship becomes a field on the side that holds the other row's id; one of many to many, of which no side does, a
+A column gets the plainest field whose column is the same, and that reads it as is recorded (``records``); where there is none, one of
+``appwrite_orm_django.stored`` that says the difference. A relationship becomes a field on the side that holds the other row's id; one of many to many, of which no side does, a
 ``ManyToManyRelationship`` on each side that has the column. Columns that no field maps (the other sides of
 relationships of one to many, points, lines, polygons) and indexes over them become comments: the planner leaves both alone.
 """
 
 from __future__ import annotations
 
+import json
 import keyword
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from django.db import models
@@ -20,7 +22,10 @@ from django.db.backends.utils import names_digest
 
 from .columns import MAX_URL, MAX_VARCHAR, described_column
 from .comparison import same_storage
-from .definitions import INT32, TEXT_TYPES, Column, Database, Index, Relation, Table
+from .conversion import meaning
+from .defaults import MAX_SCALED_DIGITS
+from .definitions import INT32, TEXT_TYPES, Column, Database, Encoding, Index, Relation, Table
+from .encodings import as_recorded, hidden, plain
 from .errors import SchemaTooLarge
 from .limits import index_lengths
 from .names import MIGRATIONS_TABLE, OWN_TABLES, column_key
@@ -43,6 +48,17 @@ _SIMPLE = {
 }
 #: Types whose default a field can give as its ``db_default``; others say it in ``stored``.
 _WITH_DB_DEFAULT = frozenset({"bigint", "boolean", "double", "email", "integer", "url", "varchar", *TEXT_TYPES})
+#: Fields of what a column's type does not tell.
+_ENCODED = {
+    "binary": "BinaryField",
+    "date": "DateField",
+    "duration": "DurationField",
+    "json": "JSONField",
+    "time": "TimeField",
+    "uuid": "UUIDField",
+}
+#: Fields of primary keys that are no texts.
+_KEYS = {**_ENCODED, "datetime": "DateTimeField", "float": "FloatField", "integer": "BigAutoField"}
 _SYSTEM_FIELDS = {"$id": "id", "$createdAt": "created_at", "$updatedAt": "updated_at"}
 _MAX_INDEX_NAME = 30
 _OUR_FIELDS = frozenset(
@@ -138,8 +154,9 @@ class _Body:
         self._fields: dict[str, str] = dict(_SYSTEM_FIELDS)
         # Django takes two fields for one column if both say "id".
         self._has_id = table.column("id") is not None
+        self._key = _key_call(table.id_encoding)
         if self._has_id:
-            self.uses.add("RowIdField")
+            self.uses |= set() if self._key else {"RowIdField"}
             self._fields["$id"] = "row_id"
         self._comments: list[str] = []
         self._calls: list[tuple[str, _Call]] = []
@@ -158,7 +175,10 @@ class _Body:
             yield "    permissions = PermissionsField()"
         if self._has_id:
             yield "    id = None"
-            yield "    row_id = RowIdField(db_column='$id', editable=False)"
+            key = _Call("RowIdField", {"editable": False}) if self._key is None else self._key
+            yield f"    row_id = {replace(key, options={'db_column': '$id', **key.options})}"
+        elif self._key is not None:
+            yield f"    id = {self._key}"
         for name, call in self._calls:
             yield f"    {name} = {call}"
         for comment in self._comments:
@@ -265,18 +285,24 @@ def _fitting_lengths(table: Table, index: Index) -> tuple[int, ...] | None:
 def _call_for(column: Column) -> _Call | None:
     """Return the field for a column; None when there is no such field."""
     if column.array:
-        element = _call_for(replace(column, array=False, required=True, default=None))
+        encoding = None if column.encoding is None else replace(column.encoding, array=False)
+        element = _call_for(replace(column, array=False, required=True, default=None, encoding=encoding))
         if element is None:
             return None
         return _Call("ArrayField", {"stored": {"required": True}} if column.required else {}, element)
-    plain = _plain_call(column)
-    if plain is None:
+    encoded = _encoded_call(column)
+    found = encoded or _plain_call(column)
+    if found is None:
         return None
-    name, options = plain
-    if column.default is not None and column.type in _WITH_DB_DEFAULT:
+    name, options = found
+    if column.default is not None and encoded:
+        options["db_default"] = json.loads(str(column.default)) if name == "JSONField" else _literal(column)
+    elif column.default is not None and column.type in _WITH_DB_DEFAULT:
         options["db_default"] = column.default
     elif not column.required:
         options |= {"null": True, "blank": True}
+    if encoded:
+        return _Call(name, options)
     told = _column_of(name, options, column.key)
     different = {
         attribute: getattr(column, attribute)
@@ -285,7 +311,41 @@ def _call_for(column: Column) -> _Call | None:
     }
     if column.type == "string" and same_storage(column, told) and told.size == column.size:
         different.pop("type", None)
+    if hidden(column):
+        # Written as no field here reads it, such as the ids of rows of another table: it is read as it stands.
+        different["encoding"] = as_recorded(column.encoding or plain(column))
     return _Call(name, {**options, "stored": different} if different else options)
+
+
+def _literal(column: Column) -> str:
+    """Return what an encoded column's default means, as text that its field reads."""
+    found = meaning(column.default, column)
+    return str(timedelta(microseconds=int(found)) if hidden(column) == "duration" else found)
+
+
+def _key_call(encoding: Encoding | None) -> _Call | None:
+    """Return the field of a primary key that is not the plain text of ``AppwriteModel``."""
+    if encoding is None or encoding.kind == "text":
+        return None
+    if "decimal" in encoding.kind:
+        return _Call("DecimalField", {"primary_key": True, "max_digits": 36, "decimal_places": encoding.places})
+    name = _KEYS.get(encoding.kind)
+    return None if name is None else _Call(name, {"primary_key": True})
+
+
+def _encoded_call(column: Column) -> tuple[str, dict[str, Any]] | None:
+    """Return the field for a column whose type does not tell how it is written; None if there is none, or the type does tell."""
+    encoding = column.encoding
+    if encoding is None or encoding.row_id or not hidden(column):
+        return None
+    if encoding.kind == "decimal":
+        bounds = [len(str(abs(int(bound)))) for bound in (column.min, column.max) if bound is not None]
+        digits = max(bounds) if len(bounds) == 2 else MAX_SCALED_DIGITS
+        return "DecimalField", {"max_digits": digits, "decimal_places": encoding.places}
+    if encoding.kind == "long decimal":
+        return "DecimalField", {"max_digits": (column.size or 0) - 3, "decimal_places": encoding.places}
+    name = _ENCODED.get(encoding.kind)
+    return None if name is None else (name, {})
 
 
 def _plain_call(column: Column) -> tuple[str, dict[str, Any]] | None:

@@ -32,6 +32,11 @@ SYSTEM_COLUMNS = frozenset({"$id", "$sequence", "$createdAt", "$updatedAt", "$pe
 
 _TABLE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,35}")
+_ROW_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}\Z")
+
+#: 53 bits: the largest integer key, which JavaScript clients of the same table can hold.
+MAX_INTEGER = 2**53 - 1
+_INTEGER_WIDTH = 16
 
 
 def table_id(db_table: str) -> str:
@@ -76,6 +81,16 @@ def replacement_key(key: str) -> str:
     return f"{key[:25]}_new_{names_digest('replacement', key, length=6)}"
 
 
+def replaced_key(key: str) -> str:
+    """
+    Return the key that the column with ``key`` has from when another takes its place until it is dropped.
+
+    >>> replaced_key("price")
+    'price_old_dd734c'
+    """
+    return f"{key[:25]}_old_{names_digest('replaced', key, length=6)}"
+
+
 def index_key(name: str) -> str:
     """Return the Appwrite index key for the name of an index or a constraint."""
     return _legal(unquoted(name), _KEY, r"[^A-Za-z0-9_-]", "i")
@@ -104,6 +119,45 @@ def fill_table(table: str, column: str) -> str:
 def copies_prefix(table: str, index: str) -> str:
     """Return how the ids of the rows begin by which a unique index is tried out."""
     return f"copy-{names_digest(table.lower(), index.lower(), length=10)}-"
+
+
+class InvalidRowId(ValueError):
+    """The value can not be an Appwrite row id; the text says why."""
+
+
+def check_text(value: str) -> str:
+    """Return ``value`` if Appwrite takes it as a row id, else raise ``InvalidRowId`` with the reason."""
+    if _ROW_ID.match(value):
+        return value
+    if not value:
+        raise InvalidRowId("an Appwrite row id is not empty")
+    if len(value) > 36:
+        raise InvalidRowId(f"an Appwrite row id has at most 36 characters, not {len(value)}")
+    raise InvalidRowId(
+        f"an Appwrite row id consists of A-Z, a-z, 0-9, '.', '-' and '_' and starts with a letter or a digit, "
+        f"unlike {value[:100]!r}"
+    )
+
+
+def encode_integer(value: int) -> str:
+    """
+    Write an integer key as text that sorts as the integer does.
+
+    Non-negative keys are padded to 16 digits. Negative ones, rare but legal in Django, start with ``0-``, which sorts
+    before every digit, and count up from -2**53.
+    """
+    if not -MAX_INTEGER <= value <= MAX_INTEGER:
+        raise InvalidRowId(f"an integer key lies between -(2**53-1) and 2**53-1, unlike {value}")
+    if value >= 0:
+        return f"{value:0{_INTEGER_WIDTH}d}"
+    return f"0-{value + MAX_INTEGER + 1:0{_INTEGER_WIDTH}d}"
+
+
+def decode_integer(text: str) -> int:
+    """Read what ``encode_integer`` wrote; plain digits of any width are read as well."""
+    if text[1:2] == "-":
+        return int(text[2:]) - MAX_INTEGER - 1
+    return int(text)
 
 
 def unquoted(name: str) -> str:

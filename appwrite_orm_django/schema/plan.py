@@ -13,8 +13,20 @@ from dataclasses import replace
 
 from .comparison import same_rules, same_storage
 from .definitions import Column, Database, Index, Table
+from .encodings import plain, reads_alike
 from .errors import UnsupportedModel
-from .names import FILL_TABLES, MIGRATIONS_TABLE, OWN_TABLES, TRIAL_TABLES, fill_table, replacement_key, trial_table
+from .names import (
+    FILL_TABLES,
+    MIGRATIONS_TABLE,
+    OWN_TABLES,
+    SYSTEM_COLUMNS,
+    TRIAL_TABLES,
+    fill_table,
+    replaced_key,
+    replacement_key,
+    trial_table,
+)
+from .records import ROW_ID, Record
 from .steps import (
     PHASES,
     ChangeColumn,
@@ -28,6 +40,7 @@ from .steps import (
     DropTable,
     FillColumn,
     Plan,
+    ReadOtherwise,
     RenameColumn,
     ReplaceColumn,
     Step,
@@ -35,6 +48,8 @@ from .steps import (
 )
 
 Renames = Mapping[tuple[str, str], str]
+
+_SYSTEM_KEYS = {key.lower() for key in SYSTEM_COLUMNS}
 
 
 def make_plan(
@@ -60,6 +75,7 @@ def make_plan(
     """
     steps: list[Step] = []
     left: list[Step] = []
+    unrecorded: list[Record] = []
     if live is None:
         steps.append(CreateDatabase("", wanted.id))
         live = Database(wanted.id)
@@ -73,6 +89,7 @@ def make_plan(
         needed, extra = _compare_tables(table, known, renames or {}, marks)
         steps += needed
         (steps if prune else left).extend(extra)
+        unrecorded += _unrecorded(table, known, needed)
     ids = {table.id.lower() for table in wanted}
     idle = marks - _marks(wanted, live) if marks else marks
     for table in live:
@@ -82,7 +99,12 @@ def make_plan(
     order = {kind: position for position, kind in enumerate(PHASES)}
     steps.sort(key=lambda step: order[type(step)])
     notes = (*wanted.notes, *_idle_renames(live, wanted, renames or {}), *_renamed_tables(steps, left))
-    return Plan(wanted.id, tuple(steps), tuple(left), notes)
+    notes += tuple(_beyond_repair(wanted, live))
+    if unrecorded:
+        notes += (
+            f"How {len(unrecorded):,} columns are encoded is not recorded: they are taken to be as the models say, and this run records it.",
+        )
+    return Plan(wanted.id, tuple(steps), tuple(left), notes, tuple(unrecorded))
 
 
 def _marks(*databases: Database) -> set[str]:
@@ -115,18 +137,46 @@ def _renamed_tables(steps: list[Step], left: list[Step]) -> Iterator[str]:
                 )
 
 
+def _beyond_repair(wanted: Database, live: Database) -> Iterator[str]:
+    """Yield a note for each index that no model has, and that the server can neither use nor delete."""
+    for table in live:
+        asked_for = wanted.table(table.id)
+        there = {column.key.lower() for column in table.columns} | _SYSTEM_KEYS
+        for index in table.indexes:
+            if asked_for and asked_for.index(index.key) is None and _is_beyond_repair(index, there):
+                yield (
+                    f"{table.id}: Appwrite lists the index {index.key} ({', '.join(index.columns)}), does not have it and cannot delete it. "
+                    "It does no harm, and goes from the list with its columns."
+                )
+
+
 def _compare_tables(wanted: Table, live: Table, renames: Renames, marks: set[str]) -> tuple[list[Step], list[Step]]:
     live, steps = _renamed(wanted, live, renames)
     there = {column.key.lower(): column for column in live.columns}
     for column in wanted.columns:
         steps += _compare_columns(live.id, there, column, marks)
+    freeing = {step.before.key: step for step in _freeing(wanted, live, steps)}
+    # What else the column is to be shows once it has been replaced.
+    steps = [step for step in steps if not (isinstance(step, ChangeColumn) and step.before.key in freeing)]
+    steps += freeing.values()
+    if live.id_encoding and wanted.id_encoding and live.id_encoding != wanted.id_encoding:
+        steps.append(ReadOtherwise(live.id, ROW_ID, live.id_encoding, wanted.id_encoding))
     keys = {column.key.lower() for column in wanted.columns}
     unknown = [column for column in live.columns if column.key.lower() not in keys and column.type != "relationship"]
-    successors = {replacement_key(column.key) for column in wanted.columns} if unknown else set()
-    extra: list[Step] = [DropColumn(live.id, column) for column in unknown if column.key not in successors]
-    dropped = {step.column.key for step in extra if isinstance(step, DropColumn)}
-    replaced = {step.before.key for step in steps if isinstance(step, ReplaceColumn)}
-    index_steps, extra_indexes = _compare_indexes(wanted, live, dropped, replaced, marks)
+    # A successor whose column is there and right is left over from a change that was taken back.
+    pending = {step.after.key for step in steps if isinstance(step, ReplaceColumn)}
+    pending |= {column.key for column in wanted.columns if column.key.lower() not in there}
+    successors = {replacement_key(key) for key in pending} if unknown else set()
+    aside = {replaced_key(column.key).lower(): column.key for column in wanted.columns} if unknown else {}
+    extra: list[Step] = []
+    for column in unknown:
+        if (original := aside.get(column.key.lower())) is None:
+            extra += [DropColumn(live.id, column)] if column.key not in successors else []
+        elif not any(isinstance(step, RenameColumn) and step.old == column.key for step in steps):
+            steps.append(DropColumn(live.id, column, replaced_by=original))
+    dropped = {step.column.key.lower() for step in extra if isinstance(step, DropColumn)}
+    changed = {column.key.lower() for column in _changed_with_indexes(steps)}
+    index_steps, extra_indexes = _compare_indexes(wanted, live, dropped, changed, marks)
     steps += index_steps
     steps += _compare_options(wanted, live)
     return steps, [*extra_indexes, *extra]
@@ -142,7 +192,7 @@ def _renamed(wanted: Table, live: Table, renames: Renames) -> tuple[Table, list[
         del pending[new_key]
         old = live.column(old_key)
         assert old is not None  # noqa: S101 - by _may_rename
-        new = replace(old, key=new_key)
+        new = replace(_taken(old, wanted.column(new_key)), key=new_key)
         steps.append(RenameColumn(live.id, old.key, new))
         live = replace(
             live,
@@ -158,22 +208,25 @@ def _renamed(wanted: Table, live: Table, renames: Renames) -> tuple[Table, list[
 
 def _may_rename(live: Table, new_key: str, old_key: str) -> bool:
     # A replacement that was stopped when the column had just gone is as good as the column.
-    taken = live.column(new_key) or live.column(replacement_key(new_key))
-    return taken is None and live.column(old_key) is not None
+    taken = any(live.column(key) for key in (new_key, replacement_key(new_key), replaced_key(new_key)))
+    return not taken and live.column(old_key) is not None
 
 
 def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column, marks: set[str]) -> Iterator[Step]:
     known = there.get(wanted.key.lower())
     if known is None:
-        yield from _missing_column(table, there, wanted)
+        yield from _missing_column(table, there, wanted, marks)
     elif known.status in {"failed", "stuck"}:
         # It never held a value, or it was to be deleted.
         yield DropColumn(table, known)
         yield CreateColumn(table, wanted)
-    elif known.status in {"deleting", "processing"} and same_storage(known, wanted):
-        # On its way out or in; making it again waits for it.
+    elif known.status == "deleting":
+        # Its values are gone, and its key will be free: making another one, or renaming, waits for that.
+        yield from _missing_column(table, there, wanted, marks)
+    elif known.status == "processing" and same_storage(known, wanted):
+        # Making it again waits for it.
         yield CreateColumn(table, wanted)
-    elif not same_storage(known, wanted):
+    elif not same_storage(known, wanted) or not reads_alike(known.encoding, wanted.encoding):
         if "relationship" in {known.type, wanted.type}:
             raise UnsupportedModel(
                 f"{table}.{wanted.key}: the server has {known}, the model asks for {wanted}; the one cannot become the other.\n"
@@ -185,38 +238,87 @@ def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column, ma
             yield FillColumn(table, replace(known, fill=wanted.fill))
         if not same_rules(known, wanted):
             yield ChangeColumn(table, known, wanted)
+        if known.encoding is not None and wanted.encoding is not None and known.encoding != wanted.encoding:
+            yield ReadOtherwise(table, wanted.key, known.encoding, wanted.encoding)
 
 
-def _missing_column(table: str, there: Mapping[str, Column], wanted: Column) -> Iterator[Step]:
-    successor = there.get(replacement_key(wanted.key).lower())
-    if successor is None or not same_storage(successor, wanted):
+def _missing_column(table: str, there: Mapping[str, Column], wanted: Column, marks: set[str]) -> Iterator[Step]:
+    # One that was put aside, with nothing in its place: two runs have met.
+    aside = there.get(replaced_key(wanted.key).lower())
+    successor = there.get(replacement_key(wanted.key).lower()) or aside
+    if successor is None:
         yield CreateColumn(table, wanted)
         return
-    renamed = replace(successor, key=wanted.key)
+    # It has the values of a column that has just gone, of another kind if the models have changed once more since.
+    renamed = replace(_taken(successor, wanted), key=wanted.key)
     yield RenameColumn(table, successor.key, renamed)
-    if not same_rules(renamed, wanted):
-        yield ChangeColumn(table, renamed, wanted)
+    yield from _compare_columns(table, {wanted.key.lower(): renamed}, wanted, marks)
+
+
+def _taken(live: Column, wanted: Column | None) -> Column:
+    """Return a column with its encoding: as recorded, or else as the models say, if it can be that, or as its type says."""
+    if live.encoding is not None or wanted is None or wanted.encoding is None:
+        return live
+    return replace(live, encoding=wanted.encoding if same_storage(live, wanted) else plain(live))
+
+
+def _unrecorded(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[Record]:
+    """Yield what is to be recorded of columns of which nothing is, and that are taken to be right."""
+    recording = {key for step in steps for key in _recorded_by(step)}
+    found = [(column.key, live.column(column.key), column.encoding) for column in wanted.columns]
+    known = [(key, column.encoding, encoding) for key, column, encoding in found if column is not None]
+    for key, there, encoding in [(ROW_ID, live.id_encoding, wanted.id_encoding), *known]:
+        if there is None and encoding is not None and key.lower() not in recording:
+            yield Record(live.id, key, encoding)
+
+
+def _recorded_by(step: Step) -> Iterator[str]:
+    """Yield the keys, in small letters, that a step writes records of by itself."""
+    if isinstance(step, (CreateColumn, RenameColumn)):
+        yield step.column.key.lower()
+    elif isinstance(step, ReplaceColumn):
+        yield step.before.key.lower()
+    elif isinstance(step, ReadOtherwise):
+        yield step.key.lower()
 
 
 def _compare_indexes(
-    wanted: Table, live: Table, dropped: set[str], replaced: set[str], marks: set[str]
+    wanted: Table, live: Table, dropped: set[str], changed: set[str], marks: set[str]
 ) -> tuple[list[Step], list[Step]]:
+    """
+    Compare the indexes of a table.
+
+    Args:
+        dropped: keys, in small letters, of the columns that go with ``prune``.
+        changed: those of columns that are dropped, or take the place of others, in any case.
+    """
     steps: list[Step] = []
+    there = {column.key.lower() for column in live.columns} | _SYSTEM_KEYS
+    broken = {index.key for index in live.indexes if index.is_lost or not there.issuperset(_keys(index))}
+    whole = replace(live, indexes=tuple(index for index in live.indexes if index.key not in broken))
     # Of another definition under a key that is wanted; it may serve for another one that is wanted, but has to go.
     in_the_way = {
         known.key
         for index in wanted.indexes
-        if _by_definition(live, index) is None and (known := live.index(index.key)) is not None
+        if _by_definition(whole, index) is None and (known := live.index(index.key)) is not None
     }
     used: set[str] = set()
     for index in wanted.indexes:
-        known = _by_definition(live, index) or live.index(index.key)
+        known = _by_definition(whole, index) or live.index(index.key)
         if known is None or (known.key in in_the_way and known.key.lower() != index.key.lower()):
             steps.append(CreateIndex(live.id, index))
             continue
         used.add(known.key)
-        if known.status in {"failed", "stuck"} or known.definition != index.definition or replaced & set(known.columns):
-            steps += [DropIndex(live.id, known, replaced=True), CreateIndex(live.id, index)]
+        if (
+            known.status in {"failed", "stuck"}
+            or known.key in broken
+            or known.definition != index.definition
+            or changed & _keys(known)
+        ):
+            steps += [
+                DropIndex(live.id, known, replaced=True, broken=known.key in broken),
+                CreateIndex(live.id, index),
+            ]
         elif known.status in {"deleting", "processing"}:
             steps.append(CreateIndex(live.id, index))
         elif marks and trial_table(live.id, known.key) in marks:
@@ -226,14 +328,52 @@ def _compare_indexes(
     for index in live.indexes:
         if index.key in used or over_relations & set(index.columns):  # one-to-one relationships have one of their own
             continue
-        if replaced & set(index.columns):
+        if index.key in broken:
+            if not _is_beyond_repair(index, there):
+                steps.append(DropIndex(live.id, index, broken=True))
+        elif changed & _keys(index):
             # No model has it, and it cannot outlive the old column.
             steps.append(DropIndex(live.id, index))
-        elif not dropped.issuperset(index.columns):
-            # An index over dropped columns alone goes with them. From one over others as well the server would take the column out, and
-            # what is left may be unique where rows are not.
+        elif len(index.columns) > 1 or not dropped.issuperset(_keys(index)):
+            # Only an index over one column may go with that. From any other the server takes the column out: what is left may be unique
+            # where rows are not, and when several columns go at once, it cannot be dropped any more.
             extra.append(DropIndex(live.id, index))
     return steps, extra
+
+
+def _changed_with_indexes(steps: Iterable[Step]) -> Iterator[Column]:
+    """Yield the columns whose indexes cannot outlive the steps of a table."""
+    for step in steps:
+        if isinstance(step, ReplaceColumn):
+            yield step.before
+        elif isinstance(step, DropColumn):
+            yield step.column
+
+
+def _keys(index: Index) -> set[str]:
+    return {key.lower() for key in index.columns}
+
+
+def _is_beyond_repair(index: Index, there: set[str]) -> bool:
+    """Return whether only the end of one of its columns, all of which are there, can take an index out of the server's list."""
+    return index.is_lost and there.issuperset(_keys(index))
+
+
+def _freeing(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[ReplaceColumn]:
+    """
+    Yield a replacement for each column under an index that the server lists, does not have, and cannot delete.
+
+    The index goes from the list with the last of the columns that it is listed over, and its key can be used again.
+    """
+    changed = {column.key for column in _changed_with_indexes(steps)}
+    for index in live.indexes:
+        if not index.is_lost or wanted.index(index.key) is None:
+            continue
+        for key in index.columns:
+            before, after = live.column(key), wanted.column(key)
+            if before is not None and after is not None and before.key not in changed:
+                changed.add(before.key)
+                yield ReplaceColumn(live.id, before, after)
 
 
 def _by_definition(live: Table, wanted: Index) -> Index | None:

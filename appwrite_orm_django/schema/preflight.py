@@ -15,7 +15,17 @@ from .conversion import CannotConvert, convert
 from .definitions import Column, Index, value_of
 from .errors import DuplicateRows, UnconvertibleRows, missing_values
 from .names import copies_prefix
-from .steps import ChangeColumn, CreateColumn, CreateIndex, FillColumn, Plan, RenameColumn, ReplaceColumn
+from .records import ROW_ID
+from .steps import (
+    ChangeColumn,
+    CreateColumn,
+    CreateIndex,
+    FillColumn,
+    Plan,
+    ReadOtherwise,
+    RenameColumn,
+    ReplaceColumn,
+)
 
 
 def refuse(transport: Transport, plan: Plan, fold: rows.Fold, *, outside: bool = False) -> None:
@@ -40,6 +50,8 @@ def refuse(transport: Transport, plan: Plan, fold: rows.Fold, *, outside: bool =
         if isinstance(step, ReplaceColumn):
             replaced[step.table, step.after.key] = step
             rows.refuse_unconvertible(transport, ref, step.before, step.after, now[step.table].get(step.before.key))
+        elif isinstance(step, ReadOtherwise) and step.key == ROW_ID:
+            rows.refuse_other_ids(transport, ref, step.before, step.after)
         elif isinstance(step, ChangeColumn) and (
             _shortens(step.before, step.after) or (outside and narrows(step.before, step.after))
         ):

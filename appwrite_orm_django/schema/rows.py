@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from appwrite_orm_django.client import indexes as index_routes
-from appwrite_orm_django.client import rows
+from appwrite_orm_django.client import rows, transactions
 from appwrite_orm_django.client.errors import (
+    AppwriteError,
     InvalidRequest,
     InvalidStructure,
     RowNotFound,
@@ -35,8 +36,9 @@ from appwrite_orm_django.client.queries import (
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
 
-from .conversion import CannotConvert, convert
-from .definitions import Column
+from .conversion import CannotConvert, convert, convert_one, has_equals, meaning
+from .definitions import Column, Encoding
+from .encodings import of_column
 from .errors import DuplicateRows, UnconvertibleRows
 from .from_server import read_index
 
@@ -48,6 +50,8 @@ _BATCH = 1000
 _MAX_SHOWN = 5
 #: Of the 100 queries that a request takes.
 _MAX_FILTERS = 90
+#: Rows with the same value that are not worth a request of their own.
+_FEW = 10
 #: 90 ids of 36 characters stay below the 4,096 characters of one query.
 _IDS_PER_QUERY = 90
 
@@ -220,7 +224,7 @@ def copy(transport: Transport, table: TableRef, before: Column, after: Column) -
     Give every row in the new column what it has in the old one; rows that have it already are left alone.
 
     All rows are read twice, 500 at a time: first to make sure that every value fits, then to write. Rows of one page with the same value are
-    written in one request.
+    written in one request, others 100 in a transaction.
 
     Raises:
         UnconvertibleRows: values that do not fit, at most five of them. Nothing was written.
@@ -229,27 +233,49 @@ def copy(transport: Transport, table: TableRef, before: Column, after: Column) -
     for page in _pages(transport, table, [before.key, after.key]):
         groups: dict[str, tuple[Any, list[str]]] = {}
         for row in page:
-            value = convert(row[before.key], before, after)
-            if value is not None and row[after.key] != value:
+            value, there = convert(row[before.key], before, after), row[after.key]
+            # A stopped run may have copied what has become null since; an array column makes [] of null.
+            if there != value and not (value is None and there == []):
                 groups.setdefault(repr(value), (value, []))[1].append(row["$id"])
-        for value, ids in groups.values():
-            try:
-                _write(transport, table, after.key, value, ids)
-            except InvalidStructure as error:
-                # The server is stricter than Django's validators. The old column is as it was.
-                raise UnconvertibleRows(
-                    f"{table.table}.{before.key} cannot become {after}: {ids[0]} has {shown(value)}: {error}\n"
-                    "No value was taken away. Correct the rows and run appwrite_migrate again."
-                ) from error
+        try:
+            _write(transport, table, after.key, list(groups.values()))
+        except InvalidStructure as error:
+            # The server is stricter than Django's validators. The old column is as it was.
+            raise UnconvertibleRows(
+                f"{table.table}.{before.key} cannot become {after}: the server refuses a value: {error}\n"
+                "No value was taken away. Correct the rows and run appwrite_migrate again."
+            ) from error
 
 
-def _write(transport: Transport, table: TableRef, column: str, value: Any, ids: list[str]) -> None:
-    if looks_like_operator(value):
-        for row_id in ids:
-            _write_text(transport, table, column, value, row_id)
-        return
-    for start in range(0, len(ids), _IDS_PER_QUERY):
-        _update_rows(transport, table, {column: value}, ids[start : start + _IDS_PER_QUERY])
+def _write(transport: Transport, table: TableRef, column: str, groups: list[tuple[Any, list[str]]]) -> None:
+    single: list[tuple[str, Any]] = []
+    for value, ids in groups:
+        if looks_like_operator(value):
+            for row_id in ids:
+                _write_text(transport, table, column, value, row_id)
+        elif len(ids) < _FEW:
+            single += [(row_id, value) for row_id in ids]
+        else:
+            for start in range(0, len(ids), _IDS_PER_QUERY):
+                _update_rows(transport, table, {column: value}, ids[start : start + _IDS_PER_QUERY])
+    for start in range(0, len(single), transactions.MAX_OPERATIONS):
+        _write_each(transport, table, column, single[start : start + transactions.MAX_OPERATIONS])
+
+
+def _write_each(transport: Transport, table: TableRef, column: str, values: list[tuple[str, Any]]) -> None:
+    """Give each row a value of its own, all in a transaction; one after the other if another client's writes get in its way."""
+    base = {"databaseId": table.database, "tableId": table.table, "action": "update"}
+    try:
+        transaction = transactions.create_transaction(transport)["$id"]
+        operations = [{**base, "rowId": row_id, "data": {column: value}} for row_id, value in values]
+        transactions.create_operations(transport, transaction, operations)
+        transactions.commit(transport, transaction)
+    except AppwriteError as error:
+        if error.ambiguous or not 400 <= (error.code or 0) < 500:
+            raise
+        for row_id, value in values:
+            with contextlib.suppress(RowNotFound):  # deleted meanwhile
+                rows.update_row(transport, table, row_id, {column: value})
 
 
 def _write_text(transport: Transport, table: TableRef, column: str, text: str, row_id: str) -> None:
@@ -317,11 +343,45 @@ def refuse_unconvertible(
         try:
             convert(row[key], before, after)
         except CannotConvert as error:
-            refused.append(f"{row['$id']} has {shown(row[key])}: {error}")
+            refused.append(f"{row['$id']} has {_shown(row[key], before)}: {error}")
             if len(refused) == _MAX_SHOWN:
                 break
     if refused:
+        source, target = of_column(before), of_column(after)
+        way_out = (
+            "Correct the rows and run appwrite_migrate again."
+            if has_equals(source, target)
+            else "Add a field under another name, fill it in a data migration, and drop this one."
+        )
+        became = str(target) if before.encoding is not None and source != target else str(after)
         raise UnconvertibleRows(
-            f"{table.table}.{before.key} cannot become {after}: {'; '.join(refused)}.\n"
-            "Nothing was changed. Correct the rows and run appwrite_migrate again."
+            f"{table.table}.{before.key} cannot become {became}: {'; '.join(refused)}.\nNothing was changed. {way_out}"
+        )
+
+
+def _shown(value: Any, column: Column) -> str:
+    found = meaning(value, column)
+    return shown(value) if found == value else str(found)
+
+
+def refuse_other_ids(transport: Transport, table: TableRef, before: Encoding, after: Encoding) -> None:
+    """
+    Make sure that the ids of all rows mean the same with another encoding; an id cannot be changed.
+
+    Raises:
+        UnconvertibleRows: some do not, of which at most five are named.
+    """
+    column, refused = Column("$id", "varchar", 36), []
+    for row in every_row(transport, table, ["$id"]):
+        with contextlib.suppress(CannotConvert):
+            if convert_one(row["$id"], before, column, after) == row["$id"]:
+                continue
+        refused.append(row["$id"])
+        if len(refused) == _MAX_SHOWN:
+            break
+    if refused:
+        raise UnconvertibleRows(
+            f"{table.table}: the primary key cannot become {after}: the ids of rows were written as {before}, and Appwrite cannot change "
+            f"them: {', '.join(refused)}.\n"
+            "Nothing was changed. Keep the primary key, or make another model and copy the rows."
         )

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .comparison import narrows
-from .definitions import Column, Index, Table
+from .definitions import Column, Encoding, Index, Table
+from .encodings import change_in_words, hidden
 from .names import OWN_TABLES
+from .records import ROW_ID, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,17 @@ class RenameColumn(Step):
 
 @dataclass(frozen=True, slots=True)
 class DropIndex(Step):
+    """
+    Drop an index.
+
+    Attributes:
+        replaced: whether it is made anew in the same run.
+        broken: whether the server lists it over columns that are gone, or no longer has it.
+    """
+
     index: Index
     replaced: bool = False
+    broken: bool = False
 
     @property
     def sign(self) -> str:
@@ -81,7 +92,19 @@ class DropIndex(Step):
     @property
     def destructive(self) -> bool:
         # What a unique index promised is not kept from here on; one that is replaced comes back in the same run.
-        return self.index.type == "unique" and not self.replaced and self.index.status == "available"
+        return self._promises and not self.replaced
+
+    @property
+    def warning(self) -> str:
+        if self.broken:
+            return "the columns that it is listed over, or the index itself, are gone"
+        if self._promises and self.replaced:
+            return "until it is made anew, other clients can write duplicates: this run then ends with their list"
+        return ""
+
+    @property
+    def _promises(self) -> bool:
+        return self.index.type == "unique" and self.index.status == "available" and not self.broken
 
     def __str__(self) -> str:
         return f"index {self.table}.{self.index.key} {self.index}"
@@ -89,7 +112,15 @@ class DropIndex(Step):
 
 @dataclass(frozen=True, slots=True)
 class DropColumn(Step):
+    """
+    Drop a column.
+
+    Attributes:
+        replaced_by: the key of the column that has taken its place, where the run that put it there was stopped before the drop.
+    """
+
     column: Column
+    replaced_by: str = ""
 
     @property
     def sign(self) -> str:
@@ -97,7 +128,11 @@ class DropColumn(Step):
 
     @property
     def destructive(self) -> bool:
-        return self.column.status != "failed"
+        return self.column.status != "failed" and not self.replaced_by
+
+    @property
+    def warning(self) -> str:
+        return f"its values are in {self.replaced_by}" if self.replaced_by else ""
 
     def __str__(self) -> str:
         return f"column {self.table}.{self.column.key} {self.column}"
@@ -170,7 +205,7 @@ class ChangeColumn(Step):
 @dataclass(frozen=True, slots=True)
 class ReplaceColumn(Step):
     """
-    Change the type: a new column under a key of its own, the values copied, the old column dropped, the new one renamed.
+    Change the type, or the encoding: a new column under a key of its own, the values copied, the old column dropped, the new one renamed.
 
     Stopped before the drop, it starts over and copies what is missing; stopped after it, only the rename is left, and the next plan says so.
     Writes of others to the old column during the copying are lost.
@@ -189,10 +224,36 @@ class ReplaceColumn(Step):
 
     @property
     def warning(self) -> str:
-        return "copies every row's value into a new column"
+        warning = "copies every row's value into a new column"
+        if self.before.encoding is None and hidden(self.after):
+            warning += f"; nothing is recorded of the old one, which is taken for plain {self.before.type}"
+        return warning
 
     def __str__(self) -> str:
-        return f"column {self.table}.{self.before.key} {self.before} -> {self.after}"
+        rewritten = change_in_words(self.before, self.after)
+        text = f"column {self.table}.{self.before.key} {self.before} -> {self.after}"
+        return f"{text}, {rewritten}" if rewritten else text
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOtherwise(Step):
+    """Record that values mean the same with another encoding, and stay as they are."""
+
+    key: str
+    before: Encoding
+    after: Encoding
+
+    @property
+    def sign(self) -> str:
+        return "~"
+
+    @property
+    def warning(self) -> str:
+        return "rows stay as they are"
+
+    def __str__(self) -> str:
+        subject = f"row ids of {self.table}" if self.key == ROW_ID else f"column {self.table}.{self.key}"
+        return f"{subject} read as {self.after} instead of {self.before}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,13 +331,15 @@ class DropTable(Step):
 PHASES: tuple[type[Step], ...] = (
     CreateDatabase,
     CreateTable,
-    RenameColumn,
+    # First of what changes a table: while an index is left over a part of its columns, the server renames none.
     DropIndex,
+    RenameColumn,
     DropColumn,
     CreateColumn,
     FillColumn,
     ChangeColumn,
     ReplaceColumn,
+    ReadOtherwise,
     CreateIndex,
     TryIndex,
     ChangeTable,
@@ -293,12 +356,14 @@ class Plan:
         steps: in the order of application.
         left: what the server has beyond the models, and what only ``prune`` would take away.
         notes: what the models ask for and Appwrite leaves out.
+        unrecorded: how columns that are right are encoded, of which nothing is recorded as yet.
     """
 
     database: str
     steps: tuple[Step, ...] = ()
     left: tuple[Step, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
+    unrecorded: tuple[Record, ...] = field(default=(), compare=False)
 
     @property
     def destructive(self) -> tuple[Step, ...]:

@@ -77,14 +77,30 @@ class Waiter:
         self._poll(wanted, open_of, noun, "available")
         return gone
 
-    def until_gone(self, unwanted: Iterable[tuple[str, str]], read: Callable[[str], Sequence[T]], noun: str) -> None:
-        """Wait until none of these is there any more."""
+    def until_gone(
+        self,
+        unwanted: Iterable[tuple[str, str]],
+        read: Callable[[str], Sequence[T]],
+        noun: str,
+        stays: Callable[[T], bool] = lambda _item: False,
+    ) -> list[tuple[str, T]]:
+        """
+        Wait until none of these is there any more.
+
+        Args:
+            stays: whether the server has given up deleting one. Such are not waited for, but returned, with their tables.
+        """
+        staying: list[tuple[str, T]] = []
 
         def open_of(table: str, keys: set[str]) -> set[str]:
-            found = {item.key.lower() for item in read(table)}
-            return {key for key in keys if key.lower() in found}
+            found = {item.key.lower(): item for item in read(table)}
+            there = {key for key in keys if key.lower() in found}
+            given_up = {key for key in there if stays(found[key.lower()])}
+            staying.extend((table, found[key.lower()]) for key in sorted(given_up))
+            return there - given_up
 
         self._poll(unwanted, open_of, noun, "gone")
+        return staying
 
     def those_gone(
         self, items: Iterable[tuple[str, str]], read: Callable[[str], Sequence[T]], noun: str

@@ -8,7 +8,8 @@ import pytest
 from django.db import connections
 
 from appwrite_orm_django.backend.base import DatabaseWrapper
-from tests import differential
+from tests import differential, real
+from tests.backend.kinds import KINDS, kind_settings, kinds_of_servers
 from tests.library.models import Author, Book, Country, Cover, Everything, Review, Tag
 
 UTC = datetime.timezone.utc
@@ -118,24 +119,12 @@ def shelves(django_db_setup, django_db_blocker):
         differential.wipe(*reversed(LIBRARY))
 
 
-# Feature level and text semantics of the local servers that answer the same questions.
-KINDS = [(level, text) for level in ("1.9", "2.x") for text in ("mariadb", "postgresql")]
-
-
-def kind_settings(level, text, **options):
-    return {
-        "HOST": f"local:?feature-level={level}&engine={text}#kinds",
-        "NAME": "kinds",
-        "OPTIONS": {"TEXT": text, "CACHE": {"ENABLED": False}, **options},
-    }
-
-
 @pytest.fixture(scope="session")
 def servers_of_each_kind(django_db_setup, django_db_blocker):
     """Load the library, with the same ids, on a local server of each kind; return its rows."""
     ours, rows = connections["appwrite"], {}
     with django_db_blocker.unblock():
-        for kind in KINDS:
+        for kind in kinds_of_servers():
             connection = DatabaseWrapper({**ours.settings_dict, **kind_settings(*kind)}, "appwrite")
             connections["appwrite"] = connection
             for model in connection.cached_models():
@@ -188,6 +177,11 @@ def connect():
     ours = connections["appwrite"]
 
     def change(**settings):
+        server = real.server()
+        if server and settings.get("HOST", "").startswith("local:"):
+            pytest.skip("uses a server in this process")
+        if server and "HOST" not in settings and "OPTIONS" in settings:
+            settings["OPTIONS"] = {**server.options, **settings["OPTIONS"]}
         connections["appwrite"] = DatabaseWrapper({**ours.settings_dict, **settings}, "appwrite")
         return connections["appwrite"]
 

@@ -1,4 +1,4 @@
-"""Arrays of each type: written, found, and edited in forms."""
+"""Lists of each type: written, found, and edited in forms."""
 
 import datetime
 import json
@@ -15,7 +15,8 @@ from django.db.models import F, Q, Value
 from django.utils import timezone
 
 from tests.backend.conftest import moment
-from tests.library.models import Arrays, Everything
+from tests.backend.kinds import level_settings
+from tests.library.models import Everything, Lists
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], transaction=True)
 
@@ -42,11 +43,11 @@ NAMES = list(VALUES)
 
 @pytest.fixture(params=["1.9", "2.x"])
 def level(request, connect):
-    connection = connect(HOST=f"local:?feature-level={request.param}#arrays", OPTIONS={"FEATURE_LEVEL": request.param})
+    connection = connect(**level_settings(request.param, "arrays", CACHE={}))
     with connection.schema_editor() as editor:
-        editor.create_model(Arrays)
+        editor.create_model(Lists)
     yield request.param
-    Arrays.objects.all().delete()
+    Lists.objects.all().delete()
     connections["appwrite"].close()
 
 
@@ -64,31 +65,31 @@ def place(request, level):
 class TestFilters:
     def test_the_whole_array(self, name):
         value = VALUES[name]
-        row, empty = Arrays.objects.create(**{name: value}), Arrays.objects.create()
-        assert getattr(Arrays.objects.nocache().get(pk=row.pk), name) == value
+        row, empty = Lists.objects.create(**{name: value}), Lists.objects.create()
+        assert getattr(Lists.objects.nocache().get(pk=row.pk), name) == value
         for condition in (
             Q(**{name: value}),
             Q(**{name: tuple(value)}),
             Q(**{f"{name}__in": [value, value[:1]]}),
-            Q(**{f"{name}__exact": Value(value, Arrays._meta.get_field(name))}),
+            Q(**{f"{name}__exact": Value(value, Lists._meta.get_field(name))}),
         ):
-            assert Arrays.objects.filter(condition).get() == row
-            assert Arrays.objects.filter(condition).count() == 1
-            assert Arrays.objects.exclude(condition).get() == empty
-        assert not Arrays.objects.filter(**{name: value[:1]}).exists()
-        assert not Arrays.objects.filter(**{name: value[::-1]}).exists()
-        assert Arrays.objects.filter(**{name: []}).get() == empty
-        assert Arrays.objects.get_or_create(**{name: value}) == (row, False)
-        assert Arrays.objects.filter(**{name: value}).update(**{name: value[:1]}) == 1
-        assert Arrays.objects.filter(**{name: F(name)}).count() == 2
-        assert Arrays.objects.filter(**{name: value[:1]}).delete()[0] == 1
+            assert Lists.objects.filter(condition).get() == row
+            assert Lists.objects.filter(condition).count() == 1
+            assert Lists.objects.exclude(condition).get() == empty
+        assert not Lists.objects.filter(**{name: value[:1]}).exists()
+        assert not Lists.objects.filter(**{name: value[::-1]}).exists()
+        assert Lists.objects.filter(**{name: []}).get() == empty
+        assert Lists.objects.get_or_create(**{name: value}) == (row, False)
+        assert Lists.objects.filter(**{name: value}).update(**{name: value[:1]}) == 1
+        assert Lists.objects.filter(**{name: F(name)}).count() == 2
+        assert Lists.objects.filter(**{name: value[:1]}).delete()[0] == 1
 
     def test_elements(self, name):
         value = VALUES[name]
-        row, other = Arrays.objects.create(**{name: value}), Arrays.objects.create(**{name: value[1:2]})
+        row, other = Lists.objects.create(**{name: value}), Lists.objects.create(**{name: value[1:2]})
         # Evaluated by the server, and here.
         for also in (Q(), Q(pk=F("pk"), texts=F("texts"))):
-            rows = Arrays.objects.filter(also)
+            rows = Lists.objects.filter(also)
             assert rows.filter(**{f"{name}__contains": value[:1]}).get() == row
             assert rows.filter(**{f"{name}__contains": value}).get() == row
             assert set(rows.filter(**{f"{name}__contains": value[1:2]})) == {row, other}
@@ -100,25 +101,25 @@ class TestFilters:
 
     def test_copies(self, name):
         value = VALUES[name]
-        row = Arrays.objects.create(**{name: value})
-        Arrays.objects.update(**{name: F(name)})
-        assert getattr(Arrays.objects.nocache().get(), name) == value
+        row = Lists.objects.create(**{name: value})
+        Lists.objects.update(**{name: F(name)})
+        assert getattr(Lists.objects.nocache().get(), name) == value
         setattr(row, name, value[:1])
-        assert Arrays.objects.bulk_update([row], [name]) == 1
-        assert getattr(Arrays.objects.nocache().get(), name) == value[:1]
-        assert list(Arrays.objects.filter(texts=F("texts")).values_list(name, flat=True)) == [value[:1]]
+        assert Lists.objects.bulk_update([row], [name]) == 1
+        assert getattr(Lists.objects.nocache().get(), name) == value[:1]
+        assert list(Lists.objects.filter(texts=F("texts")).values_list(name, flat=True)) == [value[:1]]
 
     def test_serializers(self, name):
-        row = Arrays.objects.create(**{name: VALUES[name]})
+        row = Lists.objects.create(**{name: VALUES[name]})
         for kind in ("json", "jsonl", "xml", "python"):
-            data = serializers.serialize(kind, Arrays.objects.all())
-            Arrays.objects.all().delete()
+            data = serializers.serialize(kind, Lists.objects.all())
+            Lists.objects.all().delete()
             for restored in serializers.deserialize(kind, data):
                 restored.save()
-            assert getattr(Arrays.objects.get(pk=row.pk), name) == VALUES[name]
+            assert getattr(Lists.objects.get(pk=row.pk), name) == VALUES[name]
 
 
-ArraysForm = forms.modelform_factory(Arrays, fields=NAMES)
+ListsForm = forms.modelform_factory(Lists, fields=NAMES)
 WRONG = {
     "texts": ['["' + "x" * 21 + '"]', '{"a": 1}', "[1", "[[1]]"],
     "integers": ['["a"]', "[1.5]", "[99999999999999999999]", "[null]", "[[1]]", "5, x"],
@@ -145,34 +146,34 @@ class TestForms:
 
     @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
     def test_a_form_that_is_submitted_unchanged(self, zone):
-        row = Arrays.objects.create(**VALUES)
-        row = Arrays.objects.get(pk=row.pk)
+        row = Lists.objects.create(**VALUES)
+        row = Lists.objects.get(pk=row.pk)
         with timezone.override(zone):
-            form = ArraysForm(instance=row)
+            form = ListsForm(instance=row)
             assert "2026" in form.as_p()
             data = self.posted(form)
-            again = ArraysForm(data, instance=row)
+            again = ListsForm(data, instance=row)
             assert not again.has_changed(), again.changed_data
             assert again.is_valid(), again.errors
             again.save()
-        assert {name: getattr(Arrays.objects.get(pk=row.pk), name) for name in NAMES} == VALUES
+        assert {name: getattr(Lists.objects.get(pk=row.pk), name) for name in NAMES} == VALUES
 
     @pytest.mark.parametrize("name", NAMES)
     def test_a_change(self, name):
-        row = Arrays.objects.create(**VALUES)
-        data = self.posted(ArraysForm(instance=row))
+        row = Lists.objects.create(**VALUES)
+        data = self.posted(ListsForm(instance=row))
         data[name] = json.dumps(json.loads(data[name])[:1])
-        form = ArraysForm(data, instance=row)
+        form = ListsForm(data, instance=row)
         assert form.changed_data == [name]
         form.save()
-        assert getattr(Arrays.objects.get(pk=row.pk), name) == VALUES[name][:1]
-        form = ArraysForm({**data, name: ""}, instance=row)
+        assert getattr(Lists.objects.get(pk=row.pk), name) == VALUES[name][:1]
+        form = ListsForm({**data, name: ""}, instance=row)
         form.save()
-        assert getattr(Arrays.objects.get(pk=row.pk), name) == []
+        assert getattr(Lists.objects.get(pk=row.pk), name) == []
 
     @pytest.mark.parametrize(("name", "text"), [(name, text) for name in NAMES for text in WRONG[name]])
     def test_what_is_wrong_is_said(self, name, text):
-        form = ArraysForm({name: text})
+        form = ListsForm({name: text})
         assert form.has_changed()
         assert list(form.errors) == [name]
         assert text in form[name].value()
@@ -194,7 +195,7 @@ class TestForms:
         ],
     )
     def test_what_is_read(self, name, text, value):
-        form = ArraysForm({name: text})
+        form = ListsForm({name: text})
         if value is None:
             assert list(form.errors) == [name]
         else:
@@ -203,7 +204,7 @@ class TestForms:
 
     def test_moments_without_an_offset_are_of_the_current_zone(self):
         with timezone.override("Europe/Berlin"):
-            form = ArraysForm({"moments": '["2026-01-02 03:04", "2026-01-02T03:04:00+00:00"]'})
+            form = ListsForm({"moments": '["2026-01-02 03:04", "2026-01-02T03:04:00+00:00"]'})
             assert form.save().moments == [moment(2026, 1, 2, 2, 4), moment(2026, 1, 2, 3, 4)]
 
     def test_permissions(self):
@@ -216,33 +217,33 @@ class TestForms:
 
     def test_the_admin(self, client):
         client.force_login(User.objects.create_superuser("a", password="a"))
-        row = Arrays.objects.create(**VALUES)
-        url = f"/admin/library/arrays/{row.pk}/change/"
+        row = Lists.objects.create(**VALUES)
+        url = f"/admin/library/lists/{row.pk}/change/"
         page = client.get(url)
         assert page.status_code == 200
         form = page.context["adminform"].form
         data = self.posted(form)
         assert client.post(url, data).status_code == 302
-        assert {name: getattr(Arrays.objects.get(pk=row.pk), name) for name in NAMES} == VALUES
+        assert {name: getattr(Lists.objects.get(pk=row.pk), name) for name in NAMES} == VALUES
         answer = client.post(url, {**data, "dates": '["never"]', "decimals": "[1.234]"})
         assert answer.status_code == 200
         assert "Item 1" in answer.content.decode()
-        assert client.get("/admin/library/arrays/").status_code == 200
-        assert client.get(f"/admin/library/arrays/{row.pk}/history/").status_code == 200
+        assert client.get("/admin/library/lists/").status_code == 200
+        assert client.get(f"/admin/library/lists/{row.pk}/history/").status_code == 200
 
 
 class TestValues:
     def test_nulls_that_would_become_zeros_are_refused(self):
         for name in ("integers", "floats", "booleans"):
             with pytest.raises(DataError, match=rf"{name}: item 2 is None"):
-                Arrays.objects.create(**{name: [VALUES[name][0], None]})
-        row = Arrays.objects.create(texts=["a", None], dates=[None], decimals=[None, D("1.00")])
-        row = Arrays.objects.get(pk=row.pk)
+                Lists.objects.create(**{name: [VALUES[name][0], None]})
+        row = Lists.objects.create(texts=["a", None], dates=[None], decimals=[None, D("1.00")])
+        row = Lists.objects.get(pk=row.pk)
         assert (row.texts, row.dates, row.decimals) == (["a", None], [None], [None, D("1.00")])
-        assert Arrays.objects.get(texts=["a", None]) == row
-        assert not Arrays.objects.filter(texts__contains=[None]).exists()
-        assert Arrays.objects.exclude(texts__contains=["a", None]).get() == row
-        assert Arrays.objects.get(texts__overlap=["a", None]) == row
+        assert Lists.objects.get(texts=["a", None]) == row
+        assert not Lists.objects.filter(texts__contains=[None]).exists()
+        assert Lists.objects.exclude(texts__contains=["a", None]).get() == row
+        assert Lists.objects.get(texts__overlap=["a", None]) == row
 
     @pytest.mark.parametrize(
         ("name", "value", "reason"),
@@ -258,24 +259,24 @@ class TestValues:
     )
     def test_elements_that_do_not_fit(self, name, value, reason):
         with pytest.raises(DataError, match=reason):
-            Arrays.objects.create(**{name: value})
+            Lists.objects.create(**{name: value})
         with pytest.raises(DataError, match=reason):
-            Arrays.objects.update(**{name: value})
+            Lists.objects.update(**{name: value})
         if isinstance(value, list):
             with pytest.raises(ValidationError):
-                Arrays(**{name: value}).full_clean()
+                Lists(**{name: value}).full_clean()
 
     def test_decimals_have_the_places_of_their_field(self):
-        row = Arrays.objects.create(decimals=[D("1.005"), D("2")])
-        assert Arrays.objects.get(pk=row.pk).decimals == [D("1.00"), D("2.00")]
-        assert Arrays.objects.get(decimals=[D("1.005"), D("2")]) == row
-        assert Arrays.objects.get(decimals__contains=[D("1.005")]) == row
+        row = Lists.objects.create(decimals=[D("1.005"), D("2")])
+        assert Lists.objects.get(pk=row.pk).decimals == [D("1.00"), D("2.00")]
+        assert Lists.objects.get(decimals=[D("1.005"), D("2")]) == row
+        assert Lists.objects.get(decimals__contains=[D("1.005")]) == row
 
     def test_the_twin_answers_alike(self):
-        row = Arrays.objects.create(**VALUES)
+        row = Lists.objects.create(**VALUES)
         row.save(using="twin")
-        held = Arrays.objects.using("twin").get()
+        held = Lists.objects.using("twin").get()
         assert {name: getattr(held, name) for name in NAMES} == VALUES
         for name in NAMES:
-            assert Arrays.objects.using("twin").filter(**{name: VALUES[name]}).count() == 1
-            assert Arrays.objects.using("twin").filter(**{f"{name}__contains": VALUES[name][:1]}).count() == 1
+            assert Lists.objects.using("twin").filter(**{name: VALUES[name]}).count() == 1
+            assert Lists.objects.using("twin").filter(**{f"{name}__contains": VALUES[name][:1]}).count() == 1

@@ -8,11 +8,15 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, OperationalError, ProgrammingError
 
-from appwrite_orm_django.client import columns, databases, tables
+from appwrite_orm_django.client import databases, tables
+from tests import real
 from tests.library.models import Author, Book, Tag
+from tests.settled import columns
 
-SERVER = "local:?project=demo&key=secret#bad-input"
-RIGHT = {"HOST": SERVER, "USER": "demo", "PASSWORD": "secret", "NAME": "shop"}
+if real.server():
+    RIGHT = {**real.server().settings, "NAME": real.database_id("shop")}
+else:
+    RIGHT = {"HOST": "local:?project=demo&key=secret#bad-input", "USER": "demo", "PASSWORD": "secret", "NAME": "shop"}
 ONCE = {"CONNECT_TIMEOUT_S": 300, "READ_TIMEOUT_S": 300, "RETRIES": 0}
 
 pytestmark = pytest.mark.usefixtures("_unblocked")
@@ -28,12 +32,12 @@ def _unblocked(django_db_setup, django_db_blocker):
 def shop(connect):
     """A server of its own with the tables of authors and tags, reached with the right settings."""
     connection = connect(**RIGHT)
-    databases.create_database(connection.transport, "shop", "Shop")
+    databases.create_database(connection.transport, RIGHT["NAME"], "Shop")
     with connection.schema_editor() as editor:
         editor.create_model(Author)
         editor.create_model(Tag)
     yield connection
-    databases.delete_database(connect(**RIGHT).transport, "shop")
+    databases.delete_database(connect(**RIGHT).transport, RIGHT["NAME"])
 
 
 WORK = {
@@ -57,7 +61,7 @@ def work(request):
 def refused(work, error=OperationalError):
     with pytest.raises(error) as caught:
         work()
-    assert "secret" not in str(caught.value)
+    assert RIGHT["PASSWORD"] not in str(caught.value)
     return str(caught.value)
 
 

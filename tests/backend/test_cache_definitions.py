@@ -21,6 +21,7 @@ from appwrite_orm_django.cache.statistics import observe_reads
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.fields import ArrayField, EnumField
 from appwrite_orm_django.models import AppwriteModel
+from tests.backend.kinds import level_settings
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
@@ -208,7 +209,7 @@ def outcome(read, thing, part):
 
 @pytest.fixture(params=["1.9", "2.x"])
 def server(request, connect):
-    return connect(HOST=f"local:?feature-level={request.param}#definitions", NAME="definitions")
+    return connect(**level_settings(request.param, "defined", CACHE={}))
 
 
 def create(connection, family):

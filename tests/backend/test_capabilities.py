@@ -8,7 +8,8 @@ from appwrite_orm_django import checks
 from appwrite_orm_django.backend import capabilities, counting, server_queries
 from appwrite_orm_django.local import registry
 from appwrite_orm_django.local.adapter import LocalAdapter
-from tests.backend.conftest import kind_settings
+from tests import real
+from tests.backend.kinds import kind_settings, level_settings
 from tests.differential import assert_same
 from tests.library.models import Author, Book, Country
 
@@ -26,13 +27,17 @@ def nothing_known(monkeypatch):
 
 @pytest.fixture
 def reach(connect):
-    """Reach the local server of a kind under an address that tells nothing; return the requests made."""
+    """Reach a server of a kind of which nothing is known, not even by its address; return the requests made."""
     opened = []
 
     def reach(level, **options):
-        settings = kind_settings(level, "mariadb", **options)
-        connection = connect(**{**settings, "HOST": HOST})
-        through = connection.transport.through(lambda _: LocalAdapter(registry.local_server(settings["HOST"])))
+        settings = level_settings(level, "kinds", **{"FEATURE_LEVEL": None, **options})
+        if real.server() and level != real.level():
+            pytest.skip(f"another kind of server ({level})")
+        connection = connect(**(settings if real.server() else {**settings, "HOST": HOST}))
+        through = connection.transport.through(
+            lambda adapter: adapter if real.server() else LocalAdapter(registry.local_server(settings["HOST"]))
+        )
         through.__enter__()
         log = []
         connection.transport.add_listener(log.append)
@@ -97,6 +102,7 @@ def test_what_a_server_refuses_is_evaluated_locally_from_then_on(reach):
     assert [record.status for record in log] == [200]
 
 
+@pytest.mark.local_only("changes a limit of the local server")
 def test_a_long_count_is_one_more_request(reach, monkeypatch):
     monkeypatch.setattr(counting, "TOTAL_CAP", 5)
     log = reach("2.x")

@@ -28,7 +28,7 @@ from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.migrate import migrate
 from appwrite_orm_django.schema.own_tables import with_own_tables
 from tests.library.models import Book
-from tests.schema.conftest import connect
+from tests.schema.conftest import a_server, connect
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "checks.md"
 ENTRY = {"ENGINE": "appwrite_orm_django.backend", "HOST": "local:", "NAME": "shop"}
@@ -237,7 +237,7 @@ def test_what_is_registered_runs():
 
 @pytest.fixture
 def live(behind_alias):
-    return behind_alias(connect(LocalServer(index_lag=0)))
+    return behind_alias(connect(a_server()))
 
 
 def test_drift(live):
@@ -249,8 +249,8 @@ def test_drift(live):
     wanted = with_own_tables(read_models("library", models_of("appwrite")))
     migrate(live, wanted)
     assert ours.check_drift(None, databases=["appwrite"]) == []
-    from appwrite_orm_django.client import columns
     from appwrite_orm_django.client.references import TableRef
+    from tests.settled import columns
 
     columns.create_column(live, TableRef("library", "library_tag"), "integer", "extra", required=False)
     messages = ours.check_drift(None, databases=["appwrite"])

@@ -61,11 +61,8 @@ def forgotten():
 
 
 @pytest.fixture
-def user(appwrite):
-    def make(user_id, **options):
-        return appwrite.transport.call("POST", "/local/users", params={"userId": user_id, **options})
-
-    return make
+def user(local_user):
+    return local_user
 
 
 @pytest.fixture
@@ -132,9 +129,7 @@ def test_entries_outlive_a_jwt_and_belong_to_the_user(ann, user, sent):
     with appwrite_user(jwt=ann["jwt"]):
         assert texts() == ["of ann"]
     sent.clear()
-    renewed = connections["appwrite"].transport.call(
-        "POST", "/local/users", params={"userId": "ann", "jwtDuration": 60}
-    )["jwt"]
+    renewed = user("ann", jwtDuration=60)["jwt"]
     sent.clear()
     with appwrite_user(jwt=renewed):
         assert texts() == ["of ann"]

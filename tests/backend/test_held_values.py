@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 from appwrite_orm_django.backend.values import held_float
 from appwrite_orm_django.client import rows
 from tests.backend.conftest import moment
+from tests.backend.kinds import level_settings
 from tests.library.models import Measurement, Reading
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], transaction=True)
@@ -37,7 +38,7 @@ FLOATS = [
 
 @pytest.fixture(params=["1.9", "2.x"])
 def level(request, connect):
-    connection = connect(HOST=f"local:?feature-level={request.param}#held", OPTIONS={"FEATURE_LEVEL": request.param})
+    connection = connect(**level_settings(request.param, "held", CACHE={}))
     with connection.schema_editor() as editor:
         editor.create_model(Reading)
         editor.create_model(Measurement)

@@ -24,6 +24,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Abs, Cast, Concat
 
+from tests.backend.kinds import level_settings
 from tests.library.models import Author, Book, Country, Everything, Numbered, Owner, Possession, Token
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -33,8 +34,7 @@ MODELS = (Country, Author, Book, Numbered, Token, Everything, Owner, Possession)
 
 @pytest.fixture(params=["1.9", "2.x"])
 def level(request, connect):
-    host = f"local:?feature-level={request.param}#impossible"
-    connection = connect(HOST=host, OPTIONS={"FEATURE_LEVEL": request.param})
+    connection = connect(**level_settings(request.param, "odd", CACHE={}))
     for model in MODELS:
         with connection.schema_editor() as editor:
             editor.create_model(model)

@@ -11,7 +11,6 @@ from appwrite_orm_django.cache.writes import Batch, Write
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.retries import Backoff
 from appwrite_orm_django.schema import rows as schema_rows
-from appwrite_orm_django.testing import appwrite_faults
 from tests.cache.backends import TimedCache
 from tests.library.models import Author, Tag
 
@@ -151,7 +150,7 @@ def test_nobody_caches_half_of_a_slow_write(ours, look, name):
     assert look(model) == "hit"
 
 
-def test_nobody_caches_anything_between_the_attempts_of_a_request(ours, look):
+def test_nobody_caches_anything_between_the_attempts_of_a_request(ours, look, appwrite_faults):
     during = []
     ours.transport._backoff = Backoff(
         sleep=lambda seconds: (ours.cache.core.clock.pass_by(seconds), during.append(look()))

@@ -16,9 +16,11 @@ from django.db import connections, transaction
 from django.db.models import F
 
 from appwrite_orm_django.backend.transactions import claims
-from appwrite_orm_django.client import rows, transactions
+from appwrite_orm_django.client import databases, rows, transactions
 from appwrite_orm_django.client.errors import WriteRefused
 from appwrite_orm_django.local import datetimes, registry
+from tests import real
+from tests.backend.kinds import level_settings
 from tests.backend.steps import other_client, steps
 from tests.library.models import Edition
 
@@ -40,21 +42,26 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch):
+def clock(monkeypatch, request):
     clock = Clock()
+    if real.server():
+        if request.node.callspec.params.get("stamp", "right") != "right":
+            pytest.skip("sets the clock of the local server")
+        return clock
     monkeypatch.setattr(datetimes, "now", clock)
     return clock
 
 
 @pytest.fixture(params=["1.9", "2.x"])
 def shop(request, connect):
-    location = f"local:?feature-level={request.param}#{uuid.uuid4().hex}"
-    connection = connect(HOST=location, NAME="shop", OPTIONS={"CACHE": {"ENABLED": False}})
+    connection = connect(**level_settings(request.param, f"s{uuid.uuid4().hex[:8]}"))
     with connection.schema_editor() as editor:
         editor.create_model(Edition)
     claims.create_table(connection.transport, claims.table_in(connection.database_id))
     yield connection
-    registry.forget(location)
+    databases.delete_database(connection.transport, connection.database_id)
+    if not real.server():
+        registry.forget(connection.settings_dict["HOST"])
 
 
 def atomic():

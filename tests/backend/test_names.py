@@ -8,6 +8,7 @@ from django.test.utils import isolate_apps
 from appwrite_orm_django.checks import check_model
 from appwrite_orm_django.fields import RowIdField
 from appwrite_orm_django.models import AppwriteModel
+from tests.backend.kinds import level_settings
 from tests.library.models import OddNames
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], transaction=True)
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], tr
 
 @pytest.fixture(params=["1.9", "2.x"])
 def rows(request, connect):
-    connection = connect(HOST=f"local:?feature-level={request.param}#names", OPTIONS={"FEATURE_LEVEL": request.param})
+    connection = connect(**level_settings(request.param, "names", CACHE={}))
     with connection.schema_editor() as editor:
         editor.create_model(OddNames)
     one = OddNames.objects.create(capital="One", percent=1, quote=10, keyword=5, blank=7, placeholder=3, quoted=4)

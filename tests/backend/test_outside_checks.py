@@ -37,7 +37,7 @@ def test_secrets(ids, settings):
 
 def test_realtime_without_a_session(ids):
     assert ids(outside_checks.check_webhooks, REALTIME={}) == ["W044"]
-    assert ids(outside_checks.check_webhooks, REALTIME={"SESSION": "s"}) == []
+    assert ids(outside_checks.check_webhooks, REALTIME={"SESSION_SECRET": "s"}) == []
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_djangos_own_tables_are_not_read_as_the_visitor(ids, monkeypatch):
 def test_before_it_is_deployed(ids, settings):
     assert ids(outside_checks.check_deployment) == []
     assert ids(outside_checks.check_deployment, WEBHOOK=webhook(URL="http://x.example.org/a/")) == ["W041", "W042"]
-    assert ids(outside_checks.check_deployment, REALTIME={"SESSION": "s"}) == ["W042"]
+    assert ids(outside_checks.check_deployment, REALTIME={"SESSION_SECRET": "s"}) == ["W042"]
     settings.CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://x"}}
-    assert ids(outside_checks.check_deployment, WEBHOOK=webhook(), REALTIME={"SESSION": "s"}) == []
+    assert ids(outside_checks.check_deployment, WEBHOOK=webhook(), REALTIME={"SESSION_SECRET": "s"}) == []
     ours = [outside_checks.MIDDLEWARE]
     for host, found in (("http://x/v1", ["W045"]), ("http://127.0.0.1/v1", []), ("https://x/v1", [])):
         assert ids(outside_checks.check_deployment, middleware=ours, entry={"HOST": host}) == found

@@ -1,6 +1,7 @@
 """Sixteen threads and one unique value, over HTTP: exactly one row, and no error that Django would not give."""
 
 import threading
+from contextlib import contextmanager
 
 import pytest
 from django.db import connections
@@ -9,20 +10,21 @@ from django.db.models import F
 from appwrite_orm_django.backend.base import DatabaseWrapper
 from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.local.wsgi import running_http_server
+from tests import real
+from tests.backend.kinds import level_settings
 from tests.library.models import Author, Book, Edition, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 THREADS = 16
+MODELS = (Author, Book, Edition, Tag)
 
 
 @pytest.fixture(params=["1.9", "2.x"])
 def together(request, connect):
     """Run something in sixteen threads at the same moment, each with a connection of its own; return what they did, by kind."""
-    server = LocalServer(project="races", key="races", feature_level=request.param)
-    with running_http_server(server) as endpoint:
-        settings = {"HOST": endpoint, "USER": "races", "PASSWORD": "races", "NAME": "races"}
+    with server_of(request.param) as settings:
         with connect(**settings).schema_editor() as editor:
-            for model in (Author, Book, Edition, Tag):
+            for model in MODELS:
                 editor.create_model(model)
         whole = connections["appwrite"].settings_dict
 
@@ -47,6 +49,20 @@ def together(request, connect):
             return results
 
         yield run
+        with connections["appwrite"].schema_editor() as editor:
+            for model in MODELS:
+                editor.delete_model(model)
+
+
+@contextmanager
+def server_of(level):
+    """Give the settings of a server that is reached over HTTP."""
+    if real.server():
+        yield level_settings(level, "races", CACHE={})
+        return
+    server = LocalServer(project="races", key="races", feature_level=level)
+    with running_http_server(server) as endpoint:
+        yield {"HOST": endpoint, "USER": "races", "PASSWORD": "races", "NAME": "races"}
     server.close()
 
 

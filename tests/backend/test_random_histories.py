@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as told
 
 from appwrite_orm_django.backend.base import DatabaseWrapper
-from tests.backend.conftest import KINDS, kind_settings
+from tests.backend.kinds import KINDS, kind_settings, kinds_of_servers
 from tests.differential import APPWRITE, twin
 from tests.histories import histories
 from tests.histories.living import begin, end, live
@@ -26,27 +26,28 @@ REDIS = os.environ.get("REDIS")
 
 @pytest.fixture(scope="module")
 def servers(django_db_setup, django_db_blocker):
-    """Return the settings of a local server of each kind, with the library's tables."""
-    ours, made = connections[APPWRITE], {}
+    """Make the library's tables on a server of each kind."""
+    ours = connections[APPWRITE]
     with django_db_blocker.unblock():
-        for kind in KINDS:
-            changed = kind_settings(*kind, PAGE_SIZE=2)
-            changed |= {"NAME": "histories", "OPTIONS": {**changed["OPTIONS"], "CACHE": {}}}
+        for kind in kinds_of_servers():
+            changed = settings_of(kind)
             connection = connections[APPWRITE] = DatabaseWrapper({**ours.settings_dict, **changed}, APPWRITE)
             for model in connection.cached_models():
                 if not model._meta.proxy:
                     with connection.schema_editor() as editor:
                         editor.create_model(model)
-            made[kind] = changed
     connections[APPWRITE] = ours
-    return made
+
+
+def settings_of(kind):
+    return kind_settings(*kind, database="histories", PAGE_SIZE=2, CACHE={})
 
 
 @pytest.fixture(params=KINDS, ids="-".join)
 def kind(request, servers, connect, django_db_blocker, settings):
     if REDIS:
         settings.CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS}}
-    connect(**servers[request.param])
+    connect(**settings_of(request.param))
     with django_db_blocker.unblock():
         yield
         wipe(twin())  # nobody rolls back what was written here, and other modules compare with it

@@ -26,6 +26,7 @@ from appwrite_orm_django.local.realtime_server import RealtimeServer
 from appwrite_orm_django.local.registry import local_server
 from appwrite_orm_django.realtime import Listener
 from appwrite_orm_django.signals import rows_changed
+from tests import real
 from tests.library.models import Diary, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -73,7 +74,9 @@ class Line:
 
 
 @pytest.fixture
-def line(appwrite):
+def line():
+    if real.server():
+        pytest.skip("listens to the realtime of the local server")
     server = RealtimeServer(local_server("local:"))
     line = Line(server.port)
     yield line
@@ -98,11 +101,8 @@ def configure(monkeypatch, appwrite, line):
 
 
 @pytest.fixture
-def user(appwrite):
-    def make(user_id):
-        return appwrite.transport.call("POST", "/local/users", params={"userId": user_id})
-
-    return make
+def user(local_user):
+    return local_user
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ ALL = ['read("any")']
 
 
 def test_other_clients_writes_are_heard(configure, listen, told, user, appwrite):
-    configure(SESSION=user("listener")["session"])
+    configure(SESSION_SECRET=user("listener")["session"])
     listener = listen()
     eventually(lambda: listener.health.connected_at)
     assert {table for table, pks, _ in told if pks is None} == {
@@ -241,7 +241,7 @@ def test_a_guest_is_told_of_public_rows_only(configure, listen, told):
 
 
 def test_a_session_that_does_not_hold_is_a_fault_and_not_a_guest(configure, listen, told, caplog):
-    configure(SESSION="nonsense")
+    configure(SESSION_SECRET="nonsense")
     listener = listen()
     eventually(lambda: "does not hold" in listener.health.problem)
     assert (listener.health.connections, told) == (0, [])

@@ -19,7 +19,7 @@ from django.db.models.signals import post_init, post_save, pre_save
 from django.forms.models import model_to_dict
 
 from appwrite_orm_django.models import AppwriteModel
-from appwrite_orm_django.testing import appwrite_faults, captured_requests
+from appwrite_orm_django.testing import captured_requests
 from tests.backend.conftest import library, moment
 from tests.library.models import (
     Author,
@@ -585,6 +585,10 @@ class TestOfAManagerOfDjangos:
 
 
 class TestWhatIsNotCertain:
+    @pytest.fixture(autouse=True)
+    def _faults(self, appwrite_faults):
+        self.faults = appwrite_faults
+
     CUT = "cut,method=PATCH,times=9,applied={}"
     ERROR = "error,method=PATCH,status=500,times=9,applied={}"
 
@@ -596,7 +600,7 @@ class TestWhatIsNotCertain:
         book.__dict__["pages"] = 5
         # Nor can the server be asked what became of it.
         with (
-            appwrite_faults(fault.format(applied), "cut,method=GET,times=9"),
+            self.faults(fault.format(applied), "cut,method=GET,times=9"),
             pytest.raises(OperationalError) as error,
         ):
             book.save()
@@ -621,7 +625,7 @@ class TestWhatIsNotCertain:
     def test_of_parents(self, applied):
         magazine = Magazine.objects.create(title="La Plume", issue=1)
         magazine.__dict__.update(title="other", issue=2)
-        with appwrite_faults(f"cut,times=9,applied={applied}"), pytest.raises(OperationalError):
+        with self.faults(f"cut,times=9,applied={applied}"), pytest.raises(OperationalError):
             magazine.save()
         magazine.__dict__.update(title="La Plume", issue=1)
         magazine.save()
@@ -629,7 +633,7 @@ class TestWhatIsNotCertain:
 
     def test_a_block_whose_end_is_unknown(self):
         book = nana()
-        with appwrite_faults("cut,times=99,applied=true"), pytest.raises(OperationalError):  # noqa: SIM117
+        with self.faults("cut,times=99,applied=true"), pytest.raises(OperationalError):  # noqa: SIM117
             with transaction.atomic(using="appwrite"):
                 book.pages = 5
                 book.save()
@@ -640,7 +644,7 @@ class TestWhatIsNotCertain:
     def test_bulk_update(self):
         book = nana()
         book.pages = 5
-        with appwrite_faults("cut,times=99,applied=true"), pytest.raises(OperationalError):
+        with self.faults("cut,times=99,applied=true"), pytest.raises(OperationalError):
             Book.objects.bulk_update([book], ["pages"])
         book.__dict__["pages"] = 400
         book.save()

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appwrite_orm_django.backend.counting import TOTAL_CAP
 from appwrite_orm_django.pagination import AppwritePaginator, ExactPaginator
+from tests.backend.kinds import level_settings
 from tests.differential import APPWRITE, assert_same, plain, twin
 from tests.library.models import Author, Book, Country, Review, Tag
 
@@ -199,7 +200,7 @@ class TestPages:
 @pytest.mark.django_db(databases=["appwrite"], transaction=True)
 @pytest.mark.parametrize("level", ["1.9", "2.x"])
 def test_beyond_what_the_server_counts(level, connect):
-    connection = connect(HOST=f"local:?feature-level={level}#many", OPTIONS={"CACHE": {"ENABLED": False}})
+    connection = connect(**level_settings(level, "many"))
     with connection.schema_editor() as editor:
         editor.create_model(Tag)
     number = TOTAL_CAP + 7

@@ -11,7 +11,7 @@ from django.db.models import Avg, Count, FloatField, IntegerField, Max, Min, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
-from tests.backend.conftest import kind_settings
+from tests.backend.kinds import kind_settings, level_of
 from tests.differential import assert_same
 from tests.library.models import Author, Book
 
@@ -92,8 +92,7 @@ def many_authors(kind, connect):
     born = [datetime.date(1900 + number % 2, 1 + 2 * (number % 6), 1 + number % 28) for number in range(300)]
     made = Author.objects.bulk_create([Author(name="many", born=day) for day in born])
     options = {"PAGE_SIZE": 9, "LOCAL_EVALUATION_MAX_ROWS": 30}
-    level, text = kind.settings_dict["HOST"].partition("=")[2][:3], kind.text_semantics
-    yield connect(**kind_settings(level, text, **options))
+    yield connect(**kind_settings(level_of(kind), kind.text_semantics, **options))
     Author.objects.filter(pk__in=[author.pk for author in made])._raw_delete("appwrite")
 
 
@@ -117,8 +116,7 @@ def test_periods_of_more_rows_than_could_be_fetched(many_authors):
 
 @pytest.fixture
 def with_cache(kind, connect):
-    level, text = kind.settings_dict["HOST"].partition("=")[2][:3], kind.text_semantics
-    return connect(**kind_settings(level, text, CACHE={"ENABLED": True}))
+    return connect(**kind_settings(level_of(kind), kind.text_semantics, CACHE={"ENABLED": True}))
 
 
 def test_the_cache_tells_types_apart(with_cache):

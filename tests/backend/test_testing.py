@@ -27,6 +27,7 @@ class Counting(testing.AppwriteTestMixin, TransactionTestCase):
         with self.assertRaises(ZeroDivisionError), self.assertAppwriteRequests(5):
             raise ZeroDivisionError
 
+    @pytest.mark.local_only("disturbs the local server (faults)")
     def test_faults_last_as_long_as_their_block(self):
         with self.appwrite_faults("error,status=500"), self.assertRaises(OperationalError):
             Author.objects.create(name="Zola")

@@ -41,8 +41,8 @@ def test_each_request_is_one_span_with_method_and_status(spans, appwrite):
     assert [attributes(span) for span in spans.get_finished_spans()] == [("POST", 201), ("GET", 200), ("GET", 404)]
 
 
-def test_no_secret_is_in_a_span(spans, appwrite):
-    made = appwrite.transport.call("POST", "/local/users", params={"userId": "ann"})
+def test_no_secret_is_in_a_span(spans, local_user):
+    made = local_user("ann")
     with appwrite_user(session=made["session"]):
         list(Tag.objects.none())
         with pytest.raises(Exception, match="not authorized"):

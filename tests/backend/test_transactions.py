@@ -44,6 +44,14 @@ class TestReadYourWrites:
         read = Author.objects.get(pk=made.pk)
         assert read.created_at == made.created_at
 
+    def test_a_row_that_is_found_through_several_others_is_updated_once(self):
+        book = Book.objects.create(title="Nana", author=Author.objects.create(name="Zola"), pages=1)
+        book.tags.set(Tag.objects.bulk_create([Tag(name=name) for name in ("novel", "french")]))
+        chosen = Book.objects.filter(tags__name__in=["novel", "french"])
+        assert chosen.update(pages=F("pages") + Value(1) * 2) == 1
+        assert chosen.update(pages=F("pages") + 1, blurb=Concat("title", Value("!"))) == 1
+        assert Book.objects.values_list("pages", "blurb").get() == (4, "Nana!")
+
     def test_updates_deletes_and_increments_are_seen(self):
         author = Author.objects.create(name="Zola")
         one, two = (Book.objects.create(title=title, author=author, pages=100) for title in ("Nana", "Germinal"))

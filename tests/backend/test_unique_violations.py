@@ -12,21 +12,19 @@ from django.test.utils import isolate_apps
 
 from appwrite_orm_django.backend import uniqueness
 from appwrite_orm_django.backend.users import accounts
-from appwrite_orm_django.client import indexes
 from appwrite_orm_django.client.errors import AppwriteError, UniqueViolation
 from appwrite_orm_django.identity import appwrite_user
 from appwrite_orm_django.models import AppwriteModel
-from appwrite_orm_django.testing import appwrite_faults
-from tests.backend.conftest import KINDS, kind_settings
+from tests.backend.kinds import KINDS, kind_settings
 from tests.library.models import Author, Book, Country, Diary, Edition, Numbered, Tag
+from tests.settled import indexes
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
 
 @pytest.fixture(params=KINDS, ids="-".join)
 def server(request, connect):
-    settings = kind_settings(*request.param)
-    connection = connect(**{**settings, "HOST": settings["HOST"].replace("#kinds", "#unique"), "NAME": "unique"})
+    connection = connect(**kind_settings(*request.param, database="unique"))
     made = (Edition, Numbered, Country, Tag)
     with connection.schema_editor() as editor:
         for model in made:
@@ -209,7 +207,7 @@ def test_what_it_costs(editions, server, requests):
     assert [record.method for record in requests] == ["POST"]
 
 
-def test_where_asking_fails_the_error_is_the_servers(editions):
+def test_where_asking_fails_the_error_is_the_servers(editions, appwrite_faults):
     with appwrite_faults("error,method=GET,status=500"), pytest.raises(UniqueViolation) as caught:
         Edition.objects.create(isbn="one")
     assert (caught.value.columns, caught.value.existing_id) == ((), None)
@@ -304,11 +302,11 @@ def test_the_attributes_are_there_whatever_is_known():
 
 
 @pytest.fixture
-def ann(appwrite):
+def ann(appwrite, local_user):
     accounts.forget_all()
     table = appwrite.table_ref("library_diary")
     indexes.create_index(appwrite.transport, table, "one_text", "unique", ["text"])
-    yield appwrite.transport.call("POST", "/local/users", params={"userId": "ann"})
+    yield local_user("ann")
     indexes.delete_index(appwrite.transport, table, "one_text")
 
 

@@ -14,7 +14,8 @@ from appwrite_orm_django.client.errors import TransactionLimitExceeded
 from appwrite_orm_django.managers import AppwriteQuerySet
 from appwrite_orm_django.signals import rows_changed
 from tests import differential
-from tests.backend.conftest import KINDS, kind_settings, moment
+from tests.backend.conftest import moment
+from tests.backend.kinds import KINDS, kind_settings
 from tests.backend.test_transactions import elsewhere
 from tests.library.models import Author, Book, Country, Cover, Edition, Numbered, Tag, Writer
 
@@ -41,8 +42,7 @@ class Rollback(Exception):
 @pytest.fixture(params=KINDS, ids="-".join)
 def server(request, connect):
     """Put a server of one kind, of its own, behind the alias."""
-    settings = kind_settings(*request.param)
-    connection = connect(**{**settings, "HOST": settings["HOST"].replace("#kinds", "#conflicts"), "NAME": "conflicts"})
+    connection = connect(**kind_settings(*request.param, database="conflicts"))
     models = (Edition, Numbered, Country)
     with connection.schema_editor() as editor:
         for model in models:

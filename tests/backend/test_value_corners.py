@@ -26,6 +26,7 @@ from django.db.models import (
 
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.testing import captured_requests
+from tests.backend.kinds import level_settings
 from tests.library.models import Country, Everything, Publication, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], transaction=True)
@@ -94,7 +95,7 @@ class TestBinary:
 
     @pytest.mark.parametrize("level", ["1.9", "2.x"])
     def test_groups(self, level, connect):
-        connect(HOST=f"local:?feature-level={level}#binary", OPTIONS={"FEATURE_LEVEL": level})
+        connect(**level_settings(level, "binary"))
         _create_table(Everything)
         Everything.objects.bulk_create([Everything(binary=self.ONE), Everything(binary=self.TWO)])
         groups = Everything.objects.values_list("binary").annotate(n=Count("*"))
@@ -215,7 +216,7 @@ class TestDecimalsBetweenTwoThatFit:
 
 @pytest.mark.parametrize("level", ["1.9", "2.x"])
 def test_json_that_differs_in_case_only(level, connect):
-    connect(HOST=f"local:?feature-level={level}#json", OPTIONS={"FEATURE_LEVEL": level})
+    connect(**level_settings(level, "json"))
     _create_table(Everything)
     Everything.objects.bulk_create([Everything(pk="one", json="x"), Everything(pk="two", json="X")])
     assert Everything.objects.values("json").distinct().count() == 2

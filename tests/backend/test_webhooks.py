@@ -109,7 +109,7 @@ def deliver(values=None, *, action="update", body=None, secret=SECRET, path="/ap
     sent = {
         "X-Appwrite-Webhook-Signature": sign(body, secret),
         "X-Appwrite-Webhook-Events": events(values, action) if "$databaseId" in values else "",
-        "X-Appwrite-Webhook-Project-Id": "tests",
+        "X-Appwrite-Webhook-Project-Id": connections["appwrite"].settings_dict["USER"],
         **headers,
     }
     content_type = sent.pop("content_type", "application/json")
@@ -584,15 +584,14 @@ def test_handlers_hear_of_webhooks_and_of_own_writes(handle):
     ]
 
 
-def test_handlers_work_with_the_key_whoever_wrote(handle, appwrite):
+def test_handlers_work_with_the_key_whoever_wrote(handle, appwrite, local_user):
     seen = []
 
     def note(change):
         seen.append(appwrite.identity)
 
     handle(Diary, background=False)(note)
-    jwt = appwrite.transport.call("POST", "/local/users", params={"userId": "ann"})["jwt"]
-    with appwrite_user(jwt=jwt):
+    with appwrite_user(jwt=local_user("ann")["jwt"]):
         Diary.objects.create(text="mine")
     assert seen == [None]
 

@@ -15,6 +15,8 @@ from appwrite_orm_django.local.adapter import LocalAdapter
 
 from .deviations import DEVIATIONS, DeviatingServer, Deviation
 
+pytestmark = pytest.mark.local_only("examines local servers that deviate; test_command examines the real one")
+
 MEASUREMENTS = {assumption.name for assumption in ASSUMPTIONS if assumption.expected == ()}
 BY_NAME = {assumption.name: assumption for assumption in ASSUMPTIONS}
 

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from tests.library.models import Arrays, Author, Book, Country, Cover, Loan, Numbered, Review, Tag
+from tests.library.models import Author, Book, Country, Cover, Lists, Loan, Numbered, Review, Tag
 
 
 class ReviewInline(admin.TabularInline):
@@ -57,6 +57,6 @@ class ReviewAdmin(admin.ModelAdmin):
 admin.site.register([Country, Numbered, Loan])
 
 
-@admin.register(Arrays)
-class ArraysAdmin(admin.ModelAdmin):
+@admin.register(Lists)
+class ListsAdmin(admin.ModelAdmin):
     list_display = ("pk", "dates", "moments", "decimals", "documents")

@@ -267,7 +267,7 @@ class Measurement(AppwriteModel):
     series = ArrayField(models.DateTimeField())
 
 
-class Arrays(AppwriteModel):
+class Lists(AppwriteModel):
     """An array of each type."""
 
     texts = ArrayField(models.CharField(max_length=20, blank=True))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
+import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
+from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.local.queries import fields, parse, sql
 from appwrite_orm_django.local.server import LocalServer
+from appwrite_orm_django.local.storage import FORMAT, WrongFormat
 
 from .conftest import Api, query
 
@@ -158,3 +162,117 @@ def test_another_process_sees_new_columns_at_once(tmp_path: Path) -> None:
     assert api.ok("GET", api.rows + "/r")["b"] is None
     one.close()
     other.close()
+
+
+# The format of a file
+
+
+def pragma(path: Path, name: str, value: int | None = None) -> int:
+    connection = sqlite3.connect(path)
+    try:
+        if value is not None:
+            connection.execute(f"PRAGMA {name} = {value}")
+        return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    """A file with a row in it."""
+    path = tmp_path / "dev.sqlite3"
+    server = LocalServer(str(path))
+    api = Api(server)
+    api.make_table(("integer", {"key": "n"}))
+    api.ok("POST", api.rows, {"rowId": "r", "data": {"n": 1}})
+    server.close()
+    return path
+
+
+def row_of(path: Path) -> object:
+    server = LocalServer(str(path))
+    api = Api(server)
+    found = api.ok("GET", api.rows + "/r")["n"]
+    server.close()
+    return found
+
+
+def test_a_file_says_what_format_it_has(filled: Path) -> None:
+    assert pragma(filled, "user_version") == FORMAT
+    assert pragma(filled, "application_id").to_bytes(4, "big") == b"Appw"
+    assert row_of(filled) == 1
+
+
+def test_a_file_without_a_format_is_taken_for_the_first_one(filled: Path) -> None:
+    pragma(filled, "user_version", 0)
+    pragma(filled, "application_id", 0)
+    assert row_of(filled) == 1
+    assert pragma(filled, "user_version") == 1
+    assert row_of(filled) == 1
+
+
+def test_a_file_of_a_newer_version_is_refused_and_left_alone(filled: Path) -> None:
+    pragma(filled, "user_version", FORMAT + 1)
+    before = filled.read_bytes()
+    text = (
+        rf"dev.sqlite3 has format {FORMAT + 1}, and this version of appwrite-orm-django reads up to {FORMAT}: upgrade"
+    )
+    with pytest.raises(WrongFormat, match=text):
+        LocalServer(str(filled))
+    with pytest.raises(CommandError, match=text):
+        call_command("appwrite_server", storage=str(filled))
+    with pytest.raises(Exception, match=text) as caught:
+        Transport(f"local:{filled}", "demo", "secret", alias="appwrite")
+    assert type(caught.value).__name__ == "ImproperlyConfigured"
+    assert filled.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["CREATE TABLE django_migrations (id INTEGER)"],
+        ["CREATE TABLE _meta (x INTEGER)"],
+        ["PRAGMA user_version = 7"],
+        ["PRAGMA application_id = 7", "CREATE TABLE _meta (x INTEGER)", "CREATE TABLE _tables (x INTEGER)"],
+    ],
+)
+def test_a_file_of_another_program_is_refused_and_left_alone(tmp_path: Path, statements: list[str]) -> None:
+    path = tmp_path / "db.sqlite3"
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(WrongFormat, match=r"db\.sqlite3 is a database of another program, and is left as it is"):
+        LocalServer(str(path))
+    with pytest.raises(CommandError, match="of another program"):
+        call_command("appwrite_server", storage=str(path))
+    assert path.read_bytes() == before
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["db.sqlite3"]
+
+
+def test_an_empty_file_is_filled(tmp_path: Path) -> None:
+    path = tmp_path / "empty.sqlite3"
+    path.touch()
+    LocalServer(str(path)).close()
+    assert pragma(path, "user_version") == FORMAT
+
+
+def test_many_that_open_a_new_file_at_once_agree(tmp_path: Path) -> None:
+    path = str(tmp_path / "new.sqlite3")
+    together, failures = threading.Barrier(8), []
+
+    def open_it() -> None:
+        together.wait(60)
+        try:
+            LocalServer(path).close()
+        except Exception as error:  # noqa: BLE001 - to be shown
+            failures.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []

@@ -1,10 +1,11 @@
-"""A local server of each feature level, and a transport to it that counts."""
+"""A server of each feature level, and a transport to it that counts."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,8 @@ from appwrite_orm_django.local.adapter import LocalAdapter
 from appwrite_orm_django.local.messages import Request, Response
 from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.wire import INLINE_OLD
+from tests import real
+from tests.real.names import RealServer
 
 ENDPOINT = "http://local.invalid/v1"
 
@@ -57,7 +60,14 @@ class InlineServer(LocalServer):
         return super().handle(replace(request, path=request.path + path, body=json.dumps(body).encode()))
 
 
-def connect(server: LocalServer) -> Transport:
+def a_server(**options: Any) -> Any:
+    """Return an empty server: a local one, or the real one as if it were empty."""
+    return RealServer() if real.server() else LocalServer(**{"index_lag": 0, **options})
+
+
+def connect(server: LocalServer | RealServer) -> Transport:
+    if isinstance(server, RealServer):
+        return server.connect()
     transport = Transport(ENDPOINT, "demo", "secret")
     transport._pool.session.mount("http://", LocalAdapter(server))
     return transport
@@ -65,13 +75,26 @@ def connect(server: LocalServer) -> Transport:
 
 @pytest.fixture(params=["1.9", "2.x"])
 def level(request: pytest.FixtureRequest) -> str:
+    if real.server() and request.param != real.level():
+        pytest.skip(f"another kind of server ({request.param})")
     return request.param
 
 
 @pytest.fixture
-def make_server(level: str) -> Callable[..., LocalServer]:
+def make_server(level: str) -> Callable[..., Any]:
+    """Return what makes servers; how slow a real one is, and what goes wrong there, cannot be chosen."""
+    if real.server():
+        return _make_real_server
     cls, options = (InlineServer, {"feature_level": "2.x"}) if level == "2.x" else (LocalServer, {})
     return lambda **further: cls(**{"index_lag": 0, **options, **further})
+
+
+def _make_real_server(faults: Any = (), column_delay_s: float = 0, index_lag: int = 0) -> RealServer:
+    if faults:
+        pytest.skip("disturbs the local server (faults)")
+    if column_delay_s > 1:
+        pytest.skip("makes the local server too slow")
+    return RealServer()
 
 
 @pytest.fixture

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from appwrite_orm_django.local.messages import Request, Response
 from appwrite_orm_django.local.server import LocalServer
+from tests import real
+from tests.real.names import RealServer
+from tests.schema.conftest import InlineServer
 
 
 class Killed(BaseException):
@@ -33,3 +40,15 @@ def killable(cls: type[LocalServer]) -> type[LocalServer]:
             return super().handle(request)
 
     return Killable
+
+
+def a_killable_server(level: str | None = None) -> Any:
+    """Return an empty server, of a feature level, that ends its caller; a real one knows nothing of it."""
+    if not real.server():
+        options = {} if level is None else {"feature_level": level}
+        return killable(InlineServer if level == "2.x" else LocalServer)(index_lag=0, **options)
+    if level not in (None, real.level()):
+        pytest.skip(f"another kind of server ({level})")
+    server = RealServer()
+    server.dies_with = Killed
+    return server

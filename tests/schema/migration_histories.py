@@ -34,13 +34,19 @@ NAMES = ("Alpha", "Beta", "Gamma", "Delta")
 FIELDS = ("a", "b", "c", "d", "e", "f", "g")
 _MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
-#: Kinds of fields whose columns become each other's without a change of what a value reads as.
+#: Kinds of fields that become each other without a change of what a value reads as, whatever becomes of the columns.
 FAMILIES = (
     ("BigInteger", "Integer", "PositiveBigInteger", "PositiveInteger", "PositiveSmallInteger", "SmallInteger", "Stars"),
     ("Char8", "Char60", "CharLong", "Medium", "Slug", "Text"),
     ("Char60", "Integer"),
+    ("Decimal", "Decimal4", "DecimalLong", "Integer"),
+    ("Float", "Integer"),
     ("Enum1", "Enum2"),
+    ("Decimal", "Decimal4", "DecimalLong"),
 )
+
+#: The same, but one way only: SQLite does not convert, and reads the other way what it cannot.
+ONE_WAY = {"Date": ("DateTime",), "JSON": ("Text",)}
 
 #: Values of each kind; a row takes one by its number, so that few are the same.
 VALUES: dict[str, Callable[[int], Any]] = {
@@ -53,7 +59,9 @@ VALUES: dict[str, Callable[[int], Any]] = {
     "Date": lambda n: date(2026, 1, 1 + n % 28),
     "DateTime": lambda n: _MOMENT + timedelta(milliseconds=n),
     "Decimal": lambda n: Decimal(n) / 4,
+    "Decimal4": lambda n: Decimal(n) / 8,
     "DecimalLong": lambda n: Decimal("1234567.25") + n,  # SQLite has 15 digits
+    "DecimalLong9": lambda n: Decimal("1234.5") + n,
     "Duration": lambda n: timedelta(seconds=n),
     "Email": lambda n: f"m{n}@example.com",
     "Enum2": lambda n: ("7", "x")[n % 2],
@@ -77,7 +85,12 @@ VALUES: dict[str, Callable[[int], Any]] = {
     "UUID": lambda n: uuid.UUID(int=n),
     "Stamp": lambda n: _MOMENT,
     "ArrayChar": lambda n: [["x", "y"], [], ["z"]][n % 3],
+    "ArrayDecimal": lambda n: [[Decimal(n)], [], [Decimal("1.25"), Decimal(0)]][n % 3],
+    "ArrayDecimal4": lambda n: [[Decimal(n)], [], [Decimal("0.0625")]][n % 3],
+    "ArrayTime": lambda n: [[time(n % 24)], []][n % 2],
+    "ArrayUUID": lambda n: [[uuid.UUID(int=n)], []][n % 2],
     "ArrayInteger": lambda n: [[n], [], [1, 2]][n % 3],
+    "ArrayDuration": lambda n: [[timedelta(seconds=n)], []][n % 2],
     "ArrayEnum": lambda n: [["7"], [], ["x", "7"]][n % 3],
 }
 #: Whose value is that of the moment.
@@ -523,6 +536,7 @@ def altered(draw: Any, one: F) -> F:
     if one.kind == "ManyToMany":
         return one
     others = [kind for family in FAMILIES if one.kind in family for kind in family]
+    others += ONE_WAY.get(one.kind, ())
     kind = draw(st.sampled_from((one.kind, one.kind, *others)))
     return draw(with_options(replace(one, kind=kind)))
 

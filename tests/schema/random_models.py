@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from functools import partial
@@ -62,15 +63,38 @@ KINDS: dict[str, tuple[Any, Any]] = {
     "UUID": (lambda **o: models.UUIDField(**o), UUID(int=7)),
     "ArrayChar": (lambda **o: ArrayField(models.CharField(max_length=8), **_list_options(o)), None),
     "ArrayInteger": (lambda **o: ArrayField(models.IntegerField(), **_list_options(o)), None),
+    "ArrayDecimal": (
+        lambda **o: ArrayField(models.DecimalField(max_digits=9, decimal_places=2), **_list_options(o)),
+        None,
+    ),
+    "ArrayDecimal4": (
+        lambda **o: ArrayField(models.DecimalField(max_digits=9, decimal_places=4), **_list_options(o)),
+        None,
+    ),
+    "ArrayDuration": (lambda **o: ArrayField(models.DurationField(), **_list_options(o)), None),
+    "ArrayUUID": (lambda **o: ArrayField(models.UUIDField(), **_list_options(o)), None),
     "ArrayEnum": (lambda **o: ArrayField(EnumField(choices=[("7", "7"), ("x", "x")]), **_list_options(o)), None),
 }
 RELATIONS = ("ForeignKey", "OneToOne", "ManyToMany")
 #: Neither indexed nor unique: the server indexes no lists, and no text as long as these whole.
 UNINDEXED = frozenset(
-    {"ArrayChar", "ArrayInteger", "ArrayEnum", "Binary", "CharLong", "JSON", "Medium", "Stamp", "Text", "URL"}
+    {name for name in KINDS if name.startswith("Array")}
+    | {"Binary", "CharLong", "JSON", "Medium", "Stamp", "Text", "URL"}
 )
 WITH_DB_DEFAULT = frozenset(
-    {"BigInteger", "Boolean", "Char60", "Char8", "Date", "DateTime", "Decimal", "Duration", "Enum2", "Float"}
+    {
+        "BigInteger",
+        "Boolean",
+        "Char60",
+        "Char8",
+        "Date",
+        "DateTime",
+        "Decimal",
+        "Decimal4",
+        "Duration",
+        "Enum2",
+        "Float",
+    }
     | {"GenericIPAddress", "Integer", "SmallInteger", "Stars", "Time", "UUID"}
 )
 
@@ -262,6 +286,14 @@ def _cycle(renames: dict[str, str]) -> str | None:
     return None
 
 
+#: Values as the backend's codecs write them, where they write no text at will.
+ENCODED: dict[str, Any] = {
+    "binary": lambda seed, number: base64.b64encode(f"{seed}{number}".encode()).decode(),
+    "date": lambda seed, number: f"2026-0{1 + seed}-0{1 + number}T00:00:00.000+00:00",
+    "json": lambda seed, number: (f'{{"a": {number}}}', "[]", "7", '"x"')[seed % 4],
+    "time": lambda seed, number: f"1{number}:0{seed}:00.000000",
+    "uuid": lambda seed, number: str(UUID(int=seed * 10 + number)),
+}
 TEXTS = ("7", "", "x", "Käse", '{"method":"toggle"}', "seven", "12345", " 7 ")
 
 
@@ -270,8 +302,17 @@ def value_of(column: Column, seed: int, number: int) -> Any:
     if seed == 6 and not column.required and column.default is None:
         return None
     if column.array:
-        element = Column(column.key, column.type, column.size, elements=column.elements, min=column.min, max=column.max)
+        encoding = None if column.encoding is None else replace(column.encoding, array=False)
+        element = replace(column, array=False, required=True, encoding=encoding)
         return [value_of(element, seed + n, number) for n in range(1 if seed == 1 else seed % 3)]
+    kind = column.encoding.kind if column.encoding is not None else ""
+    if kind in ENCODED:
+        return ENCODED[kind](seed, number)
+    if kind == "long decimal":
+        # As its codec spells it, and such that some of it fits a shorter column, and some does not.
+        return f"{(7, 0, -3, 10**12)[seed % 4] + number}.{'25' if seed > 3 else '':0<{column.encoding.places}}"
+    if column.encoding is not None and column.encoding.row_id:
+        return f"{seed * 10 + number:016d}"
     if column.type in {"integer", "bigint"}:
         # One more than the least of a signed type, which the server refuses.
         low = column.min + (column.min < -(2**30)) if column.min is not None else INT64[0] + 1

@@ -16,14 +16,13 @@ from django.test import override_settings
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import ConnectionFailed, RowNotFound
 from appwrite_orm_django.client.references import TableRef
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.management.commands.migrate import Command as MigrateCommand
 from appwrite_orm_django.schema.errors import DuplicateRows
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.migrate import Options, plan_for
 from appwrite_orm_django.schema.names import OWN_TABLES
-from tests.schema.conftest import connect
+from tests.schema.conftest import a_server, connect
 
 TAG = TableRef("library", "library_tag")
 MARK = pytest.mark.django_db(databases=["default", "appwrite", "twin", "twin-postgresql"], transaction=True)
@@ -32,7 +31,7 @@ ROUTERS = ["appwrite_orm_django.routers.AppwriteRouter"]
 
 @pytest.fixture
 def transport(behind_alias):
-    return behind_alias(connect(LocalServer(index_lag=0)))
+    return behind_alias(connect(a_server()))
 
 
 @pytest.fixture
@@ -194,7 +193,8 @@ def test_apps_that_live_elsewhere_are_not_mentioned(transport, package, color):
         return re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
 
     planned = printed("--plan").splitlines()
-    assert planned[:3] == ["Planned operations:", "library.0001_initial", "    Create model Author"]
+    assert planned[:2] == ["Planned operations:", "library.0001_initial"]
+    assert "    Create model Author" in planned
     assert not [line for line in planned[1:] if not line.startswith(("library.", "    "))]
     assert printed().splitlines() == [
         "Operations to perform:",

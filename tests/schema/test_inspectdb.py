@@ -15,11 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appwrite_orm_django import stored
-from appwrite_orm_django.client import columns as column_routes
-from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.indexes import AppwriteIndex
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
@@ -28,7 +25,10 @@ from appwrite_orm_django.schema.migrate import migrate, plan_for
 from appwrite_orm_django.schema.model_source import model_source
 from appwrite_orm_django.schema.own_tables import with_own_tables
 from appwrite_orm_django.schema.plan import make_plan
-from tests.schema.conftest import connect
+from tests.schema.conftest import a_server, connect
+from tests.settled import columns as column_routes
+from tests.settled import indexes as index_routes
+from tests.settled import settle
 
 COLUMNS = (
     Column("title", "varchar", 100, required=True),
@@ -204,7 +204,7 @@ def test_any_database_round_trips(database):
 
 @pytest.fixture
 def live(behind_alias):
-    return behind_alias(connect(LocalServer(index_lag=0)), "d")
+    return behind_alias(connect(a_server()), "d")
 
 
 def inspected(*args: str) -> str:
@@ -225,6 +225,7 @@ def test_from_a_live_database_with_relationships(live, isolated):
         "/tablesdb/d/tables/books/columns/relationship",
         params={"relatedTableId": "authors", "type": "manyToOne", "key": "author", "onDelete": "setNull"},
     )
+    settle(live, ref)
     index_routes.create_index(live, ref, "title_uniq", "unique", ["title"])
     out = inspected()
     assert "    author = RelationshipField('Authors', models.SET_NULL, related_name='+')\n" in out

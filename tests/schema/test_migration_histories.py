@@ -21,15 +21,15 @@ from hypothesis import strategies as st
 
 from appwrite_orm_django.backend.base import DatabaseWrapper
 from appwrite_orm_django.backend.defaults import fill_of
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.errors import MissingValues, UnconvertibleRows
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
+from tests import real
 from tests.twin.base import DatabaseWrapper as Twin
 
-from .conftest import InlineServer, connect
-from .killing import Killed, killable
+from .conftest import connect
+from .killing import Killed, a_killable_server
 from .migration_histories import (
     APP,
     REFUSED,
@@ -46,8 +46,9 @@ from .migration_histories import (
 )
 
 APPWRITE, SQLITE = "appwrite", "twin"
-LEVELS = {"1.9": (killable(LocalServer), "1.9"), "2.x": (killable(InlineServer), "2.x")}
-EXAMPLES = int(os.environ.get("MIGRATION_HISTORIES", "15"))
+LEVELS = ("1.9", "2.x")
+# A real server takes most of a minute for each.
+EXAMPLES = int(os.environ.get("MIGRATION_HISTORIES", "3" if real.server() else "15"))
 COMMON: dict[str, Any] = {
     "deadline": None,
     "derandomize": "MIGRATION_HISTORIES" not in os.environ,
@@ -82,11 +83,6 @@ def databases(server: Any) -> Iterator[Any]:
         connections[SQLITE].close()
         for alias, connection in old.items():
             connections[alias] = connection
-
-
-def new_server(level: str) -> Any:
-    cls, feature_level = LEVELS[level]
-    return cls(feature_level=feature_level, index_lag=0)
 
 
 def remaining(state: Any) -> list[str]:
@@ -168,7 +164,7 @@ def unblocked(django_db_setup: Any, django_db_blocker: Any) -> Iterator[None]:
 @settings(max_examples=EXAMPLES, **COMMON)
 @given(history=histories())
 def test_goes_as_on_sqlite(history: History, level: str) -> None:
-    with databases(new_server(level)):
+    with databases(a_killable_server(level)):
         live(history)
 
 
@@ -239,7 +235,7 @@ def live_by_appwrite_migrate(history: History) -> None:
 @settings(max_examples=EXAMPLES, **COMMON)
 @given(history=histories())
 def test_appwrite_migrate_ends_where_migrations_do(history: History, level: str) -> None:
-    with databases(new_server(level)):
+    with databases(a_killable_server(level)):
         live_by_appwrite_migrate(history)
 
 
@@ -256,6 +252,7 @@ def reached(state: Any) -> Any:
     }
 
 
+@pytest.mark.local_only("needs hundreds of servers")
 @pytest.mark.parametrize("level", LEVELS)
 @settings(max_examples=max(1, EXAMPLES // 5), **COMMON)
 @given(history=histories(most=1), after=st.booleans())
@@ -268,7 +265,7 @@ def test_stopped_at_every_request_a_migration_goes_on(history: History, after: b
         fill_tables(state, history.first, history.seeds, APPWRITE)
         return state, operations_between(state, step)
 
-    with databases(new_server(level)):
+    with databases(a_killable_server(level)):
         state, operations = begun()
         note("; ".join(operation.describe() for operation in operations))
         try:
@@ -276,7 +273,7 @@ def test_stopped_at_every_request_a_migration_goes_on(history: History, after: b
         except REFUSED:
             return
     for dies_at in itertools.count(1):
-        server = new_server(level)
+        server = a_killable_server(level)
         with databases(server):
             state, operations = begun()
             server.served, server.dies_at, server.after = 0, dies_at, after

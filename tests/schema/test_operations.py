@@ -14,17 +14,17 @@ from django.db import DataError, IntegrityError, NotSupportedError, connections,
 from django.db.migrations.state import ModelState, ProjectState
 from django.utils import timezone
 
+from appwrite_orm_django.client import columns, rows
 from appwrite_orm_django.client import indexes as index_routes
-from appwrite_orm_django.client import rows
 from appwrite_orm_django.fields import ArrayField, EnumField, RowIdField
 from appwrite_orm_django.schema import rows as schema_rows
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.names import FILL_TABLES
 from tests.library.models import Diary
 
-from .killing import Killed
+from .killing import Killed, a_killable_server
 from .migration_histories import APP, carry_out
-from .test_migration_histories import APPWRITE, LEVELS, databases, new_server, remaining
+from .test_migration_histories import APPWRITE, LEVELS, databases, remaining
 
 ROWS = 5
 
@@ -37,7 +37,7 @@ def unblocked(django_db_setup: Any, django_db_blocker: Any) -> Iterator[None]:
 
 @pytest.fixture(params=LEVELS)
 def server(request: pytest.FixtureRequest) -> Iterator[Any]:
-    server = new_server(request.param)
+    server = a_killable_server(request.param)
     with databases(server):
         yield server
 
@@ -213,7 +213,7 @@ class TestAddedFields:
         """All rows have one value in the end, and what users wrote into the column after it was there is as they wrote it."""
         monkeypatch.setattr(schema_rows, "_BATCH", 2)
         for dies_at in itertools.count(1):
-            with databases(new_server(server.feature_level)) as ours:
+            with databases(a_killable_server(server.feature_level)) as ours:
                 counter = itertools.count(1)
                 field = {
                     "constant": models.IntegerField(null=null, default=5),
@@ -409,7 +409,7 @@ class TestTables:
             ("n", INT()), ("at", models.DateTimeField()), ("when", models.DateField()), unique_together={("n", "at")}
         )
         for dies_at in itertools.count(1):
-            with databases(new_server(server.feature_level)) as ours:
+            with databases(a_killable_server(server.feature_level)) as ours:
                 ended = ends(ours, dies_at, True, create, None)
                 assert remaining(after(create)) == []
             if ended:
@@ -458,3 +458,94 @@ def test_a_refusal_is_a_command_error_and_what_it_is(server):
         after(migrations.AddField("alpha", "f", models.IntegerField()), state=state)
     assert isinstance(caught.value, IntegrityError)
     assert (type(caught.value).__name__, caught.value.returncode) == ("MissingValues", 1)
+
+
+# Columns that indexes hold
+
+
+TEXT = {"max_length": 50}
+TOGETHER = {
+    "unique together": {"unique_together": {("name", "other")}},
+    "index": {"indexes": [models.Index(fields=["other", "-name"], name="both")]},
+}
+
+
+def with_index(together: str) -> ProjectState:
+    fields = ("name", models.CharField(**TEXT)), ("other", models.CharField(**TEXT))
+    state = after(thing(("n", models.IntegerField()), *fields, **TOGETHER[together]))
+    make = model_of(state)
+    make.objects.bulk_create([make(id=f"r{n}", n=n, name=str(n), other="x") for n in range(ROWS)])
+    return state
+
+
+ON_INDEXED = {
+    "type": [migrations.AlterField("Alpha", "name", models.IntegerField())],
+    "length": [migrations.AlterField("Alpha", "name", models.CharField(max_length=60))],
+    "encoding": [migrations.AlterField("Alpha", "name", models.DecimalField(max_digits=5, decimal_places=2))],
+    "rename": [migrations.RenameField("Alpha", "name", "title")],
+    "rename, then type": [
+        migrations.RenameField("Alpha", "name", "title"),
+        migrations.AlterField("Alpha", "title", models.IntegerField()),
+    ],
+}
+
+
+def renamed_to(operations: list[Any]) -> str:
+    return "title" if isinstance(operations[0], migrations.RenameField) else "name"
+
+
+def on_indexed() -> Iterator[Any]:
+    for together in TOGETHER:
+        for name, operations in ON_INDEXED.items():
+            # For a rename, makemigrations removes an index of Meta.indexes first, and adds it afterwards.
+            if together == "unique together" or renamed_to(operations) == "name":
+                yield pytest.param(operations, together, id=f"{name}-{together}")
+
+
+def assert_changed(state: ProjectState, operations: list[Any], together: str) -> None:
+    name = renamed_to(operations)
+    assert remaining(state) == []
+    assert indexes() == {("unique", f"{name}, other") if together == "unique together" else ("key", f"other, {name}")}
+    assert [int(value) for value in values(state, name)] == list(range(ROWS))
+
+
+@pytest.mark.parametrize(("operations", "together"), [*on_indexed()])
+def test_an_operation_on_a_column_under_an_index(server, operations, together):
+    assert_changed(after(*operations, state=with_index(together)), operations, together)
+
+
+@pytest.mark.parametrize(("operation", "together"), [("type", "unique together"), ("encoding", "index")])
+def test_an_operation_on_a_column_under_an_index_can_be_stopped_anywhere(server, operation, together):
+    operations = ON_INDEXED[operation]
+    # Every other request at each of the feature levels.
+    for dies_at in itertools.count(1 + (server.feature_level == "2.x"), 2):
+        state = with_index(together)
+        done = ends(server, dies_at, True, operations[0], state)
+        state = after(*operations, state=state) if not done else state_after(operations, state)
+        assert_changed(state, operations, together)
+        after(migrations.DeleteModel("Alpha"), state=state)
+        if done:
+            return
+
+
+def state_after(operations: list[Any], state: ProjectState) -> ProjectState:
+    state = state.clone()
+    for operation in operations:
+        operation.state_forwards(APP, state)
+    return state
+
+
+@pytest.mark.parametrize("operations", ON_INDEXED.values(), ids=ON_INDEXED)
+def test_an_operation_on_a_table_whose_index_lost_a_column(server, operations):
+    """Deleted in the console: what the server keeps of its length is refused with every change of a column."""
+    state = with_index("unique together")
+    connection = connections[APPWRITE]
+    columns.delete_column(connection.transport, connection.table_ref("library_alpha"), "other")
+    state = after(*operations, state=state)
+    names = model_of(state).objects.order_by("n").values_list(renamed_to(operations), flat=True)
+    assert [int(value) for value in names] == list(range(ROWS))
+
+
+def test_both_fields_of_an_index_are_removed(server):
+    after(migrations.RemoveField("Alpha", "name"), migrations.RemoveField("Alpha", "other"), state=with_index("index"))
+    assert indexes() == set()

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.queries import limit
 from appwrite_orm_django.client.references import TableRef
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 from appwrite_orm_django.schema.errors import DuplicateRows, MissingValues, UnconvertibleRows
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.limits import index_lengths
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.steps import DropColumn, ReplaceColumn
+from tests import real
 
-from .conftest import InlineServer, connect
+from .conftest import InlineServer, a_server, connect
 
 KEYS = ["a", "b", "c", "d"]
 PRUNE = Options(prune=True)
@@ -158,13 +158,18 @@ def interrupted(transport, wanted, survives):
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 
-@settings(max_examples=60, **COMMON)
+# A real server takes seconds for each.
+EXAMPLES = 12 if real.server() else 60
+
+
+@settings(max_examples=EXAMPLES, **COMMON)
 @given(schemas(), schemas(), st.booleans())
 def test_from_any_schema_to_any_other(before, after, with_nulls):
-    check(LocalServer(index_lag=0), before, after, with_nulls)
+    check(a_server(), before, after, with_nulls)
 
 
-@settings(max_examples=60, **COMMON)
+@settings(max_examples=EXAMPLES, **COMMON)
 @given(schemas(), schemas(), st.booleans(), st.integers(0, 12))
 def test_stopped_anywhere_the_next_run_gets_there(before, after, with_nulls, survives):
-    check(InlineServer(feature_level="2.x", index_lag=0), before, after, with_nulls, survives)
+    server = a_server() if real.server() else InlineServer(feature_level="2.x", index_lag=0)
+    check(server, before, after, with_nulls, survives)

@@ -13,13 +13,13 @@ from django.core.management.base import CommandError
 from django.db import IntegrityError, NotSupportedError, OperationalError, models, transaction
 from django.test.utils import isolate_apps
 
-from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.fields import OneToOneRelationshipField, RelationshipField
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.definitions import Column, Database, Table
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
+from tests.settled import columns as column_routes
 
 from .conftest import Counter, connect
 

@@ -10,11 +10,10 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connections
 
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.definitions import Column, Database, Table
 from appwrite_orm_django.schema.exports import DIALECTS, FORMATS
 from appwrite_orm_django.schema.migrate import migrate
-from tests.schema.conftest import connect
+from tests.schema.conftest import a_server, connect
 
 
 def run(*args, **options):
@@ -35,7 +34,7 @@ def test_dialects(dialect):
 
 
 def test_the_live_schema(behind_alias):
-    transport = behind_alias(connect(LocalServer(index_lag=0)), "shop")
+    transport = behind_alias(connect(a_server()), "shop")
     with pytest.raises(CommandError, match="There is no database shop"):
         run(live=True)
     migrate(transport, Database("shop", (Table("t", "T", (Column("a", "varchar", 5),)),)))

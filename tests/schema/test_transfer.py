@@ -18,13 +18,13 @@ from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import UniqueViolation
 from appwrite_orm_django.client.queries import limit
 from appwrite_orm_django.client.references import TableRef
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.migrate import migrate
 from appwrite_orm_django.schema.own_tables import CLAIMS, with_own_tables
 from appwrite_orm_django.transfer import BadFile, export_rows, import_rows, resume_point
-from tests.schema.conftest import Counter, connect
+from tests.schema.conftest import Counter, a_server, connect
+from tests.settled import settle
 
 A = Table(
     "a",
@@ -37,7 +37,7 @@ SHOP = Database("shop", (B, A))
 
 
 def make(number_of_rows=0):
-    transport = connect(LocalServer(index_lag=0))
+    transport = connect(a_server())
     migrate(transport, with_own_tables(SHOP))
     for start in range(0, number_of_rows, 100):
         many = [
@@ -191,6 +191,7 @@ def test_relationships_stay_behind(source, target):
             "/tablesdb/shop/tables/b/columns/relationship",
             params={"relatedTableId": "a", "type": "manyToOne", "key": "owner", "onDelete": "setNull"},
         )
+        settle(transport, TableRef("shop", "b"))
     database = read_database(source, "shop")
     lines = list(export_rows(source, Database("shop", (database.table("b"),))))
     assert "owner" not in json.loads(lines[0])[2]

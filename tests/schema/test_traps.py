@@ -85,6 +85,25 @@ def test_a_replaced_column_takes_the_key_of_one_that_has_just_gone(make_server):
     assert values(transport, "a") == [7]
 
 
+def test_a_run_that_was_stopped_while_the_old_column_goes_takes_its_key_when_it_has_gone(make_server):
+    transport = connect(make_server(column_delay_s=0.1))
+    migrate(transport, db(Column("a", "varchar", 10)))
+    rows.create_row(transport, REF, "r", {"a": "7"})
+
+    def stop(record: Any) -> None:
+        if (record.method, record.path) == ("DELETE", "/tablesdb/d/tables/t/columns/a"):
+            raise KeyboardInterrupt
+
+    wanted = db(Column("a", "integer"), indexes=(Index("a_uniq", "unique", ("a",)),))
+    transport.add_listener(stop)
+    with pytest.raises(KeyboardInterrupt):
+        migrate(transport, wanted)
+    transport.remove_listener(stop)
+    assert migrate(transport, wanted) == []
+    assert plan_for(transport, wanted).steps == ()
+    assert values(transport, "a") == [7]
+
+
 def test_inline_columns_are_those_that_the_server_takes_and_never_dates(make_server, level):
     """1.9.6 refuses text inline; on 2.x a datetime made inline refuses values with a zone."""
     transport = connect(make_server())
@@ -276,6 +295,7 @@ class StaleServer(LocalServer):
         return answer
 
 
+@pytest.mark.local_only("looks into the local server")
 def test_a_list_of_tables_that_is_out_of_date_fools_nobody():
     server = StaleServer(index_lag=0)
     transport = connect(server)

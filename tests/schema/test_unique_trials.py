@@ -8,22 +8,21 @@ from typing import Any
 
 import pytest
 
-from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client import tables as table_routes
 from appwrite_orm_django.client.errors import IndexNotFound, UniqueViolation
 from appwrite_orm_django.client.references import TableRef
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.apply import indexes as apply_indexes
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable
-from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.names import copies_prefix, trial_table
 from appwrite_orm_django.schema.rehearsal import requests_of
+from tests.settled import indexes as index_routes
+from tests.settled import settle, settled_database
 
 from .conftest import connect
-from .killing import Killed, killable
+from .killing import Killed, a_killable_server
 
 REF = TableRef("d", "t")
 NAME = Column("name", "varchar", 20)
@@ -34,7 +33,7 @@ AFTER = Database("d", (Table("t", "T", (NAME,), (UNIQUE,)),))
 
 
 def server_with(*names: str) -> Any:
-    server = killable(LocalServer)(index_lag=0)
+    server = a_killable_server()
     transport = connect(server)
     migrate(transport, BEFORE)
     rows.create_rows(transport, REF, [{"$id": f"r{number}", "name": name} for number, name in enumerate(names)])
@@ -69,11 +68,11 @@ def test_killed_at_every_request_no_index_is_left_that_does_not_bite(after):
         transport = connect(server)
         with pytest.raises(DuplicateRows, match="does not enforce it"):
             migrate(transport, AFTER, fold=str)
-        assert read_database(transport, "d").table("t").indexes == (), number
+        assert settled_database(transport, "d").table("t").indexes == (), number
         assert ids(transport) == ["r0", "r1"], number
         rows.update_row(transport, REF, "r1", {"name": "Milk"})
         assert migrate(transport, AFTER, fold=str) == []
-        assert {table.id for table in read_database(transport, "d")} == {"t"}
+        assert {table.id for table in settled_database(transport, "d")} == {"t"}
         number += 1
     assert number > 8
 
@@ -85,7 +84,7 @@ def test_killed_at_every_request_an_index_that_bites_stays(after):
         transport = connect(server)
         assert migrate(transport, AFTER) == []
         assert plan_for(transport, AFTER).steps == ()
-        live = read_database(transport, "d")
+        live = settled_database(transport, "d")
         assert ({table.id for table in live}, live.table("t").indexes) == ({"t"}, (UNIQUE,)), number
         assert ids(transport) == ["r0", "r1"], number
         with pytest.raises(UniqueViolation):
@@ -103,7 +102,9 @@ def untried(*names: str) -> Any:
     migrate(transport, AFTER)
     server = server_with(*names)
     assert killed(server, AFTER, requests.index("POST /tablesdb/d/tables/t/indexes") + 1, after=True)
-    return connect(server)
+    transport = connect(server)
+    settle(transport, REF)
+    return transport
 
 
 def test_the_plan_says_that_an_index_was_not_tried_out():
@@ -121,7 +122,7 @@ def test_an_index_that_no_model_has_any_more_is_not_tried_out():
     assert plan_for(transport, BEFORE).steps == ()
     notes = migrate(transport, BEFORE, Options(prune=True))
     assert notes == []
-    assert [(table.id, table.indexes) for table in read_database(transport, "d")] == [("t", ())]
+    assert [(table.id, table.indexes) for table in settled_database(transport, "d")] == [("t", ())]
 
 
 def test_what_is_left_of_a_trial_of_an_index_that_has_gone_is_pruned():
@@ -130,21 +131,21 @@ def test_what_is_left_of_a_trial_of_an_index_that_has_gone_is_pruned():
     plan = plan_for(transport, BEFORE)
     assert (plan.steps, [str(step) for step in plan.left]) == ((), [f"table {MARK}"])
     migrate(transport, BEFORE, Options(prune=True), agree=lambda plan: not plan.destructive)
-    assert {table.id for table in read_database(transport, "d")} == {"t"}
+    assert {table.id for table in settled_database(transport, "d")} == {"t"}
 
 
 def test_an_index_whose_rows_have_gone_has_nothing_to_try():
     transport = untried("Tea")
     rows.delete_row(transport, REF, "r0")
     assert migrate(transport, AFTER) == []
-    assert {table.id for table in read_database(transport, "d")} == {"t"}
+    assert {table.id for table in settled_database(transport, "d")} == {"t"}
 
 
 def test_an_untried_index_goes_with_a_column_of_another_type():
     transport = untried("1", "2")
     after = Database("d", (Table("t", "T", (Column("name", "integer"),), (UNIQUE,)),))
     assert migrate(transport, after) == []
-    live = read_database(transport, "d")
+    live = settled_database(transport, "d")
     assert ({table.id for table in live}, live.table("t").indexes) == ({"t"}, (UNIQUE,))
 
 
@@ -162,7 +163,7 @@ def test_several_runs_at_once(names):
         outcomes = set(executor.map(run, range(4)))
     transport = connect(server)
     assert ids(transport) == ["r0", "r1"]
-    live = read_database(transport, "d")
+    live = settled_database(transport, "d")
     if names[1] == "Milk":
         assert outcomes == {"[]"}
         assert ({table.id for table in live}, live.table("t").indexes) == ({"t"}, (UNIQUE,))
@@ -199,7 +200,7 @@ def test_an_index_that_another_run_drops_is_made_and_tried_again(when, times, de
     server.column_delay_s = 0.0
     rows.update_row(connect(server), REF, "r1", {"name": "Milk"})
     assert migrate(dropped_by_another_run(server, when, times), AFTER, fold=str) == []
-    live = read_database(connect(server), "d")
+    live = settled_database(connect(server), "d")
     assert ({table.id for table in live}, live.table("t").indexes) == ({"t"}, (UNIQUE,))
 
 
@@ -208,7 +209,7 @@ def test_an_index_to_be_tried_that_another_run_drops_is_made_again():
     plan = plan_for(transport, AFTER)
     index_routes.delete_index(transport, REF, "name_uniq")
     assert migrate(transport, AFTER, plan=plan, fold=str) == []
-    live = read_database(transport, "d")
+    live = settled_database(transport, "d")
     assert ({table.id for table in live}, live.table("t").indexes) == ({"t"}, (UNIQUE,))
 
 
@@ -240,4 +241,4 @@ def test_what_another_run_tries_out_is_no_duplicate():
     index_routes.delete_index(transport, REF, "name_uniq")
     rows.create_row(transport, REF, f"{copies_prefix('t', 'name_uniq')}1", {"name": "Tea"})
     assert migrate(transport, AFTER) == []
-    assert (ids(transport), read_database(transport, "d").table("t").indexes) == (["r0", "r1"], (UNIQUE,))
+    assert (ids(transport), settled_database(transport, "d").table("t").indexes) == (["r0", "r1"], (UNIQUE,))

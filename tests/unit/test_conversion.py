@@ -48,7 +48,7 @@ def test_what_fits(value, before, after, converted):
     [
         ("abcd", TEXT, SHORT, "4 characters are more than 3"),
         ("c", TEXT, ENUM, "not one of the elements"),
-        ([1.0, 2.0], Column("c", "point"), TEXT, "not a text"),
+        ([1.0, 2.0], Column("c", "point"), TEXT, "point has no equal as text"),
         ("1.5", TEXT, INTEGER, "not a whole number"),
         (1.5, DOUBLE, INTEGER, "not a whole number"),
         ("10", TEXT, SMALL, "not between 0 and 9"),
@@ -58,7 +58,7 @@ def test_what_fits(value, before, after, converted):
         ("maybe", TEXT, BOOLEAN, "neither true nor false"),
         (2, INTEGER, BOOLEAN, "neither true nor false"),
         ("tomorrow", TEXT, MOMENT, "not a date in ISO 8601"),
-        (5, INTEGER, MOMENT, "not a date in ISO 8601"),
+        (5, INTEGER, MOMENT, "integer has no equal as datetime"),
         (["a", "b"], LIST, SHORT, "2 values for one"),
         ("x", TEXT, Column("c", "point"), "nothing becomes a point"),
     ],

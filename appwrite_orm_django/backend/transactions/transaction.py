@@ -338,12 +338,13 @@ class Transaction:
 
     def _update_from_query(self, command: UpdateFromQuery) -> WriteResult:
         with self.blindly() if command.is_blind else nullcontext():
-            computed = list(self.connection.reader.run(command.source))
-        for key, *values in computed:
-            row_id, data = command.encode_id(key), command.write(tuple(values))
+            computed = self.connection.reader.run(command.source)
+            # A row that is joined with several others comes as often.
+            changes = {command.encode_id(key): command.write(tuple(values)) for key, *values in computed}
+        for row_id, data in changes.items():
             self._check_unique(command.table, [row_id], data, command.unique)
             self.log.append(Operation("update", command.table, row_id, data))
-        return WriteResult(len(computed))
+        return WriteResult(len(changes))
 
     def _delete(self, command: DeleteRows) -> WriteResult:
         if command.row_id is not None:

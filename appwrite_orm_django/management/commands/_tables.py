@@ -13,11 +13,14 @@ from appwrite_orm_django.schema.definitions import Database
 from appwrite_orm_django.schema.from_models import models_of
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.names import OWN_TABLES, table_id
+from appwrite_orm_django.schema.records import read_recorded
 
 
 def live_tables(connection: Any, labels: Sequence[str]) -> Database:
     """
-    Return the live database with the tables that are meant; with all but the library's own if no labels are given.
+    Return the live database with the tables that are meant, and how their columns are encoded.
+
+    These are all but the library's own if no labels are given.
 
     Args:
         labels: app labels, ``app.Model``, or table ids.
@@ -28,6 +31,7 @@ def live_tables(connection: Any, labels: Sequence[str]) -> Database:
     database = read_database(connection.transport, connection.database_id)
     if database is None:
         raise CommandError(f"There is no database {connection.database_id} at {connection.settings_dict['HOST']}.")
+    database = read_recorded(connection.transport, database)
     if not labels:
         return replace(database, tables=tuple(table for table in database if not table.id.startswith(OWN_TABLES)))
     wanted = {id_.lower() for label in labels for id_ in _ids(connection.alias, label, database)}

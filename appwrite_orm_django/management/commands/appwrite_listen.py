@@ -70,10 +70,10 @@ class Command(WithKey, BaseCommand):
                     f'CACHES["{name}"] is in the memory of each process: other processes do not notice what is invalidated here.'
                 )
             )
-        if not listener.settings.session:
+        if not listener.settings.session_secret:
             self.stderr.write(
                 self.style.WARNING(
-                    'Without OPTIONS["REALTIME"]["SESSION"] Appwrite tells only of rows that anybody may read: realtime takes no API key.'
+                    'Without OPTIONS["REALTIME"]["SESSION_SECRET"] Appwrite tells only of rows that anybody may read: realtime takes no API key.'
                 )
             )
 

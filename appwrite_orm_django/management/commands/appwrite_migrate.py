@@ -12,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DataError, IntegrityError, connections
 
+from appwrite_orm_django.backend.changing import announced
 from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.collation import fold
@@ -87,11 +88,12 @@ class Command(WithKey, BaseCommand):
         self._print_plan(alias, plan, options, requests)
         if options["check"] and plan.steps:
             sys.exit(1)
-        if options["plan"] or options["check"] or options["dry_run"] or not plan.steps:
+        if options["plan"] or options["check"] or options["dry_run"] or not (plan.steps or plan.unrecorded):
             return
         self._refuse_or_ask(plan, options)
         try:
-            notes = self._apply(connection, wanted, settings, plan, options)
+            with announced(connection, plan.steps):
+                notes = self._apply(connection, wanted, settings, plan, options)
         except _REFUSALS as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -102,7 +104,7 @@ class Command(WithKey, BaseCommand):
     def _apply(
         self, connection: Any, wanted: Database, settings: Options, plan: Plan, options: dict[str, Any]
     ) -> list[str]:
-        verbose = options["verbosity"] >= 1 and options["format"] == "text"
+        verbose = options["verbosity"] >= 1 and options["format"] == "text" and bool(plan.steps)
         if verbose:
             self.stdout.write(self.style.MIGRATE_HEADING("Applying:"))
         agreed = set(plan.destructive)

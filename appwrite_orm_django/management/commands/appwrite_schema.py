@@ -13,6 +13,7 @@ from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.exports import DIALECTS, FORMATS, export, relations_of
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.from_server import read_database
+from appwrite_orm_django.schema.records import read_recorded
 
 from ._choice import chosen_alias, chosen_models
 
@@ -34,13 +35,14 @@ class Command(WithKey, BaseCommand):
         alias = chosen_alias(options["database"])
         connection: Any = connections[alias]
         models = chosen_models(alias, options["app_label"], options["model"])
-        settings = connection.settings_dict
+        host, project = connection.project
         if options["live"]:
             if options["app_label"]:
                 raise CommandError("--live prints all tables; leave the app out.")
             database = read_database(connection.transport, connection.database_id)
             if database is None:
-                raise CommandError(f"There is no database {connection.database_id} at {settings['HOST']}.")
+                raise CommandError(f"There is no database {connection.database_id} at {host}.")
+            database = read_recorded(connection.transport, database)
         else:
             try:
                 database = read_models(connection.database_id, models)
@@ -51,6 +53,6 @@ class Command(WithKey, BaseCommand):
             options["format"],
             relations=relations_of(models),
             dialect=options["dialect"],
-            endpoint=settings["HOST"],
-            project=settings["USER"],
+            endpoint=host,
+            project=project,
         ).removesuffix("\n")

@@ -9,10 +9,12 @@ from typing import Any, get_args
 
 from django.core.management.base import BaseCommand, CommandError
 
+from appwrite_orm_django.client.secret import Secret
 from appwrite_orm_django.local.faults import parse_fault
 from appwrite_orm_django.local.routing import FeatureLevel
-from appwrite_orm_django.local.server import Engine, LocalServer
-from appwrite_orm_django.local.wsgi import THREADS, make_http_server
+from appwrite_orm_django.local.server import DEFAULT_KEY, Engine, LocalServer
+from appwrite_orm_django.local.storage import WrongFormat
+from appwrite_orm_django.local.wsgi import THREADS, OpenToOthers, make_http_server
 
 
 class Command(BaseCommand):
@@ -25,7 +27,13 @@ class Command(BaseCommand):
             "--addrport", default="127.0.0.1:8090", help="address and port to listen on (default: %(default)s)"
         )
         parser.add_argument("--project", default="demo", help="the project id (default: %(default)s)")
-        parser.add_argument("--key", default="secret", help="an API key with all scopes (default: %(default)s)")
+        parser.add_argument(
+            "--key",
+            type=Secret,
+            default=Secret(DEFAULT_KEY),
+            metavar="KEY",
+            help=f"an API key with all scopes (default: {DEFAULT_KEY}, which is refused where other machines can reach the server)",
+        )
         parser.add_argument("--storage", default=":memory:", metavar="PATH", help="an SQLite file, or %(default)s")
         parser.add_argument(
             "--feature-level",
@@ -65,6 +73,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        options["key"] = Secret(options["key"])
         host, port = _address(options["addrport"])
         try:
             faults = [parse_fault(text) for text in options["faults"]]
@@ -72,13 +81,20 @@ class Command(BaseCommand):
             raise CommandError(f"--fault: {error}.") from error
         try:
             server = LocalServer(
-                options["storage"], options["project"], options["key"], options["feature_level"], options["engine"], options["column_delay"],
-                faults=faults,
+                options["storage"], options["project"], options["key"].reveal(), options["feature_level"], options["engine"],
+                options["column_delay"], faults=faults,
             )  # fmt: skip
+        except WrongFormat as error:
+            raise CommandError(f"--storage {error}") from error
         except sqlite3.DatabaseError as error:
             raise CommandError(f"--storage {options['storage']} is no file that SQLite can use ({error}).") from error
         try:
             http = make_http_server(server, host, port, options["threads"])
+        except OpenToOthers as error:
+            server.close()
+            raise CommandError(
+                f"--addrport {options['addrport']}: {error} The key is set with --key; see docs/reference/local-server.md."
+            ) from error
         except OSError as error:
             raise CommandError(
                 f"Cannot listen on {options['addrport']}: {error.strerror or error}. Choose another --addrport."

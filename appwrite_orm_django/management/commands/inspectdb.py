@@ -13,6 +13,7 @@ from django.db import connections
 from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.model_source import model_source
+from appwrite_orm_django.schema.records import read_recorded
 
 
 class Command(WithKey, InspectDBCommand):
@@ -24,6 +25,7 @@ class Command(WithKey, InspectDBCommand):
         database = read_database(connection.transport, connection.database_id)
         if database is None:
             raise CommandError(f"There is no database {connection.database_id} at {connection.settings_dict['HOST']}.")
+        database = read_recorded(connection.transport, database)
         if chosen := options["table"]:
             unknown = [table for table in chosen if database.table(table) is None]
             if unknown:

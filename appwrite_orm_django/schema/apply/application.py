@@ -22,6 +22,7 @@ from appwrite_orm_django.schema.steps import (
     DropTable,
     FillColumn,
     Plan,
+    ReadOtherwise,
     RenameColumn,
     ReplaceColumn,
     Step,
@@ -43,6 +44,7 @@ _CARRY_OUT: dict[type[Step], Callable[..., Steps]] = {
     FillColumn: columns.fill,
     ChangeColumn: columns.change,
     ReplaceColumn: columns.replace_by_others,
+    ReadOtherwise: columns.read_otherwise,
     CreateIndex: indexes.create,
     TryIndex: indexes.try_out,
     ChangeTable: tables.change,
@@ -94,6 +96,7 @@ class Application:
         """
         work = self._work
         preflight.refuse(work.transport, work.plan, work.fold, outside=self._refuse_outside)
+        work.record(work.plan.unrecorded)
         waiting: dict[type[Step], list[Step]] = defaultdict(list)
         for step in work.plan.steps:
             waiting[type(step)].append(step)

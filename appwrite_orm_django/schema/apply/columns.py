@@ -10,27 +10,30 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import tables as table_routes
-from appwrite_orm_django.client.errors import AlreadyExists, ColumnNotFound, TableNotFound
+from appwrite_orm_django.client.errors import AlreadyExists, ColumnNotFound, InvalidSchema, TableNotFound
 from appwrite_orm_django.schema.comparison import same_storage
 from appwrite_orm_django.schema.definitions import Column, Computed, value_of
-from appwrite_orm_django.schema.errors import missing_values
-from appwrite_orm_django.schema.names import fill_table, replacement_key
+from appwrite_orm_django.schema.errors import NotAvailable, missing_values
+from appwrite_orm_django.schema.names import fill_table, replaced_key, replacement_key
+from appwrite_orm_django.schema.records import Record, records_of
 from appwrite_orm_django.schema.steps import (
     ChangeColumn,
     CreateColumn,
     DropColumn,
     FillColumn,
+    ReadOtherwise,
     RenameColumn,
     ReplaceColumn,
 )
 from appwrite_orm_django.schema.wire import changed_options, column_options
 
+from . import indexes
 from .work import Steps, Work
 
 
@@ -41,21 +44,75 @@ def rename(work: Work, steps: Sequence[RenameColumn]) -> Steps:
 
 
 def _rename(work: Work, table: str, old: str, column: Column) -> None:
-    column_routes.update_column(
-        work.transport,
-        work.ref(table),
-        column.type,
-        old,
-        required=column.required,
-        default=column.default,
-        **_kept(column),
-        newKey=column.key,
+    """Rename a column. A run that was stopped finds the record under the new key before the column is, and goes on with the rename."""
+    recorded = records_of(table, [column])
+    work.record(recorded)
+    _give_key(work, table, old, column)
+    if recorded:
+        work.forget([(table, old)])
+
+
+def _give_key(work: Work, table: str, old: str, column: Column) -> None:
+    try:
+        _patch(work, table, old, column, column, {**_kept(column), "newKey": column.key})
+    except AlreadyExists:
+        # The key may be that of a column which is still being deleted.
+        if not work.waiter.those_gone([(table, column.key)], work.columns_of, "column"):
+            raise
+        _give_key(work, table, old, column)
+
+
+def _patch(work: Work, table: str, key: str, column: Column, rules: Column, options: Mapping[str, Any]) -> None:
+    """
+    Change a column in place.
+
+    Args:
+        rules: whether it is to be required, and its default.
+
+    Raises:
+        NotAvailable: an index of the table does not allow it.
+    """
+
+    def patch() -> None:
+        column_routes.update_column(
+            work.transport,
+            work.ref(table),
+            column.type,
+            key,
+            required=rules.required,
+            default=rules.default,
+            **options,
+        )
+
+    try:
+        patch()
+    except InvalidSchema as error:
+        if error.type not in _INDEX_REFUSALS:
+            raise
+        if not indexes.renew_trimmed(work, table, str(error)):
+            raise _held_by_index(work, table, key, error) from error
+        patch()
+
+
+def _held_by_index(work: Work, table: str, key: str, error: InvalidSchema) -> NotAvailable:
+    over = [index for index in work.indexes_of(table) if key in index.columns]
+    named = ", ".join(f"{index.key} {index}" for index in over) or "none over this column"
+    return NotAvailable(
+        f"column {table}.{key}: Appwrite does not change it under the indexes of its table: {error}\nIndexes over it: {named}.\n"
+        "Way out: drop those that no model has with appwrite_migrate --prune or in the console, and run appwrite_migrate again."
     )
+
+
+#: What an update of a column is refused with when an index of its table, over whatever columns, would not be made as it is.
+_INDEX_REFUSALS = frozenset({"column_index_invalid", "index_invalid"})
 
 
 def create(work: Work, steps: Sequence[CreateColumn]) -> Steps:
     needy = {step.table for step in steps if step.column.required or _given(step.column) is not None}
     occupied = {table for table in needy if work.has_rows(table)}
+    # What came with a new table has been recorded with it.
+    new = [step for step in steps if step.table not in work.new_tables]
+    work.record([record for step in new for record in records_of(step.table, [step.column])])
     marks = {step: _mark(work, step.table, step.column) for step in steps if step.table in occupied}
     made = [(step, _bare(step.column) if step.table in occupied else step.column) for step in steps]
     _make(work, [(step.table, column) for step, column in made])
@@ -219,15 +276,7 @@ def _settle(work: Work, table: str, bare: Column, wanted: Column, mark: Mark | N
 
 
 def _update(work: Work, table: str, before: Column, after: Column) -> None:
-    column_routes.update_column(
-        work.transport,
-        work.ref(table),
-        before.type,
-        before.key,
-        required=after.required,
-        default=after.default,
-        **{**_kept(before), **changed_options(before, after)},
-    )
+    _patch(work, table, before.key, before, after, {**_kept(before), **changed_options(before, after)})
 
 
 def _kept(column: Column) -> dict[str, Any]:
@@ -239,26 +288,56 @@ def replace_by_others(work: Work, steps: Sequence[ReplaceColumn]) -> Steps:
     for step in steps:
         before = step.before
         # Optional for now: rows get their values one after the other.
-        successor = replace(step.after, key=replacement_key(before.key), required=False, default=None)
+        successor = replace(step.after, key=replacement_key(step.after.key), required=False, default=None)
+        # What is only assumed of the old column is recorded first: a run that goes on with this one knows no more than that.
+        work.record_assumed(step.table, before)
         _make_successor(work, step.table, successor)
-        work.copy(step, successor)
-        _drop(work, [(step.table, before.key)])
-        _rename(work, step.table, successor.key, replace(successor, key=step.after.key))
+        # Two runs at once share a successor. One that comes late must not take for the old column what the other has put in its place.
+        if work.is_as_planned(step.table, before):
+            work.copy(step, successor)
+            if work.both_there(step.table, before.key, successor.key):
+                _switch(work, step.table, before, replace(successor, key=step.after.key))
         work.progress(step)
     # What else the new column is to be, and the indexes that went with the old one, shows in the next plan.
     return ()
 
 
+def _switch(work: Work, table: str, before: Column, after: Column) -> None:
+    """
+    Put the successor in the place of a column, and drop that.
+
+    The old one is put aside first, for what has gone cannot come back: another run may have made the switch a moment ago.
+    """
+    aside = replace(before, key=replaced_key(after.key))
+    try:
+        _give_key(work, table, before.key, aside)
+    except (AlreadyExists, ColumnNotFound):
+        return
+    try:
+        _rename(work, table, replacement_key(after.key), after)
+    except ColumnNotFound:
+        _give_key(work, table, aside.key, replace(after, required=before.required, default=before.default))
+        return
+    _drop(work, [(table, aside.key)])
+
+
 def _make_successor(work: Work, table: str, successor: Column) -> None:
-    """Make the column that will take the place of another; one of the same type may be there from a run that was stopped."""
+    """Make the column that will take the place of another; one of the same kind may be there from a run that was stopped."""
     known = next((column for column in work.columns_of(table) if column.key == successor.key), None)
-    if known is not None and not same_storage(known, successor):
+    if known is not None and not (same_storage(known, successor) and work.is_recorded(table, successor)):
         _drop(work, [(table, known.key)])
+    work.record(records_of(table, [successor]))
     _make(work, [(table, successor)])
+
+
+def read_otherwise(work: Work, steps: Sequence[ReadOtherwise]) -> Steps:
+    work.record([Record(step.table, step.key, step.after) for step in steps])
+    return work.done(steps)
 
 
 def drop(work: Work, steps: Sequence[DropColumn]) -> Steps:
     _drop(work, [(step.table, step.column.key) for step in steps])
+    work.forget((step.table, step.column.key) for step in steps if step.column.encoding is not None)
     return work.done(steps)
 
 

@@ -12,12 +12,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
+from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client import tables as table_routes
-from appwrite_orm_django.client.errors import AlreadyExists, IndexNotFound, TableNotFound
+from appwrite_orm_django.client.errors import AlreadyExists, ColumnNotFound, IndexNotFound, TableNotFound
 from appwrite_orm_django.schema import rows
 from appwrite_orm_django.schema.definitions import Index
 from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable
+from appwrite_orm_django.schema.from_server import read_index
 from appwrite_orm_django.schema.names import copies_prefix, trial_table
 from appwrite_orm_django.schema.steps import CreateIndex, DropColumn, DropIndex, ReplaceColumn, TryIndex
 
@@ -132,11 +134,48 @@ def _try_out(work: Work, table: str, index: Index) -> bool:
     )
 
 
+def renew_trimmed(work: Work, table: str, refusal: str) -> bool:
+    """
+    Drop the indexes of a table that a column was taken out of, and make them again over what is left; return whether there were any.
+
+    The server's own description of such an index keeps the length of the column, and is refused whenever a column of the table is to get
+    another key or size. In the list all lengths like that one are missing; where it was a length of its own, nothing shows there.
+
+    Args:
+        refusal: what the server said of a column that was to be changed.
+    """
+    bodies = list(index_routes.list_indexes(work.transport, work.ref(table)))
+    trimmed = [read_index(body) for body in bodies if len(body["lengths"]) < len(body["columns"])]
+    if not trimmed and any(text in refusal for text in ("Count of lengths", "Cannot set a length")):
+        trimmed = [index for index in map(read_index, bodies) if index.type in {"key", "unique"}]
+    drop(work, [DropIndex(table, index, replaced=True) for index in trimmed])
+    create(work, [CreateIndex(table, index) for index in trimmed])
+    return bool(trimmed)
+
+
 def drop(work: Work, steps: Sequence[DropIndex]) -> Steps:
     def drop_one(step: DropIndex) -> None:
         with contextlib.suppress(IndexNotFound):
             index_routes.delete_index(work.transport, work.ref(step.table), step.index.key)
 
     work.in_parallel(drop_one, steps)
-    work.wait_for_indexes_to_go((step.table, step.index.key) for step in steps)
+    for table, index in work.wait_for_indexes_to_go((step.table, step.index.key) for step in steps):
+        _take_off_list(work, table, index)
     return work.done(steps)
+
+
+def _take_off_list(work: Work, table: str, index: Index) -> None:
+    """
+    Let the server forget an index that it cannot delete, for its database has no such index.
+
+    It goes from the list with the last of the columns that it is listed over. Those that are gone are made, and dropped again.
+    """
+    there = {column.key.lower() for column in work.columns_of(table)}
+    for key in index.columns:
+        if key.lower() not in there:
+            with contextlib.suppress(AlreadyExists):
+                column_routes.create_column(work.transport, work.ref(table), "boolean", key, required=False)
+            work.wait_for_columns([(table, key)])
+            with contextlib.suppress(ColumnNotFound):
+                column_routes.delete_column(work.transport, work.ref(table), key)
+            work.wait_for_columns_to_go([(table, key)])

@@ -10,6 +10,7 @@ from appwrite_orm_django.client import databases
 from appwrite_orm_django.client import tables as table_routes
 from appwrite_orm_django.client.errors import AlreadyExists, InvalidRequest, TableNotFound
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.schema import records
 from appwrite_orm_django.schema.definitions import Table
 from appwrite_orm_django.schema.steps import (
     ChangeTable,
@@ -37,12 +38,17 @@ def create_database(work: Work, steps: Sequence[CreateDatabase]) -> Steps:
 
 
 def create(work: Work, steps: Sequence[CreateTable]) -> Steps:
+    work.record([one for step in steps for one in _records_of(step.definition)])
     # The first table shows what this server takes inline; the others then follow in parallel.
     further = _create(work, steps[0])
     work.progress(steps[0])
     for more in work.in_parallel(lambda step: _create(work, step), steps[1:], work.progress):
         further += more
     return further
+
+
+def _records_of(table: Table) -> list[records.Record]:
+    return records.records_of(table.id, table.columns, table.id_encoding)
 
 
 def _create(work: Work, step: CreateTable) -> list[Step]:
@@ -105,5 +111,7 @@ def drop(work: Work, steps: Sequence[DropTable]) -> Steps:
     for step in steps:
         with contextlib.suppress(TableNotFound):
             table_routes.delete_table(work.transport, work.ref(step.table))
+        if _records_of(step.definition):
+            records.forget_table(work.transport, work.plan.database, step.table)
         work.progress(step)
     return ()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
-from appwrite_orm_django.schema import preflight, rows
+from appwrite_orm_django.schema import preflight, records, rows
 from appwrite_orm_django.schema.definitions import Column, Index
 from appwrite_orm_django.schema.from_server import read_column, read_index
 from appwrite_orm_django.schema.names import copies_prefix
@@ -78,6 +79,17 @@ class Work:
         prefix = copies_prefix(table, index.key)
         return rows.enforces(self.transport, self.ref(table), list(index.columns), relations, prefix)
 
+    def is_recorded(self, table: str, column: Column) -> bool:
+        """Tell whether a column is recorded as it is described."""
+        return records.read_record(self.transport, self.plan.database, table, column.key) == column.encoding
+
+    def is_as_planned(self, table: str, column: Column) -> bool:
+        """Tell whether no other run has put another column in the place of this one since the plan was made."""
+        return self.is_recorded(table, column)
+
+    def both_there(self, table: str, *keys: str) -> bool:
+        return {column.key for column in self.columns_of(table)}.issuperset(keys)
+
     def fill(self, table: str, key: str, value: Any, *, only_older: bool) -> None:
         """Give a value to rows that have none; with ``only_older`` to those alone that were there before the column."""
         until = column_routes.get_column(self.transport, self.ref(table), key)["$createdAt"] if only_older else None
@@ -98,10 +110,22 @@ class Work:
     def wait_for_columns_to_go(self, unwanted: Keys) -> None:
         self.waiter.until_gone(unwanted, self.columns_of, "column")
 
-    def wait_for_indexes_to_go(self, unwanted: Keys) -> None:
-        self.waiter.until_gone(unwanted, self.indexes_of, "index")
+    def wait_for_indexes_to_go(self, unwanted: Keys) -> list[tuple[str, Index]]:
+        """Wait until indexes are gone; return those that the server lists, does not have, and never deletes, with their tables."""
+        return self.waiter.until_gone(unwanted, self.indexes_of, "index", lambda index: index.is_lost)
 
     # Doing
+
+    def record(self, encodings: Sequence[records.Record]) -> None:
+        records.write_records(self.transport, self.plan.database, encodings)
+
+    def record_assumed(self, table: str, column: Column) -> None:
+        """Record how a column is encoded, unless something is recorded of it."""
+        if column.encoding is not None and self.is_recorded(table, replace(column, encoding=None)):
+            self.record(records.records_of(table, [column]))
+
+    def forget(self, columns: Keys) -> None:
+        records.forget_columns(self.transport, self.plan.database, columns)
 
     def done(self, steps: Iterable[Step]) -> Steps:
         """Report steps, after which nothing follows."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
+from appwrite_orm_django.schema.encodings import as_recorded, hidden
 
 from .relations import Relation
 
@@ -23,7 +24,8 @@ def as_text(database: Database, relations: Sequence[Relation] = ()) -> str:
         for column in table.columns:
             target = targets.get((table.id, column.key))
             arrow = f"  -> {target.target}.{target.target_column}" if target else ""
-            lines.append(f"  {column.key:<{width}}  {column}{arrow}")
+            encoded = hidden(column)
+            lines.append(f"  {column.key:<{width}}  {column}{f' ({encoded})' if encoded else ''}{arrow}")
         lines += [f"  index {index.key}: {index}" for index in table.indexes]
     return "\n".join(lines) + "\n"
 
@@ -60,6 +62,7 @@ def _column(column: Column) -> dict[str, Any]:
         "elements": list(column.elements) or None,
         "default": column.default,
         "encrypt": column.encrypt or None,
+        "encoding": as_recorded(column.encoding) if column.encoding and hidden(column) else None,
     }
     fixed = {"key": column.key, "type": column.type, "required": column.required, "array": column.array}
     return fixed | {name: value for name, value in options.items() if value is not None}

@@ -1,0 +1,31 @@
+"""Changes of a schema, as the cache sees them: writes of whole tables, of many requests each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.schema.steps import Step
+
+
+@contextmanager
+def announced(connection: DatabaseWrapper, steps: Iterable[Step]) -> Iterator[None]:
+    """
+    Tell the cache that the tables of these steps change: rows are filled and rewritten, and columns read otherwise than before.
+
+    Raises:
+        IntentNotStored, InvalidationNotStored: with ``STRICT_WRITES``, if the cache cannot be told.
+    """
+    with connection.cache.write({step.table: None for step in steps if step.table}, staged=False) as write:
+
+        def keep_alive(_record: Any) -> None:
+            write.keep_alive()
+
+        connection.transport.add_listener(keep_alive)
+        try:
+            yield
+        finally:
+            connection.transport.remove_listener(keep_alive)

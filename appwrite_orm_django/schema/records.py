@@ -1,0 +1,173 @@
+"""
+The record of how each column is encoded: a row for each, in a table of the library's own in the same database.
+
+A row is written before the column that it stands for is made or takes its key, so that a column is never without the right one, and
+deleted after it has gone. One that is left over stands for nothing: whoever makes the column writes it anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db.backends.utils import names_digest
+
+from appwrite_orm_django.client import rows
+from appwrite_orm_django.client import tables as table_routes
+from appwrite_orm_django.client.errors import AlreadyExists, DatabaseNotFound, RowNotFound, TableNotFound
+from appwrite_orm_django.client.queries import Query, cursor_after, equal, limit, select
+from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.client.transport import Transport
+
+from .definitions import Column, Database, Encoding, Table
+from .encodings import as_recorded, from_record
+from .names import replaced_key
+from .own_tables import ENCODINGS
+from .wire import inline_column
+
+#: The key under which the encoding of the rows' ids is recorded.
+ROW_ID = "$id"
+
+_PAGE_SIZE = 500
+_IDS_PER_QUERY = 90
+_COLUMNS = [column.key for column in ENCODINGS.columns]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How one column is encoded; ``key`` is ``$id`` for the ids of a table's rows."""
+
+    table: str
+    key: str
+    encoding: Encoding
+
+
+Records = Mapping[tuple[str, str], Encoding]
+
+
+def read_records(transport: Transport, live: Database) -> Records:
+    """Return what is recorded of a database, by table id and key in small letters; one request for every 500 columns."""
+    found: dict[tuple[str, str], Encoding] = {}
+    after: list[Query] = []
+    # The list of tables says whether there is anything to read.
+    while live.table(ENCODINGS.id) is not None:
+        page = _page(transport, live.id, after)
+        found |= _by_key(page)
+        if len(page) < _PAGE_SIZE:
+            break
+        after = [cursor_after(page[-1]["$id"])]
+    return found
+
+
+def read_records_of(transport: Transport, database: str, table: str) -> Records:
+    """Return what is recorded of one table; one request, for no table has more than 1,010 columns, and few 500."""
+    found: dict[tuple[str, str], Encoding] = {}
+    after: list[Query] = []
+    while True:
+        try:
+            page = _page(transport, database, [equal("table_id", table), *after])
+        except (TableNotFound, DatabaseNotFound):
+            return {}
+        found |= _by_key(page)
+        if len(page) < _PAGE_SIZE:
+            return found
+        after = [cursor_after(page[-1]["$id"])]
+
+
+def _page(transport: Transport, database: str, queries: list[Query]) -> list[dict[str, Any]]:
+    queries = [select(_COLUMNS), limit(_PAGE_SIZE), *queries]
+    return list(rows.list_rows(transport, TableRef(database, ENCODINGS.id), queries)["rows"])
+
+
+def _by_key(page: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Encoding]:
+    return {(row["table_id"].lower(), row["key"].lower()): _encoding(row) for row in page}
+
+
+def read_recorded(transport: Transport, live: Database) -> Database:
+    """Return a live database with what is recorded of its columns; one request for every 500 of these."""
+    return recorded(live, read_records(transport, live))
+
+
+def recorded(live: Database, records: Records) -> Database:
+    """Return a live database with what these records say of its columns."""
+    return replace(live, tables=tuple(with_encodings(table, records) for table in live)) if records else live
+
+
+def with_encodings(table: Table, records: Records) -> Table:
+    """Return a live table with what these records say of its columns."""
+    of_table = {key: encoding for (id_, key), encoding in records.items() if id_ == table.id.lower()}
+    # A column that was put aside has the record of the one that it was.
+    known = {replaced_key(key).lower(): encoding for key, encoding in of_table.items()} | of_table
+    columns = [replace(column, encoding=known.get(column.key.lower())) for column in table.columns]
+    return replace(table, columns=tuple(columns), id_encoding=known.get(ROW_ID))
+
+
+def records_of(table: str, columns: Iterable[Column], id_encoding: Encoding | None = None) -> list[Record]:
+    """Return what is to be recorded of columns, and of the ids of the rows."""
+    found = [] if id_encoding is None else [Record(table, ROW_ID, id_encoding)]
+    return found + [Record(table, column.key, column.encoding) for column in columns if column.encoding is not None]
+
+
+def read_record(transport: Transport, database: str, table: str, key: str) -> Encoding | None:
+    """Return what is recorded of one column now; None where nothing is."""
+    try:
+        row = rows.get_row(transport, TableRef(database, ENCODINGS.id), _row_id(table, key))
+    except (RowNotFound, TableNotFound):
+        return None
+    return _encoding(row)
+
+
+def write_records(transport: Transport, database: str, records: Sequence[Record]) -> None:
+    """Record these, instead of what was recorded of the same columns; 100 in a request. The table is made when there is none."""
+    ref = TableRef(database, ENCODINGS.id)
+    data = [
+        {
+            "$id": _row_id(record.table, record.key),
+            "table_id": record.table,
+            "key": record.key,
+            "encoding": as_recorded(record.encoding),
+        }
+        for record in records
+    ]
+    for start in range(0, len(data), rows.MAX_BULK_ROWS):
+        batch = data[start : start + rows.MAX_BULK_ROWS]
+        try:
+            rows.upsert_rows(transport, ref, batch)
+        except TableNotFound:
+            create_records_table(transport, database)
+            rows.upsert_rows(transport, ref, batch)
+
+
+def create_records_table(transport: Transport, database: str) -> None:
+    """Create the table of records unless it is there; one request, so that it is never half made."""
+    with contextlib.suppress(AlreadyExists):
+        columns = [inline_column(column) for column in ENCODINGS.columns]
+        table_routes.create_table(transport, TableRef(database, ENCODINGS.id), ENCODINGS.name, columns=columns)
+
+
+def forget_columns(transport: Transport, database: str, columns: Iterable[tuple[str, str]]) -> None:
+    """Delete what is recorded of columns, by table id and key."""
+    ids = [_row_id(table, key) for table, key in columns]
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        _delete(transport, database, equal("$id", *ids[start : start + _IDS_PER_QUERY]))
+
+
+def forget_table(transport: Transport, database: str, table: str) -> None:
+    """Delete what is recorded of a table."""
+    _delete(transport, database, equal("table_id", table))
+
+
+def _delete(transport: Transport, database: str, which: Query) -> None:
+    with contextlib.suppress(TableNotFound, DatabaseNotFound):
+        rows.delete_rows(transport, TableRef(database, ENCODINGS.id), [which])
+
+
+def _row_id(table: str, key: str) -> str:
+    # No id or key has a slash.
+    return names_digest(f"{table.lower()}/{key.lower()}", length=32)
+
+
+def _encoding(row: Mapping[str, Any]) -> Encoding:
+    return from_record(row["encoding"])

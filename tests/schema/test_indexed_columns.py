@@ -1,0 +1,444 @@
+"""
+Changes of columns that indexes hold.
+
+The server takes a column that is deleted out of its indexes, but not out of all that it knows of them: then no column of the table gets
+another key or size any more. Of columns deleted at once it leaves an index that it can never delete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from django.db import IntegrityError
+
+from appwrite_orm_django.client import columns as column_routes
+from appwrite_orm_django.client import indexes as index_routes
+from appwrite_orm_django.client import rows
+from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.local.server import LocalServer
+from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
+from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable
+from appwrite_orm_django.schema.from_server import read_database
+from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
+from appwrite_orm_django.schema.names import replaced_key, replacement_key
+from appwrite_orm_django.schema.plan import make_plan
+from appwrite_orm_django.schema.rehearsal import requests_of
+
+from .conftest import connect
+from .killing import Killed, killable
+
+REF = TableRef("d", "t")
+A, B, C = (Column(key, "varchar", 50) for key in "abc")
+ROWS = [{"$id": f"r{n}", "a": str(n), "b": str(n % 2), "c": str(n)} for n in range(3)]
+
+
+def database(*columns: Column, indexes: tuple[Index, ...] = ()) -> Database:
+    return Database("d", (Table("t", "T", columns, indexes),))
+
+
+def over(*columns: str, type: Any = "key", **options: Any) -> Index:
+    return Index("i", type, columns, **options)
+
+
+INDEXES = {
+    "single": over("a"),
+    "first": over("a", "b", "c"),
+    "middle": over("b", "a", "c"),
+    "last": over("b", "c", "a"),
+    "unique": over("a", type="unique"),
+    "unique together": over("b", "a", type="unique"),
+    "fulltext": over("a", type="fulltext"),
+    "lengths": over("a", "b", lengths=(20, 10)),
+    "a length": over("a", "b", lengths=(20, 0)),
+    "orders": over("a", "b", orders=("DESC", "ASC")),
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """
+    A change of the column ``a``.
+
+    Attributes:
+        to: what it becomes; None when it is dropped.
+        text_only: whether an index that only texts can have does not outlive it.
+    """
+
+    to: Column | None
+    text_only: bool = False
+
+    def indexes(self, index: Index) -> tuple[Index, ...]:
+        if self.to is None:
+            return ()
+        if self.text_only and index.type == "fulltext":
+            return ()
+        columns = tuple(self.to.key if key == "a" else key for key in index.columns)
+        index = replace(index, columns=columns)
+        if self.text_only and index.lengths:
+            lengths = tuple(0 if key == self.to.key else index.lengths[n] for n, key in enumerate(columns))
+            index = replace(index, lengths=lengths if any(lengths) else ())
+        return (index,)
+
+    def after(self, index: Index) -> Database:
+        return database(*([] if self.to is None else [self.to]), B, C, indexes=self.indexes(index))
+
+    @property
+    def options(self) -> Options:
+        renames = {("t", self.to.key): "a"} if self.to is not None and self.to.key != "a" else {}
+        return Options(prune=self.to is None, renames=renames)
+
+
+CHANGES = {
+    "type": Change(Column("a", "integer"), text_only=True),
+    "wider type": Change(Column("a", "text")),
+    "longer": Change(replace(A, size=60)),
+    "shorter": Change(replace(A, size=30)),
+    "required": Change(replace(A, required=True)),
+    "default": Change(replace(A, default="x")),
+    "rename": Change(replace(A, key="z")),
+    "rename and type": Change(Column("z", "integer"), text_only=True),
+    "drop": Change(None),
+}
+
+#: A text column of this type has to be indexed with a length.
+NEEDS_LENGTHS = "wider type"
+
+
+def combinations() -> Iterator[Any]:
+    for change in CHANGES:
+        for kind, index in INDEXES.items():
+            if change == NEEDS_LENGTHS and index.type != "fulltext" and not (index.lengths and index.lengths[0]):
+                continue
+            yield pytest.param(CHANGES[change], index, id=f"{change}-{kind}")
+
+
+def fill(server: LocalServer, *indexes: Index) -> None:
+    transport = connect(server)
+    migrate(transport, database(A, B, C, indexes=indexes))
+    rows.create_rows(transport, REF, ROWS)
+
+
+def assert_done(server: LocalServer, wanted: Database, options: Options) -> None:
+    transport = connect(server)
+    assert plan_for(transport, wanted, options).steps == ()
+    live = read_database(transport, "d")
+    table = live.table("t")
+    assert set(table.indexes) == set(wanted.table("t").indexes)
+    assert {column.key for column in table.columns} == {column.key for column in wanted.table("t").columns}
+    assert {one.id for one in live if not one.id.startswith("appwrite_orm_django_")} == {"t"}
+    assert {one.id for one in live if "_trial_" in one.id or "_fill_" in one.id} == set()
+    for row, was in zip(rows.list_rows(transport, REF)["rows"], ROWS, strict=True):
+        for column in table.columns:
+            old = was["a" if column.key in ("a", "z") else column.key]
+            assert row[column.key] == (int(old) if column.type == "integer" else old)
+
+
+@pytest.mark.parametrize(("change", "index"), [*combinations()])
+def test_a_column_under_an_index_is_changed(make_server: Callable[..., LocalServer], change: Change, index: Index):
+    server = make_server()
+    fill(server, index)
+    wanted = change.after(index)
+    requests_of(connect(server), plan_for(connect(server), wanted, change.options))
+    migrate(connect(server), wanted, change.options)
+    assert_done(server, wanted, change.options)
+    if wanted.table("t").indexes and index.type == "unique":
+        transport = connect(server)
+        body = rows.get_row(transport, REF, "r0")
+        copy = {column.key: body[column.key] for column in wanted.table("t").columns}
+        with pytest.raises(IntegrityError):
+            rows.create_row(transport, REF, "copy", copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ("type", "first"),
+        ("type", "unique together"),
+        ("type", "lengths"),
+        ("shorter", "unique"),
+        ("rename", "middle"),
+        ("rename and type", "last"),
+        ("drop", "unique together"),
+    ],
+)
+@pytest.mark.parametrize("after", [False, True], ids=["unsent", "unanswered"])
+def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(change: str, kind: str, after: bool):
+    number, index = 0, INDEXES[kind]
+    wanted, options = CHANGES[change].after(index), CHANGES[change].options
+    died = True
+    while died:
+        number += 1
+        server: Any = killable(LocalServer)(index_lag=0)
+        fill(server, index)
+        server.served, server.dies_at, server.after = 0, number, after
+        died = False
+        try:
+            migrate(connect(server), wanted, options)
+        except Killed:
+            died = True
+        server.dies_at = None
+        migrate(connect(server), wanted, options)
+        assert_done(server, wanted, options)
+    assert number > 5
+
+
+def test_all_columns_of_an_index_are_pruned(make_server: Callable[..., LocalServer]):
+    server = make_server()
+    fill(server, over("a", "b"))
+    wanted = database(C)
+    plan = plan_for(connect(server), wanted, Options(prune=True))
+    assert [str(step) for step in plan.steps] == [
+        "index t.i key (a, b)",
+        "column t.a varchar(50)",
+        "column t.b varchar(50)",
+    ]
+    migrate(connect(server), wanted, Options(prune=True))
+    assert_done(server, wanted, Options(prune=True))
+
+
+# Wreckage
+
+
+def delete_columns(server: LocalServer, *keys: str, at_once: bool = False) -> None:
+    for key in keys:
+        transport = connect(server)
+        column_routes.delete_column(transport, REF, key)
+        if not at_once:
+            column_routes.list_columns(transport, REF)
+
+
+def index_named(server: LocalServer, key: str = "i") -> dict[str, Any]:
+    found = index_routes.list_indexes(connect(server), REF)
+    return next((body for body in found if body["key"] == key), {"status": "gone"})
+
+
+WRECKED = [
+    pytest.param(over("a", "b"), id="composite"),
+    pytest.param(over("b", "a", type="unique"), id="unique"),
+    pytest.param(over("a", "b", lengths=(10, 20)), id="lengths of their own"),
+    pytest.param(over("a", "b", orders=("DESC", "DESC")), id="orders"),
+]
+
+
+@pytest.mark.parametrize("index", WRECKED)
+@pytest.mark.parametrize("wanted_index", [True, False], ids=["of the model", "of no model"])
+def test_a_replacement_that_stopped_once_the_old_column_was_gone(
+    make_server: Callable[..., LocalServer], index: Index, wanted_index: bool
+):
+    server = make_server()
+    fill(server, index)
+    transport, successor = connect(server), replacement_key("a")
+    migrate(transport, database(A, B, C, Column(successor, "integer"), indexes=(index,)))
+    for row in ROWS:
+        rows.update_row(transport, REF, str(row["$id"]), {successor: int(row["a"]), "b": f"b{row['a']}"})
+    delete_columns(server, "a")
+    after = replace(
+        index, lengths=tuple(0 if index.columns[n] == "a" else length for n, length in enumerate(index.lengths))
+    )
+    wanted = database(Column("a", "integer"), B, C, indexes=(after,) if wanted_index else ())
+    migrate(transport, wanted)
+    assert plan_for(transport, wanted).steps == ()
+    live = read_database(transport, "d").table("t")
+    assert {column.key for column in live.columns} == {"a", "b", "c"}
+    assert [row["a"] for row in rows.list_rows(transport, REF)["rows"]] == [0, 1, 2]
+    assert not wanted_index or live.indexes == (after,)
+
+
+@pytest.mark.parametrize("index", WRECKED)
+@pytest.mark.parametrize("change", ["type", "longer", "rename"])
+def test_a_column_beside_an_index_that_lost_another(make_server: Callable[..., LocalServer], index: Index, change: str):
+    """The index is over what is left, as a model may ask for it; no column of the table could be changed."""
+    server = make_server()
+    fill(server, index)
+    for row in ROWS:
+        rows.update_row(connect(server), REF, str(row["$id"]), {"b": f"b{row['a']}"})
+    delete_columns(server, "a")
+    there = read_database(connect(server), "d").table("t").indexes
+    to = CHANGES[change].to
+    assert to is not None
+    to = replace(to, key="c" if to.key == "a" else "z")
+    wanted = database(B, to, indexes=there)
+    options = Options(renames={("t", "z"): "c"} if to.key == "z" else {})
+    migrate(connect(server), wanted, options)
+    live = read_database(connect(server), "d").table("t")
+    assert (set(live.indexes), plan_for(connect(server), wanted, options).steps) == (set(there), ())
+    assert {column.key for column in live.columns} == {"b", to.key}
+
+
+@pytest.mark.parametrize("stuck", [False, True], ids=["listed", "stuck"])
+@pytest.mark.parametrize("type_", ["key", "unique"])
+@pytest.mark.parametrize("wanted_index", [over("a", "b"), over("c"), None], ids=["the same", "another", "none"])
+def test_an_index_whose_columns_were_deleted_at_once(
+    make_server: Callable[..., LocalServer], stuck: bool, type_: Any, wanted_index: Index | None
+):
+    server = make_server()
+    fill(server, over("a", "b", type=type_))
+    delete_columns(server, "a", "b", at_once=True)
+    if stuck:
+        index_routes.delete_index(connect(server), REF, "i")
+    assert index_named(server)["status"] == ("stuck" if stuck else "available")
+    indexes = (replace(wanted_index, type=type_),) if wanted_index else ()
+    wanted = database(A, B, C, indexes=indexes)
+    migrate(connect(server), wanted)
+    assert set(read_database(connect(server), "d").table("t").indexes) == set(indexes)
+    assert plan_for(connect(server), wanted).steps == ()
+    if type_ == "unique" and indexes:
+        for number in range(2):
+            body = dict.fromkeys(indexes[0].columns, "same")
+            with contextlib.nullcontext() if number == 0 else pytest.raises(IntegrityError):
+                rows.create_row(connect(server), REF, f"same{number}", body)
+
+
+def lost_over(server: LocalServer, index: Index) -> None:
+    """Let the server list an index, over columns that are there, that it does not have."""
+    fill(server, index)
+    transport = connect(server)
+    delete_columns(server, *index.columns, at_once=True)
+    index_routes.delete_index(transport, REF, index.key)
+    for key in index_named(server)["columns"]:
+        column_routes.create_column(transport, REF, "varchar", key, required=False, size=50)
+        for row in ROWS:
+            rows.update_row(transport, REF, str(row["$id"]), {key: row[key]})
+    assert index_named(server)["status"] == "stuck"
+
+
+def test_a_column_is_replaced_to_free_the_key_of_an_index_that_is_lost(make_server: Callable[..., LocalServer]):
+    server = make_server()
+    lost_over(server, over("a", "b"))
+    wanted = database(A, C, indexes=(over("a"),))
+    plan = plan_for(connect(server), wanted)
+    assert [f"{step.sign} {step}" for step in plan.steps] == [
+        "- index t.i key (a)",
+        "~ column t.a varchar(50) -> varchar(50)",
+        "+ index t.i key (a)",
+    ]
+    migrate(connect(server), wanted)
+    live = read_database(connect(server), "d").table("t")
+    assert (live.indexes, index_named(server)["status"]) == ((over("a"),), "available")
+    assert [row["a"] for row in rows.list_rows(connect(server), REF)["rows"]] == ["0", "1", "2"]
+    assert plan_for(connect(server), wanted).steps == ()
+
+
+def test_a_lost_index_that_no_model_has_is_said_and_goes_with_its_columns(make_server: Callable[..., LocalServer]):
+    server = make_server()
+    lost_over(server, over("a", "b"))
+    plan = plan_for(connect(server), database(A, C), Options(prune=True))
+    assert plan.steps == ()
+    assert "Appwrite lists the index i (a), does not have it and cannot delete it" in plan.notes[0]
+    migrate(connect(server), database(C), Options(prune=True))
+    assert index_named(server)["status"] == "gone"
+
+
+def test_a_successor_that_is_left_beside_its_column_goes(make_server: Callable[..., LocalServer]):
+    server, index = make_server(), over("a", "b")
+    fill(server, index)
+    transport = connect(server)
+    column_routes.create_column(transport, REF, "integer", replacement_key("a"), required=False)
+    migrate(transport, database(A, B, C, indexes=(index,)), Options(prune=True))
+    assert_done(server, database(A, B, C, indexes=(index,)), Options(prune=True))
+
+
+def test_an_index_over_a_column_that_was_put_aside_is_dropped_before_that(make_server: Callable[..., LocalServer]):
+    server, index = make_server(), over("a", "b", type="unique")
+    fill(server, index)
+    transport = connect(server)
+    body = {"required": False, "default": None}
+    column_routes.update_column(transport, REF, "varchar", "a", **body, newKey=replaced_key("a"))
+    column_routes.create_column(transport, REF, "varchar", "a", required=False, size=50)
+    for row in ROWS:
+        rows.update_row(transport, REF, str(row["$id"]), {"a": row["a"]})
+    wanted = database(A, B, C, indexes=(replace(index, key="j"),))
+    migrate(transport, wanted)
+    assert_done(server, wanted, Options())
+
+
+def test_a_failed_column_under_an_index_is_made_anew_with_it(make_server: Callable[..., LocalServer]):
+    server = make_server()
+    fill(server, over("b", "c"))
+    server.faults.add("failed-columns,path=*/columns/varchar,times=1")
+    column_routes.create_column(connect(server), REF, "varchar", "x", required=False, size=20)
+    wanted = database(A, B, C, Column("x", "varchar", 20), indexes=(over("x", "b"),))
+    migrate(connect(server), wanted)
+    assert plan_for(connect(server), wanted).steps == ()
+    assert read_database(connect(server), "d").table("t").indexes == (over("x", "b"),)
+
+
+def test_a_stuck_column_goes_after_the_index_that_holds_it():
+    """MariaDB drops no column of a unique index over several."""
+    index = over("b", "a", type="unique")
+    live = database(replace(A, status="stuck"), B, indexes=(index,))
+    assert [f"{step.sign} {step}" for step in make_plan(database(A, B, indexes=(index,)), live).steps] == [
+        "- index t.i unique (b, a)",
+        "- column t.a varchar(50)",
+        "+ column t.a varchar(50)",
+        "+ index t.i unique (b, a)",
+    ]
+
+
+def test_an_index_does_not_outlive_a_column_that_becomes_an_array(make_server: Callable[..., LocalServer]):
+    server = make_server()
+    fill(server, over("a", "b"))
+    wanted = database(replace(A, array=True), B, C)
+    migrate(connect(server), wanted)
+    live = read_database(connect(server), "d").table("t")
+    assert (live.indexes, plan_for(connect(server), wanted).steps) == ((), ())
+    assert [row["a"] for row in rows.list_rows(connect(server), REF)["rows"]] == [["0"], ["1"], ["2"]]
+
+
+# Uniqueness meanwhile
+
+
+def test_the_plan_says_that_duplicates_may_come_while_a_unique_index_is_gone(make_server: Callable[..., LocalServer]):
+    server, index = make_server(), INDEXES["unique together"]
+    fill(server, index)
+    plan = plan_for(connect(server), CHANGES["type"].after(index))
+    assert [(step.sign, step.warning) for step in plan.steps if "index" in str(step)] == [
+        ("-", "until it is made anew, other clients can write duplicates: this run then ends with their list"),
+        ("+", ""),
+    ]
+
+
+@pytest.mark.parametrize("moment", ["DELETE /tablesdb/d/tables/t/columns", "PATCH /tablesdb/d/tables/t/columns"])
+def test_duplicates_that_others_write_meanwhile_are_named(make_server: Callable[..., LocalServer], moment: str):
+    server, index = make_server(), INDEXES["unique together"]
+    fill(server, index)
+    transport, other, written = connect(server), connect(server), []
+
+    def write(record: Any) -> None:
+        if f"{record.method} {record.path}".startswith(moment) and not written:
+            written.append(record)
+            live = {column.key: column.type for column in read_database(other, "d").table("t").columns}
+            key = "a" if "a" in live else replaced_key("a")
+            value = {"integer": 1}.get(live[key], "1")
+            rows.create_row(
+                other,
+                REF,
+                "meanwhile",
+                {key: value, "b": "1", replacement_key("a"): 1} if key != "a" else {"a": value, "b": "1"},
+            )
+
+    transport.add_listener(write)
+    wanted = CHANGES["type"].after(index)
+    with pytest.raises(DuplicateRows, match="meanwhile"):
+        migrate(transport, wanted)
+    assert written
+    rows.delete_row(other, REF, "meanwhile")
+    migrate(connect(server), wanted)
+    assert_done(server, wanted, Options())
+
+
+def test_a_column_that_a_foreign_index_does_not_let_grow(make_server: Callable[..., LocalServer]):
+    server = make_server()
+    migrate(connect(server), database(A, Column("wide", "varchar", 718), indexes=(over("a", "wide"),)))
+    wanted = database(replace(A, size=51), Column("wide", "varchar", 718))
+    with pytest.raises(
+        NotAvailable,
+        match=r"column t\.a: .*maximum: 768 \(400 column_index_invalid\)\nIndexes over it: i key \(a, wide\)\.",
+    ):
+        migrate(connect(server), wanted)
+    migrate(connect(server), wanted, Options(prune=True))
+    assert plan_for(connect(server), wanted).steps == ()
