@@ -23,6 +23,7 @@ from appwrite_orm_django.backend.values import (
     codec_for,
 )
 from appwrite_orm_django.client.texts import InvalidText
+from appwrite_orm_django.instances import MomentAttribute
 
 if TYPE_CHECKING:
     from appwrite_orm_django.schema.columns import Column
@@ -76,6 +77,7 @@ class _SystemDateTimeField(models.DateTimeField):
     """A moment that the server keeps. Read it; writing it is for imports (an API key may set it on creation)."""
 
     system_column: str
+    descriptor_class = MomentAttribute
     # The answer to a create tells it, so a new object knows it without asking again.
     db_returning = True
 

@@ -33,14 +33,44 @@ __all__ = [
     "FastModelIterable",
     "InstanceQuerySet",
     "Known",
+    "MomentAttribute",
     "Prepared",
     "instance_from",
     "remembers_loaded",
     "writer_for",
 ]  # fmt: skip
 
+
+class MomentAttribute(DeferredAttribute):
+    """
+    Reads what the server keeps: of a row that was written in a block, which knows only estimates, it asks once the block is committed.
+
+    It has to set as well: what an object holds would come before what only gets.
+    """
+
+    def __get__(self, instance: Any, cls: Any = None) -> Any:
+        if instance is None:
+            return self
+        held = instance.__dict__
+        if "_loaded" in held and held["_loaded"][3] is not None:
+            instance._settle_moments()
+        try:
+            return held[self.field.attname]
+        except KeyError:
+            return super().__get__(instance, cls)
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance.__dict__[self.field.attname] = value
+
+    def __delete__(self, instance: Any) -> None:
+        try:
+            del instance.__dict__[self.field.attname]
+        except KeyError:
+            raise AttributeError(self.field.attname) from None
+
+
 # What assigning to a field of a new instance does with these comes to storing the value in ``__dict__``.
-_PLAIN_DESCRIPTORS = (DeferredAttribute, ForeignKeyDeferredAttribute, FileDescriptor)
+_PLAIN_DESCRIPTORS = (DeferredAttribute, ForeignKeyDeferredAttribute, FileDescriptor, MomentAttribute)
 #: What is remembered of the row of an instance: names of attributes, their values, the alias that they came from, and the end of the
 #: block on which it depends whether the row will hold them.
 Known = tuple[Collection[str], Collection[Any], str | None, BlockEnd | None]

@@ -12,7 +12,7 @@ from django.db import IntegrityError, connections, models
 from django.db.models.deletion import Collector
 
 from appwrite_orm_django.backend import trying_again
-from appwrite_orm_django.backend.transactions import uncommitted
+from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
 from appwrite_orm_django.backend.values import hold
 from appwrite_orm_django.cache import control
 from appwrite_orm_django.cache.choice import choose, chosen, inherited
@@ -52,12 +52,16 @@ class AppwriteQuerySet(InstanceQuerySet):
         if update_conflicts:
             objs = list(objs)
             self._forget_what_was_read(objs, update_fields or ())
-        with nullcontext() if as_user and not update_conflicts else self._direct_outside_a_block():
+        noting = connection.noting_commits() if connection.vendor == "appwrite" else nullcontext()
+        direct = nullcontext() if as_user and not update_conflicts else self._direct_outside_a_block()
+        with noting as end, direct:
             made = super().bulk_create(
                 objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
             )
-        if not (ignore_conflicts or update_conflicts):
-            self._remember(made, {field.attname for field in self.model._meta.concrete_fields})
+        if not ignore_conflicts:
+            # Of rows that were there already only what the server keeps is known.
+            known = [field for field in self.model._meta.concrete_fields if not update_conflicts or field.db_returning]
+            self._remember(made, {field.attname for field in known}, end if end and end.written else None)
         return made
 
     def bulk_update(self, objs: Any, fields: Any, batch_size: int | None = None) -> int:
@@ -97,6 +101,18 @@ class AppwriteQuerySet(InstanceQuerySet):
             trying_again.pause(attempt)
         raise AssertionError  # never reached: the last attempt raises
 
+    async def aupdate_or_create(
+        self, defaults: Any = None, create_defaults: Any = None, **kwargs: Any
+    ) -> tuple[Any, bool]:
+        def make() -> tuple[Any, bool]:
+            made, is_new = self.update_or_create(defaults, create_defaults, **kwargs)
+            # Its block is committed: what is asked for when it is looked at cannot be asked for in an event loop.
+            getattr(made, "updated_at", None)
+            return made, is_new
+
+        return await sync_to_async(make)()
+
+    aupdate_or_create.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
     update_or_create.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
 
     def _forget_what_was_read(self, objs: Sequence[Any], names: Sequence[str]) -> None:
@@ -105,9 +121,9 @@ class AppwriteQuerySet(InstanceQuerySet):
         for obj in objs if hasattr(self.model, "_forget") else ():
             obj._forget(attnames)
 
-    def _remember(self, objs: Sequence[Any], attnames: Collection[str]) -> None:
-        """Let ``save()`` of these objects send what is assigned from now on."""
-        end = uncommitted(connections[self.db])
+    def _remember(self, objs: Sequence[Any], attnames: Collection[str], end: BlockEnd | None = None) -> None:
+        """Let ``save()`` of these objects send what is assigned from now on; ``end`` is that of a block that has ended already."""
+        end = end or uncommitted(connections[self.db])
         for obj in objs if hasattr(self.model, "_remember") else ():
             obj._remember(attnames, self.db, end)
 

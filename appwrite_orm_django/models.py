@@ -16,7 +16,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError, connections, models, router
 from django.db.models.query_utils import DeferredAttribute
 
+from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
+from appwrite_orm_django.backend.transactions.log import key_of
 from appwrite_orm_django.backend.values import OutOfRange, codec_for, hold
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.client.texts import InvalidText
@@ -277,8 +279,46 @@ class AppwriteModel(models.Model):
             assigned = frozenset(name for name in self._creations() if self.__dict__.get(name) is not None)
         return updates | (self._creations() - assigned)
 
+    def _moments(self) -> dict[str, models.Field[Any, Any]]:
+        fields = self._meta.concrete_fields
+        return {field.attname: field for field in fields if isinstance(field, (CreatedAtField, UpdatedAtField))}
+
     def _creations(self) -> set[str]:
         return {field.attname for field in self._meta.concrete_fields if isinstance(field, CreatedAtField)}
+
+    def _do_insert(self, manager: Any, using: Any, *args: Any) -> Any:
+        # Of a row whose block was rolled back the object holds estimates, which are no moments that were given.
+        end = self.__dict__.get("_loaded", NOTHING_KNOWN)[3]
+        if end is not None and not end.committed:
+            for name in self._moments().keys() - self._assigned_names():
+                self.__dict__[name] = None
+        return super()._do_insert(manager, using, *args)  # type: ignore[misc]  # a private name
+
+    def _settle_moments(self) -> None:
+        """Take the moments that the server has given to this object's row, if it was written in a block that was committed since."""
+        names, values, alias, end = self.__dict__["_loaded"]
+        if end is None or not end.written or alias is None or self.pk is None:
+            return
+        connection: Any = connections[alias]
+        fields = {name: field for name, field in self._moments().items() if name in self.__dict__}
+        if not fields:
+            return
+        model = next(iter(fields.values())).model
+        key = key_of(connection.table_ref(table_id(model._meta.db_table)), codec_for(model._meta.pk).encode(self.pk))
+        if key not in end.written:
+            return
+        row = end.written[key]
+        if row is None:
+            found = type(self)._base_manager.using(alias).filter(pk=self.pk).values_list(*fields).first()
+            current = dict(zip(fields, found, strict=True)) if found else {}
+        else:
+            current = {name: codec_for(field).decode(row[field.column]) for name, field in fields.items()}
+        known = dict(zip(names, values, strict=False))
+        for name in current.keys() - self._assigned_names():
+            self.__dict__[name] = known[name] = current[name]
+        # Asked once. What came after a savepoint that was rolled back stays unknown.
+        settled = None if end.committed else BlockEnd()
+        self.__dict__["_loaded"] = (tuple(known), tuple(known.values()), alias, settled)
 
     def _take_updated_at(self, wire: str) -> None:
         for field in self._meta.concrete_fields:

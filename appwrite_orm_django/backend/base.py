@@ -29,7 +29,7 @@ from appwrite_orm_django.backend.features import DatabaseFeatures
 from appwrite_orm_django.backend.introspection import DatabaseIntrospection
 from appwrite_orm_django.backend.operations import DatabaseOperations
 from appwrite_orm_django.backend.requesting import Requesting
-from appwrite_orm_django.backend.transactions import begin, is_opened_by_django
+from appwrite_orm_django.backend.transactions import BlockEnd, begin, is_opened_by_django
 from appwrite_orm_django.client.errors import AppwriteError, UniqueViolation
 from appwrite_orm_django.client.references import TableRef
 
@@ -168,6 +168,7 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         self.whole_models: dict[type[Model], WholeModel | None] = {}
         # The open block; None in autocommit mode. Read-only blocks have one too: it remembers what they saw.
         self.transaction: Transaction | None = None
+        self._committed: BlockEnd | None = None
         self._commits_in_parts = False
         self.writes_directly = False
         # What has been written by statements that Django has put a block around and that go out at once.
@@ -314,6 +315,20 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
             yield
         finally:
             self.writes_directly, self.parts = before
+
+    @contextmanager
+    def noting_commits(self) -> Iterator[BlockEnd]:
+        """Yield an end that stands for those of all blocks that are committed inside."""
+        before, end = self._committed, BlockEnd()
+        self._committed, end.committed = end, True
+        try:
+            yield end
+        finally:
+            self._committed = before
+
+    def note_commit(self, end: BlockEnd) -> None:
+        if self._committed is not None:
+            self._committed.written.update(end.written)
 
     @contextmanager
     def own_block(self) -> Iterator[Transaction]:

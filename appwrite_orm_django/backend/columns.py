@@ -12,6 +12,8 @@ from appwrite_orm_django.schema import names
 ROW_ID = "$id"
 SEQUENCE = "$sequence"
 PERMISSIONS = "$permissions"
+#: The moments of a row that the server keeps. A key may set them, but not by a transaction.
+MOMENTS = ("$createdAt", "$updatedAt")
 # Kept by the server itself; a field maps one of them by naming it as its ``db_column``.
 SYSTEM_COLUMNS = frozenset({ROW_ID, SEQUENCE, "$createdAt", "$updatedAt", PERMISSIONS})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,7 @@ from django.db import DatabaseError, NotSupportedError, OperationalError
 
 from appwrite_orm_django.backend import increments, trying_again, uniqueness, upserting
 from appwrite_orm_django.backend.client_calls import own_write
-from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID
+from appwrite_orm_django.backend.columns import MOMENTS, PERMISSIONS, ROW_ID
 from appwrite_orm_django.backend.commands.base import Command
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership
 from appwrite_orm_django.backend.commands.local import Fetch
@@ -71,7 +71,8 @@ class Writer:
         """Run a command at once in autocommit mode, else into the log of the open block, and tell the cache."""
         connection = self.connection
         # Before anything is announced or noted: whoever may not write here does not get that far.
-        _ = connection.account
+        if connection.account is not None:
+            refuse_moments(command.tables[0], _data_of(command))
         staging = None if connection.writes_directly else connection.transaction
         table = command.tables[0].table
         row_ids = command.row_ids
@@ -494,6 +495,26 @@ def _grouped(changes: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[tuple[s
         yield tuple(row_ids_), changes[row_ids_[0]]
 
 
+def _data_of(command: Command) -> list[Mapping[str, Any]]:
+    if isinstance(command, (CreateRows, UpsertRows)):
+        return [row.data for row in command.rows]
+    return [command.data] if isinstance(command, (UpdateRow, UpdateRows)) else []
+
+
+def refuse_moments(table: TableRef, written: Iterable[Mapping[str, Any]]) -> None:
+    """
+    Refuse what a user may not write: the server would pass over it without a word.
+
+    Raises:
+        NotSupportedError: the moment of a row's creation or change is given.
+    """
+    for key in (key for data in written for key in MOMENTS if data.get(key) is not None):
+        raise NotSupportedError(
+            f"{table.table}: Appwrite lets only API keys set {key}; nothing was written.\n"
+            f"Leave it to the server (None in a new object), or write within appwrite_key()."
+        )
+
+
 def users_data(data: Mapping[str, Any]) -> dict[str, Any]:
     """
     Return what a user may say of a new row.
@@ -501,11 +522,7 @@ def users_data(data: Mapping[str, Any]) -> dict[str, Any]:
     The server's own times are for keys to set; and an empty list of permissions would leave the row to nobody, where without one
     the server gives it to the user who makes it.
     """
-    return {
-        key: value
-        for key, value in data.items()
-        if key not in ("$createdAt", "$updatedAt") and (key != PERMISSIONS or value)
-    }
+    return {key: value for key, value in data.items() if key not in MOMENTS and (key != PERMISSIONS or value)}
 
 
 def _without_null_permissions(data: Mapping[str, Any]) -> dict[str, Any]:

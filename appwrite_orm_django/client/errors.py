@@ -185,8 +185,8 @@ class WriteBroken(AppwriteError, utils.OperationalError):
     """
     A write of several requests was stopped after some of them: a part is written, the rest is not.
 
-    ``ambiguous`` is True, and ``__cause__`` is what stopped it. Only writes that are not one block can end so; the text says how far
-    it came. Running it again writes the first part twice.
+    ``ambiguous`` is True, and ``__cause__`` is what stopped it. Writes that are not one block can end so, and blocks that give moments
+    to rows (docs/explanation/transactions.md#limits-and-differences); the text says how far it came. Running it again writes the first part twice.
 
     Attributes:
         written: how many rows or changes were written; of the request that failed none is counted.

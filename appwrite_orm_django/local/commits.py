@@ -2,7 +2,8 @@
 Commits: a transaction's log is replayed, in order, inside one transaction of the storage.
 
 An operation on a row that the replay has not touched yet conflicts when the row was written after the operation was staged. What
-fails is told in the legacy family's words, whichever family staged it (recordings ``tx-conflict-*``, ``tx-invalid-commit``).
+fails is told in the legacy family's words, whichever family staged it (recordings ``tx-conflict-*``, ``tx-invalid-commit``). Of what
+was staged the moments of creation and change are passed over, also where a key has staged them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .row_store import Duplicate, RowStore
 from .rows import SELECTABLE, fulltext_keys, writer_of
 from .schema import Table, table_by_seq
 from .values import Row
-from .writes import Writer
+from .writes import DATES, Writer
 
 if TYPE_CHECKING:
     from .routing import Call
@@ -109,6 +110,13 @@ class Replay:
         return False
 
 
+def _without_moments(data: Any) -> Any:
+    """Leave out the moments that were staged, those of related rows too: every row gets the moment of the commit."""
+    if isinstance(data, dict):
+        return {key: _without_moments(value) for key, value in data.items() if key not in DATES}
+    return [_without_moments(item) for item in data] if isinstance(data, list) else data
+
+
 def _permissions(data: Mapping[str, Any]) -> list[str] | None:
     return read_permissions(data.get("$permissions"))
 
@@ -119,7 +127,7 @@ def _create(replay: Replay, table: Table, operation: log.Operation) -> None:
 
 def _create_row(replay: Replay, table: Table, data: Mapping[str, Any]) -> Row:
     row_id = data.get("$id") or identifiers.new_id()
-    row = replay.writer(table).create(str(row_id), data, _permissions(data) or [])
+    row = replay.writer(table).create(str(row_id), _without_moments(data), _permissions(data) or [])
     replay.touched.add((table.seq, row["$sequence"]))
     return row
 
@@ -134,7 +142,8 @@ def _required(replay: Replay, table: Table, operation: log.Operation) -> Row:
 def _update(replay: Replay, table: Table, operation: log.Operation) -> None:
     row = _required(replay, table, operation)
     replay.claim(table, row, operation)
-    replay.writer(table).update(operation.row_id or row["$id"], row, operation.data, _permissions(operation.data))
+    data = _without_moments(operation.data)
+    replay.writer(table).update(operation.row_id or row["$id"], row, data, _permissions(data))
 
 
 def _upsert(replay: Replay, table: Table, operation: log.Operation) -> None:
@@ -148,7 +157,7 @@ def _upsert_row(replay: Replay, table: Table, data: Mapping[str, Any], operation
     if old is not None and replay.claim(table, old, operation):
         # The server completes it from what the transaction has written, so that nothing required is missed.
         data = {**{key: old[key] for key in table.columns if key in old}, **data}
-    row = replay.writer(table).upsert(row_id, data, _permissions(data))
+    row = replay.writer(table).upsert(row_id, _without_moments(data), _permissions(data))
     if row is not None:
         replay.touched.add((table.seq, row["$sequence"]))
 
@@ -178,7 +187,7 @@ def _items(data: Any) -> list[dict[str, Any]]:
 
 
 def _bulk_update(replay: Replay, table: Table, operation: log.Operation) -> None:
-    data = operation.data["data"]
+    data = _without_moments(operation.data["data"])
     rows = _matching(replay, table, operation.data["queries"])
     if not data:
         return
@@ -234,6 +243,11 @@ def _step(sign: int, limit_name: str, replay: Replay, table: Table, operation: l
     try:
         increments.step(replay.store(table), row, column, change, None if limit is None else increments.number(limit))
     except ApiError as error:
+        if error.error_type == "column_value_limit":
+            # Nobody has put it into the words of the route.
+            word, reached = error.values["word"], error.values["limit"]
+            text = f"Attribute value exceeds {word} limit: {reached}"
+            raise ApiError("column_limit_exceeded", message=text) from error
         if error.error_type != "attribute_type_invalid":
             raise
         # What the increment route refuses by name, nobody has foreseen here.

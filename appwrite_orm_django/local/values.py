@@ -49,7 +49,13 @@ def _text(max_length: int) -> Check:
 
 
 def is_email(value: str) -> bool:
-    return _EMAIL.fullmatch(value) is not None and len(value.partition("@")[0]) <= 64
+    """Tell whether the server takes a text for an address; a host in brackets is one of IPv4, or of IPv6 with that before it."""
+    name, _, host = value.rpartition("@")
+    if host.startswith("[") and host.endswith("]"):
+        is_v6 = host[1:6].lower() == "ipv6:"
+        address = host[6:-1] if is_v6 else host[1:-1]
+        host = "example.org" if is_ip(address) and is_v6 == (":" in address) else host
+    return _EMAIL.fullmatch(f"{name}@{host}") is not None and len(name) <= 64
 
 
 def is_url(value: str) -> bool:

@@ -32,13 +32,13 @@ def wire_number(value: float) -> float:
 
 def decode_json(text: str | bytes) -> Json:
     """
-    Read JSON strictly.
+    Read JSON strictly, and as PHP does: an integer beyond 64 bits is a float.
 
     Raises:
         MalformedJson: also for NaN and infinities, which Python would let through.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_int=_integer)
         if isinstance(text, str):
             text = text.encode()
         if b"\\u" in text:
@@ -46,6 +46,11 @@ def decode_json(text: str | bytes) -> Json:
     except (ValueError, RecursionError) as error:
         raise MalformedJson(str(error)) from error
     return value
+
+
+def _integer(digits: str) -> float:
+    value = int(digits)
+    return value if -(2**63) <= value < 2**63 else float(digits)
 
 
 def _refuse_constant(name: str) -> Json:

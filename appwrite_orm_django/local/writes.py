@@ -34,7 +34,8 @@ from .values import (
 
 # Keys of rows that a client may send and the server never takes over.
 _IGNORED = ("$id", "$sequence", "$databaseId", "$tableId", "$collectionId", "$permissions")
-_DATES = ("$createdAt", "$updatedAt")
+#: The moments that a key may set.
+DATES = ("$createdAt", "$updatedAt")
 
 
 @dataclass(slots=True)
@@ -236,9 +237,9 @@ class Writer:
 
     def _split(self, data: Mapping[str, Any]) -> tuple[Row, Row]:
         """Part what was sent into the columns' values and the dates that a trusted caller may set."""
-        values = {key: value for key, value in data.items() if key not in _IGNORED and key not in _DATES}
+        values = {key: value for key, value in data.items() if key not in _IGNORED and key not in DATES}
         dates: Row = {}
-        for key in _DATES:
+        for key in DATES:
             value = data.get(key)
             if value is None or not self.trusted:
                 continue

@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import datetime
 import threading
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, NotSupportedError, OperationalError, connections, transaction
+from django.db.models import F
 from django.db.transaction import TransactionManagementError
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
@@ -276,6 +278,38 @@ def test_a_user_makes_rows_and_changes_those_that_are_there(ann, bob):
             Diary.objects.bulk_create([Diary(pk=old.pk, text="again"), Diary(pk=hidden.pk, text="mine")], **options)
         assert texts() == ["changed", "new"]
     assert texts() == ["changed", "new", "of bob"]
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_user_is_told_that_moments_are_not_theirs_to_set(ann, inside):
+    when = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
+    write("old", "ann")
+    with appwrite_user(jwt=ann["jwt"]):
+        old = Diary.objects.get()
+        old.created_at = when
+        for change in (
+            lambda: Diary.objects.create(text="new", created_at=when),
+            lambda: Diary.objects.bulk_create([Diary(text="new", updated_at=when), Diary(text="newer")]),
+            lambda: Diary.objects.update(created_at=when),
+            lambda: Diary.objects.update(created_at=F("updated_at")),
+            lambda: Diary.objects.filter(pk=old.pk).update(updated_at=when),
+            old.save,
+        ):
+            with pytest.raises(NotSupportedError, match=r"only API keys set \$(cre|upd)atedAt.*nothing was written"):
+                if inside:
+                    with transaction.atomic("appwrite"):
+                        change()
+                else:
+                    change()
+        assert texts() == ["old"]
+        # Objects of a block that was rolled back hold estimates, which nobody has given.
+        new = Diary(text="new")
+        with pytest.raises(ZeroDivisionError), transaction.atomic("appwrite"):
+            new.save()
+            raise ZeroDivisionError
+        new.save()
+        made = Diary.objects.bulk_create([Diary(text="two"), Diary(text="three")])
+        assert all(one.created_at == Diary.objects.nocache().get(pk=one.pk).created_at for one in (new, *made))
 
 
 def test_a_block_of_a_user_commits_and_notices_conflicts(ann):

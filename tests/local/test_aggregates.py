@@ -279,3 +279,9 @@ def test_numbers_without_measure_are_the_largest_or_null() -> None:
     assert listed(api, query("sum", "s", "x"), query("equal", "$id", "a"), path=rows) == [
         {"x": "1.7976931348623157e308"}
     ]
+
+
+@pytest.mark.parametrize("method", ["sum", "count", "avg", "min", "countDistinct"])
+def test_a_name_with_a_dot_is_none_to_the_database(shop: Api, method: str) -> None:
+    status, body = shop.get(ORDER_ROWS, queries=[query(method, "pieces", "a.b")])
+    assert (status, body["type"]) == (500, "general_unknown")

@@ -206,3 +206,51 @@ def test_operations_of_odd_shapes_end_their_transaction(api: Api) -> None:
     assert commit(api, transaction) == (500, "general_unknown")
     assert commit(api, transaction) == (400, "transaction_not_ready")
     assert values(api)["r0"] == 0
+
+
+WHEN = "2001-02-03T04:05:06.789+00:00"
+DATED = {"$createdAt": WHEN, "$updatedAt": WHEN}
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"action": "create", "rowId": "new", "data": {"n": 1, **DATED}},
+        {"action": "update", "rowId": "r0", "data": {"n": 10, **DATED}},
+        {"action": "update", "rowId": "r0", "data": DATED},
+        {"action": "upsert", "rowId": "new", "data": {"$id": "new", "n": 1, **DATED}},
+        {"action": "bulkCreate", "data": [{"$id": "new", "n": 1, **DATED}]},
+        {"action": "bulkUpdate", "data": {"queries": [], "data": {"n": 5, **DATED}}},
+        {"action": "bulkUpdate", "data": {"queries": [], "data": DATED}},
+        {"action": "bulkUpsert", "data": [{"$id": "r0", "n": 5, **DATED}]},
+    ],
+    ids=lambda operation: operation["action"],
+)
+def test_moments_that_are_staged_are_passed_over_by_the_commit(api: Api, operation: dict[str, Any]) -> None:
+    transaction = begin(api)
+    _, database, _, table = api.rows.strip("/").split("/")[:4]
+    api.made(
+        f"/tablesdb/transactions/{transaction}/operations",
+        {"operations": [{"databaseId": database, "tableId": table, **operation}]},
+    )
+    assert commit(api, transaction) == (200, "committed")
+    assert WHEN not in {*values(api, "$createdAt").values(), *values(api, "$updatedAt").values()}
+
+
+@pytest.mark.parametrize(
+    ("action", "data", "text"),
+    [
+        ("increment", {"column": "n", "value": 5, "max": 4}, "Attribute value exceeds maximum limit: 4"),
+        ("decrement", {"column": "n", "value": 5, "min": -4}, "Attribute value exceeds minimum limit: -4"),
+    ],
+)
+def test_a_commit_that_passes_a_limit_says_so_in_the_words_of_the_database(
+    api: Api, action: str, data: dict[str, Any], text: str
+) -> None:
+    transaction = begin(api)
+    _, database, _, table = api.rows.strip("/").split("/")[:4]
+    operation = {"databaseId": database, "tableId": table, "rowId": "r0", "action": action, "data": data}
+    api.made(f"/tablesdb/transactions/{transaction}/operations", {"operations": [operation]})
+    status, body = api.patch(f"/tablesdb/transactions/{transaction}", {"commit": True})
+    assert (status, body["type"], body["message"]) == (400, "attribute_limit_exceeded", text)
+    assert values(api)["r0"] == 0

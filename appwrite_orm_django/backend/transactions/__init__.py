@@ -10,6 +10,7 @@ nothing, and a block costs the same few requests however much it writes. Tested 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.db.transaction import Atomic
@@ -21,13 +22,23 @@ if TYPE_CHECKING:
 __all__ = ["BlockEnd", "begin", "is_opened_by_django", "uncommitted"]
 
 
+Moments = Mapping[str, Any]
+
+
 class BlockEnd:
-    """Whether what a block has written so far was committed. After a rollback, also one to a savepoint, it never is."""
+    """
+    Whether what a block has written so far was committed. After a rollback, also one to a savepoint, it never is.
 
-    __slots__ = ("committed",)
+    Attributes:
+        written: the rows that the block has committed, by table and folded row id: what is known of the moments that the server has
+            given them, else None. All ends of one block share it.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("committed", "written")
+
+    def __init__(self, written: dict[tuple[Any, str], Moments | None] | None = None) -> None:
         self.committed = False
+        self.written: dict[tuple[Any, str], Moments | None] = {} if written is None else written
 
 
 def begin(connection: DatabaseWrapper, *, in_parts: bool = False) -> Transaction:

@@ -14,13 +14,15 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.db import NotSupportedError, OperationalError
+from django.db import DatabaseError, NotSupportedError, OperationalError
 
 from appwrite_orm_django.backend import uniqueness
 from appwrite_orm_django.backend.columns import ROW_ID
-from appwrite_orm_django.backend.commands.writes import NewRow, Unique
+from appwrite_orm_django.backend.commands.conditions import Condition, Membership
+from appwrite_orm_django.backend.commands.writes import NewRow, Unique, UpdateRows
 from appwrite_orm_django.backend.transactions import claims, staging, versions
 from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
+from appwrite_orm_django.backend.writing import refuse_moments
 from appwrite_orm_django.client import operators, rows, transactions
 from appwrite_orm_django.client.answers import IN_DOUBT
 from appwrite_orm_django.client.errors import (
@@ -37,6 +39,7 @@ from appwrite_orm_django.client.errors import (
     TransactionConflict,
     TransactionLimitExceeded,
     UniqueViolation,
+    WriteBroken,
     WriteRefused,
 )
 from appwrite_orm_django.client.references import TableRef
@@ -61,17 +64,68 @@ def commit(block: Transaction, operations: Sequence[Operation] | None = None) ->
 
     What was to be created without minding conflicts, and exists by now, is left out. Raises as ``Transaction.commit``.
     """
+    all_of_it = operations is None
     folded = staging.fold(block.log.operations if operations is None else operations)
+    if not folded:
+        block.applied((), None, whole=all_of_it)
     while folded:
         try:
-            _Commit(block, folded).run()
+            row = _Commit(block, folded).run()
         except UniqueViolation:
             still_new = _without_what_exists(block, folded)
             if len(still_new) == len(folded):
                 raise
             folded = still_new
         else:
+            block.applied(folded, row, whole=all_of_it)
+            if row is None:
+                _write_moments(block, folded)
             return
+
+
+def _write_moments(block: Transaction, folded: list[Operation]) -> None:
+    """
+    Write the moments that rows were given, which no commit keeps: a request for those of up to 100 rows of a table that are equal.
+
+    Raises:
+        WriteBroken: one of the requests failed. The block is committed all the same.
+    """
+    groups: dict[tuple[TableRef, tuple[tuple[str, Any], ...]], list[str]] = {}
+    for (table, row_id), given in staging.moments(folded).items():
+        groups.setdefault((table, tuple(given.items())), []).append(row_id)
+    waiting = [
+        (table, dict(given), row_ids[start : start + rows.MAX_BULK_ROWS])
+        for (table, given), row_ids in groups.items()
+        for start in range(0, len(row_ids), rows.MAX_BULK_ROWS)
+    ]
+    writer = block.connection.writer
+    for done, (table, given, row_ids) in enumerate(waiting):
+        try:
+            if len(row_ids) > 1:
+                writer.update_rows(UpdateRows(table, Condition((), (Membership(ROW_ID, tuple(row_ids)),)), given))
+            else:
+                block.dated(table, writer.write_row(table, row_ids[0], given))
+        except RowNotFound:
+            continue  # deleted meanwhile, and its moments with it
+        except DatabaseError as error:
+            raise _undated(error, len(folded), waiting[done:]) from error
+
+
+def _undated(
+    error: DatabaseError, written: int, missing: Sequence[tuple[TableRef, dict[str, Any], list[str]]]
+) -> WriteBroken:
+    lines = [
+        f"{table.table}: {', '.join(f'{name} = {value}' for name, value in given.items())} of {', '.join(row_ids)}"
+        for table, given, row_ids in missing
+    ]
+    reason = str(error).partition("\n")[0]
+    return WriteBroken.caused_by(
+        error,
+        f"The block was committed, but moments that it gives to rows are written after the commit, and this failed: {reason}\n"
+        f"Not written (of the first line perhaps):\n" + "\n".join(lines),
+        ambiguous=True,
+        written=written,
+    )
 
 
 def make_room(block: Transaction) -> int:
@@ -180,6 +234,9 @@ class _Commit:
         self.connection = connection = block.connection
         self.transport = connection.transport
         self.account = connection.account
+        if self.account is not None:
+            for operation in folded:
+                refuse_moments(operation.table, [operation.data])
         self.claims = claims.table_in(connection.database_id)
         self.folded = folded
         changed = {key_of(operation.table, operation.row_id) for operation in folded if operation.action != "create"}
@@ -215,11 +272,18 @@ class _Commit:
                 looks = tuple(look for _, look in versions.seen([lock_row]))
                 self.read[(self.claims, lock)] = self.checked[(self.claims, lock)] = looks
 
-    def run(self) -> None:
-        """Apply everything or nothing; raises as ``Transaction.commit``."""
-        if len(self.folded) == 1 and not (self.checked or self.new_locks) and _is_one_request(self.folded[0]):
-            self._send(self.folded[0])
-            return
+    def run(self) -> Mapping[str, Any] | None:
+        """
+        Apply everything or nothing; raises as ``Transaction.commit``.
+
+        Returns:
+            The row, if it was a single one that was written outside of a transaction, with the moments that it was given; else None.
+        """
+        if not (self.checked or self.new_locks):
+            if len(self.folded) == 1 and _is_one_request(self.folded[0]):
+                return self._send(self.folded[0])
+            if not staging.without_moments(self.folded):
+                return None
         for _ in range(_MAX_ATTEMPTS):
             try:
                 transaction_id, mark = self._stage()
@@ -235,20 +299,21 @@ class _Commit:
             else:
                 if mark is not None and random.randrange(_SWEEP_ONE_IN) == 0:  # noqa: S311 - a frequency, not a secret
                     claims.sweep(self.transport, self.claims)
-                return
+                return None
         raise _conflict("The rows were claimed")
 
-    def _send(self, operation: Operation) -> None:
-        """Send a single change, atomic by itself."""
+    def _send(self, operation: Operation) -> Mapping[str, Any]:
+        """Send a single change, atomic by itself; return the row as far as the answer tells."""
         writer, table, row_id = self.connection.writer, operation.table, operation.row_id
         try:
             if operation.action == "create":
-                writer.create_row(table, row_id, operation.data)
-            elif operation.action == "delete":
+                return writer.create_row(table, row_id, operation.data)
+            if operation.action == "update":
+                return writer.write_row(table, row_id, operation.data)
+            if operation.action == "delete":
                 rows.delete_row(self.transport, table, row_id)
-            elif operation.action == "update":
-                writer.write_row(table, row_id, operation.data)
             else:
+                # Its answer carries the old $updatedAt.
                 self._increment(operation)
         except RowNotFound as error:
             raise _conflict(f"{table.table}/{row_id} was deleted") from error
@@ -256,6 +321,7 @@ class _Commit:
             if error.ambiguous:
                 raise writer.unknown(error) from error
             raise _refused(error) from error
+        return {}
 
     def _increment(self, operation: Operation) -> None:
         place = (self.transport, operation.table, operation.row_id)

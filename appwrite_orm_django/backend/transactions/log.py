@@ -48,14 +48,15 @@ class RowState:
     deleted: bool = False
     data: dict[str, Any] = field(default_factory=dict)
     increments: dict[str, float] = field(default_factory=dict)
-    # What stands for $updatedAt until the server has set it.
+    # What stands for $createdAt and $updatedAt until the server has set them.
+    created_at: str = ""
     changed_at: str = ""
 
     def apply(self, operation: Operation) -> None:
         self.changed_at = operation.at
         if operation.action == "create":
             self.created, self.deleted = True, False
-            self.row_id = operation.row_id
+            self.row_id, self.created_at = operation.row_id, operation.at
             self.data, self.increments = dict(operation.data), {}
         elif operation.action == "delete":
             self.deleted = True
@@ -80,7 +81,7 @@ class RowState:
         row = dict(base or {})
         if self.created:
             # The sequence puts it behind every committed row, in the order of creation.
-            row = {"$createdAt": self.changed_at, "$permissions": [], "$sequence": str(2**62 + self.number)}
+            row = {"$createdAt": self.created_at, "$permissions": [], "$sequence": str(2**62 + self.number)}
         row["$updatedAt"] = self.changed_at
         for column, amount in self.increments.items():
             if row.get(column) is not None:
@@ -135,7 +136,7 @@ class Log:
         if length == len(self.operations):
             return
         del self.operations[length:]
-        self.end = BlockEnd()
+        self.end = BlockEnd(self.end.written)
         self._marks = {mark: at for mark, at in self._marks.items() if at <= length}
         self._apply_all()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from appwrite_orm_django.backend.columns import PERMISSIONS
+from appwrite_orm_django.backend.columns import MOMENTS, PERMISSIONS
 from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
 from appwrite_orm_django.backend.writing import users_data
 from appwrite_orm_django.client import operators, queries
@@ -25,14 +25,38 @@ def staged_operations(log: Iterable[Operation], limit: int = MAX_OPERATIONS) -> 
     One for each change of a row if that fits the limit: the server then tells other clients of each. Else bulk operations, of which
     it tells nobody (recording ``tx-commit-bulk``), but which count once for many rows.
     """
-    folded = fold(log)
+    folded = without_moments(fold(log))
     single = single_operations(folded)
     return single if len(single) <= limit else list(_bulk(folded))
 
 
 def single_operations(folded: Iterable[Operation]) -> list[Staged]:
     """Return one operation for each change of a row, however many."""
-    return [staged for operation in folded for staged in _single(operation)]
+    return [staged for operation in without_moments(folded) for staged in _single(operation)]
+
+
+def without_moments(folded: Iterable[Operation]) -> list[Operation]:
+    """Return what there is to stage: without the row's moments, which no commit keeps, and updates of nothing else."""
+    return [
+        replace(operation, data={key: value for key, value in operation.data.items() if key not in MOMENTS})
+        for operation in folded
+        if operation.action != "update" or not operation.data or set(operation.data) - set(MOMENTS)
+    ]
+
+
+def moments(folded: Iterable[Operation]) -> dict[Key, dict[str, Any]]:
+    """Return the moments that are given to rows, as they are after all operations."""
+    given: dict[Key, dict[str, Any]] = {}
+    for operation in folded:
+        key = key_of(operation.table, operation.row_id)
+        if operation.action in ("create", "delete"):
+            given.pop(key, None)
+        if operation.action in ("create", "update"):
+            # The server takes a null for none.
+            own = {name: operation.data[name] for name in MOMENTS if operation.data.get(name) is not None}
+            if own:
+                given.setdefault(key, {}).update(own)
+    return given
 
 
 def for_user(folded: Iterable[Operation], user_id: str) -> Iterator[Operation]:

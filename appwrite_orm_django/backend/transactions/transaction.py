@@ -11,7 +11,7 @@ from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.backend import increments, uniqueness, upserting
 from appwrite_orm_django.backend.client_calls import own_write
-from appwrite_orm_django.backend.columns import ROW_ID
+from appwrite_orm_django.backend.columns import MOMENTS, ROW_ID
 from appwrite_orm_django.backend.commands.base import Command
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership, ValuesOf
 from appwrite_orm_django.backend.commands.local import Fetch
@@ -282,9 +282,7 @@ class Transaction:
         """Take a creation into the log; return the row as the block sees it."""
         if (state := self.log.state(table, new.row_id)) is not None and not state.deleted:
             raise uniqueness.Clash((ROW_ID,), (new.row_id,), new.row_id, new.row_id).error(table)
-        # We set the moment of creation, so that the object holds what the row will hold.
-        data = {"$createdAt": wire_time(), **new.data}
-        self.log.append(Operation("create", table, new.row_id, data, ignored=ignored))
+        self.log.append(Operation("create", table, new.row_id, new.data, ignored=ignored))
         state = self.log.state(table, new.row_id)
         return _Complete(state.over(None) if state is not None else {})
 
@@ -388,6 +386,24 @@ class Transaction:
         self.log = Log()
         self.versions, self._bases = {}, {}
 
+    def applied(self, operations: Iterable[Operation], row: Row | None, *, whole: bool) -> None:
+        """
+        Note that operations were committed, so that objects know that their moments are the server's.
+
+        Args:
+            row: the row as the server has answered it, where it is a single one.
+            whole: whether that was all of the block.
+        """
+        for operation in operations:
+            self.log.end.written[key_of(operation.table, operation.row_id)] = _moments(row)
+        if whole:
+            self.log.end.committed = True
+            self.connection.note_commit(self.log.end)
+
+    def dated(self, table: TableRef, row: Row) -> None:
+        """Note the moments of a row that were written after the commit."""
+        self.log.end.written[key_of(table, row[ROW_ID])] = _moments(row)
+
     def commit_part(self, length: int) -> None:
         """Apply the first operations of the log at once; raises as ``commit``."""
         part = self.log.operations[:length]
@@ -412,7 +428,8 @@ class Transaction:
             WriteRefused: another client changed a row that this block read and changed, or locked (serialization failure), or the
                 connection failed before the commit; nothing was applied.
             WriteUnknown: the connection ended before the answer, and the server cannot be asked.
-            WriteBroken: one part or more of a block that is committed in parts was applied, this one not.
+            WriteBroken: one part or more of a block that is committed in parts was applied, this one not; or all of it was but for moments
+                that were given, which are written after the commit.
             IntegrityError: a unique index, or an id that exists; nothing was applied.
             DataError: a value does not fit; nothing was applied.
         """
@@ -422,11 +439,14 @@ class Transaction:
         if self.log:
             with self.parts.part(len(self.log.operations)), own_write(), self.blindly():
                 committing.commit(self)
-            self.log.end.committed = True
 
     def explain(self, error: UniqueViolation) -> None:
         """Let the error that ended the commit say which unique index has refused, if that can be found out."""
         committing.explain(self.connection, error, staging.fold(self.log.operations))
+
+
+def _moments(row: Row | None) -> Row | None:
+    return None if row is None or not set(MOMENTS) <= row.keys() else {key: row[key] for key in MOMENTS}
 
 
 class _Complete(dict[str, Any]):

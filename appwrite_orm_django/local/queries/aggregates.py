@@ -55,10 +55,10 @@ def alias_of(query: Query) -> str | None:
     Give the name a client chose for an aggregate.
 
     Raises:
-        ApiError: 500 for what is no name, and for one that is too long for the database.
+        ApiError: 500 for what is no name to the database: too long, or with a dot, which parts a table from its column there.
     """
     value = query.values[0] if query.values else None
-    if isinstance(value, list | dict) or (isinstance(value, str) and len(value) > MAX_ALIAS):
+    if isinstance(value, list | dict) or (isinstance(value, str) and (len(value) > MAX_ALIAS or "." in value)):
         raise ApiError("general_unknown")
     if value is None or value == "":
         return None
