@@ -9,9 +9,11 @@ its commit; so the blocks that lock a row come one after the other, whether they
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError
+from django.db.models import sql
 from django.db.models.expressions import Col
 from django.db.transaction import TransactionManagementError
 
@@ -45,15 +47,32 @@ def check(query: Query, connection: DatabaseWrapper) -> None:
 
     Raises:
         TransactionManagementError: outside of a block.
-        NotSupportedError: ``nowait``, ``skip_locked``, ``of`` or ``no_key``.
+        NotSupportedError: ``nowait``, ``skip_locked``, ``of`` or ``no_key``; or it is asked for in a subquery.
     """
     if not query.select_for_update:
+        if not connection.get_autocommit() and any(inner.select_for_update for inner in _queries_in(query)):
+            raise NotSupportedError(
+                "select_for_update() in a subquery or a combined query would lock nothing.\n"
+                "Evaluate that query first, and use the keys of its rows."
+            )
         return
     for name, reason in _REFUSED.items():
         if getattr(query, name):
             raise NotSupportedError(f"select_for_update() does not take {reason}.")
     if connection.get_autocommit():
         raise TransactionManagementError("select_for_update cannot be used outside of a transaction.")
+
+
+def _queries_in(query: Query) -> Iterator[Query]:
+    """Yield the subqueries of a query and the queries that it combines, at any depth."""
+    found: list[Any] = [query.where, *query.annotations.values(), *query.combined_queries]
+    while found:
+        node = found.pop()
+        if isinstance(node, sql.Query):
+            yield node
+            found += [node.where, *node.annotations.values(), *node.combined_queries]
+        elif hasattr(node, "get_source_expressions"):
+            found += node.get_source_expressions()
 
 
 def read(command: Command, compiler: SQLCompiler) -> list[tuple[Any, ...]]:

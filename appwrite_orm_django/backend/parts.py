@@ -9,6 +9,9 @@ from django.db import OperationalError
 
 from appwrite_orm_django.client.errors import AppwriteError, WriteBroken
 
+#: Ends errors of blocks; true of the last part only where a block is committed in parts.
+NOTHING_WRITTEN = "\nNothing of the block was written."
+
 
 class Parts:
     """
@@ -66,7 +69,7 @@ class Parts:
         elif isinstance(error, OperationalError):
             first_line = str(error).partition("\n")[0]
             return WriteBroken.caused_by(error, f"{first_line}\n{note}", ambiguous=True, written=self.written)
-        error.args = (f"{error}\n{note}", *error.args[1:])
+        error.args = (f"{str(error).removesuffix(NOTHING_WRITTEN)}\n{note}", *error.args[1:])
         if isinstance(error, AppwriteError):
             error.ambiguous = True
         return error

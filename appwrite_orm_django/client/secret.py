@@ -23,7 +23,7 @@ _MIN_BLANKED = 6
 
 class Secret:
     """
-    A text that neither ``repr`` nor ``str`` shows; only ``reveal`` returns it.
+    A text, or its bytes in UTF-8, that neither ``repr`` nor ``str`` shows; only ``reveal`` returns it.
 
     Equal to another secret of the same text, never to a text. Copies are the secret itself, and it cannot be pickled.
 
@@ -33,12 +33,17 @@ class Secret:
 
     __slots__ = ("_text",)
 
-    def __init__(self, text: str | Secret) -> None:
+    def __init__(self, text: str | bytes | Secret) -> None:
         if isinstance(text, Secret):
             self._text: str = text._text
         elif isinstance(text, str):
             self._text = text
+        elif isinstance(text, bytes):
+            # As some libraries for tokens return them.
+            self._text = text.decode("utf-8", "surrogateescape")
         else:
+            # What it is would be shown among the locals of this frame.
+            text = ""
             raise TypeError("A secret must be a text.")
 
     def reveal(self) -> str:
@@ -117,7 +122,7 @@ NO_SECRET = Secret("")
 
 def hide(value: Any) -> Any:
     """Return texts as secrets, in lists and tuples too; anything else as it is, to be refused by whoever reads it."""
-    if isinstance(value, str):
+    if isinstance(value, (str, bytes)):
         return Secret(value)
     if isinstance(value, (list, tuple)):
         return tuple(map(hide, value))

@@ -8,8 +8,9 @@ from django.db import IntegrityError, connections, transaction
 from django.db.models import F
 from django.db.models.signals import post_delete, pre_save
 
+from appwrite_orm_django.backend.parts import NOTHING_WRITTEN, Parts
 from appwrite_orm_django.client import transactions
-from appwrite_orm_django.client.errors import TransactionConflict, TransactionLimitExceeded
+from appwrite_orm_django.client.errors import TransactionConflict, TransactionLimitExceeded, UniqueViolation
 from appwrite_orm_django.signals import rows_changed
 from appwrite_orm_django.transactions import WriteBroken, retry_on_conflict
 from tests.library.models import Author, Book, Edition, Numbered, Review
@@ -180,6 +181,15 @@ def test_a_part_that_is_refused_says_what_was_written(editions, monkeypatch):
     assert caught.value.written == 100
     assert len(calls) == 2
     assert Edition.objects.filter(copies__gte=1000).count() == 100
+
+
+def test_that_nothing_was_written_is_said_of_no_later_part():
+    parts = Parts("changes")
+    parts.written = 200
+    error = parts.told(UniqueViolation(f"UNIQUE constraint failed: a.b{NOTHING_WRITTEN}"), 50)
+    assert str(error) == (
+        "UNIQUE constraint failed: a.b\n200 changes were written before this and stay; the next 50 were not."
+    )
 
 
 def test_what_was_cached_is_outdated_by_a_part(editions, monkeypatch):

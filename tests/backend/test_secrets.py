@@ -33,6 +33,7 @@ from appwrite_orm_django.backend.options import Options
 from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.checks import check_settings
 from appwrite_orm_django.client import webhooks as client_webhooks
+from appwrite_orm_django.client.identity import current_identity
 from appwrite_orm_django.client.retries import Backoff
 from appwrite_orm_django.client.secret import Secret, without_frames
 from appwrite_orm_django.client.transport import Transport
@@ -553,6 +554,21 @@ def test_a_secret_is_a_text_that_is_not_shown():
     assert "0123456789" not in walked(caught.value)
     assert Secret("a/b+c=de").blanked_in(b'"a\\/b+c=de" a/b+c=de a%2Fb%2Bc%3Dde') == b'"***" *** ***'
     assert Secret("abc").blanked_in(b"abc") == b"abc"
+
+
+def test_bytes_are_a_text_as_well():
+    assert Secret(b"0123456789").reveal() == "0123456789"
+    with appwrite_user(session=b"0123456789"):
+        assert current_identity("appwrite").token == Secret("0123456789")
+
+
+def test_what_is_no_text_is_not_shown_either():
+    with pytest.raises(TypeError) as caught:
+        Secret([KEY])
+    innermost = traceback.StackSummary.extract(
+        traceback.walk_tb(caught.value.__traceback__), capture_locals=True, lookup_lines=False
+    )[-1]
+    assert KEY not in str(innermost.locals)
 
 
 def test_frames_are_left_behind_and_what_was_handled_before_is_not():

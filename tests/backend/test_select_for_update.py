@@ -339,3 +339,17 @@ def test_what_a_locking_query_reads_of_other_rows_is_not_older_than_its_lock(two
     with pytest.raises(WriteRefused):
         take_off("a", meanwhile=lambda: elsewhere(lambda: take_off("b")))
     assert {author.name: author.rating for author in Author.objects.all()} == {"a": 1, "b": 0}
+
+
+@pytest.mark.parametrize(
+    "queryset",
+    [
+        lambda: Author.objects.filter(pk__in=Book.objects.select_for_update().values("author")),
+        lambda: Author.objects.annotate(has=Exists(Book.objects.select_for_update().filter(author=OuterRef("pk")))),
+        lambda: Author.objects.exclude(Exists(Book.objects.select_for_update().filter(author=OuterRef("pk")))),
+        lambda: Author.objects.values("pk").union(Author.objects.select_for_update().values("pk")),
+    ],
+)
+def test_a_lock_that_would_lock_nothing_is_refused(zola, queryset):
+    with pytest.raises(NotSupportedError, match="in a subquery or a combined query would lock nothing"), atomic():
+        list(queryset())

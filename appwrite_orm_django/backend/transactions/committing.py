@@ -20,6 +20,7 @@ from appwrite_orm_django.backend import uniqueness
 from appwrite_orm_django.backend.columns import ROW_ID
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership
 from appwrite_orm_django.backend.commands.writes import NewRow, Unique, UpdateRows
+from appwrite_orm_django.backend.parts import NOTHING_WRITTEN
 from appwrite_orm_django.backend.transactions import claims, staging, versions
 from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
 from appwrite_orm_django.backend.writing import refuse_moments
@@ -183,7 +184,7 @@ def explain(connection: DatabaseWrapper, error: UniqueViolation, folded: Collect
         added = {one.row_id: one.data for one in of_table if one.action == "increment"}
         deleted = [one.row_id for one in of_table if one.action == "delete"]
         change = uniqueness.Change(created, changed, added, deleted)
-        uniqueness.explain(connection, error, table, change, "\nNothing of the block was written.")
+        uniqueness.explain(connection, error, table, change, NOTHING_WRITTEN)
 
 
 def _without_what_exists(block: Transaction, folded: list[Operation]) -> list[Operation]:
