@@ -183,7 +183,9 @@ def test_a_block_still_knows_the_versions_of_joined_rows(kind):
         transaction.set_rollback(True, using="appwrite")
 
 
-@pytest.mark.parametrize("ask", [lambda groups: groups.exists(), lambda groups: groups.filter(pages=400).exists(), bool])
+@pytest.mark.parametrize(
+    "ask", [lambda groups: groups.exists(), lambda groups: groups.filter(pages=400).exists(), bool]
+)
 def test_a_block_asks_whether_there_are_groups(ask):
     groups = Book.objects.values("author").annotate(n=Count("pk"))
     with transaction.atomic(using="appwrite"):
