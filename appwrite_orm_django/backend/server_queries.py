@@ -94,7 +94,8 @@ class ServerQuery(Command):
 
     @property
     def is_grouped(self) -> bool:
-        return bool(self.aggregates)
+        # exists() asks for groups of which it reads nothing.
+        return bool(self.aggregates or self.group_by)
 
     @property
     def shape(self) -> tuple[object, ...]:

@@ -109,6 +109,35 @@ def test_writes(rows):
     assert not OddNames.objects.exists()
 
 
+@isolate_apps("tests.library")
+def test_joins_by_names_with_placeholders(connect):
+    class Shelf(AppwriteModel):
+        label = models.CharField(max_length=5, db_column="%s")
+
+        class Meta:
+            app_label = "library"
+            db_table = "shelf %s 100%%"
+
+    class Item(AppwriteModel):
+        shelf = models.ForeignKey(Shelf, models.CASCADE, db_column="on %s %%", related_name="items")
+        number = models.IntegerField()
+
+        class Meta:
+            app_label = "library"
+            db_table = "%s item"
+
+    connection = connect(HOST="local:#placeholders")
+    with connection.schema_editor() as editor:
+        editor.create_model(Shelf)
+        editor.create_model(Item)
+    top = Shelf.objects.create(label="top")
+    Item.objects.create(shelf=top, number=3)
+    items = Item.objects.filter(shelf__label="top", number=F("number"))
+    assert list(items.values_list("number", "shelf__label")) == [(3, "top")]
+    assert Item.objects.select_related("shelf").get().shelf.label == "top"
+    assert Shelf.objects.annotate(total=Sum("items__number")).get(total__gt=2).total == 3
+
+
 class TestNamesThatDifferByCase:
     @isolate_apps("tests.library")
     def test_columns(self):

@@ -183,6 +183,16 @@ def test_a_block_still_knows_the_versions_of_joined_rows(kind):
         transaction.set_rollback(True, using="appwrite")
 
 
+@pytest.mark.parametrize(
+    "ask", [lambda groups: groups.exists(), lambda groups: groups.filter(pages=400).exists(), bool]
+)
+def test_a_block_asks_whether_there_are_groups(ask):
+    groups = Book.objects.values("author").annotate(n=Count("pk"))
+    with transaction.atomic(using="appwrite"):
+        assert ask(groups)
+        assert not ask(groups.filter(pages=123456))
+
+
 def test_many_values_go_in_a_body(whole_pages, sent):
     ids = list(Book.objects.values_list("pk", flat=True)) + [f"none-{number}" for number in range(300)]
     sent.clear()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import DataError, OperationalError
 from django.db.backends.sqlite3 import base, features, operations
+from django.db.models.expressions import Col
 from django.utils import timezone
 
 from appwrite_orm_django import collation
@@ -41,6 +42,14 @@ def quoted(name: str) -> str:
     return '"' + unquoted(name).replace('"', '""') + '"'
 
 
+class _JoinedCol(Col):
+    """A column in the condition of a join, which Django puts through "%" once more than others."""
+
+    def as_sql(self, *context: Any) -> tuple[str, Any]:
+        sql, params = super().as_sql(*context)
+        return sql.replace("%", "%%"), params
+
+
 class LocalOperations(operations.DatabaseOperations):
     compiler_module = "appwrite_orm_django.backend.local_evaluation.compiler"
 
@@ -54,6 +63,10 @@ class LocalOperations(operations.DatabaseOperations):
     def quote_name(self, name: str) -> str:
         # Parameters are put into the statement's text with "%".
         return quoted(name).replace("%", "%%")
+
+    def prepare_join_on_clause(self, *sides: Any) -> tuple[Col, Col]:
+        left, right = super().prepare_join_on_clause(*sides)
+        return _JoinedCol(left.alias, left.target), _JoinedCol(right.alias, right.target)
 
     def adapt_datetimefield_value(self, value: Any) -> Any:
         return super().adapt_datetimefield_value(cut_to_milliseconds(value))
