@@ -16,7 +16,9 @@ from django.db.models.expressions import Col
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.backend.columns import table_id
+from appwrite_orm_django.backend.commands.reads import GetRow, ListRows
 from appwrite_orm_django.backend.values import codec_for
+from appwrite_orm_django.client.errors import WriteRefused
 
 if TYPE_CHECKING:
     from django.db.models.sql import Query
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.commands.base import Command
     from appwrite_orm_django.backend.compiler import SQLCompiler
+    from appwrite_orm_django.backend.transactions.log import Key
+
+#: How often a locking query is read at most, until it finds no rows but those that are locked already.
+_ATTEMPTS = 5
 
 _REFUSED = {
     "select_for_update_nowait": "nowait=True: nobody waits on Appwrite, a conflict shows at the end of the block",
@@ -51,7 +57,12 @@ def check(query: Query, connection: DatabaseWrapper) -> None:
 
 
 def read(command: Command, compiler: SQLCompiler) -> list[tuple[Any, ...]]:
-    """Run a read past the cache, and lock the rows of every model whose primary key it selects; without any, all that it looked at."""
+    """
+    Run a read past the cache, and lock the rows of every model whose primary key it selects; without any, all that it looked at.
+
+    Raises:
+        WriteRefused: other clients changed which rows it finds, again and again.
+    """
     from appwrite_orm_django.backend.transactions.log import key_of
 
     connection = compiler.connection
@@ -59,17 +70,27 @@ def read(command: Command, compiler: SQLCompiler) -> list[tuple[Any, ...]]:
     transaction = connection.transaction
     if transaction is None:
         return connection.load_rows(command)
-    with transaction.locking() as looked_at:
-        rows = connection.load_rows(command)
-    keys = [
+    primary_keys = [
         (position, expression)
         for position, (expression, _, _) in enumerate(compiler.select)
         if type(expression) is Col and expression.target.primary_key
     ]
-    if not keys:
-        transaction.lock(looked_at)
-    for position, column in keys:
-        table = connection.table_ref(table_id(column.target.model._meta.db_table))
-        encode = codec_for(column.target).encode
-        transaction.lock(key_of(table, encode(row[position])) for row in rows if row[position] is not None)
-    return rows
+    locked: set[Key] = set()
+    for _ in range(_ATTEMPTS):
+        with transaction.locking() as looked_at:
+            rows = connection.load_rows(command)
+        found = set() if primary_keys else set(looked_at)
+        for position, column in primary_keys:
+            table = connection.table_ref(table_id(column.target.model._meta.db_table))
+            encode = codec_for(column.target).encode
+            found.update(key_of(table, encode(row[position])) for row in rows if row[position] is not None)
+        transaction.lock(found)
+        # The answer may depend on rows that are not locked (joins, subqueries), and another block that holds the lock may change these:
+        # it is read again after the lock rows. A list of one table depends on no others.
+        if found <= locked or (isinstance(command, (GetRow, ListRows)) and len(command.tables) == 1):
+            return rows
+        locked |= found
+    raise WriteRefused(
+        f"select_for_update() on {command.tables[0].table}: other clients changed which rows it finds, {_ATTEMPTS} times in a row.\n"
+        "Nothing of the block was written; it can be run again."
+    )

@@ -105,14 +105,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             NotSupportedError: it is that of another model.
         """
         self._refuse_table_of_another(model)
-        wanted = self._table(model)
-        live = self._live_table(model._meta.db_table)
-        if live is None:
-            self._create(wanted)
-        elif not self._has_rows(live.id):
-            # One that was stopped half-way has no rows. One that has any is as later operations, or appwrite_migrate, have left it.
-            missing = make_plan(self._database(wanted), self._database(live), all_tables=False).steps
-            self._apply(*(step for step in missing if isinstance(step, (CreateColumn, CreateIndex))))
+        self._make(self._table(model), self._live_table(model._meta.db_table))
         for field in model._meta.local_many_to_many:
             if field.remote_field.through._meta.auto_created:
                 self.create_model(field.remote_field.through)
@@ -159,8 +152,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 f'Keep the old one with Meta.db_table = "{old_db_table}"'
                 f"{', or db_table on the many-to-many field' if model._meta.auto_created else ''}."
             )
-        if self._live_table(new_db_table) is None:
-            self._apply(CreateTable(new, replace(self._with_encodings(live), id=new, name=new)))
+        self._make(replace(self._with_encodings(live), id=new, name=new), self._live_table(new_db_table))
         self._drop(old)
         self._forget(old)
 
@@ -411,6 +403,15 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
     def _has_rows(self, table: str) -> bool:
         return bool(rows.list_rows(self.connection.transport, self.connection.table_ref(table), [limit(1)])["rows"])
+
+    def _make(self, wanted: Table, live: Table | None) -> None:
+        """Make a table, or what an operation that was stopped has not made of it."""
+        if live is None:
+            self._create(wanted)
+        elif not self._has_rows(live.id):
+            # One that was stopped half-way has no rows. One that has any is as later operations, or appwrite_migrate, have left it.
+            missing = make_plan(self._database(wanted), self._database(live), all_tables=False).steps
+            self._apply(*(step for step in missing if isinstance(step, (CreateColumn, CreateIndex))))
 
     def _create(self, table: Table) -> None:
         self._apply(CreateDatabase("", self.connection.database_id), CreateTable(table.id, table))

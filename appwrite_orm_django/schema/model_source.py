@@ -28,7 +28,7 @@ from .definitions import INT32, TEXT_TYPES, Column, Database, Encoding, Index, R
 from .encodings import as_recorded, hidden, plain
 from .errors import SchemaTooLarge
 from .limits import index_lengths
-from .names import MIGRATIONS_TABLE, OWN_TABLES, column_key
+from .names import MAX_LENGTH, MIGRATIONS_TABLE, OWN_TABLES, column_key
 
 _NUMBERS = (
     "PositiveSmallIntegerField",
@@ -328,7 +328,8 @@ def _key_call(encoding: Encoding | None) -> _Call | None:
     if encoding is None or encoding.kind == "text":
         return None
     if "decimal" in encoding.kind:
-        return _Call("DecimalField", {"primary_key": True, "max_digits": 36, "decimal_places": encoding.places})
+        digits = MAX_SCALED_DIGITS if encoding.kind == "decimal" else MAX_LENGTH
+        return _Call("DecimalField", {"primary_key": True, "max_digits": digits, "decimal_places": encoding.places})
     name = _KEYS.get(encoding.kind)
     return None if name is None else _Call(name, {"primary_key": True})
 

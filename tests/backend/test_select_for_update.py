@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from django.db import NotSupportedError, OperationalError, connections, transaction
-from django.db.models import F
+from django.db.models import Count, Exists, F, OuterRef
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.client.errors import WriteRefused
@@ -294,3 +294,48 @@ def test_a_locked_counter_is_not_counted_past_the_lock(zola):
             Author.objects.filter(pk=zola.pk).update(rating=F("rating") - 1)
         elsewhere(lambda: Author.objects.filter(pk=zola.pk).update(rating=0))
     assert Author.objects.get(pk=zola.pk).rating == 0
+
+
+@pytest.fixture(params=["1.9", "2.x"])
+def two_authors(request, connect):
+    level = request.param
+    connection = connect(HOST=f"local:?feature-level={level}#locks", OPTIONS={"FEATURE_LEVEL": level})
+    with connection.schema_editor() as editor:
+        for model in (Country, Author):
+            editor.create_model(model)
+    country = Country.objects.create(code="FR", name="France")
+    Author.objects.bulk_create([Author(name=name, rating=1, country=country) for name in "ab"])
+    yield
+    with connection.schema_editor() as editor:
+        for model in (Author, Country):
+            editor.delete_model(model)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        lambda: Country.objects.select_for_update().filter(authors__name="b", authors__rating=1).exists(),
+        lambda: bool(list(Country.objects.select_for_update().filter(authors__name="b", authors__rating=1))),
+        lambda: list(Country.objects.select_for_update().values_list("pk", "authors__rating")) == [("FR", 1)] * 2,
+        lambda: Country.objects.select_for_update().annotate(number=Count("authors")).get().number == 2,
+        lambda: (
+            Country.objects.select_for_update()
+            .annotate(other=Exists(Author.objects.filter(country=OuterRef("pk"), name="b", rating=1)))
+            .get()
+            .other
+        ),
+    ],
+)
+def test_what_a_locking_query_reads_of_other_rows_is_not_older_than_its_lock(two_authors, lock):
+    """Two blocks lock the country, and each takes off one of its two authors if both are there."""
+
+    def take_off(name, meanwhile=lambda: None):
+        with atomic():
+            if lock():
+                meanwhile()
+                Author.objects.filter(name=name).update(rating=0)
+
+    with pytest.raises(WriteRefused):
+        take_off("a", meanwhile=lambda: elsewhere(lambda: take_off("b")))
+    assert {author.name: author.rating for author in Author.objects.all()} == {"a": 1, "b": 0}

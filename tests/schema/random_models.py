@@ -38,6 +38,8 @@ KINDS: dict[str, tuple[Any, Any]] = {
     "Date": (lambda **o: models.DateField(**o), date(2026, 1, 2)),
     "DateTime": (lambda **o: models.DateTimeField(**o), datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)),
     "Decimal": (lambda **o: models.DecimalField(max_digits=9, decimal_places=2, **o), Decimal("7.5")),
+    "Decimal4": (lambda **o: models.DecimalField(max_digits=12, decimal_places=4, **o), Decimal("7.5")),
+    "DecimalLong9": (lambda **o: models.DecimalField(max_digits=25, decimal_places=9, **o), None),
     "DecimalLong": (lambda **o: models.DecimalField(max_digits=30, decimal_places=5, **o), Decimal("7.5")),
     "Duration": (lambda **o: models.DurationField(**o), timedelta(seconds=7)),
     "Email": (lambda **o: models.EmailField(**o), "a@example.com"),

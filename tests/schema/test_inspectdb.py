@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from appwrite_orm_django import stored
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.indexes import AppwriteIndex
-from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
+from appwrite_orm_django.schema.definitions import Column, Database, Encoding, Index, Table
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.limits import index_lengths
@@ -304,3 +305,85 @@ def test_rows_of_inspected_models(live, isolated, monkeypatch):
 test_rows_of_inspected_models = pytest.mark.django_db(databases=["appwrite"], transaction=True)(
     test_rows_of_inspected_models
 )
+
+
+def encoded(key: str, type_: str, kind: str, places: int | None = None, size: int | None = None, **more: Any) -> Column:
+    row_id = more.pop("row_id", False)
+    encoding = Encoding(kind, places, row_id, more.get("array", False))
+    return Column(key, type_, size, encoding=encoding, **more)
+
+
+ENCODED = Table(
+    "coded",
+    "Coded",
+    (
+        encoded("price", "bigint", "decimal", 2, required=True, min=-99999999, max=99999999),
+        encoded("exact", "varchar", "long decimal", 10, 33),
+        encoded("day", "datetime", "date"),
+        encoded("at", "varchar", "time", None, 32),
+        encoded("took", "bigint", "duration"),
+        encoded("token", "varchar", "uuid", None, 36),
+        encoded("data", "longtext", "json"),
+        encoded("picture", "longtext", "binary"),
+        encoded("prices", "bigint", "decimal", 2, min=-999, max=999, array=True),
+        encoded("standard", "bigint", "decimal", 2, default=990, min=-99999999, max=99999999),
+        encoded("wait", "bigint", "duration", default=90_000_000),
+        encoded("owner", "varchar", "integer", None, 36, row_id=True),
+        encoded("place", "longtext", "PointCodec"),
+        encoded("name", "varchar", "text", None, 40),
+    ),
+    id_encoding=Encoding("integer", row_id=True),
+)
+
+
+def test_columns_are_the_fields_that_they_are_recorded_as(isolated):
+    lines = list(model_source(Database("d", (ENCODED,))))
+    for line in (
+        "    id = models.BigAutoField(primary_key=True)",
+        "    price = models.DecimalField(max_digits=8, decimal_places=2)",
+        "    exact = models.DecimalField(max_digits=30, decimal_places=10, null=True, blank=True)",
+        "    day = models.DateField(null=True, blank=True)",
+        "    at = models.TimeField(null=True, blank=True)",
+        "    took = models.DurationField(null=True, blank=True)",
+        "    token = models.UUIDField(null=True, blank=True)",
+        "    data = models.JSONField(null=True, blank=True)",
+        "    picture = models.BinaryField(null=True, blank=True)",
+        "    prices = ArrayField(models.DecimalField(max_digits=3, decimal_places=2))",
+        "    standard = models.DecimalField(max_digits=8, decimal_places=2, db_default='9.90')",
+        "    wait = models.DurationField(db_default='0:01:30')",
+        "    name = models.CharField(max_length=40, null=True, blank=True)",
+        # Read as they stand, and left as they are.
+        "    owner = stored.CharField(max_length=36, null=True, blank=True, stored={'encoding': 'id integer'})",
+        "    place = stored.TextField(null=True, blank=True, stored={'encoding': 'PointCodec'})",
+    ):
+        assert line in lines
+    plan = plan_of(Database("d", (ENCODED,)), isolated)
+    assert (plan.steps, plan.left, plan.unrecorded) == ((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("encoding", "line"),
+    [
+        (Encoding("uuid"), "    id = models.UUIDField(primary_key=True)"),
+        (Encoding("date", row_id=True), "    id = models.DateField(primary_key=True)"),
+        (Encoding("decimal", 2, row_id=True), "    id = models.DecimalField(primary_key=True, max_digits=18, decimal_places=2)"),
+        (Encoding("text"), None),
+    ],
+)  # fmt: skip
+def test_primary_keys_are_the_fields_that_they_are_recorded_as(isolated, encoding, line):
+    table = Table("keyed", "Keyed", (Column("name", "varchar", 40),), id_encoding=encoding)
+    assert [found for found in model_source(Database("d", (table,))) if "primary_key" in found] == [line] * bool(line)
+    plan = plan_of(Database("d", (table,)), isolated)
+    assert plan.steps == ()
+    with_id = replace(table, columns=(Column("id", "integer"),))
+    assert ("RowIdField" in "\n".join(model_source(Database("d", (with_id,))))) is (line is None)
+
+
+def test_what_a_model_made_is_inspected_as_that_model(live, isolated):
+    migrate(live, with_own_tables(Database("d", (ENCODED,))))
+    out = inspected()
+    assert "encodings" not in out.lower()
+    found = models_from(out, isolated)
+    plan = plan_for(live, with_own_tables(read_models("d", found)))
+    assert (plan.steps, plan.left, plan.unrecorded) == ((), (), ())
+    assert "max_digits=8, decimal_places=2" in inspected("coded")

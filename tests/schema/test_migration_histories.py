@@ -108,6 +108,11 @@ def both(operation: Any, state: Any) -> Any:
     """
     note(f"{operation.describe()}")
     try:
+        state.apps  # noqa: B018 - made when it is looked at
+    except ValueError as error:
+        # makemigrations has deleted a model before the field that points to it; Django makes no models of such a state.
+        raise Refused from error
+    try:
         after = carry_out(operation, APPWRITE, state)
     except REFUSED as error:
         note(f"refused: {type(error).__name__}: {error}")

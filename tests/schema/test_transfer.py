@@ -18,10 +18,11 @@ from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import UniqueViolation
 from appwrite_orm_django.client.queries import limit
 from appwrite_orm_django.client.references import TableRef
-from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
+from appwrite_orm_django.schema.definitions import Column, Database, Encoding, Index, Table
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.migrate import migrate
 from appwrite_orm_django.schema.own_tables import CLAIMS, with_own_tables
+from appwrite_orm_django.schema.records import read_recorded
 from appwrite_orm_django.transfer import BadFile, export_rows, import_rows, resume_point
 from tests.schema.conftest import Counter, a_server, connect
 from tests.settled import settle
@@ -282,3 +283,65 @@ def test_the_howtos_way_to_another_table_id(source, tmp_path):
     done = import_rows(source, read_database(source, "shop"), changed.splitlines())
     assert done.created == {"c": 1}
     assert [row["$id"] for row in rows_of(source, "c")] == ["b1"]
+
+
+def priced(places, **others):
+    value = Column("value", "bigint", encoding=Encoding("decimal", places))
+    columns = (value, *(Column(key, "bigint", encoding=encoding) for key, encoding in others.items()))
+    return Database("shop", (Table("t", "T", columns, id_encoding=Encoding("text")),))
+
+
+def with_priced(wanted, *values):
+    transport = connect(a_server())
+    migrate(transport, wanted)
+    for number, value in enumerate(values):
+        rows.create_row(transport, TableRef("shop", "t"), f"r{number}", {"value": value})
+    return transport, read_recorded(transport, read_database(transport, "shop"))
+
+
+def only(database, table):
+    return Database(database.id, (database.table(table),))
+
+
+def test_values_are_imported_as_the_columns_are_encoded_there():
+    source, known = with_priced(priced(2), 990, None, -1)
+    lines = list(export_rows(source, only(known, "t")))
+    assert json.loads(lines[0]) == ["encodings", "t", {"$id": "text", "value": "decimal(2)"}]
+    target, there = with_priced(priced(4))
+    import_rows(target, there, lines)
+    assert [row["value"] for row in rows_of(target, "t")] == [99000, None, -100]
+    same, there = with_priced(priced(2))
+    import_rows(same, there, lines)
+    assert [row["value"] for row in rows_of(same, "t")] == [990, None, -1]
+
+
+def test_a_value_that_means_nothing_there_is_refused():
+    source, known = with_priced(priced(3), 9990, 9999)
+    lines = list(export_rows(source, only(known, "t")))
+    target, there = with_priced(priced(2))
+    with pytest.raises(BadFile, match=r"Line 3: value of r1 was written as 3 decimal places, is 2 decimal places in"):
+        import_rows(target, there, lines)
+
+
+def test_a_file_of_which_nothing_is_recorded_is_taken_as_it_is():
+    source, known = with_priced(priced(2), 990)
+    lines = [line for line in export_rows(source, only(known, "t")) if not line.startswith(b'["encodings"')]
+    target, there = with_priced(priced(4))
+    import_rows(target, there, lines)
+    assert [row["value"] for row in rows_of(target, "t")] == [990]
+
+
+def test_an_export_that_stopped_before_the_first_row_says_the_encodings_once(tmp_path):
+    source, known = with_priced(priced(2), 990)
+    known = only(known, "t")
+    lines = list(export_rows(source, known))
+    path = tmp_path / "rows.jsonl"
+    for whole in range(len(lines)):
+        path.write_bytes(b"".join(lines[:whole]) + lines[whole][:5])
+        with path.open("r+b") as file:
+            point = resume_point(file)
+            file.truncate(point.offset)
+            file.seek(point.offset)
+            counts = {"t": sum(line.startswith(b'["row"') for line in lines[:whole])}
+            file.writelines(export_rows(source, known, after=point, counts=counts))
+        assert path.read_bytes() == b"".join(lines)

@@ -9,7 +9,7 @@ import sqlite3
 import pytest
 
 from appwrite_orm_django.schema import definitions
-from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
+from appwrite_orm_django.schema.definitions import Column, Database, Encoding, Index, Table
 from appwrite_orm_django.schema.exports import FORMATS, Relation, export, relations_of
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from tests.library.models import Author, Book, Cover, Translation
@@ -206,3 +206,18 @@ def test_relations_of_models():
     assert not [one for one in found if one.column == "country_id"]
     tag = Translation._meta.get_field("tag").related_model
     assert relations_of([Translation, tag]) == (Relation("library_translation", "tag_id", "library_tag", "name"),)
+
+
+def test_what_a_type_does_not_tell_is_said():
+    columns = (
+        Column("price", "bigint", encoding=Encoding("decimal", 2)),
+        Column("count", "bigint", encoding=Encoding("integer")),
+        Column("days", "datetime", array=True, encoding=Encoding("date", array=True)),
+    )
+    database = Database("d", (Table("t", "T", columns),))
+    text = export(database, "text")
+    assert "  price  bigint (2 decimal places)\n" in text
+    assert "  count  bigint\n" in text
+    assert "  days   datetime[] (list of date)\n" in text
+    found = json.loads(export(database, "json"))["tables"][0]["columns"]
+    assert [column.get("encoding") for column in found] == ["decimal(2)", None, "array date"]

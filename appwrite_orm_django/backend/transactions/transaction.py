@@ -110,7 +110,9 @@ class Transaction:
 
     def shown_versions(self, command: Command) -> tuple[int, int] | tuple[()] | None:
         """As ``versions.positions``; None, too, once the block has locked a row: what it reads then has to be from after that."""
-        return None if self.locked else versions.positions(command)
+        found = None if self.locked else versions.positions(command)
+        # Of a lock every row has to be known.
+        return None if self._looked_at is not None and not found else found
 
     def note_shown(
         self, table: TableRef, rows: list[tuple[Any, ...]], outputs: Sequence[Output], row_id: int, updated_at: int

@@ -19,6 +19,7 @@ from appwrite_orm_django.client import tables as table_routes
 from appwrite_orm_django.client.errors import AlreadyExists, ColumnNotFound, InvalidSchema, TableNotFound
 from appwrite_orm_django.schema.comparison import same_storage
 from appwrite_orm_django.schema.definitions import Column, Computed, value_of
+from appwrite_orm_django.schema.encodings import as_recorded
 from appwrite_orm_django.schema.errors import NotAvailable, missing_values
 from appwrite_orm_django.schema.names import fill_table, replaced_key, replacement_key
 from appwrite_orm_django.schema.records import Record, records_of
@@ -161,7 +162,7 @@ class Mark:
     @classmethod
     def leave(cls, work: Work, table: str, column: Column) -> Mark:
         mark = cls(work, table, column.key, value_of(column.fill))
-        text = json.dumps(mark.value)
+        text = json.dumps([_encoding_of(column), mark.value])
         name = text if len(text) <= _MAX_NAME else f"Rows of {table}.{column.key} to fill"
         try:
             table_routes.create_table(work.transport, mark._ref, name)
@@ -175,20 +176,26 @@ class Mark:
         """Return the mark that another run has left. Rows have its value already, but for a constant the field's own counts."""
         mark = cls(work, table, column.key, None if isinstance(column.fill, Computed) else column.fill)
         if mark.value is None:
-            mark.value = mark._kept()
+            mark.value = mark._kept(column)
         if mark.value is None:
             mark.value = value_of(column.fill)
         return mark
 
-    def _kept(self) -> Any:
+    def _kept(self, column: Column) -> Any:
         try:
-            return json.loads(table_routes.get_table(self._work.transport, self._ref)["name"])
-        except (TableNotFound, ValueError):
+            encoding, value = json.loads(table_routes.get_table(self._work.transport, self._ref)["name"])
+        except (TableNotFound, TypeError, ValueError):
             return None
+        # What was written for a column of other decimal places would mean another value in this one.
+        return value if encoding == _encoding_of(column) else None
 
     def remove(self) -> None:
         with contextlib.suppress(TableNotFound):
             table_routes.delete_table(self._work.transport, self._ref)
+
+
+def _encoding_of(column: Column) -> str:
+    return "" if column.encoding is None else as_recorded(column.encoding)
 
 
 #: Characters of a table's name.
