@@ -328,7 +328,7 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
         yield _warning(10, f'"{alias}" is not what the models say: {error}', "See the message.")
         return
     except (AppwriteError, ImproperlyConfigured) as error:
-        needed = "The check needs a key with the scopes databases.read, tables.read, columns.read and indexes.read."
+        needed = "The check needs a key with the scopes databases.read, tables.read, columns.read, indexes.read and rows.read."
         yield _warning(
             11,
             f'The schema of "{alias}" could not be compared with the models: {error}',

@@ -8,7 +8,7 @@ from .definitions import INT32, INT64, Column, Index
 
 #: What 1.9.6 takes inline (recording tables-inline-types). A datetime would do there, but on 2.x one made inline refuses values with a zone
 #: (recording base-inline), so datetimes always come by their own route.
-INLINE_OLD = frozenset({"integer", "bigint", "double", "boolean"})
+INLINE_OLD = frozenset({"integer", "bigint", "double", "boolean", "string"})
 #: What 2.x takes inline as well (recording base-inline).
 INLINE_NEW = INLINE_OLD | {"varchar", "text", "mediumtext", "longtext", "email", "url", "ip", "enum"}
 MAX_INLINE = 100

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from decimal import Decimal
 from io import StringIO
 from textwrap import dedent
 
@@ -22,6 +23,7 @@ from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.migrate import Options, plan_for
 from appwrite_orm_django.schema.names import OWN_TABLES
+from tests.library.models import Author, Book
 from tests.schema.conftest import a_server, connect
 
 TAG = TableRef("library", "library_tag")
@@ -303,3 +305,44 @@ class TestFailures:
 
         monkeypatch.setattr(transport, "call", refuse)
         assert from_the_shell()[::2] == (1, "ConnectionFailed: no connection to 127.0.0.1\n")
+
+
+PLACES = """
+    from django.db import migrations, models
+
+    class Migration(migrations.Migration):
+        dependencies = [("library", "{after}")]
+        operations = [
+            migrations.AlterField("book", "price", models.DecimalField(max_digits=8, decimal_places={places}, null=True)),
+            migrations.RunPython(
+                lambda apps, editor: print(
+                    list(apps.get_model("library", "Book").objects.using("appwrite").values_list("price", flat=True))
+                ),
+                migrations.RunPython.noop,
+                hints={{"model_name": "book"}},
+            ),
+        ]
+"""
+
+
+@MARK
+def test_prices_are_rewritten_by_migrate_and_back(transport, package, capsys):
+    initial(package)
+    run("migrate", "library", database="appwrite")
+    author = Author.objects.create(name="Zola")
+    Book.objects.create(title="Nana", author=author, price=Decimal("9.90"))
+    assert [book.price for book in Book.objects.all()] == [Decimal("9.90")]
+    book = TableRef("library", "library_book")
+    package("0002_four", PLACES.format(after="0001_initial", places=4))
+    run("migrate", "library", database="appwrite")
+    assert [row["price"] for row in rows.list_rows(transport, book)["rows"]] == [99000]
+    assert "[Decimal('9.9000')]" in capsys.readouterr().out
+    package("0003_two", PLACES.format(after="0002_four", places=2))
+    run("migrate", "library", database="appwrite")
+    assert "[Decimal('9.90')]" in capsys.readouterr().out
+    assert [book.price for book in Book.objects.all()] == [Decimal("9.90")]
+    assert Book.objects.get(price=Decimal("9.90")).title == "Nana"
+    assert "No changes." in run("appwrite_migrate", "library", "--check")
+    # Backwards as well.
+    run("migrate", "library", "0002", database="appwrite")
+    assert [row["price"] for row in rows.list_rows(transport, book)["rows"]] == [99000]
