@@ -129,6 +129,14 @@ screenshots: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[screenshots]"
 	$(BIN)/python -m docs.screenshots --minutes $(MINUTES)
 
+# The suite on the Appwrite that APPWRITE_TEST_ENDPOINT, APPWRITE_TEST_PROJECT and APPWRITE_TEST_KEY name (CONTRIBUTING.md).
+REAL ?= tests/backend tests/schema tests/doctor tests/e2e/test_demo.py::test_the_check_passes_with_all_rows
+WORKERS ?= 2
+.PHONY: real
+real: install
+	@test -n "$$APPWRITE_TEST_ENDPOINT" || { echo "Set APPWRITE_TEST_ENDPOINT, APPWRITE_TEST_PROJECT and APPWRITE_TEST_KEY."; exit 2; }
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -r fE $(REAL)
+
 .PHONY: clean
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache docs/_build

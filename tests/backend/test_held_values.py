@@ -278,8 +278,8 @@ class TestPagesInTheOrderOfFloats:
     def test_every_row_is_on_one_page(self, connect):
         values = [sign * n * 1.2345678901234e-12 for n in range(1, 8) for sign in (1, -1)] + [None, 1 / 3, 0.5]
         Measurement.objects.bulk_create([Measurement(value=value) for value in values])
-        options = {**connections["appwrite"].settings_dict["OPTIONS"], "PAGE_SIZE": 3}
-        connect(HOST=connections["appwrite"].settings_dict["HOST"], OPTIONS=options)
+        now = connections["appwrite"].settings_dict
+        connect(HOST=now["HOST"], NAME=now["NAME"], OPTIONS={**now["OPTIONS"], "PAGE_SIZE": 3})
         for order in ("value", "-value"):
             found = list(Measurement.objects.nocache().order_by(order).values_list("value", flat=True))
             assert sorted(found, key=str) == sorted([v if v is None else held_float(v) for v in values], key=str)

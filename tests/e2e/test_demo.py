@@ -10,6 +10,7 @@ from testproject.demo.pages import Page
 from testproject.demo.serving import parse_addrport
 from testproject.world import loading
 from testproject.world.models import Country, Subdivision
+from tests import real
 from tests.e2e.processes import environment, manage, running
 
 CATALOGUE = {
@@ -31,10 +32,21 @@ def checked(*arguments, env):
     return json.loads(line)
 
 
-@pytest.fixture(params=["memory", "file", "server"])
+@pytest.fixture(params=["real"] if real.server() else ["memory", "file", "server"])
 def endpoint(request, tmp_path):
     """The environment that leads to an Appwrite."""
-    if request.param == "memory":
+    if request.param == "real":
+        server = real.server()
+        if server.text != "mariadb":
+            pytest.skip("the demo's settings do not say which text rules a server has")
+        yield environment(
+            tmp_path,
+            APPWRITE_ENDPOINT=server.endpoint,
+            APPWRITE_PROJECT_ID=server.project,
+            APPWRITE_API_KEY=server.key,
+            APPWRITE_DATABASE_ID=real.database_id("demo"),
+        )
+    elif request.param == "memory":
         yield environment(tmp_path, APPWRITE_ENDPOINT="local:")
     elif request.param == "file":
         yield environment(tmp_path)

@@ -52,6 +52,7 @@ class RealRun:
 
         # SIGTERM ends a run as Ctrl-C does: its databases are deleted.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        ready = False
         try:
             made = databases.create_database(self._transport, real.run_id(), "A run of the tests")
             self._delete_leftovers(_moment(made["$createdAt"]))
@@ -59,9 +60,13 @@ class RealRun:
             tables.create_table(self._transport, table, "Level")
             pinned = self._server.options.get("FEATURE_LEVEL")
             real.set_level(pinned or capabilities.probe(self._transport, table) or "1.9")
+            ready = True
         except AppwriteError as error:
-            self.pytest_unconfigure()
             raise pytest.UsageError(f"{self._server.endpoint} cannot be used for tests.\n{error}") from error
+        finally:
+            if not ready:
+                with suppress(AppwriteError):
+                    self._delete(self._databases(real.run_id()))
 
     def _delete_leftovers(self, now: datetime) -> None:
         found: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -103,7 +108,7 @@ class RealRun:
             Path(path).write_text(f"{self.pytest_report_header()}\n\n{text}\n", encoding="utf-8")
 
     def pytest_unconfigure(self) -> None:
-        """Delete whatever the run has made; its workers have ended."""
+        """Delete what the run has made; its workers have ended."""
         self._delete(self._databases(real.run_id()))
         self._transport.close()
 
