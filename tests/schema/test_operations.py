@@ -15,7 +15,6 @@ from django.db.migrations.state import ModelState, ProjectState
 from django.utils import timezone
 
 from appwrite_orm_django.client import columns, rows
-from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.fields import ArrayField, EnumField, RowIdField
 from appwrite_orm_django.schema import rows as schema_rows
 from appwrite_orm_django.schema.from_server import read_database
