@@ -248,9 +248,13 @@ def test_a_cast_to_short_decimals_rounds_to_their_places():
 def test_documents_have_numbers_and_no_texts():
     Everything.objects.create(char="a", long_decimal=D("1.5"))
     Everything.objects.create(char="b")
-    documents = Everything.objects.filter(char__in=["a", "b"]).annotate(
-        one=JSONObject(d="long_decimal", double=F("long_decimal") * 2), many=JSONArray("long_decimal", "char")
-    ).order_by("char")
+    documents = (
+        Everything.objects.filter(char__in=["a", "b"])
+        .annotate(
+            one=JSONObject(d="long_decimal", double=F("long_decimal") * 2), many=JSONArray("long_decimal", "char")
+        )
+        .order_by("char")
+    )
     assert [(row.one, row.many) for row in documents] == [
         ({"d": 1.5, "double": 3.0}, [1.5, "a"]),
         ({"d": None, "double": None}, [None, "b"]),
