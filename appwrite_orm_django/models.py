@@ -337,7 +337,8 @@ def _is_refused(error: BaseException) -> bool:
     """Return whether a write that ended with this error has certainly changed nothing."""
     if isinstance(error, AppwriteError):
         return not error.ambiguous
-    return isinstance(error, (DataError, IntegrityError, NotSupportedError, ProgrammingError))
+    # A value that is no number is found out before anything is sent.
+    return isinstance(error, (DataError, IntegrityError, NotSupportedError, ProgrammingError, TypeError, ValueError))
 
 
 def _is_unchanged(value: Any, loaded: Any) -> bool:

@@ -50,7 +50,7 @@ def check(query: Query, connection: DatabaseWrapper) -> None:
         NotSupportedError: ``nowait``, ``skip_locked``, ``of`` or ``no_key``; or it is asked for in a subquery.
     """
     if not query.select_for_update:
-        if not connection.get_autocommit() and any(inner.select_for_update for inner in _queries_in(query)):
+        if connection.transaction is not None and any(inner.select_for_update for inner in _queries_in(query)):
             raise NotSupportedError(
                 "select_for_update() in a subquery or a combined query would lock nothing.\n"
                 "Evaluate that query first, and use the keys of its rows."

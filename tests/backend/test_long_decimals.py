@@ -29,6 +29,8 @@ from django.db.models.functions import (
     Exp,
     FirstValue,
     Floor,
+    JSONArray,
+    JSONObject,
     Lag,
     LastValue,
     Lead,
@@ -241,3 +243,20 @@ def test_a_cast_to_short_decimals_rounds_to_their_places():
     assert small.get().x == -3
     assert small.filter(x=-3).exists()
     assert Everything.objects.filter(integer=3).annotate(x=Cast("long_decimal", FloatField())).get().x == -2.5
+
+
+def test_documents_have_numbers_and_no_texts():
+    Everything.objects.create(char="a", long_decimal=D("1.5"))
+    Everything.objects.create(char="b")
+    documents = (
+        Everything.objects.filter(char__in=["a", "b"])
+        .annotate(
+            one=JSONObject(d="long_decimal", double=F("long_decimal") * 2), many=JSONArray("long_decimal", "char")
+        )
+        .order_by("char")
+    )
+    assert [(row.one, row.many) for row in documents] == [
+        ({"d": 1.5, "double": 3.0}, [1.5, "a"]),
+        ({"d": None, "double": None}, [None, "b"]),
+    ]
+    assert [row.char for row in documents.filter(one__d=1.5)] == ["a"]

@@ -551,7 +551,7 @@ def test_a_secret_is_a_text_that_is_not_shown():
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(secret)
     with pytest.raises(TypeError, match="must be a text"):
-        Secret(b"0123456789")
+        Secret(123456789)
     with pytest.raises(ValueError, match="half of a surrogate pair") as caught:
         Secret("0123456789\ud800").encoded()
     assert "0123456789" not in walked(caught.value)

@@ -91,7 +91,7 @@ def test_a_run_that_was_stopped_while_the_old_column_goes_takes_its_key_when_it_
     rows.create_row(transport, REF, "r", {"a": "7"})
 
     def stop(record: Any) -> None:
-        if (record.method, record.path) == ("DELETE", "/tablesdb/d/tables/t/columns/a"):
+        if record.method == "DELETE" and record.path.startswith("/tablesdb/d/tables/t/columns/"):
             raise KeyboardInterrupt
 
     wanted = db(Column("a", "integer"), indexes=(Index("a_uniq", "unique", ("a",)),))

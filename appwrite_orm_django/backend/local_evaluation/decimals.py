@@ -13,7 +13,7 @@ from typing import Any
 
 from django.core.exceptions import FieldError
 from django.db import NotSupportedError
-from django.db.models import Avg, Case, DecimalField, Lookup, Max, Min, Subquery, Sum, Value, Window
+from django.db.models import Avg, Case, DecimalField, Func, JSONField, Lookup, Max, Min, Subquery, Sum, Value, Window
 from django.db.models.expressions import (
     BaseExpression,
     Col,
@@ -31,6 +31,8 @@ from django.db.models.functions import (
     FirstValue,
     Floor,
     Greatest,
+    JSONArray,
+    JSONObject,
     Lag,
     LastValue,
     Lead,
@@ -81,6 +83,16 @@ _COMPARISONS = (Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqua
 _PICKED = (FirstValue, Lag, LastValue, Lead, Max, Min, NthValue)
 
 
+class _JsonNumber(Func):
+    """The text of a decimal as a number of JSON, with all its digits."""
+
+    function = "JSON"
+    # SQLite would apply the collation of decimals, which reaches out of function calls, to comparisons with the document.
+    template = "%(function)s((SELECT %(expressions)s))"
+    arity = 1
+    output_field = JSONField()
+
+
 def is_long(node: Any) -> bool:
     """Say whether an expression's values are decimals that are kept as text, or are made of such."""
     if type(node) is Value:
@@ -113,6 +125,8 @@ def compiled(node: Any, compiler: Any) -> tuple[str, Any] | None:
         return (_as_text("%s"), [format(node.value, "f")]) if is_long(node) else None
     if kind in (Sum, Avg) and not is_long(node):
         return _number(node, compiler) if _adds_up(node) else None
+    if kind in (JSONArray, JSONObject):
+        return _document(node, compiler)
     if kind is Window:
         return _window(node, compiler)
     if kind is Cast:
@@ -238,3 +252,13 @@ def _combined(node: Any, compiler: Any) -> tuple[str, Any]:
 def _as_text(sql: str) -> str:
     # An expression has neither the type nor the collation of its column, and a number without a type is less than any text.
     return f"(CAST({sql} AS TEXT) COLLATE {COLLATION})"
+
+
+def _document(node: Any, compiler: Any) -> tuple[str, Any] | None:
+    sources = node.get_source_expressions()
+    if not any(map(is_long, sources)):
+        return None
+    numbers = node.copy()
+    numbers.set_source_expressions([_JsonNumber(source) if is_long(source) else source for source in sources])
+    compiled_: tuple[str, Any] = compiler.compile(numbers)
+    return compiled_
