@@ -54,9 +54,8 @@ def rows():
 
 
 @pytest.fixture
-def users():
-    transport = connections["appwrite"].transport
-    return {name: transport.call("POST", "/local/users", params={"userId": name}) for name in ("ann", "bob")}
+def users(local_user):
+    return {name: local_user(name) for name in ("ann", "bob")}
 
 
 def names(request, *args, **kwargs):

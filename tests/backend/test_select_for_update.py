@@ -8,6 +8,7 @@ from django.db.models import Count, Exists, F, OuterRef
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.client.errors import WriteRefused
+from tests.backend.kinds import level_settings
 from tests.library.models import Author, Book, Country, Review
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -298,8 +299,7 @@ def test_a_locked_counter_is_not_counted_past_the_lock(zola):
 
 @pytest.fixture(params=["1.9", "2.x"])
 def two_authors(request, connect):
-    level = request.param
-    connection = connect(HOST=f"local:?feature-level={level}#locks", OPTIONS={"FEATURE_LEVEL": level})
+    connection = connect(**level_settings(request.param, "locks", CACHE={}))
     with connection.schema_editor() as editor:
         for model in (Country, Author):
             editor.create_model(model)

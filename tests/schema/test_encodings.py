@@ -21,7 +21,6 @@ from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.queries import limit
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.fields import ArrayField
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.encodings import as_recorded
 from appwrite_orm_django.schema.from_models import read_models
@@ -31,8 +30,8 @@ from appwrite_orm_django.schema.own_tables import ENCODINGS
 from appwrite_orm_django.schema.records import read_recorded
 from appwrite_orm_django.schema.steps import DropTable, ReadOtherwise, ReplaceColumn
 
-from .conftest import InlineServer, connect
-from .killing import Killed, killable
+from .conftest import connect
+from .killing import Killed, a_killable_server
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
@@ -77,15 +76,10 @@ def by_migrate(transport: Any, before: type[models.Model], after: type[models.Mo
 
 
 ROADS = [by_appwrite_migrate, by_migrate]
-LEVELS = {"1.9": killable(LocalServer), "2.x": killable(InlineServer)}
-
-
-def new_server(level: str) -> Any:
-    return LEVELS[level](feature_level=level, index_lag=0)
 
 
 def copied(server: Any, level: str) -> Any:
-    other = new_server(level)
+    other = a_killable_server(level)
     with server.storage._connection() as source, other.storage._connection() as target:
         source.backup(target)
     return other
@@ -130,7 +124,7 @@ def assert_nothing_to_do(transport: Any, model: type[models.Model]) -> None:
 
 @pytest.fixture
 def server(level: str) -> Any:
-    return new_server(level)
+    return a_killable_server(level)
 
 
 @pytest.fixture

@@ -15,21 +15,22 @@ from typing import Any
 import pytest
 from django.db import IntegrityError
 
-from appwrite_orm_django.client import columns as column_routes
-from appwrite_orm_django.client import indexes as index_routes
+from appwrite_orm_django.client import columns as column_calls
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable
-from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.names import replaced_key, replacement_key
 from appwrite_orm_django.schema.plan import make_plan
 from appwrite_orm_django.schema.rehearsal import requests_of
+from tests.settled import columns as column_routes
+from tests.settled import indexes as index_routes
+from tests.settled import settle, settled_database
 
 from .conftest import connect
-from .killing import Killed, killable
+from .killing import Killed, a_killable_server
 
 REF = TableRef("d", "t")
 A, B, C = (Column(key, "varchar", 50) for key in "abc")
@@ -125,7 +126,7 @@ def fill(server: LocalServer, *indexes: Index) -> None:
 def assert_done(server: LocalServer, wanted: Database, options: Options) -> None:
     transport = connect(server)
     assert plan_for(transport, wanted, options).steps == ()
-    live = read_database(transport, "d")
+    live = settled_database(transport, "d")
     table = live.table("t")
     assert set(table.indexes) == set(wanted.table("t").indexes)
     assert {column.key for column in table.columns} == {column.key for column in wanted.table("t").columns}
@@ -172,7 +173,7 @@ def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(change: str, kind
     died = True
     while died:
         number += 1
-        server: Any = killable(LocalServer)(index_lag=0)
+        server = a_killable_server()
         fill(server, index)
         server.served, server.dies_at, server.after = 0, number, after
         died = False
@@ -204,11 +205,13 @@ def test_all_columns_of_an_index_are_pruned(make_server: Callable[..., LocalServ
 
 
 def delete_columns(server: LocalServer, *keys: str, at_once: bool = False) -> None:
+    transport = connect(server)
     for key in keys:
-        transport = connect(server)
-        column_routes.delete_column(transport, REF, key)
+        column_calls.delete_column(transport, REF, key)
         if not at_once:
-            column_routes.list_columns(transport, REF)
+            column_calls.list_columns(transport, REF)
+            settle(transport, REF)
+    settle(transport, REF)
 
 
 def index_named(server: LocalServer, key: str = "i") -> dict[str, Any]:
@@ -242,7 +245,7 @@ def test_a_replacement_that_stopped_once_the_old_column_was_gone(
     wanted = database(Column("a", "integer"), B, C, indexes=(after,) if wanted_index else ())
     migrate(transport, wanted)
     assert plan_for(transport, wanted).steps == ()
-    live = read_database(transport, "d").table("t")
+    live = settled_database(transport, "d").table("t")
     assert {column.key for column in live.columns} == {"a", "b", "c"}
     assert [row["a"] for row in rows.list_rows(transport, REF)["rows"]] == [0, 1, 2]
     assert not wanted_index or live.indexes == (after,)
@@ -257,14 +260,14 @@ def test_a_column_beside_an_index_that_lost_another(make_server: Callable[..., L
     for row in ROWS:
         rows.update_row(connect(server), REF, str(row["$id"]), {"b": f"b{row['a']}"})
     delete_columns(server, "a")
-    there = read_database(connect(server), "d").table("t").indexes
+    there = settled_database(connect(server), "d").table("t").indexes
     to = CHANGES[change].to
     assert to is not None
     to = replace(to, key="c" if to.key == "a" else "z")
     wanted = database(B, to, indexes=there)
     options = Options(renames={("t", "z"): "c"} if to.key == "z" else {})
     migrate(connect(server), wanted, options)
-    live = read_database(connect(server), "d").table("t")
+    live = settled_database(connect(server), "d").table("t")
     assert (set(live.indexes), plan_for(connect(server), wanted, options).steps) == (set(there), ())
     assert {column.key for column in live.columns} == {"b", to.key}
 
@@ -284,7 +287,7 @@ def test_an_index_whose_columns_were_deleted_at_once(
     indexes = (replace(wanted_index, type=type_),) if wanted_index else ()
     wanted = database(A, B, C, indexes=indexes)
     migrate(connect(server), wanted)
-    assert set(read_database(connect(server), "d").table("t").indexes) == set(indexes)
+    assert set(settled_database(connect(server), "d").table("t").indexes) == set(indexes)
     assert plan_for(connect(server), wanted).steps == ()
     if type_ == "unique" and indexes:
         for number in range(2):
@@ -317,7 +320,7 @@ def test_a_column_is_replaced_to_free_the_key_of_an_index_that_is_lost(make_serv
         "+ index t.i key (a)",
     ]
     migrate(connect(server), wanted)
-    live = read_database(connect(server), "d").table("t")
+    live = settled_database(connect(server), "d").table("t")
     assert (live.indexes, index_named(server)["status"]) == ((over("a"),), "available")
     assert [row["a"] for row in rows.list_rows(connect(server), REF)["rows"]] == ["0", "1", "2"]
     assert plan_for(connect(server), wanted).steps == ()
@@ -364,7 +367,7 @@ def test_a_failed_column_under_an_index_is_made_anew_with_it(make_server: Callab
     wanted = database(A, B, C, Column("x", "varchar", 20), indexes=(over("x", "b"),))
     migrate(connect(server), wanted)
     assert plan_for(connect(server), wanted).steps == ()
-    assert read_database(connect(server), "d").table("t").indexes == (over("x", "b"),)
+    assert settled_database(connect(server), "d").table("t").indexes == (over("x", "b"),)
 
 
 def test_a_stuck_column_goes_after_the_index_that_holds_it():
@@ -384,7 +387,7 @@ def test_an_index_does_not_outlive_a_column_that_becomes_an_array(make_server: C
     fill(server, over("a", "b"))
     wanted = database(replace(A, array=True), B, C)
     migrate(connect(server), wanted)
-    live = read_database(connect(server), "d").table("t")
+    live = settled_database(connect(server), "d").table("t")
     assert (live.indexes, plan_for(connect(server), wanted).steps) == ((), ())
     assert [row["a"] for row in rows.list_rows(connect(server), REF)["rows"]] == [["0"], ["1"], ["2"]]
 
@@ -411,7 +414,7 @@ def test_duplicates_that_others_write_meanwhile_are_named(make_server: Callable[
     def write(record: Any) -> None:
         if f"{record.method} {record.path}".startswith(moment) and not written:
             written.append(record)
-            live = {column.key: column.type for column in read_database(other, "d").table("t").columns}
+            live = {column.key: column.type for column in settled_database(other, "d").table("t").columns}
             key = "a" if "a" in live else replaced_key("a")
             value = {"integer": 1}.get(live[key], "1")
             rows.create_row(
