@@ -33,6 +33,7 @@ from .killing import Killed, a_killable_server
 from .migration_histories import (
     APP,
     REFUSED,
+    VALUES,
     History,
     Step,
     carry_out,
@@ -44,6 +45,7 @@ from .migration_histories import (
     state_of,
     tries,
 )
+from .random_models import KINDS
 
 APPWRITE, SQLITE = "appwrite", "twin"
 LEVELS = ("1.9", "2.x")
@@ -163,6 +165,10 @@ def live(history: History) -> None:
 def unblocked(django_db_setup: Any, django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock():
         yield
+
+
+def test_every_kind_of_field_has_values() -> None:
+    assert KINDS.keys() == VALUES.keys()
 
 
 @pytest.mark.parametrize("level", LEVELS)
