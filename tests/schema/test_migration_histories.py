@@ -195,6 +195,9 @@ def by_appwrite_migrate(state: Any, step: Step, operations: Any) -> Any:
     for operation in operations:
         if isinstance(operation, (migrations.RenameModel, migrations.AlterModelTable)):
             raise Elsewhere
+        if not getattr(operation, "preserve_default", True):
+            # Only the migration has the one-off default.
+            raise Elsewhere
         before = after
         try:
             after = carry_out(operation, SQLITE, before)
