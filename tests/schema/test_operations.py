@@ -14,12 +14,13 @@ from django.db import DataError, IntegrityError, NotSupportedError, connections,
 from django.db.migrations.state import ModelState, ProjectState
 from django.utils import timezone
 
-from appwrite_orm_django.client import columns, rows
+from appwrite_orm_django.client import rows
 from appwrite_orm_django.fields import ArrayField, EnumField, RowIdField
 from appwrite_orm_django.schema import rows as schema_rows
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.names import FILL_TABLES
 from tests.library.models import Diary
+from tests.settled import columns
 from tests.settled import indexes as index_routes
 from tests.settled import settled_database
 
