@@ -17,9 +17,11 @@ from tests.real.names import RealServer
 from tests.real.run import RealRun, RealTests
 
 # How long an example takes says more about the machine than about the code. By default the same examples come each time; the long targets
-# of the Makefile draw new ones.
+# of the Makefile draw new ones. Both say whether, since Hypothesis has a default of its own wherever ``CI`` is set.
 settings.register_profile("fixed", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("drawn", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "drawn", deadline=None, derandomize=False, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("fixed")
 
 #: Of the order of the tests, and of ``random`` in each of them, unless ``--randomly-seed`` says another one. It is printed above the run.
