@@ -20,9 +20,8 @@ from appwrite_orm_django.schema import rows as schema_rows
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.names import FILL_TABLES
 from tests.library.models import Diary
-from tests.settled import columns
+from tests.settled import columns, settled_database
 from tests.settled import indexes as index_routes
-from tests.settled import settled_database
 
 from .killing import Killed, a_killable_server
 from .migration_histories import APP, carry_out
