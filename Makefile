@@ -32,13 +32,13 @@ test: install
 # Recordings of real servers, in the process and over a socket; they lie in ../shared/conformance or APPWRITE_CONFORMANCE.
 .PHONY: conformance
 conformance: install
-	APPWRITE_CONFORMANCE_HTTP=1 $(BIN)/python -m pytest -n 2 tests/local/test_conformance.py
+	APPWRITE_CONFORMANCE_HTTP=1 $(BIN)/python -m pytest -n 2 tests/appwrite_local/test_conformance.py
 
 .PHONY: lint
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy appwrite_orm_django
+	$(BIN)/mypy appwrite_orm_django appwrite_local
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: format
@@ -108,7 +108,7 @@ FUZZ ?= 5000
 .PHONY: fuzz
 fuzz: install
 	$(call repeat,FUZZ=$(FUZZ))
-	APPWRITE_FUZZ_EXAMPLES=$(FUZZ) $(BIN)/python -m pytest -n 2 $(DRAWN) tests/local/test_wire_safety.py
+	APPWRITE_FUZZ_EXAMPLES=$(FUZZ) $(BIN)/python -m pytest -n 2 $(DRAWN) tests/appwrite_local/test_wire_safety.py
 
 # What draws, one after the other: some hours, to be left alone overnight.
 .PHONY: nightly

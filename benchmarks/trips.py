@@ -19,7 +19,6 @@ from typing import Any
 from benchmarks.orm_site import configure
 
 PACKAGE = Path(__file__).parents[1] / "appwrite_orm_django"
-_LEFT_OUT = PACKAGE / "local"
 
 
 class Trip:
@@ -52,7 +51,7 @@ class Trip:
         name = current.f_code.co_filename if current is not None else ""
         with suppress(ValueError):
             path = Path(name).relative_to(PACKAGE)
-            if not Path(name).is_relative_to(_LEFT_OUT) and (not self.visits or self.visits[-1] != str(path)):
+            if not self.visits or self.visits[-1] != str(path):
                 self.visits.append(str(path))
 
 

@@ -28,8 +28,8 @@ def adapter_for(endpoint: str) -> BaseAdapter:
     Raises:
         ValueError: the location is not one the local server knows.
     """
-    from appwrite_orm_django.local.adapter import LocalAdapter
-    from appwrite_orm_django.local.registry import local_server
+    from appwrite_local.adapter import LocalAdapter
+    from appwrite_local.registry import local_server
 
     return LocalAdapter(local_server(endpoint))
 
@@ -41,7 +41,7 @@ def check(endpoint: str) -> None:
     Raises:
         ValueError: the location is not one the local server knows, or its file cannot be there.
     """
-    from appwrite_orm_django.local.registry import check_location
+    from appwrite_local.registry import check_location
 
     check_location(endpoint)
 
@@ -53,6 +53,6 @@ def feature_level(endpoint: str) -> str:
     Raises:
         ValueError: the location is not one the local server knows.
     """
-    from appwrite_orm_django.local.registry import local_server
+    from appwrite_local.registry import local_server
 
     return local_server(endpoint).feature_level

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from appwrite_orm_django.local.faults import Fault
+from appwrite_local.faults import Fault
 from appwrite_orm_django.testing.faults import appwrite_faults
 from appwrite_orm_django.testing.requests import RequestLog, captured_requests
 

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 
 from django.db import connections
 
+from appwrite_local.faults import Fault
+from appwrite_local.registry import is_local, local_server
 from appwrite_orm_django.aliases import appwrite_aliases
-from appwrite_orm_django.local.faults import Fault
-from appwrite_orm_django.local.registry import is_local, local_server
 
 
 def appwrite_faults(*faults: Fault | str, using: str | None = None) -> AbstractContextManager[list[Fault]]:

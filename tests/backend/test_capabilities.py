@@ -4,10 +4,10 @@ import pytest
 from django.db import connections
 from django.db.models import Count, Sum
 
+from appwrite_local import registry
+from appwrite_local.adapter import LocalAdapter
 from appwrite_orm_django import checks
 from appwrite_orm_django.backend import capabilities, counting, server_queries
-from appwrite_orm_django.local import registry
-from appwrite_orm_django.local.adapter import LocalAdapter
 from tests import real
 from tests.backend.kinds import kind_settings, level_settings
 from tests.differential import assert_same
@@ -107,7 +107,7 @@ def test_a_long_count_is_one_more_request(reach, monkeypatch):
     monkeypatch.setattr(counting, "TOTAL_CAP", 5)
     log = reach("2.x")
     # Six authors: as many as this cap, or more, is all that ``total`` would say.
-    monkeypatch.setattr("appwrite_orm_django.local.row_store.TOTAL_CAP", 5)
+    monkeypatch.setattr("appwrite_local.row_store.TOTAL_CAP", 5)
     assert Author.objects.count() == 6
     assert len(log) == 3  # the total, the question what the server can do, the count
 

@@ -17,12 +17,12 @@ from django.db.models.functions import Lower, Now
 from django.test import modify_settings, override_settings
 from django.test.utils import isolate_apps
 
+from appwrite_local.adapter import LocalAdapter, local_session
+from appwrite_local.server import LocalServer
 from appwrite_orm_django import cache_checks, outside_checks
 from appwrite_orm_django import checks as ours
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.fields import ArrayField, EnumField, PermissionsField
-from appwrite_orm_django.local.adapter import LocalAdapter, local_session
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.migrate import migrate

@@ -15,10 +15,10 @@ import pytest
 from django.db import connections, transaction
 from django.db.models import F
 
+from appwrite_local import datetimes, registry
 from appwrite_orm_django.backend.transactions import claims
 from appwrite_orm_django.client import databases, rows, transactions
 from appwrite_orm_django.client.errors import WriteRefused
-from appwrite_orm_django.local import datetimes, registry
 from tests import real
 from tests.backend.kinds import level_settings
 from tests.backend.steps import other_client, steps

@@ -7,9 +7,9 @@ import pytest
 from django.db import connections
 from django.db.models import F
 
+from appwrite_local.server import LocalServer
+from appwrite_local.wsgi import running_http_server
 from appwrite_orm_django.backend.base import DatabaseWrapper
-from appwrite_orm_django.local.server import LocalServer
-from appwrite_orm_django.local.wsgi import running_http_server
 from tests import real
 from tests.backend.kinds import level_settings
 from tests.library.models import Author, Book, Edition, Tag

@@ -18,12 +18,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import connections, transaction
 
+from appwrite_local.events import Event
+from appwrite_local.realtime import Connection
+from appwrite_local.realtime_server import RealtimeServer
+from appwrite_local.registry import local_server
 from appwrite_orm_django import realtime
 from appwrite_orm_django.incoming import incoming
-from appwrite_orm_django.local.events import Event
-from appwrite_orm_django.local.realtime import Connection
-from appwrite_orm_django.local.realtime_server import RealtimeServer
-from appwrite_orm_django.local.registry import local_server
 from appwrite_orm_django.realtime import Listener
 from appwrite_orm_django.signals import rows_changed
 from tests import real

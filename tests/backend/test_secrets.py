@@ -28,6 +28,9 @@ from django.test import RequestFactory
 from django.views.debug import ExceptionReporter, get_default_exception_reporter_filter
 
 import appwrite_orm_django
+from appwrite_local.messages import Request
+from appwrite_local.server import LocalServer
+from appwrite_local.wsgi import running_http_server
 from appwrite_orm_django.backend import requesting
 from appwrite_orm_django.backend.options import Options
 from appwrite_orm_django.backend.users import accounts
@@ -38,9 +41,6 @@ from appwrite_orm_django.client.retries import Backoff
 from appwrite_orm_django.client.secret import Secret, without_frames
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.identity import AppwriteUserMiddleware, appwrite_user
-from appwrite_orm_django.local.messages import Request
-from appwrite_orm_django.local.server import LocalServer
-from appwrite_orm_django.local.wsgi import running_http_server
 from appwrite_orm_django.outside_checks import check_webhooks
 from appwrite_orm_django.realtime import Listener
 from appwrite_orm_django.reporting import ExceptionReporterFilter, reporter_filter
@@ -598,7 +598,7 @@ def test_frames_are_left_behind_and_what_was_handled_before_is_not():
 
 def test_the_local_server_logs_what_nobody_foresaw_without_variables(monkeypatch, caplog):
     server = LocalServer(key=KEY)
-    monkeypatch.setattr("appwrite_orm_django.local.server.read_params", None)
+    monkeypatch.setattr("appwrite_local.server.read_params", None)
     request = Request("GET", "/v1/tablesdb", "", {"x-appwrite-project": "demo", "x-appwrite-key": KEY})
     assert server.handle(request).status == 500
     assert "TypeError" in caplog.text

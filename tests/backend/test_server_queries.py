@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Avg, Count, Exists, F, Max, Min, OuterRef, Q, StdDev, Sum
 from django.db.models.functions import Coalesce, Lower
 
-from appwrite_orm_django.local.registry import local_server
+from appwrite_local.registry import local_server
 from tests.backend.kinds import kind_settings, level_of
 from tests.differential import assert_same
 from tests.library.models import Author, Book, Country, Review, Tag

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
+from appwrite_local import registry
+from appwrite_local.faults import Fault
+from appwrite_local.server import LocalServer
 from appwrite_orm_django.client import databases, errors, rows, tables, transactions
 from appwrite_orm_django.client.queries import equal
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.retries import Backoff
 from appwrite_orm_django.client.transport import Transport
-from appwrite_orm_django.local import registry
-from appwrite_orm_django.local.faults import Fault
-from appwrite_orm_django.local.server import LocalServer
 
 TABLE = TableRef("d", "t")
 READ_TIMEOUT_S = 0.05

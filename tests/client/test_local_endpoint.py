@@ -9,12 +9,12 @@ import sys
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from appwrite_local.registry import forget
 from appwrite_orm_django.client import columns, databases, errors, health, rows, tables
 from appwrite_orm_django.client.operators import text_in_two_writes
 from appwrite_orm_django.client.queries import equal, order_desc
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
-from appwrite_orm_django.local.registry import forget
 
 T = TableRef("shop", "product")
 
@@ -86,6 +86,6 @@ def test_a_location_that_is_none():
 def test_the_local_server_is_not_even_imported_for_other_endpoints():
     code = (
         "import sys; from appwrite_orm_django.client.transport import Transport; Transport('https://x.example/v1', 'p');"
-        "sys.exit(any(name.startswith('appwrite_orm_django.local') for name in sys.modules))"
+        "sys.exit(any(name.startswith('appwrite_local') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from appwrite_orm_django.local.messages import Request, Response, json_response
-from appwrite_orm_django.local.server import LocalServer
+from appwrite_local.messages import Request, Response, json_response
+from appwrite_local.server import LocalServer
 
 Handle = Callable[[Request], Response]
 Deviation = Callable[[Request, Handle], Response]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from appwrite_local.adapter import LocalAdapter
 from appwrite_orm_django.client import databases
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.client.retries import Backoff
@@ -11,7 +12,6 @@ from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.doctor.assumptions import ASSUMPTIONS, Server
 from appwrite_orm_django.doctor.examination import Finding, examine
 from appwrite_orm_django.doctor.scratch import DATABASE_PREFIX, ScratchRefused, scratch
-from appwrite_orm_django.local.adapter import LocalAdapter
 
 from .deviations import DEVIATIONS, DeviatingServer, Deviation
 

@@ -25,7 +25,7 @@ EXTRAS = [
 ABOUT_AN_EXTRA = {
     "appwrite_orm_django.cache.metrics": "prometheus_client",
     "appwrite_orm_django.debug_toolbar": "debug_toolbar",
-    "appwrite_orm_django.local.realtime_server": "websockets",
+    "appwrite_local.realtime_server": "websockets",
     "appwrite_orm_django.pytest_plugin": "pytest",
 }
 SETTINGS = """

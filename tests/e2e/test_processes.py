@@ -84,7 +84,7 @@ def test_a_child_does_not_wait_for_what_a_thread_of_its_parent_held(tmp_path):
         from appwrite_orm_django.backend import requesting, row_ids, users
         from appwrite_orm_django.cache import core
         from appwrite_orm_django.cache.protocol import Mint
-        from appwrite_orm_django.local import registry
+        from appwrite_local import registry
 
         appwrite = connections["appwrite"]
         store, flights = appwrite.cache.core.store, appwrite.cache.core.flights

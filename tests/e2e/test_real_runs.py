@@ -9,11 +9,11 @@ import threading
 
 import pytest
 
+from appwrite_local import datetimes
+from appwrite_local.server import LocalServer
+from appwrite_local.wsgi import running_http_server
 from appwrite_orm_django.client import databases
 from appwrite_orm_django.client.transport import Transport
-from appwrite_orm_django.local import datetimes
-from appwrite_orm_django.local.server import LocalServer
-from appwrite_orm_django.local.wsgi import running_http_server
 from tests import real
 from tests.e2e.processes import ROOT
 from tests.real import run

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from appwrite_local.adapter import LocalAdapter
+from appwrite_local.messages import Request, Response
+from appwrite_local.server import LocalServer
 from appwrite_orm_django.client.transport import RequestRecord, Transport
-from appwrite_orm_django.local.adapter import LocalAdapter
-from appwrite_orm_django.local.messages import Request, Response
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.wire import INLINE_OLD
 from tests import real
 from tests.real.names import RealServer

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from appwrite_orm_django.local.messages import Request, Response
-from appwrite_orm_django.local.server import LocalServer
+from appwrite_local.messages import Request, Response
+from appwrite_local.server import LocalServer
 from tests import real
 from tests.real.names import RealServer
 from tests.schema.conftest import InlineServer

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from django.db import IntegrityError
 
+from appwrite_local.server import LocalServer
 from appwrite_orm_django.client import columns as column_calls
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.references import TableRef
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
+from appwrite_local.server import LocalServer
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import UniqueViolation
 from appwrite_orm_django.client.queries import limit, select
 from appwrite_orm_django.client.references import TableRef
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.comparison import same_storage
 from appwrite_orm_django.schema.conversion import convert

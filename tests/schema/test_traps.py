@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from appwrite_local.messages import Request, Response
+from appwrite_local.server import LocalServer
 from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import databases, errors, rows
 from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client import tables as table_routes
 from appwrite_orm_django.client.queries import select
 from appwrite_orm_django.client.references import TableRef
-from appwrite_orm_django.local.messages import Request, Response
-from appwrite_orm_django.local.server import LocalServer
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 from appwrite_orm_django.schema.errors import DuplicateRows, MissingValues, NotAvailable, UnconvertibleRows
 from appwrite_orm_django.schema.from_server import read_database

@@ -67,10 +67,10 @@ def test_rooms_depend_downwards_only():
 def test_nothing_happens_at_import():
     """No settings, no network, no registry: every module but those of Django's own models and commands can be imported bare."""
     program = (
-        "import importlib, pkgutil, socket, appwrite_orm_django.client, appwrite_orm_django.schema, appwrite_orm_django.local\n"
+        "import importlib, pkgutil, socket, appwrite_orm_django.client, appwrite_orm_django.schema, appwrite_local\n"
         "def refuse(*args, **kwargs): raise AssertionError('network at import')\n"
         "socket.socket.connect = refuse\n"
-        "for room in (appwrite_orm_django.client, appwrite_orm_django.local):\n"
+        "for room in (appwrite_orm_django.client, appwrite_local):\n"
         "    for module in pkgutil.walk_packages(room.__path__, room.__name__ + '.'):\n"
         "        importlib.import_module(module.name)\n"
         "from django.conf import settings\n"

@@ -18,9 +18,7 @@ print([name for name in {names} if name in sys.modules])
 """
 
 
-@pytest.mark.parametrize(
-    "name", ["appwrite", "pydantic", "rich", "waitress", "django.db.migrations", "appwrite_orm_django.local"]
-)
+@pytest.mark.parametrize("name", ["appwrite", "pydantic", "rich", "waitress", "django.db.migrations", "appwrite_local"])
 def test_the_backend_and_its_transport_do_without(name):
     program = PROGRAM.format(names=[name])
     result = subprocess.run(
@@ -81,7 +79,7 @@ def loaded_by(program):
     return set(result.stdout.split())
 
 
-@pytest.mark.parametrize("name", ["requests", "appwrite", "pydantic", "rich", "appwrite_orm_django.local"])
+@pytest.mark.parametrize("name", ["requests", "appwrite", "pydantic", "rich", "appwrite_local"])
 def test_a_process_starts_without(name):
     """The first request brings the HTTP client; what setting up costs is measured by ``benchmarks.import_time``."""
     assert name not in loaded_by(STARTED)

@@ -9,12 +9,12 @@ from typing import Any, get_args
 
 from django.core.management.base import BaseCommand, CommandError
 
+from appwrite_local.faults import parse_fault
+from appwrite_local.routing import FeatureLevel
+from appwrite_local.server import DEFAULT_KEY, Engine, LocalServer
+from appwrite_local.storage import WrongFormat
+from appwrite_local.wsgi import THREADS, OpenToOthers, make_http_server
 from appwrite_orm_django.client.secret import Secret
-from appwrite_orm_django.local.faults import parse_fault
-from appwrite_orm_django.local.routing import FeatureLevel
-from appwrite_orm_django.local.server import DEFAULT_KEY, Engine, LocalServer
-from appwrite_orm_django.local.storage import WrongFormat
-from appwrite_orm_django.local.wsgi import THREADS, OpenToOthers, make_http_server
 
 
 class Command(BaseCommand):
@@ -126,7 +126,7 @@ class Command(BaseCommand):
         if wanted == 0:
             return None
         try:
-            from appwrite_orm_django.local.realtime_server import RealtimeServer
+            from appwrite_local.realtime_server import RealtimeServer
 
             realtime = RealtimeServer(server, host, wanted or http_port + 1)
         except (ImportError, OSError, OverflowError) as error:

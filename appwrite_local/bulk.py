@@ -1,0 +1,229 @@
+"""Many rows in one call. Only keys may; create and upsert take at most 100 rows, update and delete whatever their queries find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from appwrite_local import events, identifiers, rich_bulk, staging
+from appwrite_local.errors import ApiError
+from appwrite_local.json_objects import read_objects
+from appwrite_local.messages import Response, json_response
+from appwrite_local.permissions import TABLE_ACTIONS, Permissions, bad_permission, expand
+from appwrite_local.queries import check, fields, parse, sql
+from appwrite_local.routing import Call, Param, Route
+from appwrite_local.row_store import Duplicate
+from appwrite_local.rows import (
+    DATABASE_TABLE,
+    ROWS,
+    ROWS_PATH,
+    SELECTABLE,
+    TRANSACTION,
+    WRITE,
+    data_of,
+    fulltext_keys,
+    rows_json,
+    store_of,
+    table_of,
+    taken,
+    writer_of,
+)
+from appwrite_local.schema import Table
+from appwrite_local.validators import QUERIES, JsonObject
+from appwrite_local.values import Row, shown
+from appwrite_local.writes import fresh_id
+
+MAX_ECHOED = 100
+
+
+def create_rows(call: Call) -> Response:
+    """Create rows that all stand or fall together."""
+    args = call.args
+    if not call.identity.is_key:
+        message = "The current user or API key does not have the required scopes to access the requested resource."
+        raise ApiError("general_unauthorized_scope", message=message)
+    if args["rowId"]:
+        name = call.family.name("rowId")
+        raise ApiError(
+            "general_bad_request",
+            message=f'Param "{name}" is not allowed when creating multiple {call.family.name("rows")}, set "$id" on each instead.',
+        )
+    if args["permissions"] is not None:
+        raise ApiError(
+            "general_bad_request",
+            message=f'Param "permissions" is disallowed when creating multiple {call.family.name("rows")}, set "$permissions" on each instead',
+        )
+    table = table_of(call)
+    refuse_relationships(call, table, "create")
+    writer = writer_of(call, table)
+    items = read_objects(args["rows"])
+    ids = [_checked_id(item) for item in items]
+    permissions = [_checked_permissions(item) for item in items]
+    if staging.is_staged(call):
+        staged = [
+            {**item, "$id": row_id, "$permissions": granted}
+            for row_id, item, granted in zip(ids, items, permissions, strict=True)
+        ]
+        return _staged(call, staging.stage_bulk_create(call, table, staged))
+    try:
+        rows = [
+            writer.create(row_id, item, granted) for row_id, item, granted in zip(ids, items, permissions, strict=True)
+        ]
+    except Duplicate as error:
+        raise taken(call, error, "") from error
+    events.note(call, table, "create", rows, legacy=True)
+    return _echo(call, 201, rows)
+
+
+def _checked_id(item: Mapping[str, Any]) -> str:
+    row_id = item.get("$id", "unique()")
+    if row_id != "unique()" and not identifiers.is_valid(row_id):
+        raise ApiError("general_bad_request", message=identifiers.KEY_RULE)
+    return fresh_id(row_id)
+
+
+def _checked_permissions(item: Mapping[str, Any]) -> list[str]:
+    permissions = item.get("$permissions")
+    if permissions is None:
+        return []
+    problem = Permissions(TABLE_ACTIONS).problem(permissions)
+    if problem is not None:
+        raise bad_permission(problem)
+    return expand(permissions)
+
+
+def _given_permissions(item: Mapping[str, Any]) -> list[str] | None:
+    return None if item.get("$permissions") is None else _checked_permissions(item)
+
+
+def _unchecked_permissions(item: Mapping[str, Any]) -> list[str] | None:
+    """Give an upsert's permissions, which the server takes as they are (recording ``bulk-upsert``)."""
+    permissions = item.get("$permissions")
+    if permissions is None or (isinstance(permissions, list) and all(isinstance(one, str) for one in permissions)):
+        return permissions
+    raise ApiError("general_unknown")
+
+
+def upsert_rows(call: Call) -> Response:
+    table = _table_for_keys(call)
+    refuse_relationships(call, table, "upsert")
+    writer = writer_of(call, table)
+    items = read_objects(call.args["rows"])
+    ids = [fresh_id(item.get("$id")) for item in items]
+    if len(set(ids)) < len(ids):
+        raise ApiError("row_already_exists", id="multiple")
+    if staging.is_staged(call):
+        staged = [{**item, "$id": row_id} for row_id, item in zip(ids, items, strict=True)]
+        return _staged(call, staging.stage_bulk_upsert(call, table, staged))
+    rows: list[Row] = []
+    for row_id, item in zip(ids, items, strict=True):
+        try:
+            row = writer.upsert(row_id, item, _unchecked_permissions(item))
+        except Duplicate as error:
+            raise taken(call, error, row_id) from error
+        if row is not None:
+            rows.append(row)
+    events.note(call, table, "upsert", rows, legacy=True)
+    return _echo(call, 200, rows)
+
+
+def update_rows(call: Call) -> Response:
+    data = data_of(call)
+    if not data:
+        raise ApiError("row_missing_payload")
+    table = _table_for_keys(call)
+    refuse_relationships(call, table, "update")
+    queries = parse.parse_queries(call.args["queries"], call.server.feature_level)
+    if staging.is_staged(call):
+        return _staged(call, staging.stage_bulk_update(call, table, data))
+    if parse.is_rich(queries):
+        return rich_bulk.update_rich(call, table, queries, data, _given_permissions(data))
+    rows, select = _matching(call, table, queries)
+    permissions = _given_permissions(data)
+    changed = writer_of(call, table).update_many(rows, data, permissions)
+    events.note(call, table, "update", changed, legacy=True)
+    return _echo(call, 200, [_masked(table, row, select) for row in changed])
+
+
+def delete_rows(call: Call) -> Response:
+    table = _table_for_keys(call)
+    refuse_relationships(call, table, "delete")
+    queries = parse.parse_queries(call.args["queries"], call.server.feature_level)
+    if staging.is_staged(call):
+        return _staged(call, staging.stage_bulk_delete(call, table))
+    if parse.is_rich(queries):
+        return rich_bulk.delete_rich(call, table, queries)
+    rows, select = _matching(call, table, queries)
+    writer_of(call, table).delete(rows)
+    events.note(call, table, "delete", rows, legacy=True)
+    hidden = () if select is None else [key for key in table.columns if key not in select]
+    return _echo(call, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows])
+
+
+def _table_for_keys(call: Call) -> Table:
+    if not call.identity.is_key:
+        # To anybody else the server looks the database up without the right to see it.
+        raise ApiError("database_not_found", id=call.args["databaseId"])
+    return table_of(call)
+
+
+def refuse_relationships(call: Call, table: Table, action: str) -> None:
+    """
+    Refuse a bulk call on a table with relationships.
+
+    Raises:
+        ApiError: 400 ``general_bad_request``.
+    """
+    if any(column.type == "relationship" for column in table.columns.values()):
+        raise ApiError(
+            "general_bad_request",
+            message=f"Bulk {action} is not supported for {call.family.service} with relationship {'columns' if action == 'create' and not call.family.names else 'attributes'}",
+        )
+
+
+def _matching(call: Call, table: Table, queries: list[parse.Query]) -> tuple[list[Row], list[str] | None]:
+    known = fields.table_fields(table, call.server.rules)
+    check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
+    plan = sql.compile_queries(queries, known)
+    if plan.cursor is not None:
+        # The server takes the cursor's id for a row and fails.
+        raise ApiError("general_unknown")
+    rows = store_of(call, table).find(
+        plan.where.sql, plan.where.params, order=sql.order_by(plan), limit=plan.limit, offset=plan.offset
+    )
+    return rows, plan.select
+
+
+def _masked(table: Table, row: Row, select: list[str] | None) -> Row:
+    """Show as null what a select left out, as the server does after an update."""
+    if select is None and not table.hidden:
+        return row
+    return {
+        key: value if select is None or key not in table.columns or key in select else shown(table.columns[key], None)
+        for key, value in row.items()
+        if key not in table.hidden
+    }
+
+
+def _staged(call: Call, total: int) -> Response:
+    return json_response(200, {"total": total, call.family.name("rows"): []})
+
+
+def _echo(call: Call, status: int, rows: list[Row]) -> Response:
+    return json_response(
+        status,
+        {"total": len(rows), call.family.name("rows"): rows_json(call, rows[:MAX_ECHOED])},
+    )
+
+
+ROUTES = [
+    Route("PUT", ROWS_PATH, upsert_rows, WRITE, (*DATABASE_TABLE, Param("rows", ROWS), TRANSACTION)),
+    Route(
+        "PATCH",
+        ROWS_PATH,
+        update_rows,
+        WRITE,
+        (*DATABASE_TABLE, Param("data", JsonObject(), {}), Param("queries", QUERIES, []), TRANSACTION),
+    ),
+    Route("DELETE", ROWS_PATH, delete_rows, WRITE, (*DATABASE_TABLE, Param("queries", QUERIES, []), TRANSACTION)),
+]

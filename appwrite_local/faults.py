@@ -1,0 +1,295 @@
+"""
+Faults on demand: what networks, proxies and busy servers do, done when a test asks for it.
+
+Set by ``LocalServer(faults=[...])``, by ``appwrite_server --fault TEXT``, or through the endpoint ``/v1/local/faults``, which only this
+server has and only its full key may use. Each process has its own; requests to ``/v1/local/`` are never disturbed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from appwrite_local import identifiers
+from appwrite_local.errors import ApiError, invalid_argument
+from appwrite_local.messages import Request, Response, json_response, no_content
+from appwrite_local.routing import Call, Param, Route
+from appwrite_local.validators import Anything, Uid
+
+if TYPE_CHECKING:
+    from appwrite_local.schema import Column
+
+Kind = Literal[
+    "latency", "rate-limit", "error", "cut", "slow-columns", "stuck-columns", "failed-columns", "expired-key"
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+_COLUMN_KINDS = ("slow-columns", "stuck-columns", "failed-columns")
+_STATUSES = (500, 502, 503, 504)
+
+PREFIX = "/local/"
+SCOPES = ("local.admin",)
+NEVER = 1e18
+"""A time that does not come, for columns that never become available."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """
+    One disturbance.
+
+    Attributes:
+        kind: ``latency``: the answer comes ``seconds`` late. ``rate-limit``: 429 with ``Retry-After: seconds``. ``error``: ``status``, 500
+            and 503 in Appwrite's envelope, 502 and 504 as a proxy's page. ``cut``: the connection is closed without an answer.
+            ``slow-columns``: columns and indexes take ``seconds`` longer; ``stuck-columns``: they stay ``processing`` for ever;
+            ``failed-columns``: columns end as ``failed``. ``expired-key``: 401 ``project_key_expired`` for whoever uses a key.
+        method: only requests of this method.
+        path: only requests whose path after ``/v1`` matches this shell pattern; ``*`` matches slashes too.
+        times: how many requests to disturb; ``None`` for all.
+        applied: for ``error`` and ``cut``: whether the request takes effect all the same.
+    """
+
+    kind: Kind
+    method: str = "*"
+    path: str = "*"
+    times: int | None = None
+    seconds: float = 1.0
+    status: int = 503
+    applied: bool = False
+    id: str = field(default_factory=identifiers.new_id)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"no fault {self.kind!r}; there are {', '.join(KINDS)}")
+        if self.status not in _STATUSES:
+            raise ValueError(f"status {self.status!r} is none of {', '.join(map(str, _STATUSES))}")
+        if self.seconds < 0 or (self.times is not None and self.times < 1):
+            raise ValueError("seconds cannot be negative, and times is at least 1")
+
+    def matches(self, method: str, path: str) -> bool:
+        return self.method in ("*", method) and fnmatchcase(path, self.path)
+
+
+def parse_fault(text: str) -> Fault:
+    """
+    Read ``kind,option=value,...``, as the command's flag takes it.
+
+    >>> fault = parse_fault("cut,method=POST,path=*/rows,times=1,applied=true")
+    >>> (fault.kind, fault.method, fault.path, fault.times, fault.applied)
+    ('cut', 'POST', '*/rows', 1, True)
+
+    Raises:
+        ValueError: an unknown kind or option, or a value it cannot have.
+    """
+    kind, *options = text.split(",")
+    given: dict[str, Any] = {"kind": kind.strip()}
+    for option in options:
+        name, equals, value = (part.strip() for part in option.partition("="))
+        if not equals or name not in _READERS:
+            raise ValueError(f"no option {name!r} of faults; there are {', '.join(_READERS)}")
+        given[name] = _READERS[name](value)
+    return Fault(**given)
+
+
+def _flag(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text == "true"
+
+
+_READERS: dict[str, Any] = {
+    "method": str.upper, "path": str, "times": int, "seconds": float, "status": int, "applied": _flag,
+}  # fmt: skip
+
+
+class Faults:
+    """The faults of one server in one process."""
+
+    def __init__(self, faults: Sequence[Fault | str] = ()) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+        self.hits: dict[str, int] = {}
+        for fault in faults:
+            self.add(fault)
+
+    def add(self, fault: Fault | str) -> Fault:
+        """Begin to disturb requests, by a fault or by the text of one."""
+        made = parse_fault(fault) if isinstance(fault, str) else fault
+        with self._lock:
+            self._faults.append(made)
+        return made
+
+    def remove(self, fault_id: str) -> bool:
+        with self._lock:
+            before = len(self._faults)
+            self._faults = [fault for fault in self._faults if fault.id != fault_id]
+            return len(self._faults) < before
+
+    def clear(self) -> None:
+        with self._lock:
+            self._faults = []
+
+    def listed(self) -> list[Fault]:
+        with self._lock:
+            return list(self._faults)
+
+    @contextlib.contextmanager
+    def active(self, *faults: Fault | str) -> Iterator[list[Fault]]:
+        """Disturb requests for the length of a block."""
+        made = [self.add(fault) for fault in faults]
+        try:
+            yield made
+        finally:
+            for fault in made:
+                self.remove(fault.id)
+
+    def take(self, request: Request, path: str) -> list[Fault]:
+        """Find what disturbs a request, and count it. Of errors, limits and cuts the first one does."""
+        if not self._faults or path.startswith(PREFIX):
+            return []
+        found: list[Fault] = []
+        with self._lock:
+            for fault in list(self._faults):
+                if not fault.matches(request.method, path) or not _concerns(fault, request, path):
+                    continue
+                if fault.kind != "latency" and any(other.kind != "latency" for other in found):
+                    continue
+                found.append(fault)
+                self._count(fault)
+        return found
+
+    def _count(self, fault: Fault) -> None:
+        self.hits[fault.id] = self.hits.get(fault.id, 0) + 1
+        if fault.times is not None and self.hits[fault.id] >= fault.times:
+            self._faults.remove(fault)
+
+
+def _concerns(fault: Fault, request: Request, path: str) -> bool:
+    if fault.kind in _COLUMN_KINDS:
+        return request.method == "POST" and any(part in path for part in ("/columns/", "/attributes/", "/indexes"))
+    if fault.kind == "expired-key":
+        return "x-appwrite-key" in request.headers
+    return True
+
+
+def before(faults: Sequence[Fault]) -> Response | None:
+    """Give the answer to a request that is not to be looked at, ``None`` when it is."""
+    for fault in faults:
+        if fault.kind == "rate-limit":
+            return _rate_limited(fault)
+        if fault.kind in ("error", "cut") and not fault.applied:
+            return _instead(fault)
+        if fault.kind == "expired-key":
+            return _refused("project_key_expired")
+    return None
+
+
+def after(faults: Sequence[Fault], response: Response) -> Response:
+    """Give the answer to a request that was served, as its caller gets it."""
+    for fault in faults:
+        if fault.kind in ("error", "cut"):
+            response = _instead(fault)
+        elif fault.kind == "latency":
+            response.delay_s += fault.seconds
+    return response
+
+
+def _instead(fault: Fault) -> Response:
+    if fault.kind == "cut":
+        return Response(0, cut=True)
+    if fault.status in (500, 503):
+        return _refused("general_unknown" if fault.status == 500 else "general_unavailable")
+    page = f"<html><head><title>{fault.status}</title></head><body><h1>{fault.status} Bad Gateway</h1></body></html>"
+    return Response(fault.status, page.encode(), {"Content-Type": "text/html"})
+
+
+def _rate_limited(fault: Fault) -> Response:
+    response = _refused("general_rate_limit_exceeded")
+    response.headers |= {"Retry-After": f"{fault.seconds:.0f}", "X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "0"}
+    return response
+
+
+def _refused(error_type: str) -> Response:
+    from appwrite_local.server import error_response
+
+    return error_response(ApiError(error_type))
+
+
+@dataclass(slots=True)
+class ColumnFate:
+    """
+    What becomes of a column or index that is being created.
+
+    Attributes:
+        delay_s: seconds until it is available, the server's own delay left aside.
+        failure: the text of its error, when it ends as ``failed``.
+    """
+
+    delay_s: float = 0.0
+    failure: str = ""
+
+
+def column_fate(faults: Sequence[Fault]) -> ColumnFate:
+    fate = ColumnFate()
+    for fault in faults:
+        if fault.kind == "slow-columns":
+            fate.delay_s += fault.seconds
+        elif fault.kind == "stuck-columns":
+            fate.delay_s = NEVER
+        elif fault.kind == "failed-columns":
+            fate.failure = "Failed to create: the database refused it."
+    return fate
+
+
+def apply_to_column(column: Column, fate: ColumnFate) -> None:
+    if fate.failure:
+        column.options["failed"] = fate.failure
+
+
+def fault_json(fault: Fault, hits: int) -> dict[str, Any]:
+    return {"$id": fault.id, **{name: value for name, value in asdict(fault).items() if name != "id"}, "hits": hits}
+
+
+def list_faults(call: Call) -> Response:
+    known = call.server.faults
+    shown = [fault_json(fault, known.hits.get(fault.id, 0)) for fault in known.listed()]
+    return json_response(200, {"total": len(shown), "faults": shown})
+
+
+def create_fault(call: Call) -> Response:
+    names = {item.name for item in fields(Fault)} - {"id"}
+    given = {name: value for name, value in call.args.items() if name in names and value is not None}
+    try:
+        fault = Fault(**given)
+        fault.matches("GET", "/")
+    except (TypeError, ValueError, AttributeError) as error:
+        raise invalid_argument(f"Invalid fault: {error}") from error
+    call.server.faults.add(fault)
+    return json_response(201, fault_json(fault, 0))
+
+
+def delete_faults(call: Call) -> Response:
+    call.server.faults.clear()
+    return no_content()
+
+
+def delete_fault(call: Call) -> Response:
+    if not call.server.faults.remove(call.args["faultId"]):
+        raise ApiError("fault_not_found", id=call.args["faultId"])
+    return no_content()
+
+
+_PATH = "/local/faults"
+_OPTIONS = tuple(
+    Param(name, Anything(), None, nullable=True) for name in ("method", "path", "times", "seconds", "status", "applied")
+)
+
+ROUTES = [
+    Route("GET", _PATH, list_faults, SCOPES, writes=False),
+    Route("POST", _PATH, create_fault, SCOPES, (Param("kind", Anything()), *_OPTIONS), writes=False),
+    Route("DELETE", _PATH, delete_faults, SCOPES, writes=False),
+    Route("DELETE", _PATH + "/{faultId}", delete_fault, SCOPES, (Param("faultId", Uid()),), writes=False),
+]  # fmt: skip

@@ -1,0 +1,49 @@
+"""What goes in and out of the server, whichever way it was carried: HTTP, WSGI or a call in the same process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from appwrite_local.wire import Json, encode_json
+
+JSON_CONTENT_TYPE = "application/json; charset=UTF-8"
+
+
+@dataclass(slots=True)
+class Request:
+    """
+    One request, undecoded.
+
+    ``path`` is percent-decoded and starts with ``/``; ``query_string`` is as it was sent; header names are lower case.
+    """
+
+    method: str
+    path: str
+    query_string: str = ""
+    # Not shown: keys, tokens and secrets of webhooks travel in them.
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(slots=True)
+class Response:
+    """
+    One answer. ``body`` is empty for 204.
+
+    Attributes:
+        delay_s: how much later than now it is to arrive; whoever carries it waits.
+        cut: that no answer is to arrive at all: whoever carries it closes the connection.
+    """
+
+    status: int
+    body: bytes = field(default=b"", repr=False)
+    headers: dict[str, str] = field(default_factory=dict)
+    delay_s: float = 0.0
+    cut: bool = False
+
+
+def json_response(status: int, body: Json, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(status, encode_json(body), {"Content-Type": JSON_CONTENT_TYPE, **(headers or {})})
+
+
+def no_content() -> Response:
+    return Response(204)

@@ -1,0 +1,149 @@
+"""
+Lists of databases, tables, columns and indexes: filters, orders, cursors and totals over a few entries.
+
+The entries are put into a table of their own for the length of one request, so that they are asked in the same SQL as rows.
+Source: recordings ``databases-list``, ``tables-list``, ``columns-list``, ``indexes-key``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from appwrite_local import text_functions
+from appwrite_local.errors import ApiError, invalid_argument
+from appwrite_local.queries import check, parse, sql
+from appwrite_local.queries.fields import INTERNALS, Fields, Kind, make_field
+from appwrite_local.row_store import TOTAL_CAP
+from appwrite_local.text_rules import MARIADB
+from appwrite_local.validators import truthy
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """
+    A kind of list.
+
+    Attributes:
+        noun: for the error about a cursor.
+        kinds: what may be asked about, beside the internal keys.
+        cursor_key: which of them a cursor names.
+    """
+
+    noun: str
+    kinds: Mapping[str, Kind]
+    cursor_key: str = "$id"
+    arrays: frozenset[str] = frozenset()
+
+    def fields(self) -> Fields:
+        fields = dict(INTERNALS)
+        for position, (key, kind) in enumerate(self.kinds.items()):
+            value = f"c{position}"
+            fields[key] = make_field(
+                key, kind, value, f"f{position}" if kind == "text" else value, array=key in self.arrays
+            )
+        return fields
+
+
+def select_entries(
+    listing: Listing,
+    entries: Sequence[Mapping[str, Any]],
+    queries: Sequence[str],
+    total: Any,
+    *,
+    level: parse.Level = "1.9",
+) -> tuple[list[int], int]:
+    """
+    Choose entries.
+
+    Args:
+        entries: in order of creation; each with the listing's keys and the internal ones.
+        queries: as sent.
+        total: as sent; a false one skips counting.
+        level: which query methods are known.
+
+    Returns:
+        Positions of the chosen entries, in order, and how many there are in all.
+
+    Raises:
+        ApiError: 400 ``general_argument_invalid``, wrapping what is wrong with the queries; 400 ``general_cursor_not_found``.
+    """
+    fields = listing.fields()
+    parsed = _checked(queries, fields, level)
+    plan = sql.compile_queries(parsed, fields)
+    connection = _table(listing, entries)
+    try:
+        page = plan.where
+        if plan.cursor is not None:
+            page = sql.all_of([page, _beyond(connection, listing, plan, entries)])
+        limit = sql.DEFAULT_LIMIT if plan.limit is None else plan.limit
+        statement = f"SELECT _id FROM entries WHERE {page.sql} ORDER BY {sql.order_by(plan)} LIMIT ? OFFSET ?"
+        chosen = [row[0] - 1 for row in connection.execute(statement, [*page.params, limit, plan.offset])]
+        if plan.cursor is not None and plan.cursor.method == "cursorBefore":
+            chosen.reverse()
+        count = (
+            connection.execute(f"SELECT COUNT(*) FROM entries WHERE {plan.where.sql}", plan.where.params).fetchone()[0]
+            if truthy(total)
+            else 0
+        )
+    finally:
+        connection.close()
+    return chosen, min(count, TOTAL_CAP)
+
+
+def _checked(queries: Sequence[str], fields: Fields, level: parse.Level) -> list[parse.Query]:
+    try:
+        parsed = parse.parse_queries(queries, level)
+    except parse.UnreadableQuery as error:
+        raise invalid_argument(f"Invalid `queries` param: Invalid query: {error.message}") from error
+    for query in parsed:
+        if query.method == "select" or query.method in parse.RICH:
+            raise invalid_argument(f"Invalid `queries` param: Invalid query method: {query.method}")
+    try:
+        check.check_queries(parsed, fields)
+        for query in parsed:
+            if query.method in parse.CURSORS:
+                check.check_cursor(query)
+    except ApiError as error:
+        if error.error_type != "general_query_invalid":
+            raise
+        raise invalid_argument(f"Invalid `queries` param: {error.values['message']}") from error
+    return parsed
+
+
+def _table(listing: Listing, entries: Iterable[Mapping[str, Any]]) -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    text_functions.register(connection, MARIADB)
+    names = ["_uid", "_uid_fold", "_created", "_updated"]
+    for position, kind in enumerate(listing.kinds.values()):
+        names += [f"c{position}", f"f{position}"] if kind == "text" else [f"c{position}"]
+    connection.execute(f"CREATE TABLE entries (_id INTEGER PRIMARY KEY, {', '.join(names)})")
+    statement = f"INSERT INTO entries ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+    connection.executemany(statement, [_values(listing, entry) for entry in entries])
+    return connection
+
+
+def _values(listing: Listing, entry: Mapping[str, Any]) -> list[Any]:
+    values = [entry["$id"], MARIADB.fold(entry["$id"]), entry["$createdAt"], entry["$updatedAt"]]
+    for key, kind in listing.kinds.items():
+        value = entry[key]
+        values.append(value)
+        if kind == "text":
+            values.append(None if value is None or key in listing.arrays else MARIADB.fold(value))
+    return values
+
+
+def _beyond(
+    connection: sqlite3.Connection, listing: Listing, plan: sql.Plan, entries: Sequence[Mapping[str, Any]]
+) -> sql.Condition:
+    cursor_id = check.check_cursor(plan.cursor) if plan.cursor is not None else ""
+    position = next(
+        (number for number, entry in enumerate(entries) if entry[listing.cursor_key].lower() == cursor_id.lower()), None
+    )
+    if position is None:
+        raise ApiError("general_cursor_not_found", noun=listing.noun, id=cursor_id)
+    expressions = ", ".join("NULL" if order.by is None else order.by.compare for order in plan.orders)
+    values = connection.execute(f"SELECT {expressions} FROM entries WHERE _id = ?", [position + 1]).fetchone()
+    return sql.after_cursor(plan, values)

@@ -1,0 +1,192 @@
+"""
+Permission strings: what they may be, what they allow.
+
+Source: recordings ``rows-permissions``, ``permissions-guests``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from appwrite_local import identifiers
+from appwrite_local.errors import ApiError, unauthorized
+
+if TYPE_CHECKING:
+    from appwrite_local.keys import Identity
+    from appwrite_local.schema import Table
+
+TABLE_ACTIONS = ("create", "read", "update", "delete", "write")
+ROW_ACTIONS = ("read", "update", "delete", "write")
+MAX_PERMISSIONS = 100
+
+_FORMAT = re.compile(r'(\w+)\("([^")]*)"\)')
+_ROLES = ("any", "guests", "users", "user", "team", "member", "label")
+_WITH_ID = {"user", "team", "member", "label"}
+_STATUS = ("verified", "unverified")
+_DIMENSIONS: dict[str, tuple[str, ...] | None] = {"users": _STATUS, "user": _STATUS, "team": None}
+
+
+class Permissions:
+    """A validator for a list of permissions; its problem is the text of the first one that is wrong."""
+
+    def __init__(self, actions: tuple[str, ...]) -> None:
+        self._actions = actions
+
+    def problem(self, value: Any) -> str | None:
+        if not isinstance(value, list):
+            return "Permissions must be an array of strings."
+        if len(value) > MAX_PERMISSIONS:
+            return f"You can only provide up to {MAX_PERMISSIONS} permissions."
+        return next((problem for item in value if (problem := self._item_problem(item)) is not None), None)
+
+    def _item_problem(self, item: Any) -> str | None:
+        if not isinstance(item, str):
+            return "Every permission must be of type string."
+        if not item.startswith(self._actions):
+            return f'Permission "{item}" is not allowed. Must be one of: {", ".join(self._actions)}.'
+        match = _FORMAT.fullmatch(item)
+        if match is None:
+            return f'Invalid permission string format: "{item}".'
+        return _role_problem(match[2])
+
+
+def _role_problem(role: str) -> str | None:
+    name, colon, rest = role.partition(":")
+    if not colon:
+        name, slash, dimension = role.partition("/")
+        identifier = ""
+    else:
+        identifier, slash, dimension = rest.partition("/")
+    if "/" in dimension:
+        return "Only one dimension can be provided"
+    if slash and not dimension:
+        return "Dimension must not be empty"
+    if name not in _ROLES:
+        return f'Role "{name}" is not allowed. Must be one of: {", ".join(_ROLES)}.'
+    return _identifier_problem(name, identifier) or _dimension_problem(name, dimension)
+
+
+def _identifier_problem(name: str, identifier: str) -> str | None:
+    if name not in _WITH_ID:
+        return f'Role "{name}" can not have an ID value.' if identifier else None
+    if not identifier:
+        return f'Role "{name}" must have an ID value.'
+    if name == "label":
+        if not identifier.isalnum() or not identifier.isascii() or len(identifier) > 36:
+            rule = "Value must be a valid string between 1 and 36 chars containing only alphanumeric chars"
+            return f'Role "label" identifier value is invalid: {rule}'
+    elif not identifiers.is_valid(identifier):
+        return f'Role "{name}" identifier value is invalid: {identifiers.KEY_RULE}'
+    return None
+
+
+def _dimension_problem(name: str, dimension: str) -> str | None:
+    if not dimension:
+        return None
+    if name not in _DIMENSIONS:
+        return f'Role "{name}" can not have a dimension value.'
+    allowed = _DIMENSIONS[name]
+    if allowed is not None and dimension not in allowed:
+        return f'Role "{name}" dimension value is invalid. Must be one of: {", ".join(allowed)}.'
+    return None
+
+
+def expand(permissions: Iterable[str], actions: tuple[str, ...] = ROW_ACTIONS) -> list[str]:
+    """Replace ``write`` by what it stands for and drop what is there twice."""
+    result: list[str] = []
+    for permission in permissions:
+        action, _, role = permission.partition("(")
+        names = [name for name in ("create", "update", "delete") if name in actions] if action == "write" else [action]
+        for name in names:
+            if (text := f"{name}({role}") not in result:
+                result.append(text)
+    return result
+
+
+def roles_for(permissions: Iterable[str], action: str) -> list[str]:
+    """Give the roles a list of permissions lets do something."""
+    prefix = f'{action}("'
+    return [permission[len(prefix) : -2] for permission in permissions if permission.startswith(prefix)]
+
+
+def allows(permissions: Iterable[str], action: str, identity: Identity) -> bool:
+    return identity.is_key or not set(roles_for(permissions, action)).isdisjoint(identity.roles)
+
+
+def require_create(table: Table, identity: Identity) -> None:
+    """
+    Refuse a caller who may not add rows to a table.
+
+    Raises:
+        ApiError: 401, with the words of the check that failed.
+    """
+    if allows(table.permissions, "create", identity):
+        return
+    granted = roles_for(table.permissions, "create")
+    if not granted:
+        raise unauthorized("No permissions provided for action 'create'")
+    own, given = (json.dumps(list(roles), separators=(",", ":")) for roles in (identity.roles, granted))
+    raise unauthorized(
+        f'Missing "create" permission for role "{granted[-1]}". Only "{own}" scopes are allowed and "{given}" was given.'
+    )
+
+
+def may(table: Table, row_permissions: Iterable[str], action: str, identity: Identity) -> bool:
+    """Tell whether the table's permissions, or under row security the row's, let a caller do something."""
+    return allows(table.permissions, action, identity) or (
+        table.row_security and allows(row_permissions, action, identity)
+    )
+
+
+def require_grantable(permissions: Iterable[str], identity: Identity) -> None:
+    """
+    Refuse permissions for roles that a caller without a key does not have.
+
+    Raises:
+        ApiError: 401.
+    """
+    if identity.is_key:
+        return
+    for permission in permissions:
+        if permission.partition('("')[2][:-2] not in identity.roles:
+            raise unauthorized(f"Permissions must be one of: ({', '.join(identity.roles)})")
+
+
+def default_permissions(identity: Identity) -> list[str]:
+    """Give the permissions of a new row that was sent none: users own what they make."""
+    return (
+        [f'{action}("user:{identity.user_id}")' for action in ("read", "update", "delete")] if identity.user_id else []
+    )
+
+
+def require_listable(table: Table, identity: Identity) -> None:
+    """
+    Refuse a caller who can read nothing of a table.
+
+    Raises:
+        ApiError: 401, unless row security lets single rows be read.
+    """
+    if not allows(table.permissions, "read", identity) and not table.row_security:
+        raise unauthorized()
+
+
+def read_permissions(value: Any) -> list[str] | None:
+    """
+    Read the permissions that a nested or a staged row carries among its values.
+
+    Raises:
+        ApiError: 400 ``general_bad_request``.
+    """
+    if value is None:
+        return None
+    problem = Permissions(ROW_ACTIONS).problem(value)
+    if problem is not None:
+        raise bad_permission(problem)
+    return expand(value)
+
+
+def bad_permission(problem: str) -> ApiError:
+    return ApiError("general_bad_request", message=problem)

@@ -1,0 +1,350 @@
+"""From checked queries to SQL. Only names made of numbers are written into it; every value is a parameter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from appwrite_local.collation import fold
+from appwrite_local.datetimes import parse_datetime
+from appwrite_local.errors import ApiError
+from appwrite_local.queries.check import read_integer
+from appwrite_local.queries.fields import Field, Fields
+from appwrite_local.queries.parse import CURSORS, ORDERS, Query
+from appwrite_local.text_functions import is_pattern
+from appwrite_local.validators import is_int
+from appwrite_local.values import stored_float
+from appwrite_local.wire import encode_json, wire_number
+
+DEFAULT_LIMIT = 25
+_MAX_MARKS = 300
+
+
+@dataclass(slots=True)
+class Condition:
+    """A piece of WHERE and what its question marks stand for."""
+
+    sql: str
+    params: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """``by`` is ``None`` for a random order."""
+
+    by: Field | None
+    descending: bool = False
+
+    def sql(self, *, reverse: bool = False) -> str:
+        if self.by is None:
+            return "RANDOM()"
+        descending = self.descending != reverse
+        nulls = ""
+        if self.by.rules.nulls_last:
+            nulls = " NULLS FIRST" if descending else " NULLS LAST"
+        return self.by.compare + (" DESC" if descending else "") + nulls
+
+
+@dataclass(slots=True)
+class Plan:
+    """
+    What a list of queries asks for.
+
+    Attributes:
+        limit: ``None`` when the client named none.
+        cursor: the query that names a row, if any; of several the first counts, as for limit and offset.
+        select: keys asked for, ``None`` for all.
+    """
+
+    where: Condition
+    orders: list[Order]
+    limit: int | None = None
+    offset: int = 0
+    cursor: Query | None = None
+    select: list[str] | None = None
+
+
+def compile_queries(queries: Sequence[Query], fields: Fields) -> Plan:
+    """Compile queries that ``check_queries`` let through."""
+    plan = Plan(
+        all_of([compile_filter(query, fields) for query in queries if query.is_filter]), _orders(queries, fields)
+    )
+    limits = [query for query in queries if query.method == "limit"]
+    offsets = [query for query in queries if query.method == "offset"]
+    plan.limit = read_integer(limits[0].values[0]) if limits else None
+    plan.offset = (read_integer(offsets[0].values[0]) or 0) if offsets else 0
+    plan.cursor = next((query for query in queries if query.method in CURSORS), None)
+    selected = [str(value) for query in queries if query.method == "select" for value in query.values]
+    plan.select = None if not selected or "*" in selected else selected
+    return plan
+
+
+def _orders(queries: Sequence[Query], fields: Fields) -> list[Order]:
+    orders: list[Order] = []
+    for query in queries:
+        if query.method == "orderRandom":
+            orders.append(Order(None))
+        elif query.method in ORDERS:
+            orders.append(Order(fields[query.attribute or "$sequence"], query.method == "orderDesc"))
+    if not any(order.by is not None and order.by.key in ("$id", "$sequence") for order in orders):
+        orders.append(Order(fields["$sequence"]))
+    return orders
+
+
+def after_cursor(plan: Plan, values: Sequence[Any]) -> Condition:
+    """
+    Compile "beyond the row at the cursor": the first order column is beyond, or it is equal and the next one is.
+
+    Args:
+        values: the cursor row's values of ``compare``, one per order.
+    """
+    backwards = plan.cursor is not None and plan.cursor.method == "cursorBefore"
+    beyond: list[Condition] = []
+    equal: list[Condition] = []
+    bounds: list[Condition] = []
+    for order, value in zip(plan.orders, values, strict=True):
+        if order.by is None:
+            continue
+        if isinstance(value, float):
+            value = FilterFloat(value)
+        operator = "<" if order.descending != backwards else ">"
+        bounds.append(Condition(f"{order.by.compare} {operator}= ?", [value]))
+        beyond.append(all_of([*equal, Condition(f"{order.by.compare} {operator} ?", [value])]))
+        equal.append(Condition(f"{order.by.compare} = ?", [value]))
+    # The bound says nothing new, but lets an index start at the cursor: SQLite does not see it in the alternatives.
+    return any_of(beyond) if len(beyond) < 2 else all_of([bounds[0], any_of(beyond)])
+
+
+def order_by(plan: Plan) -> str:
+    backwards = plan.cursor is not None and plan.cursor.method == "cursorBefore"
+    return ", ".join(order.sql(reverse=backwards) for order in plan.orders)
+
+
+def compile_filter(query: Query, fields: Fields) -> Condition:
+    if query.method == "and":
+        return all_of([compile_filter(nested, fields) for nested in query.values])
+    if query.method == "or":
+        return any_of([compile_filter(nested, fields) for nested in query.values])
+    by = fields[query.attribute]
+    return _spatial(query, by) if by.kind == "spatial" else _COMPILERS[query.method](query, by)
+
+
+def _spatial(query: Query, by: Field) -> Condition:
+    """Compile a relation of geometries; of a negated one null is as little true as of the relation itself."""
+    if query.method.startswith("distance"):
+        return Condition(f"geo_distant({by.value}, ?, ?)", [query.method, encode_json(query.values[0]).decode()])
+    negated = query.method.startswith("not")
+    relation = query.method[3].lower() + query.method[4:] if negated else query.method
+    relation = {"containsAny": "contains", "containsAll": "contains", "spatialEquals": "equal"}.get(relation, relation)
+    condition = any_of(
+        [Condition(f"geo_relates({by.value}, ?, ?)", [relation, encode_json(value).decode()]) for value in query.values]
+    )
+    return _not(condition) if negated else condition
+
+
+def all_of(conditions: Sequence[Condition]) -> Condition:
+    return _joined(conditions, " AND ", "1")
+
+
+def any_of(conditions: Sequence[Condition]) -> Condition:
+    return _joined(conditions, " OR ", "0")
+
+
+def _joined(conditions: Sequence[Condition], word: str, empty: str) -> Condition:
+    if len(conditions) == 1:
+        return conditions[0]
+    sql = word.join(f"({condition.sql})" for condition in conditions)
+    return Condition(sql or empty, [value for condition in conditions for value in condition.params])
+
+
+def _not(condition: Condition) -> Condition:
+    return Condition(f"NOT ({condition.sql})", condition.params)
+
+
+def stored(by: Field, value: Any) -> Any:
+    """Turn a query's value into what the field's ``compare`` holds."""
+    if value is None:
+        return None
+    if by.kind == "id":
+        # Whatever the rules for text, ids are compared without case.
+        return fold(value)
+    if by.is_text:
+        return by.rules.fold(value)
+    if by.kind == "datetime":
+        return parse_datetime(value)
+    if by.kind in ("sequence", "integer"):
+        return value if isinstance(value, float) else int(value)
+    if by.kind == "float":
+        # An infinity reaches the database as a word, which counts as zero there.
+        return value if is_int(value) else FilterFloat(value) if math.isfinite(value) else 0.0
+    return value
+
+
+class FilterFloat(float):
+    """
+    A float as a list reaches the database with it: written with 17 places (``SQL::getFloatPrecision`` in the server's database library).
+
+    Attributes:
+        given: the float as it came.
+    """
+
+    given: float
+
+    def __new__(cls, given: float) -> FilterFloat:
+        self = super().__new__(cls, f"{given:.17f}")
+        self.given = given
+        return self
+
+
+def as_counted(condition: Condition) -> Condition:
+    """
+    Give a condition as the server counts with it: floats cut to 14 digits.
+
+    Finding compares with more of it, so the total may count rows that are not found (recording ``query-numbers``).
+    """
+    return Condition(
+        condition.sql,
+        [stored_float(value.given) if isinstance(value, FilterFloat) else value for value in condition.params],
+    )
+
+
+def _equal(query: Query, by: Field) -> Condition:
+    values = [stored(by, value) for value in query.values]
+    if len(values) == 1:
+        return Condition(f"{by.compare} = ?", values)
+    if len(values) > _MAX_MARKS:
+        # A hundred lists of 500 would be more question marks than SQLite takes where nobody has raised its limit of 32,766.
+        return Condition(f"{by.compare} IN (SELECT value FROM json_each(?))", [encode_json(values).decode()])
+    return Condition(f"{by.compare} IN ({', '.join('?' * len(values))})", values)
+
+
+def _compare(operator: str) -> Callable[[Query, Field], Condition]:
+    def compile_comparison(query: Query, by: Field) -> Condition:
+        return Condition(f"{by.compare} {operator} ?", [stored(by, query.values[0])])
+
+    return compile_comparison
+
+
+def _between(query: Query, by: Field) -> Condition:
+    return Condition(f"{by.compare} BETWEEN ? AND ?", [stored(by, value) for value in query.values])
+
+
+def _is_null(_: Query, by: Field) -> Condition:
+    return Condition(f"{by.value} IS NULL")
+
+
+def _starts(query: Query, by: Field) -> Condition:
+    part = query.values[0]
+    if not by.is_text:
+        return Condition("number_text(" + by.value + ") LIKE ? ESCAPE '!'", [_like(stored(by, part)) + "%"])
+    if _escapes_itself(part, by):
+        return _pattern(by, _escaped(part) + "%")
+    check = Condition(f"ci_starts({by.value}, ?)", [by.rules.like_fold(part)])
+    bounds = by.rules.prefix_range(part)
+    if bounds is None:
+        return check
+    return all_of([Condition(f"{by.compare} >= ? AND {by.compare} < ?", list(bounds)), check])
+
+
+def _ends(query: Query, by: Field) -> Condition:
+    part = query.values[0]
+    if not by.is_text:
+        return Condition("number_text(" + by.value + ") LIKE ? ESCAPE '!'", ["%" + _like(stored(by, part))])
+    if _escapes_itself(part, by):
+        return _pattern(by, "%" + _escaped(part))
+    return Condition(f"ci_ends({by.value}, ?)", [by.rules.like_fold(part)])
+
+
+def _like(value: Any) -> str:
+    text = (
+        str(int(value)) if isinstance(value, bool) else str(wire_number(value) if isinstance(value, float) else value)
+    )
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def _contains_any(query: Query, by: Field) -> Condition:
+    if by.array:
+        return Condition(f"array_any({by.value}, ?)", [_json(by, query.values)])
+    return any_of([_contains(value, by) for value in query.values])
+
+
+def _contains(part: str, by: Field) -> Condition:
+    if _escapes_itself(part, by):
+        return _pattern(by, "%" + _escaped(part) + "%")
+    bounds = by.rules.prefix_range(part)
+    if bounds is not None and not part.endswith(" "):
+        # Folds keep such a part as it is wherever it stands, and SQLite looks for it many times faster than Python.
+        return Condition(f"instr({by.compare}, ?)", [bounds[0]])
+    return Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(part)])
+
+
+def _escapes_itself(part: str, by: Field) -> bool:
+    return "\\" in part and not by.rules.escapes_backslash
+
+
+def _escaped(part: str) -> str:
+    return part.replace("%", "\\%").replace("_", "\\_")
+
+
+def _pattern(by: Field, pattern: str) -> Condition:
+    return Condition(f"ci_like({by.value}, ?)", [pattern])
+
+
+def _contains_all(query: Query, by: Field) -> Condition:
+    if by.array:
+        return Condition(f"array_all({by.value}, ?)", [_json(by, query.values)])
+    if query.level == "1.9":
+        # On plain text the server looks for JSON in it and finds nothing (recording ``query-string``).
+        return Condition("0")
+    return all_of([Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(value)]) for value in query.values])
+
+
+def _regex(query: Query, by: Field) -> Condition:
+    pattern = query.values[0]
+    if not is_pattern(pattern):
+        # The database refuses it while it runs, and the server knows no answer to that.
+        raise ApiError("general_unknown")
+    return Condition(f"regex_match({by.value}, ?)", [str(pattern)])
+
+
+def _json(by: Field, values: list[Any]) -> str:
+    # Floats keep their digits inside arrays: those are stored as JSON.
+    return encode_json([value if by.is_text or by.kind == "float" else stored(by, value) for value in values]).decode()
+
+
+def _search(query: Query, by: Field) -> Condition:
+    return Condition(f"ft_match({by.value}, ?)", [query.values[0]])
+
+
+def _negated(compiler: Callable[[Query, Field], Condition]) -> Callable[[Query, Field], Condition]:
+    def compile_negation(query: Query, by: Field) -> Condition:
+        return _not(compiler(query, by))
+
+    return compile_negation
+
+
+_COMPILERS: dict[str, Callable[[Query, Field], Condition]] = {
+    "equal": _equal,
+    "notEqual": _compare("<>"),
+    "lessThan": _compare("<"),
+    "lessThanEqual": _compare("<="),
+    "greaterThan": _compare(">"),
+    "greaterThanEqual": _compare(">="),
+    "between": _between,
+    "notBetween": _negated(_between),
+    "isNull": _is_null,
+    "isNotNull": _negated(_is_null),
+    "startsWith": _starts,
+    "notStartsWith": _negated(_starts),
+    "endsWith": _ends,
+    "notEndsWith": _negated(_ends),
+    "contains": _contains_any,
+    "containsAny": _contains_any,
+    "notContains": _negated(_contains_any),
+    "containsAll": _contains_all,
+    "regex": _regex,
+    "search": _search,
+    "notSearch": _negated(_search),
+}

@@ -1,0 +1,137 @@
+"""
+Which server a ``local:`` location stands for.
+
+    local:                          the one server in the memory of this process
+    local:#name                     a further one, private to whoever knows the name (tests)
+    local:/path/dev.sqlite3         a file, also for several processes
+    local:?feature-level=2.x        options follow a question mark, before a fragment
+
+Options are ``feature-level``, ``engine``, ``column-delay`` (seconds), ``project`` and ``key``. Without the last two a ``local:`` server takes any
+project id and any key that is not empty: there is one project, and a key may do everything.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+from urllib.parse import parse_qsl, unquote
+
+from appwrite_local.routing import FeatureLevel
+from appwrite_local.server import Engine, LocalServer
+from appwrite_local.storage import WrongFormat
+
+SCHEME = "local:"
+Option = Literal["feature-level", "engine", "column-delay", "project", "key"]
+
+_servers: dict[str, LocalServer] = {}
+_lock = threading.Lock()
+
+
+def _unlock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    # A thread of the parent may have held it.
+    os.register_at_fork(after_in_child=_unlock)
+
+
+def is_local(location: str) -> bool:
+    return location.startswith(SCHEME)
+
+
+def local_server(location: str) -> LocalServer:
+    """
+    Give the server of a location: the same object for the same location, as long as the process lives.
+
+    Args:
+        location: see above. Two spellings of one file are two servers on one file, which is safe.
+
+    Raises:
+        ValueError: as ``check_location``; or the file cannot be opened, or is none of SQLite's, another program's, or of a newer version.
+    """
+    with _lock:
+        server = _servers.get(location)
+        if server is None:
+            server = _servers[location] = _make(location)
+        return server
+
+
+def forget(location: str) -> None:
+    """Close a location's server; the next call makes a new one. What was in memory is gone."""
+    with _lock:
+        server = _servers.pop(location, None)
+    if server is not None:
+        server.close()
+
+
+def check_location(location: str) -> None:
+    """
+    Look at a location without opening anything.
+
+    Raises:
+        ValueError: not a ``local:`` location, an unknown option or a value it cannot have, a file in a directory that is not there.
+    """
+    _storage_and_arguments(location)
+
+
+def _make(location: str) -> LocalServer:
+    storage, arguments = _storage_and_arguments(location)
+    try:
+        return LocalServer(storage, index_lag=0, **arguments)
+    except WrongFormat as error:
+        raise ValueError(f"{location!r}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise ValueError(f"{location!r}: {storage} is no file that SQLite can use ({error}).") from error
+
+
+def _storage_and_arguments(location: str) -> tuple[str, dict[str, Any]]:
+    if not is_local(location):
+        raise ValueError(f"{location!r} is not a local server: expected 'local:', 'local:#name' or 'local:/path'.")
+    path, _, options = location.removeprefix(SCHEME).partition("#")[0].partition("?")
+    arguments = _arguments(location, options)
+    if not path:
+        return ":memory:", arguments
+    file = Path(unquote(path)).absolute()
+    if file.is_dir():
+        raise ValueError(f"{location!r}: {file} is a directory; name a file in it.")
+    if not file.parent.is_dir():
+        raise ValueError(f"{location!r}: there is no directory {file.parent}.")
+    return str(file), arguments
+
+
+def _arguments(location: str, text: str) -> dict[str, Any]:
+    try:
+        given = dict(parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text)))
+    except ValueError:
+        raise ValueError(f"{location!r}: options are written ?name=value&name=value.") from None
+    unknown = sorted(set(given) - set(get_args(Option)))
+    if unknown:
+        raise ValueError(f"{location!r}: unknown option {unknown[0]!r}; there are {', '.join(get_args(Option))}.")
+    arguments: dict[str, Any] = {"project": given.get("project"), "key": given.get("key")}
+    if "feature-level" in given:
+        arguments["feature_level"] = cast(
+            FeatureLevel, _one_of(location, "feature-level", given["feature-level"], get_args(FeatureLevel))
+        )
+    if "engine" in given:
+        arguments["engine"] = cast(Engine, _one_of(location, "engine", given["engine"], get_args(Engine)))
+    if "column-delay" in given:
+        arguments["column_delay_s"] = _seconds(location, given["column-delay"])
+    return arguments
+
+
+def _seconds(location: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise ValueError(f"{location!r}: column-delay {value!r} is no number of seconds.") from None
+
+
+def _one_of(location: str, name: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise ValueError(f"{location!r}: {name} {value!r} is none of {', '.join(allowed)}.")
+    return value

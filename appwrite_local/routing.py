@@ -1,0 +1,140 @@
+"""Routes: what a path means, who may call it, and which parameters it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from appwrite_local.errors import ApiError, invalid_argument
+from appwrite_local.families import LEGACY, TABLES_DB, Family
+from appwrite_local.messages import Request, Response
+from appwrite_local.validators import Validator
+
+if TYPE_CHECKING:
+    from appwrite_local.events import Event
+    from appwrite_local.faults import ColumnFate
+    from appwrite_local.keys import Identity
+    from appwrite_local.server import LocalServer
+    from appwrite_local.storage import Session
+    from appwrite_local.webhooks import Webhook
+
+FeatureLevel = Literal["1.9", "2.x"]
+REQUIRED: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A parameter, in TablesDB's spelling. ``default`` is used when it is absent; without one it must be sent."""
+
+    name: str
+    validator: Validator
+    default: Any = REQUIRED
+    nullable: bool = False
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way through a route: what the handler sees."""
+
+    server: LocalServer
+    session: Session
+    identity: Identity
+    family: Family
+    request: Request
+    args: dict[str, Any]
+    fate: ColumnFate
+    events: list[Event] = field(default_factory=list)
+    deliveries: list[tuple[Webhook, Event]] = field(default_factory=list)
+
+
+Handler = Callable[[Call], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """
+    One method on one path.
+
+    Attributes:
+        scopes: a caller needs one of them.
+        writes: whether the handler may write; it then runs inside a write transaction of the storage.
+        since: the feature level that knows the route.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    scopes: tuple[str, ...]
+    params: tuple[Param, ...] = ()
+    writes: bool = True
+    since: FeatureLevel = "1.9"
+    family: Family = TABLES_DB
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        return tuple(self.path.strip("/").split("/"))
+
+    def in_legacy_words(self) -> Route:
+        path = "/".join(LEGACY.segments.get(segment, segment) for segment in self.path.split("/"))
+        return replace(self, path=path, family=LEGACY)
+
+
+@dataclass(slots=True)
+class Router:
+    """Finds the route of a request; a fixed segment wins over a parameter."""
+
+    _by_shape: dict[tuple[str, int], list[Route]] = field(default_factory=dict)
+
+    def add(self, routes: Iterable[Route]) -> None:
+        for route in routes:
+            shape = self._by_shape.setdefault((route.method, len(route.segments)), [])
+            shape.append(route)
+            shape.sort(key=lambda known: [segment.startswith("{") for segment in known.segments])
+
+    def match(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        segments = path.strip("/").split("/")
+        for route in self._by_shape.get((method, len(segments)), ()):
+            values = _match_segments(route.segments, segments)
+            if values is not None:
+                return route, values
+        return None
+
+
+def _match_segments(pattern: tuple[str, ...], segments: list[str]) -> dict[str, str] | None:
+    values: dict[str, str] = {}
+    for expected, given in zip(pattern, segments, strict=True):
+        if expected.startswith("{"):
+            values[expected[1:-1]] = given
+        elif expected != given:
+            return None
+    return values
+
+
+def read_params(route: Route, path_values: Mapping[str, str], sent: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Check and collect a route's parameters, in the order of their declaration.
+
+    Raises:
+        ApiError: 400 for a missing or refused one. A null where none is expected is 500, as on the server (recording
+            ``rows-missing-data``).
+    """
+    args: dict[str, Any] = {}
+    for param in route.params:
+        name = route.family.name(param.name)
+        if param.name in path_values:
+            value: Any = path_values[param.name]
+        elif name in sent:
+            value = sent[name]
+        elif param.default is REQUIRED:
+            raise invalid_argument(f'Param "{name}" is not optional.')
+        else:
+            args[param.name] = param.default
+            continue
+        if value is None and param.default is not REQUIRED:
+            if not param.nullable:
+                raise ApiError("general_unknown")
+        elif (problem := param.validator.problem(value)) is not None:
+            raise invalid_argument(f"Invalid `{name}` param: {problem}")
+        args[param.name] = value
+    return args

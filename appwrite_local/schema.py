@@ -1,0 +1,335 @@
+"""
+Databases, tables, columns and indexes as records, and how they are found.
+
+Definitions of tables are cached by each process and thrown away when the storage's schema version moved, whoever moved it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from appwrite_local.errors import ApiError
+from appwrite_local.storage import Session
+
+
+@dataclass(slots=True)
+class Database:
+    seq: int
+    id: str
+    name: str
+    enabled: bool
+    type: str
+    created: str
+    updated: str
+
+
+@dataclass(slots=True)
+class Column:
+    """
+    A column's definition.
+
+    Attributes:
+        type: as in answers: string, varchar, text, mediumtext, longtext, integer, bigint, double, boolean, datetime, point,
+            linestring, polygon, relationship.
+        format: of strings: email, url, ip, enum or nothing.
+        low, high: bounds as given; ``None`` when inline columns leave them out.
+        bounded: whether values are checked against bounds as a format (column routes) or only by type (inline columns).
+        options: what only one type has (relationships).
+    """
+
+    seq: int
+    key: str
+    type: str
+    size: int = 0
+    required: bool = False
+    default: Any = None
+    array: bool = False
+    format: str = ""
+    encrypt: bool = False
+    low: Any = None
+    high: Any = None
+    bounded: bool = True
+    signed: bool = True
+    elements: list[str] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    status: str = "available"
+    error: str = ""
+    created: str = ""
+    updated: str = ""
+
+    @property
+    def sql(self) -> str:
+        return f"c{self.seq}"
+
+    @property
+    def folded_sql(self) -> str:
+        """The shadow column that holds the collation's key; see ``has_fold``."""
+        return f"f{self.seq}"
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether this is the far side of a one-way relationship, which no list of columns shows."""
+        return bool(self.options.get("hidden"))
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether this is the side of a relationship that stores nothing: the ids stand in the other table, or in one of their own."""
+        return self.type == "relationship" and not self.options["holdsKey"]
+
+    @property
+    def has_fold(self) -> bool:
+        return self.type in TEXT_TYPES and not self.array and not self.encrypt
+
+    def definition(self) -> str:
+        names = (
+            "type",
+            "size",
+            "required",
+            "default",
+            "array",
+            "format",
+            "encrypt",
+            "low",
+            "high",
+            "bounded",
+            "signed",
+            "elements",
+            "options",
+        )
+        return json.dumps({name: getattr(self, name) for name in names})
+
+
+TEXT_TYPES = frozenset({"string", "varchar", "text", "mediumtext", "longtext"})
+SPATIAL_TYPES = frozenset({"point", "linestring", "polygon"})
+
+
+@dataclass(slots=True)
+class Index:
+    """
+    An index's definition.
+
+    The server keeps two descriptions of an index. One is listed; the other is the database's own, and it is the one that changes of
+    columns are checked against. They part when a column of the index is deleted.
+
+    Attributes:
+        built: whether SQLite holds it. A unique index over duplicates is never built and yet available, as on the server.
+        held: the columns of the database's own description, where they differ from ``columns``; empty when the database has no such index.
+        held_lengths: their lengths. A column that is deleted leaves its length behind.
+        stuck: why the index could not be deleted; empty when nobody tried in vain.
+    """
+
+    seq: int
+    key: str
+    type: str
+    columns: list[str]
+    lengths: list[int | None]
+    orders: list[str | None]
+    built: bool = True
+    held: list[str] | None = None
+    held_lengths: list[int | None] | None = None
+    stuck: str = ""
+    status: str = "available"
+    error: str = ""
+    created: str = ""
+    updated: str = ""
+
+    @property
+    def sql(self) -> str:
+        return f"i{self.seq}"
+
+    @property
+    def held_columns(self) -> list[str]:
+        return self.columns if self.held is None else self.held
+
+    def as_held(self) -> Index:
+        """Return the index as the database itself knows it."""
+        lengths = self.lengths if self.held_lengths is None else self.held_lengths
+        return replace(self, columns=self.held_columns, lengths=lengths)
+
+    def definition(self) -> str:
+        names = ("type", "columns", "lengths", "orders", "built", "held", "held_lengths", "stuck")
+        return json.dumps({name: getattr(self, name) for name in names})
+
+
+@dataclass(slots=True)
+class Table:
+    """
+    A table's definition.
+
+    Attributes:
+        all_columns: whatever their status.
+        columns: those that are available, by key.
+        hidden: the far sides of one-way relationships.
+        stored: what rows hold: ``columns`` and ``hidden`` without the sides of relationships that store nothing.
+    """
+
+    seq: int
+    database: Database
+    id: str
+    name: str
+    enabled: bool
+    row_security: bool
+    permissions: list[str]
+    created: str
+    updated: str
+    all_columns: list[Column]
+    all_indexes: list[Index]
+    columns: dict[str, Column] = field(init=False)
+    hidden: dict[str, Column] = field(init=False)
+    stored: dict[str, Column] = field(init=False)
+    plans: dict[Any, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        available = [column for column in self.all_columns if column.status == "available"]
+        self.all_columns = [column for column in self.all_columns if not column.is_hidden]
+        self.columns = {column.key: column for column in available if not column.is_hidden}
+        self.hidden = {column.key: column for column in available if column.is_hidden}
+        self.stored = {column.key: column for column in available if not column.is_virtual}
+
+    @property
+    def sql(self) -> str:
+        return f"rows_{self.seq}"
+
+    def find_column(self, key: str) -> Column | None:
+        """Find a column by key, available or not; keys are case-insensitive here and nowhere else."""
+        return next((column for column in self.all_columns if column.key.lower() == key.lower()), None)
+
+    def find_index(self, key: str) -> Index | None:
+        return next((index for index in self.all_indexes if index.key.lower() == key.lower()), None)
+
+
+def _load(session: Session, database_id: str, table_id: str) -> Table | None:
+    database = find_database(session, database_id)
+    return None if database is None else load_table(session, database, table_id)
+
+
+class SchemaCache:
+    """The tables one process has read, for as long as the schema version stands."""
+
+    def __init__(self) -> None:
+        self.version = -1
+        self._tables: dict[tuple[str, str], Table] = {}
+
+    def table(self, session: Session, database_id: str, table_id: str) -> Table | None:
+        if session.schema_touched:
+            # Undone, the next change would bring this version number again, and what was read meanwhile would pass for it.
+            return _load(session, database_id, table_id)
+        version = session.scalar("SELECT schema_version FROM _meta")
+        if version != self.version:
+            self.version, self._tables = version, {}
+        tables, key = self._tables, (database_id, table_id)
+        table = tables.get(key)
+        if table is None:
+            table = _load(session, database_id, table_id)
+            if table is not None and not _unsettled(table):
+                tables[key] = table
+        return table
+
+
+def table_by_seq(cache: SchemaCache, session: Session, seq: int) -> Table | None:
+    """Find a table by number, which, unlike its id, is never used twice."""
+    row = session.one(
+        "SELECT d.id, t.id FROM _tables t JOIN _databases d ON d.seq = t.database_seq WHERE t.seq = ?", (seq,)
+    )
+    return None if row is None else cache.table(session, row[0], row[1])
+
+
+def _unsettled(table: Table) -> bool:
+    entries: list[Column | Index] = [*table.all_columns, *table.all_indexes]
+    return any(entry.status != "available" for entry in entries)
+
+
+_DATABASE = "SELECT seq, id, name, enabled, type, created, updated FROM _databases"
+
+
+def find_database(session: Session, database_id: str) -> Database | None:
+    row = session.one(f"{_DATABASE} WHERE id = ?", (database_id,))
+    return None if row is None else database_of(row)
+
+
+def database_of(row: tuple[Any, ...]) -> Database:
+    """Make a record of a row of ``seq, id, name, enabled, type, created, updated``."""
+    seq, id_, name, enabled, type_, created, updated = row
+    return Database(seq, id_, name, bool(enabled), type_, created, updated)
+
+
+def list_databases(session: Session) -> list[Database]:
+    return [database_of(row) for row in session.all(f"{_DATABASE} ORDER BY seq")]
+
+
+_TABLE = "SELECT seq, id, name, enabled, row_security, permissions, created, updated FROM _tables"
+
+
+def load_table(session: Session, database: Database, table_id: str) -> Table | None:
+    row = session.one(f"{_TABLE} WHERE database_seq = ? AND id = ?", (database.seq, table_id))
+    if row is None:
+        return None
+    seq, id_, name, enabled, row_security, permissions, created, updated = row
+    return Table(
+        seq, database, id_, name, bool(enabled), bool(row_security), json.loads(permissions), created, updated,
+        load_columns(session, seq), load_indexes(session, seq),
+    )  # fmt: skip
+
+
+def load_columns(session: Session, table_seq: int) -> list[Column]:
+    rows = session.all(
+        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _columns WHERE table_seq = ? ORDER BY seq",
+        (table_seq,),
+    )
+    columns = []
+    for seq, key, definition, ready_at, gone_at, created, updated in rows:
+        status = _status(ready_at, gone_at)
+        if status is not None:
+            column = Column(seq, key, **json.loads(definition), status=status, created=created, updated=updated)
+            if "failed" in column.options:
+                column.status, column.error = "failed", column.options["failed"]
+            columns.append(column)
+    return columns
+
+
+def load_indexes(session: Session, table_seq: int) -> list[Index]:
+    rows = session.all(
+        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _indexes WHERE table_seq = ? ORDER BY seq",
+        (table_seq,),
+    )
+    indexes = []
+    for seq, key, definition, ready_at, gone_at, created, updated in rows:
+        status = _status(ready_at, gone_at)
+        if status is not None:
+            index = Index(seq, key, **json.loads(definition), status=status, created=created, updated=updated)
+            if index.stuck:
+                index.status, index.error = "stuck", index.stuck
+            indexes.append(index)
+    return indexes
+
+
+def _status(ready_at: float, gone_at: float | None) -> str | None:
+    """Tell what has become of an asynchronous entry by now; ``None`` when it is gone."""
+    now = time.time()
+    if gone_at is not None:
+        return "deleting" if now < gone_at else None
+    return "processing" if now < ready_at else "available"
+
+
+def require_database(session: Session, database_id: str) -> Database:
+    database = find_database(session, database_id)
+    if database is None:
+        raise ApiError("database_not_found", id=database_id)
+    return database
+
+
+def require_table(cache: SchemaCache, session: Session, database_id: str, table_id: str) -> Table:
+    """
+    Find a table for a caller who may see disabled ones.
+
+    Raises:
+        ApiError: 404 ``database_not_found`` or ``table_not_found``.
+    """
+    table = cache.table(session, database_id, table_id)
+    if table is None:
+        require_database(session, database_id)
+        raise ApiError("table_not_found", id=table_id)
+    return table

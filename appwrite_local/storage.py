@@ -1,0 +1,277 @@
+"""
+SQLite: one file or one memory for everything a server holds.
+
+A file is opened by each thread on its own connection, in WAL mode; writes begin immediately, so that several threads and processes wait
+for each other instead of failing. A server in memory has one connection, and one request at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from appwrite_local import sql_aggregates, text_functions
+from appwrite_local.text_rules import MARIADB, TextRules
+
+BUSY_TIMEOUT_S = 60.0
+# Where the pool of a server in memory is kept; those of files are kept by process.
+_MEMORY = 0
+
+_METADATA = """
+CREATE TABLE IF NOT EXISTS _meta (schema_version INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS _databases (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL COLLATE NOCASE UNIQUE, name TEXT NOT NULL, enabled INTEGER NOT NULL,
+    type TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS _tables (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, database_seq INTEGER NOT NULL REFERENCES _databases (seq), id TEXT NOT NULL COLLATE NOCASE,
+    name TEXT NOT NULL, enabled INTEGER NOT NULL, row_security INTEGER NOT NULL, permissions TEXT NOT NULL, created TEXT NOT NULL,
+    updated TEXT NOT NULL, UNIQUE (database_seq, id));
+CREATE TABLE IF NOT EXISTS _columns (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, table_seq INTEGER NOT NULL REFERENCES _tables (seq), key TEXT NOT NULL COLLATE NOCASE,
+    definition TEXT NOT NULL, ready_at REAL NOT NULL, gone_at REAL, created TEXT NOT NULL, updated TEXT NOT NULL, UNIQUE (table_seq, key));
+CREATE TABLE IF NOT EXISTS _indexes (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, table_seq INTEGER NOT NULL REFERENCES _tables (seq), key TEXT NOT NULL COLLATE NOCASE,
+    definition TEXT NOT NULL, ready_at REAL NOT NULL, gone_at REAL, created TEXT NOT NULL, updated TEXT NOT NULL, UNIQUE (table_seq, key));
+CREATE TABLE IF NOT EXISTS _keys (
+    id TEXT PRIMARY KEY COLLATE NOCASE, name TEXT NOT NULL, scopes TEXT NOT NULL, secret TEXT NOT NULL UNIQUE, expire TEXT,
+    created TEXT NOT NULL, updated TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS _operations (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, transaction_seq INTEGER NOT NULL, table_seq INTEGER NOT NULL, row_id TEXT, action TEXT NOT NULL,
+    data TEXT NOT NULL, staged_at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS _operations_by_transaction ON _operations (transaction_seq);
+CREATE TABLE IF NOT EXISTS _webhooks (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL COLLATE NOCASE UNIQUE, name TEXT NOT NULL, url TEXT NOT NULL,
+    events TEXT NOT NULL, tls INTEGER NOT NULL, username TEXT NOT NULL, password TEXT NOT NULL, secret TEXT NOT NULL,
+    enabled INTEGER NOT NULL, logs TEXT NOT NULL, attempts INTEGER NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS _users (
+    id TEXT PRIMARY KEY COLLATE NOCASE, name TEXT NOT NULL, email TEXT NOT NULL, verified INTEGER NOT NULL, labels TEXT NOT NULL,
+    teams TEXT NOT NULL, session TEXT NOT NULL UNIQUE, created TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS _transactions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL COLLATE NOCASE UNIQUE, status TEXT NOT NULL, operations INTEGER NOT NULL,
+    expires TEXT NOT NULL, owner TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL);
+"""
+
+
+#: Written into each file (``PRAGMA user_version``); to be raised with every change that older versions of this package cannot read.
+FORMAT = 1
+# Tells SQLite files of this program from those of others (``PRAGMA application_id``): "Appw".
+_APPLICATION_ID = 0x41707077
+
+
+class WrongFormat(Exception):
+    """A file of a newer version of this package, or of another program."""
+
+
+class Session:
+    """
+    One request's hold on the storage.
+
+    Row values travel as plain tuples; names of tables and columns in SQL are made of numbers only, never of what a client sent.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, writes: bool) -> None:
+        self._connection = connection
+        self.writes = writes
+        self.schema_touched = False
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> sqlite3.Cursor:
+        return self._connection.execute(sql, params)
+
+    def execute_many(self, sql: str, records: Iterable[Sequence[Any]]) -> None:
+        self._connection.executemany(sql, records)
+
+    def all(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._connection.execute(sql, params).fetchall()
+
+    def one(self, sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._connection.execute(sql, params).fetchone()
+        return row
+
+    def scalar(self, sql: str, params: Sequence[Any] = ()) -> Any:
+        row = self.one(sql, params)
+        return None if row is None else row[0]
+
+    def insert(self, sql: str, params: Sequence[Any] = ()) -> int:
+        sequence = self._connection.execute(sql, params).lastrowid
+        return sequence or 0
+
+    def touch_schema(self) -> None:
+        """Tell every process that the cached definitions of tables are out of date."""
+        self._connection.execute("UPDATE _meta SET schema_version = schema_version + 1")
+        self.schema_touched = True
+
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what the block did if it raises, and keep what was done before it."""
+        self._connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK TO part")
+            raise
+        finally:
+            self._connection.execute("RELEASE part")
+
+
+class Storage:
+    """
+    Where a server keeps its data.
+
+    Args:
+        location: the path of a file, made if absent, or ``:memory:``. Memory is private to this object, whatever the number of threads.
+        rules: how text is compared. A file must always be opened with the rules it was filled with.
+
+    Raises:
+        WrongFormat: the file was written by a newer version of this package, or by another program; it was left as it is.
+        sqlite3.DatabaseError: the file cannot be opened, or is none of SQLite's.
+    """
+
+    def __init__(self, location: str = ":memory:", rules: TextRules = MARIADB) -> None:
+        self.location = location
+        self.rules = rules
+        self._pools: dict[int, list[sqlite3.Connection]] = {}
+        self._lock = threading.RLock()
+        self._pid = os.getpid()
+        if not self.in_memory:
+            # Before anything is done to it: also the switch to WAL is written into the file.
+            with contextlib.closing(sqlite3.connect(location, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as found:
+                _check_format(found, location)
+        connection = self._connect()
+        self._create_metadata(connection)
+        self._give_back(connection)
+        # Whoever forgets to close gets no warnings about it, also at the end of the process.
+        weakref.finalize(self, _close_idle, self._pools)
+
+    @property
+    def in_memory(self) -> bool:
+        return self.location == ":memory:"
+
+    @contextlib.contextmanager
+    def session(self, *, writes: bool) -> Iterator[Session]:
+        """
+        Run a block in one transaction: immediate if it writes, else one consistent view.
+
+        What the block wrote is kept only if it does not raise.
+        """
+        with self._exclusive(), self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+            try:
+                yield Session(connection, writes=writes)
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close what is idle. Data in memory is gone then."""
+        with self._lock:
+            _close_idle(self._pools)
+
+    def _exclusive(self) -> contextlib.AbstractContextManager[object]:
+        if self._pid != os.getpid():
+            # A fork while another thread held the lock would leave it held for ever.
+            self._pid = os.getpid()
+            self._lock = threading.RLock()
+        return self._lock if self.in_memory else contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        # Connections are kept per process: SQLite forbids carrying one over a fork. Memory has no second copy to open, and a child
+        # that goes on with the one it inherited works on its own copy of the pages.
+        pool = self._pools.setdefault(_MEMORY if self.in_memory else os.getpid(), [])
+        try:
+            connection = pool.pop()
+        except IndexError:
+            connection = self._connect()
+        try:
+            yield connection
+        finally:
+            self._give_back(connection)
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        self._pools.setdefault(_MEMORY if self.in_memory else os.getpid(), []).append(connection)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.location, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=512
+        )
+        try:
+            text_functions.register(connection, self.rules)
+            sql_aggregates.register(connection)
+            if not self.in_memory:
+                _enter_wal(connection)
+                connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA cache_size = -65536")
+        except sqlite3.Error:  # a file of something else
+            connection.close()
+            raise
+        return connection
+
+    def _create_metadata(self, connection: sqlite3.Connection) -> None:
+        if _check_format(connection, self.location) == FORMAT:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have been first, and of another version.
+            _check_format(connection, self.location)
+            for statement in _METADATA.split(";"):
+                connection.execute(statement)
+            if connection.execute("SELECT 1 FROM _meta").fetchone() is None:
+                connection.execute("INSERT INTO _meta VALUES (1)")
+            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+def _check_format(connection: sqlite3.Connection, location: str) -> int:
+    """
+    Return the format of a file: 0 for one without, which is empty or was written before there were formats, as 1 is now.
+
+    Raises:
+        WrongFormat: it is newer than this version knows, or another program's.
+    """
+    (version,), (application,) = (
+        connection.execute(f"PRAGMA {name}").fetchone() for name in ("user_version", "application_id")
+    )
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    is_ours = application == _APPLICATION_ID or (not application and not version and {"_meta", "_tables"} <= tables)
+    if not is_ours and (application or version or tables):
+        raise WrongFormat(
+            f"{location} is a database of another program, and is left as it is: name another file, which need not exist."
+        )
+    if version > FORMAT:
+        raise WrongFormat(
+            f"{location} has format {version}, and this version of appwrite-orm-django reads up to {FORMAT}: "
+            "upgrade it to the version that wrote the file, or name another file."
+        )
+    return int(version)
+
+
+def _close_idle(pools: dict[int, list[sqlite3.Connection]]) -> None:
+    """Close this process's connections, and not those a parent has under the same object."""
+    for pid in (_MEMORY, os.getpid()):
+        for connection in pools.pop(pid, []):
+            connection.close()
+
+
+def _enter_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL, which SQLite refuses without waiting while another process is doing the same."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return

@@ -1,0 +1,57 @@
+"""
+How the database under the server compares text.
+
+MariaDB: ``utf8mb4_general_ci``, nulls first. PostgreSQL: ``equal`` and order by code point, patterns without case, nulls last; ids are
+compared without case by both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from appwrite_local import collation
+
+
+@dataclass(frozen=True, slots=True)
+class TextRules:
+    """
+    One database's rules.
+
+    Attributes:
+        fold: maps texts so that code point order is the order, and equality the equality, of the originals.
+        like_fold: maps texts so that patterns match when the mapped pattern matches.
+        escapes_backslash: whether the server escapes it in patterns. 1.9 does not, and the database then reads it as an escape of the next
+            character, also of the wildcard that the server added (recording ``collation-like``).
+        upsert_overwrites: whether an upsert that meets a unique index changes the other row instead of failing (recording
+            ``rows-upsert-unique``).
+        prefix_range: bounds of ``fold`` for all texts with a prefix, or ``None``.
+        regex_flags: of Python's ``re``, for the filter ``regex``.
+        samples_by_default: whether ``stddev`` and ``variance`` are of a sample, not of a population.
+    """
+
+    fold: Callable[[str], str]
+    like_fold: Callable[[str], str]
+    prefix_range: Callable[[str], tuple[str, str] | None]
+    nulls_last: bool = False
+    escapes_backslash: bool = True
+    regex_flags: int = re.IGNORECASE
+    upsert_overwrites: bool = True
+    samples_by_default: bool = False
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _no_range(_: str) -> None:
+    return None
+
+
+MARIADB = TextRules(collation.fold, collation.like_fold, collation.prefix_range)
+POSTGRESQL = TextRules(
+    _same, str.lower, _no_range, nulls_last=True, regex_flags=0, upsert_overwrites=False, samples_by_default=True
+)
+
+RULES = {"mariadb": MARIADB, "postgresql": POSTGRESQL}

@@ -1,0 +1,207 @@
+"""The server behind HTTP: a WSGI application, and waitress to run it."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from waitress.adjustments import Adjustments
+from waitress.channel import ClientDisconnected, HTTPChannel
+from waitress.server import TcpWSGIServer
+
+from appwrite_local.messages import Request
+from appwrite_local.server import LocalServer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+MAX_BODY_BYTES = 12 * 1024 * 1024
+# A request line of 64,000 characters is answered; somewhat longer ones are not, on the server either.
+MAX_HEADER_BYTES = 66_000
+THREADS = 8
+#: So many connections are kept open. With more, those go first that have not sent their request, then those that wait for the next one.
+MAX_CONNECTIONS = 500
+#: A request that has not arrived whole after so many seconds, counted from its first byte, is given up.
+REQUEST_S = 30.0
+#: A connection over which nothing is sent for so many seconds is closed.
+IDLE_S = 120
+
+_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 204: "No Content"}
+
+
+def make_application(server: LocalServer) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
+    """Make a WSGI application of a server."""
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        response = server.handle(_request(environ))
+        if response.delay_s:
+            time.sleep(response.delay_s)
+        if response.cut:
+            # What waitress raises itself when the other end hangs up: it closes the socket and writes nothing.
+            raise ClientDisconnected
+        headers = [*response.headers.items(), ("Server", "Appwrite")]
+        if response.status != 204:
+            headers.append(("Content-Length", str(len(response.body))))
+        elif "Content-Type" not in response.headers:
+            # The server's HTTP library adds it; the SDK for Python reads it from every answer, and fails where there is none.
+            headers.append(("Content-Type", "text/html"))
+        start_response(f"{response.status} {_REASONS.get(response.status, 'Error')}", headers)
+        return [response.body] if response.body else []
+
+    return application
+
+
+def _request(environ: WSGIEnvironment) -> Request:
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    if environ.get("CONTENT_TYPE"):
+        headers["content-type"] = environ["CONTENT_TYPE"]
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    body = environ["wsgi.input"].read(length) if length else b""
+    # WSGI carries a path's bytes as latin-1.
+    path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+    return Request(environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), headers, body)
+
+
+class OpenToOthers(ValueError):
+    """A server that others can reach has a key that they know."""
+
+
+def check_reach(server: LocalServer, host: str) -> None:
+    """
+    Make sure that whoever can reach the server does not know its key.
+
+    Raises:
+        OpenToOthers: they do.
+        OSError: the host has no address.
+    """
+    if server.key_is_known and not _is_loopback(host):
+        raise OpenToOthers(
+            f"{host or 'every address'} can be reached from other machines, and the server's key is no secret: "
+            "give it a key of its own, or listen on 127.0.0.1."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if not host:
+        return False
+    found = {str(address[0]) for *_, address in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    addresses = [ipaddress.ip_address(text.partition("%")[0]) for text in found]
+    return all((getattr(address, "ipv4_mapped", None) or address).is_loopback for address in addresses)
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
+    """
+    A connection that knows since when it has been waiting for the rest of a request.
+
+    Attributes:
+        waits_since: Unix time; None while a request is served, and between two of them.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.waits_since: float | None = self.creation_time
+
+    def received(self, data: bytes) -> Any:
+        taken = super().received(data)
+        if self.request is None:
+            self.waits_since = None
+        elif self.waits_since is None:
+            self.waits_since = time.time()
+        return taken
+
+
+class _Server(TcpWSGIServer):  # type: ignore[misc]
+    """Waitress, which would stop to accept connections when there are too many, those included that never send a request."""
+
+    channel_class = _Channel
+
+    def handle_accept(self) -> None:
+        super().handle_accept()
+        if len(self.active_channels) > MAX_CONNECTIONS:
+            idle = [channel for channel in self.active_channels.values() if not channel.requests]
+            # Not one whose answer is on its way, and the one that has waited longest.
+            idle = [channel for channel in idle if not channel.total_outbufs_len]
+            if idle:
+                min(
+                    idle, key=lambda one: (one.waits_since is None, one.waits_since or one.last_activity)
+                ).handle_close()
+
+    def maintenance(self, now: float) -> None:
+        super().maintenance(now)
+        for channel in self.active_channels.values():
+            if not channel.requests and channel.waits_since is not None and now - channel.waits_since > REQUEST_S:
+                channel.will_close = True
+
+
+def make_http_server(server: LocalServer, host: str, port: int, threads: int = THREADS) -> Any:
+    """
+    Make an HTTP/1.1 server that is bound and not yet running.
+
+    Args:
+        port: 0 for any free one; ``effective_port`` tells which.
+
+    Returns:
+        A waitress server: ``run()`` serves until a signal ends the process. Another thread ends it with ``stop_http_server``.
+
+    Raises:
+        OpenToOthers: as ``check_reach``.
+        OSError: the address cannot be listened on.
+    """
+    check_reach(server, host)
+    # waitress says of each request that has to wait for a thread that it does.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=1024)
+    adjustments = Adjustments(
+        sockets=[listener], threads=threads, max_request_header_size=MAX_HEADER_BYTES, max_request_body_size=MAX_BODY_BYTES,
+        clear_untrusted_proxy_headers=True, ident="Appwrite", channel_timeout=IDLE_S, cleanup_interval=1,
+        # Beyond the ones that are kept: those that are being answered are never closed.
+        connection_limit=MAX_CONNECTIONS + 100, asyncore_use_poll=True,
+    )  # fmt: skip
+    http: Any = _Server(
+        make_application(server),
+        _sock=listener,
+        adj=adjustments,
+        bind_socket=False,
+        sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
+    )
+    # Of a socket that is handed in, waitress keeps the port as text.
+    http.effective_port = int(http.effective_port)
+    return http
+
+
+def stop_http_server(http: Any) -> None:
+    """
+    End a server that runs in another thread.
+
+    Its own loop closes the sockets: closed from here they would be gone while it waits for them, which it takes for an error.
+    """
+    http.trigger.pull_trigger(lambda: http.asyncore.close_all(http._map))
+
+
+@contextmanager
+def running_http_server(server: LocalServer, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """
+    Serve over HTTP in a thread of this process for the length of a block.
+
+    Yields:
+        The endpoint, for example ``http://127.0.0.1:49152/v1``.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    http = make_http_server(server, host, port)
+    thread = threading.Thread(target=http.run, name="local-appwrite", daemon=True)
+    thread.start()
+    try:
+        yield f"http://{host}:{http.effective_port}/v1"
+    finally:
+        stop_http_server(http)
+        thread.join()
+        http.task_dispatcher.shutdown()
