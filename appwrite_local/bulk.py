@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from appwrite_local import events, identifiers, rich_bulk, staging
+from appwrite_local import events, filtered_bulk, identifiers, staging
 from appwrite_local.errors import ApiError
 from appwrite_local.json_objects import read_objects
 from appwrite_local.messages import Response, json_response
@@ -137,7 +137,7 @@ def update_rows(call: Call) -> Response:
     if staging.is_staged(call):
         return _staged(call, staging.stage_bulk_update(call, table, data))
     if parse.is_rich(queries):
-        return rich_bulk.update_rich(call, table, queries, data, _given_permissions(data))
+        return filtered_bulk.update_rich(call, table, queries, data, _given_permissions(data))
     rows, select = _matching(call, table, queries)
     permissions = _given_permissions(data)
     changed = writer_of(call, table).update_many(rows, data, permissions)
@@ -152,7 +152,7 @@ def delete_rows(call: Call) -> Response:
     if staging.is_staged(call):
         return _staged(call, staging.stage_bulk_delete(call, table))
     if parse.is_rich(queries):
-        return rich_bulk.delete_rich(call, table, queries)
+        return filtered_bulk.delete_rich(call, table, queries)
     rows, select = _matching(call, table, queries)
     writer_of(call, table).delete(rows)
     events.note(call, table, "delete", rows, legacy=True)

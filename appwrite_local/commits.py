@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from appwrite_local import events, identifiers, increments, rich_lists
+from appwrite_local import aggregate_lists, events, identifiers, increments
 from appwrite_local import transaction_log as log
 from appwrite_local.errors import ApiError
 from appwrite_local.permissions import read_permissions
@@ -216,8 +216,8 @@ def _bulk_delete(replay: Replay, table: Table, operation: log.Operation) -> None
 def _matching(replay: Replay, table: Table, texts: Sequence[str]) -> list[Row]:
     queries = parse.parse_queries(texts, replay.call.server.feature_level)
     if parse.is_rich(queries):
-        wanted = rich_lists.read_for_bulk(replay.call, table, queries)
-        found = rich_lists.find_bulk(replay.call, wanted)
+        wanted = aggregate_lists.read_for_bulk(replay.call, table, queries)
+        found = aggregate_lists.find_bulk(replay.call, wanted)
         # To what is no row (an aggregate, a distinct value) nothing happens.
         return found if wanted.gives_rows else []
     known = fields.table_fields(table, replay.call.server.rules)

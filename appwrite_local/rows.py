@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from appwrite_local import datetimes, events, related_reads, relations, rich_lists, staged_state, staging
+from appwrite_local import aggregate_lists, datetimes, events, related_reads, relations, staged_state, staging
 from appwrite_local.errors import ApiError, invalid_argument, unauthorized
 from appwrite_local.json_objects import read_object
 from appwrite_local.messages import Response, json_response, no_content
@@ -168,7 +168,7 @@ def get_row(call: Call) -> Response:
 
 
 def _get_joined(call: Call, table: Table, queries: Sequence[parse.Query]) -> Response:
-    row = rich_lists.get_joined(call, table, call.args["rowId"], queries)
+    row = aggregate_lists.get_joined(call, table, call.args["rowId"], queries)
     if row is None or not may(table, row["$permissions"], "read", call.identity):
         raise ApiError("row_not_found", id=call.args["rowId"])
     return json_response(200, row_json(call, row))
@@ -318,7 +318,7 @@ def find_rows(
     store = store_of(call, table)
     cursor = _cursor_row(queries, store, call.family.words["Row"])
     if parse.is_rich(queries):
-        return rich_lists.find_rich(call, table, queries, cursor, with_total=with_total)
+        return aggregate_lists.find_rich(call, table, queries, cursor, with_total=with_total)
     queries, related = related_reads.split_filters(queries, table)
     check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
     selection = related_reads.selection_of(queries, table)

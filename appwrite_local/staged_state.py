@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from appwrite_local import loose
+from appwrite_local import php_comparison
 from appwrite_local import transaction_log as log
 from appwrite_local.queries.parse import CURSORS, ORDERS, Query, parse_queries
 from appwrite_local.row_store import RowStore
@@ -88,9 +88,9 @@ def _step(sign: int, state: State, operation: log.Operation) -> None:
     row_id = operation.row_id or ""
     if key is None or (row_id in state and not state[row_id].exists):
         return
-    change = sign * loose.number(operation.data.get("value", 1))
+    change = sign * php_comparison.number(operation.data.get("value", 1))
     entry = state.setdefault(row_id, Entry("update", {}))
-    entry.row[key] = loose.number(entry.row.get(key)) + change
+    entry.row[key] = php_comparison.number(entry.row.get(key)) + change
 
 
 def _increment(state: State, operation: log.Operation) -> None:
@@ -243,7 +243,7 @@ def matches(row: Mapping[str, Any], filters: Sequence[Query]) -> bool:
 
 
 def _is_one_of(value: Any, values: Sequence[Any]) -> bool:
-    return any(loose.equal(value, other) for other in values)
+    return any(php_comparison.equal(value, other) for other in values)
 
 
 def _is_null(value: Any, _: Sequence[Any]) -> bool:
@@ -251,7 +251,7 @@ def _is_null(value: Any, _: Sequence[Any]) -> bool:
 
 
 def _order_is(accepts: Callable[[int], bool]) -> Holds:
-    return lambda value, values: accepts(loose.compare(value, values[0]))
+    return lambda value, values: accepts(php_comparison.compare(value, values[0]))
 
 
 _HOLDS: dict[str, Holds] = {
@@ -266,5 +266,7 @@ _HOLDS: dict[str, Holds] = {
     "lessThanEqual": _order_is(lambda order: order <= 0),
     "isNull": _is_null,
     "isNotNull": lambda value, values: not _is_null(value, values),
-    "between": lambda value, values: loose.compare(value, values[0]) >= 0 and loose.compare(value, values[1]) <= 0,
+    "between": lambda value, values: (
+        php_comparison.compare(value, values[0]) >= 0 and php_comparison.compare(value, values[1]) <= 0
+    ),
 }

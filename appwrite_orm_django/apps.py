@@ -18,7 +18,7 @@ class AppwriteOrmConfig(AppConfig):
 
     def ready(self) -> None:
         # Registers the lookups of our own fields.
-        from appwrite_orm_django import lookups  # noqa: F401
+        from appwrite_orm_django.orm import lookups  # noqa: F401
 
         for tags, names in _CHECKS.items():
             for name in names:
@@ -31,23 +31,23 @@ class AppwriteOrmConfig(AppConfig):
 
 # By the tags that they have, so that what they look with, which is half of the library, is imported by the commands that run checks only.
 _CHECKS = {
-    ("appwrite",): ["checks.check_settings"],
-    ("appwrite", checks.Tags.models): ["checks.check_models", "checks.check_routing", "checks.check_relations"],
-    ("appwrite", checks.Tags.database): ["checks.check_drift"],
-    (checks.Tags.caches,): ["cache_checks.check_settings"],
-    (checks.Tags.models,): ["cache_checks.check_models"],
-    (checks.Tags.security,): ["outside_checks.check_webhooks", "outside_checks.check_users"],
-    (checks.Tags.urls,): ["outside_checks.check_urls"],
+    ("appwrite",): ["databases.check_settings"],
+    ("appwrite", checks.Tags.models): ["models.check_models", "models.check_routing", "models.check_relations"],
+    ("appwrite", checks.Tags.database): ["databases.check_drift"],
+    (checks.Tags.caches,): ["cache.check_settings"],
+    (checks.Tags.models,): ["cache.check_models"],
+    (checks.Tags.security,): ["security.check_webhooks", "security.check_users"],
+    (checks.Tags.urls,): ["security.check_urls"],
 }
 _DEPLOYMENT_CHECKS = {
-    checks.Tags.caches: "cache_checks.check_deployment",
-    checks.Tags.security: "outside_checks.check_deployment",
+    checks.Tags.caches: "cache.check_deployment",
+    checks.Tags.security: "security.check_deployment",
 }
 
 
 def _imported_when_run(name: str) -> Callable[..., Any]:
     def check(app_configs: Any = None, **kwargs: Any) -> Any:
-        return import_string(f"{__package__}.{name}")(app_configs=app_configs, **kwargs)
+        return import_string(f"{__package__}.checks.{name}")(app_configs=app_configs, **kwargs)
 
     check.__name__ = check.__qualname__ = name
     return check
@@ -57,8 +57,8 @@ def create_own_tables(using: str, **_: Any) -> None:
     """Make what blocks of transactions need, so that a key which may only write rows can run them, and the record of encodings."""
     from django.db import DatabaseError, connections
 
-    from appwrite_orm_django.aliases import appwrite_aliases
     from appwrite_orm_django.backend.transactions import claims
+    from appwrite_orm_django.conf import appwrite_aliases
     from appwrite_orm_django.schema.records import create_records_table
 
     if using not in appwrite_aliases():

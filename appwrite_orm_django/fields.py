@@ -23,7 +23,7 @@ from appwrite_orm_django.backend.values import (
     codec_for,
 )
 from appwrite_orm_django.client.texts import InvalidText
-from appwrite_orm_django.instances import MomentAttribute
+from appwrite_orm_django.orm.hydration import MomentAttribute
 
 if TYPE_CHECKING:
     from appwrite_orm_django.schema.columns import Column
@@ -216,7 +216,7 @@ class _ListField(models.Field):
             return None
         if not isinstance(value, (list, tuple, set, frozenset)):
             raise exceptions.ValidationError(_("Enter a list of values."), code="invalid_list")
-        from appwrite_orm_django.array_forms import read_element
+        from appwrite_orm_django.orm.array_forms import read_element
 
         return [self._item(number, read_element, self.base_field, item) for number, item in enumerate(value, 1)]
 
@@ -243,7 +243,7 @@ class _ListField(models.Field):
             raise exceptions.ValidationError(f"{str(error)[:1].upper()}{str(error)[1:]}.", code="invalid") from error
 
     def formfield(self, **kwargs: Any) -> Any:
-        from appwrite_orm_django.array_forms import ArrayFormField
+        from appwrite_orm_django.orm.array_forms import ArrayFormField
 
         return super().formfield(**{"form_class": ArrayFormField, "base_field": self.base_field, **kwargs})
 

@@ -15,9 +15,9 @@ from appwrite_orm_django.backend import trying_again
 from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
 from appwrite_orm_django.backend.values import hold
 from appwrite_orm_django.cache import control
-from appwrite_orm_django.cache.choice import choose, chosen, inherited
+from appwrite_orm_django.cache.timeouts import choose, chosen, inherited
 from appwrite_orm_django.client.errors import WriteRefused
-from appwrite_orm_django.instances import InstanceQuerySet
+from appwrite_orm_django.orm.hydration import InstanceQuerySet
 
 if TYPE_CHECKING:
     from typing_extensions import Self

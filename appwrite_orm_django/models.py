@@ -23,8 +23,8 @@ from appwrite_orm_django.backend.values import OutOfRange, codec_for, hold
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.client.texts import InvalidText
 from appwrite_orm_django.fields import CreatedAtField, RowIdField, UpdatedAtField
-from appwrite_orm_django.instances import NOTHING_KNOWN, READING, instance_from, remembers_loaded
 from appwrite_orm_django.managers import AppwriteManager
+from appwrite_orm_django.orm.hydration import NOTHING_KNOWN, READING, instance_from, remembers_loaded
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.db import models, router
 
-from appwrite_orm_django.aliases import appwrite_aliases
+from appwrite_orm_django.conf import appwrite_aliases
 from appwrite_orm_django.fields import CreatedAtField, RowIdField
 from appwrite_orm_django.models import AppwriteModel
 

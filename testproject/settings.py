@@ -40,7 +40,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "appwrite_orm_django.middleware.AppwriteCacheMiddleware",
+    "appwrite_orm_django.contrib.cache_status.AppwriteCacheMiddleware",
     "testproject.demo.middleware.AppwriteRequestsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -12,6 +12,6 @@ urlpatterns = [
     # Browsers ask for it on the admin's pages, which name no icon.
     path("favicon.ico", RedirectView.as_view(url=static("world/icon.svg"))),
     # Where Appwrite tells of other clients' writes, if the settings have a secret for it.
-    path("appwrite/", include("appwrite_orm_django.urls")),
+    path("appwrite/", include("appwrite_orm_django.changes.urls")),
     path("", include("testproject.world.urls")),
 ]

@@ -1,4 +1,4 @@
 from django.contrib import admin
 from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls), path("appwrite/", include("appwrite_orm_django.urls"))]
+urlpatterns = [path("admin/", admin.site.urls), path("appwrite/", include("appwrite_orm_django.changes.urls"))]

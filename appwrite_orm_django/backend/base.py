@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.commands.outputs import Output
     from appwrite_orm_django.backend.known_reads import KnownReads
     from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
-    from appwrite_orm_django.backend.options import Options
     from appwrite_orm_django.backend.parts import Parts
     from appwrite_orm_django.backend.reading import Reader
     from appwrite_orm_django.backend.results import WriteResult
@@ -50,8 +49,8 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.whole_models import WholeModel
     from appwrite_orm_django.backend.writing import Writer
     from appwrite_orm_django.cache.service import QueryCache
-    from appwrite_orm_django.cache.settings import CacheSettings
     from appwrite_orm_django.client.transport import Transport
+    from appwrite_orm_django.conf import CacheSettings, Options
 
 
 class _NeverRaised(Exception):
@@ -179,7 +178,7 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
 
     @cached_property
     def options(self) -> Options:
-        from appwrite_orm_django.backend.options import Options
+        from appwrite_orm_django.conf import Options
 
         return Options.read(self.alias, self.settings_dict["OPTIONS"])
 

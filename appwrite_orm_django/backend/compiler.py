@@ -33,7 +33,7 @@ from appwrite_orm_django.backend.pushdown.aggregates import aggregate
 from appwrite_orm_django.backend.pushdown.conditions import Scope
 from appwrite_orm_django.backend.summaries import OneRow
 from appwrite_orm_django.backend.whole_models import WholeModel, whole_model
-from appwrite_orm_django.cache.choice import chosen
+from appwrite_orm_django.cache.timeouts import chosen
 
 
 class SQLCompiler(compiler.SQLCompiler):

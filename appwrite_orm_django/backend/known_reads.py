@@ -23,7 +23,7 @@ from django.utils import timezone
 from appwrite_orm_django.backend import watching
 from appwrite_orm_django.backend.cached_reads import cache_text, only_row
 from appwrite_orm_django.backend.commands.reads import GetRow, ListRows
-from appwrite_orm_django.cache.choice import chosen, inherited
+from appwrite_orm_django.cache.timeouts import chosen, inherited
 
 if TYPE_CHECKING:
     from django.db.models import Model

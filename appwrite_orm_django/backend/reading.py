@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 from django.db import ProgrammingError
 from django.db.transaction import TransactionManagementError
 
-from appwrite_orm_django import collation
 from appwrite_orm_django.backend import capabilities, counting, local_evaluation, positions
 from appwrite_orm_django.backend.columns import ROW_ID, SEQUENCE, RelationshipKey
 from appwrite_orm_django.backend.commands.base import Command
@@ -26,6 +25,7 @@ from appwrite_orm_django.backend.values import is_found
 from appwrite_orm_django.client import queries, rows
 from appwrite_orm_django.client.errors import RowNotFound
 from appwrite_orm_django.client.queries import Query
+from appwrite_orm_django.schema import collation
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper

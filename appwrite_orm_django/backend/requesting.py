@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError, connections
 
+from appwrite_orm_django.client.fork_safety import in_each_child
 from appwrite_orm_django.client.identity import Identity, current_identity, is_stated
 from appwrite_orm_django.client.secret import Secret
-from appwrite_orm_django.forking import in_each_child
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.client_calls import RawWrite
-    from appwrite_orm_django.backend.options import Options
     from appwrite_orm_django.backend.transactions.transaction import Transaction
     from appwrite_orm_django.backend.users import Account, Accounts
     from appwrite_orm_django.client.transport import Transport
+    from appwrite_orm_django.conf import Options
 
 # One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
 _transports: dict[tuple[Any, ...], Transport] = {}

@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 
-from appwrite_orm_django.forking import in_each_child
+from appwrite_orm_django.client.fork_safety import in_each_child
 from appwrite_orm_django.schema.names import MAX_INTEGER, InvalidRowId, check_text, decode_integer, encode_integer
 
 __all__ = [

@@ -18,7 +18,6 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Field, Model
 from django.db.models import Index as ModelIndex
 
-from appwrite_orm_django import collation
 from appwrite_orm_django.backend.changing import announced
 from appwrite_orm_django.backend.columns import SYSTEM_COLUMNS, column_key, table_id
 from appwrite_orm_django.backend.defaults import fill_of
@@ -26,6 +25,7 @@ from appwrite_orm_django.backend.refusals import refuse_sql
 from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
 from appwrite_orm_django.client.queries import limit
+from appwrite_orm_django.schema import collation
 from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.comparison import same_storage
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table

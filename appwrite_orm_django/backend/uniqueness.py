@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.apps import apps
 from django.db import DatabaseError
 
-from appwrite_orm_django import collation
 from appwrite_orm_django.backend.columns import ROW_ID, table_id
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership
 from appwrite_orm_django.backend.commands.local import Fetch
@@ -21,6 +20,7 @@ from appwrite_orm_django.backend.commands.writes import NewRow, Unique
 from appwrite_orm_django.backend.writes import unique_columns
 from appwrite_orm_django.client import indexes, queries
 from appwrite_orm_django.client.errors import UniqueViolation, cut
+from appwrite_orm_django.schema import collation
 from appwrite_orm_django.schema.from_server import read_index
 
 if TYPE_CHECKING:

@@ -5,75 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
-
-from django.core.exceptions import ImproperlyConfigured
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from appwrite_orm_django.cache.keys import digest
 from appwrite_orm_django.client.account import get_account
 from appwrite_orm_django.client.errors import InvalidUserToken, Unauthorized
-from appwrite_orm_django.forking import in_each_child
+from appwrite_orm_django.client.fork_safety import in_each_child
 
 if TYPE_CHECKING:
     from appwrite_orm_django.client.identity import Identity
     from appwrite_orm_django.client.transport import Transport
 
 _MOST_REMEMBERED = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class UserSettings:
-    """
-    Everything that ``OPTIONS["USERS"]`` may hold; the setting's name is the field's in capitals.
-
-    Attributes:
-        required: refuse requests with the API key unless a block ``appwrite_key()`` says that it is meant; code that has lost its
-            visitor (a thread of its own, a queryset that is evaluated too late) is then told so.
-        confirm_s: for how many seconds the server's word is good that a token holds and whose it is. So long, at most, what was
-            cached for a user can still be read after a log-out.
-        header: the request header with the visitor's JWT, which may begin with ``Bearer``; None for none.
-        cookie: the cookie with the visitor's JWT.
-        session_cookie: the cookie with the secret of the visitor's Appwrite session, such as ``a_session_<project>``.
-        session_key: where in ``request.session`` the JWT is.
-        session_secret_key: where in ``request.session`` the secret of the visitor's Appwrite session is.
-        anonymous: whom requests are made for when a visitor has no token: ``guest`` (Appwrite's role of that name), ``refuse`` (the
-            visitor is answered 401), or ``key`` (the API key: they see everything).
-    """
-
-    required: bool = False
-    confirm_s: float = 60.0
-    header: str | None = "X-Appwrite-JWT"
-    cookie: str | None = None
-    session_cookie: str | None = None
-    session_key: str | None = None
-    session_secret_key: str | None = None
-    anonymous: Literal["guest", "refuse", "key"] = "guest"
-
-    @classmethod
-    def read(cls, alias: str, options: Mapping[str, Any]) -> UserSettings:
-        """
-        Make the settings from the ``USERS`` dictionary of the database ``alias``.
-
-        Raises:
-            ImproperlyConfigured: an unknown key, or a value that cannot be.
-        """
-        where = f'DATABASES["{alias}"]["OPTIONS"]["USERS"]'
-        known = {field.name.upper(): field.name for field in fields(cls)}
-        if unknown := sorted(set(options) - set(known)):
-            raise ImproperlyConfigured(f"{where} has no key {unknown[0]!r}. Known are {', '.join(sorted(known))}.")
-        settings = cls(**{known[key]: value for key, value in options.items()})
-        if isinstance(settings.confirm_s, bool) or not 0 <= settings.confirm_s <= 900:
-            raise ImproperlyConfigured(f'{where}["CONFIRM_S"] must be a number of seconds from 0 to 900.')
-        if settings.anonymous not in ("guest", "refuse", "key"):
-            raise ImproperlyConfigured(f'{where}["ANONYMOUS"] must be "guest", "refuse" or "key".')
-        if not isinstance(settings.required, bool):
-            raise ImproperlyConfigured(f'{where}["REQUIRED"] must be True or False.')
-        for name in ("header", "cookie", "session_cookie", "session_key", "session_secret_key"):
-            value = getattr(settings, name)
-            if value is not None and (not isinstance(value, str) or not value):
-                raise ImproperlyConfigured(f'{where}["{name.upper()}"] must be a name, or None.')
-        return settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ import time
 
 from django.core.signals import request_finished
 
+from appwrite_orm_django.cache.single_flight import Flights
+from appwrite_orm_django.conf import CacheSettings
+
 from . import entries
-from .flights import Flights
 from .keys import KeySpace
 from .protocol import Protocol, lock_ttl_for
-from .settings import CacheSettings
 from .statistics import Statistics
 from .store import Store
 

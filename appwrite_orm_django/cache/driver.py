@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 from asgiref.sync import sync_to_async
 
+from appwrite_orm_django.cache.single_flight import Flight
+
 from . import entries
 from .core import Core
-from .flights import Flight
 from .protocol import Bump, Fill, GetMany, Join, Lease, Load, Loaded, Mint, Operation, Pause
 
 logger = logging.getLogger("appwrite_orm_django.cache")

@@ -17,7 +17,7 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from . import columns
+from appwrite_orm_django.cache import row_packing
 
 try:
     from lz4 import block as _lz4
@@ -89,7 +89,7 @@ def encode(value: Any, *, compress_above: int) -> bytes:
     Raises:
         Exception: whatever pickling the value raises.
     """
-    split = columns.split(value)
+    split = row_packing.split(value)
     layout = 0 if split is None else SPLIT
     raw = pickle.dumps(value if split is None else split, 5)
     return _compress(raw, layout) if len(raw) > compress_above else bytes((PLAIN + layout,)) + raw
@@ -127,7 +127,7 @@ def _decode_from(data: bytes, start: int) -> Any:
             (size,) = _RAW_SIZE.unpack_from(raw)
             raw = memoryview(_codec(codec & ~SPLIT)(raw[_RAW_SIZE.size :], size))
         value = pickle.loads(raw)  # noqa: S301 - see the module's docstring
-        return columns.join(value) if codec & SPLIT else value
+        return row_packing.join(value) if codec & SPLIT else value
     except EntryError:
         raise
     except Exception as exc:  # unpickling damaged data, or a class that has moved, raises anything

@@ -19,13 +19,13 @@ from django.db.utils import InterfaceError, OperationalError
 from django.utils.asyncio import async_unsafe
 
 from appwrite_orm_django import signals
+from appwrite_orm_django.conf import CacheSettings
 
 from . import entries
 from .core import Core, core_for
 from .driver import Look, adrive, drive, look
 from .keys import fold
 from .protocol import Reading, ReadOptions, ReadPlan
-from .settings import CacheSettings
 from .statistics import LastWrite, Source, Statistics, report
 from .writes import Batch, Row, Write
 

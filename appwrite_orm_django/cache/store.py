@@ -19,7 +19,8 @@ from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
-from .direct import DirectReads
+from appwrite_orm_django.cache.redis_reads import DirectReads
+
 from .protocol import Mint, random_token
 
 logger = logging.getLogger("appwrite_orm_django.cache")

@@ -2,7 +2,7 @@
 Python source of the models for a database that exists, such that ``appwrite_migrate`` on them finds nothing to do.
 
 A column gets the plainest field whose column is the same, and that reads it as is recorded (``records``); where there is none, one of
-``appwrite_orm_django.stored`` that says the difference. A relationship becomes a field on the side that holds the other row's id; one of many to many, of which no side does, a
+``appwrite_orm_django.orm.inspected`` that says the difference. A relationship becomes a field on the side that holds the other row's id; one of many to many, of which no side does, a
 ``ManyToManyRelationship`` on each side that has the column. Columns that no field maps (the other sides of
 relationships of one to many, points, lines, polygons) and indexes over them become comments: the planner leaves both alone.
 """
@@ -91,14 +91,14 @@ def model_source(database: Database) -> Iterator[str]:
     yield "from django.db import models"
     yield ""
     if "stored" in uses:
-        yield "from appwrite_orm_django import stored"
+        yield "from appwrite_orm_django.orm import inspected"
     if ours := sorted(uses & _OUR_FIELDS):
         yield f"from appwrite_orm_django.fields import {', '.join(ours)}"
     if "AppwriteIndex" in uses:
         yield "from appwrite_orm_django.indexes import AppwriteIndex"
     yield "from appwrite_orm_django.models import AppwriteModel"
     if _MANY in uses:
-        yield f"from appwrite_orm_django.relationships import {_MANY}"
+        yield f"from appwrite_orm_django.orm.relationships import {_MANY}"
     for table, name, body in bodies:
         yield ""
         yield ""
@@ -139,7 +139,7 @@ class _Call:
     def __str__(self) -> str:
         arguments = [str(self.first)] if self.first else []
         arguments += [f"{name}={value!r}" for name, value in self.options.items()]
-        prefix = "stored." if "stored" in self.options else "" if self.name in _OUR_FIELDS | {_MANY} else "models."
+        prefix = "inspected." if "stored" in self.options else "" if self.name in _OUR_FIELDS | {_MANY} else "models."
         return f"{prefix}{self.name}({', '.join(arguments)})"
 
     def uses(self) -> set[str]:

@@ -13,7 +13,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from appwrite_orm_django.pagination import AtLeast
+from appwrite_orm_django.contrib.pagination import AtLeast
 
 register = template.Library()
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from appwrite_orm_django.aliases import ENGINE
+from appwrite_orm_django.conf import ENGINE
 
 
 def with_local_appwrite(databases: Mapping[str, Any], *, feature_level: str = "1.9") -> dict[str, Any]:

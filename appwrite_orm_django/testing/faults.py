@@ -8,7 +8,7 @@ from django.db import connections
 
 from appwrite_local.faults import Fault
 from appwrite_local.registry import is_local, local_server
-from appwrite_orm_django.aliases import appwrite_aliases
+from appwrite_orm_django.conf import appwrite_aliases
 
 
 def appwrite_faults(*faults: Fault | str, using: str | None = None) -> AbstractContextManager[list[Fault]]:

@@ -20,7 +20,7 @@ from django.db import connections
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from appwrite_orm_django.aliases import appwrite_aliases
+from appwrite_orm_django.conf import appwrite_aliases
 
 Line = dict[str, Any]
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from django.db import connections
 
-from appwrite_orm_django.aliases import appwrite_aliases
 from appwrite_orm_django.client.transport import RequestRecord
+from appwrite_orm_django.conf import appwrite_aliases
 
 
 class RequestLog(list[RequestRecord]):

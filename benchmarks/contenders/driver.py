@@ -10,7 +10,7 @@ from .site import configure
 def prepare(redis_url: str) -> Callable[[int], dict[str, Callable[[], list[Any]]]]:
     configure(redis_url)
     from appwrite_orm_django.cache.service import QueryCache
-    from appwrite_orm_django.cache.settings import CacheSettings
+    from appwrite_orm_django.conf import CacheSettings
     from benchmarks.shop.models import Product
 
     cache = QueryCache.open("default", CacheSettings(), "benchmark")

@@ -104,7 +104,7 @@ class DriverSession:
             settings.configure(CACHES=store.caches, USE_TZ=True)
             django.setup()
         from appwrite_orm_django.cache.service import QueryCache
-        from appwrite_orm_django.cache.settings import CacheSettings
+        from appwrite_orm_django.conf import CacheSettings
 
         self._rows = store.rows
         self._deaf = store.deaf

@@ -54,7 +54,7 @@ from django.urls import path  # noqa: E402
 
 if PACKAGE == "library":
     # The paginator of its own list views: page and count are one request.
-    from appwrite_orm_django.pagination import AppwritePaginator as Paginator
+    from appwrite_orm_django.contrib.pagination import AppwritePaginator as Paginator
     from benchmarks.shop.items import Item as Model
 else:
     from django.core.paginator import Paginator

@@ -9,9 +9,9 @@ from django import forms
 from django.urls import reverse
 from django.views.generic import TemplateView
 
-from appwrite_orm_django.forms import CachedModelChoiceField
-from appwrite_orm_django.pagination import ExactPaginator
-from appwrite_orm_django.views import AppwriteDetailView, AppwriteListView, Column
+from appwrite_orm_django.contrib.forms import CachedModelChoiceField
+from appwrite_orm_django.contrib.pagination import ExactPaginator
+from appwrite_orm_django.contrib.views import AppwriteDetailView, AppwriteListView, Column
 from testproject.world.models import Country, Currency, FormerCountry, Language, Script, Subdivision, SubdivisionType
 
 CODE = Column("pk", "Code", "aw-code")

@@ -7,7 +7,8 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.test import override_settings
 
-from appwrite_orm_django import cache_checks
+from appwrite_orm_django.checks import cache
+from appwrite_orm_django.checks.messages import error, warning
 from tests.library.models import Book
 
 ENGINE = "appwrite_orm_django.backend"
@@ -15,7 +16,7 @@ LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
 REDIS = "django_redis.cache.RedisCache"
 
 
-def ids(caches, database=None, check=cache_checks.check_settings, **more):
+def ids(caches, database=None, check=cache.check_settings, **more):
     databases = {"appwrite": {"ENGINE": ENGINE, "OPTIONS": {"CACHE": database or {}}}}
     with pytest.MonkeyPatch.context() as patch, override_settings(**more):
         # Not through override_settings: Django's connections would be made anew.
@@ -70,20 +71,20 @@ def test_settings_that_cannot_be():
 
 
 def test_a_cache_for_each_process_is_for_development():
-    assert ids({"default": {"BACKEND": LOCMEM}}, check=cache_checks.check_deployment) == ["appwrite.W033"]
-    assert ids({"default": GOOD}, check=cache_checks.check_deployment) == []
+    assert ids({"default": {"BACKEND": LOCMEM}}, check=cache.check_deployment) == ["appwrite.W033"]
+    assert ids({"default": GOOD}, check=cache.check_deployment) == []
 
 
 @pytest.mark.parametrize("timeout", [-1, "5", True, float("nan"), float("inf")])
 def test_a_models_timeout_is_a_number(monkeypatch, timeout):
-    assert cache_checks.check_models() == []
+    assert cache.check_models() == []
     monkeypatch.setattr(Book, "appwrite_cache_timeout", timeout)
-    assert [(message.id, message.obj) for message in cache_checks.check_models()] == [("appwrite.E031", Book)]
+    assert [(message.id, message.obj) for message in cache.check_models()] == [("appwrite.E031", Book)]
 
 
 def test_a_models_list_holds_querysets_and_callables(monkeypatch):
     monkeypatch.setattr(Book, "appwrite_warm", [lambda: Book.objects.all(), "books"])
-    assert [message.id for message in cache_checks.check_models()] == ["appwrite.E032"]
+    assert [message.id for message in cache.check_models()] == ["appwrite.E032"]
 
 
 # From Django 6.1 on checks of models ask every database what it can do; SQLite is asked in SQL.
@@ -95,8 +96,11 @@ def test_they_are_registered():
     assert "appwrite.W033" in {message.id for message in run_checks(include_deployment_checks=True)}
 
 
-def test_every_hint_ends_in_an_anchor_of_the_docs():
-    text = Path("docs/howto/caching.md").read_text()
-    for number in ("e030", "e031", "e032", "w030", "w031", "w032", "w033", "w034"):
-        assert f"(appwrite-{number})=" in text
-        assert cache_checks._with_anchor("Do.", number.upper()) == f"Do. See docs/howto/caching.md#appwrite-{number}"
+@pytest.mark.parametrize(
+    ("make", "number"), [*((error, n) for n in (30, 31, 32)), *((warning, n) for n in (30, 31, 32, 33, 34, 35))]
+)
+def test_every_hint_ends_in_an_anchor_of_the_docs(make, number):
+    message = make(number, "Text.", "Do.")
+    anchor = message.id.replace(".", "-").lower()
+    assert f"({anchor})=" in Path("docs/howto/caching.md").read_text()
+    assert message.hint == f"Do. See docs/howto/caching.md#{anchor}"

@@ -4,7 +4,7 @@ import pytest
 from django.db import connections
 from django.db.models import Prefetch
 
-from appwrite_orm_django.cache.choice import chosen, inherited
+from appwrite_orm_django.cache.timeouts import chosen, inherited
 from tests.library.models import Author, Book, Country, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)

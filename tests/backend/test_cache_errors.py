@@ -11,8 +11,8 @@ from django.test import RequestFactory
 from appwrite_orm_django.cache.service import QueryCache
 from appwrite_orm_django.client.answers import Request
 from appwrite_orm_django.client.errors import ConnectionFailed, InvalidStructure
-from appwrite_orm_django.http import cache_headers
-from appwrite_orm_django.middleware import AppwriteCacheMiddleware
+from appwrite_orm_django.contrib.cache_status import AppwriteCacheMiddleware
+from appwrite_orm_django.contrib.http_cache import cache_headers
 from tests.library.models import Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)

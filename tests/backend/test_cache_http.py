@@ -14,8 +14,8 @@ from django.test import Client, RequestFactory, override_settings
 from django.urls import path
 from django.views.generic import ListView, View
 
-from appwrite_orm_django.http import CacheHeadersMixin, RefreshView, cache_headers
-from appwrite_orm_django.middleware import AppwriteCacheMiddleware
+from appwrite_orm_django.contrib.cache_status import AppwriteCacheMiddleware
+from appwrite_orm_django.contrib.http_cache import CacheHeadersMixin, RefreshView, cache_headers
 from tests.library.models import Author, Book, Country, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -132,7 +132,7 @@ def test_when_the_data_is_over_the_page_is_made_again(tags, monkeypatch):
     """The backstop for writes that nobody told of: they change no token."""
     first = page(factory.get("/"))
     later = time.time() + 400
-    monkeypatch.setattr("appwrite_orm_django.http.time.time", lambda: later)
+    monkeypatch.setattr("appwrite_orm_django.contrib.http_cache.time.time", lambda: later)
     assert again(page, first).status_code == 200
 
 
@@ -144,9 +144,9 @@ def test_another_page_of_the_same_tables_is_another_page(tags):
 
 def test_last_modified_once_the_page_has_settled(tags, monkeypatch):
     now = time.time()
-    monkeypatch.setattr("appwrite_orm_django.http.time.time", lambda: now)
+    monkeypatch.setattr("appwrite_orm_django.contrib.http_cache.time.time", lambda: now)
     assert not page(factory.get("/")).has_header("Last-Modified")
-    monkeypatch.setattr("appwrite_orm_django.http.time.time", lambda: now + 3)
+    monkeypatch.setattr("appwrite_orm_django.contrib.http_cache.time.time", lambda: now + 3)
     modified = page(factory.get("/"))["Last-Modified"]
     assert page(factory.get("/", headers={"if-modified-since": modified})).status_code == 304
     tags[0].delete()

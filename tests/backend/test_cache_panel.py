@@ -12,10 +12,10 @@ from django.core.management import call_command
 from django.db import connections
 from django.test import Client
 
-from appwrite_orm_django.admin.chart import HEIGHT, chart
-from appwrite_orm_django.admin.report import duration, make_report, percent, source_text
 from appwrite_orm_django.cache.history import MINUTES, History, Minute, added, from_json, last_hour
 from appwrite_orm_django.cache.statistics import Counters, LastWrite
+from appwrite_orm_django.contrib.admin.chart import HEIGHT, chart
+from appwrite_orm_django.contrib.admin.report import duration, make_report, percent, source_text
 from testproject.demo.pages import Page
 from tests.library.models import Author, Book, Tag
 
@@ -245,7 +245,7 @@ def test_an_appwrite_that_does_not_answer_is_told(editor, monkeypatch):
     def fail(*_args):
         raise OperationalError("no answer")
 
-    monkeypatch.setattr("appwrite_orm_django.cache.upkeep.refreshed", fail)
+    monkeypatch.setattr("appwrite_orm_django.cache.maintenance.refreshed", fail)
     assert "no answer" in said(editor, post(editor, action="refresh", table="library.Tag"))[0][1]
 
 

@@ -6,8 +6,8 @@ from django.db.models import Count, Sum
 
 from appwrite_local import registry
 from appwrite_local.adapter import LocalAdapter
-from appwrite_orm_django import checks
 from appwrite_orm_django.backend import capabilities, counting, server_queries
+from appwrite_orm_django.checks import databases
 from tests import real
 from tests.backend.kinds import kind_settings, level_settings
 from tests.differential import assert_same
@@ -114,6 +114,6 @@ def test_a_long_count_is_one_more_request(reach, monkeypatch):
 
 def test_a_wrong_pin_is_found(reach):
     reach("1.9", FEATURE_LEVEL="2.x")
-    (message,) = checks._check_feature_level("appwrite", connections["appwrite"], [Country])
+    (message,) = databases._check_feature_level("appwrite", connections["appwrite"], [Country])
     assert message.id == "appwrite.W013"
     assert 'FEATURE_LEVEL"] is "2.x", but the server neither aggregates nor joins' in message.msg

@@ -19,8 +19,10 @@ from django.test.utils import isolate_apps
 
 from appwrite_local.adapter import LocalAdapter, local_session
 from appwrite_local.server import LocalServer
-from appwrite_orm_django import cache_checks, outside_checks
-from appwrite_orm_django import checks as ours
+from appwrite_orm_django import fields
+from appwrite_orm_django import models as appwrite_models
+from appwrite_orm_django.checks import cache, databases, security
+from appwrite_orm_django.checks import models as ours
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.fields import ArrayField, EnumField, PermissionsField
 from appwrite_orm_django.models import AppwriteModel
@@ -39,7 +41,7 @@ def ids(messages):
 
 
 def settings_messages(**entry):
-    return list(ours._check_entry("shop", {**ENTRY, **entry}))
+    return list(databases._check_entry("shop", {**ENTRY, **entry}))
 
 
 @pytest.mark.parametrize(
@@ -209,19 +211,18 @@ def test_no_check_asks_a_server_on_its_own(monkeypatch):
     monkeypatch.setattr(Transport, "call", refuse)
     checks.run_checks()
     checks.run_checks(databases=["default"])
-    assert ours.check_drift(None) == []
+    assert databases.check_drift(None) == []
     with pytest.raises(AssertionError, match="a request"):
         checks.run_checks(databases=["appwrite"])
 
 
 def test_all_are_registered():
     registered = {check.__name__: check for check in registry.registered_checks}
-    assert {f"checks.{name}" for name in ours.__all__} <= registered.keys()
-    assert checks.Tags.database in registered["checks.check_drift"].tags
+    assert checks.Tags.database in registered["databases.check_drift"].tags
     deployment = {check.__name__ for check in registry.deployment_checks}
-    assert {"cache_checks.check_deployment", "outside_checks.check_deployment"} <= deployment
-    for module in (cache_checks, outside_checks):
-        names = {name for name, value in vars(module).items() if name.startswith("check_") and callable(value)}
+    assert {"cache.check_deployment", "security.check_deployment"} <= deployment
+    for module in (cache, databases, ours, security):
+        names = {name for name in getattr(module, "__all__", vars(module)) if name.startswith("check_")}
         own = {f"{module.__name__.rpartition('.')[2]}.{name}" for name in names}
         assert own
         assert own <= registered.keys() | deployment
@@ -231,7 +232,7 @@ def test_what_is_registered_runs():
     """They are registered by name: a wrong one would show only when checks run."""
     for check in (*registry.registered_checks, *registry.deployment_checks):
         module = check.__name__.partition(".")[0]
-        if module in ("checks", "cache_checks", "outside_checks"):
+        if module in ("cache", "databases", "models", "security"):
             assert isinstance(list(check(app_configs=None, databases=[])), list)
 
 
@@ -241,30 +242,30 @@ def live(behind_alias):
 
 
 def test_drift(live):
-    (message,) = ours.check_drift(None, databases=["default", "appwrite"])
+    (message,) = databases.check_drift(None, databases=["default", "appwrite"])
     assert message.id == "appwrite.W010"
     assert message.msg.startswith(
         '"appwrite" is not what the models say: + database library; + table library_country; '
     )
     wanted = with_own_tables(read_models("library", models_of("appwrite")))
     migrate(live, wanted)
-    assert ours.check_drift(None, databases=["appwrite"]) == []
+    assert databases.check_drift(None, databases=["appwrite"]) == []
     from appwrite_orm_django.client.references import TableRef
     from tests.settled import columns
 
     columns.create_column(live, TableRef("library", "library_tag"), "integer", "extra", required=False)
-    messages = ours.check_drift(None, databases=["appwrite"])
+    messages = databases.check_drift(None, databases=["appwrite"])
     assert ids(messages) == ["W012"]
     assert "column library_tag.extra integer" in messages[0].msg
-    assert ids(ours.check_drift([apps.get_app_config("library")], databases=["appwrite"])) == ["W012"]
-    assert ours.check_drift([apps.get_app_config("world")], databases=["appwrite"]) == []
+    assert ids(databases.check_drift([apps.get_app_config("library")], databases=["appwrite"])) == ["W012"]
+    assert databases.check_drift([apps.get_app_config("world")], databases=["appwrite"]) == []
 
 
 def test_drift_that_cannot_be_seen(monkeypatch):
     transport = Transport("http://local.invalid/v1", "demo", "wrong")
     transport._pool.session.mount("http://", LocalAdapter(LocalServer()))
     monkeypatch.setattr(type(connections["appwrite"]), "transport", transport)
-    (message,) = ours.check_drift(None, databases=["appwrite"])
+    (message,) = databases.check_drift(None, databases=["appwrite"])
     assert message.id == "appwrite.W011"
     assert "it belongs to the project in DATABASES[...]" in message.msg
     assert "scopes" not in message.hint
@@ -280,7 +281,7 @@ def test_drift_that_the_key_may_not_see(monkeypatch):
     transport = Transport("http://local.invalid/v1", "demo", made.json()["secret"])
     transport._pool.session.mount("http://", LocalAdapter(server))
     monkeypatch.setattr(type(connections["appwrite"]), "transport", transport)
-    (message,) = ours.check_drift(None, databases=["appwrite"])
+    (message,) = databases.check_drift(None, databases=["appwrite"])
     assert message.id == "appwrite.W011"
     assert '(["tables.read","collections.read"])' in message.msg
     assert "appwrite_migrate needs read and write of databases, tables, columns, indexes and rows" in message.msg
@@ -300,12 +301,11 @@ def test_models_without_the_app():
 
 
 def test_every_id_has_its_place_in_the_documentation():
-    beside = (ours.__file__.replace("checks.py", name) for name in ("fields.py", "models.py"))
-    files = (ours.__file__, *beside, outside_checks.__file__)
+    files = (databases.__file__, ours.__file__, security.__file__, fields.__file__, appwrite_models.__file__)
     source = "".join(Path(file).read_text() for file in files)
     used = {
-        *(f"e{int(n):03}" for n in re.findall(r"_(?:error|from_error)\(\s*(\d+)", source)),
-        *(f"w{int(n):03}" for n in re.findall(r"_warning\(\s*(\d+)", source)),
+        *(f"e{int(n):03}" for n in re.findall(r"\b_?(?:error|from_error)\(\s*(\d+)", source)),
+        *(f"w{int(n):03}" for n in re.findall(r"\b_?warning\(\s*(\d+)", source)),
         *(n.lower() for n in re.findall(r'id="appwrite\.([EW]\d{3})"', source)),
     }
     documented = set(re.findall(r"^\(appwrite-(\w+)\)=$", DOCS.read_text(), re.MULTILINE))

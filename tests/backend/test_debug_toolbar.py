@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.urls(__name__),
 ]
 
-PANELS = ["appwrite_orm_django.debug_toolbar.AppwritePanel"]
+PANELS = ["appwrite_orm_django.contrib.debug_toolbar.AppwritePanel"]
 PAGE = "<html><body>{}</body></html>"
 
 

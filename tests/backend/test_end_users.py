@@ -17,17 +17,12 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 
 from appwrite_orm_django import backend
-from appwrite_orm_django.backend.users import UserSettings, accounts
+from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.client.errors import Unauthorized
 from appwrite_orm_django.client.identity import Identity, current_identity
-from appwrite_orm_django.identity import (
-    AppwriteUserMiddleware,
-    InvalidUserToken,
-    appwrite_key,
-    appwrite_user,
-    user_id,
-    visitor_not_required,
-)
+from appwrite_orm_django.conf import UserSettings
+from appwrite_orm_django.users.accounts import InvalidUserToken, appwrite_key, appwrite_user, user_id
+from appwrite_orm_django.users.middleware import AppwriteUserMiddleware, visitor_not_required
 from tests.library.models import Diary
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -558,7 +553,7 @@ def test_the_middleware_within_django(ann, client, monkeypatch, settings):
     users(monkeypatch, settings, ANONYMOUS="refuse")
     settings.MIDDLEWARE = [
         "django.contrib.sessions.middleware.SessionMiddleware",
-        "appwrite_orm_django.identity.AppwriteUserMiddleware",
+        "appwrite_orm_django.users.middleware.AppwriteUserMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
         "django.contrib.auth.middleware.LoginRequiredMiddleware",
     ]

@@ -12,9 +12,9 @@ from django.db.models.signals import post_init, pre_init
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appwrite_orm_django import instances
 from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
 from appwrite_orm_django.models import AppwriteModel
+from appwrite_orm_django.orm import hydration
 from tests.library.models import Author, Book, Country, Cover, Everything
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"])
@@ -69,7 +69,7 @@ def by_django(queryset):
 @pytest.mark.parametrize("name", QUERYSETS)
 def test_instances_equal_djangos(shelves, everything, name):
     queryset = QUERYSETS[name]()
-    assert queryset._iterable_class is instances.FastModelIterable
+    assert queryset._iterable_class is hydration.FastModelIterable
     expected = [state_of(one) for one in by_django(queryset)]
     assert [state_of(one) for one in queryset.all()] == expected  # loaded or, for the second read, from the cache
     assert [state_of(one) for one in queryset.all()] == expected
@@ -164,7 +164,7 @@ def odd_models():
 
 @pytest.mark.parametrize("index", range(5))
 def test_what_may_do_more_is_left_to_from_db(odd_models, index):
-    assert instances.writer_for(odd_models[index], connections["appwrite"]) is None
+    assert hydration.writer_for(odd_models[index], connections["appwrite"]) is None
 
 
 def test_what_is_not_committed_depends_on_the_end_of_the_block(shelves):
@@ -196,7 +196,7 @@ VALUES = st.one_of(
 @given(rows=st.lists(st.tuples(*[VALUES] * len(Book._meta.concrete_fields)), max_size=3))
 def test_any_values_are_stored_as_from_db_stores_them(rows):
     names = [field.attname for field in Book._meta.concrete_fields]
-    write = instances.writer_for(Book, connections["appwrite"])
+    write = hydration.writer_for(Book, connections["appwrite"])
     expected = [state_of(Book.from_db("appwrite", names, row)) for row in rows]
     assert [state_of(one) for one in write(Book, iter(rows), "appwrite")] == expected
 
@@ -208,14 +208,14 @@ def test_any_values_are_stored_as_from_db_stores_them(rows):
 def test_one_instance_is_made_as_django_makes_it(values, names):
     values = [value for value, field in zip(values, Book._meta.concrete_fields, strict=True) if field.attname in names]
     expected = models.Model.from_db.__func__(Book, "appwrite", names, values)
-    assert state_of(instances.instance_from(Book, "appwrite", values, names)) == state_of(expected)
+    assert state_of(hydration.instance_from(Book, "appwrite", values, names)) == state_of(expected)
 
 
 @pytest.mark.parametrize("by_attribute", [False, True])
 @pytest.mark.parametrize("model", [Country, Book])
 def test_storing_by_attribute_and_by_name_come_to_the_same(model, by_attribute):
     names = [field.attname for field in model._meta.concrete_fields]
-    write = instances._compile(model, names, remember=True, by_attribute=by_attribute)
+    write = hydration._compile(model, names, remember=True, by_attribute=by_attribute)
     (made,) = write(model, [tuple(names)], "appwrite")
     assert type(made) is model
     assert state_of(made) == state_of(model.from_db("appwrite", names, tuple(names)))

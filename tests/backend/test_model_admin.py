@@ -7,9 +7,9 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.urls import path
 
-from appwrite_orm_django import pagination
 from appwrite_orm_django.admin import AppwriteModelAdmin, AppwriteTabularInline
-from appwrite_orm_django.forms import CachedChoices
+from appwrite_orm_django.contrib import pagination
+from appwrite_orm_django.contrib.forms import CachedChoices
 from testproject.demo.pages import Page
 from tests.library.models import Author, Book, Country, Review, Tag
 

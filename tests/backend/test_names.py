@@ -5,7 +5,7 @@ from django.db import NotSupportedError, connections, models, transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, Sum
 from django.test.utils import isolate_apps
 
-from appwrite_orm_django.checks import check_model
+from appwrite_orm_django.checks.models import check_model
 from appwrite_orm_django.fields import RowIdField
 from appwrite_orm_django.models import AppwriteModel
 from tests.backend.kinds import level_settings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from appwrite_orm_django import outside_checks
+from appwrite_orm_django.checks import security
 
 SECRET = "a secret of the tests"
 URL = "https://shop.example.org/appwrite/webhook/"
@@ -26,18 +26,18 @@ def webhook(**values):
 
 
 def test_secrets(ids, settings):
-    assert ids(outside_checks.check_webhooks) == []
-    assert ids(outside_checks.check_webhooks, WEBHOOK=webhook()) == []
+    assert ids(security.check_webhooks) == []
+    assert ids(security.check_webhooks, WEBHOOK=webhook()) == []
     settings.SECRET_KEY = SECRET
-    assert ids(outside_checks.check_webhooks, WEBHOOK=webhook()) == ["E040"]
+    assert ids(security.check_webhooks, WEBHOOK=webhook()) == ["E040"]
     settings.SECRET_KEY = "another"
-    assert ids(outside_checks.check_webhooks, WEBHOOK=webhook(), entry={"PASSWORD": SECRET}) == ["E040"]
-    assert ids(outside_checks.check_webhooks, WEBHOOK={"NONSENSE": 1}) == [], "said by check_settings"
+    assert ids(security.check_webhooks, WEBHOOK=webhook(), entry={"PASSWORD": SECRET}) == ["E040"]
+    assert ids(security.check_webhooks, WEBHOOK={"NONSENSE": 1}) == [], "said by check_settings"
 
 
 def test_realtime_without_a_session(ids):
-    assert ids(outside_checks.check_webhooks, REALTIME={}) == ["W044"]
-    assert ids(outside_checks.check_webhooks, REALTIME={"SESSION_SECRET": "s"}) == []
+    assert ids(security.check_webhooks, REALTIME={}) == ["W044"]
+    assert ids(security.check_webhooks, REALTIME={"SESSION_SECRET": "s"}) == []
 
 
 @pytest.mark.parametrize(
@@ -45,35 +45,35 @@ def test_realtime_without_a_session(ids):
     [(URL, []), ("https://x.example.org/", ["W040"]), ("https://x.example.org/admin/", ["W040"]), (f"{URL}?a=1", [])],
 )
 def test_the_address_leads_to_the_endpoint(ids, url, found):
-    assert ids(outside_checks.check_urls, WEBHOOK=webhook(URL=url)) == found
+    assert ids(security.check_urls, WEBHOOK=webhook(URL=url)) == found
 
 
 def test_the_address_below_a_script_name(ids, monkeypatch):
-    monkeypatch.setattr(outside_checks, "get_script_prefix", lambda: "/shop/")
-    assert ids(outside_checks.check_urls, WEBHOOK=webhook(URL="https://x.example.org/shop/appwrite/webhook/")) == []
+    monkeypatch.setattr(security, "get_script_prefix", lambda: "/shop/")
+    assert ids(security.check_urls, WEBHOOK=webhook(URL="https://x.example.org/shop/appwrite/webhook/")) == []
 
 
 def test_the_middleware_and_the_session(ids):
-    ours, sessions = outside_checks.MIDDLEWARE, outside_checks.SESSIONS
+    ours, sessions = security.MIDDLEWARE, security.SESSIONS
     users = {"SESSION_KEY": "jwt"}
-    assert ids(outside_checks.check_users, USERS=users) == []
-    assert ids(outside_checks.check_users, middleware=[sessions, ours], USERS=users) == []
-    assert ids(outside_checks.check_users, middleware=[ours, sessions], USERS=users) == ["E041"]
-    assert ids(outside_checks.check_users, middleware=[ours]) == []
-    assert ids(outside_checks.check_users, middleware=[ours], USERS={"ANONYMOUS": "key"}) == ["W043"]
+    assert ids(security.check_users, USERS=users) == []
+    assert ids(security.check_users, middleware=[sessions, ours], USERS=users) == []
+    assert ids(security.check_users, middleware=[ours, sessions], USERS=users) == ["E041"]
+    assert ids(security.check_users, middleware=[ours]) == []
+    assert ids(security.check_users, middleware=[ours], USERS={"ANONYMOUS": "key"}) == ["W043"]
 
 
 def test_djangos_own_tables_are_not_read_as_the_visitor(ids, monkeypatch):
-    monkeypatch.setattr(outside_checks.router, "db_for_read", lambda model: "appwrite")
-    assert ids(outside_checks.check_users, middleware=[outside_checks.MIDDLEWARE]) == ["E042", "E042"]
+    monkeypatch.setattr(security.router, "db_for_read", lambda model: "appwrite")
+    assert ids(security.check_users, middleware=[security.MIDDLEWARE]) == ["E042", "E042"]
 
 
 def test_before_it_is_deployed(ids, settings):
-    assert ids(outside_checks.check_deployment) == []
-    assert ids(outside_checks.check_deployment, WEBHOOK=webhook(URL="http://x.example.org/a/")) == ["W041", "W042"]
-    assert ids(outside_checks.check_deployment, REALTIME={"SESSION_SECRET": "s"}) == ["W042"]
+    assert ids(security.check_deployment) == []
+    assert ids(security.check_deployment, WEBHOOK=webhook(URL="http://x.example.org/a/")) == ["W041", "W042"]
+    assert ids(security.check_deployment, REALTIME={"SESSION_SECRET": "s"}) == ["W042"]
     settings.CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://x"}}
-    assert ids(outside_checks.check_deployment, WEBHOOK=webhook(), REALTIME={"SESSION_SECRET": "s"}) == []
-    ours = [outside_checks.MIDDLEWARE]
+    assert ids(security.check_deployment, WEBHOOK=webhook(), REALTIME={"SESSION_SECRET": "s"}) == []
+    ours = [security.MIDDLEWARE]
     for host, found in (("http://x/v1", ["W045"]), ("http://127.0.0.1/v1", []), ("https://x/v1", [])):
-        assert ids(outside_checks.check_deployment, middleware=ours, entry={"HOST": host}) == found
+        assert ids(security.check_deployment, middleware=ours, entry={"HOST": host}) == found

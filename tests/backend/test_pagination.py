@@ -7,7 +7,13 @@ from django.core.paginator import EmptyPage, PageNotAnInteger, Paginator
 from django.db.models.functions import Upper
 
 from appwrite_orm_django.backend import counting
-from appwrite_orm_django.pagination import AppwritePaginator, AtLeast, CursorPaginator, ExactPaginator, InvalidCursor
+from appwrite_orm_django.contrib.pagination import (
+    AppwritePaginator,
+    AtLeast,
+    CursorPaginator,
+    ExactPaginator,
+    InvalidCursor,
+)
 from tests.library.models import Author, Book, Numbered, Tag
 
 # Real commits: a block reads the tables that it has written otherwise than pages do.

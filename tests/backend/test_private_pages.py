@@ -35,10 +35,11 @@ from rest_framework.views import APIView
 from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.cache.statistics import observe_reads
 from appwrite_orm_django.client.errors import Unauthorized
-from appwrite_orm_django.http import CacheHeadersMixin, cache_headers
-from appwrite_orm_django.identity import AppwriteUserMiddleware, appwrite_key, appwrite_user
-from appwrite_orm_django.middleware import AppwriteCacheMiddleware
-from appwrite_orm_django.views import AppwriteListView
+from appwrite_orm_django.contrib.cache_status import AppwriteCacheMiddleware
+from appwrite_orm_django.contrib.http_cache import CacheHeadersMixin, cache_headers
+from appwrite_orm_django.contrib.views import AppwriteListView
+from appwrite_orm_django.users.accounts import appwrite_key, appwrite_user
+from appwrite_orm_django.users.middleware import AppwriteUserMiddleware
 from tests.library.models import Book, Diary, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -538,11 +539,11 @@ def test_a_304_says_what_the_page_varies_on():
 
 
 def test_last_modified_confirms_nothing_to_somebody(monkeypatch):
-    from appwrite_orm_django import http
+    from appwrite_orm_django.contrib import http_cache
 
     page(factory.get("/"))
-    later = http.time.time() + 3
-    monkeypatch.setattr("appwrite_orm_django.http.time.time", lambda: later)
+    later = http_cache.time.time() + 3
+    monkeypatch.setattr("appwrite_orm_django.contrib.http_cache.time.time", lambda: later)
     modified = page(factory.get("/"))["Last-Modified"]
     assert page(factory.get("/", headers={"if-modified-since": modified})).status_code == 304
     for headers in ({"authorization": "Bearer x"}, {"cookie": "sessionid=1"}):

@@ -22,9 +22,9 @@ from appwrite_local.events import Event
 from appwrite_local.realtime import Connection
 from appwrite_local.realtime_server import RealtimeServer
 from appwrite_local.registry import local_server
-from appwrite_orm_django import realtime
-from appwrite_orm_django.incoming import incoming
-from appwrite_orm_django.realtime import Listener
+from appwrite_orm_django.changes import realtime
+from appwrite_orm_django.changes.dispatch import incoming
+from appwrite_orm_django.changes.realtime import Listener
 from appwrite_orm_django.signals import rows_changed
 from tests import real
 from tests.library.models import Diary, Tag

@@ -32,19 +32,20 @@ from appwrite_local.messages import Request
 from appwrite_local.server import LocalServer
 from appwrite_local.wsgi import running_http_server
 from appwrite_orm_django.backend import requesting
-from appwrite_orm_django.backend.options import Options
 from appwrite_orm_django.backend.users import accounts
-from appwrite_orm_django.checks import check_settings
+from appwrite_orm_django.changes.realtime import Listener
+from appwrite_orm_django.changes.webhooks import webhook
+from appwrite_orm_django.checks.databases import check_settings
+from appwrite_orm_django.checks.security import check_webhooks
 from appwrite_orm_django.client import webhooks as client_webhooks
 from appwrite_orm_django.client.identity import current_identity
 from appwrite_orm_django.client.retries import Backoff
 from appwrite_orm_django.client.secret import Secret, without_frames
 from appwrite_orm_django.client.transport import Transport
-from appwrite_orm_django.identity import AppwriteUserMiddleware, appwrite_user
-from appwrite_orm_django.outside_checks import check_webhooks
-from appwrite_orm_django.realtime import Listener
-from appwrite_orm_django.reporting import ExceptionReporterFilter, reporter_filter
-from appwrite_orm_django.webhooks import webhook
+from appwrite_orm_django.conf import Options
+from appwrite_orm_django.users.accounts import appwrite_user
+from appwrite_orm_django.users.middleware import AppwriteUserMiddleware
+from appwrite_orm_django.users.reporting import ExceptionReporterFilter, reporter_filter
 from tests import real
 from tests.library.models import Diary, Tag
 
@@ -504,7 +505,7 @@ def test_the_request_on_a_debug_page(shop, monkeypatch):
 
 def test_a_filter_for_sites_without_the_middleware(shop, monkeypatch):
     monkeypatch.setattr(
-        settings, "DEFAULT_EXCEPTION_REPORTER_FILTER", "appwrite_orm_django.reporting.ExceptionReporterFilter"
+        settings, "DEFAULT_EXCEPTION_REPORTER_FILTER", "appwrite_orm_django.users.reporting.ExceptionReporterFilter"
     )
     get_default_exception_reporter_filter.cache_clear()
     request = RequestFactory().get("/", headers={"x-appwrite-jwt": TOKENS["jwt"]})

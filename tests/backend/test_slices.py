@@ -11,7 +11,7 @@ from django.db.models.functions import Lower
 from django.test.utils import CaptureQueriesContext
 
 from appwrite_orm_django.backend.counting import TOTAL_CAP
-from appwrite_orm_django.pagination import AppwritePaginator, ExactPaginator
+from appwrite_orm_django.contrib.pagination import AppwritePaginator, ExactPaginator
 from tests.backend.kinds import level_settings
 from tests.differential import APPWRITE, assert_same, plain, twin
 from tests.library.models import Author, Book, Country, Review, Tag

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from appwrite_orm_django.client.errors import RowNotFound
-from appwrite_orm_django.identity import appwrite_user
+from appwrite_orm_django.users.accounts import appwrite_user
 from tests.library.models import Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)

@@ -13,8 +13,8 @@ from django.test.utils import isolate_apps
 from appwrite_orm_django.backend import uniqueness
 from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.client.errors import AppwriteError, UniqueViolation
-from appwrite_orm_django.identity import appwrite_user
 from appwrite_orm_django.models import AppwriteModel
+from appwrite_orm_django.users.accounts import appwrite_user
 from tests.backend.kinds import KINDS, kind_settings
 from tests.library.models import Author, Book, Country, Diary, Edition, Numbered, Tag
 from tests.settled import indexes

@@ -15,8 +15,8 @@ from django.http import Http404
 from django.test import RequestFactory
 
 from appwrite_orm_django.client.identity import Identity, acting_as
-from appwrite_orm_django.views import AppwriteDetailView, AppwriteListView, Column
-from appwrite_orm_django.views.exporting import harmless
+from appwrite_orm_django.contrib.views import AppwriteDetailView, AppwriteListView, Column
+from appwrite_orm_django.contrib.views.exporting import harmless
 from testproject.demo.pages import Page
 from tests.library.models import Author, Book, Country, Cover, Tag
 

@@ -11,10 +11,10 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from appwrite_local.registry import local_server
-from appwrite_orm_django import webhook_setup
+from appwrite_orm_django.changes import webhook_setup
+from appwrite_orm_django.changes.dispatch import incoming
 from appwrite_orm_django.client import rows, webhooks
 from appwrite_orm_django.client.errors import MissingScope, NotFound
-from appwrite_orm_django.incoming import incoming
 from appwrite_orm_django.schema.own_tables import PROBES_TABLE
 from appwrite_orm_django.signals import rows_changed
 from tests import real

@@ -15,12 +15,12 @@ from django.db import connections
 from django.test import Client
 
 from appwrite_local.events import Event
-from appwrite_orm_django import handlers, webhooks
-from appwrite_orm_django.backend.listening import RealtimeSettings, WebhookSettings
-from appwrite_orm_django.handlers import RowsChanged, on_rows_changed
-from appwrite_orm_django.identity import appwrite_user
-from appwrite_orm_django.incoming import Notice, UnknownTable, announce, incoming, model_of
+from appwrite_orm_django.changes import handlers, webhooks
+from appwrite_orm_django.changes.dispatch import Notice, UnknownTable, announce, incoming, model_of
+from appwrite_orm_django.changes.handlers import RowsChanged, on_rows_changed
+from appwrite_orm_django.conf import RealtimeSettings, WebhookSettings
 from appwrite_orm_django.signals import cache_invalidated, rows_changed
+from appwrite_orm_django.users.accounts import appwrite_user
 from tests.library.models import Diary, Tag
 from tests.library.models import Notice as NoticeModel
 

@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import caches
 
 from appwrite_orm_django.cache.service import QueryCache
-from appwrite_orm_django.cache.settings import CacheSettings
+from appwrite_orm_django.conf import CacheSettings
 
 from . import backends
 

@@ -12,7 +12,7 @@ from django.db import connections, transaction
 
 from appwrite_orm_django.cache.exceptions import IntentNotStored
 from appwrite_orm_django.cache.service import QueryCache
-from appwrite_orm_django.cache.settings import CacheSettings
+from appwrite_orm_django.conf import CacheSettings
 from tests.cache.wire import commands_sent
 
 

@@ -8,8 +8,8 @@ import redis
 from django.core.cache import caches
 from django_redis.cache import RedisCache
 
-from appwrite_orm_django.cache import direct
-from appwrite_orm_django.cache.direct import DirectReads, _plain_client
+from appwrite_orm_django.cache import redis_reads
+from appwrite_orm_django.cache.redis_reads import DirectReads, _plain_client
 from tests.cache.wire import commands_sent
 
 VALUES = {"v:a": 2**62, "v:b": -5, "e:c": b"\x00\x01" * 400, "e:d": b"7", "s:e": "text"}
@@ -33,7 +33,7 @@ def test_it_finds_what_get_many_finds(redis_cache, settings, options):
 
 
 def test_many_names_are_not_all_kept(redis_cache, monkeypatch):
-    monkeypatch.setattr(direct, "_MOST_NAMES", 3)
+    monkeypatch.setattr(redis_reads, "_MOST_NAMES", 3)
     reads = DirectReads()
     for number in range(10):
         assert reads.get_many(caches["default"], [f"x:{number}", f"y:{number}"]) == {}
@@ -111,13 +111,13 @@ def test_no_answer_in_time_is_not_asked_for_twice(own_redis, monkeypatch):
     reads = DirectReads()
     assert reads.get_many(caches["default"], ["v:a"]) == {}
     asked = []
-    read, ask_pool = redis.connection.Connection.read_response, direct._Line._ask_pool
+    read, ask_pool = redis.connection.Connection.read_response, redis_reads._Line._ask_pool
     monkeypatch.setattr(
         redis.connection.Connection,
         "read_response",
         lambda *args, **more: [asked.append("line"), read(*args, **more)][1],
     )
-    monkeypatch.setattr(direct._Line, "_ask_pool", lambda *args: [asked.append("pool"), ask_pool(*args)][1])
+    monkeypatch.setattr(redis_reads._Line, "_ask_pool", lambda *args: [asked.append("pool"), ask_pool(*args)][1])
     own_redis.freeze()
     try:
         with pytest.raises(redis.TimeoutError):
@@ -160,7 +160,7 @@ def test_threads_share_connections_but_none_at_once(redis_cache):
 
 
 def test_only_so_many_connections_are_kept(line, monkeypatch):
-    monkeypatch.setattr("appwrite_orm_django.cache.direct._MOST_IDLE", 0)
+    monkeypatch.setattr("appwrite_orm_django.cache.redis_reads._MOST_IDLE", 0)
     (kept,) = line._idle
     line.get_many(["v:a"])
     assert line._idle == []
@@ -275,7 +275,7 @@ def test_a_server_that_takes_no_tokens_is_only_read(adding, redis_cache):
 
 
 def test_not_so_many_expectations_are_kept(adding, monkeypatch):
-    monkeypatch.setattr(direct, "_MOST_NAMES", 3)
+    monkeypatch.setattr(redis_reads, "_MOST_NAMES", 3)
     for number in range(10):
         adding.get_many(caches["default"], [f"v:{number}", f"w:{number}", "e"], 2)
         assert len(adding._lines.line.memory.expected) <= 4

@@ -273,7 +273,7 @@ def test_many_rows_count_as_the_table(script, open_cache):
 
 def test_lock_ttl_is_never_shorter_than_a_write_can_last(open_cache):
     from appwrite_orm_django.cache.service import QueryCache
-    from appwrite_orm_django.cache.settings import CacheSettings
+    from appwrite_orm_django.conf import CacheSettings
 
     settings = CacheSettings.read("appwrite", {"LOCK_TTL": 30})
     assert QueryCache.open("appwrite", settings, "lock", write_limit_s=90).core.protocol.lock_ttl == pytest.approx(135)
@@ -344,7 +344,7 @@ def test_tokens_change_with_every_write(script, open_cache):
 
 def test_two_databases_on_one_cache_share_nothing(script, open_cache):
     from appwrite_orm_django.cache.service import QueryCache
-    from appwrite_orm_django.cache.settings import CacheSettings
+    from appwrite_orm_django.conf import CacheSettings
 
     one = open_cache()
     two = QueryCache.open("two", CacheSettings(statistics_interval=0), "another project")

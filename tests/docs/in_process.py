@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management import call_command
 from django.test.utils import isolate_apps
 
-from appwrite_orm_django.backend.options import Options
+from appwrite_orm_django.conf import Options
 from tests.docs.pages import Page
 
 SECRET = "a secret of the tests"

@@ -12,8 +12,8 @@ import pytest
 from django.db import connections
 from opentelemetry.instrumentation.requests import RequestsInstrumentor
 
-from appwrite_orm_django import handlers
 from appwrite_orm_django.backend.users import accounts
+from appwrite_orm_django.changes import handlers
 from appwrite_orm_django.client import webhooks
 from tests.docs.in_process import SECRET
 from tests.library.models import Tag

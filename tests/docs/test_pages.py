@@ -9,7 +9,7 @@ import shutil
 import pytest
 from django.core.cache import caches
 
-from appwrite_orm_django import webhooks
+from appwrite_orm_django.changes import webhooks
 from tests.docs import in_process
 from tests.docs.pages import DOCS, FOR_READING, README, RUNNERS, Page, all_pages
 from tests.docs.project import Project

@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.processes import ROOT, environment
 
-PACKAGE = ROOT / "appwrite_orm_django"
+PACKAGES = [ROOT / "appwrite_local", ROOT / "appwrite_orm_django"]
 # Import names of everything that only the extras bring.
 EXTRAS = [
     "celery", "debug_toolbar", "django_filters", "django_htmx", "django_redis", "django_tables2", "hiredis", "lz4", "opentelemetry",
@@ -24,7 +24,7 @@ EXTRAS = [
 # Modules that are about one of them, and nothing without it.
 ABOUT_AN_EXTRA = {
     "appwrite_orm_django.cache.metrics": "prometheus_client",
-    "appwrite_orm_django.debug_toolbar": "debug_toolbar",
+    "appwrite_orm_django.contrib.debug_toolbar": "debug_toolbar",
     "appwrite_local.realtime_server": "websockets",
     "appwrite_orm_django.pytest_plugin": "pytest",
 }
@@ -37,7 +37,7 @@ INSTALLED_APPS = [
     *(f"django.contrib.{name}" for name in ("admin", "auth", "contenttypes", "messages", "sessions")), "appwrite_orm_django", "shop"
 ]
 MIDDLEWARE = [
-    "appwrite_orm_django.middleware.AppwriteCacheMiddleware", "django.contrib.sessions.middleware.SessionMiddleware",
+    "appwrite_orm_django.contrib.cache_status.AppwriteCacheMiddleware", "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware", "django.contrib.messages.middleware.MessageMiddleware",
 ]
 ROOT_URLCONF = "urls"
@@ -59,7 +59,7 @@ DATABASE_ROUTERS = ["appwrite_orm_django.routers.AppwriteRouter"]
 URLS = """
 from django.contrib import admin
 from django.urls import path
-from appwrite_orm_django.views import AppwriteListView
+from appwrite_orm_django.contrib.views import AppwriteListView
 from shop.models import Tea
 urlpatterns = [path("admin/", admin.site.urls), path("", AppwriteListView.as_view(model=Tea, list_display=["name"], search_fields=["name"]))]
 """
@@ -84,13 +84,14 @@ for name in {extras}:
 os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
 import django
 django.setup()
-import appwrite_orm_django
+import appwrite_local, appwrite_orm_django
 failed = {{}}
-for module in pkgutil.walk_packages(appwrite_orm_django.__path__, "appwrite_orm_django."):
-    try:
-        importlib.import_module(module.name)
-    except ModuleNotFoundError as error:
-        failed[module.name] = error.name.partition(".")[0]
+for package in (appwrite_local, appwrite_orm_django):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        try:
+            importlib.import_module(module.name)
+        except ModuleNotFoundError as error:
+            failed[module.name] = error.name.partition(".")[0]
 assert failed == {about_an_extra}, failed
 print(appwrite_orm_django.__file__)
 
@@ -156,12 +157,16 @@ def wheel(published):
         yield opened
 
 
-def test_the_wheel_is_the_package_and_nothing_else(wheel):
-    ours = {file.relative_to(ROOT).as_posix() for file in PACKAGE.rglob("*") if file.is_file()}
+def test_the_wheel_is_the_two_packages_and_nothing_else(wheel):
+    ours = {file.relative_to(ROOT).as_posix() for package in PACKAGES for file in package.rglob("*") if file.is_file()}
     ours = {name for name in ours if "__pycache__" not in name}
     shipped = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert shipped == ours
-    assert {"appwrite_orm_django/py.typed", "appwrite_orm_django/static/appwrite_orm_django/pages.css"} <= shipped
+    assert {
+        "appwrite_local/py.typed",
+        "appwrite_orm_django/py.typed",
+        "appwrite_orm_django/static/appwrite_orm_django/pages.css",
+    } <= shipped
 
 
 def test_the_metadata(wheel):

@@ -17,8 +17,8 @@ import django
 django.setup()
 from django.core.management import call_command
 from django.db import connections
-from appwrite_orm_django import handlers
-from appwrite_orm_django.incoming import Notice, incoming
+from appwrite_orm_django.changes import handlers
+from appwrite_orm_django.changes.dispatch import Notice, incoming
 from testproject.world.models import Script
 call_command("appwrite_migrate", interactive=False, verbosity=0)
 """

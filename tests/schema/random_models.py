@@ -15,10 +15,10 @@ from django.db import connections, models
 from django.test.utils import isolate_apps
 from hypothesis import strategies as st
 
-from appwrite_orm_django import stored
 from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.fields import ArrayField, EnumField, PermissionsField
 from appwrite_orm_django.models import AppwriteModel
+from appwrite_orm_django.orm import inspected
 from appwrite_orm_django.schema.definitions import INT64, Column, Database
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.limits import characters_of
@@ -57,8 +57,8 @@ KINDS: dict[str, tuple[Any, Any]] = {
     "Slug": (lambda **o: models.SlugField(**o), "7"),
     "SmallInteger": (lambda **o: models.SmallIntegerField(**o), -7),
     "Stamp": (lambda **o: models.DateTimeField(auto_now_add=True, **o), None),
-    "Stars": (lambda **o: stored.IntegerField(stored={"min": 1, "max": 9}, **o), 7),
-    "Medium": (lambda **o: stored.TextField(stored={"type": "mediumtext"}, **o), "7"),
+    "Stars": (lambda **o: inspected.IntegerField(stored={"min": 1, "max": 9}, **o), 7),
+    "Medium": (lambda **o: inspected.TextField(stored={"type": "mediumtext"}, **o), "7"),
     "Text": (lambda **o: models.TextField(**o), ""),
     "Time": (lambda **o: models.TimeField(**o), time(14, 30)),
     "URL": (lambda **o: models.URLField(**o), "https://example.com/"),

@@ -655,11 +655,11 @@ def test_foreign_keys_follow_the_key_that_they_point_to(transport):
 @pytest.fixture
 def command(transport, monkeypatch):
     """Run a command over a model in the place of all others."""
-    from appwrite_orm_django import checks
+    from appwrite_orm_django.checks import databases
     from appwrite_orm_django.management.commands import _choice, appwrite_migrate
 
     def run(model: type[models.Model], name: str, *args: str, **options: Any) -> str:
-        for module in (_choice, checks, appwrite_migrate):
+        for module in (_choice, databases, appwrite_migrate):
             for function in ("models_of", "chosen_models"):
                 if hasattr(module, function):
                     monkeypatch.setattr(module, function, lambda *_args: [model])

@@ -20,11 +20,11 @@ from appwrite_orm_django.client import columns as column_calls
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
+from appwrite_orm_django.schema.dry_run import requests_of
 from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.names import replaced_key, replacement_key
 from appwrite_orm_django.schema.plan import make_plan
-from appwrite_orm_django.schema.rehearsal import requests_of
 from tests.settled import columns as column_routes
 from tests.settled import indexes as index_routes
 from tests.settled import settle, settled_database

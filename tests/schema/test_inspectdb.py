@@ -15,9 +15,9 @@ from django.test.utils import isolate_apps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appwrite_orm_django import stored
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.indexes import AppwriteIndex
+from appwrite_orm_django.orm import inspected as inspected_fields
 from appwrite_orm_django.schema.definitions import Column, Database, Encoding, Index, Table
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
@@ -122,9 +122,9 @@ def test_what_it_writes(isolated):
         "    permissions = PermissionsField()",
         "    title = models.CharField(max_length=100, unique=True)",
         "    kind = models.CharField(max_length=10, db_default='plain')",
-        "    a = stored.TextField(null=True, blank=True, stored={'type': 'text'})",
+        "    a = inspected.TextField(null=True, blank=True, stored={'type': 'text'})",
         "    small = models.SmallIntegerField()",
-        "    stars = stored.IntegerField(stored={'type': 'integer', 'min': 1, 'max': 5}, db_index=True)",
+        "    stars = inspected.IntegerField(stored={'type': 'integer', 'min': 1, 'max': 5}, db_index=True)",
         "    tags = ArrayField(models.CharField(max_length=20))",
         "    class_field = models.CharField(max_length=5, null=True, blank=True, db_column='class')",
         "    save_field = models.CharField(max_length=5, null=True, blank=True, db_column='save')",
@@ -268,13 +268,13 @@ test_other_databases_are_inspected_by_django = pytest.mark.django_db(databases=[
 
 
 def test_a_stored_field_keeps_what_it_was_told():
-    field = stored.IntegerField(stored={"min": 1, "max": 5})
+    field = inspected_fields.IntegerField(stored={"min": 1, "max": 5})
     field.set_attributes_from_name("stars")
     assert str(field.clone().stored) == "{'min': 1, 'max': 5}"
     assert str(field.appwrite_column("stars")) == "bigint 1..5 required"
     assert [validator.limit_value for validator in field.validators[-2:]] == [1, 5]
     with pytest.raises(TypeError, match="stored has no key 'mix'"):
-        stored.IntegerField(stored={"mix": 1})
+        inspected_fields.IntegerField(stored={"mix": 1})
 
 
 def test_an_index_keeps_what_it_was_told():
@@ -353,8 +353,8 @@ def test_columns_are_the_fields_that_they_are_recorded_as(isolated):
         "    wait = models.DurationField(db_default='0:01:30')",
         "    name = models.CharField(max_length=40, null=True, blank=True)",
         # Read as they stand, and left as they are.
-        "    owner = stored.CharField(max_length=36, null=True, blank=True, stored={'encoding': 'id integer'})",
-        "    place = stored.TextField(null=True, blank=True, stored={'encoding': 'PointCodec'})",
+        "    owner = inspected.CharField(max_length=36, null=True, blank=True, stored={'encoding': 'id integer'})",
+        "    place = inspected.TextField(null=True, blank=True, stored={'encoding': 'PointCodec'})",
     ):
         assert line in lines
     plan = plan_of(Database("d", (ENCODED,)), isolated)

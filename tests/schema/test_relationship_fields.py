@@ -79,7 +79,7 @@ def test_inspected_models_round_trip(live, registry, kind, holder, two_way):
     else:
         assert fields == ([(holder, "author")] if holder else [])
     if kind == "manyToMany":
-        assert "from appwrite_orm_django.relationships import ManyToManyRelationship\n" in source
+        assert "from appwrite_orm_django.orm.relationships import ManyToManyRelationship\n" in source
         assert "    author = ManyToManyRelationship('Authors')\n" in source
         assert ("    written = ManyToManyRelationship('Books')\n" in source) is two_way
     assert not any(error for model in found.values() for error in model.check())

@@ -12,7 +12,7 @@ from django.db.models.constants import OnConflict
 from django.db.models.expressions import OrderBy
 from django.db.models.sql import compiler
 
-from appwrite_orm_django import collation
+from appwrite_orm_django.schema import collation
 
 TEXT_TYPES = ("CharField", "FileField", "FilePathField", "SlugField", "TextField", "GenericIPAddressField")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appwrite_orm_django.cache import columns, entries
+from appwrite_orm_django.cache import entries, row_packing
 
 UTC = datetime.timezone.utc
 NOON = datetime.datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -63,7 +63,7 @@ def test_moments_in_utc_are_packed(codec):
 )
 def test_a_column_with_anything_else_is_not(moment):
     rows = [(NOON,)] * 15 + [(moment,)]
-    assert columns.split(rows) is None
+    assert row_packing.split(rows) is None
     (back,) = entries.decode_body(entries.encode(rows, compress_above=10**9))[-1]
     assert (back, type(back), getattr(back, "fold", 0)) == (moment, type(moment), getattr(moment, "fold", 0))
     assert str(getattr(back, "tzinfo", None)) == str(getattr(moment, "tzinfo", None))
@@ -84,7 +84,7 @@ def test_a_column_with_anything_else_is_not(moment):
     ],
 )
 def test_what_is_no_table_of_rows_is_kept_as_it_is(value):
-    assert columns.split(value) is None
+    assert row_packing.split(value) is None
     assert entries.decode_body(entries.encode(value, compress_above=10**9)) == value
 
 

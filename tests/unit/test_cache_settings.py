@@ -1,7 +1,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from appwrite_orm_django.cache.settings import CacheSettings
+from appwrite_orm_django.conf import CacheSettings
 
 
 def test_nothing_need_be_said():

@@ -21,7 +21,7 @@ import django, inspect, sys
 django.setup()
 from django.db import connections
 connections["appwrite"].cursor()
-import appwrite_orm_django.lookups, appwrite_orm_django.routers
+import appwrite_orm_django.orm.lookups, appwrite_orm_django.routers
 
 def ours(value):
     module = getattr(value, "__module__", None) or getattr(type(value), "__module__", None) or ""

@@ -34,7 +34,17 @@ DOCUMENTED_NAMES = {
     "django.db.models.fields.json.KeyTransform",
 }
 #: Underscored, but documented, or another library's.
-NOT_DJANGOS = {"_base_manager", "_default_manager", "_meta", "_state", "_replace", "_compressor", "_serializer", "_map"}
+NOT_DJANGOS = {
+    "_base_manager",
+    "_default_manager",
+    "_meta",
+    "_state",
+    "_replace",
+    "_compressor",
+    "_serializer",
+    "_map",
+    "_server",
+}
 
 
 def trees() -> list[ast.Module]:

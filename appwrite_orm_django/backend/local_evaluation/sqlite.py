@@ -22,11 +22,11 @@ from django.db.backends.sqlite3 import base, features, operations
 from django.db.models.expressions import Col
 from django.utils import timezone
 
-from appwrite_orm_django import collation
 from appwrite_orm_django.backend.local_evaluation import decimal_functions, integers, names, texts
 from appwrite_orm_django.backend.local_evaluation.compiler import Noted
 from appwrite_orm_django.backend.local_evaluation.json_documents import json_contains
 from appwrite_orm_django.backend.values import cut_to_milliseconds
+from appwrite_orm_django.schema import collation
 from appwrite_orm_django.schema.names import unquoted
 
 if TYPE_CHECKING:

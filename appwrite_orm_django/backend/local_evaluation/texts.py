@@ -21,8 +21,8 @@ from django.db.models.sql import Query
 from django.db.models.sql.compiler import PositionRef
 from django.db.models.sql.where import ExtraWhere
 
-from appwrite_orm_django import collation
 from appwrite_orm_django.backend.values import RowIdCodec, ScaledDecimalCodec, codec_for
+from appwrite_orm_django.schema import collation
 
 COLLATION = "APPWRITE_TEXT"
 

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from appwrite_orm_django.aliases import ENGINE, appwrite_aliases
+from appwrite_orm_django.conf import ENGINE, appwrite_aliases
 from appwrite_orm_django.schema.from_models import models_of
 
 

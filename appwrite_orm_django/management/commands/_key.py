@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from appwrite_orm_django.aliases import appwrite_aliases
 from appwrite_orm_django.client.identity import acting_as, current_identity
+from appwrite_orm_django.conf import appwrite_aliases
 
 
 class WithKey:

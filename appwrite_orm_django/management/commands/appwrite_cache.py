@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from appwrite_orm_django.cache import clear, control, invalidate, upkeep
+from appwrite_orm_django.cache import clear, control, invalidate, maintenance
 from appwrite_orm_django.management.commands._key import WithKey
 
 T = TypeVar("T")
@@ -102,7 +102,7 @@ class Command(WithKey, BaseCommand):
                     "timeout_s": state.timeout_s,
                     "warm": f"{state.warm[0]} of {state.warm[1]}" if state.warm[1] else "",
                 }
-                for state in upkeep.states(self.alias, self.chosen)
+                for state in maintenance.states(self.alias, self.chosen)
             ]
         )
         return True
@@ -111,7 +111,7 @@ class Command(WithKey, BaseCommand):
         self._print(
             [
                 {"model": model, "hit_rate": counters.hit_rate, **asdict(counters)}
-                for model, counters in upkeep.totals(self.alias, self.chosen).items()
+                for model, counters in maintenance.totals(self.alias, self.chosen).items()
             ]
         )
         return True
@@ -127,13 +127,13 @@ class Command(WithKey, BaseCommand):
         return self._told(invalidate(*self.chosen, using=self.alias))
 
     def do_refresh(self) -> bool:
-        return self._load(upkeep.refreshed(self.alias, self._warmed()))
+        return self._load(maintenance.refreshed(self.alias, self._warmed()))
 
     def do_warm(self) -> bool:
-        return self._load(upkeep.warmed(self._warmed()))
+        return self._load(maintenance.warmed(self._warmed()))
 
     def do_verify(self) -> bool:
-        found = list(self._watched(upkeep.verified(self.alias, self.chosen, sample=self.sample), len(self.chosen)))
+        found = list(self._watched(maintenance.verified(self.alias, self.chosen, sample=self.sample), len(self.chosen)))
         self._print(
             [
                 {

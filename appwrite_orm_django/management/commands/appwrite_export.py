@@ -12,9 +12,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from appwrite_orm_django.client.errors import InvalidQuery, NotFound
+from appwrite_orm_django.contrib.exports import BadFile, ResumePoint, export_rows, resume_point
 from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema.definitions import Database
-from appwrite_orm_django.transfer import BadFile, ResumePoint, export_rows, resume_point
 
 from ._choice import chosen_alias
 from ._progress import progress_bar

@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
+from appwrite_orm_django.contrib.exports import BadFile, Imported, import_rows
 from appwrite_orm_django.management.commands._key import WithKey
-from appwrite_orm_django.transfer import BadFile, Imported, import_rows
 
 from ._choice import chosen_alias
 from ._progress import progress_bar

@@ -15,10 +15,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from appwrite_orm_django.handlers import wait
+from appwrite_orm_django.changes.handlers import wait
+from appwrite_orm_django.changes.realtime import Listener
 from appwrite_orm_django.management.commands._choice import chosen_alias
 from appwrite_orm_django.management.commands._key import WithKey
-from appwrite_orm_django.realtime import Listener
 
 
 class Command(WithKey, BaseCommand):

@@ -15,14 +15,14 @@ from django.db import DataError, IntegrityError, connections
 from appwrite_orm_django.backend.changing import announced
 from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.client.errors import AppwriteError
-from appwrite_orm_django.collation import fold
 from appwrite_orm_django.management.commands._key import WithKey
+from appwrite_orm_django.schema.collation import fold
 from appwrite_orm_django.schema.definitions import Database
+from appwrite_orm_django.schema.dry_run import Write, requests_of
 from appwrite_orm_django.schema.errors import NotAvailable, SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.own_tables import with_own_tables
-from appwrite_orm_django.schema.rehearsal import Write, requests_of
 from appwrite_orm_django.schema.renames import read_renames
 from appwrite_orm_django.schema.steps import Plan, Step
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
-from appwrite_orm_django import webhook_setup
+from appwrite_orm_django.changes import webhook_setup
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.management.commands._choice import chosen_alias
 from appwrite_orm_django.management.commands._key import WithKey

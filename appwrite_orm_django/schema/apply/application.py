@@ -6,9 +6,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
-from appwrite_orm_django import collation
 from appwrite_orm_django.client.transport import Transport
-from appwrite_orm_django.schema import preflight, rows
+from appwrite_orm_django.schema import collation, preflight, rows
 from appwrite_orm_django.schema.steps import (
     PHASES,
     ChangeColumn,

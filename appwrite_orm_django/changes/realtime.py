@@ -1,0 +1,243 @@
+"""
+Other clients' writes by realtime: a connection to Appwrite that tells of rows as they are written. ``manage.py appwrite_listen`` runs it.
+
+What is written while there is no connection is not told of later. So whenever one has been made, everything is invalidated.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+
+from appwrite_orm_django.changes.dispatch import Notice, announce, incoming, outdate, tables_of
+from appwrite_orm_django.changes.event_names import read_event
+from appwrite_orm_django.client.secret import without_frames
+
+__all__ = ["Health", "Listener"]
+
+logger = logging.getLogger("appwrite_orm_django.realtime")
+
+# What the WebSocket library logs at DEBUG are the headers as they go out, and the rows as they come in.
+_wire_logger = logging.getLogger("appwrite_orm_django.realtime.wire")
+_wire_logger.setLevel(logging.INFO)
+
+#: A message holds a row with all its columns.
+MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+#: With more tables than this, all rows of the project are listened to: channels are part of an address, which may not be too long.
+MAX_CHANNELS = 50
+_CONNECT_S = 10.0
+# How soon stop() takes effect while nothing is heard.
+_LOOK_UP_S = 0.2
+
+
+class Refused(Exception):
+    """Appwrite does not let us listen, or not as whom we want to."""
+
+
+@dataclass(slots=True)
+class Health:
+    """
+    How a listener is doing.
+
+    Attributes:
+        connected_at: Unix time since when it hears; None while it does not.
+        connections: how often it has connected.
+        events: how many it was told.
+        last_event_at: Unix time; None before the first.
+        problem: why it is not connected, or was not before.
+    """
+
+    connected_at: float | None = None
+    connections: int = 0
+    events: int = 0
+    last_event_at: float | None = None
+    problem: str = ""
+
+    def __str__(self) -> str:
+        now = time.time()
+        state = f"not connected: {self.problem or 'connecting'}"
+        if self.connected_at is not None:
+            state = f"listening for {now - self.connected_at:.0f} s"
+        last = "" if self.last_event_at is None else f", the last {now - self.last_event_at:.0f} s ago"
+        return f"{state}; {self.events} events{last}; connection number {self.connections}"
+
+
+class Listener:
+    """
+    Listens to the rows of the models of one database until it is stopped.
+
+    Args:
+        alias: the database.
+        pause: waits between two attempts to connect; injected by tests.
+
+    Raises:
+        ImproperlyConfigured: the package ``websockets`` is missing, or there is nothing to listen to.
+    """
+
+    def __init__(self, alias: str, *, pause: Callable[[float], object] | None = None) -> None:
+        connection: Any = connections[alias]
+        self.alias = alias
+        self.health = Health()
+        self.settings = connection.options.realtime
+        self._verify = connection.options.verify
+        self._database = connection.database_id
+        self._tables = tables_of(alias)
+        if not self._tables:
+            raise ImproperlyConfigured(f'No model has its rows on "{alias}": there is nothing to listen to.')
+        self._address = self._with_channels(
+            self.settings.address(connection.settings_dict["HOST"]), connection.settings_dict["USER"]
+        )
+        self._stopping = threading.Event()
+        self._pause = pause or self._stopping.wait
+        self._connect = _client()
+
+    def stop(self) -> None:
+        """End ``run`` soon; safe to call from a signal handler or another thread."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Listen, and connect again whenever the connection ends, until ``stop`` is called."""
+        failures = 0
+        while not self._stopping.is_set():
+            heard_before = self.health.connections
+            try:
+                self._listen()
+            except Exception as error:  # noqa: BLE001 - a job that runs for weeks outlives whatever a network can do
+                self.health.problem = _described(error)
+                logger.warning("Realtime of %s: %s", self.alias, self.health.problem)
+            finally:
+                self.health.connected_at = None
+            if self._stopping.is_set():
+                break
+            failures = 1 if self.health.connections > heard_before else failures + 1
+            self._pause(self._delay_s(failures))
+        incoming.flush()
+
+    def _delay_s(self, failures: int) -> float:
+        # Jittered, so that after an outage not everybody comes back in the same second.
+        longest: float = self.settings.longest_pause_s
+        return min(longest, 0.5 * 2.0 ** min(failures - 1, 16)) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load
+
+    def _listen(self) -> None:
+        with without_frames(self._open) as socket:
+            self._greet(_message(socket.recv(timeout=_CONNECT_S)))
+            # After the subscription: what is written from now on is told of, and what was written before is outdated here.
+            self._invalidate_everything()
+            self.health.connections += 1
+            self.health.connected_at = time.time()
+            logger.info("Realtime of %s: listening to %d tables", self.alias, len(self._tables))
+            self._hear(socket)
+
+    def _open(self) -> Any:
+        """Connect; to be called within ``without_frames``: the secret goes out here."""
+        secret = self.settings.session_secret
+        return self._connect(
+            self._address,
+            additional_headers={"X-Appwrite-Session": secret.reveal()} if secret else {},
+            open_timeout=_CONNECT_S,
+            # A line that is dead does not say goodbye, and a stop is not to be kept waiting.
+            close_timeout=1,
+            max_size=MAX_MESSAGE_BYTES,
+            # Appwrite has a ping of its own, inside messages.
+            ssl=_ssl_context(self._address, self._verify),
+            logger=_wire_logger,
+        )
+
+    def _greet(self, hello: Mapping[str, Any]) -> None:
+        data = hello.get("data") or {}
+        if hello.get("type") != "connected":
+            raise Refused(f"Appwrite refuses: {data.get('message', hello.get('type'))}")
+        if self.settings.session_secret and not data.get("user"):
+            raise Refused('the session in OPTIONS["REALTIME"]["SESSION_SECRET"] does not hold, and a guest hears less')
+
+    def _hear(self, socket: Any) -> None:
+        heard_at, pinged = time.monotonic(), False
+        while not self._stopping.is_set():
+            try:
+                message = _message(socket.recv(timeout=min(_LOOK_UP_S, self.settings.ping_s)))
+            except TimeoutError:
+                silence_s = time.monotonic() - heard_at
+                if silence_s > 2 * self.settings.ping_s:
+                    raise Refused(f"no sign of life for {silence_s:.0f} s") from None
+                if silence_s > self.settings.ping_s and not pinged:
+                    socket.send('{"type":"ping"}')
+                    pinged = True
+                continue
+            heard_at, pinged = time.monotonic(), False
+            if message.get("type") == "error":
+                raise Refused(f"Appwrite says: {(message.get('data') or {}).get('message')}")
+            if message.get("type") == "event":
+                self._take(message.get("data") or {})
+
+    def _take(self, data: Mapping[str, Any]) -> None:
+        self.health.events += 1
+        self.health.last_event_at = time.time()
+        written = read_event(data.get("events") or (), data.get("payload"), self._database, self._tables)
+        if written.problem:
+            level = logging.WARNING if written.tables else logging.DEBUG
+            logger.log(
+                level, "Realtime of %s, an event for %d tables: %s", self.alias, len(written.tables), written.problem
+            )
+        notice = Notice(written.row_id, written.operation, "realtime")
+        for table in written.tables:
+            outdate(self.alias, table, self._tables[table], [notice])
+        for table in written.tables:
+            incoming.tell(self.alias, table, notice, coalesce_s=self.settings.coalesce_s)
+
+    def _invalidate_everything(self) -> None:
+        anything = [Notice(None, "change", "realtime")]
+        for table, model in self._tables.items():
+            outdate(self.alias, table, model, anything)
+        for table, model in self._tables.items():
+            announce(self.alias, table, model, anything)
+
+    def _with_channels(self, address: str, project: str) -> str:
+        channels = [f"databases.{self._database}.tables.{table}.rows" for table in self._tables]
+        if len(channels) > MAX_CHANNELS:
+            channels = ["rows"]
+        pairs = [("project", project), *(("channels[]", channel) for channel in channels)]
+        return f"{address}?{urlencode(pairs)}"
+
+
+def _client() -> Callable[..., Any]:
+    try:
+        from websockets.sync.client import connect
+    except ImportError as error:
+        raise ImproperlyConfigured(
+            "Realtime needs the package websockets: pip install appwrite-orm-django[realtime]."
+        ) from error
+    return connect
+
+
+def _message(text: str | bytes) -> dict[str, Any]:
+    message = json.loads(text)
+    if not isinstance(message, dict):
+        raise Refused("what was said is no message")
+    return message
+
+
+def _ssl_context(address: str, verify: bool | str) -> ssl.SSLContext | None:
+    if not address.startswith("wss:"):
+        return None
+    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _described(error: Exception) -> str:
+    # Not an address: it has the project in it, and what is shown ends in logs of other people.
+    text = str(error) or type(error).__name__
+    return text.partition("?")[0][:200]

@@ -1,0 +1,167 @@
+"""
+System checks of the query cache: settings with which it would be useless, slow or, unnoticed, out of date.
+
+They read settings and classes only; no cache and no server is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.core.cache.backends.db import BaseDatabaseCache, DatabaseCache
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.checks import CheckMessage
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, models, router
+from django.utils.module_loading import import_string
+
+from appwrite_orm_django.cache.control import loaders_of
+from appwrite_orm_django.checks.messages import error, warning
+from appwrite_orm_django.conf import CacheSettings, appwrite_aliases
+
+# Django's own default for caches that count their entries.
+_DEFAULT_MAX_ENTRIES = 300
+
+
+def check_settings(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+    """Look at ``CACHES`` and at each database's ``OPTIONS["CACHE"]``."""
+    messages: list[CheckMessage] = []
+    for alias, options in _cache_options().items():
+        try:
+            read = CacheSettings.read(alias, options)
+        except ImproperlyConfigured as exc:
+            messages.append(error(30, str(exc), "Correct the setting."))
+            continue
+        if read.enabled and read.alias not in settings.CACHES:
+            messages.append(
+                error(
+                    30,
+                    f'DATABASES["{alias}"]["OPTIONS"]["CACHE"]["ALIAS"] is {read.alias!r}, which CACHES has not.',
+                    f"Name one of {', '.join(sorted(settings.CACHES))}.",
+                )
+            )
+    for name in _caches_in_use():
+        messages += _cache_messages(name)
+    return messages
+
+
+def check_models(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+    """Look at ``appwrite_cache_timeout`` and ``appwrite_warm`` of every model."""
+    configs = apps.get_app_configs() if app_configs is None else app_configs
+    return [message for config in configs for model in config.get_models() for message in _model_messages(model)]
+
+
+def check_deployment(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+    """Look for what is harmless in development only; run by ``manage.py check --deploy``."""
+    return [
+        warning(
+            33,
+            f'CACHES["{name}"] is in the memory of each process: a write invalidates what its own process has cached, and no other.',
+            "With more than one worker process, others serve outdated rows until their time is over. Use a cache that all share, such as Redis.",
+        )
+        for name in _caches_in_use()
+        if _is(name, LocMemCache)
+    ]
+
+
+# What is looked at
+
+
+def _cache_options() -> dict[str, dict[str, Any]]:
+    return {alias: settings.DATABASES[alias].get("OPTIONS", {}).get("CACHE", {}) for alias in appwrite_aliases()}
+
+
+def _caches_in_use() -> list[str]:
+    used = {
+        options.get("ALIAS", CacheSettings().alias)
+        for options in _cache_options().values()
+        if options.get("ENABLED", CacheSettings().enabled)
+    }
+    return sorted(used & set(settings.CACHES))
+
+
+def _is(name: str, backend: type) -> bool:
+    try:
+        found = import_string(settings.CACHES[name]["BACKEND"])
+    except (ImportError, KeyError):  # Django says so itself
+        return False
+    return isinstance(found, type) and issubclass(found, backend)
+
+
+def _cache_messages(name: str) -> Iterator[CheckMessage]:
+    config = settings.CACHES[name]
+    options = config.get("OPTIONS", {})
+    backend = str(config.get("BACKEND", ""))
+    is_django_redis = backend.startswith("django_redis.")
+    where = f'CACHES["{name}"]'
+    if is_django_redis and options.get("IGNORE_EXCEPTIONS", getattr(settings, "DJANGO_REDIS_IGNORE_EXCEPTIONS", False)):
+        yield warning(
+            30,
+            f"{where} ignores exceptions: Redis does not say when a write's invalidation was lost.",
+            "Each write then has to be read back, and may have to be repeated. Turn IGNORE_EXCEPTIONS off: this library survives a cache that fails.",
+        )
+    if _reads_from_replicas(backend, config):
+        yield warning(
+            31,
+            f"{where} reads from replicas, which are behind: rows that a write has outdated can be served for a moment after it.",
+            "Give it the primary alone as LOCATION (with Sentinel: the default client, and ?is_master=1).",
+        )
+    if _is(name, DummyCache):
+        yield warning(
+            32,
+            f"{where} stores nothing: every read goes to Appwrite.",
+            'Use another cache, or set OPTIONS["CACHE"]["ENABLED"] to False, which saves asking it.',
+        )
+    entries = options.get("MAX_ENTRIES", config.get("MAX_ENTRIES", _DEFAULT_MAX_ENTRIES))
+    if _is(name, LocMemCache) and not settings.DEBUG and int(entries) <= _DEFAULT_MAX_ENTRIES:
+        yield warning(
+            34,
+            f"{where} keeps {entries} entries; a page of this library can need dozens, and beyond the bound a third is dropped at random.",
+            'Set OPTIONS["MAX_ENTRIES"] to 10000 or more; what is kept is bounded in bytes by OPTIONS["CACHE"]["MAX_BYTES"] of the database.',
+        )
+    if _is(name, DatabaseCache) and _shares_a_database(config):
+        yield warning(
+            35,
+            f"{where} is a table of a database that has transactions of its own: inside one, what a write to Appwrite has outdated is told to "
+            "others only when it commits, and to nobody when it is rolled back.",
+            "Give the cache a database alias of its own, by a router; it may be the same database.",
+        )
+
+
+def _shares_a_database(config: dict[str, Any]) -> bool:
+    table = BaseDatabaseCache(config.get("LOCATION", ""), {})
+    alias = router.db_for_write(table.cache_model_class)  # type: ignore[attr-defined]  # Django's, which django-stubs leave out
+    return alias == DEFAULT_DB_ALIAS or bool(settings.DATABASES.get(alias, {}).get("ATOMIC_REQUESTS"))
+
+
+def _reads_from_replicas(backend: str, config: dict[str, Any]) -> bool:
+    if "redis" not in backend.lower():
+        return False
+    client = str(config.get("OPTIONS", {}).get("CLIENT_CLASS", ""))
+    if client.endswith("SentinelClient"):
+        return True
+    location = config.get("LOCATION", "")
+    servers = re.split("[;,]", location) if isinstance(location, str) else list(location)
+    # Shards share the keys out between servers; each key has one home.
+    return len(servers) > 1 and not client.endswith("ShardClient")
+
+
+def _model_messages(model: type[models.Model]) -> Iterator[CheckMessage]:
+    timeout = getattr(model, "appwrite_cache_timeout", None)
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if timeout is not None and not (is_number and 0 <= timeout < float("inf")):
+        yield error(
+            31,
+            f"{model._meta.label}.appwrite_cache_timeout is {timeout!r}.",
+            "It is a number of seconds of at least 0, or None for what the settings say.",
+            model,
+        )
+    try:
+        loaders_of(model)
+    except TypeError as exc:
+        yield error(32, str(exc), "Write a callable without arguments: lambda: Product.objects.all().", model)

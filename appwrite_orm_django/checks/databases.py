@@ -1,0 +1,157 @@
+"""
+System checks of the entries in ``DATABASES``, and of the servers behind them.
+
+``check_drift`` asks the server, and so runs under ``check --database`` only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, models
+
+from appwrite_orm_django.checks.messages import Messages, error, warning
+from appwrite_orm_django.client import local_endpoint
+from appwrite_orm_django.client.errors import AppwriteError, MissingScope
+from appwrite_orm_django.client.secret import hidden
+from appwrite_orm_django.conf import Options, appwrite_aliases, without_secrets_in_clear
+from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
+from appwrite_orm_django.schema.from_models import models_of, read_models
+from appwrite_orm_django.schema.own_tables import with_own_tables
+
+__all__ = ["check_drift", "check_settings"]
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
+_MAX_STEPS_SHOWN = 5
+
+
+def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> Messages:
+    """Look at the entries of ``DATABASES`` that are on Appwrite."""
+    if app_configs is not None:
+        return []
+    return [message for alias in appwrite_aliases() for message in _check_entry(alias, settings.DATABASES[alias])]
+
+
+def _check_entry(alias: str, entry: dict[str, Any]) -> Iterator[checks.CheckMessage]:
+    entry = {**hidden(entry, ("PASSWORD",)), "OPTIONS": without_secrets_in_clear(entry.get("OPTIONS") or {})}
+    where = f'DATABASES["{alias}"]'
+    host, name = str(entry.get("HOST") or ""), str(entry.get("NAME") or "")
+    local = host.startswith("local:")
+    needed = {
+        "HOST": "the endpoint, such as https://fra.cloud.appwrite.io/v1, or local:",
+        "NAME": "the id of the Appwrite database",
+    }
+    if not local:
+        needed |= {"USER": "the project id", "PASSWORD": "an API key of the project"}
+    for key, what in needed.items():
+        if not entry.get(key):
+            yield error(1, f'{where}["{key}"] is empty.', f"It is {what}.")
+    if name and not _ID.fullmatch(name):
+        yield error(
+            1,
+            f'{where}["NAME"] is {name!r}, which cannot be the id of a database.',
+            "An id has at most 36 letters, digits, dots, hyphens and underscores, and starts with a letter or a digit.",
+        )
+    if host:
+        yield from _check_host(f'{where}["HOST"]', host)
+    # The cache's own settings have checks of their own (``cache_checks``).
+    try:
+        Options.read(alias, {key: value for key, value in entry["OPTIONS"].items() if key != "CACHE"})
+    except (ImproperlyConfigured, TypeError, ValueError) as exc:
+        yield error(2, str(exc), "Correct it, or leave it out.")
+
+
+def _check_host(where: str, host: str) -> Iterator[checks.CheckMessage]:
+    if local_endpoint.is_local(host):
+        try:
+            local_endpoint.check(host)
+        except ValueError as exc:
+            yield error(
+                1,
+                f"{where}: {exc}",
+                "Write local: for a server in memory, local:/path/of/a.sqlite3 for one in a file.",
+            )
+    elif not re.match(r"https?://[^/]", host):
+        yield error(1, f"{where} is {host!r}, which is no URL.", "Write https://<host>/v1.")
+    elif not host.rstrip("/").endswith("/v1"):
+        yield warning(2, f"{where} is {host!r}; Appwrite's endpoints end in /v1.", "Write https://<host>/v1.")
+
+
+def check_drift(app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any) -> Messages:
+    """Compare the models with the servers of these databases; without ``databases`` nothing is asked."""
+    return [
+        message
+        for alias in databases or ()
+        if alias in appwrite_aliases()
+        for message in _check_live(alias, app_configs)
+    ]
+
+
+def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator[checks.CheckMessage]:
+    connection: Any = connections[alias]  # our DatabaseWrapper, by its engine
+    # Here, for they bring the SDK along, which takes longer to import than all of Django, and start-up asks no server.
+    from appwrite_orm_django.schema.migrate import Options as MigrateOptions
+    from appwrite_orm_django.schema.migrate import plan_for
+
+    wanted_models = [m for m in models_of(alias) if app_configs is None or m._meta.app_config in app_configs]
+    try:
+        wanted = read_models(connection.database_id, wanted_models)
+        if app_configs is None:
+            wanted = with_own_tables(wanted)
+    except (UnsupportedModel, SchemaTooLarge):
+        return  # said by check_models
+    try:
+        plan = plan_for(connection.transport, wanted, MigrateOptions(all_tables=app_configs is None))
+    except UnsupportedModel as exc:
+        yield warning(10, f'"{alias}" is not what the models say: {exc}', "See the message.")
+        return
+    except (AppwriteError, ImproperlyConfigured) as exc:
+        needed = "The check needs a key with the scopes databases.read, tables.read, columns.read, indexes.read and rows.read."
+        yield warning(
+            11,
+            f'The schema of "{alias}" could not be compared with the models: {exc}',
+            needed if isinstance(exc, MissingScope) else "Nothing is known of the tables until it can.",
+        )
+        return
+    if plan.steps:
+        shown = "; ".join(f"{step.sign} {step}" for step in plan.steps[:_MAX_STEPS_SHOWN])
+        more = len(plan.steps) - _MAX_STEPS_SHOWN
+        yield warning(
+            10,
+            f'"{alias}" is not what the models say: {shown}{f"; and {more} more" if more > 0 else ""}.',
+            f"Run manage.py appwrite_migrate --database {alias} --plan, and without --plan to do it;"
+            f" or manage.py migrate --database {alias}, if migrations make these tables.",
+        )
+    if plan.left:
+        shown = ", ".join(map(str, plan.left[:_MAX_STEPS_SHOWN]))
+        more = len(plan.left) - _MAX_STEPS_SHOWN
+        yield warning(
+            12,
+            f'"{alias}" has more than the models: {shown}{f" and {more} more" if more > 0 else ""}.',
+            "appwrite_migrate --prune drops it; if it belongs to somebody else, silence this.",
+        )
+    yield from _check_feature_level(alias, connection, wanted_models)
+
+
+def _check_feature_level(
+    alias: str, connection: Any, models_: Sequence[type[models.Model]]
+) -> Iterator[checks.CheckMessage]:
+    from appwrite_orm_django.backend import capabilities
+
+    pinned = connection.options.feature_level
+    if pinned is None or not models_:
+        return
+    level = capabilities.probe(connection.transport, connection.table_ref(connection.table_of(models_[0])))
+    if level is not None and level != pinned:
+        can = "aggregates and joins" if level == "2.x" else "neither aggregates nor joins"
+        yield warning(
+            13,
+            f'DATABASES["{alias}"]["OPTIONS"]["FEATURE_LEVEL"] is "{pinned}", but the server {can}.',
+            f'Write "{level}", or leave it out.',
+        )

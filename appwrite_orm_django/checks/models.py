@@ -1,0 +1,223 @@
+"""System checks of models: report what Appwrite would refuse before it is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.core import checks
+from django.db import models, router
+
+from appwrite_orm_django.backend.defaults import refusal
+from appwrite_orm_django.checks.messages import Messages, error, from_error, warning
+from appwrite_orm_django.conf import ENGINE, appwrite_aliases
+from appwrite_orm_django.fields import PermissionsField
+from appwrite_orm_django.models import AppwriteModel
+from appwrite_orm_django.schema.columns import MAX_SCALED_DIGITS, column_for
+from appwrite_orm_django.schema.defaults import only_django_writes
+from appwrite_orm_django.schema.definitions import Column, Table
+from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
+from appwrite_orm_django.schema.from_models import columns_of, models_of
+from appwrite_orm_django.schema.indexes import indexes_for
+from appwrite_orm_django.schema.limits import check_table
+from appwrite_orm_django.schema.names import table_id
+
+__all__ = ["check_models", "check_relations", "check_routing"]
+
+Model = type[models.Model]
+
+_PERMISSION = re.compile(
+    r"""(?:read|create|update|delete|write)\("(?:any|guests|users(?:/(?:un)?verified)?|(?:user|team|label|member):[^"]+)"\)"""
+)
+
+
+def check_models(app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any) -> Messages:
+    """Look at all models whose tables belong on Appwrite; what Django itself says of those on ``databases`` is not said again."""
+    found: Messages = []
+    for alias in appwrite_aliases():
+        on_alias = models_of(alias)
+        found += _check_table_ids(on_alias)
+        for model in on_alias:
+            if app_configs is None or model._meta.app_config in app_configs:
+                found += check_model(model, django_looks=alias in (databases or ()))
+    return found
+
+
+def check_model(model: Model, *, django_looks: bool = False) -> Messages:
+    """Look at one model: its fields, and if these are well, its indexes and its size."""
+    found = [message for field in model._meta.local_concrete_fields for message in _check_field(field)]
+    found += _check_permissions(model)
+    if not any(message.id == "appwrite.E003" for message in found):
+        found += _check_table(model, django_looks)
+    return found
+
+
+def _check_field(field: models.Field[Any, Any]) -> Iterator[checks.CheckMessage]:
+    try:
+        column = column_for(field)
+    except UnsupportedModel as exc:
+        yield from_error(3, exc, field)
+    else:
+        if field.has_db_default():
+            yield from _check_db_default(field, column)
+    if isinstance(field, PermissionsField) and not getattr(field.model, "appwrite_row_security", False):
+        yield warning(
+            1,
+            "The rows' permissions count for nothing, for the table has no row security.",
+            "Set appwrite_row_security = True on the model.",
+            field,
+        )
+    if isinstance(field, models.DecimalField) and (field.max_digits or 0) > MAX_SCALED_DIGITS:
+        yield warning(
+            3,
+            f"A decimal of more than {MAX_SCALED_DIGITS} digits is kept as text: the server can neither order by it nor compare it.",
+            f"Such queries are evaluated locally. max_digits={MAX_SCALED_DIGITS} or less makes it a number.",
+            field,
+        )
+
+
+def _check_db_default(field: models.Field[Any, Any], column: Column | None) -> Iterator[checks.CheckMessage]:
+    if refused := refusal(field):
+        yield error(3, f"db_default cannot be evaluated: {refused}.", "Use default=, or another expression.", field)
+    elif column is not None and (reason := only_django_writes(field, column)):
+        yield warning(
+            5,
+            f"Only rows that Django makes get this db_default: {reason}.",
+            "Rows of other clients have null."
+            if field.null
+            else "The column is required: other clients have to write a value.",
+            field,
+        )
+
+
+def _check_permissions(model: Model) -> Iterator[checks.CheckMessage]:
+    for permission in getattr(model, "appwrite_permissions", ()):
+        if not _PERMISSION.fullmatch(str(permission)):
+            yield error(
+                9,
+                f"appwrite_permissions has {str(permission)!r}, which is no permission of Appwrite.",
+                """Write read("any"), update("team:staff/owner") and the like, in a tuple.""",
+                model,
+            )
+
+
+def _check_table(model: Model, django_looks: bool) -> Iterator[checks.CheckMessage]:
+    id_ = table_id(model._meta.db_table)
+    try:
+        columns = columns_of(model)
+    except UnsupportedModel as exc:
+        yield from_error(6, exc, model)
+        return
+    try:
+        indexes, notes = indexes_for(model, id_, columns, **(_without_what_django_says(model) if django_looks else {}))
+        check_table(Table(id_, columns=columns, indexes=indexes))
+    except UnsupportedModel as exc:
+        yield from_error(4, exc, model)
+    except SchemaTooLarge as exc:
+        yield from_error(5, exc, model)
+    else:
+        for note in notes:
+            yield warning(4, note, "Nothing has to be done if you know that.", model)
+
+
+def _without_what_django_says(model: Model) -> dict[str, Any]:
+    """Return the constraints and indexes of a model without those of which Django warns (models.W027, W037 and W043)."""
+    options = model._meta
+    return {
+        "constraints": [one for one in options.constraints if not isinstance(one, models.CheckConstraint)],
+        "indexes": [one for one in options.indexes if not one.expressions and one.condition is None],
+    }
+
+
+def _check_table_ids(models_: Iterable[Model]) -> Iterator[checks.CheckMessage]:
+    owners: dict[str, Model] = {}
+    for model in models_:
+        id_ = table_id(model._meta.db_table)
+        other = owners.setdefault(id_.lower(), model)
+        if other is not model:
+            yield error(
+                6,
+                f"{model._meta.label} and {other._meta.label} both need the table {id_}; Appwrite compares ids without case.",
+                "Set Meta.db_table on one of them.",
+                model,
+            )
+
+
+def check_routing(app_configs: Sequence[AppConfig] | None, **_: Any) -> Messages:
+    """Look whether the rows of every ``AppwriteModel`` go to Appwrite."""
+    return [message for model in _all_models(app_configs) for message in _check_route(model)]
+
+
+def _check_route(model: Model) -> Iterator[checks.CheckMessage]:
+    if not issubclass(model, AppwriteModel):
+        return
+    alias = router.db_for_write(model)
+    if _on_appwrite(alias):
+        return
+    named = model.appwrite_database
+    if named is not None:
+        way_out = f'Is appwrite_database = "{named}" an alias in DATABASES with the ENGINE "{ENGINE}"?'
+    elif appwrite_aliases():
+        way_out = (
+            'Add "appwrite_orm_django.routers.AppwriteRouter" to DATABASE_ROUTERS, before others that decide on it.'
+        )
+    else:
+        way_out = f'Add a database with the ENGINE "{ENGINE}" to DATABASES.'
+    yield error(
+        7, f'The rows of this AppwriteModel would go to the database "{alias}", not to Appwrite.', way_out, model
+    )
+
+
+def check_relations(app_configs: Sequence[AppConfig] | None, **_: Any) -> Messages:
+    """Look for relations between a model on Appwrite and one on another database that cannot work."""
+    if not appwrite_aliases():
+        return []
+    return [
+        message
+        for model in _all_models(app_configs)
+        for field in (*model._meta.local_fields, *model._meta.local_many_to_many)
+        if field.is_relation and isinstance(field.related_model, type)
+        for message in _check_relation(model, field)
+    ]
+
+
+def _check_relation(model: Model, field: Any) -> Iterator[checks.CheckMessage]:
+    here, there = router.db_for_write(model), router.db_for_write(field.related_model)
+    if here == there or not (_on_appwrite(here) or _on_appwrite(there)):
+        return
+    between = f'"{here}" to {field.related_model._meta.label} on "{there}"'
+    if field.many_to_many:
+        yield error(
+            8,
+            f"A many-to-many relation reaches from {between}; no query can join across databases.",
+            "Make a model with two keys, of which one is a foreign key with db_constraint=False.",
+            field,
+        )
+        return
+    if field.remote_field.on_delete is not models.DO_NOTHING:
+        yield error(
+            8,
+            f"A foreign key reaches from {between}: deleting there would look for rows of this model in the wrong database.",
+            "Use on_delete=models.DO_NOTHING, and clean up in a signal.",
+            field,
+        )
+    if field.db_constraint and not _on_appwrite(here):
+        yield error(
+            8,
+            f"A foreign key reaches from {between}: the constraint would need a table that is not there.",
+            "Use db_constraint=False.",
+            field,
+        )
+
+
+def _all_models(app_configs: Sequence[AppConfig] | None) -> Iterator[Model]:
+    for config in apps.get_app_configs() if app_configs is None else app_configs:
+        for model in config.get_models():
+            if model._meta.managed and not model._meta.proxy and not model._meta.swapped:
+                yield model
+
+
+def _on_appwrite(alias: str) -> bool:
+    return alias in appwrite_aliases()

@@ -1,0 +1,167 @@
+"""A panel for django-debug-toolbar (extra ``debug``): each query of a page, where its answer came from, and what it asked of Appwrite."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from debug_toolbar.panels import Panel
+from django.db import connections
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from appwrite_orm_django.backend import watching
+from appwrite_orm_django.cache.statistics import observe_reads
+from appwrite_orm_django.conf import appwrite_aliases
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.commands.base import Command
+    from appwrite_orm_django.client.transport import RequestRecord
+
+__all__ = ["AppwritePanel"]
+
+
+@dataclass
+class Query:
+    """
+    One query of a page.
+
+    Attributes:
+        result: HIT, MISS, BYPASS or STALE as in ``X-Cache-Status``; WRITE for what is no read.
+        reason: why, where there is more to say; see ``cache.protocol.Reason``.
+        plan: as ``explain()`` says it.
+        requests: those made to Appwrite, each with method, path, status and milliseconds.
+    """
+
+    alias: str
+    plan: str
+    result: str = ""
+    reason: str = ""
+    duration_ms: float = 0.0
+    requests: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        return self.plan.partition("\n")[0]
+
+
+class _Recorder:
+    """Sees the commands of one page, as ``watching.Watcher``."""
+
+    def __init__(self) -> None:
+        self.queries: list[Query] = []
+        self.loose: list[dict[str, Any]] = []
+        self._open: list[Query] = []
+
+    @contextmanager
+    def reading(self, alias: str, command: Command) -> Iterator[None]:
+        with self._recorded(alias, command) as query, observe_reads() as reads:
+            try:
+                yield
+            finally:
+                if reads:
+                    query.result, query.reason = reads[-1].outcome.upper(), reads[-1].reason
+
+    def executing(self, alias: str, command: Command) -> AbstractContextManager[Any]:
+        if self._open:  # what a read through the cache loads is that read's
+            return ExitStack()
+        return self._executed(alias, command)
+
+    @contextmanager
+    def _executed(self, alias: str, command: Command) -> Iterator[None]:
+        with self._recorded(alias, command) as query:
+            query.result = "BYPASS" if command.is_read else "WRITE"
+            yield
+
+    @contextmanager
+    def _recorded(self, alias: str, command: Command) -> Iterator[Query]:
+        query = Query(alias, str(command))
+        self.queries.append(query)
+        self._open.append(query)
+        started = time.perf_counter()
+        try:
+            yield query
+        finally:
+            query.duration_ms = (time.perf_counter() - started) * 1000
+            self._open.remove(query)
+
+    def note(self, record: RequestRecord) -> None:
+        """Take note of a request: of the query under way, or else of the last one, whose rows are then read as they are used."""
+        request = {
+            "method": record.method,
+            "path": record.path,
+            "status": record.status,
+            "attempts": record.attempts,
+            "duration_ms": record.duration_s * 1000,
+        }
+        query = self._open[-1] if self._open else self.queries[-1] if self.queries else None
+        (self.loose if query is None else query.requests).append(request)
+
+
+_recorder: ContextVar[_Recorder | None] = ContextVar("appwrite_debug_recorder", default=None)
+
+
+def _note(record: RequestRecord) -> None:
+    recorder = _recorder.get()
+    if recorder is not None:
+        recorder.note(record)
+
+
+class AppwritePanel(Panel):
+    """
+    The queries of a page to databases on Appwrite; to be named in ``DEBUG_TOOLBAR_PANELS``.
+
+    Under ASGI as well. Time is that of the whole query, the cache and unpacking included.
+    """
+
+    title = _("Appwrite")
+    template = "appwrite_orm_django/debug_toolbar_panel.html"
+    is_async = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._recorder = _Recorder()
+        self._watching = ExitStack()
+
+    @property
+    def nav_subtitle(self) -> str:
+        stats = self.get_stats()
+        queries, requests = stats.get("query_count", 0), stats.get("request_count", 0)
+        return (
+            ngettext("%d query", "%d queries", queries) % queries
+            + ", "
+            + ngettext("%d request", "%d requests", requests) % requests
+        )
+
+    def enable_instrumentation(self) -> None:
+        for alias in appwrite_aliases():
+            transport: Any = connections[alias].transport  # type: ignore[attr-defined]  # our DatabaseWrapper's
+            # One for all threads, and added once.
+            transport.remove_listener(_note)
+            transport.add_listener(_note)
+        token = _recorder.set(self._recorder)
+        self._watching.callback(_recorder.reset, token)
+        self._watching.enter_context(watching.watch(self._recorder))
+
+    def disable_instrumentation(self) -> None:
+        self._watching.close()
+
+    def generate_stats(self, request: Any, response: Any) -> None:
+        queries = self._recorder.queries
+        asked = [request for query in queries for request in query.requests] + self._recorder.loose
+        results = [query.result for query in queries]
+        self.record_stats(
+            {
+                "queries": [{**asdict(query), "summary": query.summary} for query in queries],
+                "loose": self._recorder.loose,
+                "query_count": len(queries),
+                "request_count": sum(one["attempts"] for one in asked),
+                "request_ms": sum(one["duration_ms"] for one in asked),
+                "total_ms": sum(query.duration_ms for query in queries),
+                "counts": {word: results.count(word) for word in dict.fromkeys(results)},
+            }
+        )

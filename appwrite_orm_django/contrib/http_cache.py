@@ -1,0 +1,541 @@
+"""
+HTTP caching of pages whose data comes from Appwrite: how long a browser may keep one, and whether it is still the same.
+
+The tokens that the query cache keeps for each table change with every write, so that they tell whether a page can have changed
+without making it: a ``304 Not Modified`` costs one call to the cache, no request to Appwrite, and no rendering.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar, cast
+
+from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import models, router
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseBase,
+    HttpResponseNotModified,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.utils import timezone, translation
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.functional import LazyObject, empty
+from django.utils.http import http_date, parse_etags, url_has_allowed_host_and_scheme
+from django.views import View
+
+from appwrite_orm_django.cache import control
+from appwrite_orm_django.cache.keys import digest
+from appwrite_orm_django.cache.statistics import ReadEvent, Reads, observe_reads
+from appwrite_orm_django.client.identity import current_identity
+from appwrite_orm_django.client.secret import Secret, without_frames
+from appwrite_orm_django.conf import appwrite_aliases
+from appwrite_orm_django.contrib.cache_status import STATUS, TABLE, reads_so_far
+
+__all__ = ["CacheHeadersMixin", "RefreshView", "cache_headers"]
+
+logger = logging.getLogger("appwrite_orm_django.http")
+
+ViewFunction = TypeVar("ViewFunction", bound=Callable[..., Any])
+Key = Callable[[HttpRequest], str]
+
+# A page is given a Last-Modified only when it has been the same for this long: the header counts whole seconds, and a change within
+# the second in which it was made would go unnoticed.
+_SETTLED_S = 2
+
+
+def cache_headers(
+    *models_: type[models.Model],
+    max_age: float | None = None,
+    key: Key | None = None,
+    vary: Sequence[str] = (),
+    version: str = "",
+    public: bool = False,
+    ignore: Sequence[str] = (),
+) -> Callable[[ViewFunction], ViewFunction]:
+    """
+    Decorate a view: browsers and proxies may keep its page as long as its data is cached, and ask cheaply whether it has changed.
+
+    Answers to GET and HEAD with status 200 get ``Cache-Control: public, max-age=<seconds that the cached data has left>``, an
+    ``ETag``, and a ``Last-Modified`` once the page has been the same for two seconds. A request that knows the current one is
+    answered with 304 before the view runs.
+
+    A page is ``public`` only if nothing tells visitors apart. The request has no cookie, no ``Authorization``, no other header that
+    is not known to be harmless, no user, no ``REMOTE_USER`` and no client certificate; nothing was read for a user or a guest; and
+    the answer used no session, sets no cookie and holds no CSRF token. Any other page is ``private, no-cache``, and never confirmed
+    with a 304, unless ``key`` says whose it is. So are pages that read past the cache, and pages that read a table not named here
+    (with a warning in the log): their change would go unnoticed. Why a page is not public is logged at DEBUG.
+
+    What middleware reads before the view counts if ``AppwriteCacheMiddleware`` stands before it. What a thread of your own or another
+    client reads cannot be seen. Template responses are rendered by the decorator, before middleware with
+    ``process_template_response`` sees them.
+
+    Args:
+        models_: every Appwrite model whose table the page is made of, template included; through tables of many-to-many fields too.
+        max_age: seconds to keep a page at most, 0 to have it asked for every time.
+        key: returns whose the page is, such as the user's primary key; the page is then ``private``. Its ETag holds only for
+            requests that bring the same cookies and credentials, even where the user is not known before the view runs.
+        vary: names of request headers that the page depends on (``Accept``, ``HX-Request``); put into its ``Vary`` as well.
+        version: part of the ETag; to be changed with the template, so that pages made with the old one are not confirmed.
+        public: the page is the same for everybody, whoever asks: what the request brings along is not looked at. What was read for
+            a user, a session that was used, a cookie that is set and a form still make it private.
+        ignore: names of cookies and request headers that the page does not depend on (``_ga*``, ``X-Trace``), with ``*`` for any text.
+
+    Raises:
+        ImproperlyConfigured: a model is not on Appwrite, or none is given; when the view is first called.
+    """
+    page = _Page(models_, max_age, key, vary, version, public, ignore)
+
+    def decorate(view: ViewFunction) -> ViewFunction:
+        if iscoroutinefunction(view):
+
+            @wraps(view)
+            async def asynchronous(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+                if request.method not in ("GET", "HEAD"):
+                    return cast(HttpResponseBase, await view(request, *args, **kwargs))
+                asked, unchanged = await sync_to_async(page.check)(request)
+                if unchanged is not None:
+                    return unchanged
+                with observe_reads() as reads:
+                    response = await view(request, *args, **kwargs)
+                    await sync_to_async(_render)(response)
+                return await sync_to_async(page.finish)(request, response, reads, asked)
+
+            return cast(ViewFunction, asynchronous)
+
+        @wraps(view)
+        def synchronous(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method not in ("GET", "HEAD"):
+                return cast(HttpResponseBase, view(request, *args, **kwargs))
+            asked, unchanged = page.check(request)
+            if unchanged is not None:
+                return unchanged
+            with observe_reads() as reads:
+                response = view(request, *args, **kwargs)
+                _render(response)
+            return page.finish(request, response, reads, asked)
+
+        return cast(ViewFunction, synchronous)
+
+    return decorate
+
+
+def _render(response: Any) -> None:
+    if callable(getattr(response, "render", None)):
+        response.render()
+
+
+# Headers of requests that tell no visitor from others; a request with any other is taken for somebody's.
+_HARMLESS = frozenset(
+    """
+    accept baggage cache-control cdn-loop cf-connecting-ip cf-connecting-ipv6 cf-ew-via cf-ipcountry cf-ray
+    cf-visitor cf-warp-tag-id connection content-encoding content-length content-type date dnt downlink dpr ect
+    expect fastly-client-ip fastly-ff fastly-ssl fly-client-ip fly-forwarded-port fly-forwarded-proto fly-region
+    forwarded host keep-alive max-forwards origin pragma priority proxy-connection purpose range referer rtt
+    save-data sentry-trace te traceparent tracestate trailer transfer-encoding true-client-ip uber-trace-id upgrade
+    upgrade-insecure-requests user-agent via viewport-width warning width x-amz-cf-id x-amzn-trace-id x-azure-ref
+    x-client-ip x-cloud-trace-context x-cluster-client-ip x-correlation-id x-forwarded-by x-forwarded-for
+    x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-proto x-forwarded-protocol x-forwarded-scheme
+    x-forwarded-server x-forwarded-ssl x-http-method-override x-moz x-original-forwarded-for x-original-host x-pjax
+    x-pjax-container x-purpose x-queue-start x-real-ip x-real-port x-request-id x-request-start x-requested-with
+    x-scheme x-timer x-varnish x-vercel-id
+    """.split()  # noqa: SIM905 - a line for each would be two pages
+)
+_HARMLESS_FAMILIES = ("accept-", "hx-", "if-", "sec-", "turbo-", "x-b3-", "x-datadog-", "x-inertia", "x-up-")
+# Where web servers say who has signed in, be it with a certificate.
+_BY_THE_SERVER = re.compile(
+    r"(?:REDIRECT_)*(?:REMOTE_(?:USER|IDENT)|AUTH_(?:USER|PASSWORD|TYPE)|LOGON_USER|(?:SSL|TLS)_CLIENT_\w+|CERT_(?:SUBJECT|SERIALNUMBER|COOKIE))"
+)
+# Where Django, Django REST framework and their tests keep it.
+_USERS = ("user", "_cached_user", "_acached_user", "auth", "_force_auth_user", "_force_auth_token")
+
+
+class _Asked(NamedTuple):
+    """What a request asks for: the page's state before it is made, None if it cannot be told, and language and time zone."""
+
+    state: str | None
+    locale: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Since when a page is as it is, and until when its data is cached; Unix time in whole seconds."""
+
+    since: int
+    until: int
+
+    @classmethod
+    def read(cls, value: object) -> _Seen | None:
+        parts = value.decode().split() if isinstance(value, bytes) else ()
+        return cls(*map(int, parts)) if len(parts) == 2 else None
+
+    def __str__(self) -> str:
+        return f"{self.since} {self.until}"
+
+
+class _Page:
+    """What ``cache_headers`` knows of a view."""
+
+    def __init__(
+        self,
+        models_: Sequence[type[models.Model]],
+        max_age: float | None,
+        key: Key | None,
+        vary: Sequence[str],
+        version: str,
+        public: bool,
+        ignore: Sequence[str],
+    ) -> None:
+        self._models = models_
+        self._max_age = max_age
+        self._key = key
+        self._vary = vary
+        self._version = version
+        self._public = public
+        self._ignore = tuple(name.lower() for name in ignore)
+
+    def check(self, request: HttpRequest) -> tuple[_Asked, HttpResponseBase | None]:
+        """Return what is asked for, and the 304, if that is the answer."""
+        state = self._state(request)
+        asked = _Asked(state, _locale())
+        # Without a key, whose page the client has is not known: it may have been made before somebody signed in.
+        if state is None or (self._key is None and self._who_asks(request)):
+            return asked, None
+        until = self._known_until(request, state)
+        if until is None or until <= time.time():
+            return asked, None
+        response = HttpResponseNotModified()
+        response["ETag"] = _etag(state, until)
+        self._allow(response, until)
+        response[STATUS] = "HIT"
+        response[TABLE] = ", ".join(sorted({table for _, tables in self._tables() for table in tables}))
+        return asked, response
+
+    def _known_until(self, request: HttpRequest, state: str) -> int | None:
+        """Return until when the data of the page that the client has was cached, None if it has another page."""
+        if "If-None-Match" in request.headers:
+            for etag in parse_etags(request.headers["If-None-Match"]):
+                known, _, until = etag.removeprefix("W/").strip('"').rpartition("-")
+                if known == state and until.isdecimal():
+                    return int(until)
+            return None
+        if "If-Modified-Since" in request.headers:
+            seen = self._seen(state)
+            # Equal, not "at least": clocks of several machines may differ, and then a later change can bear an earlier time.
+            if seen is not None and http_date(seen.since) == request.headers["If-Modified-Since"]:
+                return seen.until
+        return None
+
+    def finish(self, request: HttpRequest, response: HttpResponseBase, reads: Reads, asked: _Asked) -> HttpResponseBase:
+        """Set the headers of a page that was made."""
+        if response.status_code != 200:
+            return response
+        # What middleware has read before the view is part of the page as well.
+        before = reads_so_far(request)
+        reads = reads if before is None else before
+        if response.has_header("Cache-Control"):
+            if reads.for_users and "public" not in response["Cache-Control"]:
+                patch_cache_control(response, private=True)
+            return response
+        personal = [] if self._key else [*self._who_asks(request), *_traces(request, response, reads, asked)]
+        if personal:
+            logger.debug("%s is not public: %s.", request.path, ", ".join(dict.fromkeys(personal)))
+        state = None if personal or response.streaming else asked.state
+        until = None if state is None else self._until(reads)
+        if state is None or until is None:
+            patch_cache_control(response, private=True, no_cache=True)
+            return response
+        response["ETag"] = _etag(state, until)
+        since = self._since(state, until)
+        if since is not None:
+            response["Last-Modified"] = http_date(since)
+        self._allow(response, until)
+        return response
+
+    def _allow(self, response: HttpResponseBase, until: int) -> None:
+        seconds = max(0, until - int(time.time()))
+        if self._max_age is not None:
+            seconds = min(seconds, int(self._max_age))
+        who = {"public": True} if self._key is None else {"private": True}
+        patch_cache_control(response, **who, max_age=seconds)
+        # Who signs in later, or out, is not to be shown this page by a browser or a proxy without asking.
+        if names := [*self._vary, *(() if self._public else ("Cookie", "Authorization"))]:
+            patch_vary_headers(response, names)
+
+    def _until(self, reads: Sequence[ReadEvent]) -> int | None:
+        covered = {(alias, table) for alias, tables in self._tables() for table in tables}
+        foreign = sorted({table for read in reads for table in read.tables if (read.alias, table) not in covered})
+        if foreign:
+            logger.warning(
+                "A page with cache_headers(%s) also reads %s: it is not cached by browsers. Name the models of all tables it is made of.",
+                ", ".join(model._meta.label for model in self._models),
+                ", ".join(foreign),
+            )
+            return None
+        ends = [read.expires_at if read.outcome in ("hit", "miss") else None for read in reads]
+        known = [end for end in ends if end is not None]
+        if len(known) < len(ends):
+            return None
+        if not known:
+            timeouts = [
+                _connection(alias).cache.settings.timeout_for(tuple(tables)) for alias, tables in self._tables()
+            ]
+            known = [time.time() + min(timeouts)]
+        return int(min(known))
+
+    # What the cache knows
+
+    def _tables(self) -> list[tuple[str, list[str]]]:
+        found: dict[str, list[str]] = {}
+        for model in self._models:
+            alias = router.db_for_read(model)
+            found.setdefault(alias, []).append(_connection(alias, model).table_of(model))
+        if not found:
+            raise ImproperlyConfigured("cache_headers() needs the models that the page is made of.")
+        return list(found.items())
+
+    # Who asks
+
+    def _who_asks(self, request: HttpRequest) -> list[str]:
+        """Return what may tell a visitor from others; empty if it is proven that nothing does."""
+        found = [f"appwrite_user() for {alias}" for alias in appwrite_aliases() if current_identity(alias) is not None]
+        before = reads_so_far(request)
+        if before is not None and before.for_users:
+            found.append("a read for a user")
+        return found if self._public else [*found, *without_frames(self._credentials, request)]
+
+    def _credentials(self, request: HttpRequest) -> dict[str, str]:
+        """
+        Return names and fingerprints of what the request brings along, but for what is ignored or known to be harmless.
+
+        To be called within ``without_frames``, for tokens are among the values.
+        """
+        found = {
+            f"the header {name}": value
+            for name, value in request.headers.items()
+            if value.strip() and not self._is_harmless(name.lower())
+        }
+        if request.COOKIES:
+            # One by one, for some of them may be ignored.
+            found.pop("the header Cookie", None)
+            found |= {
+                f"the cookie {name}": value
+                for name, value in request.COOKIES.items()
+                if not self._is_ignored(name.lower())
+            }
+        found |= _signed_in(request)
+        return {name: Secret(value).fingerprint for name, value in found.items()}
+
+    def _is_harmless(self, name: str) -> bool:
+        is_named = name not in ("authorization", "cookie") and name in {one.lower() for one in self._vary}
+        return is_named or name in _HARMLESS or name.startswith(_HARMLESS_FAMILIES) or self._is_ignored(name)
+
+    def _is_ignored(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self._ignore)
+
+    def _state(self, request: HttpRequest) -> str | None:
+        parts = [self._version, str(request.META.get("HTTP_HOST", "")), request.get_full_path(), *_locale()]
+        parts += [f"{name}: {request.headers.get(name, '')}" for name in self._vary]
+        if self._key is not None:
+            # The key first, for it may look up who the user is.
+            parts.append(self._key(request))
+            if not self._public:
+                parts += [f"{name}: {value}" for name, value in without_frames(self._credentials, request).items()]
+        for alias, tables in self._tables():
+            tokens = _connection(alias).cache.tokens(tables)
+            if tokens is None:
+                return None
+            identity = "" if current_identity(alias) is None else _connection(alias).cache_identity
+            parts.append(f"{alias} {tables} {tokens} {identity}")
+        return digest(*parts)
+
+    def _record(self, state: str) -> tuple[Any, str]:
+        core = _connection(self._tables()[0][0]).cache.core
+        return core, f"{core.keys.stem}h:{state}"
+
+    def _seen(self, state: str) -> _Seen | None:
+        core, key = self._record(state)
+        return _Seen.read((core.store.get_many((key,)) or {}).get(key))
+
+    def _since(self, state: str, until: int) -> int | None:
+        """Return since when the page is known as it is, None if that is too recent to tell."""
+        now = int(time.time())
+        seen = self._seen(state)
+        if seen is None or abs(seen.until - until) > 1:
+            # Data loaded anew may differ although the tokens do not: written by somebody who told nobody.
+            core, key = self._record(state)
+            core.store.put(key, str(_Seen(now, until)), core.token_ttl)
+            return None
+        return seen.since if now - seen.since >= _SETTLED_S else None
+
+
+def _connection(alias: str, model: type[models.Model] | None = None) -> Any:
+    connection = control.appwrite_connection(alias)
+    if connection is None:
+        raise ImproperlyConfigured(
+            f"cache_headers() is for models on Appwrite; {model and model._meta.label} is on {alias}."
+        )
+    return connection
+
+
+def _etag(state: str, until: int) -> str:
+    # When the data ends is part of it, so that a 304 can say so without looking. Weak: compressing the page does not change it.
+    return f'W/"{state}-{until}"'
+
+
+def _locale() -> tuple[str, str]:
+    """Return language and time zone, in which a page may differ without the request telling so."""
+    language = translation.get_language() if settings.USE_I18N else None
+    return language or "", timezone.get_current_timezone_name() if settings.USE_TZ else ""
+
+
+def _traces(request: HttpRequest, response: HttpResponseBase, reads: Reads, asked: _Asked) -> Iterator[str]:
+    """Yield what shows that a page was made for somebody."""
+    if reads.for_users or any(read.identity for read in reads):
+        yield "a read for a user"
+    session = getattr(request, "session", None)
+    if session is not None and getattr(session, "accessed", True):
+        yield "the session"
+    if response.cookies:
+        yield "a cookie that is set"
+    if request.META.get("CSRF_COOKIE_NEEDS_UPDATE"):
+        yield "a CSRF token"
+    # Of the messages framework, which sets its cookie only afterwards.
+    if getattr(getattr(request, "_messages", None), "added_new", False):
+        yield "a message to the visitor"
+    if asked.locale != _locale():
+        yield "a language or a time zone that the view has chosen"
+
+
+def _signed_in(request: HttpRequest) -> dict[str, str]:
+    """Return who has signed in in other ways than by a header: as the web server, middleware, a framework or a test says."""
+    # Django REST framework hands views a request of its own, which keeps Django's up to date.
+    request = getattr(request, "_request", request)
+    found = {
+        f"META[{name!r}]": str(value)
+        for name, value in request.META.items()
+        if _BY_THE_SERVER.fullmatch(name) and str(value) not in ("", "NONE")
+    }
+    scope = getattr(request, "scope", None) or {}
+    held = {name: vars(request).get(name) for name in _USERS} | {"scope['user']": scope.get("user")}
+    for name, one in held.items():
+        if isinstance(one, LazyObject):
+            # One that was not asked for yet tells nobody, and asking would use the session.
+            one = None if one._wrapped is empty else one._wrapped  # type: ignore[attr-defined]
+        if one is not None and getattr(one, "is_authenticated", True):
+            found[f"request.{name}"] = f"{type(one).__qualname__} {getattr(one, 'pk', None) or one}"
+    key = getattr(getattr(request, "session", None), "session_key", None)
+    if key:
+        found["the session"] = str(key)
+    tls = (scope.get("extensions") or {}).get("tls") or {}
+    if certificate := tls.get("client_cert_name") or tls.get("client_cert_chain"):
+        found["a client certificate"] = str(certificate)
+    return found
+
+
+class CacheHeadersMixin:
+    """
+    ``cache_headers`` for class-based views; to stand before the view's class.
+
+    Attributes:
+        cache_models: the models that the page is made of; left out, that of the view (``model``, or its ``queryset``'s).
+        cache_max_age: as ``max_age``.
+        cache_vary: as ``vary``.
+        cache_version: as ``version``.
+        cache_public: as ``public``.
+        cache_ignore: as ``ignore``.
+    """
+
+    cache_models: Sequence[type[models.Model]] = ()
+    cache_max_age: float | None = None
+    cache_vary: Sequence[str] = ()
+    cache_version = ""
+    cache_public = False
+    cache_ignore: Sequence[str] = ()
+
+    def get_cache_models(self) -> Sequence[type[models.Model]]:
+        """Return the models that the page is made of."""
+        if self.cache_models:
+            return self.cache_models
+        queryset = getattr(self, "queryset", None)
+        model = getattr(self, "model", None) or (None if queryset is None else queryset.model)
+        return () if model is None else (model,)
+
+    def get_cache_key(self, request: HttpRequest) -> str | None:
+        """Return what else the page depends on, to have it ``private``; None for a page that is everybody's."""
+        return None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        handler: Any = super().dispatch  # type: ignore[misc]  # the view's, which stands behind this class
+        own_key = self.get_cache_key(request)
+        key: Key | None = None if own_key is None else lambda _request: own_key
+        decorate = cache_headers(
+            *self.get_cache_models(),
+            max_age=self.cache_max_age,
+            key=key,
+            vary=self.cache_vary,
+            version=self.cache_version,
+            public=self.cache_public,
+            ignore=self.cache_ignore,
+        )
+        if not getattr(self, "view_is_async", False):
+            return decorate(handler)(request, *args, **kwargs)
+
+        async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            return await handler(request, *args, **kwargs)
+
+        return decorate(view)(request, *args, **kwargs)
+
+
+class RefreshView(View):
+    """
+    Outdate tables and load again what their models list to warm, on a POST with one or more ``model=app_label.Model``.
+
+    Only for users who may change each of these models (``app_label.change_model``); 403 for others. Answers with JSON, rows loaded per
+    model, or with a redirect to ``next`` if the form has one on this host.
+
+    Attributes:
+        refreshable: which models may be refreshed; left out, every model on Appwrite.
+    """
+
+    http_method_names = ["post", "options"]
+    refreshable: Iterable[type[models.Model]] | None = None
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        labels = request.POST.getlist("model")
+        chosen: list[type[models.Model]] = []
+        for label in labels:
+            try:
+                model = apps.get_model(label)
+            except (LookupError, ValueError):
+                raise PermissionDenied from None  # as for a model that they may not change: no way to find out names
+            if not self.may_refresh(request, model):
+                raise PermissionDenied
+            chosen.append(model)
+        if not chosen:
+            return HttpResponseBadRequest("Say which model: model=app_label.Model.")
+        loaded = {model._meta.label: control.refresh(model) for model in chosen}
+        target = request.POST.get("next", "")
+        if url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+            return HttpResponseRedirect(target)
+        return JsonResponse({"refreshed": loaded})
+
+    def may_refresh(self, request: HttpRequest, model: type[models.Model]) -> bool:
+        """Say whether whoever asks may refresh a model."""
+        listed = self.refreshable is None or model in self.refreshable
+        on_appwrite = control.appwrite_connection(router.db_for_write(model)) is not None
+        user = getattr(request, "user", None)
+        permission = f"{model._meta.app_label}.change_{model._meta.model_name}"
+        return listed and on_appwrite and user is not None and bool(user.has_perm(permission))

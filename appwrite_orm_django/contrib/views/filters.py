@@ -1,0 +1,163 @@
+"""The form above a list: search, and a field for each filter."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+from django import forms
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+
+from appwrite_orm_django.contrib.forms import CachedModelChoiceField
+
+__all__ = ["Filter", "SearchForm", "filter_fields", "search_condition"]
+
+Filter: TypeAlias = "str | tuple[str, forms.Field]"
+
+# A search text, and words, that nobody needs longer.
+_MAX_SEARCH = 100
+# Names of the query string that are no filters.
+RESERVED = ("q", "sort", "page", "cursor", "export")
+
+
+class SearchForm(forms.Form):
+    """What a list reads from its query string; a subclass adds a field for each filter, named as the lookup."""
+
+    q = forms.CharField(
+        label=_("Search"),
+        required=False,
+        max_length=_MAX_SEARCH,
+        strip=True,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def filters(self) -> dict[str, Any]:
+        """Return lookup to value, of the filters that are set and valid."""
+        cleaned = getattr(self, "cleaned_data", {})
+        return {name: value for name, value in cleaned.items() if name not in RESERVED and value not in (None, "")}
+
+    @property
+    def is_narrowing(self) -> bool:
+        """Whether a search or a filter is set."""
+        return bool(getattr(self, "cleaned_data", {}).get("q") or self.filters())
+
+
+class _SinceField(forms.DateField):
+    """The first moment of a day, for a filter on moments."""
+
+    is_end = False
+
+    def clean(self, value: Any) -> datetime.datetime | None:
+        day = super().clean(value)
+        if day is None:
+            return None
+        try:
+            midnight = datetime.datetime.combine(day + datetime.timedelta(days=self.is_end), datetime.time())
+        except OverflowError:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from None
+        return timezone.make_aware(midnight) if timezone.is_aware(timezone.now()) else midnight
+
+
+class _UntilField(_SinceField):
+    is_end = True
+
+
+def filter_fields(model: type[models.Model], filters: Sequence[Filter]) -> dict[str, forms.Field]:
+    """
+    Return a form field for each filter, by lookup.
+
+    Fields with choices, booleans and relations become a list to choose from, dates two fields. Anything else is given as a pair: the
+    lookup, and the form field whose cleaned value is looked up (``("name__istartswith", forms.CharField(required=False))``).
+
+    Raises:
+        ImproperlyConfigured: a name is no field, or one that nothing is known to be chosen from.
+    """
+    found: dict[str, forms.Field] = {}
+    for item in filters:
+        found.update([item] if isinstance(item, tuple) else _fields_for(model, item))
+    return found
+
+
+def _fields_for(model: type[models.Model], name: str) -> Iterator[tuple[str, forms.Field]]:
+    try:
+        field: Any = model._meta.get_field(name)
+    except FieldDoesNotExist as error:
+        raise ImproperlyConfigured(f"list_filter: {model._meta.label} has no field {name!r}.") from error
+    label = capfirst(str(getattr(field, "verbose_name", name)))
+    if field.choices:
+        choices = [("", _("All")), *((str(key), text) for key, text in field.flatchoices)]
+        yield (
+            name,
+            forms.TypedChoiceField(
+                label=label, required=False, choices=choices, coerce=field.to_python, empty_value=None
+            ),
+        )
+    elif isinstance(field, models.BooleanField):
+        choices = [("", _("All")), ("yes", _("Yes")), ("no", _("No"))]
+        yield (
+            name,
+            forms.TypedChoiceField(label=label, required=False, choices=choices, coerce=_is_yes, empty_value=None),
+        )
+    elif field.is_relation and field.concrete:
+        queryset = field.related_model._default_manager.all()
+        yield name, CachedModelChoiceField(queryset, label=label, required=False, empty_label=_("All"))
+    elif isinstance(field, models.DateField):
+        picker = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        of_moments = isinstance(field, models.DateTimeField)
+        since, until = (_SinceField, _UntilField) if of_moments else (forms.DateField, forms.DateField)
+        yield f"{name}__gte", since(label=_("%s from") % label, required=False, widget=picker)
+        yield f"{name}__{'lt' if of_moments else 'lte'}", until(label=_("%s to") % label, required=False, widget=picker)
+    else:
+        raise ImproperlyConfigured(
+            f"list_filter: nothing is known to choose from for {model._meta.label}.{name}. Give a pair: "
+            f'("{name}", a form field), or ("{name}__istartswith", forms.CharField(required=False)).'
+        )
+
+
+def _is_yes(value: str) -> bool:
+    return value == "yes"
+
+
+# Searching
+
+_PREFIXES = {"^": "istartswith", "=": "iexact", "@": "search"}
+
+
+def search_condition(model: type[models.Model], names: Sequence[str], text: str) -> Q:
+    """
+    Return the condition that every word of a text is found in one of the fields.
+
+    Args:
+        names: as the admin's ``search_fields``: ``name`` anywhere in the field, ``^name`` at its start, ``=name`` all of it,
+            ``name__lookup`` as that lookup finds it; case counts in none but the last.
+    """
+    lookups = [_lookup(model, name) for name in names]
+    condition = Q()
+    for word in text.split() if lookups else ():
+        found = Q()
+        for lookup in lookups:
+            found |= Q(**{lookup: word})
+        condition &= found
+    return condition
+
+
+def _lookup(model: type[models.Model], name: str) -> str:
+    if (kind := _PREFIXES.get(name[:1])) is not None:
+        return f"{name[1:]}__{kind}"
+    owner: Any = model
+    field: Any = None
+    for part in name.split("__"):
+        try:
+            field = owner._meta.pk if part == "pk" else owner._meta.get_field(part)
+        except (FieldDoesNotExist, AttributeError):
+            if field is not None and field.get_lookup(part):
+                return name
+            raise ImproperlyConfigured(f"search_fields: {model._meta.label} has no {name!r}.") from None
+        owner = field.related_model
+    return f"{name}__icontains"

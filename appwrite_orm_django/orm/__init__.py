@@ -1,0 +1,1 @@
+"""What ``models``, ``fields`` and ``managers`` are made of."""

@@ -1,0 +1,107 @@
+"""The requests that a plan would make, without making those that write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.schema import rows
+from appwrite_orm_django.schema.apply import Application
+from appwrite_orm_django.schema.apply.work import Keys, Work
+from appwrite_orm_django.schema.definitions import Column, Index
+from appwrite_orm_django.schema.steps import CreateColumn, CreateIndex, Plan, RenameColumn, ReplaceColumn, Step
+
+Write = tuple[str, str, Mapping[str, Any]]
+
+
+class _Recorder:
+    """Stands in for a transport: reads go through, writes are noted and answered with nothing in particular."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.writes: list[Write] = []
+
+    def call(self, method: str, path: str = "", headers: Any = None, params: Any = None, **options: Any) -> Any:
+        if method.upper() == "GET":
+            return self._transport.call(method, path, headers, params, **options)
+        self.writes.append((method.upper(), path, dict(params or {})))
+        return {"total": 0, "rows": []}
+
+
+class _Rehearsed(Work):
+    """Work that waits for nothing, for nothing is on its way."""
+
+    def wait_for_columns(self, wanted: Keys) -> None:
+        return
+
+    def wait_for_indexes(self, wanted: Keys) -> set[tuple[str, str]]:
+        return set()
+
+    def wait_for_columns_to_go(self, unwanted: Keys) -> None:
+        return
+
+    def wait_for_indexes_to_go(self, unwanted: Keys) -> list[tuple[str, Index]]:
+        return []
+
+    def record_assumed(self, table: str, column: Column) -> None:
+        renamed = {step.column.key for step in self._steps_of(table) if isinstance(step, RenameColumn)}
+        if column.key not in renamed:  # by then the rename would have recorded it
+            super().record_assumed(table, column)
+
+    def is_as_planned(self, table: str, column: Column) -> bool:
+        return True
+
+    def both_there(self, table: str, *keys: str) -> bool:
+        return True
+
+    def fill(self, table: str, key: str, value: Any, *, only_older: bool) -> None:
+        rows.fill(self.transport, self.ref(table), key, value)
+
+    def copy(self, step: ReplaceColumn, successor: Column) -> None:
+        # One request for every different value; that all of them fit has been looked at before.
+        return
+
+    def count_outside(self, table: str, column: Column) -> int:
+        return 0  # it makes no difference to what is written
+
+    def count_without_value(self, table: str, column: Column) -> int:
+        new = any(isinstance(step, CreateColumn) and step.column.key == column.key for step in self._steps_of(table))
+        if new:
+            return int(self.has_rows(table))
+        renamed = (step for step in self._steps_of(table) if isinstance(step, RenameColumn))
+        old = next((step.old for step in renamed if step.column.key == column.key), column.key)
+        return super().count_without_value(table, replace(column, key=old))
+
+    def refuse_duplicates(self, step: CreateIndex) -> None:
+        return
+
+    def enforces(self, table: str, index: Index) -> bool:
+        return True
+
+    def _steps_of(self, table: str) -> Iterator[Step]:
+        return (step for step in self.plan.steps if step.table == table)
+
+
+class _Rehearsal(Application):
+    work_class = _Rehearsed
+
+
+def requests_of(transport: Transport, plan: Plan) -> list[Write]:
+    """
+    Return method, path and body of every write that a plan would make, in their order.
+
+    Left out are those that copy values into a column of another type, for they depend on the rows, and the one that tries out a new unique
+    index. A server that does not take the columns of a new table inline gets more requests than shown: it is only found out by asking.
+
+    Raises:
+        DuplicateRows, UnconvertibleRows, MissingValues: the plan cannot be carried out.
+    """
+    recorder = _Recorder(transport)
+    _Rehearsal(cast(Transport, recorder), plan, progress=_ignore).run()
+    return recorder.writes
+
+
+def _ignore(_step: Step) -> None:
+    return
