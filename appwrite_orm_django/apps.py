@@ -57,7 +57,7 @@ def create_own_tables(using: str, **_: Any) -> None:
     """Make what blocks of transactions need, so that a key which may only write rows can run them, and the record of encodings."""
     from django.db import DatabaseError, connections
 
-    from appwrite_orm_django.backend.transactions import claims
+    from appwrite_orm_django.backend.transactions import staging
     from appwrite_orm_django.conf import appwrite_aliases
     from appwrite_orm_django.schema.records import create_records_table
 
@@ -65,7 +65,7 @@ def create_own_tables(using: str, **_: Any) -> None:
         return
     connection: Any = connections[using]  # our DatabaseWrapper, by its engine
     try:
-        claims.create_table(connection.transport, claims.table_in(connection.database_id))
+        staging.create_table(connection.transport, staging.table_in(connection.database_id))
         create_records_table(connection.transport, connection.database_id)
     except DatabaseError:
         return  # no database yet, or a key that may not: said when a block needs the table

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.db import IntegrityError, connections, models
 from django.db.models.deletion import Collector
 
-from appwrite_orm_django.backend import trying_again
+from appwrite_orm_django.backend.execution import retries
 from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
 from appwrite_orm_django.backend.values import hold
 from appwrite_orm_django.cache import control
@@ -91,14 +91,14 @@ class AppwriteQuerySet(InstanceQuerySet):
             try:
                 return super().update_or_create(defaults, create_defaults, **kwargs)
             except WriteRefused:
-                if alone or attempt == trying_again.MAX_ATTEMPTS:
+                if alone or attempt == retries.MAX_ATTEMPTS:
                     raise
             except IntegrityError:
                 # As get_or_create() does: somebody has made the object, or it is another value that is taken.
                 if alone or was_taken or not self.nocache().filter(**kwargs).exists():
                     raise
                 was_taken = True
-            trying_again.pause(attempt)
+            retries.pause(attempt)
         raise AssertionError  # never reached: the last attempt raises
 
     async def aupdate_or_create(

@@ -16,10 +16,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError, connections, models, router
 from django.db.models.query_utils import DeferredAttribute
 
-from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
 from appwrite_orm_django.backend.transactions.log import key_of
-from appwrite_orm_django.backend.values import OutOfRange, codec_for, hold
+from appwrite_orm_django.backend.values import OutOfRange, codec_for, hold, table_id
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.client.texts import InvalidText
 from appwrite_orm_django.fields import CreatedAtField, RowIdField, UpdatedAtField

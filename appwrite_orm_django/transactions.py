@@ -17,7 +17,7 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.db.transaction import TransactionManagementError
 
-from appwrite_orm_django.backend.trying_again import pause_s
+from appwrite_orm_django.backend.execution.retries import pause_s
 from appwrite_orm_django.client.errors import WriteBroken, WriteRefused, WriteUnknown
 from appwrite_orm_django.conf import appwrite_aliases
 

@@ -21,15 +21,14 @@ from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from appwrite_orm_django.backend.client import DatabaseClient
-from appwrite_orm_django.backend.columns import table_id
 from appwrite_orm_django.backend.creation import DatabaseCreation
-from appwrite_orm_django.backend.cursor import Cursor
-from appwrite_orm_django.backend.cursor_wrappers import AppwriteCursorDebugWrapper, AppwriteCursorWrapper
+from appwrite_orm_django.backend.cursor import AppwriteCursorDebugWrapper, AppwriteCursorWrapper, Cursor
 from appwrite_orm_django.backend.features import DatabaseFeatures
 from appwrite_orm_django.backend.introspection import DatabaseIntrospection
 from appwrite_orm_django.backend.operations import DatabaseOperations
 from appwrite_orm_django.backend.requesting import Requesting
 from appwrite_orm_django.backend.transactions import BlockEnd, begin, is_opened_by_django
+from appwrite_orm_django.backend.values import table_id
 from appwrite_orm_django.client.errors import AppwriteError, UniqueViolation
 from appwrite_orm_django.client.references import TableRef
 
@@ -37,17 +36,14 @@ if TYPE_CHECKING:
     from django.db.models import Model
     from django.db.models.sql import Query
 
-    from appwrite_orm_django.backend.commands.base import Command, Savepoint
-    from appwrite_orm_django.backend.commands.outputs import Output
-    from appwrite_orm_django.backend.known_reads import KnownReads
-    from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
-    from appwrite_orm_django.backend.parts import Parts
-    from appwrite_orm_django.backend.reading import Reader
-    from appwrite_orm_django.backend.results import WriteResult
+    from appwrite_orm_django.backend.commands import Command, Output, Savepoint, WriteResult
+    from appwrite_orm_django.backend.evaluation.database import LocalDatabase
+    from appwrite_orm_django.backend.execution.parts import Parts
+    from appwrite_orm_django.backend.execution.reader import Reader
+    from appwrite_orm_django.backend.execution.writer import Writer
+    from appwrite_orm_django.backend.planning.prepared import KnownReads, WholeModel
     from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
-    from appwrite_orm_django.backend.transactions.transaction import Transaction
-    from appwrite_orm_django.backend.whole_models import WholeModel
-    from appwrite_orm_django.backend.writing import Writer
+    from appwrite_orm_django.backend.transactions.block import Transaction
     from appwrite_orm_django.cache.service import QueryCache
     from appwrite_orm_django.client.transport import Transport
     from appwrite_orm_django.conf import CacheSettings, Options
@@ -306,7 +302,7 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
 
         For statements that Django wraps in ``atomic`` but that are a single request, or several independent ones, here.
         """
-        from appwrite_orm_django.backend.parts import Parts
+        from appwrite_orm_django.backend.execution.parts import Parts
 
         before = self.writes_directly, self.parts
         self.writes_directly, self.parts = True, Parts("rows")
@@ -343,19 +339,19 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
 
     @cached_property
     def reader(self) -> Reader:
-        from appwrite_orm_django.backend.reading import Reader
+        from appwrite_orm_django.backend.execution.reader import Reader
 
         return Reader(self)
 
     @cached_property
     def writer(self) -> Writer:
-        from appwrite_orm_django.backend.writing import Writer
+        from appwrite_orm_django.backend.execution.writer import Writer
 
         return Writer(self)
 
     @cached_property
     def known_reads(self) -> KnownReads:
-        from appwrite_orm_django.backend.known_reads import KnownReads
+        from appwrite_orm_django.backend.planning.prepared import KnownReads
 
         return KnownReads(self)
 
@@ -384,13 +380,13 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
 
     def is_cached(self, query: Query) -> bool:
         """As ``cached_reads.is_cached``."""
-        from appwrite_orm_django.backend import cached_reads
+        from appwrite_orm_django.backend.execution import cached_reads
 
         return cached_reads.is_cached(self, query)
 
     def dependencies(self, query: Query) -> tuple[tuple[str, ...], tuple[str, str] | None]:
         """As ``cached_reads.dependencies``."""
-        from appwrite_orm_django.backend import cached_reads
+        from appwrite_orm_django.backend.execution import cached_reads
 
         return cached_reads.dependencies(self, query)
 
@@ -435,7 +431,7 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
     def local_database(self) -> LocalDatabase:
         """A private SQLite connection to compile for; to run on one, borrow it."""
         if not self._idle_local_databases:
-            from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
+            from appwrite_orm_django.backend.evaluation.database import LocalDatabase
 
             self._idle_local_databases.append(
                 LocalDatabase(self.alias, self.text_semantics, self.settings_dict["TIME_ZONE"])

@@ -23,16 +23,15 @@ from django.db.models.sql import compiler
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGLE
 from django.db.models.sql.query import RawQuery
 
-from appwrite_orm_django.backend import local_evaluation, locking
-from appwrite_orm_django.backend.cached_reads import cached_rows
-from appwrite_orm_django.backend.columns import table_id
-from appwrite_orm_django.backend.commands.base import Command
-from appwrite_orm_django.backend.commands.reads import CountRows, Explain, GetRow, ListRows
-from appwrite_orm_django.backend.pushdown import reads, server
-from appwrite_orm_django.backend.pushdown.aggregates import aggregate
-from appwrite_orm_django.backend.pushdown.conditions import Scope
-from appwrite_orm_django.backend.summaries import OneRow
-from appwrite_orm_django.backend.whole_models import WholeModel, whole_model
+from appwrite_orm_django.backend import evaluation
+from appwrite_orm_django.backend.commands import Command, CountRows, Explain, GetRow, ListRows, OneRow
+from appwrite_orm_django.backend.execution import locking
+from appwrite_orm_django.backend.execution.cached_reads import cached_rows
+from appwrite_orm_django.backend.planning import reads, server
+from appwrite_orm_django.backend.planning.prepared import WholeModel, whole_model
+from appwrite_orm_django.backend.planning.reads import aggregate
+from appwrite_orm_django.backend.planning.where import Scope
+from appwrite_orm_django.backend.values import table_id
 from appwrite_orm_django.cache.timeouts import chosen
 
 
@@ -93,11 +92,11 @@ class SQLCompiler(compiler.SQLCompiler):
             command = self._pushed_down()
             if self.query.select_for_update:
                 # What is locked has to be told row by row.
-                return command if isinstance(command, (GetRow, ListRows)) else local_evaluation.plan(self)
+                return command if isinstance(command, (GetRow, ListRows)) else evaluation.plan_query(self)
             if command is None or (isinstance(command, OneRow) and len(command.parts) > 1):
                 # Better than several requests, where the server can do it: one.
                 command = server.plan(self) or command
-            return command if command is not None else local_evaluation.plan(self)
+            return command if command is not None else evaluation.plan_query(self)
         finally:
             # As Django's as_sql() does: joins made for ordering and related objects are this compilation's only.
             self.query.reset_refcounts(refcounts_before)
@@ -198,7 +197,7 @@ class SQLAggregateCompiler(SQLCompiler):
 
     def read_command(self) -> Command:
         self.setup_query()
-        return self._sliced_count() or server.plan(self) or local_evaluation.plan(self)
+        return self._sliced_count() or server.plan(self) or evaluation.plan_query(self)
 
     def _sliced_count(self) -> Command | None:
         """Return the command for the ``count()`` of a slice, which pages ask that need not know the exact number of many rows."""
@@ -218,7 +217,7 @@ class SQLAggregateCompiler(SQLCompiler):
 
 class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
     def as_sql(self) -> list[tuple[Command, tuple[()]]]:  # type: ignore[override]  # commands take the place of SQL
-        from appwrite_orm_django.backend import writes
+        from appwrite_orm_django.backend.planning import writes
 
         return [(writes.create_command(self), ())]
 
@@ -251,14 +250,14 @@ class SQLDeleteCompiler(compiler.SQLDeleteCompiler, SQLCompiler):
         return 0 if deleted is None else deleted
 
     def as_sql(self) -> tuple[Command, tuple[()]]:  # type: ignore[override]
-        from appwrite_orm_django.backend import writes
+        from appwrite_orm_django.backend.planning import writes
 
         return writes.delete_command(self), ()
 
 
 class SQLUpdateCompiler(compiler.SQLUpdateCompiler, SQLCompiler):
     def as_sql(self) -> tuple[Command | str, tuple[()]]:  # type: ignore[override]
-        from appwrite_orm_django.backend import writes
+        from appwrite_orm_django.backend.planning import writes
 
         self.pre_sql_setup()
         if not self.query.values:

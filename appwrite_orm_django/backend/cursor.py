@@ -1,20 +1,28 @@
-"""The cursor: takes commands where others take SQL."""
+"""Cursors: they run commands where other backends run SQL."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError
+from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 
-from appwrite_orm_django.backend import watching
-from appwrite_orm_django.backend.commands.base import Command, Savepoint
-from appwrite_orm_django.backend.refusals import refuse_sql
+from appwrite_orm_django.backend import instrumentation
+from appwrite_orm_django.backend.commands import Command, Savepoint
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
+
+
+def refuse_sql(text: object) -> NotSupportedError:
+    """Return the error for SQL text, which Appwrite does not speak."""
+    return NotSupportedError(
+        f"Appwrite runs no SQL, and only what reads can be evaluated here, unlike: {str(text)[:100]}\n"
+        f"Use the queryset API, or the client behind connection.transport for anything beyond it."
+    )
 
 
 class Cursor:
@@ -48,7 +56,7 @@ class Cursor:
         if isinstance(command, Savepoint):
             self.connection.savepoint_command(command)
             return self
-        watcher = watching.current()
+        watcher = instrumentation.current()
         with nullcontext() if watcher is None else watcher.executing(self.connection.alias, command):
             self._run(command)
         return self
@@ -65,7 +73,7 @@ class Cursor:
 
     def _execute_sql(self, sql: str, params: Any) -> Cursor:
         # SQL text is rare here, and needs the whole of local evaluation.
-        from appwrite_orm_django.backend.local_evaluation import raw
+        from appwrite_orm_django.backend.evaluation import raw
 
         planned = raw.plan_sql(sql, params, self.connection)
         if planned is None:
@@ -95,3 +103,24 @@ class Cursor:
 
     def close(self) -> None:
         self._rows = iter(())
+
+
+class _ShowsText:
+    def _execute_with_wrappers(self, sql: Any, params: Any, many: bool, executor: Callable[..., Any]) -> Any:
+        parent: Any = super()
+        if not isinstance(sql, Command) or not self.db.execute_wrappers:  # type: ignore[attr-defined]  # the cursor's
+            return parent._execute_with_wrappers(sql, params, many, executor)
+
+        def execute(_text: str, params: Any, many: bool, context: Any) -> Any:
+            # Whatever became of the text on its way (tracers append comments to it): it is for people, and never read back.
+            return executor(sql, params, many, context)
+
+        return parent._execute_with_wrappers(str(sql), params, many, execute)
+
+
+class AppwriteCursorWrapper(_ShowsText, CursorWrapper):
+    """What ``connection.cursor()`` returns."""
+
+
+class AppwriteCursorDebugWrapper(_ShowsText, CursorDebugWrapper):
+    """What it returns while queries are logged."""

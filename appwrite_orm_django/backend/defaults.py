@@ -18,7 +18,7 @@ from django.db.models.expressions import DatabaseDefault, RawSQL, Value
 from django.db.models.functions import Random
 from django.db.models.sql import Query
 
-from appwrite_orm_django.backend import local_evaluation
+from appwrite_orm_django.backend import evaluation
 from appwrite_orm_django.backend.values import codec_for
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Defaults:
 
 def constant(expression: Any, connection: DatabaseWrapper) -> Any:
     """Return the value of a resolved expression that reads no columns."""
-    return expression.value if type(expression) is Value else local_evaluation.constant(expression, connection)
+    return expression.value if type(expression) is Value else evaluation.constant(expression, connection)
 
 
 #: What may differ from row to row, or may hide anything.
@@ -79,7 +79,7 @@ def _nodes(expression: Any) -> Iterator[Any]:
 def refusal(field: Field[Any, Any]) -> str:
     """Return why the expression of a field's ``db_default`` cannot be evaluated here, or ""; asks no server."""
     # Imported by nobody who only writes rows.
-    from appwrite_orm_django.backend.local_evaluation.sqlite import LocalDatabase
+    from appwrite_orm_django.backend.evaluation.database import LocalDatabase
 
     expression = field.db_default
     if not hasattr(expression, "resolve_expression") or isinstance(expression, Value):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.backends.base.introspection import BaseDatabaseIntrospection, FieldInfo, TableInfo
 
-from appwrite_orm_django.backend.columns import ROW_ID
+from appwrite_orm_django.backend.values import ROW_ID
 
 if TYPE_CHECKING:
     from appwrite_orm_django.schema.definitions import Table

@@ -10,11 +10,11 @@ from django.db.backends.base.operations import BaseDatabaseOperations
 from django.utils import timezone
 
 from appwrite_orm_django.backend import row_ids
-from appwrite_orm_django.backend.commands.base import Command, Savepoint
+from appwrite_orm_django.backend.commands import Command, Savepoint
 from appwrite_orm_django.backend.values import INTEGER_RANGES, cut_to_milliseconds
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.pushdown.truth import Narrowing
+    from appwrite_orm_django.backend.planning.where import Narrowing
     from appwrite_orm_django.backend.values import Codec
 
 # Rows of one ``bulk_update()`` statement, whose values come from one CASE over all of its rows.
@@ -65,9 +65,9 @@ class DatabaseOperations(BaseDatabaseOperations):
     def subselect_narrowing(self, lookup: Any, key: str, codec: Codec) -> Narrowing:
         """Translate ``column in (subquery)``: the subquery's command runs first, its values become the filter."""
         # The compiler asks, and its room has what this needs; the room of operations is in every process.
-        from appwrite_orm_django.backend import subselects
+        from appwrite_orm_django.backend.planning import where
 
-        return subselects.narrowing(lookup, key, codec, self.connection)
+        return where.narrowing(lookup, key, codec, self.connection)
 
     # Prepared values: Python objects, which the codecs write.
 
@@ -114,9 +114,8 @@ class DatabaseOperations(BaseDatabaseOperations):
         return "", ()
 
     def sql_flush(self, style: Any, tables: Any, *, reset_sequences: bool = False, allow_cascade: bool = False) -> Any:
-        from appwrite_orm_django.backend.columns import table_id
-        from appwrite_orm_django.backend.commands.conditions import Condition
-        from appwrite_orm_django.backend.commands.writes import DeleteRows
+        from appwrite_orm_django.backend.commands import Condition, DeleteRows
+        from appwrite_orm_django.backend.values import table_id
 
         return [DeleteRows(self.connection.table_ref(table_id(table)), Condition()) for table in tables]
 

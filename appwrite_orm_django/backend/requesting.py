@@ -16,7 +16,7 @@ from appwrite_orm_django.client.secret import Secret
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.client_calls import RawWrite
-    from appwrite_orm_django.backend.transactions.transaction import Transaction
+    from appwrite_orm_django.backend.transactions.block import Transaction
     from appwrite_orm_django.backend.users import Account, Accounts
     from appwrite_orm_django.client.transport import Transport
     from appwrite_orm_django.conf import Options

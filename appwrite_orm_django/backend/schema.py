@@ -19,9 +19,9 @@ from django.db.models import Field, Model
 from django.db.models import Index as ModelIndex
 
 from appwrite_orm_django.backend.changing import announced
-from appwrite_orm_django.backend.columns import SYSTEM_COLUMNS, column_key, table_id
+from appwrite_orm_django.backend.cursor import refuse_sql
 from appwrite_orm_django.backend.defaults import fill_of
-from appwrite_orm_django.backend.refusals import refuse_sql
+from appwrite_orm_django.backend.values import SYSTEM_COLUMNS, column_key, table_id
 from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
 from appwrite_orm_django.client.queries import limit

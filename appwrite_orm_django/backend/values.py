@@ -1,10 +1,4 @@
-"""
-Values on their way to Appwrite and back.
-
-A ``Codec`` belongs to a field. Three forms of a value meet here: *prepared*, a Python object as ``Field.get_db_prep_value``
-leaves it; *wire*, what Appwrite's JSON holds; *stored*, what Django's SQLite backend would hold in that column, which
-local evaluation needs.
-"""
+"""Values of Django's fields on the wire, and the columns they stand in."""
 
 from __future__ import annotations
 
@@ -14,7 +8,7 @@ import decimal
 import json
 import math
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
@@ -23,6 +17,38 @@ from django.db import models
 
 from appwrite_orm_django.backend import row_ids
 from appwrite_orm_django.client.texts import check_text
+from appwrite_orm_django.schema import names
+
+ROW_ID = "$id"
+SEQUENCE = "$sequence"
+PERMISSIONS = "$permissions"
+#: The moments of a row that the server keeps. A key may set them, but not by a transaction.
+MOMENTS = ("$createdAt", "$updatedAt")
+# Kept by the server itself; a field maps one of them by naming it as its ``db_column``.
+SYSTEM_COLUMNS = frozenset({ROW_ID, SEQUENCE, "$createdAt", "$updatedAt", PERMISSIONS})
+
+
+class RelationshipKey(str):
+    """The key of a relationship column, which no ``select`` may name (recording ``rel-manyToOne``)."""
+
+    __slots__ = ()
+
+
+@lru_cache(maxsize=10_000)
+def column_key(field: models.Field[Any, Any]) -> str:
+    """Return the key of the column that holds ``field``: the primary key is always the row's ``$id``."""
+    if field.primary_key:
+        return ROW_ID
+    if field.column in SYSTEM_COLUMNS:
+        return field.column
+    key = names.column_key(field.column)
+    return RelationshipKey(key) if getattr(field, "appwrite_relationship", False) else key
+
+
+def table_id(db_table: str) -> str:
+    """Return the id of the table that stands for ``db_table``."""
+    return names.table_id(db_table)
+
 
 MAX_SCALED_DIGITS = 18  # what a 64-bit integer holds in every case
 INT64 = (-(2**63) + 1, 2**63 - 1)  # -2**63 itself is refused (observed)
@@ -548,3 +574,13 @@ def _is_narrow(field: models.Field[Any, Any]) -> bool:
     describe = getattr(field, "appwrite_column", None) or partial(described_column, field)
     column = describe("value")
     return column is not None and column.max is not None and column.max < 2**31
+
+
+def users_data(data: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return what a user may say of a new row.
+
+    The server's own times are for keys to set; and an empty list of permissions would leave the row to nobody, where without one
+    the server gives it to the user who makes it.
+    """
+    return {key: value for key, value in data.items() if key not in MOMENTS and (key != PERMISSIONS or value)}

@@ -14,12 +14,12 @@ from django.db import connections
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from appwrite_orm_django.backend import watching
+from appwrite_orm_django.backend import instrumentation
 from appwrite_orm_django.cache.statistics import observe_reads
 from appwrite_orm_django.conf import appwrite_aliases
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.commands.base import Command
+    from appwrite_orm_django.backend.commands import Command
     from appwrite_orm_django.client.transport import RequestRecord
 
 __all__ = ["AppwritePanel"]
@@ -145,7 +145,7 @@ class AppwritePanel(Panel):
             transport.add_listener(_note)
         token = _recorder.set(self._recorder)
         self._watching.callback(_recorder.reset, token)
-        self._watching.enter_context(watching.watch(self._recorder))
+        self._watching.enter_context(instrumentation.watch(self._recorder))
 
     def disable_instrumentation(self) -> None:
         self._watching.close()

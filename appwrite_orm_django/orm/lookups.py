@@ -13,8 +13,7 @@ from django.db.models import Lookup
 from appwrite_orm_django.fields import ArrayField
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.pushdown.conditions import Scope
-    from appwrite_orm_django.backend.pushdown.truth import Narrowing
+    from appwrite_orm_django.backend.planning.where import Narrowing, Scope
 
 
 class _ArrayLookup(Lookup):
@@ -48,9 +47,9 @@ class ArrayContains(_ArrayLookup):
         return sql, [*params, params[-1]]
 
     def appwrite_narrowing(self, truth_value: bool, scope: Scope) -> Narrowing:
-        from appwrite_orm_django.backend.pushdown import arrays
+        from appwrite_orm_django.backend.planning import where
 
-        return arrays.contains(self, truth_value, scope)
+        return where.contains(self, truth_value, scope)
 
 
 @ArrayField.register_lookup
@@ -63,6 +62,6 @@ class ArrayOverlap(_ArrayLookup):
     )
 
     def appwrite_narrowing(self, truth_value: bool, scope: Scope) -> Narrowing:
-        from appwrite_orm_django.backend.pushdown import arrays
+        from appwrite_orm_django.backend.planning import where
 
-        return arrays.overlap(self, truth_value, scope)
+        return where.overlap(self, truth_value, scope)

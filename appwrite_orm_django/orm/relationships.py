@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from django.db import IntegrityError, NotSupportedError, connections, models, router
 
-from appwrite_orm_django.backend.columns import ROW_ID, table_id
-from appwrite_orm_django.backend.values import codec_for
+from appwrite_orm_django.backend.values import ROW_ID, codec_for, table_id
 from appwrite_orm_django.cache import invalidate
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.queries import select

@@ -6,7 +6,8 @@ from django.db.models import Count, Sum
 
 from appwrite_local import registry
 from appwrite_local.adapter import LocalAdapter
-from appwrite_orm_django.backend import capabilities, counting, server_queries
+from appwrite_orm_django.backend import capabilities
+from appwrite_orm_django.backend.execution import reader, server_queries
 from appwrite_orm_django.checks import databases
 from tests import real
 from tests.backend.kinds import kind_settings, level_settings
@@ -104,7 +105,7 @@ def test_what_a_server_refuses_is_evaluated_locally_from_then_on(reach):
 
 @pytest.mark.local_only("changes a limit of the local server")
 def test_a_long_count_is_one_more_request(reach, monkeypatch):
-    monkeypatch.setattr(counting, "TOTAL_CAP", 5)
+    monkeypatch.setattr(reader, "TOTAL_CAP", 5)
     log = reach("2.x")
     # Six authors: as many as this cap, or more, is all that ``total`` would say.
     monkeypatch.setattr("appwrite_local.row_store.TOTAL_CAP", 5)

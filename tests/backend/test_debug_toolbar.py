@@ -118,7 +118,7 @@ def test_under_asgi_as_well(two):
 
 
 def test_a_page_that_fails_leaves_nothing_behind(two, monkeypatch):
-    from appwrite_orm_django.backend import watching
+    from appwrite_orm_django.backend import instrumentation
 
     def fail(request):
         raise RuntimeError("no page")
@@ -126,5 +126,5 @@ def test_a_page_that_fails_leaves_nothing_behind(two, monkeypatch):
     monkeypatch.setattr(f"{__name__}.urlpatterns", [*urlpatterns, path("fail/", fail)])
     with pytest.raises(RuntimeError):
         Client().get("/fail/")
-    assert watching.current() is None
+    assert instrumentation.current() is None
     assert len(shown(Client().get("/tags/"))) == 1

@@ -9,7 +9,7 @@ from django.db.models import F
 from django.test import TransactionTestCase
 from django.test.utils import CaptureQueriesContext
 
-from appwrite_orm_django.backend.columns import column_key
+from appwrite_orm_django.backend.values import column_key
 from tests.library.models import Author, Book, Country, Tag
 
 COLUMNS = "({})".format(", ".join(f'"{column_key(field)}"' for field in Author._meta.concrete_fields))

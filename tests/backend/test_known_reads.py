@@ -9,8 +9,8 @@ from django.db.models import Count, F, FilteredRelation, Q, Value
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from appwrite_orm_django.backend import known_reads
-from appwrite_orm_django.backend.known_reads import cache_text
+from appwrite_orm_django.backend.planning import prepared
+from appwrite_orm_django.backend.planning.prepared import cache_text
 from tests.library.models import Author, Book, Country, Everything
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], transaction=True)
@@ -139,7 +139,7 @@ def test_a_prepared_lock_is_a_lock(books, requests):
 
 
 def test_shapes_do_not_pile_up(monkeypatch):
-    monkeypatch.setattr(known_reads, "_MOST_SHAPES", 3)
+    monkeypatch.setattr(prepared, "_MOST_SHAPES", 3)
     monkeypatch.setattr(connections["appwrite"].known_reads, "_by_shape", {})
     for number in range(1, 9):
         assert shape_is_known(Book.objects.order_by("title")[:number])

@@ -26,8 +26,8 @@ from django.db.models import (
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Greatest, Least, Round
 
-from appwrite_orm_django.backend import local_evaluation
-from appwrite_orm_django.backend.local_evaluation import fragments
+from appwrite_orm_django.backend import evaluation
+from appwrite_orm_django.backend.evaluation import compiler
 from tests.library.models import Author, Book, Country, Everything, Numbered, Review, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"])
@@ -157,8 +157,8 @@ class TestFragmentsOfSql:
         ],
     )
     def test_which_tables_a_fragment_reads(self, sql, expected):
-        assert fragments.reads_in(sql) == 1
-        assert fragments.sources([sql], ["library_book", "library_tag", "library_book_tags"]) == expected
+        assert compiler.reads_in(sql) == 1
+        assert compiler.sources([sql], ["library_book", "library_tag", "library_book_tags"]) == expected
 
     @pytest.mark.parametrize(
         "query",
@@ -174,13 +174,13 @@ class TestFragmentsOfSql:
         ],
     )
     def test_nested_queries_are_no_fragments(self, appwrite, query):
-        command = local_evaluation.plan(query().query.get_compiler(connection=appwrite), set_up=True)
+        command = evaluation.plan_query(query().query.get_compiler(connection=appwrite), set_up=True)
         assert "SELECT" in command.sql[1:]
         assert command.program.whole_tables == frozenset()
 
     @pytest.mark.parametrize("sql", ['"select" = 1', "a IN (1, 2)", "INNER JOIN", "selected"])
     def test_what_reads_no_table(self, sql):
-        assert fragments.reads_in(sql) == 0
+        assert compiler.reads_in(sql) == 0
 
 
 class Doubled(Transform):

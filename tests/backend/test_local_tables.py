@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Value
 from django.db.models.functions import Coalesce, Lower, Upper
 
 from appwrite_orm_django.backend.base import DatabaseWrapper
-from appwrite_orm_django.backend.local_evaluation import texts
+from appwrite_orm_django.backend.evaluation import texts
 from appwrite_orm_django.testing import captured_requests
 from tests.library.models import Author, Book, Country, Tag
 

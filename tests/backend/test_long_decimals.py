@@ -46,7 +46,7 @@ from django.db.models.functions import (
     Sqrt,
 )
 
-from appwrite_orm_django.backend.local_evaluation import decimal_functions, decimals
+from appwrite_orm_django.backend.evaluation import decimals
 from tests.library.models import Everything
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"])
@@ -179,7 +179,7 @@ class TestWindows:
         query = Everything.objects.filter(long_decimal__isnull=False).annotate(x=window).order_by("integer")
         assert [row.x for row in query] == [expected(VALUES, at) for at in range(5)]
 
-    @pytest.mark.skipif(not decimal_functions.WINDOWS, reason="from Python 3.11 on")
+    @pytest.mark.skipif(not decimals.WINDOWS, reason="from Python 3.11 on")
     def test_sums_and_averages_are_exact(self):
         running = Everything.objects.annotate(
             total=Window(Sum("long_decimal"), order_by="integer"),
@@ -191,14 +191,14 @@ class TestWindows:
         assert {row.mean for row in running} == {decimal.Context(prec=30).divide(totals[-1], D(5))}
         assert [row.integer for row in running.filter(total=totals[1])] == [1]
 
-    @pytest.mark.skipif(not decimal_functions.WINDOWS, reason="from Python 3.11 on")
+    @pytest.mark.skipif(not decimals.WINDOWS, reason="from Python 3.11 on")
     def test_frames_that_rows_leave(self):
         window = Window(Sum("long_decimal"), order_by="integer", frame=RowRange(start=-1, end=0))
         with decimal.localcontext(EXACT):
             expected = [VALUES[0], *(VALUES[at - 1] + VALUES[at] for at in range(1, 5)), VALUES[4]]
         assert computed(x=window) == expected
 
-    @pytest.mark.skipif(not decimal_functions.WINDOWS, reason="from Python 3.11 on")
+    @pytest.mark.skipif(not decimals.WINDOWS, reason="from Python 3.11 on")
     def test_sums_of_short_decimals_do_not_pass_through_floats(self):
         Everything.objects.filter(integer__lt=3).update(decimal=D("0.1"))
         query = Everything.objects.filter(integer__lt=3).annotate(total=Window(Sum("decimal"), order_by="integer"))

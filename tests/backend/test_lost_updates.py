@@ -16,7 +16,7 @@ from django.db import connections, transaction
 from django.db.models import F
 
 from appwrite_local import datetimes, registry
-from appwrite_orm_django.backend.transactions import claims
+from appwrite_orm_django.backend.transactions import staging
 from appwrite_orm_django.client import databases, rows, transactions
 from appwrite_orm_django.client.errors import WriteRefused
 from tests import real
@@ -57,7 +57,7 @@ def shop(request, connect):
     connection = connect(**level_settings(request.param, f"s{uuid.uuid4().hex[:8]}"))
     with connection.schema_editor() as editor:
         editor.create_model(Edition)
-    claims.create_table(connection.transport, claims.table_in(connection.database_id))
+    staging.create_table(connection.transport, staging.table_in(connection.database_id))
     yield connection
     databases.delete_database(connection.transport, connection.database_id)
     if not real.server():

@@ -6,7 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.paginator import EmptyPage, PageNotAnInteger, Paginator
 from django.db.models.functions import Upper
 
-from appwrite_orm_django.backend import counting
+from appwrite_orm_django.backend.execution import reader
 from appwrite_orm_django.contrib.pagination import (
     AppwritePaginator,
     AtLeast,
@@ -85,7 +85,7 @@ def test_pages_with_their_count_are_what_plain_pages_are(tags, queryset):
 
 
 def test_a_count_that_says_only_many_is_gone_on_with(tags, requests, monkeypatch):
-    monkeypatch.setattr(counting, "TOTAL_CAP", 20)
+    monkeypatch.setattr(reader, "TOTAL_CAP", 20)
     page = ExactPaginator(Tag.objects.order_by("name"), 10).page(1)
     assert (len(page.object_list), page.paginator.count) == (10, 33)
 

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connections, transaction
 from django.db.models import F
 from django.db.models.signals import post_delete, pre_save
 
-from appwrite_orm_django.backend.parts import NOTHING_WRITTEN, Parts
+from appwrite_orm_django.backend.execution.parts import NOTHING_WRITTEN, Parts
 from appwrite_orm_django.client import transactions
 from appwrite_orm_django.client.errors import TransactionConflict, TransactionLimitExceeded, UniqueViolation
 from appwrite_orm_django.signals import rows_changed

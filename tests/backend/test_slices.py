@@ -10,7 +10,7 @@ from django.db.models import Avg, Count, Exists, F, Max, OuterRef, Prefetch, Q, 
 from django.db.models.functions import Lower
 from django.test.utils import CaptureQueriesContext
 
-from appwrite_orm_django.backend.counting import TOTAL_CAP
+from appwrite_orm_django.backend.execution.reader import TOTAL_CAP
 from appwrite_orm_django.contrib.pagination import AppwritePaginator, ExactPaginator
 from tests.backend.kinds import level_settings
 from tests.differential import APPWRITE, assert_same, plain, twin

@@ -7,7 +7,7 @@ from django.db.models.expressions import RawSQL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appwrite_orm_django.backend.local_evaluation import names
+from appwrite_orm_django.backend.evaluation import names
 from tests.library.models import Author, Book, Country, Magazine, Numbered
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"])

@@ -4,7 +4,7 @@ import pytest
 from django.db.models import F, Window
 from django.db.models.functions import Lower, RowNumber
 
-from appwrite_orm_django.backend.uniqueness import unique_value
+from appwrite_orm_django.backend.execution.upserts import unique_value
 from appwrite_orm_django.testing import captured_requests
 from tests.differential import assert_same
 from tests.library.models import Author, Book

@@ -10,7 +10,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Concat
 from django.test.utils import isolate_apps
 
-from appwrite_orm_django.backend import uniqueness
+from appwrite_orm_django.backend.execution import upserts
 from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.client.errors import AppwriteError, UniqueViolation
 from appwrite_orm_django.models import AppwriteModel
@@ -321,7 +321,7 @@ def test_a_user_is_told_what_they_may_know(ann, monkeypatch, owner, declared, bl
     diary_of(owner, "taken")
     mine = diary_of("ann", "mine")
     if declared:
-        monkeypatch.setattr(uniqueness, "declared", lambda table: (("text",),))
+        monkeypatch.setattr(upserts, "declared", lambda table: (("text",),))
     known = (("text",), f"Row {Diary.objects.get(text='taken').pk} has 'taken' already.")
     for write in (
         lambda: Diary.objects.create(text="taken"),

@@ -525,13 +525,13 @@ class TestConcurrency:
             elsewhere(lambda: connections["appwrite"].writer.increment(increment))
             return stage(*args, **kwargs)
 
-        from appwrite_orm_django.backend import trying_again
-        from appwrite_orm_django.backend.commands.writes import IncrementColumn
+        from appwrite_orm_django.backend.commands import IncrementColumn
+        from appwrite_orm_django.backend.execution import retries
 
         table = connections["appwrite"].table_ref("library_edition")
         increment = IncrementColumn(table, Edition.objects.get().pk, "copies", 1)
         monkeypatch.setattr(transactions, "create_operations", outrun)
-        monkeypatch.setattr(trying_again, "MAX_ATTEMPTS", 3)
+        monkeypatch.setattr(retries, "MAX_ATTEMPTS", 3)
         with pytest.raises(OperationalError):
             upsert(Edition(isbn="a", copies=50))
         assert copies() == {"a": 4}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from appwrite_orm_django.backend.counting import TOTAL_CAP, count
+from appwrite_orm_django.backend.execution.reader import TOTAL_CAP, count
 
 
 class Server:

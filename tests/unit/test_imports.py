@@ -83,17 +83,3 @@ def loaded_by(program):
 def test_a_process_starts_without(name):
     """The first request brings the HTTP client; what setting up costs is measured by ``benchmarks.import_time``."""
     assert name not in loaded_by(STARTED)
-
-
-@pytest.mark.parametrize(
-    ("use", "brought"),
-    [
-        ("connection.SchemaEditorClass", "schema.apply"),
-        ("connection.set_autocommit(False)", "backend.transactions.transaction"),
-        ("from django.core.checks import run_checks; run_checks(tags=['models'])", "checks"),
-    ],
-)
-def test_what_is_rarer_comes_with_its_use(use, brought):
-    name = f"{appwrite_orm_django.__name__}.{brought}"
-    assert name not in loaded_by(STARTED)
-    assert name in loaded_by(f"{STARTED}\n{use}\n")

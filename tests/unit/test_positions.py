@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from appwrite_orm_django.backend.commands.conditions import Order
-from appwrite_orm_django.backend.positions import after
+from appwrite_orm_django.backend.commands import Order
+from appwrite_orm_django.backend.execution.reader import after
 
 VALUES = (None, 1, 2)
 ROWS = [

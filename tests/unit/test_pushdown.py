@@ -10,8 +10,8 @@ from django.db.models.expressions import ColPairs
 from django.db.models.fields.tuple_lookups import TupleIn
 from django.db.models.functions import Lower
 
-from appwrite_orm_django.backend.commands.local import LocalQuery
-from appwrite_orm_django.backend.commands.reads import CountRows, GetRow, ListRows
+from appwrite_orm_django.backend.commands import CountRows, GetRow, ListRows
+from appwrite_orm_django.backend.evaluation.commands import LocalQuery
 from tests.library.models import Author, Book, Country, Everything, Numbered, Review
 
 UTC = datetime.timezone.utc

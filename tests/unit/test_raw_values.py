@@ -6,7 +6,7 @@ import decimal
 import pytest
 from django.db import models
 
-from appwrite_orm_django.backend.pushdown.raw_values import reader_for
+from appwrite_orm_django.backend.planning.joins import reader_for
 from appwrite_orm_django.backend.values import BinaryCodec, codec_for
 
 

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from appwrite_orm_django.backend.reading_ahead import Requests
+from appwrite_orm_django.backend.execution.reader import Requests
 
 name = ContextVar("name", default="")
 

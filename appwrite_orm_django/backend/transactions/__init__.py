@@ -17,7 +17,7 @@ from django.db.transaction import Atomic
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
-    from appwrite_orm_django.backend.transactions.transaction import Transaction
+    from appwrite_orm_django.backend.transactions.block import Transaction
 
 __all__ = ["BlockEnd", "begin", "is_opened_by_django", "uncommitted"]
 
@@ -43,7 +43,7 @@ class BlockEnd:
 
 def begin(connection: DatabaseWrapper, *, in_parts: bool = False) -> Transaction:
     """Return the state of a new block; ``in_parts`` as there. What blocks need is imported by the first one."""
-    from appwrite_orm_django.backend.transactions.transaction import Transaction
+    from appwrite_orm_django.backend.transactions.block import Transaction
 
     return Transaction(connection, in_parts=in_parts)
 

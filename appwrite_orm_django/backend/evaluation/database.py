@@ -1,0 +1,294 @@
+"""
+The private SQLite database in which local evaluation runs, and how it differs from Django's.
+
+Text follows the server (columns carry a collation with the server's rule), LIKE respects case, and the ``i`` lookups
+ignore what the server ignores.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import sqlite3
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import DataError, OperationalError
+from django.db.backends.sqlite3 import base, features, operations
+from django.db.models.expressions import Col
+from django.utils import timezone
+
+from appwrite_orm_django.backend.evaluation import decimals, names, numbers, texts
+from appwrite_orm_django.backend.evaluation.compiler import Noted
+from appwrite_orm_django.backend.evaluation.texts import json_contains
+from appwrite_orm_django.backend.values import cut_to_milliseconds
+from appwrite_orm_django.schema import collation
+from appwrite_orm_django.schema.names import unquoted
+
+if TYPE_CHECKING:
+    from django.db.models import Field, Model
+
+    from appwrite_orm_django.backend.evaluation.tables import LocalTable
+
+_MOST_STATEMENTS = 500
+
+
+def quoted(name: str) -> str:
+    """Write the name of a table or a column for SQLite, whatever is in it."""
+    return '"' + unquoted(name).replace('"', '""') + '"'
+
+
+class _JoinedCol(Col):
+    """A column in the condition of a join, which Django puts through "%" once more than others."""
+
+    def as_sql(self, *context: Any) -> tuple[str, Any]:
+        sql, params = super().as_sql(*context)
+        return sql.replace("%", "%%"), params
+
+
+class LocalOperations(operations.DatabaseOperations):
+    compiler_module = "appwrite_orm_django.backend.evaluation.compiler"
+
+    def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:
+        if lookup_type in ("icontains", "istartswith", "iendswith"):
+            return "APPWRITE_LIKE(%s)"
+        if lookup_type == "iexact":
+            return "APPWRITE_FOLD(%s)"
+        return super().lookup_cast(lookup_type, internal_type)
+
+    def quote_name(self, name: str) -> str:
+        # Parameters are put into the statement's text with "%".
+        return quoted(name).replace("%", "%%")
+
+    def prepare_join_on_clause(self, *sides: Any) -> tuple[Col, Col]:
+        left, right = super().prepare_join_on_clause(*sides)
+        return _JoinedCol(left.alias, left.target), _JoinedCol(right.alias, right.target)
+
+    def adapt_datetimefield_value(self, value: Any) -> Any:
+        return super().adapt_datetimefield_value(cut_to_milliseconds(value))
+
+    def convert_datetimefield_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        # Most are UTC, where no moment is missing or there twice.
+        if isinstance(value, datetime.datetime) and value.tzinfo is None and settings.USE_TZ:
+            zone = self.connection.timezone
+            return value.replace(tzinfo=zone) if zone is datetime.timezone.utc else timezone.make_aware(value, zone)
+        return super().convert_datetimefield_value(value, expression, connection)
+
+    def get_decimalfield_converter(self, expression: Any) -> Any:
+        convert = super().get_decimalfield_converter(expression)
+
+        def from_text_too(value: Any, *context: Any) -> Any:
+            return decimal.Decimal(value) if isinstance(value, str) else convert(value, *context)
+
+        return from_text_too
+
+    def prep_for_iexact_query(self, x: Any) -> Any:
+        return x
+
+
+class LocalFeatures(features.DatabaseFeatures):
+    supports_json_field_contains = True
+
+
+class LocalCursor(base.SQLiteCursorWrapper):
+    """A cursor to which names in quotes are never texts."""
+
+    def execute(self, query: str, params: Any = None) -> Any:
+        return super().execute(names.strict(query), params)
+
+
+class LocalDatabase(base.DatabaseWrapper):
+    """An in-memory SQLite connection that belongs to one connection of ours and is never shared."""
+
+    ops_class = LocalOperations
+    features_class = LocalFeatures
+    operators = {
+        **base.DatabaseWrapper.operators,
+        "iexact": "= APPWRITE_FOLD(%s)",
+        "icontains": r"LIKE APPWRITE_LIKE(%s) ESCAPE '\'",
+        "istartswith": r"LIKE APPWRITE_LIKE(%s) ESCAPE '\'",
+        "iendswith": r"LIKE APPWRITE_LIKE(%s) ESCAPE '\'",
+    }
+    pattern_ops = {
+        "contains": r"LIKE '%%' || {} || '%%' ESCAPE '\'",
+        "icontains": r"LIKE '%%' || APPWRITE_LIKE({}) || '%%' ESCAPE '\'",
+        "startswith": r"LIKE {} || '%%' ESCAPE '\'",
+        "istartswith": r"LIKE APPWRITE_LIKE({}) || '%%' ESCAPE '\'",
+        "endswith": r"LIKE '%%' || {} ESCAPE '\'",
+        "iendswith": r"LIKE '%%' || APPWRITE_LIKE({}) ESCAPE '\'",
+    }
+
+    def __init__(self, alias: str, text: str, time_zone: str | None) -> None:
+        settings: dict[str, Any] = {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": ":memory:",
+            "OPTIONS": {},
+            "TIME_ZONE": time_zone,
+            "CONN_MAX_AGE": None,
+            "CONN_HEALTH_CHECKS": False,
+            "ATOMIC_REQUESTS": False,
+            "AUTOCOMMIT": True,
+            "USER": "",
+            "PASSWORD": "",
+            "HOST": "",
+            "PORT": "",
+            "TEST": {},
+        }
+        super().__init__(settings, alias)
+        self.text = text
+        # PostgreSQL takes a null for more than any value.
+        self.nulls_are_high = text == "postgresql"
+        # MariaDB takes texts for equal that differ; to PostgreSQL each is itself.
+        self.folds = text == "mariadb"
+        self.noted = Noted()
+        self._refused: DataError | None = None
+        self.described: weakref.WeakKeyDictionary[type[Model], tuple[tuple[Field[Any, Any], ...], LocalTable]] = (
+            weakref.WeakKeyDictionary()
+        )
+        # By name in lower case, as SQLite compares them.
+        self._tables: dict[str, LocalTable] = {}
+        # By statement and tables.
+        self.columns_read: dict[tuple[Any, ...], dict[str, set[str]]] = {}
+        # Of texts of one evaluation; there may be megabytes of them.
+        self._caches: list[Any] = []
+        self.inc_thread_sharing()
+
+    @contextmanager
+    def noting(self) -> Iterator[Noted]:
+        """Yield what holds, at the end of the block, what was compiled in it."""
+        before, self.noted = self.noted, Noted()
+        try:
+            yield self.noted
+        finally:
+            self.noted = before
+
+    @contextmanager
+    def with_tables(self, tables: Iterable[LocalTable]) -> Iterator[sqlite3.Connection]:
+        """
+        Lend the bare connection, with these tables in it; whatever the block does to them or adds is undone at its end.
+
+        The tables themselves stay, empty, for the next query that needs them.
+        """
+        self.ensure_connection()
+        raw: sqlite3.Connection = self.connection
+        self._make(raw, list(tables))
+        raw.execute("BEGIN")
+        try:
+            yield raw
+        finally:
+            raw.execute("ROLLBACK")
+            for cache in self._caches:
+                cache.cache_clear()
+
+    def _noting_refusals(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Keep what a function raises: SQLite says no more than that it did."""
+        weak = weakref.ref(self)
+
+        def call(*values: Any) -> Any:
+            try:
+                return function(*values)
+            except DataError as error:
+                if (database := weak()) is not None:
+                    database._refused = error
+                raise
+
+        return call
+
+    @contextmanager
+    def saying_what_is_refused(self, place: str) -> Iterator[None]:
+        """
+        Give errors of computing their place and their reason.
+
+        Raises:
+            DataError: a number has more digits than SQLite can compute with.
+        """
+        self._refused = None
+        try:
+            with self.wrap_database_errors:
+                yield
+        except OperationalError as error:
+            reason = numbers.OVERFLOW if str(error) == "integer overflow" else self._refused
+            if reason is None:
+                raise
+            raise DataError(f"{place}: {reason}") from error
+
+    def create_cursor(self, name: str | None = None) -> LocalCursor:
+        cursor: LocalCursor = self.connection.cursor(factory=LocalCursor)
+        return cursor
+
+    @contextmanager
+    def cursor_over(self, tables: Iterable[LocalTable]) -> Iterator[LocalCursor]:
+        """Lend a cursor for a statement over these tables, which are there already; its errors become Django's."""
+        with names.unknown_columns_named(tables), self.wrap_database_errors, closing(self.create_cursor()) as cursor:
+            yield cursor
+
+    def note_columns_read(self, key: tuple[Any, ...], columns: dict[str, set[str]]) -> None:
+        """Remember which columns a statement reads: it is the same every time, and finding out takes as long as a small query."""
+        if len(self.columns_read) >= _MOST_STATEMENTS:
+            self.columns_read.clear()
+        self.columns_read[key] = columns
+
+    def _make(self, raw: sqlite3.Connection, tables: list[LocalTable]) -> None:
+        missing = [table for table in tables if self._tables.get(table.name.lower()) is not table]
+        for table in missing:
+            if (other := self._tables.pop(table.name.lower(), None)) is not None:
+                raw.execute(other.drop_sql())
+        for table in missing:
+            raw.execute(table.create_sql())
+            self._tables[table.name.lower()] = table
+
+    def get_new_connection(self, conn_params: Any) -> Any:
+        self._tables.clear()
+        connection = super().get_new_connection(conn_params)
+        # It lives as long as the connection to Appwrite that lends it, which threads that end just drop; Python 3.13 warns of that.
+        weakref.finalize(self, connection.close)
+        connection.execute("PRAGMA case_sensitive_like = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        fold, fold_like = map(_cached, text_folds(self.text))
+        self._caches = [fold, fold_like]
+        connection.create_function("APPWRITE_FOLD", 1, fold, deterministic=True)
+        connection.create_function("APPWRITE_LIKE", 1, fold_like, deterministic=True)
+        connection.create_function("APPWRITE_ROUND", 2, _rounded, deterministic=True)
+        connection.create_function("APPWRITE_INTEGER", 2, self._noting_refusals(numbers.checked), deterministic=True)
+        connection.create_function("APPWRITE_SHORT", 1, self._noting_refusals(decimals.short), deterministic=True)
+        decimals.register(connection)
+        connection.create_function("JSON_CONTAINS", 2, json_contains, deterministic=True)
+        if self.folds:
+            connection.create_collation(texts.COLLATION, _comparison(fold))
+        return connection
+
+
+def text_folds(text: str) -> tuple[Callable[[str], str], Callable[[str], str]]:
+    """Return what makes texts equal on the server: for comparisons, and for its LIKE, to which trailing blanks count."""
+    if text == "mariadb":
+        return collation.fold, collation.like_fold
+    return str.lower, str.lower
+
+
+def _cached(fold: Callable[[str], str]) -> Any:
+    # What SQLite calls is the cache itself, not Python: most columns have few different texts.
+    @lru_cache(maxsize=100_000, typed=True)
+    def apply(value: Any) -> str | None:
+        return None if value is None else fold(str(value))
+
+    return apply
+
+
+def _comparison(fold: Callable[[str], str]) -> Callable[[str, str], int]:
+    def compare(one: str, two: str) -> int:
+        left, right = fold(one), fold(two)
+        return (left > right) - (left < right)
+
+    return compare
+
+
+def _rounded(value: Any, places: int | None) -> Any:
+    """Round half away from zero, as SQLite does."""
+    if value is None or places is None:
+        return None
+    number = decimals.rounded(decimals.read(str(value)), places)
+    return int(number) if isinstance(value, int) else float(number)

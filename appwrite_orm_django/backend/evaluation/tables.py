@@ -1,0 +1,232 @@
+"""Which tables and columns a query touches, and how rows of Appwrite become rows of the private SQLite database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from operator import itemgetter
+from typing import Any
+
+from django.apps import apps
+from django.db import NotSupportedError
+from django.db.models import Field, Model
+from django.db.models.sql import Query
+
+from appwrite_orm_django.backend.decoding import definition_of
+from appwrite_orm_django.backend.evaluation import decimals, texts
+from appwrite_orm_django.backend.evaluation.database import LocalDatabase, quoted
+from appwrite_orm_django.backend.values import ROW_ID, ScaledDecimalCodec, codec_for, column_key, page_storer
+from appwrite_orm_django.cache.keys import digest
+from appwrite_orm_django.schema.names import unquoted
+
+# Of the column by which SQLite itself numbers rows.
+_NUMBERED = " PRIMARY KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalColumn:
+    """
+    A column as SQLite is to see it.
+
+    Attributes:
+        key: of the column on the server.
+        declaration: its type.
+        collation: by which it is compared, if not byte by byte.
+        stored: makes what SQLite holds of a wire value that is not null; None where these are the same.
+        is_key: whether tables are joined by it.
+        is_rowid: whether it is what SQLite itself numbers rows by.
+        is_row_id: whether it holds row ids that are text.
+    """
+
+    name: str
+    key: str
+    declaration: str
+    collation: str | None
+    stored: Callable[[Any], Any] | None
+    is_key: bool = False
+    is_rowid: bool = False
+    is_row_id: bool = False
+
+    def values(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Return what SQLite holds of this column of wire rows."""
+        values = list(map(itemgetter(self.key), rows))
+        if (stored := self.stored) is None:
+            return values
+        return [None if value is None else stored(value) for value in values]
+
+
+@dataclass(frozen=True, eq=False)
+class LocalTable:
+    """A table as SQLite is to see it; equal to itself only. ``definition`` says what it makes of wire values."""
+
+    name: str
+    columns: tuple[LocalColumn, ...]
+    definition: str = ""
+
+    @cached_property
+    def row_id_column(self) -> LocalColumn:
+        """The column that holds the row's ``$id``; that of the name itself, if there are two."""
+        return next(column for column in reversed(self.columns) if column.key == ROW_ID)
+
+    @cached_property
+    def with_row_id(self) -> LocalTable:
+        """The same table with the row's id once more, by the name that it has on the server."""
+        row_id = self.row_id_column
+        if row_id.name == ROW_ID:
+            return self
+        declaration = row_id.declaration.removesuffix(_NUMBERED)
+        more = replace(row_id, name=ROW_ID, declaration=declaration, is_key=False, is_rowid=False)
+        return LocalTable(self.name, (*self.columns, more))
+
+    def create_sql(self, *, collated: bool = False) -> str:
+        """
+        Return the statement that makes the table.
+
+        Args:
+            collated: give row ids the server's collation as well, which costs a call of Python for each comparison.
+        """
+        columns = ", ".join(_declared(column, collated=collated) for column in self.columns)
+        return f"CREATE TABLE {quoted(self.name)} ({columns})"
+
+    def drop_sql(self) -> str:
+        return f"DROP TABLE {quoted(self.name)}"
+
+    def collate_sql(self) -> tuple[str, ...]:
+        """Return the statements after which the table holds the same rows, and has the server's collation for row ids as well."""
+        name, before = quoted(self.name), quoted("appwrite before")
+        return (
+            f"ALTER TABLE {name} RENAME TO {before}",
+            self.create_sql(collated=True),
+            f"INSERT INTO {name} SELECT * FROM {before}",
+            f"DROP TABLE {before}",
+        )
+
+    def index_sql(self, column: LocalColumn) -> str:
+        """Return the statement that makes an index of one column."""
+        name = quoted(f"{self.name} by {column.name}")
+        return f"CREATE INDEX {name} ON {quoted(self.name)} ({quoted(column.name)})"
+
+    def insert_sql(self, columns: Sequence[LocalColumn], rows: int) -> str:
+        """Return the statement that puts so many rows into the table; columns that are not named are NULL, nobody looks at them."""
+        names = ", ".join(quoted(column.name) for column in columns)
+        row = f"({', '.join('?' * len(columns))})"
+        return f"INSERT INTO {quoted(self.name)} ({names}) VALUES {', '.join([row] * rows)}"
+
+
+def _declared(column: LocalColumn, *, collated: bool) -> str:
+    declaration = f"{quoted(column.name)} {column.declaration}"
+    if column.collation is None or (column.is_row_id and not collated):
+        return declaration
+    return f"{declaration} COLLATE {column.collation}"
+
+
+def local_table(model: type[Model], database: LocalDatabase) -> LocalTable:
+    """
+    Describe a model's own table (not its parents'); the same object again as long as the model has the same fields.
+
+    Raises:
+        NotSupportedError: two of its columns have one name to SQLite; a check says so as well (``appwrite.E006``).
+    """
+    fields = tuple(field for field in model._meta.local_concrete_fields if field.column)
+    known = database.described.get(model)
+    if known is None or known[0] != fields:
+        _refuse_names_that_sqlite_confuses(model, fields)
+        columns = tuple(_column(field, database) for field in fields)
+        described = (
+            f"{column.name} {column.key} {column.declaration} {definition_of(field)}"
+            for field, column in zip(fields, columns, strict=True)
+        )
+        table = LocalTable(unquoted(model._meta.db_table), columns, digest(*described))
+        known = database.described[model] = (fields, table)
+    return known[1]
+
+
+def _refuse_names_that_sqlite_confuses(model: type[Model], fields: Sequence[Field[Any, Any]]) -> None:
+    seen: dict[str, Field[Any, Any]] = {}
+    for field in fields:
+        other = seen.setdefault(unquoted(field.column).lower(), field)
+        if other is not field:
+            raise NotSupportedError(
+                f"{model._meta.db_table}: the columns {other.column} and {field.column} differ by case alone, which SQLite, in which this query "
+                f"is evaluated, does not look at.\nSet db_column on one of {other} and {field}; that of a primary key is free."
+            )
+
+
+def _column(field: Field[Any, Any], database: LocalDatabase) -> LocalColumn:
+    codec = codec_for(field)
+    declaration = str(field.db_type(connection=database) or "")
+    if field.primary_key:
+        declaration = str(field.rel_db_type(connection=database) or declaration)
+    is_rowid = field.primary_key and declaration == "integer"
+    if is_rowid:
+        declaration += _NUMBERED
+    collation = texts.COLLATION if codec.is_text and database.folds else None
+    if isinstance(codec, ScaledDecimalCodec):
+        collation = None
+        if codec.max_digits > decimals.EXACT_DIGITS:
+            # Kept as text: as a number SQLite would round it.
+            declaration, collation = "text", decimals.COLLATION
+    return LocalColumn(
+        unquoted(field.column),
+        column_key(field),
+        declaration,
+        collation,
+        page_storer(codec),
+        is_key=field.primary_key or field.is_relation,
+        is_rowid=is_rowid,
+        is_row_id=texts.holds_row_ids(field),
+    )
+
+
+def active_aliases(query: Query) -> list[str]:
+    """Return the aliases that the query's FROM clause names, the base table first."""
+    return [alias for alias in query.alias_map if query.alias_refcount.get(alias)]
+
+
+def model_of(query: Query, alias: str) -> type[Model]:
+    """
+    Return the model whose rows an alias stands for.
+
+    Raises:
+        NotSupportedError: a table that no model describes.
+    """
+    join = query.alias_map[alias]
+    candidates: list[type[Model]] = []
+    if join.join_type is None:
+        candidates.append(query.model)
+    else:
+        field = join.join_field
+        candidates.extend(m for m in (getattr(field, "related_model", None), getattr(field, "model", None)) if m)
+    for candidate in candidates:
+        for model in (candidate, *candidate._meta.all_parents):
+            if model._meta.db_table == join.table_name:
+                return model._meta.concrete_model or model
+    return model_of_table(join.table_name)
+
+
+def models_by_table() -> dict[str, type[Model]]:
+    """Return for each table a model whose rows are in it."""
+    found: dict[str, type[Model]] = {}
+    for model in apps.get_models(include_auto_created=True):
+        found.setdefault(model._meta.db_table, model._meta.concrete_model or model)
+    return found
+
+
+def model_of_table(db_table: str) -> type[Model]:
+    """
+    Return a model whose rows are in this table.
+
+    Raises:
+        NotSupportedError: there is none.
+    """
+    if (model := models_by_table().get(db_table)) is not None:
+        return model
+    raise NotSupportedError(
+        f"{db_table}: no model describes this table, so its rows can not be fetched for local evaluation."
+    )
+
+
+def field_of_column(model: type[Model], column: str) -> Field[Any, Any]:
+    """Return the field behind a column of a model's own table; joins name it by the database's column name."""
+    return next((field for field in model._meta.local_concrete_fields if field.column == column), model._meta.pk)

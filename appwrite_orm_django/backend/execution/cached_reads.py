@@ -1,0 +1,104 @@
+"""Between a read command and the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, cast
+
+from django.conf import settings
+from django.core.exceptions import EmptyResultSet
+
+from appwrite_orm_django.backend import instrumentation
+from appwrite_orm_django.backend.commands import GetRow, ListRows
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+    from django.db.models.sql import Query
+
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.commands import Command
+    from appwrite_orm_django.backend.compiler import SQLCompiler
+
+
+Rows = list[tuple[Any, ...]]
+
+
+def cached_rows(
+    connection: DatabaseWrapper,
+    command: Command,
+    load: Callable[[], Rows],
+    *,
+    timeout: float | None,
+    model: type[Model] | None,
+) -> Rows:
+    """
+    Return the result rows of a read command from the cache, or from ``load``.
+
+    A block has to know what it has seen of each row, or it could overwrite another client's change. What another thread loaded, or an
+    earlier read left in the cache, serves a block only if that can be told from it.
+    """
+    names = [table.table for table in command.tables]
+    transaction = connection.transaction
+    seen = transaction.shown_versions(command) if transaction is not None else None
+    if not names or model is None or (transaction is not None and seen is None):
+        connection.note_uncached(command)
+        return load()
+    if command.is_volatile:
+        timeout = 0
+    watcher = instrumentation.current()
+    with nullcontext() if watcher is None else watcher.reading(connection.alias, command):
+        rows: Rows = connection.cache.read(
+            cache_text(model, command),
+            names,
+            load,
+            row=only_row(command),
+            identity=connection.cache_identity,
+            timeout=timeout,
+        )
+    if transaction is None or not seen:
+        return rows
+    outputs = cast("ListRows", command).outputs
+    return rows if transaction.note_shown(command.tables[0], rows, outputs, *seen) else load()
+
+
+def is_cached(connection: DatabaseWrapper, query: Query) -> bool:
+    """Say whether the rows of a query would come from the cache; without any request."""
+    compiler = cast("SQLCompiler", query.get_compiler(connection=connection))
+    if compiler.cache_timeout is not None and compiler.cache_timeout <= 0:
+        return False
+    try:
+        command = compiler.read_command()
+    except EmptyResultSet:
+        return True
+    names = [table.table for table in command.tables]
+    return (
+        bool(names)
+        and not command.is_volatile
+        and connection.cache.is_cached(
+            cache_text(cast("type[Model]", query.model), command),
+            names,
+            row=only_row(command),
+            identity=connection.cache_identity,
+        )
+    )
+
+
+def dependencies(connection: DatabaseWrapper, query: Query) -> tuple[tuple[str, ...], tuple[str, str] | None]:
+    """Return the tables that a query reads, and ``(table, row id)`` if all that it reads is that one row."""
+    try:
+        command = cast("SQLCompiler", query.get_compiler(connection=connection)).read_command()
+    except EmptyResultSet:
+        return (), None
+    return tuple(dict.fromkeys(table.table for table in command.tables)), only_row(command)
+
+
+def cache_text(model: type[Model], command: Command) -> str:
+    """Write down a command for the cache, so that two are the same text exactly if their answers are the same."""
+    # The command says by which definitions values are decoded; datetimes, whether computed or read, come with a time zone or without.
+    return f"{model._meta.label} {settings.USE_TZ} {command!r}"
+
+
+def only_row(command: Command) -> tuple[str, str] | None:
+    """Return table and row id if the command reads a row by its id."""
+    return (command.table.table, command.row_id) if isinstance(command, GetRow) else None

@@ -1,0 +1,114 @@
+"""
+``select_for_update()``: nobody is made to wait; of two blocks that locked one row at the same time one is refused at its end.
+
+A locked row has a *lock row* in the table of claims. A block reads it before it reads anything else after the lock, and changes it with
+its commit; so the blocks that lock a row come one after the other, whether they change the row or not (``transactions/claims.py``).
+
+``DatabaseFeatures.has_select_for_update`` stays False: to Django it means that others wait, and its own tests measure that they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from django.db import NotSupportedError
+from django.db.models import sql
+from django.db.models.expressions import Col
+from django.db.transaction import TransactionManagementError
+
+from appwrite_orm_django.backend.commands import GetRow, ListRows
+from appwrite_orm_django.backend.values import codec_for, table_id
+from appwrite_orm_django.client.errors import WriteRefused
+
+if TYPE_CHECKING:
+    from django.db.models.sql import Query
+
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.commands import Command
+    from appwrite_orm_django.backend.compiler import SQLCompiler
+    from appwrite_orm_django.backend.transactions.log import Key
+
+#: How often a locking query is read at most, until it finds no rows but those that are locked already.
+_ATTEMPTS = 5
+
+_REFUSED = {
+    "select_for_update_nowait": "nowait=True: nobody waits on Appwrite, a conflict shows at the end of the block",
+    "select_for_update_skip_locked": "skip_locked=True: which rows other blocks use can not be seen on Appwrite",
+    "select_for_update_of": "of=(...): the rows of every model that the query selects are locked",
+    "select_for_no_key_update": "no_key=True: Appwrite has one kind of lock",
+}
+
+
+def check(query: Query, connection: DatabaseWrapper) -> None:
+    """
+    Refuse what ``select_for_update()`` can not promise here.
+
+    Raises:
+        TransactionManagementError: outside of a block.
+        NotSupportedError: ``nowait``, ``skip_locked``, ``of`` or ``no_key``; or it is asked for in a subquery.
+    """
+    if not query.select_for_update:
+        if connection.transaction is not None and any(inner.select_for_update for inner in _queries_in(query)):
+            raise NotSupportedError(
+                "select_for_update() in a subquery or a combined query would lock nothing.\n"
+                "Evaluate that query first, and use the keys of its rows."
+            )
+        return
+    for name, reason in _REFUSED.items():
+        if getattr(query, name):
+            raise NotSupportedError(f"select_for_update() does not take {reason}.")
+    if connection.get_autocommit():
+        raise TransactionManagementError("select_for_update cannot be used outside of a transaction.")
+
+
+def _queries_in(query: Query) -> Iterator[Query]:
+    """Yield the subqueries of a query and the queries that it combines, at any depth."""
+    found: list[Any] = [query.where, *query.annotations.values(), *query.combined_queries]
+    while found:
+        node = found.pop()
+        if isinstance(node, sql.Query):
+            yield node
+            found += [node.where, *node.annotations.values(), *node.combined_queries]
+        elif hasattr(node, "get_source_expressions"):
+            found += node.get_source_expressions()
+
+
+def read(command: Command, compiler: SQLCompiler) -> list[tuple[Any, ...]]:
+    """
+    Run a read past the cache, and lock the rows of every model whose primary key it selects; without any, all that it looked at.
+
+    Raises:
+        WriteRefused: other clients changed which rows it finds, again and again.
+    """
+    from appwrite_orm_django.backend.transactions.log import key_of
+
+    connection = compiler.connection
+    connection.note_uncached(command)
+    transaction = connection.transaction
+    if transaction is None:
+        return connection.load_rows(command)
+    primary_keys = [
+        (position, expression)
+        for position, (expression, _, _) in enumerate(compiler.select)
+        if type(expression) is Col and expression.target.primary_key
+    ]
+    locked: set[Key] = set()
+    for _ in range(_ATTEMPTS):
+        with transaction.locking() as looked_at:
+            rows = connection.load_rows(command)
+        found = set() if primary_keys else set(looked_at)
+        for position, column in primary_keys:
+            table = connection.table_ref(table_id(column.target.model._meta.db_table))
+            encode = codec_for(column.target).encode
+            found.update(key_of(table, encode(row[position])) for row in rows if row[position] is not None)
+        transaction.lock(found)
+        # The answer may depend on rows that are not locked (joins, subqueries), and another block that holds the lock may change these:
+        # it is read again after the lock rows. A list of one table depends on no others.
+        if found <= locked or (isinstance(command, (GetRow, ListRows)) and len(command.tables) == 1):
+            return rows
+        locked |= found
+    raise WriteRefused(
+        f"select_for_update() on {command.tables[0].table}: other clients changed which rows it finds, {_ATTEMPTS} times in a row.\n"
+        "Nothing of the block was written; it can be run again."
+    )

@@ -1,0 +1,658 @@
+"""Run read commands: pages, counts, slices, aggregates."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, cast
+
+from django.db import ProgrammingError
+from django.db.transaction import TransactionManagementError
+
+from appwrite_orm_django.backend import capabilities, evaluation
+from appwrite_orm_django.backend.commands import (
+    Command,
+    Condition,
+    CountRows,
+    Explain,
+    GetRow,
+    ListRows,
+    Membership,
+    OneRow,
+    Order,
+    Output,
+    Periods,
+    ValuesOf,
+)
+from appwrite_orm_django.backend.evaluation.commands import Fetch, LocalQuery
+from appwrite_orm_django.backend.periods import next_start, start_of
+from appwrite_orm_django.backend.values import ROW_ID, SEQUENCE, RelationshipKey, held_float, is_found
+from appwrite_orm_django.client import queries, rows
+from appwrite_orm_django.client.errors import RowNotFound
+from appwrite_orm_django.client.queries import Query
+from appwrite_orm_django.schema import collation
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.client.references import TableRef
+
+
+Page = list[Any]
+
+
+class Requests:
+    """
+    Makes the requests of one list, the next of them already while the rows of the last are used; a context manager.
+
+    Never more than one ahead, and none before page ``first``: who takes only the first rows of many asks for no more than these.
+    A request made ahead runs in a thread, with the context variables (so for the identity) of the reader; what it raises is raised
+    when its rows would have come. Leaving the block waits for one that is on its way, so that none outlives its reader.
+
+    Args:
+        ahead: False for one after the other, in the reader's own thread.
+        first: the page while which is used the next is asked for.
+    """
+
+    def __init__(self, *, ahead: bool, first: int = 2) -> None:
+        self._ahead = ahead
+        self._first = first
+        self._taken = 0
+        self._next: Future[Page] | None = None
+        self._thread: ThreadPoolExecutor | None = None
+
+    def take(self, ask: Callable[[], Page]) -> Page:
+        """Return the next page: of the request that was begun, or else of ``ask``."""
+        begun, self._next = self._next, None
+        self._taken += 1
+        return ask() if begun is None else begun.result()
+
+    def begin(self, ask: Callable[[], Page]) -> None:
+        """Begin with the request for the page after the one that was taken last, where that is allowed."""
+        if not self._ahead or self._taken < self._first:
+            return
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "appwrite-read-ahead")
+        try:
+            self._next = self._thread.submit(copy_context().run, ask)
+        except RuntimeError:
+            # The main thread is at its end, and Python starts nothing new; a reader in another thread still gets all its rows.
+            self._ahead = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._thread is not None:
+            self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+# Databases order long texts by their beginning, and compare them as a whole.
+_LONGEST_TEXT = 250
+_TIES_TURN_ROUND = ("$createdAt", "$updatedAt")
+
+
+def after(row: Mapping[str, Any], order: Sequence[Order], *, nulls_are_low: bool) -> Query | None:
+    """
+    Return the filter for the rows that come after this one, by the server's order and, among equal rows, by their ``$sequence``.
+
+    Args:
+        row: a wire row with the columns of the order.
+        order: none of it random; a null comes before all values where ``nulls_are_low``, and after them in the other direction.
+
+    Returns:
+        None where the server might not find the row's own values, or the filter would be longer than it takes.
+    """
+    order = _that_counts(order)
+    if order is None or not all(_is_found(row[one.column]) for one in order):
+        return None
+    same: list[Query] = []
+    alternatives: list[Query] = []
+    for one in order:
+        value = int(row[SEQUENCE]) if one.column == SEQUENCE else row[one.column]
+        beyond = _beyond(one, value, nulls_last=puts_nulls_last(one, nulls_are_low=nulls_are_low))
+        alternatives += [_all([*same, found]) for found in beyond]
+        same.append(queries.is_null(one.column) if value is None else queries.equal(one.column, value))
+    found = alternatives[0] if len(alternatives) == 1 else queries.or_(*alternatives)
+    return found if len(found.to_json()) <= queries.MAX_QUERY_LENGTH else None
+
+
+def puts_nulls_last(order: Order, *, nulls_are_low: bool) -> bool:
+    """Say whether rows without a value in this column come after the others; any column of the user's may have them."""
+    # One that became required has them in the rows from before.
+    return order.descending is nulls_are_low and not order.column.startswith("$")
+
+
+def _that_counts(order: Sequence[Order]) -> list[Order] | None:
+    """Return the order up to what no two rows share; None where it is not known what the server does with equal rows."""
+    found = []
+    for one in order:
+        found.append(one)
+        if one.column in (ROW_ID, SEQUENCE):
+            return found
+    if order and order[0].descending and order[0].column in _TIES_TURN_ROUND:
+        return None
+    return [*found, Order(SEQUENCE)]
+
+
+def _beyond(order: Order, value: Any, *, nulls_last: bool) -> list[Query]:
+    if value is None:
+        return [] if nulls_last else [queries.is_not_null(order.column)]
+    compare = queries.less_than if order.descending else queries.greater_than
+    found = [compare(order.column, value)]
+    return [*found, queries.is_null(order.column)] if nulls_last else found
+
+
+def _all(parts: list[Query]) -> Query:
+    return parts[0] if len(parts) == 1 else queries.and_(*parts)
+
+
+def _is_found(value: Any) -> bool:
+    """Say whether a filter with this value matches the row that it was read from."""
+    if isinstance(value, str):
+        return len(value) <= _LONGEST_TEXT
+    if isinstance(value, float):
+        return held_float(value) == value and is_found(value)
+    return value is None or isinstance(value, int)
+
+
+# The server counts no further (recording ``total-cap``).
+TOTAL_CAP = 5000
+
+Ask = Callable[[str | None, int], tuple[int, str | None]]
+
+
+def count(ask: Ask) -> int:
+    """
+    Return the number of rows that match, in one question up to the cap and in a logarithmic number of them beyond.
+
+    A row far enough into the table tells two things: that so many rows come before it, and, by its ``$sequence``, where
+    counting goes on. What is left behind the last such row is within the cap.
+
+    Args:
+        ask: for the rows whose ``$sequence`` is greater than the given one (all rows for None), in that order, returns their
+            capped total and the ``$sequence`` of the row at an offset, None if there are not so many.
+    """
+    counted, after, stride, grows = 0, None, TOTAL_CAP, True
+    while True:
+        total, found = ask(after, stride)
+        if found is not None:
+            counted, after = counted + stride + 1, found
+            stride = 2 * stride if grows else max(stride // 2, TOTAL_CAP)
+        elif total < TOTAL_CAP or stride == TOTAL_CAP:
+            return counted + total
+        else:
+            grows, stride = False, max(stride // 2, TOTAL_CAP)
+
+
+Row = Mapping[str, Any]
+
+
+class Reader:
+    """Runs read commands for one connection."""
+
+    def __init__(self, connection: DatabaseWrapper) -> None:
+        self.connection = connection
+        self._beside: Callable[[], object] | None = None
+        self._joint: _Joint | None = None
+
+    def run(self, command: Command) -> Iterable[tuple[Any, ...]]:
+        """Return the result rows of a read command, lazily where it is a list."""
+        if isinstance(command, GetRow):
+            return self._get(command)
+        if isinstance(command, ListRows):
+            return self._list(command)
+        if isinstance(command, CountRows):
+            return [(self.count(command),)]
+        if isinstance(command, LocalQuery):
+            return evaluation.run_query(command, self.connection)
+        if isinstance(command, Explain):
+            return [(line,) for line in str(command.command).splitlines()]
+        return self._run_rarer(command)
+
+    def _run_rarer(self, command: Command) -> Iterable[tuple[Any, ...]]:
+        # Whoever has made such a command has these modules; other processes do without.
+        from appwrite_orm_django.backend import commands
+        from appwrite_orm_django.backend.execution import server_queries
+
+        if isinstance(command, commands.OneRow):
+            return one_row(command, self)
+        if isinstance(command, commands.Periods):
+            return periods(command, self)
+        if isinstance(command, server_queries.ServerQuery):
+            return server_queries.run(command, self)
+        raise TypeError(f"{command!r} reads nothing.")
+
+    def _get(self, command: GetRow) -> list[tuple[Any, ...]]:
+        self._before_read()
+        try:
+            row = rows.get_row(self.connection.transport, command.table, command.row_id)
+        except RowNotFound:
+            return []
+        self._note_versions(command.table, [row])
+        return list(_results(command.table, [row], command.outputs))
+
+    def _before_read(self) -> None:
+        if self.connection.transaction is not None:
+            self.connection.transaction.before_read()
+
+    def _note_versions(self, table: TableRef, found: Iterable[Row]) -> None:
+        if self.connection.transaction is not None:
+            self.connection.transaction.note_versions(table, found)
+
+    def _list(self, command: ListRows) -> Iterator[tuple[Any, ...]]:
+        select = self._selecting(command.condition, [*command.columns, *(order.column for order in command.order)])
+        found = self._lists(command.table, command.condition, select, command.order, command.offset, command.limit)
+        for page in found:
+            yield from _results(command.table, page, command.outputs)
+
+    def rows(self, fetch: Fetch, condition: Condition, columns: Sequence[str]) -> Iterator[Row]:
+        """Yield the wire rows that fulfil a condition, as the open block sees them."""
+        return itertools.chain.from_iterable(self.pages(fetch, condition, columns))
+
+    def pages(
+        self, fetch: Fetch, condition: Condition, columns: Sequence[str], *, most: int | None = None
+    ) -> Iterator[Sequence[Row]]:
+        """
+        Yield the wire rows that a step of local evaluation needs, a page at a time, as the open block sees them.
+
+        Args:
+            most: of more rows than this no more are asked for; an open block that has written to the table may see more.
+        """
+        wanted = self._selecting(condition, [*columns, *(order.column for order in fetch.order)])
+        described = (fetch.table, condition, wanted, fetch.order, fetch.offset)
+        transaction = self.connection.transaction
+        if transaction is not None and transaction.is_dirty(fetch.table):
+            yield list(transaction.over(fetch, condition, self._rows(*described, fetch.limit)))
+            return
+        limit = fetch.limit if most is None else min(most, fetch.limit or most)
+        yield from self._lists(*described, limit, whole=True)
+
+    def _selecting(self, condition: Condition, columns: Sequence[str]) -> Query | None:
+        # What a block has seen of a row is also that the condition held.
+        return _select(columns if self.connection.transaction is None else [*columns, *sorted(condition.columns)])
+
+    def whole_rows(self, table: TableRef, condition: Condition) -> Iterator[Row]:
+        """Yield rows with every column they have, as the open block sees them."""
+        fetch = Fetch(table, "", condition)
+        committed = self._rows(table, condition, None, (), 0, None)
+        transaction = self.connection.transaction
+        if transaction is not None and transaction.is_dirty(table):
+            return transaction.over(fetch, condition, committed)
+        return committed
+
+    def rows_by_id(self, table: TableRef, row_ids: Sequence[str]) -> Iterator[Row]:
+        """Yield the committed rows with these ids, with every column they have."""
+        return self._rows(table, Condition((), (Membership(ROW_ID, tuple(row_ids)),)), None, (), 0, None)
+
+    def _rows(self, *described: Any) -> Iterator[Row]:
+        return itertools.chain.from_iterable(self._lists(*described))
+
+    def _lists(
+        self,
+        table: TableRef,
+        condition: Condition,
+        select: Query | None,
+        order: Sequence[Order],
+        offset: int,
+        limit: int | None,
+        *,
+        whole: bool = False,
+    ) -> Iterator[Sequence[Row]]:
+        """Yield the rows that fulfil a condition, as many at a time as one answer has; ``whole`` if the reader is going to use them all."""
+        splits = self.splits(condition)
+        if not splits or limit == 0:
+            return
+        ordering = [
+            queries.order_desc(one.column) if one.descending else queries.order_asc(one.column) for one in order
+        ]
+        if len(splits) == 1:
+            yield from self._pages(table, [*splits[0], *ordering], select, order, offset, limit, whole=whole)
+            return
+        needed = None if limit is None else offset + limit
+        merged: dict[str, Row] = {}
+        for split in splits:
+            for page in self._pages(table, [*split, *ordering], select, order, 0, needed, whole=True):
+                merged.update((row[ROW_ID], row) for row in page)
+        key = _merge_key(order, self.connection.text_semantics == "mariadb")
+        yield sorted(merged.values(), key=key)[offset:needed]
+
+    def page(self, table: TableRef, page: Sequence[Query]) -> list[Row]:
+        """Return the rows of one list request."""
+        found = self.answer(table, page)
+        self._note_versions(table, found)
+        return found
+
+    def answer(self, table: TableRef, page: Sequence[Query]) -> list[Row]:
+        """Return what one list request answers, which may be groups."""
+        joint = self._joint
+        if joint is None or joint.total is not None or not joint.is_for(table, page):
+            found: list[Row] = self._asked(table, page)["rows"]
+            return found
+        answered = self._asked(table, page, total=True)
+        joint.total = answered["total"]
+        return cast("list[Row]", answered["rows"])
+
+    def _asked(self, table: TableRef, page: Sequence[Query], *, total: bool = False) -> dict[str, Any]:
+        self._before_read()
+
+        def posts() -> bool:
+            return capabilities.feature_level(self.connection, table) == "2.x"
+
+        return rows.list_rows(self.connection.transport, table, page, total=total, posts=posts)
+
+    def _pages(
+        self,
+        table: TableRef,
+        fixed: list[Query],
+        select: Query | None,
+        order: Sequence[Order],
+        offset: int,
+        limit: int | None,
+        *,
+        whole: bool = False,
+    ) -> Iterator[list[Row]]:
+        """
+        Yield the rows of one list request after the other until there are no more.
+
+        The next page begins after the last row seen: at the server's cursor, or, where rows may have no value in a column that orders, at a
+        filter that says the same (``positions``). It is found by counting only where neither is possible.
+
+        While the second page and any later one is used, and with ``whole`` the first as well, the next is on its way already; inside
+        ``atomic`` one comes after the other.
+        """
+        # One more than a page, so that a list of just one page needs no second request to find its end.
+        size = self.connection.options.page_size + 1
+
+        def page(rows: int, position: Query | None) -> list[Query]:
+            return [*fixed, queries.limit(rows), *filter(None, (select, position))]
+
+        seen = 0
+        position: Query | None = queries.offset(offset) if offset else None
+        identity = self.connection.identity
+        with Requests(ahead=not self.connection.in_atomic_block, first=1 if whole else 2) as requests:
+            while limit is None or seen < limit:
+                if self.connection.identity != identity:
+                    raise TransactionManagementError(
+                        f"{table.table}: these rows began to be read for another identity; iterate over them where it is in force."
+                    )
+                asked = size if limit is None else min(size, limit - seen)
+                found = requests.take(lambda: self.answer(table, page(asked, position)))  # noqa: B023 - called before it returns
+                self._note_versions(table, found)
+                seen += len(found)
+                if len(found) < asked:
+                    yield found
+                    return
+                position = self._after(found[-1], order) or queries.offset(offset + seen)
+                following = size if limit is None else min(size, limit - seen)
+                if following:
+                    requests.begin(partial(self.answer, table, page(following, position)))
+                yield found
+
+    def _after(self, row: Row, order: Sequence[Order]) -> Query | None:
+        if any(isinstance(value := row[one.column], float) and not is_found(value) for one in order):
+            return None  # neither a filter nor the cursor, which the server writes as one, would find the row
+        nulls_are_low = self.connection.text_semantics == "mariadb"
+        may_be_null = any(row[one.column] is None or puts_nulls_last(one, nulls_are_low=nulls_are_low) for one in order)
+        return after(row, order, nulls_are_low=nulls_are_low) if may_be_null else queries.cursor_after(row[ROW_ID])
+
+    def ids(self, table: TableRef, filters: list[Query]) -> list[str]:
+        """Return the ids of all rows that match."""
+        pages = self._pages(table, filters, _select([ROW_ID]), (), 0, None, whole=True)
+        return [row[ROW_ID] for page in pages for row in page]
+
+    def count(self, command: CountRows) -> int:
+        """Return the exact number of rows; one request for each split if no more are wanted than the server counts."""
+        end = None if command.limit is None else command.offset + command.limit
+        splits = self.splits(command.condition)
+        page, self._beside = self._beside, None
+        counted = None
+        if page is not None and len(splits) == 1:
+            counted = self._count_with(page, command.table, splits[0], end)
+        if counted is None:
+            counted = sum(self._count(command.table, split, end) for split in splits)
+        return max(0, (counted if end is None else min(counted, end)) - command.offset)
+
+    @contextmanager
+    def counting_with(self, page: Callable[[], object]) -> Iterator[None]:
+        """
+        Read a page with the first count inside that has to ask the server: its list request brings the number along.
+
+        Not the other way round: both are kept in the cache, each with tokens that have to be seen before it is loaded.
+
+        Args:
+            page: reads some rows of what is counted; not called if the number is known already.
+        """
+        self._beside = page
+        try:
+            yield
+        finally:
+            self._beside = None
+
+    def _count_with(
+        self, page: Callable[[], object], table: TableRef, fixed: list[Query], end: int | None
+    ) -> int | None:
+        """Return the number that came with a page; None if none did, or if it says no more than that there are many."""
+        joint = self._joint = _Joint(table, fixed)
+        try:
+            page()
+        finally:
+            self._joint = None
+        is_exact = joint.total is not None and joint.total < TOTAL_CAP
+        return joint.total if is_exact or (end is not None and end <= TOTAL_CAP) else None
+
+    def _count(self, table: TableRef, fixed: list[Query], end: int | None) -> int:
+        def ask(after: str | None, offset: int) -> tuple[int, str | None]:
+            beyond = [] if after is None else [queries.greater_than(SEQUENCE, int(after))]
+            order = [queries.order_asc(SEQUENCE), queries.select([ROW_ID]), queries.limit(1), queries.offset(offset)]
+            page = self._asked(table, [*fixed, *beyond, *order], total=True)
+            if page["total"] == TOTAL_CAP and capabilities.feature_level(self.connection, table) == "2.x":
+                # One aggregate is exact where ``total`` ends (recording ``agg-count``).
+                count = [Query("count", "*", ("n",)), queries.limit(1)]
+                return int(self.answer(table, [*fixed, *beyond, *count])[0]["n"]), None
+            return page["total"], next((row[SEQUENCE] for row in page["rows"]), None)
+
+        if end is not None and end <= TOTAL_CAP:
+            return ask(None, 0)[0]
+        return count(ask)
+
+    def splits(self, condition: Condition) -> list[list[Query]]:
+        """
+        Return the lists of filters, one a request, that together describe the condition.
+
+        More than one only where a list of values is longer than the server takes. Empty if no row can match.
+        """
+        alternatives: list[list[Query]] = []
+        for membership in condition.memberships:
+            values = self.values(membership.values)
+            chunks = list(_chunks(membership.column, values))
+            if not chunks:
+                return []
+            alternatives.append([queries.equal(membership.column, *chunk) for chunk in chunks])
+        return [[*condition.queries, *combination] for combination in itertools.product(*alternatives)]
+
+    def values(self, values: tuple[Any, ...] | ValuesOf) -> tuple[Any, ...]:
+        """Return the wire values of a membership, each once; runs the command that brings them, if it is one."""
+        fold = collation.fold if self.connection.text_semantics == "mariadb" else str
+        if not isinstance(values, ValuesOf):
+            return _distinct(values, fold)
+        found: list[Any] = []
+        for value, *_ in self.run(values.command):
+            if value is None:
+                continue
+            try:
+                found.append(values.encode(value))
+            except ValueError:
+                continue  # a value that the column can not hold matches no row
+        return _distinct(found, fold)
+
+
+@dataclass(slots=True)
+class _Joint:
+    """A list request that is to bring the number of rows along: of which table, with which filters; and the number."""
+
+    table: TableRef
+    filters: list[Query]
+    total: int | None = None
+
+    def is_for(self, table: TableRef, page: Sequence[Query]) -> bool:
+        count = len(self.filters)
+        return (
+            table == self.table
+            and list(page[:count]) == self.filters
+            and all(query.method in _NO_FILTERS for query in page[count:])
+        )
+
+
+_NO_FILTERS = frozenset(("orderAsc", "orderDesc", "select", "limit", "offset"))
+
+
+def _distinct(values: Iterable[Any], fold: Callable[[str], str]) -> tuple[Any, ...]:
+    """Drop values that the server takes for equal: in two requests they would bring, and count, the same rows twice."""
+    kept: dict[Any, Any] = {}
+    for value in values:
+        kept.setdefault(fold(value) if isinstance(value, str) else value, value)
+    return tuple(kept.values())
+
+
+def _chunks(column: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """Split values so that each part fits one filter: 500 values and 4,096 characters of JSON."""
+    room = queries.MAX_QUERY_LENGTH - len(queries.equal(column).to_json()) - len(',"values":[]')
+    chunk: list[Any] = []
+    used = 0
+    for value in values:
+        length = len(json.dumps(value, ensure_ascii=False)) + 1
+        if chunk and (used + length > room or len(chunk) == queries.MAX_VALUES):
+            yield tuple(chunk)
+            chunk, used = [], 0
+        chunk.append(value)
+        used += length
+    if chunk:
+        yield tuple(chunk)
+
+
+def _select(columns: Iterable[str]) -> Query | None:
+    columns = tuple(columns)
+    if any(isinstance(column, RelationshipKey) or "." in column for column in columns):
+        # Whole rows have the id of the related row; with a select the server wants the key of one of its columns as well.
+        return None
+    # The columns that begin with "$" come along by themselves, but the server wants at least one name.
+    names = dict.fromkeys(column for column in columns if not column.startswith("$"))
+    return queries.select(names or [ROW_ID])
+
+
+def _results(table: TableRef, found: Sequence[Row], outputs: tuple[Output, ...]) -> Iterable[tuple[Any, ...]]:
+    if not outputs:
+        return [()] * len(found)
+    try:
+        return zip(*[output.column(found) for output in outputs], strict=True)
+    except KeyError as error:
+        raise ProgrammingError(
+            f"{table.table}: the table has no column {error.args[0]!r}.\nRun manage.py appwrite_migrate to create it."
+        ) from None
+
+
+def _merge_key(order: Sequence[Order], as_mariadb: bool) -> Callable[[Row], tuple[Any, ...]]:
+    """Return a sort key that puts rows of several answers into the order the server would have used for all of them."""
+
+    def key(row: Row) -> tuple[Any, ...]:
+        parts: list[Any] = []
+        for one in order:
+            value = row[one.column]
+            if isinstance(value, str) and one.is_text and as_mariadb:
+                value = collation.fold(value)
+            comparable = ((value is not None) is as_mariadb, value if value is not None else 0)
+            parts.append(_Reversed(comparable) if one.descending else comparable)
+        return (*parts, int(row[SEQUENCE]))
+
+    return key
+
+
+class _Reversed:
+    """Turns the order of what it holds around, for a descending column among ascending ones."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __lt__(self, other: _Reversed) -> bool:
+        return bool(other.value < self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Reversed) and bool(self.value == other.value)
+
+    __hash__ = None  # type: ignore[assignment]  # a sort key, never a member of a set
+
+
+def one_row(command: OneRow, reader: Reader) -> list[tuple[Any, ...]]:
+    """Return the one result row."""
+    found = (next(iter(reader.run(part)), (None,)) for part in command.parts)
+    return [tuple(value for value, *_ in found)]
+
+
+def periods(command: Periods, reader: Reader) -> list[tuple[Any, ...]]:
+    """
+    Return the start of each period with a row in it.
+
+    The first row tells the first period; the first row beyond that period tells the second, and so on: at most a request for each
+    period, and never more than reading all rows would take, however many there are.
+    """
+    starts: set[datetime.datetime] = set()
+    needed = None if command.limit is None else command.offset + command.limit
+    for fixed in reader.splits(command.condition):
+        starts.update(_starts(command, reader, fixed, needed))
+    ordered = sorted(starts, reverse=command.descending)
+    return [(command.shown(start),) for start in ordered[command.offset : needed]]
+
+
+def _starts(command: Periods, reader: Reader, fixed: list[Query], needed: int | None) -> Iterator[datetime.datetime]:
+    order = (queries.order_desc if command.descending else queries.order_asc)(command.column)
+    most = reader.connection.options.page_size + 1
+    size, bound, count = most, queries.is_not_null(command.column), 0
+    last: datetime.datetime | None = None
+    while needed is None or count < needed:
+        page = [*fixed, bound, order, queries.select([command.column]), queries.limit(size)]
+        found = reader.page(command.table, page)
+        before = count
+        for row in found:
+            start = start_of(_local(command, row[command.column]), command.kind)
+            if start != last:
+                yield start
+                last, count = start, count + 1
+        if len(found) < size or last is None:
+            return
+        # A page of rows from one period says that stepping over rows pays; rows from as many periods, that it does not.
+        size = 1 if count - before <= 1 < size else min(2 * size, most)
+        beyond = _beyond_extreme(command, last)
+        if beyond is None:
+            return
+        bound = beyond
+
+
+def _local(command: Periods, wire: Any) -> datetime.datetime:
+    moment = command.decode(wire)
+    if not isinstance(moment, datetime.datetime):
+        return datetime.datetime.combine(moment, datetime.time())
+    return moment if command.zone is None else moment.astimezone(command.zone).replace(tzinfo=None)
+
+
+def _beyond_extreme(command: Periods, start: datetime.datetime) -> Query | None:
+    """Return the condition "after (or before) the period that begins at ``start``", None if nothing can be there."""
+    try:
+        edge = start if command.descending else next_start(start, command.kind)
+        value = command.encode(edge if command.zone is None else edge.replace(tzinfo=command.zone))
+    except (ValueError, OverflowError):
+        return None
+    return (queries.less_than if command.descending else queries.greater_than_equal)(command.column, value)

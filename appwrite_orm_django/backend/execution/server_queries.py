@@ -1,0 +1,185 @@
+"""One list request that joins, aggregates or groups: what servers of the 2.x line answer by themselves (recordings of the preview)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from appwrite_orm_django.backend.commands import Command, Condition, Converter, Order, shown, within
+from appwrite_orm_django.client import queries
+from appwrite_orm_django.client.errors import InvalidQuery, ServerError
+from appwrite_orm_django.client.queries import Query
+from appwrite_orm_django.client.references import TableRef
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.execution.reader import Reader
+
+Row = Mapping[str, Any]
+
+
+class Read(Protocol):
+    """Something that is read from a row of the answer."""
+
+    def read(self, row: Row) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A sum divided by a count: the server's own average of integers has four digits only (recording ``agg-sum-avg``)."""
+
+    total: str
+    count: str
+    definition: str
+    finish: Converter = field(compare=False, repr=False)
+    divide: Callable[[Any, int], Any] = field(compare=False, repr=False)
+
+    def read(self, row: Row) -> Any:
+        count = int(row[self.count])
+        return self.finish(self.divide(row[self.total], count) if count else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """
+    A table joined under ``alias``, where its column ``right`` equals ``left`` of what came before.
+
+    ``multiplies`` where a row may find several partners.
+    """
+
+    table: TableRef
+    alias: str
+    left: str
+    right: str
+    outer: bool = False
+    multiplies: bool = False
+
+    def query(self) -> Query:
+        return Query("leftJoin" if self.outer else "join", self.table.table, (self.left, "=", self.right, self.alias))
+
+    def __str__(self) -> str:
+        kind = "LEFT OUTER JOIN" if self.outer else "INNER JOIN"
+        return f"{kind} {self.table.table} AS {self.alias} ON {self.left} = {self.alias}.{self.right}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerQuery(Command):
+    """
+    Rows, or groups of rows, of joined tables.
+
+    ``columns`` are selected where the result is rows; ``aggregates`` and ``group_by`` make it groups. ``fallback`` plans local
+    evaluation of the same query, for the case that the server refuses it after all.
+    """
+
+    table: TableRef
+    joins: tuple[Join, ...]
+    condition: Condition
+    outputs: tuple[Read, ...]
+    columns: tuple[str, ...] = ()
+    aggregates: tuple[Query, ...] = ()
+    group_by: tuple[str, ...] = ()
+    having: tuple[Query, ...] = ()
+    order: tuple[Order, ...] = ()
+    offset: int = 0
+    limit: int | None = None
+    fallback: Callable[[], Command] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return tuple(dict.fromkeys((self.table, *(join.table for join in self.joins), *self.condition.tables)))
+
+    @property
+    def is_grouped(self) -> bool:
+        # exists() asks for groups of which it reads nothing.
+        return bool(self.aggregates or self.group_by)
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What the server may refuse: everything but constants."""
+        aggregates = tuple((query.method, query.column) for query in self.aggregates)
+        filters = tuple((query.method, query.column) for query in (*self.condition.queries, *self.having))
+        return (self.joins, self.columns, aggregates, filters, self.group_by, self.order)
+
+    def queries(self) -> list[Query]:
+        """Return all of the request but its filters, limit and offset."""
+        found = [join.query() for join in self.joins]
+        if self.columns:
+            found.append(queries.select(self.columns))
+        if self.group_by:
+            found.append(Query("groupBy", None, self.group_by))
+        found.extend(self.aggregates)
+        if self.having:
+            found.append(Query("having", None, self.having))
+        order = (
+            queries.order_desc(one.column) if one.descending else queries.order_asc(one.column) for one in self.order
+        )
+        return [*found, *order]
+
+    def __str__(self) -> str:
+        asked = [f"{query.method}({query.column}) AS {query.values[0]}" for query in self.aggregates]
+        columns = f"({', '.join(asked)})" if asked else shown(self.columns)
+        parts = [f"LIST {self.table.table} {columns}", *map(str, self.joins)]
+        if self.condition:
+            parts.append(f"WHERE {self.condition}")
+        if self.group_by:
+            parts.append("GROUP BY " + ", ".join(self.group_by))
+        if self.having:
+            parts.append("HAVING " + " AND ".join(map(str, self.having)))
+        if self.order:
+            parts.append("ORDER BY " + ", ".join(map(str, self.order)))
+        return " ".join((*parts, *within(self)))
+
+
+# Endpoint, project and shape of queries that the server has refused although it should know them.
+_refused: set[tuple[object, ...]] = set()
+
+
+def is_refused(command: ServerQuery, reader: Reader) -> bool:
+    """Say whether the server has refused a query of this shape before."""
+    return bool(_refused) and _refusal(command, reader) in _refused
+
+
+def _refusal(command: ServerQuery, reader: Reader) -> tuple[object, ...]:
+    return (*reader.connection.project, command.shape)
+
+
+def run(command: ServerQuery, reader: Reader) -> Iterator[tuple[Any, ...]]:
+    """Yield the result rows, a page a request; by local evaluation where the filters do not fit one request, or the server refuses."""
+    fixed = reader.splits(command.condition)
+    if len(fixed) != 1:
+        return _locally(command, reader)
+    pages = _pages(command, reader, [*fixed[0], *command.queries()])
+    try:
+        first = next(pages, [])
+    except (InvalidQuery, ServerError):
+        found = list(_locally(command, reader))
+        # Not before: in an outage local evaluation fails as well, and nothing is learnt.
+        _refused.add(_refusal(command, reader))
+        return iter(found)
+    return _results(command, first, pages)
+
+
+def _locally(command: ServerQuery, reader: Reader) -> Iterator[tuple[Any, ...]]:
+    assert command.fallback is not None  # noqa: S101 - the planner gives one
+    return iter(reader.run(command.fallback()))
+
+
+def _pages(command: ServerQuery, reader: Reader, fixed: list[Query]) -> Iterator[list[Row]]:
+    # Groups have no cursor (recording ``group-by``), and one of joined rows can not tell repeated rows apart: pages are counted.
+    size, seen = reader.connection.options.page_size + 1, 0
+    while command.limit is None or seen < command.limit:
+        asked = size if command.limit is None else min(size, command.limit - seen)
+        place = [queries.limit(asked), *([queries.offset(command.offset + seen)] if command.offset + seen else [])]
+        ask = reader.answer if command.is_grouped else reader.page
+        found = ask(command.table, [*fixed, *place])
+        yield found
+        seen += len(found)
+        if len(found) < asked:
+            return
+
+
+def _results(command: ServerQuery, first: list[Row], others: Iterator[list[Row]]) -> Iterator[tuple[Any, ...]]:
+    for page in itertools.chain([first], others):
+        for row in page:
+            yield tuple(output.read(row) for output in command.outputs)

@@ -1,0 +1,512 @@
+"""bulk_create(update_conflicts=True), and which rows clash with which."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.apps import apps
+from django.db import DatabaseError
+
+from appwrite_orm_django.backend.commands import Condition, Membership, NewRow, Unique, UpsertRows, WriteResult
+from appwrite_orm_django.backend.evaluation.commands import Fetch
+from appwrite_orm_django.backend.execution import retries
+from appwrite_orm_django.backend.execution.parts import Parts
+from appwrite_orm_django.backend.planning.writes import unique_columns
+from appwrite_orm_django.backend.transactions.staging import BATCH
+from appwrite_orm_django.backend.values import ROW_ID, table_id
+from appwrite_orm_django.client import indexes, queries
+from appwrite_orm_django.client.errors import TransactionLimitExceeded, UniqueViolation, WriteRefused, cut
+from appwrite_orm_django.schema import collation
+from appwrite_orm_django.schema.from_server import read_index
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.execution.reader import Reader
+    from appwrite_orm_django.backend.transactions.block import Transaction
+    from appwrite_orm_django.client.queries import Query
+    from appwrite_orm_django.client.references import TableRef
+
+
+Row = Mapping[str, Any]
+
+# Rows that a list for each column of an index may bring at most, wanted or not: about one page.
+_MAX_COMBINATIONS = 1000
+# ``{"method":"and","values":[]}`` and a comma.
+_AROUND_QUERIES = 29
+
+
+def unique_value(columns: tuple[str, ...], row: Row, text: str) -> tuple[Any, ...] | None:
+    """
+    Return what a unique index compares, None if it has a null, which clashes with nothing.
+
+    Args:
+        text: the text semantics. Row ids are compared without case by every server (local server's ``text_rules``), other text by MariaDB only.
+    """
+    values = tuple(row.get(column) for column in columns)
+    if any(value is None for value in values):
+        return None
+    return tuple(
+        collation.fold(value) if isinstance(value, str) and (text == "mariadb" or column == ROW_ID) else value
+        for column, value in zip(columns, values, strict=True)
+    )
+
+
+# Rows with the same values
+
+
+def rows_like(
+    reader: Reader, table: TableRef, columns: tuple[str, ...], images: Iterable[Row], shown: Iterable[str] = ()
+) -> Iterator[Row]:
+    """
+    Yield the rows that have what one of ``images`` has in these columns, and possibly others, as the open block sees them.
+
+    One request for up to 500 values or 4,096 characters of them; images with a null in the columns are not asked for.
+
+    Args:
+        shown: further columns that the rows are to have.
+    """
+    wanted = tuple(dict.fromkeys((*columns, *shown)))
+    for condition in conditions_for(columns, images):
+        yield from reader.rows(Fetch(table, "", condition), condition, wanted)
+
+
+def conditions_for(columns: tuple[str, ...], images: Iterable[Row]) -> list[Condition]:
+    """Return the conditions, as few as can be, that together find every row with what one of the images has in the columns."""
+    complete = _complete(columns, images)
+    if not complete:
+        return []
+    lists = [tuple(dict.fromkeys(column)) for column in zip(*complete, strict=True)]
+    if math.prod(map(len, lists)) <= max(_MAX_COMBINATIONS, len(complete)):
+        return [Condition((), tuple(map(Membership, columns, lists)))]
+    return [Condition((query,)) for query in _alternatives(_combinations(columns, complete))]
+
+
+def _alternatives(alternatives: Iterable[Query]) -> Iterator[Query]:
+    """Yield queries, each as long as the server takes, of which one holds for each of the alternatives."""
+    part: list[Query] = []
+    used = 0
+    for query in alternatives:
+        length = len(query.to_json()) + 1
+        if part and used + length + _AROUND_QUERIES > queries.MAX_QUERY_LENGTH:
+            yield part[0] if len(part) == 1 else queries.or_(*part)
+            part, used = [], 0
+        part.append(query)
+        used += length
+    if part:
+        yield part[0] if len(part) == 1 else queries.or_(*part)
+
+
+def _combinations(columns: tuple[str, ...], values: Sequence[tuple[Any, ...]]) -> Iterator[Query]:
+    """Yield a query for the combinations that differ in one column only: in that which leaves the fewest queries."""
+    groups: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+    listed = 0
+    for column in range(len(columns)):
+        grouped: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+        for value in values:
+            grouped.setdefault(value[:column] + value[column + 1 :], []).append(value)
+        if not groups or len(grouped) < len(groups):
+            groups, listed = grouped, column
+    for group in groups.values():
+        for start in range(0, len(group), queries.MAX_VALUES):
+            members = group[start : start + queries.MAX_VALUES]
+            together = _all_of(columns, members, listed)
+            if len(together.to_json()) + _AROUND_QUERIES <= queries.MAX_QUERY_LENGTH:
+                yield together
+            else:
+                yield from (_all_of(columns, [member], listed) for member in members)
+
+
+def _all_of(columns: tuple[str, ...], members: Sequence[tuple[Any, ...]], listed: int) -> Query:
+    parts = [
+        queries.equal(
+            column, *((value[place] for value in members) if place == listed else members[0][place : place + 1])
+        )
+        for place, column in enumerate(columns)
+    ]
+    return parts[0] if len(parts) == 1 else queries.and_(*parts)
+
+
+# Violations
+
+
+class Clash(NamedTuple):
+    """
+    A row that cannot be written for a unique index, and the one that is in its way.
+
+    ``exists`` is False if that is no row of the table but another one that is written together with it.
+    """
+
+    columns: tuple[str, ...]
+    values: tuple[Any, ...]
+    row_id: str
+    other_id: str
+    exists: bool = True
+
+    def error(self, table: TableRef) -> UniqueViolation:
+        """Return the error that says so."""
+        error = UniqueViolation()
+        self.tell(error, table)
+        return error
+
+    def tell(self, error: UniqueViolation, table: TableRef, further: str = "") -> None:
+        """Let an error say so, and keep what it knows of the server's answer."""
+        values = cut(", ".join(map(repr, self.values)))
+        if self.columns == (ROW_ID,) and not self.exists:
+            reason = f"Two new rows have the id {self.row_id}."
+        elif self.columns == (ROW_ID,):
+            spelling = "" if self.row_id == self.other_id else f" as {self.other_id}; row ids are compared without case"
+            reason = f"There is a row {self.row_id} already{spelling}."
+        elif self.exists:
+            reason = f"Row {self.other_id} has {values} already."
+        else:
+            reason = f"Rows {self.row_id} and {self.other_id} would both have {values}."
+        constraint = ", ".join(f"{table.table}.{column}" for column in self.columns)
+        error.args = (f"UNIQUE constraint failed: {constraint}\n{reason}{further}",)
+        error.table, error.columns, error.row_id = table.table, self.columns, self.row_id
+        error.column = self.columns[0] if len(self.columns) == 1 else None
+        error.existing_id = self.other_id if self.exists else None
+
+
+def _clash(columns: tuple[str, ...], image: Row, row_id: str, other_id: str, *, exists: bool = True) -> Clash:
+    return Clash(columns, tuple(image.get(column) for column in columns), row_id, other_id, exists)
+
+
+def conflicting(reader: Reader, table: TableRef, unique: Unique, new: Sequence[NewRow]) -> dict[int, Clash]:
+    """
+    Return, by ``id()``, the new rows that clash with rows that exist, or with an earlier one of them, and how.
+
+    One request for each unique index that they have values for, the row ids included where they are not of our making.
+    """
+    text, every = reader.connection.text_semantics, ((ROW_ID,), *unique)
+    values: dict[int, dict[tuple[str, ...], tuple[Any, ...] | None]] = {}
+    images = {id(row): {**row.data, ROW_ID: row.row_id} for row in new}
+    for row in new:
+        asked = every[1:] if row.id_is_ours else every
+        values[id(row)] = {columns: unique_value(columns, images[id(row)], text) for columns in asked}
+    # The id of the row with a value, and whether it exists.
+    seen: dict[tuple[str, ...], dict[Any, tuple[str, bool]]] = {}
+    for columns in every:
+        concerned = [images[row] for row, by_index in values.items() if columns in by_index]
+        found = rows_like(reader, table, columns, concerned)
+        seen[columns] = {unique_value(columns, row, text): (row[ROW_ID], True) for row in found}
+    taken: dict[int, Clash] = {}
+    for row_, by_index in values.items():
+        image = images[row_]
+        for columns, value in by_index.items():
+            if value is not None and value in seen[columns]:
+                other_id, exists = seen[columns][value]
+                taken[row_] = _clash(columns, image, image[ROW_ID], other_id, exists=exists)
+                break
+        else:
+            # Only a row that is made itself stands in the way of later ones.
+            for columns, value in by_index.items():
+                seen[columns][value] = (image[ROW_ID], False)
+    return taken
+
+
+def violation(reader: Reader, table: TableRef, unique: Unique, images: Mapping[str, Row]) -> Clash | None:
+    """
+    Return how a unique index is violated once rows look as ``images`` says, None if none is; one request for each index, or more of many values.
+
+    Args:
+        images: row id to the row as it will be, with every column of the indexes.
+    """
+    for columns in unique:
+        found = rows_like(reader, table, columns, images.values())
+        if clash := _violation({columns: images}, found, reader.connection.text_semantics):
+            return clash
+    return None
+
+
+def _violation(images: Mapping[tuple[str, ...], Mapping[str, Row]], found: Iterable[Row], text: str) -> Clash | None:
+    """
+    As ``violation``; ``found``, the rows that have any of the values, are asked for only if the images agree among themselves.
+
+    Args:
+        images: those that are new to an index, by its columns.
+    """
+    wanted: dict[tuple[str, ...], dict[Any, str]] = {}
+    for columns, by_id in images.items():
+        ids = wanted[columns] = {}
+        for row_id, image in by_id.items():
+            value = unique_value(columns, image, text)
+            if value is not None and ids.setdefault(value, row_id) != row_id:
+                return _clash(columns, image, row_id, ids[value], exists=False)
+    own = {columns: {row_id.lower() for row_id in by_id} for columns, by_id in images.items()}
+    for row in found:
+        for columns, ids in wanted.items():
+            row_id = ids.get(unique_value(columns, row, text))
+            if row_id is not None and row[ROW_ID].lower() not in own[columns]:
+                return _clash(columns, images[columns][row_id], row_id, row[ROW_ID])
+    return None
+
+
+# After a refusal
+
+
+class Change(NamedTuple):
+    """What was refused of one table: rows to create, columns to set and columns to add to, by row id; and rows to delete, which free their values."""
+
+    created: Sequence[NewRow] = ()
+    changed: Mapping[str, Row] = {}
+    added: Mapping[str, Row] = {}
+    deleted: Collection[str] = ()
+
+
+def explain(
+    connection: DatabaseWrapper, error: UniqueViolation, table: TableRef, change: Change, further: str = ""
+) -> None:
+    """
+    Let an error of the server say which unique index has refused a change, and which row is in the way.
+
+    One request where the model declares the index, and two more where it does not; one before them where a change has to be completed by
+    what its row holds. If asking fails, or finds nothing, the error is left as it is.
+
+    Args:
+        further: goes at the end of the text.
+    """
+    if error.columns:
+        return
+    try:
+        with connection.own_block():  # committed rows are what has refused
+            found = _refusing(connection, table, change)
+    except (DatabaseError, ValueError):  # the latter of queries that are too long to be asked
+        return
+    if found is not None:
+        found.tell(error, table, further)
+
+
+def _refusing(connection: DatabaseWrapper, table: TableRef, change: Change) -> Clash | None:
+    known = declared(table)
+    if (found := _met(connection.reader, table, known, change)) is not None:
+        return found
+    listed = indexes.list_indexes(connection.transport, table)
+    others = {index.columns for index in map(read_index, listed) if index.type == "unique"} - set(known)
+    return _met(connection.reader, table, tuple(others), change, ids=False) if others else None
+
+
+def declared(table: TableRef) -> Unique:
+    """Return the columns of each unique index that the models of a table declare."""
+    found: dict[tuple[str, ...], None] = {}
+    for model in apps.get_models(include_auto_created=True):
+        if not model._meta.proxy and table_id(model._meta.db_table) == table.table:
+            found.update(dict.fromkeys(unique_columns(model)))
+    return tuple(found)
+
+
+def _met(reader: Reader, table: TableRef, unique: Unique, change: Change, *, ids: bool = True) -> Clash | None:
+    """Return the clash with what is in the table, or of the new rows with each other; one request for all indexes, if their values fit one."""
+    images = _images(reader, table, unique, change)
+    given = {row.row_id: {ROW_ID: row.row_id} for row in change.created if ids and not row.id_is_ours}
+    values = [
+        ((ROW_ID,), list(given.values())),
+        *((columns, list(by_id.values())) for columns, by_id in images.items()),
+    ]
+    wanted = tuple(dict.fromkeys((ROW_ID, *(column for columns in images for column in columns))))
+    alternatives = (query for columns, rows in values for query in _combinations(columns, _complete(columns, rows)))
+    freed = {row_id.lower() for row_id in change.deleted}
+    found: list[Row] = []
+    for query in _alternatives(alternatives):
+        condition = Condition((query,))
+        listed = reader.rows(Fetch(table, "", condition), condition, wanted)
+        found += (row for row in listed if row[ROW_ID].lower() not in freed)
+    folded = {row_id.lower(): row_id for row_id in given}
+    for row in found:
+        if (row_id := folded.get(row[ROW_ID].lower())) is not None:
+            return _clash((ROW_ID,), given[row_id], row_id, row[ROW_ID])
+    return _violation(images, found, reader.connection.text_semantics)
+
+
+def _images(reader: Reader, table: TableRef, unique: Unique, change: Change) -> dict[tuple[str, ...], dict[str, Row]]:
+    """Return the rows as they were to be, for each index that looks at a column which is written."""
+    touched = {
+        row_id: {*change.changed.get(row_id, ()), *change.added.get(row_id, ())}
+        for row_id in (*change.changed, *change.added)
+    }
+    concerned = {columns: [row_id for row_id, keys in touched.items() if keys & set(columns)] for columns in unique}
+    # What is not written of them has to be read.
+    partial = {
+        row_id: None
+        for columns, ids in concerned.items()
+        for row_id in ids
+        if not set(columns) <= change.changed.get(row_id, {}).keys()
+    }
+    held: dict[str, Row] = {}
+    if partial:
+        condition = Condition((), (Membership(ROW_ID, tuple(partial)),))
+        wanted = tuple(dict.fromkeys(column for columns, ids in concerned.items() if ids for column in columns))
+        held = {row[ROW_ID].lower(): row for row in reader.rows(Fetch(table, "", condition), condition, wanted)}
+
+    def image(row_id: str) -> Row:
+        row = held.get(row_id.lower(), {})
+        amounts = change.added.get(row_id, {})
+        sums = {column: row[column] + amount for column, amount in amounts.items() if row.get(column) is not None}
+        return {**row, **change.changed.get(row_id, {}), **sums}
+
+    new = {row.row_id: {**row.data, ROW_ID: row.row_id} for row in change.created}
+    images = {columns: {**new, **{row_id: image(row_id) for row_id in ids}} for columns, ids in concerned.items()}
+    return {columns: by_id for columns, by_id in images.items() if by_id}
+
+
+def _complete(columns: tuple[str, ...], rows: Iterable[Row]) -> list[tuple[Any, ...]]:
+    values = dict.fromkeys(tuple(row.get(column) for column in columns) for row in rows)
+    return [value for value in values if None not in value]
+
+
+@dataclass(slots=True)
+class Plan:
+    """
+    What becomes of the rows of an ``UpsertRows``.
+
+    Attributes:
+        creations: what is to be created, by folded row id.
+        changes: columns to write, by id of an existing row.
+        existing: those rows as they were found, by id.
+        ids: the row id that each row of the command ends up with, in their order.
+    """
+
+    creations: dict[str, NewRow] = field(default_factory=dict)
+    changes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    existing: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    ids: list[str] = field(default_factory=list)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return {row_id: row["$updatedAt"] for row_id, row in self.existing.items()}
+
+    def images(self) -> dict[str, dict[str, Any]]:
+        """Return each row that is written as it will be, by its id."""
+        changed = {row_id: {**row, **self.changes[row_id]} for row_id, row in self.existing.items()}
+        return changed | {new.row_id: {**new.data, ROW_ID: new.row_id} for new in self.creations.values()}
+
+
+def plan(reader: Reader, command: UpsertRows) -> Plan:
+    """
+    Look the target's values up and say what is to be written, one write for each row.
+
+    Raises:
+        IntegrityError: two new rows have the same id.
+    """
+    text, target = reader.connection.text_semantics, command.target
+    # A key that was made up a moment ago is nobody's; one request less where there is nothing else.
+    asked = [_image(row) for row in command.rows if target != (ROW_ID,) or not row.id_is_ours]
+    shown = [
+        *(output.key for output in command.outputs if output.key),
+        *(key for keys in command.unique for key in keys),
+    ]
+    found = {unique_value(target, row, text): row for row in rows_like(reader, command.table, target, asked, shown)}
+    result, made = Plan(), dict[tuple[Any, ...], str]()
+    for row in command.rows:
+        value = unique_value(target, _image(row), text)
+        changes = {key: row.data[key] for key in command.changes if key in row.data}
+        if value is not None and value in found:
+            row_id = found[value][ROW_ID]
+            result.existing[row_id] = found[value]
+            result.changes.setdefault(row_id, {}).update(changes)
+        elif value is not None and value in made:
+            row_id = made[value]
+            new = result.creations[row_id.lower()]
+            result.creations[row_id.lower()] = replace(new, data={**new.data, **changes})
+        else:
+            row_id = row.row_id
+            if value is not None:
+                made[value] = row_id
+            if row_id.lower() in result.creations:
+                raise Clash((ROW_ID,), (row_id,), row_id, row_id, exists=False).error(command.table)
+            result.creations[row_id.lower()] = row
+        result.ids.append(row_id)
+    return result
+
+
+def _image(row: NewRow) -> dict[str, Any]:
+    return {**row.data, ROW_ID: row.row_id}
+
+
+def upsert_violation(reader: Reader, command: UpsertRows, planned: Plan) -> Clash | None:
+    """Return how a plan violates a unique index other than the target, None if it does not; one request for each, or more of many values."""
+    given = [_image(new) for new in planned.creations.values() if not new.id_is_ours]
+    if command.target != (ROW_ID,):
+        for row in rows_like(reader, command.table, (ROW_ID,), given):
+            return Clash((ROW_ID,), (row[ROW_ID],), row[ROW_ID], row[ROW_ID])
+    concerned = tuple(
+        columns
+        for columns in command.unique
+        if set(columns) != set(command.target) and (planned.creations or set(columns) & set(command.changes))
+    )
+    return violation(reader, command.table, concerned, planned.images())
+
+
+# Outside of a block
+
+
+def run(connection: DatabaseWrapper, command: UpsertRows) -> WriteResult:
+    """
+    Run the command at once: each ``BATCH`` of its rows is all or nothing, and looked at again if somebody else was faster.
+
+    Raises:
+        IntegrityError: another unique index than the target refuses; of this batch nothing was written.
+        WriteRefused: others changed the same rows again and again; nothing was written.
+        WriteBroken: so they did, but earlier batches are written; the text says how many rows.
+    """
+    parts, results = Parts(f"rows of {command.table.table}"), []
+    for start in range(0, len(command.rows), BATCH):
+        batch = command.rows[start : start + BATCH]
+        with parts.part(len(batch)):
+            results.append(_batch(connection, replace(command, rows=batch)))
+    return WriteResult.joined(results)
+
+
+def _batch(connection: DatabaseWrapper, command: UpsertRows) -> WriteResult:
+    refused: dict[str, str] | None = None
+    for attempt in itertools.count(1):
+        with connection.own_block() as block:
+            planned = plan(connection.reader, command)
+            try:
+                return _write(connection, block, command, planned)
+            except TransactionLimitExceeded:
+                # Text that the server would run takes two operations.
+                if len(command.rows) == 1:
+                    raise
+                break
+            except WriteRefused:
+                if attempt == retries.MAX_ATTEMPTS:
+                    raise
+            except UniqueViolation as error:
+                # Somebody has made one of the rows meanwhile; or it is another index, and trying again is of no use.
+                if clash := _violation_now(connection, command):
+                    raise clash.error(command.table) from error
+                if refused == planned.versions or attempt == retries.MAX_ATTEMPTS:
+                    raise
+                refused = planned.versions
+        command = replace(command, rows=tuple(row.with_another_id() for row in command.rows))
+        retries.pause(attempt)
+    middle = len(command.rows) // 2
+    parts, results = Parts(f"rows of {command.table.table}"), []
+    for half in (command.rows[:middle], command.rows[middle:]):
+        with parts.part(len(half)):
+            results.append(_batch(connection, replace(command, rows=half)))
+    return WriteResult.joined(results)
+
+
+def _write(connection: DatabaseWrapper, block: Transaction, command: UpsertRows, planned: Plan) -> WriteResult:
+    if not planned.existing and connection.identity is None:
+        new = tuple(planned.creations.values())
+        made = connection.writer.create_together(command.table, new)
+        if made is not None:
+            rows = {row[ROW_ID].lower(): row for row in made}
+            return WriteResult.of(command.outputs, [rows[row_id.lower()] for row_id in planned.ids])
+    if command.target == (ROW_ID,):
+        # A row keeps its id, whoever changes it: one that is deleted meanwhile is all that the server has to find.
+        block.versions.clear()
+    result = block.take(command, planned)
+    block.commit()
+    return result
+
+
+def _violation_now(connection: DatabaseWrapper, command: UpsertRows) -> Clash | None:
+    with connection.own_block():
+        return upsert_violation(connection.reader, command, plan(connection.reader, command))

@@ -1,0 +1,617 @@
+"""Run write commands."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.db import DatabaseError, DataError, NotSupportedError, OperationalError
+
+from appwrite_orm_django.backend.client_calls import own_write
+from appwrite_orm_django.backend.commands import (
+    Command,
+    Condition,
+    CountRows,
+    CreateRows,
+    DeleteRows,
+    IncrementColumn,
+    Membership,
+    NewRow,
+    UpdateFromQuery,
+    UpdateRow,
+    UpdateRows,
+    UpsertRows,
+    WriteResult,
+)
+from appwrite_orm_django.backend.evaluation.commands import Fetch
+from appwrite_orm_django.backend.execution import retries, upserts
+from appwrite_orm_django.backend.execution.parts import Parts
+from appwrite_orm_django.backend.execution.upserts import Change
+from appwrite_orm_django.backend.transactions.log import Log, Operation
+from appwrite_orm_django.backend.transactions.staging import BATCH
+from appwrite_orm_django.backend.values import MOMENTS, PERMISSIONS, ROW_ID, users_data
+from appwrite_orm_django.client import operators, queries, rows
+from appwrite_orm_django.client.errors import (
+    AppwriteError,
+    ColumnNotFound,
+    InvalidRequest,
+    LimitExceeded,
+    RowNotFound,
+    ServerError,
+    TransactionLimitExceeded,
+    UniqueViolation,
+    WriteBroken,
+    WriteRefused,
+    WriteUnknown,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.commands import IncrementColumn
+    from appwrite_orm_django.backend.transactions.block import Transaction
+    from appwrite_orm_django.client.queries import Query
+    from appwrite_orm_django.client.references import TableRef
+    from appwrite_orm_django.client.transport import Transport
+
+
+#: Whole numbers up to this are exact as floats.
+EXACT = 2**53
+
+
+def is_exact(value: int | None, amount: int) -> bool:
+    """Say whether a database that adds floats adds these integers exactly."""
+    return value is None or max(abs(value), abs(amount), abs(value + amount)) <= EXACT
+
+
+def check_bounds(command: IncrementColumn, value: int | None) -> None:
+    """
+    Refuse what passes the bounds of the column, which the server does not look at.
+
+    Raises:
+        DataError: so it does.
+    """
+    limit = command.bounds[command.amount > 0]
+    if value is None or limit is None:
+        return
+    if (value + command.amount - limit) * (1 if command.amount > 0 else -1) > 0:
+        raise DataError(
+            f"{command.table.table}.{command.column}: {value} {command.amount:+} passes {limit}, the bound of the column."
+        )
+
+
+def run(connection: DatabaseWrapper, command: IncrementColumn) -> Mapping[str, Any]:
+    """
+    Add to the column and return the row.
+
+    Raises:
+        LimitExceeded, DataError: the result would pass a bound of the column.
+        ColumnNotFound, RowNotFound: no such column, or no such row.
+    """
+    amount, transport = command.amount, connection.transport
+    if abs(amount) > EXACT:
+        return _add_here(connection, command)
+    low, high = command.bounds
+    within = replace(
+        command,
+        bounds=(-EXACT if low is None else max(low, -EXACT), EXACT if high is None else min(high, EXACT)),
+    )
+    try:
+        row = _ask(transport, within)
+    except LimitExceeded:
+        if within.bounds[amount > 0] == command.bounds[amount > 0]:
+            raise
+        return _add_here(connection, command)
+    # A number that comes from beyond the other side passes no bound; what it lost on the way is added.
+    right = row[command.column]
+    if is_exact(right - amount, amount):
+        return row
+    lost = right - int(float(right - amount) + float(amount))
+    if not lost:
+        return row
+    parts = Parts("increments")
+    parts.written = 1
+    with parts.part(1):
+        return _add_here(connection, replace(command, amount=lost, bounds=(None, None)))
+
+
+def _ask(transport: Transport, command: IncrementColumn) -> Mapping[str, Any]:
+    place = (transport, command.table, command.row_id, command.column, abs(command.amount))
+    low, high = command.bounds
+    if command.amount > 0:
+        return rows.increment_column(*place, maximum=high)
+    return rows.decrement_column(*place, minimum=low)
+
+
+def _add_here(connection: DatabaseWrapper, command: IncrementColumn) -> Mapping[str, Any]:
+    place = (connection.transport, command.table, command.row_id)
+    for attempt in itertools.count(1):
+        row = rows.get_row(*place)
+        value = row[command.column]
+        if value is None:
+            return row
+        check_bounds(command, value)
+        with connection.own_block() as block:
+            block.note_versions(command.table, [row])
+            data = {command.column: value + command.amount}
+            block.log.append(Operation("update", command.table, command.row_id, data))
+            try:
+                block.commit()
+            except WriteRefused:
+                if attempt == retries.MAX_ATTEMPTS:
+                    raise
+            else:
+                return rows.get_row(*place)
+        retries.pause(attempt)
+    raise AssertionError  # never reached: the last attempt raises
+
+
+_MAX_ATTEMPTS = 10
+
+
+class Writer:
+    """Runs write commands for one connection."""
+
+    def __init__(self, connection: DatabaseWrapper) -> None:
+        self.connection = connection
+
+    @property
+    def transport(self) -> Any:
+        return self.connection.transport
+
+    def write(self, command: Command) -> WriteResult:
+        """Run a command at once in autocommit mode, else into the log of the open block, and tell the cache."""
+        connection = self.connection
+        # Before anything is announced or noted: whoever may not write here does not get that far.
+        if connection.account is not None:
+            refuse_moments(command.tables[0], _data_of(command))
+        staging = None if connection.writes_directly else connection.transaction
+        table = command.tables[0].table
+        row_ids = command.row_ids
+        notice = connection.cache.write(
+            () if row_ids is not None else (table,),
+            () if row_ids is None else [(table, row_id) for row_id in row_ids],
+            operation=command.operation,
+            sender=command.model,
+            staged=staging is not None,
+        )
+        with notice, own_write():
+            return self._run_directly(command) if staging is None else staging.stage(command)
+
+    def _run_directly(self, command: Command) -> WriteResult:
+        parts = self.connection.parts
+        if parts is None:
+            return self.run(command)
+        with parts.part(0):
+            result = self.run(command)
+        parts.written += result.count
+        return result
+
+    def run(self, command: Command) -> WriteResult:
+        """
+        Run a command at once; what calls it tells the cache.
+
+        Raises:
+            WriteUnknown: the connection ended before the answer, and what is there now does not tell whether it was written.
+            WriteBroken: it took several requests, and some of them were made before one failed.
+        """
+        try:
+            return self._run(command)
+        except OperationalError as error:
+            if (
+                isinstance(error, AppwriteError)
+                and error.ambiguous
+                and not isinstance(error, (WriteUnknown, WriteBroken))
+            ):
+                raise self.unknown(error) from error
+            raise
+
+    def unknown(self, error: AppwriteError) -> WriteUnknown:
+        """Return the error for a write that ended in another one, which does not tell whether it was applied."""
+        return WriteUnknown.caused_by(error, str(error), ambiguous=True)
+
+    def _run(self, command: Command) -> WriteResult:
+        handlers: dict[type[Command], Callable[[Any], WriteResult]] = {
+            CreateRows: self.create,
+            UpsertRows: partial(upserts.run, self.connection),
+            UpdateRow: self.update_row,
+            UpdateRows: self.update_rows,
+            IncrementColumn: self.increment,
+            UpdateFromQuery: self.update_from_query,
+            DeleteRows: self.delete,
+        }
+        return handlers[type(command)](command)
+
+    @property
+    def _is_user(self) -> bool:
+        return self.connection.identity is not None
+
+    # Create
+
+    def create(self, command: CreateRows) -> WriteResult:
+        batches = [
+            replace(command, rows=command.rows[start : start + rows.MAX_BULK_ROWS])
+            for start in range(0, len(command.rows), rows.MAX_BULK_ROWS)
+        ]
+        parts, created = self._parts(command.table), list[Mapping[str, Any]]()
+        count = 0
+        for batch in batches:
+            with parts.part(len(batch.rows)):
+                if command.ignore_conflicts:
+                    count += self._create_what_is_new(batch).count
+                else:
+                    created += self._create_explaining(batch.table, batch.rows)
+        return WriteResult(count) if command.ignore_conflicts else WriteResult.of(command.outputs, created)
+
+    def _parts(self, table: TableRef) -> Parts:
+        return Parts(f"rows of {table.table}")
+
+    def _create_explaining(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]]:
+        """Create rows, together where that is possible; the error of those that are refused says why."""
+        # Users may not make bulk calls (recording ``auth-errors``).
+        if not self._is_user or len(new) == 1:
+            try:
+                made = self._create_retrying_ids(table, new)
+            except UniqueViolation as error:
+                upserts.explain(self.connection, error, table, Change(created=new))
+                raise
+            if made is not None:
+                return made
+        parts, created = self._parts(table), list[Mapping[str, Any]]()
+        for row in new:
+            with parts.part(1):
+                created += self._create_explaining(table, (row,))
+        return created
+
+    def _create_retrying_ids(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]] | None:
+        """As ``create_together``; where an id that we made up is taken, which can happen to integers, make up others."""
+        for _ in range(_MAX_ATTEMPTS):
+            try:
+                return self.create_together(table, new)
+            except UniqueViolation:
+                ours = [row for row in new if row.id_is_ours]
+                if not ours or not self._existing(table, ours):
+                    raise
+                new = tuple(row.with_another_id() for row in new)
+        raise OperationalError(f"{table.table}: no free row id was found in {_MAX_ATTEMPTS} attempts.")
+
+    def create_together(self, table: TableRef, new: Sequence[NewRow]) -> list[Mapping[str, Any]] | None:
+        """Create all of at most 100 rows or none, in one request; None, and nothing is created, if the table takes no bulk calls."""
+        if len(new) == 1:
+            return [self.create_row(table, new[0].row_id, new[0].data)]
+        payload = [{**_without_null_permissions(row.data), ROW_ID: row.row_id} for row in new]
+        try:
+            return list(rows.create_rows(self.transport, table, payload))
+        except InvalidRequest as error:
+            if not _refuses_bulk(error):
+                raise
+        return None
+
+    def create_row(self, table: TableRef, row_id: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Create one row; by the bulk route, which takes a row without any data (recording ``rows-missing-data``), if it has none."""
+        columns = users_data(data) if self._is_user else dict(data)
+        permissions = columns.pop(PERMISSIONS, None)
+        if columns:
+            return rows.create_row(self.transport, table, row_id, columns, permissions=permissions)
+        if self._is_user:
+            raise NotSupportedError(f"{table.table}: as a user Appwrite creates no row without any value.")
+        (row,) = rows.create_rows(self.transport, table, [{**_without_null_permissions(data), ROW_ID: row_id}])
+        return row
+
+    def _existing(self, table: TableRef, new: Sequence[NewRow]) -> list[str]:
+        """Return those of the ids that rows have."""
+        wanted = [
+            queries.equal(ROW_ID, *(row.row_id for row in new)),
+            queries.select([ROW_ID]),
+            queries.limit(len(new)),
+        ]
+        return [row[ROW_ID] for row in rows.list_rows(self.transport, table, wanted)["rows"]]
+
+    def _create_what_is_new(self, command: CreateRows) -> WriteResult:
+        table, new = command.table, command.rows
+        for _ in range(_MAX_ATTEMPTS):
+            try:
+                made = self.create_together(table, new) if new else []
+            except UniqueViolation:
+                taken = upserts.conflicting(self.connection.reader, table, command.unique, new)
+                new = tuple(row.with_another_id() for row in new if id(row) not in taken)
+            else:
+                return self._create_one_by_one(table, new) if made is None else WriteResult(len(made))
+        return self._create_one_by_one(table, new)
+
+    def _create_one_by_one(self, table: TableRef, new: Sequence[NewRow]) -> WriteResult:
+        created, parts = 0, self._parts(table)
+        for row in new:
+            with parts.part(1), suppress(UniqueViolation):
+                created += len(self._create_retrying_ids(table, (row,)) or ())
+        return WriteResult(created)
+
+    # Update
+
+    def update_row(self, command: UpdateRow) -> WriteResult:
+        try:
+            row = self.write_row(command.table, command.row_id, command.data)
+        except RowNotFound:
+            return WriteResult(0)
+        self.connection.last_written_row = row
+        return WriteResult(1)
+
+    def _row_ids(self, table: TableRef, condition: Condition) -> list[str]:
+        return [row[ROW_ID] for row in self.connection.reader.rows(Fetch(table, "", condition), condition, [ROW_ID])]
+
+    def write_row(self, table: TableRef, row_id: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Update one row; text that the server would run as an operator takes a second write."""
+        columns = dict(data)
+        permissions = columns.pop(PERMISSIONS, None)
+        if not columns and permissions is None:
+            return rows.get_row(self.transport, table, row_id)
+        first, second = operators.text_in_two_writes(columns)
+        parts = Parts(f"columns of {table.table}/{row_id}")
+        try:
+            with parts.part(len(first)):
+                row = self._patched(table, row_id, first, permissions)
+            if second:
+                with parts.part(len(second)):
+                    row = self._patched(table, row_id, second, None)
+        except UniqueViolation as error:
+            upserts.explain(self.connection, error, table, Change(changed={row_id: columns}))
+            raise
+        return row
+
+    def _patched(
+        self, table: TableRef, row_id: str, columns: Mapping[str, Any], permissions: Sequence[str] | None
+    ) -> Mapping[str, Any]:
+        try:
+            return rows.update_row(self.transport, table, row_id, columns or None, permissions=permissions)
+        except AppwriteError as error:
+            if not error.ambiguous:
+                raise
+            row = self._read_back(table, row_id)
+            # Sent again it might undo what another client has done meanwhile. A row that holds what was to be written is fine.
+            if row is None or not rows.holds(row, columns, permissions):
+                raise
+            return row
+
+    def _read_back(self, table: TableRef, row_id: str) -> Mapping[str, Any] | None:
+        try:
+            return rows.get_row(self.transport, table, row_id)
+        except AppwriteError:
+            return None
+
+    def update_rows(self, command: UpdateRows) -> WriteResult:
+        changed, parts = 0, self._parts(command.table)
+        if self._is_user:
+            for row_id in self._row_ids(command.table, command.condition):
+                with parts.part(1):
+                    changed += self.update_row(UpdateRow(command.table, row_id, command.data)).count
+            return WriteResult(changed)
+        first, second = operators.text_in_two_writes(command.data)
+        for split in self.connection.reader.splits(command.condition):
+            if not first:
+                changed += self.connection.reader.count(CountRows(command.table, command.condition))
+                continue
+            if second:
+                self._refuse_if_it_moves(command, second)
+            with parts.part(0):
+                updated = self._update_alike(command, first, split)
+            changed += updated
+            parts.written += updated
+            if second:
+                with parts.part(0):
+                    rows.update_rows(self.transport, command.table, second, split)
+        return WriteResult(changed)
+
+    def _update_alike(self, command: UpdateRows, data: Mapping[str, Any], split: list[Query]) -> int:
+        try:
+            return rows.update_rows(self.transport, command.table, data, split)
+        except InvalidRequest as error:
+            if not _refuses_bulk(error):
+                raise
+            return self._one_at_a_time(command.table, split, lambda row_id: self.write_row(command.table, row_id, data))
+        except ServerError as error:
+            if error.code == 500:
+                self._raise_violation(error, command.table, lambda: self._changes_of(command.table, split, data))
+            raise
+
+    def _changes_of(self, table: TableRef, split: list[Query], data: Mapping[str, Any]) -> Change:
+        return Change(changed=dict.fromkeys(self.connection.reader.ids(table, split), data))
+
+    def _raise_violation(self, error: ServerError, table: TableRef, change: Callable[[], Change]) -> None:
+        """Raise what a 500 stands for, if that is a violated unique index, as it does in a bulk update (recording ``bulk-update``)."""
+        violation = UniqueViolation(type=error.type, code=error.code, message=error.message, request=error.request)
+        with suppress(DatabaseError):
+            upserts.explain(self.connection, violation, table, change())
+        if violation.columns:
+            raise violation from error
+
+    def _refuse_if_it_moves(self, command: UpdateRows, second: Mapping[str, Any]) -> None:
+        """Refuse two bulk writes where the first one changes which rows the second one would find."""
+        filtered = {query.column for query in command.condition.queries} | {
+            membership.column for membership in command.condition.memberships
+        }
+        if filtered & (set(command.data) | {"$updatedAt", None}):
+            raise NotSupportedError(
+                f"{command.table.table}: {', '.join(second)} would be set to text that Appwrite runs as an operator, for rows "
+                f"that are chosen by a column that this update changes.\nUpdate them by primary key instead."
+            )
+
+    def increment(self, command: IncrementColumn) -> WriteResult:
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
+            try:
+                self.connection.last_written_row = run(self.connection, command)
+            except RowNotFound:
+                return WriteResult(0)
+            except (UniqueViolation, ServerError) as error:
+                change = Change(added={command.row_id: {command.column: command.amount}})
+                if isinstance(error, UniqueViolation):
+                    upserts.explain(self.connection, error, command.table, change)
+                elif error.code == 500:
+                    self._raise_violation(error, command.table, lambda: change)  # noqa: B023 - called at once
+                raise
+            except ColumnNotFound:
+                # The server says so of a missing row, too (recording ``increment``). One that is there now may have been made since.
+                if not self._row_exists(command.table, command.row_id):
+                    return WriteResult(0)
+                if attempt == _MAX_ATTEMPTS:
+                    raise
+            else:
+                break
+        return WriteResult(1)
+
+    def _row_exists(self, table: TableRef, row_id: str) -> bool:
+        try:
+            rows.get_row(self.transport, table, row_id)
+        except RowNotFound:
+            return False
+        return True
+
+    def update_from_query(self, command: UpdateFromQuery) -> WriteResult:
+        """
+        Write values that were computed from rows.
+
+        Where they depend on what a row holds, up to ``BATCH`` rows are written in a block of their own, so that none is written that was
+        changed after it was read: they are computed again then, and no update of another client is lost. Else rows that get the same
+        values share a bulk request.
+        """
+        parts, changed = self._parts(command.table), 0
+        if not command.depends_on_row:
+            for row_ids_, data in _grouped(self._computed(command)):
+                with parts.part(len(row_ids_)):
+                    changed += self._write_alike(command.table, row_ids_, data)
+            return WriteResult(changed)
+        with self.connection.own_block() as block:
+            computed = list(self._computed(command).items())
+            for start in range(0, len(computed), BATCH):
+                batch = dict(computed[start : start + BATCH])
+                with parts.part(len(batch)):
+                    changed += self._write_current(command, block, batch)
+        return WriteResult(changed)
+
+    def _computed(self, command: UpdateFromQuery) -> dict[str, Mapping[str, Any]]:
+        """Return what is to be written of each row, by its id."""
+        return {
+            command.encode_id(row_id): command.write(tuple(values))
+            for row_id, *values in self.connection.reader.run(command.source)
+        }
+
+    def _write_alike(self, table: TableRef, row_ids_: tuple[str, ...], data: Mapping[str, Any]) -> int:
+        if len(row_ids_) > 1:
+            condition = Condition((), (Membership(ROW_ID, row_ids_),))
+            return self.update_rows(UpdateRows(table, condition, data)).count
+        try:
+            self.write_row(table, row_ids_[0], data)
+        except RowNotFound:
+            return 0
+        return 1
+
+    def _write_current(self, command: UpdateFromQuery, block: Transaction, batch: dict[str, Mapping[str, Any]]) -> int:
+        """Write a batch that was computed from what ``block`` has read, or what is computed of it anew."""
+        for attempt in itertools.count(1):
+            block.log = Log()
+            for row_id, data in batch.items():
+                block.log.append(Operation("update", command.table, row_id, data))
+            try:
+                block.commit()
+            except TransactionLimitExceeded:
+                # Text that the server would run takes two operations.
+                if len(batch) == 1:
+                    raise
+                return self._in_halves(command, block, batch)
+            except WriteRefused:
+                if attempt == retries.MAX_ATTEMPTS:
+                    raise
+            else:
+                return len(batch)
+            retries.pause(attempt)
+            block.forget()
+            again = self._computed(command)
+            batch = {row_id: again[row_id] for row_id in batch if row_id in again}
+        raise AssertionError  # never reached: the last attempt raises
+
+    def _in_halves(self, command: UpdateFromQuery, block: Transaction, batch: dict[str, Mapping[str, Any]]) -> int:
+        items, parts, changed = list(batch.items()), self._parts(command.table), 0
+        for half in (items[: len(items) // 2], items[len(items) // 2 :]):
+            with parts.part(len(half)):
+                changed += self._write_current(command, block, dict(half))
+        return changed
+
+    # Delete
+
+    def delete(self, command: DeleteRows) -> WriteResult:
+        if command.row_id is not None:
+            try:
+                rows.delete_row(self.transport, command.table, command.row_id)
+            except RowNotFound:
+                return WriteResult(0)
+            return WriteResult(1)
+        deleted, parts = 0, self._parts(command.table)
+        if self._is_user:
+            for row_id in self._row_ids(command.table, command.condition):
+                with parts.part(1):
+                    deleted += self.delete(DeleteRows(command.table, command.condition, row_id=row_id)).count
+            return WriteResult(deleted)
+        for split in self.connection.reader.splits(command.condition):
+            with parts.part(0):
+                deleted += self._delete_alike(command.table, split)
+            parts.written = deleted
+        return WriteResult(deleted)
+
+    def _delete_alike(self, table: TableRef, split: list[Query]) -> int:
+        try:
+            return rows.delete_rows(self.transport, table, split)
+        except InvalidRequest as error:
+            if not _refuses_bulk(error):
+                raise
+        return self._one_at_a_time(table, split, lambda row_id: rows.delete_row(self.transport, table, row_id))
+
+    def _one_at_a_time(self, table: TableRef, split: list[Query], write: Callable[[str], object]) -> int:
+        """Write every row that matches, for tables with relationship columns take no bulk calls (recording ``rel-manyToOne``)."""
+        parts = self._parts(table)
+        for row_id in self.connection.reader.ids(table, split):
+            with suppress(RowNotFound), parts.part(1):
+                write(row_id)
+        return parts.written
+
+
+def _refuses_bulk(error: InvalidRequest) -> bool:
+    # The type stands for other refusals of bulk calls as well; a single call meets those again.
+    return error.type == "general_bad_request"
+
+
+def _grouped(changes: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Yield the ids of the rows that get the same values, and those values."""
+    groups: dict[str, list[str]] = {}
+    for row_id, data in changes.items():
+        groups.setdefault(json.dumps(data, sort_keys=True), []).append(row_id)
+    for row_ids_ in groups.values():
+        yield tuple(row_ids_), changes[row_ids_[0]]
+
+
+def _data_of(command: Command) -> list[Mapping[str, Any]]:
+    if isinstance(command, (CreateRows, UpsertRows)):
+        return [row.data for row in command.rows]
+    return [command.data] if isinstance(command, (UpdateRow, UpdateRows)) else []
+
+
+def refuse_moments(table: TableRef, written: Iterable[Mapping[str, Any]]) -> None:
+    """
+    Refuse what a user may not write: the server would pass over it without a word.
+
+    Raises:
+        NotSupportedError: the moment of a row's creation or change is given.
+    """
+    for key in (key for data in written for key in MOMENTS if data.get(key) is not None):
+        raise NotSupportedError(
+            f"{table.table}: Appwrite lets only API keys set {key}; nothing was written.\n"
+            f"Leave it to the server (None in a new object), or write within appwrite_key()."
+        )
+
+
+def _without_null_permissions(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if key != PERMISSIONS or value is not None}

@@ -1,0 +1,420 @@
+"""From insert, update and delete queries to commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.core.exceptions import EmptyResultSet, FieldError
+from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError
+from django.db.models import AutoField, CompositePrimaryKey, Model, UniqueConstraint
+from django.db.models.constants import OnConflict
+from django.db.models.expressions import Col, ColPairs, CombinedExpression, DatabaseDefault, ExpressionWrapper, Value
+from django.db.models.sql import Query
+
+from appwrite_orm_django.backend import evaluation, row_ids
+from appwrite_orm_django.backend.commands import (
+    Command,
+    Condition,
+    CreateRows,
+    DeleteRows,
+    IncrementColumn,
+    Membership,
+    NewRow,
+    Output,
+    Unique,
+    UpdateFromQuery,
+    UpdateRow,
+    UpdateRows,
+    UpsertRows,
+    ValuesOf,
+)
+from appwrite_orm_django.backend.defaults import Defaults, constant
+from appwrite_orm_django.backend.planning import reads, where
+from appwrite_orm_django.backend.planning.where import Scope
+from appwrite_orm_django.backend.values import (
+    PERMISSIONS,
+    ROW_ID,
+    SYSTEM_COLUMNS,
+    IntegerCodec,
+    ScaledDecimalCodec,
+    codec_for,
+    column_key,
+    hold,
+    storage_field,
+    table_id,
+)
+from appwrite_orm_django.client.texts import InvalidText
+from appwrite_orm_django.schema.columns import column_for
+
+if TYPE_CHECKING:
+    from django.db.models import Field
+
+    from appwrite_orm_django.backend.compiler import SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler
+    from appwrite_orm_django.client.references import TableRef
+
+
+def wire_value(field: Field[Any, Any], value: Any, table: str) -> Any:
+    """
+    Write a prepared value of a field for the server.
+
+    Raises:
+        DataError: the column can not hold it; names table, column and reason.
+        IntegrityError: it is None, and the field is not nullable.
+    """
+    if value is None:
+        if not (field.null or field.primary_key or column_key(field) in SYSTEM_COLUMNS):
+            raise IntegrityError(f"{table}.{field.column}: may not be null.")
+        return None
+    try:
+        return codec_for(field).encode(value)
+    except (ValueError, TypeError, InvalidText) as error:
+        raise DataError(f"{table}.{field.column}: {error}.") from error
+
+
+@lru_cache(maxsize=1000)
+def unique_columns(model: type[Model]) -> Unique:
+    """Return the keys of the columns of each unique index that the model's own table has, the primary key's apart."""
+    opts = model._meta.concrete_model._meta
+    sets = [(field.name,) for field in opts.local_concrete_fields if field.unique and not field.primary_key]
+    sets += [tuple(names) for names in opts.unique_together]
+    sets += [
+        constraint.fields
+        for constraint in opts.constraints
+        if isinstance(constraint, UniqueConstraint) and constraint.fields and constraint.condition is None
+    ]
+    return tuple(tuple(column_key(opts.get_field(name)) for name in names) for names in sets)
+
+
+# Create
+
+
+def create_command(compiler: SQLInsertCompiler) -> Command:
+    """Return the command that creates one row for each object of the insert query."""
+    query = compiler.query
+    opts = query.get_meta()
+    connection = compiler.connection
+    table = table_id(opts.db_table)
+    columns = [_column(field) for field in query.fields]
+    defaults = Defaults(connection)
+    rows = tuple(_new_row(compiler, columns, obj, table, defaults) for obj in query.objs)
+    outputs = tuple(_returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ()))
+    if query.on_conflict is OnConflict.UPDATE:
+        return _upsert(query, connection.table_ref(table), rows, outputs)
+    ignores = query.on_conflict is not None
+    if not ignores:
+        _refuse_one_id_twice(table, rows, connection)
+    return CreateRows(
+        connection.table_ref(table),
+        rows,
+        outputs,
+        ignore_conflicts=ignores,
+        unique=unique_columns(opts.model),
+        model=opts.model,
+    )
+
+
+def _upsert(query: Any, table: TableRef, rows: tuple[NewRow, ...], outputs: tuple[Output, ...]) -> Command:
+    model = query.get_meta().model
+    target = tuple(map(column_key, query.unique_fields))
+    unique = unique_columns(model)
+    if set(target) not in map(set, ((ROW_ID,), *unique)):
+        raise ProgrammingError(
+            f"{table.table}: {', '.join(target)} can not be unique_fields, for the model has no unique index of just these columns."
+        )
+    # What the server keeps by itself it changes by itself.
+    keys = dict.fromkeys(map(column_key, query.update_fields))
+    changes = tuple(key for key in keys if key == PERMISSIONS or key not in SYSTEM_COLUMNS)
+    return UpsertRows(table, rows, target, changes, outputs, unique, model)
+
+
+def _refuse_one_id_twice(table: str, rows: Sequence[NewRow], connection: Any) -> None:
+    seen: dict[str, str] = {}
+    for row in rows:
+        folded = row.row_id.lower() if connection.text_semantics == "mariadb" else row.row_id
+        if folded in seen:
+            raise IntegrityError(
+                f"{table}: the row ids {seen[folded]!r} and {row.row_id!r} are the same; Appwrite compares ids without case."
+            )
+        seen[folded] = row.row_id
+
+
+def _returned(field: Field[Any, Any], connection: Any, db_table: str) -> Output:
+    output = reads.output_for(field.get_col(db_table), db_table, connection)
+    if output is None:
+        raise NotSupportedError(f"{db_table}.{field.column} can not be returned from an insert.")
+    return output
+
+
+class _Column(NamedTuple):
+    """What every row of a create has in common in one column."""
+
+    field: Field[Any, Any]
+    key: str
+    encode: Callable[[Any], Any]
+    shortens: bool
+    needs_value: bool
+    prepare: Callable[..., Any]
+
+
+def _column(field: Field[Any, Any]) -> _Column:
+    key, codec = column_key(field), codec_for(field)
+    return _Column(
+        field,
+        key,
+        codec.encode,
+        codec.shortens,
+        key not in SYSTEM_COLUMNS,
+        field.get_db_prep_save,
+    )
+
+
+def _new_row(
+    compiler: SQLInsertCompiler, columns: Sequence[_Column], obj: Model, table: str, defaults: Defaults
+) -> NewRow:
+    connection = compiler.connection
+    data: dict[str, Any] = {}
+    row_id: str | None = None
+    for field, key, encode, shortens, needs_value, prepare in columns:
+        value = compiler.pre_save_val(field, obj)
+        if hasattr(value, "resolve_expression"):
+            value = compiler.prepare_value(field, value)
+        else:
+            value = prepare(value, connection=connection)
+        if hasattr(value, "as_sql"):
+            value = _resolved_constant(field, value, compiler, defaults)
+            if value is _SERVER_DECIDES:
+                continue
+        if shortens:
+            hold(obj, (field,))
+        try:
+            wire = wire_value(field, None, table) if value is None else encode(value)
+        except (ValueError, TypeError, InvalidText) as error:
+            raise DataError(f"{table}.{field.column}: {error}.") from error
+        if key == ROW_ID:
+            row_id = wire
+        elif needs_value or wire is not None:
+            data[key] = wire
+    if row_id is not None:
+        return NewRow(row_id, data)
+    pk = compiler.query.get_meta().pk
+    if isinstance(pk, CompositePrimaryKey):
+        raise NotSupportedError(f"{table}: a row of Appwrite has one id, so there are no composite primary keys.")
+    if not isinstance(pk, AutoField):
+        raise DataError(f"{table}.{pk.column}: a new row needs a value for its primary key.")
+    return NewRow(codec_for(pk).encode(row_ids.new_integer_id()), data, id_is_ours=True)
+
+
+_SERVER_DECIDES = object()
+
+
+def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCompiler, defaults: Defaults) -> Any:
+    """Return the constant behind an expression in an insert."""
+    if isinstance(value, DatabaseDefault):
+        if column_key(field) in SYSTEM_COLUMNS and not field.primary_key:
+            return _SERVER_DECIDES
+        return defaults.value(field, value)
+    return field.get_db_prep_save(constant(value, compiler.connection), connection=compiler.connection)
+
+
+# Update
+
+
+def update_command(compiler: SQLUpdateCompiler) -> Command:
+    """Return the command for an update query whose values and conditions concern one table."""
+    query = compiler.query
+    table = table_id(query.base_table)
+    data: dict[str, Any] = {}
+    expressions: dict[Field[Any, Any], Any] = {}
+    for field, _, value in query.values:
+        prepared = _update_value(compiler, field, value)
+        if hasattr(prepared, "as_sql"):
+            expressions[field] = prepared
+            continue
+        wire = wire_value(field, prepared, table)
+        key = column_key(field)
+        if key == ROW_ID:
+            raise NotSupportedError(f"{table}: Appwrite can not change the id of a row; create a new row instead.")
+        if key == PERMISSIONS or key not in SYSTEM_COLUMNS or wire is not None:
+            data[key] = wire
+    ref = compiler.connection.table_ref(table)
+    condition, exact = _condition(compiler, query)
+    by_id = exact and condition.names_ids_only
+    if expressions:
+        increment = _increment(ref, condition, data, expressions) if exact else None
+        return increment or _update_from_query(compiler, ref, data, expressions, by_id=by_id)
+    if not by_id and (not exact or compiler.connection.is_dirty(ref)):
+        condition = _condition_by_ids(compiler, query)
+    row_id = reads.only_row_id(condition)
+    unique = unique_columns(query.get_meta().model)
+    if row_id is None:
+        return UpdateRows(ref, condition, data, unique, query.model)
+    return UpdateRow(ref, row_id, data, unique, query.model)
+
+
+def _update_value(compiler: SQLUpdateCompiler, field: Field[Any, Any], value: Any) -> Any:
+    """Resolve and prepare one value, as Django's own compiler does."""
+    if hasattr(value, "resolve_expression"):
+        value = value.resolve_expression(compiler.query, allow_joins=False, for_save=True)
+        if value.contains_aggregate:
+            raise FieldError(f"Aggregate functions are not allowed in this query ({field.name}={value!r}).")
+        if value.contains_over_clause:
+            raise FieldError(f"Window expressions are not allowed in this query ({field.name}={value!r}).")
+        if isinstance(value, ColPairs):
+            raise FieldError(
+                f"Composite primary keys expressions are not allowed in this query ({field.name}=F('pk'))."
+            )
+    elif hasattr(value, "prepare_database_save"):
+        if not field.remote_field:
+            raise TypeError(
+                f"Tried to update field {field} with a model instance, {value!r}. "
+                f"Use a value compatible with {field.__class__.__name__}."
+            )
+        value = value.prepare_database_save(field)
+    value = field.get_db_prep_save(value, connection=compiler.connection)
+    return field.get_db_prep_save(value.value, connection=compiler.connection) if type(value) is Value else value
+
+
+def _condition(compiler: Any, query: Query) -> tuple[Condition, bool]:
+    scope = Scope(query.get_initial_alias(), compiler.connection, compiler.connection.text_semantics)
+    condition, exact = where.to_condition(where.narrow(query.where, scope))
+    if condition is None:
+        raise EmptyResultSet
+    return condition, exact
+
+
+def _condition_by_ids(compiler: Any, query: Query) -> Condition:
+    """Return the condition "the id is among those that the query's where-tree selects", read first."""
+    pk = query.get_meta().pk
+    inner = query.chain(klass=Query)
+    inner.clear_ordering(force=True)
+    inner.select_related = False
+    inner.clear_select_clause()
+    inner.select = (pk.get_col(inner.get_initial_alias()),)
+    inner.default_cols = False
+    command, _ = inner.get_compiler(connection=compiler.connection).as_sql()
+    codec = codec_for(pk)
+    return Condition((), (Membership(ROW_ID, ValuesOf(command, codec.encode)),))
+
+
+def _increment(
+    table: Any, condition: Condition, data: dict[str, Any], expressions: dict[Field[Any, Any], Any]
+) -> Command | None:
+    """
+    Return an increment for ``column = column ± constant`` of one row, which the server does atomically.
+
+    None for floats: the server would keep digits of the sum that no filter finds.
+    """
+    row_id = reads.only_row_id(condition)
+    if row_id is None or data or len(expressions) != 1:
+        return None
+    ((field, expression),) = expressions.items()
+    codec = codec_for(field)
+    if type(codec) not in (IntegerCodec, ScaledDecimalCodec) or type(expression) is not CombinedExpression:
+        return None
+    amount = expression.rhs
+    if type(expression.lhs) is not Col or expression.lhs.target != field or type(amount) is not Value:
+        return None
+    if expression.connector not in ("+", "-") or isinstance(amount.value, bool):
+        return None
+    try:
+        wire = codec.encode(amount.value)
+    except ValueError:
+        return None
+    if not wire or codec.decode(wire) != amount.value:
+        return None
+    column = column_for(field)
+    return IncrementColumn(
+        table,
+        row_id,
+        column_key(field),
+        wire if expression.connector == "+" else -wire,
+        field.model,
+        bounds=(None, None) if column is None else (column.min, column.max),
+    )
+
+
+def _update_from_query(
+    compiler: SQLUpdateCompiler,
+    table: Any,
+    data: dict[str, Any],
+    expressions: dict[Field[Any, Any], Any],
+    *,
+    by_id: bool,
+) -> Command:
+    """
+    Return the command that reads the new values of each row by local evaluation, then writes them.
+
+    Args:
+        by_id: whether the rows are chosen by nothing but their ids.
+    """
+    query = compiler.query.chain(klass=Query)
+    query.clear_ordering(force=True)
+    query.select_related = False
+    query.clear_select_clause()
+    alias = query.get_initial_alias()
+    pk = query.get_meta().pk
+    query.default_cols = False
+    query.select = (pk.get_col(alias),)
+    values = {
+        f"__value{position}": _Prepared(value, field) if _is_prepared(field) else value
+        for position, (field, value) in enumerate(expressions.items())
+    }
+    query.annotations.update(values)
+    query.set_annotation_mask(values)
+    inner = query.get_compiler(connection=compiler.connection)
+    command = evaluation.plan_query(inner, set_up=True)
+    fields = tuple(expressions)
+
+    def write(values: tuple[Any, ...]) -> dict[str, Any]:
+        prepared = (
+            value if _is_prepared(field) else field.get_db_prep_save(value, connection=compiler.connection)
+            for field, value in zip(fields, values, strict=True)
+        )
+        wires = (wire_value(field, value, table.table) for field, value in zip(fields, prepared, strict=True))
+        return {**data, **dict(zip(map(column_key, fields), wires, strict=True))}
+
+    depends_on_row = any(_reads_columns(expression, pk) for expression in expressions.values())
+    model = compiler.query.model
+    unique = unique_columns(query.get_meta().model)
+    is_blind = by_id and not depends_on_row
+    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row, is_blind, unique, model)
+
+
+def _is_prepared(field: Field[Any, Any]) -> bool:
+    """Say whether SQLite holds a value of this field as it is written to a database; a field with a codec of its own says no."""
+    return not hasattr(storage_field(field), "appwrite_codec")
+
+
+class _Prepared(ExpressionWrapper):
+    """
+    A new value of a field, read from SQLite as it is written to a database.
+
+    What the field makes of a database's value (``from_db_value``) is left out: its ``get_prep_value`` need not be the reverse of it.
+    """
+
+    def get_db_converters(self, connection: Any) -> list[Any]:
+        return []
+
+
+def _reads_columns(expression: Any, pk: Field[Any, Any]) -> bool:
+    """Say whether the value depends on anything of the row but its primary key."""
+    if isinstance(expression, Col):
+        return expression.target != pk
+    if isinstance(expression, Query):
+        return True
+    return any(_reads_columns(source, pk) for source in expression.get_source_expressions() if source is not None)
+
+
+# Delete
+
+
+def delete_command(compiler: SQLDeleteCompiler) -> Command:
+    """Return the command for a delete query."""
+    query = compiler.query
+    ref = compiler.connection.table_ref(table_id(query.get_meta().db_table))
+    condition, exact = _condition(compiler, query) if compiler.single_alias else (None, False)
+    if not exact or (compiler.connection.is_dirty(ref) and not condition.names_ids_only):
+        condition = _condition_by_ids(compiler, query)
+    return DeleteRows(ref, condition, reads.only_row_id(condition), query.model)

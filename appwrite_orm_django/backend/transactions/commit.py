@@ -1,0 +1,515 @@
+"""
+The end of a block: a change of a row that the block has not read is sent as it is; all else is staged, checked and committed together.
+
+The server notices a conflict only between staging and commit, and only if the other change has the later time. So what the block has
+seen of a row is compared after the staging (``versions``); and of two blocks that saw the same version, or locked the same row, one
+cannot commit, for both create the same row in a table of ours (``claims``; recording ``tx-conflict-create``).
+"""
+
+from __future__ import annotations
+
+import bisect
+import random
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db import DatabaseError, NotSupportedError, OperationalError
+
+from appwrite_orm_django.backend.commands import Condition, Membership, NewRow, Unique, UpdateRows
+from appwrite_orm_django.backend.execution import upserts
+from appwrite_orm_django.backend.execution.parts import NOTHING_WRITTEN
+from appwrite_orm_django.backend.execution.writer import refuse_moments
+from appwrite_orm_django.backend.transactions import staging
+from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
+from appwrite_orm_django.backend.values import ROW_ID
+from appwrite_orm_django.client import operators, rows, transactions
+from appwrite_orm_django.client.answers import IN_DOUBT
+from appwrite_orm_django.client.errors import (
+    AppwriteError,
+    ColumnNotFound,
+    ConnectionFailed,
+    NotAppwrite,
+    RateLimited,
+    RequestTimeout,
+    RowNotFound,
+    ServerError,
+    TableNotFound,
+    TransactionClosed,
+    TransactionConflict,
+    TransactionLimitExceeded,
+    UniqueViolation,
+    WriteBroken,
+    WriteRefused,
+)
+from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.client.transactions import MAX_OPERATIONS
+from appwrite_orm_django.schema.own_tables import CLAIM_COLUMN
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.transactions.block import Seen, Transaction
+
+_SWEEP_ONE_IN = 200
+_TTL_S = 60
+_MAX_ATTEMPTS = 5
+# Of these the server says nothing about the block: it was not reached, or not itself.
+_NO_ANSWER = (ConnectionFailed, RequestTimeout, NotAppwrite, ServerError, RateLimited)
+
+
+def commit(block: Transaction, operations: Sequence[Operation] | None = None) -> None:
+    """
+    Apply operations of a block, by default its whole log, or nothing of them.
+
+    What was to be created without minding conflicts, and exists by now, is left out. Raises as ``Transaction.commit``.
+    """
+    all_of_it = operations is None
+    folded = staging.fold(block.log.operations if operations is None else operations)
+    if not folded:
+        block.applied((), None, whole=all_of_it)
+    while folded:
+        try:
+            row = _Commit(block, folded).run()
+        except UniqueViolation:
+            still_new = _without_what_exists(block, folded)
+            if len(still_new) == len(folded):
+                raise
+            folded = still_new
+        else:
+            block.applied(folded, row, whole=all_of_it)
+            if row is None:
+                _write_moments(block, folded)
+            return
+
+
+def _write_moments(block: Transaction, folded: list[Operation]) -> None:
+    """
+    Write the moments that rows were given, which no commit keeps: a request for those of up to 100 rows of a table that are equal.
+
+    Raises:
+        WriteBroken: one of the requests failed. The block is committed all the same.
+    """
+    groups: dict[tuple[TableRef, tuple[tuple[str, Any], ...]], list[str]] = {}
+    for (table, row_id), given in staging.moments(folded).items():
+        groups.setdefault((table, tuple(given.items())), []).append(row_id)
+    waiting = [
+        (table, dict(given), row_ids[start : start + rows.MAX_BULK_ROWS])
+        for (table, given), row_ids in groups.items()
+        for start in range(0, len(row_ids), rows.MAX_BULK_ROWS)
+    ]
+    writer = block.connection.writer
+    for done, (table, given, row_ids) in enumerate(waiting):
+        try:
+            if len(row_ids) > 1:
+                writer.update_rows(UpdateRows(table, Condition((), (Membership(ROW_ID, tuple(row_ids)),)), given))
+            else:
+                block.dated(table, writer.write_row(table, row_ids[0], given))
+        except RowNotFound:
+            continue  # deleted meanwhile, and its moments with it
+        except DatabaseError as error:
+            raise _undated(error, len(folded), waiting[done:]) from error
+
+
+def _undated(
+    error: DatabaseError, written: int, missing: Sequence[tuple[TableRef, dict[str, Any], list[str]]]
+) -> WriteBroken:
+    lines = [
+        f"{table.table}: {', '.join(f'{name} = {value}' for name, value in given.items())} of {', '.join(row_ids)}"
+        for table, given, row_ids in missing
+    ]
+    reason = str(error).partition("\n")[0]
+    return WriteBroken.caused_by(
+        error,
+        f"The block was committed, but moments that it gives to rows are written after the commit, and this failed: {reason}\n"
+        f"Not written (of the first line perhaps):\n" + "\n".join(lines),
+        ambiguous=True,
+        written=written,
+    )
+
+
+def make_room(block: Transaction) -> int:
+    """
+    See to it that the log of a block fits a transaction: refuse it if it does not, or commit the first part of it.
+
+    Returns:
+        How many of the transaction's operations it takes.
+
+    Raises:
+        TransactionLimitExceeded: it does not, and the block has to be committed as a whole. Nothing was written.
+        WriteRefused, WriteUnknown, WriteBroken, IntegrityError, DataError: a part could not be committed.
+    """
+    while (places := sum(_places(block, block.log.operations))) > MAX_OPERATIONS:
+        # What comes after the mark of a savepoint may still be taken back.
+        operations, most = block.log.operations, block.log.first_mark()
+        if not block.in_parts or not most:
+            raise _too_many(*_places(block, operations))
+        # How many of the beginnings, each one longer than the one before, fit.
+        longest = bisect.bisect_left(range(most), True, key=lambda n: not _fits(block, operations[: n + 1]))
+        block.commit_part(max(1, longest))
+    return places
+
+
+def _fits(block: Transaction, operations: Sequence[Operation]) -> bool:
+    return sum(_places(block, operations)) <= MAX_OPERATIONS
+
+
+def _places(block: Transaction, operations: Sequence[Operation]) -> tuple[int, int]:
+    """Return how many of the operations that a transaction holds go to changes, and how many to claims."""
+    folded = staging.fold(operations)
+    changed = {key_of(operation.table, operation.row_id) for operation in folded if operation.action != "create"}
+    claimed = _bulks(len(changed & block.versions.keys()))
+    return len(staging.staged_operations(folded, MAX_OPERATIONS - claimed)), claimed
+
+
+def _bulks(count: int) -> int:
+    return -(-count // rows.MAX_BULK_ROWS)
+
+
+def _too_many(changes: int, claimed: int) -> TransactionLimitExceeded:
+    return TransactionLimitExceeded(
+        f"This block needs {changes + claimed} operations: {changes} for its changes and {claimed} for claims of rows that it has read "
+        f"or locked; Appwrite commits at most {MAX_OPERATIONS} together. Nothing of them was written.\n"
+        f"Write fewer rows in one block, or the same values to many rows with one update()."
+    )
+
+
+def explain(connection: DatabaseWrapper, error: UniqueViolation, folded: Collection[Operation]) -> None:
+    """Let an error say which unique index has refused a block, and which row is in the way; as ``uniqueness.explain``, a table at a time."""
+    for table in dict.fromkeys(operation.table for operation in folded):
+        of_table = [operation for operation in folded if operation.table == table]
+        created = [NewRow(one.row_id, one.data) for one in of_table if one.action == "create"]
+        changed = {one.row_id: one.data for one in of_table if one.action == "update"}
+        added = {one.row_id: one.data for one in of_table if one.action == "increment"}
+        deleted = [one.row_id for one in of_table if one.action == "delete"]
+        change = upserts.Change(created, changed, added, deleted)
+        upserts.explain(connection, error, table, change, NOTHING_WRITTEN)
+
+
+def _without_what_exists(block: Transaction, folded: list[Operation]) -> list[Operation]:
+    ignoring: dict[tuple[TableRef, Unique], list[Operation]] = {}
+    for operation in folded:
+        if operation.ignored:
+            ignoring.setdefault((operation.table, operation.ignored), []).append(operation)
+    existing: set[Key] = set()
+    # Committed rows are what counts, not those of the block itself.
+    with block.connection.own_block():
+        for (table, ignored), operations in ignoring.items():
+            new = [
+                NewRow(operation.row_id, operation.data, id_is_ours=(ROW_ID,) not in ignored)
+                for operation in operations
+            ]
+            unique = tuple(columns for columns in ignored if columns != (ROW_ID,))
+            taken = upserts.conflicting(block.connection.reader, table, unique, new)
+            existing.update(key_of(table, row.row_id) for row in new if id(row) in taken)
+    return [
+        operation
+        for operation in folded
+        if not operation.ignored or key_of(operation.table, operation.row_id) not in existing
+    ]
+
+
+def _is_one_request(operation: Operation) -> bool:
+    if operation.action == "increment":
+        return len(operation.data) == 1
+    return operation.action != "update" or not any(map(operators.looks_like_operator, operation.data.values()))
+
+
+def _conflict(what: str) -> TransactionConflict:
+    return TransactionConflict(
+        f"{what} by another client while this block was using it; nothing of the block was written.\nRun the block again."
+    )
+
+
+def _refused(error: AppwriteError) -> WriteRefused:
+    """Return the refusal of a block that was not committed for want of an answer."""
+    reason = str(error).replace(f"{IN_DOUBT} ", "")
+    return WriteRefused.caused_by(error, f"The block was not committed, and nothing of it was written: {reason}")
+
+
+class _Commit:
+    """Applies folded operations of a block."""
+
+    def __init__(self, block: Transaction, folded: list[Operation]) -> None:
+        self.connection = connection = block.connection
+        self.transport = connection.transport
+        self.account = connection.account
+        if self.account is not None:
+            for operation in folded:
+                refuse_moments(operation.table, [operation.data])
+        self.claims = staging.table_in(connection.database_id)
+        self.folded = folded
+        changed = {key_of(operation.table, operation.row_id) for operation in folded if operation.action != "create"}
+        # Rows that were read and are changed; and all that have to be, after the staging, what the block has seen.
+        self.read = {key: looks for key, looks in block.versions.items() if key in changed}
+        self.checked: dict[Key, tuple[Seen, ...]] = dict(self.read)
+        self.new_locks: list[str] = []
+        self.nonce = uuid.uuid4().hex
+        self.generations: dict[Key, int] = {}
+        self._lock(block, changed)
+
+    def _lock(self, block: Transaction, changed: set[Key]) -> None:
+        locked = {key for key in block.locked if key in block.versions}
+        self.checked.update((key, block.versions[key]) for key in locked)
+        if locked <= changed and not block.lock_rows:
+            # All that counts has been read before anything was locked, or is changed and so claimed: no lock row is needed.
+            return
+        if self.account is not None:
+            if locked <= changed:
+                return
+            table, row_id = min(locked - changed, key=str)
+            raise NotSupportedError(
+                f"{table.table}/{row_id} was locked with select_for_update() and not changed. Only blocks of the API key can keep others "
+                f"from it; nothing was written.\nChange the row as well, or write within appwrite_key()."
+            )
+        block.read_lock_rows()
+        for key in sorted(locked, key=str):
+            lock_row, lock = block.lock_rows[key], staging.lock_id(key)
+            if lock_row is None:
+                self.new_locks.append(lock)
+            else:
+                self.folded = [*self.folded, Operation("update", self.claims, lock, {CLAIM_COLUMN: self.nonce})]
+                looks = tuple(look for _, look in block.seen([lock_row]))
+                self.read[(self.claims, lock)] = self.checked[(self.claims, lock)] = looks
+
+    def run(self) -> Mapping[str, Any] | None:
+        """
+        Apply everything or nothing; raises as ``Transaction.commit``.
+
+        Returns:
+            The row, if it was a single one that was written outside of a transaction, with the moments that it was given; else None.
+        """
+        if not (self.checked or self.new_locks):
+            if len(self.folded) == 1 and _is_one_request(self.folded[0]):
+                return self._send(self.folded[0])
+            if not staging.without_moments(self.folded):
+                return None
+        for _ in range(_MAX_ATTEMPTS):
+            try:
+                transaction_id, mark = self._stage()
+                self._check()
+            except _NO_ANSWER as error:
+                # Whatever became of the request, what is staged is not applied.
+                raise _refused(error) from error
+            try:
+                self._commit(transaction_id, mark)
+            except TransactionConflict as error:
+                if self.account is not None or not self._passes_spent_claims():
+                    raise self._explained(error) from error
+            else:
+                if mark is not None and random.randrange(_SWEEP_ONE_IN) == 0:  # noqa: S311 - a frequency, not a secret
+                    staging.sweep(self.transport, self.claims)
+                return None
+        raise _conflict("The rows were claimed")
+
+    def _send(self, operation: Operation) -> Mapping[str, Any]:
+        """Send a single change, atomic by itself; return the row as far as the answer tells."""
+        writer, table, row_id = self.connection.writer, operation.table, operation.row_id
+        try:
+            if operation.action == "create":
+                return writer.create_row(table, row_id, operation.data)
+            if operation.action == "update":
+                return writer.write_row(table, row_id, operation.data)
+            if operation.action == "delete":
+                rows.delete_row(self.transport, table, row_id)
+            else:
+                # Its answer carries the old $updatedAt.
+                self._increment(operation)
+        except RowNotFound as error:
+            raise _conflict(f"{table.table}/{row_id} was deleted") from error
+        except _NO_ANSWER as error:
+            if error.ambiguous:
+                raise writer.unknown(error) from error
+            raise _refused(error) from error
+        return {}
+
+    def _increment(self, operation: Operation) -> None:
+        place = (self.transport, operation.table, operation.row_id)
+        ((column, amount),) = operation.data.items()
+        low, high = operation.bounds
+        try:
+            if amount > 0:
+                rows.increment_column(*place, column, amount, maximum=high)
+            else:
+                rows.decrement_column(*place, column, -amount, minimum=low)
+        except ColumnNotFound:
+            # The server says so of a missing row, too (recording ``increment``).
+            rows.get_row(*place)
+            raise
+
+    # Staging
+
+    def _stage(self) -> tuple[str, str | None]:
+        """Stage everything in a new transaction; return its id, and that of the block's mark if there is one."""
+        mark = self._mark()
+        operations, claimed = self._staged(mark), self._claimed(mark)
+        if len(operations) > MAX_OPERATIONS:
+            raise _too_many(len(operations) - _bulks(len(claimed)), _bulks(len(claimed)))
+        try:
+            return self._stage_operations(operations), mark
+        except TableNotFound:
+            # The legacy error names no table; ours is made on first use where the key may.
+            if not claimed:
+                raise  # a table of the models: none of ours was asked for
+            try:
+                staging.create_table(self.transport, self.claims)
+            except OperationalError:
+                if self.read or self.new_locks:
+                    raise
+                # Only the mark is missing, which is for making up for a lost answer.
+                mark = None
+            return self._stage_operations(self._staged(mark)), mark
+
+    def _mark(self) -> str | None:
+        """Return the id of a mark for the block, None if it would cost other clients the news of single changes, or not fit."""
+        if self.account is not None:
+            return None
+        mark = uuid.uuid4().hex
+        marked, plain = self._staged(mark), self._staged(None)
+        changes = len(marked) - _bulks(len(self._claimed(mark)))
+        keeps_changes = changes == len(plain) - _bulks(len(self._claimed(None)))
+        return mark if keeps_changes and len(marked) <= MAX_OPERATIONS else None
+
+    def _stage_operations(self, operations: list[dict[str, Any]]) -> str:
+        transaction_id = str(transactions.create_transaction(self.transport, _TTL_S)["$id"])
+        try:
+            transactions.create_operations(self.transport, transaction_id, operations)
+        except BaseException as error:
+            self._roll_back(transaction_id)
+            if isinstance(error, RowNotFound):
+                raise self._deleted(error) from error
+            raise
+        return transaction_id
+
+    def _roll_back(self, transaction_id: str) -> None:
+        try:
+            transactions.rollback(self.transport, transaction_id)
+        except AppwriteError:
+            return  # it expires by itself, and the first error is the one to tell
+
+    def _deleted(self, error: RowNotFound) -> TransactionConflict:
+        return _conflict(f"{error.table or self.claims.database}/{error.row_id or 'a row'} was deleted")
+
+    def _staged(self, mark: str | None) -> list[dict[str, Any]]:
+        if self.account is not None:
+            # Users may not stage bulk operations; and what they are given of rows they make outside a block is said here in words.
+            return staging.single_operations(staging.for_user(self.folded, self.account.user_id))
+        claimed = self._claimed(mark)
+        base = {"databaseId": self.claims.database, "tableId": self.claims.table, "action": "bulkCreate"}
+        bulks = [
+            {**base, "data": claimed[start : start + rows.MAX_BULK_ROWS]}
+            for start in range(0, len(claimed), rows.MAX_BULK_ROWS)
+        ]
+        return [*bulks, *staging.staged_operations(self.folded, MAX_OPERATIONS - len(bulks))]
+
+    def _claimed(self, mark: str | None) -> list[dict[str, Any]]:
+        # A user may not write to the table of claims. What they have seen, compared after the staging, and the server's own check of rows
+        # that were staged before another's commit remain.
+        if self.account is not None:
+            return []
+        return [
+            *([] if mark is None else [staging.mark(mark)]),
+            *({ROW_ID: lock, CLAIM_COLUMN: self.nonce} for lock in self.new_locks),
+            *self._row_claims(self.read).values(),
+        ]
+
+    def _row_claims(self, keys: Mapping[Key, object], later: int = 0) -> dict[Key, dict[str, Any]]:
+        return {
+            key: staging.claim(key, self.checked[key][0].updated_at, self.generations.get(key, 0) + later)
+            for key in keys
+        }
+
+    def _check(self) -> None:
+        """Compare what the block has seen with what is there: from the staging on the server watches."""
+        if (changed := self._changed()) is not None:
+            self._forget_cached(changed)
+            raise _conflict(f"{changed[0].table}/{changed[1]} was changed")
+
+    def _changed(self) -> Key | None:
+        by_table: dict[TableRef, list[str]] = {}
+        for table, row_id in self.checked:
+            by_table.setdefault(table, []).append(row_id)
+        for table, ids in by_table.items():
+            found = {key_of(table, row[ROW_ID]): row for row in staging.by_ids(self.transport, table, ids)}
+            for key in ((table, row_id) for row_id in ids):
+                if not all(look.holds(found.get(key)) for look in self.checked[key]):
+                    return key
+        return None
+
+    def _forget_cached(self, key: Key) -> None:
+        # What the block saw may have come from the cache, if it is a client that nobody is told of who has changed the row; run again, the
+        # block must not see it once more. Tables that the block writes to are invalidated by its commit, refused or not.
+        if all(operation.table != key[0] for operation in self.folded):
+            self.connection.cache.invalidate([key[0].table])
+
+    # The commit
+
+    def _commit(self, transaction_id: str, mark: str | None) -> None:
+        try:
+            transactions.commit(self.transport, transaction_id)
+        except TransactionConflict:
+            raise
+        except RowNotFound as error:
+            raise self._deleted(error) from error
+        except (*_NO_ANSWER, TransactionClosed) as error:
+            applied = False
+            if error.ambiguous or isinstance(error, TransactionClosed):
+                applied = self._was_applied(transaction_id, mark, error)
+            if not applied:
+                raise _refused(error) from error
+
+    def _was_applied(self, transaction_id: str, mark: str | None, error: AppwriteError) -> bool:
+        """
+        Ask the server whether a commit was applied whose answer was lost.
+
+        Raises:
+            WriteUnknown: it cannot be known.
+        """
+        try:
+            if mark is not None:
+                return staging.was_committed(self.transport, self.claims, mark)
+            if error.type == "transaction_expired":
+                return False
+            state = transactions.get_transaction(self.transport, transaction_id)["status"]
+            if state in ("committed", "failed"):
+                return bool(state == "committed")
+        except AppwriteError:
+            pass
+        raise self.connection.writer.unknown(error) from error
+
+    def _passes_spent_claims(self) -> bool:
+        """
+        Go on to the next free claim of rows whose claim is there although they are as we have seen them; return whether there are any.
+
+        A claim is committed together with the change that it announces. One that is there while the row is still the same belongs to a
+        change that was none, and must not keep others from the row. It is left where it is: blocks that have not looked at the row since
+        are still kept out by it.
+        """
+        spent = self._existing(self._row_claims(self.read))
+        if not spent or self._changed() is not None:
+            return False
+        while spent:
+            self.generations.update((key, self.generations.get(key, 0) + 1) for key in spent)
+            spent = self._existing(self._row_claims(dict.fromkeys(spent)))
+        return True
+
+    def _existing(self, wanted: Mapping[Key, dict[str, Any]]) -> set[Key]:
+        by_id = {row[ROW_ID]: key for key, row in wanted.items()}
+        return {by_id[row[ROW_ID]] for row in staging.by_ids(self.transport, self.claims, by_id)}
+
+    # What a refusal means: the server gives one answer for a row that was changed and for a unique index that is violated.
+
+    def _explained(self, error: TransactionConflict) -> Exception:
+        if (changed := self._changed()) is not None:
+            self._forget_cached(changed)
+            return _conflict(f"{changed[0].table}/{changed[1]} was changed")
+        if self.new_locks and any(staging.by_ids(self.transport, self.claims, self.new_locks)):
+            return _conflict("A row was locked")
+        names = ", ".join(sorted({operation.table.table for operation in self.folded}))
+        violation = UniqueViolation(
+            f"{names}: the block was refused, for a row id or a value of a unique index exists already, or a row was changed "
+            f"meanwhile; nothing of it was written."
+        )
+        explain(self.connection, violation, [one for one in self.folded if one.table != self.claims])
+        # What is in the way of a user may be a row that they may not see.
+        hidden = self.account is not None and any(operation.action == "create" for operation in self.folded)
+        return violation if violation.columns or hidden else error
