@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from appwrite_local import relations
 from appwrite_local.errors import ApiError, invalid_query
 from appwrite_local.queries import check, fields, parse, sql
 from appwrite_local.relations import MAX_DEPTH, Link, Relations
+from appwrite_local.routing import Call
 from appwrite_local.schema import Table
 from appwrite_local.values import Row
-
-if TYPE_CHECKING:
-    from appwrite_local.routing import Call
 
 
 @dataclass(slots=True)

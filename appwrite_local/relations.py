@@ -9,18 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from appwrite_local.permissions import allows
+from appwrite_local.permissions import Identity, allows
 from appwrite_local.queries import sql
+from appwrite_local.routing import Call
 from appwrite_local.row_store import RowStore
 from appwrite_local.schema import Column, Table
+from appwrite_local.storage import Session
 from appwrite_local.values import Row
-
-if TYPE_CHECKING:
-    from appwrite_local.keys import Identity
-    from appwrite_local.routing import Call
-    from appwrite_local.storage import Session
 
 MAX_DEPTH = 3
 """Levels of rows that are written or read in one request, the first one counted (recording ``rel-nested``)."""

@@ -314,6 +314,32 @@ def _status(ready_at: float, gone_at: float | None) -> str | None:
     return "processing" if now < ready_at else "available"
 
 
+class Deletions:
+    """
+    The indexes of tables as the server's worker sees them while columns are being deleted.
+
+    It gets them with each request, as they were then. Of columns that are deleted at the same time none is missing there yet, so what the
+    worker makes of an index for the first is lost with the second. Two are at the same time when one follows on the other, or within the
+    server's delay.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[float, list[Index]]] = {}
+
+    def indexes(self, session: Session, table_seq: int, delay_s: float) -> list[Index]:
+        """Return the indexes that the deletion of a column of a table begins with."""
+        _until, indexes = self._seen.get(table_seq, (0.0, []))
+        known = {index.seq for index in indexes}
+        indexes = indexes + [index for index in load_indexes(session, table_seq) if index.seq not in known]
+        self._seen[table_seq] = (time.time() + delay_s, indexes)
+        return [replace(index, columns=[*index.columns]) for index in indexes]
+
+    def settle(self) -> None:
+        """Let those be over that have had their time."""
+        now = time.time()
+        self._seen = {seq: seen for seq, seen in self._seen.items() if seen[0] > now}
+
+
 def require_database(session: Session, database_id: str) -> Database:
     database = find_database(session, database_id)
     if database is None:
