@@ -171,7 +171,7 @@ def _concerns(fault: Fault, request: Request, path: str) -> bool:
     return True
 
 
-def before(faults: Sequence[Fault]) -> Response | None:
+def answer_before(faults: Sequence[Fault]) -> Response | None:
     """Give the answer to a request that is not to be looked at, ``None`` when it is."""
     for fault in faults:
         if fault.kind == "rate-limit":
@@ -183,7 +183,7 @@ def before(faults: Sequence[Fault]) -> Response | None:
     return None
 
 
-def after(faults: Sequence[Fault], response: Response) -> Response:
+def answer_after(faults: Sequence[Fault], response: Response) -> Response:
     """Give the answer to a request that was served, as its caller gets it."""
     for fault in faults:
         if fault.kind in ("error", "cut"):

@@ -148,11 +148,11 @@ def _link_condition(call: Call, table: Table, link: Link, queries: Sequence[pars
     if other is None:
         return sql.Condition("0")
     own, deeper = split_filters(queries, other)
-    fields_ = fields.table_fields(other, call.server.rules)
-    check.check_queries(own, fields_)
+    known = fields.table_fields(other, call.server.rules)
+    check.check_queries(own, known)
     inner = sql.all_of(
         [
-            sql.compile_queries(own, fields_).where,
+            sql.compile_queries(own, known).where,
             related_condition(call, other, deeper),
             relations.readable_rows(other, call.identity),
         ]

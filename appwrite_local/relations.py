@@ -149,8 +149,8 @@ class Relations:
         found = {row["$id"]: row for row in self._find(other, "_uid", sorted(ids), select)}
         return {
             row_id: related
-            for row_id, ids_ in wanted.items()
-            if (related := [found[id_] for id_ in ids_ if id_ in found])
+            for row_id, related_ids in wanted.items()
+            if (related := [found[related_id] for related_id in related_ids if one in found])
         }
 
     def _paired(self, link: Link, ids: Sequence[str]) -> dict[str, list[str]]:

@@ -252,8 +252,8 @@ def find_database(session: Session, database_id: str) -> Database | None:
 
 def database_of(row: tuple[Any, ...]) -> Database:
     """Make a record of a row of ``seq, id, name, enabled, type, created, updated``."""
-    seq, id_, name, enabled, type_, created, updated = row
-    return Database(seq, id_, name, bool(enabled), type_, created, updated)
+    seq, stored_id, name, enabled, kind, created, updated = row
+    return Database(seq, stored_id, name, bool(enabled), kind, created, updated)
 
 
 def list_databases(session: Session) -> list[Database]:
@@ -267,9 +267,9 @@ def load_table(session: Session, database: Database, table_id: str) -> Table | N
     row = session.one(f"{_TABLE} WHERE database_seq = ? AND id = ?", (database.seq, table_id))
     if row is None:
         return None
-    seq, id_, name, enabled, row_security, permissions, created, updated = row
+    seq, stored_id, name, enabled, row_security, permissions, created, updated = row
     return Table(
-        seq, database, id_, name, bool(enabled), bool(row_security), json.loads(permissions), created, updated,
+        seq, database, stored_id, name, bool(enabled), bool(row_security), json.loads(permissions), created, updated,
         load_columns(session, seq), load_indexes(session, seq),
     )  # fmt: skip
 

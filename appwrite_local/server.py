@@ -14,9 +14,9 @@ from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from appwrite_local import bodies, routes, webhooks
-from appwrite_local import faults as faults_
 from appwrite_local.errors import ApiError
 from appwrite_local.events import Event
+from appwrite_local.faults import ColumnFate, Fault, Faults, answer_after, answer_before, column_fate
 from appwrite_local.keys import authorize, identify
 from appwrite_local.messages import Request, Response
 from appwrite_local.realtime import Hub
@@ -58,7 +58,7 @@ class LocalServer(ServerState):
         engine: Engine = "mariadb",
         column_delay_s: float = 0.0,
         index_lag: int = 1,
-        faults: Sequence[faults_.Fault | str] = (),
+        faults: Sequence[Fault | str] = (),
     ) -> None:
         rules = replace(RULES[engine], escapes_backslash=feature_level == "2.x")
         super().__init__(
@@ -70,7 +70,7 @@ class LocalServer(ServerState):
             engine=engine,
             column_delay_s=column_delay_s,
             index_lag=index_lag,
-            faults=faults_.Faults(faults),
+            faults=Faults(faults),
         )
         self.realtime = Hub(self)
         self.webhooks = webhooks.Deliverer(self.storage)
@@ -88,13 +88,13 @@ class LocalServer(ServerState):
         """
         disturbing = self.faults.take(request, request.path.removeprefix(PREFIX))
         if not disturbing:
-            return self._handle(request, faults_.ColumnFate())
-        answer = faults_.before(disturbing)
+            return self._handle(request, ColumnFate())
+        answer = answer_before(disturbing)
         if answer is None:
-            answer = self._handle(request, faults_.column_fate(disturbing))
-        return faults_.after(disturbing, answer)
+            answer = self._handle(request, column_fate(disturbing))
+        return answer_after(disturbing, answer)
 
-    def _handle(self, request: Request, fate: faults_.ColumnFate) -> Response:
+    def _handle(self, request: Request, fate: ColumnFate) -> Response:
         found = (
             self._router.match(request.method, request.path.removeprefix(PREFIX))
             if request.path.startswith(PREFIX + "/")
@@ -117,7 +117,7 @@ class LocalServer(ServerState):
         return answer
 
     def _serve(
-        self, request: Request, route: Route, path_values: dict[str, str], fate: faults_.ColumnFate
+        self, request: Request, route: Route, path_values: dict[str, str], fate: ColumnFate
     ) -> tuple[Response, list[Event], list[tuple[webhooks.Webhook, Event]]]:
         with self.storage.session(writes=route.writes) as session:
             sent = bodies.parameters(request)
