@@ -189,11 +189,6 @@ def not_contains(column: str, *values: Value) -> Query:
     return Query("notContains", column, values)
 
 
-def contains_all(column: str, *values: Value) -> Query:
-    """Match an array that has every value as an element; on plain text it finds nothing (recording query-string)."""
-    return Query("containsAll", column, values)
-
-
 def search(column: str, words: str) -> Query:
     """Match words by the column's fulltext index."""
     return Query("search", column, (words,))
@@ -227,10 +222,6 @@ def offset(count: int) -> Query:
 
 def cursor_after(row_id: str) -> Query:
     return Query("cursorAfter", None, (row_id,))
-
-
-def cursor_before(row_id: str) -> Query:
-    return Query("cursorBefore", None, (row_id,))
 
 
 def select(columns: Iterable[str]) -> Query:
