@@ -16,7 +16,7 @@ from appwrite_orm_django.backend.evaluation.names import as_written, with_row_id
 from appwrite_orm_django.backend.evaluation.plan import checked_param
 from appwrite_orm_django.backend.evaluation.run import Program, Run, allow_everything
 from appwrite_orm_django.backend.values import table_id
-from appwrite_orm_django.client.texts import check_text
+from appwrite_orm_django.client.queries import check_text
 from appwrite_orm_django.schema.names import unquoted
 
 if TYPE_CHECKING:
