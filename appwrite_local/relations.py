@@ -150,7 +150,7 @@ class Relations:
         return {
             row_id: related
             for row_id, related_ids in wanted.items()
-            if (related := [found[related_id] for related_id in related_ids if one in found])
+            if (related := [found[related_id] for related_id in related_ids if related_id in found])
         }
 
     def _paired(self, link: Link, ids: Sequence[str]) -> dict[str, list[str]]:
