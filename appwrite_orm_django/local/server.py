@@ -29,7 +29,7 @@ from .schema import SchemaCache
 from .storage import Storage
 from .text_rules import RULES
 
-Engine = Literal["mariadb", "postgresql"]
+Engine = Literal["mariadb", "postgresql", "mongodb"]
 
 PREFIX = "/v1"
 #: The key unless another one is given. Everybody knows it.
@@ -49,7 +49,7 @@ class LocalServer:
         project: the only project id that is known. ``None``: any id is taken for the same project.
         key: a key with all scopes. ``None``: any key that is not empty has all scopes.
         feature_level: ``1.9`` answers as the release 1.9.6 does; ``2.x`` adds aggregates, joins, distinct and ``rows/query``.
-        engine: whose text semantics to follow.
+        engine: whose text semantics to follow. Of MongoDB's there are exact comparisons, the width of tables and the form of ``$sequence`` only.
         column_delay_s: how long a column stays ``processing`` after it was created, and ``deleting`` after it was deleted. With 0 it is
             available at the next request.
         index_lag: for how many further requests a new index reads ``processing`` when there is no delay. Building one is never over at

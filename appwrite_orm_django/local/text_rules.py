@@ -54,4 +54,7 @@ POSTGRESQL = TextRules(
     _same, str.lower, _no_range, nulls_last=True, regex_flags=0, upsert_overwrites=False, samples_by_default=True
 )
 
-RULES = {"mariadb": MARIADB, "postgresql": POSTGRESQL}
+#: Exact comparisons and nulls first; its patterns are not imitated.
+MONGODB = TextRules(_same, str.lower, _no_range, regex_flags=0, upsert_overwrites=False)
+
+RULES = {"mariadb": MARIADB, "postgresql": POSTGRESQL, "mongodb": MONGODB}
