@@ -6,21 +6,27 @@ import json
 import signal
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connections
 
+from appwrite_orm_django import realtime, webhook_setup
 from appwrite_orm_django.backend import capabilities
+from appwrite_orm_django.client.errors import DatabaseNotFound, Unauthorized
 from appwrite_orm_django.doctor.assumptions import ASSUMPTIONS, Server
-from appwrite_orm_django.doctor.examination import Finding, examine
-from appwrite_orm_django.doctor.scratch import Scratch, ScratchRefused, scratch
+from appwrite_orm_django.doctor.examination import Finding, examine, text_rules
+from appwrite_orm_django.doctor.scratch import Ears, NotHeard, Scratch, ScratchRefused, WebhookSetUp, scratch
 from appwrite_orm_django.management.commands._choice import chosen_alias
 from appwrite_orm_django.management.commands._key import WithKey
+from appwrite_orm_django.schema import records
 
+#: Areas of experiments on request, by the options that ask for them.
+ON_REQUEST = ("webhook", "realtime")
 _HEADINGS = ("Assumption", "Assumed", "Found")
 
 
@@ -46,6 +52,21 @@ class Command(WithKey, BaseCommand):
             metavar="NAME",
             help="try these assumptions, or all of these areas: text, blocks, unique.create, ...",
         )
+        parser.add_argument(
+            "--webhook",
+            action="store_true",
+            help="look at the webhook of the database as well, and wait for a delivery",
+        )
+        parser.add_argument(
+            "--realtime", action="store_true", help="listen to realtime as well, as the settings say, or as a guest"
+        )
+        parser.add_argument(
+            "--wait",
+            type=float,
+            default=15.0,
+            metavar="SECONDS",
+            help="how long to wait for a delivery, and for an event of realtime (default: %(default)s)",
+        )
         parser.add_argument("--format", choices=["text", "json"], default="text", help="how to print")
         parser.add_argument("--keep", action="store_true", help="leave the scratch database as it is at the end")
         parser.add_argument("--list", action="store_true", help="print the assumptions, and ask the server nothing")
@@ -62,21 +83,30 @@ class Command(WithKey, BaseCommand):
         try:
             with (
                 _ended_by_sigterm(),
-                scratch(connection.transport, options["scratch_database"], keep=options["keep"]) as laboratory,
+                scratch(
+                    connection.transport.unwatched(), options["scratch_database"], keep=options["keep"]
+                ) as laboratory,
             ):
-                findings = list(self._examined(alias, laboratory, options))
+                laboratory.webhook = _webhook_of(alias, options["wait"])
+                laboratory.ears = Ears(partial(_listen, alias), options["wait"])
+                level = _level(connection, laboratory)
+                findings = list(self._examined(alias, level, laboratory, options))
+            recorded = _record(connection, options["scratch_database"], text_rules(findings, level))
         except (Error, ImproperlyConfigured, ScratchRefused) as error:
             raise CommandError(str(error)) from error
         if options["format"] == "json":
-            self._print_json(alias, findings)
+            self._print_json(alias, findings, recorded)
         else:
             self._print_summary(findings, laboratory if options["keep"] else None)
+            if recorded:
+                self.stdout.write(
+                    f'Recorded in the database {connection.database_id}: OPTIONS["TEXT"] has to be "{recorded["text"]}".'
+                )
         if not all(finding.holds for finding in findings):
             sys.exit(1)
 
-    def _examined(self, alias: str, laboratory: Scratch, options: dict[str, Any]) -> Iterator[Finding]:
+    def _examined(self, alias: str, level: str, laboratory: Scratch, options: dict[str, Any]) -> Iterator[Finding]:
         connection: Any = connections[alias]
-        level = capabilities.feature_level(connection, laboratory.table)
         server = Server(connection.options.text, level)
         as_text = options["format"] == "text"
         if as_text:
@@ -86,7 +116,12 @@ class Command(WithKey, BaseCommand):
                 )
             )
             self._print_row(_HEADINGS)
-        for finding in examine(laboratory, server, options["only"]):
+        asked = {
+            area
+            for area in ON_REQUEST
+            if options[area] or any(each.partition(".")[0] == area for each in options["only"])
+        }
+        for finding in examine(laboratory, server, options["only"], asked):
             if as_text:
                 self._print_finding(finding)
             yield finding
@@ -113,7 +148,7 @@ class Command(WithKey, BaseCommand):
         else:
             self.stdout.write(self.style.SUCCESS(f"All {len(findings)} assumptions hold."))
 
-    def _print_json(self, alias: str, findings: Sequence[Finding]) -> None:
+    def _print_json(self, alias: str, findings: Sequence[Finding], recorded: dict[str, str]) -> None:
         report = [
             {
                 "name": finding.assumption.name,
@@ -125,11 +160,48 @@ class Command(WithKey, BaseCommand):
             }
             for finding in findings
         ]
-        self.stdout.write(json.dumps({"alias": alias, "findings": report}, indent=2, ensure_ascii=False))
+        self.stdout.write(
+            json.dumps({"alias": alias, "findings": report, "recorded": recorded}, indent=2, ensure_ascii=False)
+        )
 
     def _print_list(self) -> None:
         for assumption in ASSUMPTIONS:
             self.stdout.write(f"{assumption.name:<22} {assumption.question}")
+
+
+def _level(connection: Any, laboratory: Scratch) -> str:
+    pinned: str | None = connection.options.feature_level
+    return pinned or capabilities.probe(laboratory.transport, laboratory.table) or "1.9"
+
+
+def _record(connection: Any, given: str | None, text: str) -> dict[str, str]:
+    """Record what the library makes use of, where the server was examined as that of the database, and return it."""
+    if not text or given not in (None, connection.database_id):
+        return {}
+    try:
+        records.write_findings(connection.transport.unwatched(), connection.database_id, {"text": text})
+    except (DatabaseNotFound, Unauthorized):
+        return {}  # it is yet to be made, or not this key's to write to
+    return {"text": text}
+
+
+def _webhook_of(alias: str, wait_s: float) -> WebhookSetUp:
+    connection: Any = connections[alias]
+
+    def deliver() -> str:
+        return webhook_setup.check(alias, wait_s=wait_s).problem
+
+    url, events = connection.options.webhook.url, webhook_setup.events_for(alias)
+    return WebhookSetUp(webhook_setup.webhook_id_for(alias), url, events, deliver)
+
+
+@contextmanager
+def _listen(alias: str, channels: Sequence[str]) -> Iterator[Callable[[float], Mapping[str, Any] | None]]:
+    try:
+        with realtime.hearing(alias, channels) as hear:
+            yield hear
+    except realtime.Refused as error:
+        raise NotHeard(str(error)) from error
 
 
 @contextmanager
