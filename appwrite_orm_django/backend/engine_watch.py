@@ -8,6 +8,7 @@ the rules for text, and records them in the database; they are read with one req
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from typing import Any
 
@@ -22,6 +23,15 @@ logger = logging.getLogger("appwrite_orm_django.client")
 
 _ASK_AGAIN_S = 60.0
 _NAMES = {"mariadb": "MariaDB", "postgresql": "PostgreSQL", "mongodb": "MongoDB"}
+
+
+class _Looking(threading.local):
+    """Whether this thread reads what is recorded, by the same way as everything else."""
+
+    is_looking = False
+
+
+_this_thread = _Looking()
 
 
 class EngineWatch:
@@ -52,15 +62,23 @@ class EngineWatch:
             ImproperlyConfigured: the server is not what the settings say.
         """
         evidence = evidence_in(answer)
-        if evidence is None or time.monotonic() < self._again_at:
+        if evidence is None or _this_thread.is_looking or time.monotonic() < self._again_at:
             return
-        # The findings come by the same way.
-        self.settled = True
-        self.problem = self._contradiction(evidence)
-        if self.problem:
+        # Each thread looks for itself until one of them knows: none is answered before.
+        _this_thread.is_looking = True
+        try:
+            problem = self._contradiction(evidence)
+        finally:
+            _this_thread.is_looking = False
+        if problem is None:
+            self._again_at = time.monotonic() + _ASK_AGAIN_S
+            return
+        self.problem, self.settled = problem, True
+        if problem:
             raise ImproperlyConfigured(self.problem)
 
-    def _contradiction(self, evidence: Evidence) -> str:
+    def _contradiction(self, evidence: Evidence) -> str | None:
+        """Return what contradicts the settings, empty for nothing; None if that could not be found out now."""
         option = f'DATABASES["{self._alias}"]["OPTIONS"]["TEXT"]'
         if evidence.engine == "MongoDB":
             return (
@@ -69,9 +87,12 @@ class EngineWatch:
                 "MongoDB is not supported. Use an Appwrite on MariaDB or PostgreSQL (_APP_DB_ADAPTER of its installation)."
             )
         if local_endpoint.is_local(self._host):
-            found, source = local_endpoint.engine(self._host), f"the local server at {self._host} imitates"
+            source = f"the local server at {self._host} imitates"
+            found: str | None = local_endpoint.engine(self._host)
         else:
-            found, source = self._recorded(), "manage.py appwrite_doctor found"
+            source, found = "manage.py appwrite_doctor found", self._recorded()
+        if found is None:
+            return None
         if found not in _NAMES or found == self._text:
             return ""
         return (
@@ -80,8 +101,8 @@ class EngineWatch:
             f'Set it to "{found}"; if the server has another engine since, run manage.py appwrite_doctor again.'
         )
 
-    def _recorded(self) -> str:
-        """Return what the doctor has recorded of the rules for text; empty if nothing is known."""
+    def _recorded(self) -> str | None:
+        """Return what the doctor has recorded of the rules for text; empty for nothing, None if the server did not answer."""
         # Most of what is behind it is for changes of the schema.
         from appwrite_orm_django.schema.records import read_findings
 
@@ -89,8 +110,7 @@ class EngineWatch:
         try:
             return read_findings(connection._key_transport, connection.database_id).get("text", "")
         except Unauthorized:
-            pass  # a key that may read no rows
+            return ""  # a key that may read no rows
         except AppwriteError as error:
             logger.info("%s: what appwrite_doctor found is not known yet: %s", self._alias, error)
-            self.settled, self._again_at = False, time.monotonic() + _ASK_AGAIN_S
-        return ""
+            return None

@@ -28,7 +28,7 @@ def evidence_in(answer: Any) -> Evidence | None:
     """
     if not isinstance(answer, dict):
         return None
-    for noun in ("rows", "tables"):
+    for noun in ("rows", "tables", "documents", "collections"):
         listed = answer.get(noun)
         if "$id" not in answer and isinstance(listed, list) and listed and isinstance(listed[0], dict):
             answer = listed[0]

@@ -1,11 +1,14 @@
 """A server on another engine than the settings name: found out with the first answer that tells, and nothing is sent afterwards."""
 
 import re
+import threading
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import connections
 
+from appwrite_orm_django.backend.base import DatabaseWrapper
 from appwrite_orm_django.client import databases, rows, tables
 from appwrite_orm_django.client.engines import evidence_in
 from appwrite_orm_django.client.references import TableRef
@@ -83,11 +86,21 @@ def list_tables(wire):
     list(tables.list_tables(wire.transport, DATABASE))
 
 
+def list_documents(wire):
+    wire.transport.call("GET", f"/databases/{DATABASE}/collections/letters/documents")
+
+
+def list_collections(wire):
+    wire.transport.call("GET", f"/databases/{DATABASE}/collections")
+
+
 def create_a_table(wire):
     tables.create_table(wire.transport, TableRef(DATABASE, "new"), "New")
 
 
-WAYS = [read_a_row, list_rows, create_a_row, update_rows, read_a_table, list_tables, create_a_table]
+WAYS = [
+    read_a_row, list_rows, create_a_row, update_rows, read_a_table, list_tables, create_a_table, list_documents, list_collections,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -153,6 +166,32 @@ def _failing(handle):
     return failing
 
 
+@pytest.mark.parametrize("location", ["mariadb"], indirect=True)
+def test_no_thread_is_answered_before_it_is_known(wire, location, monkeypatch):
+    """A second thread whose answer comes while the first one reads what is recorded has to look as well."""
+    records.write_findings(Transport(location, "demo", "secret"), DATABASE, {"text": "postgresql"})
+    server = registry.local_server(location)
+    handle, refused = server.handle, []
+
+    def in_another_thread():
+        connections["appwrite"] = DatabaseWrapper(wire.connection.settings_dict, "appwrite")
+        with pytest.raises(ImproperlyConfigured, match='Set it to "postgresql"') as caught:
+            list_rows(wire)
+        refused.append(caught.value)
+
+    def slow(request):
+        if records.ENCODINGS.id in request.path and threading.current_thread() is threading.main_thread():
+            thread = threading.Thread(target=in_another_thread)
+            thread.start()
+            thread.join()
+        return handle(request)
+
+    monkeypatch.setattr(server, "handle", slow)
+    with pytest.raises(ImproperlyConfigured, match='Set it to "postgresql"'):
+        list_rows(wire)
+    assert len(refused) == 1
+
+
 @pytest.mark.parametrize(("engine", "text"), [("mariadb", "postgresql"), ("postgresql", "mariadb")])
 def test_the_local_server_says_what_it_imitates(connect, engine, text):
     connection = connect(HOST=f"local:?engine={engine}#says", NAME=DATABASE, OPTIONS={"TEXT": text})
@@ -183,7 +222,7 @@ def test_migrating_such_a_server_is_refused(appwrite, monkeypatch):
     monkeypatch.setattr("appwrite_orm_django.local.tables.ROW_BYTES", 0)
     monkeypatch.setattr(appwrite.transport._watch, "settled", False)
     try:
-        with pytest.raises(Exception, match="runs on MongoDB"):
+        with pytest.raises(CommandError, match="runs on MongoDB"):
             call_command("appwrite_migrate", database="appwrite", plan=True, verbosity=0)
     finally:
         appwrite.transport._watch.problem = ""

@@ -129,6 +129,16 @@ class TestRecorded:
         assert self.recorded(appwrite) == {}
 
 
+@pytest.mark.local_only("a server on MongoDB is imitated")
+def test_a_server_on_mongodb_is_examined_to_the_end(appwrite, monkeypatch):
+    monkeypatch.setitem(appwrite.settings_dict, "HOST", "local:?engine=mongodb#doctor")
+    code, text = run("--format", "json", "--only", *TEXT_RULES, "server", "ids.sequence")
+    report = json.loads(text)
+    found = {each["name"]: each["found"] for each in report["findings"]}
+    assert (code, found["server.engine"], found["ids.sequence"]) == (1, "MongoDB", "text")
+    assert report["recorded"] == {}
+
+
 @pytest.fixture
 def configure(monkeypatch, appwrite):
     def change(**options):
