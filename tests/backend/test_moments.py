@@ -365,13 +365,13 @@ def test_moments_that_an_object_holds_are_not_given_with_others(inside):
     tag = Tag.objects.create(name="one", created_at=WHEN, updated_at=LATER)
     with atomic() if inside else nullcontext():
         for name, save in (
-            ("two", lambda: tag.save()),
-            ("three", lambda: tag.save(update_fields=["name", "updated_at", "created_at"])),
-            ("four", lambda: Tag.objects.update_or_create(pk=tag.pk, defaults={"name": "four"})),
+            ("two", lambda one: one.save()),
+            ("three", lambda one: one.save(update_fields=["name", "updated_at", "created_at"])),
+            ("four", lambda one: Tag.objects.update_or_create(pk=one.pk, defaults={"name": "four"})),
         ):
             tag = Tag.objects.get(pk=tag.pk)
             tag.name = name
-            save()
+            save(tag)
             if not inside:
                 created, updated = moments()[name]
                 assert created == WHEN
