@@ -193,18 +193,27 @@ def _renamed(wanted: Table, live: Table, renames: Renames) -> tuple[Table, list[
         del pending[new_key]
         old = live.column(old_key)
         assert old is not None  # noqa: S101 - by _may_rename
-        new = replace(_taken(old, wanted.column(new_key)), key=new_key)
-        steps.append(RenameColumn(live.id, old.key, new))
-        live = replace(
-            live,
-            columns=tuple(new if column is old else column for column in live.columns),
-            # The server's indexes follow (recording indexes-and-columns).
-            indexes=tuple(
-                replace(index, columns=tuple(new_key if key == old.key else key for key in index.columns))
-                for index in live.indexes
-            ),
-        )
+        step, live = _rename(live, old, replace(_taken(old, wanted.column(new_key)), key=new_key))
+        steps.append(step)
+    for column in wanted.columns:
+        known = live.column(column.key)
+        if known is None or known.key == column.key or known.status != "available" or known.type == "relationship":
+            continue
+        # Queries and rows name it by the letters that it has.
+        step, live = _rename(live, known, replace(_taken(known, column), key=column.key))
+        steps.append(step)
     return live, steps
+
+
+def _rename(live: Table, old: Column, new: Column) -> tuple[RenameColumn, Table]:
+    """Return the step that renames a column, and the table after it."""
+    columns = tuple(new if column.key == old.key else column for column in live.columns)
+    # The server's indexes follow (recording indexes-and-columns).
+    indexes = tuple(
+        replace(index, columns=tuple(new.key if key == old.key else key for key in index.columns))
+        for index in live.indexes
+    )
+    return RenameColumn(live.id, old.key, new), replace(live, columns=columns, indexes=indexes)
 
 
 def _may_rename(live: Table, new_key: str, old_key: str) -> bool:

@@ -13,9 +13,10 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from appwrite_orm_django.client import databases
+from appwrite_orm_django.client.errors import ConnectionFailed, MissingScope
 from appwrite_orm_django.doctor import examination
 from appwrite_orm_django.doctor.assumptions import ASSUMPTIONS
-from appwrite_orm_django.doctor.scratch import DATABASE_PREFIX
+from appwrite_orm_django.doctor.scratch import DATABASE_PREFIX, Scratch
 from docs import assumptions
 from tests import real
 
@@ -99,14 +100,57 @@ def test_the_list(appwrite, monkeypatch):
     assert run("--list")[1].count("\n") == len(ASSUMPTIONS)
 
 
+def test_the_list_for_programs():
+    listed = json.loads(run("--list", "--format", "json")[1])
+    assert [each["name"] for each in listed] == [assumption.name for assumption in ASSUMPTIONS]
+
+
+def refused(*arguments: str) -> tuple[CommandError, str]:
+    out = io.StringIO()
+    with pytest.raises(CommandError) as caught:
+        call_command("appwrite_doctor", *arguments, stdout=out, no_color=True)
+    return caught.value, out.getvalue()
+
+
 def test_an_unreachable_server_is_one_message(appwrite, monkeypatch):
     monkeypatch.setitem(appwrite.settings_dict, "HOST", "http://127.0.0.1:1/v1")
-    with pytest.raises(CommandError, match=r"127\.0\.0\.1:1"):
-        run()
+    error, text = refused()
+    assert "127.0.0.1:1" in str(error)
+    assert (error.returncode, text) == (2, "")
+    report = json.loads(refused("--format", "json")[1])
+    assert (report["alias"], report["findings"], report["error"]) == ("appwrite", [], str(error))
+
+
+def test_an_alias_that_is_not_there():
+    error, text = refused("--database", "nowhere", "--format", "json")
+    assert json.loads(text)["error"] == str(error) == 'DATABASES has no "nowhere". On Appwrite: appwrite.'
+
+
+@pytest.mark.parametrize("lost", [MissingScope, ConnectionFailed])
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_cannot_be_asked_is_no_finding(appwrite, monkeypatch, lost, form):
+    """A key without a scope, and a server that went away, say nothing about the rest."""
+    empty, left = Scratch.empty, [2]
+
+    def fails_at_last(self):
+        left[0] -= 1
+        if left[0] < 0:
+            raise lost("not any more")
+        empty(self)
+
+    monkeypatch.setattr(Scratch, "empty", fails_at_last)
+    before = names()
+    error, text = refused("--format", form)
+    assert "not any more" in str(error)
+    assert "do not hold" not in text
+    if form == "json":
+        report = json.loads(text)
+        assert ([each["holds"] for each in report["findings"]], report["error"]) == ([True, True], str(error))
+    assert names() == before
 
 
 @pytest.mark.local_only("starts a process with a local server of its own")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stopped_run_deletes_its_database(tmp_path, number):
     location = f"local:{tmp_path}/rows.sqlite3"
     (tmp_path / "doctor_settings.py").write_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sys
@@ -21,13 +22,17 @@ from appwrite_orm_django.doctor.scratch import Scratch, ScratchRefused, scratch
 from appwrite_orm_django.management.commands._choice import chosen_alias
 from appwrite_orm_django.management.commands._key import WithKey
 
+#: Exit status where the experiments could not run, or not all of them.
+UNANSWERED = 2
 _HEADINGS = ("Assumption", "Assumed", "Found")
+#: Windows has no SIGHUP.
+_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Command(WithKey, BaseCommand):
     help = (
         "Try what the library relies on, on the server behind an alias. Experiments run in a database of their own, "
-        "which is deleted at the end. Exits with 1 if an assumption does not hold."
+        "which is deleted at the end. Exits with 1 if an assumption does not hold, with 2 if not all could be tried."
     )
     # It is there to find out why other things fail.
     requires_system_checks: list[str] = []
@@ -51,28 +56,47 @@ class Command(WithKey, BaseCommand):
         parser.add_argument("--list", action="store_true", help="print the assumptions, and ask the server nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        known = {assumption.name for assumption in ASSUMPTIONS} | {assumption.area for assumption in ASSUMPTIONS}
-        if unknown := sorted(set(options["only"]) - known):
-            raise CommandError(f"There is no assumption or area {unknown[0]!r}. --list shows them all.")
         if options["list"]:
-            self._print_list()
+            self._print_list(options["format"])
             return
-        alias = chosen_alias(options["database"])
-        connection: Any = connections[alias]
+        findings: list[Finding] = []
+        alias, problem = options["database"], "stopped before the end"
         try:
-            with (
-                _ended_by_sigterm(),
-                scratch(connection.transport, options["scratch_database"], keep=options["keep"]) as laboratory,
-            ):
-                findings = list(self._examined(alias, laboratory, options))
-        except (Error, ImproperlyConfigured, ScratchRefused) as error:
-            raise CommandError(str(error)) from error
-        if options["format"] == "json":
-            self._print_json(alias, findings)
-        else:
+            _check_names(options["only"])
+            alias = chosen_alias(alias)
+            laboratory = self._examine(alias, options, findings)
+            problem = ""
+        except CommandError as error:
+            problem = str(error)
+            error.returncode = UNANSWERED
+            raise
+        finally:
+            # A program has to know what was found, and why no more was, however it ended.
+            if options["format"] == "json":
+                self._print_json(alias, findings, problem)
+        if options["format"] == "text":
             self._print_summary(findings, laboratory if options["keep"] else None)
         if not all(finding.holds for finding in findings):
             sys.exit(1)
+
+    def _examine(self, alias: str, options: dict[str, Any], findings: list[Finding]) -> Scratch:
+        """
+        Add to the findings as they are made, and return the scratch database.
+
+        Raises:
+            CommandError: the server, or the settings, did not let the experiments run.
+        """
+        connection: Any = connections[alias]
+        try:
+            with (
+                _ended_by_signals(),
+                scratch(connection.transport, options["scratch_database"], keep=options["keep"]) as laboratory,
+            ):
+                for finding in self._examined(alias, laboratory, options):
+                    findings.append(finding)  # noqa: PERF402 - those before an error count as well
+        except (Error, ImproperlyConfigured, ScratchRefused) as error:
+            raise CommandError(str(error)) from error
+        return laboratory
 
     def _examined(self, alias: str, laboratory: Scratch, options: dict[str, Any]) -> Iterator[Finding]:
         connection: Any = connections[alias]
@@ -113,7 +137,7 @@ class Command(WithKey, BaseCommand):
         else:
             self.stdout.write(self.style.SUCCESS(f"All {len(findings)} assumptions hold."))
 
-    def _print_json(self, alias: str, findings: Sequence[Finding]) -> None:
+    def _print_json(self, alias: str | None, findings: Sequence[Finding], problem: str) -> None:
         report = [
             {
                 "name": finding.assumption.name,
@@ -125,26 +149,40 @@ class Command(WithKey, BaseCommand):
             }
             for finding in findings
         ]
-        self.stdout.write(json.dumps({"alias": alias, "findings": report}, indent=2, ensure_ascii=False))
+        printed = {"alias": alias, "error": problem or None, "findings": report}
+        self.stdout.write(json.dumps(printed, indent=2, ensure_ascii=False))
 
-    def _print_list(self) -> None:
+    def _print_list(self, form: str) -> None:
+        if form == "json":
+            listed = [{"name": assumption.name, "question": assumption.question} for assumption in ASSUMPTIONS]
+            self.stdout.write(json.dumps(listed, indent=2, ensure_ascii=False))
+            return
         for assumption in ASSUMPTIONS:
             self.stdout.write(f"{assumption.name:<22} {assumption.question}")
 
 
+def _check_names(only: Sequence[str]) -> None:
+    known = {assumption.name for assumption in ASSUMPTIONS} | {assumption.area for assumption in ASSUMPTIONS}
+    if unknown := sorted(set(only) - known):
+        raise CommandError(f"There is no assumption or area {unknown[0]!r}. --list shows them all.")
+
+
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let a terminated command delete what it made, as Ctrl-C does. Signals can be handled in the main thread only."""
+def _ended_by_signals() -> Iterator[None]:
+    """Let a command that is terminated, or whose terminal is closed, delete what it made, as Ctrl-C does."""
 
-    def stop(*_: object) -> None:
-        raise SystemExit(143)
+    def stop(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
 
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:
-        yield
-        return
+    before: dict[signal.Signals, Any] = {}
+    # Signals can be handled in the main thread only.
+    with contextlib.suppress(ValueError):
+        for one in _ENDING:
+            # Under nohup a closed terminal is to be ignored.
+            if signal.getsignal(one) != signal.SIG_IGN:
+                before[one] = signal.signal(one, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
