@@ -29,6 +29,12 @@ def level(request, connect):
     for model in MODELS:
         with connection.schema_editor() as editor:
             editor.create_model(model)
+    # The first block that changes a row it has read makes the table of claims, which no test is to count.
+    Tag.objects.create(name="first")
+    with atomic():
+        Tag.objects.get().delete()
+        Tag.objects.create(name="second")
+    Tag.objects.all().delete()
     yield request.param
     for model in reversed(MODELS):
         model._base_manager.using("appwrite").all()._raw_delete("appwrite")
