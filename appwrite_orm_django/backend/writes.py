@@ -14,7 +14,7 @@ from django.db.models.expressions import Col, ColPairs, CombinedExpression, Data
 from django.db.models.sql import Query
 
 from appwrite_orm_django.backend import local_evaluation, row_ids
-from appwrite_orm_django.backend.columns import PERMISSIONS, ROW_ID, SYSTEM_COLUMNS, column_key, table_id
+from appwrite_orm_django.backend.columns import MOMENTS, PERMISSIONS, ROW_ID, SYSTEM_COLUMNS, column_key, table_id
 from appwrite_orm_django.backend.commands.base import Command
 from appwrite_orm_django.backend.commands.conditions import Condition, Membership, ValuesOf
 from appwrite_orm_django.backend.commands.outputs import Output
@@ -117,9 +117,9 @@ def _upsert(query: Any, table: TableRef, rows: tuple[NewRow, ...], outputs: tupl
         raise ProgrammingError(
             f"{table.table}: {', '.join(target)} can not be unique_fields, for the model has no unique index of just these columns."
         )
-    # What the server keeps by itself it changes by itself.
+    # Of what the server keeps by itself, moments can be given. An object that has none leaves its row's.
     keys = dict.fromkeys(map(column_key, query.update_fields))
-    changes = tuple(key for key in keys if key == PERMISSIONS or key not in SYSTEM_COLUMNS)
+    changes = tuple(key for key in keys if key in (PERMISSIONS, *MOMENTS) or key not in SYSTEM_COLUMNS)
     return UpsertRows(table, rows, target, changes, outputs, unique, model)
 
 

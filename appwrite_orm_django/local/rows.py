@@ -343,11 +343,11 @@ def find_rows(
     if plan.cursor is not None and plan.cursor.method == "cursorBefore":
         rows.reverse()
     related_reads.load(call, table, rows, selection)
-    return rows, _count(store, where) if with_total else 0
+    return rows, _count(call, store, where) if with_total else 0
 
 
-def _count(store: RowStore, where: sql.Condition) -> int:
-    counted = sql.as_counted(where)
+def _count(call: Call, store: RowStore, where: sql.Condition) -> int:
+    counted = sql.as_counted(where, call.server.rules.float_digits)
     return store.count(counted.sql, counted.params)
 
 

@@ -68,7 +68,8 @@ class LocalServer:
         index_lag: int = 1,
         faults: Sequence[faults_.Fault | str] = (),
     ) -> None:
-        self.rules = replace(RULES[engine], escapes_backslash=feature_level == "2.x")
+        is_new = feature_level == "2.x"
+        self.rules = replace(RULES[engine], escapes_backslash=is_new, float_digits=17 if is_new else 14)
         self.storage = Storage(storage, self.rules)
         self.project = project
         self.feature_level = feature_level
