@@ -364,7 +364,8 @@ def clean_tb(error):
     return [
         pair
         for pair in traceback.walk_tb(error.__traceback__)
-        if pair[0].f_code.co_filename.startswith((ROOT, LOCAL_ROOT)) and "/hydration.py" not in pair[0].f_code.co_filename
+        if pair[0].f_code.co_filename.startswith((ROOT, LOCAL_ROOT))
+        and "/hydration.py" not in pair[0].f_code.co_filename
     ]
 
 
