@@ -41,7 +41,7 @@ class LocalServer(ServerState):
         project: the only project id that is known. ``None``: any id is taken for the same project.
         key: a key with all scopes. ``None``: any key that is not empty has all scopes.
         feature_level: ``1.9`` answers as the release 1.9.6 does; ``2.x`` adds aggregates, joins, distinct and ``rows/query``.
-        engine: whose text semantics to follow.
+        engine: whose text semantics to follow. Of MongoDB's there are exact comparisons, the width of tables and the form of ``$sequence`` only.
         column_delay_s: how long a column stays ``processing`` after it was created, and ``deleting`` after it was deleted. With 0 it is
             available at the next request.
         index_lag: for how many further requests a new index reads ``processing`` when there is no delay. Building one is never over at
@@ -60,7 +60,8 @@ class LocalServer(ServerState):
         index_lag: int = 1,
         faults: Sequence[Fault | str] = (),
     ) -> None:
-        rules = replace(RULES[engine], escapes_backslash=feature_level == "2.x")
+        is_new = feature_level == "2.x"
+        rules = replace(RULES[engine], escapes_backslash=is_new, float_digits=17 if is_new else 14)
         super().__init__(
             storage=Storage(storage, rules),
             rules=rules,

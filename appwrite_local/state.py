@@ -18,7 +18,7 @@ from appwrite_local.storage import Storage
 from appwrite_local.text_rules import TextRules
 
 FeatureLevel = Literal["1.9", "2.x"]
-Engine = Literal["mariadb", "postgresql"]
+Engine = Literal["mariadb", "postgresql", "mongodb"]
 
 #: The key unless another one is given. Everybody knows it.
 DEFAULT_KEY = "secret"
