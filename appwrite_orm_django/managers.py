@@ -12,7 +12,7 @@ from django.db import IntegrityError, connections, models
 from django.db.models.deletion import Collector
 
 from appwrite_orm_django.backend.execution import retries
-from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
+from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
 from appwrite_orm_django.backend.values import hold
 from appwrite_orm_django.cache import control
 from appwrite_orm_django.cache.timeouts import choose, chosen, inherited

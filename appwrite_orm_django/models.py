@@ -16,7 +16,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError, connections, models, router
 from django.db.models.query_utils import DeferredAttribute
 
-from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
+from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
 from appwrite_orm_django.backend.transactions.log import key_of
 from appwrite_orm_django.backend.values import OutOfRange, codec_for, hold, table_id
 from appwrite_orm_django.client.errors import AppwriteError

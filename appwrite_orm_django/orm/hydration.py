@@ -25,7 +25,7 @@ from django.db.models.query import ModelIterable, RawModelIterable
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.signals import post_init, pre_init
 
-from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
+from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
 
 __all__ = [
     "NOTHING_KNOWN",

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError, connections
 
+from appwrite_orm_django.backend.connection import Connection
 from appwrite_orm_django.client.fork_safety import in_each_child
 from appwrite_orm_django.client.identity import Identity, current_identity, is_stated
 from appwrite_orm_django.client.secret import Secret
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.client_calls import RawWrite
-    from appwrite_orm_django.backend.transactions.block import Transaction
     from appwrite_orm_django.backend.users import Account, Accounts
     from appwrite_orm_django.client.transport import Transport
-    from appwrite_orm_django.conf import Options
 
 # One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
 _transports: dict[tuple[Any, ...], Transport] = {}
@@ -34,13 +33,8 @@ def _unlock() -> None:
 in_each_child(_unlock)
 
 
-class Requesting:
+class RequestsMixin(Connection):
     """What ``DatabaseWrapper`` knows of its transport and of the identity in force."""
-
-    alias: str
-    settings_dict: dict[str, Any]
-    options: Options
-    transaction: Transaction | None
 
     @property
     def project(self) -> tuple[str, str]:
@@ -143,8 +137,8 @@ def _announce(endpoint: str, project: str, write: RawWrite) -> Iterator[None]:
     """Tell the cache of every alias on this project's database about a write made past the ORM."""
     with ExitStack() as stack:
         for alias in connections:
-            connection: Any = connections[alias]
-            if connection.vendor != "appwrite" or connection.project != (endpoint, project):
+            connection = connections[alias]
+            if not isinstance(connection, Connection) or connection.project != (endpoint, project):
                 continue
             if write.database is None:
                 tables = [connection.table_of(model) for model in connection.cached_models()]
