@@ -20,7 +20,7 @@ from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
 from appwrite_orm_django.backend.transactions.log import key_of
 from appwrite_orm_django.backend.values import OutOfRange, codec_for, hold, table_id
 from appwrite_orm_django.client.errors import AppwriteError
-from appwrite_orm_django.client.texts import InvalidText
+from appwrite_orm_django.client.queries import InvalidText
 from appwrite_orm_django.fields import CreatedAtField, RowIdField, UpdatedAtField
 from appwrite_orm_django.managers import AppwriteManager
 from appwrite_orm_django.orm.hydration import NOTHING_KNOWN, READING, instance_from, remembers_loaded

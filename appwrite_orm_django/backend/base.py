@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.execution.parts import Parts
     from appwrite_orm_django.backend.execution.reader import Reader
     from appwrite_orm_django.backend.execution.writer import Writer
-    from appwrite_orm_django.backend.planning.prepared import KnownReads
+    from appwrite_orm_django.backend.planning.prepared import PreparedReads, WholeModels
     from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
     from appwrite_orm_django.backend.transactions.block import Transaction
     from appwrite_orm_django.cache.service import QueryCache
@@ -354,10 +354,16 @@ class DatabaseWrapper(RequestsMixin):
         return Writer(self)
 
     @cached_property
-    def known_reads(self) -> KnownReads:
-        from appwrite_orm_django.backend.planning.prepared import KnownReads
+    def whole_models(self) -> WholeModels:
+        from appwrite_orm_django.backend.planning.prepared import WholeModels
 
-        return KnownReads(self)
+        return WholeModels(self)
+
+    @cached_property
+    def prepared_reads(self) -> PreparedReads:
+        from appwrite_orm_django.backend.planning.prepared import PreparedReads
+
+        return PreparedReads(self)
 
     @cached_property
     def SchemaEditorClass(self) -> type[DatabaseSchemaEditor]:  # type: ignore[override]  # Django's has it as an attribute

@@ -64,7 +64,7 @@ class SQLCompiler(compiler.SQLCompiler):
         return {}
 
     def get_select(self, with_col_aliases: bool = False) -> tuple[Any, Any, Any]:
-        self._whole = None if with_col_aliases else self.connection.known_reads.whole_model(self.query)
+        self._whole = None if with_col_aliases else self.connection.whole_models.of(self.query)
         if self._whole is None:
             result: tuple[Any, Any, Any] = super().get_select(with_col_aliases)
             return result
@@ -86,7 +86,8 @@ class SQLCompiler(compiler.SQLCompiler):
             EmptyResultSet: no row can match, nothing has to be asked.
             NotSupportedError: neither the server nor local evaluation can answer it.
         """
-        locking.check(self.query, self.connection)
+        if self.query.select_for_update or self.connection.transaction is not None:
+            locking.check(self.query, self.connection)
         refcounts_before = self.query.alias_refcount.copy()
         try:
             self.setup_query()

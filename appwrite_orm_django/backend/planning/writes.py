@@ -46,7 +46,7 @@ from appwrite_orm_django.backend.values import (
     storage_field,
     table_id,
 )
-from appwrite_orm_django.client.texts import InvalidText
+from appwrite_orm_django.client.queries import InvalidText
 from appwrite_orm_django.schema.columns import column_for
 
 if TYPE_CHECKING:

@@ -1,4 +1,9 @@
-"""What a block has seen of rows: versions, by which its commit finds out whether another client has changed one."""
+"""
+What a block has seen of a row, and whether it still holds.
+
+A row still holds what was seen if ``$updatedAt`` is *equal*, never "not newer": servers' clocks differ, and who holds a key may write
+any moment there. And two writes within a millisecond have one ``$updatedAt``, so what was read of the row has to be equal as well.
+"""
 
 from __future__ import annotations
 
