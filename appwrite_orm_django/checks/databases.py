@@ -14,8 +14,9 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, models
+from django.db import models
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.checks.messages import Messages, error, warning
 from appwrite_orm_django.client import local_endpoint
 from appwrite_orm_django.client.errors import AppwriteError, MissingScope
@@ -94,7 +95,7 @@ def check_drift(app_configs: Sequence[AppConfig] | None, databases: Sequence[str
 
 
 def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator[checks.CheckMessage]:
-    connection: Any = connections[alias]  # our DatabaseWrapper, by its engine
+    connection = appwrite_connection(alias)
     # Here, for they bring the SDK along, which takes longer to import than all of Django, and start-up asks no server.
     from appwrite_orm_django.schema.migrate import Options as MigrateOptions
     from appwrite_orm_django.schema.migrate import plan_for

@@ -12,9 +12,10 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error, connections
+from django.db import Error
 
 from appwrite_orm_django.backend import capabilities
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.doctor.assumptions import ASSUMPTIONS, Server
 from appwrite_orm_django.doctor.examination import Finding, examine
 from appwrite_orm_django.doctor.scratch import Scratch, ScratchRefused, scratch
@@ -58,7 +59,7 @@ class Command(WithKey, BaseCommand):
             self._print_list()
             return
         alias = chosen_alias(options["database"])
-        connection: Any = connections[alias]
+        connection = appwrite_connection(alias)
         try:
             with (
                 _ended_by_sigterm(),
@@ -75,7 +76,7 @@ class Command(WithKey, BaseCommand):
             sys.exit(1)
 
     def _examined(self, alias: str, laboratory: Scratch, options: dict[str, Any]) -> Iterator[Finding]:
-        connection: Any = connections[alias]
+        connection = appwrite_connection(alias)
         level = capabilities.feature_level(connection, laboratory.table)
         server = Server(connection.options.text, level)
         as_text = options["format"] == "text"

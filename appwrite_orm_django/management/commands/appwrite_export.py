@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.client.errors import InvalidQuery, NotFound
 from appwrite_orm_django.contrib.exports import BadFile, ResumePoint, export_rows, resume_point
 from appwrite_orm_django.management.commands._key import WithKey
@@ -31,7 +31,7 @@ class Command(WithKey, BaseCommand):
         parser.add_argument("--resume", action="store_true", help="Go on with a file whose export was stopped.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        connection: Any = connections[chosen_alias(options["database"])]
+        connection = appwrite_connection(chosen_alias(options["database"]))
         database = live_tables(connection, options["labels"])
         for table in database:
             for column in table.columns:

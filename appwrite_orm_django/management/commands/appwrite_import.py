@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.contrib.exports import BadFile, Imported, import_rows
 from appwrite_orm_django.management.commands._key import WithKey
 
@@ -27,7 +27,7 @@ class Command(WithKey, BaseCommand):
         parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        connection: Any = connections[chosen_alias(options["database"])]
+        connection = appwrite_connection(chosen_alias(options["database"]))
         database = live_tables(connection, options["labels"])
         tables = [table.id for table in database] if options["labels"] else None
         try:

@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DataError, IntegrityError, connections
+from django.db import DataError, IntegrityError
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.backend.changing import announced
 from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.client.errors import AppwriteError
@@ -71,7 +72,7 @@ class Command(WithKey, BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         alias = chosen_alias(options["database"])
-        connection: Any = connections[alias]  # our DatabaseWrapper, by its engine
+        connection = appwrite_connection(alias)
         models = chosen_models(alias, options["app_label"], options["model"])
         try:
             wanted = read_models(connection.database_id, models, partial(fill_of, connection=connection))
