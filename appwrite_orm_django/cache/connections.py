@@ -29,6 +29,9 @@ class CachedConnection(BaseDatabaseWrapper):
     def cached_models(self) -> list[type[Model]]: ...
 
     @abstractmethod
+    def is_cached(self, query: Query) -> bool: ...
+
+    @abstractmethod
     def dependencies(self, query: Query) -> tuple[tuple[str, ...], tuple[str, str] | None]: ...
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.core.cache import caches
 from django.core.cache.backends.dummy import DummyCache
@@ -23,6 +23,9 @@ from appwrite_orm_django.cache.keys import digest
 from appwrite_orm_django.client import rows, tables, webhooks
 from appwrite_orm_django.client.errors import AlreadyExists, NotFound, TableNotFound
 from appwrite_orm_django.schema.own_tables import PROBES_TABLE
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
 
 __all__ = ["Checked", "check", "create", "delete", "listed", "probe_arrived", "webhook_id_for"]
 
@@ -183,7 +186,7 @@ def _obstacle(alias: str, webhook: webhooks.Webhook) -> str:
     return ""
 
 
-def _silence(connection: Any, wait_s: float) -> str:
+def _silence(connection: DatabaseWrapper, wait_s: float) -> str:
     name = connection.cache.settings.alias
     if isinstance(caches[name], LocMemCache | DummyCache):
         return (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -25,6 +25,9 @@ from appwrite_orm_django.conf import Options, appwrite_aliases, without_secrets_
 from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.own_tables import with_own_tables
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
 
 __all__ = ["check_drift", "check_settings"]
 
@@ -141,7 +144,7 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
 
 
 def _check_feature_level(
-    alias: str, connection: Any, models_: Sequence[type[models.Model]]
+    alias: str, connection: DatabaseWrapper, models_: Sequence[type[models.Model]]
 ) -> Iterator[checks.CheckMessage]:
     from appwrite_orm_django.backend import capabilities
 

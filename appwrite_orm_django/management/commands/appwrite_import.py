@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -16,6 +16,9 @@ from appwrite_orm_django.management.commands._key import WithKey
 from ._choice import chosen_alias
 from ._progress import progress_bar
 from ._tables import live_tables
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
 
 
 class Command(WithKey, BaseCommand):
@@ -45,7 +48,7 @@ class Command(WithKey, BaseCommand):
             self.stdout.write(f"{created:,} rows created, {present:,} were there already.")
 
     @staticmethod
-    def _import(connection: Any, database: Any, name: str, how: dict[str, Any]) -> Imported:
+    def _import(connection: DatabaseWrapper, database: Any, name: str, how: dict[str, Any]) -> Imported:
         if name == "-":
             return import_rows(connection.transport, database, sys.stdin.buffer, **how)
         with Path(name).open("rb") as file:

@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DataError, IntegrityError
@@ -29,6 +29,9 @@ from appwrite_orm_django.schema.steps import Plan, Step
 
 from ._choice import chosen_alias, chosen_models
 from ._progress import progress_bar
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
 
 #: What a person can do something about; a traceback would only hide it.
 _REFUSALS = (AppwriteError, DataError, IntegrityError, NotAvailable)
@@ -103,7 +106,7 @@ class Command(WithKey, BaseCommand):
             self.stderr.write(self.style.WARNING(note))
 
     def _apply(
-        self, connection: Any, wanted: Database, settings: Options, plan: Plan, options: dict[str, Any]
+        self, connection: DatabaseWrapper, wanted: Database, settings: Options, plan: Plan, options: dict[str, Any]
     ) -> list[str]:
         verbose = options["verbosity"] >= 1 and options["format"] == "text" and bool(plan.steps)
         if verbose:
