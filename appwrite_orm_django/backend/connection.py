@@ -82,6 +82,10 @@ class Connection(CachedConnection):
 
     @property
     @abstractmethod
+    def key_transport(self) -> Transport: ...
+
+    @property
+    @abstractmethod
     def identity(self) -> Identity | None: ...
 
     @property

@@ -16,12 +16,11 @@ from appwrite_orm_django.client.identity import Identity, current_identity, is_s
 from appwrite_orm_django.client.secret import Secret
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.client_calls import RawWrite
+    from appwrite_orm_django.backend.client_calls import RawWrite, TellingTransport
     from appwrite_orm_django.backend.users import Account, Accounts
-    from appwrite_orm_django.client.transport import Transport
 
 # One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
-_transports: dict[tuple[Any, ...], Transport] = {}
+_transports: dict[tuple[Any, ...], TellingTransport] = {}
 _transports_lock = threading.Lock()
 
 
@@ -42,7 +41,7 @@ class RequestsMixin(Connection):
         return self.settings_dict["HOST"], self.settings_dict["USER"]
 
     @property
-    def transport(self) -> Transport:
+    def transport(self) -> TellingTransport:
         """
         The HTTP client, over connections that all of this process with the same settings share; made out to the user in force, if any.
 
@@ -51,7 +50,7 @@ class RequestsMixin(Connection):
             OperationalError: ``USERS["REQUIRED"]`` is set, and nothing says whom the request is for.
         """
         identity = self.identity
-        return self._key_transport if identity is None else self._key_transport.acting_as(identity)
+        return self.key_transport if identity is None else self.key_transport.acting_as(identity)
 
     @property
     def identity(self) -> Identity | None:
@@ -82,7 +81,7 @@ class RequestsMixin(Connection):
         identity = self.identity
         if identity is None:
             return None
-        transport = self._key_transport.acting_as(identity)
+        transport = self.key_transport.acting_as(identity)
         return self._accounts.confirmed(identity, transport, self.options.users.confirm_s)
 
     @property
@@ -99,7 +98,8 @@ class RequestsMixin(Connection):
         return accounts
 
     @property
-    def _key_transport(self) -> Transport:
+    def key_transport(self) -> TellingTransport:
+        """As ``transport``, with the API key whoever is in force."""
         identity = (
             self.settings_dict["HOST"],
             self.settings_dict["USER"],
@@ -110,9 +110,10 @@ class RequestsMixin(Connection):
         known = _transports.get(identity)
         return self._shared_transport(identity) if known is None else known
 
-    def _shared_transport(self, identity: tuple[Any, ...]) -> Transport:
+    def _shared_transport(self, identity: tuple[Any, ...]) -> TellingTransport:
         # The first request of the process brings the HTTP client.
         from appwrite_orm_django.backend.client_calls import TellingTransport
+        from appwrite_orm_django.backend.engine_watch import EngineWatch
 
         host, project, key, options, _ = identity
         with _transports_lock:
@@ -128,6 +129,7 @@ class RequestsMixin(Connection):
                     verify=options.verify,
                     alias=self.alias,
                     announce=partial(_announce, host, project),
+                    watch=EngineWatch(self.alias, host, options.text),
                 )
             return _transports[identity]
 

@@ -444,7 +444,7 @@ def take(log: Log, command: UpsertRows, planned: Plan) -> WriteResult:
     for row_id, data in planned.changes.items():
         if data:
             log.append(Operation("update", command.table, row_id, data))
-        images[row_id] = {**planned.existing[row_id], **data, "$updatedAt": wire_time()}
+        images[row_id] = {**planned.existing[row_id], "$updatedAt": wire_time(), **data}
     for new in planned.creations.values():
         images[new.row_id] = create(log, command.table, new)
     return WriteResult.of(command.outputs, [images[row_id] for row_id in planned.ids])

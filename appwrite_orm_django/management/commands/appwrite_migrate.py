@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DataError, IntegrityError
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
 
 #: What a person can do something about; a traceback would only hide it.
-_REFUSALS = (AppwriteError, DataError, IntegrityError, NotAvailable)
+_REFUSALS = (AppwriteError, DataError, ImproperlyConfigured, IntegrityError, NotAvailable)
 
 
 class Command(WithKey, BaseCommand):
