@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ["appwrite_orm_django"]
+PACKAGES = ["appwrite_local", "appwrite_orm_django"]
 
 
 def modules_of(package: Path) -> dict[str, Path]:
