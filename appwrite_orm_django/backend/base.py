@@ -234,7 +234,8 @@ class DatabaseWrapper(RequestsMixin):
         return self._cursor(name=f"_django_curs_{id(self)}")
 
     def _close(self) -> None:
-        # The transport belongs to the process, not to this connection. An open block is rolled back.
+        # The transport belongs to the process, not to this connection. An open block is rolled
+        # back.
         if self.transaction is not None:
             self.transaction = None
             self.cache.exit_atomic(committed=False)

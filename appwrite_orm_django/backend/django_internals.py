@@ -156,7 +156,8 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
             "`migrate`: Django's, except its output for databases on Appwrite",
         ),
         Internal(
-            "django.core.management.commands.inspectdb.Command", "`inspectdb`: Django's, except for databases on Appwrite"
+            "django.core.management.commands.inspectdb.Command",
+            "`inspectdb`: Django's, except for databases on Appwrite",
         ),
         Internal(
             "django.utils.functional.LazyObject",

@@ -249,7 +249,7 @@ class TestValues:
         ("name", "value", "reason"),
         [
             ("integers", [1, 2**63], "item 2: .*largest"),
-            ("floats", [float("nan")], "item 1: Appwrite has no NaN"),
+            ("floats", [float("nan")], "item 1: Appwrite cannot store NaN"),
             ("moments", [moment(999, 1, 1)], "item 1: .*year 1000"),
             ("dates", [datetime.date(1, 1, 1)], "item 1: .*year 1000"),
             ("decimals", [D("1234567.00")], "item 1: .*8 digits"),

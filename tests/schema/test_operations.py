@@ -427,7 +427,7 @@ class TestTables:
         """The deletion that comes next would drop it, with its rows."""
         state = with_rows()
         with pytest.raises(
-            NotSupportedError, match=r"library.Beta is to have the table library_alpha, which library.Alpha has"
+            NotSupportedError, match=r"library.Beta cannot use the table library_alpha, which belongs to library.Alpha"
         ):
             after(thing(("n", INT()), name="Beta", db_table="library_alpha"), state=state)
 
