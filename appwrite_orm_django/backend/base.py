@@ -252,8 +252,8 @@ class DatabaseWrapper(RequestsMixin):
                 self.cache.exit_atomic(committed=False)
             self.transaction = None
         elif self.transaction is None:
-            # The order matters: a cache opened inside a block is put into the block when it is
-            # opened.
+            # The cache enters the block first: a cache that is opened while a block is open enters
+            # it by itself.
             self.cache.enter_atomic()
             self._commits_in_parts = is_opened_by_django()
             self.transaction = self._new_block(in_parts=self._commits_in_parts)

@@ -92,7 +92,7 @@ class Command:
         # ``str(queryset.query)`` interpolates parameters into what it takes for SQL text.
         return str(self)
 
-    # For tools that search the SQL of a compiler: they search the text.
+    # Some tools search the SQL of a compiler for text; here they search the command's text.
 
     def __contains__(self, text: str) -> bool:
         return text in str(self)

@@ -105,7 +105,9 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     @_ends_in_its_message
     def create_model(self, model: type[Model]) -> None:
         """
-        Create a table. A table that already exists is not changed.
+        Create a table, or complete an existing one that is empty.
+
+        A table with rows is not changed.
 
         Raises:
             NotSupportedError: the table belongs to another model.

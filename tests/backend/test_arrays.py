@@ -248,7 +248,7 @@ class TestValues:
     @pytest.mark.parametrize(
         ("name", "value", "reason"),
         [
-            ("integers", [1, 2**63], "item 2: .*largest"),
+            ("integers", [1, 2**63], "item 2: .*maximum"),
             ("floats", [float("nan")], "item 1: Appwrite cannot store NaN"),
             ("moments", [moment(999, 1, 1)], "item 1: .*year 1000"),
             ("dates", [datetime.date(1, 1, 1)], "item 1: .*year 1000"),
