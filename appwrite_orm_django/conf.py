@@ -145,7 +145,8 @@ class CacheSettings:
             )
         if not self.key_prefix.isascii() or len(self.key_prefix) > 40:
             return (
-                f'["KEY_PREFIX"] is {self.key_prefix!r}; it must be at most 40 ASCII characters long.'
+                f'["KEY_PREFIX"] is {self.key_prefix!r}; it must be at most 40 ASCII '
+                "characters long."
             )
         return None
 

@@ -114,8 +114,8 @@ class RequestTimeout(AppwriteError, utils.OperationalError):
     """
 
     hint = (
-        'Narrow the query, or raise the timeouts in {settings}["OPTIONS"]. '
-        'If no request is ever answered, check https or http, the host and the port in {settings}["HOST"].'
+        'Narrow the query, or raise the timeouts in {settings}["OPTIONS"]. If no request is ever '
+        'answered, check https or http, the host and the port in {settings}["HOST"].'
     )
 
 
@@ -159,8 +159,8 @@ class MissingScope(Unauthorized):
 
     hint = (
         'Give the API key in {settings}["PASSWORD"] one of these scopes in the Appwrite console. '
-        "A site needs rows.read and rows.write; appwrite_migrate needs read and write of databases, "
-        "tables, columns, indexes and rows."
+        "A site needs rows.read and rows.write; appwrite_migrate needs read and write of "
+        "databases, tables, columns, indexes and rows."
     )
 
 

@@ -358,7 +358,7 @@ class Transport(SdkClient):
             if delay_s is None:
                 return outcome, attempts
             logger.warning(
-                "%s: %s; attempt %d follows in %.2f s",
+                "%s: %s; retrying (attempt %d) in %.2f s",
                 sendable.request,
                 type(outcome.error).__name__,
                 attempts + 1,
@@ -381,7 +381,9 @@ class Transport(SdkClient):
         except requests.RequestException as error:
             return _failure(request, error, urlsplit(self._base_url).netloc)
         for warning in filter(None, response.headers.get("x-appwrite-warning", "").split(";")):
-            logger.warning("%s: the server warns: %s", request, self._blank(warning.strip().encode()).decode())
+            logger.warning(
+                "%s: the server warns: %s", request, self._blank(warning.strip().encode()).decode()
+            )
         try:
             return _Answer(
                 response.status_code,
@@ -470,7 +472,9 @@ class Transport(SdkClient):
             if value is None:
                 merged.pop(name, None)
             elif not Secret(value).is_header:
-                raise TypeError(f"The header {name} contains characters that no HTTP header may have.")
+                raise TypeError(
+                    f"The header {name} contains characters that no HTTP header may have."
+                )
             else:
                 merged[name] = value
         for name in _SECRET_HEADERS:
@@ -615,4 +619,6 @@ def _sdk_value(value: object) -> object:
 
 def _only_json(content_type: str) -> None:
     if content_type and not content_type.startswith("application/json"):
-        raise TypeError(f"This transport only sends JSON; use the SDK's own Client for {content_type}.")
+        raise TypeError(
+            f"This transport only sends JSON; use the SDK's own Client for {content_type}."
+        )
