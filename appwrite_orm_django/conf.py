@@ -27,9 +27,7 @@ _SECRETS: dict[str, tuple[str, ...]] = {"WEBHOOK": ("SECRETS",), "REALTIME": ("S
 
 
 def without_secrets_in_clear(options: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Return ``OPTIONS`` with each secret wrapped in a ``Secret``, so that errors do not show it.
-    """
+    """Return ``OPTIONS`` with its secrets as ``Secret``, so that errors do not show them."""
     found: dict[str, Any] = hidden(options, _SECRETS)
     return found
 

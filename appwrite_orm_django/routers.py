@@ -38,11 +38,10 @@ class AppwriteRouter:
 
     def _alias_in_migration(self, model: type[models.Model]) -> str | None:
         """
-        Return the alias for a model of a migration's state, which lacks its base class and
-        attributes.
+        Return the alias for a model of a migration's state.
 
-        The current model decides. A model that no longer exists is recognized by the fields that
-        every ``AppwriteModel`` has.
+        Such a model lacks its base class and attributes, so the current model decides. A model that
+        no longer exists is recognized by the fields that every ``AppwriteModel`` has.
         """
         today = self._model_named(model._meta.app_label, model._meta.object_name)
         if today is not None:

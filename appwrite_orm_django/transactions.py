@@ -33,8 +33,7 @@ def retry_on_conflict(function: Function, /) -> Function: ...
 def retry_on_conflict(*, attempts: int = ...) -> Callable[[Function], Function]: ...
 def retry_on_conflict(function: Callable[..., Any] | None = None, /, *, attempts: int = 10) -> Any:
     """
-    Decorate a function that opens ``atomic`` blocks, so that it is retried if one of them is
-    refused.
+    Decorate a function to retry it if an ``atomic`` block that it opens is refused.
 
     Only ``WriteRefused`` is retried, because nothing was written then. ``WriteUnknown``,
     ``WriteBroken`` and all other exceptions propagate. Before each retry it waits a random time of

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
 def get_account(transport: Transport) -> dict[str, Any]:
     """
-    Return the account of the transport's identity: ``$id``, ``labels``, ``emailVerification`` and
-    more.
+    Return the account of the transport's identity.
+
+    It has ``$id``, ``labels``, ``emailVerification`` and more.
 
     Raises:
         InvalidUserToken: the JWT is invalid or has expired.

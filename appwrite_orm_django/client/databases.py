@@ -1,6 +1,7 @@
 """
-Create, read, change and delete databases. Facts: recordings ``databases-crud``,
-``databases-errors``.
+Create, read, change and delete databases.
+
+Facts: recordings ``databases-crud``, ``databases-errors``.
 """
 
 from __future__ import annotations

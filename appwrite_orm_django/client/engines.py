@@ -21,11 +21,11 @@ class Evidence(NamedTuple):
 
 def evidence_in(answer: Any) -> Evidence | None:
     """
-    Return the evidence of a row, a table, or the first item of a list of them; None if there is
-    none.
+    Return the evidence in a row, a table, or the first item of a list of them.
 
-    SQL engines limit the width of a table and number its rows. MongoDB has no such limit, which is
-    reported as 0, and its rows have UUIDs. Staged or computed rows have an empty ``$sequence``.
+    None if there is none. SQL engines limit the width of a table and number its rows. MongoDB has
+    no such limit, which is reported as 0, and its rows have UUIDs. Staged or computed rows have an
+    empty ``$sequence``.
     """
     if not isinstance(answer, dict):
         return None

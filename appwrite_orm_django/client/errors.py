@@ -87,9 +87,7 @@ class AppwriteError(Exception):
 
     @classmethod
     def caused_by(cls, error: Exception, text: str, **more: Any) -> Self:
-        """
-        Return an error of this class with the request details of ``error``; raise it ``from`` that.
-        """
+        """Return an error with the request details of ``error``; raise it ``from`` that."""
         names = ("type", "code", "message", "table", "column", "row_id", "request", "response_text")
         known = {name: getattr(error, name) for name in names if hasattr(error, name)}
         hint = f"\n{cls.hint}" if cls.hint else ""
@@ -109,8 +107,9 @@ class ConnectionFailed(AppwriteError, utils.OperationalError):
 
 class RequestTimeout(AppwriteError, utils.OperationalError):
     """
-    No answer came within the timeout, or a query exceeded the server's own limit of 15 s (408
-    ``database_timeout``).
+    No answer came within the timeout.
+
+    Also raised if a query exceeds the server's own limit of 15 s (408 ``database_timeout``).
     """
 
     hint = (
@@ -121,8 +120,9 @@ class RequestTimeout(AppwriteError, utils.OperationalError):
 
 class NotAppwrite(AppwriteError, utils.OperationalError):
     """
-    The answer did not come from Appwrite's API but from a proxy, a web page, another server, or a
-    path without ``/v1``.
+    The answer did not come from Appwrite's API.
+
+    It came from a proxy, a web page, another server, or a path without ``/v1``.
     """
 
     hint = '{settings}["HOST"] must be the API endpoint of an Appwrite server and end in /v1.'
@@ -185,8 +185,9 @@ class ProjectNotFound(AppwriteError, utils.OperationalError):
 
 class DatabaseNotFound(AppwriteError, utils.OperationalError):
     """
-    The database does not exist (404 ``database_not_found``); also the answer to a user's bulk write
-    without an API key.
+    The database does not exist (404 ``database_not_found``).
+
+    This is also the answer to a user's bulk write without an API key.
     """
 
     hint = 'Check {settings}["NAME"], or create the database: manage.py appwrite_migrate.'
@@ -250,7 +251,11 @@ class TransactionClosed(AppwriteError, utils.OperationalError):
 
 
 class TransactionLimitExceeded(AppwriteError, utils.OperationalError):
-    """A transaction has more operations than the server accepts (100 on a self-hosted server)."""
+    """
+    A transaction has more operations than the server accepts.
+
+    A self-hosted server accepts 100.
+    """
 
     hint = (
         "Write in several atomic blocks, or with bulk_create, "
@@ -264,7 +269,9 @@ class RowConflict(WriteRefused):
 
 class TableNotFound(AppwriteError, utils.ProgrammingError):
     """
-    The table does not exist (404 ``table_not_found``), or is disabled and no API key was sent.
+    The table does not exist (404 ``table_not_found``).
+
+    This is also the answer for a disabled table if no API key is sent.
     """
 
     hint = "Run manage.py appwrite_migrate."
@@ -272,8 +279,9 @@ class TableNotFound(AppwriteError, utils.ProgrammingError):
 
 class ColumnNotFound(AppwriteError, utils.ProgrammingError):
     """
-    The column does not exist (404 ``column_not_found``); also the answer to incrementing a missing
-    row.
+    The column does not exist (404 ``column_not_found``).
+
+    This is also the answer to incrementing a column of a missing row.
     """
 
     hint = "Run manage.py appwrite_migrate."
@@ -291,7 +299,9 @@ class AlreadyExists(AppwriteError, utils.ProgrammingError):
 
 class InvalidQuery(AppwriteError, utils.ProgrammingError):
     """
-    The server does not understand a query. A column that is still ``processing`` counts as unknown.
+    The server does not understand a query.
+
+    A column that is still ``processing`` counts as unknown.
     """
 
 
@@ -332,8 +342,9 @@ class UniqueViolation(AppwriteError, utils.IntegrityError):
 
 class RowAlreadyExists(UniqueViolation):
     """
-    Another row has the same id, compared without case. Appwrite 1.9 also reports a unique index
-    this way.
+    Another row has the same id, compared without case.
+
+    Appwrite 1.9 also reports a violated unique index this way.
     """
 
     hint = (
@@ -348,19 +359,27 @@ class DeleteRestricted(AppwriteError, utils.IntegrityError):
 
 class InvalidStructure(AppwriteError, utils.DataError):
     """
-    A value does not fit its column, a required value is missing, or the column does not exist.
+    The server rejected the values of a row.
+
+    A value does not fit its column, a required value is missing, or a column does not exist.
     """
 
 
 class InvalidValue(AppwriteError, utils.DataError):
     """
-    A value cannot be sent: NaN, an infinity, a lone surrogate, or text that the server would run as
-    an operator.
+    A value cannot be sent.
+
+    It is NaN, an infinity, text with a lone surrogate, or text that the server would run as an
+    operator.
     """
 
 
 class InvalidId(AppwriteError, utils.DataError):
-    """A value is not a valid id: at most 36 of ``A-Z a-z 0-9 . _ -``, the first alphanumeric."""
+    """
+    A value is not a valid id.
+
+    An id has at most 36 of ``A-Z a-z 0-9 . _ -``, the first alphanumeric.
+    """
 
     @classmethod
     def of(cls, value: object) -> InvalidId:

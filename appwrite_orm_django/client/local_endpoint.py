@@ -19,8 +19,9 @@ BASE_URL = "http://appwrite.invalid/v1"
 
 def is_local(endpoint: str) -> bool:
     """
-    Return whether an endpoint is the local server: ``local:`` in memory,
-    ``local:/path/dev.sqlite3`` in a file.
+    Return whether an endpoint is the local server.
+
+    ``local:`` is a server in memory, ``local:/path/dev.sqlite3`` one in a file.
     """
     return endpoint.startswith(PREFIX)
 

@@ -65,8 +65,9 @@ class Backoff:
 
     def retry_after_s(self, header: str | None) -> float | None:
         """
-        Return the seconds of a Retry-After header, which may be a date; None if missing or
-        malformed.
+        Return the seconds of a Retry-After header, which may be an HTTP date.
+
+        None if it is missing or malformed.
         """
         if not header:
             return None

@@ -316,9 +316,7 @@ def decrement_column(
 
 
 def _call(transport: Transport, method: str, path: str, *, expect: Mapping[str, type], **kwargs: Any) -> dict[str, Any]:
-    """
-    Make a call, and return its answer if it is an object with these members, as Appwrite's is.
-    """
+    """Make a call, and return its answer if it is an object with these members."""
     answer: Any = transport.call(method, path, **kwargs)
     if isinstance(answer, dict) and all(isinstance(answer.get(name), kind) for name, kind in expect.items()):
         return answer

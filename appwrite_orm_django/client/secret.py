@@ -85,8 +85,9 @@ class Secret:
 
     def blanked_in(self, content: bytes) -> bytes:
         """
-        Return content with every occurrence of the text, JSON- or URL-escaped too, replaced by
-        stars.
+        Return content with every occurrence of the text replaced by stars.
+
+        The forms that JSON and URLs escape are replaced as well.
         """
         if len(self._text) >= _MIN_BLANKED and self.is_encodable:
             for form in {self._text, self._text.replace("/", "\\/"), quote(self._text, safe="")}:
@@ -127,8 +128,9 @@ NO_SECRET = Secret("")
 
 def hide(value: Any) -> Any:
     """
-    Return strings as secrets, also in lists and tuples; other values unchanged, for the reader to
-    reject.
+    Return strings as secrets, also in lists and tuples.
+
+    Other values are returned unchanged, for the reader to reject.
     """
     if isinstance(value, (str, bytes)):
         return Secret(value)
@@ -139,8 +141,9 @@ def hide(value: Any) -> Any:
 
 def hidden(settings: Any, names: Collection[str] | Mapping[str, Collection[str]]) -> Any:
     """
-    Return settings with the values of these names as secrets; unchanged if they are not a
-    dictionary.
+    Return settings with the values of these names as secrets.
+
+    Settings that are not a dictionary are returned unchanged.
 
     Args:
         names: the secret keys, or a mapping from each nested dictionary to its secret keys.
@@ -167,9 +170,7 @@ def without_frames(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
 
 
 def _cleaned(error: BaseException, handled: BaseException | None) -> BaseException:
-    """
-    Remove the frames of an exception and of those chained to it, up to the one handled before.
-    """
+    """Remove the frames of an exception and its chain, up to the one handled before."""
     found: list[BaseException | None] = [error]
     seen: set[int] = set()
     while found:

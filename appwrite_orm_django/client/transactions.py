@@ -26,8 +26,9 @@ _PATH = "/tablesdb/transactions"
 
 def create_transaction(transport: Transport, ttl_s: int = 300) -> Transaction:
     """
-    Open a transaction and return it: ``$id``, ``status`` ("pending"), ``operations`` (0),
-    ``expiresAt``.
+    Open a transaction and return it.
+
+    It has ``$id``, ``status`` ("pending"), ``operations`` (0) and ``expiresAt``.
 
     Args:
         ttl_s: seconds until it expires, 60 to 3,600.

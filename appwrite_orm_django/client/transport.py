@@ -1,6 +1,7 @@
 """
-Send requests to Appwrite: connections, timeouts, retries and errors, behind the interface of the
-SDK's client.
+Send requests to Appwrite, behind the interface of the SDK's client.
+
+The transport manages connections, timeouts, retries and errors.
 """
 
 from __future__ import annotations
@@ -50,11 +51,11 @@ def prepare(
     method: str, url: str, headers: CaseInsensitiveDict[str | Secret], body: Secret | None
 ) -> requests.PreparedRequest:
     """
-    Return a request that is ready to be sent. Call it within ``without_frames``: it reveals
-    secrets.
+    Return a request that is ready to be sent.
 
-    The normalization in ``requests`` is skipped: URL, body and headers already have their final
-    form, and it would take a third of the time of a whole call.
+    Call it within ``without_frames``: it reveals secrets. The normalization in ``requests`` is
+    skipped: URL, body and headers already have their final form, and it would take a third of the
+    time of a whole call.
     """
     prepared = requests.PreparedRequest()
     prepared.method = method
