@@ -60,15 +60,16 @@ def create_own_tables(using: str, **_: Any) -> None:
 
     Creating the staging table here lets a key that may only write rows run blocks.
     """
-    from django.db import DatabaseError, connections
+    from django.db import DatabaseError
 
+    from appwrite_orm_django.backend.aliases import appwrite_connection
     from appwrite_orm_django.backend.transactions import staging
     from appwrite_orm_django.conf import appwrite_aliases
     from appwrite_orm_django.schema.records import create_records_table
 
     if using not in appwrite_aliases():
         return
-    connection: Any = connections[using]  # our DatabaseWrapper, by its engine
+    connection = appwrite_connection(using)
     try:
         staging.create_table(connection.transport, staging.table_in(connection.database_id))
         create_records_table(connection.transport, connection.database_id)
@@ -85,9 +86,10 @@ def hold_what_was_saved(instance: Any, using: str, update_fields: Any = None, **
     """
     from django.db import connections
 
+    from appwrite_orm_django.backend.aliases import is_appwrite
     from appwrite_orm_django.backend.values import hold
 
-    if connections[using].vendor != "appwrite":
+    if not is_appwrite(connections[using]):
         return
     fields = instance._meta.concrete_fields
     hold(instance, (field for field in fields if update_fields is None or field.name in update_fields))

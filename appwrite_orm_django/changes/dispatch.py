@@ -14,10 +14,11 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import connections, models
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.cache.keys import fold
 from appwrite_orm_django.cache.statistics import Source
 from appwrite_orm_django.client.fork_safety import in_each_child
@@ -39,7 +40,7 @@ class UnknownTable(LookupError):
 
 def tables_of(alias: str) -> dict[str, type[models.Model]]:
     """Return the tables of a database that models use, each with its model."""
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     found: dict[str, type[models.Model]] = {}
     for model in connection.cached_models():
         found.setdefault(connection.table_of(model), model)
@@ -65,7 +66,7 @@ def outdate(alias: str, table: str, model: type[models.Model], notices: Sequence
 
     If the cache does not answer, the invalidation is retried as soon as it does.
     """
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     # Bulk calls report at most 100 rows, and bulk operations of a transaction none.
     others = bool(getattr(model, "appwrite_foreign_bulk_writes", True))
     connection.cache.outdate(table, _pks(notices), source=notices[0].source, others=others)
@@ -73,7 +74,7 @@ def outdate(alias: str, table: str, model: type[models.Model], notices: Sequence
 
 def announce(alias: str, table: str, model: type[models.Model], notices: Sequence[Notice]) -> None:
     """Send ``rows_changed`` once for each run of notices of one kind."""
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     for run in _runs(notices):
         try:
             connection.cache.send_rows_changed(
