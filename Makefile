@@ -134,7 +134,7 @@ REAL ?= tests/backend tests/schema tests/doctor tests/e2e/test_demo.py::test_the
 WORKERS ?= 2
 .PHONY: real
 real: install
-	@test -n "$$APPWRITE_TEST_ENDPOINT" || { echo "Set APPWRITE_TEST_ENDPOINT, APPWRITE_TEST_PROJECT and APPWRITE_TEST_KEY."; exit 2; }
+	@test -n "$$APPWRITE_TEST_ENDPOINT" -a -n "$$APPWRITE_TEST_PROJECT" -a -n "$$APPWRITE_TEST_KEY" || { echo "Set APPWRITE_TEST_ENDPOINT, APPWRITE_TEST_PROJECT and APPWRITE_TEST_KEY."; exit 2; }
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -r fE $(REAL)
 
 .PHONY: clean

@@ -71,7 +71,7 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "transaction_not_found": (404, "Transaction with the requested ID '{id}' could not be found."),
     "user_jwt_and_cookie_set": (403, "JWT and cookie can't be used in the same request"),
     "user_not_found": (404, "User with the requested ID could not be found."),
-    "user_jwt_invalid": (401, "Failed to verify JWT. Invalid token: {reason}"),
+    "user_jwt_invalid": (401, "Failed to verify JWT. {reason}"),
     "user_unauthorized": (401, "{message}"),
     "webhook_already_exists": (409, "Webhook with the same ID already exists. Try again with a different ID."),
     "webhook_not_found": (404, "Webhook with the requested ID could not be found."),

@@ -86,9 +86,16 @@ def rows_json(call: Call, rows: Sequence[Row]) -> Sequence[dict[str, Any]]:
         rows = [
             {call.family.name(key) if key.startswith("$") else key: value for key, value in row.items()} for row in rows
         ]
+    if call.server.engine == "mongodb":
+        return [{**row, "$sequence": _uuid(row["$sequence"])} for row in rows]
     if call.server.casts_sequences(call.request):
         rows = [{**row, "$sequence": int(row["$sequence"] or 0)} for row in rows]
     return rows
+
+
+def _uuid(sequence: str) -> str:
+    """Give a number in the form that MongoDB's rows have instead of it, in the same order. Filters take the number still."""
+    return f"01900000-0000-7000-8000-{int(sequence):012x}" if sequence else ""
 
 
 def taken(call: Call, error: Duplicate, row_id: str) -> ApiError:
@@ -336,11 +343,11 @@ def find_rows(
     if plan.cursor is not None and plan.cursor.method == "cursorBefore":
         rows.reverse()
     related_reads.load(call, table, rows, selection)
-    return rows, _count(store, where) if with_total else 0
+    return rows, _count(call, store, where) if with_total else 0
 
 
-def _count(store: RowStore, where: sql.Condition) -> int:
-    counted = sql.as_counted(where)
+def _count(call: Call, store: RowStore, where: sql.Condition) -> int:
+    counted = sql.as_counted(where, call.server.rules.float_digits)
     return store.count(counted.sql, counted.params)
 
 

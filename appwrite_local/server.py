@@ -29,7 +29,7 @@ from appwrite_local.schema import SchemaCache
 from appwrite_local.storage import Storage
 from appwrite_local.text_rules import RULES
 
-Engine = Literal["mariadb", "postgresql"]
+Engine = Literal["mariadb", "postgresql", "mongodb"]
 
 PREFIX = "/v1"
 #: The key unless another one is given. Everybody knows it.
@@ -49,7 +49,7 @@ class LocalServer:
         project: the only project id that is known. ``None``: any id is taken for the same project.
         key: a key with all scopes. ``None``: any key that is not empty has all scopes.
         feature_level: ``1.9`` answers as the release 1.9.6 does; ``2.x`` adds aggregates, joins, distinct and ``rows/query``.
-        engine: whose text semantics to follow.
+        engine: whose text semantics to follow. Of MongoDB's there are exact comparisons, the width of tables and the form of ``$sequence`` only.
         column_delay_s: how long a column stays ``processing`` after it was created, and ``deleting`` after it was deleted. With 0 it is
             available at the next request.
         index_lag: for how many further requests a new index reads ``processing`` when there is no delay. Building one is never over at
@@ -68,7 +68,8 @@ class LocalServer:
         index_lag: int = 1,
         faults: Sequence[faults_.Fault | str] = (),
     ) -> None:
-        self.rules = replace(RULES[engine], escapes_backslash=feature_level == "2.x")
+        is_new = feature_level == "2.x"
+        self.rules = replace(RULES[engine], escapes_backslash=is_new, float_digits=17 if is_new else 14)
         self.storage = Storage(storage, self.rules)
         self.project = project
         self.feature_level = feature_level

@@ -29,6 +29,8 @@ class TextRules:
         prefix_range: bounds of ``fold`` for all texts with a prefix, or ``None``.
         regex_flags: of Python's ``re``, for the filter ``regex``.
         samples_by_default: whether ``stddev`` and ``variance`` are of a sample, not of a population.
+        float_digits: significant digits of a float that is written into a column, or that rows are counted with. PHP writes 14 on 1.9,
+            and on 2.x 17, which is all of it.
     """
 
     fold: Callable[[str], str]
@@ -39,6 +41,7 @@ class TextRules:
     regex_flags: int = re.IGNORECASE
     upsert_overwrites: bool = True
     samples_by_default: bool = False
+    float_digits: int = 14
 
 
 def _same(text: str) -> str:
@@ -54,4 +57,7 @@ POSTGRESQL = TextRules(
     _same, str.lower, _no_range, nulls_last=True, regex_flags=0, upsert_overwrites=False, samples_by_default=True
 )
 
-RULES = {"mariadb": MARIADB, "postgresql": POSTGRESQL}
+#: Exact comparisons and nulls first; its patterns are not imitated.
+MONGODB = TextRules(_same, str.lower, _no_range, regex_flags=0, upsert_overwrites=False)
+
+RULES = {"mariadb": MARIADB, "postgresql": POSTGRESQL, "mongodb": MONGODB}

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from appwrite_local.storage import Session
 
 JWT_TTL_S = 900
+_ALGORITHMS = frozenset({"HS256", "HS384", "HS512", "RS256", "RS384", "RS512"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,20 +133,38 @@ def _signature(user: User, text: str) -> str:
 
 
 def _by_jwt(session: Session, token: str) -> User:
-    parts = token.split(".")
-    if len(parts) != 3:
-        raise ApiError("user_jwt_invalid", reason="Incomplete segments")
+    """Find the bearer of a token. What is wrong is told in the words of the server's library, adhocore/jwt, and in its order."""
+    parts = token.split(".", 2)
+    if len(parts) < 3:
+        raise _bad_jwt("Invalid token: Incomplete segments")
+    head = _decoded(parts[0])
+    if not isinstance(head, dict) or not head.get("alg"):
+        raise _bad_jwt("Invalid token: Missing header algo")
+    if head["alg"] not in _ALGORITHMS:
+        raise _bad_jwt("Invalid token: Unsupported header algo")
     try:
-        payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        payload = _decoded(parts[1])
         user_id, expires = str(payload["userId"]), float(payload["exp"])
-    except (binascii.Error, ValueError, KeyError, TypeError) as error:
-        raise ApiError("user_jwt_invalid", reason="Invalid payload") from error
+    except (ApiError, ValueError, KeyError, TypeError) as error:
+        # The server checks the signature first; here the payload tells by whose secret.
+        raise _bad_jwt("Invalid token: Signature failed") from error
     user = _find(session, "id", user_id)
     if user is None or not hmac.compare_digest(_signature(user, f"{parts[0]}.{parts[1]}").encode(), parts[2].encode()):
-        raise ApiError("user_jwt_invalid", reason="Invalid signature")
-    if expires < time.time():
-        raise ApiError("user_jwt_invalid", reason="Expired token")
+        raise _bad_jwt("Invalid token: Signature failed")
+    if expires <= time.time():
+        raise _bad_jwt("Invalid token: Expired")
     return user
+
+
+def _decoded(part: str) -> Any:
+    try:
+        return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (binascii.Error, ValueError) as error:
+        raise _bad_jwt("JSON failed: Syntax error") from error
+
+
+def _bad_jwt(reason: str) -> ApiError:
+    return ApiError("user_jwt_invalid", reason=reason)
 
 
 def user_json(user: User, ttl_s: int = JWT_TTL_S) -> dict[str, Any]:

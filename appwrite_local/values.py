@@ -342,12 +342,12 @@ def to_storage(column: Column, value: Any, text: TextRules) -> tuple[Any, ...]:
         return (value, text.fold(value))
     if is_unfiltered(column):
         return (datetimes.parse_datetime(value),)
-    return (stored_float(value),) if column.type == "double" else (value,)
+    return (stored_float(value, text.float_digits),) if column.type == "double" else (value,)
 
 
-def stored_float(value: float) -> float:
-    """Give a float as it reaches the database: as text of 14 digits, unless it was an integer (recording ``query-numbers``)."""
-    return float(f"{value:.14G}") if isinstance(value, float) else float(value)
+def stored_float(value: float, digits: int) -> float:
+    """Give a float as it reaches the database: as text of so many digits, unless it was an integer (recording ``query-numbers``)."""
+    return float(f"{value:.{digits}G}") if isinstance(value, float) else float(value)
 
 
 def storage_columns(column: Column) -> tuple[str, ...]:

@@ -328,7 +328,8 @@ class Options:
         retries: how often a request is repeated where that is safe.
         pool_size: connections kept open per process.
         verify: False for a server with a self-signed certificate, or the path of a CA bundle.
-        text: whose rules for text and nulls the database under Appwrite has, "mariadb" or "postgresql".
+        text: whose rules for text and nulls the database under Appwrite has, "mariadb" or "postgresql". A server that is found to have
+            others is refused.
         feature_level: "2.x" for servers that aggregate and join, "1.9" for the others; None to find out.
         cache: the query cache, see ``CacheSettings``.
         users: requests for the visitor instead of the API key, see ``UserSettings``.

@@ -22,7 +22,7 @@ from appwrite_orm_django.backend.values import (
     OutOfRange,
     codec_for,
 )
-from appwrite_orm_django.client.texts import InvalidText
+from appwrite_orm_django.client.queries import InvalidText
 from appwrite_orm_django.orm.hydration import MomentAttribute
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
 from appwrite_orm_django.backend.transactions.log import key_of
 from appwrite_orm_django.backend.values import OutOfRange, codec_for, hold, table_id
 from appwrite_orm_django.client.errors import AppwriteError
-from appwrite_orm_django.client.texts import InvalidText
+from appwrite_orm_django.client.queries import InvalidText
 from appwrite_orm_django.fields import CreatedAtField, RowIdField, UpdatedAtField
 from appwrite_orm_django.managers import AppwriteManager
 from appwrite_orm_django.orm.hydration import NOTHING_KNOWN, READING, instance_from, remembers_loaded
@@ -248,12 +248,15 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
     ) -> bool:
         # Called once for each table: a model with parents has several.
         assigned = self._assigned_names()
+        self.__dict__["_is_raw"] = raw
         try:
             updated = super()._save_table(raw, cls, force_insert, force_update, using, update_fields)  # type: ignore[misc]  # a private name
         except BaseException as error:
             if not _is_refused(error):
                 self._forget()
             raise
+        finally:
+            del self.__dict__["_is_raw"]
         fields = (cls or self)._meta.local_concrete_fields
         saved = _attnames(fields, update_fields)
         if using is not None and connections[using].vendor == "appwrite":
@@ -292,13 +295,19 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
         ]
 
     def _own_moments(self) -> set[str]:
-        """Return the names of those of the server's moments that a save leaves alone: all but a creation that was assigned."""
-        updates = {field.attname for field in self._meta.concrete_fields if isinstance(field, UpdatedAtField)}
-        if "_loaded" in self.__dict__:
-            assigned = self._assigned_names()
-        else:
-            assigned = frozenset(name for name in self._creations() if self.__dict__.get(name) is not None)
-        return updates | (self._creations() - assigned)
+        """
+        Return the names of those of the server's moments that a save leaves alone.
+
+        All but those of a fixture, a creation that was assigned, and a change that was assigned and is named in ``update_fields``.
+        """
+        moments = self._moments().keys()
+        if self.__dict__.get("_is_raw"):
+            return {name for name in moments if self.__dict__.get(name) is None}
+        creations = self._creations()
+        if "_loaded" not in self.__dict__:
+            return {name for name in moments if name not in creations or self.__dict__.get(name) is None}
+        kept = self._assigned_names() if self.__dict__.get("_names_fields") else self._assigned_names() & creations
+        return moments - kept
 
     def _moments(self) -> dict[str, models.Field[Any, Any]]:
         fields = self._meta.concrete_fields

@@ -198,15 +198,15 @@ class FilterFloat(float):
         return self
 
 
-def as_counted(condition: Condition) -> Condition:
+def as_counted(condition: Condition, digits: int) -> Condition:
     """
-    Give a condition as the server counts with it: floats cut to 14 digits.
+    Give a condition as the server counts with it: floats cut to so many digits.
 
     Finding compares with more of it, so the total may count rows that are not found (recording ``query-numbers``).
     """
     return Condition(
         condition.sql,
-        [stored_float(value.given) if isinstance(value, FilterFloat) else value for value in condition.params],
+        [stored_float(value.given, digits) if isinstance(value, FilterFloat) else value for value in condition.params],
     )
 
 

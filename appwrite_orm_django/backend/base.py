@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.execution.parts import Parts
     from appwrite_orm_django.backend.execution.reader import Reader
     from appwrite_orm_django.backend.execution.writer import Writer
-    from appwrite_orm_django.backend.planning.prepared import KnownReads, WholeModel
+    from appwrite_orm_django.backend.planning.prepared import PreparedReads, WholeModel
     from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
     from appwrite_orm_django.backend.transactions.block import Transaction
     from appwrite_orm_django.cache.service import QueryCache
@@ -350,10 +350,10 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         return Writer(self)
 
     @cached_property
-    def known_reads(self) -> KnownReads:
-        from appwrite_orm_django.backend.planning.prepared import KnownReads
+    def prepared_reads(self) -> PreparedReads:
+        from appwrite_orm_django.backend.planning.prepared import PreparedReads
 
-        return KnownReads(self)
+        return PreparedReads(self)
 
     @cached_property
     def SchemaEditorClass(self) -> type[DatabaseSchemaEditor]:  # type: ignore[override]  # Django's has it as an attribute

@@ -13,12 +13,19 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
+
+from django.core.exceptions import ImproperlyConfigured
 
 from appwrite_orm_django.cache.writes import keep_alive
 from appwrite_orm_django.client.answers import Request
 from appwrite_orm_django.client.transport import Transport, without_secrets_in_clear
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from appwrite_orm_django.backend.engine_watch import EngineWatch
 
 _TABLE = re.compile(
     r"/(?:tablesdb|databases)/(?P<database>[^/]+)/(?:tables|collections)/(?P<table>[^/]+)"
@@ -90,19 +97,34 @@ class TellingTransport(Transport):
 
     Args:
         announce: returns a context manager that surrounds the request.
+        watch: looks at answers until it knows the engine under the server.
     """
 
-    def __init__(self, *args: Any, announce: Announce, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, announce: Announce, watch: EngineWatch | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._announce = announce
+        self._watch = watch
+
+    def unwatched(self) -> Self:
+        """Return a transport that also talks to a server whose engine is not the one in the settings, for those who examine it."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._watch = None
+        return other
 
     def call(
         self, method: str, path: str = "", headers: Any = None, params: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
         headers = without_secrets_in_clear(headers)
+        watch = self._watch
+        if watch is not None and watch.problem:
+            raise ImproperlyConfigured(watch.problem)
         write = None if getattr(_own, "writing", False) else raw_write(method.upper(), path, params or {})
         with nullcontext() if write is None else self._announce(write):
-            return super().call(method, path, headers, params, *args, **kwargs)
+            answer = super().call(method, path, headers, params, *args, **kwargs)
+        if watch is not None and not watch.settled:
+            watch.look(answer)
+        return answer
 
     def about_to_send(self, request: Request) -> None:
         # Whoever writes, by whichever road, and however many requests and attempts it takes.

@@ -81,7 +81,8 @@ class SQLCompiler(compiler.SQLCompiler):
             EmptyResultSet: no row can match, nothing has to be asked.
             NotSupportedError: neither the server nor local evaluation can answer it.
         """
-        locking.check(self.query, self.connection)
+        if self.query.select_for_update or self.connection.transaction is not None:
+            locking.check(self.query, self.connection)
         refcounts_before = self.query.alias_refcount.copy()
         try:
             self.setup_query()

@@ -101,9 +101,6 @@ class DatabaseOperations(BaseDatabaseOperations):
     def adapt_ipaddressfield_value(self, value: Any) -> Any:
         return value or None
 
-    def adapt_integerfield_value(self, value: Any, internal_type: Any) -> Any:
-        return value
-
     def fetch_returned_insert_columns(self, cursor: Any, returning_params: Any) -> Any:
         return cursor.fetchone()
 

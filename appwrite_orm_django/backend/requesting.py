@@ -119,6 +119,7 @@ class Requesting:
     def _shared_transport(self, identity: tuple[Any, ...]) -> Transport:
         # The first request of the process brings the HTTP client.
         from appwrite_orm_django.backend.client_calls import TellingTransport
+        from appwrite_orm_django.backend.engine_watch import EngineWatch
 
         host, project, key, options, _ = identity
         with _transports_lock:
@@ -134,6 +135,7 @@ class Requesting:
                     verify=options.verify,
                     alias=self.alias,
                     announce=partial(_announce, host, project),
+                    watch=EngineWatch(self.alias, host, options.text),
                 )
             return _transports[identity]
 

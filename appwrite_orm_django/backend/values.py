@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import models
 
 from appwrite_orm_django.backend import row_ids
-from appwrite_orm_django.client.texts import check_text
+from appwrite_orm_django.client.queries import check_text
 from appwrite_orm_django.schema import names
 
 ROW_ID = "$id"

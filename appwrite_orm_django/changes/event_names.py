@@ -10,6 +10,7 @@ Ids may contain dots, so names are matched against known ids and not split.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -27,6 +28,9 @@ _WITHOUT_ROWS = frozenset(
         "proxy", "reports", "rules", "sites", "subscribers", "teams", "tokens", "topics", "users", "vcs", "webhooks",
     }
 )  # fmt: skip
+
+
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 class Written(NamedTuple):
@@ -186,4 +190,5 @@ def _everything(tables: Collection[str], problem: str) -> Written:
 
 def _text(row: dict[str, Any], name: str) -> str:
     value = row.get(name)
-    return value if isinstance(value, str) else ""
+    # JSON can escape halves of a character, which no id has and no key of the cache can be made of.
+    return value if isinstance(value, str) and not _HALVES.search(value) else ""

@@ -12,9 +12,10 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import ImproperlyConfigured
@@ -24,7 +25,10 @@ from appwrite_orm_django.changes.dispatch import Notice, announce, incoming, out
 from appwrite_orm_django.changes.event_names import read_event
 from appwrite_orm_django.client.secret import without_frames
 
-__all__ = ["Health", "Listener"]
+if TYPE_CHECKING:
+    from appwrite_orm_django.conf import RealtimeSettings
+
+__all__ = ["Health", "Listener", "Refused", "hearing"]
 
 logger = logging.getLogger("appwrite_orm_django.realtime")
 
@@ -100,7 +104,7 @@ class Listener:
         )
         self._stopping = threading.Event()
         self._pause = pause or self._stopping.wait
-        self._connect = _client()
+        _client()
 
     def stop(self) -> None:
         """End ``run`` soon; safe to call from a signal handler or another thread."""
@@ -130,36 +134,13 @@ class Listener:
         return min(longest, 0.5 * 2.0 ** min(failures - 1, 16)) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load
 
     def _listen(self) -> None:
-        with without_frames(self._open) as socket:
-            self._greet(_message(socket.recv(timeout=_CONNECT_S)))
+        with _connected(self._address, self.settings, self._verify) as socket:
             # After the subscription: what is written from now on is told of, and what was written before is outdated here.
             self._invalidate_everything()
             self.health.connections += 1
             self.health.connected_at = time.time()
             logger.info("Realtime of %s: listening to %d tables", self.alias, len(self._tables))
             self._hear(socket)
-
-    def _open(self) -> Any:
-        """Connect; to be called within ``without_frames``: the secret goes out here."""
-        secret = self.settings.session_secret
-        return self._connect(
-            self._address,
-            additional_headers={"X-Appwrite-Session": secret.reveal()} if secret else {},
-            open_timeout=_CONNECT_S,
-            # A line that is dead does not say goodbye, and a stop is not to be kept waiting.
-            close_timeout=1,
-            max_size=MAX_MESSAGE_BYTES,
-            # Appwrite has a ping of its own, inside messages.
-            ssl=_ssl_context(self._address, self._verify),
-            logger=_wire_logger,
-        )
-
-    def _greet(self, hello: Mapping[str, Any]) -> None:
-        data = hello.get("data") or {}
-        if hello.get("type") != "connected":
-            raise Refused(f"Appwrite refuses: {data.get('message', hello.get('type'))}")
-        if self.settings.session_secret and not data.get("user"):
-            raise Refused('the session in OPTIONS["REALTIME"]["SESSION_SECRET"] does not hold, and a guest hears less')
 
     def _hear(self, socket: Any) -> None:
         heard_at, pinged = time.monotonic(), False
@@ -175,10 +156,8 @@ class Listener:
                     pinged = True
                 continue
             heard_at, pinged = time.monotonic(), False
-            if message.get("type") == "error":
-                raise Refused(f"Appwrite says: {(message.get('data') or {}).get('message')}")
-            if message.get("type") == "event":
-                self._take(message.get("data") or {})
+            if (event := _event(message)) is not None:
+                self._take(event)
 
     def _take(self, data: Mapping[str, Any]) -> None:
         self.health.events += 1
@@ -204,10 +183,105 @@ class Listener:
 
     def _with_channels(self, address: str, project: str) -> str:
         channels = [f"databases.{self._database}.tables.{table}.rows" for table in self._tables]
-        if len(channels) > MAX_CHANNELS:
-            channels = ["rows"]
-        pairs = [("project", project), *(("channels[]", channel) for channel in channels)]
-        return f"{address}?{urlencode(pairs)}"
+        return _with_channels(address, project, ["rows"] if len(channels) > MAX_CHANNELS else channels)
+
+
+@contextmanager
+def hearing(alias: str, channels: Sequence[str]) -> Iterator[Callable[[float], Mapping[str, Any] | None]]:
+    """
+    Listen to channels, as whom the settings say, and yield what waits so many seconds for the next event; None if there was none.
+
+    Raises:
+        Refused: there is no connection, or it ends; the text says why, and has no secret in it.
+    """
+    connection: Any = connections[alias]
+    settings = connection.options.realtime
+
+    def hear(timeout_s: float) -> Mapping[str, Any] | None:
+        until = time.monotonic() + timeout_s
+        while (left_s := until - time.monotonic()) > 0:
+            try:
+                with _refusing():
+                    event = _event(_message(socket.recv(timeout=left_s)))
+            except TimeoutError:
+                return None
+            if event is not None:
+                return event
+        return None
+
+    with ExitStack() as stack:
+        try:
+            with _refusing():
+                address = settings.address(connection.settings_dict["HOST"])
+                address = _with_channels(address, connection.settings_dict["USER"], channels)
+                socket = stack.enter_context(_connected(address, settings, connection.options.verify))
+        except TimeoutError:
+            raise Refused(f"no connection within {_CONNECT_S:g} s") from None
+        yield hear
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Give whatever keeps a connection from being made, or ends it, as ``Refused``; a timeout stays one."""
+    try:
+        yield
+    except (TimeoutError, Refused):
+        raise
+    except _connection_errors() as error:
+        raise Refused(_described(error)) from None
+
+
+@contextmanager
+def _connected(address: str, settings: RealtimeSettings, verify: bool | str) -> Iterator[Any]:
+    """Connect, and give the socket once the server has taken the channels."""
+    with without_frames(_open, address, settings, verify) as socket:
+        _greet(_message(socket.recv(timeout=_CONNECT_S)), settings)
+        yield socket
+
+
+def _open(address: str, settings: RealtimeSettings, verify: bool | str) -> Any:
+    """Connect; to be called within ``without_frames``: the secret goes out here."""
+    secret = settings.session_secret
+    return _client()(
+        address,
+        additional_headers={"X-Appwrite-Session": secret.reveal()} if secret else {},
+        open_timeout=_CONNECT_S,
+        # A line that is dead does not say goodbye, and a stop is not to be kept waiting.
+        close_timeout=1,
+        max_size=MAX_MESSAGE_BYTES,
+        # Appwrite has a ping of its own, inside messages.
+        ssl=_ssl_context(address, verify),
+        logger=_wire_logger,
+    )
+
+
+def _greet(hello: Mapping[str, Any], settings: RealtimeSettings) -> None:
+    data = hello.get("data") or {}
+    if hello.get("type") != "connected":
+        raise Refused(f"Appwrite refuses: {data.get('message', hello.get('type'))}")
+    if settings.session_secret and not data.get("user"):
+        raise Refused('the session in OPTIONS["REALTIME"]["SESSION_SECRET"] does not hold, and a guest hears less')
+
+
+def _event(message: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what an event tells; None for any other message."""
+    if message.get("type") == "error":
+        raise Refused(f"Appwrite says: {(message.get('data') or {}).get('message')}")
+    return message.get("data") or {} if message.get("type") == "event" else None
+
+
+def _with_channels(address: str, project: str, channels: Sequence[str]) -> str:
+    pairs = [("project", project), *(("channels[]", channel) for channel in channels)]
+    return f"{address}?{urlencode(pairs)}"
+
+
+def _connection_errors() -> tuple[type[Exception], ...]:
+    ours = (ImproperlyConfigured, OSError, EOFError, ValueError)
+    try:
+        from websockets.exceptions import WebSocketException
+    except ImportError:
+        return ours
+    return (*ours, WebSocketException)
 
 
 def _client() -> Callable[..., Any]:

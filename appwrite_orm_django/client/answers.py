@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import (
+from appwrite_orm_django.client.errors import (
     AppwriteError,
     InvalidUserToken,
     NotAppwrite,
@@ -18,7 +19,31 @@ from .errors import (
     class_for,
     cut,
 )
-from .json_text import parse
+
+_parse: Callable[[bytes], Any] | None
+try:
+    from orjson import loads as _parse
+except ImportError:
+    _parse = None
+
+
+def parse(content: bytes) -> Any:
+    """
+    Return what the text says.
+
+    Both parsers read the server's answers alike. What orjson refuses (NaN, half of a surrogate pair) is given to the standard
+    library's; integers beyond 64 bits, which it would read as floats, Appwrite does not have: nor has PHP.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    if _parse is not None:
+        try:
+            return _parse(content)
+        except ValueError:
+            pass
+    return json.loads(content)
+
 
 _PATH = re.compile(
     r"/(?:tablesdb|databases)/(?P<database>[^/]+)/(?:tables|collections)/(?P<table>[^/]+)"

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .identifiers import path_segment
+from appwrite_orm_django.client.references import path_segment
+
 from .listing import every_item
 from .references import TableRef
 from .transport import Transport

@@ -46,6 +46,18 @@ def check(endpoint: str) -> None:
     check_location(endpoint)
 
 
+def engine(endpoint: str) -> str:
+    """
+    Return the engine that the local server at a location imitates: "mariadb", "postgresql" or "mongodb".
+
+    Raises:
+        ValueError: the location is not one the local server knows.
+    """
+    from appwrite_local.registry import local_server
+
+    return local_server(endpoint).engine
+
+
 def feature_level(endpoint: str) -> str:
     """
     Return the feature level of the local server at a location: "1.9" or "2.x".

@@ -1,14 +1,4 @@
-"""
-Appwrite's queries as immutable values.
-
-A query is one condition, order, bound or selection. On the wire each is a compact JSON text; in logs it reads like a call:
-
->>> query = or_(equal("name", "Tea"), is_null("name"))
->>> str(query)
-'or(equal(name, "Tea"), isNull(name))'
->>> query.to_json()
-'{"method":"or","values":[{"method":"equal","attribute":"name","values":["Tea"]},{"method":"isNull","attribute":"name"}]}'
-"""
+"""Appwrite's queries as immutable values, and text that can go over the wire."""
 
 from __future__ import annotations
 
@@ -16,7 +6,32 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from appwrite_orm_django.client.texts import check_text
+from django.db import DataError
+
+
+class InvalidText(DataError):
+    """The text holds half of a surrogate pair, which no encoding of Unicode can write: neither the server nor SQLite takes it."""
+
+
+def check_text(text: str) -> str:
+    r"""
+    Return the text if it can be written as UTF-8.
+
+    Raises:
+        InvalidText: it holds a lone surrogate, such as ``"\ud800"``; shows the place.
+    """
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        around = text[max(0, error.start - 20) : error.start + 20]
+        raise InvalidText(
+            f"{around!a} has a lone surrogate, {text[error.start]!a}, which is no character of Unicode. "
+            f'Remove it, or replace it: text.encode("utf-8", "replace").decode()'
+        ) from None
+    return text
+
 
 #: Queries in one request; recording query-limits.
 MAX_QUERIES = 100
@@ -174,11 +189,6 @@ def not_contains(column: str, *values: Value) -> Query:
     return Query("notContains", column, values)
 
 
-def contains_all(column: str, *values: Value) -> Query:
-    """Match an array that has every value as an element; on plain text it finds nothing (recording query-string)."""
-    return Query("containsAll", column, values)
-
-
 def search(column: str, words: str) -> Query:
     """Match words by the column's fulltext index."""
     return Query("search", column, (words,))
@@ -212,10 +222,6 @@ def offset(count: int) -> Query:
 
 def cursor_after(row_id: str) -> Query:
     return Query("cursorAfter", None, (row_id,))
-
-
-def cursor_before(row_id: str) -> Query:
-    return Query("cursorBefore", None, (row_id,))
 
 
 def select(columns: Iterable[str]) -> Query:

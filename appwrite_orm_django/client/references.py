@@ -1,10 +1,39 @@
-"""What an endpoint function acts on."""
+"""What an endpoint function acts on: ids as Appwrite takes them, and their safe place in a path."""
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-from .identifiers import path_segment
+from appwrite_orm_django.client.errors import InvalidId
+
+MAX_ID_LENGTH = 36  # recording rows-ids
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
+
+
+def is_valid_id(value: object) -> bool:
+    """
+    Tell whether a value can be the id of a row, a table, a database, or the key of a column.
+
+    At most 36 characters of ``A-Z a-z 0-9 . _ -``, the first alphanumeric (recording ``rows-ids``). Ids that differ only in case are the
+    same id for the server; this function does not look at that.
+    """
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def path_segment(value: str) -> str:
+    """
+    Return an id for use in a path.
+
+    An empty id would turn the path of one row into that of all rows, and ``..`` into that of the table, so neither may get that far.
+
+    Raises:
+        InvalidId: the server could not have a thing of this id.
+    """
+    if not is_valid_id(value):
+        raise InvalidId.of(value)
+    return value
 
 
 class TableRef(NamedTuple):

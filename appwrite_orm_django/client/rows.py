@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from appwrite_orm_django.client.references import path_segment
+
 from .answers import Request
 from .errors import AppwriteError, NotAppwrite, RowNotFound, UniqueViolation
-from .identifiers import path_segment
 from .queries import Query, check_limits, equal, limit, select
 from .references import TableRef
 from .transport import Transport

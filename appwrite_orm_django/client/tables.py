@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .identifiers import path_segment
+from appwrite_orm_django.client.references import path_segment
+
 from .listing import every_item
 from .queries import Query
 from .references import TableRef

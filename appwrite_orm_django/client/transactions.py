@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from appwrite_orm_django.client.references import path_segment
+
 from .errors import AppwriteError
-from .identifiers import path_segment
 from .transport import Transport
 
 Transaction = dict[str, Any]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import experiments
+from . import experiments, telling
 from .scratch import Scratch
 
 
@@ -38,6 +38,7 @@ class Assumption:
         expected: the answers that are fine; a function where they depend on the server. Empty for a measurement.
         otherwise: what another answer means for the user, and what to do.
         experiment: asks the server, and returns the answer.
+        on_request: whether the experiment needs more than a scratch database, and is left out unless its area is asked for.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Assumption:
     expected: tuple[str, ...] | Callable[[Server], tuple[str, ...]]
     otherwise: str
     experiment: Callable[[Scratch], str]
+    on_request: bool = False
 
     @property
     def area(self) -> str:
@@ -289,4 +291,55 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         "arrays.empty", "an empty array", ("empty list",),
         "Array fields read something else than what was saved.", experiments.array_empty,
     ),
+    Assumption(
+        "webhook.state", "the webhook of this database is", ("on",),
+        "Writes of other clients are not told, and cached rows stay until they expire: mend what failed, then appwrite_webhook create.",
+        telling.webhook_state, on_request=True,
+    ),
+    Assumption(
+        "webhook.address", "the address that it calls", ("as in the settings",),
+        "Deliveries go elsewhere, and signatures do not fit, for the address is signed: run appwrite_webhook create.",
+        telling.webhook_address, on_request=True,
+    ),
+    Assumption(
+        "webhook.events", "events that it has", ("all rows of the models",),
+        "Writes to the other tables are not told: run appwrite_webhook create.", telling.webhook_events, on_request=True,
+    ),
+    Assumption(
+        "webhook.failures", "deliveries that failed", ("none",),
+        "After ten failures in a row Appwrite turns the webhook off. The text is what the endpoint answered.",
+        telling.webhook_failures, on_request=True,
+    ),
+    Assumption(
+        "webhook.delivery", "a signed delivery of a row", ("arrived",),
+        "The endpoint hears of no writes, or refuses them: it takes what is signed with one of the SECRETS, and remembers it in CACHES.",
+        telling.webhook_delivery, on_request=True,
+    ),
+    Assumption(
+        "realtime.connection", "a connection to realtime", ("accepted",),
+        "appwrite_listen hears nothing.", telling.realtime_connection, on_request=True,
+    ),
+    Assumption(
+        "realtime.names", "names of the event of a row", (telling.ALL_NAMED,),
+        "appwrite_listen cannot tell which row was written and how, and invalidates more, or does not hear of rows that anybody may read.",
+        telling.realtime_names, on_request=True,
+    ),
+    Assumption(
+        "realtime.payload", "keys that say where a row is", ("$id, $tableId, $databaseId", "$id, $collectionId, $databaseId"),
+        "Webhooks and appwrite_listen cannot tell which row was written, and invalidate more.",
+        telling.realtime_payload, on_request=True,
+    ),
+    Assumption(
+        "realtime.commit_names", "names of the event of a committed row", (telling.ALL_NAMED,),
+        "Of rows written in transactions the database is known from the names alone: all that was read of the table is invalidated, or nothing.",
+        telling.realtime_commit_names, on_request=True,
+    ),
+    Assumption(
+        "realtime.commit_payload", "keys that say where a committed row is", ("$id, $tableId", "$id, $tableId, $databaseId"),
+        "Webhooks and appwrite_listen cannot tell which row was written in a transaction, and invalidate more.",
+        telling.realtime_commit_payload, on_request=True,
+    ),
 )  # fmt: skip
+
+#: The assumptions that tell whose rules for text a server has.
+TEXT_RULES = ("text.case", "text.accents", "text.blanks", "nulls.order", "unique.case")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any
+
+from django.db import OperationalError
 
 from appwrite_orm_django.client import columns, databases, indexes, rows, tables, transactions
 from appwrite_orm_django.client.errors import (
@@ -47,10 +50,60 @@ COLUMNS = (
 UNIQUE = Index("code_unique", "unique", ("code",))
 
 Row = dict[str, Any]
+Event = Mapping[str, Any]
 
 
 class ScratchRefused(Exception):
     """The key may not make a database, or the given database is not there; the text says what to do."""
+
+
+class NotHeard(OperationalError):
+    """Realtime cannot be listened to; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSetUp:
+    """
+    The webhook that the settings of an alias ask for.
+
+    Attributes:
+        deliver: makes a row and waits for its delivery; returns what is wrong, and an empty text if it arrived.
+    """
+
+    id: str
+    url: str
+    events: Sequence[str]
+    deliver: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """
+    What realtime told of two rows that were created.
+
+    Attributes:
+        outside, committed: the id of the row and its event; None for no event.
+    """
+
+    connected: bool = False
+    outside: tuple[str, Event | None] = ("", None)
+    committed: tuple[str, Event | None] = ("", None)
+
+
+@dataclass(slots=True)
+class Ears:
+    """
+    A way to listen to realtime.
+
+    Attributes:
+        listen: connects, given channels, and yields a function that waits so many seconds for the next event. It raises ``NotHeard``.
+        wait_s: how long to wait for an event.
+        heard: what was heard, once something was listened to.
+    """
+
+    listen: Callable[[Sequence[str]], AbstractContextManager[Callable[[float], Event | None]]]
+    wait_s: float
+    heard: Heard | None = None
 
 
 class Scratch:
@@ -59,7 +112,13 @@ class Scratch:
 
     Args:
         deadline_s: seconds to wait for a column or an index.
+
+    Attributes:
+        webhook, ears: what the experiments on request need.
     """
+
+    webhook: WebhookSetUp | None = None
+    ears: Ears | None = None
 
     def __init__(self, transport: Transport, database: str, deadline_s: float = 60.0) -> None:
         self.transport = transport

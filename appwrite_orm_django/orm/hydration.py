@@ -244,11 +244,7 @@ class FastModelIterable(ModelIterable):
             return super().__iter__()
         if self.chunked_fetch:
             return self._streamed(connection, fetch_mode)
-        known = connection.known_reads.of_shape(queryset.query) if connection.vendor == "appwrite" else None
-        if known is not None:
-            made = write(queryset.model, connection.known_reads.rows(known), connection.alias, fetch_mode)
-        else:
-            made = self._made(write, connection.alias, fetch_mode)
+        made = self._made(write, connection.alias, fetch_mode)
         if queryset._known_related_objects:
             attach(queryset, made)
         return iter(made)
@@ -364,10 +360,12 @@ class Prepared(Generic[_Result]):
         queryset = self._queryset
         connection: Any = connections[queryset.db]
         write = writer_for(queryset.model, connection) if self._is_plain and connection.vendor == "appwrite" else None
-        known = None if write is None else connection.known_reads.of_owner(self, self._query)
+        known = None if write is None else connection.prepared_reads.of_owner(self, self._query)
         if known is None or write is None:
             return list(queryset.all())
-        made: list[Any] = write(queryset.model, connection.known_reads.rows(known), connection.alias, self._fetch_mode)
+        made: list[Any] = write(
+            queryset.model, connection.prepared_reads.rows(known), connection.alias, self._fetch_mode
+        )
         if queryset._known_related_objects:
             attach(queryset, made)
         return made

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timezone
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,11 @@ _SPELLED = _NUMBERS | {"date", "datetime", "json", "time", "uuid"}
 _FLOAT_DIGITS = 14
 #: Beyond what the longest decimal has, that of a varchar.
 _MOST_DIGITS = 16_381
+
+#: What every server takes; the doctor tries both (`doctor/experiments.py`).
+_FIRST_MOMENT = datetime(1000, 1, 1, tzinfo=timezone.utc)
+_LAST_MOMENT = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
+_OUT_OF_BOUNDS = "not between the year 1000 and 9999-12-31 23:59:59 in UTC"
 
 _FORMATS: dict[str, tuple[str, Callable[[str], None]]] = {
     "email": ("an e-mail address", validate_email),
@@ -262,13 +267,18 @@ def _truth(value: Any) -> bool:
 
 
 def _moment(value: Any) -> str:
-    if isinstance(value, date):
-        return f"{value.isoformat()}T00:00:00.000+00:00"
+    """Return a moment as the server writes it, so that two spellings of one moment are seen to be the same."""
     try:
-        datetime.fromisoformat(value.replace("Z", "+00:00"))
+        text = value.isoformat() if isinstance(value, date) else value.replace("Z", "+00:00")
+        moment = datetime.fromisoformat(text)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except OverflowError:
+        raise CannotConvert(_OUT_OF_BOUNDS) from None
     except (AttributeError, ValueError):
         raise CannotConvert("not a date in ISO 8601") from None
-    return str(value)
+    if not _FIRST_MOMENT <= moment <= _LAST_MOMENT:
+        raise CannotConvert(_OUT_OF_BOUNDS)
+    return moment.isoformat(timespec="milliseconds")
 
 
 def _date(value: Any) -> str:

@@ -15,6 +15,7 @@ from .comparison import same_rules, same_storage
 from .definitions import Column, Database, Index, Table
 from .encodings import plain, reads_alike
 from .errors import UnsupportedModel
+from .limits import characters_of
 from .names import (
     FILL_TABLES,
     MIGRATIONS_TABLE,
@@ -192,18 +193,27 @@ def _renamed(wanted: Table, live: Table, renames: Renames) -> tuple[Table, list[
         del pending[new_key]
         old = live.column(old_key)
         assert old is not None  # noqa: S101 - by _may_rename
-        new = replace(_taken(old, wanted.column(new_key)), key=new_key)
-        steps.append(RenameColumn(live.id, old.key, new))
-        live = replace(
-            live,
-            columns=tuple(new if column is old else column for column in live.columns),
-            # The server's indexes follow (recording indexes-and-columns).
-            indexes=tuple(
-                replace(index, columns=tuple(new_key if key == old.key else key for key in index.columns))
-                for index in live.indexes
-            ),
-        )
+        step, live = _rename(live, old, replace(_taken(old, wanted.column(new_key)), key=new_key))
+        steps.append(step)
+    for column in wanted.columns:
+        known = live.column(column.key)
+        if known is None or known.key == column.key or known.status != "available" or known.type == "relationship":
+            continue
+        # Queries and rows name it by the letters that it has.
+        step, live = _rename(live, known, replace(_taken(known, column), key=column.key))
+        steps.append(step)
     return live, steps
+
+
+def _rename(live: Table, old: Column, new: Column) -> tuple[RenameColumn, Table]:
+    """Return the step that renames a column, and the table after it."""
+    columns = tuple(new if column.key == old.key else column for column in live.columns)
+    # The server's indexes follow (recording indexes-and-columns).
+    indexes = tuple(
+        replace(index, columns=tuple(new.key if key == old.key else key for key in index.columns))
+        for index in live.indexes
+    )
+    return RenameColumn(live.id, old.key, new), replace(live, columns=columns, indexes=indexes)
 
 
 def _may_rename(live: Table, new_key: str, old_key: str) -> bool:
@@ -300,11 +310,11 @@ def _compare_indexes(
     in_the_way = {
         known.key
         for index in wanted.indexes
-        if _by_definition(whole, index) is None and (known := live.index(index.key)) is not None
+        if _by_definition(whole, index, wanted) is None and (known := live.index(index.key)) is not None
     }
     used: set[str] = set()
     for index in wanted.indexes:
-        known = _by_definition(whole, index) or live.index(index.key)
+        known = _by_definition(whole, index, wanted) or live.index(index.key)
         if known is None or (known.key in in_the_way and known.key.lower() != index.key.lower()):
             steps.append(CreateIndex(live.id, index))
             continue
@@ -312,7 +322,7 @@ def _compare_indexes(
         if (
             known.status in {"failed", "stuck"}
             or known.key in broken
-            or known.definition != index.definition
+            or _definition(known, wanted) != _definition(index, wanted)
             or changed & _keys(known)
         ):
             steps += [
@@ -376,9 +386,19 @@ def _freeing(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[Repl
                 yield ReplaceColumn(live.id, before, after)
 
 
-def _by_definition(live: Table, wanted: Index) -> Index | None:
+def _definition(index: Index, table: Table) -> tuple[object, ...]:
+    """Return everything but the name; a length of all the characters that a column will have is none, however the server says so."""
+    sizes = [characters_of(column) if (column := table.column(key)) else None for key in index.columns]
+    lengths = [
+        0 if size is not None and length >= size else length for size, length in zip(sizes, index.lengths, strict=False)
+    ]
+    return replace(index, lengths=tuple(lengths) if any(lengths) else ()).definition
+
+
+def _by_definition(live: Table, wanted: Index, table: Table) -> Index | None:
     """Return an index that does the same, the one with the same name if there are several."""
-    same = [index for index in live.indexes if index.definition == wanted.definition and index.status == "available"]
+    definition = _definition(wanted, table)
+    same = [index for index in live.indexes if _definition(index, table) == definition and index.status == "available"]
     return next((index for index in same if index.key.lower() == wanted.key.lower()), same[0] if same else None)
 
 

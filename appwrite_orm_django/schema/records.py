@@ -1,6 +1,8 @@
 """
 The record of how each column is encoded: a row for each, in a table of the library's own in the same database.
 
+Beside these there is a row for each thing that ``manage.py appwrite_doctor`` has found out about the server and the library makes use of.
+
 A row is written before the column that it stands for is made or takes its key, so that a column is never without the right one, and
 deleted after it has gone. One that is left over stands for nothing: whoever makes the column writes it anew.
 """
@@ -29,6 +31,8 @@ from .wire import inline_column
 
 #: The key under which the encoding of the rows' ids is recorded.
 ROW_ID = "$id"
+#: The table id under which findings about the server are recorded: none that a table can have.
+SERVER = "$server"
 
 _PAGE_SIZE = 500
 _IDS_PER_QUERY = 90
@@ -82,7 +86,7 @@ def _page(transport: Transport, database: str, queries: list[Query]) -> list[dic
 
 
 def _by_key(page: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Encoding]:
-    return {(row["table_id"].lower(), row["key"].lower()): _encoding(row) for row in page}
+    return {(row["table_id"].lower(), row["key"].lower()): _encoding(row) for row in page if row["table_id"] != SERVER}
 
 
 def read_recorded(transport: Transport, live: Database) -> Database:
@@ -121,16 +125,34 @@ def read_record(transport: Transport, database: str, table: str, key: str) -> En
 
 def write_records(transport: Transport, database: str, records: Sequence[Record]) -> None:
     """Record these, instead of what was recorded of the same columns; 100 in a request. The table is made when there is none."""
+    _upsert(transport, database, [_data(record.table, record.key, as_recorded(record.encoding)) for record in records])
+
+
+def read_findings(transport: Transport, database: str) -> dict[str, str]:
+    """Return what is recorded of the server, by name; one request. ``text`` is the value that ``OPTIONS["TEXT"]`` should have."""
+    try:
+        page = _page(transport, database, [equal("table_id", SERVER)])
+    except (TableNotFound, DatabaseNotFound):
+        return {}
+    return {row["key"]: row["encoding"] for row in page}
+
+
+def write_findings(transport: Transport, database: str, findings: Mapping[str, str]) -> None:
+    """
+    Record these, instead of what was recorded under the same names.
+
+    Raises:
+        DatabaseNotFound: there is no such database.
+    """
+    _upsert(transport, database, [_data(SERVER, name, value) for name, value in findings.items()])
+
+
+def _data(table: str, key: str, value: str) -> dict[str, Any]:
+    return {"$id": _row_id(table, key), "table_id": table, "key": key, "encoding": value}
+
+
+def _upsert(transport: Transport, database: str, data: Sequence[Mapping[str, Any]]) -> None:
     ref = TableRef(database, ENCODINGS.id)
-    data = [
-        {
-            "$id": _row_id(record.table, record.key),
-            "table_id": record.table,
-            "key": record.key,
-            "encoding": as_recorded(record.encoding),
-        }
-        for record in records
-    ]
     for start in range(0, len(data), rows.MAX_BULK_ROWS):
         batch = data[start : start + rows.MAX_BULK_ROWS]
         try:

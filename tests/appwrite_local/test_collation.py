@@ -103,5 +103,5 @@ def test_patterns_go_character_by_character() -> None:
 
 def test_the_local_server_and_the_library_have_the_same_copy() -> None:
     """Neither imports the other, and both order text as the server does."""
-    of_the_library = Path(appwrite_orm_django.__file__).parent / "collation.py"
+    of_the_library = Path(appwrite_orm_django.__file__).parent / "schema" / "collation.py"
     assert of_the_library.read_bytes() == Path(collation.__file__).read_bytes()

@@ -164,3 +164,17 @@ def test_geometries_can_be_compared_by_name() -> None:
     for method, expected in (("spatialEquals", "a"), ("notSpatialEquals", "b")):
         found = api.get(rows, queries=[query(method, "p", [1, 2])])[1]["rows"]
         assert [row["$id"] for row in found] == [expected]
+
+
+@pytest.mark.parametrize(("level", "digits"), [("1.9", 14), ("2.x", 17)])
+@pytest.mark.parametrize("value", [0.1 + 0.2, 1 / 3, -2.718281828459045e-5, 1.2345678901234567e19])
+def test_how_many_digits_of_a_float_are_kept(level: str, digits: int, value: float) -> None:
+    api = Api(feature_level=level)
+    rows = api.make_table(columns={"f": "float"})
+    held = float(f"{value:.{digits}g}")
+    api.made(rows, {"rowId": "one", "data": {"f": value}})
+    api.made(rows, {"rows": [{"$id": "bulk", "f": value}]})
+    api.made(rows, {"rowId": "changed", "data": {"f": None}})
+    assert api.patch(f"{rows}/changed", {"data": {"f": value}})[0] == 200
+    assert {row["f"] for row in api.get(rows)[1]["rows"]} == {held}
+    api.close()

@@ -85,8 +85,22 @@ def test_tokens_sessions_and_cookies_say_who_one_is(api: Api) -> None:
     assert api.acting_as(both).get(rows)[1]["type"] == "user_jwt_and_cookie_set"
 
 
-@pytest.mark.parametrize("token", ["nonsense", "a.b.c", "forged", "expired"])
-def test_tokens_that_do_not_hold(api: Api, token: str) -> None:
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        ("nonsense", "Invalid token: Incomplete segments"),
+        ("a.b", "Invalid token: Incomplete segments"),
+        ("a.b.c", "JSON failed: Syntax error"),
+        ("e30.e30.c", "Invalid token: Missing header algo"),
+        ("W10.e30.c", "Invalid token: Missing header algo"),
+        ("eyJhbGciOiJub25lIn0.e30.c", "Invalid token: Unsupported header algo"),
+        ("eyJhbGciOiJIUzI1NiJ9.e30.c", "Invalid token: Signature failed"),
+        ("eyJhbGciOiJIUzI1NiJ9.!.c.d", "Invalid token: Signature failed"),
+        ("forged", "Invalid token: Signature failed"),
+        ("expired", "Invalid token: Expired"),
+    ],
+)
+def test_tokens_that_do_not_hold(api: Api, token: str, reason: str) -> None:
     rows = api.make_table(columns={"n": "integer"}, permissions=['read("users")'])
     jwt = api.made("/local/users", {"userId": "ann"})["jwt"]
     if token == "forged":
@@ -98,6 +112,7 @@ def test_tokens_that_do_not_hold(api: Api, token: str) -> None:
         jwt = token
     status, answer = api.acting_as({"X-Appwrite-JWT": jwt}).get(rows)
     assert (status, answer["type"]) == (401, "user_jwt_invalid")
+    assert answer["message"] == f"Failed to verify JWT. {reason}"
 
 
 def test_an_unknown_session_is_a_guest_and_a_deleted_user_too(api: Api) -> None:

@@ -5,7 +5,7 @@ import threading
 import weakref
 
 import pytest
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 from django.utils import timezone
 
 from tests.backend.test_instances import state_of
@@ -130,3 +130,62 @@ def test_nothing_is_kept_of_it_when_it_is_gone(author):
     del prepared
     gc.collect()
     assert kept() is None
+
+
+@pytest.fixture
+def books():
+    author = Author.objects.create(name="Zola", country=Country.objects.create(code="FR", name="France"))
+    return [Book.objects.create(title=f"Book {number}", author=author, pages=9 - number) for number in range(5)]
+
+
+def test_rows_are_those_of_the_query(books):
+    for _ in range(2):
+        assert [book.pages for book in Book.objects.order_by("title")[1:3]] == [8, 7]
+        assert [book.pages for book in Book.objects.order_by("-title")[1:3]] == [6, 7]
+        assert [book.pages for book in Book.objects.order_by("pages")[1:3]] == [6, 7]
+        assert [book.pages for book in books[0].author.books.order_by("title")] == [9, 8, 7, 6, 5]
+    Book.objects.filter(pages=8).delete()
+    assert [book.pages for book in Book.objects.order_by("title")[1:3]] == [7, 6]
+
+
+def test_a_block_notes_what_it_saw(books):
+    """Also of a prepared queryset and one that was known before the block: else it could overwrite somebody else's change unseen."""
+    queryset = Book.objects.order_by("title")[:1]
+    prepared = queryset.prepared()
+    for pages, read in enumerate((lambda: queryset.all()[0], lambda: prepared()[0]), 100):
+        read()
+        with pytest.raises(OperationalError), transaction.atomic(using="appwrite"):
+            book = read()
+            change_elsewhere(book, pages)
+            book.title = "Mine"
+            book.save()
+
+
+def change_elsewhere(book, pages):
+
+    def change():
+        Book.objects.filter(pk=book.pk).update(pages=pages)
+        connections["appwrite"].close()
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    thread.join()
+
+
+def test_a_prepared_lock_is_a_lock(books, requests):
+    prepared = Book.objects.filter(pages__gt=5).select_for_update().prepared()
+    for _ in range(2):
+        with transaction.atomic(using="appwrite"):
+            requests.clear()
+            assert len(prepared()) == 4
+            assert requests
+
+
+def test_a_prepared_query_with_a_condition_is_compiled_anew_in_another_time_zone():
+    queryset = Everything.objects.filter(datetime__year=2024)
+    prepared, reads = queryset.prepared(), connections["appwrite"].prepared_reads
+    texts = set()
+    for zone in ("UTC", "Europe/Paris"):
+        with timezone.override(zone):
+            texts.add(reads.of_owner(prepared, lambda: queryset.all().query).text)
+    assert len(texts) == 2

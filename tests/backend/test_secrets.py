@@ -27,6 +27,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.views.debug import ExceptionReporter, get_default_exception_reporter_filter
 
+import appwrite_local
 import appwrite_orm_django
 from appwrite_local.messages import Request
 from appwrite_local.server import LocalServer
@@ -56,6 +57,7 @@ pytestmark = [
 ]
 
 ROOT = str(Path(appwrite_orm_django.__file__).parent)
+LOCAL_ROOT = str(Path(appwrite_local.__file__).parent)
 # No local variable of a test holds them: those are shown too.
 KEY = "standard_0123456789abcdef0123456789"
 HOOK = "webhook-secret-0123456789"
@@ -268,7 +270,7 @@ def shown(value):
 
 # Not stopped: what would keep a lock, a transaction or a load that others wait for, ...
 LEFT_ALONE = (
-    Path(__file__).name, "/threading.py", "/queue.py", "/contextlib.py", "/logging/__init__.py", "/cache/flights.py", "<frozen abc>",
+    Path(__file__).name, "/threading.py", "/queue.py", "/contextlib.py", "/logging/__init__.py", "/cache/single_flight.py", "<frozen abc>",
     # ... and where a secret comes in: who passes it has it in clear.
     "/client/secret.py",
 )  # fmt: skip
@@ -284,7 +286,7 @@ def raising_at(number, kind=Injected):
         name = frame.f_code.co_filename
         if name.endswith(LEFT_ALONE) or {frame.f_code.co_name, frame.f_back.f_code.co_name} & ENTRIES:
             return
-        if name.startswith(f"{ROOT}/local/") and not name.endswith(OF_THE_SERVER):
+        if name.startswith(LOCAL_ROOT) and not name.endswith(OF_THE_SERVER):
             return
         left[0] -= 1
         if left[0] == 0:
@@ -362,7 +364,8 @@ def clean_tb(error):
     return [
         pair
         for pair in traceback.walk_tb(error.__traceback__)
-        if ROOT in pair[0].f_code.co_filename and "/instances.py" not in pair[0].f_code.co_filename
+        if pair[0].f_code.co_filename.startswith((ROOT, LOCAL_ROOT))
+        and "/hydration.py" not in pair[0].f_code.co_filename
     ]
 
 

@@ -1,13 +1,17 @@
 """What servers of the 2.x line answer by themselves: the same as local evaluation, in one request."""
 
 import decimal
+from types import SimpleNamespace
 
 import pytest
 from django.db import transaction
 from django.db.models import Avg, Count, Exists, F, Max, Min, OuterRef, Q, StdDev, Sum
 from django.db.models.functions import Coalesce, Lower
 
+from appwrite_local.messages import Response
 from appwrite_local.registry import local_server
+from appwrite_orm_django.backend.execution import server_queries
+from appwrite_orm_django.client.retries import Backoff
 from tests.backend.kinds import kind_settings, level_of
 from tests.differential import assert_same
 from tests.library.models import Author, Book, Country, Review, Tag
@@ -135,6 +139,44 @@ def test_a_refused_query_is_not_sent_again(whole_pages, sent):
     assert_same(question)
     assert {record.status for record in sent} == {200}
     assert len(sent) > 1, "evaluated locally"
+
+
+@pytest.mark.local_only("disturbs the local server (faults)")
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_an_outage_is_forgotten(status, whole_pages, sent, monkeypatch):
+    """Each error doubles the time for which the server is not asked; an answer ends it."""
+    server = local_server(whole_pages.settings_dict["HOST"])
+    if not is_2x(whole_pages):
+        return
+    monkeypatch.setattr(server_queries, "_refused", {})
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(server_queries, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(whole_pages.transport, "_backoff", Backoff(sleep=lambda pause_s: None))
+    answer, outage = server.handle, []
+
+    def handle(request):
+        # Only queries that group: what is evaluated locally is answered.
+        return Response(status) if outage and "groupBy" in request.query_string else answer(request)
+
+    monkeypatch.setattr(server, "handle", handle)
+
+    def ask():
+        sent.clear()
+        assert_same(lambda rows: rows(Tag).annotate(out=Count("books__reviews")).order_by("-name"))
+        return len([record for record in sent if "groupBy" in str(record.params)])
+
+    pauses = []
+    outage.append(True)
+    for _ in range(8):
+        assert ask() >= 1
+        assert ask() == 0
+        (refusal,) = server_queries._refused.values()
+        pauses.append(refusal.until - clock.now)
+        clock.now = refusal.until
+    assert pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+    outage.clear()
+    assert ask() == 1
+    assert not server_queries._refused
 
 
 @pytest.mark.parametrize("name", LOCAL)

@@ -510,6 +510,8 @@ def test_a_change_to_a_table_or_a_column_outdates_all_of_the_table(place, action
         (b"[1]", f"tables.{TABLE}.rows.a", "update"),
         (b'{"$id": 1, "$tableId": "' + TABLE.encode() + b'"}', f"tables.{TABLE}.rows.a", "update"),
         (b'{"$id": "", "$collectionId": "' + TABLE.encode() + b'"}', f"tables.{TABLE}.rows.a", "update"),
+        (b'{"$id": "\\ud800", "$tableId": "' + TABLE.encode() + b'"}', f"tables.{TABLE}.rows.a", "update"),
+        (b'{"$id": "a", "$tableId": "\\ud800", "$databaseId": "\\udfff"}', f"tables.{TABLE}.rows.a", "update"),
     ],
 )
 def test_a_body_that_names_no_row_outdates_its_table(body, names, operation, told, caplog):

@@ -214,8 +214,9 @@ class TestBulkCreate:
         Tag.objects.bulk_create([Tag(name=f"tag-{n}") for n in range(0, 90, 2)])
         requests.clear()
         Tag.objects.bulk_create([Tag(name=f"tag-{n}") for n in range(90)], ignore_conflicts=True)
-        # Refused; which ids and which names exist; the others.
-        assert [line.split()[0] for line in requests.take()] == ["POST", "GET", "GET", "POST"]
+        # Refused; which ids and which names exist; the others. On 2.x a long list is asked for by POST.
+        made = ["read" if line.startswith("GET") or "/rows/query" in line else "write" for line in requests.take()]
+        assert made == ["write", "read", "read", "write"]
         assert Tag.objects.count() == 90
 
     @pytest.mark.parametrize("number", [1, 2])

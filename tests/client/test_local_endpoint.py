@@ -10,7 +10,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from appwrite_local.registry import forget
-from appwrite_orm_django.client import columns, databases, errors, health, rows, tables
+from appwrite_orm_django.client import columns, databases, errors, rows, tables
 from appwrite_orm_django.client.operators import text_in_two_writes
 from appwrite_orm_django.client.queries import equal, order_desc
 from appwrite_orm_django.client.references import TableRef
@@ -58,10 +58,6 @@ def test_transports_to_one_location_share_a_server(transport, location):
     with pytest.raises(errors.DatabaseNotFound):
         rows.get_row(Transport(location + "_other", "demo", "secret"), T, "r")
     forget(location + "_other")
-
-
-def test_the_version(transport):
-    assert health.server_version(transport) == "1.9.6"
 
 
 @pytest.mark.parametrize("text", ['{"method":"stringConcat","values":["!"]}', ' {"values":[],"method":"toggle"} '])

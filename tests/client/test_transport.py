@@ -15,7 +15,7 @@ from appwrite.services.users import Users
 from django.core.exceptions import ImproperlyConfigured
 from django.db import utils
 
-from appwrite_orm_django.client import errors, health, rows
+from appwrite_orm_django.client import errors, rows
 from appwrite_orm_django.client.identity import Identity
 from appwrite_orm_django.client.queries import QueryLimitExceeded, equal, limit
 from appwrite_orm_django.client.transport import RequestRecord, Transport
@@ -69,12 +69,6 @@ def test_an_identity_replaces_the_key(server, backoff):
     assert headers["X-Appwrite-JWT"] == "eyJhbGciOi"
     assert "X-Appwrite-Key" not in headers
     assert "eyJ" not in repr(identity)
-
-
-def test_the_version_is_asked_without_the_key(transport, server):
-    server.get(f"{ENDPOINT}/health/version", json={"version": "1.9.6"})
-    assert health.server_version(transport) == "1.9.6"
-    assert "X-Appwrite-Key" not in server.calls[0].request.headers
 
 
 def test_services_of_the_sdk_run_on_it(transport, server):

@@ -10,10 +10,11 @@ import json
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from appwrite_local.events import Event
 from appwrite_local.messages import Request, Response, json_response
 from appwrite_local.server import LocalServer
 
@@ -330,6 +331,51 @@ def _more_values_than(count: int) -> Callable[[Request], bool]:
     )
 
 
+def changed_webhook(**changes: Any) -> Deviation:
+    """Change what is answered of a webhook."""
+
+    def deviation(request: Request, handle: Handle) -> Response:
+        answer = handle(request)
+        is_webhook = request.method == "GET" and "/webhooks/" in request.path
+        return json_response(answer.status, {**body_of(answer), **changes}) if is_webhook else answer
+
+    return deviation
+
+
+# Realtime: what its server tells instead of an event
+
+
+class Nameless(Event):
+    """An event whose names say nothing of a row."""
+
+    @property
+    def realtime_names(self) -> list[str]:
+        return ["databases.*.tables.*"]
+
+
+def nameless(event: Event) -> Event:
+    return Nameless(**{field.name: getattr(event, field.name) for field in fields(Event)})
+
+
+def without(key: str) -> Callable[[Event], Event]:
+    return lambda event: replace(event, payload={name: event.payload[name] for name in event.payload if name != key})
+
+
+def is_committed(event: Event) -> bool:
+    return "$databaseId" not in event.payload
+
+
+Told = Callable[[Event], "Event | None"]
+
+#: Assumption to what is told instead of the event of a row outside, and inside, of a transaction; None for nothing.
+TOLD: dict[str, tuple[Told, Told]] = {
+    "realtime.names": (nameless, lambda event: event),
+    "realtime.payload": (without("$databaseId"), lambda event: event),
+    "realtime.commit_names": (lambda event: event, nameless),
+    "realtime.commit_payload": (lambda event: event, lambda _: None),
+}
+
+
 #: Assumption to the deviation that breaks it, or to arguments of the server.
 DEVIATIONS: dict[str, Deviation | dict[str, Any]] = {
     "server.engine": _no_width,
@@ -386,4 +432,8 @@ DEVIATIONS: dict[str, Deviation | dict[str, Any]] = {
     "columns.indexed": _index_left_behind(),
     "arrays.contains": changed_queries(_elements_without_case),
     "arrays.empty": changed_rows(lambda row: {**row, "words": None}),
+    "webhook.state": changed_webhook(enabled=False, attempts=10, logs="HTTP 500"),
+    "webhook.address": changed_webhook(url="https://elsewhere.example/"),
+    "webhook.events": changed_webhook(events=[]),
+    "webhook.failures": changed_webhook(attempts=3, logs="HTTP 500\nnot found"),
 }

@@ -50,8 +50,9 @@ class RealRun:
         from appwrite_orm_django.client.errors import AppwriteError
         from appwrite_orm_django.client.references import TableRef
 
-        # SIGTERM ends a run as Ctrl-C does: its databases are deleted.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # SIGTERM, and a terminal that is closed, end a run as Ctrl-C does: its databases are deleted.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler)
         ready = False
         try:
             made = databases.create_database(self._transport, real.run_id(), "A run of the tests")

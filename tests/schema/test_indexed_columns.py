@@ -101,6 +101,8 @@ CHANGES = {
     "required": Change(replace(A, required=True)),
     "default": Change(replace(A, default="x")),
     "rename": Change(replace(A, key="z")),
+    "other case": Change(replace(A, key="A")),
+    "other case and type": Change(Column("A", "integer"), text_only=True),
     "rename and type": Change(Column("z", "integer"), text_only=True),
     "drop": Change(None),
 }
@@ -134,7 +136,7 @@ def assert_done(server: LocalServer, wanted: Database, options: Options) -> None
     assert {one.id for one in live if "_trial_" in one.id or "_fill_" in one.id} == set()
     for row, was in zip(rows.list_rows(transport, REF)["rows"], ROWS, strict=True):
         for column in table.columns:
-            old = was["a" if column.key in ("a", "z") else column.key]
+            old = was["a" if column.key in ("a", "A", "z") else column.key]
             assert row[column.key] == (int(old) if column.type == "integer" else old)
 
 
@@ -162,6 +164,7 @@ def test_a_column_under_an_index_is_changed(make_server: Callable[..., LocalServ
         ("type", "lengths"),
         ("shorter", "unique"),
         ("rename", "middle"),
+        ("other case", "unique together"),
         ("rename and type", "last"),
         ("drop", "unique together"),
     ],
@@ -185,6 +188,17 @@ def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(change: str, kind
         migrate(connect(server), wanted, options)
         assert_done(server, wanted, options)
     assert number > 5
+
+
+def test_the_case_of_a_key_is_the_models_without_being_told(make_server: Callable[..., LocalServer]):
+    """Queries and rows tell keys apart by case, though the server takes no two that differ in nothing else."""
+    server = make_server()
+    fill(server, over("b", "a", type="unique"))
+    wanted = CHANGES["other case"].after(over("b", "a", type="unique"))
+    plan = plan_for(connect(server), wanted)
+    assert [str(step) for step in plan.steps] == ["column t.a renamed to A"]
+    migrate(connect(server), wanted)
+    assert_done(server, wanted, Options())
 
 
 def test_all_columns_of_an_index_are_pruned(make_server: Callable[..., LocalServer]):

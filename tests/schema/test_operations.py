@@ -549,3 +549,18 @@ def test_an_operation_on_a_table_whose_index_lost_a_column(server, operations):
 def test_both_fields_of_an_index_are_removed(server):
     after(migrations.RemoveField("Alpha", "name"), migrations.RemoveField("Alpha", "other"), state=with_index("index"))
     assert indexes() == set()
+
+
+def test_texts_of_one_moment_are_duplicates_before_anything_is_done(server):
+    """What the server makes of a moment counts, and not how it is spelt."""
+    unique = {"constraints": [models.UniqueConstraint(fields=["a"], name="u")]}
+    before = after(thing(("a", models.CharField(max_length=40)), **unique))
+    model = model_of(before)
+    spelt = ["2026-01-01T00:00:00+00:00", "2026-01-01T01:00:00+01:00"]
+    model.objects.using(APPWRITE).bulk_create([model(pk=f"r{n}", a=text) for n, text in enumerate(spelt)])
+    with pytest.raises(IntegrityError, match="duplicates"):
+        after(migrations.AlterField("Alpha", "a", models.DateTimeField()), state=before)
+    assert sorted(model.objects.using(APPWRITE).values_list("a", flat=True)) == spelt
+    assert remaining(before) == []
+    with pytest.raises(IntegrityError):
+        model.objects.using(APPWRITE).create(pk="copy", a=spelt[0])

@@ -1,4 +1,4 @@
-"""The names of Django that its reference does not describe are listed in docs/explanation/django-internals.md, and all are there."""
+"""The names of Django that its reference does not describe are listed in ``backend.django_internals``, and all are there."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import pkgutil
 import re
 from pathlib import Path
 
+import django
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 import appwrite_orm_django
+from appwrite_orm_django.backend.django_internals import HOOKS_OF_OTHER_VERSIONS, INTERNALS, TESTED, check_version
+from docs import django_internals as page
 
 PACKAGE = Path(appwrite_orm_django.__file__).parent
-PAGE = PACKAGE.parent / "docs" / "explanation" / "django-internals.md"
 
 #: Modules all of whose names are documented, or reexported where they are.
 DOCUMENTED = re.compile(
@@ -48,7 +51,8 @@ NOT_DJANGOS = {
 
 
 def trees() -> list[ast.Module]:
-    return [ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")]
+    modules = (path for path in PACKAGE.rglob("*.py") if path.name != "django_internals.py")
+    return [ast.parse(path.read_text(encoding="utf-8")) for path in modules]
 
 
 def imported() -> set[tuple[str, str]]:
@@ -62,8 +66,9 @@ def imported() -> set[tuple[str, str]]:
     }
 
 
-def listed(pattern: str) -> set[str]:
-    return set(re.findall(f"`({pattern})`", PAGE.read_text(encoding="utf-8")))
+ALL = [internal for room in INTERNALS.values() for internal in room]
+#: Documented classes of which undocumented attributes are used.
+DOCUMENTED_CLASSES = {"django.db.models.Model", "django.utils.functional.LazyObject"}
 
 
 @pytest.mark.parametrize(("module", "name"), sorted(imported()), ids=".".join)
@@ -75,7 +80,7 @@ def test_it_is_there(module, name):
 
 def test_internal_modules_are_listed():
     internal = {f"{module}.{name}" for module, name in imported() if not DOCUMENTED.fullmatch(module)}
-    assert internal - DOCUMENTED_NAMES == listed(r"django\.[\w.]+")
+    assert internal - DOCUMENTED_NAMES == {each.name for each in ALL} - DOCUMENTED_CLASSES
 
 
 def test_every_documented_name_is_used():
@@ -83,7 +88,7 @@ def test_every_documented_name_is_used():
 
 
 def test_private_names_are_listed():
-    assert used_privately() | overridden_privately() == listed(r"_\w+")
+    assert used_privately() | overridden_privately() == {name for each in ALL for name in each.private}
 
 
 def used_privately() -> set[str]:
@@ -118,3 +123,41 @@ def overridden_privately() -> set[str]:
 
 def is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__")
+
+
+def test_the_page_is_made_from_the_list():
+    assert page.PAGE.read_text() == page.page(), "run: python -m docs.django_internals"
+
+
+@pytest.mark.parametrize("version", [(5, 1), (6, 2), (7, 0)])
+def test_another_django_is_refused(version):
+    with pytest.raises(ImproperlyConfigured, match=r"tested with 5\.2 to 6\.1"):
+        check_version((*version, 0, "final", 0))
+
+
+def test_the_range_is_that_of_the_package():
+    (oldest, newest) = TESTED
+    requirement = f'"Django>={oldest[0]}.{oldest[1]},<{newest[0]}.{newest[1] + 1}"'
+    assert requirement in (PACKAGE.parent / "pyproject.toml").read_text()
+
+
+def test_every_hook_is_called_by_this_django():
+    """A method that neither Django nor the package knows is a hook that Django no longer has."""
+    known = {
+        name
+        for tree in [
+            *trees(),
+            *(ast.parse(path.read_text()) for path in Path(django.__file__).parent.rglob("db/**/*.py")),
+        ]
+        for node in ast.walk(tree)
+        for name in ([node.attr] if isinstance(node, ast.Attribute) else [])
+    }
+    unknown = set()
+    for module in pkgutil.walk_packages([str(PACKAGE / "backend")], "appwrite_orm_django.backend."):
+        for ours in vars(importlib.import_module(module.name)).values():
+            if inspect.isclass(ours) and ours.__module__ == module.name:
+                djangos = [base for base in ours.__mro__ if base.__module__.startswith("django.")]
+                inherited = {name for base in djangos for name in vars(base)}
+                own = {name for name, value in vars(ours).items() if inspect.isfunction(value)}
+                unknown |= {name for name in own - inherited - known if djangos and not name.startswith("__")}
+    assert unknown == {name for name in HOOKS_OF_OTHER_VERSIONS if name not in known}

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from appwrite_orm_django.client import json_text
+from appwrite_orm_django.client import answers
 
 TEXTS = [
     b"{}",
@@ -19,17 +19,17 @@ TEXTS = [
 @pytest.fixture(params=["orjson", "json"])
 def parser(request, monkeypatch):
     if request.param == "json":
-        monkeypatch.setattr(json_text, "_parse", None)
+        monkeypatch.setattr(answers, "_parse", None)
     else:
-        monkeypatch.setattr(json_text, "_parse", pytest.importorskip("orjson").loads)
+        monkeypatch.setattr(answers, "_parse", pytest.importorskip("orjson").loads)
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_the_answer_is_that_of_the_standard_library(parser, text):
-    assert repr(json_text.parse(text)) == repr(json.loads(text))
+    assert repr(answers.parse(text)) == repr(json.loads(text))
 
 
 @pytest.mark.parametrize("text", [b"<html>", b"", b'{"a": ', b"\xff"])
 def test_what_is_not_json_is_a_value_error(parser, text):
     with pytest.raises(ValueError):  # noqa: PT011 - the class is what is promised
-        json_text.parse(text)
+        answers.parse(text)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appwrite_orm_django.client.identifiers import is_valid_id
+from appwrite_orm_django.client.references import is_valid_id
 from appwrite_orm_django.schema.names import SYSTEM_COLUMNS, column_key, index_key, table_id
 
 NAMERS = [table_id, column_key, index_key]

@@ -64,13 +64,18 @@ def test_steps_come_in_the_order_of_their_phases():
         (Column("a", "string", 10), Column("a", "varchar", 10)),
         (Column("a", "string", 70_000), Column("a", "text")),
         (Column("a", "longtext"), Column("a", "text")),
-        (Column("A", "varchar", 10), Column("a", "varchar", 10)),
         (Column("a", "varchar", 10, encrypt=True), Column("a", "varchar", 10)),
     ],
     ids=str,
 )
 def test_as_good_as_asked_for(live, wanted):
     assert make_plan(database(wanted), database(live)).steps == ()
+
+
+def test_a_key_in_other_letters_is_renamed():
+    """The server finds a column by its key in any letters; its rows have it in the letters of the key."""
+    plan = make_plan(database(Column("a", "varchar", 10)), database(Column("A", "varchar", 10)))
+    assert [f"{step.sign} {step}" for step in plan.steps] == ["~ column t.A renamed to a"]
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,12 @@ class LocalOperations(operations.DatabaseOperations):
         return _JoinedCol(left.alias, left.target), _JoinedCol(right.alias, right.target)
 
     def adapt_datetimefield_value(self, value: Any) -> Any:
-        return super().adapt_datetimefield_value(cut_to_milliseconds(value))
+        try:
+            return super().adapt_datetimefield_value(cut_to_milliseconds(value))
+        except OverflowError:
+            # The first or the last hours of a zone, as the ends of its years, have no form in UTC. No row holds them, either.
+            end = datetime.datetime.max if value.year > 5000 else datetime.datetime.min
+            return super().adapt_datetimefield_value(end)
 
     def convert_datetimefield_value(self, value: Any, expression: Any, connection: Any) -> Any:
         # Most are UTC, where no moment is missing or there twice.

@@ -24,7 +24,7 @@ from appwrite_orm_django.backend.evaluation.run import Page, Program
 from appwrite_orm_django.backend.planning import reads, where
 from appwrite_orm_django.backend.planning.where import Scope
 from appwrite_orm_django.backend.values import FloatCodec, codec_for, column_key, table_id
-from appwrite_orm_django.client.texts import check_text
+from appwrite_orm_django.client.queries import check_text
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper

@@ -17,7 +17,7 @@ from appwrite_orm_django.backend.evaluation.plan import checked_param
 from appwrite_orm_django.backend.evaluation.run import Program, Run, allow_everything
 from appwrite_orm_django.backend.evaluation.tables import local_table
 from appwrite_orm_django.backend.values import table_id
-from appwrite_orm_django.client.texts import check_text
+from appwrite_orm_django.client.queries import check_text
 from appwrite_orm_django.schema.names import unquoted
 
 if TYPE_CHECKING:

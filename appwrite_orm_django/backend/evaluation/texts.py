@@ -17,7 +17,7 @@ from django.db.models.sql.compiler import PositionRef
 from django.db.models.sql.where import ExtraWhere
 
 from appwrite_orm_django.backend.values import RowIdCodec, ScaledDecimalCodec, codec_for
-from appwrite_orm_django.client.texts import check_text
+from appwrite_orm_django.client.queries import check_text
 from appwrite_orm_django.schema import collation
 
 COLLATION = "APPWRITE_TEXT"

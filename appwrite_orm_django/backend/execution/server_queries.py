@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from appwrite_orm_django.backend.commands import Command, Condition, Converter, Order, shown, within
 from appwrite_orm_django.client import queries
-from appwrite_orm_django.client.errors import InvalidQuery, ServerError
+from appwrite_orm_django.client.errors import AppwriteError, InvalidQuery, ServerError
 from appwrite_orm_django.client.queries import Query
 from appwrite_orm_django.client.references import TableRef
 
@@ -131,13 +133,34 @@ class ServerQuery(Command):
         return " ".join((*parts, *within(self)))
 
 
-# Endpoint, project and shape of queries that the server has refused although it should know them.
-_refused: set[tuple[object, ...]] = set()
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Until when a query is not asked again, on the monotonic clock, and how many seconds that was away when the server refused it."""
+
+    until: float
+    pause_s: float
+
+
+# By endpoint, project and shape of queries: what the server has refused although it should know it.
+_refused: dict[tuple[object, ...], _Refusal] = {}
+# A status of 500 or above may be an outage. Each one that follows doubles the pause.
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 60.0, 3600.0
 
 
 def is_refused(command: ServerQuery, reader: Reader) -> bool:
-    """Say whether the server has refused a query of this shape before."""
-    return bool(_refused) and _refusal(command, reader) in _refused
+    """Return whether the server has refused a query of this shape, and is not to be asked for it again yet."""
+    if not _refused:
+        return False
+    refusal = _refused.get(_refusal(command, reader))
+    return refusal is not None and time.monotonic() < refusal.until
+
+
+def _remember(command: ServerQuery, reader: Reader, error: AppwriteError) -> None:
+    key, pause_s = _refusal(command, reader), math.inf
+    if isinstance(error, ServerError):
+        before = _refused.get(key)
+        pause_s = _SHORTEST_PAUSE_S if before is None else min(2 * before.pause_s, _LONGEST_PAUSE_S)
+    _refused[key] = _Refusal(time.monotonic() + pause_s, pause_s)
 
 
 def _refusal(command: ServerQuery, reader: Reader) -> tuple[object, ...]:
@@ -152,11 +175,13 @@ def run(command: ServerQuery, reader: Reader) -> Iterator[tuple[Any, ...]]:
     pages = _pages(command, reader, [*fixed[0], *command.queries()])
     try:
         first = next(pages, [])
-    except (InvalidQuery, ServerError):
+    except (InvalidQuery, ServerError) as error:
         found = list(_locally(command, reader))
         # Not before: in an outage local evaluation fails as well, and nothing is learnt.
-        _refused.add(_refusal(command, reader))
+        _remember(command, reader, error)
         return iter(found)
+    if _refused:
+        _refused.pop(_refusal(command, reader), None)
     return _results(command, first, pages)
 
 

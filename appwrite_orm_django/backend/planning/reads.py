@@ -34,7 +34,7 @@ from appwrite_orm_django.backend.values import (
     page_decoder,
 )
 from appwrite_orm_django.client import queries
-from appwrite_orm_django.client.texts import check_text
+from appwrite_orm_django.client.queries import check_text
 
 if TYPE_CHECKING:
     from django.db.models.sql import Query

@@ -34,6 +34,7 @@ from appwrite_orm_django.backend.defaults import Defaults, constant
 from appwrite_orm_django.backend.planning import reads, where
 from appwrite_orm_django.backend.planning.where import Scope
 from appwrite_orm_django.backend.values import (
+    MOMENTS,
     PERMISSIONS,
     ROW_ID,
     SYSTEM_COLUMNS,
@@ -45,7 +46,7 @@ from appwrite_orm_django.backend.values import (
     storage_field,
     table_id,
 )
-from appwrite_orm_django.client.texts import InvalidText
+from appwrite_orm_django.client.queries import InvalidText
 from appwrite_orm_django.schema.columns import column_for
 
 if TYPE_CHECKING:
@@ -123,9 +124,9 @@ def _upsert(query: Any, table: TableRef, rows: tuple[NewRow, ...], outputs: tupl
         raise ProgrammingError(
             f"{table.table}: {', '.join(target)} can not be unique_fields, for the model has no unique index of just these columns."
         )
-    # What the server keeps by itself it changes by itself.
+    # Of what the server keeps by itself, moments can be given. An object that has none leaves its row's.
     keys = dict.fromkeys(map(column_key, query.update_fields))
-    changes = tuple(key for key in keys if key == PERMISSIONS or key not in SYSTEM_COLUMNS)
+    changes = tuple(key for key in keys if key in (PERMISSIONS, *MOMENTS) or key not in SYSTEM_COLUMNS)
     return UpsertRows(table, rows, target, changes, outputs, unique, model)
 
 

@@ -20,7 +20,7 @@ from appwrite_orm_django.backend.commands import Condition, Membership, NewRow, 
 from appwrite_orm_django.backend.execution import upserts
 from appwrite_orm_django.backend.execution.parts import NOTHING_WRITTEN
 from appwrite_orm_django.backend.execution.writer import refuse_moments
-from appwrite_orm_django.backend.transactions import staging
+from appwrite_orm_django.backend.transactions import staging, versions
 from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
 from appwrite_orm_django.backend.values import ROW_ID
 from appwrite_orm_django.client import operators, rows, transactions
@@ -48,7 +48,8 @@ from appwrite_orm_django.schema.own_tables import CLAIM_COLUMN
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
-    from appwrite_orm_django.backend.transactions.block import Seen, Transaction
+    from appwrite_orm_django.backend.transactions.block import Transaction
+    from appwrite_orm_django.backend.transactions.versions import Seen
 
 _SWEEP_ONE_IN = 200
 _TTL_S = 60
@@ -268,7 +269,7 @@ class _Commit:
                 self.new_locks.append(lock)
             else:
                 self.folded = [*self.folded, Operation("update", self.claims, lock, {CLAIM_COLUMN: self.nonce})]
-                looks = tuple(look for _, look in block.seen([lock_row]))
+                looks = tuple(look for _, look in versions.seen([lock_row]))
                 self.read[(self.claims, lock)] = self.checked[(self.claims, lock)] = looks
 
     def run(self) -> Mapping[str, Any] | None:

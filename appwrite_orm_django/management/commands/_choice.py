@@ -17,10 +17,12 @@ def chosen_alias(alias: str | None) -> str:
     Return the alias that a command is to work on.
 
     Raises:
-        CommandError: it is not on Appwrite; or none was given, and there is not just one.
+        CommandError: it is not there, or not on Appwrite; or none was given, and there is not just one.
     """
     if alias is None:
         return _only_alias()
+    if alias not in connections.settings:
+        raise CommandError(f'DATABASES has no "{alias}". On Appwrite: {", ".join(appwrite_aliases()) or "none"}.')
     engine = connections[alias].settings_dict["ENGINE"]
     if engine != ENGINE:
         raise CommandError(f'DATABASES["{alias}"] is not on Appwrite: its ENGINE is {engine}.')

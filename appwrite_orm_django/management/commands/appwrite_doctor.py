@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -15,19 +17,28 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connections
 
 from appwrite_orm_django.backend import capabilities
+from appwrite_orm_django.changes import realtime, webhook_setup
+from appwrite_orm_django.client.errors import DatabaseNotFound, Unauthorized
 from appwrite_orm_django.doctor.assumptions import ASSUMPTIONS, Server
-from appwrite_orm_django.doctor.examination import Finding, examine
-from appwrite_orm_django.doctor.scratch import Scratch, ScratchRefused, scratch
+from appwrite_orm_django.doctor.examination import Finding, examine, text_rules
+from appwrite_orm_django.doctor.scratch import Ears, NotHeard, Scratch, ScratchRefused, WebhookSetUp, scratch
 from appwrite_orm_django.management.commands._choice import chosen_alias
 from appwrite_orm_django.management.commands._key import WithKey
+from appwrite_orm_django.schema import records
 
+#: Areas of experiments on request, by the options that ask for them.
+ON_REQUEST = ("webhook", "realtime")
+#: Exit status where the experiments could not run, or not all of them.
+UNANSWERED = 2
 _HEADINGS = ("Assumption", "Assumed", "Found")
+#: Windows has no SIGHUP.
+_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Command(WithKey, BaseCommand):
     help = (
         "Try what the library relies on, on the server behind an alias. Experiments run in a database of their own, "
-        "which is deleted at the end. Exits with 1 if an assumption does not hold."
+        "which is deleted at the end. Exits with 1 if an assumption does not hold, with 2 if not all could be tried."
     )
     # It is there to find out why other things fail.
     requires_system_checks: list[str] = []
@@ -46,37 +57,80 @@ class Command(WithKey, BaseCommand):
             metavar="NAME",
             help="try these assumptions, or all of these areas: text, blocks, unique.create, ...",
         )
+        parser.add_argument(
+            "--webhook",
+            action="store_true",
+            help="look at the webhook of the database as well, and wait for a delivery",
+        )
+        parser.add_argument(
+            "--realtime", action="store_true", help="listen to realtime as well, as the settings say, or as a guest"
+        )
+        parser.add_argument(
+            "--wait",
+            type=float,
+            default=15.0,
+            metavar="SECONDS",
+            help="how long to wait for a delivery, and for an event of realtime (default: %(default)s)",
+        )
         parser.add_argument("--format", choices=["text", "json"], default="text", help="how to print")
         parser.add_argument("--keep", action="store_true", help="leave the scratch database as it is at the end")
         parser.add_argument("--list", action="store_true", help="print the assumptions, and ask the server nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        known = {assumption.name for assumption in ASSUMPTIONS} | {assumption.area for assumption in ASSUMPTIONS}
-        if unknown := sorted(set(options["only"]) - known):
-            raise CommandError(f"There is no assumption or area {unknown[0]!r}. --list shows them all.")
         if options["list"]:
-            self._print_list()
+            self._print_list(options["format"])
             return
-        alias = chosen_alias(options["database"])
-        connection: Any = connections[alias]
+        findings: list[Finding] = []
+        recorded: Mapping[str, str] = {}
+        alias, problem = options["database"], "stopped before the end"
         try:
-            with (
-                _ended_by_sigterm(),
-                scratch(connection.transport, options["scratch_database"], keep=options["keep"]) as laboratory,
-            ):
-                findings = list(self._examined(alias, laboratory, options))
-        except (Error, ImproperlyConfigured, ScratchRefused) as error:
-            raise CommandError(str(error)) from error
-        if options["format"] == "json":
-            self._print_json(alias, findings)
-        else:
+            _check_names(options["only"])
+            alias = chosen_alias(alias)
+            laboratory, recorded = self._examine(alias, options, findings)
+            problem = ""
+        except CommandError as error:
+            problem = str(error)
+            error.returncode = UNANSWERED
+            raise
+        finally:
+            # A program has to know what was found, and why no more was, however it ended.
+            if options["format"] == "json":
+                self._print_json(alias, findings, problem, recorded)
+        if options["format"] == "text":
             self._print_summary(findings, laboratory if options["keep"] else None)
+            if recorded:
+                self.stdout.write(
+                    f'Recorded in the database {_database_of(alias)}: OPTIONS["TEXT"] has to be "{recorded["text"]}".'
+                )
         if not all(finding.holds for finding in findings):
             sys.exit(1)
 
-    def _examined(self, alias: str, laboratory: Scratch, options: dict[str, Any]) -> Iterator[Finding]:
+    def _examine(self, alias: str, options: dict[str, Any], findings: list[Finding]) -> tuple[Scratch, dict[str, str]]:
+        """
+        Add to the findings as they are made, and return the scratch database and what was recorded.
+
+        Raises:
+            CommandError: the server, or the settings, did not let the experiments run.
+        """
         connection: Any = connections[alias]
-        level = capabilities.feature_level(connection, laboratory.table)
+        try:
+            with (
+                _ended_by_signals(),
+                scratch(
+                    connection.transport.unwatched(), options["scratch_database"], keep=options["keep"]
+                ) as laboratory,
+            ):
+                laboratory.webhook = _webhook_of(alias, options["wait"])
+                laboratory.ears = Ears(partial(_listen, alias), options["wait"])
+                level = _level(connection, laboratory)
+                for finding in self._examined(alias, level, laboratory, options):
+                    findings.append(finding)  # noqa: PERF402 - those before an error count as well
+            return laboratory, _record(connection, options["scratch_database"], text_rules(findings, level))
+        except (Error, ImproperlyConfigured, ScratchRefused) as error:
+            raise CommandError(str(error)) from error
+
+    def _examined(self, alias: str, level: str, laboratory: Scratch, options: dict[str, Any]) -> Iterator[Finding]:
+        connection: Any = connections[alias]
         server = Server(connection.options.text, level)
         as_text = options["format"] == "text"
         if as_text:
@@ -86,7 +140,12 @@ class Command(WithKey, BaseCommand):
                 )
             )
             self._print_row(_HEADINGS)
-        for finding in examine(laboratory, server, options["only"]):
+        asked = {
+            area
+            for area in ON_REQUEST
+            if options[area] or any(each.partition(".")[0] == area for each in options["only"])
+        }
+        for finding in examine(laboratory, server, options["only"], asked):
             if as_text:
                 self._print_finding(finding)
             yield finding
@@ -113,7 +172,9 @@ class Command(WithKey, BaseCommand):
         else:
             self.stdout.write(self.style.SUCCESS(f"All {len(findings)} assumptions hold."))
 
-    def _print_json(self, alias: str, findings: Sequence[Finding]) -> None:
+    def _print_json(
+        self, alias: str | None, findings: Sequence[Finding], problem: str, recorded: Mapping[str, str]
+    ) -> None:
         report = [
             {
                 "name": finding.assumption.name,
@@ -125,26 +186,80 @@ class Command(WithKey, BaseCommand):
             }
             for finding in findings
         ]
-        self.stdout.write(json.dumps({"alias": alias, "findings": report}, indent=2, ensure_ascii=False))
+        printed = {"alias": alias, "error": problem or None, "findings": report, "recorded": dict(recorded)}
+        self.stdout.write(json.dumps(printed, indent=2, ensure_ascii=False))
 
-    def _print_list(self) -> None:
+    def _print_list(self, form: str) -> None:
+        if form == "json":
+            listed = [{"name": assumption.name, "question": assumption.question} for assumption in ASSUMPTIONS]
+            self.stdout.write(json.dumps(listed, indent=2, ensure_ascii=False))
+            return
         for assumption in ASSUMPTIONS:
             self.stdout.write(f"{assumption.name:<22} {assumption.question}")
 
 
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let a terminated command delete what it made, as Ctrl-C does. Signals can be handled in the main thread only."""
+def _database_of(alias: str) -> str:
+    connection: Any = connections[alias]
+    return str(connection.database_id)
 
-    def stop(*_: object) -> None:
-        raise SystemExit(143)
 
+def _level(connection: Any, laboratory: Scratch) -> str:
+    pinned: str | None = connection.options.feature_level
+    return pinned or capabilities.probe(laboratory.transport, laboratory.table) or "1.9"
+
+
+def _record(connection: Any, given: str | None, text: str) -> dict[str, str]:
+    """Record what the library makes use of, where the server was examined as that of the database, and return it."""
+    if not text or given not in (None, connection.database_id):
+        return {}
     try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:
-        yield
-        return
+        records.write_findings(connection.transport.unwatched(), connection.database_id, {"text": text})
+    except (DatabaseNotFound, Unauthorized):
+        return {}  # it is yet to be made, or not this key's to write to
+    return {"text": text}
+
+
+def _webhook_of(alias: str, wait_s: float) -> WebhookSetUp:
+    connection: Any = connections[alias]
+
+    def deliver() -> str:
+        return webhook_setup.check(alias, wait_s=wait_s).problem
+
+    url, events = connection.options.webhook.url, webhook_setup.events_for(alias)
+    return WebhookSetUp(webhook_setup.webhook_id_for(alias), url, events, deliver)
+
+
+@contextmanager
+def _listen(alias: str, channels: Sequence[str]) -> Iterator[Callable[[float], Mapping[str, Any] | None]]:
+    try:
+        with realtime.hearing(alias, channels) as hear:
+            yield hear
+    except realtime.Refused as error:
+        raise NotHeard(str(error)) from error
+
+
+def _check_names(only: Sequence[str]) -> None:
+    known = {assumption.name for assumption in ASSUMPTIONS} | {assumption.area for assumption in ASSUMPTIONS}
+    if unknown := sorted(set(only) - known):
+        raise CommandError(f"There is no assumption or area {unknown[0]!r}. --list shows them all.")
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let a command that is terminated, or whose terminal is closed, delete what it made, as Ctrl-C does."""
+
+    def stop(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before: dict[signal.Signals, Any] = {}
+    # Signals can be handled in the main thread only.
+    with contextlib.suppress(ValueError):
+        for one in _ENDING:
+            # Under nohup a closed terminal is to be ignored.
+            if signal.getsignal(one) != signal.SIG_IGN:
+                before[one] = signal.signal(one, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)

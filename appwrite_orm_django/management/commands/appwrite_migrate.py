@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DataError, IntegrityError, connections
 
@@ -30,7 +31,7 @@ from ._choice import chosen_alias, chosen_models
 from ._progress import progress_bar
 
 #: What a person can do something about; a traceback would only hide it.
-_REFUSALS = (AppwriteError, DataError, IntegrityError, NotAvailable)
+_REFUSALS = (AppwriteError, DataError, ImproperlyConfigured, IntegrityError, NotAvailable)
 
 
 class Command(WithKey, BaseCommand):

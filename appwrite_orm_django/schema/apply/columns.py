@@ -46,6 +46,11 @@ def rename(work: Work, steps: Sequence[RenameColumn]) -> Steps:
 
 def _rename(work: Work, table: str, old: str, column: Column) -> None:
     """Rename a column. A run that was stopped finds the record under the new key before the column is, and goes on with the rename."""
+    if old.lower() == column.key.lower():
+        # The server, and the records, compare keys without case: neither would tell the one from the other.
+        aside = replaced_key(column.key)
+        _rename(work, table, old, replace(column, key=aside))
+        old = aside
     recorded = records_of(table, [column])
     work.record(recorded)
     _give_key(work, table, old, column)

@@ -92,7 +92,7 @@ def try_out(work: Work, steps: Sequence[TryIndex]) -> Steps:
 
 
 def _is_there(work: Work, table: str, index: Index) -> bool:
-    return index.key in {known.key for known in work.indexes_of(table) if known.status != "deleting"}
+    return index.key.lower() in {known.key.lower() for known in work.indexes_of(table) if known.status != "deleting"}
 
 
 def _goes_with_a_column(work: Work, step: TryIndex) -> bool:
@@ -145,7 +145,7 @@ def renew_trimmed(work: Work, table: str, refusal: str) -> bool:
         refusal: what the server said of a column that was to be changed.
     """
     bodies = list(index_routes.list_indexes(work.transport, work.ref(table)))
-    trimmed = [read_index(body) for body in bodies if len(body["lengths"]) < len(body["columns"])]
+    trimmed = [read_index(body) for body in bodies if len(body.get("lengths") or ()) < len(body["columns"])]
     if not trimmed and any(text in refusal for text in ("Count of lengths", "Cannot set a length")):
         trimmed = [index for index in map(read_index, bodies) if index.type in {"key", "unique"}]
     drop(work, [DropIndex(table, index, replaced=True) for index in trimmed])
