@@ -19,8 +19,8 @@ from appwrite_orm_django.backend.cross_database import refuse_other_databases
 from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.evaluation import run, tables, texts
 from appwrite_orm_django.backend.evaluation.commands import Fetch, Link, LocalQuery
-from appwrite_orm_django.backend.evaluation.compiler import Level, is_volatile, sources
 from appwrite_orm_django.backend.evaluation.run import Page, Program
+from appwrite_orm_django.backend.evaluation.statements import Level, is_volatile, sources
 from appwrite_orm_django.backend.planning import reads, where
 from appwrite_orm_django.backend.planning.where import Scope
 from appwrite_orm_django.backend.values import FloatCodec, codec_for, column_key, table_id
@@ -87,7 +87,7 @@ def _plan(compiler: SQLCompiler) -> LocalQuery:
 def _definition(sqlite_compiler: Any, models: Mapping[str, type[Model]], connection: DatabaseWrapper) -> str:
     """Return what decides how values get into SQLite and out again: the connection, all tables, and what is computed."""
     database = connection.local_database
-    described = [f"{name} {tables.local_table(models[name], database).definition}" for name in sorted(models)]
+    described = [f"{name} {database.table_of(models[name]).definition}" for name in sorted(models)]
     return "; ".join((f"{database.folds} {database.timezone_name}", *described, *_computed(sqlite_compiler)))
 
 

@@ -15,7 +15,6 @@ from appwrite_orm_django.backend.evaluation.commands import Fetch, LocalQuery
 from appwrite_orm_django.backend.evaluation.names import as_written, with_row_ids
 from appwrite_orm_django.backend.evaluation.plan import checked_param
 from appwrite_orm_django.backend.evaluation.run import Program, Run, allow_everything
-from appwrite_orm_django.backend.evaluation.tables import local_table
 from appwrite_orm_django.backend.values import table_id
 from appwrite_orm_django.client.queries import check_text
 from appwrite_orm_django.schema.names import unquoted
@@ -97,7 +96,7 @@ def _tables_read(
         return sqlite3.SQLITE_OK
 
     with connection.borrowed_local_database() as database:
-        sql, tables = with_row_ids(sql, {name: local_table(model, database) for name, model in named.items()})
+        sql, tables = with_row_ids(sql, {name: database.table_of(model) for name, model in named.items()})
         with database.with_tables(tables.values()) as raw:
             raw.set_authorizer(note)
             try:

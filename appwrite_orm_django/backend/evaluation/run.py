@@ -14,9 +14,9 @@ from django.db.models import Model
 
 from appwrite_orm_django.backend.commands import Condition, Membership
 from appwrite_orm_django.backend.evaluation.commands import Fetch, Link, LocalQuery
-from appwrite_orm_django.backend.evaluation.database import LocalDatabase, quoted
+from appwrite_orm_django.backend.evaluation.database import LocalDatabase
 from appwrite_orm_django.backend.evaluation.names import with_row_ids
-from appwrite_orm_django.backend.evaluation.tables import LocalTable, local_table
+from appwrite_orm_django.backend.evaluation.tables import LocalTable, quoted
 from appwrite_orm_django.backend.evaluation.texts import have_one_spelling
 from appwrite_orm_django.backend.values import ROW_ID
 from appwrite_orm_django.schema.names import unquoted
@@ -153,7 +153,7 @@ class Run:
         self.connection = connection
         self.database = database
         self.program: Program = command.program
-        tables = {name: local_table(model, self.database) for name, model in self.program.tables.items()}
+        tables = {name: self.database.table_of(model) for name, model in self.program.tables.items()}
         self.sql, self.tables = with_row_ids(command.sql, tables)
         self.fetched = 0
         self.description: Any = None
