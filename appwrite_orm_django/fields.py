@@ -13,6 +13,7 @@ from django.db import DataError, connections, models
 from django.utils.translation import gettext_lazy as _
 
 from appwrite_orm_django.backend import row_ids
+from appwrite_orm_django.backend.aliases import is_appwrite
 from appwrite_orm_django.backend.values import (
     BooleanCodec,
     Codec,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from django.db.models.expressions import Combinable
     from typing_extensions import TypeVar
 
+    from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.schema.columns import Column
 
     # What may be assigned to a field, and what is read from it: in django-stubs every field has these two parameters.
@@ -222,7 +224,7 @@ class _ListField(_Field[_Set, _Get]):
             value = self.get_prep_value(value)
         if not isinstance(value, (list, tuple)):
             return value
-        if connection.vendor == "appwrite":
+        if is_appwrite(connection):
             return self._prepared(value, connection)
         # For SQLite, in which local evaluation runs, and for any other database: the JSON that Appwrite holds.
         items = self._prepared(value, _appwrite_connection(connection.alias) or connection)
@@ -299,10 +301,10 @@ class _ListField(_Field[_Set, _Get]):
         return self.base_field.value_to_string(SimpleNamespace(**{self.base_field.attname: item}))
 
 
-def _appwrite_connection(alias: str) -> Any:
+def _appwrite_connection(alias: str) -> DatabaseWrapper | None:
     """Return a connection to Appwrite: that of the alias, which local evaluation's database shares, or else any; None without one."""
     known = (connections[name] for name in (alias, *connections) if name in connections)
-    return next((connection for connection in known if connection.vendor == "appwrite"), None)
+    return next((connection for connection in known if is_appwrite(connection)), None)
 
 
 class ArrayField(_ListField[_Set, _Get]):

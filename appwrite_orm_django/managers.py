@@ -11,10 +11,12 @@ from asgiref.sync import sync_to_async
 from django.db import IntegrityError, connections, models
 from django.db.models.deletion import Collector
 
+from appwrite_orm_django.backend.aliases import is_appwrite
 from appwrite_orm_django.backend.execution import retries
-from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
+from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
 from appwrite_orm_django.backend.values import hold
 from appwrite_orm_django.cache import control
+from appwrite_orm_django.cache.connections import cached_connection
 from appwrite_orm_django.cache.timeouts import choose, chosen, inherited
 from appwrite_orm_django.client.errors import WriteRefused
 from appwrite_orm_django.orm.hydration import InstanceQuerySet, ModelT, RowT
@@ -69,12 +71,12 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
         self._for_write = True
         # Django asks for it again with each object, and the routers with it.
         self._db = self.db
-        connection: Any = connections[self.db]
-        as_user = connection.vendor == "appwrite" and connection.identity is not None
+        connection = connections[self.db]
+        as_user = is_appwrite(connection) and connection.identity is not None
         if update_conflicts:
             objs = list(objs)
             self._forget_what_was_read(objs, update_fields or ())
-        noting = connection.noting_commits() if connection.vendor == "appwrite" else nullcontext()
+        noting = connection.noting_commits() if is_appwrite(connection) else nullcontext()
         direct = nullcontext() if as_user and not update_conflicts else self._direct_outside_a_block()
         with noting as end, direct:
             made = super().bulk_create(
@@ -95,7 +97,7 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
         objs, fields = tuple(objs), list(fields)
         self._forget_what_was_read(objs, fields)
         changed = super().bulk_update(objs, fields, batch_size)
-        if connections[self.db].vendor == "appwrite":
+        if is_appwrite(connections[self.db]):
             written: list[Any] = [self.model._meta.get_field(name) for name in fields]
             for obj in objs:
                 hold(obj, written)
@@ -117,7 +119,7 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
         """
         self._for_write = True
         connection = connections[self.db]
-        alone = connection.vendor != "appwrite" or connection.in_atomic_block
+        alone = not is_appwrite(connection) or connection.in_atomic_block
         was_taken = False
         for attempt in itertools.count(1):
             try:
@@ -178,11 +180,10 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
 
     def _direct_outside_a_block(self) -> AbstractContextManager[None]:
         self._for_write = True
-        connection: Any = connections[self.db]
-        if connection.vendor != "appwrite" or connection.in_atomic_block:
+        connection = connections[self.db]
+        if not is_appwrite(connection) or connection.in_atomic_block:
             return nullcontext()
-        direct: AbstractContextManager[None] = connection.direct_writes()
-        return direct
+        return connection.direct_writes()
 
     # The cache of this queryset
 
@@ -232,7 +233,7 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
         Raises:
             NotSupportedError: as reading it would.
         """
-        connection = control.appwrite_connection(self.db)
+        connection = cached_connection(self.db)
         return connection is not None and bool(connection.is_cached(self.query))
 
     def warm(self) -> int:
@@ -248,7 +249,7 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
 
     def is_updated(self) -> bool:
         """Say whether anything read from the model's own table since its last write is cached; one call to the cache."""
-        connection = control.appwrite_connection(self.db)
+        connection = cached_connection(self.db)
         return connection is not None and bool(connection.cache.is_updated([connection.table_of(self.model)]))
 
     def set_updated(self, updated: bool) -> bool:
@@ -260,7 +261,7 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
         Returns:
             True if it is so now; False if the cache does not answer (an invalidation is then made up for as soon as it does).
         """
-        connection = control.appwrite_connection(self.db)
+        connection = cached_connection(self.db)
         if connection is None:
             return not updated
         return bool(connection.cache.set_updated([connection.table_of(self.model)], updated))

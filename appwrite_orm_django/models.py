@@ -17,7 +17,8 @@ from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingE
 from django.db.models.base import ModelBase
 from django.db.models.query_utils import DeferredAttribute
 
-from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
+from appwrite_orm_django.backend.aliases import appwrite_connection, is_appwrite
+from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
 from appwrite_orm_django.backend.transactions.log import key_of
 from appwrite_orm_django.backend.values import OutOfRange, codec_for, hold, table_id
 from appwrite_orm_django.client.errors import AppwriteError
@@ -28,6 +29,8 @@ from appwrite_orm_django.orm.hydration import NOTHING_KNOWN, READING, instance_f
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from appwrite_orm_django.backend.base import DatabaseWrapper
 
     _Model = TypeVar("_Model", bound=models.Model)
 
@@ -181,7 +184,7 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
                     low, high = connection.ops.integer_field_range(field.get_internal_type())
                     MinValueValidator(low)(value)
                     MaxValueValidator(high)(value)
-                if connection.vendor == "appwrite":
+                if is_appwrite(connection):
                     _check_that_it_can_be_held(field, value, connection)
             except ValidationError as error:
                 errors[field.name] = error.error_list
@@ -259,7 +262,7 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
             del self.__dict__["_is_raw"]
         fields = (cls or self)._meta.local_concrete_fields
         saved = _attnames(fields, update_fields)
-        if using is not None and connections[using].vendor == "appwrite":
+        if using is not None and is_appwrite(connections[using]):
             hold(self, (field for field in fields if field.attname in saved))
         # Without what Django itself has assigned on the way.
         self.__dict__["_assigned"] = assigned
@@ -329,7 +332,7 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
         names, values, alias, end = self.__dict__["_loaded"]
         if end is None or not end.written or alias is None or self.pk is None:
             return
-        connection: Any = connections[alias]
+        connection = appwrite_connection(alias)
         fields = {name: field for name, field in self._moments().items() if name in self.__dict__}
         if not fields:
             return
@@ -387,7 +390,7 @@ def _is_unchanged(value: Any, loaded: Any) -> bool:
     return isinstance(value, str) or type(value) is type(loaded)
 
 
-def _check_that_it_can_be_held(field: models.Field[Any, Any], value: Any, connection: Any) -> None:
+def _check_that_it_can_be_held(field: models.Field[Any, Any], value: Any, connection: DatabaseWrapper) -> None:
     try:
         codec_for(field).encode(field.get_db_prep_value(value, connection))
     except (OutOfRange, InvalidText) as error:

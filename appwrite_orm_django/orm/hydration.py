@@ -18,6 +18,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic
 
 from django.db import connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.base import ModelBase, ModelState
 from django.db.models.fields.files import FileDescriptor
 from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
@@ -25,7 +26,8 @@ from django.db.models.query import ModelIterable, RawModelIterable
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.signals import post_init, pre_init
 
-from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
+from appwrite_orm_django.backend.aliases import is_appwrite
+from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -105,7 +107,7 @@ _names: weakref.WeakKeyDictionary[type[models.Model], list[str] | None] = weakre
 _writers: weakref.WeakKeyDictionary[type[models.Model], Callable[..., list[models.Model]]] = weakref.WeakKeyDictionary()
 
 
-def writer_for(model: type[models.Model], connection: Any) -> Callable[..., list[models.Model]] | None:
+def writer_for(model: type[models.Model], connection: BaseDatabaseWrapper) -> Callable[..., list[models.Model]] | None:
     """
     Return what makes instances as ``model.from_db`` does, of rows from ``connection`` that hold every concrete field in order and nothing else.
 
@@ -236,7 +238,7 @@ class FastModelIterable(ModelIterable):
 
     def __iter__(self) -> Iterator[models.Model]:
         queryset = self.queryset
-        connection: Any = connections[queryset.db]
+        connection = connections[queryset.db]
         fetch_mode = getattr(queryset, "_fetch_mode", None)
         special = is_special(queryset.query, fetch_mode) or (self.chunked_fetch and _selects_more(queryset.query))
         write = None if special else writer_for(queryset.model, connection)
@@ -249,7 +251,7 @@ class FastModelIterable(ModelIterable):
             attach(queryset, made)
         return iter(made)
 
-    def _streamed(self, connection: Any, fetch_mode: Any) -> Iterator[models.Model]:
+    def _streamed(self, connection: BaseDatabaseWrapper, fetch_mode: Any) -> Iterator[models.Model]:
         queryset = self.queryset
         compiler = queryset.query.get_compiler(using=connection.alias)
         # Django's own iterable does not ask before the first instance is wanted either.
@@ -358,8 +360,10 @@ class Prepared(Generic[_Result]):
     def __call__(self) -> list[_Result]:
         """Read the rows, from the cache where it is fresh."""
         queryset = self._queryset
-        connection: Any = connections[queryset.db]
-        write = writer_for(queryset.model, connection) if self._is_plain and connection.vendor == "appwrite" else None
+        connection = connections[queryset.db]
+        if not self._is_plain or not is_appwrite(connection):
+            return list(queryset.all())
+        write = writer_for(queryset.model, connection)
         known = None if write is None else connection.prepared_reads.of_owner(self, self._query)
         if known is None or write is None:
             return list(queryset.all())

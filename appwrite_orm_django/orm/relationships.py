@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from django.db import IntegrityError, NotSupportedError, connections, models, router
 
+from appwrite_orm_django.backend.aliases import is_appwrite
 from appwrite_orm_django.backend.values import ROW_ID, codec_for, table_id
 from appwrite_orm_django.cache import invalidate
 from appwrite_orm_django.client import rows
@@ -120,10 +121,10 @@ class RelatedRows(Generic[_To]):
 
     def _connection(self, choose: Any) -> DatabaseWrapper:
         alias = self._instance._state.db or choose(type(self._instance), instance=self._instance)
-        connection: Any = connections[alias]
-        if connection.vendor != "appwrite":
+        connection = connections[alias]
+        if not is_appwrite(connection):
             raise NotSupportedError(f'The rows of {type(self._instance).__name__} on "{alias}" are not on Appwrite.')
-        return connection  # type: ignore[no-any-return]
+        return connection
 
     def _table(self, connection: DatabaseWrapper) -> TableRef:
         return connection.table_ref(table_id(self._instance._meta.db_table))

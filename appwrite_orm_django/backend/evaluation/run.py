@@ -22,7 +22,7 @@ from appwrite_orm_django.backend.values import ROW_ID
 from appwrite_orm_django.schema.names import unquoted
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.connection import Connection
 
 
 Row = Mapping[str, Any]
@@ -120,7 +120,7 @@ class Page:
         return f'{column} IN (SELECT "pk" FROM "{self.table}")'
 
 
-def run(command: LocalQuery, connection: DatabaseWrapper) -> list[tuple[Any, ...]]:
+def run(command: LocalQuery, connection: Connection) -> list[tuple[Any, ...]]:
     """
     Return the final rows of a locally evaluated query.
 
@@ -148,7 +148,7 @@ class Brought:
 class Run:
     """One evaluation. ``description`` is afterwards what SQLite's cursor had as such."""
 
-    def __init__(self, command: LocalQuery, connection: DatabaseWrapper, database: LocalDatabase) -> None:
+    def __init__(self, command: LocalQuery, connection: Connection, database: LocalDatabase) -> None:
         self.command = command
         self.connection = connection
         self.database = database
