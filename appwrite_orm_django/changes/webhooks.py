@@ -216,7 +216,7 @@ def _take(delivery: Delivery, settings: Mapping[str, WebhookSettings]) -> None:
         written = read_event(delivery.events, delivery.payload, connection.database_id, tables)
         if written.tables:
             is_used = True
-            _outdate(alias, written, delivery, settings[alias])
+            _invalidate(alias, written, delivery, settings[alias])
         else:
             unused = written.problem
     if not is_used:
@@ -224,7 +224,7 @@ def _take(delivery: Delivery, settings: Mapping[str, WebhookSettings]) -> None:
         logger.log(level, "Ignored a webhook delivery: %s", unused)
 
 
-def _outdate(alias: str, written: Written, delivery: Delivery, settings: WebhookSettings) -> None:
+def _invalidate(alias: str, written: Written, delivery: Delivery, settings: WebhookSettings) -> None:
     if written.problem:
         logger.warning(
             "A webhook delivery invalidates %s: %s",
