@@ -7,6 +7,7 @@ The steps that a plan is made of, in words: what each is about, whether it may l
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from .comparison import narrows
 from .definitions import Column, Encoding, Index, Table
@@ -21,15 +22,13 @@ class Step:
     One thing to do.
 
     Attributes:
+        sign: how the step is marked in a printed plan: ``+``, ``~`` or ``-``.
         table: id of the table it is about; "" for the database itself.
     """
 
-    table: str
+    sign: ClassVar[str] = "+"
 
-    @property
-    def sign(self) -> str:
-        """How the step is marked in a printed plan: ``+``, ``~`` or ``-``."""
-        return "+"
+    table: str
 
     @property
     def destructive(self) -> bool:
@@ -43,6 +42,30 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class _TableStep(Step):
+    definition: Table
+
+    def __str__(self) -> str:
+        return f"table {self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class _ColumnStep(Step):
+    column: Column
+
+    def __str__(self) -> str:
+        return f"column {self.table}.{self.column.key} {self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class _IndexStep(Step):
+    index: Index
+
+    def __str__(self) -> str:
+        return f"index {self.table}.{self.index.key} {self.index}"
+
+
+@dataclass(frozen=True, slots=True)
 class CreateDatabase(Step):
     database: str
 
@@ -51,28 +74,23 @@ class CreateDatabase(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class CreateTable(Step):
-    definition: Table
-
-    def __str__(self) -> str:
-        return f"table {self.table}"
+class CreateTable(_TableStep):
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class RenameColumn(Step):
+    sign: ClassVar[str] = "~"
+
     old: str
     column: Column
-
-    @property
-    def sign(self) -> str:
-        return "~"
 
     def __str__(self) -> str:
         return f"column {self.table}.{self.old} renamed to {self.column.key}"
 
 
 @dataclass(frozen=True, slots=True)
-class DropIndex(Step):
+class DropIndex(_IndexStep):
     """
     Drop an index.
 
@@ -81,13 +99,10 @@ class DropIndex(Step):
         broken: whether the server lists it over columns that are gone, or no longer has it.
     """
 
-    index: Index
+    sign: ClassVar[str] = "-"
+
     replaced: bool = False
     broken: bool = False
-
-    @property
-    def sign(self) -> str:
-        return "-"
 
     @property
     def destructive(self) -> bool:
@@ -106,12 +121,9 @@ class DropIndex(Step):
     def _promises(self) -> bool:
         return self.index.type == "unique" and self.index.status == "available" and not self.broken
 
-    def __str__(self) -> str:
-        return f"index {self.table}.{self.index.key} {self.index}"
-
 
 @dataclass(frozen=True, slots=True)
-class DropColumn(Step):
+class DropColumn(_ColumnStep):
     """
     Drop a column.
 
@@ -119,12 +131,9 @@ class DropColumn(Step):
         replaced_by: the key of the column that has taken its place, where the run that put it there was stopped before the drop.
     """
 
-    column: Column
-    replaced_by: str = ""
+    sign: ClassVar[str] = "-"
 
-    @property
-    def sign(self) -> str:
-        return "-"
+    replaced_by: str = ""
 
     @property
     def destructive(self) -> bool:
@@ -134,12 +143,9 @@ class DropColumn(Step):
     def warning(self) -> str:
         return f"its values are in {self.replaced_by}" if self.replaced_by else ""
 
-    def __str__(self) -> str:
-        return f"column {self.table}.{self.column.key} {self.column}"
-
 
 @dataclass(frozen=True, slots=True)
-class CreateColumn(Step):
+class CreateColumn(_ColumnStep):
     """
     Add a column to a table that exists.
 
@@ -147,29 +153,17 @@ class CreateColumn(Step):
     could not be updated any more (recording ``columns-async``).
     """
 
-    column: Column
-
     @property
     def warning(self) -> str:
         return _about_rows(self.column)
 
-    def __str__(self) -> str:
-        return f"column {self.table}.{self.column.key} {self.column}"
-
 
 @dataclass(frozen=True, slots=True)
-class FillColumn(Step):
+class FillColumn(_ColumnStep):
     """Give the rows that were there before a column their values, where the run that added it was stopped."""
 
-    column: Column
-
-    @property
-    def sign(self) -> str:
-        return "~"
-
-    @property
-    def warning(self) -> str:
-        return "the run that added it was stopped before all rows had their value"
+    sign: ClassVar[str] = "~"
+    warning: ClassVar[str] = "the run that added it was stopped before all rows had their value"
 
     def __str__(self) -> str:
         return f"column {self.table}.{self.column.key} filled"
@@ -179,12 +173,10 @@ class FillColumn(Step):
 class ChangeColumn(Step):
     """Change what can be changed in place: size, bounds, elements, required, default."""
 
+    sign: ClassVar[str] = "~"
+
     before: Column
     after: Column
-
-    @property
-    def sign(self) -> str:
-        return "~"
 
     @property
     def destructive(self) -> bool:
@@ -211,16 +203,11 @@ class ReplaceColumn(Step):
     Writes of others to the old column during the copying are lost.
     """
 
+    sign: ClassVar[str] = "~"
+    destructive: ClassVar[bool] = True
+
     before: Column
     after: Column
-
-    @property
-    def sign(self) -> str:
-        return "~"
-
-    @property
-    def destructive(self) -> bool:
-        return True
 
     @property
     def warning(self) -> str:
@@ -239,17 +226,12 @@ class ReplaceColumn(Step):
 class ReadOtherwise(Step):
     """Record that values mean the same with another encoding, and stay as they are."""
 
+    sign: ClassVar[str] = "~"
+    warning: ClassVar[str] = "rows stay as they are"
+
     key: str
     before: Encoding
     after: Encoding
-
-    @property
-    def sign(self) -> str:
-        return "~"
-
-    @property
-    def warning(self) -> str:
-        return "rows stay as they are"
 
     def __str__(self) -> str:
         subject = f"row ids of {self.table}" if self.key == ROW_ID else f"column {self.table}.{self.key}"
@@ -257,26 +239,16 @@ class ReadOtherwise(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class CreateIndex(Step):
-    index: Index
-
-    def __str__(self) -> str:
-        return f"index {self.table}.{self.index.key} {self.index}"
+class CreateIndex(_IndexStep):
+    pass
 
 
 @dataclass(frozen=True, slots=True)
-class TryIndex(Step):
+class TryIndex(_IndexStep):
     """Find out whether a unique index that an earlier run has made is really there."""
 
-    index: Index
-
-    @property
-    def sign(self) -> str:
-        return "~"
-
-    @property
-    def warning(self) -> str:
-        return "the run that made it was stopped before it could"
+    sign: ClassVar[str] = "~"
+    warning: ClassVar[str] = "the run that made it was stopped before it could"
 
     def __str__(self) -> str:
         return f"index {self.table}.{self.index.key} {self.index} tried out"
@@ -286,12 +258,10 @@ class TryIndex(Step):
 class ChangeTable(Step):
     """Set permissions and row security."""
 
+    sign: ClassVar[str] = "~"
+
     before: Table
     after: Table
-
-    @property
-    def sign(self) -> str:
-        return "~"
 
     @property
     def destructive(self) -> bool:
@@ -312,19 +282,12 @@ class ChangeTable(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class DropTable(Step):
-    definition: Table
-
-    @property
-    def sign(self) -> str:
-        return "-"
+class DropTable(_TableStep):
+    sign: ClassVar[str] = "-"
 
     @property
     def destructive(self) -> bool:
         return not self.table.startswith(OWN_TABLES)
-
-    def __str__(self) -> str:
-        return f"table {self.table}"
 
 
 #: The order of application. Steps of one kind do not depend on each other.
