@@ -111,7 +111,7 @@ def test_the_plan_says_that_an_index_was_not_tried_out():
     transport = untried("Tea", "Milk")
     plan = plan_for(transport, AFTER)
     assert [f"{step.sign} {step} ({step.warning})" for step in plan.steps] == [
-        "~ index t.name_uniq unique (name) tried out (the run that made it was stopped before it could)"
+        "~ index t.name_uniq unique (name) tried out (the run that created it was stopped before it could)"
     ]
     assert plan.destructive == ()
     assert requests_of(transport, plan) == [("DELETE", f"/tablesdb/d/tables/{MARK}", {})]
