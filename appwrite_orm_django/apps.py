@@ -55,15 +55,16 @@ def _imported_when_run(name: str) -> Callable[..., Any]:
 
 def create_own_tables(using: str, **_: Any) -> None:
     """Make what blocks of transactions need, so that a key which may only write rows can run them, and the record of encodings."""
-    from django.db import DatabaseError, connections
+    from django.db import DatabaseError
 
+    from appwrite_orm_django.backend.aliases import appwrite_connection
     from appwrite_orm_django.backend.transactions import staging
     from appwrite_orm_django.conf import appwrite_aliases
     from appwrite_orm_django.schema.records import create_records_table
 
     if using not in appwrite_aliases():
         return
-    connection: Any = connections[using]  # our DatabaseWrapper, by its engine
+    connection = appwrite_connection(using)
     try:
         staging.create_table(connection.transport, staging.table_in(connection.database_id))
         create_records_table(connection.transport, connection.database_id)
@@ -75,9 +76,10 @@ def hold_what_was_saved(instance: Any, using: str, update_fields: Any = None, **
     """Let objects of Django's own models, too, hold what the server does once ``save()`` has updated their row."""
     from django.db import connections
 
+    from appwrite_orm_django.backend.aliases import is_appwrite
     from appwrite_orm_django.backend.values import hold
 
-    if connections[using].vendor != "appwrite":
+    if not is_appwrite(connections[using]):
         return
     fields = instance._meta.concrete_fields
     hold(instance, (field for field in fields if update_fields is None or field.name in update_fields))

@@ -24,7 +24,7 @@ class AppwriteRouter:
 
     def alias_of(self, model: type[models.Model]) -> str | None:
         """Return the alias for an Appwrite model, None for any other."""
-        owner: Any = getattr(model._meta, "auto_created", None) or model
+        owner: type[models.Model] | str = getattr(model._meta, "auto_created", None) or model
         if not isinstance(owner, type):
             return None
         if not issubclass(owner, AppwriteModel):
@@ -115,9 +115,9 @@ class AppwriteRouter:
     def _allow_step(self, db: str, app_label: str) -> bool | None:
         """Decide on RunPython and the like: where the app has its tables, and so only on Appwrite if all of them are there."""
         try:
-            found = apps.get_app_config(app_label).get_models(include_auto_created=True)
+            found = list(apps.get_app_config(app_label).get_models(include_auto_created=True))
         except LookupError:
-            found = ()
+            found = []
         aliases = {self.alias_of(model) for model in found if not model._meta.proxy}
         if db in appwrite_aliases() and db != "default":
             return None if db in aliases else False

@@ -13,10 +13,11 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import connections, models
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.cache.keys import fold
 from appwrite_orm_django.cache.statistics import Source
 from appwrite_orm_django.client.fork_safety import in_each_child
@@ -38,7 +39,7 @@ class UnknownTable(LookupError):
 
 def tables_of(alias: str) -> dict[str, type[models.Model]]:
     """Return the tables of a database that have models, each with its model."""
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     found: dict[str, type[models.Model]] = {}
     for model in connection.cached_models():
         found.setdefault(connection.table_of(model), model)
@@ -60,7 +61,7 @@ def model_of(alias: str, table: str) -> type[models.Model]:
 
 def outdate(alias: str, table: str, model: type[models.Model], notices: Sequence[Notice]) -> None:
     """Invalidate, in one round trip; what the cache cannot be told now it is told as soon as it answers."""
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     # Bulk calls tell of 100 rows at most, and bulk operations of a transaction of none.
     others = bool(getattr(model, "appwrite_foreign_bulk_writes", True))
     connection.cache.outdate(table, _pks(notices), source=notices[0].source, others=others)
@@ -68,7 +69,7 @@ def outdate(alias: str, table: str, model: type[models.Model], notices: Sequence
 
 def announce(alias: str, table: str, model: type[models.Model], notices: Sequence[Notice]) -> None:
     """Send ``rows_changed`` once for each run of notices of one kind."""
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     for run in _runs(notices):
         try:
             connection.cache.send_rows_changed(

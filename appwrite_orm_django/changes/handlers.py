@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.apps import apps
-from django.db import close_old_connections, connections, models
+from django.db import close_old_connections, models
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.cache.keys import fold
 from appwrite_orm_django.client.fork_safety import in_each_child
 from appwrite_orm_django.client.identity import acting_as
@@ -97,7 +98,7 @@ class _Registered:
         # "change" may be any of them.
         if self.operations is not None and operation != "change" and operation not in self.operations:
             return None
-        connection: Any = connections[alias]
+        connection = appwrite_connection(alias)
         return next((model for model in self.chosen if fold(connection.table_of(model)) == fold(table)), None)
 
 

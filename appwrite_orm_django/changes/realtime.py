@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.changes.dispatch import Notice, announce, incoming, outdate, tables_of
 from appwrite_orm_django.changes.event_names import read_event
 from appwrite_orm_django.client.secret import without_frames
@@ -90,7 +90,7 @@ class Listener:
     """
 
     def __init__(self, alias: str, *, pause: Callable[[float], object] | None = None) -> None:
-        connection: Any = connections[alias]
+        connection = appwrite_connection(alias)
         self.alias = alias
         self.health = Health()
         self.settings = connection.options.realtime
@@ -194,7 +194,7 @@ def hearing(alias: str, channels: Sequence[str]) -> Iterator[Callable[[float], M
     Raises:
         Refused: there is no connection, or it ends; the text says why, and has no secret in it.
     """
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     settings = connection.options.realtime
 
     def hear(timeout_s: float) -> Mapping[str, Any] | None:

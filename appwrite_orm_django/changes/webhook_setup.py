@@ -10,19 +10,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.core.cache import caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.backend.row_ids import new_row_id
 from appwrite_orm_django.cache.keys import digest
 from appwrite_orm_django.client import rows, tables, webhooks
 from appwrite_orm_django.client.errors import AlreadyExists, NotFound, TableNotFound
 from appwrite_orm_django.schema.own_tables import PROBES_TABLE
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
 
 __all__ = ["Checked", "check", "create", "delete", "listed", "probe_arrived", "webhook_id_for"]
 
@@ -33,7 +36,7 @@ _PROBE_LIFE_S = 300.0
 
 def webhook_id_for(alias: str) -> str:
     """Return the id of the webhook that is made for a database: always the same, so that making it twice makes one."""
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     return f"appwrite-orm-{digest(connection.database_id.lower())[:16]}"
 
 
@@ -43,7 +46,7 @@ def events_for(alias: str) -> list[str]:
 
     Or of every table, if the models have more tables than a webhook can have events.
     """
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     base = f"databases.{connection.database_id}.tables"
     names = dict.fromkeys([*(connection.table_of(model) for model in connection.cached_models()), PROBES_TABLE])
     if len(names) > MAX_EVENTS:
@@ -59,7 +62,7 @@ def create(alias: str) -> tuple[Literal["created", "updated"], webhooks.Webhook]
         ImproperlyConfigured: no address, or no secret.
         AppwriteError: the key lacks the scope ``webhooks.write``, or the server refuses the address.
     """
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     settings, transport = connection.options.webhook, connection.transport
     if not settings.secrets:
         raise ImproperlyConfigured(
@@ -79,7 +82,7 @@ def create(alias: str) -> tuple[Literal["created", "updated"], webhooks.Webhook]
 
 def listed(alias: str) -> Iterator[tuple[bool, webhooks.Webhook]]:
     """Yield the webhooks of the project, and whether each is the one that ``create`` makes."""
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     ours = webhook_id_for(alias)
     for webhook in webhooks.list_webhooks(connection.transport):
         yield webhook["$id"] == ours, webhook
@@ -87,7 +90,7 @@ def listed(alias: str) -> Iterator[tuple[bool, webhooks.Webhook]]:
 
 def delete(alias: str) -> bool:
     """Delete the webhook; return whether there was one."""
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     try:
         webhooks.delete_webhook(connection.transport, webhook_id_for(alias))
     except NotFound:
@@ -116,7 +119,7 @@ class Checked:
 
 def probe_arrived(alias: str, row_id: str) -> None:
     """Say that the endpoint was told of a row of ``check``."""
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     core = connection.cache.core
     core.store.put(_probe_key(core, row_id), "arrived", _PROBE_LIFE_S)
 
@@ -138,7 +141,7 @@ def check(
     Raises:
         AppwriteError: the key lacks the scopes ``webhooks.read``, ``tables.write`` or ``rows.write``.
     """
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     transport, table = connection.transport, connection.table_ref(PROBES_TABLE)
     try:
         before = webhooks.get_webhook(transport, webhook_id_for(alias))
@@ -168,7 +171,7 @@ def check(
 
 
 def _obstacle(alias: str, webhook: webhooks.Webhook) -> str:
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     settings = connection.options.webhook
     if not webhook["enabled"]:
         return (
@@ -183,7 +186,7 @@ def _obstacle(alias: str, webhook: webhooks.Webhook) -> str:
     return ""
 
 
-def _silence(connection: Any, wait_s: float) -> str:
+def _silence(connection: DatabaseWrapper, wait_s: float) -> str:
     name = connection.cache.settings.alias
     if isinstance(caches[name], LocMemCache | DummyCache):
         return (

@@ -21,10 +21,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import connections, transaction
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.cache.keys import digest, fold
 from appwrite_orm_django.changes.dispatch import Notice, incoming, outdate, tables_of
 from appwrite_orm_django.changes.event_names import Written, read_event
@@ -169,7 +170,7 @@ def _settings(request: HttpRequest) -> dict[str, WebhookSettings]:
         raise Refused(405, "only POST")
     found: dict[str, WebhookSettings] = {}
     for alias in appwrite_aliases():
-        connection: Any = connections[alias]
+        connection = appwrite_connection(alias)
         if connection.options.webhook.secrets:
             found[alias] = connection.options.webhook
     if not found:
@@ -199,7 +200,7 @@ def _take(delivery: Delivery, settings: Mapping[str, WebhookSettings]) -> None:
     unused = f"it is of the project {delivery.project}"
     is_used = False
     for alias in delivery.aliases:
-        connection: Any = connections[alias]
+        connection = appwrite_connection(alias)
         if delivery.project and delivery.project != connection.settings_dict["USER"]:
             continue
         tables = [*tables_of(alias), PROBES_TABLE]
@@ -250,7 +251,7 @@ class _Memory:
     """
 
     def __init__(self, alias: str, table: str, written: Written, delivery: Delivery) -> None:
-        connection: Any = connections[alias]
+        connection = appwrite_connection(alias)
         self._store, stem = connection.cache.core.store, connection.cache.core.keys.stem
         self._key = f"{stem}d:{digest(fold(table), fold(written.row_id))}" if written.row_id else ""
         self._value = digest(delivery.signature, written.operation)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connections
-
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.client.transport import RequestRecord
 from appwrite_orm_django.conf import appwrite_aliases
 
@@ -41,7 +40,7 @@ class RequestLog(list[RequestRecord]):
 def captured_requests(using: str | None = None) -> Iterator[RequestLog]:
     """Collect the requests that any thread of this process makes to Appwrite on an alias; the first Appwrite alias if left out."""
     log = RequestLog()
-    transport = connections[using or appwrite_aliases()[0]].transport  # type: ignore[attr-defined]  # our DatabaseWrapper's
+    transport = appwrite_connection(using or appwrite_aliases()[0]).transport
     listener = log.append
     transport.add_listener(listener)
     try:

@@ -7,10 +7,8 @@ They carry the visitor's JWT or session instead of the API key, so that row perm
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
 
-from django.db import connections
-
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.client.errors import InvalidUserToken
 from appwrite_orm_django.client.identity import Identity, acting_as
 from appwrite_orm_django.client.secret import Secret, hide
@@ -76,6 +74,6 @@ def user_id(using: str) -> str | None:
     Raises:
         InvalidUserToken: the token does not hold.
     """
-    connection: Any = connections[using]
+    connection = appwrite_connection(using)
     account = connection.account
     return None if account is None else account.user_id

@@ -32,7 +32,7 @@ import appwrite_orm_django
 from appwrite_local.messages import Request
 from appwrite_local.server import LocalServer
 from appwrite_local.wsgi import running_http_server
-from appwrite_orm_django.backend import requesting
+from appwrite_orm_django.backend import transport as backend_transport
 from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.changes.realtime import Listener
 from appwrite_orm_django.changes.webhooks import webhook
@@ -93,7 +93,7 @@ def shop(request, endpoint, connect, monkeypatch):
     """Connect to a server with a key of its own, over a socket or in the process, and make two tables and a user there."""
     if real.server():
         pytest.skip("needs users of the local server")
-    monkeypatch.setattr(requesting, "_transports", {})
+    monkeypatch.setattr(backend_transport, "_transports", {})
     host = endpoint if request.param == "http" else f"local:?project=demo#secrets-{request.node.name}"
     options = {
         "WEBHOOK": {"URL": URL, "SECRETS": [HOOK], "REMEMBER_S": 0},
@@ -204,7 +204,7 @@ def realtime_connected():
 def settings_read():
     connection = connections["appwrite"]
     Options.read("appwrite", connection.settings_dict["OPTIONS"])
-    requesting._transports.clear()
+    backend_transport._transports.clear()
     assert connection.transport
     connection.get_connection_params()
     check_settings(None)
@@ -534,7 +534,7 @@ def test_nothing_that_holds_a_secret_shows_it(shop):
             vars(transport),
         ]
         assert shown_in(" ".join([pprint.pformat(one) for one in holders] + [repr(one) for one in holders])) == []
-        assert shown_in(repr(requesting._transports)) == []
+        assert shown_in(repr(backend_transport._transports)) == []
     assert acting.get_headers().get("x-appwrite-key") is None
     assert transport.get_headers()["x-appwrite-key"] == KEY
     assert transport.get_config("key") == KEY
