@@ -1,5 +1,5 @@
 """
-The steps of a plan: the subject of each, whether it can lose data, and its warning for the user.
+Define the steps of a plan, each with its text, its warning, and whether it can lose data.
 
 ``plan`` finds the steps and ``apply`` carries them out.
 """
