@@ -254,7 +254,7 @@ class TestValues:
             ("dates", [datetime.date(1, 1, 1)], "item 1: .*year 1000"),
             ("decimals", [D("1234567.00")], "item 1: .*8 digits"),
             ("texts", ["a\x00"], "item 1: .*NUL"),
-            ("texts", "not a list", "a list, not str"),
+            ("texts", "not a list", "a list, got str"),
         ],
     )
     def test_elements_that_do_not_fit(self, name, value, reason):
