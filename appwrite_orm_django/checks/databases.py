@@ -20,6 +20,7 @@ from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.checks.messages import Messages, error, warning
 from appwrite_orm_django.client import local_endpoint
 from appwrite_orm_django.client.errors import AppwriteError, MissingScope
+from appwrite_orm_django.client.references import ID
 from appwrite_orm_django.client.secret import hidden
 from appwrite_orm_django.conf import Options, appwrite_aliases, without_secrets_in_clear
 from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_drift", "check_settings"]
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
+
 _MAX_STEPS_SHOWN = 5
 
 
@@ -56,7 +57,7 @@ def _check_entry(alias: str, entry: dict[str, Any]) -> Iterator[checks.CheckMess
     for key, what in needed.items():
         if not entry.get(key):
             yield error(1, f'{where}["{key}"] is empty.', f"It is {what}.")
-    if name and not _ID.fullmatch(name):
+    if name and not ID.fullmatch(name):
         yield error(
             1,
             f'{where}["NAME"] is {name!r}, which cannot be the id of a database.',
