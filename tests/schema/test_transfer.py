@@ -172,12 +172,12 @@ def test_where_to_go_on(source):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([b"{"], "Line 1 is no JSON"),
-        ([b"{}"], "Line 1 is none of an export's"),
-        ([b'["row", "a", {}]'], "Line 1 is none of an export's"),
+        ([b"{"], "Line 1 is not JSON"),
+        ([b"{}"], "Line 1 is not a line of an export"),
+        ([b'["row", "a", {}]'], "Line 1 is not a line of an export"),
         ([b'["row", "nope", {"$id": "x"}]'], "Line 1: the database shop has no table nope"),
-        ([], "The file has no end"),
-        ([b'["end", {"a": 2}]'], "a: the file says it has 2 rows, and has 0"),
+        ([], "The file has no last line"),
+        ([b'["end", {"a": 2}]'], "a: the last line announces 2 rows, but the file has 0"),
     ],
 )
 def test_bad_files(target, lines, message):
@@ -319,7 +319,7 @@ def test_a_value_that_means_nothing_there_is_refused():
     source, known = with_priced(priced(3), 9990, 9999)
     lines = list(export_rows(source, only(known, "t")))
     target, there = with_priced(priced(2))
-    with pytest.raises(BadFile, match=r"Line 3: value of r1 was written as 3 decimal places, is 2 decimal places in"):
+    with pytest.raises(BadFile, match=r"Line 3: value of r1 cannot be converted from 3 decimal places to 2 decimal"):
         import_rows(target, there, lines)
 
 
