@@ -96,7 +96,7 @@ def test_the_panel_shows_each_tables_figures(editor, tags):
     assert rows(editor.get(PANEL))["library.Tag"][0] == "stale"
     text = editor.get(PANEL).content.decode()
     assert re.search(r"<dt>Hits</dt><dd>3</dd>", text)
-    assert "in the memory of each process" in text
+    assert "local to each process" in text
 
 
 def test_looking_costs_a_few_cache_calls_and_no_request(editor, tags, requests, monkeypatch):

@@ -103,7 +103,7 @@ def test_the_panel_shows_and_does_what_it_says(shared_site, browser):
     browser.get(f"{shared_site.url}{PANEL}")
     log_in(browser)
     assert "were reset" in press(browser, "reset")
-    assert "outdated" in press(browser, "clear")
+    assert "invalidated" in press(browser, "clear")
     assert figures(browser, "world.Script")[:4] == ["stale", "\N{EN DASH}", "0", "0"]
     for _ in range(3):
         browser.get(f"{shared_site.url}/scripts/")

@@ -165,7 +165,7 @@ def test_where_to_go_on(source):
     long = json.dumps(["row", "b", {"$id": "b1", "text": "x" * 200_000}]).encode() + b"\n"
     point = resume_point(io.BytesIO(long + long + b"half"))
     assert (point.offset, point.table, point.row_id) == (2 * len(long), "b", "b1")
-    with pytest.raises(BadFile, match="The last line is none of an export's"):
+    with pytest.raises(BadFile, match="The last line is not a line of an export"):
         resume_point(io.BytesIO(b"[1]\n"))
 
 
