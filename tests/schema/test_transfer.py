@@ -222,8 +222,8 @@ def test_the_commands(source, target, use, tmp_path):
     with pytest.raises(CommandError, match="exists"):
         run("appwrite_export", output=file)
     use(target)
-    assert run("appwrite_import", file) == "1,204 rows created, 0 were there already.\n"
-    assert run("appwrite_import", file) == "0 rows created, 1,204 were there already.\n"
+    assert run("appwrite_import", file) == "1,204 rows created, 0 existed already.\n"
+    assert run("appwrite_import", file) == "0 rows created, 1,204 existed already.\n"
     assert rows_of(target, "a") == rows_of(source, "a")
     assert rows.list_rows(target, TableRef("shop", CLAIMS.id))["rows"] == []
 
@@ -240,7 +240,7 @@ def test_a_stopped_export_command_goes_on(source, use, tmp_path):
     file.write_bytes(whole[:50_000])
     last = json.loads(whole[:50_000].splitlines()[-2])[2]["$id"]
     rows.delete_row(source, TableRef("shop", "a"), last)
-    with pytest.raises(CommandError, match=f"Cannot go on after the row {last} of a"):
+    with pytest.raises(CommandError, match=f"Cannot resume after the row {last} of a"):
         run("appwrite_export", output=str(file), resume=True)
 
 
@@ -251,7 +251,7 @@ def test_some_tables(source, target, use, tmp_path):
     file = str(tmp_path / "rows.jsonl")
     run("appwrite_export", output=file)
     use(target)
-    assert run("appwrite_import", file, "b") == "1 rows created, 0 were there already.\n"
+    assert run("appwrite_import", file, "b") == "1 rows created, 0 existed already.\n"
     with pytest.raises(CommandError, match='There is no app "nope"'):
         run("appwrite_export", "nope")
     with pytest.raises(CommandError, match="has no table on the server"):

@@ -1,4 +1,4 @@
-"""``manage.py inspectdb``: Django's own, but for databases on Appwrite, whose columns know more than it asks for."""
+"""``manage.py inspectdb``: extend Django's command to databases on Appwrite, using all that their columns define."""
 
 from __future__ import annotations
 
