@@ -20,7 +20,7 @@ def appwrite_requests() -> Iterator[Any]:
 
 @pytest.fixture
 def assert_appwrite_requests() -> Callable[..., AbstractContextManager[Any]]:
-    """Return a context manager that checks the number of requests that its block makes to Appwrite."""
+    """Return a context manager that checks the number of requests to Appwrite within its block."""
     from appwrite_orm_django.testing.requests import captured_requests
 
     @contextmanager

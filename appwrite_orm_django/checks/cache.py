@@ -57,7 +57,7 @@ def check_models(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> li
 
 
 def check_deployment(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """Check for settings that are safe in development only; ``manage.py check --deploy`` runs this."""
+    """Check for settings that are safe in development only, under ``manage.py check --deploy``."""
     return [
         warning(
             33,
@@ -103,8 +103,8 @@ def _cache_messages(name: str) -> Iterator[CheckMessage]:
         yield warning(
             30,
             f"{where} ignores exceptions, which hides that an invalidation was lost.",
-            "Each invalidation has to be read back, and may have to be repeated. Turn IGNORE_EXCEPTIONS off: "
-            "this library tolerates a cache that fails.",
+            "Each invalidation has to be read back, and may have to be repeated. Turn "
+            "IGNORE_EXCEPTIONS off: this library tolerates a cache that fails.",
         )
     if _reads_from_replicas(backend, config):
         yield warning(
@@ -122,15 +122,17 @@ def _cache_messages(name: str) -> Iterator[CheckMessage]:
     if _is(name, LocMemCache) and not settings.DEBUG and int(entries) <= _DEFAULT_MAX_ENTRIES:
         yield warning(
             34,
-            f"{where} keeps {entries} entries. A single page can need dozens, and a full cache drops a third of its "
-            "entries at random.",
-            'Set OPTIONS["MAX_ENTRIES"] to 10000 or more. OPTIONS["CACHE"]["MAX_BYTES"] of the database limits the bytes.',
+            f"{where} keeps {entries} entries. A single page can need dozens, and a full cache "
+            "drops a third of its entries at random.",
+            'Set OPTIONS["MAX_ENTRIES"] to 10000 or more. OPTIONS["CACHE"]["MAX_BYTES"] of the '
+            "database limits the bytes.",
         )
     if _is(name, DatabaseCache) and _shares_a_database(config):
         yield warning(
             35,
-            f"{where} is a table of a database with transactions of its own: inside one, an invalidation reaches "
-            "other processes only when it commits, and never if it is rolled back.",
+            f"{where} is a table of a database with transactions of its own: inside one, an "
+            "invalidation reaches other processes only when it commits, and never if it is rolled "
+            "back.",
             "Route the cache to a database alias of its own, which may name the same database.",
         )
 

@@ -126,8 +126,9 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
         yield warning(
             10,
             f'"{alias}" does not match the models: {shown}{f"; and {more} more" if more > 0 else ""}.',
-            f"Run manage.py appwrite_migrate --database {alias} --plan to see the changes, and without --plan to "
-            f"apply them. If migrations create these tables, run manage.py migrate --database {alias}.",
+            f"Run manage.py appwrite_migrate --database {alias} --plan to see the changes, and "
+            "without --plan to apply them. If migrations create these tables, run manage.py "
+            f"migrate --database {alias}.",
         )
     if plan.left:
         shown = ", ".join(map(str, plan.left[:_MAX_STEPS_SHOWN]))

@@ -1,4 +1,4 @@
-"""Make the messages of system checks: each has a stable id and a hint that links to its documentation."""
+"""Make messages of system checks with a stable id and a hint that links to the documentation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def warning(number: int, text: str, hint: str, obj: Any = None) -> checks.CheckM
 
 
 def from_error(number: int, refused: Exception, obj: Any) -> checks.CheckMessage:
-    """Return an error for an exception of ``schema``: its first line is the text, its second the hint."""
+    """Return an error for an exception of ``schema``, with its second line as the hint."""
     text, _, way_out = str(refused).partition("\n")
     return error(number, text, way_out.removeprefix("Way out: "), obj)
 

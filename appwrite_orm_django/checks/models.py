@@ -76,9 +76,10 @@ def _check_field(field: models.Field[Any, Any]) -> Iterator[checks.CheckMessage]
     if isinstance(field, models.DecimalField) and (field.max_digits or 0) > MAX_SCALED_DIGITS:
         yield warning(
             3,
-            f"A decimal of more than {MAX_SCALED_DIGITS} digits is stored as text: the server can neither order by it nor "
-            "compare it.",
-            f"Such queries are evaluated locally. With max_digits={MAX_SCALED_DIGITS} or less it is stored as a number.",
+            f"A decimal of more than {MAX_SCALED_DIGITS} digits is stored as text: the server can "
+            "neither order by it nor compare it.",
+            f"Such queries are evaluated locally. With max_digits={MAX_SCALED_DIGITS} or less it "
+            "is stored as a number.",
             field,
         )
 
@@ -150,8 +151,8 @@ def _check_table_ids(models_: Iterable[Model]) -> Iterator[checks.CheckMessage]:
         if other is not model:
             yield error(
                 6,
-                f"{model._meta.label} and {other._meta.label} both need the table {id_}. Appwrite compares ids "
-                "case-insensitively.",
+                f"{model._meta.label} and {other._meta.label} both need the table {id_}. Appwrite "
+                "compares ids case-insensitively.",
                 "Set Meta.db_table on one of them.",
                 model,
             )
@@ -172,9 +173,7 @@ def _check_route(model: Model) -> Iterator[checks.CheckMessage]:
     if named is not None:
         way_out = f'Make appwrite_database = "{named}" name an alias in DATABASES with the ENGINE "{ENGINE}".'
     elif appwrite_aliases():
-        way_out = (
-            'Add "appwrite_orm_django.routers.AppwriteRouter" to DATABASE_ROUTERS, before routers that decide otherwise.'
-        )
+        way_out = 'Add "appwrite_orm_django.routers.AppwriteRouter" to DATABASE_ROUTERS, before routers that decide otherwise.'
     else:
         way_out = f'Add a database with the ENGINE "{ENGINE}" to DATABASES.'
     yield error(
@@ -211,8 +210,8 @@ def _check_relation(model: Model, field: Any) -> Iterator[checks.CheckMessage]:
     if field.remote_field.on_delete is not models.DO_NOTHING:
         yield error(
             8,
-            f"A foreign key leads from {between}: a deletion there would look for rows of this model in the wrong "
-            "database.",
+            f"A foreign key leads from {between}: a deletion there would look for rows of this "
+            "model in the wrong database.",
             "Use on_delete=models.DO_NOTHING, and delete the rows in a signal.",
             field,
         )

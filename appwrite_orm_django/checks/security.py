@@ -37,7 +37,8 @@ def check_webhooks(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> 
             found.append(
                 error(
                     40,
-                    f'DATABASES["{alias}"]["OPTIONS"]["WEBHOOK"]["SECRETS"] contains the API key or Django\'s SECRET_KEY.',
+                    f'DATABASES["{alias}"]["OPTIONS"]["WEBHOOK"]["SECRETS"] contains the API key '
+                    "or Django's SECRET_KEY.",
                     "A secret that signs deliveries must not unlock anything else. Generate a separate secret.",
                 )
             )
@@ -45,10 +46,11 @@ def check_webhooks(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> 
             found.append(
                 warning(
                     44,
-                    f'DATABASES["{alias}"]["OPTIONS"]["REALTIME"] has no SESSION_SECRET: realtime reports only rows that '
+                    f'DATABASES["{alias}"]["OPTIONS"]["REALTIME"] has no SESSION_SECRET: realtime '
+                    "reports only rows that "
                     "anyone may read.",
-                    "Realtime accepts no API key. Create a user who may read the rows, and set the secret of a session of "
-                    "that user.",
+                    "Realtime accepts no API key. Create a user who may read the rows, and set the "
+                    "secret of a session of that user.",
                 )
             )
     return found
@@ -59,9 +61,11 @@ def check_urls(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> Mess
     return [
         warning(
             40,
-            f'DATABASES["{alias}"]["OPTIONS"]["WEBHOOK"]["URL"] is {options.webhook.url!r}, which does not resolve to the '
+            f'DATABASES["{alias}"]["OPTIONS"]["WEBHOOK"]["URL"] is {options.webhook.url!r}, which '
+            "does not resolve to the "
             "webhook endpoint of this site.",
-            'Add path("appwrite/", include("appwrite_orm_django.changes.urls")) to ROOT_URLCONF. Silence this check if a '
+            'Add path("appwrite/", include("appwrite_orm_django.changes.urls")) to ROOT_URLCONF. '
+            "Silence this check if a "
             "proxy changes the path.",
         )
         for alias, options in _all_options()
@@ -83,7 +87,8 @@ def check_users(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> Mes
             found.append(
                 error(
                     41,
-                    f"{where} reads the token from the session, but AppwriteUserMiddleware runs before SessionMiddleware.",
+                    f"{where} reads the token from the session, but AppwriteUserMiddleware runs "
+                    "before SessionMiddleware.",
                     "Put it after SessionMiddleware; otherwise every visitor is treated as having no token.",
                 )
             )
@@ -91,7 +96,8 @@ def check_users(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> Mes
             found.append(
                 warning(
                     43,
-                    f'{where}["ANONYMOUS"] is "key": visitors without a token can read and change more than users with one.',
+                    f'{where}["ANONYMOUS"] is "key": visitors without a token can read and change '
+                    "more than users with one.",
                     'Use "guest" or "refuse", unless the site checks permissions of its own first.',
                 )
             )
@@ -100,7 +106,7 @@ def check_users(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> Mes
 
 
 def check_deployment(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> Messages:
-    """Check for settings that are safe in development only; ``manage.py check --deploy`` runs this."""
+    """Check for settings that are safe in development only, under ``manage.py check --deploy``."""
     found: Messages = []
     for alias, options in _all_options():
         where = f'DATABASES["{alias}"]["OPTIONS"]'
@@ -117,7 +123,8 @@ def check_deployment(app_configs: Sequence[AppConfig] | None = None, **_: Any) -
             found.append(
                 warning(
                     42,
-                    f'{where}: webhooks and realtime invalidate one process only, because CACHES["{options.cache.alias}"] '
+                    f"{where}: webhooks and realtime invalidate one process only, because "
+                    f'CACHES["{options.cache.alias}"] '
                     "is local to each process.",
                     "Use a cache that all processes share, such as Redis.",
                 )

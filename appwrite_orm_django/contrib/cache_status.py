@@ -25,16 +25,16 @@ class AppwriteCacheMiddleware:
     - ``HIT``: every read came from the cache.
     - ``MISS``: every read was loaded from Appwrite.
     - ``PARTIAL``: some reads came from the cache.
-    - ``BYPASS``: every read bypassed the cache, because of ``nocache()``, a table written in the same
-      transaction, or a cache that is down.
+    - ``BYPASS``: every read bypassed the cache, because of ``nocache()``, a table written in the
+      same transaction, or a cache that is down.
     - ``STALE``: at least one stale entry was served because Appwrite could not be reached; see
       ``STALE_ON_ERROR``.
 
-    ``X-Cache-Table`` names the tables in alphabetical order. A response without any such read gets neither
-    header. Reads of a streaming response while it is being sent are not counted.
+    ``X-Cache-Table`` names the tables in alphabetical order. A response without any such read gets
+    neither header. Reads of a streaming response while it is being sent are not counted.
 
-    The middleware works under WSGI and ASGI. Put it first, because it counts only the reads of middleware
-    below it.
+    The middleware works under WSGI and ASGI. Put it first, because it counts only the reads of
+    middleware below it.
     """
 
     sync_capable = True
@@ -62,7 +62,7 @@ class AppwriteCacheMiddleware:
 
 
 def reads_so_far(request: HttpRequest) -> Reads | None:
-    """Return the reads of this request since it entered the middleware; None if that is not installed."""
+    """Return the request's reads since it entered the middleware; None without the middleware."""
     reads: Reads | None = getattr(request, "_appwrite_reads", None)
     return reads
 
@@ -76,7 +76,7 @@ def describe(response: HttpResponseBase, reads: Sequence[ReadEvent]) -> HttpResp
 
 
 def status_of(reads: Sequence[ReadEvent]) -> str:
-    """Return the status of at least one read: ``HIT``, ``MISS``, ``PARTIAL``, ``BYPASS`` or ``STALE``."""
+    """Return the status of one or more reads, as in ``X-Cache-Status``."""
     outcomes = {read.outcome for read in reads}
     if "stale" in outcomes:
         return "STALE"

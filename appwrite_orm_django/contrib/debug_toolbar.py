@@ -1,4 +1,4 @@
-"""Panel for django-debug-toolbar (extra ``debug``): show each query, its cache status and its requests."""
+"""Show queries with cache status and requests in django-debug-toolbar (extra ``debug``)."""
 
 from __future__ import annotations
 
@@ -119,7 +119,8 @@ class AppwritePanel(Panel):
     """
     Show the queries of a page to databases on Appwrite. Add it to ``DEBUG_TOOLBAR_PANELS``.
 
-    The panel works under WSGI and ASGI. Times are those of whole queries, including the cache and unpacking.
+    The panel works under WSGI and ASGI. Times are those of whole queries, including the cache and
+    unpacking.
     """
 
     title = _("Appwrite")

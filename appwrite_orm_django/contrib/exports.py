@@ -1,13 +1,15 @@
 """
-Export rows to JSON Lines and import them, a page at a time, for ``appwrite_export`` and ``appwrite_import``.
+Export rows to JSON Lines and import them, a page at a time.
+
+``appwrite_export`` and ``appwrite_import`` use this module.
 
 A file has a JSON array on each line:
 
-- ``["row", <table id>, <row>]``. A row has ``$id``, ``$createdAt``, ``$updatedAt`` and ``$permissions``
-  besides its columns, with values as Appwrite stores them. Relationship columns are left out, because
-  their values are rows of other tables.
-- ``["encodings", <table id>, {<key>: <encoding>}]`` before the rows of a table, with the recorded encodings
-  of its columns. An import into a database with other encodings converts the values.
+- ``["row", <table id>, <row>]``. A row has ``$id``, ``$createdAt``, ``$updatedAt`` and
+  ``$permissions`` besides its columns, with values as Appwrite stores them. Relationship columns
+  are left out, because their values are rows of other tables.
+- ``["encodings", <table id>, {<key>: <encoding>}]`` before the rows of a table, with the recorded
+  encodings of its columns. An import into a database with other encodings converts the values.
 - ``["end", {<table id>: <rows>}]`` as the last line, so that a truncated file is detected.
 """
 
@@ -62,7 +64,8 @@ class ResumePoint:
 
     Attributes:
         offset: size of the whole lines of the file, in bytes.
-        table, row_id: the table and id of the last row; None if there is none yet, or none of the table.
+        table, row_id: the table and id of the last row; None if there is none yet, or none of the
+            table.
         finished: whether the export was complete.
     """
 
@@ -110,7 +113,8 @@ def export_rows(
     """
     Yield the lines of a file, with rows in the order of their creation.
 
-    One page is in memory at a time. Rows that are created or changed in the meantime may or may not be included.
+    One page is in memory at a time. Rows that are created or changed in the meantime may or may not
+    be included.
 
     Args:
         database: the database whose tables are exported, in the order of their ids.
@@ -166,7 +170,8 @@ class Imported:
     The result of an import.
 
     Attributes:
-        created, present: rows per table that were created, and rows that already existed and were left alone.
+        created, present: rows per table that were created, and rows that already existed and were
+            left alone.
     """
 
     created: Counter[str] = field(default_factory=Counter)
@@ -185,16 +190,18 @@ def import_rows(
     """
     Create the missing rows of a file, up to 100 in one request.
 
-    A row whose id exists is left alone, whatever it holds, so running an interrupted import again completes it.
+    A row whose id exists is left alone, whatever it holds, so running an interrupted import again
+    completes it.
 
     Args:
         database: the database on the server; it must have every table of the file.
         tables: ids of the tables to import; None for all.
-        announce: returns the context manager for requests that write to a table, which invalidates the cache.
+        announce: returns the context manager for requests that write to a table, which invalidates
+            the cache.
 
     Raises:
-        BadFile: a line is not a line of an export, the last line is missing, or a value cannot be converted to the
-            encoding of its column; the rows before it are imported.
+        BadFile: a line is not a line of an export, the last line is missing, or a value cannot be
+            converted to the encoding of its column; the rows before it are imported.
         UniqueViolation: a unique index rejects a new row.
         DataError: a value does not fit its column.
     """
@@ -220,7 +227,9 @@ def import_rows(
     wrong = [table for table in {*totals, *seen} if totals.get(table, 0) != seen[table]]
     if wrong:
         table = min(wrong)
-        raise BadFile(f"{table}: the last line announces {totals.get(table, 0):,} rows, but the file has {seen[table]:,}.")
+        raise BadFile(
+            f"{table}: the last line announces {totals.get(table, 0):,} rows, but the file has {seen[table]:,}."
+        )
     return done
 
 
@@ -249,7 +258,8 @@ class _Batch:
             self._table = self._database.table(table_id)
             if self._table is None:
                 raise BadFile(
-                    f"Line {number:,}: the database {self._database.id} has no table {table_id}.\nRun manage.py appwrite_migrate first."
+                    f"Line {number:,}: the database {self._database.id} has no table "
+                    f"{table_id}.\nRun manage.py appwrite_migrate first."
                 )
             self._rewritten = list(_rewritten(self.encodings.get(table_id, {}), self._table))
         elif len(self._rows) == rows.MAX_BULK_ROWS or self._bytes + size > MAX_BATCH_BYTES:
@@ -266,9 +276,11 @@ class _Batch:
                     row[after.key] = convert(row[after.key], before, after)
             except CannotConvert as error:
                 raise BadFile(
-                    f"Line {number:,}: {after.key} of {row['$id']} cannot be converted from {before.encoding} to "
-                    f"{after.encoding}, its encoding in the database {self._database.id}: {error}.\n"
-                    "Correct the row, or import it into a database with the encodings of the export."
+                    f"Line {number:,}: {after.key} of {row['$id']} cannot be converted from "
+                    f"{before.encoding} to {after.encoding}, its encoding in the database "
+                    f"{self._database.id}: {error}.\n"
+                    "Correct the row, or import it into a database with the encodings of the "
+                    "export."
                 ) from error
         return row
 
@@ -315,7 +327,7 @@ class _Batch:
 
 
 def _rewritten(encodings: Mapping[str, Encoding], table: Table) -> Iterator[tuple[Column, Column]]:
-    """Yield each column whose values need conversion, as in the exported database and as in this one."""
+    """Yield the columns that need conversion, as in the exported database and as in this one."""
     row_id = Column(ROW_ID, "varchar", 36, encoding=table.id_encoding)
     for column in (row_id, *table.columns):
         there = encodings.get(column.key)

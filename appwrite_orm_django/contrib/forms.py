@@ -15,9 +15,9 @@ class CachedChoices(ModelChoiceIterator):
     """
     The choices of a model field, read through the cache.
 
-    Django's own class streams the choices with ``iterator()``, which bypasses the cache, so a form would query
-    Appwrite each time it is shown. Set this class as ``iterator`` of any ``ModelChoiceField`` whose choices are few
-    enough to be shown.
+    Django's own class streams the choices with ``iterator()``, which bypasses the cache, so a form
+    would query Appwrite each time it is shown. Set this class as ``iterator`` of any
+    ``ModelChoiceField`` whose choices are few enough to be shown.
     """
 
     def __iter__(self) -> Iterator[Any]:

@@ -1,8 +1,9 @@
 """
 HTTP caching of pages whose data comes from Appwrite.
 
-The query cache keeps a token for each table that changes with every write. The tokens show whether a page may
-have changed without rendering it: a ``304 Not Modified`` costs one call to the cache and no request to Appwrite.
+The query cache keeps a token for each table that changes with every write. The tokens show whether
+a page may have changed without rendering it: a ``304 Not Modified`` costs one call to the cache and
+no request to Appwrite.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ logger = logging.getLogger("appwrite_orm_django.http")
 ViewFunction = TypeVar("ViewFunction", bound=Callable[..., Any])
 Key = Callable[[HttpRequest], str]
 
-# A page gets a Last-Modified header only after it has been unchanged for this long. The header counts whole
-# seconds, so a second change within the same second would go unnoticed.
+# A page gets a Last-Modified header only after it has been unchanged for this long. The header
+# counts whole seconds, so a second change within the same second would go unnoticed.
 _SETTLED_S = 2
 
 
@@ -66,47 +67,51 @@ def cache_headers(
     ignore: Sequence[str] = (),
 ) -> Callable[[ViewFunction], ViewFunction]:
     """
-    Let browsers and proxies keep the page of a view as long as its data is cached, and revalidate it cheaply.
+    Let browsers and proxies cache a view's page as long as its data is cached.
 
-    Responses to GET and HEAD with status 200 get three headers: ``Cache-Control: public, max-age=<seconds until
-    the cached data expires>``, an ``ETag``, and a ``Last-Modified`` once the page has been unchanged for two
-    seconds. A request whose copy is current is answered with 304 before the view runs.
+    They can revalidate the page without a request to Appwrite.
+
+    Responses to GET and HEAD with status 200 get three headers: ``Cache-Control: public,
+    max-age=<seconds until the cached data expires>``, an ``ETag``, and a ``Last-Modified`` once the
+    page has been unchanged for two seconds. A request whose copy is current is answered with 304
+    before the view runs.
 
     A page is ``public`` only if nothing can tell visitors apart:
 
-    - The request has no cookie, no ``Authorization``, no other header that is not known to be harmless, no
-      user, no ``REMOTE_USER`` and no client certificate.
+    - The request has no cookie, no ``Authorization``, no other header that is not known to be
+      harmless, no user, no ``REMOTE_USER`` and no client certificate.
     - Nothing was read for a user or a guest.
     - The response used no session, sets no cookie and holds no CSRF token.
 
-    Any other page is ``private, no-cache`` and never confirmed with a 304, unless ``key`` says whose page it is.
-    The same holds for pages that bypass the cache, and for pages that read a table not named here, because
-    changes to that data would go unnoticed; the latter are logged as a warning. The reason why a page is not
-    public is logged at DEBUG.
+    Any other page is ``private, no-cache`` and never confirmed with a 304, unless ``key`` says
+    whose page it is. The same holds for pages that bypass the cache, and for pages that read a
+    table not named here, because changes to that data would go unnoticed; the latter are logged as
+    a warning. The reason why a page is not public is logged at DEBUG.
 
-    Reads of middleware before the view count if ``AppwriteCacheMiddleware`` runs before that middleware. Reads of
-    your own threads and of other clients cannot be seen. The decorator renders template responses before
-    middleware with ``process_template_response`` sees them.
+    Reads of middleware before the view count if ``AppwriteCacheMiddleware`` runs before that
+    middleware. Reads of your own threads and of other clients cannot be seen. The decorator renders
+    template responses before middleware with ``process_template_response`` sees them.
 
     Args:
-        models_: every Appwrite model whose table the page reads, including its template and the through tables of
-            many-to-many fields.
+        models_: every Appwrite model whose table the page reads, including its template and the
+            through tables of many-to-many fields.
         max_age: maximum age of a page in seconds; 0 to revalidate it every time.
-        key: returns whose page it is, such as the user's primary key; the page is then ``private``. Its ETag is valid
-            only for requests with the same cookies and credentials, even if the user is not known before the
-            view runs.
-        vary: names of request headers that the page depends on (``Accept``, ``HX-Request``); they are added to
-            ``Vary``.
-        version: part of the ETag. Change it with the template, so that pages rendered with the old one are not
-            confirmed.
-        public: declares that the page is the same for all visitors, so the request's cookies, headers and user are
-            ignored. A read for a user, a session that was used, a cookie that is set and a form still make
-            the page private.
-        ignore: names of cookies and request headers that the page does not depend on (``_ga*``, ``X-Trace``); ``*``
-            matches any text.
+        key: returns whose page it is, such as the user's primary key; the page is then ``private``.
+            Its ETag is valid only for requests with the same cookies and credentials, even if the
+            user is not known before the view runs.
+        vary: names of request headers that the page depends on (``Accept``, ``HX-Request``); they
+            are added to ``Vary``.
+        version: part of the ETag. Change it with the template, so that pages rendered with the old
+            one are not confirmed.
+        public: declares that the page is the same for all visitors, so the request's cookies,
+            headers and user are ignored. A read for a user, a session that was used, a cookie that
+            is set and a form still make the page private.
+        ignore: names of cookies and request headers that the page does not depend on (``_ga*``,
+            ``X-Trace``); ``*`` matches any text.
 
     Raises:
-        ImproperlyConfigured: a model is not on Appwrite, or no model is given; raised when the view is first called.
+        ImproperlyConfigured: a model is not on Appwrite, or no model is given; raised when the view
+            is first called.
     """
     page = _Page(models_, max_age, key, vary, version, public, ignore)
 
@@ -175,7 +180,13 @@ _USERS = ("user", "_cached_user", "_acached_user", "auth", "_force_auth_user", "
 
 
 class _Asked(NamedTuple):
-    """The state of the requested page before it is rendered, None if it is unknown, and its language and time zone."""
+    """
+    The requested page before it is rendered.
+
+    Attributes:
+        state: digest of the page's inputs; None if the cache does not answer.
+        locale: language and time zone.
+    """
 
     state: str | None
     locale: tuple[str, str]
@@ -183,7 +194,7 @@ class _Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The time since which a page is unchanged and the time its data expires, in whole seconds of Unix time."""
+    """The time since which a page is unchanged, and its expiry, in whole seconds of Unix time."""
 
     since: int
     until: int
@@ -219,10 +230,11 @@ class _Page:
         self._ignore = tuple(name.lower() for name in ignore)
 
     def check(self, request: HttpRequest) -> tuple[_Asked, HttpResponseBase | None]:
-        """Return the state of the requested page, and a 304 response if the client's copy is current."""
+        """Return the state of the requested page, and a 304 if the client's copy is current."""
         state = self._state(request)
         asked = _Asked(state, _locale())
-        # Without a key, the owner of the client's copy is unknown: it may be older than the sign-in.
+        # Without a key, the owner of the client's copy is unknown: it may be older than the
+        # sign-in.
         if state is None or (self._key is None and self._who_asks(request)):
             return asked, None
         until = self._known_until(request, state)
@@ -236,7 +248,7 @@ class _Page:
         return asked, response
 
     def _known_until(self, request: HttpRequest, state: str) -> int | None:
-        """Return the expiry time of the data in the client's copy, None if that is not the current page."""
+        """Return the expiry time of the client's copy of the page; None if it has another page."""
         if "If-None-Match" in request.headers:
             for etag in parse_etags(request.headers["If-None-Match"]):
                 known, _, until = etag.removeprefix("W/").strip('"').rpartition("-")
@@ -245,8 +257,8 @@ class _Page:
             return None
         if "If-Modified-Since" in request.headers:
             seen = self._seen(state)
-            # Require equality: clocks of several machines may differ, so a later change can have an earlier
-            # time.
+            # Require equality: clocks of several machines may differ, so a later change can have an
+            # earlier time.
             if seen is not None and http_date(seen.since) == request.headers["If-Modified-Since"]:
                 return seen.until
         return None
@@ -283,7 +295,8 @@ class _Page:
             seconds = min(seconds, int(self._max_age))
         who = {"public": True} if self._key is None else {"private": True}
         patch_cache_control(response, **who, max_age=seconds)
-        # After a user signs in or out, browsers and proxies must not reuse this page without revalidation.
+        # After a user signs in or out, browsers and proxies must not reuse this page without
+        # revalidation.
         if names := [*self._vary, *(() if self._public else ("Cookie", "Authorization"))]:
             patch_vary_headers(response, names)
 
@@ -292,7 +305,8 @@ class _Page:
         foreign = sorted({table for read in reads for table in read.tables if (read.alias, table) not in covered})
         if foreign:
             logger.warning(
-                "A page with cache_headers(%s) also reads %s, so browsers do not cache it. Name the models of all tables it reads.",
+                "A page with cache_headers(%s) also reads %s, so browsers do not cache it. Name "
+                "the models of all tables it reads.",
                 ", ".join(model._meta.label for model in self._models),
                 ", ".join(foreign),
             )
@@ -333,8 +347,8 @@ class _Page:
         """
         Return names and fingerprints of the request's cookies, headers and user.
 
-        Ignored and harmless headers and cookies are left out. Call this within ``without_frames``, because
-        the values include tokens.
+        Ignored and harmless headers and cookies are left out. Call this within ``without_frames``,
+        because the values include tokens.
         """
         found = {
             f"the header {name}": value
@@ -384,12 +398,12 @@ class _Page:
         return _Seen.read((core.store.get_many((key,)) or {}).get(key))
 
     def _since(self, state: str, until: int) -> int | None:
-        """Return the time since which the page is unchanged, None if that is too recent to be sure."""
+        """Return the time since which the page is unchanged; None if it is too recent to tell."""
         now = int(time.time())
         seen = self._seen(state)
         if seen is None or abs(seen.until - until) > 1:
-            # Reloaded data may differ although the tokens do not, because other clients may write without
-            # invalidating them.
+            # Reloaded data may differ although the tokens do not, because other clients may write
+            # without invalidating them.
             core, key = self._record(state)
             core.store.put(key, str(_Seen(now, until)), core.token_ttl)
             return None
@@ -406,13 +420,13 @@ def _connection(alias: str, model: type[models.Model] | None = None) -> Any:
 
 
 def _etag(state: str, until: int) -> str:
-    # The expiry time is part of the ETag, so a 304 can state it without a look-up. The ETag is weak, because
-    # compression does not change the page.
+    # The expiry time is part of the ETag, so a 304 can state it without a look-up. The ETag is
+    # weak, because compression does not change the page.
     return f'W/"{state}-{until}"'
 
 
 def _locale() -> tuple[str, str]:
-    """Return the active language and time zone, on which a page may depend independently of the request."""
+    """Return the active language and time zone, on which a page may depend beside the request."""
     language = translation.get_language() if settings.USE_I18N else None
     return language or "", timezone.get_current_timezone_name() if settings.USE_TZ else ""
 
@@ -436,7 +450,7 @@ def _traces(request: HttpRequest, response: HttpResponseBase, reads: Reads, aske
 
 
 def _signed_in(request: HttpRequest) -> dict[str, str]:
-    """Return the users set by the web server, middleware, a framework or a test, rather than by a header."""
+    """Return the users named by the web server, middleware, a framework or a test."""
     # Django REST framework wraps Django's request and keeps it up to date.
     request = getattr(request, "_request", request)
     found = {
@@ -466,8 +480,8 @@ class CacheHeadersMixin:
     Apply ``cache_headers`` to a class-based view. List it before the view's class.
 
     Attributes:
-        cache_models: the models whose tables the page reads; defaults to that of the view (``model``, or its
-            ``queryset``'s).
+        cache_models: the models whose tables the page reads; defaults to that of the view
+            (``model``, or its ``queryset``'s).
         cache_max_age: the argument ``max_age``.
         cache_vary: the argument ``vary``.
         cache_version: the argument ``version``.
@@ -491,7 +505,7 @@ class CacheHeadersMixin:
         return () if model is None else (model,)
 
     def get_cache_key(self, request: HttpRequest) -> str | None:
-        """Return whose page it is, which makes it ``private``; None for a page that all visitors share."""
+        """Return whose page it is, which makes it ``private``; None if all visitors share it."""
         return None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -520,9 +534,10 @@ class RefreshView(View):
     """
     Invalidate tables and reload the querysets in their models' ``appwrite_warm``.
 
-    The view takes a POST with one or more ``model=app_label.Model``. The user must be allowed to change each of
-    these models (``app_label.change_model``); otherwise the status is 403. The response is a redirect to ``next``
-    if the form has one on this host, else JSON with the number of rows loaded per model.
+    The view takes a POST with one or more ``model=app_label.Model``. The user must be allowed to
+    change each of these models (``app_label.change_model``); otherwise the status is 403. The
+    response is a redirect to ``next`` if the form has one on this host, else JSON with the number
+    of rows loaded per model.
 
     Attributes:
         refreshable: the models that may be refreshed; defaults to every model on Appwrite.

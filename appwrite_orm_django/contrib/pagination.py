@@ -1,4 +1,8 @@
-"""Paginate long tables: by number without counting every row, and by cursor at the same cost for every page."""
+"""
+Paginate long tables, by number or by cursor.
+
+Numbered pages do not count every row. Cursor pages all cost the same, however far the page is.
+"""
 
 from __future__ import annotations
 
@@ -57,13 +61,13 @@ class AppwritePaginator(Paginator):
     """
     Django's paginator for tables longer than the server counts in one request.
 
-    It counts ``count_limit`` rows of such a table ("5000+"). The pages beyond can be reached too, and the last page
-    is known once it is reached. If neither the page nor the count is cached, one request reads both. A count
-    alone takes one request, too.
+    It counts ``count_limit`` rows of such a table ("5000+"). The pages beyond can be reached too,
+    and the last page is known once it is reached. If neither the page nor the count is cached, one
+    request reads both. A count alone takes one request, too.
 
     Attributes:
-        count_limit: maximum number of rows to count; None to count all of them, which takes a few more requests beyond
-            5,000 rows.
+        count_limit: maximum number of rows to count; None to count all of them, which takes a few
+            more requests beyond 5,000 rows.
     """
 
     count_limit: int | None = COUNT_LIMIT
@@ -110,8 +114,8 @@ class AppwritePaginator(Paginator):
             if rows_read is not None:
                 plain.object_list = rows_read
             elif isinstance(self.object_list, QuerySet) and not self.orphans:
-                # Django ends the last slice at the count, which would make it another query and another cache
-                # entry.
+                # Django ends the last slice at the count, which would make it another query and
+                # another cache entry.
                 bottom = (number - 1) * self.per_page
                 plain.object_list = self.object_list[bottom : bottom + self.per_page]
             return plain
@@ -186,14 +190,15 @@ class CursorPaginator:
     """
     Paginate by the row that a page starts after. Each page is one request, and nothing is counted.
 
-    A cursor is signed text with a row's values of the fields in the order, so clients cannot forge one. It stays
-    valid if that row is deleted, and rows added in the meantime do not move others to another page.
+    A cursor is signed text with a row's values of the fields in the order, so clients cannot forge
+    one. It stays valid if that row is deleted, and rows added in the meantime do not move others to
+    another page.
 
     Args:
         queryset: the rows; its order is replaced.
         per_page: number of rows per page.
-        order: names of the model's own fields, with "-" for descending order. The primary key is appended unless it is
-            included.
+        order: names of the model's own fields, with "-" for descending order. The primary key is
+            appended unless it is included.
 
     Raises:
         ImproperlyConfigured: the order names a field of a related model or an expression.
@@ -204,7 +209,8 @@ class CursorPaginator:
         self.per_page = per_page
         named = _with_key(queryset.model, order)
         self._fields = [_own_field(queryset.model, name.removeprefix("-")) for name in named]
-        # Order by the key itself, because Django takes a relation's name for the related model's ordering.
+        # Order by the key itself, because Django takes a relation's name for the related model's
+        # ordering.
         self.order = [
             f"{'-' if name.startswith('-') else ''}{field.attname}"
             for name, field in zip(named, self._fields, strict=True)
@@ -254,7 +260,7 @@ class CursorPaginator:
         return values, is_backwards
 
     def _beyond(self, order: Sequence[str], values: Sequence[Any]) -> Q:
-        """Return the condition for rows after these values: beyond them in one field, equal in all before it."""
+        """Return the condition for rows beyond these values: beyond one, equal in all before it."""
         found, same = Q(pk__in=[]), Q()
         for name, field, value in zip(order, self._fields, values, strict=True):
             key = name.removeprefix("-")

@@ -1,8 +1,8 @@
 """
 List the library's assumptions about the server, as data.
 
-``manage.py appwrite_doctor`` tests each assumption on a server. ``docs/reference/assumptions.md`` is generated from this
-list.
+``manage.py appwrite_doctor`` tests each assumption on a server. ``docs/reference/assumptions.md``
+is generated from this list.
 """
 
 from __future__ import annotations
@@ -36,11 +36,12 @@ class Assumption:
     Attributes:
         name: stable, for ``--only`` and the JSON report.
         question: the subject of the experiment, as a noun phrase for the table.
-        expected: the acceptable answers, or a function if they depend on the server. Empty for a measurement.
+        expected: the acceptable answers, or a function if they depend on the server. Empty for a
+            measurement.
         otherwise: the consequences of another answer for the user, and what to do.
         experiment: queries the server and returns the answer.
-        on_request: whether the experiment needs more than a scratch database, and is skipped unless its area is
-            requested.
+        on_request: whether the experiment needs more than a scratch database, and is skipped unless
+            its area is requested.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Assumption:
         return self.name.partition(".")[0]
 
     def answers(self, server: Server) -> tuple[str, ...]:
-        """Return the answers that the library relies on with this server; the first is the usual one."""
+        """Return the acceptable answers of this server; the first is the usual one."""
         return self.expected(server) if callable(self.expected) else self.expected
 
 
@@ -69,7 +70,8 @@ _REPORT = "Please report this server's version and engine."
 ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption(
         "server.engine", "kind of engine", ("SQL",),
-        "MongoDB compares, orders and numbers rows differently. It is not supported: use MariaDB or PostgreSQL.",
+        "MongoDB compares, orders and numbers rows differently. It is not supported: use MariaDB "
+        "or PostgreSQL.",
         experiments.engine,
     ),
     Assumption(
@@ -79,7 +81,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "server.guests", "a guest's read of a table without permissions", ("refused",),
-        "Rows of tables without permissions are public on this server. Do not use it for private data.",
+        "Rows of tables without permissions are public on this server. Do not use it for private "
+        "data.",
         experiments.guest_access,
     ),
     Assumption(
@@ -88,19 +91,23 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "text.case", "'Zola' and 'zola' in a filter", _by_text("equal", "different"),
-        f"exact, in and distinct() return other rows than documented. {_TEXT_OPTION}", experiments.text_case,
+        f"exact, in and distinct() return other rows than documented. {_TEXT_OPTION}",
+        experiments.text_case,
     ),
     Assumption(
         "text.accents", "'Zoé' and 'Zoe' in a filter", _by_text("equal", "different"),
-        f"exact, in and distinct() return other rows than documented. {_TEXT_OPTION}", experiments.text_accents,
+        f"exact, in and distinct() return other rows than documented. {_TEXT_OPTION}",
+        experiments.text_accents,
     ),
     Assumption(
         "text.blanks", "'Zola' and 'Zola ' in a filter", _by_text("equal", "different"),
-        f"exact, in and distinct() return other rows than documented. {_TEXT_OPTION}", experiments.text_blanks,
+        f"exact, in and distinct() return other rows than documented. {_TEXT_OPTION}",
+        experiments.text_blanks,
     ),
     Assumption(
         "text.order", "order of 'B', 'a', 'c'", ("a B c",),
-        "Lists ordered by text have another order when they are evaluated locally.", experiments.text_order,
+        "Lists ordered by text have another order when they are evaluated locally.",
+        experiments.text_order,
     ),
     Assumption(
         "text.contains", "contains 'OL' in 'Zola'", ("without case", "with case"),
@@ -121,11 +128,13 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "ids.clash", "a row id that differs only in case", ("refused",),
-        "Keys that differ only in case name two rows on this server, but one row on others.", experiments.id_clash,
+        "Keys that differ only in case name two rows on this server, but one row on others.",
+        experiments.id_clash,
     ),
     Assumption(
         "ids.lookup", "row ids in a path", _by_text("without case", "with case"),
-        f"get() and atomic may miss rows whose key is written in another case. {_TEXT_OPTION}", experiments.id_lookup,
+        f"get() and atomic may miss rows whose key is written in another case. {_TEXT_OPTION}",
+        experiments.id_lookup,
     ),
     Assumption(
         "ids.sequence", "$sequence", ("growing numbers",),
@@ -133,11 +142,14 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "nulls.order", "nulls in an ascending order", _by_text("first", "last"),
-        f"Ordered lists with nulls are paged and evaluated locally in another order. {_TEXT_OPTION}", experiments.null_order,
+        "Ordered lists with nulls are paged and evaluated locally in another order. "
+        f"{_TEXT_OPTION}",
+        experiments.null_order,
     ),
     Assumption(
         "nulls.negation", "null in notEqual", ("left out",),
-        "exclude() returns rows without a value, or returns them twice.", experiments.null_in_negation,
+        "exclude() returns rows without a value, or returns them twice.",
+        experiments.null_in_negation,
     ),
     Assumption(
         "nulls.unique", "a second null in a unique column", ("accepted",),
@@ -161,7 +173,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "moments.precision", "a datetime with zone and microseconds", ("UTC, milliseconds, cut",),
-        "A saved datetime cannot be found by the value on the object.", experiments.moment_precision,
+        "A saved datetime cannot be found by the value on the object.",
+        experiments.moment_precision,
     ),
     Assumption(
         "moments.range", "first and last datetime", ("years 1000 to 9999",),
@@ -173,7 +186,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "moments.updated_at", "$updatedAt after a write", ("moves",),
-        "atomic does not detect changes by other clients: updates can be lost.", experiments.updated_at,
+        "atomic does not detect changes by other clients: updates can be lost.",
+        experiments.updated_at,
     ),
     Assumption(
         "unique.create", "a row with a taken unique value", ("refused",),
@@ -181,7 +195,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "unique.case", "a unique value that differs only in case", _by_text("refused", "accepted"),
-        f"Unique fields compare values differently than documented. {_TEXT_OPTION}", experiments.unique_case,
+        f"Unique fields compare values differently than documented. {_TEXT_OPTION}",
+        experiments.unique_case,
     ),
     Assumption(
         "unique.update", "an update to a taken unique value", ("refused",),
@@ -189,7 +204,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "unique.bulk_update", "a bulk update to one unique value", ("refused, nothing changed",),
-        "update() of unique fields may change some rows before it fails.", experiments.unique_bulk_update,
+        "update() of unique fields may change some rows before it fails.",
+        experiments.unique_bulk_update,
     ),
     Assumption(
         "unique.duplicates", "a unique index over duplicates", ("available, absent", "failed"),
@@ -237,16 +253,19 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "limits.url", "a URL of 55,000 characters", ("accepted",),
-        "A proxy in front of Appwrite rejects long URLs, so long filters fail: raise its limit (nginx: large_client_header_buffers).",
+        "A proxy in front of Appwrite rejects long URLs, so long filters fail: raise its limit "
+        "(nginx: large_client_header_buffers).",
         experiments.url_length,
     ),
     Assumption(
         "blocks.updates", "two transactions that update one row", ("refused",),
-        "Updates inside atomic can be lost. Do not use atomic for money here.", experiments.conflicting_updates,
+        "Updates inside atomic can be lost. Do not use atomic for money here.",
+        experiments.conflicting_updates,
     ),
     Assumption(
         "blocks.creates", "two transactions that create one id", ("refused",),
-        "Updates inside atomic can be lost. Do not use atomic for money here.", experiments.conflicting_creates,
+        "Updates inside atomic can be lost. Do not use atomic for money here.",
+        experiments.conflicting_creates,
     ),
     Assumption(
         "blocks.outside", "a change outside the transaction", ("refused",),
@@ -274,16 +293,19 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "columns.new", "a new column with a default", ("null in old rows",),
-        "Old rows already have the default; appwrite_migrate leaves them alone.", experiments.new_column,
+        "Old rows already have the default; appwrite_migrate leaves them alone.",
+        experiments.new_column,
     ),
     Assumption(
         "columns.rename", "renamed columns", ("values kept",),
-        "appwrite_migrate --rename and RenameField lose values of these types: add a field and copy the values instead.",
+        "appwrite_migrate --rename and RenameField lose values of these types: add a field and "
+        "copy the values instead.",
         experiments.renamed_columns,
     ),
     Assumption(
         "columns.indexed", "the index of a dropped column", ("dropped with it",),
-        "Dropped columns leave indexes behind: drop these in the console.", experiments.dropped_column,
+        "Dropped columns leave indexes behind: drop these in the console.",
+        experiments.dropped_column,
     ),
     Assumption(
         "arrays.contains", "an element in an array", ("exact",),
@@ -295,26 +317,31 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "webhook.state", "the webhook of this database", ("on",),
-        "Writes by other clients are not delivered, and cached rows stay stale until they expire: fix the failure, then run appwrite_webhook create.",
+        "Writes by other clients are not delivered, and cached rows stay stale until they expire: "
+        "fix the failure, then run appwrite_webhook create.",
         telling.webhook_state, on_request=True,
     ),
     Assumption(
         "webhook.address", "the URL that it calls", ("as in the settings",),
-        "Deliveries go to another URL, and signatures do not match, because they include the URL: run appwrite_webhook create.",
+        "Deliveries go to another URL, and signatures do not match, because they include the URL: "
+        "run appwrite_webhook create.",
         telling.webhook_address, on_request=True,
     ),
     Assumption(
         "webhook.events", "the events that it subscribes to", ("all rows of the models",),
-        "Writes to the other tables are not delivered: run appwrite_webhook create.", telling.webhook_events, on_request=True,
+        "Writes to the other tables are not delivered: run appwrite_webhook create.",
+        telling.webhook_events, on_request=True,
     ),
     Assumption(
         "webhook.failures", "failed deliveries", ("none",),
-        "After ten failures in a row Appwrite turns the webhook off. The text is the endpoint's response.",
+        "After ten failures in a row Appwrite turns the webhook off. The text is the endpoint's "
+        "response.",
         telling.webhook_failures, on_request=True,
     ),
     Assumption(
         "webhook.delivery", "a signed delivery of a row", ("arrived",),
-        "Deliveries do not reach the endpoint, or it rejects them: it accepts those signed with one of the SECRETS, and records them in CACHES.",
+        "Deliveries do not reach the endpoint, or it rejects them: it accepts those signed with "
+        "one of the SECRETS, and records them in CACHES.",
         telling.webhook_delivery, on_request=True,
     ),
     Assumption(
@@ -323,7 +350,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "realtime.names", "names of a row's event", (telling.ALL_NAMED,),
-        "appwrite_listen cannot tell which row was written and how, so it invalidates more, or receives no events of rows that anyone may read.",
+        "appwrite_listen cannot tell which row was written and how, so it invalidates more, or "
+        "receives no events of rows that anyone may read.",
         telling.realtime_names, on_request=True,
     ),
     Assumption(
@@ -333,12 +361,14 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "realtime.commit_names", "names of a committed row's event", (telling.ALL_NAMED,),
-        "For rows written in transactions, only the names identify the database: either the whole table is invalidated, or nothing.",
+        "For rows written in transactions, only the names identify the database: either the whole "
+        "table is invalidated, or nothing.",
         telling.realtime_commit_names, on_request=True,
     ),
     Assumption(
         "realtime.commit_payload", "keys that locate a committed row", ("$id, $tableId", "$id, $tableId, $databaseId"),
-        "Webhooks and appwrite_listen cannot tell which row a transaction wrote, so they invalidate more.",
+        "Webhooks and appwrite_listen cannot tell which row a transaction wrote, so they "
+        "invalidate more.",
         telling.realtime_commit_payload, on_request=True,
     ),
 )  # fmt: skip

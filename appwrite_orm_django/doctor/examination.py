@@ -41,9 +41,10 @@ def examine(
         asked: areas of experiments on request to include; the scratch must have what they need.
 
     Raises:
-        MissingScope: the key lacks a scope that an experiment needs, which says nothing about the server.
-        ConnectionFailed: the server can no longer be reached. A connection lost during a single experiment is a
-            finding instead.
+        MissingScope: the key lacks a scope that an experiment needs, which says nothing about the
+            server.
+        ConnectionFailed: the server can no longer be reached. A connection lost during a single
+            experiment is a finding instead.
     """
     for assumption in ASSUMPTIONS:
         if assumption.on_request and assumption.area not in asked:
@@ -66,7 +67,11 @@ def examine(
 
 
 def text_rules(findings: Iterable[Finding], level: str) -> str:
-    """Return the value of ``OPTIONS["TEXT"]`` that matches the findings; empty if none does, or some are missing."""
+    """
+    Return the value of ``OPTIONS["TEXT"]`` that matches the findings.
+
+    Return an empty string if no value does, or if findings are missing.
+    """
     found = {finding.assumption.name: finding for finding in findings if finding.assumption.name in TEXT_RULES}
     if len(found) < len(TEXT_RULES):
         return ""

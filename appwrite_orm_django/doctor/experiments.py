@@ -1,9 +1,9 @@
 """
 Ask the server one question in each experiment, and return the answer in a word or two.
 
-``examination`` compares the answer with the assumption. An experiment starts with an empty table and may leave rows in
-it, but removes the columns and indexes that it adds. It does not catch unexpected errors: ``examination`` reports
-them as the answer.
+``examination`` compares the answer with the assumption. An experiment starts with an empty table
+and may leave rows in it, but removes the columns and indexes that it adds. It does not catch
+unexpected errors: ``examination`` reports them as the answer.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ from appwrite_orm_django.schema.migrate import migrate
 from appwrite_orm_django.schema.names import OWN_TABLES
 from appwrite_orm_django.schema.waiting import Waiter
 
-#: Prefix of the ids of scratch databases. An interrupted run may leave one behind; the next run deletes it.
+#: Prefix of the ids of scratch databases. An interrupted run may leave one behind; the next run
+#: deletes it.
 DATABASE_PREFIX = "appwrite-orm-doctor-"
 TABLE = f"{OWN_TABLES}doctor"
 #: Another run may still be using a database younger than this.
@@ -54,7 +55,7 @@ Event = Mapping[str, Any]
 
 
 class ScratchRefused(Exception):
-    """The key may not create a database, or the given database does not exist; the text says what to do."""
+    """The key may not create a database, or the given database does not exist."""
 
 
 class NotHeard(OperationalError):
@@ -67,7 +68,8 @@ class WebhookSetUp:
     The webhook described by the settings of an alias.
 
     Attributes:
-        deliver: creates a row and waits for its delivery; returns the problem, or an empty string if it arrived.
+        deliver: creates a row and waits for its delivery; returns the problem, or an empty string
+            if it arrived.
     """
 
     id: str
@@ -82,8 +84,8 @@ class Heard:
     The events that realtime sent for two created rows.
 
     Attributes:
-        outside, committed: the id of the row, and its event or None; the row was created outside a transaction, and
-            inside one.
+        outside, committed: the id of the row, and its event or None; the row was created outside a
+            transaction, and inside one.
     """
 
     connected: bool = False
@@ -97,8 +99,8 @@ class Ears:
     A connection to realtime.
 
     Attributes:
-        listen: connects to channels and yields a function that waits a number of seconds for the next event. It raises
-            ``NotHeard``.
+        listen: connects to channels and yields a function that waits a number of seconds for the
+            next event. It raises ``NotHeard``.
         wait_s: how long to wait for an event, in seconds.
         heard: the events received, once the experiments have listened.
     """
@@ -133,7 +135,11 @@ class Scratch:
         rows.delete_rows(self.transport, self.table)
 
     def create(self, row_id: str | None = None, **data: Any) -> Row:
-        """Create a row, then read and return it, because the response to a write may differ from what is stored."""
+        """
+        Create a row, then read and return it.
+
+        The response to the write may differ from what is stored.
+        """
         made = rows.create_row(self.transport, self.table, row_id or new_id(), _explicit(data))
         return self.get(made["$id"])
 
@@ -232,8 +238,8 @@ def scratch(transport: Transport, database: str | None = None, *, keep: bool = F
     Create the table for experiments and delete it at the end, also after an exception or Ctrl-C.
 
     Args:
-        database: an existing database in which only the table is created and deleted; by default, a database is created
-            and deleted.
+        database: an existing database in which only the table is created and deleted; by default, a
+            database is created and deleted.
         keep: whether to delete nothing at the end.
 
     Raises:
@@ -260,8 +266,8 @@ def scratch(transport: Transport, database: str | None = None, *, keep: bool = F
         ) from error
     except MissingScope as error:
         raise ScratchRefused(
-            f"{error}\nThe key needs databases.write and the scopes of tables, columns, indexes and rows. Or name an "
-            "existing database, in which only a table is created and deleted."
+            f"{error}\nThe key needs databases.write and the scopes of tables, columns, indexes "
+            "and rows. Or name an existing database, in which only a table is created and deleted."
         ) from error
 
 

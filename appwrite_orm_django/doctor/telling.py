@@ -1,8 +1,8 @@
 """
 Test how the server reports writes, by a webhook and by realtime.
 
-These experiments run on request, because they need more than the scratch database: the webhook of the database in the
-settings, and a connection to realtime.
+These experiments run on request, because they need more than the scratch database: the webhook of
+the database in the settings, and a connection to realtime.
 """
 
 from __future__ import annotations
@@ -74,7 +74,11 @@ def webhook_failures(scratch: Scratch) -> str:
 
 
 def webhook_delivery(scratch: Scratch) -> str:
-    """Return whether a delivery reaches the endpoint, which accepts only those signed with a secret in the settings."""
+    """
+    Return whether a delivery reaches the endpoint.
+
+    The endpoint accepts only deliveries signed with a secret in the settings.
+    """
     return _set_up(scratch).deliver() or "arrived"
 
 
@@ -88,7 +92,7 @@ def _ears(scratch: Scratch) -> Ears:
 
 
 def _heard(scratch: Scratch) -> Heard:
-    """Listen while creating a row outside and one inside a transaction; once for all experiments."""
+    """Listen once for all experiments while creating a row outside and one inside a transaction."""
     ears = _ears(scratch)
     if ears.heard is None:
         ears.heard = Heard()

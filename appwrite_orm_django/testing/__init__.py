@@ -1,9 +1,9 @@
 """
 Support the tests of projects that use this library.
 
-It provides a private local Appwrite, counts requests, simulates faults, and records and replays traffic. ``pytest``
-loads the fixtures automatically (``appwrite_orm_django.pytest_plugin``), and Django's test cases have a mixin. See
-``docs/howto/testing.md``.
+It provides a private local Appwrite, counts requests, simulates faults, and records and replays
+traffic. ``pytest`` loads the fixtures automatically (``appwrite_orm_django.pytest_plugin``), and
+Django's test cases have a mixin. See ``docs/howto/testing.md``.
 """
 
 from appwrite_orm_django.testing.cases import AppwriteTestMixin

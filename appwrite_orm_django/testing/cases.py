@@ -15,15 +15,17 @@ class AppwriteTestMixin:
     """
     Assertions about Appwrite for ``TestCase`` and Django's other test case classes.
 
-    Name the alias in ``databases``, as for any database except the default one. A ``TestCase`` never commits, so its
-    writes do not reach the server and are gone after each test.
+    Name the alias in ``databases``, as for any database except the default one. A ``TestCase``
+    never commits, so its writes do not reach the server and are gone after each test.
     """
 
     def assertAppwriteRequests(
         self, num: int, func: Callable[..., Any] | None = None, *args: Any, using: str | None = None, **kwargs: Any
     ) -> Any:
         """
-        Check how many requests a block or a call of ``func`` makes to Appwrite, like ``assertNumQueries``.
+        Check the number of requests to Appwrite, as ``assertNumQueries`` does for queries.
+
+        The requests are those of a block, or of a call of ``func``.
 
         Raises:
             AssertionError: the number differs; the text lists the requests.
@@ -41,5 +43,9 @@ class AppwriteTestMixin:
         log.check(num)
 
     def appwrite_faults(self, *faults: Fault | str, using: str | None = None) -> AbstractContextManager[list[Fault]]:
-        """Make the local server misbehave within a block; see ``appwrite_orm_django.testing.appwrite_faults``."""
+        """
+        Make the local server misbehave within a block.
+
+        See ``appwrite_orm_django.testing.appwrite_faults``.
+        """
         return appwrite_faults(*faults, using=using)

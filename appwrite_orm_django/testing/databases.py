@@ -11,10 +11,10 @@ from appwrite_orm_django.conf import ENGINE
 
 def with_local_appwrite(databases: Mapping[str, Any], *, feature_level: str = "1.9") -> dict[str, Any]:
     """
-    Return ``DATABASES`` in which every Appwrite alias uses a local server in the memory of this process.
+    Return ``DATABASES`` with a local server in memory for every Appwrite alias.
 
-    Use it in test settings: ``DATABASES = with_local_appwrite(DATABASES)``. No other process shares the server, so
-    parallel test runs do not interfere, and nothing is left behind.
+    Use it in test settings: ``DATABASES = with_local_appwrite(DATABASES)``. No other process shares
+    the server, so parallel test runs do not interfere, and nothing is left behind.
 
     Args:
         feature_level: the Appwrite version that the server behaves like, "1.9" or "2.x".

@@ -16,8 +16,8 @@ def appwrite_faults(*faults: Fault | str, using: str | None = None) -> AbstractC
     Return a context manager that simulates faults of the local Appwrite of an alias.
 
     Args:
-        faults: in the form of ``manage.py appwrite_server --fault``, for example ``"error,status=503,times=1"`` or
-            ``"cut,method=POST,applied=true"``.
+        faults: in the form of ``manage.py appwrite_server --fault``, for example
+            ``"error,status=503,times=1"`` or ``"cut,method=POST,applied=true"``.
         using: the alias; defaults to the first Appwrite alias.
 
     Raises:

@@ -1,8 +1,9 @@
 """
 Record the traffic with a real server once, and replay it afterwards.
 
-A recording is a file of JSON Lines. Each line has a request's method, path, query and body, and the response's status,
-content type and body. Request headers are never written, because they contain keys and tokens.
+A recording is a file of JSON Lines. Each line has a request's method, path, query and body, and the
+response's status, content type and body. Request headers are never written, because they contain
+keys and tokens.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class UnexpectedRequest(AssertionError):
 
 @contextmanager
 def recorded_appwrite(path: str | Path, using: str | None = None) -> Iterator[None]:
-    """Write every request to Appwrite within the block, and its response, to a file, replacing the file."""
+    """Record requests to Appwrite and their responses within the block, replacing the file."""
     lines: list[Line] = []
     with _transport(using).through(lambda adapter: _Recorder(adapter, lines)):
         yield
@@ -43,8 +44,8 @@ def replayed_appwrite(path: str | Path, using: str | None = None, *, all_used: b
     """
     Answer requests to Appwrite within the block from a file, without a server.
 
-    Each line answers one request with equal method, path, query and body, in the order of the file. The test must
-    therefore set ids that would otherwise differ between runs.
+    Each line answers one request with equal method, path, query and body, in the order of the file.
+    The test must therefore set ids that would otherwise differ between runs.
 
     Args:
         all_used: whether every line of the recording must have been used at the end.

@@ -162,7 +162,7 @@ def test_models_and_databases_that_are_not_there():
         run("status", "library.Nothing")
     with pytest.raises(CommandError, match='auth has no table on "appwrite"'):
         run("status", "auth")
-    with pytest.raises(CommandError, match='"default" is not on Appwrite. Aliases on Appwrite: appwrite'):
+    with pytest.raises(CommandError, match=r'"default" is not on Appwrite\. Aliases on Appwrite: appwrite'):
         run("status", database="default")
 
 

@@ -244,9 +244,7 @@ def live(behind_alias):
 def test_drift(live):
     (message,) = databases.check_drift(None, databases=["default", "appwrite"])
     assert message.id == "appwrite.W010"
-    assert message.msg.startswith(
-        '"appwrite" does not match the models: + database library; + table library_country; '
-    )
+    assert message.msg.startswith('"appwrite" does not match the models: + database library; + table library_country; ')
     wanted = with_own_tables(read_models("library", models_of("appwrite")))
     migrate(live, wanted)
     assert databases.check_drift(None, databases=["appwrite"]) == []

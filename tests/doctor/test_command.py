@@ -58,8 +58,7 @@ def test_a_table_of_what_was_assumed_and_found(appwrite):
     usual = [assumption for assumption in ASSUMPTIONS if not assumption.on_request]
     assert f"All {len(usual)} assumptions hold." in text
     assert (
-        f'Recorded in the database {appwrite.database_id}: OPTIONS["TEXT"] must be "{appwrite.text_semantics}".'
-        in text
+        f'Recorded in the database {appwrite.database_id}: OPTIONS["TEXT"] must be "{appwrite.text_semantics}".' in text
     )
     assert "✓ 'Zola' and 'zola' in a filter" in text
     assert names() == before

@@ -46,7 +46,7 @@ class CachePanel(models.Model):
 
 
 class Action(NamedTuple):
-    """A button: its label, an explanation, whether it acts on selected tables, and the function it calls."""
+    """A button: its label and explanation, whether it needs selected tables, and its function."""
 
     name: str
     label: Any
@@ -104,35 +104,40 @@ ACTIONS = {
         Action(
             "invalidate",
             gettext_lazy("Invalidate"),
-            gettext_lazy("Cached results of these tables become stale immediately. They are read from Appwrite again when they are next needed."),
+            gettext_lazy("Cached results of these tables become stale immediately. They are read "
+                         "from Appwrite again when they are next needed."),
             True,
             _invalidate,
         ),
         Action(
             "refresh",
             gettext_lazy("Refresh"),
-            gettext_lazy("Cached results of these tables become stale immediately. The querysets in their models' appwrite_warm are read again now."),
+            gettext_lazy("Cached results of these tables become stale immediately. The querysets "
+                         "in their models' appwrite_warm are read again now."),
             True,
             _refresh,
         ),
         Action(
             "warm",
             gettext_lazy("Warm"),
-            gettext_lazy("The querysets in these models' appwrite_warm are read from Appwrite now, unless they are cached."),
+            gettext_lazy("The querysets in these models' appwrite_warm are read from Appwrite now, "
+                         "unless they are cached."),
             True,
             _warm,
         ),
         Action(
             "clear",
             gettext_lazy("Clear everything"),
-            gettext_lazy("All cached results of this database become stale immediately. Pages are slower until they are cached again."),
+            gettext_lazy("All cached results of this database become stale immediately. Pages are "
+                         "slower until they are cached again."),
             False,
             _clear,
         ),
         Action(
             "reset",
             gettext_lazy("Reset statistics"),
-            gettext_lazy("All counters restart at zero, in every process. Cached results are kept."),
+            gettext_lazy("All counters restart at zero, in every process. Cached results are "
+                         "kept."),
             False,
             _reset,
         ),
@@ -168,7 +173,8 @@ class CachePanelAdmin(admin.ModelAdmin):
             raise Http404(_("No such database on Appwrite."))
         if request.method == "POST":
             return self._act(request, alias)
-        # Imported here because every process with the admin loads this module, but few show the panel.
+        # Imported here because every process with the admin loads this module, but few show the
+        # panel.
         from appwrite_orm_django.contrib.admin.chart import chart
         from appwrite_orm_django.contrib.admin.report import make_report
 

@@ -1,4 +1,4 @@
-"""Lay out the hits and misses of the last hour as SVG bars, without a library, script or inline style."""
+"""Lay out the reads of the last hour as SVG bars, without a library, script or inline style."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ __all__ = ["AppwriteModelAdmin", "AppwriteStackedInline", "AppwriteTabularInline
 
 
 class _RelatedChoices:
-    """Offer related rows by search if their admin has ``search_fields``, else as a list from the cache."""
+    """Offer related rows by search if their admin has ``search_fields``, else as a cached list."""
 
     def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
-        """Return ``autocomplete_fields`` and all relations whose model's admin has ``search_fields``."""
+        """Return ``autocomplete_fields`` and relations whose admins have ``search_fields``."""
         base: Any = self
         named = list(super().get_autocomplete_fields(request))  # type: ignore[misc]  # Django's, the next base class
         taken = {*named, *base.raw_id_fields, *base.radio_fields, *base.filter_horizontal, *base.filter_vertical}
@@ -61,7 +61,7 @@ def _is_plain(field: Any) -> bool:
 
 
 class AppwriteChangeList(ChangeList):
-    """A changelist that fetches related rows with its own, and the count in the same request as the rows."""
+    """A changelist that reads its rows and their count in one request, with related rows."""
 
     def get_results(self, request: HttpRequest) -> None:
         # Django counts first and reads the rows only when it renders the page.
@@ -72,8 +72,8 @@ class AppwriteChangeList(ChangeList):
         rows = self.queryset[bottom : bottom + self.list_per_page]
         with counting_with(rows) as were_read:
             super().get_results(request)
-        # For a single page Django reads all rows unsliced, which is another query and another call to
-        # the cache.
+        # For a single page Django reads all rows unsliced, which is another query and another call
+        # to the cache.
         is_same = (
             isinstance(self.paginator, AppwritePaginator) and were_read() if self.multi_page else self.page_num == 1
         )
@@ -91,23 +91,26 @@ class AppwriteModelAdmin(_RelatedChoices, admin.ModelAdmin):
     """
     Django's ``ModelAdmin`` with defaults for remote tables.
 
-    - The number of all rows is not counted. At most 5,000 of the rows found are counted ("5000+"), but
-      every page can be reached.
-    - Related rows in ``list_display`` (``author``, ``author__country``) are fetched with the page, and no others.
-    - Relations are chosen by search if the related admin has ``search_fields``, else from a cached list.
+    - The number of all rows is not counted. At most 5,000 of the rows found are counted ("5000+"),
+      but every page can be reached.
+    - Related rows in ``list_display`` (``author``, ``author__country``) are fetched with the page,
+      and no others.
+    - Relations are chosen by search if the related admin has ``search_fields``, else from a cached
+      list.
     - An editable primary key can be set when a row is added. It is the row's ``$id``, which never
       changes, so it is read-only afterwards.
 
     Attributes:
-        list_prefetch_related: lookups for ``prefetch_related()``, for methods in ``list_display`` that read
-            many related rows.
+        list_prefetch_related: lookups for ``prefetch_related()``, for methods in ``list_display``
+            that read many related rows.
     """
 
     show_full_result_count = False
     list_prefetch_related: Sequence[Any] = ()
 
     def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any) -> Paginator:
-        # Respect a paginator named by the class. Templates with thousand separators cannot show "5000+".
+        # Respect a paginator named by the class. Templates with thousand separators cannot show
+        # "5000+".
         if self.paginator is Paginator:
             chosen = ExactPaginator if settings.USE_THOUSAND_SEPARATOR else AppwritePaginator
             return chosen(queryset, per_page, *args, **kwargs)
@@ -119,13 +122,13 @@ class AppwriteModelAdmin(_RelatedChoices, admin.ModelAdmin):
     def get_list_select_related(self, request: HttpRequest) -> Any:
         if self.list_select_related is not False:
             return self.list_select_related
-        # Return a list even if it is empty: without one, Django follows every relation of the model if a
-        # column shows any of them.
+        # Return a list even if it is empty: without one, Django follows every relation of the model
+        # if a column shows any of them.
         paths = (self._related_path(name) for name in self.get_list_display(request) if isinstance(name, str))
         return list(dict.fromkeys(path for path in paths if path))
 
     def _related_path(self, name: str) -> str:
-        """Return the part of a column's name that leads to a single related row, or an empty string."""
+        """Return the part of a column's name that leads to a single related row; empty for none."""
         found: list[str] = []
         model: Any = self.model
         for part in name.split("__"):

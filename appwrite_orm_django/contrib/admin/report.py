@@ -19,8 +19,8 @@ from appwrite_orm_django.cache.statistics import Counters, LastWrite
 
 __all__ = ["PanelReport", "TableReport", "make_report"]
 
-# Appwrite also reports this site's own writes, a moment after them. A report that follows a write within
-# this time is taken for its echo.
+# Appwrite also reports this site's own writes, a moment after them. A report that follows a write
+# within this time is taken for its echo.
 _ECHO_S = 10.0
 
 
@@ -31,7 +31,8 @@ class TableReport:
 
     Attributes:
         label: ``app_label.Model``, which the panel's form sends.
-        is_fresh: whether anything read since the last write is cached; None if the cache does not answer.
+        is_fresh: whether anything read since the last write is cached; None if the cache does not
+            answer.
         warms: the number of querysets in the model's ``appwrite_warm``.
         written_at: time of the last write that the cache knows of; None if it knows of none.
     """
@@ -63,7 +64,8 @@ class PanelReport:
     Attributes:
         totals: the sum over all tables.
         minutes: the last sixty, oldest first.
-        is_private: whether the cache is local to this process, so that figures of other processes are missing.
+        is_private: whether the cache is local to this process, so that figures of other processes
+            are missing.
         answers: whether the cache answered.
     """
 
@@ -145,7 +147,7 @@ def _table(
 
 
 def _origin(writes: Sequence[LastWrite]) -> LastWrite | None:
-    """Return the last write; if that is Appwrite's echo of this site's own write, return the own write."""
+    """Return the last write, or the own write of this site if the last is Appwrite's echo of it."""
     if not writes:
         return None
     own = next((write for write in writes if write.source == "write" and writes[0].at - write.at <= _ECHO_S), None)
@@ -167,7 +169,7 @@ def percent(counters: Counters) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as text: in seconds below 2 minutes, in minutes below 2 hours, else in hours."""
+    """Return a duration as text: seconds below 2 minutes, minutes below 2 hours, else hours."""
     if seconds < 120:
         return f"{seconds:.1f} s"
     if seconds < 7200:

@@ -1,4 +1,4 @@
-"""Resolve the names in ``list_display`` and ``detail_display`` to columns, and return their values for a row."""
+"""Resolve names in ``list_display`` and ``detail_display`` to columns, and read their values."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ class Column:
     A column with options, to use in ``list_display`` instead of a name.
 
     Attributes:
-        name: a field, a field of a related row (``author__name``), or a method of the view or of the row.
-        label: the heading; defaults to the field's verbose name or the method's ``short_description``.
-        css: CSS classes of the cells. ``aw-code`` is for codes; ``aw-secondary`` hides the column on phones.
+        name: a field, a field of a related row (``author__name``), or a method of the view or of
+            the row.
+        label: the heading; defaults to the field's verbose name or the method's
+            ``short_description``.
+        css: CSS classes of the cells. ``aw-code`` is for codes; ``aw-secondary`` hides the column
+            on phones.
     """
 
     name: str
@@ -48,7 +51,8 @@ class BoundColumn:
 
     Attributes:
         sort: its name in the query string's ``sort``; empty if the list cannot be sorted by it.
-        related: the relation that it shows, or shows a field of, as ``select_related`` takes it; empty if none.
+        related: the relation that it shows, or shows a field of, as ``select_related`` takes it;
+            empty if none.
         source: the method that returns its value; None for a field.
     """
 
@@ -61,7 +65,7 @@ class BoundColumn:
     source: Any = None
 
     def value(self, row: models.Model) -> Any:
-        """Return the unformatted value, with datetimes in the current time zone; None if there is none."""
+        """Return the unformatted value, or None. Datetimes are in the current time zone."""
         if self.source is not None:
             return self.source(row)
         value: Any = row
@@ -97,7 +101,7 @@ class BoundColumn:
         return formats.localize(value)
 
     def cell(self, row: models.Model, *, links: bool) -> Cell:
-        """Return the cell of a row. With ``links`` it links to the row, else to the related row it shows, if any."""
+        """Return the cell of a row, with a link to the row if ``links``, else to a related row."""
         value = self.value(row)
         target: Any = row if links else self._related_row(row)
         url = target.get_absolute_url() if hasattr(target, "get_absolute_url") else ""
@@ -117,7 +121,8 @@ def bind(
 
     Args:
         view: the view whose methods may be named; they are called with a row.
-        sortable: the names in ``ordering_fields``. A relation is sorted by its key, under either of its names.
+        sortable: the names in ``ordering_fields``. A relation is sorted by its key, under either of
+            its names.
 
     Raises:
         ImproperlyConfigured: a name is neither a field, a path of fields nor a method.
@@ -133,8 +138,8 @@ def _bind(view: Any, model: type[models.Model], column: Column, sortable: set[st
     field, related = (None, "") if callable(source) else _field(model, name)
     if field is None and not callable(method) and not isinstance(method, property):
         raise ImproperlyConfigured(
-            f"{type(view).__name__}: {name!r} is neither a field or method of {model._meta.label} nor a method of "
-            "the view."
+            f"{type(view).__name__}: {name!r} is neither a field or method of {model._meta.label} "
+            "nor a method of the view."
         )
     label = column.label or getattr(method, "short_description", "") or _label(model, name, field)
     sorts = _sorts(name, field, method)
@@ -151,7 +156,7 @@ def _bind(view: Any, model: type[models.Model], column: Column, sortable: set[st
 
 
 def _field(model: type[models.Model], path: str) -> tuple[Any, str]:
-    """Return the field at the end of a path, and the path of the single related row that it is or belongs to."""
+    """Return the field at the end of a path, and the path of its single related row."""
     related: list[str] = []
     found: Any = None
     owner: Any = model
@@ -185,7 +190,8 @@ def _sorts(name: str, field: Any, method: Any) -> Iterator[str]:
         yield str(order)
     first, _separator, rest = name.partition("__")
     if rest:
-        # A column that shows a field of a related row may be sorted by the key, which is in the table itself.
+        # A column that shows a field of a related row may be sorted by the key, which is in the
+        # table itself.
         yield from (first, f"{first}_id")
 
 
@@ -195,7 +201,7 @@ def _is_number(field: Any) -> bool:
 
 
 def related_paths(columns: Iterable[BoundColumn]) -> tuple[list[str], list[str]]:
-    """Return the relations of the columns: those for ``select_related`` and those for ``prefetch_related``."""
+    """Return the relations of the columns, for ``select_related`` and for ``prefetch_related``."""
     single = dict.fromkeys(column.related for column in columns if column.related)
     many = dict.fromkeys(
         column.name

@@ -21,14 +21,16 @@ class AppwriteDetailView(DetailView):
     """
     Display a row's values.
 
-    Everything in Django's ``DetailView`` applies. Related rows that are shown are fetched with the row.
+    Everything in Django's ``DetailView`` applies. Related rows that are shown are fetched with the
+    row.
 
     Attributes:
-        detail_display: the values to show, as in ``list_display`` of the list; defaults to every field. Empty values
-            are hidden.
-        list_url: the URL of the list to link back to, or the name of its URL pattern; empty for no link.
-        base_template: the template that ``detail.html`` extends; it needs the blocks ``title``, ``extra_head`` and
-            ``content``.
+        detail_display: the values to show, as in ``list_display`` of the list; defaults to every
+            field. Empty values are hidden.
+        list_url: the URL of the list to link back to, or the name of its URL pattern; empty for no
+            link.
+        base_template: the template that ``detail.html`` extends; it needs the blocks ``title``,
+            ``extra_head`` and ``content``.
     """
 
     detail_display: ClassVar[Sequence[str | Column] | None] = None
@@ -81,7 +83,7 @@ class AppwriteDetailView(DetailView):
         }
 
     def get_edit_url(self) -> str:
-        """Return the URL of the page that edits the row; the default is an empty string for no link."""
+        """Return the URL of the page that edits the row; by default an empty string for no link."""
         return ""
 
     def _facts(self, row: models.Model) -> Iterator[Cell]:

@@ -50,8 +50,8 @@ def _within(context: Context, parts: Iterator[str]) -> Iterator[str]:
     """
     Yield the parts of a download, reading the rows in the view's context.
 
-    The view has returned by then. If it ran inside ``appwrite_user()``, that block has ended, and the rows would
-    otherwise be read with the API key.
+    The view has returned by then. If it ran inside ``appwrite_user()``, that block has ended, and
+    the rows would otherwise be read with the API key.
     """
     while (part := context.run(next, parts, None)) is not None:
         yield part
@@ -98,7 +98,7 @@ def _plain(value: Any) -> Any:
 
 
 def harmless(value: Any) -> Any:
-    """Put an apostrophe before text that a spreadsheet would run as a formula; leave numbers unchanged."""
+    """Put an apostrophe before text that a spreadsheet would run as a formula, but not numbers."""
     if isinstance(value, str) and (value.lstrip().startswith(_FORMULA_STARTS) or value[:1] in ("\t", "\r", "\n")):
         return f"'{value}"
     return value

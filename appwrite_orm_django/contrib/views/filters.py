@@ -27,7 +27,7 @@ RESERVED = ("q", "sort", "page", "cursor", "export")
 
 
 class SearchForm(forms.Form):
-    """The form for a list's query string. A subclass adds a field for each filter, named as the lookup."""
+    """The form for a list's query string. Subclasses add a field named as the lookup per filter."""
 
     q = forms.CharField(
         label=_("Search"),
@@ -72,8 +72,8 @@ def filter_fields(model: type[models.Model], filters: Sequence[Filter]) -> dict[
     """
     Return a form field for each filter, by lookup.
 
-    Fields with choices, booleans and relations become a select, and dates two fields. Any other filter is given as a
-    pair of a lookup and a form field whose cleaned value is looked up, such as
+    Fields with choices, booleans and relations become a select, and dates two fields. Any other
+    filter is given as a pair of a lookup and a form field whose cleaned value is looked up, such as
     ``("name__istartswith", forms.CharField(required=False))``.
 
     Raises:
@@ -116,7 +116,8 @@ def _fields_for(model: type[models.Model], name: str) -> Iterator[tuple[str, for
         yield f"{name}__{'lt' if of_moments else 'lte'}", until(label=_("%s to") % label, required=False, widget=picker)
     else:
         raise ImproperlyConfigured(
-            f"list_filter: {model._meta.label}.{name} has no choices to filter by. Use a pair of a lookup and a form "
+            f"list_filter: {model._meta.label}.{name} has no choices to filter by. Use a pair of a "
+            "lookup and a form "
             f'field, such as ("{name}__istartswith", forms.CharField(required=False)).'
         )
 
@@ -135,8 +136,9 @@ def search_condition(model: type[models.Model], names: Sequence[str], text: str)
     Return the condition that each word of a text is found in at least one of the fields.
 
     Args:
-        names: as in the admin's ``search_fields``: ``name`` matches anywhere in the field, ``^name`` at its start,
-            ``=name`` the whole field, and ``name__lookup`` with that lookup. All but the last ignore case.
+        names: as in the admin's ``search_fields``: ``name`` matches anywhere in the field,
+            ``^name`` at its start, ``=name`` the whole field, and ``name__lookup`` with that
+            lookup. All but the last ignore case.
     """
     lookups = [_lookup(model, name) for name in names]
     condition = Q()

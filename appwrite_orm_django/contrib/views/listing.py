@@ -32,7 +32,7 @@ _CHUNK = 500
 
 @dataclass(frozen=True)
 class Heading:
-    """A column's heading: the sort after a click, and the current sort by it ("" if there is none)."""
+    """A column's heading: the sort after a click, and the current sort by it, if any."""
 
     column: BoundColumn
     next_sort: str
@@ -51,24 +51,28 @@ class AppwriteListView(ListView):
     """
     Display a list of rows, given a model and the names of columns.
 
-    Everything in Django's ``ListView`` applies. Related rows that columns show are fetched with the page, however
-    many there are. ``?export=csv`` downloads the rows of all pages.
+    Everything in Django's ``ListView`` applies. Related rows that columns show are fetched with the
+    page, however many there are. ``?export=csv`` downloads the rows of all pages.
 
     Attributes:
-        list_display: names of fields, of fields of related rows (``author__name``) and of methods of the view or the
-            model, or ``Column`` objects.
-        list_display_links: names of columns that link to the row (``get_absolute_url``); defaults to the first column.
+        list_display: names of fields, of fields of related rows (``author__name``) and of methods
+            of the view or the model, or ``Column`` objects.
+        list_display_links: names of columns that link to the row (``get_absolute_url``); defaults
+            to the first column.
         list_select_related: relations to fetch with the rows, besides those that columns show.
-        list_filter: names of fields, or pairs of a lookup and the form field whose value is looked up.
+        list_filter: names of fields, or pairs of a lookup and the form field whose value is looked
+            up.
         search_fields: as in the admin: ``name``, ``^name``, ``=name``, ``name__lookup``.
-        ordering_fields: names of columns that users may sort by. ``ordering`` is the default order, else the model's.
+        ordering_fields: names of columns that users may sort by. ``ordering`` is the default order,
+            else the model's.
         pagination: "page" for numbered pages, "cursor" for pages that all cost the same.
-        paginator_class: paginator of numbered pages; ``ExactPaginator`` counts all rows even beyond 5,000.
+        paginator_class: paginator of numbered pages; ``ExactPaginator`` counts all rows even beyond
+            5,000.
         export_formats: formats of the downloads offered.
         export_display: columns of downloads; defaults to those of the page.
         form_class: base class of the form above the list.
-        base_template: the template that ``list.html`` extends; it needs the blocks ``title``, ``extra_head`` and
-            ``content``.
+        base_template: the template that ``list.html`` extends; it needs the blocks ``title``,
+            ``extra_head`` and ``content``.
     """
 
     list_display: ClassVar[Sequence[str | Column]] = ("__str__",)
@@ -163,8 +167,8 @@ class AppwriteListView(ListView):
         return list(found.values())
 
     def _attname(self, name: str) -> str:
-        # Given a relation's name, Django sorts by the related model's ordering, which would take fetching all
-        # of its rows.
+        # Given a relation's name, Django sorts by the related model's ordering, which would take
+        # fetching all of its rows.
         field = next(
             (field for field in self.list_model._meta.concrete_fields if field.name == name and field.is_relation),
             None,
@@ -239,9 +243,9 @@ class AppwriteListView(ListView):
         display = self.list_display if self.export_display is None else self.export_display
         columns = bind(self, self.list_model, display, ())
         select, prefetch = related_paths(columns)
-        # Order by one field and the primary key, so that Appwrite can continue after any row instead of
-        # using offsets. Related rows are prefetched a chunk at a time; select_related() would have to
-        # hold them all at once.
+        # Order by one field and the primary key, so that Appwrite can continue after any row
+        # instead of using offsets. Related rows are prefetched a chunk at a time; select_related()
+        # would have to hold them all at once.
         order = self.get_ordering()
         order = order if len(order) < 2 else [order[0], "-pk" if order[0].startswith("-") else "pk"]
         queryset = self.get_queryset().order_by(*order).select_related(None).prefetch_related(None)

@@ -24,7 +24,7 @@ MEANINGS = {
 
 
 class CacheStatus:
-    """The reads of a page so far. Its text is a value of ``X-Cache-Status``, or empty if nothing was read."""
+    """The reads of a page so far. Its text is a value of ``X-Cache-Status``; empty without reads."""
 
     def __init__(self) -> None:
         self._parts: list[Sequence[ReadEvent]] = []

@@ -17,7 +17,8 @@ def chosen_alias(alias: str | None) -> str:
     Return the alias that a command works on.
 
     Raises:
-        CommandError: the alias does not exist or is not on Appwrite, or none was given and the choice is ambiguous.
+        CommandError: the alias does not exist or is not on Appwrite, or none was given and the
+            choice is ambiguous.
     """
     if alias is None:
         return _only_alias()

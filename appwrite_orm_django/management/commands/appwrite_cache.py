@@ -230,7 +230,8 @@ class Command(WithKey, BaseCommand):
         if isinstance(caches[name], LocMemCache) and not self.quiet:
             self.stderr.write(
                 self.style.WARNING(
-                    f'CACHES["{name}"] is local to each process, so this command affects no other process. '
+                    f'CACHES["{name}"] is local to each process, so this command affects no other '
+                    "process. "
                     "Use a shared cache such as Redis."
                 )
             )

@@ -37,8 +37,9 @@ _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(si
 
 class Command(WithKey, BaseCommand):
     help = (
-        "Test the library's assumptions on the server of an alias. Experiments run in a scratch database, which is "
-        "deleted at the end. Exit with 1 if an assumption does not hold, and with 2 if not all could be tested."
+        "Test the library's assumptions on the server of an alias. Experiments run in a scratch "
+        "database, which is deleted at the end. Exit with 1 if an assumption does not hold, and "
+        "with 2 if not all could be tested."
     )
     # The command helps to find out why other commands fail, so it runs without checks.
     requires_system_checks: list[str] = []
@@ -209,7 +210,7 @@ def _level(connection: Any, laboratory: Scratch) -> str:
 
 
 def _record(connection: Any, given: str | None, text: str) -> dict[str, str]:
-    """Record the text semantics found in the database of the alias, if that was examined, and return the record."""
+    """Record and return the text semantics found, if they are those of the alias's database."""
     if not text or given not in (None, connection.database_id):
         return {}
     try:

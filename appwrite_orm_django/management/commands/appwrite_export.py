@@ -88,7 +88,8 @@ class Command(WithKey, BaseCommand):
                 if point.row_id is None:
                     raise
                 raise CommandError(
-                    f"Cannot resume after the row {point.row_id} of {point.table}, which may have been deleted: {error}\n"
+                    f"Cannot resume after the row {point.row_id} of {point.table}, which may have "
+                    f"been deleted: {error}\n"
                     "Export again without --resume."
                 ) from error
         return sum(written.values())

@@ -1,4 +1,4 @@
-"""``manage.py appwrite_listen``: receive other clients' writes by realtime and invalidate the cache."""
+"""``manage.py appwrite_listen``: invalidate the cache by realtime when other clients write."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from appwrite_orm_django.management.commands._key import WithKey
 
 class Command(WithKey, BaseCommand):
     help = (
-        "Listen to Appwrite's realtime and invalidate what other clients write. Runs until SIGTERM or SIGINT, and needs "
-        "the extra appwrite-orm-django[realtime] and a cache that all processes share."
+        "Listen to Appwrite's realtime and invalidate what other clients write. Runs until SIGTERM "
+        "or SIGINT, and needs the extra appwrite-orm-django[realtime] and a cache that all "
+        "processes share."
     )
     requires_system_checks: list[str] = []
 
@@ -67,14 +68,16 @@ class Command(WithKey, BaseCommand):
         if isinstance(caches[name], LocMemCache):
             self.stderr.write(
                 self.style.WARNING(
-                    f'CACHES["{name}"] is local to each process, so this command invalidates no other process. '
+                    f'CACHES["{name}"] is local to each process, so this command invalidates no '
+                    "other process. "
                     "Use a shared cache such as Redis."
                 )
             )
         if not listener.settings.session_secret:
             self.stderr.write(
                 self.style.WARNING(
-                    'Without OPTIONS["REALTIME"]["SESSION_SECRET"], realtime reports only rows that anyone may read, '
+                    'Without OPTIONS["REALTIME"]["SESSION_SECRET"], realtime reports only rows '
+                    "that anyone may read, "
                     "because it accepts no API key."
                 )
             )

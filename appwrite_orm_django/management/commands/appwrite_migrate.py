@@ -127,7 +127,8 @@ class Command(WithKey, BaseCommand):
                 settings,
                 plan=plan,
                 progress=progress,
-                # The plan is made again before it is applied; refuse destructive steps that the user did not see.
+                # The plan is made again before it is applied; refuse destructive steps that the
+                # user did not see.
                 agree=lambda current: agreed.issuperset(current.destructive),
                 deadline_s=options["timeout"],
                 fold=fold if connection.text_semantics == "mariadb" else str,

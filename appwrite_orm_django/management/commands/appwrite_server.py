@@ -105,7 +105,8 @@ class Command(BaseCommand):
             f"Local Appwrite {options['feature_level']} for development and tests only: no real deployment runs on it."
         )
         self.stdout.write(
-            f"Endpoint http://{shown_host}:{http.effective_port}/v1, project {options['project']}, storage {options['storage']}"
+            f"Endpoint http://{shown_host}:{http.effective_port}/v1, project {options['project']}, "
+            f"storage {options['storage']}"
         )
         realtime = self._start_realtime(server, host, int(http.effective_port), options["realtime_port"])
         self.stdout.flush()

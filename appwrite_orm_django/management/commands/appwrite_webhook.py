@@ -1,4 +1,4 @@
-"""``manage.py appwrite_webhook``: manage the webhook that reports other clients' writes to this site."""
+"""``manage.py appwrite_webhook``: manage the webhook that reports other clients' writes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class Command(WithKey, BaseCommand):
             self.stdout.write(f"  {event}")
         if webhook["events"][0].endswith(".tables.*.rows.*"):
             self.stdout.write(
-                'The webhook reports every table. If some have no model, set OPTIONS["WEBHOOK"]["IGNORE_UNKNOWN"]; '
+                "The webhook reports every table. If some have no model, set "
+                'OPTIONS["WEBHOOK"]["IGNORE_UNKNOWN"]; '
                 "otherwise each of their deliveries is logged."
             )
         self.stdout.write("Check that a delivery arrives: manage.py appwrite_webhook check")

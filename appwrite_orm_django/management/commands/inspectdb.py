@@ -1,4 +1,8 @@
-"""``manage.py inspectdb``: extend Django's command to databases on Appwrite, using all that their columns define."""
+"""
+``manage.py inspectdb``: extend Django's command to databases on Appwrite.
+
+Their columns hold more information than Django's introspection asks for.
+"""
 
 from __future__ import annotations
 

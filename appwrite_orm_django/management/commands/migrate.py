@@ -1,8 +1,9 @@
 """
 ``manage.py migrate``: extend Django's command for databases on Appwrite, in two ways.
 
-It prints nothing about apps without tables there, whose migrations are only recorded. An error of Appwrite becomes a
-message without a traceback (``--traceback`` shows it), unless it comes from a ``RunPython`` operation.
+It prints nothing about apps without tables there, whose migrations are only recorded. An error of
+Appwrite becomes a message without a traceback (``--traceback`` shows it), unless it comes from a
+``RunPython`` operation.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def _comes_from_a_step(error: BaseException) -> bool:
 
 
 class _Output(OutputWrapper):
-    """Django's output without lines about some apps. ``end`` ends the last line, even after an error."""
+    """Django's output without some apps. ``end`` ends the last line, even after an error."""
 
     def __init__(self, output: Any, labels: Collection[str]) -> None:
         super().__init__(output._out, output.ending)
