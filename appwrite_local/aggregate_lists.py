@@ -22,7 +22,6 @@ from appwrite_local.queries.cells import Cells, satisfies, sorted_groups
 from appwrite_local.queries.fields import Field
 from appwrite_local.queries.joins import MAIN, Joined, Scope, Source, loosened, names_in, read_joins, sources
 from appwrite_local.queries.parse import AGGREGATES, CURSORS, JOINS, ORDERS, Query
-from appwrite_local.queries.raw import raw_text
 from appwrite_local.routing import Call
 from appwrite_local.row_store import TOTAL_CAP
 from appwrite_local.schema import Column, Table, require_table
@@ -426,11 +425,7 @@ def _own_column(column: Column) -> _Shown:
 
 def _whole_table(join: Joined, rules: TextRules) -> dict[str, _Shown]:
     known = fields.table_fields(join.table, rules)
-    return {key: _Shown((key,), f"{join.sql}.{known[key].value}", _raw(known[key])) for key in join.table.stored}
-
-
-def _raw(field: Field) -> Decode:
-    return lambda value: raw_text(field, value)
+    return {key: _Shown((key,), f"{join.sql}.{known[key].value}", known[key].raw_text) for key in join.table.stored}
 
 
 def _joined_columns(wanted: RichList, selected: Sequence[str]) -> list[_Shown]:
@@ -443,7 +438,7 @@ def _joined_columns(wanted: RichList, selected: Sequence[str]) -> list[_Shown]:
         own = name.partition(".")[2]
         keys = (name,) if own.startswith("$") or own in taken else (name, own)
         taken.add(own)
-        shown.append(_Shown(keys, wanted.scope[name].value, _raw(wanted.scope[name])))
+        shown.append(_Shown(keys, wanted.scope[name].value, wanted.scope[name].raw_text))
     return shown
 
 

@@ -1,9 +1,13 @@
 """Parameters as they were sent: query strings and bodies, in PHP's bracket notation or JSON."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from appwrite_local.errors import ApiError
 from appwrite_local.messages import Request
 from appwrite_local.wire import MalformedJson, decode_json
 
@@ -64,3 +68,27 @@ def _lists(value: Any) -> Any:
         return value
     inner = {key: _lists(item) for key, item in value.items()}
     return list(inner.values()) if list(inner) == [str(position) for position in range(len(inner))] else inner
+
+
+# Objects among parameters: given as such, as lists (PHP knows no difference), or as the JSON text of either
+
+
+def read_object(value: Any) -> dict[str, Any]:
+    """
+    Read an object. A list's keys are its positions.
+
+    Raises:
+        ApiError: 500 for the JSON of anything else, on which the server itself fails.
+    """
+    if isinstance(value, str):
+        value = decode_json(value)
+    if isinstance(value, list):
+        return {str(position): item for position, item in enumerate(value)}
+    if not isinstance(value, Mapping):
+        raise ApiError("general_unknown")
+    return dict(value)
+
+
+def read_objects(values: Any) -> list[dict[str, Any]]:
+    """Read a list of objects; an object of objects counts as one."""
+    return [read_object(value) for value in (values.values() if isinstance(values, Mapping) else values)]

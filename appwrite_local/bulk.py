@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from appwrite_local import events, filtered_bulk, identifiers, staging
+from appwrite_local import aggregate_lists, identifiers, staging
+from appwrite_local.bodies import read_objects
+from appwrite_local.datetimes import now_text
 from appwrite_local.errors import ApiError
-from appwrite_local.json_objects import read_objects
 from appwrite_local.messages import Response, json_response
 from appwrite_local.permissions import TABLE_ACTIONS, Permissions, bad_permission, expand
 from appwrite_local.queries import check, fields, parse, sql
 from appwrite_local.routing import Call, Param, Route
 from appwrite_local.row_store import Duplicate
 from appwrite_local.rows import (
+    DATA,
     DATABASE_TABLE,
-    ROWS,
+    PERMISSIONS,
     ROWS_PATH,
     SELECTABLE,
     TRANSACTION,
     WRITE,
+    create_row,
     data_of,
     fulltext_keys,
     rows_json,
@@ -29,11 +32,24 @@ from appwrite_local.rows import (
     writer_of,
 )
 from appwrite_local.schema import Table
-from appwrite_local.validators import QUERIES, JsonObject
-from appwrite_local.values import Row, shown
+from appwrite_local.validators import QUERIES, CustomId, JsonObject, list_of
+from appwrite_local.values import Row, normalize, shown
 from appwrite_local.writes import fresh_id
 
 MAX_ECHOED = 100
+
+
+def create(call: Call) -> Response:
+    """Create one row, or many: one route does both."""
+    data, rows = data_of(call), call.args["rows"]
+    if not data and not rows:
+        raise ApiError("row_missing_data")
+    if data and rows:
+        raise ApiError(
+            "general_bad_request",
+            message=f"You can only send one of the following parameters: data, {call.family.name('rows')}",
+        )
+    return create_rows(call) if rows else create_row(call, data)
 
 
 def create_rows(call: Call) -> Response:
@@ -71,7 +87,7 @@ def create_rows(call: Call) -> Response:
         ]
     except Duplicate as error:
         raise taken(call, error, "") from error
-    events.note(call, table, "create", rows, legacy=True)
+    call.events.note(table, "create", rows, legacy=True)
     return _echo(call, 201, rows)
 
 
@@ -123,7 +139,7 @@ def upsert_rows(call: Call) -> Response:
             raise taken(call, error, row_id) from error
         if row is not None:
             rows.append(row)
-    events.note(call, table, "upsert", rows, legacy=True)
+    call.events.note(table, "upsert", rows, legacy=True)
     return _echo(call, 200, rows)
 
 
@@ -137,11 +153,11 @@ def update_rows(call: Call) -> Response:
     if staging.is_staged(call):
         return _staged(call, staging.stage_bulk_update(call, table, data))
     if parse.is_rich(queries):
-        return filtered_bulk.update_rich(call, table, queries, data, _given_permissions(data))
+        return _update_found(call, table, queries, data, _given_permissions(data))
     rows, select = _matching(call, table, queries)
     permissions = _given_permissions(data)
     changed = writer_of(call, table).update_many(rows, data, permissions)
-    events.note(call, table, "update", changed, legacy=True)
+    call.events.note(table, "update", changed, legacy=True)
     return _echo(call, 200, [_masked(table, row, select) for row in changed])
 
 
@@ -152,12 +168,57 @@ def delete_rows(call: Call) -> Response:
     if staging.is_staged(call):
         return _staged(call, staging.stage_bulk_delete(call, table))
     if parse.is_rich(queries):
-        return filtered_bulk.delete_rich(call, table, queries)
+        return _delete_found(call, table, queries)
     rows, select = _matching(call, table, queries)
     writer_of(call, table).delete(rows)
-    events.note(call, table, "delete", rows, legacy=True)
+    call.events.note(table, "delete", rows, legacy=True)
     hidden = () if select is None else [key for key in table.columns if key not in select]
     return _echo(call, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows])
+
+
+def _update_found(
+    call: Call, table: Table, queries: Sequence[parse.Query], data: Mapping[str, Any], permissions: Sequence[str] | None
+) -> Response:
+    """
+    Update what queries find that may give no rows, and answer with what they found.
+
+    An aggregate has no id, so the server's UPDATE meets no row; its answer shows the aggregate as if it were one (recording ``agg-in-writes``).
+    """
+    wanted = aggregate_lists.read_for_bulk(call, table, queries)
+    found = aggregate_lists.find_bulk(call, wanted)
+    writer = writer_of(call, table)
+    changed = writer.update_many(found if wanted.gives_rows else [], data, permissions)
+    if wanted.gives_rows:
+        call.events.note(table, "update", changed, legacy=True)
+        return _echo(call, 200, changed)
+    # Checks the values like any other update, though there is no row to give them to.
+    columns: Row = {key: shown(column, normalize(column, data.get(key))) for key, column in table.columns.items()}
+    rest = {"$id": None, "$sequence": "", "$createdAt": "", "$updatedAt": now_text(), **_place(table)}
+    return _echo(
+        call,
+        200,
+        [
+            {**columns, **_own_cells(row), **{key: columns[key] for key in data if key in columns}, **rest}
+            for row in found
+        ],
+    )
+
+
+def _delete_found(call: Call, table: Table, queries: Sequence[parse.Query]) -> Response:
+    wanted = aggregate_lists.read_for_bulk(call, table, queries)
+    found = aggregate_lists.find_bulk(call, wanted)
+    if wanted.gives_rows:
+        writer_of(call, table).delete(found)
+        call.events.note(table, "delete", found, legacy=True)
+    return _echo(call, 200, [{**row, **_place(table)} for row in found])
+
+
+def _own_cells(row: Row) -> Row:
+    return {key: value for key, value in row.items() if not key.startswith("$")}
+
+
+def _place(table: Table) -> Row:
+    return {"$databaseId": table.database.id, "$tableId": table.id}
 
 
 def _table_for_keys(call: Call) -> Table:
@@ -216,14 +277,23 @@ def _echo(call: Call, status: int, rows: list[Row]) -> Response:
     )
 
 
+_ROWS = list_of(JsonObject(), None)
+
 ROUTES = [
-    Route("PUT", ROWS_PATH, upsert_rows, WRITE, (*DATABASE_TABLE, Param("rows", ROWS), TRANSACTION)),
+    Route(
+        "POST",
+        ROWS_PATH,
+        create,
+        WRITE,
+        (*DATABASE_TABLE, Param("rowId", CustomId(), ""), DATA, PERMISSIONS, Param("rows", _ROWS, []), TRANSACTION),
+    ),
+    Route("PUT", ROWS_PATH, upsert_rows, WRITE, (*DATABASE_TABLE, Param("rows", _ROWS), TRANSACTION)),
     Route(
         "PATCH",
         ROWS_PATH,
         update_rows,
         WRITE,
-        (*DATABASE_TABLE, Param("data", JsonObject(), {}), Param("queries", QUERIES, []), TRANSACTION),
+        (*DATABASE_TABLE, DATA, Param("queries", QUERIES, []), TRANSACTION),
     ),
     Route("DELETE", ROWS_PATH, delete_rows, WRITE, (*DATABASE_TABLE, Param("queries", QUERIES, []), TRANSACTION)),
 ]

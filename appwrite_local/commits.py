@@ -10,22 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from appwrite_local import aggregate_lists, events, identifiers, increments
+from appwrite_local import aggregate_lists, identifiers, increments
 from appwrite_local import transaction_log as log
 from appwrite_local.errors import ApiError
+from appwrite_local.events import Action
 from appwrite_local.permissions import read_permissions
 from appwrite_local.queries import check, fields, parse, sql
 from appwrite_local.related_writes import RelatedWriter
+from appwrite_local.routing import Call
 from appwrite_local.row_store import Duplicate, RowStore
 from appwrite_local.rows import SELECTABLE, fulltext_keys, writer_of
 from appwrite_local.schema import Table, table_by_seq
 from appwrite_local.values import Row
 from appwrite_local.writes import DATES, Writer
-
-if TYPE_CHECKING:
-    from appwrite_local.routing import Call
 
 
 class Conflict(Exception):
@@ -75,7 +74,7 @@ class Replay:
         else:
             row = self.store(table).get(operation.row_id or operation.data.get("$id") or "")
         if row is not None:
-            events.note_committed(self.call, table, action, row)
+            self.call.events.note_committed(table, action, row)
 
     def _apply(self, operation: log.Operation) -> None:
         table = self._table(operation.table_seq)
@@ -269,6 +268,6 @@ _APPLY: dict[str, Callable[[Replay, Table, log.Operation], None]] = {
 }  # fmt: skip
 
 # Bulk operations are told of by nothing.
-_EVENT_ACTIONS: dict[str, events.Action] = {
+_EVENT_ACTIONS: dict[str, Action] = {
     "create": "create", "update": "update", "upsert": "update", "increment": "update", "decrement": "update", "delete": "delete",
 }  # fmt: skip

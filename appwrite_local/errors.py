@@ -6,7 +6,8 @@ Source: the ``message`` and ``type`` of every recorded 4xx and 5xx answer.
 
 from typing import Any
 
-from appwrite_local.families import Family
+from appwrite_local.families import TABLES_DB, Family
+from appwrite_local.messages import Response, json_response
 
 REPORTED_VERSION = "1.9.6"
 """Both feature levels report it, as the servers behind the recordings do."""
@@ -111,14 +112,16 @@ class ApiError(Exception):
     def status(self) -> int:
         return _ERRORS[self.error_type][0]
 
-    def envelope(self, family: Family, version: str) -> dict[str, Any]:
+    def response(self, family: Family = TABLES_DB) -> Response:
+        """Make the answer that refuses a request, in a family's words."""
         status, text = _ERRORS[self.error_type]
-        return {
+        envelope = {
             "message": text.format(**family.words, **self.values),
             "code": status,
             "type": family.error_type(_SENT_AS.get(self.error_type, self.error_type)),
-            "version": version,
+            "version": REPORTED_VERSION,
         }
+        return json_response(status, envelope, {"Cache-Control": "no-cache, no-store, must-revalidate"})
 
 
 def unauthorized(message: str = "The current user is not authorized to perform the requested action.") -> ApiError:

@@ -8,23 +8,20 @@ and observation of a 1.9.6 server.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from appwrite_local.families import LEGACY, Family
-
-if TYPE_CHECKING:
-    from appwrite_local.messages import Response
-    from appwrite_local.routing import Call, Route
-    from appwrite_local.schema import Table
+from appwrite_local.permissions import Identity
+from appwrite_local.schema import Table
 
 Action = Literal["create", "update", "upsert", "delete"]
 MAX_PER_CALL = 100
 """Of a bulk call only the rows that it echoes are told of."""
 
+_ACTIONS: dict[str, Action] = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
 _TO_TABLES = {"documents": "rows", "collections": "tables", "attributes": "columns"}
 _TO_COLLECTIONS = {"rows": "documents", "tables": "collections", "columns": "attributes"}
 _TO_LEGACY = {"tablesdb": "databases", **_TO_COLLECTIONS}
@@ -138,86 +135,93 @@ def _replaced(parts: Sequence[str], words: Mapping[str, str]) -> list[str]:
     return [words.get(part, part) for part in parts]
 
 
-def note(call: Call, table: Table, action: Action, rows: Iterable[Mapping[str, Any]], *, legacy: bool = False) -> None:
-    """
-    Note rows that a call has written; they are told of once the call has succeeded.
+@dataclass(slots=True)
+class EventLog:
+    """The events of one request, which are published when what it wrote is stored."""
 
-    Args:
-        legacy: the first name is in the legacy family's words, whichever the call's is: so for what is created, and for bulk calls.
-    """
-    for number, row in enumerate(rows):
-        if number >= MAX_PER_CALL:
-            return
-        if "$id" not in row:
-            # An upsert that created nothing.
-            continue
-        payload = _visible(table, row)
-        if call.family.names:
-            payload = {call.family.name(key) if key.startswith("$") else key: value for key, value in payload.items()}
-        _note_row(call, table, action, row, payload, LEGACY if legacy else call.family)
+    identity: Identity
+    family: Family
+    written: list[Event] = field(default_factory=list)
 
+    def clear(self) -> None:
+        self.written.clear()
 
-def note_committed(call: Call, table: Table, action: Action, row: Mapping[str, Any]) -> None:
-    """Note a row that a commit has written. Its payload names the table in both families' words, and no database."""
-    payload = {key: value for key, value in _visible(table, row).items() if key != "$databaseId"}
-    _note_row(call, table, action, row, {**payload, "$tableId": table.id, "$collectionId": table.id}, call.family)
+    def note(self, table: Table, action: Action, rows: Iterable[Mapping[str, Any]], *, legacy: bool = False) -> None:
+        """
+        Note rows that a call has written; they are told of once the call has succeeded.
+
+        Args:
+            legacy: the first name is in the legacy family's words, whichever the call's is: so for what is created, and for bulk calls.
+        """
+        for number, row in enumerate(rows):
+            if number >= MAX_PER_CALL:
+                return
+            if "$id" not in row:
+                # An upsert that created nothing.
+                continue
+            payload = _visible(table, row)
+            if self.family.names:
+                payload = {
+                    self.family.name(key) if key.startswith("$") else key: value for key, value in payload.items()
+                }
+            self._note_row(table, action, row, payload, LEGACY if legacy else self.family)
+
+    def note_committed(self, table: Table, action: Action, row: Mapping[str, Any]) -> None:
+        """Note a row that a commit has written. Its payload names the table in both families' words, and no database."""
+        payload = {key: value for key, value in _visible(table, row).items() if key != "$databaseId"}
+        self._note_row(table, action, row, {**payload, "$tableId": table.id, "$collectionId": table.id}, self.family)
+
+    def _note_row(
+        self, table: Table, action: Action, row: Mapping[str, Any], payload: Mapping[str, Any], family: Family
+    ) -> None:
+        tables, rows = (family.segments.get(word, word) for word in ("tables", "rows"))
+        readers = {*table.permissions, *(row.get("$permissions", ()) if table.row_security else ())}
+        self._add(
+            ("databases", table.database.id, tables, table.id, rows, str(row["$id"])), action, payload, table.database.type,
+            frozenset(permission[6:-2] for permission in readers if permission.startswith('read("')),
+        )  # fmt: skip
+
+    def note_schema(
+        self, method: str, segments: Sequence[str], database_id: str, table: Table | None, shown: Mapping[str, Any]
+    ) -> None:
+        """
+        Note what a route has done to a database or to what is in it.
+
+        Args:
+            segments: of the route's path.
+            table: that of the column or index.
+            shown: the answer; of what was deleted, what there was to be read before.
+        """
+        tables = self.family.segments.get("tables", "tables")
+        words = [
+            segment
+            for segment in segments[1:]
+            if segment in ("tables", "collections", "columns", "attributes", "indexes")
+        ]
+        action = _ACTIONS[method]
+        if not words:
+            place: tuple[str, ...] = ("databases", shown["$id"])
+        elif table is None:
+            place = ("databases", database_id, tables, shown["$id"])
+        else:
+            key = f"{table.database.seq}_{table.seq}_{shown['key']}"
+            place = ("databases", database_id, tables, table.id, words[-1], key)
+            # By the label of the route, deleting one is an update.
+            action = "update" if action == "delete" else action
+        self._add(place, action, shown)
+
+    def _add(
+        self,
+        place: tuple[str, ...],
+        action: Action,
+        payload: Mapping[str, Any],
+        database_type: str = "legacy",
+        readers: frozenset[str] = frozenset(),
+    ) -> None:
+        caller = self.identity
+        self.written.append(Event(caller.project, caller.user_id, place, action, payload, database_type, readers))
 
 
 def _visible(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
     hidden = {column.key for column in table.columns.values() if column.type == "relationship"} | set(table.hidden)
     return {key: value for key, value in row.items() if key not in hidden}
-
-
-def _note_row(
-    call: Call, table: Table, action: Action, row: Mapping[str, Any], payload: Mapping[str, Any], family: Family
-) -> None:
-    tables, rows = (family.segments.get(word, word) for word in ("tables", "rows"))
-    readers = {*table.permissions, *(row.get("$permissions", ()) if table.row_security else ())}
-    call.events.append(
-        Event(
-            call.identity.project, call.identity.user_id, ("databases", table.database.id, tables, table.id, rows, str(row["$id"])),
-            action, payload, table.database.type,
-            frozenset(permission[6:-2] for permission in readers if permission.startswith('read("')),
-        )
-    )  # fmt: skip
-
-
-# Databases, tables, columns and indexes
-
-
-_ACTIONS: dict[str, Action] = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
-
-
-def is_of_schema(route: Route) -> bool:
-    """Tell whether a route writes a database, a table, a column or an index."""
-    words = [segment for segment in route.segments[1:] if not segment.startswith("{")]
-    service = route.segments[0] in ("tablesdb", "databases")
-    return route.writes and service and not {"transactions", "rows", "documents"}.intersection(words)
-
-
-def note_schema(call: Call, route: Route, table: Table | None, answer: Response, before: Response | None) -> None:
-    """
-    Note what a route has done to a database or to what is in it.
-
-    Args:
-        table: that of the column or index.
-        before: what there was to be read before it was deleted.
-    """
-    shown = json.loads((before or answer).body)
-    tables = call.family.segments.get("tables", "tables")
-    words = [
-        segment
-        for segment in route.segments[1:]
-        if segment in ("tables", "collections", "columns", "attributes", "indexes")
-    ]
-    action = _ACTIONS[route.method]
-    if not words:
-        place: tuple[str, ...] = ("databases", shown["$id"])
-    elif table is None:
-        place = ("databases", call.args["databaseId"], tables, shown["$id"])
-    else:
-        key = f"{table.database.seq}_{table.seq}_{shown['key']}"
-        place = ("databases", call.args["databaseId"], tables, table.id, words[-1], key)
-        # By the label of the route, deleting one is an update.
-        action = "update" if action == "delete" else action
-    call.events.append(Event(call.identity.project, call.identity.user_id, place, action, shown))

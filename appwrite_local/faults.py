@@ -10,18 +10,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from appwrite_local import identifiers
-from appwrite_local.errors import ApiError, invalid_argument
-from appwrite_local.messages import Request, Response, json_response, no_content
-from appwrite_local.routing import Call, Param, Route
-from appwrite_local.validators import Anything, Uid
-
-if TYPE_CHECKING:
-    from appwrite_local.schema import Column
+from appwrite_local.errors import ApiError
+from appwrite_local.messages import Request, Response
+from appwrite_local.schema import Column
 
 Kind = Literal[
     "latency", "rate-limit", "error", "cut", "slow-columns", "stuck-columns", "failed-columns", "expired-key"
@@ -175,7 +171,7 @@ def _concerns(fault: Fault, request: Request, path: str) -> bool:
     return True
 
 
-def before(faults: Sequence[Fault]) -> Response | None:
+def answer_before(faults: Sequence[Fault]) -> Response | None:
     """Give the answer to a request that is not to be looked at, ``None`` when it is."""
     for fault in faults:
         if fault.kind == "rate-limit":
@@ -187,7 +183,7 @@ def before(faults: Sequence[Fault]) -> Response | None:
     return None
 
 
-def after(faults: Sequence[Fault], response: Response) -> Response:
+def answer_after(faults: Sequence[Fault], response: Response) -> Response:
     """Give the answer to a request that was served, as its caller gets it."""
     for fault in faults:
         if fault.kind in ("error", "cut"):
@@ -213,9 +209,7 @@ def _rate_limited(fault: Fault) -> Response:
 
 
 def _refused(error_type: str) -> Response:
-    from appwrite_local.server import error_response
-
-    return error_response(ApiError(error_type))
+    return ApiError(error_type).response()
 
 
 @dataclass(slots=True)
@@ -247,49 +241,3 @@ def column_fate(faults: Sequence[Fault]) -> ColumnFate:
 def apply_to_column(column: Column, fate: ColumnFate) -> None:
     if fate.failure:
         column.options["failed"] = fate.failure
-
-
-def fault_json(fault: Fault, hits: int) -> dict[str, Any]:
-    return {"$id": fault.id, **{name: value for name, value in asdict(fault).items() if name != "id"}, "hits": hits}
-
-
-def list_faults(call: Call) -> Response:
-    known = call.server.faults
-    shown = [fault_json(fault, known.hits.get(fault.id, 0)) for fault in known.listed()]
-    return json_response(200, {"total": len(shown), "faults": shown})
-
-
-def create_fault(call: Call) -> Response:
-    names = {item.name for item in fields(Fault)} - {"id"}
-    given = {name: value for name, value in call.args.items() if name in names and value is not None}
-    try:
-        fault = Fault(**given)
-        fault.matches("GET", "/")
-    except (TypeError, ValueError, AttributeError) as error:
-        raise invalid_argument(f"Invalid fault: {error}") from error
-    call.server.faults.add(fault)
-    return json_response(201, fault_json(fault, 0))
-
-
-def delete_faults(call: Call) -> Response:
-    call.server.faults.clear()
-    return no_content()
-
-
-def delete_fault(call: Call) -> Response:
-    if not call.server.faults.remove(call.args["faultId"]):
-        raise ApiError("fault_not_found", id=call.args["faultId"])
-    return no_content()
-
-
-_PATH = "/local/faults"
-_OPTIONS = tuple(
-    Param(name, Anything(), None, nullable=True) for name in ("method", "path", "times", "seconds", "status", "applied")
-)
-
-ROUTES = [
-    Route("GET", _PATH, list_faults, SCOPES, writes=False),
-    Route("POST", _PATH, create_fault, SCOPES, (Param("kind", Anything()), *_OPTIONS), writes=False),
-    Route("DELETE", _PATH, delete_faults, SCOPES, writes=False),
-    Route("DELETE", _PATH + "/{faultId}", delete_fault, SCOPES, (Param("faultId", Uid()),), writes=False),
-]  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from appwrite_local import events, staging
+from appwrite_local import staging
 from appwrite_local.datetimes import now_text
 from appwrite_local.errors import ApiError, invalid_argument, unauthorized
 from appwrite_local.messages import Response, json_response
@@ -43,7 +43,7 @@ def _counter(sign: int, limit_name: str) -> Handler:
             raise unauthorized()
         shown = step(store, row, column, sign * value, limit)
         row[column.key] = wire_number(shown) if isinstance(shown, float) else shown
-        events.note(call, table, "update", [row])
+        call.events.note(table, "update", [row])
         return json_response(200, row_json(call, row))
 
     return count

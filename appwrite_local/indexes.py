@@ -21,7 +21,17 @@ from appwrite_local.metadata_lists import Listing, select_entries
 from appwrite_local.queries.fields import INTERNALS
 from appwrite_local.routing import Call, Param, Route
 from appwrite_local.row_store import index_expression
-from appwrite_local.schema import SPATIAL_TYPES, TEXT_TYPES, Column, Index, Table, load_indexes, require_table
+from appwrite_local.schema import (
+    SPATIAL_TYPES,
+    TEXT_TYPES,
+    Column,
+    Database,
+    Index,
+    Table,
+    load_columns,
+    load_indexes,
+    require_table,
+)
 from appwrite_local.storage import Session
 from appwrite_local.validators import QUERIES, Boolean, Key, ListOf, OneOf, Uid, is_int
 from appwrite_local.values import text_size
@@ -292,32 +302,6 @@ def _drop_held(session: Session, index: Index) -> bool:
     return True
 
 
-class Deletions:
-    """
-    The indexes of tables as the server's worker sees them while columns are being deleted.
-
-    It gets them with each request, as they were then. Of columns that are deleted at the same time none is missing there yet, so what the
-    worker makes of an index for the first is lost with the second. Two are at the same time when one follows on the other, or within the
-    server's delay.
-    """
-
-    def __init__(self) -> None:
-        self._seen: dict[int, tuple[float, list[Index]]] = {}
-
-    def indexes(self, session: Session, table_seq: int, delay_s: float) -> list[Index]:
-        """Return the indexes that the deletion of a column of a table begins with."""
-        _until, indexes = self._seen.get(table_seq, (0.0, []))
-        known = {index.seq for index in indexes}
-        indexes = indexes + [index for index in load_indexes(session, table_seq) if index.seq not in known]
-        self._seen[table_seq] = (time.time() + delay_s, indexes)
-        return [replace(index, columns=[*index.columns]) for index in indexes]
-
-    def settle(self) -> None:
-        """Let those be over that have had their time."""
-        now = time.time()
-        self._seen = {seq: seen for seq, seen in self._seen.items() if seen[0] > now}
-
-
 def drop_column_from_indexes(session: Session, table_seq: int, column: Column, indexes: Sequence[Index]) -> None:
     """
     Take a column out of every index. One that is left empty, or like another one, goes (recording ``indexes-and-columns``).
@@ -371,8 +355,6 @@ def _without(entries: list[T], position: int) -> list[T]:
 
 
 def _rebuild(session: Session, table_seq: int, index: Index) -> bool:
-    from appwrite_local.schema import Database, load_columns
-
     nowhere = Database(0, "", "", True, "", "", "")
     table = Table(table_seq, nowhere, "", "", True, False, [], "", "", load_columns(session, table_seq), [])
     return build_index(session, table, index)

@@ -4,55 +4,22 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from appwrite_local import identifiers, users
 from appwrite_local.datetimes import now_text, parse_datetime
 from appwrite_local.errors import ApiError, unauthorized
-from appwrite_local.messages import Response, json_response, no_content
+from appwrite_local.messages import Request, Response, json_response, no_content
+from appwrite_local.permissions import Identity
 from appwrite_local.routing import Call, Param, Route
+from appwrite_local.state import ServerState
+from appwrite_local.storage import Session
 from appwrite_local.validators import CustomId, Nullable, Text, Uid, list_of
 
-if TYPE_CHECKING:
-    from appwrite_local.messages import Request
-    from appwrite_local.server import LocalServer
-    from appwrite_local.storage import Session
-
 GUEST_SCOPES = frozenset({"public", "rows.read", "rows.write", "documents.read", "documents.write"})
-
-
 USER_SCOPES = GUEST_SCOPES | {"account"}
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """
-    A caller.
-
-    Attributes:
-        project: the project id as sent, empty when there was none.
-        scopes: ``None`` means every scope.
-        user_id: empty for keys and guests.
-        roles: what permissions are compared with; empty for a key, which no permission stops.
-    """
-
-    project: str
-    is_key: bool
-    scopes: frozenset[str] | None
-    roles: tuple[str, ...] = ()
-    label: str = ""
-    user_id: str = ""
-
-    def has_one_of(self, scopes: tuple[str, ...]) -> bool:
-        if "public" in scopes and not self.is_key:
-            return True
-        if self.scopes is None:
-            return "public" not in scopes
-        return not self.scopes.isdisjoint(scopes)
-
-
-def identify(server: LocalServer, session: Session, request: Request, project: str) -> Identity:
+def identify(server: ServerState, session: Session, request: Request, project: str) -> Identity:
     """
     Tell who sent a request.
 
@@ -73,7 +40,7 @@ def identify(server: LocalServer, session: Session, request: Request, project: s
     return Identity(project, False, GUEST_SCOPES, ("any", "guests"), "User (role: guests)")
 
 
-def _identify_key(server: LocalServer, session: Session, project: str, secret: str) -> Identity:
+def _identify_key(server: ServerState, session: Session, project: str, secret: str) -> Identity:
     label = f"app.{project}@service.local (role: applications)"
     row = session.one("SELECT scopes, expire FROM _keys WHERE secret = ?", (secret,))
     if row is not None:

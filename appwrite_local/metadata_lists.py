@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from appwrite_local import text_functions
+from appwrite_local import sql_functions
 from appwrite_local.errors import ApiError, invalid_argument
 from appwrite_local.queries import check, parse, sql
 from appwrite_local.queries.fields import INTERNALS, Fields, Kind, make_field
@@ -115,7 +115,7 @@ def _checked(queries: Sequence[str], fields: Fields, level: parse.Level) -> list
 
 def _table(listing: Listing, entries: Iterable[Mapping[str, Any]]) -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", check_same_thread=False)
-    text_functions.register(connection, MARIADB)
+    sql_functions.register(connection, MARIADB)
     names = ["_uid", "_uid_fold", "_created", "_updated"]
     for position, kind in enumerate(listing.kinds.values()):
         names += [f"c{position}", f"f{position}"] if kind == "text" else [f"c{position}"]

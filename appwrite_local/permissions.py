@@ -1,5 +1,5 @@
 """
-Permission strings: what they may be, what they allow.
+Callers, and the permission strings that let them do something: what these may be, what they allow.
 
 Source: recordings ``rows-permissions``, ``permissions-guests``.
 """
@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from appwrite_local import identifiers
 from appwrite_local.errors import ApiError, unauthorized
-
-if TYPE_CHECKING:
-    from appwrite_local.keys import Identity
-    from appwrite_local.schema import Table
+from appwrite_local.schema import Table
 
 TABLE_ACTIONS = ("create", "read", "update", "delete", "write")
 ROW_ACTIONS = ("read", "update", "delete", "write")
@@ -27,6 +25,33 @@ _ROLES = ("any", "guests", "users", "user", "team", "member", "label")
 _WITH_ID = {"user", "team", "member", "label"}
 _STATUS = ("verified", "unverified")
 _DIMENSIONS: dict[str, tuple[str, ...] | None] = {"users": _STATUS, "user": _STATUS, "team": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """
+    A caller.
+
+    Attributes:
+        project: the project id as sent, empty when there was none.
+        scopes: ``None`` means every scope.
+        user_id: empty for keys and guests.
+        roles: what permissions are compared with; empty for a key, which no permission stops.
+    """
+
+    project: str
+    is_key: bool
+    scopes: frozenset[str] | None
+    roles: tuple[str, ...] = ()
+    label: str = ""
+    user_id: str = ""
+
+    def has_one_of(self, scopes: tuple[str, ...]) -> bool:
+        if "public" in scopes and not self.is_key:
+            return True
+        if self.scopes is None:
+            return "public" not in scopes
+        return not self.scopes.isdisjoint(scopes)
 
 
 class Permissions:

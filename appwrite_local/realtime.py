@@ -13,20 +13,19 @@ import queue
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 from appwrite_local import identifiers
 from appwrite_local.datetimes import now_text
 from appwrite_local.errors import ApiError
 from appwrite_local.events import Event
-from appwrite_local.keys import Identity, identify
+from appwrite_local.keys import identify
 from appwrite_local.messages import Request
+from appwrite_local.permissions import Identity
 from appwrite_local.queries import parse
 from appwrite_local.staged_state import matches
-
-if TYPE_CHECKING:
-    from appwrite_local.server import LocalServer
+from appwrite_local.state import ServerState
 
 MAX_WAITING = 1_000
 POLICY_VIOLATION = 1008
@@ -148,7 +147,7 @@ class Connection:
 class Hub:
     """The connections of one server in one process."""
 
-    def __init__(self, server: LocalServer) -> None:
+    def __init__(self, server: ServerState) -> None:
         self._server = server
         self._lock = threading.Lock()
         self._connections: tuple[Connection, ...] = ()

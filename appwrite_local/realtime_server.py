@@ -13,11 +13,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 from appwrite_local.realtime import POLICY_VIOLATION, Connection, Hub, Refused
+from appwrite_local.server import LocalServer
 
 if TYPE_CHECKING:
     from websockets.http11 import Request, Response
-
-    from appwrite_local.server import LocalServer
 
 PATHS = ("/v1/realtime", "/v1/realtime/")
 #: Each connection has a thread; with so many of them, others are turned away.

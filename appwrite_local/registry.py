@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 from urllib.parse import parse_qsl, unquote
 
-from appwrite_local.routing import FeatureLevel
-from appwrite_local.server import Engine, LocalServer
+from appwrite_local.server import LocalServer
+from appwrite_local.state import Engine, FeatureLevel
 from appwrite_local.storage import WrongFormat
 
 SCHEME = "local:"

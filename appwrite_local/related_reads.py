@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from appwrite_local import relations
 from appwrite_local.errors import ApiError, invalid_query
 from appwrite_local.queries import check, fields, parse, sql
 from appwrite_local.relations import MAX_DEPTH, Link, Relations
+from appwrite_local.routing import Call
 from appwrite_local.schema import Table
 from appwrite_local.values import Row
-
-if TYPE_CHECKING:
-    from appwrite_local.routing import Call
 
 
 @dataclass(slots=True)
@@ -151,11 +148,11 @@ def _link_condition(call: Call, table: Table, link: Link, queries: Sequence[pars
     if other is None:
         return sql.Condition("0")
     own, deeper = split_filters(queries, other)
-    fields_ = fields.table_fields(other, call.server.rules)
-    check.check_queries(own, fields_)
+    known = fields.table_fields(other, call.server.rules)
+    check.check_queries(own, known)
     inner = sql.all_of(
         [
-            sql.compile_queries(own, fields_).where,
+            sql.compile_queries(own, known).where,
             related_condition(call, other, deeper),
             relations.readable_rows(other, call.identity),
         ]

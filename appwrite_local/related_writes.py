@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from appwrite_local import datetimes, related_reads, relations
 from appwrite_local.errors import ApiError, unauthorized
 from appwrite_local.permissions import read_permissions
 from appwrite_local.relations import MAX_DEPTH, Link, Relations
+from appwrite_local.routing import Call
 from appwrite_local.row_store import Duplicate
 from appwrite_local.schema import Table
 from appwrite_local.values import Row
 from appwrite_local.wire import php_type
 from appwrite_local.writes import Writer, fresh_id
-
-if TYPE_CHECKING:
-    from appwrite_local.routing import Call
 
 _LIST = "an array of documents or document IDs"
 _ONE = "a document ID or a document"

@@ -9,18 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from appwrite_local.permissions import allows
+from appwrite_local.permissions import Identity, allows
 from appwrite_local.queries import sql
+from appwrite_local.routing import Call
 from appwrite_local.row_store import RowStore
 from appwrite_local.schema import Column, Table
+from appwrite_local.storage import Session
 from appwrite_local.values import Row
-
-if TYPE_CHECKING:
-    from appwrite_local.keys import Identity
-    from appwrite_local.routing import Call
-    from appwrite_local.storage import Session
 
 MAX_DEPTH = 3
 """Levels of rows that are written or read in one request, the first one counted (recording ``rel-nested``)."""
@@ -153,8 +149,8 @@ class Relations:
         found = {row["$id"]: row for row in self._find(other, "_uid", sorted(ids), select)}
         return {
             row_id: related
-            for row_id, ids_ in wanted.items()
-            if (related := [found[id_] for id_ in ids_ if id_ in found])
+            for row_id, related_ids in wanted.items()
+            if (related := [found[related_id] for related_id in related_ids if related_id in found])
         }
 
     def _paired(self, link: Link, ids: Sequence[str]) -> dict[str, list[str]]:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final
 
 from appwrite_local.errors import ApiError, invalid_argument
+from appwrite_local.events import EventLog
 from appwrite_local.families import LEGACY, TABLES_DB, Family
+from appwrite_local.faults import ColumnFate
 from appwrite_local.messages import Request, Response
+from appwrite_local.permissions import Identity
+from appwrite_local.state import FeatureLevel, ServerState
+from appwrite_local.storage import Session
 from appwrite_local.validators import Validator
 
-if TYPE_CHECKING:
-    from appwrite_local.events import Event
-    from appwrite_local.faults import ColumnFate
-    from appwrite_local.keys import Identity
-    from appwrite_local.server import LocalServer
-    from appwrite_local.storage import Session
-    from appwrite_local.webhooks import Webhook
-
-FeatureLevel = Literal["1.9", "2.x"]
 REQUIRED: Final = object()
 
 
@@ -37,15 +33,17 @@ class Param:
 class Call:
     """One request on its way through a route: what the handler sees."""
 
-    server: LocalServer
+    server: ServerState
     session: Session
     identity: Identity
     family: Family
     request: Request
     args: dict[str, Any]
     fate: ColumnFate
-    events: list[Event] = field(default_factory=list)
-    deliveries: list[tuple[Webhook, Event]] = field(default_factory=list)
+    events: EventLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.events = EventLog(self.identity, self.family)
 
 
 Handler = Callable[[Call], Response]
@@ -74,6 +72,13 @@ class Route:
     @property
     def segments(self) -> tuple[str, ...]:
         return tuple(self.path.strip("/").split("/"))
+
+    @property
+    def writes_schema(self) -> bool:
+        """Whether the route writes a database, a table, a column or an index."""
+        words = [segment for segment in self.segments[1:] if not segment.startswith("{")]
+        service = self.segments[0] in ("tablesdb", "databases")
+        return self.writes and service and not {"transactions", "rows", "documents"}.intersection(words)
 
     def in_legacy_words(self) -> Route:
         path = "/".join(LEGACY.segments.get(segment, segment) for segment in self.path.split("/"))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from appwrite_local import aggregate_lists, datetimes, events, related_reads, relations, staged_state, staging
+from appwrite_local import aggregate_lists, datetimes, related_reads, relations, staged_state, staging
+from appwrite_local.bodies import read_object
 from appwrite_local.errors import ApiError, invalid_argument, unauthorized
-from appwrite_local.json_objects import read_object
 from appwrite_local.messages import Response, json_response, no_content
 from appwrite_local.permissions import (
     ROW_ACTIONS,
@@ -28,12 +28,10 @@ from appwrite_local.schema import Table, find_database
 from appwrite_local.validators import (
     QUERIES,
     Boolean,
-    CustomId,
     IntegerRange,
     JsonObject,
     Nullable,
     Uid,
-    list_of,
     truthy,
 )
 from appwrite_local.values import Row
@@ -122,21 +120,9 @@ def permissions_of(call: Call) -> list[str] | None:
     return expanded
 
 
-def create_row(call: Call) -> Response:
-    """Create one row, or many: one route does both."""
-    from appwrite_local.bulk import create_rows
-
+def create_row(call: Call, data: Mapping[str, Any]) -> Response:
+    """Create one row; the route is ``bulk``'s, for it creates many as well."""
     args = call.args
-    data, rows = data_of(call), args["rows"]
-    if not data and not rows:
-        raise ApiError("row_missing_data")
-    if data and rows:
-        raise ApiError(
-            "general_bad_request",
-            message=f"You can only send one of the following parameters: data, {call.family.name('rows')}",
-        )
-    if rows:
-        return create_rows(call)
     if args["rowId"] in ("", "0"):
         raise ApiError("row_id_missing")
     table = table_of(call)
@@ -151,7 +137,7 @@ def create_row(call: Call) -> Response:
         row = writer_of(call, table).create(row_id, data, permissions)
     except Duplicate as error:
         raise taken(call, error, row_id) from error
-    events.note(call, table, "create", [row], legacy=True)
+    call.events.note(table, "create", [row], legacy=True)
     return json_response(201, row_json(call, row))
 
 
@@ -209,7 +195,7 @@ def update_row(call: Call) -> Response:
         row = writer_of(call, table).update(row_id, old, data, permissions)
     except Duplicate as error:
         raise taken(call, error, row_id) from error
-    events.note(call, table, "update", [row])
+    call.events.note(table, "update", [row])
     return json_response(200, row_json(call, row))
 
 
@@ -262,7 +248,7 @@ def upsert_row(call: Call) -> Response:
     except Duplicate as error:
         raise taken(call, error, row_id) from error
     if row is not None:
-        events.note(call, table, "upsert", [row])
+        call.events.note(table, "upsert", [row])
     else:
         row = store_of(call, table).get(row_id)
     if row is None:
@@ -281,7 +267,7 @@ def delete_row(call: Call) -> Response:
     row = _row_to_write(call, table, "delete")
     _refuse_stale(row, moment)
     writer_of(call, table).delete([row])
-    events.note(call, table, "delete", [row])
+    call.events.note(table, "delete", [row])
     return no_content()
 
 
@@ -380,19 +366,12 @@ def fulltext_keys(table: Table) -> frozenset[str]:
 
 DATABASE_TABLE = (Param("databaseId", Uid()), Param("tableId", Uid()))
 TRANSACTION = Param("transactionId", Nullable(Uid()), None, nullable=True)
-_DATA = Param("data", JsonObject(), {})
-_PERMISSIONS = Param("permissions", Nullable(Permissions(ROW_ACTIONS)), None, nullable=True)
-ROWS = list_of(JsonObject(), None)
+DATA = Param("data", JsonObject(), {})
+PERMISSIONS = Param("permissions", Nullable(Permissions(ROW_ACTIONS)), None, nullable=True)
 
 ROWS_PATH = "/tablesdb/{databaseId}/tables/{tableId}/rows"
 
 ROUTES = [
-    Route(
-        "POST", ROWS_PATH, create_row, WRITE,
-        (
-            *DATABASE_TABLE, Param("rowId", CustomId(), ""), _DATA, _PERMISSIONS, Param("rows", ROWS, []), TRANSACTION,
-        ),
-    ),
     Route(
         "GET", ROWS_PATH, list_rows, READ,
         (*DATABASE_TABLE, Param("queries", QUERIES, []), TRANSACTION, Param("total", Boolean(loose=True), True), Param("ttl", IntegerRange(0, 86_400), 0)),
@@ -404,7 +383,7 @@ ROUTES = [
         writes=False, since="2.x",
     ),
     Route("GET", ROWS_PATH + "/{rowId}", get_row, READ, (*DATABASE_TABLE, Param("rowId", Uid()), Param("queries", QUERIES, []), TRANSACTION), writes=False),
-    Route("PATCH", ROWS_PATH + "/{rowId}", update_row, WRITE, (*DATABASE_TABLE, Param("rowId", Uid()), _DATA, _PERMISSIONS, TRANSACTION)),
-    Route("PUT", ROWS_PATH + "/{rowId}", upsert_row, WRITE, (*DATABASE_TABLE, Param("rowId", Uid()), _DATA, _PERMISSIONS, TRANSACTION)),
+    Route("PATCH", ROWS_PATH + "/{rowId}", update_row, WRITE, (*DATABASE_TABLE, Param("rowId", Uid()), DATA, PERMISSIONS, TRANSACTION)),
+    Route("PUT", ROWS_PATH + "/{rowId}", upsert_row, WRITE, (*DATABASE_TABLE, Param("rowId", Uid()), DATA, PERMISSIONS, TRANSACTION)),
     Route("DELETE", ROWS_PATH + "/{rowId}", delete_row, WRITE, (*DATABASE_TABLE, Param("rowId", Uid()), TRANSACTION)),
 ]  # fmt: skip

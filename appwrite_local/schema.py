@@ -252,8 +252,8 @@ def find_database(session: Session, database_id: str) -> Database | None:
 
 def database_of(row: tuple[Any, ...]) -> Database:
     """Make a record of a row of ``seq, id, name, enabled, type, created, updated``."""
-    seq, id_, name, enabled, type_, created, updated = row
-    return Database(seq, id_, name, bool(enabled), type_, created, updated)
+    seq, stored_id, name, enabled, kind, created, updated = row
+    return Database(seq, stored_id, name, bool(enabled), kind, created, updated)
 
 
 def list_databases(session: Session) -> list[Database]:
@@ -267,9 +267,9 @@ def load_table(session: Session, database: Database, table_id: str) -> Table | N
     row = session.one(f"{_TABLE} WHERE database_seq = ? AND id = ?", (database.seq, table_id))
     if row is None:
         return None
-    seq, id_, name, enabled, row_security, permissions, created, updated = row
+    seq, stored_id, name, enabled, row_security, permissions, created, updated = row
     return Table(
-        seq, database, id_, name, bool(enabled), bool(row_security), json.loads(permissions), created, updated,
+        seq, database, stored_id, name, bool(enabled), bool(row_security), json.loads(permissions), created, updated,
         load_columns(session, seq), load_indexes(session, seq),
     )  # fmt: skip
 
@@ -312,6 +312,32 @@ def _status(ready_at: float, gone_at: float | None) -> str | None:
     if gone_at is not None:
         return "deleting" if now < gone_at else None
     return "processing" if now < ready_at else "available"
+
+
+class Deletions:
+    """
+    The indexes of tables as the server's worker sees them while columns are being deleted.
+
+    It gets them with each request, as they were then. Of columns that are deleted at the same time none is missing there yet, so what the
+    worker makes of an index for the first is lost with the second. Two are at the same time when one follows on the other, or within the
+    server's delay.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[float, list[Index]]] = {}
+
+    def indexes(self, session: Session, table_seq: int, delay_s: float) -> list[Index]:
+        """Return the indexes that the deletion of a column of a table begins with."""
+        _until, indexes = self._seen.get(table_seq, (0.0, []))
+        known = {index.seq for index in indexes}
+        indexes = indexes + [index for index in load_indexes(session, table_seq) if index.seq not in known]
+        self._seen[table_seq] = (time.time() + delay_s, indexes)
+        return [replace(index, columns=[*index.columns]) for index in indexes]
+
+    def settle(self) -> None:
+        """Let those be over that have had their time."""
+        now = time.time()
+        self._seen = {seq: seen for seq, seen in self._seen.items() if seen[0] > now}
 
 
 def require_database(session: Session, database_id: str) -> Database:

@@ -6,39 +6,31 @@ The server itself: a request in, a response out, whoever carries them.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import json
 import logging
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 from urllib.parse import parse_qsl
 
-from appwrite_local import bodies, events, routes, webhooks
-from appwrite_local import faults as faults_
-from appwrite_local.errors import REPORTED_VERSION, ApiError
-from appwrite_local.families import TABLES_DB, Family
-from appwrite_local.indexes import Deletions
+from appwrite_local import bodies, routes, webhooks
+from appwrite_local.errors import ApiError
+from appwrite_local.events import Event
+from appwrite_local.faults import ColumnFate, Fault, Faults, answer_after, answer_before, column_fate
 from appwrite_local.keys import authorize, identify
-from appwrite_local.list_cache import ListCache
-from appwrite_local.messages import Request, Response, json_response
+from appwrite_local.messages import Request, Response
 from appwrite_local.realtime import Hub
-from appwrite_local.routing import Call, FeatureLevel, Route, Router, read_params
-from appwrite_local.schema import SchemaCache
+from appwrite_local.routing import Call, Route, Router, read_params
+from appwrite_local.state import DEFAULT_KEY, Engine, FeatureLevel, ServerState, hash_key
 from appwrite_local.storage import Storage
 from appwrite_local.text_rules import RULES
 
-Engine = Literal["mariadb", "postgresql", "mongodb"]
-
 PREFIX = "/v1"
-#: The key unless another one is given. Everybody knows it.
-DEFAULT_KEY = "secret"
 
 logger = logging.getLogger(__name__)
 
 
-class LocalServer:
+class LocalServer(ServerState):
     """
     An Appwrite of its own: one project, its databases and its keys.
 
@@ -66,49 +58,28 @@ class LocalServer:
         engine: Engine = "mariadb",
         column_delay_s: float = 0.0,
         index_lag: int = 1,
-        faults: Sequence[faults_.Fault | str] = (),
+        faults: Sequence[Fault | str] = (),
     ) -> None:
         is_new = feature_level == "2.x"
-        self.rules = replace(RULES[engine], escapes_backslash=is_new, float_digits=17 if is_new else 14)
-        self.storage = Storage(storage, self.rules)
-        self.project = project
-        self.feature_level = feature_level
-        self.engine = engine
-        self.column_delay_s = column_delay_s
-        self.index_lag = index_lag
-        self.young_indexes: dict[int, int] = {}
-        self.deletions = Deletions()
-        self.lists = ListCache()
-        self.schema = SchemaCache()
-        self.faults = faults_.Faults(faults)
+        rules = replace(RULES[engine], escapes_backslash=is_new, float_digits=17 if is_new else 14)
+        super().__init__(
+            storage=Storage(storage, rules),
+            rules=rules,
+            project=project,
+            key_hash=None if key is None else hash_key(key),
+            feature_level=feature_level,
+            engine=engine,
+            column_delay_s=column_delay_s,
+            index_lag=index_lag,
+            faults=Faults(faults),
+        )
         self.realtime = Hub(self)
         self.webhooks = webhooks.Deliverer(self.storage)
-        self.memory: dict[str, str] = {}
-        # A hash of it: a key is not to be found in what this process shows of its objects.
-        self._key = None if key is None else _hashed(key)
         self._router = Router()
         self._router.add(route for route in routes.all_routes() if route.since == "1.9" or feature_level == "2.x")
 
     def __repr__(self) -> str:
         return f"<LocalServer {self.storage.location} feature_level={self.feature_level}>"
-
-    @property
-    def key_is_known(self) -> bool:
-        """Whether anybody knows a key that is accepted: any one is, the default one, or an empty one."""
-        return self._key is None or self._key in (_hashed(DEFAULT_KEY), _hashed(""))
-
-    def knows_project(self, project: str) -> bool:
-        return self.project is None or project == self.project
-
-    def accepts_key(self, secret: str) -> bool:
-        if self._key is None:
-            return bool(secret)
-        return hmac.compare_digest(_hashed(secret), self._key)
-
-    def casts_sequences(self, request: Request) -> bool:
-        """Tell whether a caller speaks an older response format, in which ``$sequence`` is a number (recording ``response-format``)."""
-        wanted = request.headers.get("x-appwrite-response-format")
-        return wanted is not None and _version(wanted) < (1, 9)
 
     def handle(self, request: Request) -> Response:
         """
@@ -118,13 +89,13 @@ class LocalServer:
         """
         disturbing = self.faults.take(request, request.path.removeprefix(PREFIX))
         if not disturbing:
-            return self._handle(request, faults_.ColumnFate())
-        answer = faults_.before(disturbing)
+            return self._handle(request, ColumnFate())
+        answer = answer_before(disturbing)
         if answer is None:
-            answer = self._handle(request, faults_.column_fate(disturbing))
-        return faults_.after(disturbing, answer)
+            answer = self._handle(request, column_fate(disturbing))
+        return answer_after(disturbing, answer)
 
-    def _handle(self, request: Request, fate: faults_.ColumnFate) -> Response:
+    def _handle(self, request: Request, fate: ColumnFate) -> Response:
         found = (
             self._router.match(request.method, request.path.removeprefix(PREFIX))
             if request.path.startswith(PREFIX + "/")
@@ -134,22 +105,24 @@ class LocalServer:
             return unknown_route()
         route, path_values = found
         try:
-            answer, call = self._serve(request, route, path_values, fate)
+            answer, written, deliveries = self._serve(request, route, path_values, fate)
         except ApiError as error:
-            return error_response(error, route.family)
+            return error.response(route.family)
         except Exception:  # noqa: BLE001 - logged, and answered as the server answers it
             # As text: what handles log records may show the variables of an exception's frames, and keys are among them.
             logger.error("%s %s\n%s", request.method, request.path, traceback.format_exc())  # noqa: TRY400
-            return error_response(ApiError("general_unknown"), route.family)
-        self._tell(call)
+            return ApiError("general_unknown").response(route.family)
+        # Whoever listens is told of it now that it is stored.
+        self.realtime.publish(written)
+        self.webhooks.enqueue(deliveries)
         return answer
 
     def _serve(
-        self, request: Request, route: Route, path_values: dict[str, str], fate: faults_.ColumnFate
-    ) -> tuple[Response, Call]:
+        self, request: Request, route: Route, path_values: dict[str, str], fate: ColumnFate
+    ) -> tuple[Response, list[Event], list[tuple[webhooks.Webhook, Event]]]:
         with self.storage.session(writes=route.writes) as session:
             sent = bodies.parameters(request)
-            self._age_indexes()
+            self.age_indexes()
             if request.method != "DELETE":
                 self.deletions.settle()
             identity = identify(self, session, request, _project_of(request))
@@ -163,16 +136,15 @@ class LocalServer:
                 if not error.keeps_writes:
                     raise
                 call.events.clear()
-                answer = error_response(error, route.family)
+                answer = error.response(route.family)
             else:
                 self._note_schema(call, route, answer, before)
-            if call.events:
-                call.deliveries = webhooks.deliveries(session, call.events)
-            return answer, call
+            written = call.events.written
+            return answer, written, webhooks.deliveries(session, written) if written else []
 
     def _deleted(self, call: Call, route: Route) -> Response | None:
         """Read what a route is about to delete, for its event."""
-        if route.method != "DELETE" or not events.is_of_schema(route):
+        if route.method != "DELETE" or not route.writes_schema:
             return None
         found = self._router.match("GET", call.request.path.removeprefix(PREFIX))
         if found is None:
@@ -183,31 +155,16 @@ class LocalServer:
             return None  # which the route will say itself
 
     def _note_schema(self, call: Call, route: Route, answer: Response, before: Response | None) -> None:
-        if not events.is_of_schema(route) or answer.status >= 300:
+        if not route.writes_schema or answer.status >= 300:
             return
         inside = route.segments[4:] and route.segments[3] == "{tableId}"
-        table = self.schema.table(call.session, call.args["databaseId"], call.args["tableId"]) if inside else None
-        events.note_schema(call, route, table, answer, before)
-
-    def _tell(self, call: Call) -> None:
-        """Tell who listens of what was written, now that it is stored."""
-        self.realtime.publish(call.events)
-        self.webhooks.enqueue(call.deliveries)
-
-    def _age_indexes(self) -> None:
-        for index_seq, requests_left in list(self.young_indexes.items()):
-            if requests_left:
-                self.young_indexes[index_seq] = requests_left - 1
-            else:
-                self.young_indexes.pop(index_seq, None)
+        database_id = call.args["databaseId"]
+        table = self.schema.table(call.session, database_id, call.args["tableId"]) if inside else None
+        call.events.note_schema(route.method, route.segments, database_id, table, json.loads((before or answer).body))
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait for the webhooks of all requests so far, and tell whether they were delivered, or failed, in time."""
         return self.webhooks.flush(timeout_s)
-
-    def refusal(self, error: ApiError, family: Family) -> Response:
-        """Answer a refusal without undoing what its handler wrote, as raising it would."""
-        return error_response(error, family)
 
     def close(self) -> None:
         """Stop what runs in the background and let go of the storage. A server in memory forgets everything."""
@@ -215,25 +172,11 @@ class LocalServer:
         self.storage.close()
 
 
-def _hashed(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(".") if part.isdecimal())
-
-
 def _project_of(request: Request) -> str:
     project = request.headers.get("x-appwrite-project", "")
     if not project and "project=" in request.query_string:
         project = dict(parse_qsl(request.query_string)).get("project", "")
     return project
-
-
-def error_response(error: ApiError, family: Family = TABLES_DB) -> Response:
-    return json_response(
-        error.status, error.envelope(family, REPORTED_VERSION), {"Cache-Control": "no-cache, no-store, must-revalidate"}
-    )
 
 
 def unknown_route() -> Response:

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from appwrite_local import php_comparison
 from appwrite_local import transaction_log as log
 from appwrite_local.queries.parse import CURSORS, ORDERS, Query, parse_queries
+from appwrite_local.routing import Call
 from appwrite_local.row_store import RowStore
+from appwrite_local.schema import Table
 from appwrite_local.values import Row
-
-if TYPE_CHECKING:
-    from appwrite_local.routing import Call
-    from appwrite_local.schema import Table
 
 _NO_FILTERS = CURSORS | ORDERS | {"limit", "offset", "select"}
 

@@ -7,17 +7,15 @@ Source: recordings ``tx-stage-rows``, ``tx-commit-singles``, ``tx-commit-bulk``,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from appwrite_local import datetimes, staged_state
 from appwrite_local import transaction_log as log
 from appwrite_local.errors import ApiError, unauthorized
 from appwrite_local.permissions import allows, default_permissions, may
+from appwrite_local.routing import Call
+from appwrite_local.schema import Table
 from appwrite_local.values import Row
-
-if TYPE_CHECKING:
-    from appwrite_local.routing import Call
-    from appwrite_local.schema import Table
 
 
 def is_staged(call: Call) -> bool:

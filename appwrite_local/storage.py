@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from appwrite_local import sql_aggregates, text_functions
+from appwrite_local import sql_functions
 from appwrite_local.text_rules import MARIADB, TextRules
 
 BUSY_TIMEOUT_S = 60.0
@@ -202,8 +202,7 @@ class Storage:
             self.location, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=512
         )
         try:
-            text_functions.register(connection, self.rules)
-            sql_aggregates.register(connection)
+            sql_functions.register(connection, self.rules)
             if not self.in_memory:
                 _enter_wal(connection)
                 connection.execute("PRAGMA synchronous = NORMAL")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from appwrite_local import databases, identifiers, row_store
+from appwrite_local import columns, databases, identifiers, row_store
 from appwrite_local.column_types import ROW_BYTES, bytes_used, column_json
 from appwrite_local.datetimes import now_text
 from appwrite_local.errors import ApiError
@@ -130,10 +130,8 @@ def update_table(call: Call) -> Response:
 
 
 def delete_table(call: Call) -> Response:
-    from appwrite_local import relation_columns
-
     table = _table_of(call)
-    relation_columns.forget_relationships(call, table)
+    columns.forget_relationships(call, table)
     databases.forget_table(call.session, table.seq)
     call.session.touch_schema()
     return no_content()

@@ -10,15 +10,13 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from appwrite_local import datetimes, identifiers
 from appwrite_local.errors import ApiError
-
-if TYPE_CHECKING:
-    from appwrite_local.keys import Identity
-    from appwrite_local.routing import Call
-    from appwrite_local.storage import Session
+from appwrite_local.permissions import Identity
+from appwrite_local.routing import Call
+from appwrite_local.storage import Session
 
 MAX_OPERATIONS = 100
 KEPT_FOR = timedelta(days=1)

@@ -7,10 +7,10 @@ from typing import Any
 
 from appwrite_local import commits, staged_state
 from appwrite_local import transaction_log as log
+from appwrite_local.bodies import read_object
 from appwrite_local.datetimes import now_text
 from appwrite_local.errors import ApiError, invalid_argument, unauthorized
 from appwrite_local.families import LEGACY
-from appwrite_local.json_objects import read_object
 from appwrite_local.messages import Response, json_response, no_content
 from appwrite_local.metadata_lists import Listing, select_entries
 from appwrite_local.permissions import allows, may, require_grantable
@@ -90,7 +90,7 @@ def _commit(call: Call, transaction: log.Transaction) -> Response:
         call.events.clear()
         status = "committing" if error.error_type == "general_unknown" else "failed"
         log.finish(call.session, transaction, status)
-        return call.server.refusal(error, LEGACY)
+        return error.response(LEGACY)
     return json_response(200, transaction_json(log.finish(call.session, transaction, "committed")))
 
 
@@ -202,15 +202,12 @@ def _check_operations(call: Call, operations: Any) -> None:
         ApiError: 400 ``general_argument_invalid``. What is no list at all is refused with the sentence of the refusal before: the
             server's validator remembers it (recording ``tx-operations-errors``).
     """
-    memory = call.server.memory
     if isinstance(operations, list):
         problem = next((problem for item in operations if (problem := _problem(call, item)) is not None), None)
         if problem is None:
             return
-        memory["operation_problem"] = problem
-    raise invalid_argument(
-        f"Invalid `operations` param: Value must a valid array and {memory.get('operation_problem', '')}"
-    )
+        call.server.operation_problem = problem
+    raise invalid_argument(f"Invalid `operations` param: Value must a valid array and {call.server.operation_problem}")
 
 
 def _problem(call: Call, operation: Any) -> str | None:

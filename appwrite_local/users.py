@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 from appwrite_local import identifiers
@@ -26,10 +26,8 @@ from appwrite_local.errors import ApiError, invalid_argument
 from appwrite_local.faults import SCOPES
 from appwrite_local.messages import Request, Response, json_response, no_content
 from appwrite_local.routing import Call, Param, Route
+from appwrite_local.storage import Session
 from appwrite_local.validators import Anything, Boolean, CustomId, IntegerRange, Text, Uid, list_of
-
-if TYPE_CHECKING:
-    from appwrite_local.storage import Session
 
 JWT_TTL_S = 900
 _ALGORITHMS = frozenset({"HS256", "HS384", "HS512", "RS256", "RS384", "RS512"})

@@ -20,7 +20,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 import requests
@@ -32,10 +32,8 @@ from appwrite_local.events import Event
 from appwrite_local.messages import Response, json_response, no_content
 from appwrite_local.metadata_lists import Listing, select_entries
 from appwrite_local.routing import Call, Param, Route
+from appwrite_local.storage import Session, Storage
 from appwrite_local.validators import QUERIES, Boolean, CustomId, HttpUrl, Matching, Nullable, Text, Uid, list_of
-
-if TYPE_CHECKING:
-    from appwrite_local.storage import Session, Storage
 
 MAX_FAILURES = 10
 MAX_QUEUED = 10_000

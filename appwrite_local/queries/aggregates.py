@@ -17,7 +17,7 @@ from appwrite_local.errors import ApiError
 from appwrite_local.queries.cells import Cell
 from appwrite_local.queries.fields import Field, Fields
 from appwrite_local.queries.parse import Query
-from appwrite_local.queries.raw import double_text, raw_text
+from appwrite_local.queries.raw import double_text
 
 MAX_ALIAS = 256
 _EXTRA_DIGITS = 4
@@ -109,7 +109,7 @@ def of_first_row(name: str, field: Field, position: str) -> Gathered:
     return Gathered(
         name,
         (value, f"of_least({field.compare}, {position})"),
-        lambda values: Cell(raw_text(field, values[0]), values[1]),
+        lambda values: Cell(field.raw_text(values[0]), values[1]),
     )
 
 
@@ -120,10 +120,10 @@ def of_group(name: str, field: Field, position: str) -> Gathered:
     Native functions do it; a million rows are too many for functions in Python.
     """
     if field.value == field.compare:
-        return Gathered(name, (f"MIN({field.value})",), lambda values: Cell(raw_text(field, values[0]), values[0]))
+        return Gathered(name, (f"MIN({field.value})",), lambda values: Cell(field.raw_text(values[0]), values[0]))
     first = f"SUBSTR(MIN(PRINTF('%020d', {position}) || {field.value}), 21)"
     sql = (first, f"MIN({field.compare})")
-    return Gathered(name, sql, lambda values: Cell(raw_text(field, values[0]), values[1]))
+    return Gathered(name, sql, lambda values: Cell(field.raw_text(values[0]), values[1]))
 
 
 def _whole(values: Sequence[Any]) -> Cell:
@@ -219,10 +219,10 @@ def _divided(number: int, by: int) -> int:
 def _extreme(function: str, keyed: str) -> Callable[[Field], tuple[tuple[str, ...], Finish]]:
     def make(field: Field) -> tuple[tuple[str, ...], Finish]:
         if field.value == field.compare:
-            return (f"{function}({field.value})",), lambda values: Cell(raw_text(field, values[0]), values[0])
+            return (f"{function}({field.value})",), lambda values: Cell(field.raw_text(values[0]), values[0])
         # Of texts that are equal to the database it gives the one it met first.
         sql = (f"{keyed}({field.value}, {field.compare})", f"{function}({field.compare})")
-        return sql, lambda values: Cell(raw_text(field, values[0]), values[1])
+        return sql, lambda values: Cell(field.raw_text(values[0]), values[1])
 
     return make
 

@@ -18,7 +18,7 @@ from appwrite_local.datetimes import parse_datetime
 from appwrite_local.errors import ApiError
 from appwrite_local.queries.parse import Query
 from appwrite_local.queries.raw import number_prefix
-from appwrite_local.text_functions import is_pattern
+from appwrite_local.sql_functions import is_pattern
 from appwrite_local.text_rules import TextRules
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from appwrite_local.datetimes import parse_datetime
+from appwrite_local.queries import raw
 from appwrite_local.schema import SPATIAL_TYPES, TEXT_TYPES, Column, Table
 from appwrite_local.text_rules import MARIADB, TextRules
 from appwrite_local.validators import is_int, is_number
@@ -39,6 +40,18 @@ class Field:
     @property
     def is_text(self) -> bool:
         return self.kind in ("text", "id")
+
+    def raw_text(self, value: Any) -> str | None:
+        """Give the text of a stored value, as MariaDB writes it."""
+        if value is None:
+            return None
+        if self.array:
+            return raw.array_text(value)
+        if self.kind == "datetime":
+            return raw.datetime_text(value)
+        if isinstance(value, float):
+            return raw.double_text(value)
+        return str(value)
 
 
 Fields = dict[str, Field]

@@ -9,10 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from appwrite_local.queries.fields import Field
 
 # A double keeps plain digits while the decimal point stands within them or this far from them.
 _PLAIN_DIGITS = 15
@@ -58,16 +54,3 @@ def datetime_text(stored: str) -> str:
 def array_text(stored: str) -> str:
     """Write a stored array as PHP encoded it: ASCII, slashes escaped."""
     return json.dumps(json.loads(stored), separators=(",", ":")).replace("/", "\\/")
-
-
-def raw_text(field: Field, value: Any) -> str | None:
-    """Give the text of a value as it is stored for a field."""
-    if value is None:
-        return None
-    if field.array:
-        return array_text(value)
-    if field.kind == "datetime":
-        return datetime_text(value)
-    if isinstance(value, float):
-        return double_text(value)
-    return str(value)

@@ -13,7 +13,7 @@ from appwrite_local.errors import ApiError
 from appwrite_local.queries.check import read_integer
 from appwrite_local.queries.fields import Field, Fields
 from appwrite_local.queries.parse import CURSORS, ORDERS, Query
-from appwrite_local.text_functions import is_pattern
+from appwrite_local.sql_functions import is_pattern
 from appwrite_local.validators import is_int
 from appwrite_local.values import stored_float
 from appwrite_local.wire import encode_json, wire_number

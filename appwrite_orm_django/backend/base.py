@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from appwrite_orm_django.backend.client import DatabaseClient
 from appwrite_orm_django.backend.creation import DatabaseCreation
@@ -26,8 +25,8 @@ from appwrite_orm_django.backend.cursor import AppwriteCursorDebugWrapper, Appwr
 from appwrite_orm_django.backend.features import DatabaseFeatures
 from appwrite_orm_django.backend.introspection import DatabaseIntrospection
 from appwrite_orm_django.backend.operations import DatabaseOperations
-from appwrite_orm_django.backend.requesting import Requesting
-from appwrite_orm_django.backend.transactions import BlockEnd, begin, is_opened_by_django
+from appwrite_orm_django.backend.transactions.ends import BlockEnd, is_opened_by_django
+from appwrite_orm_django.backend.transport import RequestsMixin
 from appwrite_orm_django.backend.values import table_id
 from appwrite_orm_django.client.errors import AppwriteError, UniqueViolation
 from appwrite_orm_django.client.references import TableRef
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.execution.parts import Parts
     from appwrite_orm_django.backend.execution.reader import Reader
     from appwrite_orm_django.backend.execution.writer import Writer
-    from appwrite_orm_django.backend.planning.prepared import PreparedReads, WholeModel
+    from appwrite_orm_django.backend.planning.prepared import PreparedReads, WholeModels
     from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
     from appwrite_orm_django.backend.transactions.block import Transaction
     from appwrite_orm_django.cache.service import QueryCache
@@ -91,7 +90,7 @@ def _with_timeouts_of_models(settings: CacheSettings) -> CacheSettings:
     return replace(settings, timeouts=tuple(sorted({**own, **dict(settings.timeouts)}.items())))
 
 
-class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
+class DatabaseWrapper(RequestsMixin):
     vendor = "appwrite"
     display_name = "Appwrite"
     Database = Database
@@ -160,7 +159,6 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         self.last_written_row: Any = None
         self._idle_local_databases: list[LocalDatabase] = []
         self.outputs: dict[int, tuple[Any, Output]] = {}
-        self.whole_models: dict[type[Model], WholeModel | None] = {}
         # The open block; None in autocommit mode. Read-only blocks have one too: it remembers what they saw.
         self.transaction: Transaction | None = None
         self._committed: BlockEnd | None = None
@@ -240,7 +238,7 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
             # In this order: a cache that is opened inside a block is told of the block when it is opened.
             self.cache.enter_atomic()
             self._commits_in_parts = is_opened_by_django()
-            self.transaction = begin(self, in_parts=self._commits_in_parts)
+            self.transaction = self._new_block(in_parts=self._commits_in_parts)
 
     def _commit(self) -> None:
         transaction = self.transaction
@@ -265,7 +263,7 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
 
     def _begin_anew(self) -> None:
         parts = None if self.transaction is None else self.transaction.parts
-        self.transaction = begin(self, in_parts=self._commits_in_parts)
+        self.transaction = self._new_block(in_parts=self._commits_in_parts)
         self.cache.exit_atomic(committed=bool(parts and parts.written))
         self.cache.enter_atomic()
 
@@ -325,10 +323,16 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         if self._committed is not None:
             self._committed.written.update(end.written)
 
+    def _new_block(self, *, in_parts: bool = False) -> Transaction:
+        # What blocks need is imported by the first one.
+        from appwrite_orm_django.backend.transactions.block import Transaction
+
+        return Transaction(self, in_parts=in_parts)
+
     @contextmanager
     def own_block(self) -> Iterator[Transaction]:
         """Read and stage what is inside in a block of its own, whose ``commit()`` is called there or never; the open one is not told of it."""
-        before, block = self.transaction, begin(self)
+        before, block = self.transaction, self._new_block()
         self.transaction = block
         try:
             yield block
@@ -348,6 +352,12 @@ class DatabaseWrapper(Requesting, BaseDatabaseWrapper):
         from appwrite_orm_django.backend.execution.writer import Writer
 
         return Writer(self)
+
+    @cached_property
+    def whole_models(self) -> WholeModels:
+        from appwrite_orm_django.backend.planning.prepared import WholeModels
+
+        return WholeModels(self)
 
     @cached_property
     def prepared_reads(self) -> PreparedReads:

@@ -15,7 +15,7 @@ from appwrite_orm_django.client.errors import AppwriteError, InvalidQuery
 from appwrite_orm_django.client.queries import Query
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.client.references import TableRef
     from appwrite_orm_django.client.transport import Transport
 
@@ -32,7 +32,7 @@ _asked_at: dict[tuple[str, str], float] = {}
 _ASK_AGAIN_S = 60.0
 
 
-def feature_level(connection: DatabaseWrapper, table: TableRef) -> Level:
+def feature_level(connection: Connection, table: TableRef) -> Level:
     """
     Return the level of the server: "2.x" if it aggregates, groups and joins, else "1.9".
 

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.schema.steps import Step
 
 
 @contextmanager
-def announced(connection: DatabaseWrapper, steps: Iterable[Step]) -> Iterator[None]:
+def announced(connection: Connection, steps: Iterable[Step]) -> Iterator[None]:
     """
     Tell the cache that the tables of these steps change: rows are filled and rewritten, and columns read otherwise than before.
 

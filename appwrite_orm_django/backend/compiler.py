@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import transaction
@@ -28,14 +28,19 @@ from appwrite_orm_django.backend.commands import Command, CountRows, Explain, Ge
 from appwrite_orm_django.backend.execution import locking
 from appwrite_orm_django.backend.execution.cached_reads import cached_rows
 from appwrite_orm_django.backend.planning import reads, server
-from appwrite_orm_django.backend.planning.prepared import WholeModel, whole_model
 from appwrite_orm_django.backend.planning.reads import aggregate
 from appwrite_orm_django.backend.planning.where import Scope
 from appwrite_orm_django.backend.values import table_id
 from appwrite_orm_django.cache.timeouts import chosen
 
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.planning.prepared import WholeModel
+
 
 class SQLCompiler(compiler.SQLCompiler):
+    connection: DatabaseWrapper  # type: ignore[assignment]  # no other connection has this compiler
+    elide_empty: bool  # missing in django-stubs
     # Ordering never adds columns to the rows that come back: the cursor hands out just what is selected.
     has_extra_select = False
     # Set by get_select(): a query for whole instances needs little of what Django would work out.
@@ -59,7 +64,7 @@ class SQLCompiler(compiler.SQLCompiler):
         return {}
 
     def get_select(self, with_col_aliases: bool = False) -> tuple[Any, Any, Any]:
-        self._whole = None if with_col_aliases else whole_model(self.query, self.connection)
+        self._whole = None if with_col_aliases else self.connection.whole_models.of(self.query)
         if self._whole is None:
             result: tuple[Any, Any, Any] = super().get_select(with_col_aliases)
             return result
@@ -165,7 +170,7 @@ class SQLCompiler(compiler.SQLCompiler):
         except EmptyResultSet:
             return iter([]) if result_type == MULTI else None
         if self.query.select_for_update:
-            rows = locking.read(command, self)
+            rows = locking.read(command, self.connection, self.select)
             return [rows] if result_type == MULTI else (rows[0] if rows else None)
         if chunked_fetch:
             self.connection.note_uncached(command)

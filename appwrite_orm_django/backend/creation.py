@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.backends.base.creation import BaseDatabaseCreation
 from django.db.models import Model
 
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.connection import Connection
+
 
 class DatabaseCreation(BaseDatabaseCreation):
+    connection: Connection  # type: ignore[assignment]  # no other connection has this creation
+
     def _create_test_db(self, verbosity: int, autoclobber: bool, keepdb: bool = False) -> str:
         name = self._get_test_db_name()
         if not keepdb:
@@ -49,8 +54,7 @@ class DatabaseCreation(BaseDatabaseCreation):
         return ""
 
     def test_db_signature(self) -> tuple[Any, ...]:
-        connection: Any = self.connection
-        return (*connection.project, connection.settings_dict["ENGINE"], self._get_test_db_name())
+        return (*self.connection.project, self.connection.settings_dict["ENGINE"], self._get_test_db_name())
 
 
 def models_without_migration(alias: str) -> list[type[Model]]:

@@ -14,7 +14,7 @@ from appwrite_orm_django.backend import instrumentation
 from appwrite_orm_django.backend.commands import Command, Savepoint
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.connection import Connection
 
 
 def refuse_sql(text: object) -> NotSupportedError:
@@ -38,7 +38,7 @@ class Cursor:
     # Only SQL text has columns to describe.
     description: Any = None
 
-    def __init__(self, connection: DatabaseWrapper, *, prefetch: bool = True) -> None:
+    def __init__(self, connection: Connection, *, prefetch: bool = True) -> None:
         self.connection = connection
         self.prefetch = prefetch
         self.rowcount = -1

@@ -24,7 +24,7 @@ from appwrite_orm_django.backend.values import codec_for
 if TYPE_CHECKING:
     from django.db.models import Field
 
-    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.schema.definitions import Fill
 
 
@@ -36,7 +36,7 @@ class Defaults:
     only if it need not give the same twice.
     """
 
-    def __init__(self, connection: DatabaseWrapper) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._known: dict[Any, Any] = {}
 
@@ -52,7 +52,7 @@ class Defaults:
         return self._known[expression]
 
 
-def constant(expression: Any, connection: DatabaseWrapper) -> Any:
+def constant(expression: Any, connection: Connection) -> Any:
     """Return the value of a resolved expression that reads no columns."""
     return expression.value if type(expression) is Value else evaluation.constant(expression, connection)
 
@@ -103,7 +103,7 @@ def refusal(field: Field[Any, Any]) -> str:
     return ""
 
 
-def fill_of(field: Field[Any, Any], connection: DatabaseWrapper) -> Fill:
+def fill_of(field: Field[Any, Any], connection: Connection) -> Fill:
     """
     Return what rows get that are there when a field's column is added, or that have none when it becomes required, as Appwrite stores it.
 
@@ -142,7 +142,7 @@ def fill_of(field: Field[Any, Any], connection: DatabaseWrapper) -> Fill:
         return Computed(f"the default of {field.name}", lambda: _written(field, default, connection))
 
 
-def _written(field: Field[Any, Any], value: Any, connection: DatabaseWrapper) -> Any:
+def _written(field: Field[Any, Any], value: Any, connection: Connection) -> Any:
     try:
         return _wire(field, field.get_db_prep_save(value, connection=connection))
     except (ValidationError, ArithmeticError, TypeError, ValueError) as error:

@@ -15,6 +15,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
+from appwrite_orm_django.backend.connection import Connection
 from appwrite_orm_django.client import local_endpoint
 from appwrite_orm_django.client.engines import Evidence, evidence_in
 from appwrite_orm_django.client.errors import AppwriteError, Unauthorized
@@ -106,9 +107,11 @@ class EngineWatch:
         # Most of what is behind it is for changes of the schema.
         from appwrite_orm_django.schema.records import read_findings
 
-        connection: Any = connections[self._alias]
+        connection = connections[self._alias]
+        if not isinstance(connection, Connection):
+            raise TypeError(f'The alias "{self._alias}" is not on Appwrite any more.')
         try:
-            return read_findings(connection._key_transport, connection.database_id).get("text", "")
+            return read_findings(connection.key_transport, connection.database_id).get("text", "")
         except Unauthorized:
             return ""  # a key that may read no rows
         except AppwriteError as error:

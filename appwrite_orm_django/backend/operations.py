@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.db.backends.base.operations import BaseDatabaseOperations
@@ -12,10 +12,6 @@ from django.utils import timezone
 from appwrite_orm_django.backend import row_ids
 from appwrite_orm_django.backend.commands import Command, Savepoint
 from appwrite_orm_django.backend.values import INTEGER_RANGES, cut_to_milliseconds
-
-if TYPE_CHECKING:
-    from appwrite_orm_django.backend.planning.where import Narrowing
-    from appwrite_orm_django.backend.values import Codec
 
 # Rows of one ``bulk_update()`` statement, whose values come from one CASE over all of its rows.
 BULK_UPDATE_ROWS = 100
@@ -61,13 +57,6 @@ class DatabaseOperations(BaseDatabaseOperations):
 
     def savepoint_rollback_sql(self, sid: str) -> Command:  # type: ignore[override]
         return Savepoint("roll back to", sid)
-
-    def subselect_narrowing(self, lookup: Any, key: str, codec: Codec) -> Narrowing:
-        """Translate ``column in (subquery)``: the subquery's command runs first, its values become the filter."""
-        # The compiler asks, and its room has what this needs; the room of operations is in every process.
-        from appwrite_orm_django.backend.planning import where
-
-        return where.narrowing(lookup, key, codec, self.connection)
 
     # Prepared values: Python objects, which the codecs write.
 

@@ -13,23 +13,17 @@ from typing import Any, NamedTuple, TypeAlias
 
 from django.db import connections, models, router
 
+from appwrite_orm_django.cache.connections import CachedConnection, cached_connection
+
 __all__ = ["batch", "clear", "invalidate", "loaders_of", "refresh", "warm"]
 
 Model: TypeAlias = type[models.Model]
 Target: TypeAlias = "Model | models.Model | models.QuerySet[Any] | models.Manager[Any]"
 
-VENDOR = "appwrite"
-
 
 def appwrite_aliases() -> list[str]:
     """Return the aliases of the databases on Appwrite."""
-    return [alias for alias in connections if connections[alias].vendor == VENDOR]
-
-
-def appwrite_connection(alias: str) -> Any | None:
-    """Return the connection of an alias, None if it is not to Appwrite."""
-    connection = connections[alias]
-    return connection if connection.vendor == VENDOR else None
+    return [alias for alias in connections if cached_connection(alias) is not None]
 
 
 def invalidate(*targets: Target, using: str | None = None) -> bool:
@@ -47,13 +41,12 @@ def invalidate(*targets: Target, using: str | None = None) -> bool:
     Raises:
         TypeError: a target is none of the above.
     """
-    pending: dict[str, tuple[list[str], list[tuple[str, str]]]] = {}
+    pending: dict[CachedConnection, tuple[list[str], list[tuple[str, str]]]] = {}
     for target in targets:
-        alias = using or _alias_of(target)
-        connection = appwrite_connection(alias)
+        connection = cached_connection(using or _alias_of(target))
         if connection is None:
             continue
-        tables, rows = pending.setdefault(alias, ([], []))
+        tables, rows = pending.setdefault(connection, ([], []))
         if isinstance(target, type):
             tables.append(connection.table_of(target))
         elif isinstance(target, models.Model):
@@ -61,7 +54,7 @@ def invalidate(*targets: Target, using: str | None = None) -> bool:
         else:
             query = target.query if isinstance(target, models.QuerySet) else target.get_queryset().query
             tables.extend(connection.dependencies(query)[0])
-    told = [connections[alias].cache.invalidate(*parts) for alias, parts in pending.items()]  # type: ignore[attr-defined]
+    told = [connection.cache.invalidate(*parts) for connection, parts in pending.items()]
     return all(told)
 
 
@@ -75,7 +68,9 @@ def _alias_of(target: Target) -> str:
     raise TypeError(f"invalidate() takes models, instances and querysets, not {target!r:.100}.")
 
 
-def _add_instance(connection: Any, instance: models.Model, tables: list[str], rows: list[tuple[str, str]]) -> None:
+def _add_instance(
+    connection: CachedConnection, instance: models.Model, tables: list[str], rows: list[tuple[str, str]]
+) -> None:
     model = type(instance)
     read, row = connection.dependencies(model._base_manager.using(connection.alias).filter(pk=instance.pk).query)
     if row is not None:
@@ -93,7 +88,7 @@ def clear(using: str | None = None) -> bool:
     Returns:
         As ``invalidate``.
     """
-    chosen = filter(None, map(appwrite_connection, [using] if using else appwrite_aliases()))
+    chosen = filter(None, map(cached_connection, [using] if using else appwrite_aliases()))
     told = [
         connection.cache.invalidate([connection.table_of(model) for model in connection.cached_models()])
         for connection in chosen
@@ -114,7 +109,7 @@ def batch(using: str | None = None) -> Iterator[None]:
     """
     with ExitStack() as stack:
         for alias in [using] if using else appwrite_aliases():
-            if (connection := appwrite_connection(alias)) is not None:
+            if (connection := cached_connection(alias)) is not None:
                 stack.enter_context(connection.cache.batch())
         yield
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from django.db import models
 
-from appwrite_orm_django.cache.control import appwrite_connection, invalidate, loaders_of
+from appwrite_orm_django.cache.connections import CachedConnection, cached_connection
+from appwrite_orm_django.cache.control import invalidate, loaders_of
 from appwrite_orm_django.cache.statistics import Counters
 from appwrite_orm_django.cache.timeouts import choose
 
@@ -209,7 +210,7 @@ def _refuse(*_: Any) -> None:
 _NOT_CACHED = object()
 
 
-def _listed(connection: Any, model: Model) -> list[Any]:
+def _listed(connection: CachedConnection, model: Model) -> list[Any]:
     """Return what each item of a model's list to warm makes; of those that run their own query, the cached answer or _NOT_CACHED."""
     found = []
     for loader in loaders_of(model):
@@ -222,8 +223,8 @@ def _listed(connection: Any, model: Model) -> list[Any]:
     return found
 
 
-def _connection(alias: str) -> Any:
-    connection = appwrite_connection(alias)
+def _connection(alias: str) -> CachedConnection:
+    connection = cached_connection(alias)
     if connection is None:
         raise ValueError(f'DATABASES["{alias}"] is not on Appwrite.')
     return connection

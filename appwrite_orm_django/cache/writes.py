@@ -2,18 +2,18 @@
 
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from appwrite_orm_django import signals
+from appwrite_orm_django.conf import CacheSettings
 
+from .core import Core
 from .driver import drive
 from .exceptions import IntentNotStored, InvalidationNotStored
 from .keys import fold
 from .statistics import Source
-
-if TYPE_CHECKING:
-    from .service import QueryCache
 
 Row: TypeAlias = tuple[str, str]
 
@@ -44,6 +44,31 @@ def keep_alive() -> None:
         notice.keep_alive()
 
 
+class WritingCache(Protocol):
+    """
+    The cache of one connection, as far as its writes need it; ``service.QueryCache`` is one.
+
+    Attributes:
+        is_definite: return whether an exception that ended a write proves that the server refused it.
+        current_batch: the batch that the connection is in.
+    """
+
+    core: Core
+    alias: str
+    settings: CacheSettings
+    is_definite: Callable[[BaseException], bool]
+    current_batch: "Batch | None"
+
+    @property
+    def in_atomic(self) -> bool: ...
+
+    def note_staged(self, write: "Write") -> None: ...
+
+    def forget_staged(self, write: "Write") -> None: ...
+
+    def note_invalidated(self, write: "Write") -> None: ...
+
+
 class Write:
     """
     A write in the making: ``begin``, the request, ``finish``; or a ``with`` block, which tells from the exception how it ended.
@@ -71,7 +96,7 @@ class Write:
 
     def __init__(
         self,
-        cache: "QueryCache",
+        cache: WritingCache,
         tables: tuple[str, ...],
         rows: tuple[Row, ...],
         operation: str,
@@ -232,7 +257,7 @@ class Write:
 class Batch:
     """The writes within ``batch()``: the tables told of so far. To be entered and left as a context manager."""
 
-    def __init__(self, cache: "QueryCache") -> None:
+    def __init__(self, cache: WritingCache) -> None:
         self._cache = cache
         self.tables: dict[str, None] = {}
         self.ambiguous = False

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, models
+from django.db import models
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.checks.messages import Messages, error, warning
 from appwrite_orm_django.client import local_endpoint
 from appwrite_orm_django.client.errors import AppwriteError, MissingScope
@@ -24,6 +25,9 @@ from appwrite_orm_django.conf import Options, appwrite_aliases, without_secrets_
 from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.own_tables import with_own_tables
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
 
 __all__ = ["check_drift", "check_settings"]
 
@@ -94,7 +98,7 @@ def check_drift(app_configs: Sequence[AppConfig] | None, databases: Sequence[str
 
 
 def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator[checks.CheckMessage]:
-    connection: Any = connections[alias]  # our DatabaseWrapper, by its engine
+    connection = appwrite_connection(alias)
     # Imported here because they import the SDK, which takes longer to import than all of Django,
     # and start-up contacts no server.
     from appwrite_orm_django.schema.migrate import Options as MigrateOptions
@@ -143,7 +147,7 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
 
 
 def _check_feature_level(
-    alias: str, connection: Any, models_: Sequence[type[models.Model]]
+    alias: str, connection: DatabaseWrapper, models_: Sequence[type[models.Model]]
 ) -> Iterator[checks.CheckMessage]:
     from appwrite_orm_django.backend import capabilities
 

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from debug_toolbar.panels import Panel
-from django.db import connections
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from appwrite_orm_django.backend import instrumentation
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.cache.statistics import observe_reads
 from appwrite_orm_django.conf import appwrite_aliases
 
@@ -144,7 +144,7 @@ class AppwritePanel(Panel):
 
     def enable_instrumentation(self) -> None:
         for alias in appwrite_aliases():
-            transport: Any = connections[alias].transport  # type: ignore[attr-defined]  # our DatabaseWrapper's
+            transport = appwrite_connection(alias).transport
             # One listener serves all threads, so add it only once.
             transport.remove_listener(_note)
             transport.add_listener(_note)

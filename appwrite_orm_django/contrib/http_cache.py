@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import wraps
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.db import models, router
+from django.db import connections, models, router
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -37,6 +37,7 @@ from django.utils.functional import LazyObject, empty
 from django.utils.http import http_date, parse_etags, url_has_allowed_host_and_scheme
 from django.views import View
 
+from appwrite_orm_django.backend.aliases import is_appwrite
 from appwrite_orm_django.cache import control
 from appwrite_orm_django.cache.keys import digest
 from appwrite_orm_django.cache.statistics import ReadEvent, Reads, observe_reads
@@ -44,6 +45,9 @@ from appwrite_orm_django.client.identity import current_identity
 from appwrite_orm_django.client.secret import Secret, without_frames
 from appwrite_orm_django.conf import appwrite_aliases
 from appwrite_orm_django.contrib.cache_status import STATUS, TABLE, reads_so_far
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
 
 __all__ = ["CacheHeadersMixin", "RefreshView", "cache_headers"]
 
@@ -410,9 +414,9 @@ class _Page:
         return seen.since if now - seen.since >= _SETTLED_S else None
 
 
-def _connection(alias: str, model: type[models.Model] | None = None) -> Any:
-    connection = control.appwrite_connection(alias)
-    if connection is None:
+def _connection(alias: str, model: type[models.Model] | None = None) -> DatabaseWrapper:
+    connection = connections[alias]
+    if not is_appwrite(connection):
         raise ImproperlyConfigured(
             f"cache_headers() needs models on Appwrite, got {model and model._meta.label} on {alias}."
         )
@@ -568,7 +572,7 @@ class RefreshView(View):
     def may_refresh(self, request: HttpRequest, model: type[models.Model]) -> bool:
         """Return whether the user of the request may refresh a model."""
         listed = self.refreshable is None or model in self.refreshable
-        on_appwrite = control.appwrite_connection(router.db_for_write(model)) is not None
+        on_appwrite = is_appwrite(connections[router.db_for_write(model)])
         user = getattr(request, "user", None)
         permission = f"{model._meta.app_label}.change_{model._meta.model_name}"
         return listed and on_appwrite and user is not None and bool(user.has_perm(permission))

@@ -20,6 +20,8 @@ from django.db.models import Q, QuerySet
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
+from appwrite_orm_django.backend.aliases import is_appwrite
+
 __all__ = ["AppwritePaginator", "AtLeast", "CursorPage", "CursorPaginator", "ExactPaginator", "InvalidCursor"]
 
 #: Appwrite counts at most this many rows in one request (recording ``total-cap``).
@@ -48,9 +50,9 @@ def counting_with(rows: QuerySet[Any]) -> Iterator[Callable[[], bool]]:
     Yields:
         a function that returns whether the rows were read; the queryset then has its rows.
     """
-    connection: Any = connections[rows.db]
+    connection = connections[rows.db]
     read: list[int] = []
-    if connection.vendor != "appwrite":
+    if not is_appwrite(connection):
         yield lambda: False
         return
     with connection.reader.counting_with(lambda: read.append(len(rows))):
@@ -303,7 +305,7 @@ def _own_field(model: type[models.Model], name: str) -> Any:
 
 
 def _nulls_are_low(alias: str) -> bool:
-    connection: Any = connections[alias]
-    if connection.vendor == "appwrite":
-        return bool(connection.text_semantics == "mariadb")
+    connection = connections[alias]
+    if is_appwrite(connection):
+        return connection.text_semantics == "mariadb"
     return not connection.features.nulls_order_largest

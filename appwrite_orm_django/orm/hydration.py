@@ -15,9 +15,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from inspect import getattr_static
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from django.db import connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.base import ModelBase, ModelState
 from django.db.models.fields.files import FileDescriptor
 from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
@@ -25,7 +26,20 @@ from django.db.models.query import ModelIterable, RawModelIterable
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.signals import post_init, pre_init
 
-from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
+from appwrite_orm_django.backend.aliases import is_appwrite
+from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    ModelT = TypeVar("ModelT", bound=models.Model, covariant=True)
+    # As in django-stubs: what iterating gives, which values() and the like change.
+    RowT = TypeVar("RowT", covariant=True, default=ModelT)
+else:
+    from typing import TypeVar
+
+    ModelT, RowT = TypeVar("ModelT"), TypeVar("RowT")
+_Result = TypeVar("_Result", covariant=True)
 
 __all__ = [
     "NOTHING_KNOWN",
@@ -93,7 +107,7 @@ _names: weakref.WeakKeyDictionary[type[models.Model], list[str] | None] = weakre
 _writers: weakref.WeakKeyDictionary[type[models.Model], Callable[..., list[models.Model]]] = weakref.WeakKeyDictionary()
 
 
-def writer_for(model: type[models.Model], connection: Any) -> Callable[..., list[models.Model]] | None:
+def writer_for(model: type[models.Model], connection: BaseDatabaseWrapper) -> Callable[..., list[models.Model]] | None:
     """
     Return what makes instances as ``model.from_db`` does, of rows from ``connection`` that hold every concrete field in order and nothing else.
 
@@ -224,7 +238,7 @@ class FastModelIterable(ModelIterable):
 
     def __iter__(self) -> Iterator[models.Model]:
         queryset = self.queryset
-        connection: Any = connections[queryset.db]
+        connection = connections[queryset.db]
         fetch_mode = getattr(queryset, "_fetch_mode", None)
         special = is_special(queryset.query, fetch_mode) or (self.chunked_fetch and _selects_more(queryset.query))
         write = None if special else writer_for(queryset.model, connection)
@@ -237,7 +251,7 @@ class FastModelIterable(ModelIterable):
             attach(queryset, made)
         return iter(made)
 
-    def _streamed(self, connection: Any, fetch_mode: Any) -> Iterator[models.Model]:
+    def _streamed(self, connection: BaseDatabaseWrapper, fetch_mode: Any) -> Iterator[models.Model]:
         queryset = self.queryset
         compiler = queryset.query.get_compiler(using=connection.alias)
         # Django's own iterable does not ask before the first instance is wanted either.
@@ -300,14 +314,14 @@ def attach(queryset: Any, made: Iterable[models.Model]) -> None:
 READING = frozenset(function.__code__ for function in (ModelIterable.__iter__, RawModelIterable.__iter__, attach))
 
 
-class InstanceQuerySet(models.QuerySet):
+class InstanceQuerySet(models.QuerySet[ModelT, RowT]):
     """A queryset whose rows become instances in the quick way."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._iterable_class = FastModelIterable
 
-    def prepared(self) -> Prepared:
+    def prepared(self) -> Prepared[RowT]:
         """
         Return this queryset compiled: something to iterate over, each time a read of its own, at about the cost of asking the cache.
 
@@ -320,7 +334,7 @@ class InstanceQuerySet(models.QuerySet):
         return Prepared(self)
 
 
-class Prepared:
+class Prepared(Generic[_Result]):
     """
     What ``InstanceQuerySet.prepared()`` returns: iterate over it, or call it for a list of its own.
 
@@ -328,7 +342,7 @@ class Prepared:
     database than Appwrite) is evaluated as always.
     """
 
-    def __init__(self, queryset: InstanceQuerySet) -> None:
+    def __init__(self, queryset: InstanceQuerySet[Any, _Result]) -> None:
         # A copy that nobody else can change. Never evaluated itself, so it keeps no rows.
         self._queryset: Any = queryset.all()
         self._fetch_mode = getattr(self._queryset, "_fetch_mode", None)
@@ -340,18 +354,22 @@ class Prepared:
             or is_special(self._queryset.query, self._fetch_mode)
         )
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[_Result]:
         return iter(self())
 
-    def __call__(self) -> list[Any]:
+    def __call__(self) -> list[_Result]:
         """Read the rows, from the cache where it is fresh."""
         queryset = self._queryset
-        connection: Any = connections[queryset.db]
-        write = writer_for(queryset.model, connection) if self._is_plain and connection.vendor == "appwrite" else None
+        connection = connections[queryset.db]
+        if not self._is_plain or not is_appwrite(connection):
+            return list(queryset.all())
+        write = writer_for(queryset.model, connection)
         known = None if write is None else connection.prepared_reads.of_owner(self, self._query)
         if known is None or write is None:
             return list(queryset.all())
-        made = write(queryset.model, connection.prepared_reads.rows(known), connection.alias, self._fetch_mode)
+        made: list[Any] = write(
+            queryset.model, connection.prepared_reads.rows(known), connection.alias, self._fetch_mode
+        )
         if queryset._known_related_objects:
             attach(queryset, made)
         return made

@@ -13,15 +13,18 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
-from django.db import connections
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.conf import appwrite_aliases
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.client.transport import Transport
 
 Line = dict[str, Any]
 
@@ -60,8 +63,8 @@ def replayed_appwrite(path: str | Path, using: str | None = None, *, all_used: b
         raise UnexpectedRequest(f"{len(lines)} recorded requests were not made; the first is {_shown(lines[0])}")
 
 
-def _transport(using: str | None) -> Any:
-    return connections[using or appwrite_aliases()[0]].transport  # type: ignore[attr-defined]  # our DatabaseWrapper's
+def _transport(using: str | None) -> Transport:
+    return appwrite_connection(using or appwrite_aliases()[0]).transport
 
 
 def _question(request: requests.PreparedRequest) -> Line:

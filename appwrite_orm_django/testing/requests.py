@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connections
-
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.client.transport import RequestRecord
 from appwrite_orm_django.conf import appwrite_aliases
 
@@ -46,7 +45,7 @@ def captured_requests(using: str | None = None) -> Iterator[RequestLog]:
         using: the alias; defaults to the first Appwrite alias.
     """
     log = RequestLog()
-    transport = connections[using or appwrite_aliases()[0]].transport  # type: ignore[attr-defined]  # our DatabaseWrapper's
+    transport = appwrite_connection(using or appwrite_aliases()[0]).transport
     listener = log.append
     transport.add_listener(listener)
     try:

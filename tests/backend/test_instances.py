@@ -12,7 +12,7 @@ from django.db.models.signals import post_init, pre_init
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appwrite_orm_django.backend.transactions import BlockEnd, uncommitted
+from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.orm import hydration
 from tests.library.models import Author, Book, Country, Cover, Everything

@@ -27,7 +27,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Greatest, Least, Round
 
 from appwrite_orm_django.backend import evaluation
-from appwrite_orm_django.backend.evaluation import compiler
+from appwrite_orm_django.backend.evaluation import statements
 from tests.library.models import Author, Book, Country, Everything, Numbered, Review, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"])
@@ -157,8 +157,8 @@ class TestFragmentsOfSql:
         ],
     )
     def test_which_tables_a_fragment_reads(self, sql, expected):
-        assert compiler.reads_in(sql) == 1
-        assert compiler.sources([sql], ["library_book", "library_tag", "library_book_tags"]) == expected
+        assert statements.reads_in(sql) == 1
+        assert statements.sources([sql], ["library_book", "library_tag", "library_book_tags"]) == expected
 
     @pytest.mark.parametrize(
         "query",
@@ -180,7 +180,7 @@ class TestFragmentsOfSql:
 
     @pytest.mark.parametrize("sql", ['"select" = 1', "a IN (1, 2)", "INNER JOIN", "selected"])
     def test_what_reads_no_table(self, sql):
-        assert compiler.reads_in(sql) == 0
+        assert statements.reads_in(sql) == 0
 
 
 class Doubled(Transform):

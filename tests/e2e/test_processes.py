@@ -81,7 +81,7 @@ def test_a_child_does_not_wait_for_what_a_thread_of_its_parent_held(tmp_path):
         tmp_path,
         """
         import signal
-        from appwrite_orm_django.backend import requesting, row_ids, users
+        from appwrite_orm_django.backend import row_ids, transport, users
         from appwrite_orm_django.cache import core
         from appwrite_orm_django.cache.protocol import Mint
         from appwrite_local import registry
@@ -94,7 +94,7 @@ def test_a_child_does_not_wait_for_what_a_thread_of_its_parent_held(tmp_path):
             Script.objects.count()
 
         cases = [
-            (requesting._transports_lock, lambda: Script.objects.nocache().count()),
+            (transport._transports_lock, lambda: Script.objects.nocache().count()),
             (row_ids._row_ids._lock, row_ids.new_row_id),
             (row_ids._integer_ids._lock, row_ids.new_integer_id),
             (users.accounts._lock, users.accounts.forget_all),

@@ -67,7 +67,7 @@ class Behind(DatabaseWrapper):
     server_transport: Any
 
     @property
-    def _key_transport(self) -> Any:
+    def key_transport(self) -> Any:
         return self.server_transport
 
 

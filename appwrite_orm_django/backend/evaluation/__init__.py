@@ -12,28 +12,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.base import DatabaseWrapper
-    from appwrite_orm_django.backend.compiler import SQLCompiler
+    from appwrite_orm_django.backend.connection import Compiler, Connection
     from appwrite_orm_django.backend.evaluation.commands import LocalQuery
 
 __all__ = ["constant", "plan_query", "run_query"]
 
 
-def plan_query(compiler: SQLCompiler, *, set_up: bool = False) -> LocalQuery:
+def plan_query(compiler: Compiler, *, set_up: bool = False) -> LocalQuery:
     """As ``planning.plan``."""
     from appwrite_orm_django.backend.evaluation import plan
 
     return plan.plan(compiler, set_up=set_up)
 
 
-def constant(expression: Any, connection: DatabaseWrapper) -> Any:
+def constant(expression: Any, connection: Connection) -> Any:
     """As ``planning.constant``."""
     from appwrite_orm_django.backend.evaluation import plan
 
     return plan.constant(expression, connection)
 
 
-def run_query(command: LocalQuery, connection: DatabaseWrapper) -> list[tuple[Any, ...]]:
+def run_query(command: LocalQuery, connection: Connection) -> list[tuple[Any, ...]]:
     """As ``running.run``."""
     from appwrite_orm_django.backend.evaluation import run
 

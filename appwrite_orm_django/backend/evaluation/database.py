@@ -14,32 +14,38 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.db import DataError, OperationalError
 from django.db.backends.sqlite3 import base, features, operations
+from django.db.models import Field, Model
 from django.db.models.expressions import Col
 from django.utils import timezone
 
+from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.evaluation import decimals, names, numbers, texts
-from appwrite_orm_django.backend.evaluation.compiler import Noted
+from appwrite_orm_django.backend.evaluation.statements import Noted
+from appwrite_orm_django.backend.evaluation.tables import (
+    NUMBERED,
+    LocalColumn,
+    LocalTable,
+    quoted,
+    refuse_names_that_sqlite_confuses,
+)
 from appwrite_orm_django.backend.evaluation.texts import json_contains
-from appwrite_orm_django.backend.values import cut_to_milliseconds
+from appwrite_orm_django.backend.values import (
+    ScaledDecimalCodec,
+    codec_for,
+    column_key,
+    cut_to_milliseconds,
+    page_storer,
+)
+from appwrite_orm_django.cache.keys import digest
 from appwrite_orm_django.schema import collation
 from appwrite_orm_django.schema.names import unquoted
 
-if TYPE_CHECKING:
-    from django.db.models import Field, Model
-
-    from appwrite_orm_django.backend.evaluation.tables import LocalTable
-
 _MOST_STATEMENTS = 500
-
-
-def quoted(name: str) -> str:
-    """Write the name of a table or a column for SQLite, whatever is in it."""
-    return '"' + unquoted(name).replace('"', '""') + '"'
 
 
 class _JoinedCol(Col):
@@ -236,6 +242,51 @@ class LocalDatabase(base.DatabaseWrapper):
         if len(self.columns_read) >= _MOST_STATEMENTS:
             self.columns_read.clear()
         self.columns_read[key] = columns
+
+    def table_of(self, model: type[Model]) -> LocalTable:
+        """
+        Describe a model's own table (not its parents'); the same object again as long as the model has the same fields.
+
+        Raises:
+            NotSupportedError: two of its columns have one name to SQLite; a check says so as well (``appwrite.E006``).
+        """
+        fields = tuple(field for field in model._meta.local_concrete_fields if field.column)
+        known = self.described.get(model)
+        if known is None or known[0] != fields:
+            refuse_names_that_sqlite_confuses(model, fields)
+            columns = tuple(self._column(field) for field in fields)
+            described = (
+                f"{column.name} {column.key} {column.declaration} {definition_of(field)}"
+                for field, column in zip(fields, columns, strict=True)
+            )
+            table = LocalTable(unquoted(model._meta.db_table), columns, digest(*described))
+            known = self.described[model] = (fields, table)
+        return known[1]
+
+    def _column(self, field: Field[Any, Any]) -> LocalColumn:
+        codec = codec_for(field)
+        declaration = str(field.db_type(connection=self) or "")
+        if field.primary_key:
+            declaration = str(field.rel_db_type(connection=self) or declaration)
+        is_rowid = field.primary_key and declaration == "integer"
+        if is_rowid:
+            declaration += NUMBERED
+        collation = texts.COLLATION if codec.is_text and self.folds else None
+        if isinstance(codec, ScaledDecimalCodec):
+            collation = None
+            if codec.max_digits > decimals.EXACT_DIGITS:
+                # Kept as text: as a number SQLite would round it.
+                declaration, collation = "text", decimals.COLLATION
+        return LocalColumn(
+            unquoted(field.column),
+            column_key(field),
+            declaration,
+            collation,
+            page_storer(codec),
+            is_key=field.primary_key or field.is_relation,
+            is_rowid=is_rowid,
+            is_row_id=texts.holds_row_ids(field),
+        )
 
     def _make(self, raw: sqlite3.Connection, tables: list[LocalTable]) -> None:
         missing = [table for table in tables if self._tables.get(table.name.lower()) is not table]

@@ -12,14 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from django.db import OperationalError, ProgrammingError
 
+from appwrite_orm_django.backend.evaluation.tables import LocalTable
 from appwrite_orm_django.backend.values import ROW_ID
-
-if TYPE_CHECKING:
-    from appwrite_orm_django.backend.evaluation.tables import LocalTable
 
 _QUOTED = r"""
     (?P<text> '(?:[^']|'')*' | --[^\n]* | /\*.*?(?:\*/|\Z) )

@@ -19,19 +19,18 @@ from appwrite_orm_django.backend.cross_database import refuse_other_databases
 from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.evaluation import run, tables, texts
 from appwrite_orm_django.backend.evaluation.commands import Fetch, Link, LocalQuery
-from appwrite_orm_django.backend.evaluation.compiler import Level, is_volatile, sources
 from appwrite_orm_django.backend.evaluation.run import Page, Program
+from appwrite_orm_django.backend.evaluation.statements import Level, is_volatile, sources
 from appwrite_orm_django.backend.planning import reads, where
 from appwrite_orm_django.backend.planning.where import Scope
 from appwrite_orm_django.backend.values import FloatCodec, codec_for, column_key, table_id
 from appwrite_orm_django.client.queries import check_text
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.base import DatabaseWrapper
-    from appwrite_orm_django.backend.compiler import SQLCompiler
+    from appwrite_orm_django.backend.connection import Compiler, Connection
 
 
-def plan(compiler: SQLCompiler, *, set_up: bool = False) -> LocalQuery:
+def plan(compiler: Compiler, *, set_up: bool = False) -> LocalQuery:
     """
     Return the command that evaluates the compiler's query locally.
 
@@ -50,7 +49,7 @@ def plan(compiler: SQLCompiler, *, set_up: bool = False) -> LocalQuery:
     return sliced or whole
 
 
-def _plan(compiler: SQLCompiler) -> LocalQuery:
+def _plan(compiler: Compiler) -> LocalQuery:
     connection = compiler.connection
     whole = compiler.query.clone()
     whole.explain_info = None
@@ -84,10 +83,10 @@ def _plan(compiler: SQLCompiler) -> LocalQuery:
     )
 
 
-def _definition(sqlite_compiler: Any, models: Mapping[str, type[Model]], connection: DatabaseWrapper) -> str:
+def _definition(sqlite_compiler: Any, models: Mapping[str, type[Model]], connection: Connection) -> str:
     """Return what decides how values get into SQLite and out again: the connection, all tables, and what is computed."""
     database = connection.local_database
-    described = [f"{name} {tables.local_table(models[name], database).definition}" for name in sorted(models)]
+    described = [f"{name} {database.table_of(models[name]).definition}" for name in sorted(models)]
     return "; ".join((f"{database.folds} {database.timezone_name}", *described, *_computed(sqlite_compiler)))
 
 
@@ -141,7 +140,7 @@ def _read_by(texts: list[str], models: dict[str, type[Model]]) -> frozenset[str]
     return frozenset(found)
 
 
-def _with_whole_tables(fetches: list[Fetch], names: frozenset[str], connection: DatabaseWrapper) -> list[Fetch]:
+def _with_whole_tables(fetches: list[Fetch], names: frozenset[str], connection: Connection) -> list[Fetch]:
     """Fetch these tables whole: what a fragment wants of a table is its own business, whatever the query around it wants."""
     known = {fetch.db_table for fetch in fetches}
     return [
@@ -177,7 +176,7 @@ class _Level:
     """The tables of one query level: narrowed by its where-tree, and by each other through their joins."""
 
     def __init__(
-        self, level: Level, connection: DatabaseWrapper, models: dict[str, type[Model]], fetches: list[Fetch]
+        self, level: Level, connection: Connection, models: dict[str, type[Model]], fetches: list[Fetch]
     ) -> None:
         query = self.query = level.query
         self.connection = connection
@@ -292,7 +291,7 @@ def _conversion(source: Field[Any, Any], target: Field[Any, Any]) -> Converter |
 NOTHING = Condition((), (Membership("$id", ()),))
 
 
-def _plan_with_slice(compiler: SQLCompiler, whole: LocalQuery) -> LocalQuery | None:
+def _plan_with_slice(compiler: Compiler, whole: LocalQuery) -> LocalQuery | None:
     """
     Return the plan in which the server orders and slices the base table's rows, if that is exact.
 
@@ -345,7 +344,7 @@ def _keeps_rows(query: Query, base: str) -> bool:
     )
 
 
-def constant(expression: Any, connection: DatabaseWrapper) -> Any:
+def constant(expression: Any, connection: Connection) -> Any:
     """Evaluate an expression without columns of its own (``Now()``, ``Lower(Value("A"))``, a subquery) and return its final value."""
     query = Query(None)
     query.annotations["value"] = expression

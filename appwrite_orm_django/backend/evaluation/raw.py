@@ -15,13 +15,12 @@ from appwrite_orm_django.backend.evaluation.commands import Fetch, LocalQuery
 from appwrite_orm_django.backend.evaluation.names import as_written, with_row_ids
 from appwrite_orm_django.backend.evaluation.plan import checked_param
 from appwrite_orm_django.backend.evaluation.run import Program, Run, allow_everything
-from appwrite_orm_django.backend.evaluation.tables import local_table
 from appwrite_orm_django.backend.values import table_id
 from appwrite_orm_django.client.queries import check_text
 from appwrite_orm_django.schema.names import unquoted
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.connection import Connection
 
 _READS = re.compile(r"\s*(SELECT|WITH|VALUES)\b", re.IGNORECASE)
 _READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
@@ -29,7 +28,7 @@ _READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE
 Params = tuple[Any, ...] | Mapping[str, Any] | None
 
 
-def plan_sql(sql: str, params: Params, connection: DatabaseWrapper) -> LocalQuery | None:
+def plan_sql(sql: str, params: Params, connection: Connection) -> LocalQuery | None:
     """
     Return the command that fetches the tables which a statement reads, and runs it over them; None unless it only reads.
 
@@ -50,7 +49,7 @@ def plan_sql(sql: str, params: Params, connection: DatabaseWrapper) -> LocalQuer
     return LocalQuery(sql, params, fetches, program)  # type: ignore[arg-type]  # names, too
 
 
-def run_sql(command: LocalQuery, connection: DatabaseWrapper) -> tuple[Any, list[tuple[Any, ...]]]:
+def run_sql(command: LocalQuery, connection: Connection) -> tuple[Any, list[tuple[Any, ...]]]:
     """Run what ``plan_sql`` made; returns what a cursor has for a ``description``, and the rows as SQLite has them."""
     with connection.borrowed_local_database() as database:
         run = Run(command, connection, database)
@@ -58,7 +57,7 @@ def run_sql(command: LocalQuery, connection: DatabaseWrapper) -> tuple[Any, list
     return tuple((as_written(label, command.sql), *others) for label, *others in run.description), rows
 
 
-def _adapted(params: Any, connection: DatabaseWrapper) -> Params:
+def _adapted(params: Any, connection: Connection) -> Params:
     unknown = connection.local_database.ops.adapt_unknown_value
 
     def adapt(value: Any) -> Any:
@@ -81,9 +80,7 @@ def _named_in(sql: str) -> dict[str, type[Model]]:
     }
 
 
-def _tables_read(
-    sql: str, params: Params, named: Mapping[str, type[Model]], connection: DatabaseWrapper
-) -> set[str] | None:
+def _tables_read(sql: str, params: Params, named: Mapping[str, type[Model]], connection: Connection) -> set[str] | None:
     """Ask SQLite which of these tables the statement reads; None if it does anything else."""
     read: set[str] = set()
     others: set[int] = set()
@@ -97,7 +94,7 @@ def _tables_read(
         return sqlite3.SQLITE_OK
 
     with connection.borrowed_local_database() as database:
-        sql, tables = with_row_ids(sql, {name: local_table(model, database) for name, model in named.items()})
+        sql, tables = with_row_ids(sql, {name: database.table_of(model) for name, model in named.items()})
         with database.with_tables(tables.values()) as raw:
             raw.set_authorizer(note)
             try:

@@ -14,15 +14,15 @@ from django.db.models import Model
 
 from appwrite_orm_django.backend.commands import Condition, Membership
 from appwrite_orm_django.backend.evaluation.commands import Fetch, Link, LocalQuery
-from appwrite_orm_django.backend.evaluation.database import LocalDatabase, quoted
+from appwrite_orm_django.backend.evaluation.database import LocalDatabase
 from appwrite_orm_django.backend.evaluation.names import with_row_ids
-from appwrite_orm_django.backend.evaluation.tables import LocalTable, local_table
+from appwrite_orm_django.backend.evaluation.tables import LocalTable, quoted
 from appwrite_orm_django.backend.evaluation.texts import have_one_spelling
 from appwrite_orm_django.backend.values import ROW_ID
 from appwrite_orm_django.schema.names import unquoted
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.connection import Connection
 
 
 Row = Mapping[str, Any]
@@ -120,7 +120,7 @@ class Page:
         return f'{column} IN (SELECT "pk" FROM "{self.table}")'
 
 
-def run(command: LocalQuery, connection: DatabaseWrapper) -> list[tuple[Any, ...]]:
+def run(command: LocalQuery, connection: Connection) -> list[tuple[Any, ...]]:
     """
     Return the final rows of a locally evaluated query.
 
@@ -148,12 +148,12 @@ class Brought:
 class Run:
     """One evaluation. ``description`` is afterwards what SQLite's cursor had as such."""
 
-    def __init__(self, command: LocalQuery, connection: DatabaseWrapper, database: LocalDatabase) -> None:
+    def __init__(self, command: LocalQuery, connection: Connection, database: LocalDatabase) -> None:
         self.command = command
         self.connection = connection
         self.database = database
         self.program: Program = command.program
-        tables = {name: local_table(model, self.database) for name, model in self.program.tables.items()}
+        tables = {name: self.database.table_of(model) for name, model in self.program.tables.items()}
         self.sql, self.tables = with_row_ids(command.sql, tables)
         self.fetched = 0
         self.description: Any = None

@@ -1,4 +1,4 @@
-"""Which tables and columns a query touches, and how rows of Appwrite become rows of the private SQLite database."""
+"""Which tables a query touches, and how SQLite sees tables and columns of Appwrite."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from django.db import NotSupportedError
 from django.db.models import Field, Model
 from django.db.models.sql import Query
 
-from appwrite_orm_django.backend.decoding import definition_of
-from appwrite_orm_django.backend.evaluation import decimals, texts
-from appwrite_orm_django.backend.evaluation.database import LocalDatabase, quoted
-from appwrite_orm_django.backend.values import ROW_ID, ScaledDecimalCodec, codec_for, column_key, page_storer
-from appwrite_orm_django.cache.keys import digest
+from appwrite_orm_django.backend.values import ROW_ID
 from appwrite_orm_django.schema.names import unquoted
 
 # Of the column by which SQLite itself numbers rows.
-_NUMBERED = " PRIMARY KEY"
+NUMBERED = " PRIMARY KEY"
+
+
+def quoted(name: str) -> str:
+    """Write the name of a table or a column for SQLite, whatever is in it."""
+    return '"' + unquoted(name).replace('"', '""') + '"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class LocalTable:
         row_id = self.row_id_column
         if row_id.name == ROW_ID:
             return self
-        declaration = row_id.declaration.removesuffix(_NUMBERED)
+        declaration = row_id.declaration.removesuffix(NUMBERED)
         more = replace(row_id, name=ROW_ID, declaration=declaration, is_key=False, is_rowid=False)
         return LocalTable(self.name, (*self.columns, more))
 
@@ -121,28 +122,13 @@ def _declared(column: LocalColumn, *, collated: bool) -> str:
     return f"{declaration} COLLATE {column.collation}"
 
 
-def local_table(model: type[Model], database: LocalDatabase) -> LocalTable:
+def refuse_names_that_sqlite_confuses(model: type[Model], fields: Sequence[Field[Any, Any]]) -> None:
     """
-    Describe a model's own table (not its parents'); the same object again as long as the model has the same fields.
+    Refuse a table whose columns SQLite could not tell apart; a check says so as well (``appwrite.E006``).
 
     Raises:
-        NotSupportedError: two of its columns have one name to SQLite; a check says so as well (``appwrite.E006``).
+        NotSupportedError: two of them have one name to SQLite.
     """
-    fields = tuple(field for field in model._meta.local_concrete_fields if field.column)
-    known = database.described.get(model)
-    if known is None or known[0] != fields:
-        _refuse_names_that_sqlite_confuses(model, fields)
-        columns = tuple(_column(field, database) for field in fields)
-        described = (
-            f"{column.name} {column.key} {column.declaration} {definition_of(field)}"
-            for field, column in zip(fields, columns, strict=True)
-        )
-        table = LocalTable(unquoted(model._meta.db_table), columns, digest(*described))
-        known = database.described[model] = (fields, table)
-    return known[1]
-
-
-def _refuse_names_that_sqlite_confuses(model: type[Model], fields: Sequence[Field[Any, Any]]) -> None:
     seen: dict[str, Field[Any, Any]] = {}
     for field in fields:
         other = seen.setdefault(unquoted(field.column).lower(), field)
@@ -151,32 +137,6 @@ def _refuse_names_that_sqlite_confuses(model: type[Model], fields: Sequence[Fiel
                 f"{model._meta.db_table}: the columns {other.column} and {field.column} differ by case alone, which SQLite, in which this query "
                 f"is evaluated, does not look at.\nSet db_column on one of {other} and {field}; that of a primary key is free."
             )
-
-
-def _column(field: Field[Any, Any], database: LocalDatabase) -> LocalColumn:
-    codec = codec_for(field)
-    declaration = str(field.db_type(connection=database) or "")
-    if field.primary_key:
-        declaration = str(field.rel_db_type(connection=database) or declaration)
-    is_rowid = field.primary_key and declaration == "integer"
-    if is_rowid:
-        declaration += _NUMBERED
-    collation = texts.COLLATION if codec.is_text and database.folds else None
-    if isinstance(codec, ScaledDecimalCodec):
-        collation = None
-        if codec.max_digits > decimals.EXACT_DIGITS:
-            # Kept as text: as a number SQLite would round it.
-            declaration, collation = "text", decimals.COLLATION
-    return LocalColumn(
-        unquoted(field.column),
-        column_key(field),
-        declaration,
-        collation,
-        page_storer(codec),
-        is_key=field.primary_key or field.is_relation,
-        is_rowid=is_rowid,
-        is_row_id=texts.holds_row_ids(field),
-    )
 
 
 def active_aliases(query: Query) -> list[str]:

@@ -16,16 +16,15 @@ if TYPE_CHECKING:
     from django.db.models import Model
     from django.db.models.sql import Query
 
-    from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.commands import Command
-    from appwrite_orm_django.backend.compiler import SQLCompiler
+    from appwrite_orm_django.backend.connection import Compiler, Connection
 
 
 Rows = list[tuple[Any, ...]]
 
 
 def cached_rows(
-    connection: DatabaseWrapper,
+    connection: Connection,
     command: Command,
     load: Callable[[], Rows],
     *,
@@ -62,9 +61,9 @@ def cached_rows(
     return rows if transaction.note_shown(command.tables[0], rows, outputs, *seen) else load()
 
 
-def is_cached(connection: DatabaseWrapper, query: Query) -> bool:
+def is_cached(connection: Connection, query: Query) -> bool:
     """Say whether the rows of a query would come from the cache; without any request."""
-    compiler = cast("SQLCompiler", query.get_compiler(connection=connection))
+    compiler = cast("Compiler", query.get_compiler(connection=connection))
     if compiler.cache_timeout is not None and compiler.cache_timeout <= 0:
         return False
     try:
@@ -84,10 +83,10 @@ def is_cached(connection: DatabaseWrapper, query: Query) -> bool:
     )
 
 
-def dependencies(connection: DatabaseWrapper, query: Query) -> tuple[tuple[str, ...], tuple[str, str] | None]:
+def dependencies(connection: Connection, query: Query) -> tuple[tuple[str, ...], tuple[str, str] | None]:
     """Return the tables that a query reads, and ``(table, row id)`` if all that it reads is that one row."""
     try:
-        command = cast("SQLCompiler", query.get_compiler(connection=connection)).read_command()
+        command = cast("Compiler", query.get_compiler(connection=connection)).read_command()
     except EmptyResultSet:
         return (), None
     return tuple(dict.fromkeys(table.table for table in command.tables)), only_row(command)

@@ -9,7 +9,7 @@ its commit; so the blocks that lock a row come one after the other, whether they
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError
@@ -24,9 +24,8 @@ from appwrite_orm_django.client.errors import WriteRefused
 if TYPE_CHECKING:
     from django.db.models.sql import Query
 
-    from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.commands import Command
-    from appwrite_orm_django.backend.compiler import SQLCompiler
+    from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.backend.transactions.log import Key
 
 #: How often a locking query is read at most, until it finds no rows but those that are locked already.
@@ -40,7 +39,7 @@ _REFUSED = {
 }
 
 
-def check(query: Query, connection: DatabaseWrapper) -> None:
+def check(query: Query, connection: Connection) -> None:
     """
     Refuse what ``select_for_update()`` can not promise here.
 
@@ -74,23 +73,25 @@ def _queries_in(query: Query) -> Iterator[Query]:
             found += node.get_source_expressions()
 
 
-def read(command: Command, compiler: SQLCompiler) -> list[tuple[Any, ...]]:
+def read(command: Command, connection: Connection, select: Sequence[Any]) -> list[tuple[Any, ...]]:
     """
     Run a read past the cache, and lock the rows of every model whose primary key it selects; without any, all that it looked at.
+
+    Args:
+        select: as ``SQLCompiler.select``.
 
     Raises:
         WriteRefused: other clients changed which rows it finds, again and again.
     """
     from appwrite_orm_django.backend.transactions.log import key_of
 
-    connection = compiler.connection
     connection.note_uncached(command)
     transaction = connection.transaction
     if transaction is None:
         return connection.load_rows(command)
     primary_keys = [
         (position, expression)
-        for position, (expression, _, _) in enumerate(compiler.select)
+        for position, (expression, _, _) in enumerate(select)
         if type(expression) is Col and expression.target.primary_key
     ]
     locked: set[Key] = set()

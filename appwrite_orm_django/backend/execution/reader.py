@@ -43,7 +43,7 @@ from appwrite_orm_django.schema import collation
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.client.references import TableRef
 
 
@@ -202,7 +202,7 @@ Row = Mapping[str, Any]
 class Reader:
     """Runs read commands for one connection."""
 
-    def __init__(self, connection: DatabaseWrapper) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._beside: Callable[[], object] | None = None
         self._joint: _Joint | None = None

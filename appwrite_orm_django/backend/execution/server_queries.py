@@ -16,7 +16,7 @@ from appwrite_orm_django.client.queries import Query
 from appwrite_orm_django.client.references import TableRef
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.execution.reader import Reader
+    from appwrite_orm_django.backend.connection import Reader
 
 Row = Mapping[str, Any]
 

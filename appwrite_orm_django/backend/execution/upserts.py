@@ -16,6 +16,7 @@ from appwrite_orm_django.backend.evaluation.commands import Fetch
 from appwrite_orm_django.backend.execution import retries
 from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.planning.writes import unique_columns
+from appwrite_orm_django.backend.transactions.log import CreatedRow, Operation, wire_time
 from appwrite_orm_django.backend.transactions.staging import BATCH
 from appwrite_orm_django.backend.values import ROW_ID, table_id
 from appwrite_orm_django.client import indexes, queries
@@ -24,9 +25,8 @@ from appwrite_orm_django.schema import collation
 from appwrite_orm_django.schema.from_server import read_index
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.base import DatabaseWrapper
-    from appwrite_orm_django.backend.execution.reader import Reader
-    from appwrite_orm_django.backend.transactions.block import Transaction
+    from appwrite_orm_django.backend.connection import Block, Connection, Reader
+    from appwrite_orm_django.backend.transactions.log import Log
     from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
 
@@ -257,9 +257,7 @@ class Change(NamedTuple):
     deleted: Collection[str] = ()
 
 
-def explain(
-    connection: DatabaseWrapper, error: UniqueViolation, table: TableRef, change: Change, further: str = ""
-) -> None:
+def explain(connection: Connection, error: UniqueViolation, table: TableRef, change: Change, further: str = "") -> None:
     """
     Let an error of the server say which unique index has refused a change, and which row is in the way.
 
@@ -280,7 +278,7 @@ def explain(
         found.tell(error, table, further)
 
 
-def _refusing(connection: DatabaseWrapper, table: TableRef, change: Change) -> Clash | None:
+def _refusing(connection: Connection, table: TableRef, change: Change) -> Clash | None:
     known = declared(table)
     if (found := _met(connection.reader, table, known, change)) is not None:
         return found
@@ -440,10 +438,31 @@ def upsert_violation(reader: Reader, command: UpsertRows, planned: Plan) -> Clas
     return violation(reader, command.table, concerned, planned.images())
 
 
+def take(log: Log, command: UpsertRows, planned: Plan) -> WriteResult:
+    """Take what has been planned into a log; changes first, for they may free what a new row needs."""
+    images: dict[str, Row] = {}
+    for row_id, data in planned.changes.items():
+        if data:
+            log.append(Operation("update", command.table, row_id, data))
+        images[row_id] = {**planned.existing[row_id], "$updatedAt": wire_time(), **data}
+    for new in planned.creations.values():
+        images[new.row_id] = create(log, command.table, new)
+    return WriteResult.of(command.outputs, [images[row_id] for row_id in planned.ids])
+
+
+def create(log: Log, table: TableRef, new: NewRow, ignored: Unique = ()) -> Row:
+    """Take a creation into a log; return the row as the block sees it."""
+    if (state := log.state(table, new.row_id)) is not None and not state.deleted:
+        raise Clash((ROW_ID,), (new.row_id,), new.row_id, new.row_id).error(table)
+    log.append(Operation("create", table, new.row_id, new.data, ignored=ignored))
+    state = log.state(table, new.row_id)
+    return CreatedRow(state.over(None) if state is not None else {})
+
+
 # Outside of a block
 
 
-def run(connection: DatabaseWrapper, command: UpsertRows) -> WriteResult:
+def run(connection: Connection, command: UpsertRows) -> WriteResult:
     """
     Run the command at once: each ``BATCH`` of its rows is all or nothing, and looked at again if somebody else was faster.
 
@@ -460,7 +479,7 @@ def run(connection: DatabaseWrapper, command: UpsertRows) -> WriteResult:
     return WriteResult.joined(results)
 
 
-def _batch(connection: DatabaseWrapper, command: UpsertRows) -> WriteResult:
+def _batch(connection: Connection, command: UpsertRows) -> WriteResult:
     refused: dict[str, str] | None = None
     for attempt in itertools.count(1):
         with connection.own_block() as block:
@@ -492,7 +511,7 @@ def _batch(connection: DatabaseWrapper, command: UpsertRows) -> WriteResult:
     return WriteResult.joined(results)
 
 
-def _write(connection: DatabaseWrapper, block: Transaction, command: UpsertRows, planned: Plan) -> WriteResult:
+def _write(connection: Connection, block: Block, command: UpsertRows, planned: Plan) -> WriteResult:
     if not planned.existing and connection.identity is None:
         new = tuple(planned.creations.values())
         made = connection.writer.create_together(command.table, new)
@@ -501,12 +520,12 @@ def _write(connection: DatabaseWrapper, block: Transaction, command: UpsertRows,
             return WriteResult.of(command.outputs, [rows[row_id.lower()] for row_id in planned.ids])
     if command.target == (ROW_ID,):
         # A row keeps its id, whoever changes it: one that is deleted meanwhile is all that the server has to find.
-        block.versions.clear()
-    result = block.take(command, planned)
+        block.forget_versions()
+    result = take(block.log, command, planned)
     block.commit()
     return result
 
 
-def _violation_now(connection: DatabaseWrapper, command: UpsertRows) -> Clash | None:
+def _violation_now(connection: Connection, command: UpsertRows) -> Clash | None:
     with connection.own_block():
         return upsert_violation(connection.reader, command, plan(connection.reader, command))

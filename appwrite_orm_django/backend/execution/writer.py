@@ -53,9 +53,8 @@ from appwrite_orm_django.client.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.backend.commands import IncrementColumn
-    from appwrite_orm_django.backend.transactions.block import Transaction
+    from appwrite_orm_django.backend.connection import Block, Connection
     from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
     from appwrite_orm_django.client.transport import Transport
@@ -86,7 +85,7 @@ def check_bounds(command: IncrementColumn, value: int | None) -> None:
         )
 
 
-def run(connection: DatabaseWrapper, command: IncrementColumn) -> Mapping[str, Any]:
+def run(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
     """
     Add to the column and return the row.
 
@@ -129,7 +128,7 @@ def _ask(transport: Transport, command: IncrementColumn) -> Mapping[str, Any]:
     return rows.decrement_column(*place, minimum=low)
 
 
-def _add_here(connection: DatabaseWrapper, command: IncrementColumn) -> Mapping[str, Any]:
+def _add_here(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
     place = (connection.transport, command.table, command.row_id)
     for attempt in itertools.count(1):
         row = rows.get_row(*place)
@@ -158,7 +157,7 @@ _MAX_ATTEMPTS = 10
 class Writer:
     """Runs write commands for one connection."""
 
-    def __init__(self, connection: DatabaseWrapper) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     @property
@@ -510,7 +509,7 @@ class Writer:
             return 0
         return 1
 
-    def _write_current(self, command: UpdateFromQuery, block: Transaction, batch: dict[str, Mapping[str, Any]]) -> int:
+    def _write_current(self, command: UpdateFromQuery, block: Block, batch: dict[str, Mapping[str, Any]]) -> int:
         """Write a batch that was computed from what ``block`` has read, or what is computed of it anew."""
         for attempt in itertools.count(1):
             block.log = Log()
@@ -534,7 +533,7 @@ class Writer:
             batch = {row_id: again[row_id] for row_id in batch if row_id in again}
         raise AssertionError  # never reached: the last attempt raises
 
-    def _in_halves(self, command: UpdateFromQuery, block: Transaction, batch: dict[str, Mapping[str, Any]]) -> int:
+    def _in_halves(self, command: UpdateFromQuery, block: Block, batch: dict[str, Mapping[str, Any]]) -> int:
         items, parts, changed = list(batch.items()), self._parts(command.table), 0
         for half in (items[: len(items) // 2], items[len(items) // 2 :]):
             with parts.part(len(half)):

@@ -34,7 +34,7 @@ from appwrite_orm_django.backend.values import (
 from appwrite_orm_django.client.queries import Query
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.connection import Connection
 
 _METHODS: dict[type, str] = {Count: "count", Sum: "sum", Avg: "avg", Min: "min", Max: "max"}
 
@@ -60,7 +60,7 @@ def columns_in(expressions: Iterable[Any]) -> list[Col]:
 class Groups:
     """Collects the aggregates of one request; each has a name that no column can have, as keys do not begin with an underscore."""
 
-    def __init__(self, sources: Sources, connection: DatabaseWrapper) -> None:
+    def __init__(self, sources: Sources, connection: Connection) -> None:
         self.sources = sources
         self.connection = connection
         self._asked: dict[tuple[str, str], str] = {}

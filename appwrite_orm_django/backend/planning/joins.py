@@ -40,7 +40,7 @@ from appwrite_orm_django.backend.values import (
 if TYPE_CHECKING:
     from django.db.models.sql import Query
 
-    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.client.references import TableRef
 
 
@@ -102,7 +102,7 @@ class NeedsQualifying(Exception):
 class Sources:
     """The base table, and what is joined to it."""
 
-    def __init__(self, query: Query, connection: DatabaseWrapper) -> None:
+    def __init__(self, query: Query, connection: Connection) -> None:
         """
         Take the joins of a query over.
 

@@ -30,8 +30,7 @@ from appwrite_orm_django.cache.timeouts import inherited
 if TYPE_CHECKING:
     from django.db.models import Field, Model
 
-    from appwrite_orm_django.backend.base import DatabaseWrapper
-    from appwrite_orm_django.backend.compiler import SQLCompiler
+    from appwrite_orm_django.backend.connection import Compiler, Connection
     from appwrite_orm_django.cache.protocol import ReadPlan
     from appwrite_orm_django.cache.service import QueryCache
 
@@ -48,7 +47,7 @@ class WholeModel:
         outputs: of its columns; None if one of them can not be read with a single-table command.
     """
 
-    def __init__(self, model: type[Model], connection: DatabaseWrapper) -> None:
+    def __init__(self, model: type[Model], connection: Connection) -> None:
         self.model = model
         self.alias = model._meta.db_table
         columns: list[Any] = [field.get_col(self.alias) for field in model._meta.concrete_fields]
@@ -79,25 +78,32 @@ class WholeModel:
         return resolved
 
 
-def whole_model(query: Query, connection: DatabaseWrapper) -> WholeModel | None:
-    """Return what a query that selects all fields of its model, and nothing else, has in common with others; None for other queries."""
-    if (
-        not query.default_cols
-        or query.select_related
-        or query.deferred_loading != (frozenset(), True)
-        or query.annotations
-        or query.extra
-        or query.combinator
-        or getattr(query, "selected", None) is not None
-        or query.model is None
-    ):
-        return None
-    known = connection.whole_models
-    try:
-        found = known[query.model]
-    except KeyError:
-        found = known[query.model] = WholeModel(query.model, connection) if _has_one_table(query.model) else None
-    return found if found is not None and query.get_initial_alias() == found.alias else None
+class WholeModels:
+    """The whole models that one connection has read."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known: dict[type[Model], WholeModel | None] = {}
+
+    def of(self, query: Query) -> WholeModel | None:
+        """Return what a query that selects all fields of its model, and nothing else, has in common with others; None for other queries."""
+        if (
+            not query.default_cols
+            or query.select_related
+            or query.deferred_loading != (frozenset(), True)
+            or query.annotations
+            or query.extra
+            or query.combinator
+            or getattr(query, "selected", None) is not None
+            or query.model is None
+        ):
+            return None
+        try:
+            found = self._known[query.model]
+        except KeyError:
+            made = WholeModel(query.model, self._connection) if _has_one_table(query.model) else None
+            found = self._known[query.model] = made
+        return found if found is not None and query.get_initial_alias() == found.alias else None
 
 
 def _has_one_table(model: type[Model]) -> bool:
@@ -123,7 +129,7 @@ class PreparedRead(NamedTuple):
 class PreparedReads:
     """The prepared querysets that one connection has compiled."""
 
-    def __init__(self, connection: DatabaseWrapper) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._by_owner: WeakKeyDictionary[Any, PreparedRead] = WeakKeyDictionary()
 
@@ -168,7 +174,7 @@ class PreparedReads:
         """
         # Years are compared with bounds in the current time zone, so what was compiled in another one is another question.
         zone = timezone.get_current_timezone() if query.where.children else None
-        compiler = cast("SQLCompiler", query.get_compiler(connection=self._connection))
+        compiler = cast("Compiler", query.get_compiler(connection=self._connection))
         if query.select_for_update:
             return None
         try:

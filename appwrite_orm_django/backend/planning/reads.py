@@ -39,11 +39,11 @@ from appwrite_orm_django.client.queries import check_text
 if TYPE_CHECKING:
     from django.db.models.sql import Query
 
-    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.client.references import TableRef
 
 
-def output_for(expression: Any, alias: str, connection: DatabaseWrapper) -> Output | None:
+def output_for(expression: Any, alias: str, connection: Connection) -> Output | None:
     """Describe one selected expression: a column of ``alias``'s rows or a constant; None for anything else."""
     if type(expression) is Value:
         return constant_output(expression)
@@ -70,7 +70,7 @@ def constant_output(expression: Value) -> Output | None:
     return Output(constant=check_text(value) if isinstance(value, str) else cut_to_milliseconds(value))
 
 
-def _column_output(expression: Col, connection: DatabaseWrapper) -> Output:
+def _column_output(expression: Col, connection: Connection) -> Output:
     has_own = bool(expression.get_db_converters(connection))
     return Output(
         key=column_key(expression.target),
@@ -87,7 +87,7 @@ def column_definition(expression: Col) -> str:
     return definition_of(field) if shown is field else definition_of(field, shown)
 
 
-def converter_for(expression: Any, connection: DatabaseWrapper) -> Callable[[Any], Any] | None:
+def converter_for(expression: Any, connection: Connection) -> Callable[[Any], Any] | None:
     """Compose what turns a wire value into the final one: the codec, then the field's own ``from_db_value``."""
     codec = codec_for(expression.target)
     is_plain_text = type(codec) is Codec or (type(codec) is RowIdCodec and type(codec.inner) is Codec)

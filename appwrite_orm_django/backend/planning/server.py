@@ -26,11 +26,11 @@ from appwrite_orm_django.client.queries import Query as Filter
 if TYPE_CHECKING:
     from django.db.models.sql import Query
 
-    from appwrite_orm_django.backend.compiler import SQLCompiler
+    from appwrite_orm_django.backend.connection import Compiler
     from appwrite_orm_django.backend.execution.server_queries import ServerQuery
 
 
-def plan(compiler: SQLCompiler) -> ServerQuery | None:
+def plan(compiler: Compiler) -> ServerQuery | None:
     """
     Return the command by which the server answers a query with joins, aggregates, groups or ``distinct``.
 
@@ -53,7 +53,7 @@ def plan(compiler: SQLCompiler) -> ServerQuery | None:
     return _command(compiler, query, select, ordering, grouped=bool(grouped))
 
 
-def _count_of_distinct(compiler: SQLCompiler) -> ServerQuery | None:
+def _count_of_distinct(compiler: Compiler) -> ServerQuery | None:
     """Return the command for ``distinct().count()`` of whole rows: how many ids there are."""
     outer, inner = compiler.query, compiler.query.inner_query
     (annotation, *others) = outer.annotation_select.values()
@@ -73,7 +73,7 @@ def _count_of_distinct(compiler: SQLCompiler) -> ServerQuery | None:
     return _command(compiler, inner, [Count(pk, distinct=True)], [], grouped=True)
 
 
-def _can_group(compiler: SQLCompiler, query: Query) -> bool:
+def _can_group(compiler: Compiler, query: Query) -> bool:
     alias = query.get_initial_alias()
     if alias is None:
         return False
@@ -82,7 +82,7 @@ def _can_group(compiler: SQLCompiler, query: Query) -> bool:
 
 
 def _command(
-    compiler: SQLCompiler, query: Query, select: Sequence[Any], ordering: Sequence[OrderBy], *, grouped: bool
+    compiler: Compiler, query: Query, select: Sequence[Any], ordering: Sequence[OrderBy], *, grouped: bool
 ) -> ServerQuery | None:
     # Only queries to servers that can answer them come here.
 
@@ -99,7 +99,7 @@ _MAX_QUERIES = 97
 class Planner:
     """Plans the request for one query over joined tables, or for groups of their rows."""
 
-    def __init__(self, compiler: SQLCompiler, query: Query, select: Sequence[Any], ordering: Sequence[OrderBy]) -> None:
+    def __init__(self, compiler: Compiler, query: Query, select: Sequence[Any], ordering: Sequence[OrderBy]) -> None:
         self.compiler = compiler
         self.connection = compiler.connection
         self.query = query

@@ -22,7 +22,7 @@ from appwrite_orm_django.client.queries import Query
 if TYPE_CHECKING:
     from django.db.models import Lookup
 
-    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.backend.values import Codec
 
 
@@ -211,7 +211,7 @@ class Scope:
     """Whose rows are being narrowed: those that ``alias`` stands for, on the server behind ``connection``."""
 
     alias: str
-    connection: DatabaseWrapper
+    connection: Connection
     text: TextSemantics = field(default="mariadb")
 
     def column(self, expression: Any) -> tuple[str, Codec] | None:
@@ -411,7 +411,7 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     if hasattr(lookup.rhs, "resolve_expression"):
         if isinstance(codec, FloatCodec):
             return UNKNOWN  # what the subquery computes may have more digits than a filter
-        return scope.connection.ops.subselect_narrowing(lookup, key, codec) if truth_value else UNKNOWN
+        return _in_query(lookup, key, codec, scope.connection) if truth_value else UNKNOWN
     constants = [_constant(value) for value in lookup.rhs if value is not None]
     if any(value is _UNUSABLE for value in constants):
         return UNKNOWN
@@ -558,7 +558,7 @@ _TRANSLATORS: dict[type, Translator] = {
 }
 
 
-def narrowing(lookup: Any, key: str, codec: Codec, connection: DatabaseWrapper) -> Narrowing:
+def _in_query(lookup: Any, key: str, codec: Codec, connection: Connection) -> Narrowing:
     """Describe the rows whose column ``key`` is among the values of ``lookup.rhs``, if that is a query of its own."""
     query = lookup.rhs
     if not isinstance(query, sql.Query) or is_correlated(query):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError
@@ -30,6 +30,7 @@ from appwrite_orm_django.backend.commands import (
     UpsertRows,
     ValuesOf,
 )
+from appwrite_orm_django.backend.connection import Compiler
 from appwrite_orm_django.backend.defaults import Defaults, constant
 from appwrite_orm_django.backend.planning import reads, where
 from appwrite_orm_django.backend.planning.where import Scope
@@ -52,7 +53,7 @@ from appwrite_orm_django.schema.columns import column_for
 if TYPE_CHECKING:
     from django.db.models import Field
 
-    from appwrite_orm_django.backend.compiler import SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler
+    from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.client.references import TableRef
 
 
@@ -91,7 +92,18 @@ def unique_columns(model: type[Model]) -> Unique:
 # Create
 
 
-def create_command(compiler: SQLInsertCompiler) -> Command:
+class InsertCompiler(Compiler, Protocol):
+    """Prepares the values of new objects as Django does."""
+
+    @property
+    def returning_fields(self) -> Sequence[Field[Any, Any]] | None: ...
+
+    def pre_save_val(self, field: Any, obj: Any) -> Any: ...
+
+    def prepare_value(self, field: Any, value: Any) -> Any: ...
+
+
+def create_command(compiler: InsertCompiler) -> Command:
     """Return the command that creates one row for each object of the insert query."""
     query = compiler.query
     opts = query.get_meta()
@@ -130,7 +142,7 @@ def _upsert(query: Any, table: TableRef, rows: tuple[NewRow, ...], outputs: tupl
     return UpsertRows(table, rows, target, changes, outputs, unique, model)
 
 
-def _refuse_one_id_twice(table: str, rows: Sequence[NewRow], connection: Any) -> None:
+def _refuse_one_id_twice(table: str, rows: Sequence[NewRow], connection: Connection) -> None:
     seen: dict[str, str] = {}
     for row in rows:
         folded = row.row_id.lower() if connection.text_semantics == "mariadb" else row.row_id
@@ -141,7 +153,7 @@ def _refuse_one_id_twice(table: str, rows: Sequence[NewRow], connection: Any) ->
         seen[folded] = row.row_id
 
 
-def _returned(field: Field[Any, Any], connection: Any, db_table: str) -> Output:
+def _returned(field: Field[Any, Any], connection: Connection, db_table: str) -> Output:
     output = reads.output_for(field.get_col(db_table), db_table, connection)
     if output is None:
         raise NotSupportedError(f"{db_table}.{field.column} can not be returned from an insert.")
@@ -172,7 +184,7 @@ def _column(field: Field[Any, Any]) -> _Column:
 
 
 def _new_row(
-    compiler: SQLInsertCompiler, columns: Sequence[_Column], obj: Model, table: str, defaults: Defaults
+    compiler: InsertCompiler, columns: Sequence[_Column], obj: Model, table: str, defaults: Defaults
 ) -> NewRow:
     connection = compiler.connection
     data: dict[str, Any] = {}
@@ -210,7 +222,7 @@ def _new_row(
 _SERVER_DECIDES = object()
 
 
-def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCompiler, defaults: Defaults) -> Any:
+def _resolved_constant(field: Field[Any, Any], value: Any, compiler: InsertCompiler, defaults: Defaults) -> Any:
     """Return the constant behind an expression in an insert."""
     if isinstance(value, DatabaseDefault):
         if column_key(field) in SYSTEM_COLUMNS and not field.primary_key:
@@ -222,7 +234,7 @@ def _resolved_constant(field: Field[Any, Any], value: Any, compiler: SQLInsertCo
 # Update
 
 
-def update_command(compiler: SQLUpdateCompiler) -> Command:
+def update_command(compiler: Compiler) -> Command:
     """Return the command for an update query whose values and conditions concern one table."""
     query = compiler.query
     table = table_id(query.base_table)
@@ -254,7 +266,7 @@ def update_command(compiler: SQLUpdateCompiler) -> Command:
     return UpdateRow(ref, row_id, data, unique, query.model)
 
 
-def _update_value(compiler: SQLUpdateCompiler, field: Field[Any, Any], value: Any) -> Any:
+def _update_value(compiler: Compiler, field: Field[Any, Any], value: Any) -> Any:
     """Resolve and prepare one value, as Django's own compiler does."""
     if hasattr(value, "resolve_expression"):
         value = value.resolve_expression(compiler.query, allow_joins=False, for_save=True)
@@ -277,7 +289,7 @@ def _update_value(compiler: SQLUpdateCompiler, field: Field[Any, Any], value: An
     return field.get_db_prep_save(value.value, connection=compiler.connection) if type(value) is Value else value
 
 
-def _condition(compiler: Any, query: Query) -> tuple[Condition, bool]:
+def _condition(compiler: Compiler, query: Query) -> tuple[Condition, bool]:
     scope = Scope(query.get_initial_alias(), compiler.connection, compiler.connection.text_semantics)
     condition, exact = where.to_condition(where.narrow(query.where, scope))
     if condition is None:
@@ -285,7 +297,7 @@ def _condition(compiler: Any, query: Query) -> tuple[Condition, bool]:
     return condition, exact
 
 
-def _condition_by_ids(compiler: Any, query: Query) -> Condition:
+def _condition_by_ids(compiler: Compiler, query: Query) -> Condition:
     """Return the condition "the id is among those that the query's where-tree selects", read first."""
     pk = query.get_meta().pk
     inner = query.chain(klass=Query)
@@ -337,7 +349,7 @@ def _increment(
 
 
 def _update_from_query(
-    compiler: SQLUpdateCompiler,
+    compiler: Compiler,
     table: Any,
     data: dict[str, Any],
     expressions: dict[Field[Any, Any], Any],
@@ -411,7 +423,14 @@ def _reads_columns(expression: Any, pk: Field[Any, Any]) -> bool:
 # Delete
 
 
-def delete_command(compiler: SQLDeleteCompiler) -> Command:
+class DeleteCompiler(Compiler, Protocol):
+    """Tells whether a delete query is about one table."""
+
+    @property
+    def single_alias(self) -> bool: ...
+
+
+def delete_command(compiler: DeleteCompiler) -> Command:
     """Return the command for a delete query."""
     query = compiler.query
     ref = compiler.connection.table_ref(table_id(query.get_meta().db_table))

@@ -17,9 +17,7 @@ from appwrite_orm_django.backend.commands import (
     DeleteRows,
     IncrementColumn,
     Membership,
-    NewRow,
     Output,
-    Unique,
     UpdateFromQuery,
     UpdateRow,
     UpdateRows,
@@ -31,13 +29,13 @@ from appwrite_orm_django.backend.evaluation.commands import Fetch
 from appwrite_orm_django.backend.execution import upserts, writer
 from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.transactions import commit, staging, versions
-from appwrite_orm_django.backend.transactions.log import Log, Operation, RowState, key_of, touched_ids, wire_time
+from appwrite_orm_django.backend.transactions.log import CreatedRow, Log, Operation, RowState, key_of, touched_ids
 from appwrite_orm_django.backend.values import MOMENTS, ROW_ID
 from appwrite_orm_django.client.errors import UniqueViolation
 from appwrite_orm_django.client.transactions import MAX_OPERATIONS
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.backend.transactions.log import Key
     from appwrite_orm_django.backend.transactions.versions import Seen
     from appwrite_orm_django.client.identity import Identity
@@ -66,7 +64,7 @@ class Transaction:
         in_parts: whether more than the server commits together is committed in several parts, and not refused.
     """
 
-    def __init__(self, connection: DatabaseWrapper, *, in_parts: bool = False) -> None:
+    def __init__(self, connection: Connection, *, in_parts: bool = False) -> None:
         self.connection = connection
         self.in_parts = in_parts
         self.log = Log()
@@ -196,7 +194,7 @@ class Transaction:
                 continue
             base = bases.get(state.row_id.lower())
             if state.created:
-                yield _Complete(state.over(None))
+                yield CreatedRow(state.over(None))
             elif base is not None:
                 yield state.over(base)
 
@@ -252,16 +250,15 @@ class Transaction:
                 taken = upserts.conflicting(reader, command.table, command.unique, new)
             for row in new:
                 if id(row) not in taken:
-                    self._created(
-                        command.table, row, (command.unique if row.id_is_ours else ((ROW_ID,), *command.unique))
-                    )
+                    ignored = command.unique if row.id_is_ours else ((ROW_ID,), *command.unique)
+                    upserts.create(self.log, command.table, row, ignored)
             return WriteResult(len(new) - len(taken))
         if self.connection.in_savepoint:
             with self.blindly():
                 taken = upserts.conflicting(reader, command.table, command.unique, new)
             if taken:
                 raise next(iter(taken.values())).error(command.table)
-        return WriteResult.of(command.outputs, [self._created(command.table, row) for row in new])
+        return WriteResult.of(command.outputs, [upserts.create(self.log, command.table, row) for row in new])
 
     def _upsert(self, command: UpsertRows) -> WriteResult:
         planned = upserts.plan(self.connection.reader, command)
@@ -270,26 +267,7 @@ class Transaction:
                 clash = upserts.upsert_violation(self.connection.reader, command, planned)
             if clash:
                 raise clash.error(command.table)
-        return self.take(command, planned)
-
-    def take(self, command: UpsertRows, planned: upserts.Plan) -> WriteResult:
-        """Take what has been planned into the log; changes first, for they may free what a new row needs."""
-        images: dict[str, Row] = {}
-        for row_id, data in planned.changes.items():
-            if data:
-                self.log.append(Operation("update", command.table, row_id, data))
-            images[row_id] = {**planned.existing[row_id], "$updatedAt": wire_time(), **data}
-        for new in planned.creations.values():
-            images[new.row_id] = self._created(command.table, new)
-        return WriteResult.of(command.outputs, [images[row_id] for row_id in planned.ids])
-
-    def _created(self, table: TableRef, new: NewRow, ignored: Unique = ()) -> Row:
-        """Take a creation into the log; return the row as the block sees it."""
-        if (state := self.log.state(table, new.row_id)) is not None and not state.deleted:
-            raise upserts.Clash((ROW_ID,), (new.row_id,), new.row_id, new.row_id).error(table)
-        self.log.append(Operation("create", table, new.row_id, new.data, ignored=ignored))
-        state = self.log.state(table, new.row_id)
-        return _Complete(state.over(None) if state is not None else {})
+        return upserts.take(self.log, command, planned)
 
     def _update_row(self, command: UpdateRow) -> WriteResult:
         if not self._exists(command.table, command.row_id):
@@ -386,6 +364,10 @@ class Transaction:
 
     # The end
 
+    def forget_versions(self) -> None:
+        """Let the commit check nothing of what has been read until now."""
+        self.versions.clear()
+
     def forget(self) -> None:
         """Begin anew with what has been read and staged."""
         self.log = Log()
@@ -452,13 +434,6 @@ class Transaction:
 
 def _moments(row: Row | None) -> Row | None:
     return None if row is None or not set(MOMENTS) <= row.keys() else {key: row[key] for key in MOMENTS}
-
-
-class _Complete(dict[str, Any]):
-    """A created row: columns that were not given are null on the server."""
-
-    def __missing__(self, key: str) -> None:
-        return None
 
 
 def _ids_asked_for(condition: Condition) -> set[str] | None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import bisect
 import random
 import uuid
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.db import DatabaseError, NotSupportedError, OperationalError
 
@@ -47,8 +47,8 @@ from appwrite_orm_django.client.transactions import MAX_OPERATIONS
 from appwrite_orm_django.schema.own_tables import CLAIM_COLUMN
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.base import DatabaseWrapper
-    from appwrite_orm_django.backend.transactions.block import Transaction
+    from appwrite_orm_django.backend.connection import Connection
+    from appwrite_orm_django.backend.transactions.log import Log
     from appwrite_orm_django.backend.transactions.versions import Seen
 
 _SWEEP_ONE_IN = 200
@@ -58,7 +58,28 @@ _MAX_ATTEMPTS = 5
 _NO_ANSWER = (ConnectionFailed, RequestTimeout, NotAppwrite, ServerError, RateLimited)
 
 
-def commit(block: Transaction, operations: Sequence[Operation] | None = None) -> None:
+class Block(Protocol):
+    """What is committed: the log of a block, with what the block has seen and locked."""
+
+    in_parts: bool
+    log: Log
+    versions: dict[Key, tuple[Seen, ...]]
+    locked: set[Key]
+    lock_rows: dict[Key, Mapping[str, Any] | None]
+
+    @property
+    def connection(self) -> Connection: ...
+
+    def read_lock_rows(self) -> None: ...
+
+    def applied(self, operations: Iterable[Operation], row: Mapping[str, Any] | None, *, whole: bool) -> None: ...
+
+    def dated(self, table: TableRef, row: Mapping[str, Any]) -> None: ...
+
+    def commit_part(self, length: int) -> None: ...
+
+
+def commit(block: Block, operations: Sequence[Operation] | None = None) -> None:
     """
     Apply operations of a block, by default its whole log, or nothing of them.
 
@@ -83,7 +104,7 @@ def commit(block: Transaction, operations: Sequence[Operation] | None = None) ->
             return
 
 
-def _write_moments(block: Transaction, folded: list[Operation]) -> None:
+def _write_moments(block: Block, folded: list[Operation]) -> None:
     """
     Write the moments that rows were given, which no commit keeps: a request for those of up to 100 rows of a table that are equal.
 
@@ -128,7 +149,7 @@ def _undated(
     )
 
 
-def make_room(block: Transaction) -> int:
+def make_room(block: Block) -> int:
     """
     See to it that the log of a block fits a transaction: refuse it if it does not, or commit the first part of it.
 
@@ -150,11 +171,11 @@ def make_room(block: Transaction) -> int:
     return places
 
 
-def _fits(block: Transaction, operations: Sequence[Operation]) -> bool:
+def _fits(block: Block, operations: Sequence[Operation]) -> bool:
     return sum(_places(block, operations)) <= MAX_OPERATIONS
 
 
-def _places(block: Transaction, operations: Sequence[Operation]) -> tuple[int, int]:
+def _places(block: Block, operations: Sequence[Operation]) -> tuple[int, int]:
     """Return how many of the operations that a transaction holds go to changes, and how many to claims."""
     folded = staging.fold(operations)
     changed = {key_of(operation.table, operation.row_id) for operation in folded if operation.action != "create"}
@@ -174,7 +195,7 @@ def _too_many(changes: int, claimed: int) -> TransactionLimitExceeded:
     )
 
 
-def explain(connection: DatabaseWrapper, error: UniqueViolation, folded: Collection[Operation]) -> None:
+def explain(connection: Connection, error: UniqueViolation, folded: Collection[Operation]) -> None:
     """Let an error say which unique index has refused a block, and which row is in the way; as ``uniqueness.explain``, a table at a time."""
     for table in dict.fromkeys(operation.table for operation in folded):
         of_table = [operation for operation in folded if operation.table == table]
@@ -186,7 +207,7 @@ def explain(connection: DatabaseWrapper, error: UniqueViolation, folded: Collect
         upserts.explain(connection, error, table, change, NOTHING_WRITTEN)
 
 
-def _without_what_exists(block: Transaction, folded: list[Operation]) -> list[Operation]:
+def _without_what_exists(block: Block, folded: list[Operation]) -> list[Operation]:
     ignoring: dict[tuple[TableRef, Unique], list[Operation]] = {}
     for operation in folded:
         if operation.ignored:
@@ -230,7 +251,7 @@ def _refused(error: AppwriteError) -> WriteRefused:
 class _Commit:
     """Applies folded operations of a block."""
 
-    def __init__(self, block: Transaction, folded: list[Operation]) -> None:
+    def __init__(self, block: Block, folded: list[Operation]) -> None:
         self.connection = connection = block.connection
         self.transport = connection.transport
         self.account = connection.account
@@ -248,7 +269,7 @@ class _Commit:
         self.generations: dict[Key, int] = {}
         self._lock(block, changed)
 
-    def _lock(self, block: Transaction, changed: set[Key]) -> None:
+    def _lock(self, block: Block, changed: set[Key]) -> None:
         locked = {key for key in block.locked if key in block.versions}
         self.checked.update((key, block.versions[key]) for key in locked)
         if locked <= changed and not block.lock_rows:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from appwrite_orm_django.backend.transactions import BlockEnd
+from appwrite_orm_django.backend.transactions.ends import BlockEnd
 from appwrite_orm_django.client.references import TableRef
 
 Action = Literal["create", "update", "delete", "increment"]
@@ -89,6 +89,13 @@ class RowState:
         row.update(self.data)
         row["$id"] = self.row_id
         return row
+
+
+class CreatedRow(dict[str, Any]):
+    """A created row: columns that were not given are null on the server."""
+
+    def __missing__(self, key: str) -> None:
+        return None
 
 
 Key = tuple[TableRef, str]

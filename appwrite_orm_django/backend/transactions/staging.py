@@ -22,7 +22,7 @@ from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.schema.own_tables import CLAIM_COLUMN, CLAIMS
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.base import DatabaseWrapper
+    from appwrite_orm_django.backend.connection import Connection
 
 
 #: Rows that a block of the library's own changes: an operation for each, and one for the claims of all of them and for the block's mark.
@@ -83,7 +83,7 @@ def was_committed(transport: Transport, table: TableRef, block_id: str) -> bool:
     return False
 
 
-def read_lock_rows(connection: DatabaseWrapper, keys: Sequence[Key]) -> dict[Key, rows.Row | None]:
+def read_lock_rows(connection: Connection, keys: Sequence[Key]) -> dict[Key, rows.Row | None]:
     """Return the lock row of each of these rows, None where nobody has locked the row yet; one request for each 100."""
     by_id = {lock_id(key): key for key in keys}
     found: dict[Key, rows.Row | None] = dict.fromkeys(keys)

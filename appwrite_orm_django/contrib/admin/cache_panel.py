@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError, connections, models
+from django.db import DatabaseError, models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.csrf import csrf_protect
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.cache import clear, control, invalidate
 
 __all__ = ["CachePanel", "CachePanelAdmin"]
@@ -84,7 +85,7 @@ def _clear(alias: str, _chosen: Sequence[Model]) -> str:
 
 
 def _reset(alias: str, _chosen: Sequence[Model]) -> str:
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     connection.cache.statistics.reset()
     return _("The statistics were reset. Other processes follow within seconds.")
 
@@ -200,7 +201,7 @@ class CachePanelAdmin(admin.ModelAdmin):
         action = ACTIONS.get(request.POST.get("action", ""))
         if action is None:
             return HttpResponseBadRequest("No such action.")
-        connection: Any = connections[alias]
+        connection = appwrite_connection(alias)
         labels = set(request.POST.getlist("table")) if action.wants_tables else set()
         chosen = [model for model in connection.cached_models() if model._meta.label in labels]
         if action.wants_tables and not chosen:

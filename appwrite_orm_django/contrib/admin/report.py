@@ -13,7 +13,7 @@ from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from appwrite_orm_django.cache.control import appwrite_connection
+from appwrite_orm_django.cache.connections import cached_connection
 from appwrite_orm_django.cache.history import Minute
 from appwrite_orm_django.cache.statistics import Counters, LastWrite
 
@@ -97,7 +97,7 @@ def make_report(alias: str) -> PanelReport:
     Raises:
         ValueError: the alias is not on Appwrite.
     """
-    connection = appwrite_connection(alias)
+    connection = cached_connection(alias)
     if connection is None:
         raise ValueError(f'DATABASES["{alias}"] is not on Appwrite.')
     models_ = sorted(connection.cached_models(), key=lambda model: model._meta.label_lower)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.core.management.base import CommandError
@@ -15,8 +15,11 @@ from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.names import OWN_TABLES, table_id
 from appwrite_orm_django.schema.records import read_recorded
 
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
 
-def live_tables(connection: Any, labels: Sequence[str]) -> Database:
+
+def live_tables(connection: DatabaseWrapper, labels: Sequence[str]) -> Database:
     """
     Return the live database with the chosen tables and the recorded encodings of their columns.
 

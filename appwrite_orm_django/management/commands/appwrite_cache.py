@@ -14,11 +14,12 @@ from django.apps import apps
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, models
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, models
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.cache import clear, control, invalidate, maintenance
 from appwrite_orm_django.management.commands._key import WithKey
 
@@ -164,7 +165,7 @@ class Command(WithKey, BaseCommand):
         return not differences
 
     def do_reset_stats(self) -> bool:
-        connection: Any = connections[self.alias]
+        connection = appwrite_connection(self.alias)
         connection.cache.statistics.reset()
         return True
 
@@ -225,7 +226,7 @@ class Command(WithKey, BaseCommand):
         return bool(self.stdout.isatty())
 
     def _warn_of_private_cache(self) -> None:
-        connection: Any = connections[self.alias]
+        connection = appwrite_connection(self.alias)
         name = connection.cache.settings.alias
         if isinstance(caches[name], LocMemCache) and not self.quiet:
             self.stderr.write(
@@ -271,7 +272,7 @@ def _alias(wanted: str | None) -> str:
 
 
 def _chosen(alias: str, labels: Sequence[str]) -> list[Model]:
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
     known: list[Model] = connection.cached_models()
     if not labels:
         return known

@@ -10,13 +10,14 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error, connections
+from django.db import Error
 
 from appwrite_orm_django.backend import capabilities
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.changes import realtime, webhook_setup
 from appwrite_orm_django.client.errors import DatabaseNotFound, Unauthorized
 from appwrite_orm_django.doctor.assumptions import ASSUMPTIONS, Server
@@ -25,6 +26,9 @@ from appwrite_orm_django.doctor.scratch import Ears, NotHeard, Scratch, ScratchR
 from appwrite_orm_django.management.commands._choice import chosen_alias
 from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema import records
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
 
 #: Areas of experiments on request, and names of the options that request them.
 ON_REQUEST = ("webhook", "realtime")
@@ -113,7 +117,7 @@ class Command(WithKey, BaseCommand):
         Raises:
             CommandError: the server or the settings kept the experiments from running.
         """
-        connection: Any = connections[alias]
+        connection = appwrite_connection(alias)
         try:
             with (
                 _ended_by_signals(),
@@ -131,7 +135,7 @@ class Command(WithKey, BaseCommand):
             raise CommandError(str(error)) from error
 
     def _examined(self, alias: str, level: str, laboratory: Scratch, options: dict[str, Any]) -> Iterator[Finding]:
-        connection: Any = connections[alias]
+        connection = appwrite_connection(alias)
         server = Server(connection.options.text, level)
         as_text = options["format"] == "text"
         if as_text:
@@ -200,16 +204,16 @@ class Command(WithKey, BaseCommand):
 
 
 def _database_of(alias: str) -> str:
-    connection: Any = connections[alias]
-    return str(connection.database_id)
+    connection = appwrite_connection(alias)
+    return connection.database_id
 
 
-def _level(connection: Any, laboratory: Scratch) -> str:
+def _level(connection: DatabaseWrapper, laboratory: Scratch) -> str:
     pinned: str | None = connection.options.feature_level
     return pinned or capabilities.probe(laboratory.transport, laboratory.table) or "1.9"
 
 
-def _record(connection: Any, given: str | None, text: str) -> dict[str, str]:
+def _record(connection: DatabaseWrapper, given: str | None, text: str) -> dict[str, str]:
     """Record and return the text semantics found, if they are those of the alias's database."""
     if not text or given not in (None, connection.database_id):
         return {}
@@ -221,7 +225,7 @@ def _record(connection: Any, given: str | None, text: str) -> dict[str, str]:
 
 
 def _webhook_of(alias: str, wait_s: float) -> WebhookSetUp:
-    connection: Any = connections[alias]
+    connection = appwrite_connection(alias)
 
     def deliver() -> str:
         return webhook_setup.check(alias, wait_s=wait_s).problem

@@ -6,11 +6,11 @@ import json
 from argparse import ArgumentParser
 from collections import Counter
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.client.errors import InvalidQuery, NotFound
 from appwrite_orm_django.contrib.exports import BadFile, ResumePoint, export_rows, resume_point
 from appwrite_orm_django.management.commands._key import WithKey
@@ -19,6 +19,9 @@ from appwrite_orm_django.schema.definitions import Database
 from ._choice import chosen_alias
 from ._progress import progress_bar
 from ._tables import live_tables
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
 
 
 class Command(WithKey, BaseCommand):
@@ -35,7 +38,7 @@ class Command(WithKey, BaseCommand):
         parser.add_argument("--resume", action="store_true", help="Resume a file whose export was interrupted.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        connection: Any = connections[chosen_alias(options["database"])]
+        connection = appwrite_connection(chosen_alias(options["database"]))
         database = live_tables(connection, options["labels"])
         for table in database:
             for column in table.columns:
@@ -57,11 +60,11 @@ class Command(WithKey, BaseCommand):
         if options["verbosity"] >= 1:
             self.stdout.write(f"{total:,} rows of {len(database.tables):,} tables in {options['output']}.")
 
-    def _to_stdout(self, connection: Any, database: Database) -> None:
+    def _to_stdout(self, connection: DatabaseWrapper, database: Database) -> None:
         for line in export_rows(connection.transport, database):
             self.stdout.write(line.decode(), ending="")
 
-    def _to_file(self, connection: Any, database: Database, file: IO[bytes], *, resume: bool) -> int:
+    def _to_file(self, connection: DatabaseWrapper, database: Database, file: IO[bytes], *, resume: bool) -> int:
         point, counts = ResumePoint(), Counter[str]()
         if resume:
             try:

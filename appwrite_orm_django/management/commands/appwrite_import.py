@@ -5,17 +5,20 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.contrib.exports import BadFile, Imported, import_rows
 from appwrite_orm_django.management.commands._key import WithKey
 
 from ._choice import chosen_alias
 from ._progress import progress_bar
 from ._tables import live_tables
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
 
 
 class Command(WithKey, BaseCommand):
@@ -29,7 +32,7 @@ class Command(WithKey, BaseCommand):
         parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        connection: Any = connections[chosen_alias(options["database"])]
+        connection = appwrite_connection(chosen_alias(options["database"]))
         database = live_tables(connection, options["labels"])
         tables = [table.id for table in database] if options["labels"] else None
         try:
@@ -47,7 +50,7 @@ class Command(WithKey, BaseCommand):
             self.stdout.write(f"{created:,} rows created, {present:,} existed already.")
 
     @staticmethod
-    def _import(connection: Any, database: Any, name: str, how: dict[str, Any]) -> Imported:
+    def _import(connection: DatabaseWrapper, database: Any, name: str, how: dict[str, Any]) -> Imported:
         if name == "-":
             return import_rows(connection.transport, database, sys.stdin.buffer, **how)
         with Path(name).open("rb") as file:

@@ -13,8 +13,8 @@ from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.changes.handlers import wait
 from appwrite_orm_django.changes.realtime import Listener
 from appwrite_orm_django.management.commands._choice import chosen_alias
@@ -63,7 +63,7 @@ class Command(WithKey, BaseCommand):
         self.stdout.flush()
 
     def _warn(self, alias: str, listener: Listener) -> None:
-        connection: Any = connections[alias]
+        connection = appwrite_connection(alias)
         name = connection.cache.settings.alias
         if isinstance(caches[name], LocMemCache):
             self.stderr.write(

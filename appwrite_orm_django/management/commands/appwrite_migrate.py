@@ -7,12 +7,13 @@ import sys
 from argparse import ArgumentParser
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DataError, IntegrityError, connections
+from django.db import DataError, IntegrityError
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.backend.changing import announced
 from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.client.errors import AppwriteError
@@ -29,6 +30,9 @@ from appwrite_orm_django.schema.steps import Plan, Step
 
 from ._choice import chosen_alias, chosen_models
 from ._progress import progress_bar
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.base import DatabaseWrapper
 
 #: Errors that the user can correct; a traceback would only hide them.
 _REFUSALS = (AppwriteError, DataError, ImproperlyConfigured, IntegrityError, NotAvailable)
@@ -74,7 +78,7 @@ class Command(WithKey, BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         alias = chosen_alias(options["database"])
-        connection: Any = connections[alias]  # our DatabaseWrapper, by its engine
+        connection = appwrite_connection(alias)
         models = chosen_models(alias, options["app_label"], options["model"])
         try:
             wanted = read_models(connection.database_id, models, partial(fill_of, connection=connection))
@@ -105,7 +109,7 @@ class Command(WithKey, BaseCommand):
             self.stderr.write(self.style.WARNING(note))
 
     def _apply(
-        self, connection: Any, wanted: Database, settings: Options, plan: Plan, options: dict[str, Any]
+        self, connection: DatabaseWrapper, wanted: Database, settings: Options, plan: Plan, options: dict[str, Any]
     ) -> list[str]:
         verbose = options["verbosity"] >= 1 and options["format"] == "text" and bool(plan.steps)
         if verbose:

@@ -6,8 +6,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.exports import DIALECTS, FORMATS, export, relations_of
@@ -33,7 +33,7 @@ class Command(WithKey, BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> str:
         alias = chosen_alias(options["database"])
-        connection: Any = connections[alias]
+        connection = appwrite_connection(alias)
         models = chosen_models(alias, options["app_label"], options["model"])
         host, project = connection.project
         if options["live"]:

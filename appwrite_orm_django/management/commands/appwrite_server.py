@@ -10,8 +10,8 @@ from typing import Any, get_args
 from django.core.management.base import BaseCommand, CommandError
 
 from appwrite_local.faults import parse_fault
-from appwrite_local.routing import FeatureLevel
-from appwrite_local.server import DEFAULT_KEY, Engine, LocalServer
+from appwrite_local.server import LocalServer
+from appwrite_local.state import DEFAULT_KEY, Engine, FeatureLevel
 from appwrite_local.storage import WrongFormat
 from appwrite_local.wsgi import THREADS, OpenToOthers, make_http_server
 from appwrite_orm_django.client.secret import Secret

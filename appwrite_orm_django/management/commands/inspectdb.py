@@ -14,6 +14,7 @@ from django.core.management.base import CommandError
 from django.core.management.commands.inspectdb import Command as InspectDBCommand
 from django.db import connections
 
+from appwrite_orm_django.backend.aliases import is_appwrite
 from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.model_source import model_source
@@ -22,8 +23,8 @@ from appwrite_orm_django.schema.records import read_recorded
 
 class Command(WithKey, InspectDBCommand):
     def handle_inspection(self, options: dict[str, Any]) -> Iterator[str]:
-        connection: Any = connections[options["database"]]
-        if connection.vendor != "appwrite":
+        connection = connections[options["database"]]
+        if not is_appwrite(connection):
             yield from super().handle_inspection(options)
             return
         database = read_database(connection.transport, connection.database_id)

@@ -19,6 +19,7 @@ from django.core.management.commands.migrate import Command as MigrateCommand
 from django.db import connections, router
 from django.db.migrations import RunPython
 
+from appwrite_orm_django.backend.aliases import is_appwrite
 from appwrite_orm_django.client.errors import AppwriteError
 
 _ALL = re.compile(r"(?P<head>.*Apply all migrations: (?:\x1b\[[\d;]*m)?)(?P<labels>.*)", re.DOTALL)
@@ -31,7 +32,7 @@ class Command(MigrateCommand):
 
     def handle(self, *args: Any, **options: Any) -> Any:
         alias = options["database"]
-        if connections[alias].vendor != "appwrite":
+        if not is_appwrite(connections[alias]):
             return super().handle(*args, **options)
         if options["app_label"] is None:
             self._elsewhere = _apps_elsewhere(alias)

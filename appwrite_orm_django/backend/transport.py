@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError, connections
 
+from appwrite_orm_django.backend.connection import Connection
 from appwrite_orm_django.client.fork_safety import in_each_child
 from appwrite_orm_django.client.identity import Identity, current_identity, is_stated
 from appwrite_orm_django.client.secret import Secret
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.client_calls import RawWrite
-    from appwrite_orm_django.backend.transactions.block import Transaction
+    from appwrite_orm_django.backend.client_calls import RawWrite, TellingTransport
     from appwrite_orm_django.backend.users import Account, Accounts
-    from appwrite_orm_django.client.transport import Transport
-    from appwrite_orm_django.conf import Options
 
 # One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
-_transports: dict[tuple[Any, ...], Transport] = {}
+_transports: dict[tuple[Any, ...], TellingTransport] = {}
 _transports_lock = threading.Lock()
 
 
@@ -34,13 +32,8 @@ def _unlock() -> None:
 in_each_child(_unlock)
 
 
-class Requesting:
+class RequestsMixin(Connection):
     """What ``DatabaseWrapper`` knows of its transport and of the identity in force."""
-
-    alias: str
-    settings_dict: dict[str, Any]
-    options: Options
-    transaction: Transaction | None
 
     @property
     def project(self) -> tuple[str, str]:
@@ -48,7 +41,7 @@ class Requesting:
         return self.settings_dict["HOST"], self.settings_dict["USER"]
 
     @property
-    def transport(self) -> Transport:
+    def transport(self) -> TellingTransport:
         """
         The HTTP client, over connections that all of this process with the same settings share; made out to the user in force, if any.
 
@@ -57,7 +50,7 @@ class Requesting:
             OperationalError: ``USERS["REQUIRED"]`` is set, and nothing says whom the request is for.
         """
         identity = self.identity
-        return self._key_transport if identity is None else self._key_transport.acting_as(identity)
+        return self.key_transport if identity is None else self.key_transport.acting_as(identity)
 
     @property
     def identity(self) -> Identity | None:
@@ -88,7 +81,7 @@ class Requesting:
         identity = self.identity
         if identity is None:
             return None
-        transport = self._key_transport.acting_as(identity)
+        transport = self.key_transport.acting_as(identity)
         return self._accounts.confirmed(identity, transport, self.options.users.confirm_s)
 
     @property
@@ -105,7 +98,8 @@ class Requesting:
         return accounts
 
     @property
-    def _key_transport(self) -> Transport:
+    def key_transport(self) -> TellingTransport:
+        """As ``transport``, with the API key whoever is in force."""
         identity = (
             self.settings_dict["HOST"],
             self.settings_dict["USER"],
@@ -116,7 +110,7 @@ class Requesting:
         known = _transports.get(identity)
         return self._shared_transport(identity) if known is None else known
 
-    def _shared_transport(self, identity: tuple[Any, ...]) -> Transport:
+    def _shared_transport(self, identity: tuple[Any, ...]) -> TellingTransport:
         # The first request of the process brings the HTTP client.
         from appwrite_orm_django.backend.client_calls import TellingTransport
         from appwrite_orm_django.backend.engine_watch import EngineWatch
@@ -145,8 +139,8 @@ def _announce(endpoint: str, project: str, write: RawWrite) -> Iterator[None]:
     """Tell the cache of every alias on this project's database about a write made past the ORM."""
     with ExitStack() as stack:
         for alias in connections:
-            connection: Any = connections[alias]
-            if connection.vendor != "appwrite" or connection.project != (endpoint, project):
+            connection = connections[alias]
+            if not isinstance(connection, Connection) or connection.project != (endpoint, project):
                 continue
             if write.database is None:
                 tables = [connection.table_of(model) for model in connection.cached_models()]

@@ -1,0 +1,38 @@
+"""For the rooms above the backend: the connections of aliases that are on Appwrite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+
+from appwrite_orm_django.backend.connection import Connection
+from appwrite_orm_django.conf import ENGINE
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from typing_extensions import TypeIs
+
+    from appwrite_orm_django.backend.base import DatabaseWrapper
+
+
+def is_appwrite(connection: BaseDatabaseWrapper) -> TypeIs[DatabaseWrapper]:
+    """Return whether a connection is one to Appwrite."""
+    return isinstance(connection, Connection)
+
+
+def appwrite_connection(alias: str) -> DatabaseWrapper:
+    """
+    Return the connection of an alias that is on Appwrite.
+
+    Raises:
+        ImproperlyConfigured: it is on another database.
+    """
+    connection = connections[alias]
+    if not is_appwrite(connection):
+        raise ImproperlyConfigured(
+            f'DATABASES["{alias}"] is no Appwrite database: its "ENGINE" is "{connection.settings_dict["ENGINE"]}".\n'
+            f'Name an alias whose "ENGINE" is "{ENGINE}".'
+        )
+    return connection
