@@ -24,7 +24,7 @@ MEANINGS = {
 
 
 class CacheStatus:
-    """The reads of a page so far. Its text is a value of ``X-Cache-Status``; empty without reads."""
+    """The reads of a page so far. Its text is a value of ``X-Cache-Status``; empty if none."""
 
     def __init__(self) -> None:
         self._parts: list[Sequence[ReadEvent]] = []
