@@ -1,4 +1,4 @@
-"""Values of one column as values of another: read for what they mean, and written as the other writes that."""
+"""Convert the values of one column to another: decode their meaning, then encode it again."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from .names import InvalidRowId, check_text, decode_integer, encode_integer
 _INTEGER = re.compile(r"\s*[+-]?\d+\s*")
 _TRUTH = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 _NUMBERS = frozenset({"boolean", "decimal", "float", "integer", "long decimal"})
-#: What there is a spelling of, which both ways know.
+#: Kinds that can be written as text and read back.
 _SPELLED = _NUMBERS | {"date", "datetime", "json", "time", "uuid"}
-#: Appwrite 1.9 gives a float back with so many digits.
+#: The digits of a float that Appwrite 1.9 returns.
 _FLOAT_DIGITS = 14
-#: Beyond what the longest decimal has, that of a varchar.
+#: More digits than the longest decimal has, which is that of a varchar.
 _MOST_DIGITS = 16_381
 
-#: What every server takes; the doctor tries both (`doctor/experiments.py`).
+#: Bounds that every server accepts; the doctor tries both (`doctor/experiments.py`).
 _FIRST_MOMENT = datetime(1000, 1, 1, tzinfo=timezone.utc)
 _LAST_MOMENT = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
 _OUT_OF_BOUNDS = "not between the year 1000 and 9999-12-31 23:59:59 in UTC"
@@ -42,19 +42,19 @@ _FORMATS: dict[str, tuple[str, Callable[[str], None]]] = {
 
 
 class CannotConvert(ValueError):
-    """A value has no equal in the other column; the text says why."""
+    """A value cannot be converted to the other column; the text gives the reason."""
 
 
 def has_equals(before: Encoding, after: Encoding) -> bool:
     """
-    Tell whether values of one encoding may mean anything in another.
+    Return whether values of one encoding can be converted to another.
 
-    Nobody knows the unit in which a duration should become a number, nor the characters that bytes stand for, nor which row of a table has
-    the place of a row of another one.
+    There is no defined unit for a duration as a number, no character set for bytes, and no row that
+    corresponds to a row of another table.
     """
     first, second = before.kind, after.kind
     if before.row_id and after.target and first != second:
-        return False  # the row of another table
+        return False  # an id of another table
     if first == second or (first in _NUMBERS and second in _NUMBERS) or {first, second} == {"date", "datetime"}:
         return True
     return (first == "text" and second in _SPELLED) or (second == "text" and first in _SPELLED)
@@ -62,20 +62,20 @@ def has_equals(before: Encoding, after: Encoding) -> bool:
 
 def convert(value: Any, before: Column, after: Column) -> Any:
     """
-    Return a value for the new column; None stays None.
+    Return a value converted to the new column; None stays None.
 
-    Nothing is rounded, cut or guessed: what does not fit exactly is refused. A single value becomes a list of one, and a list of at most
-    one becomes that value.
+    Values are never rounded, truncated or guessed. A single value becomes a list of one, and a list
+    of at most one becomes a single value.
 
     Raises:
-        CannotConvert: the value does not fit.
+        CannotConvert: the value does not fit exactly.
     """
     if value is None:
         return None
     source, target = of_column(before), of_column(after)
     items = value if before.array else [value]
     if before.array and after.array and None in items and target.kind in _NUMBERS:
-        raise CannotConvert("Appwrite makes 0 of what is null in a list of numbers")
+        raise CannotConvert("Appwrite stores 0 for null in a list of numbers")
     converted = [
         None if item is None else convert_one(item, source, after, target)
         for item in items
@@ -84,12 +84,12 @@ def convert(value: Any, before: Column, after: Column) -> Any:
     if after.array:
         return converted
     if len(converted) > 1:
-        raise CannotConvert(f"{len(converted)} values for one")
+        raise CannotConvert(f"{len(converted)} values for a column that holds one")
     return converted[0] if converted else None
 
 
 def meaning(value: Any, column: Column) -> Any:
-    """Return what a column's value means, for people: 9.90 instead of 990. What cannot be read is returned as it is."""
+    """Return a column's value for display, 9.90 for 990, or unchanged if it cannot be decoded."""
     source = of_column(column)
     try:
         return [_read(item, source) for item in value] if isinstance(value, list) else _read(value, source)
@@ -99,37 +99,39 @@ def meaning(value: Any, column: Column) -> Any:
 
 def convert_one(item: Any, source: Encoding, after: Column, target: Encoding) -> Any:
     """
-    Return a single value, or an element of a list, for the new column.
+    Return a single value, or an element of a list, converted to the new column.
 
     Raises:
-        CannotConvert: it does not fit.
+        CannotConvert: the value does not fit exactly.
     """
     if not has_equals(source, target):
         if after.type in {"point", "linestring", "polygon"}:
-            raise CannotConvert(f"nothing becomes a {after.type}")
-        raise CannotConvert(f"{'row id of ' if source.row_id else ''}{source.kind} has no equal as {target.kind}")
+            raise CannotConvert(f"no other type can be converted to a {after.type}")
+        raise CannotConvert(
+            f"{'row id of ' if source.row_id else ''}{source.kind} cannot be converted to {target.kind}"
+        )
     value = _read(item, source)
     if target.kind == "text":
         return _text(value, after)
     if target.row_id:
         return _row_id(value, target, after)
     write = _WRITERS.get(target.kind)
-    # A codec that is none of ours: the value keeps its wire form.
+    # A custom codec: the value keeps its wire format.
     return value if write is None else write(value, after, target)
 
 
-# Reading: what a wire value means
+# Decoding wire values
 
 
 def _read(wire: Any, source: Encoding) -> Any:
-    """Return what a wire value means; texts, whole numbers, floats, booleans and moments are what they are."""
+    """Decode a wire value; texts, integers, floats, booleans and datetimes stay as they are."""
     read = (_ROW_ID_READERS if source.row_id else _READERS).get(source.kind)
     if read is None:
         return wire
     try:
         return read(wire, source)
     except (ArithmeticError, AttributeError, TypeError, ValueError):
-        raise CannotConvert(f"not a {source.kind} as this library writes it") from None
+        raise CannotConvert(f"not a {source.kind} in this library's format") from None
 
 
 def _read_scaled(wire: Any, source: Encoding) -> Decimal:
@@ -155,7 +157,7 @@ _ROW_ID_READERS: dict[str, Callable[[Any, Encoding], Any]] = {
 }
 
 
-# Writing: what means that in the other column
+# Encoding values for the other column
 
 
 def _text(value: Any, after: Column) -> str:
@@ -172,7 +174,7 @@ def _text(value: Any, after: Column) -> str:
     text = str(value)
     longest = characters_of(after)
     if longest is not None and len(text) > longest:
-        raise CannotConvert(f"{len(text)} characters are more than {longest}")
+        raise CannotConvert(f"{len(text)} characters exceed the maximum {longest}")
     if after.elements and text not in after.elements:
         raise CannotConvert("not one of the elements")
     if after.type in _FORMATS:
@@ -195,8 +197,8 @@ def _integer(value: Any) -> int:
 
 
 def _decimal(value: Any) -> Decimal:
-    """Return a number as a decimal, a float as the shortest one that is the same float."""
-    if isinstance(value, str) and "_" in value:  # as in Python's source only
+    """Return a number as a decimal; a float becomes the shortest decimal that equals it."""
+    if isinstance(value, str) and "_" in value:  # only Python's source allows it
         raise CannotConvert("not a number")
     try:
         number = Decimal(repr(value) if isinstance(value, float) else value)
@@ -208,7 +210,7 @@ def _decimal(value: Any) -> Decimal:
 
 
 def _places(value: Any, places: int) -> int:
-    """Return a number times 10**places, exactly."""
+    """Return the exact product of a number and 10**places."""
     number = _decimal(value)
     if number.adjusted() > _MOST_DIGITS:
         raise CannotConvert(f"more than {_MOST_DIGITS} digits")
@@ -233,7 +235,7 @@ def _scaled(value: Any, after: Column, target: Encoding) -> int:
 def _long_decimal(value: Any, after: Column, target: Encoding) -> str:
     places = target.places or 0
     scaled = _places(value, places)
-    # The column has room for a sign, a point and a zero before it.
+    # The size includes a sign, a decimal point and a zero before it.
     digits = None if after.size is None else after.size - 3
     if digits is not None and abs(scaled) >= 10**digits:
         raise CannotConvert(f"more than {digits} digits")
@@ -248,7 +250,7 @@ def _float(value: Any, after: Column, _target: Encoding) -> float:
         raise CannotConvert("not a finite number")
     if not isinstance(value, float) and len(number.normalize().as_tuple().digits) > _FLOAT_DIGITS:
         raise CannotConvert(f"more digits than the {_FLOAT_DIGITS} that a float keeps")
-    return _bounded(float(number), after)  # type: ignore[no-any-return]  # as it came
+    return _bounded(float(number), after)  # type: ignore[no-any-return]  # the same float
 
 
 def _bounded(number: Any, after: Column) -> Any:
@@ -267,7 +269,7 @@ def _truth(value: Any) -> bool:
 
 
 def _moment(value: Any) -> str:
-    """Return a moment as the server writes it, so that two spellings of one moment are seen to be the same."""
+    """Return a datetime in the server's format, in which equal datetimes are equal texts."""
     try:
         text = value.isoformat() if isinstance(value, date) else value.replace("Z", "+00:00")
         moment = datetime.fromisoformat(text)
@@ -290,7 +292,7 @@ def _date(value: Any) -> str:
     except ValueError:
         raise CannotConvert("not a date in ISO 8601") from None
     if moment.time() != time() or (moment.utcoffset() or moment - moment):
-        raise CannotConvert("a moment within a day, which a date would lose")
+        raise CannotConvert("a time of day, which a date would lose")
     return _moment(moment.date())
 
 
@@ -300,7 +302,7 @@ def _time(value: Any) -> str:
     except ValueError:
         raise CannotConvert("not a time in ISO 8601") from None
     if moment.tzinfo is not None:
-        raise CannotConvert("a time with a zone, which would be lost")
+        raise CannotConvert("a time zone, which would be lost")
     return f"{moment:%H:%M:%S.%f}"
 
 
@@ -312,7 +314,7 @@ def _uuid(value: Any) -> str:
 
 
 def _json(value: str) -> str:
-    """Return JSON as ``JSONField`` spells it."""
+    """Return JSON in the format of ``JSONField``."""
     try:
         return json.dumps(json.loads(value), allow_nan=False)
     except ValueError:
@@ -331,7 +333,7 @@ def _row_id(value: Any, target: Encoding, after: Column) -> str:
             return check_text(_long_decimal(value, after, target))
     except InvalidRowId as error:
         raise CannotConvert(str(error)) from None
-    raise CannotConvert(f"nothing becomes a row id of a {target.kind}")
+    raise CannotConvert(f"no value can be converted to a row id of {target.kind}")
 
 
 _WRITERS: dict[str, Callable[[Any, Column, Encoding], Any]] = {

@@ -116,7 +116,7 @@ def test_models(model, expected):
 def test_a_message_tells_what_and_a_hint_the_way_out():
     model = make(a=models.DecimalField())
     (message,) = ours.check_model(model)
-    assert message.msg == "library.Thing.a: Appwrite needs to know how long a decimal gets."
+    assert message.msg == "library.Thing.a: Appwrite needs a maximum length for decimals."
     assert message.hint == "set max_digits and decimal_places. See docs/reference/checks.md#appwrite-e003"
     assert message.obj is model._meta.get_field("a")
 

@@ -188,7 +188,7 @@ def test_rename(transport):
 def test_a_rename_of_nothing_is_told(transport):
     run()
     column_routes.delete_column(transport, TAG, "name")
-    assert "  ! library_tag has no column label that could be renamed to name.\n" in run("--rename", "Tag.label=name")
+    assert "  ! library_tag has no column label to rename to name.\n" in run("--rename", "Tag.label=name")
 
 
 def test_what_the_rows_do_not_allow_is_said_without_a_traceback(transport):
@@ -196,7 +196,7 @@ def test_what_the_rows_do_not_allow_is_said_without_a_traceback(transport):
     index_routes.delete_index(transport, TAG, "name_uniq")
     for row_id in ("t1", "t2"):
         rows.create_row(transport, TAG, row_id, {"name": "same"})
-    with pytest.raises(CommandError, match=r"cannot be made over duplicates: same \(t1 and t2\)"):
+    with pytest.raises(CommandError, match=r"cannot be created over duplicates: same \(t1 and t2\)"):
         run()
 
 
@@ -223,12 +223,12 @@ def test_rows_without_a_value_are_refused(transport):
     column_routes.update_column(transport, table, "integer", "stars", required=False, default=None)
     rows.create_row(transport, table, "r1", {"book_id": "b1", "text": ""})
     with pytest.raises(
-        CommandError, match="library_review: the server cannot require stars, of which one row has no value"
+        CommandError, match="library_review: the server cannot require stars because one row has no value"
     ):
         run()
     with pytest.raises(SystemExit):
         run("--check")
-    assert "refused while there are rows without a value" in run("--plan")
+    assert "rejected while rows have no value" in run("--plan")
     rows.update_row(transport, table, "r1", {"stars": 3})
     run()
     assert "No changes." in run("--check")

@@ -345,7 +345,7 @@ def test_a_lost_index_that_no_model_has_is_said_and_goes_with_its_columns(make_s
     lost_over(server, over("a", "b"))
     plan = plan_for(connect(server), database(A, C), Options(prune=True))
     assert plan.steps == ()
-    assert "Appwrite lists the index i (a), does not have it and cannot delete it" in plan.notes[0]
+    assert "Appwrite lists the index i (a) but does not have it and cannot delete it" in plan.notes[0]
     migrate(connect(server), database(C), Options(prune=True))
     assert index_named(server)["status"] == "gone"
 
@@ -414,7 +414,7 @@ def test_the_plan_says_that_duplicates_may_come_while_a_unique_index_is_gone(mak
     fill(server, index)
     plan = plan_for(connect(server), CHANGES["type"].after(index))
     assert [(step.sign, step.warning) for step in plan.steps if "index" in str(step)] == [
-        ("-", "until it is made anew, other clients can write duplicates: this run then ends with their list"),
+        ("-", "other clients can write duplicates until it is created again; this run then fails and lists them"),
         ("+", ""),
     ]
 

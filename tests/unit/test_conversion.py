@@ -46,9 +46,9 @@ def test_what_fits(value, before, after, converted):
 @pytest.mark.parametrize(
     ("value", "before", "after", "reason"),
     [
-        ("abcd", TEXT, SHORT, "4 characters are more than 3"),
+        ("abcd", TEXT, SHORT, "4 characters exceed the maximum 3"),
         ("c", TEXT, ENUM, "not one of the elements"),
-        ([1.0, 2.0], Column("c", "point"), TEXT, "point has no equal as text"),
+        ([1.0, 2.0], Column("c", "point"), TEXT, "point cannot be converted to text"),
         ("1.5", TEXT, INTEGER, "not a whole number"),
         (1.5, DOUBLE, INTEGER, "not a whole number"),
         ("10", TEXT, SMALL, "not between 0 and 9"),
@@ -63,9 +63,9 @@ def test_what_fits(value, before, after, converted):
         ("9999-12-31T23:59:59.001+00:00", TEXT, MOMENT, "not between the year 1000"),
         ("9999-12-31T23:59:59-01:00", TEXT, MOMENT, "not between the year 1000"),
         ("0001-01-01T00:00:00+01:00", TEXT, MOMENT, "not between the year 1000"),
-        (5, INTEGER, MOMENT, "integer has no equal as datetime"),
-        (["a", "b"], LIST, SHORT, "2 values for one"),
-        ("x", TEXT, Column("c", "point"), "nothing becomes a point"),
+        (5, INTEGER, MOMENT, "integer cannot be converted to datetime"),
+        (["a", "b"], LIST, SHORT, "2 values for a column that holds one"),
+        ("x", TEXT, Column("c", "point"), "no other type can be converted to a point"),
     ],
 )
 def test_what_does_not_fit(value, before, after, reason):
