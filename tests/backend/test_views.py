@@ -314,8 +314,8 @@ def test_a_download_does_not_hold_up_the_event_loop():
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"list_display": ("nothing",)}, "'nothing' is no field of library.Book"),
-        ({"list_filter": ("title",)}, "nothing is known to choose from for library.Book.title"),
+        ({"list_display": ("nothing",)}, "'nothing' is neither a field or method of library.Book"),
+        ({"list_filter": ("title",)}, "library.Book.title has no choices to filter by"),
         ({"list_filter": ("nothing",)}, "library.Book has no field 'nothing'"),
         ({"search_fields": ("nothing",)}, "search_fields: library.Book has no 'nothing'"),
         ({"model": None}, "needs a model or a queryset"),

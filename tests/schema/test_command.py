@@ -102,7 +102,7 @@ def test_one_app_or_one_model(transport):
     ("args", "message"),
     [
         (["nope"], "No installed app with label 'nope'"),
-        (["auth"], 'The app auth has no table on "appwrite": the routers send it elsewhere'),
+        (["auth"], 'The app auth has no table on "appwrite": the routers send it to another database'),
         (["library", "Nope"], r'library\.Nope has no table on "appwrite"'),
         (["--database", "default"], r'DATABASES\["default"\] is not on Appwrite'),
         (["--rename", "nonsense"], "--rename nonsense: write Model.old=new"),
@@ -168,7 +168,7 @@ def test_narrowing_needs_a_flag(transport, requests_made):
     with pytest.raises(CommandError) as caught:
         run("--noinput")
     assert str(caught.value) == (
-        "Nothing was done. These steps may lose data and need --allow-destructive:\n"
+        "Nothing was done: these steps may lose data and need --allow-destructive:\n"
         "  ~ column library_tag.name varchar(90) required -> varchar(40) required"
     )
     assert requests_made.writes() == []
@@ -205,7 +205,7 @@ def test_ctrl_c_says_how_to_go_on(transport, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("appwrite_orm_django.management.commands.appwrite_migrate.migrate", interrupted)
-    with pytest.raises(CommandError, match=r"Stopped\. Run appwrite_migrate again to go on\.") as caught:
+    with pytest.raises(CommandError, match=r"Interrupted\. Run appwrite_migrate again to continue\.") as caught:
         run()
     assert caught.value.returncode == 130
 
