@@ -70,6 +70,13 @@ class Command(WithKey, BaseCommand):
         )
         parser.add_argument("--noinput", "--no-input", action="store_false", dest="interactive", help="Never ask.")
 
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run from the command line, where Ctrl-C ends with a message; ``call_command`` lets its caller hear of it."""
+        try:
+            super().run_from_argv(argv)
+        except KeyboardInterrupt:
+            sys.exit(130)
+
     def handle(self, *args: Any, **options: Any) -> None:
         alias = chosen_alias(options["database"])
         connection: Any = connections[alias]  # our DatabaseWrapper, by its engine
@@ -98,7 +105,8 @@ class Command(WithKey, BaseCommand):
         except _REFUSALS as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            raise CommandError("Stopped. Run appwrite_migrate again to go on.", returncode=130) from None
+            self.stderr.write("Stopped. Run appwrite_migrate again to go on.")
+            raise
         for note in notes:
             self.stderr.write(self.style.WARNING(note))
 
