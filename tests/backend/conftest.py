@@ -9,8 +9,8 @@ from django.db import connections
 
 from appwrite_orm_django.backend.base import DatabaseWrapper
 from tests import differential, real
-from tests.backend.kinds import KINDS, kind_settings, kinds_of_servers
-from tests.library.models import Author, Book, Country, Cover, Everything, Review, Tag
+from tests.backend.kinds import KINDS, kind_settings, kinds_of_servers, level_of, level_settings
+from tests.library.models import Author, Book, Country, Cover, Everything, Numbered, Review, Tag
 
 UTC = datetime.timezone.utc
 D = decimal.Decimal
@@ -187,6 +187,20 @@ def connect():
 
     yield change
     connections["appwrite"] = ours
+
+
+@pytest.fixture(params=["1.9", "2.x"])
+def each_level(request, connect):
+    """Put a server of each feature level, with a few empty tables, behind the alias; return the level."""
+    connection = connect(**level_settings(request.param, "levels", CACHE={}))
+    models = (Author, Book, Book.tags.through, Country, Cover, Numbered, Review, Tag)
+    with connection.schema_editor() as editor:
+        for model in models:
+            editor.create_model(model)
+    level_of(connection)  # asked once in each process; no test is to find this request among its own
+    yield request.param
+    for model in models:
+        model._base_manager.using("appwrite").all()._raw_delete("appwrite")
 
 
 @pytest.fixture
