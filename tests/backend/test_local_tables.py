@@ -7,7 +7,6 @@ from django.db import NotSupportedError, connections
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Value
 from django.db.models.functions import Coalesce, Lower, Upper
 
-from appwrite_orm_django.backend.base import DatabaseWrapper
 from appwrite_orm_django.backend.local_evaluation import texts
 from appwrite_orm_django.testing import captured_requests
 from tests.library.models import Author, Book, Country, Tag
@@ -31,19 +30,9 @@ def authors():
 
 
 @pytest.fixture
-def options(appwrite):
+def options(appwrite, connect):
     """Give a function that puts a connection with other options in the place of the alias."""
-    made = []
-
-    def use(**values):
-        made.append(connections["appwrite"])
-        settings = {**appwrite.settings_dict, "OPTIONS": {**appwrite.settings_dict["OPTIONS"], **values}}
-        connections["appwrite"] = DatabaseWrapper(settings, "appwrite")
-        return connections["appwrite"]
-
-    yield use
-    if made:
-        connections["appwrite"] = made[0]
+    return lambda **values: connect(OPTIONS={**appwrite.settings_dict["OPTIONS"], **values})
 
 
 def names(queryset):
