@@ -22,7 +22,7 @@ HOST = "http://appwrite.test/v1"
 def nothing_known(monkeypatch):
     monkeypatch.setattr(capabilities, "_known", {})
     monkeypatch.setattr(capabilities, "_asked_at", {})
-    monkeypatch.setattr(server_queries, "_refused", set())
+    monkeypatch.setattr(server_queries, "_refused", {})
 
 
 @pytest.fixture
