@@ -25,6 +25,7 @@ from appwrite_orm_django.schema.migrate import migrate
 from appwrite_orm_django.schema.own_tables import CLAIMS, with_own_tables
 from appwrite_orm_django.schema.records import read_recorded
 from tests.schema.conftest import Counter, a_server, connect
+from tests.schema.killing import Killed
 from tests.settled import settle
 
 A = Table(
@@ -123,10 +124,10 @@ def test_an_import_that_stops_goes_on(source, target, survives):
     def stop(record):
         left[0] -= 1
         if left[0] < 0:
-            raise KeyboardInterrupt
+            raise Killed
 
     target.add_listener(stop)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         import_rows(target, SHOP, lines)
     target.remove_listener(stop)
     rows.delete_row(target, TableRef("shop", "a"), "r0")

@@ -76,6 +76,13 @@ class Command(WithKey, BaseCommand):
             "--noinput", "--no-input", action="store_false", dest="interactive", help="Never ask for confirmation."
         )
 
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run from the command line, where Ctrl-C ends with a message; ``call_command`` lets its caller hear of it."""
+        try:
+            super().run_from_argv(argv)
+        except KeyboardInterrupt:
+            sys.exit(130)
+
     def handle(self, *args: Any, **options: Any) -> None:
         alias = chosen_alias(options["database"])
         connection = appwrite_connection(alias)
@@ -104,7 +111,8 @@ class Command(WithKey, BaseCommand):
         except _REFUSALS as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            raise CommandError("Interrupted. Run appwrite_migrate again to continue.", returncode=130) from None
+            self.stderr.write("Interrupted. Run appwrite_migrate again to continue.")
+            raise
         for note in notes:
             self.stderr.write(self.style.WARNING(note))
 
