@@ -125,7 +125,7 @@ def test_what_fits(value, before, after, converted):
         # Python's UUID reads what its int() reads.
         ("+1234567812345678123456781234567", TEXT, UUID, "not a UUID"),
         ("1_345678123456781234567812345678", TEXT, UUID, "not a UUID"),
-        ("abcd", OWN, SHORT_OWN, "4 characters are more than 3"),
+        ("abcd", OWN, SHORT_OWN, "4 characters exceed the maximum 3"),
         ("0000000000000005", encoded("varchar", "duration", row_id=True), encoded("bigint", "duration"), "another way"),
     ],
 )
