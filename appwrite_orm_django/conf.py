@@ -137,15 +137,9 @@ class CacheSettings:
         if not 0 <= self.jitter < 1:
             return f'["JITTER"] is {self.jitter!r}; it must be at least 0 and less than 1.'
         if not self.key_prefix or not self.key_prefix.replace("-", "").replace("_", "").replace(".", "").isalnum():
-            return (
-                f'["KEY_PREFIX"] is {self.key_prefix!r}; it may only contain letters, digits, '
-                '"-", "_" and ".".'
-            )
+            return f'["KEY_PREFIX"] is {self.key_prefix!r}; it may only contain letters, digits, "-", "_" and ".".'
         if not self.key_prefix.isascii() or len(self.key_prefix) > 40:
-            return (
-                f'["KEY_PREFIX"] is {self.key_prefix!r}; it must be at most 40 ASCII '
-                "characters long."
-            )
+            return f'["KEY_PREFIX"] is {self.key_prefix!r}; it must be at most 40 ASCII characters long.'
         return None
 
 
@@ -252,9 +246,7 @@ class WebhookSettings:
         if not isinstance(secrets, tuple) or not all(
             isinstance(secret, Secret) and len(secret) in SECRET_LENGTHS and secret.is_encodable for secret in secrets
         ):
-            raise ImproperlyConfigured(
-                f'{where}["SECRETS"] must be a list of strings of 8 to 256 characters.'
-            )
+            raise ImproperlyConfigured(f'{where}["SECRETS"] must be a list of strings of 8 to 256 characters.')
         if settings.secrets and urlsplit(settings.url).scheme not in ("http", "https"):
             raise ImproperlyConfigured(
                 f'{where}["URL"] must be the address that Appwrite calls, such as '
@@ -422,9 +414,7 @@ def _read(cls: type[Settings], where: str, given: Any) -> Settings:
         raise ImproperlyConfigured(f"{where} must be a dictionary.")
     known = {each.name.upper(): each.name for each in fields(cls)}  # type: ignore[arg-type]  # all are dataclasses
     if unknown := sorted(set(given) - set(known), key=str):
-        raise ImproperlyConfigured(
-            f"{where} has no key {unknown[0]!r}. Valid keys are {', '.join(sorted(known))}."
-        )
+        raise ImproperlyConfigured(f"{where} has no key {unknown[0]!r}. Valid keys are {', '.join(sorted(known))}.")
     return cls(**{known[key]: value for key, value in given.items()})
 
 

@@ -18,14 +18,15 @@ from django.db import models
 from appwrite_orm_django.backend import row_ids
 from appwrite_orm_django.client.queries import check_text
 from appwrite_orm_django.schema import names
+from appwrite_orm_django.schema.defaults import MAX_SCALED_DIGITS
 
 ROW_ID = "$id"
 SEQUENCE = "$sequence"
 PERMISSIONS = "$permissions"
 #: Datetimes of a row that the server sets. An API key may set them, but not in a transaction.
 MOMENTS = ("$createdAt", "$updatedAt")
-# The server's own columns. A field maps one of them by naming it as its ``db_column``.
-SYSTEM_COLUMNS = frozenset({ROW_ID, SEQUENCE, "$createdAt", "$updatedAt", PERMISSIONS})
+SYSTEM_COLUMNS = names.SYSTEM_COLUMNS
+table_id = names.table_id
 
 
 class RelationshipKey(str):
@@ -53,12 +54,6 @@ def column_key(field: models.Field[Any, Any]) -> str:
     return RelationshipKey(key) if getattr(field, "appwrite_relationship", False) else key
 
 
-def table_id(db_table: str) -> str:
-    """Return the id of the table for ``db_table``."""
-    return names.table_id(db_table)
-
-
-MAX_SCALED_DIGITS = 18  # always fit in a 64-bit integer
 INT64 = (-(2**63) + 1, 2**63 - 1)  # -2**63 itself is refused (observed)
 #: Significant digits of a float in a column: PHP writes no more into a statement (recording
 #: ``query-numbers``).

@@ -269,9 +269,7 @@ class _Worker:
         try:
             threading.Thread(target=put, name="appwrite-handlers-retry", daemon=True).start()
         except RuntimeError:  # the interpreter is shutting down
-            logger.warning(
-                "Giving up on %s for %s: the process is ending", _name(function), change.table
-            )
+            logger.warning("Giving up on %s for %s: the process is ending", _name(function), change.table)
             self._done()
 
     def _done(self) -> None:

@@ -101,9 +101,7 @@ class Listener:
         self._database = connection.database_id
         self._tables = tables_of(alias)
         if not self._tables:
-            raise ImproperlyConfigured(
-                f'No model uses the database "{alias}": there is nothing to listen to.'
-            )
+            raise ImproperlyConfigured(f'No model uses the database "{alias}": there is nothing to listen to.')
         self._address = self._with_channels(
             self.settings.address(connection.settings_dict["HOST"]), connection.settings_dict["USER"]
         )
@@ -268,7 +266,9 @@ def _greet(hello: Mapping[str, Any], settings: RealtimeSettings) -> None:
     if hello.get("type") != "connected":
         raise Refused(f"Appwrite refuses: {data.get('message', hello.get('type'))}")
     if settings.session_secret and not data.get("user"):
-        raise Refused('the session in OPTIONS["REALTIME"]["SESSION_SECRET"] is invalid, and a guest receives fewer events')
+        raise Refused(
+            'the session in OPTIONS["REALTIME"]["SESSION_SECRET"] is invalid, and a guest receives fewer events'
+        )
 
 
 def _event(message: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -186,10 +186,7 @@ def _obstacle(alias: str, webhook: webhooks.Webhook) -> str:
             "Fix that, then run appwrite_webhook create."
         )
     if webhook["url"] != settings.url:
-        return (
-            f"Appwrite calls {webhook['url']}, but the settings say {settings.url}: "
-            "run appwrite_webhook create."
-        )
+        return f"Appwrite calls {webhook['url']}, but the settings say {settings.url}: run appwrite_webhook create."
     wanted = set(events_for(alias))
     if missing := sorted(wanted - set(webhook["events"])):
         return (

@@ -228,9 +228,7 @@ def _invalidate(alias: str, written: Written, delivery: Delivery, settings: Webh
     if written.problem:
         logger.warning(
             "A webhook delivery invalidates %s: %s",
-            f"every row of {len(written.tables)} tables"
-            if len(written.tables) > 1
-            else written.tables[0],
+            f"every row of {len(written.tables)} tables" if len(written.tables) > 1 else written.tables[0],
             written.problem,
         )
     models = tables_of(alias)

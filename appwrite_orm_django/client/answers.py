@@ -195,9 +195,7 @@ def _foreign(request: Request, status: int, text: str, content_type: str) -> App
     if status == 429:
         return request.error(RateLimited, "too many requests", code=status, response_text=text)
     if status >= 500:
-        return request.error(
-            ServerError, foreign, code=status, response_text=text, ambiguous=True
-        )
+        return request.error(ServerError, foreign, code=status, response_text=text, ambiguous=True)
     return request.error(NotAppwrite, foreign, code=status, response_text=text)
 
 

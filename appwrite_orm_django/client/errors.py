@@ -149,8 +149,7 @@ class Unauthorized(AppwriteError, utils.OperationalError):
         "Appwrite Cloud has one for each region."
     )
     user_hint: ClassVar[str] = (
-        "The request was made as a user, without the API key: "
-        "the permissions of the table and the row apply."
+        "The request was made as a user, without the API key: the permissions of the table and the row apply."
     )
 
 
@@ -257,10 +256,7 @@ class TransactionLimitExceeded(AppwriteError, utils.OperationalError):
     A self-hosted server accepts 100.
     """
 
-    hint = (
-        "Write in several atomic blocks, or with bulk_create, "
-        "which counts as one operation per 100 rows."
-    )
+    hint = "Write in several atomic blocks, or with bulk_create, which counts as one operation per 100 rows."
 
 
 class RowConflict(WriteRefused):

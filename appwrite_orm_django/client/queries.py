@@ -124,9 +124,7 @@ def check_limits(queries: Sequence[Query]) -> list[str]:
                 f"{MAX_QUERY_LENGTH:,}. Split its values."
             )
         if (most := _most_values(query)) > MAX_VALUES:
-            raise QueryLimitExceeded(
-                f"{_head(query)} has {most} values; the server accepts {MAX_VALUES}. Split them."
-            )
+            raise QueryLimitExceeded(f"{_head(query)} has {most} values; the server accepts {MAX_VALUES}. Split them.")
         texts.append(text)
     return texts
 

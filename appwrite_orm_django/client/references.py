@@ -9,7 +9,8 @@ from appwrite_orm_django.client.errors import InvalidId
 
 MAX_ID_LENGTH = 36  # recording rows-ids
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
+#: An id of a row, a table or a database.
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
 
 
 def is_valid_id(value: object) -> bool:
@@ -19,7 +20,7 @@ def is_valid_id(value: object) -> bool:
     At most 36 characters of ``A-Z a-z 0-9 . _ -``, the first alphanumeric (recording ``rows-ids``).
     The server compares ids without case; this function ignores that.
     """
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
+    return isinstance(value, str) and ID.fullmatch(value) is not None
 
 
 def path_segment(value: str) -> str:

@@ -237,8 +237,7 @@ class Transport(SdkClient):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "A Transport holds an API key and open connections and cannot be pickled or copied; "
-            "make a new one."
+            "A Transport holds an API key and open connections and cannot be pickled or copied; make a new one."
         )
 
     def add_listener(self, listener: Listener) -> None:
@@ -382,9 +381,7 @@ class Transport(SdkClient):
         except requests.RequestException as error:
             return _failure(request, error, urlsplit(self._base_url).netloc)
         for warning in filter(None, response.headers.get("x-appwrite-warning", "").split(";")):
-            logger.warning(
-                "%s: the server warns: %s", request, self._blank(warning.strip().encode()).decode()
-            )
+            logger.warning("%s: the server warns: %s", request, self._blank(warning.strip().encode()).decode())
         try:
             return _Answer(
                 response.status_code,
@@ -473,9 +470,7 @@ class Transport(SdkClient):
             if value is None:
                 merged.pop(name, None)
             elif not Secret(value).is_header:
-                raise TypeError(
-                    f"The header {name} contains characters that no HTTP header may have."
-                )
+                raise TypeError(f"The header {name} contains characters that no HTTP header may have.")
             else:
                 merged[name] = value
         for name in _SECRET_HEADERS:
@@ -539,10 +534,7 @@ def _failure(request: Request, error: requests.RequestException, server: str) ->
             request.error(RequestTimeout, f"no answer from {server} within the read timeout", ambiguous=True)
         )
     if _find(error, ssl.SSLCertVerificationError):
-        text = (
-            f"the certificate of {server} was rejected: {reason}. "
-            "OPTIONS['VERIFY'] can name a CA bundle"
-        )
+        text = f"the certificate of {server} was rejected: {reason}. OPTIONS['VERIFY'] can name a CA bundle"
         return Failure(request.error(ConnectionFailed, text), hopeless=True)
     if _find(error, NewConnectionError):
         return Failure(request.error(ConnectionFailed, f"no connection to {server}: {reason}"), never_sent=True)
@@ -620,6 +612,4 @@ def _sdk_value(value: object) -> object:
 
 def _only_json(content_type: str) -> None:
     if content_type and not content_type.startswith("application/json"):
-        raise TypeError(
-            f"This transport only sends JSON; use the SDK's own Client for {content_type}."
-        )
+        raise TypeError(f"This transport only sends JSON; use the SDK's own Client for {content_type}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime, time, timezone
 from decimal import Decimal, InvalidOperation, localcontext
@@ -20,12 +21,18 @@ from .limits import characters_of
 from .names import InvalidRowId, check_text, decode_integer, encode_integer
 
 _INTEGER = re.compile(r"\s*[+-]?\d+\s*")
+#: Digits of a second, or of an offset's: Python leaves out, in silence, those after the sixth.
+_FRACTION = re.compile(r"[.,](\d+)")
+#: Python takes for a UUID whatever ``int()`` reads, such as ``1_2`` and ``+1``.
+_UUID = re.compile(r"(?:urn:)?(?:uuid:)?\{?(?:[0-9a-f]-?){32}\}?", re.IGNORECASE)
 _TRUTH = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 _NUMBERS = frozenset({"boolean", "decimal", "float", "integer", "long decimal"})
 #: Kinds that can be written as text and read back.
 _SPELLED = _NUMBERS | {"date", "datetime", "json", "time", "uuid"}
 #: The digits of a float that Appwrite 1.9 returns.
 _FLOAT_DIGITS = 14
+#: The server refuses -2**63 itself.
+_INTEGERS = (INT64[0] + 1, INT64[1])
 #: More digits than the longest decimal has, which is that of a varchar.
 _MOST_DIGITS = 16_381
 
@@ -39,6 +46,10 @@ _FORMATS: dict[str, tuple[str, Callable[[str], None]]] = {
     "url": ("a URL", URLValidator()),
     "ip": ("an IP address", validate_ipv46_address),
 }
+
+
+_TOO_MANY_DIGITS = f"more digits than the {_FLOAT_DIGITS} that a float keeps"
+_WITHIN_A_DAY = "a moment within a day, which a date would lose"
 
 
 class CannotConvert(ValueError):
@@ -64,8 +75,9 @@ def convert(value: Any, before: Column, after: Column) -> Any:
     """
     Return a value converted to the new column; None stays None.
 
-    Values are never rounded, truncated or guessed. A single value becomes a list of one, and a list
-    of at most one becomes a single value.
+    Values are never rounded, truncated or guessed: what does not fit exactly is refused. A single
+    value becomes a list of one, and a list of at most one becomes a single value; a null in a list
+    counts.
 
     Raises:
         CannotConvert: the value does not fit exactly.
@@ -76,15 +88,11 @@ def convert(value: Any, before: Column, after: Column) -> Any:
     items = value if before.array else [value]
     if before.array and after.array and None in items and target.kind in _NUMBERS:
         raise CannotConvert("Appwrite stores 0 for null in a list of numbers")
-    converted = [
-        None if item is None else convert_one(item, source, after, target)
-        for item in items
-        if item is not None or (before.array and after.array)
-    ]
+    if not after.array and len(items) > 1:
+        raise CannotConvert(f"{len(items)} values for a column that holds one")
+    converted = [None if item is None else convert_one(item, source, after, target) for item in items]
     if after.array:
         return converted
-    if len(converted) > 1:
-        raise CannotConvert(f"{len(converted)} values for a column that holds one")
     return converted[0] if converted else None
 
 
@@ -116,8 +124,14 @@ def convert_one(item: Any, source: Encoding, after: Column, target: Encoding) ->
     if target.row_id:
         return _row_id(value, target, after)
     write = _WRITERS.get(target.kind)
+    if write is None and source.row_id:
+        raise CannotConvert(f"the row id of a {source.kind} is written in another way")
+    if target.kind == "float" and source.array and not after.array and value != _as_held(value):
+        # Elements of a list keep all of their digits.
+        raise CannotConvert(_TOO_MANY_DIGITS)
     # A custom codec: the value keeps its wire format.
-    return value if write is None else write(value, after, target)
+    written = value if write is None else write(value, after, target)
+    return _short_enough(written, after) if isinstance(written, str) else written
 
 
 # Decoding wire values
@@ -130,8 +144,15 @@ def _read(wire: Any, source: Encoding) -> Any:
         return wire
     try:
         return read(wire, source)
+    except CannotConvert:
+        raise
     except (ArithmeticError, AttributeError, TypeError, ValueError):
         raise CannotConvert(f"not a {source.kind} in this library's format") from None
+
+
+def _read_date(wire: Any, _source: Encoding) -> date:
+    _without_time_of_day(datetime.fromisoformat(wire))
+    return date.fromisoformat(wire[:10])
 
 
 def _read_scaled(wire: Any, source: Encoding) -> Decimal:
@@ -141,7 +162,7 @@ def _read_scaled(wire: Any, source: Encoding) -> Decimal:
 
 
 _READERS: dict[str, Callable[[Any, Encoding], Any]] = {
-    "date": lambda wire, _source: date.fromisoformat(wire[:10]),
+    "date": _read_date,
     "decimal": _read_scaled,
     "long decimal": lambda wire, _source: _decimal(wire),
     "time": lambda wire, _source: time.fromisoformat(wire),
@@ -171,10 +192,7 @@ def _text(value: Any, after: Column) -> str:
         value = str(value)
     if not isinstance(value, (str, int, float)):
         raise CannotConvert("not a text")
-    text = str(value)
-    longest = characters_of(after)
-    if longest is not None and len(text) > longest:
-        raise CannotConvert(f"{len(text)} characters exceed the maximum {longest}")
+    text = _short_enough(str(value), after)
     if after.elements and text not in after.elements:
         raise CannotConvert("not one of the elements")
     if after.type in _FORMATS:
@@ -186,9 +204,19 @@ def _text(value: Any, after: Column) -> str:
     return text
 
 
+def _short_enough(text: str, after: Column) -> str:
+    longest = characters_of(after)
+    if longest is not None and len(text) > longest:
+        raise CannotConvert(f"{len(text)} characters exceed the maximum {longest}")
+    return text
+
+
 def _integer(value: Any) -> int:
     if isinstance(value, str) and _INTEGER.fullmatch(value):
-        return int(value)
+        try:
+            return int(value)
+        except ValueError:  # Python reads 4,300 digits
+            raise CannotConvert("more digits than an integer column holds") from None
     if isinstance(value, (bool, int)):
         return int(value)
     if isinstance(value, (Decimal, float)) and value == math.floor(value):
@@ -212,8 +240,11 @@ def _decimal(value: Any) -> Decimal:
 def _places(value: Any, places: int) -> int:
     """Return the exact product of a number and 10**places."""
     number = _decimal(value)
-    if number.adjusted() > _MOST_DIGITS:
+    if number and number.adjusted() > _MOST_DIGITS:
         raise CannotConvert(f"more than {_MOST_DIGITS} digits")
+    # Of what is nearer to zero than that, Python's context makes 0.
+    if number and number.adjusted() < -places:
+        raise CannotConvert(f"more than {places} decimal places")
     with localcontext() as context:
         context.prec = 2 * _MOST_DIGITS + len(number.as_tuple().digits)
         scaled = number.scaleb(places)
@@ -225,7 +256,7 @@ def _places(value: Any, places: int) -> int:
 def _scaled(value: Any, after: Column, target: Encoding) -> int:
     places = target.places or 0
     scaled = _places(value, places)
-    low, high = (INT64[side] if bound is None else bound for side, bound in enumerate((after.min, after.max)))
+    low, high = (_INTEGERS[side] if bound is None else bound for side, bound in enumerate((after.min, after.max)))
     if not low <= scaled <= high:
         least, most = (_read_scaled(bound, target) for bound in (low, high))
         raise CannotConvert(f"not between {least} and {most}")
@@ -246,23 +277,35 @@ def _long_decimal(value: Any, after: Column, target: Encoding) -> str:
 
 def _float(value: Any, after: Column, _target: Encoding) -> float:
     number = _decimal(value)
-    if not math.isfinite(float(number)):
+    nearest = float(number)
+    if not math.isfinite(nearest):
         raise CannotConvert("not a finite number")
-    if not isinstance(value, float) and len(number.normalize().as_tuple().digits) > _FLOAT_DIGITS:
-        raise CannotConvert(f"more digits than the {_FLOAT_DIGITS} that a float keeps")
-    return _bounded(float(number), after)  # type: ignore[no-any-return]  # the same float
+    if number and not nearest:
+        raise CannotConvert("nearer to zero than any float")
+    if not isinstance(value, float) and number != Decimal(_with_digits(nearest)):
+        raise CannotConvert(_TOO_MANY_DIGITS)
+    return _bounded(nearest, after)  # type: ignore[no-any-return]  # as it came
+
+
+def _with_digits(number: float) -> str:
+    return f"{number:.{_FLOAT_DIGITS}g}"
+
+
+def _as_held(number: float) -> float:
+    """Return what a column of floats makes of a number."""
+    return float(_with_digits(number))
 
 
 def _bounded(number: Any, after: Column) -> Any:
-    low = after.min if after.min is not None else INT64[0] if after.type != "double" else -math.inf
-    high = after.max if after.max is not None else INT64[1] if after.type != "double" else math.inf
+    low = after.min if after.min is not None else _INTEGERS[0] if after.type != "double" else -math.inf
+    high = after.max if after.max is not None else _INTEGERS[1] if after.type != "double" else math.inf
     if not low <= number <= high:
         raise CannotConvert(f"not between {low} and {high}")
     return number
 
 
 def _truth(value: Any) -> bool:
-    truth = _TRUTH.get(f"{value.normalize():f}" if isinstance(value, Decimal) else str(value).strip().lower())
+    truth = _TRUTH.get(value.strip().lower()) if isinstance(value, str) else {0: False, 1: True}.get(value)
     if truth is None:
         raise CannotConvert("neither true nor false")
     return truth
@@ -278,9 +321,16 @@ def _moment(value: Any) -> str:
         raise CannotConvert(_OUT_OF_BOUNDS) from None
     except (AttributeError, ValueError):
         raise CannotConvert("not a date in ISO 8601") from None
+    if _has_more_digits(text, 3):
+        raise CannotConvert("more digits of a second than the 3 that a datetime column holds")
     if not _FIRST_MOMENT <= moment <= _LAST_MOMENT:
         raise CannotConvert(_OUT_OF_BOUNDS)
     return moment.isoformat(timespec="milliseconds")
+
+
+def _has_more_digits(text: str, digits: int) -> bool:
+    """Return whether a second has digits other than zero after so many, where Python reads no more than 6."""
+    return any(fraction[digits:].strip("0") for fraction in _FRACTION.findall(text))
 
 
 def _date(value: Any) -> str:
@@ -291,9 +341,15 @@ def _date(value: Any) -> str:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         raise CannotConvert("not a date in ISO 8601") from None
-    if moment.time() != time() or (moment.utcoffset() or moment - moment):
-        raise CannotConvert("a time of day, which a date would lose")
+    if _has_more_digits(text, 0):
+        raise CannotConvert(_WITHIN_A_DAY)
+    _without_time_of_day(moment)
     return _moment(moment.date())
+
+
+def _without_time_of_day(moment: datetime) -> None:
+    if moment.time() != time() or moment.utcoffset():
+        raise CannotConvert(_WITHIN_A_DAY)
 
 
 def _time(value: Any) -> str:
@@ -303,22 +359,44 @@ def _time(value: Any) -> str:
         raise CannotConvert("not a time in ISO 8601") from None
     if moment.tzinfo is not None:
         raise CannotConvert("a time zone, which would be lost")
+    if isinstance(value, str) and _has_more_digits(value, 6):
+        raise CannotConvert("more digits of a second than the 6 that a time has")
     return f"{moment:%H:%M:%S.%f}"
 
 
 def _uuid(value: Any) -> str:
-    try:
-        return str(value if isinstance(value, UUID) else UUID(value))
-    except ValueError:
-        raise CannotConvert("not a UUID") from None
+    if isinstance(value, UUID):
+        return str(value)
+    if not _UUID.fullmatch(value):
+        raise CannotConvert("not a UUID")
+    return str(UUID(value))
 
 
 def _json(value: str) -> str:
     """Return JSON in the format of ``JSONField``."""
     try:
-        return json.dumps(json.loads(value), allow_nan=False)
+        return json.dumps(json.loads(value, object_pairs_hook=_json_object, parse_float=_json_float), allow_nan=False)
+    except CannotConvert:
+        raise
+    except RecursionError:
+        raise CannotConvert("JSON that is nested too deeply") from None
     except ValueError:
         raise CannotConvert("not JSON") from None
+
+
+def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _value in pairs).items() if count > 1)
+        raise CannotConvert(f"JSON with the key {twice!r} twice, of which Python keeps the last")
+    return found
+
+
+def _json_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number) or Decimal(repr(number)) != Decimal(text):
+        raise CannotConvert(f"JSON with the number {text}, of which a float of Python is no equal")
+    return number
 
 
 def _row_id(value: Any, target: Encoding, after: Column) -> str:

@@ -29,6 +29,7 @@ from .limits import characters_of
 
 Field: TypeAlias = "models.Field[Any, Any]"
 
+#: Decimals of at most so many digits are stored as scaled integers: 64 bits hold them all.
 MAX_SCALED_DIGITS = 18
 
 #: The Python type of the default by column type.

@@ -13,6 +13,8 @@ import re
 
 from django.db.backends.utils import names_digest
 
+from appwrite_orm_django.client.references import ID
+
 MAX_LENGTH = 36
 DIGEST_LENGTH = 8
 
@@ -33,9 +35,7 @@ MIGRATIONS_TABLE = "django_migrations"
 #: dropped.
 SYSTEM_COLUMNS = frozenset({"$id", "$sequence", "$createdAt", "$updatedAt", "$permissions"})
 
-_TABLE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,35}")
-_ROW_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}\Z")
 
 #: The largest integer key, of 53 bits, which is the largest that JavaScript clients can hold.
 MAX_INTEGER = 2**53 - 1
@@ -56,7 +56,7 @@ def table_id(db_table: str) -> str:
     >>> table_id('"Straße"')
     'Stra_e_a763ca07'
     """
-    return _legal(unquoted(db_table), _TABLE_ID, r"[^A-Za-z0-9._-]", "t")
+    return _legal(unquoted(db_table), ID, r"[^A-Za-z0-9._-]", "t")
 
 
 def column_key(column: str) -> str:
@@ -131,7 +131,7 @@ class InvalidRowId(ValueError):
 
 def check_text(value: str) -> str:
     """Return ``value`` if it is a valid row id, or raise ``InvalidRowId`` with the reason."""
-    if _ROW_ID.match(value):
+    if ID.fullmatch(value):
         return value
     if not value:
         raise InvalidRowId("an Appwrite row id cannot be empty")

@@ -362,5 +362,5 @@ def test_the_command_runs_until_it_is_told_to_end(line):
         process.kill()
     assert process.returncode == 0
     assert "Stopped: 0 events in 1 connections." in out
-    assert "memory of each process" in err
-    assert "realtime takes no API key" in err
+    assert "local to each process" in err
+    assert "realtime reports only rows that anyone may read" in err

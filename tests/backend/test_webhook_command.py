@@ -73,8 +73,8 @@ def test_the_way_from_create_to_delete(site):
     assert SECRET not in json.dumps(listed) + text
     assert "* appwrite-orm-" in run("list")[1]
     assert run("delete")[1].startswith("Deleted")
-    assert run("delete")[1].startswith("There was none")
-    assert "None of them is made" in run("list")[1]
+    assert run("delete")[1].startswith("There was no webhook")
+    assert "None of them belongs to" in run("list")[1]
 
 
 def test_a_write_of_somebody_else_is_seen(site, appwrite, requests):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal as D
 from io import StringIO
@@ -212,6 +213,17 @@ REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
     "time to UUID": (models.TimeField(), models.UUIDField(), time(1), "time cannot be converted to uuid"),
     "UUID to time": (models.UUIDField(), models.TimeField(), UUID(int=7), "uuid cannot be converted to time"),
     "no UUID": (TEXT(max_length=36), models.UUIDField(), "abc", "not a UUID"),
+    "microseconds of a moment": (TEXT(max_length=40), models.DateTimeField(), "2026-01-01T00:00:00.123456Z", "r0 has '2026-01-01T00:00:00.123456Z': more digits of a second than the 3 that a datetime column holds"),
+    "a fraction of a day": (TEXT(max_length=40), models.DateField(), "2026-01-01T00:00:00.000001", "a date would lose"),
+    "more than microseconds": (TEXT(max_length=32), models.TimeField(), "01:02:03.1234567", "not a time" if sys.version_info < (3, 11) else "more digits of a second than the 6"),
+    "a digit beyond Python's 28": (decimal(60, 40), models.FloatField(), D("1." + 39 * "0" + "1"), "more digits than"),
+    "truth beyond Python's 28 digits": (decimal(60, 40), models.BooleanField(), D("1." + 39 * "0" + "1"), "neither true nor false"),
+    "beyond the smallest exponent": (TEXT(max_length=20), decimal(8, 2), "1e-2000000", "more than 2 decimal places"),
+    "too small for a float": (TEXT(max_length=20), models.FloatField(), "1e-400", "nearer to zero than any float"),
+    "a float of a list": (ArrayField(models.FloatField()), models.FloatField(), [1 / 3], "more digits than"),
+    "a key of JSON twice": (models.TextField(), models.JSONField(), '{"a": 1, "a": 2}', "the key 'a' twice"),
+    "a number of JSON": (models.TextField(), models.JSONField(), "[0.12345678901234567890]", "the number 0.12345678901234567890"),
+    "an integer for Python only": (TEXT(max_length=36), models.UUIDField(), "1_345678123456781234567812345678", "not a UUID"),
     "no JSON": (models.TextField(), models.JSONField(), "abc", "not JSON"),
     "no JSON at all": (models.TextField(), models.JSONField(), "", "not JSON"),
     "NaN is no JSON": (models.TextField(), models.JSONField(), "[NaN]", "not JSON"),

@@ -19,6 +19,7 @@ from appwrite_orm_django.schema.names import replacement_key
 from appwrite_orm_django.schema.steps import ChangeColumn, Plan
 from appwrite_orm_django.schema.waiting import Waiter
 from tests.schema.conftest import connect
+from tests.schema.killing import Killed
 from tests.settled import indexes as index_routes
 from tests.settled import settled_database
 
@@ -71,12 +72,12 @@ def run_with_a_stop(transport, wanted, survives):
         if record.method != "GET":
             left[0] -= 1
             if left[0] < 0:
-                raise KeyboardInterrupt
+                raise Killed
 
     transport.add_listener(stop)
     try:
         migrate(transport, wanted)
-    except KeyboardInterrupt:
+    except Killed:
         return False
     finally:
         transport.remove_listener(stop)

@@ -23,6 +23,7 @@ from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.wire import INLINE_NEW, INLINE_OLD
 
 from .conftest import Counter, connect
+from .killing import Killed
 
 REF = TableRef("d", "t")
 
@@ -92,11 +93,11 @@ def test_a_run_that_was_stopped_while_the_old_column_goes_takes_its_key_when_it_
 
     def stop(record: Any) -> None:
         if record.method == "DELETE" and record.path.startswith("/tablesdb/d/tables/t/columns/"):
-            raise KeyboardInterrupt
+            raise Killed
 
     wanted = db(Column("a", "integer"), indexes=(Index("a_uniq", "unique", ("a",)),))
     transport.add_listener(stop)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         migrate(transport, wanted)
     transport.remove_listener(stop)
     assert migrate(transport, wanted) == []
