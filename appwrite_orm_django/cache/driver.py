@@ -1,19 +1,12 @@
-"""
-Runs programs of the protocol: the cache operations on the store, a load by calling it, waiting by waiting.
+"""Run the protocol's generators: perform the cache operations on the store, call the load, and wait."""
 
-``drive`` and ``adrive`` differ only in how they wait; everything else is in ``_Run``.
-"""
-
-import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import TimeoutError as WaitTimeout
 from contextvars import ContextVar
 from typing import Any, NamedTuple
-
-from asgiref.sync import sync_to_async
 
 from appwrite_orm_django.cache.single_flight import Flight
 
@@ -79,49 +72,8 @@ def drive(
         run.end()
 
 
-async def adrive(
-    core: Core,
-    program: Generator[Operation, Any, Any],
-    load: Callable[[], Awaitable[Any]] | None = None,
-    first: Look | None = None,
-) -> Any:
-    """Run a program without blocking the event loop: each cache operation in a thread, the load awaited."""
-    # Not the backend's own ``aget_many``: on every backend it loops key by key, and with it goes the one round trip.
-    run = _Run(core, first)
-    answer: Any = None
-    try:
-        while True:
-            try:
-                operation = program.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            if type(operation) is GetMany:
-                answer = run.first_look() if run.has_looked else await sync_to_async(run.get_many)(operation)
-            elif type(operation) is Load:
-                assert load is not None  # noqa: S101
-                answer = await run.aload(operation, load)
-            elif type(operation) is Join:
-                flight, answer = run.join(operation)
-                if flight is not None:
-                    try:
-                        # Shielded: a reader that is cancelled must not cancel the load of all others.
-                        landed = asyncio.shield(asyncio.wrap_future(flight))
-                        answer = run.joined(await asyncio.wait_for(landed, core.protocol.lock_ttl))
-                    except (asyncio.TimeoutError, TimeoutError):
-                        answer = None
-            elif type(operation) is Pause:
-                pause = run.pause_s(operation)
-                if pause is not None:
-                    await asyncio.sleep(pause)
-                answer = pause is not None
-            else:
-                answer = await sync_to_async(run.write)(operation)
-    finally:
-        run.end()
-
-
 class _Run:
-    """One run of a program: what the sync and the async driver have in common."""
+    """One run of a program."""
 
     __slots__ = ("_core", "_flight", "_landed", "_look", "has_looked")
 
@@ -178,15 +130,6 @@ class _Run:
         token = _loading.set(True)
         try:
             value = load()
-        finally:
-            _loading.reset(token)
-        return self._loaded(operation, value, time.perf_counter() - started)
-
-    async def aload(self, operation: Load, load: Callable[[], Awaitable[Any]]) -> Loaded:
-        started = time.perf_counter()
-        token = _loading.set(True)
-        try:
-            value = await load()
         finally:
             _loading.reset(token)
         return self._loaded(operation, value, time.perf_counter() - started)

@@ -1,7 +1,7 @@
 """
 The consistency protocol, without I/O: generators that yield cache operations and are sent their results.
 
-The sync driver, the async driver and the model checker (``tests/cache/model.py``) all run this one text. The argument for it is in
+The driver and the model checker (``tests/cache/model.py``) run this one text. The argument for it is in
 ``docs/explanation/cache-protocol.md``; in short:
 
 * Each table (and, for ``get(pk)``, each row) has one *token*: a random number that never comes back. An entry carries the tokens seen

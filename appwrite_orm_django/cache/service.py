@@ -10,11 +10,10 @@ One ``QueryCache`` per connection (so per thread), made with ``QueryCache.open``
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
-from asgiref.sync import sync_to_async
 from django.db.utils import InterfaceError, OperationalError
 from django.utils.asyncio import async_unsafe
 
@@ -23,7 +22,7 @@ from appwrite_orm_django.conf import CacheSettings
 
 from . import entries
 from .core import Core, core_for
-from .driver import Look, adrive, drive, look
+from .driver import Look, drive, look
 from .keys import fold
 from .protocol import Reading, ReadOptions, ReadPlan
 from .statistics import LastWrite, Source, Statistics, report
@@ -166,45 +165,6 @@ class QueryCache:
             if reading is None:
                 raise
         self._account(names, reading, options, identity)
-        return value
-
-    async def aread(
-        self,
-        command: bytes | str,
-        tables: Sequence[str],
-        load: Callable[[], Awaitable[T]],
-        *,
-        row: Row | None = None,
-        identity: str = "",
-        timeout: float | None = None,
-    ) -> T:
-        """Do as ``read`` does, awaiting ``load()``; the event loop is not blocked by the cache."""
-        names = tuple(tables)
-        if timeout is None:
-            timeout = self.core.timeout_for(names)
-        if not self._may_read(names, row, timeout):
-            value = await load()
-            self._passed(names, identity)
-            return value
-        core = self.core
-        plan = core.keys.plan(command, names, row, identity)
-        first = await sync_to_async(look)(core, plan.keys, len(plan.tokens))
-        found = self._find(names, plan, first, identity)
-        if not found.why_not:
-            return cast("T", found.value)
-        options = self._options(timeout, found)
-        try:
-            reading = await adrive(core, core.protocol.read(plan, options), load, first)
-            value = self._value(reading)
-        except entries.EntryError:
-            value, reading = await load(), Reading("bypass")
-        except (OperationalError, InterfaceError) as error:
-            get_many = sync_to_async(core.store.get_many)
-            may = self._may_be_stale and _is_outage(error)
-            reading, value = self._stale(await get_many((plan.entry,)) if may else None, plan)
-            if reading is None:
-                raise
-        await sync_to_async(self._account)(names, reading, options, identity)
         return value
 
     def _find(self, tables: tuple[str, ...], plan: ReadPlan, first: Look, identity: str) -> "_Found":
