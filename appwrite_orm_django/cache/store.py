@@ -53,10 +53,6 @@ class Breaker:
         """Whether the last fault took its time: a timeout, not a refusal."""
         return self._faults > 0 and self._fault_took_s >= _QUICK_FAULT_S
 
-    @property
-    def has_failed(self) -> bool:
-        return self._faults > 0
-
     def is_open(self, *, urgent: bool = False) -> bool:
         if not self._faults:
             return False
@@ -182,11 +178,6 @@ class Store:
                     return
         finally:
             self._breaker.is_probed = False
-
-    @property
-    def is_available(self) -> bool:
-        """Tell whether the last operation succeeded; asks nobody."""
-        return not self._breaker.has_failed
 
     def after_fork(self) -> None:
         """Replace locks that the parent's threads may have held."""
