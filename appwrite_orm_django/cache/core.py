@@ -36,7 +36,13 @@ class Core:
         self.token_ttl = max(settings.token_timeout, 2 * longest)
         self.protocol = Protocol(lock_ttl=lock_ttl, token_ttl=self.token_ttl)
         self.keys = KeySpace(settings.key_prefix, namespace)
-        self.store = Store(settings.alias, lock_ttl=lock_ttl, token_ttl=self.token_ttl, max_bytes=settings.max_bytes)
+        self.store = Store(
+            settings.alias,
+            lock_ttl=lock_ttl,
+            token_ttl=self.token_ttl,
+            max_bytes=settings.max_bytes,
+            direct_redis_reads=settings.direct_redis_reads,
+        )
         self.flights = Flights()
         self.statistics = Statistics(
             key=self.keys.statistics,

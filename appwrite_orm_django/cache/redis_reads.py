@@ -34,6 +34,7 @@ class DirectReads:
         new_token: makes a token.
         token_ttl: seconds that a token lives which is added because there was none; None never adds any.
         lock_ttl: seconds that any other token may live, at most.
+        is_enabled: False asks every backend by ``get_many``.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class DirectReads:
         *,
         token_ttl: float | None = None,
         lock_ttl: float = 0.0,
+        is_enabled: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.new_token = new_token
         self.token_ttl = token_ttl
         self.lock_ttl = lock_ttl
+        self.is_enabled = is_enabled
         self.clock = clock
         self._lines = threading.local()
         self._memories: WeakKeyDictionary[Any, dict[tuple[Any, ...], _Memory]] = WeakKeyDictionary()
@@ -87,7 +90,7 @@ class DirectReads:
         return line
 
     def _open(self, cache: Any) -> "_Line":
-        client = _plain_client(cache)
+        client = _plain_client(cache) if self.is_enabled else None
         pool = None if client is None else _plain_pool(client)
         if pool is None:
             return _Line(self, cache, client, None, [], _Memory())

@@ -128,6 +128,7 @@ class Store:
         lock_ttl: seconds that tokens paid late live.
         token_ttl: seconds that tokens live which are added while looking; None adds none.
         max_bytes: bound for a ``LocMemCache``, or None.
+        direct_redis_reads: whether to bypass ``get_many`` of django-redis; see ``redis_reads``.
         clock: monotonic seconds.
     """
 
@@ -138,13 +139,16 @@ class Store:
         lock_ttl: float,
         token_ttl: float | None = None,
         max_bytes: int | None = None,
+        direct_redis_reads: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.alias = alias
         self._lock_ttl = lock_ttl
         self._breaker = Breaker(clock)
         self._clock = clock
-        self._direct = DirectReads(random_token, token_ttl=token_ttl, lock_ttl=lock_ttl, clock=clock)
+        self._direct = DirectReads(
+            random_token, token_ttl=token_ttl, lock_ttl=lock_ttl, is_enabled=direct_redis_reads, clock=clock
+        )
         self._ledger = None if max_bytes is None else Ledger(max_bytes, clock)
         self._owed: dict[str, object] = {}
         self._owed_lock = threading.Lock()

@@ -48,6 +48,16 @@ def test_other_backends_are_asked_as_ever(settings):
     assert DirectReads().get_many(cache, ["v:a", "v:b"]) == {"v:a": 1}
 
 
+def test_it_can_be_turned_off(redis_cache):
+    cache = caches["default"]
+    cache.set_many(VALUES)
+    reads = DirectReads(lambda: 1, token_ttl=60, lock_ttl=10, is_enabled=False)
+    assert reads.get_many(cache, [*VALUES, "v:z"], 1) == VALUES
+    assert reads.get_many(cache, ["v:z"], 1) == {}
+    assert not reads.adds(cache)
+    assert list(reads._idle.values()) == []
+
+
 def test_subclasses_are_asked_as_ever(redis_cache, settings):
     settings.CACHES = {"default": {**settings.CACHES["default"], "BACKEND": f"{__name__}.Subclass"}}
     assert _plain_client(caches["default"]) is None

@@ -11,7 +11,7 @@ from django.core.cache import caches
 
 from appwrite_orm_django.cache import store as store_module
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("both_redis_reads")]
 
 
 @pytest.fixture
