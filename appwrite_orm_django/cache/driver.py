@@ -1,4 +1,4 @@
-"""Run the protocol's generators: perform the cache operations on the store, call the load, and wait."""
+"""Run the generators of the protocol: operate on the store, call the load, and wait."""
 
 import logging
 import random
@@ -16,12 +16,13 @@ from .protocol import Bump, Fill, GetMany, Join, Lease, Load, Loaded, Mint, Oper
 
 logger = logging.getLogger("appwrite_orm_django.cache")
 
-# A load that itself reads through the cache must not wait for another thread's load, which may be waiting for this one.
+# A load that itself reads through the cache must not wait for another thread's load, which may be
+# waiting for this one.
 _loading: ContextVar[bool] = ContextVar("appwrite_cache_loading", default=False)
 
 
 class Look(NamedTuple):
-    """A first look into the cache, made before there was a program; and what was noted just before it."""
+    """A first look into the cache, with the state of this process as noted just before it."""
 
     found: dict[str, Any] | None
     minted: int
@@ -29,7 +30,11 @@ class Look(NamedTuple):
 
 
 def look(core: Core, keys: Sequence[str], tokens: int) -> Look:
-    """Look into the cache. Most reads are hits, and a hit needs no more than this: it is not worth running a program for."""
+    """
+    Look into the cache.
+
+    Most reads are hits, and a hit needs no more than this, so no generator is started for it.
+    """
     minted, stored = core.store.mint_sequence, core.flights.stored
     return Look(core.store.get_many(keys, tokens), minted, stored)
 
@@ -40,7 +45,13 @@ def drive(
     load: Callable[[], Any] | None = None,
     first: Look | None = None,
 ) -> Any:
-    """Run a program to its end and return its result; raises only what ``load`` raises. ``first`` answers its first operation."""
+    """
+    Run a generator to its end and return its result; raise only what ``load`` raises.
+
+    Args:
+        load: reads from Appwrite; required if the generator may yield ``Load``.
+        first: a look that answers the first operation.
+    """
     run = _Run(core, first)
     answer: Any = None
     try:
@@ -73,7 +84,7 @@ def drive(
 
 
 class _Run:
-    """One run of a program."""
+    """One run of a generator."""
 
     __slots__ = ("_core", "_flight", "_landed", "_look", "has_looked")
 
@@ -105,7 +116,11 @@ class _Run:
         return store.lease(operation.key, self._core.settings.lease_ttl)
 
     def pause_s(self, operation: Pause) -> float | None:
-        """Return how long to wait for the process that loads: 10 ms, doubling to 0.2 s, each varied by half; None when it took too long."""
+        """
+        Return the seconds to wait for the process that loads: 10 ms, doubling to 0.2 s.
+
+        Each pause varies by half at random. None if ``lease_ttl`` has passed.
+        """
         pause = min(0.01 * 2.0**operation.attempt, 0.2)
         waited = sum(min(0.01 * 2.0**attempt, 0.2) for attempt in range(operation.attempt))
         if waited >= self._core.settings.lease_ttl:
@@ -113,7 +128,7 @@ class _Run:
         return pause * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load
 
     def join(self, operation: Join) -> tuple[Flight | None, Loaded | None]:
-        """Return a load to wait for, or what one that is over brought, or neither: this run loads."""
+        """Return a load to wait for, or a finished one; if there is neither, this run loads."""
         if _loading.get():
             return None, None
         key = (operation.entry, operation.tokens)
@@ -144,12 +159,12 @@ class _Run:
     def _body(self, value: Any) -> bytes | None:
         try:
             return entries.encode(value, compress_above=self._core.settings.compress_above)
-        except Exception as exc:  # noqa: BLE001 - pickling raises what the value's class likes; the reader has its value
+        except Exception as exc:  # noqa: BLE001 - pickling may raise anything
             logger.warning("a result cannot be cached: %r", exc)
             return None
 
     def end(self) -> None:
-        """Let those who wait for a load that failed go on by themselves."""
+        """Release the readers that wait for a load that failed; each then loads by itself."""
         if self._flight is not None:
             if not self._landed:
                 self._core.flights.land(self._flight, None)
