@@ -15,6 +15,22 @@ from tests.cache.wire import commands_sent
 VALUES = {"v:a": 2**62, "v:b": -5, "e:c": b"\x00\x01" * 400, "e:d": b"7", "s:e": "text"}
 
 
+@pytest.fixture(autouse=True)
+def closed_connections(monkeypatch):
+    """Close every connection that a test opens; the garbage collector would warn of it."""
+    opened = []
+    make = redis.Connection.__init__
+
+    def note(self, *args, **options):
+        opened.append(self)
+        make(self, *args, **options)
+
+    monkeypatch.setattr(redis.Connection, "__init__", note)
+    yield
+    for connection in opened:
+        connection.disconnect()
+
+
 @pytest.mark.parametrize("options", [{}, {"COMPRESSOR": "django_redis.compressors.zlib.ZlibCompressor"}])
 def test_it_finds_what_get_many_finds(redis_cache, settings, options):
     settings.CACHES = {
