@@ -67,7 +67,9 @@ class Fault:
         if self.status not in _STATUSES:
             raise ValueError(f"status must be one of {', '.join(map(str, _STATUSES))}, got {self.status!r}")
         if self.seconds < 0 or (self.times is not None and self.times < 1):
-            raise ValueError(f"seconds must be at least 0 and times at least 1, got {self.seconds!r} and {self.times!r}")
+            raise ValueError(
+                f"seconds must be at least 0 and times at least 1, got {self.seconds!r} and {self.times!r}"
+            )
 
     def matches(self, method: str, path: str) -> bool:
         return self.method in ("*", method) and fnmatchcase(path, self.path)

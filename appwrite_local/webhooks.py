@@ -209,7 +209,9 @@ class Deliverer:
             try:
                 self._queue.put_nowait(item)
             except queue.Full:
-                logger.warning("The webhook queue is full; the delivery to %s of %s was dropped", item[0].url, item[1].names[0])
+                logger.warning(
+                    "The webhook queue is full; the delivery to %s of %s was dropped", item[0].url, item[1].names[0]
+                )
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait for all enqueued deliveries; return whether they finished in time."""
