@@ -1,8 +1,9 @@
 """
-Lists that are more than rows of one table: aggregates, groups, distinct rows and joins.
+List more than the rows of one table: aggregates, groups, distinct rows and joins.
 
-What a list asks for is read and checked once (``RichList``), and then run as groups or as rows. Feature level 2.x only.
-Source: recordings ``agg-*``, ``group-by``, ``having``, ``distinct``, ``join-*`` of the preview.
+A list request is parsed and checked once (``RichList``), then run as groups or as rows. Only
+feature level 2.x has these lists. Source: recordings ``agg-*``, ``group-by``, ``having``,
+``distinct``, ``join-*`` of the preview.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ Decode = Callable[[Any], Any]
 
 @dataclass(slots=True)
 class RichList:
-    """One list of queries, checked: which tables it reads, which of their rows, and what it wants to know of them."""
+    """A checked list request: the tables and rows that it reads, and what it selects of them."""
 
     table: Table
     rules: TextRules
@@ -50,7 +51,7 @@ class RichList:
 
     @property
     def gives_rows(self) -> bool:
-        """Tell whether the answer is made of whole rows, with their ids."""
+        """Return whether the answer consists of whole rows, with their ids."""
         return not self.is_grouped and not (self.is_distinct and self.selected is not None)
 
     @property
@@ -80,10 +81,11 @@ def find_rich(
     Run a list that is more than rows of one table.
 
     Returns:
-        The page of rows or groups, and how many rows match: ungrouped, not distinct, at most 5,000; 0 when that is not asked for.
+        The page of rows or groups, and the number of matches: ungrouped, not distinct, at most
+        5,000; 0 if no total is requested.
 
     Raises:
-        ApiError: what the server refuses, and 500 where its database would.
+        ApiError: an error of the server, and 500 where its database fails.
     """
     wanted = _read(call, table, queries)
     if cursor is not None and wanted.is_grouped:
@@ -93,7 +95,7 @@ def find_rich(
 
 
 def get_joined(call: Call, table: Table, row_id: str, queries: Sequence[Query]) -> Row | None:
-    """Find one row with what is joined to it; the first match if there are several."""
+    """Return one row with its joined columns; the first match if there are several."""
     wanted = _read(call, table, queries)
     by_id = sql.Condition(f"{MAIN}._uid_fold = ?", [fold(row_id)])
     wanted.where = sql.all_of([wanted.where, by_id])
@@ -103,10 +105,10 @@ def get_joined(call: Call, table: Table, row_id: str, queries: Sequence[Query]) 
 
 def read_for_bulk(call: Call, table: Table, queries: Sequence[Query]) -> RichList:
     """
-    Read the queries of a bulk call.
+    Parse the queries of a bulk call.
 
     Raises:
-        ApiError: 400 for a join: such a call never translates the table's id.
+        ApiError: 400 for a join, because such a call never translates the table's id.
     """
     wanted = _read(call, table, queries, bulk=True)
     if wanted.of(*CURSORS):
@@ -116,7 +118,7 @@ def read_for_bulk(call: Call, table: Table, queries: Sequence[Query]) -> RichLis
 
 
 def find_bulk(call: Call, wanted: RichList) -> list[Row]:
-    """Find what a bulk call means: rows, or what is no row and cannot be written."""
+    """Find what a bulk call selects: rows, or results that are not rows and cannot be written."""
     return find_groups(call, wanted) if wanted.is_grouped else _find_rows(call, wanted, None)
 
 
@@ -135,7 +137,7 @@ def _read(call: Call, table: Table, queries: Sequence[Query], *, bulk: bool = Fa
     _require_readable(call, joined)
     related_reads.selection_of(queries, table)
     selected = [name for query in queries if query.method == "select" for name in query.values]
-    # Related rows are not loaded here: a path along a relationship is a column that the database does not have.
+    # Related rows are not loaded here: the database has no column for a path along a relationship.
     if scope.unknown or any("." in name and name not in scope for name in selected) or _names_nothing(queries, scope):
         raise ApiError("general_unknown")
     where = [sql.compile_filter(loosened(query, scope), scope) for query in queries if query.is_filter]
@@ -145,7 +147,7 @@ def _read(call: Call, table: Table, queries: Sequence[Query], *, bulk: bool = Fa
 
 
 def _names_nothing(queries: Sequence[Query], scope: Scope) -> bool:
-    """Tell whether a query names the side of a relationship that holds nothing."""
+    """Return whether a query names the side of a relationship that stores nothing."""
     names = [*names_in(queries), *(query.attribute for query in queries if query.method in AGGREGATES)]
     columns = [scope[name].column for name in names if name in scope]
     return any(column is not None and column.is_virtual for column in columns)
@@ -176,7 +178,11 @@ def _check(queries: Sequence[Query], scope: Scope, table: Table) -> None:
 
 
 def _require_readable(call: Call, joined: Sequence[Joined]) -> None:
-    """Refuse tables that the caller may not read as a whole: permissions of single rows do not help here."""
+    """
+    Reject tables that the caller may not read as a whole.
+
+    Permissions of single rows do not help here.
+    """
     for join in joined:
         if not allows(join.table.permissions, "read", call.identity):
             raise unauthorized()
@@ -200,7 +206,11 @@ def _count(call: Call, wanted: RichList) -> int:
 
 
 def find_groups(call: Call, wanted: RichList) -> list[Row]:
-    """Compute groups, or the one group of all rows; in the order of what they are grouped by unless asked otherwise."""
+    """
+    Compute the groups, or the one group of all rows.
+
+    Without an explicit order they are ordered by the grouped columns.
+    """
     grouped_by = _group_columns(wanted)
     gathered = [aggregate(query, wanted.scope) for query in wanted.of(*AGGREGATES)] + _shown_columns(wanted, grouped_by)
     orders = _group_orders(wanted, gathered)
@@ -225,7 +235,7 @@ def find_groups(call: Call, wanted: RichList) -> list[Row]:
 
 
 def _nameable(group: Cells, named: set[str]) -> Cells:
-    """Let a condition name what is grouped by as the client knows it: ``$id`` is answered under another name."""
+    """Translate ``$id`` in a condition, because the answer shows it under another name."""
     return {**{name: group[column_name(name)] for name in named}, **group}
 
 
@@ -233,7 +243,7 @@ def _group_columns(wanted: RichList) -> list[tuple[str, Field]]:
     columns: dict[str, Field] = {}
     for name in (value for query in wanted.of("groupBy") for value in query.values):
         field = wanted.scope.get(name) if isinstance(name, str) else None
-        # An internal column of a joined table is 500, although aggregates of it are answered.
+        # An internal column of a joined table is a 500, although aggregates of it are answered.
         if field is None or ".$" in name:
             raise ApiError("general_unknown")
         if name in _INTERNALS and wanted.joined:
@@ -248,7 +258,7 @@ def _moved(expression: str, wanted: RichList) -> str:
 
 
 def _shown_columns(wanted: RichList, grouped_by: Sequence[tuple[str, Field]]) -> list[Gathered]:
-    """Give the plain columns of an answer: what is grouped by, or what is selected beside aggregates of all rows."""
+    """Return the plain columns of an answer: grouped, or selected beside aggregates of all rows."""
     if grouped_by:
         return [of_group(name, field, _position(wanted)) for name, field in grouped_by]
     selected = wanted.selected or []
@@ -260,13 +270,17 @@ def _shown_columns(wanted: RichList, grouped_by: Sequence[tuple[str, Field]]) ->
 
 
 def _position(wanted: RichList) -> str:
-    """Tell rows apart by their place: that of the asked table's row, or of the joined one's where there is none."""
+    """
+    Return SQL that identifies a row by its position.
+
+    That is the queried table's row, or the joined table's where there is none.
+    """
     places = [f"{MAIN}._id", *(f"{join.sql}._id" for join in wanted.joined)]
     return places[0] if len(places) == 1 else f"COALESCE({', '.join(places)})"
 
 
 def _group_orders(wanted: RichList, gathered: Sequence[Gathered]) -> list[tuple[str, Gathered | None, bool]]:
-    """Give what groups are ordered by: a name among theirs, or a column of their first row."""
+    """Return what groups are ordered by: one of their names, or a column of their first row."""
     names = {item.name for item in gathered}
     orders: list[tuple[str, Gathered | None, bool]] = []
     for query in wanted.of(*ORDERS):
@@ -289,7 +303,8 @@ def _groups_of(
         f"SELECT {', '.join(part for item in gathered for part in item.sql)} FROM {source.sql.sql} WHERE {where.sql}"
     )
     if grouped_by:
-        # The plus keeps SQLite from walking an index, which would look every row up by itself: ten times as long.
+        # The plus keeps SQLite from walking an index, which would look up every row separately and
+        # take ten times as long.
         keys = [f"+{field.compare}" for _, field in grouped_by]
         nulls = " NULLS LAST" if wanted.rules.nulls_last else ""
         statement += f" GROUP BY {', '.join(keys)} ORDER BY {', '.join(key + nulls for key in keys)}"
@@ -344,14 +359,14 @@ def _find_rows(call: Call, wanted: RichList, cursor: Row | None, *, single: bool
 
 
 def _ties(wanted: RichList, *, backwards: bool) -> list[str]:
-    """Order rows that repeat the asked table's by the joined ones."""
+    """Order repeated rows of the queried table by the joined rows."""
     return [f"{join.sql}._id{' DESC' if backwards else ''}" for join in wanted.joined]
 
 
 def _statement(
     wanted: RichList, where: sql.Condition, columns: Sequence[str], orders: Sequence[str], *, collapses: bool
 ) -> tuple[str, list[Any]]:
-    """Build the SELECT; two halves of a full join are put in order together."""
+    """Build the SELECT; the two halves of a full join are sorted together."""
     keys = [
         order.removesuffix(" DESC").removesuffix(" NULLS LAST").removesuffix(" NULLS FIRST").removesuffix(" DESC")
         for order in orders
@@ -360,7 +375,8 @@ def _statement(
     for source in wanted.sources():
         condition = source.where(where)
         listed = ", ".join(f"{expression} AS x{position}" for position, expression in enumerate([*columns, *keys]))
-        # With one MIN, SQLite takes the other columns from the row that has it: the first of those that are alike.
+        # With one MIN, SQLite takes the other columns from the row with the minimum, and from the
+        # first of equal rows.
         first, group = (
             (f", MIN({_position(wanted)})", f" GROUP BY {', '.join(_distinct_keys(wanted))}") if collapses else ("", "")
         )
@@ -376,7 +392,7 @@ def _distinct_keys(wanted: RichList) -> list[str]:
 
 
 def _having(wanted: RichList) -> list[sql.Condition]:
-    """Compile conditions on rows that are not grouped: they can only name what is answered."""
+    """Compile conditions on ungrouped rows, which can only name columns of the answer."""
     selected = wanted.selected
     known = {key: field for key, field in wanted.scope.items() if selected is None or key in selected}
     conditions = [condition for query in wanted.of("having") for condition in query.values]
@@ -388,7 +404,7 @@ def _having(wanted: RichList) -> list[sql.Condition]:
     try:
         check.check_queries(conditions, known)
     except ApiError as error:
-        # Nobody has checked them, and the database does not understand them.
+        # Nothing has checked them, and the database does not understand them.
         raise ApiError("general_unknown") from error
     return [sql.compile_filter(condition, known) for condition in conditions]
 
@@ -429,7 +445,11 @@ def _whole_table(join: Joined, rules: TextRules) -> dict[str, _Shown]:
 
 
 def _joined_columns(wanted: RichList, selected: Sequence[str]) -> list[_Shown]:
-    """Give selected columns of joined tables: under the name they were selected by, and under their own where nothing else has it."""
+    """
+    Return the selected columns of joined tables.
+
+    Each has the name under which it was selected, and its own name unless that is taken.
+    """
     shown: list[_Shown] = []
     taken = set(selected)
     for name in selected:
@@ -460,7 +480,7 @@ def _row(wanted: RichList, shown: Sequence[_Shown], record: Sequence[Any]) -> Ro
 
 
 def _distinct_row(wanted: RichList, shown: Sequence[_Shown], record: Sequence[Any]) -> Row:
-    """Make a row of what was selected; it has no id, nor what else only a single row has, unless that was selected."""
+    """Build a row of the selected columns only: no id or other internal key unless selected."""
     whole, selected = _row(wanted, shown, record), wanted.selected or []
     row = {**_values(shown, record), "$id": None, **_BLANKS}
     row.update({key: whole[key] for key in _INTERNALS if key in selected})
@@ -469,7 +489,8 @@ def _distinct_row(wanted: RichList, shown: Sequence[_Shown], record: Sequence[An
 
 def _filled(row: Row, wanted: RichList) -> Row:
     if any("." in name for name in wanted.selected or ()):
-        # Selecting from a joined table makes the server look at all of its own columns; arrays without a value are empty then.
+        # Selecting from a joined table makes the server process all columns of the queried table;
+        # arrays without a value are then empty.
         row.update(
             {column.key: [] for column in wanted.table.columns.values() if column.array and column.key not in row}
         )

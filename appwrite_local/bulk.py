@@ -1,4 +1,9 @@
-"""Many rows in one call. Only keys may; create and upsert take at most 100 rows, update and delete whatever their queries find."""
+"""
+Write many rows in one call.
+
+Only API keys may do so. Create and upsert take at most 100 rows; update and delete write all rows
+that their queries find.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +45,7 @@ MAX_ECHOED = 100
 
 
 def create(call: Call) -> Response:
-    """Create one row, or many: one route does both."""
+    """Create one row or many; both use the same route."""
     data, rows = data_of(call), call.args["rows"]
     if not data and not rows:
         raise ApiError("row_missing_data")
@@ -53,7 +58,7 @@ def create(call: Call) -> Response:
 
 
 def create_rows(call: Call) -> Response:
-    """Create rows that all stand or fall together."""
+    """Create rows; either all succeed or none."""
     args = call.args
     if not call.identity.is_key:
         message = "The current user or API key does not have the required scopes to access the requested resource."
@@ -113,7 +118,7 @@ def _given_permissions(item: Mapping[str, Any]) -> list[str] | None:
 
 
 def _unchecked_permissions(item: Mapping[str, Any]) -> list[str] | None:
-    """Give an upsert's permissions, which the server takes as they are (recording ``bulk-upsert``)."""
+    """Return an upsert's permissions, which are not checked (recording ``bulk-upsert``)."""
     permissions = item.get("$permissions")
     if permissions is None or (isinstance(permissions, list) and all(isinstance(one, str) for one in permissions)):
         return permissions
@@ -180,9 +185,10 @@ def _update_found(
     call: Call, table: Table, queries: Sequence[parse.Query], data: Mapping[str, Any], permissions: Sequence[str] | None
 ) -> Response:
     """
-    Update what queries find that may give no rows, and answer with what they found.
+    Update the results of queries that may return no rows, and answer with those results.
 
-    An aggregate has no id, so the server's UPDATE meets no row; its answer shows the aggregate as if it were one (recording ``agg-in-writes``).
+    An aggregate has no id, so the server's UPDATE matches no row, and its answer shows the
+    aggregate as if it were a row (recording ``agg-in-writes``).
     """
     wanted = aggregate_lists.read_for_bulk(call, table, queries)
     found = aggregate_lists.find_bulk(call, wanted)
@@ -191,7 +197,7 @@ def _update_found(
     if wanted.gives_rows:
         call.events.note(table, "update", changed, legacy=True)
         return _echo(call, 200, changed)
-    # Checks the values like any other update, though there is no row to give them to.
+        # Checks the values like any other update, though no row receives them.
     columns: Row = {key: shown(column, normalize(column, data.get(key))) for key, column in table.columns.items()}
     rest = {"$id": None, "$sequence": "", "$createdAt": "", "$updatedAt": now_text(), **_place(table)}
     return _echo(
@@ -223,14 +229,14 @@ def _place(table: Table) -> Row:
 
 def _table_for_keys(call: Call) -> Table:
     if not call.identity.is_key:
-        # To anybody else the server looks the database up without the right to see it.
+        # For any other caller the server looks up the database without the right to see it.
         raise ApiError("database_not_found", id=call.args["databaseId"])
     return table_of(call)
 
 
 def refuse_relationships(call: Call, table: Table, action: str) -> None:
     """
-    Refuse a bulk call on a table with relationships.
+    Reject a bulk call on a table with relationships.
 
     Raises:
         ApiError: 400 ``general_bad_request``.
@@ -247,7 +253,7 @@ def _matching(call: Call, table: Table, queries: list[parse.Query]) -> tuple[lis
     check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
     plan = sql.compile_queries(queries, known)
     if plan.cursor is not None:
-        # The server takes the cursor's id for a row and fails.
+        # The server takes the id of the cursor for a row and fails.
         raise ApiError("general_unknown")
     rows = store_of(call, table).find(
         plan.where.sql, plan.where.params, order=sql.order_by(plan), limit=plan.limit, offset=plan.offset
@@ -256,7 +262,7 @@ def _matching(call: Call, table: Table, queries: list[parse.Query]) -> tuple[lis
 
 
 def _masked(table: Table, row: Row, select: list[str] | None) -> Row:
-    """Show as null what a select left out, as the server does after an update."""
+    """Set columns that a select omitted to null, as the server does after an update."""
     if select is None and not table.hidden:
         return row
     return {

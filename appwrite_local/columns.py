@@ -1,4 +1,4 @@
-"""Columns, those of relationships among them: created and deleted asynchronously, as on the server."""
+"""Create, change and delete columns, including relationships, asynchronously as on the server."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _LISTING = Listing(
 
 
 def reloaded(session: Session, table: Table, key: str) -> Column:
-    """Read a column back after it was written."""
+    """Read a column back after a write."""
     return next(column for column in load_columns(session, table.seq) if column.key == key)
 
 
@@ -67,7 +67,7 @@ def column_of(call: Call, table: Table) -> Column:
 
 def add_column(session: Session, table: Table, column: Column, *, ready_at: float) -> Column:
     """
-    Add a column to a table, and make room for it in storage.
+    Add a column to a table, and allocate its storage.
 
     Raises:
         ApiError: 409 ``column_already_exists``; 400 ``column_limit_exceeded``.
@@ -75,7 +75,7 @@ def add_column(session: Session, table: Table, column: Column, *, ready_at: floa
     if table.find_column(column.key) is not None:
         raise ApiError("column_already_exists", key=column.key)
     refuse_too_wide(table, [*table.all_columns, column])
-    # One of the same key may still be waiting to be swept away.
+    # A deleted column of the same key may still be waiting for the sweep.
     sweep_columns(session, table.seq)
     now = now_text()
     column.default = normalized_default(column)
@@ -95,7 +95,7 @@ def refuse_too_wide(table: Table, columns: list[Column]) -> None:
 
 
 def sweep_columns(session: Session, table_seq: int) -> None:
-    """Remove columns whose deletion is over."""
+    """Remove columns whose deletion has finished."""
     for seq, key, definition in session.all(
         "SELECT seq, key, definition FROM _columns WHERE table_seq = ? AND gone_at <= ?", (table_seq, time.time())
     ):
@@ -134,7 +134,7 @@ def list_columns(call: Call) -> Response:
     chosen, total = select_entries(
         _LISTING, entries, call.args["queries"], call.args["total"], level=call.server.feature_level
     )
-    # Of encryption the list knows nothing, but for the oldest type.
+    # The list shows encryption only for the oldest type.
     shown = [
         column_json(columns[n], call.family, encrypt=columns[n].encrypt if columns[n].type == "string" else None)
         for n in chosen
@@ -181,7 +181,7 @@ def _updater(kind: ColumnType) -> Handler:
         _refuse_short_size(call.session, table, column, changed)
         new_key = call.args["newKey"]
         if new_key and new_key.lower() != column.key.lower() and table.find_column(new_key) is not None:
-            # The text names the old key.
+            # The error names the old key.
             raise ApiError("column_already_exists", key=column.key)
         changed.key = new_key or column.key
         if new_key or call.args.get("size"):
@@ -225,14 +225,16 @@ def _refuse_short_size(session: Session, table: Table, column: Column, changed: 
         raise ApiError("column_invalid_resize")
 
 
-# Relationships: two columns at once, one in each table, the far one hidden when the relationship is one-way (recording ``rel-columns``).
+# A relationship is two columns at once, one in each table; the far column of a one-way relationship
+# is hidden (recording ``rel-columns``).
 
 
 def create_relationship(call: Call) -> Response:
     """
     Create a relationship.
 
-    A key that the related table has already is found out too late: the column stays, and is never available.
+    The server notices too late that the related table already has the key: the column stays, and
+    never becomes available.
     """
     args = call.args
     table = table_of(call)
@@ -333,7 +335,7 @@ def _created_relationship(call: Call, column: Column) -> Response:
 
 
 def update_relationship(call: Call) -> Response:
-    """Rename a relationship or change what deletions do; what is left out is reset to ``restrict``."""
+    """Rename a relationship or change ``onDelete``, which is reset to ``restrict`` if omitted."""
     table = table_of(call)
     column = column_of(call, table)
     if column.type != "relationship":
@@ -371,7 +373,11 @@ def _both_sides(session: Session, column: Column) -> list[Column]:
 
 
 def delete_relationship(call: Call, table: Table, column: Column) -> None:
-    """Delete both sides of a relationship. With a delay both read ``deleting`` for so long; their values are gone at once."""
+    """
+    Delete both sides of a relationship.
+
+    With a delay both show ``deleting`` for that long; their values are gone at once.
+    """
     if column.options["relationType"] == "manyToMany":
         relations.drop_pairs(call.session, relations.link_of(column))
     delay_s = call.server.column_delay_s
@@ -386,7 +392,7 @@ def delete_relationship(call: Call, table: Table, column: Column) -> None:
 
 
 def forget_relationships(call: Call, table: Table) -> None:
-    """Delete all relationships of a table that is about to go, from the other tables too."""
+    """Delete all relationships of a table that is about to be deleted, in the other tables too."""
     for column in [*table.all_columns, *table.hidden.values()]:
         if column.type == "relationship":
             delete_relationship(call, table, column)
@@ -433,7 +439,7 @@ def _create_params(kind: ColumnType) -> tuple[Param, ...]:
 
 
 def _update_params(kind: ColumnType) -> tuple[Param, ...]:
-    # Only spatial columns may leave the default out.
+    # Only spatial columns may omit the default.
     default = (
         Param("default", Nullable(kind.default))
         if kind.arrays

@@ -1,4 +1,4 @@
-"""Databases: the outermost shelf."""
+"""Create, list, change and delete databases."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def get_database(call: Call) -> Response:
 
 
 def update_database(call: Call) -> Response:
-    """Rename, enable or disable. What is left out of ``enabled`` is enabled again."""
+    """Rename, enable or disable a database; ``enabled`` is true if omitted."""
     database = require_database(call.session, call.args["databaseId"])
     name = call.args["name"] or database.name
     call.session.execute(
@@ -84,7 +84,7 @@ def delete_database(call: Call) -> Response:
 
 
 def forget_table(session: Session, table_seq: int) -> None:
-    """Remove a table with its rows and all that is known of it."""
+    """Delete a table with its rows and everything that refers to it."""
     row_store.drop_storage(session, table_seq)
     for (definition,) in session.all("SELECT definition FROM _columns WHERE table_seq = ?", (table_seq,)):
         options = json.loads(definition)["options"]

@@ -1,4 +1,4 @@
-"""Datetimes: the one format that goes out, and the many texts that PHP takes in."""
+"""Parse the many texts that PHP accepts as datetimes, and format the one that it sends."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ _SECONDS = {"sec": 1, "second": 1, "min": 60, "minute": 60, "hour": 3600, "day":
 
 
 def format_datetime(moment: datetime) -> str:
-    """Format as ``2026-01-01T00:00:00.000+00:00``: UTC, milliseconds cut off."""
+    """Format as ``2026-01-01T00:00:00.000+00:00``: UTC, truncated to milliseconds."""
     moment = moment.astimezone(timezone.utc)
     return f"{moment.isoformat(timespec='milliseconds')}"
 
 
 def now() -> datetime:
-    """Return the present moment of the server's clock, which tests may set."""
+    """Return the current time of the server's clock, which tests may set."""
     return datetime.now(timezone.utc)
 
 
@@ -60,10 +60,11 @@ def now_text() -> str:
 
 def parse_datetime(text: str) -> str | None:
     """
-    Read a datetime as PHP's ``DateTime`` does, and give it in the one format that is stored and sent.
+    Parse a datetime as PHP's ``DateTime`` does, and return it in the stored format.
 
-    No zone means UTC; days and hours beyond their end carry over ("2020-02-30" is the first of March). ``None`` for what is no
-    datetime, and for what lies before the year 1000 or after the last full second of 9999 (recordings ``row-datetime``, ``dates-engine``).
+    Without a zone it is UTC. Days and hours beyond their range carry over ("2020-02-30" is the
+    first of March). ``None`` for text that is not a datetime, and for times before the year 1000 or
+    after the last full second of 9999 (recordings ``row-datetime``, ``dates-engine``).
     """
     if _WIRE.fullmatch(text):
         moment = _strict(text)

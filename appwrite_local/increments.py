@@ -1,5 +1,5 @@
 """
-The routes that count a column up or down by one row's id.
+Increment and decrement a column of one row, addressed by its id.
 
 Source: recordings ``increment``, ``decrement``.
 """
@@ -37,7 +37,7 @@ def _counter(sign: int, limit_name: str) -> Handler:
         row = store.get(args["rowId"])
         column = table.columns.get(args["column"])
         if row is None or column is None:
-            # The server forgets to fill the key into the text.
+            # The server does not fill the key into the text.
             raise ApiError("column_not_found", key="%s")
         if not may(table, row["$permissions"], "update", call.identity):
             raise unauthorized()
@@ -51,7 +51,7 @@ def _counter(sign: int, limit_name: str) -> Handler:
 
 def step(store: RowStore, row: Row, column: Column, change: float, limit: float | None) -> float:
     """
-    Count one row's column up or down, and give the number that is answered.
+    Increment or decrement one row's column, and return the number in the answer.
 
     Raises:
         ApiError: 400 ``attribute_type_invalid`` or ``column_limit_exceeded``.
@@ -65,7 +65,8 @@ def step(store: RowStore, row: Row, column: Column, change: float, limit: float 
         raise ApiError("column_value_limit", key=column.key, word=word, limit=_printed(limit))
     if column.type != "double" and not INT64_MIN <= shown <= INT64_MAX:
         raise ApiError("column_value_limit", key=column.key, word=word, limit="")
-    # Null stays null in the database though the answer counts from zero, and the database adds floats.
+    # Null stays null in the database although the answer counts from zero. The database adds
+    # floats.
     stored = None if current is None else float(current) + float(change)
     if stored is not None and column.type != "double":
         stored = round_half_up(stored)

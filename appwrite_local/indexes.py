@@ -1,5 +1,5 @@
 """
-Indexes: checked as the server checks them, and built in SQLite so that filters and orders use them.
+Check indexes as the server does, and build them in SQLite so that filters and orders use them.
 
 Source: recordings ``indexes-*``.
 """
@@ -112,7 +112,7 @@ def _refuse_unknown(table: Table, index: Index) -> None:
 
 def check_index(table: Table, index: Index, given_lengths: int = 0) -> None:
     """
-    Refuse what the database could not index.
+    Reject indexes that the database cannot build.
 
     Raises:
         ApiError: 400 ``column_index_invalid``, in the server's order.
@@ -180,7 +180,7 @@ def _lengths_problem(index: Index, columns: Sequence[tuple[str, Column | None]])
 
 def check_held_indexes(table: Table, changed: Column) -> None:
     """
-    Refuse to change a column so that an index of its table, over whatever columns, could not be made as it is.
+    Reject a change of a column that makes any index of its table invalid.
 
     Raises:
         ApiError: 400 ``column_index_invalid``.
@@ -214,8 +214,8 @@ def build_index(session: Session, table: Table, index: Index) -> bool:
     Build an index in SQLite.
 
     Returns:
-        False for what SQLite has no such index for, and for a unique index over duplicates: that one is then listed and has no effect,
-        as on the server (recording ``indexes-unique-fails``).
+        False if SQLite has no such index, and for a unique index over duplicates: it is then listed
+        and has no effect, as on the server (recording ``indexes-unique-fails``).
     """
     if index.type not in ("key", "unique"):
         return False
@@ -262,7 +262,7 @@ def get_index(call: Call) -> Response:
 
 
 def seen(call: Call, index: Index) -> Index:
-    """Give an index as it reads now: one that was just made is not ready yet."""
+    """Return an index with its current status: a new one is not ready yet."""
     return replace(index, status="processing") if index.seq in call.server.young_indexes else index
 
 
@@ -292,7 +292,7 @@ def _index_of(call: Call, table: Table) -> Index:
 
 
 def _drop_held(session: Session, index: Index) -> bool:
-    """Drop an index in the database; one that the database does not have is stuck for ever, and False is returned."""
+    """Drop an index; return False if the database does not have it, which leaves it stuck."""
     if not index.held_columns:
         index.stuck = "Index not found"
         session.execute("UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq))
@@ -304,12 +304,17 @@ def _drop_held(session: Session, index: Index) -> bool:
 
 def drop_column_from_indexes(session: Session, table_seq: int, column: Column, indexes: Sequence[Index]) -> None:
     """
-    Take a column out of every index. One that is left empty, or like another one, goes (recording ``indexes-and-columns``).
+    Remove a column from every index.
 
-    The database forgets an index when its last column goes. What is listed goes by ``indexes``, as ``Deletions`` says. All lengths and
-    orders go that are like those of the column, in the list; none goes in the database.
+    An index is deleted if it is then empty, or equal to another one (recording
+    ``indexes-and-columns``).
 
-    A unique index that lost a column stays as it was built only if no duplicates appear; else it has no effect.
+    The database forgets an index with its last column. The listed state follows ``indexes``; see
+    ``Deletions``. The list loses all lengths and orders that equal those of the column, and the
+    database loses none.
+
+    A unique index that lost a column stays built only if no duplicates appear; otherwise it has no
+    effect.
     """
     for index in load_indexes(session, table_seq):
         if column.key in index.held_columns:
@@ -350,7 +355,7 @@ T = TypeVar("T")
 
 
 def _without(entries: list[T], position: int) -> list[T]:
-    """Return the entries that are not like the one at a position: all of those go."""
+    """Return the entries that differ from the one at a position; all equal ones are dropped."""
     return [entry for entry in entries if entry not in entries[position : position + 1]]
 
 

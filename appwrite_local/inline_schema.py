@@ -1,7 +1,8 @@
 """
-Columns and indexes given while a table is created: checked by rules of their own, available at once.
+Create the columns and indexes that are sent with a new table.
 
-Source: recordings ``tables-inline-errors``, ``tables-inline-schema``, ``tables-inline-types``.
+They have checks of their own and are available at once. Source: recordings
+``tables-inline-errors``, ``tables-inline-schema``, ``tables-inline-types``.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _Given = Mapping[str, Any]
 
 def add_inline_schema(session: Session, table: Table, columns: Any, indexes: Any, level: FeatureLevel = "1.9") -> None:
     """
-    Give a new table its columns and indexes.
+    Add columns and indexes to a new table.
 
     Raises:
         ApiError: 400 ``general_argument_invalid``; the caller's transaction undoes the table.
@@ -63,7 +64,7 @@ def _read_columns(given: Any, level: FeatureLevel) -> list[Column]:
 
 
 def _resolved(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Write out a short type: ``email`` is a string with a format and a size."""
+    """Expand a short type: ``email`` is a string with a format and a size."""
     kind = given["type"]
     if kind not in _FORMAT_NAMES:
         return dict(given)
@@ -80,7 +81,7 @@ def _column(given: Mapping[str, Any], level: FeatureLevel) -> Column:
     column.elements = list(given.get("elements") or []) if column.format == "enum" else []
     column.size = 0 if kind in ("text", "mediumtext", "longtext") else given.get("size") or 0
     if level == "2.x" and kind == "datetime":
-        # Such a column lacks the filter that the column route gives it: values go to the database as they come.
+        # Such a column lacks the filter of the column route: values reach the database unchanged.
         column.options = {"unfiltered": True}
     return column
 
@@ -107,7 +108,8 @@ def _index(given: Mapping[str, Any], table: Table) -> Index:
     )
 
 
-# What may be given, in the server's order and with its words (recording ``base-inline``, and the server's validator)
+# The allowed values, in the server's order and with its words (recording ``base-inline``, and the
+# server's validator).
 
 
 def _check_inline(position: int, given: _Given, types: tuple[str, ...]) -> None:
@@ -128,7 +130,7 @@ def _check_inline(position: int, given: _Given, types: tuple[str, ...]) -> None:
 
 def _check_resolved(given: _Given, level: FeatureLevel) -> None:
     """
-    Check the rest of a column whose short type (``email``) was written out (``string`` with a format).
+    Check the rest of a column after its short type (``email``) was expanded.
 
     Raises:
         ApiError: 400 ``general_argument_invalid``.

@@ -1,4 +1,4 @@
-"""Who is calling: the project, its keys and their scopes, and guests."""
+"""Authenticate callers: the project, its API keys and their scopes, and guests."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ USER_SCOPES = GUEST_SCOPES | {"account"}
 
 def identify(server: ServerState, session: Session, request: Request, project: str) -> Identity:
     """
-    Tell who sent a request.
+    Return the caller of a request.
 
     Raises:
-        ApiError: as in recording ``auth-errors``: no project for a key (403), unknown project (404), unknown key (401).
+        ApiError: as in recording ``auth-errors``: no project for a key (403), unknown project
+            (404), unknown key (401).
     """
     headers = request.headers
     secret = headers.get("x-appwrite-key")
@@ -54,7 +55,7 @@ def _identify_key(server: ServerState, session: Session, project: str, secret: s
 
 def authorize(identity: Identity, scopes: tuple[str, ...]) -> None:
     """
-    Refuse a caller who lacks all of a route's scopes, or who names no project where one is needed.
+    Reject a caller who lacks all of a route's scopes, or who names no project where one is needed.
 
     Raises:
         ApiError: 401.

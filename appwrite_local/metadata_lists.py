@@ -1,8 +1,9 @@
 """
-Lists of databases, tables, columns and indexes: filters, orders, cursors and totals over a few entries.
+List databases, tables, columns and indexes with filters, orders, cursors and totals.
 
-The entries are put into a table of their own for the length of one request, so that they are asked in the same SQL as rows.
-Source: recordings ``databases-list``, ``tables-list``, ``columns-list``, ``indexes-key``.
+The few entries are put into a temporary table for one request, so that the same SQL as for rows
+queries them. Source: recordings ``databases-list``, ``tables-list``, ``columns-list``,
+``indexes-key``.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ class Listing:
     A kind of list.
 
     Attributes:
-        noun: for the error about a cursor.
-        kinds: what may be asked about, beside the internal keys.
-        cursor_key: which of them a cursor names.
+        noun: the noun in the error about a cursor.
+        kinds: the keys that may be queried besides the internal keys.
+        cursor_key: the key that a cursor names.
     """
 
     noun: str
@@ -56,19 +57,20 @@ def select_entries(
     level: parse.Level = "1.9",
 ) -> tuple[list[int], int]:
     """
-    Choose entries.
+    Select entries.
 
     Args:
-        entries: in order of creation; each with the listing's keys and the internal ones.
+        entries: in order of creation; each with the keys of the list and the internal ones.
         queries: as sent.
-        total: as sent; a false one skips counting.
-        level: which query methods are known.
+        total: as sent; a false value skips counting.
+        level: the feature level, which decides the known query methods.
 
     Returns:
-        Positions of the chosen entries, in order, and how many there are in all.
+        Positions of the selected entries, in order, and the number of all matches.
 
     Raises:
-        ApiError: 400 ``general_argument_invalid``, wrapping what is wrong with the queries; 400 ``general_cursor_not_found``.
+        ApiError: 400 ``general_argument_invalid``, wrapping the error of the queries; 400
+            ``general_cursor_not_found``.
     """
     fields = listing.fields()
     parsed = _checked(queries, fields, level)

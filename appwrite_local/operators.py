@@ -1,8 +1,8 @@
 """
-Row operators: texts in updates that are run instead of stored.
+Run row operators: texts in updates that are evaluated instead of stored.
 
-A value is an operator when it is the JSON text of an object whose ``method`` is known (recordings ``operators-*``); on create it is
-text like any other.
+A value is an operator if it is the JSON text of an object whose ``method`` is known (recordings
+``operators-*``); on create it is plain text.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ class Operator:
 
 def split(values: Mapping[str, Any]) -> tuple[Row, dict[str, Operator]]:
     """
-    Part values into those to store and operators to run.
+    Split values into those to store and operators to run.
 
     Raises:
-        ApiError: 400 ``general_bad_request`` for an operator whose values are no list.
+        ApiError: 400 ``general_bad_request`` for an operator whose values are not a list.
     """
     given: Row = {}
     found: dict[str, Operator] = {}
@@ -94,10 +94,11 @@ def _read(key: str, value: Any) -> Operator | None:
 
 def apply(table: Table, applied: Mapping[str, Operator], row: Mapping[str, Any], *, known_row: bool = True) -> Row:
     """
-    Run operators on a row and give the new values.
+    Run operators on a row and return the new values.
 
     Args:
-        known_row: whether the server had the row at hand when it checked; if not, it does not foresee an overflow.
+        known_row: whether the server has loaded the row when it checks; otherwise it does not
+            detect an overflow.
 
     Raises:
         ApiError: 400 ``row_invalid_structure``.
@@ -112,7 +113,7 @@ def apply(table: Table, applied: Mapping[str, Operator], row: Mapping[str, Any],
 
 def check(column: Column, operator: Operator, current: Any) -> None:
     """
-    Refuse an operator that cannot be run on a column, or not on its current value.
+    Reject an operator that cannot run on a column, or not on its current value.
 
     Raises:
         ApiError: 400 ``row_invalid_structure``.
@@ -123,7 +124,7 @@ def check(column: Column, operator: Operator, current: Any) -> None:
 
 
 def apply_to_nothing(table: Table, applied: Mapping[str, Operator]) -> Row:
-    """Run operators on a row that is not there yet: from zero, nothing or an empty list."""
+    """Run operators on a row that does not exist yet: from zero, nothing or an empty list."""
     return apply(table, applied, {})
 
 
@@ -246,11 +247,11 @@ def _run_numeric(column: Column, operator: Operator, current: float) -> float:
 
 
 def round_half_up(value: float) -> int:
-    """Round as the database does when it stores a fraction in an integer column: halves go away from zero."""
+    """Round as the database does to store a fraction in an integer column: half away from zero."""
     if isinstance(value, int):
         return value
     if value.is_integer():
-        return int(value)  # near 2**53 half more would already be one more
+        return int(value)  # near 2**53, adding a half would already change the integer
     return math.floor(value + 0.5) if value >= 0 else math.ceil(value - 0.5)
 
 
@@ -262,7 +263,7 @@ def _run_array(column: Column, operator: Operator, items: list[Any]) -> list[Any
         return values + items
     if method == "arrayInsert":
         return [*items[: values[0]], values[1], *items[values[0] :]]
-    # The rest takes the array apart as text in the database, so numbers in arrays of text become text.
+    # The database processes all other arrays as text, so numbers in arrays of text become text.
     items = [_as_text(item) if column.type in TEXT_TYPES else item for item in items]
     if method == "arrayRemove":
         return [item for item in items if item != values[0]]

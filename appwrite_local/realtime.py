@@ -1,8 +1,9 @@
 """
-Realtime: who listens to which channels, and what each of them is told. No socket here; see ``realtime_server``.
+Manage realtime connections, their subscriptions and their messages, without sockets.
 
-Source: Appwrite's realtime server (``app/realtime.php``) and its documentation. Guests and users are told of rows they may read; keys are
-not taken, and nothing is sent again after a broken connection.
+``realtime_server`` adds the sockets. Guests and users receive rows that they may read; API keys are
+not accepted, and nothing is sent again after a lost connection. Source: Appwrite's realtime server
+(``app/realtime.php``) and its documentation.
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ logger = logging.getLogger(__name__)
 
 
 class Refused(Exception):
-    """What a client asked for is not given; the connection is closed."""
+    """The client's request is refused, and the connection is closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Channels, and the conditions that a row's payload has to meet."""
+    """Channels, and the conditions that a row's payload must meet."""
 
     id: str
     channels: frozenset[str]
@@ -62,10 +63,10 @@ def _holds(query: parse.Query, payload: Mapping[str, Any]) -> bool:
 
 def read_queries(texts: Sequence[str]) -> tuple[parse.Query, ...]:
     """
-    Read the conditions of a subscription.
+    Parse the conditions of a subscription.
 
     Raises:
-        Refused: what cannot be read, and methods that realtime does not know.
+        Refused: conditions that cannot be parsed, and methods that realtime does not support.
     """
     try:
         queries = parse.parse_queries(texts)
@@ -95,7 +96,8 @@ class Connection:
     One client.
 
     Attributes:
-        outbox: texts to be sent, ``None`` last. A client that does not read loses what does not fit.
+        outbox: texts to send, ``None`` last. A client that does not read loses messages that do not
+            fit.
     """
 
     identity: Identity
@@ -107,7 +109,7 @@ class Connection:
         try:
             self.outbox.put_nowait(json.dumps(message, separators=(",", ":"), ensure_ascii=False))
         except queue.Full:
-            logger.warning("A realtime client does not read; it was not told of %s", kind)
+            logger.warning("A realtime client does not read; it missed the event %s", kind)
 
     def subscribe(
         self, channels: Sequence[str], queries: Sequence[str] = (), subscription_id: str = ""
@@ -126,7 +128,7 @@ class Connection:
         return sorted({channel for one in self.subscriptions.values() for channel in one.channels})
 
     def tell(self, event: Event, channels: Sequence[str]) -> None:
-        """Send an event if some subscription wants it and the client may read the row."""
+        """Send an event if a subscription matches it and the client may read the row."""
         if event.readers.isdisjoint(self.identity.roles):
             return
         known = frozenset(channels)
@@ -159,7 +161,11 @@ class Hub:
         return True
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Tell every connection what concerns it. Takes the time of putting texts into queues, however slow the clients are."""
+        """
+        Send each event to the connections that it concerns.
+
+        This only puts texts into queues, so slow clients do not delay it.
+        """
         connections = self._connections
         if not connections:
             return
@@ -170,10 +176,10 @@ class Hub:
 
     def open(self, query_string: str, headers: Mapping[str, str]) -> Connection:
         """
-        Open a connection for a client that asked for ``/v1/realtime?project=...&channels[]=...``.
+        Open a connection for a client of ``/v1/realtime?project=...&channels[]=...``.
 
         Raises:
-            Refused: no project, no channel, or a token that does not hold.
+            Refused: no project, no channel, or an invalid token.
         """
         pairs = parse_qsl(query_string, keep_blank_values=True)
         project = headers.get("x-appwrite-project") or dict(pairs).get("project", "")
@@ -213,10 +219,10 @@ class Hub:
 
     def receive(self, connection: Connection, text: str | bytes) -> None:
         """
-        Act on what a client sent: ``ping``, ``authentication``, ``subscribe`` or ``unsubscribe``.
+        Handle a client's ``ping``, ``authentication``, ``subscribe`` or ``unsubscribe``.
 
         Raises:
-            Refused: anything else.
+            Refused: any other message.
         """
         try:
             message = json.loads(text)

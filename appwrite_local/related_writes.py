@@ -1,5 +1,5 @@
 """
-Writing rows of tables with relationships: links by id, nested rows, and what a deletion does to related rows.
+Write rows of tables with relationships: links by id, nested rows, and ``onDelete``.
 
 Source: recordings ``rel-*``, ``base-relationships``.
 """
@@ -30,7 +30,7 @@ def invalid_value(message: str) -> ApiError:
 
 
 def plain_view(table: Table) -> Table:
-    """Give a table without the relationships that store nothing in it: what a plain ``Writer`` can write."""
+    """Return a table without relationships that store nothing in it, for a plain ``Writer``."""
     view: Table | None = table.plans.get("plain_view")
     if view is None:
         columns = [column for column in table.all_columns if not column.is_virtual]
@@ -41,10 +41,11 @@ def plain_view(table: Table) -> Table:
 @dataclass(slots=True)
 class RelatedWriter:
     """
-    Changes one table's rows and the rows they are related to; otherwise as ``Writer``.
+    Write one table's rows and the rows related to them; otherwise like ``Writer``.
 
     Args:
-        depth: the level of the rows written here; nested rows are one deeper, and relationships of the last level are left out.
+        depth: the level of the rows written here. Nested rows are one level deeper, and
+            relationships of the last level are omitted.
     """
 
     call: Call
@@ -66,11 +67,13 @@ class RelatedWriter:
 
     def create(self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str]) -> Row:
         """
-        Add a row, and the nested rows in it before it.
+        Add a row, after the nested rows in it.
 
         Raises:
-            ApiError: 400 ``row_invalid_structure``, ``relationship_value_invalid``; 401 for a nested row that exists and would change.
-            Duplicate: the id or a unique index is taken. Rows that were related before stay related (recording ``rel-oneToOne-twoway``).
+            ApiError: 400 ``row_invalid_structure``, ``relationship_value_invalid``; 401 for a
+                nested row that exists and would change.
+            Duplicate: the id or a unique index is taken. Rows that were related before stay related
+                (recording ``rel-oneToOne-twoway``).
         """
         given = self._links(data)
         _check_shapes(given, data)
@@ -88,14 +91,14 @@ class RelatedWriter:
         return self._populated(row)
 
     def upsert(self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row | None:
-        """Add or change a row. Related rows are linked as for a new one: what was linked before stays."""
+        """Add or change a row. Links are added as for a new row; earlier links stay."""
         given = self._links(data)
         _check_shapes(given, data)
         old = self._relations.store(self.table).get(row_id)
         keys = self._link_new(row_id, given, data, permissions or ())
         row = self._plain.upsert(row_id, {**self._without_links(data, given), **keys}, permissions)
         if row is None:
-            # Nothing of its own to write; its relationships may still be something.
+            # There is nothing to write in the row itself, but maybe in its relationships.
             row = old if given else None
         if row is None:
             return None
@@ -105,11 +108,13 @@ class RelatedWriter:
 
     def update(self, row_id: str, old: Row, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row:
         """
-        Change a row. A list of related rows replaces the one before; rows that do not exist are passed over.
+        Change a row.
+
+        A list of related rows replaces the previous one; rows that do not exist are ignored.
 
         Raises:
             ApiError: 400 ``row_invalid_structure``, ``relationship_value_invalid``.
-            Duplicate: a unique index is taken, that of a one-to-one relationship among them.
+            Duplicate: a unique index is taken, including that of a one-to-one relationship.
         """
         given = self._links(data) if self.depth < MAX_DEPTH else {}
         _check_shapes(given, data)
@@ -134,7 +139,7 @@ class RelatedWriter:
 
     def delete(self, rows: Sequence[Row]) -> None:
         """
-        Remove rows, and do to related rows what their relationships ask for.
+        Delete rows, and apply ``onDelete`` to related rows.
 
         Raises:
             ApiError: 403 ``row_delete_restricted``.
@@ -145,7 +150,7 @@ class RelatedWriter:
         return {key: value for key, value in data.items() if key not in given}
 
     def _drop_absent(self, row: Row, given: Mapping[str, Link]) -> None:
-        """Leave out of the answer the single relationships that were not sent; lists are shown empty."""
+        """Drop single relationships that were not sent from the answer; lists are shown empty."""
         for key, link in relations.links(self.table).items():
             if link.holds_key and key not in given:
                 row.pop(key, None)
@@ -159,7 +164,7 @@ class RelatedWriter:
     def _link_new(
         self, row_id: str, given: Mapping[str, Link], data: Mapping[str, Any], permissions: Sequence[str]
     ) -> Row:
-        """Relate rows to one that is about to be made, and give the ids it is to hold."""
+        """Relate rows to a new row, and return the ids that it stores."""
         keys: Row = {}
         for key, link in given.items():
             value = data[key]
@@ -183,7 +188,7 @@ class RelatedWriter:
         if row is None:
             return self._create_nested(table, row_id, value, permissions)
         if any(key not in row or row[key] != sent for key, sent in value.items() if not key.startswith("$")):
-            # Whoever asks: the server checks a permission here that no key has.
+            # For every caller: the server checks a permission here that no key has.
             raise unauthorized("Authorization Error")
         return row_id
 
@@ -193,7 +198,7 @@ class RelatedWriter:
         return row_id
 
     def _relink(self, old: Row, link: Link, value: Any) -> str | None:
-        """Change a single relationship, and give the id to hold."""
+        """Change a single relationship, and return the id to store."""
         if value is None:
             if link.mirrors and old.get(link.key) is not None:
                 self._set_key(link, old[link.key], link.back, None)
@@ -203,13 +208,14 @@ class RelatedWriter:
             try:
                 self._set_key(link, related_id, link.back, old["$id"])
             except Duplicate:
-                # Another row still points here. A nested row is changed all the same (recording ``rel-oneToOne-twoway``).
+                # Another row still points here. A nested row is changed nevertheless (recording
+                # ``rel-oneToOne-twoway``).
                 if not isinstance(value, dict):
                     raise
         return related_id
 
     def _nested_changed(self, old: Row, link: Link, value: Any) -> str | None:
-        """Write a nested row, or look for the one an id names; ``None`` when it does not exist."""
+        """Write a nested row, or find the row of an id; return ``None`` if it does not exist."""
         if isinstance(value, str):
             return value if self._exists(link, value) else None
         table = self._other(link)
@@ -280,7 +286,7 @@ def _check_shapes(given: Mapping[str, Link], data: Mapping[str, Any]) -> None:
 
 @dataclass(slots=True)
 class _Deletion:
-    """Removes rows and follows ``onDelete``; a row that is on its way out is not entered again."""
+    """Delete rows and follow ``onDelete``; a row that is already being deleted is not revisited."""
 
     call: Call
     _leaving: set[tuple[int, str]] | None = None
@@ -301,7 +307,7 @@ class _Deletion:
         return Relations(self.call).related(table, link, [row], []).get(row["$id"], [])
 
     def _pointing(self, table: Table, row: Row, link: Link) -> list[Row]:
-        """Find the rows of the other side whose key names a row, for links that hold none themselves."""
+        """Find rows of the other side whose key names a row, for links that store no ids."""
         other = Relations(self.call).related_table(table, link)
         column = None if other is None else other.stored.get(link.back)
         if other is None or column is None:

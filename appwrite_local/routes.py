@@ -1,4 +1,8 @@
-"""Every route there is, in one list; and the handlers of those that ask or disturb the server itself: its health, its faults."""
+"""
+List all routes.
+
+This module also has the handlers that concern the server itself: its health and its faults.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +87,7 @@ ROUTES = [
 
 
 def all_routes() -> Iterator[Route]:
-    """Yield all routes: those under ``/tablesdb`` also in the legacy family's spelling."""
+    """Yield all routes; those under ``/tablesdb`` also in the legacy family's spelling."""
     for module in (databases, tables, columns, indexes, rows, bulk, increments, transactions):
         for route in module.ROUTES:
             yield route

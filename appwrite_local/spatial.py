@@ -1,5 +1,5 @@
 """
-Points, lines and polygons.
+Validate and convert points, lines and polygons.
 
 Source: recordings ``row-point``, ``row-line``, ``row-polygon``, ``query-point``.
 """
@@ -16,7 +16,7 @@ _WKT = re.compile(r"\s*(POINT|LINESTRING|POLYGON)\s*\(.*\)\s*", re.IGNORECASE | 
 
 
 def problem(kind: str, value: Any) -> str | None:
-    """Give the rule that a value breaks, as it follows the attribute's name."""
+    """Return the rule that a value breaks, as worded after the attribute's name."""
     reason = _reason(kind, value)
     return None if reason is None else f"Value must be a valid {kind}: {reason}"
 
@@ -87,7 +87,7 @@ def _polygon_reason(value: list[Any]) -> str | None:
 
 
 def shown(value: Any) -> Any:
-    """Give a geometry with its whole numbers as integers."""
+    """Return a geometry with its whole numbers as integers."""
     if isinstance(value, list):
         return [shown(item) for item in value]
     return wire_number(value) if isinstance(value, float) else value

@@ -1,7 +1,8 @@
 """
-What the row routes do with a ``transactionId``: they write the operation into the transaction's log and answer with a mock of the row.
+Stage the operations of row routes with a ``transactionId``, and answer with mock rows.
 
-Source: recordings ``tx-stage-rows``, ``tx-commit-singles``, ``tx-commit-bulk``, ``base-transactions``.
+Source: recordings ``tx-stage-rows``, ``tx-commit-singles``, ``tx-commit-bulk``,
+``base-transactions``.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def stage_step(call: Call, table: Table, action: str, bound: str) -> Row:
     """
     Stage an increment or decrement.
 
-    Whether row and column exist and whether the column is a number shows at the commit.
+    The commit checks whether the row and the column exist and the column is a number.
 
     Args:
         bound: the parameter that limits the result, ``max`` or ``min``.
@@ -77,7 +78,11 @@ def stage_step(call: Call, table: Table, action: str, bound: str) -> Row:
 
 
 def stage_bulk_create(call: Call, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Stage rows that carry their ``$id`` and ``$permissions``. All the bulk functions give the total of the answer."""
+    """
+    Stage rows that carry their ``$id`` and ``$permissions``.
+
+    Like all bulk functions, return the total of the answer.
+    """
     transaction = log.require_ready(call, call.args["transactionId"])
     _add_bulk(call, transaction, table, "bulkCreate", [dict(row) for row in rows])
     return len(rows)
@@ -90,7 +95,7 @@ def stage_bulk_upsert(call: Call, table: Table, rows: Sequence[Mapping[str, Any]
 
 
 def stage_bulk_update(call: Call, table: Table, data: Mapping[str, Any]) -> int:
-    """Stage an update of whatever the queries will find at the commit."""
+    """Stage an update of the rows that the queries will find at the commit."""
     transaction = log.require_pending(call, call.args["transactionId"])
     _add_bulk(call, transaction, table, "bulkUpdate", {"queries": list(call.args["queries"]), "data": dict(data)})
     return 0
@@ -110,7 +115,7 @@ def _add(call: Call, table: Table, action: str, row_id: str, data: Mapping[str, 
 
 def _add_bulk(call: Call, transaction: log.Transaction, table: Table, action: str, data: Any) -> None:
     log.require_room(transaction, 1)
-    # Any row may be among those that the commit will find.
+    # The commit may find any row.
     log.append(call.session, transaction, table.seq, action, None, data, log.moment_after(datetimes.now_text()))
 
 
@@ -119,7 +124,7 @@ def _current(call: Call, table: Table, row_id: str, action: str) -> Row:
     Find a row as the transaction sees it.
 
     Raises:
-        ApiError: 404 ``row_not_found``; 401 when the caller may not do it.
+        ApiError: 404 ``row_not_found``; 401 if the caller lacks the permission.
     """
     row = staged_state.current_row(call, table, row_id)
     if row is None:
@@ -130,7 +135,7 @@ def _current(call: Call, table: Table, row_id: str, action: str) -> Row:
 
 
 def mock_row(call: Call, table: Table, row: Mapping[str, Any]) -> Row:
-    """Complete what was staged to what is answered: it has no sequence yet, and no dates."""
+    """Complete a staged row for the answer: it has no sequence yet, and no dates."""
     known: Row = {"$tableId": table.id, "$databaseId": table.database.id, "$sequence": ""}
     if call.server.feature_level == "2.x":
         known |= {"$createdAt": "", "$updatedAt": ""}

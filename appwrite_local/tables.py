@@ -1,4 +1,4 @@
-"""Tables, with or without their columns and indexes in the same request."""
+"""Create, list, change and delete tables, with or without columns and indexes inline."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def create_table(call: Call) -> Response:
     """
     Create a table.
 
-    On 1.9 the answer shows it without the columns it was created with; the next read has them (recordings ``tables-inline-schema``,
-    ``base-inline``).
+    On 1.9 the answer shows it without the columns that were sent; the next read has them
+    (recordings ``tables-inline-schema``, ``base-inline``).
     """
     args, session = call.args, call.session
     database = require_database(session, args["databaseId"])
@@ -81,7 +81,7 @@ def list_tables(call: Call) -> Response:
             tables.append(table)
     search = call.args["search"].lower()
     tables = [table for table in tables if search in table.id.lower() or search in table.name.lower()]
-    # TablesDB looks for the column under the other family's name and finds it under neither.
+    # TablesDB looks for the column under the other family's name and never finds it.
     kinds: dict[str, Kind] = {"name": "text", "enabled": "boolean"}
     if call.family.names:
         kinds["documentSecurity"] = "boolean"
@@ -108,7 +108,12 @@ def _table_of(call: Call, table_id: str | None = None) -> Table:
 
 
 def update_table(call: Call) -> Response:
-    """Change a table. What is left out is reset, but for the name and the permissions (recording ``tables-put-resets``)."""
+    """
+    Change a table.
+
+    Omitted parameters are reset, except the name and the permissions (recording
+    ``tables-put-resets``).
+    """
     args = call.args
     table = _table_of(call)
     permissions = table.permissions if args["permissions"] is None else expand(args["permissions"], TABLE_ACTIONS)

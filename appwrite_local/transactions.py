@@ -1,4 +1,8 @@
-"""Transactions: begun, filled with operations, committed or thrown away (recordings ``tx-*``, ``base-transactions``)."""
+"""
+Begin transactions, stage operations, commit and roll back.
+
+Source: recordings ``tx-*``, ``base-transactions``.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +90,7 @@ def _commit(call: Call, transaction: log.Transaction) -> Response:
         with call.session.savepoint():
             commits.Replay(call).run(operations)
     except ApiError as error:
-        # Refused, yet not undone as a whole: that the transaction has failed must be remembered.
+        # Rejected, but not undone as a whole: the failure of the transaction must be stored.
         call.events.clear()
         status = "committing" if error.error_type == "general_unknown" else "failed"
         log.finish(call.session, transaction, status)
@@ -137,7 +141,7 @@ def _stage(
 
 
 def _shaped(action: str, data: Any) -> Any:
-    """Read a list as a mapping where one is meant: PHP knows no difference."""
+    """Convert a list to a mapping where one is expected; PHP does not distinguish them."""
     if action == "bulkUpdate":
         return {**data, "data": read_object(data["data"])}
     return data if action in _BULK else read_object(data)
@@ -149,7 +153,7 @@ def _table(call: Call, operation: Mapping[str, Any]) -> Table:
         return table_of(call)
     except ApiError as error:
         if error.error_type == "table_not_found":
-            # Told in the older words in both families.
+            # Both families report it in the older words.
             raise ApiError("legacy_table_not_found", **error.values) from error
         raise
 
@@ -196,11 +200,12 @@ def _check_allowed(call: Call, table: Table, operation: Mapping[str, Any], old: 
 
 def _check_operations(call: Call, operations: Any) -> None:
     """
-    Check the shape of what is to be staged.
+    Check the shape of operations to be staged.
 
     Raises:
-        ApiError: 400 ``general_argument_invalid``. What is no list at all is refused with the sentence of the refusal before: the
-            server's validator remembers it (recording ``tx-operations-errors``).
+        ApiError: 400 ``general_argument_invalid``. A value that is not a list is rejected with the
+            text of the previous rejection, which the server's validator remembers (recording
+            ``tx-operations-errors``).
     """
     if isinstance(operations, list):
         problem = next((problem for item in operations if (problem := _problem(call, item)) is not None), None)

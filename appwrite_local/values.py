@@ -1,5 +1,5 @@
 """
-Row values: what a column takes, how it is stored, how it is sent.
+Check, store and send row values, by the type of their column.
 
 Source: recordings ``row-*`` (one per column type), ``rows-defaults``, ``columns-update-narrow``.
 """
@@ -35,7 +35,7 @@ _INTEGER_TEXT = re.compile(r"-?\d{1,20}")
 
 
 def text_size(column: Column) -> int:
-    """Give the characters a text column holds."""
+    """Return how many characters a text column holds."""
     return _TEXT_SIZES.get(column.type, column.size)
 
 
@@ -49,7 +49,11 @@ def _text(max_length: int) -> Check:
 
 
 def is_email(value: str) -> bool:
-    """Tell whether the server takes a text for an address; a host in brackets is one of IPv4, or of IPv6 with that before it."""
+    """
+    Return whether the server accepts a text as an email address.
+
+    A host in brackets is an IPv4 address, or an IPv6 address after ``IPv6:``.
+    """
     name, _, host = value.rpartition("@")
     if host.startswith("[") and host.endswith("]"):
         is_v6 = host[1:6].lower() == "ipv6:"
@@ -59,7 +63,7 @@ def is_email(value: str) -> bool:
 
 
 def is_url(value: str) -> bool:
-    """Tell whether PHP's ``FILTER_VALIDATE_URL`` accepts a text: ASCII, with a scheme and a host."""
+    """Return whether PHP's ``FILTER_VALIDATE_URL`` accepts a text: ASCII, with scheme and host."""
     if not value.isascii() or not value.isprintable() or " " in value:
         return False
     try:
@@ -134,19 +138,27 @@ def _datetime(value: Any) -> str | None:
 
 
 def is_unfiltered(column: Column) -> bool:
-    """Tell whether values of a datetime column go to the database as they come: it was made inline on 2.x (recording ``base-inline``)."""
+    """
+    Return whether values of a datetime column reach the database unchanged.
+
+    This is so if it was made inline on 2.x (recording ``base-inline``).
+    """
     return bool(column.options.get("unfiltered"))
 
 
 def _unfiltered(value: Any) -> str | None:
     if _PLAIN_DATETIME.fullmatch(value) is None:
-        # The database refuses a zone, and the server knows no answer to that.
+        # The database rejects a zone, and the server does not handle that error.
         raise ApiError("general_unknown")
     return None
 
 
 def _ciphertext_length(value: str) -> int:
-    """Give what is stored of an encrypted text: JSON with the cipher's parameters, and the text in base64 (recording ``columns-encrypt``)."""
+    """
+    Return the stored form of an encrypted text: JSON with the cipher's parameters.
+
+    The text itself is in base64 (recording ``columns-encrypt``).
+    """
     envelope = '{"data":"","method":"aes-128-gcm","iv":"","tag":"","version":"1"}'
     return len(envelope) + 24 + 32 + 4 * -(-len(value.encode()) // 3)
 
@@ -190,7 +202,7 @@ def _bounds(column: Column, low: float, high: float) -> list[Check]:
 
 
 class ColumnRule:
-    """What one column refuses, and with which words."""
+    """The values that one column rejects, and the texts for it."""
 
     def __init__(self, column: Column) -> None:
         self.column = column
@@ -199,7 +211,7 @@ class ColumnRule:
         self._label = "format" if column.format or (numeric and column.bounded) else "type"
 
     def problem(self, value: Any) -> str | None:
-        """Give the sentence for a refused value. Nulls are checked by whoever knows whether they may be."""
+        """Return the text for an invalid value. The caller checks nulls."""
         key = self.column.key
         if not self.column.array:
             return self._item_problem(value, key)
@@ -224,7 +236,7 @@ class ColumnRule:
 
 
 def rules(table: Table) -> dict[str, ColumnRule]:
-    """Give a table's rules; kept with its definition."""
+    """Return a table's rules; kept with its definition."""
     known: dict[str, ColumnRule] | None = table.plans.get("rules")
     if known is None:
         known = table.plans["rules"] = {
@@ -234,7 +246,7 @@ def rules(table: Table) -> dict[str, ColumnRule]:
 
 
 def with_defaults(table: Table, data: Mapping[str, Any]) -> Row:
-    """Fill what is missing or null from the columns' defaults."""
+    """Fill missing and null values from the columns' defaults."""
     row = dict(data)
     for column in table.columns.values():
         if column.default is not None and row.get(column.key) is None:
@@ -244,10 +256,11 @@ def with_defaults(table: Table, data: Mapping[str, Any]) -> Row:
 
 def check_whole(table: Table, data: Mapping[str, Any]) -> None:
     """
-    Check a row that is to be stored as a whole.
+    Check a complete row before it is stored.
 
     Raises:
-        ApiError: 400 ``row_invalid_structure``: first what is required and missing, then what is unknown, then the values.
+        ApiError: 400 ``row_invalid_structure``: first for missing required values, then for unknown
+            keys, then for invalid values.
     """
     check_required(table, data)
     check_unknown(table, data)
@@ -268,7 +281,7 @@ def check_values(table: Table, data: Mapping[str, Any]) -> None:
 
 
 def check_part(table: Table, data: Mapping[str, Any]) -> None:
-    """Check values that many rows are to get: nulls are refused by the type itself where a value is required."""
+    """Check values for many rows; the type itself rejects nulls where a value is required."""
     check_unknown(table, data)
     known = rules(table)
     for key, value in data.items():
@@ -287,7 +300,7 @@ def check_unknown(table: Table, data: Mapping[str, Any]) -> None:
 
 
 def normalize(column: Column, value: Any) -> Any:
-    """Turn a checked value into the one that is stored. See ``shown`` for what is sent."""
+    """Turn a checked value into the stored one. See ``shown`` for the value that is sent."""
     if value is None:
         return None
     if column.array:
@@ -297,7 +310,7 @@ def normalize(column: Column, value: Any) -> Any:
 
 
 def shown(column: Column, value: Any) -> Any:
-    """Give a value as it is sent: an array is never null, and whole floats have no fraction."""
+    """Return a value as it is sent: an array is never null, and whole floats have no fraction."""
     if column.array:
         if value is not None and not isinstance(value, list):
             # Staged in a transaction, and not checked yet.
@@ -310,12 +323,13 @@ def shown(column: Column, value: Any) -> Any:
 
 def _normalize_item(column: Column, value: Any) -> Any:
     if value is None:
-        # A cast in the server makes numbers of nulls in arrays, but for bigint.
+        # The server casts nulls in arrays to numbers, except in arrays of bigint.
         return {"integer": 0, "double": 0, "boolean": False}.get(column.type)
     if column.type == "datetime":
         return value if is_unfiltered(column) else datetimes.parse_datetime(value)
     if column.type == "double":
-        # What was an integer in JSON stays one: it keeps its digits on the way into the database, and a float does not.
+        # An integer in JSON stays an integer and keeps its digits on the way into the database; a
+        # float does not.
         return int(float(value)) if isinstance(value, int) else value
     if column.type == "bigint":
         return int(value)
@@ -325,7 +339,7 @@ def _normalize_item(column: Column, value: Any) -> Any:
 
 
 def to_storage(column: Column, value: Any, text: TextRules) -> tuple[Any, ...]:
-    """Give what SQLite stores for a normalized value: one value, and the collation's key beside it where the column has one."""
+    """Return what SQLite stores: the value, and the collation's key if the column has one."""
     if value is None:
         return (None, None) if column.has_fold else (None,)
     if (
@@ -346,7 +360,11 @@ def to_storage(column: Column, value: Any, text: TextRules) -> tuple[Any, ...]:
 
 
 def stored_float(value: float, digits: int) -> float:
-    """Give a float as it reaches the database: as text of so many digits, unless it was an integer (recording ``query-numbers``)."""
+    """
+    Return a float as it reaches the database: as text of so many digits.
+
+    A number that was an integer stays one (recording ``query-numbers``).
+    """
     return float(f"{value:.{digits}G}") if isinstance(value, float) else float(value)
 
 
@@ -389,7 +407,7 @@ def _unfiltered_from_storage(value: Any) -> Any:
 
 
 def decoder(column: Column) -> Callable[[Any], Any] | None:
-    """Give what turns a stored value into the one that is sent; ``None`` when they are the same."""
+    """Return the function from stored to sent values; ``None`` if they are the same."""
     if column.array:
         return _numbers_from_storage if column.type == "double" else _array_from_storage
     if column.type in SPATIAL_TYPES:

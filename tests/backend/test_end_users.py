@@ -629,7 +629,7 @@ def test_every_way_to_the_cache_names_the_identity():
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             owner = node.func.value
-            if node.func.attr in ("read", "aread", "is_cached") and getattr(owner, "attr", "") == "cache":
+            if node.func.attr in ("read", "is_cached") and getattr(owner, "attr", "") == "cache":
                 given = {keyword.arg for keyword in node.keywords}
                 never_cached = any(k.arg == "timeout" and getattr(k.value, "value", 1) == 0 for k in node.keywords)
                 if "identity" not in given and not never_cached:

@@ -32,12 +32,24 @@ def script(settings):
 
 
 @pytest.fixture
-def open_cache():
+def cache_options():
+    """What ``open_cache`` puts into ``OPTIONS["CACHE"]`` where a test says nothing else."""
+    return {"STATISTICS_INTERVAL": 0}
+
+
+@pytest.fixture(params=[True, False], ids=["direct", "get_many"])
+def both_redis_reads(request, cache_options):
+    """Redis is read directly, and then as any other backend."""
+    cache_options["DIRECT_REDIS_READS"] = request.param
+
+
+@pytest.fixture
+def open_cache(cache_options):
     """Make caches of one Appwrite database, as several connections of a process would."""
     namespace = f"tests-{next(_numbers)}"
 
     def make(*, is_definite=lambda exc: False, **values):
-        values = {"STATISTICS_INTERVAL": 0} | values
+        values = cache_options | values
         return QueryCache.open("appwrite", CacheSettings.read("appwrite", values), namespace, is_definite=is_definite)
 
     return make

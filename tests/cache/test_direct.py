@@ -15,6 +15,22 @@ from tests.cache.wire import commands_sent
 VALUES = {"v:a": 2**62, "v:b": -5, "e:c": b"\x00\x01" * 400, "e:d": b"7", "s:e": "text"}
 
 
+@pytest.fixture(autouse=True)
+def closed_connections(monkeypatch):
+    """Close every connection that a test opens; the garbage collector would warn of it."""
+    opened = []
+    make = redis.Connection.__init__
+
+    def note(self, *args, **options):
+        opened.append(self)
+        make(self, *args, **options)
+
+    monkeypatch.setattr(redis.Connection, "__init__", note)
+    yield
+    for connection in opened:
+        connection.disconnect()
+
+
 @pytest.mark.parametrize("options", [{}, {"COMPRESSOR": "django_redis.compressors.zlib.ZlibCompressor"}])
 def test_it_finds_what_get_many_finds(redis_cache, settings, options):
     settings.CACHES = {
@@ -46,6 +62,16 @@ def test_other_backends_are_asked_as_ever(settings):
     assert _plain_client(cache) is None
     cache.set("v:a", 1)
     assert DirectReads().get_many(cache, ["v:a", "v:b"]) == {"v:a": 1}
+
+
+def test_it_can_be_turned_off(redis_cache):
+    cache = caches["default"]
+    cache.set_many(VALUES)
+    reads = DirectReads(lambda: 1, token_ttl=60, lock_ttl=10, is_enabled=False)
+    assert reads.get_many(cache, [*VALUES, "v:z"], 1) == VALUES
+    assert reads.get_many(cache, ["v:z"], 1) == {}
+    assert not reads.adds(cache)
+    assert list(reads._idle.values()) == []
 
 
 def test_subclasses_are_asked_as_ever(redis_cache, settings):

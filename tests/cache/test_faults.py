@@ -192,7 +192,9 @@ def test_a_backend_that_takes_no_bytes_stores_nothing_but_stays_in_use(script, o
     script.fault = lambda name: TypeError("bytes is not JSON serializable") if name in ("set", "set_many") else None
     cache.read("list", ["product"], lambda: 1)
     assert "cannot store an entry" in caplog.text
-    assert cache.core.store.is_available
+    script.calls.clear()
+    assert cache.read("list", ["product"], lambda: 2) == 2
+    assert "get_many" in script.calls, "the breaker is closed"
 
 
 def test_the_ledger_bounds_the_bytes_kept(script, open_cache):

@@ -34,6 +34,7 @@ def test_an_unknown_key_is_named_with_those_that_are_known():
         ("KEY_PREFIX", "x" * 41),
         ("TIMEOUTS", {"product": -5}),
         ("MAX_ENTRY_BYTES", -1),
+        ("DIRECT_REDIS_READS", "no"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(key, value):
