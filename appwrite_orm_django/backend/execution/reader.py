@@ -235,13 +235,20 @@ class Reader:
         raise TypeError(f"{command!r} reads nothing.")
 
     def _get(self, command: GetRow) -> list[tuple[Any, ...]]:
+        return list(_results(command.table, self._row(command.table, command.row_id), command.outputs))
+
+    def _row(self, table: TableRef, row_id: str) -> list[Row]:
+        transaction = self.connection.transaction
+        state = None if transaction is None else transaction.log.state(table, row_id)
+        if transaction is not None and state is not None:
+            return list(transaction.as_left(table, [state]))
         self._before_read()
         try:
-            row = rows.get_row(self.connection.transport, command.table, command.row_id)
+            row = rows.get_row(self.connection.transport, table, row_id)
         except RowNotFound:
             return []
-        self._note_versions(command.table, [row])
-        return list(_results(command.table, [row], command.outputs))
+        self._note_versions(table, [row])
+        return [row]
 
     def _before_read(self) -> None:
         if self.connection.transaction is not None:
@@ -282,15 +289,6 @@ class Reader:
     def _selecting(self, condition: Condition, columns: Sequence[str]) -> Query | None:
         # What a block has seen of a row is also that the condition held.
         return _select(columns if self.connection.transaction is None else [*columns, *sorted(condition.columns)])
-
-    def whole_rows(self, table: TableRef, condition: Condition) -> Iterator[Row]:
-        """Yield rows with every column they have, as the open block sees them."""
-        fetch = Fetch(table, "", condition)
-        committed = self._rows(table, condition, None, (), 0, None)
-        transaction = self.connection.transaction
-        if transaction is not None and transaction.is_dirty(table):
-            return transaction.over(fetch, condition, committed)
-        return committed
 
     def rows_by_id(self, table: TableRef, row_ids: Sequence[str]) -> Iterator[Row]:
         """Yield the committed rows with these ids, with every column they have."""

@@ -16,7 +16,6 @@ from appwrite_orm_django.backend.commands import (
     CreateRows,
     DeleteRows,
     IncrementColumn,
-    Membership,
     Output,
     UpdateFromQuery,
     UpdateRow,
@@ -110,8 +109,13 @@ class Transaction:
             self._note(table, versions.seen(rows))
 
     def shown_versions(self, command: Command) -> tuple[int, int] | tuple[()] | None:
-        """As ``versions.positions``; None, too, once the block has locked a row: what it reads then has to be from after that."""
-        found = None if self.locked else versions.positions(command)
+        """
+        As ``versions.positions``.
+
+        None, too, once the block has locked a row: what it reads then has to be from after that. And where the log has changes of the
+        table: what is read there is no version of the server's.
+        """
+        found = None if self.locked or any(map(self.is_dirty, command.tables)) else versions.positions(command)
         # Of a lock every row has to be known.
         return None if self._looked_at is not None and not found else found
 
@@ -187,8 +191,13 @@ class Transaction:
             if row[ROW_ID].lower() not in touched:
                 yield row
         wanted = _ids_asked_for(condition)
-        states = [state for state in states if wanted is None or state.row_id.lower() in wanted]
-        bases = self._bases_of(fetch.table, states)
+        yield from self.as_left(
+            fetch.table, [state for state in states if wanted is None or state.row_id.lower() in wanted]
+        )
+
+    def as_left(self, table: TableRef, states: Sequence[RowState]) -> Iterator[Row]:
+        """Yield the rows of these states as the log leaves them, without those that are gone."""
+        bases = self._bases_of(table, states)
         for state in states:
             if state.deleted:
                 continue
@@ -297,9 +306,11 @@ class Transaction:
             raise clash.error(table)
 
     def _current(self, table: TableRef, ids: Sequence[str]) -> list[dict[str, Any]]:
-        condition = Condition((), (Membership(ROW_ID, tuple(ids)),))
-        fetched = self.connection.reader.whole_rows(table, condition)
-        return [dict(row) for row in fetched]
+        states = [state for row_id in ids if (state := self.log.state(table, row_id)) is not None]
+        touched = touched_ids(states)
+        others = [row_id for row_id in ids if row_id.lower() not in touched]
+        committed = self.connection.reader.rows_by_id(table, others) if others else ()
+        return [dict(row) for row in (*committed, *self.as_left(table, states))]
 
     def _increment(self, command: IncrementColumn) -> WriteResult:
         # The row is looked at: the bounds would else be found passed at the commit only, or, where the log has the value already, not at all.
