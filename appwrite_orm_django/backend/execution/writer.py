@@ -60,6 +60,9 @@ if TYPE_CHECKING:
     from appwrite_orm_django.client.transport import Transport
 
 
+Row = Mapping[str, Any]
+Bounds = tuple[float | None, float | None]
+
 #: Whole numbers up to this are exact as floats.
 EXACT = 2**53
 
@@ -97,14 +100,11 @@ def run(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
     if abs(amount) > EXACT:
         return _add_here(connection, command)
     low, high = command.bounds
-    within = replace(
-        command,
-        bounds=(-EXACT if low is None else max(low, -EXACT), EXACT if high is None else min(high, EXACT)),
-    )
+    within = (-EXACT if low is None else max(low, -EXACT), EXACT if high is None else min(high, EXACT))
     try:
-        row = _ask(transport, within)
+        row = add(transport, command.table, command.row_id, command.column, amount, within)
     except LimitExceeded:
-        if within.bounds[amount > 0] == command.bounds[amount > 0]:
+        if within[amount > 0] == command.bounds[amount > 0]:
             raise
         return _add_here(connection, command)
     # A number that comes from beyond the other side passes no bound; what it lost on the way is added.
@@ -120,12 +120,24 @@ def run(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
         return _add_here(connection, replace(command, amount=lost, bounds=(None, None)))
 
 
-def _ask(transport: Transport, command: IncrementColumn) -> Mapping[str, Any]:
-    place = (transport, command.table, command.row_id, command.column, abs(command.amount))
-    low, high = command.bounds
-    if command.amount > 0:
-        return rows.increment_column(*place, maximum=high)
-    return rows.decrement_column(*place, minimum=low)
+def add(transport: Transport, table: TableRef, row_id: str, column: str, amount: float, bounds: Bounds) -> Row:
+    """
+    Add to a column in one request and return the row, with the old ``$updatedAt``.
+
+    Raises:
+        LimitExceeded: the result would pass a bound.
+        ColumnNotFound, RowNotFound: no such column, or no such row.
+    """
+    place = (transport, table, row_id)
+    low, high = bounds
+    try:
+        if amount > 0:
+            return rows.increment_column(*place, column, amount, maximum=high)
+        return rows.decrement_column(*place, column, -amount, minimum=low)
+    except ColumnNotFound:
+        # The server says so of a missing row, too (recording ``increment``).
+        rows.get_row(*place)
+        raise
 
 
 def _add_here(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
@@ -441,9 +453,9 @@ class Writer:
             )
 
     def increment(self, command: IncrementColumn) -> WriteResult:
-        for attempt in range(1, _MAX_ATTEMPTS + 1):
+        for attempt in itertools.count(1):
             try:
-                self.connection.last_written_row = run(self.connection, command)
+                row = run(self.connection, command)
             except RowNotFound:
                 return WriteResult(0)
             except (UniqueViolation, ServerError) as error:
@@ -454,21 +466,13 @@ class Writer:
                     self._raise_violation(error, command.table, lambda: change)  # noqa: B023 - called at once
                 raise
             except ColumnNotFound:
-                # The server says so of a missing row, too (recording ``increment``). One that is there now may have been made since.
-                if not self._row_exists(command.table, command.row_id):
-                    return WriteResult(0)
+                # The row is there now, but may have been made since.
                 if attempt == _MAX_ATTEMPTS:
                     raise
             else:
-                break
-        return WriteResult(1)
-
-    def _row_exists(self, table: TableRef, row_id: str) -> bool:
-        try:
-            rows.get_row(self.transport, table, row_id)
-        except RowNotFound:
-            return False
-        return True
+                self.connection.last_written_row = row
+                return WriteResult(1)
+        raise AssertionError  # never reached: the last attempt raises
 
     def update_from_query(self, command: UpdateFromQuery) -> WriteResult:
         """

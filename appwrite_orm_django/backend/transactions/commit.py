@@ -19,7 +19,7 @@ from django.db import DatabaseError, NotSupportedError, OperationalError
 from appwrite_orm_django.backend.commands import Condition, Membership, NewRow, Unique, UpdateRows
 from appwrite_orm_django.backend.execution import upserts
 from appwrite_orm_django.backend.execution.parts import NOTHING_WRITTEN
-from appwrite_orm_django.backend.execution.writer import refuse_moments
+from appwrite_orm_django.backend.execution.writer import add, refuse_moments
 from appwrite_orm_django.backend.transactions import staging, versions
 from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
 from appwrite_orm_django.backend.values import ROW_ID
@@ -27,7 +27,6 @@ from appwrite_orm_django.client import operators, rows, transactions
 from appwrite_orm_django.client.answers import IN_DOUBT
 from appwrite_orm_django.client.errors import (
     AppwriteError,
-    ColumnNotFound,
     ConnectionFailed,
     NotAppwrite,
     RateLimited,
@@ -334,8 +333,8 @@ class _Commit:
             if operation.action == "delete":
                 rows.delete_row(self.transport, table, row_id)
             else:
-                # Its answer carries the old $updatedAt.
-                self._increment(operation)
+                ((column, amount),) = operation.data.items()
+                add(self.transport, table, row_id, column, amount, operation.bounds)
         except RowNotFound as error:
             raise _conflict(f"{table.table}/{row_id} was deleted") from error
         except _NO_ANSWER as error:
@@ -343,20 +342,6 @@ class _Commit:
                 raise writer.unknown(error) from error
             raise _refused(error) from error
         return {}
-
-    def _increment(self, operation: Operation) -> None:
-        place = (self.transport, operation.table, operation.row_id)
-        ((column, amount),) = operation.data.items()
-        low, high = operation.bounds
-        try:
-            if amount > 0:
-                rows.increment_column(*place, column, amount, maximum=high)
-            else:
-                rows.decrement_column(*place, column, -amount, minimum=low)
-        except ColumnNotFound:
-            # The server says so of a missing row, too (recording ``increment``).
-            rows.get_row(*place)
-            raise
 
     # Staging
 

@@ -71,8 +71,7 @@ class RowState:
     def _increment(self, amounts: Mapping[str, Any]) -> None:
         for column, amount in amounts.items():
             if column in self.data or self.created:
-                if self.data.get(column) is not None:
-                    self.data[column] += amount
+                add(self.data, {column: amount})
             else:
                 self.increments[column] = self.increments.get(column, 0) + amount
 
@@ -83,12 +82,17 @@ class RowState:
             # The sequence puts it behind every committed row, in the order of creation.
             row = {"$createdAt": self.created_at, "$permissions": [], "$sequence": str(2**62 + self.number)}
         row["$updatedAt"] = self.changed_at
-        for column, amount in self.increments.items():
-            if row.get(column) is not None:
-                row[column] += amount
+        add(row, self.increments)
         row.update(self.data)
         row["$id"] = self.row_id
         return row
+
+
+def add(row: dict[str, Any], amounts: Mapping[str, Any]) -> None:
+    """Add amounts to columns of a row; a null stays null."""
+    for column, amount in amounts.items():
+        if row.get(column) is not None:
+            row[column] += amount
 
 
 class CreatedRow(dict[str, Any]):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError
 
-from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
+from appwrite_orm_django.backend.transactions.log import Key, Operation, add, key_of
 from appwrite_orm_django.backend.values import MOMENTS, PERMISSIONS, ROW_ID, users_data
 from appwrite_orm_django.client import operators, queries, rows, tables
 from appwrite_orm_django.client.errors import AlreadyExists, AppwriteError, TableNotFound, Unauthorized, UniqueViolation
@@ -213,9 +213,7 @@ def _changed(data: Mapping[str, Any], operation: Operation) -> dict[str, Any]:
     if operation.action == "update":
         return {**data, **operation.data}
     changed = dict(data)
-    for column, amount in operation.data.items():
-        if changed.get(column) is not None:
-            changed[column] += amount
+    add(changed, operation.data)
     return changed
 
 
