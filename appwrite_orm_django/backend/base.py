@@ -373,7 +373,9 @@ class DatabaseWrapper(RequestsMixin):
 
     def write(self, command: Command) -> WriteResult:
         """Run a write command: at once in autocommit mode, else into the log of the open block. Tells the cache."""
-        return self.writer.write(command)
+        result = self.writer.write(command)
+        self.last_written_row = result.row
+        return result
 
     def load_rows(self, command: Command) -> list[tuple[Any, ...]]:
         """Run a read command past the cache."""

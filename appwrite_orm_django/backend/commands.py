@@ -589,13 +589,16 @@ class DeleteRows(Command):
 
 
 class WriteResult:
-    """How many rows a write changed, and result rows where it returns any."""
+    """How many rows a write changed, result rows where it returns any, and the server's answer if it updated a single row."""
 
-    __slots__ = ("count", "rows")
+    __slots__ = ("count", "row", "rows")
 
-    def __init__(self, count: int, rows: list[tuple[Any, ...]] | None = None) -> None:
+    def __init__(
+        self, count: int, rows: list[tuple[Any, ...]] | None = None, *, row: Mapping[str, Any] | None = None
+    ) -> None:
         self.count = count
         self.rows = rows or []
+        self.row = row
 
     @classmethod
     def of(cls, outputs: Sequence[Output], written: Sequence[Mapping[str, Any]]) -> WriteResult:

@@ -50,7 +50,6 @@ class Connection(CachedConnection):
 
     # Set by whatever writes or opens a block.
     transaction: Block | None
-    last_written_row: Any
     writes_directly: bool
     parts: Parts | None
     outputs: dict[int, tuple[Any, Output]]

@@ -350,8 +350,7 @@ class Writer:
             row = self.write_row(command.table, command.row_id, command.data)
         except RowNotFound:
             return WriteResult(0)
-        self.connection.last_written_row = row
-        return WriteResult(1)
+        return WriteResult(1, row=row)
 
     def _row_ids(self, table: TableRef, condition: Condition) -> list[str]:
         return [row[ROW_ID] for row in self.connection.reader.rows(Fetch(table, "", condition), condition, [ROW_ID])]
@@ -470,8 +469,7 @@ class Writer:
                 if attempt == _MAX_ATTEMPTS:
                     raise
             else:
-                self.connection.last_written_row = row
-                return WriteResult(1)
+                return WriteResult(1, row=row)
         raise AssertionError  # never reached: the last attempt raises
 
     def update_from_query(self, command: UpdateFromQuery) -> WriteResult:

@@ -233,7 +233,6 @@ class Transaction:
             UpdateFromQuery: self._update_from_query,
             DeleteRows: self._delete,
         }
-        self.connection.last_written_row = None
         result = handlers[type(command)](command)
         self._make_room()
         return result
