@@ -1,4 +1,4 @@
-"""The Django app: put ``appwrite_orm_django`` into ``INSTALLED_APPS``."""
+"""The Django app: add ``appwrite_orm_django`` to ``INSTALLED_APPS``."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +13,11 @@ class AppwriteOrmConfig(AppConfig):
     name = "appwrite_orm_django"
     label = "appwrite_orm_django"
     verbose_name = "Appwrite"
-    # Of the model that stands for the cache's panel; it has no table, but Django would warn.
+    # For the model behind the cache panel, which has no table: Django would warn without this.
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # Registers the lookups of our own fields.
+        # Importing the module registers our fields' lookups.
         from appwrite_orm_django.orm import lookups  # noqa: F401
 
         for tags, names in _CHECKS.items():
@@ -29,7 +29,8 @@ class AppwriteOrmConfig(AppConfig):
         post_save.connect(hold_what_was_saved)
 
 
-# By the tags that they have, so that what they look with, which is half of the library, is imported by the commands that run checks only.
+# Checks by tag. Each is imported when it runs: checks need half of the library, which only commands
+# that run checks should import.
 _CHECKS = {
     ("appwrite",): ["databases.check_settings"],
     ("appwrite", checks.Tags.models): ["models.check_models", "models.check_routing", "models.check_relations"],
@@ -54,7 +55,11 @@ def _imported_when_run(name: str) -> Callable[..., Any]:
 
 
 def create_own_tables(using: str, **_: Any) -> None:
-    """Make what blocks of transactions need, so that a key which may only write rows can run them, and the record of encodings."""
+    """
+    Create the table that transaction blocks stage in, and the record of encodings.
+
+    Creating the staging table here lets a key that may only write rows run blocks.
+    """
     from django.db import DatabaseError
 
     from appwrite_orm_django.backend.aliases import appwrite_connection
@@ -69,11 +74,16 @@ def create_own_tables(using: str, **_: Any) -> None:
         staging.create_table(connection.transport, staging.table_in(connection.database_id))
         create_records_table(connection.transport, connection.database_id)
     except DatabaseError:
-        return  # no database yet, or a key that may not: said when a block needs the table
+        return  # no database or no permission yet; a block that needs the table raises
 
 
 def hold_what_was_saved(instance: Any, using: str, update_fields: Any = None, **_: Any) -> None:
-    """Let objects of Django's own models, too, hold what the server does once ``save()`` has updated their row."""
+    """
+    Make instances of Django's own models hold the stored values after ``save()``.
+
+    The server may keep less of a value than Python does, and instances of our models hold what it
+    keeps.
+    """
     from django.db import connections
 
     from appwrite_orm_django.backend.aliases import is_appwrite

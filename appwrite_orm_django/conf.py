@@ -1,7 +1,7 @@
 """
-``DATABASES[alias]["OPTIONS"]``: every key, read and checked in one place.
+Read and check every key of ``DATABASES[alias]["OPTIONS"]``.
 
-Imports no model, so that a settings module may use it.
+This module imports no models, so that a settings module can use it.
 """
 
 from __future__ import annotations
@@ -19,51 +19,61 @@ from appwrite_orm_django.client.secret import NO_SECRET, Secret, hidden, hide
 Settings = TypeVar("Settings")
 
 ENGINE = "appwrite_orm_django.backend"
-#: What Appwrite takes for the secret of a webhook.
+#: Lengths, in characters, that Appwrite accepts for a webhook's secret.
 SECRET_LENGTHS = range(8, 257)
-# What is secret in each of the dictionaries. Django's debug page hides them by their names: they hold SECRET, as SESSION does not.
+# The secret keys of each dictionary. Each name contains SECRET, so that Django's debug page hides
+# its value; it would show that of SESSION.
 _SECRETS: dict[str, tuple[str, ...]] = {"WEBHOOK": ("SECRETS",), "REALTIME": ("SESSION_SECRET",)}
 
 
 def without_secrets_in_clear(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``OPTIONS`` with each secret in it as a ``Secret``, so that errors about them show none."""
+    """Return ``OPTIONS`` with its secrets as ``Secret``, so that errors do not show them."""
     found: dict[str, Any] = hidden(options, _SECRETS)
     return found
 
 
 def appwrite_aliases() -> list[str]:
-    """Return the aliases in ``DATABASES`` that use our engine."""
+    """Return the aliases in ``DATABASES`` that use this engine."""
     return [alias for alias, database in django_settings.DATABASES.items() if database.get("ENGINE") == ENGINE]
 
 
 @dataclass(frozen=True, slots=True)
 class CacheSettings:
     """
-    Everything that ``CACHE`` may hold; the setting's name is the field's in capitals.
+    The keys of ``OPTIONS["CACHE"]``; each key is the field's name in capitals.
 
     Attributes:
-        enabled: False reads and writes past the cache altogether. Only for a database nobody else caches: other processes that do
-            cache it are not told of this one's writes.
-        alias: which of Django's ``CACHES`` to use.
-        timeout: seconds an entry lives; the backstop for writes by clients that tell nobody.
-        timeouts: seconds per table, where they differ from ``timeout``; 0 caches nothing of the table.
-        jitter: share of its timeout by which an entry's life varies at random, so that entries of one moment do not end in one moment.
-        key_prefix: start of every key; letters, digits and ``-_.`` only.
-        lock_ttl: seconds within which the write of a killed process is seen. Raised to one and a half times the HTTP timeouts and the
-            server's own limit (taken to be 60 s) together; a write that lasts longer renews its notice.
-        token_timeout: seconds that a token lives while nobody writes; no entry lives longer, whatever its timeout.
-        strict_writes: refuse a write whose invalidation cannot be stored, instead of making it and invalidating later.
-        stale_on_error: seconds beyond its timeout that an entry may still be served if Appwrite cannot be reached, also when a write
-            has invalidated it; 0 (the default) never.
+        enabled: False bypasses the cache for all reads and writes. Only safe if no other process
+            caches the database: their caches are not invalidated by this one's writes.
+        alias: the entry of Django's ``CACHES`` to use.
+        timeout: seconds that an entry lives. It bounds staleness after writes that no notice
+            reports.
+        timeouts: seconds per table, where they differ from ``timeout``; 0 caches nothing of the
+            table.
+        jitter: fraction of its timeout by which an entry's lifetime varies at random, so that
+            entries stored together do not expire together.
+        key_prefix: prefix of every key; letters, digits and ``-_.`` only.
+        lock_ttl: seconds after which the write of a killed process becomes visible at the latest.
+            Raised to 1.5 times the sum of the HTTP timeouts and the server's own limit (assumed to
+            be 60 s); a longer write renews its lock.
+        token_timeout: seconds that a token lives without writes; no entry lives longer, whatever
+            its timeout.
+        strict_writes: reject a write whose invalidation cannot be stored, instead of writing and
+            invalidating later.
+        stale_on_error: seconds past its timeout that an entry may still be served while Appwrite is
+            unreachable, even after a write has invalidated it; 0 (the default) serves no stale
+            entries.
         max_entry_bytes: entries larger than this (compressed) are not cached.
-        compress_above: bytes of an entry above which it is compressed.
-        early_refresh: how eagerly to load an entry again shortly before it ends, in units of the time its load took; 0 never.
-        lease_above: ask for a lease, so that only one of several processes loads, when the last load took longer than this many
-            seconds; None never.
-        lease_ttl: seconds to wait at most for the process with the lease.
-        max_bytes: bytes of entries that one process keeps in a ``LocMemCache``, oldest go first; None for no bound. Other
-            backends bound themselves.
-        statistics_interval: seconds between two times that a process leaves its counters in the cache; 0 never.
+        compress_above: size in bytes above which an entry is compressed.
+        early_refresh: how eagerly to reload an entry shortly before it expires, in units of the
+            time that its load took; 0 never does.
+        lease_above: take a lease, so that only one of several processes loads, if the last load
+            took longer than this many seconds; None never does.
+        lease_ttl: maximum seconds to wait for the process that holds the lease.
+        max_bytes: bytes of entries that one process keeps in a ``LocMemCache``, which evicts the
+            oldest first; None for no limit. Other backends have limits of their own.
+        statistics_interval: seconds between two writes of a process's counters to the cache; 0
+            never writes them.
     """
 
     enabled: bool = True
@@ -87,10 +97,10 @@ class CacheSettings:
     @classmethod
     def read(cls, alias: str, options: Mapping[str, Any]) -> CacheSettings:
         """
-        Make the settings from a ``CACHE`` dictionary of the database ``alias``.
+        Return the settings from a ``CACHE`` dictionary of the database ``alias``.
 
         Raises:
-            ImproperlyConfigured: an unknown key, or a value that cannot be.
+            ImproperlyConfigured: a key is unknown, or a value is invalid.
         """
         where = f'DATABASES["{alias}"]["OPTIONS"]["CACHE"]'
         settings = _read(cls, where, options)
@@ -127,29 +137,34 @@ class CacheSettings:
         if not 0 <= self.jitter < 1:
             return f'["JITTER"] is {self.jitter!r}; it must be at least 0 and less than 1.'
         if not self.key_prefix or not self.key_prefix.replace("-", "").replace("_", "").replace(".", "").isalnum():
-            return f'["KEY_PREFIX"] is {self.key_prefix!r}; it must be of letters, digits, "-", "_" and ".".'
+            return f'["KEY_PREFIX"] is {self.key_prefix!r}; it may only contain letters, digits, "-", "_" and ".".'
         if not self.key_prefix.isascii() or len(self.key_prefix) > 40:
-            return f'["KEY_PREFIX"] is {self.key_prefix!r}; it must be of at most 40 ASCII characters.'
+            return f'["KEY_PREFIX"] is {self.key_prefix!r}; it must be at most 40 ASCII characters long.'
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class UserSettings:
     """
-    Everything that ``OPTIONS["USERS"]`` may hold; the setting's name is the field's in capitals.
+    The keys of ``OPTIONS["USERS"]``; each key is the field's name in capitals.
 
     Attributes:
-        required: refuse requests with the API key unless a block ``appwrite_key()`` says that it is meant; code that has lost its
-            visitor (a thread of its own, a queryset that is evaluated too late) is then told so.
-        confirm_s: for how many seconds the server's word is good that a token holds and whose it is. So long, at most, what was
-            cached for a user can still be read after a log-out.
-        header: the request header with the visitor's JWT, which may begin with ``Bearer``; None for none.
-        cookie: the cookie with the visitor's JWT.
-        session_cookie: the cookie with the secret of the visitor's Appwrite session, such as ``a_session_<project>``.
-        session_key: where in ``request.session`` the JWT is.
-        session_secret_key: where in ``request.session`` the secret of the visitor's Appwrite session is.
-        anonymous: whom requests are made for when a visitor has no token: ``guest`` (Appwrite's role of that name), ``refuse`` (the
-            visitor is answered 401), or ``key`` (the API key: they see everything).
+        required: reject requests with the API key outside an ``appwrite_key()`` block. This exposes
+            code that has lost its visitor, such as a separate thread or a queryset evaluated too
+            late.
+        confirm_s: seconds for which the server's confirmation of a token and its owner is trusted.
+            For at most this long, data cached for a user can still be read after a logout.
+        header: request header with the visitor's JWT, which may be prefixed with ``Bearer``; None
+            to ignore headers.
+        cookie: cookie with the visitor's JWT.
+        session_cookie: cookie with the secret of the visitor's Appwrite session, such as
+            ``a_session_<project>``.
+        session_key: key in ``request.session`` that holds the JWT.
+        session_secret_key: key in ``request.session`` that holds the secret of the visitor's
+            Appwrite session.
+        anonymous: how requests are made for a visitor without a token: as ``guest`` (Appwrite's
+            role of that name), ``refuse`` (the visitor is answered 401), or ``key`` (with the API
+            key: the visitor sees everything).
     """
 
     required: bool = False
@@ -164,10 +179,10 @@ class UserSettings:
     @classmethod
     def read(cls, alias: str, options: Mapping[str, Any]) -> UserSettings:
         """
-        Make the settings from the ``USERS`` dictionary of the database ``alias``.
+        Return the settings from the ``USERS`` dictionary of the database ``alias``.
 
         Raises:
-            ImproperlyConfigured: an unknown key, or a value that cannot be.
+            ImproperlyConfigured: a key is unknown, or a value is invalid.
         """
         where = f'DATABASES["{alias}"]["OPTIONS"]["USERS"]'
         settings = _read(cls, where, options)
@@ -187,18 +202,22 @@ class UserSettings:
 @dataclass(frozen=True, slots=True)
 class WebhookSettings:
     """
-    Everything that ``OPTIONS["WEBHOOK"]`` may hold; the setting's name is the field's in capitals.
+    The keys of ``OPTIONS["WEBHOOK"]``; each key is the field's name in capitals.
 
     Attributes:
-        url: the address that Appwrite calls, exactly as it was told: it is part of what is signed, and behind a proxy the request
-            does not say it.
-        secrets: secrets of 8 to 256 characters, any of which a delivery may be signed with; the first is the one for new webhooks. None:
-            there is no endpoint.
-        max_bytes: of a larger body only the signature and the event names are looked at, and all of its table is invalidated.
-        coalesce_s: ``rows_changed`` is sent again for a table after so many seconds at the earliest, and at the latest, if more was told
-            meanwhile; 0 sends it with each delivery. The cache is invalidated with each in any case.
-        remember_s: for how many seconds the last delivery for a row is known. One that is the same again is not told to handlers.
-        ignore_unknown: do not log deliveries that are of no use: of other databases, of tables that no model has.
+        url: the URL that Appwrite calls, exactly as registered. It is part of the signed content,
+            and behind a proxy the request does not reveal it.
+        secrets: secrets of 8 to 256 characters; a delivery may be signed with any of them, and new
+            webhooks get the first. Without secrets there is no endpoint.
+        max_bytes: maximum size of a body that is parsed. For a larger body only the signature and
+            the event names are checked, and its whole table is invalidated.
+        coalesce_s: minimum seconds between two ``rows_changed`` signals for a table. Deliveries in
+            between are collected and sent together at the end; 0 sends the signal with each
+            delivery. The cache is invalidated with each delivery in any case.
+        remember_s: seconds for which the last delivery for a row is remembered. An identical repeat
+            is not passed to handlers.
+        ignore_unknown: do not log deliveries that do not apply here: those of other databases, and
+            of tables without a model.
     """
 
     url: str = ""
@@ -214,10 +233,10 @@ class WebhookSettings:
     @classmethod
     def read(cls, alias: str, options: Mapping[str, Any]) -> WebhookSettings:
         """
-        Make the settings from the ``WEBHOOK`` dictionary of the database ``alias``.
+        Return the settings from the ``WEBHOOK`` dictionary of the database ``alias``.
 
         Raises:
-            ImproperlyConfigured: an unknown key, or a value that cannot be.
+            ImproperlyConfigured: a key is unknown, or a value is invalid.
         """
         options = hidden(options, _SECRETS["WEBHOOK"])
         where = f'DATABASES["{alias}"]["OPTIONS"]["WEBHOOK"]'
@@ -227,10 +246,11 @@ class WebhookSettings:
         if not isinstance(secrets, tuple) or not all(
             isinstance(secret, Secret) and len(secret) in SECRET_LENGTHS and secret.is_encodable for secret in secrets
         ):
-            raise ImproperlyConfigured(f'{where}["SECRETS"] must be a list of texts of 8 to 256 characters.')
+            raise ImproperlyConfigured(f'{where}["SECRETS"] must be a list of strings of 8 to 256 characters.')
         if settings.secrets and urlsplit(settings.url).scheme not in ("http", "https"):
             raise ImproperlyConfigured(
-                f'{where}["URL"] must be the address that Appwrite calls, such as https://shop.example.org/appwrite/webhook/.'
+                f'{where}["URL"] must be the address that Appwrite calls, such as '
+                "https://shop.example.org/appwrite/webhook/."
             )
         _check_numbers(settings, where, {"max_bytes": 1, "coalesce_s": 0, "remember_s": 0})
         return settings
@@ -239,14 +259,15 @@ class WebhookSettings:
 @dataclass(frozen=True, slots=True)
 class RealtimeSettings:
     """
-    Everything that ``OPTIONS["REALTIME"]`` may hold; the setting's name is the field's in capitals.
+    The keys of ``OPTIONS["REALTIME"]``; each key is the field's name in capitals.
 
     Attributes:
-        url: where to connect, ``wss://<host>/v1/realtime``; left out, what ``HOST`` implies.
-        session_secret: the secret of a session of the user to listen as. Realtime takes no API key, and without a user it tells of rows
-            that anybody may read.
-        ping_s: seconds between two signs of life, and how long to wait for the answer to one.
-        longest_pause_s: the longest pause between two attempts to connect.
+        url: the address to connect to, ``wss://<host>/v1/realtime``; derived from ``HOST`` if left
+            out.
+        session_secret: secret of a session of the user to listen as. Realtime takes no API key, and
+            without a user it only reports rows that anyone may read.
+        ping_s: seconds of silence before a ping, and seconds to wait for its answer.
+        longest_pause_s: maximum seconds between two attempts to connect.
         coalesce_s: as in ``WebhookSettings``.
     """
 
@@ -262,22 +283,24 @@ class RealtimeSettings:
     @classmethod
     def read(cls, alias: str, options: Mapping[str, Any]) -> RealtimeSettings:
         """
-        Make the settings from the ``REALTIME`` dictionary of the database ``alias``.
+        Return the settings from the ``REALTIME`` dictionary of the database ``alias``.
 
         Raises:
-            ImproperlyConfigured: an unknown key, or a value that cannot be.
+            ImproperlyConfigured: a key is unknown, or a value is invalid.
         """
         options = hidden(options, _SECRETS["REALTIME"])
         where = f'DATABASES["{alias}"]["OPTIONS"]["REALTIME"]'
         if "SESSION" in options:
             raise ImproperlyConfigured(
-                f'{where}["SESSION"] is called SESSION_SECRET: Django\'s debug page and error mails show the value of "SESSION".'
+                f'{where}["SESSION"] must be renamed to "SESSION_SECRET": Django\'s debug page and '
+                'error emails show the value of "SESSION".'
             )
         settings = _read(cls, where, options)
         _check_url(settings.url, where)
         if not isinstance(settings.session_secret, Secret) or not settings.session_secret.is_header:
             raise ImproperlyConfigured(
-                f'{where}["SESSION_SECRET"] must be a text, without blanks and line ends around it.'
+                f'{where}["SESSION_SECRET"] must be a string of printable ASCII characters, '
+                "without surrounding whitespace."
             )
         if settings.url and urlsplit(settings.url).scheme not in ("ws", "wss"):
             raise ImproperlyConfigured(
@@ -288,26 +311,28 @@ class RealtimeSettings:
 
     def address(self, host: str) -> str:
         """
-        Return where to connect.
+        Return the address to connect to.
 
         Args:
             host: ``HOST`` of the database.
 
         Raises:
-            ImproperlyConfigured: it cannot be told from ``HOST``: the local server has its realtime on a port of its own.
+            ImproperlyConfigured: ``HOST`` does not imply it: the local server serves realtime on a
+                separate port.
         """
         if self.url:
             return self.url
         parts = urlsplit(host)
         if parts.scheme not in ("http", "https"):
             raise ImproperlyConfigured(
-                'A local: server inside this process has no realtime; run manage.py appwrite_server, and set OPTIONS["REALTIME"]["URL"].'
+                "A local: server inside this process has no realtime; run manage.py "
+                'appwrite_server, and set OPTIONS["REALTIME"]["URL"].'
             )
         scheme = "wss" if parts.scheme == "https" else "ws"
         return urlunsplit((scheme, parts.netloc, f"{parts.path.rstrip('/')}/realtime", "", ""))
 
 
-# Dictionaries within the dictionary.
+# The keys of OPTIONS that are dictionaries themselves.
 _PARTS: Mapping[str, Any] = {
     "CACHE": CacheSettings,
     "USERS": UserSettings,
@@ -319,22 +344,22 @@ _PARTS: Mapping[str, Any] = {
 @dataclass(frozen=True, slots=True)
 class Options:
     """
-    Everything that ``OPTIONS`` may hold; the setting's name is the field's in capitals.
+    The keys of ``OPTIONS``; each key is the field's name in capitals.
 
     Attributes:
-        page_size: rows a list request asks for.
-        local_evaluation_max_rows: rows that may be fetched to evaluate one query locally.
-        connect_timeout_s, read_timeout_s: limits for each attempt of a request.
-        retries: how often a request is repeated where that is safe.
+        page_size: rows per list request.
+        local_evaluation_max_rows: maximum rows to fetch in order to evaluate one query locally.
+        connect_timeout_s, read_timeout_s: timeouts in seconds, for each attempt of a request.
+        retries: maximum retries of a request that is safe to repeat.
         pool_size: connections kept open per process.
         verify: False for a server with a self-signed certificate, or the path of a CA bundle.
-        text: whose rules for text and nulls the database under Appwrite has, "mariadb" or "postgresql". A server that is found to have
-            others is refused.
-        feature_level: "2.x" for servers that aggregate and join, "1.9" for the others; None to find out.
+        text: the database under Appwrite whose rules for text and nulls apply, "mariadb" or
+            "postgresql". A server that turns out to have other rules is rejected.
+        feature_level: "2.x" for servers that aggregate and join, "1.9" for others; None detects it.
         cache: the query cache, see ``CacheSettings``.
-        users: requests for the visitor instead of the API key, see ``UserSettings``.
-        webhook: where Appwrite tells of other clients' writes, see ``WebhookSettings``.
-        realtime: how ``appwrite_listen`` hears of them, see ``RealtimeSettings``.
+        users: requests as the visitor instead of with the API key, see ``UserSettings``.
+        webhook: the endpoint where Appwrite reports other clients' writes, see ``WebhookSettings``.
+        realtime: how ``appwrite_listen`` receives these reports, see ``RealtimeSettings``.
     """
 
     page_size: int = 1000
@@ -354,10 +379,10 @@ class Options:
     @classmethod
     def read(cls, alias: str, settings: Mapping[str, Any]) -> Options:
         """
-        Make the options of ``alias`` from its ``OPTIONS`` dictionary.
+        Return the options of ``alias`` from its ``OPTIONS`` dictionary.
 
         Raises:
-            ImproperlyConfigured: an unknown key, or a value that can not be.
+            ImproperlyConfigured: a key is unknown, or a value is invalid.
         """
         settings = without_secrets_in_clear(settings)
         for key, part in _PARTS.items():
@@ -380,22 +405,22 @@ class Options:
 
 def _read(cls: type[Settings], where: str, given: Any) -> Settings:
     """
-    Make a dataclass of settings from a dictionary whose keys are its fields in capitals.
+    Return a dataclass of settings from a dictionary whose keys are its fields in capitals.
 
     Raises:
-        ImproperlyConfigured: it is no dictionary, or has a key that is unknown.
+        ImproperlyConfigured: it is not a dictionary, or has an unknown key.
     """
     if not isinstance(given, Mapping):
         raise ImproperlyConfigured(f"{where} must be a dictionary.")
-    known = {each.name.upper(): each.name for each in fields(cls)}  # type: ignore[arg-type]  # each of them is a dataclass
+    known = {each.name.upper(): each.name for each in fields(cls)}  # type: ignore[arg-type]  # all are dataclasses
     if unknown := sorted(set(given) - set(known), key=str):
-        raise ImproperlyConfigured(f"{where} has no key {unknown[0]!r}. Known are {', '.join(sorted(known))}.")
+        raise ImproperlyConfigured(f"{where} has no key {unknown[0]!r}. Valid keys are {', '.join(sorted(known))}.")
     return cls(**{known[key]: value for key, value in given.items()})
 
 
 def _check_url(url: Any, where: str) -> None:
     if not isinstance(url, str):
-        raise ImproperlyConfigured(f'{where}["URL"] must be a text.')
+        raise ImproperlyConfigured(f'{where}["URL"] must be a string.')
 
 
 def _check_numbers(settings: Any, where: str, least: Mapping[str, float]) -> None:

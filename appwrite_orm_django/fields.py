@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from django.core import checks, exceptions
 from django.db import DataError, connections, models
@@ -27,8 +27,49 @@ from appwrite_orm_django.client.queries import InvalidText
 from appwrite_orm_django.orm.hydration import MomentAttribute
 
 if TYPE_CHECKING:
+    import datetime
+    from typing import Protocol
+
+    from django.db.models.expressions import Combinable
+    from typing_extensions import TypeVar
+
     from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.schema.columns import Column
+
+    # What may be assigned to a field, and what is read from it: in django-stubs every field has these two parameters.
+    _Set = TypeVar("_Set", contravariant=True, default=Any)
+    _Get = TypeVar("_Get", covariant=True, default=Any)
+    _Item = TypeVar("_Item", covariant=True)
+    _To = TypeVar("_To", bound=models.Model)
+
+    class _FieldOf(Protocol[_Item]):
+        """A field, by the type that django-stubs give to its values."""
+
+        @property
+        def _pyi_private_get_type(self) -> _Item: ...
+
+    _Field = models.Field
+    _CharField = models.CharField
+    _Texts = list[str] | tuple[str, ...] | Set[str] | Combinable
+    # Given None an object gets an id when it is saved. A key that refers to it, and may be null, reads None as well.
+    _SetId = TypeVar("_SetId", contravariant=True, default=str | Combinable | None)
+    _GetId = TypeVar("_GetId", covariant=True, default=str)
+    _MomentBase = models.DateTimeField[str | datetime.date | Combinable | None, datetime.datetime]
+else:
+    from typing import TypeVar
+
+    _Set, _Get, _SetId, _GetId = map(TypeVar, ("_Set", "_Get", "_SetId", "_GetId"))
+
+    # Django lets only its foreign keys be subscribed.
+    class _Field(models.Field):
+        def __class_getitem__(cls, parameters: Any) -> Any:
+            return cls
+
+    class _CharField(models.CharField):
+        def __class_getitem__(cls, parameters: Any) -> Any:
+            return cls
+
+    _Texts, _MomentBase = Any, models.DateTimeField
 
 __all__ = [
     "ArrayField",
@@ -42,7 +83,7 @@ __all__ = [
 ]
 
 
-class RowIdField(models.CharField):
+class RowIdField(_CharField[_SetId, _GetId]):
     """
     The row's ``$id``: text of at most 36 characters out of A-Z, a-z, 0-9, ``.``, ``-`` and ``_``.
 
@@ -75,7 +116,7 @@ class RowIdField(models.CharField):
             raise exceptions.ValidationError(str(error), code="invalid_row_id") from error
 
 
-class _SystemDateTimeField(models.DateTimeField):
+class _SystemDateTimeField(_MomentBase):
     """A moment that the server keeps. Read it; writing it is for imports (an API key may set it on creation)."""
 
     system_column: str
@@ -156,7 +197,7 @@ class _ListCodec(Codec):
 _WITHOUT_NULL = (BooleanCodec, FloatCodec, IntegerCodec)
 
 
-class _ListField(models.Field):
+class _ListField(_Field[_Set, _Get]):
     """What arrays and permissions share: a list of values of ``base_field``."""
 
     empty_strings_allowed = False
@@ -250,7 +291,8 @@ class _ListField(models.Field):
         return super().formfield(**{"form_class": ArrayFormField, "base_field": self.base_field, **kwargs})
 
     def value_to_string(self, obj: Any) -> str:
-        return json.dumps([self._serialized(item) for item in self.value_from_object(obj) or ()])
+        values: Any = self.value_from_object(obj)
+        return json.dumps([self._serialized(item) for item in values or ()])
 
     def _serialized(self, item: Any) -> Any:
         prepared = None if item is None else self.base_field.get_prep_value(item)
@@ -265,7 +307,7 @@ def _appwrite_connection(alias: str) -> DatabaseWrapper | None:
     return next((connection for connection in known if is_appwrite(connection)), None)
 
 
-class ArrayField(_ListField):
+class ArrayField(_ListField[_Set, _Get]):
     """
     An Appwrite array column: a list of values of one type.
 
@@ -275,7 +317,25 @@ class ArrayField(_ListField):
 
     description = _("Array of %(base_field)s")
 
-    def __init__(self, base_field: models.Field[Any, Any], **kwargs: Any) -> None:
+    @overload
+    def __init__(
+        self: ArrayField[list[_Item] | tuple[_Item, ...] | Set[_Item] | Combinable, list[_Item]],
+        base_field: _FieldOf[_Item],
+        *,
+        null: Literal[False] = False,
+        **kwargs: Any,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: ArrayField[list[_Item] | tuple[_Item, ...] | Set[_Item] | Combinable | None, list[_Item] | None],
+        base_field: _FieldOf[_Item],
+        *,
+        null: Literal[True],
+        **kwargs: Any,
+    ) -> None: ...
+    @overload
+    def __init__(self, base_field: models.Field[Any, Any], **kwargs: Any) -> None: ...
+    def __init__(self, base_field: Any, **kwargs: Any) -> None:
         self.base_field = base_field
         kwargs.setdefault("default", list)
         kwargs.setdefault("blank", True)
@@ -310,11 +370,21 @@ class ArrayField(_ListField):
         return errors
 
 
-class EnumField(models.CharField):
+class EnumField(_CharField[_Set, _Get]):
     """A text field whose ``choices`` become the elements of an Appwrite enum column: the server refuses anything else."""
 
     description = _("Appwrite enum")
 
+    @overload
+    def __init__(
+        self: EnumField[str | Combinable, str], *args: Any, null: Literal[False] = False, **kwargs: Any
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: EnumField[str | Combinable | None, str | None], *args: Any, null: Literal[True], **kwargs: Any
+    ) -> None: ...
+    @overload
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", 255)
         super().__init__(*args, **kwargs)
@@ -350,7 +420,7 @@ class EnumField(models.CharField):
         return errors
 
 
-class PermissionsField(_ListField):
+class PermissionsField(_ListField[_Texts, list[str]]):
     """
     The row's ``$permissions``: a list such as ``['read("any")', 'update("user:5f3e")']``.
 
@@ -380,7 +450,7 @@ class PermissionsField(_ListField):
 _ON_DELETE: dict[Any, str] = {models.CASCADE: "cascade", models.SET_NULL: "setNull"}
 
 
-class _Relationship(models.ForeignKey):
+class _Relationship(models.ForeignKey[_Set, _Get]):
     #: What ``column_key`` tells the readers and writers by: the server treats such a column in its own way.
     appwrite_relationship = True
     relation_type: str
@@ -392,7 +462,7 @@ class _Relationship(models.ForeignKey):
         kwargs.setdefault("db_index", False)
         super().__init__(to, on_delete, **kwargs)
 
-    def get_attname_column(self) -> tuple[str, str]:
+    def get_attname_column(self) -> tuple[str, str]:  # type: ignore[override]  # as in django-stubs
         attname, _column = super().get_attname_column()
         # The key is that of the relationship; no "_id" comes after it.
         return attname, self.db_column or self.name
@@ -432,7 +502,7 @@ class _Relationship(models.ForeignKey):
         return errors
 
 
-class RelationshipField(_Relationship):
+class RelationshipField(_Relationship[_Set, _Get]):
     """
     A ``ForeignKey`` over an Appwrite relationship column, on the side that holds the other row's id.
 
@@ -444,9 +514,45 @@ class RelationshipField(_Relationship):
     description = _("Appwrite relationship (many-to-one)")
     relation_type = "manyToOne"
 
+    # Of a model that is named the plugin of django-stubs puts the class in the place of Any.
+    @overload
+    def __init__(
+        self: RelationshipField[_To | Combinable | None, _To | None],
+        to: type[_To],
+        on_delete: Callable[..., None],
+        **kwargs: Any,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: RelationshipField[Any | Combinable | None, Any | None],
+        to: str,
+        on_delete: Callable[..., None],
+        **kwargs: Any,
+    ) -> None: ...
+    def __init__(self, to: Any, on_delete: Any, **kwargs: Any) -> None:
+        super().__init__(to, on_delete, **kwargs)
 
-class OneToOneRelationshipField(_Relationship, models.OneToOneField):
+
+class OneToOneRelationshipField(_Relationship[_Set, _Get], models.OneToOneField[_Set, _Get]):
     """A ``OneToOneField`` over an Appwrite one-to-one relationship column; the server keeps its unique index. See ``RelationshipField``."""
 
     description = _("Appwrite relationship (one-to-one)")
     relation_type = "oneToOne"
+
+    # Of a model that is named the plugin of django-stubs puts the class in the place of Any.
+    @overload
+    def __init__(
+        self: OneToOneRelationshipField[_To | Combinable | None, _To | None],
+        to: type[_To],
+        on_delete: Callable[..., None],
+        **kwargs: Any,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: OneToOneRelationshipField[Any | Combinable | None, Any | None],
+        to: str,
+        on_delete: Callable[..., None],
+        **kwargs: Any,
+    ) -> None: ...
+    def __init__(self, to: Any, on_delete: Any, **kwargs: Any) -> None:
+        super().__init__(to, on_delete, **kwargs)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Literal
 
 from asgiref.sync import sync_to_async
 from django.db import IntegrityError, connections, models
@@ -19,15 +19,20 @@ from appwrite_orm_django.cache import control
 from appwrite_orm_django.cache.connections import cached_connection
 from appwrite_orm_django.cache.timeouts import choose, chosen, inherited
 from appwrite_orm_django.client.errors import WriteRefused
-from appwrite_orm_django.orm.hydration import InstanceQuerySet
+from appwrite_orm_django.orm.hydration import InstanceQuerySet, ModelT, RowT
 
 if TYPE_CHECKING:
+    import datetime
+
+    from django.db.models.expressions import Combinable
     from typing_extensions import Self
+
+    from appwrite_orm_django.orm.hydration import Prepared
 
 __all__ = ["AppwriteManager", "AppwriteQuerySet"]
 
 
-class AppwriteQuerySet(InstanceQuerySet):
+class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
     """
     A queryset over rows in Appwrite.
 
@@ -35,15 +40,32 @@ class AppwriteQuerySet(InstanceQuerySet):
     ``is_updated()`` are False, and querysets are just read.
     """
 
+    if TYPE_CHECKING:
+        # These change the type of a row, for which django-stubs name Django's queryset.
+        def values(self, *fields: str | Combinable, **expressions: Any) -> AppwriteQuerySet[ModelT, dict[str, Any]]: ...
+        def values_list(
+            self, *fields: str | Combinable, flat: bool = False, named: bool = False
+        ) -> AppwriteQuerySet[ModelT, Any]: ...
+        def dates(
+            self, field_name: str, kind: Literal["year", "month", "week", "day"], order: Literal["ASC", "DESC"] = "ASC"
+        ) -> AppwriteQuerySet[ModelT, datetime.date]: ...
+        def datetimes(
+            self,
+            field_name: str,
+            kind: Literal["year", "month", "week", "day", "hour", "minute", "second"],
+            order: Literal["ASC", "DESC"] = "ASC",
+            tzinfo: datetime.tzinfo | None = None,
+        ) -> AppwriteQuerySet[ModelT, datetime.datetime]: ...
+
     def bulk_create(
         self,
-        objs: Any,
+        objs: Iterable[ModelT],  # type: ignore[misc]  # covariant, as django-stubs' own
         batch_size: int | None = None,
         ignore_conflicts: bool = False,
         update_conflicts: bool = False,
-        update_fields: Any = None,
-        unique_fields: Any = None,
-    ) -> Any:
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> list[ModelT]:
         # Outside a block each batch of 100 rows is one request, atomic by itself. Inside one all are committed together. Users can make
         # rows only one by one: for them it is always a block. Updating conflicts makes a block for each batch in any case.
         self._for_write = True
@@ -66,12 +88,17 @@ class AppwriteQuerySet(InstanceQuerySet):
             self._remember(made, {field.attname for field in known}, end if end and end.written else None)
         return made
 
-    def bulk_update(self, objs: Any, fields: Any, batch_size: int | None = None) -> int:
+    def bulk_update(
+        self,
+        objs: Iterable[ModelT],  # type: ignore[misc]  # covariant, as django-stubs' own
+        fields: Iterable[str],
+        batch_size: int | None = None,
+    ) -> int:
         objs, fields = tuple(objs), list(fields)
         self._forget_what_was_read(objs, fields)
-        changed: int = super().bulk_update(objs, fields, batch_size)
+        changed = super().bulk_update(objs, fields, batch_size)
         if is_appwrite(connections[self.db]):
-            written = [self.model._meta.get_field(name) for name in fields]
+            written: list[Any] = [self.model._meta.get_field(name) for name in fields]
             for obj in objs:
                 hold(obj, written)
         self._remember(objs, self._attnames(fields))
@@ -79,7 +106,12 @@ class AppwriteQuerySet(InstanceQuerySet):
 
     bulk_update.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
 
-    def update_or_create(self, defaults: Any = None, create_defaults: Any = None, **kwargs: Any) -> tuple[Any, bool]:
+    def update_or_create(
+        self,
+        defaults: Mapping[str, Any] | None = None,
+        create_defaults: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> tuple[ModelT, bool]:
         """
         Do as Django's, and try again if somebody else was faster: nobody can be made to wait for the row, so one of two is refused.
 
@@ -104,9 +136,12 @@ class AppwriteQuerySet(InstanceQuerySet):
         raise AssertionError  # never reached: the last attempt raises
 
     async def aupdate_or_create(
-        self, defaults: Any = None, create_defaults: Any = None, **kwargs: Any
-    ) -> tuple[Any, bool]:
-        def make() -> tuple[Any, bool]:
+        self,
+        defaults: Mapping[str, Any] | None = None,
+        create_defaults: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> tuple[ModelT, bool]:
+        def make() -> tuple[ModelT, bool]:
             made, is_new = self.update_or_create(defaults, create_defaults, **kwargs)
             # Its block is committed: what is asked for when it is looked at cannot be asked for in an event loop.
             getattr(made, "updated_at", None)
@@ -117,7 +152,7 @@ class AppwriteQuerySet(InstanceQuerySet):
     aupdate_or_create.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
     update_or_create.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
 
-    def _forget_what_was_read(self, objs: Sequence[Any], names: Sequence[str]) -> None:
+    def _forget_what_was_read(self, objs: Sequence[Any], names: Collection[str]) -> None:
         """Let ``save()`` of these objects send the fields that are written now past it, also if they get back the values that were read."""
         attnames = self._attnames(names)
         for obj in objs if hasattr(self.model, "_forget") else ():
@@ -129,12 +164,13 @@ class AppwriteQuerySet(InstanceQuerySet):
         for obj in objs if hasattr(self.model, "_remember") else ():
             obj._remember(attnames, self.db, end)
 
-    def _attnames(self, names: Sequence[str]) -> set[str]:
+    def _attnames(self, names: Collection[str]) -> set[str]:
         return {field.attname for field in self.model._meta.concrete_fields if {field.name, field.attname} & set(names)}
 
     def delete(self) -> tuple[int, dict[str, int]]:
         # Without cascades this is one request; Django would put a block around it all the same.
-        if self._result_cache is None and not self.query.is_sliced and Collector(self.db, self).can_fast_delete(self):
+        rows: Any = self
+        if self._result_cache is None and not self.query.is_sliced and Collector(self.db, rows).can_fast_delete(rows):
             with self._direct_outside_a_block():
                 return super().delete()
         return super().delete()
@@ -142,7 +178,7 @@ class AppwriteQuerySet(InstanceQuerySet):
     delete.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
     delete.queryset_only = True  # type: ignore[attr-defined]
 
-    def _direct_outside_a_block(self) -> Any:
+    def _direct_outside_a_block(self) -> AbstractContextManager[None]:
         self._for_write = True
         connection = connections[self.db]
         if not is_appwrite(connection) or connection.in_atomic_block:
@@ -166,7 +202,7 @@ class AppwriteQuerySet(InstanceQuerySet):
         """
         if timeout is not None and not timeout >= 0:
             raise ValueError(f"A cache timeout is a number of seconds of at least 0, not {timeout!r}.")
-        clone: Self = self._chain()
+        clone: Self = self._chain()  # type: ignore[attr-defined]  # a private name
         choose(clone.query, timeout)
         return clone
 
@@ -230,9 +266,8 @@ class AppwriteQuerySet(InstanceQuerySet):
             return not updated
         return bool(connection.cache.set_updated([connection.table_of(self.model)], updated))
 
-    for _method in (refresh, set_updated):
-        _method.alters_data = True  # type: ignore[attr-defined]
-    del _method
+    refresh.alters_data = True  # type: ignore[attr-defined]
+    set_updated.alters_data = True  # type: ignore[attr-defined]
 
     async def ais_cached(self) -> bool:
         return await sync_to_async(self.is_cached)()
@@ -249,12 +284,70 @@ class AppwriteQuerySet(InstanceQuerySet):
     async def aset_updated(self, updated: bool) -> bool:
         return await sync_to_async(self.set_updated)(updated)
 
-    for _method in (arefresh, aset_updated):
-        _method.alters_data = True  # type: ignore[attr-defined]
-    del _method
+    arefresh.alters_data = True  # type: ignore[attr-defined]
+    aset_updated.alters_data = True  # type: ignore[attr-defined]
 
 
-class AppwriteManager(models.Manager.from_queryset(AppwriteQuerySet)):  # type: ignore[misc]  # made at run time by Django
+if TYPE_CHECKING:
+
+    class _FromQuerySet(models.Manager[ModelT]):
+        """What ``from_queryset`` below makes: django-stubs know that only with their plugin, and not as a base class."""
+
+        def get_queryset(self) -> AppwriteQuerySet[ModelT]: ...
+        def cache(self, timeout: float | None = None) -> AppwriteQuerySet[ModelT]: ...
+        def nocache(self) -> AppwriteQuerySet[ModelT]: ...
+        def prepared(self) -> Prepared[ModelT]: ...
+        def is_cached(self) -> bool: ...
+        def is_updated(self) -> bool: ...
+        def set_updated(self, updated: bool) -> bool: ...
+        async def ais_cached(self) -> bool: ...
+        async def ais_updated(self) -> bool: ...
+        async def aset_updated(self, updated: bool) -> bool: ...
+
+        # Those of Django's methods that return a queryset.
+        def all(self) -> AppwriteQuerySet[ModelT]: ...
+        def none(self) -> AppwriteQuerySet[ModelT]: ...
+        def filter(self, *args: Any, **kwargs: Any) -> AppwriteQuerySet[ModelT]: ...
+        def exclude(self, *args: Any, **kwargs: Any) -> AppwriteQuerySet[ModelT]: ...
+        def complex_filter(self, filter_obj: Any) -> AppwriteQuerySet[ModelT]: ...
+        def annotate(self, *args: Any, **kwargs: Any) -> AppwriteQuerySet[ModelT]: ...
+        def alias(self, *args: Any, **kwargs: Any) -> AppwriteQuerySet[ModelT]: ...
+        def order_by(self, *field_names: str | Combinable) -> AppwriteQuerySet[ModelT]: ...
+        def reverse(self) -> AppwriteQuerySet[ModelT]: ...
+        def distinct(self, *field_names: str) -> AppwriteQuerySet[ModelT]: ...
+        def using(self, alias: str | None) -> AppwriteQuerySet[ModelT]: ...
+        def only(self, *fields: str) -> AppwriteQuerySet[ModelT]: ...
+        def defer(self, *fields: str | None) -> AppwriteQuerySet[ModelT]: ...
+        def select_related(self, *fields: str | None) -> AppwriteQuerySet[ModelT]: ...
+        def prefetch_related(
+            self, *lookups: str | models.Prefetch[Any, Any, Any] | None
+        ) -> AppwriteQuerySet[ModelT]: ...
+        def select_for_update(
+            self, nowait: bool = ..., skip_locked: bool = ..., of: Sequence[str] = ..., no_key: bool = ...
+        ) -> AppwriteQuerySet[ModelT]: ...
+        def union(self, *other_qs: models.QuerySet[models.Model, Any], all: bool = ...) -> AppwriteQuerySet[ModelT]: ...
+        def intersection(self, *other_qs: models.QuerySet[models.Model, Any]) -> AppwriteQuerySet[ModelT]: ...
+        def difference(self, *other_qs: models.QuerySet[models.Model, Any]) -> AppwriteQuerySet[ModelT]: ...
+        def values(self, *fields: str | Combinable, **expressions: Any) -> AppwriteQuerySet[ModelT, dict[str, Any]]: ...
+        def values_list(
+            self, *fields: str | Combinable, flat: bool = ..., named: bool = ...
+        ) -> AppwriteQuerySet[ModelT, Any]: ...
+        def dates(
+            self, field_name: str, kind: Literal["year", "month", "week", "day"], order: Literal["ASC", "DESC"] = ...
+        ) -> AppwriteQuerySet[ModelT, datetime.date]: ...
+        def datetimes(
+            self,
+            field_name: str,
+            kind: Literal["year", "month", "week", "day", "hour", "minute", "second"],
+            order: Literal["ASC", "DESC"] = ...,
+            tzinfo: datetime.tzinfo | None = ...,
+        ) -> AppwriteQuerySet[ModelT, datetime.datetime]: ...
+
+else:
+    _FromQuerySet = models.Manager.from_queryset(AppwriteQuerySet)
+
+
+class AppwriteManager(_FromQuerySet[ModelT]):
     """
     The default manager of ``AppwriteModel``.
 
@@ -268,13 +361,13 @@ class AppwriteManager(models.Manager.from_queryset(AppwriteQuerySet)):  # type: 
         """Read what the model lists to warm, or else all of its rows, where not cached yet; return the number of rows."""
         if self._stands_for_the_list():
             return control.warm(self.model)
-        return int(self.get_queryset().warm())
+        return self.get_queryset().warm()
 
     def refresh(self) -> int:
         """Invalidate the model's table and read anew what the model lists to warm, or else all of its rows; return their number."""
         if self._stands_for_the_list():
             return control.refresh(self.model, using=self.db)
-        return int(self.get_queryset().refresh())
+        return self.get_queryset().refresh()
 
     async def awarm(self) -> int:
         return await sync_to_async(self.warm)()
@@ -282,9 +375,8 @@ class AppwriteManager(models.Manager.from_queryset(AppwriteQuerySet)):  # type: 
     async def arefresh(self) -> int:
         return await sync_to_async(self.refresh)()
 
-    for _method in (refresh, arefresh):
-        _method.alters_data = True  # type: ignore[attr-defined]
-    del _method
+    refresh.alters_data = True  # type: ignore[attr-defined]
+    arefresh.alters_data = True  # type: ignore[attr-defined]
 
     def _stands_for_the_list(self) -> bool:
         # Django gives related managers the instance that they belong to.

@@ -7,13 +7,14 @@ import decimal
 import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from inspect import currentframe
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
 
 from django.apps import apps
 from django.core import checks
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError, connections, models, router
+from django.db.models.base import ModelBase
 from django.db.models.query_utils import DeferredAttribute
 
 from appwrite_orm_django.backend.aliases import appwrite_connection, is_appwrite
@@ -30,6 +31,15 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from appwrite_orm_django.backend.base import DatabaseWrapper
+
+    _Model = TypeVar("_Model", bound=models.Model)
+
+    class _ModelBase(ModelBase):
+        # As django-stubs do for Django's own: an attribute with a type would make an error of every other manager of that name.
+        def __getattr__(cls: type[_Model], name: Literal["objects"]) -> AppwriteManager[_Model]: ...  # type: ignore[misc]
+
+else:
+    _ModelBase = ModelBase
 
 __all__ = ["AppwriteModel"]
 
@@ -51,7 +61,7 @@ _NO_NAMES: frozenset[str] = frozenset()
 _FETCHING = getattr(getattr(DeferredAttribute, "fetch_many", None), "__code__", None)
 
 
-class AppwriteModel(models.Model):
+class AppwriteModel(models.Model, metaclass=_ModelBase):
     """
     A model whose rows live in an Appwrite table.
 
@@ -80,44 +90,49 @@ class AppwriteModel(models.Model):
     appwrite_foreign_bulk_writes: ClassVar[bool] = True
     appwrite_warm: ClassVar[Sequence[models.QuerySet[Any] | Callable[[], Any]]] = ()
 
-    id = RowIdField(editable=False)
+    # Read as a str. Any lets a model have a primary key of another type, called id as well.
+    id = cast("models.Field[Any, str | Any]", RowIdField(editable=False))
     created_at = CreatedAtField()
     updated_at = UpdatedAtField()
 
-    objects = AppwriteManager()
+    if not TYPE_CHECKING:
+        objects = AppwriteManager()
 
     class Meta:
         abstract = True
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        held = self.__dict__
-        if "_loaded" not in held:
-            # New: there is nothing to compare with, so all of it is sent.
+    # Type checkers go by Django's signatures: with a __setattr__ of ours they would allow every name to be assigned.
+    if not TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            held = self.__dict__
+            if "_loaded" not in held:
+                # New: there is nothing to compare with, so all of it is sent.
+                super().__setattr__(name, value)
+                return
+            assigned = held.get("_assigned", _NO_NAMES)
             super().__setattr__(name, value)
-            return
-        assigned = held.get("_assigned", _NO_NAMES)
-        super().__setattr__(name, value)
-        # No frame is kept: it would keep alive what is on the stack.
-        caller = currentframe().f_back.f_code  # type: ignore[union-attr]  # None on no Python that Django runs on
-        if caller is _FETCHING:
-            self._remember((name,), self._state.db, _end(self._state.db))
-        elif caller not in READING:
-            held["_assigned"] = held.get("_assigned", _NO_NAMES) | {name}
-        elif "_assigned" in held:
-            # By a descriptor, on the way.
-            held["_assigned"] = assigned
+            # No frame is kept: it would keep alive what is on the stack.
+            caller = currentframe().f_back.f_code
+            if caller is _FETCHING:
+                self._remember((name,), self._state.db, _end(self._state.db))
+            elif caller not in READING:
+                held["_assigned"] = held.get("_assigned", _NO_NAMES) | {name}
+            elif "_assigned" in held:
+                # By a descriptor, on the way.
+                held["_assigned"] = assigned
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        # Where fields are deferred Django itself names the others. What the caller names is sent, whether it was assigned or not.
-        named = args[3] if len(args) > 3 else kwargs.get("update_fields")
-        outer = self.__dict__.get("_names_fields")
-        self.__dict__["_names_fields"] = named is not None
-        try:
-            super().save(*args, **kwargs)
-        finally:
-            self.__dict__["_names_fields"] = outer
+        def save(self, *args: Any, **kwargs: Any) -> None:
+            # Where fields are deferred Django itself names the others. What the caller names is sent, whether it was assigned or not.
+            named = args[3] if len(args) > 3 else kwargs.get("update_fields")
+            outer = self.__dict__.get("_names_fields")
+            self.__dict__["_names_fields"] = named is not None
+            try:
+                super().save(*args, **kwargs)
+            finally:
+                self.__dict__["_names_fields"] = outer
 
-    save.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
+        save.alters_data = True
 
     @classmethod
     def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -213,10 +228,15 @@ class AppwriteModel(models.Model):
                 known.pop(name, None)
             self.__dict__["_loaded"] = (tuple(known), tuple(known.values()), *others)
 
-    def refresh_from_db(self, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+    def refresh_from_db(
+        self,
+        using: str | None = None,
+        fields: Iterable[str] | None = None,
+        from_queryset: models.QuerySet[Self] | None = None,
+    ) -> None:
         names = None if fields is None else list(fields)
         assigned = self._assigned_names()
-        super().refresh_from_db(using=using, fields=names, **kwargs)
+        super().refresh_from_db(using=using, fields=names, from_queryset=from_queryset)
         self.__dict__["_assigned"] = assigned
         self._remember(_attnames(self._meta.concrete_fields, names), self._state.db, _end(self._state.db))
 
@@ -249,9 +269,11 @@ class AppwriteModel(models.Model):
         self._remember(saved, using, _end(using))
         return bool(updated)
 
-    def _do_update(self, base_qs: Any, using: str, pk_val: Any, values: Any, update_fields: Any, *args: Any) -> Any:
-        connection = connections[using]
-        connection.last_written_row = None  # type: ignore[attr-defined]  # our DatabaseWrapper's
+    def _do_update(  # type: ignore[override]  # what else it is given differs between the versions of Django
+        self, base_qs: Any, using: str, pk_val: Any, values: Any, update_fields: Any, *args: Any
+    ) -> Any:
+        connection: Any = connections[using]
+        connection.last_written_row = None
         # Django takes them for fields like auto_now ones, and update_or_create() adds them to what it updates: a $updatedAt that is
         # sent would hide the change from all who look for the row's version.
         untouched = self._own_moments()
@@ -338,6 +360,9 @@ class AppwriteModel(models.Model):
 
 
 remembers_loaded(AppwriteModel)
+# No manager is looked for on an abstract class, but by the mypy plugin of django-stubs: it would declare ``objects`` here, and any
+# other manager of that name would be an error.
+AppwriteModel._meta.managers_map = {}
 
 
 def _end(alias: str | None) -> BlockEnd | None:

@@ -1,4 +1,4 @@
-"""Fixtures for pytest; loaded by its entry point, so that they are there without an import."""
+"""Fixtures for pytest, loaded by the package's entry point."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def appwrite_requests() -> Iterator[Any]:
-    """Collect the requests that the test makes to Appwrite: a list of records, with ``lines``, ``take()`` and ``check(number)``."""
+    """Collect the requests that the test makes to Appwrite, in a ``RequestLog``."""
     from appwrite_orm_django.testing.requests import captured_requests
 
     with captured_requests() as log:
@@ -20,7 +20,7 @@ def appwrite_requests() -> Iterator[Any]:
 
 @pytest.fixture
 def assert_appwrite_requests() -> Callable[..., AbstractContextManager[Any]]:
-    """Check how many requests a block makes to Appwrite: ``with`` the fixture called with the number."""
+    """Return a context manager that checks the number of requests to Appwrite within its block."""
     from appwrite_orm_django.testing.requests import captured_requests
 
     @contextmanager
@@ -34,7 +34,7 @@ def assert_appwrite_requests() -> Callable[..., AbstractContextManager[Any]]:
 
 @pytest.fixture
 def appwrite_faults() -> Callable[..., AbstractContextManager[Any]]:
-    """Make the local server misbehave for the length of a block: ``with`` the fixture called with the faults."""
+    """Return a context manager that makes the local server misbehave within its block."""
     from appwrite_orm_django.testing.faults import appwrite_faults as disturb
 
     return disturb

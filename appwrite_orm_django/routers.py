@@ -1,4 +1,4 @@
-"""Which database a model's rows live in."""
+"""Route each model to the database that holds its rows."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ __all__ = ["AppwriteRouter"]
 
 class AppwriteRouter:
     """
-    Sends models derived from ``AppwriteModel``, and the through tables between them, to Appwrite; leaves all others alone.
+    Route models derived from ``AppwriteModel``, and the through tables between them, to Appwrite.
 
-    The alias is the model's ``appwrite_database``, else the first one with our engine.
+    All other models are left alone. The alias is the model's ``appwrite_database``, or else the
+    first alias that uses this engine.
     """
 
     def alias_of(self, model: type[models.Model]) -> str | None:
         """Return the alias for an Appwrite model, None for any other."""
-        owner: Any = getattr(model._meta, "auto_created", None) or model
+        owner: type[models.Model] | str = getattr(model._meta, "auto_created", None) or model
         if not isinstance(owner, type):
             return None
         if not issubclass(owner, AppwriteModel):
@@ -37,9 +38,10 @@ class AppwriteRouter:
 
     def _alias_in_migration(self, model: type[models.Model]) -> str | None:
         """
-        Return the alias for a model as a migration sees it, which has lost its base class and attributes.
+        Return the alias for a model of a migration's state.
 
-        The model of today decides; one that is gone is known by the fields that every ``AppwriteModel`` has.
+        Such a model lacks its base class and attributes, so the current model decides. A model that
+        no longer exists is recognized by the fields that every ``AppwriteModel`` has.
         """
         today = self._model_named(model._meta.app_label, model._meta.object_name)
         if today is not None:
@@ -65,9 +67,10 @@ class AppwriteRouter:
 
     def _own(self, model: type[models.Model], hints: dict[str, Any]) -> str | None:
         """
-        Return the alias of a model that is ours.
+        Return the alias of an Appwrite model.
 
-        An object that was read with ``using()`` from another Appwrite alias than its model's stays there, and so does what is reached from it.
+        An object read with ``using()`` from another Appwrite alias than its model's stays there,
+        and so do the objects reached from it.
         """
         alias, instance = self.alias_of(model), hints.get("instance")
         if alias is None or instance is None or instance._state.db in (None, alias):
@@ -77,16 +80,16 @@ class AppwriteRouter:
         return alias
 
     def aliases_beside(self) -> Collection[str]:
-        """Return the aliases besides their own on which objects of ours may be read."""
+        """Return the other aliases that Appwrite models may be read from."""
         return appwrite_aliases()
 
     def _elsewhere(
         self, model: type[models.Model], hints: dict[str, Any], decide: Callable[[type[models.Model]], str]
     ) -> str | None:
         """
-        Return the alias of a model that is not ours, reached from an object that is.
+        Return the alias of a model outside Appwrite that is reached from an Appwrite object.
 
-        Without an opinion of ours Django would look for it where that object came from.
+        Without this answer Django would look for it in the database of that object.
         """
         instance = hints.get("instance")
         home = None if instance is None else self.alias_of(type(instance))
@@ -95,14 +98,15 @@ class AppwriteRouter:
         return decide(model)
 
     def allow_relation(self, obj1: models.Model, obj2: models.Model, **hints: Any) -> bool | None:
-        # A relation to a row elsewhere is a plain key; Django follows it with a query of its own.
+        # A relation to a row elsewhere is a plain key; Django follows it with a separate query.
         if self.alias_of(type(obj1)) or self.alias_of(type(obj2)):
             return True
         return None
 
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
         if app_label == "appwrite_orm_django" and model_name is not None:
-            # The admin's cache panel is a model without a table, which dumpdata would look for.
+            # The model behind the admin's cache panel has no table, but dumpdata would look for
+            # one.
             return False
         model = hints.get("model") or self._model_named(app_label, model_name)
         if model is None:
@@ -113,11 +117,15 @@ class AppwriteRouter:
         return False if db in appwrite_aliases() and db != "default" else None
 
     def _allow_step(self, db: str, app_label: str) -> bool | None:
-        """Decide on RunPython and the like: where the app has its tables, and so only on Appwrite if all of them are there."""
+        """
+        Decide on ``RunPython`` and similar operations by where the app's tables are.
+
+        An app whose tables are all on Appwrite runs them only there.
+        """
         try:
-            found = apps.get_app_config(app_label).get_models(include_auto_created=True)
+            found = list(apps.get_app_config(app_label).get_models(include_auto_created=True))
         except LookupError:
-            found = ()
+            found = []
         aliases = {self.alias_of(model) for model in found if not model._meta.proxy}
         if db in appwrite_aliases() and db != "default":
             return None if db in aliases else False

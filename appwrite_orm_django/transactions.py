@@ -1,7 +1,8 @@
 """
-Running ``atomic`` blocks again that were refused.
+Retry ``atomic`` blocks that were refused.
 
-The three ways in which a write can fail are here, too: ``WriteRefused``, ``WriteUnknown``, ``WriteBroken``.
+Also exports the three ways in which a write can fail: ``WriteRefused``, ``WriteUnknown`` and
+``WriteBroken``.
 """
 
 from __future__ import annotations
@@ -32,28 +33,33 @@ def retry_on_conflict(function: Function, /) -> Function: ...
 def retry_on_conflict(*, attempts: int = ...) -> Callable[[Function], Function]: ...
 def retry_on_conflict(function: Callable[..., Any] | None = None, /, *, attempts: int = 10) -> Any:
     """
-    Decorate a function that opens ``atomic`` blocks, so that it is called again if one of them was refused.
+    Decorate a function to retry it if an ``atomic`` block that it opens is refused.
 
-    ``WriteRefused`` only: nothing was written then. ``WriteUnknown``, ``WriteBroken`` and all else are raised as they are. Before each
-    further call it waits at random, up to 5 ms, then twice as long, up to a quarter of a second. Everything that the function reads and
-    decides has to be inside of it; what it does besides writing to Appwrite happens with each call. For coroutine functions as well.
+    Only ``WriteRefused`` is retried, because nothing was written then. ``WriteUnknown``,
+    ``WriteBroken`` and all other exceptions propagate. Before each retry it waits a random time of
+    up to 10 ms at first, doubling up to a quarter of a second.
 
-    Used above ``atomic``, or as ``retry_on_conflict(function)(argument)``::
+    Everything that the function reads and decides must be inside it. Side effects other than writes
+    to Appwrite happen with each call. Coroutine functions are supported.
+
+    Use it above ``atomic``, or as ``retry_on_conflict(function)(argument)``::
 
         @retry_on_conflict
         @transaction.atomic(using="appwrite")
         def sell(pk, number): ...
 
     Args:
-        attempts: how often it is called at most.
+        attempts: maximum number of calls.
 
     Raises:
-        TransactionManagementError: called inside an open ``atomic`` block on Appwrite: the whole of that would have to run again.
-        WriteRefused: the last attempt was refused, too.
-        TypeError: it is a generator function, or ``attempts`` is no number of at least 1.
+        TransactionManagementError: called inside an open ``atomic`` block on Appwrite, all of which
+            would have to run again.
+        WriteRefused: the last attempt was refused as well.
+        TypeError: the function is a generator function, or ``attempts`` is not an integer of at
+            least 1.
     """
     if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-        raise TypeError(f"retry_on_conflict(attempts=...) is a number of at least 1, not {attempts!r}.")
+        raise TypeError(f"retry_on_conflict(attempts=...) must be an integer of at least 1, got {attempts!r}.")
     if function is None:
         return functools.partial(_decorated, attempts=attempts)
     return _decorated(function, attempts=attempts)
@@ -61,7 +67,7 @@ def retry_on_conflict(function: Callable[..., Any] | None = None, /, *, attempts
 
 def _decorated(function: Callable[..., Any], *, attempts: int) -> Callable[..., Any]:
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise TypeError(f"retry_on_conflict takes no generators, and {function.__qualname__} is one.")
+        raise TypeError(f"retry_on_conflict does not support generators, and {function.__qualname__} is one.")
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
@@ -92,10 +98,15 @@ def _decorated(function: Callable[..., Any], *, attempts: int) -> Callable[..., 
 def _refuse_open_blocks() -> None:
     for alias in appwrite_aliases():
         connection = connections[alias]
-        # As for atomic(durable=True), the block that a TestCase puts around each test does not count.
-        blocks = [block for block in connection.atomic_blocks if not block._from_testcase]  # type: ignore[attr-defined]  # a private name
+        # As with atomic(durable=True), the block that a TestCase opens around each test does not
+        # count.
+        blocks = [
+            block
+            for block in connection.atomic_blocks
+            if not block._from_testcase  # type: ignore[attr-defined]  # a private name
+        ]
         if blocks or (connection.in_atomic_block and not connection.atomic_blocks):
             raise TransactionManagementError(
-                f"retry_on_conflict was called inside an atomic block on {alias!r}: what that has read and written before would not run "
-                f"again.\nPut it around the outermost block."
+                f"retry_on_conflict was called inside an atomic block on {alias!r}: the block's "
+                f"earlier reads and writes would not run again.\nPut it around the outermost block."
             )

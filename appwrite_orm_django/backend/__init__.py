@@ -1,8 +1,9 @@
 """
-Django's database backend for Appwrite; the rooms carry the names of ``django.db.backends.base``.
+Django's database backend for Appwrite, in modules named after ``django.db.backends``.
 
-A compiler turns a ``Query`` into a command (``commands``), the cursor runs it. May import ``cache``, ``schema`` and
-``client``; is imported by the façade. Tested in ``tests/backend`` and ``tests/unit``.
+A compiler turns a ``Query`` into a command (``commands``), and the cursor runs it. The backend may
+import ``cache``, ``schema`` and ``client``; the public modules import it. Tested in
+``tests/backend`` and ``tests/unit``.
 """
 
 from appwrite_orm_django.backend.django_internals import check_version

@@ -1,4 +1,4 @@
-"""For the rooms above the backend: the connections of aliases that are on Appwrite."""
+"""Look up connections to Appwrite by alias, for the rooms above the backend."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 def is_appwrite(connection: BaseDatabaseWrapper) -> TypeIs[DatabaseWrapper]:
-    """Return whether a connection is one to Appwrite."""
+    """Return whether a connection is a connection to Appwrite."""
     return isinstance(connection, Connection)
 
 
 def appwrite_connection(alias: str) -> DatabaseWrapper:
     """
-    Return the connection of an alias that is on Appwrite.
+    Return the connection of an alias on Appwrite.
 
     Raises:
-        ImproperlyConfigured: it is on another database.
+        ImproperlyConfigured: the alias is on another database.
     """
     connection = connections[alias]
     if not is_appwrite(connection):
         raise ImproperlyConfigured(
-            f'DATABASES["{alias}"] is no Appwrite database: its "ENGINE" is "{connection.settings_dict["ENGINE"]}".\n'
+            f'DATABASES["{alias}"] is not an Appwrite database: its "ENGINE" is "{connection.settings_dict["ENGINE"]}".\n'
             f'Name an alias whose "ENGINE" is "{ENGINE}".'
         )
     return connection

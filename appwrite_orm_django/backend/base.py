@@ -1,8 +1,9 @@
 """
-The connection: Django's ``DatabaseWrapper`` over a pooled HTTP client.
+Implement Django's ``DatabaseWrapper`` over a pooled HTTP client.
 
-Every process makes one for each alias, many never use it. So what it uses is imported with its first use, as Django does with compilers:
-the properties below are the doors to the rooms that read, write, cache, evaluate locally and change tables.
+Every process makes a connection for each alias, and many are never used. As Django does with
+compilers, the properties below import the rooms that read, write, cache, evaluate locally and
+change tables on first use.
 """
 
 from __future__ import annotations
@@ -49,7 +50,11 @@ if TYPE_CHECKING:
 
 
 class _NeverRaised(Exception):
-    """Stands where Django expects a driver's exceptions; ours are Django's own and need no wrapping."""
+    """
+    Stand in for the exceptions of a database driver.
+
+    The backend raises Django's own exceptions, which need no wrapping.
+    """
 
 
 Database = SimpleNamespace(
@@ -71,17 +76,22 @@ Database = SimpleNamespace(
 )
 
 
-# How long a server may work on a request whose client has gone: 15 s a query, and a bulk write is several.
+# A server may keep working on a request after its client has gone: 15 s a query, and a bulk write
+# takes several.
 _SERVER_LIMIT_S = 60
 
 
 def _server_has_refused(error: BaseException) -> bool:
-    """Say whether a write that ended with this error is known not to have been applied."""
+    """Return whether a write that failed with this error is known not to have been applied."""
     return isinstance(error, AppwriteError) and not error.ambiguous
 
 
 def _with_timeouts_of_models(settings: CacheSettings) -> CacheSettings:
-    """Add what models ask for with ``appwrite_cache_timeout``; a table's timeout in the settings outweighs it."""
+    """
+    Add the ``appwrite_cache_timeout`` of each model to the settings.
+
+    A timeout for the table in the settings takes precedence.
+    """
     own = {
         table_id(model._meta.db_table): float(timeout)
         for model in apps.get_models(include_auto_created=True)
@@ -101,7 +111,7 @@ class DatabaseWrapper(RequestsMixin):
     introspection_class = DatabaseIntrospection
     ops_class = DatabaseOperations
 
-    # What Django's debugging tools show for a field; columns are made by the schema room, from the field itself.
+    # Django's debugging tools show these. The schema room makes columns from the fields themselves.
     data_types = {
         "AutoField": "$id",
         "BigAutoField": "$id",
@@ -130,7 +140,7 @@ class DatabaseWrapper(RequestsMixin):
         "TimeField": "varchar(32)",
         "UUIDField": "varchar(36)",
     }
-    # Lookups are compared with these by name only; nothing is rendered with them.
+    # Django checks only that a lookup's name is here; nothing is rendered with the values.
     operators = dict.fromkeys(
         [
             "exact",
@@ -155,16 +165,18 @@ class DatabaseWrapper(RequestsMixin):
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)
-        del settings_dict  # has the API key in it, which no local variable is to hold
+        del settings_dict  # contains the API key, which no local variable may hold
         self.last_written_row: Any = None
         self._idle_local_databases: list[LocalDatabase] = []
         self.outputs: dict[int, tuple[Any, Output]] = {}
-        # The open block; None in autocommit mode. Read-only blocks have one too: it remembers what they saw.
+        # The open block; None in autocommit mode. A read-only block is kept too: it records the
+        # versions of the rows that it read.
         self.transaction: Transaction | None = None
         self._committed: BlockEnd | None = None
         self._commits_in_parts = False
         self.writes_directly = False
-        # What has been written by statements that Django has put a block around and that go out at once.
+        # The parts written so far by statements that Django wraps in a block but that are sent at
+        # once.
         self.parts: Parts | None = None
         self._cache: tuple[str, QueryCache] | None = None
 
@@ -178,7 +190,11 @@ class DatabaseWrapper(RequestsMixin):
 
     @property
     def database_id(self) -> str:
-        """The id of the Appwrite database: ``NAME`` (during tests that of the test database)."""
+        """
+        Return the id of the Appwrite database: ``NAME``.
+
+        During tests this is the test database.
+        """
         return str(self.settings_dict["NAME"])
 
     @property
@@ -188,7 +204,7 @@ class DatabaseWrapper(RequestsMixin):
     def table_ref(self, table_id: str) -> TableRef:
         return TableRef(self.database_id, table_id)
 
-    # Connecting: there is nothing to open before the first request.
+    # Connecting: nothing is opened before the first request.
 
     def get_connection_params(self) -> dict[str, Any]:
         needed = {"HOST": "the endpoint, or local:", "NAME": "the id of the Appwrite database"}
@@ -196,7 +212,7 @@ class DatabaseWrapper(RequestsMixin):
             needed |= {"USER": "the Appwrite project id", "PASSWORD": "an API key of the project"}
         for key, what in needed.items():
             if not self.settings_dict[key]:
-                raise ImproperlyConfigured(f'DATABASES["{self.alias}"]["{key}"] is empty; it is {what}.')
+                raise ImproperlyConfigured(f'DATABASES["{self.alias}"]["{key}"] is empty; set it to {what}.')
         return {}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Transport:
@@ -218,7 +234,8 @@ class DatabaseWrapper(RequestsMixin):
         return self._cursor(name=f"_django_curs_{id(self)}")
 
     def _close(self) -> None:
-        # The transport belongs to the process, not to this connection; an open block ends here, and nothing of it is written.
+        # The transport belongs to the process, not to this connection. An open block is rolled
+        # back.
         if self.transaction is not None:
             self.transaction = None
             self.cache.exit_atomic(committed=False)
@@ -235,7 +252,8 @@ class DatabaseWrapper(RequestsMixin):
                 self.cache.exit_atomic(committed=False)
             self.transaction = None
         elif self.transaction is None:
-            # In this order: a cache that is opened inside a block is told of the block when it is opened.
+            # The cache enters the block first: a cache that is opened while a block is open enters
+            # it by itself.
             self.cache.enter_atomic()
             self._commits_in_parts = is_opened_by_django()
             self.transaction = self._new_block(in_parts=self._commits_in_parts)
@@ -257,7 +275,8 @@ class DatabaseWrapper(RequestsMixin):
         if self.transaction is None:
             return
         if self.transaction.parts.written:
-            # Too late for a part of it: who is told of the error that ends the block is told of that.
+            # Some parts are already written. The error that ends the block carries a note about
+            # them.
             self.transaction.parts.note(sys.exc_info()[1])
         self._begin_anew()
 
@@ -272,7 +291,7 @@ class DatabaseWrapper(RequestsMixin):
         Set, release or roll back to a savepoint.
 
         Raises:
-            OperationalError: it was never set, or released already.
+            OperationalError: the savepoint was never set, or has been released.
         """
         if self.transaction is None:
             return
@@ -285,20 +304,21 @@ class DatabaseWrapper(RequestsMixin):
 
     @property
     def in_savepoint(self) -> bool:
-        """Whether an error of a statement can be caught by a block around it without losing the whole transaction."""
+        """Return whether a statement's error can be caught without losing the transaction."""
         return any(self.savepoint_ids)
 
     @property
     def rolls_back_in_the_end(self) -> bool:
-        """Whether the outermost block is that of a ``TestCase``, which never commits."""
+        """Return whether the outermost block belongs to a ``TestCase``, which never commits."""
         return bool(self.atomic_blocks) and bool(getattr(self.atomic_blocks[0], "_from_testcase", False))
 
     @contextmanager
     def direct_writes(self) -> Iterator[None]:
         """
-        Let writes inside go out at once although Django opens a block of its own around them.
+        Send writes inside at once, although Django opens a block around them.
 
-        For statements that Django wraps in ``atomic`` but that are a single request, or several independent ones, here.
+        For statements that Django wraps in ``atomic`` but that are a single request here, or
+        several independent ones.
         """
         from appwrite_orm_django.backend.execution.parts import Parts
 
@@ -311,7 +331,7 @@ class DatabaseWrapper(RequestsMixin):
 
     @contextmanager
     def noting_commits(self) -> Iterator[BlockEnd]:
-        """Yield an end that stands for those of all blocks that are committed inside."""
+        """Yield a ``BlockEnd`` that collects those of all blocks committed inside."""
         before, end = self._committed, BlockEnd()
         self._committed, end.committed = end, True
         try:
@@ -324,14 +344,18 @@ class DatabaseWrapper(RequestsMixin):
             self._committed.written.update(end.written)
 
     def _new_block(self, *, in_parts: bool = False) -> Transaction:
-        # What blocks need is imported by the first one.
+        # The first block imports the transactions room.
         from appwrite_orm_django.backend.transactions.block import Transaction
 
         return Transaction(self, in_parts=in_parts)
 
     @contextmanager
     def own_block(self) -> Iterator[Transaction]:
-        """Read and stage what is inside in a block of its own, whose ``commit()`` is called there or never; the open one is not told of it."""
+        """
+        Read and stage inside in a separate block, without affecting the open block.
+
+        The body decides whether to call ``commit()`` on it.
+        """
         before, block = self.transaction, self._new_block()
         self.transaction = block
         try:
@@ -366,62 +390,67 @@ class DatabaseWrapper(RequestsMixin):
         return PreparedReads(self)
 
     @cached_property
-    def SchemaEditorClass(self) -> type[DatabaseSchemaEditor]:  # type: ignore[override]  # Django's has it as an attribute
+    def SchemaEditorClass(self) -> type[DatabaseSchemaEditor]:  # type: ignore[override]  # an attribute in Django
         from appwrite_orm_django.backend.schema import DatabaseSchemaEditor
 
         return DatabaseSchemaEditor
 
     def write(self, command: Command) -> WriteResult:
-        """Run a write command: at once in autocommit mode, else into the log of the open block. Tells the cache."""
+        """
+        Run a write command and tell the cache.
+
+        In autocommit mode it is sent at once, else it goes into the log of the open block.
+        """
         result = self.writer.write(command)
         self.last_written_row = result.row
         return result
 
     def load_rows(self, command: Command) -> list[tuple[Any, ...]]:
-        """Run a read command past the cache."""
+        """Run a read command, bypassing the cache."""
         with self.cursor() as cursor:
             cursor.execute(command, ())
             return list(cursor.fetchall())
 
     def note_uncached(self, command: Command) -> None:
-        """Count a read that goes past the cache as such, and report it to those who observe reads."""
+        """Count a read that bypasses the cache, and report it to observers of reads."""
         if names := [table.table for table in command.tables]:
             self.cache.read(b"", names, lambda: None, identity=self.cache_identity, timeout=0)
 
-    # What the cache's manual control asks; it knows queries and models only.
+    # For the cache's manual control, which knows only queries and models.
 
     def is_cached(self, query: Query) -> bool:
-        """As ``cached_reads.is_cached``."""
+        """Return whether a query's answer is cached; see ``cached_reads.is_cached``."""
         from appwrite_orm_django.backend.execution import cached_reads
 
         return cached_reads.is_cached(self, query)
 
     def dependencies(self, query: Query) -> tuple[tuple[str, ...], tuple[str, str] | None]:
-        """As ``cached_reads.dependencies``."""
+        """Return what a query's cache entry depends on; see ``cached_reads.dependencies``."""
         from appwrite_orm_django.backend.execution import cached_reads
 
         return cached_reads.dependencies(self, query)
 
     def table_of(self, model: type[Model]) -> str:
-        """Return the id of the table that a model's own rows are in."""
+        """Return the id of the table that holds a model's own rows."""
         return table_id(model._meta.db_table)
 
     def cached_models(self) -> list[type[Model]]:
-        """Return the models with a table here, through tables included."""
+        """Return the models with a table on this connection, including through tables."""
         from appwrite_orm_django.schema.from_models import models_of
 
         return models_of(self.alias)
 
     @property
     def cache(self) -> QueryCache:
-        """The query cache of this connection."""
+        """Return the query cache of this connection."""
         database = self.database_id
         if self._cache is None or self._cache[0] != database:
             from appwrite_orm_django.cache.service import QueryCache
 
             namespace = " ".join((*self.project, database))
             options = self.options
-            # The longest that one attempt can be on its way, for each is announced: both time limits, and what the server goes on for.
+            # The longest that an attempt can be in flight: both timeouts, plus the time that the
+            # server keeps working. Each attempt is announced.
             limit_s = options.connect_timeout_s + options.read_timeout_s + _SERVER_LIMIT_S
             cache = QueryCache.open(
                 self.alias,
@@ -436,12 +465,16 @@ class DatabaseWrapper(RequestsMixin):
         return self._cache[1]
 
     def is_dirty(self, table: TableRef) -> bool:
-        """Say whether the open block has written to this table."""
+        """Return whether the open block has written to this table."""
         return self.transaction is not None and self.transaction.is_dirty(table)
 
     @property
     def local_database(self) -> LocalDatabase:
-        """A private SQLite connection to compile for; to run on one, borrow it."""
+        """
+        Return a private SQLite connection to compile for.
+
+        To run a query, use ``borrowed_local_database()``.
+        """
         if not self._idle_local_databases:
             from appwrite_orm_django.backend.evaluation.database import LocalDatabase
 
@@ -452,7 +485,11 @@ class DatabaseWrapper(RequestsMixin):
 
     @contextmanager
     def borrowed_local_database(self) -> Iterator[LocalDatabase]:
-        """Lend a private SQLite connection that nobody else uses meanwhile: evaluating one query may need another."""
+        """
+        Lend a private SQLite connection exclusively.
+
+        Evaluating a query may need another one while it runs.
+        """
         database = self.local_database
         self._idle_local_databases.remove(database)
         try:

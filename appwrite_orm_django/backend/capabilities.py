@@ -1,8 +1,9 @@
 """
-What the server behind an alias can do beyond lists of one table: aggregates, groups, joins, ``rows/query``.
+Find out whether the server of an alias aggregates, groups, joins and has ``rows/query``.
 
-The version number does not tell (a development build of the 2.x line says 1.9.6 as well, recordings of the preview), so the server is
-asked: once in a process for each project, when a query first could make use of the answer. ``OPTIONS["FEATURE_LEVEL"]`` spares that.
+The version number does not tell: a development build of the 2.x line reports 1.9.6 as well
+(recordings of the preview). So each process asks the server once per project, when a query could
+first use the answer. ``OPTIONS["FEATURE_LEVEL"]`` avoids the request.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 Level = Literal["1.9", "2.x"]
 LEVELS: tuple[Level, ...] = ("1.9", "2.x")
 
-# A name that no column has: keys are no longer than 36 characters.
+# No column has this name: keys have at most 36 characters.
 _ALIAS = "appwrite_orm_django_counts_rows_here_"
-# Endpoint and project -> what the server has answered.
+# Endpoint and project -> the level that the server reported.
 _known: dict[tuple[str, str], Level] = {}
-# ... and when it was asked last, in seconds of the monotonic clock.
+# Endpoint and project -> when the server was last asked, in seconds of the monotonic clock.
 _asked_at: dict[tuple[str, str], float] = {}
-# How long a server that gave no answer is left in peace.
+# Delay before asking again a server that gave no answer.
 _ASK_AGAIN_S = 60.0
 
 
@@ -37,7 +38,7 @@ def feature_level(connection: Connection, table: TableRef) -> Level:
     Return the level of the server: "2.x" if it aggregates, groups and joins, else "1.9".
 
     Args:
-        table: one that is going to be read anyway; whether the server aggregates is asked of it.
+        table: a table that is about to be read anyway; the probe counts its rows.
     """
     if (pinned := connection.options.feature_level) is not None:
         return pinned
@@ -45,7 +46,7 @@ def feature_level(connection: Connection, table: TableRef) -> Level:
     if local_endpoint.is_local(project[0]):
         return "2.x" if local_endpoint.feature_level(project[0]) == "2.x" else "1.9"
     if project not in _known:
-        # Meanwhile: what every server can do is right everywhere.
+        # Until the level is known, use the features that every server has.
         if _asked_at.get(project, -_ASK_AGAIN_S) + _ASK_AGAIN_S > time.monotonic():
             return "1.9"
         _asked_at[project] = time.monotonic()
@@ -57,7 +58,11 @@ def feature_level(connection: Connection, table: TableRef) -> Level:
 
 
 def probe(transport: Transport, table: TableRef) -> Level | None:
-    """Ask a server to count rows by an aggregate; None if it gives no answer to that (it can not be reached, there is no such table)."""
+    """
+    Ask a server to count rows by an aggregate, and return its level.
+
+    None if it does not answer, because it is unreachable or the table does not exist.
+    """
     try:
         answer = rows.list_rows(transport, table, [Query("count", "*", (_ALIAS,)), queries.limit(1)])
     except InvalidQuery:
@@ -68,6 +73,6 @@ def probe(transport: Transport, table: TableRef) -> Level | None:
 
 
 def forget() -> None:
-    """Ask again: for tests, and after an upgrade of the server."""
+    """Ask every server again: for tests, and after an upgrade of a server."""
     _known.clear()
     _asked_at.clear()

@@ -1,4 +1,8 @@
-"""Changes of a schema, as the cache sees them: writes of whole tables, of many requests each."""
+"""
+Announce schema changes to the cache.
+
+To the cache, a schema change is a write to whole tables that takes many requests.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,9 @@ if TYPE_CHECKING:
 @contextmanager
 def announced(connection: Connection, steps: Iterable[Step]) -> Iterator[None]:
     """
-    Tell the cache that the tables of these steps change: rows are filled and rewritten, and columns read otherwise than before.
+    Tell the cache that the tables of these steps change.
+
+    Rows are filled and rewritten, and columns are decoded differently afterwards.
 
     Raises:
         IntentNotStored, InvalidationNotStored: with ``STRICT_WRITES``, if the cache cannot be told.

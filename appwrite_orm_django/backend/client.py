@@ -1,4 +1,4 @@
-"""``manage.py dbshell``: there is no shell to start."""
+"""Reject ``manage.py dbshell``: Appwrite has no shell."""
 
 from typing import NoReturn
 

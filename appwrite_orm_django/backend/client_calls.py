@@ -1,10 +1,13 @@
 """
-Writes that user code makes with ``connection.transport``, past the ORM: the cache is told of them too.
+Tell the cache about writes that user code makes with ``connection.transport``, bypassing the ORM.
 
-Recognised by their paths: rows of a table, in TablesDB's words and in those of the older routes (collections, documents), changes of
-a table that change its rows, and commits of transactions, which may have been filled by anybody and so change any table. What the backend itself sends has been
-announced already and is not told again. What a write does to *other* tables on the server (relationship columns that cascade) cannot
-be seen here: say so with ``appwrite_orm_django.cache.invalidate``.
+Writes are recognized by their paths: rows of a table, in the routes of TablesDB and in the older
+ones (collections, documents); changes to a table that change its rows; and commits of transactions.
+Any client may have filled a transaction, so its commit may change any table. Requests of the
+backend itself are already announced and are not announced again.
+
+Changes that a write causes in *other* tables on the server (relationship columns that cascade)
+cannot be seen here: call ``appwrite_orm_django.cache.invalidate`` for them.
 """
 
 from __future__ import annotations
@@ -37,13 +40,13 @@ _OPERATIONS = {"POST": "create", "PATCH": "update", "PUT": "change", "DELETE": "
 
 class RawWrite(NamedTuple):
     """
-    What a call changes.
+    Describe what a call changes.
 
     Attributes:
         database: id of the Appwrite database; None for any table of any database.
         table: id of the table.
         row_id: the row; None for any row.
-        operation: as ``rows_changed`` has it.
+        operation: as in ``rows_changed``.
     """
 
     database: str | None
@@ -53,7 +56,11 @@ class RawWrite(NamedTuple):
 
 
 def raw_write(method: str, path: str, params: Mapping[str, Any]) -> RawWrite | None:
-    """Return what a call changes; None for nothing (what is staged in a transaction changes nothing before its commit)."""
+    """
+    Return what a call changes, or None if it changes nothing.
+
+    A write that is staged in a transaction changes nothing before the commit.
+    """
     if method not in _OPERATIONS or params.get("transactionId"):
         return None
     if method == "POST" and path.endswith(("/rows/query", "/documents/query")):
@@ -65,7 +72,7 @@ def raw_write(method: str, path: str, params: Mapping[str, Any]) -> RawWrite | N
         return None
     database, table = unquote(found["database"]), unquote(found["table"])
     if not found["rows"]:
-        # New columns and indexes leave the rows as they are.
+        # New columns and indexes leave the rows unchanged.
         return RawWrite(database, table) if method == "DELETE" or (method != "POST" and found["part"]) else None
     row_id = unquote(found["row"]) if found["row"] else None
     if row_id is None and method == "POST" and "rows" not in params and "documents" not in params:
@@ -82,7 +89,7 @@ _own = threading.local()
 
 @contextmanager
 def own_write() -> Iterator[None]:
-    """Say that what this thread sends within has been announced already."""
+    """Mark the requests of this thread as already announced."""
     before = getattr(_own, "writing", False)
     _own.writing = True
     try:
@@ -93,11 +100,13 @@ def own_write() -> Iterator[None]:
 
 class TellingTransport(Transport):
     """
-    A transport that announces the writes made through it, but for those within ``own_write``, and keeps all of them announced.
+    Announce the writes made through this transport, except those inside ``own_write``.
+
+    It keeps all announcements alive while requests are in flight.
 
     Args:
         announce: returns a context manager that surrounds the request.
-        watch: looks at answers until it knows the engine under the server.
+        watch: checks answers until it knows the engine under the server.
     """
 
     def __init__(self, *args: Any, announce: Announce, watch: EngineWatch | None = None, **kwargs: Any) -> None:
@@ -106,7 +115,11 @@ class TellingTransport(Transport):
         self._watch = watch
 
     def unwatched(self) -> Self:
-        """Return a transport that also talks to a server whose engine is not the one in the settings, for those who examine it."""
+        """
+        Return a transport that does not check the engine under the server.
+
+        For tools that examine a server whose engine differs from the settings.
+        """
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
         other._watch = None
@@ -127,6 +140,6 @@ class TellingTransport(Transport):
         return answer
 
     def about_to_send(self, request: Request) -> None:
-        # Whoever writes, by whichever road, and however many requests and attempts it takes.
+        # This covers every write, however many requests and attempts it takes.
         if request.writes:
             keep_alive()

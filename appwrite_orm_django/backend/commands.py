@@ -1,4 +1,8 @@
-"""Commands: what the compilers hand to the cursor instead of SQL text. Plain frozen data."""
+"""
+Define the commands that compilers hand to the cursor instead of SQL text.
+
+Commands are plain frozen data.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def shown(columns: Iterable[str]) -> str:
-    """Return the names of columns as a command's text has them."""
+    """Return column names as the text of a command shows them."""
     quoted = (f'"{column}"' for column in dict.fromkeys(columns))
     return f"({', '.join(quoted)})"
 
@@ -30,7 +34,11 @@ def where(condition: Condition) -> str:
 
 
 def within(command: Any) -> list[str]:
-    """Return what a command's text says of its slice: nothing of one that has neither a limit nor an offset."""
+    """
+    Return the parts of a command's text that describe its slice.
+
+    Empty without a limit and an offset.
+    """
     parts = [] if command.limit is None else [f"LIMIT {command.limit}"]
     return [*parts, f"OFFSET {command.offset}"] if command.offset else parts
 
@@ -47,8 +55,9 @@ class Command:
     """
     Base of all commands.
 
-    ``tables`` names every table that is read or written. A write says with ``operation`` what it does, with ``row_ids`` to which rows
-    (None: to any), and with ``model`` for whom. The ``repr`` of a read is the same exactly when the question is: the cache's key.
+    ``tables`` names every table that is read or written. A write states what it does
+    (``operation``), to which rows (``row_ids``; None for any), and for which model (``model``). Two
+    reads have the same ``repr`` exactly when they ask the same question: it is the cache's key.
     """
 
     __slots__ = ()
@@ -66,20 +75,24 @@ class Command:
 
     @property
     def inner(self) -> tuple[Command, ...]:
-        """The commands whose answers this one needs for its own."""
+        """Return the commands whose answers this command needs for its own."""
         condition: Condition | None = getattr(self, "condition", None)
         return () if condition is None else condition.commands
 
     @property
     def is_volatile(self) -> bool:
-        """Whether the answer may be another one each time, although no row has changed: it is never cached."""
+        """
+        Return whether the answer may differ each time although no row has changed.
+
+        Such an answer is never cached.
+        """
         return any(command.is_volatile for command in self.inner)
 
     def __mod__(self, params: object) -> str:
-        # ``str(queryset.query)`` interpolates parameters into what it takes for SQL.
+        # ``str(queryset.query)`` interpolates parameters into what it takes for SQL text.
         return str(self)
 
-    # Tools that look into the SQL of a compiler find its text.
+    # Some tools search the SQL of a compiler for text; here they search the command's text.
 
     def __contains__(self, text: str) -> bool:
         return text in str(self)
@@ -111,12 +124,13 @@ Converter = Callable[[Any], Any]
 @dataclass(frozen=True, slots=True)
 class Output:
     """
-    One value of each result row: a column's, converted, or a constant.
+    Describe one value of each result row: a converted column, or a constant.
 
-    ``converter`` is None where the wire value is handed out as it is; it is never called with None unless
-    ``converts_none`` (a field's ``from_db_value`` may have an opinion about NULL). ``page_converter`` returns the same for a page
-    of values that are not None, after it has looked up what does not change from one to the next. ``definition`` says what the converters
-    do, so that the cache tells the values of two definitions of a column apart.
+    ``converter`` is None where the wire value is returned unchanged. It is called with None only if
+    ``converts_none``, because a field's ``from_db_value`` may handle NULL. ``page_converter``
+    returns an equivalent converter for a page of values other than None, after looking up what is
+    constant for the page. ``definition`` describes the converters, so that the cache can
+    distinguish two definitions of a column.
     """
 
     key: str = ""
@@ -135,7 +149,7 @@ class Output:
         return self.converter(value)
 
     def column(self, rows: Sequence[Mapping[str, Any]]) -> Iterable[Any]:
-        """Return what ``read`` returns of each of the rows; for many of them in half the time."""
+        """Return the result of ``read`` for each row, in half the time for many rows."""
         if not self.key:
             return itertools.repeat(self.constant, len(rows))
         values = [row[self.key] for row in rows]
@@ -148,7 +162,11 @@ class Output:
 
 
 class Outputs(tuple[Output, ...]):
-    """The values of a result row, in order. A tuple that writes its ``repr``, half of what a command's cache key takes, only once."""
+    """
+    Hold the values of a result row, in order.
+
+    This tuple computes its ``repr``, half the cost of a command's cache key, only once.
+    """
 
     _text: str | None = None
 
@@ -161,9 +179,9 @@ class Outputs(tuple[Output, ...]):
 @dataclass(frozen=True, slots=True)
 class ValuesOf:
     """
-    The values of one column in the rows that another command brings; known only when that command has run.
+    The values of one column in the rows of another command.
 
-    ``definition`` says what ``encode`` does.
+    They are known only after that command has run. ``definition`` describes ``encode``.
     """
 
     command: Command
@@ -176,7 +194,11 @@ class ValuesOf:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """``column in values``, of any length: the cursor splits it over as many requests as the server's limits ask for."""
+    """
+    A condition ``column in values`` of any length.
+
+    The cursor splits it over as many requests as the server's limits require.
+    """
 
     column: str
     values: tuple[Any, ...] | ValuesOf
@@ -191,7 +213,12 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Order by one column. ``is_text`` tells the cursor, which may have to merge several answers, to compare as the server does."""
+    """
+    Order by one column.
+
+    The cursor may have to merge several answers; ``is_text`` tells it to compare as the server
+    does.
+    """
 
     column: str
     descending: bool = False
@@ -203,7 +230,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Rows for which every query and every membership holds."""
+    """Select the rows for which every query and every membership holds."""
 
     queries: tuple[Query, ...] = ()
     memberships: tuple[Membership, ...] = ()
@@ -213,14 +240,14 @@ class Condition:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that it looks at, but for those that every answer shows."""
+        """Return the columns that it tests, except those included in every answer."""
         names = (name for query in self.queries for name in query.columns)
         members = (membership.column for membership in self.memberships)
         return frozenset(name for name in (*names, *members) if not name.startswith("$"))
 
     @property
     def names_ids_only(self) -> bool:
-        """Whether it is a list of row ids, so that what rows hold makes no difference."""
+        """Return whether it only lists row ids, so that the content of rows does not matter."""
         if len(self.queries) + len(self.memberships) != 1:
             return False
         if self.queries:
@@ -229,14 +256,14 @@ class Condition:
 
     @property
     def commands(self) -> tuple[Command, ...]:
-        """The commands that have to be run to know the values of memberships."""
+        """Return the commands that have to run before the values of memberships are known."""
         return tuple(
             membership.values.command for membership in self.memberships if isinstance(membership.values, ValuesOf)
         )
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
-        """The tables that have to be read to know the values of memberships."""
+        """Return the tables that have to be read to know the values of memberships."""
         return tuple(table for command in self.commands for table in command.tables)
 
     def __str__(self) -> str:
@@ -245,7 +272,11 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class ListRows(Command):
-    """Rows of one table, in the server's order, all of them: pages are the cursor's business."""
+    """
+    List rows of one table, in the server's order.
+
+    The command covers all rows; the cursor reads them in pages.
+    """
 
     table: TableRef
     condition: Condition
@@ -260,11 +291,11 @@ class ListRows(Command):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Keys of the columns to ask for, each once."""
+        """Return the keys of the columns to ask for, without duplicates."""
         return tuple(dict.fromkeys(output.key for output in self.outputs if output.key))
 
     def __str__(self) -> str:
-        # What a list of no columns asks for is the id: a request names one at least.
+        # A request names at least one column, so a list without columns asks for the id.
         parts = [f"LIST {self.table.table} {shown(self.columns or ('$id',))}"]
         if self.condition:
             parts.append(f"WHERE {self.condition}")
@@ -275,7 +306,7 @@ class ListRows(Command):
 
 @dataclass(frozen=True, slots=True)
 class GetRow(Command):
-    """One row by its id; ``condition`` holds whatever else the row has to fulfil. No row is an empty result."""
+    """Get one row by its id. A missing row is an empty result."""
 
     table: TableRef
     row_id: str
@@ -291,7 +322,7 @@ class GetRow(Command):
 
 @dataclass(frozen=True, slots=True)
 class CountRows(Command):
-    """The exact number of rows; of those within a slice, if there is one."""
+    """Count rows exactly, within the slice if there is one."""
 
     table: TableRef
     condition: Condition
@@ -322,7 +353,7 @@ class Explain(Command):
 
 @dataclass(frozen=True, slots=True)
 class OneRow(Command):
-    """One result row: the first value that each of the parts brings, None where it brings none."""
+    """Combine the first value of each part into one result row, with None for an empty part."""
 
     parts: tuple[Command, ...]
 
@@ -341,10 +372,11 @@ class OneRow(Command):
 @dataclass(frozen=True, slots=True)
 class Periods(Command):
     """
-    The years, months, ... in which a column of dates has a value, each once, in order.
+    List the years, months, ... in which a date column has a value, in order, without duplicates.
 
-    ``time_zone`` is the name of the zone in which periods of datetimes begin; None for dates, and for datetimes without zones.
-    ``shown`` makes the final value of a period's start, a naive datetime: a date, if ``as_dates``. ``definition`` says what ``decode`` does.
+    ``time_zone`` names the zone in which periods of datetimes begin; None for dates, and for
+    datetimes without zones. ``shown`` turns the start of a period, a naive datetime, into the final
+    value; this is a date if ``as_dates``. ``definition`` describes ``decode``.
     """
 
     table: TableRef
@@ -374,16 +406,16 @@ class Periods(Command):
         return " ".join((text, *within(self)))
 
 
-# The columns of each unique index of a table: what a transaction checks before the server can.
+# The columns of each unique index of a table. A transaction checks these before the server can.
 Unique = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
     """
-    A row to create: its id, its columns, and whether we made that id up ourselves and may make another.
+    A row to create: its id, its columns, and whether the backend generated the id.
 
-    ``$permissions`` may be among the columns.
+    A generated id may be replaced by another. ``$permissions`` may be among the columns.
     """
 
     row_id: str
@@ -391,7 +423,11 @@ class NewRow:
     id_is_ours: bool = False
 
     def with_another_id(self) -> NewRow:
-        """Return the same row under a new id, if the id is of our making, which another process may have made as well."""
+        """
+        Return the same row under a new id if its id was generated, else the row itself.
+
+        Another process may have generated the same id.
+        """
         if not self.id_is_ours:
             return self
         return replace(self, row_id=row_ids.encode_integer(row_ids.new_integer_id()))
@@ -399,7 +435,11 @@ class NewRow:
 
 @dataclass(frozen=True, slots=True)
 class CreateRows(Command):
-    """Create rows, at most a batch of the server; ``outputs`` are read from the answer, a result row per new row."""
+    """
+    Create rows, at most one batch of the server.
+
+    ``outputs`` are read from the answer, which has a result row for each new row.
+    """
 
     is_read: ClassVar[bool] = False
     operation: ClassVar[str] = "create"
@@ -428,10 +468,12 @@ class CreateRows(Command):
 @dataclass(frozen=True, slots=True)
 class UpsertRows(Command):
     """
-    Create rows, and change those that exist: that have what one of ``rows`` has in the columns of ``target``, a unique index or the row id.
+    Create rows, and update the rows that already exist.
 
-    Of an existing row the columns of ``changes`` are written, and no others. What ``rows`` has twice is created once and then changed, in
-    their order; a null in the target conflicts with nothing. A result row for each of ``rows``.
+    A row exists if it has the values of one of ``rows`` in the columns of ``target``, which are
+    those of a unique index or the row id. Of an existing row, only the columns in ``changes`` are
+    written. A row that ``rows`` contains twice is created once and then updated, in order; a null
+    in the target conflicts with nothing. The result has a row for each of ``rows``.
     """
 
     is_read: ClassVar[bool] = False
@@ -459,7 +501,11 @@ class UpsertRows(Command):
 
 @dataclass(frozen=True, slots=True)
 class UpdateRow(Command):
-    """Change columns of the row with this id; a missing row counts as none updated."""
+    """
+    Update columns of the row with this id.
+
+    A missing row counts as no row updated.
+    """
 
     is_read: ClassVar[bool] = False
     operation: ClassVar[str] = "update"
@@ -484,7 +530,7 @@ class UpdateRow(Command):
 
 @dataclass(frozen=True, slots=True)
 class UpdateRows(Command):
-    """Change the same columns of every row that fulfils the condition."""
+    """Update the same columns of every row that fulfils the condition."""
 
     is_read: ClassVar[bool] = False
     operation: ClassVar[str] = "update"
@@ -506,10 +552,11 @@ class UpdateRows(Command):
 @dataclass(frozen=True, slots=True)
 class IncrementColumn(Command):
     """
-    Add to (or, with a negative amount, subtract from) one column of one row, atomically on the server.
+    Add to one column of one row, atomically on the server; a negative amount subtracts.
 
-    ``bounds`` are the column's own, which the server does not look at here (recording ``increment``). Columns of floats are never
-    incremented: the sum would have digits by which no filter finds it.
+    ``bounds`` are the column's own, which the server does not enforce here (recording
+    ``increment``). Float columns are never incremented: the sum would have digits by which no
+    filter finds it.
     """
 
     is_read: ClassVar[bool] = False
@@ -539,9 +586,10 @@ class UpdateFromQuery(Command):
     """
     Compute new values for each row by local evaluation, then write them row by row.
 
-    ``source`` brings rows of (primary key, value, ...); ``write`` turns the values into columns. Where they depend on what the
-    row holds (``depends_on_row``), a row that another client changed in between is computed again before it is written. ``is_blind``
-    says that neither they nor the choice of the rows depends on what these hold.
+    ``source`` returns rows of (primary key, value, ...), and ``write`` turns the values into
+    columns. If the values depend on the content of the row (``depends_on_row``), a row that another
+    client has changed meanwhile is computed again before it is written. ``is_blind`` means that
+    neither the values nor the choice of rows depends on the content of the rows.
     """
 
     is_read: ClassVar[bool] = False
@@ -566,7 +614,7 @@ class UpdateFromQuery(Command):
 
 @dataclass(frozen=True, slots=True)
 class DeleteRows(Command):
-    """Delete every row that fulfils the condition, or, where ``row_id`` is given, that one row."""
+    """Delete every row that fulfils the condition, or only ``row_id`` if it is given."""
 
     is_read: ClassVar[bool] = False
     operation: ClassVar[str] = "delete"
@@ -589,7 +637,11 @@ class DeleteRows(Command):
 
 
 class WriteResult:
-    """How many rows a write changed, result rows where it returns any, and the server's answer if it updated a single row."""
+    """
+    The number of rows that a write changed, and its result rows if it returns any.
+
+    ``row`` is the server's answer if a single row was updated.
+    """
 
     __slots__ = ("count", "row", "rows")
 
@@ -602,13 +654,13 @@ class WriteResult:
 
     @classmethod
     def of(cls, outputs: Sequence[Output], written: Sequence[Mapping[str, Any]]) -> WriteResult:
-        """Return the result that shows these outputs of the rows that were written."""
+        """Return the result with these outputs of the rows that were written."""
         rows = [tuple(output.read(row) for output in outputs) for row in written] if outputs else []
         return cls(len(written), rows)
 
     @classmethod
     def joined(cls, results: Iterable[WriteResult]) -> WriteResult:
-        """Return the result of several writes, one after the other."""
+        """Combine the results of consecutive writes."""
         whole = cls(0)
         for result in results:
             whole.count += result.count

@@ -1,11 +1,13 @@
 """
-Django's compilers, which here make commands instead of SQL.
+Implement Django's compilers, which make commands here instead of SQL.
 
-Reading: ``as_sql()`` tries pushdown (one paged request) and else plans local evaluation. Django's own ``execute_sql`` hands
-the command to the cursor, so query counting, logging and guards work as everywhere. Result rows are final: converters have
-run in the cursor (or never, on a cache hit), so ``get_converters()`` is empty here.
+Reading: ``as_sql()`` tries pushdown (one paged request), then plans local evaluation. Django's own
+``execute_sql`` passes the command to the cursor, so query counting, logging and guards work as
+usual. Result rows are final: the cursor has already run the converters, or a cache hit needed none.
+So ``get_converters()`` returns nothing here.
 
-Writing: the compilers for it come with this module, for Django wants them there; what makes their commands (``writes``) with the first write.
+Writing: Django expects its compilers in this module. The first write imports ``writes``, which
+makes their commands.
 """
 
 from __future__ import annotations
@@ -39,23 +41,24 @@ if TYPE_CHECKING:
 
 
 class SQLCompiler(compiler.SQLCompiler):
-    connection: DatabaseWrapper  # type: ignore[assignment]  # no other connection has this compiler
+    connection: DatabaseWrapper  # type: ignore[assignment]  # only this connection uses it
     elide_empty: bool  # missing in django-stubs
-    # Ordering never adds columns to the rows that come back: the cursor hands out just what is selected.
+    # Ordering never adds columns to result rows: the cursor returns just the selected columns.
     has_extra_select = False
-    # Set by get_select(): a query for whole instances needs little of what Django would work out.
+    # Set by get_select(). A query for whole instances needs little of what Django works out.
     _whole: WholeModel | None = None
 
     def compile(self, node: Any) -> tuple[str, tuple[()]]:
-        """Return a placeholder: expressions are described by commands, never rendered as text."""
+        """Return a placeholder: commands describe expressions, which are never rendered as text."""
         if isinstance(node, OrderBy):
-            # get_order_by(), which prefetches of slices call, tells orders apart by the text before the direction.
+            # get_order_by(), called for prefetches of slices, identifies an order by the text
+            # before its direction.
             return f"{node.expression!r} {'DESC' if node.descending else 'ASC'}", ()
         return "", ()
 
     def get_converters(self, expressions: Any) -> dict[int, Any]:
         if isinstance(self.query, RawQuery):
-            # Its rows come from SQLite as they are.
+            # The rows of raw SQL come from SQLite unconverted.
             database = self.connection.local_database
             found: dict[int, Any] = database.ops.compiler("SQLCompiler")(self.query, database, None).get_converters(
                 expressions
@@ -73,7 +76,7 @@ class SQLCompiler(compiler.SQLCompiler):
     def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[Command, tuple[()]]:  # type: ignore[override]  # commands take the place of SQL
         command = self.read_command()
         if (asked := self.query.explain_info) is not None:
-            # Refuses formats and options: there are none.
+            # Rejects formats and options: there are none.
             self.connection.ops.explain_query_prefix(asked.format, **asked.options)
             command = Explain(command)
         return command, ()
@@ -83,8 +86,8 @@ class SQLCompiler(compiler.SQLCompiler):
         Return the command that reads this query's rows.
 
         Raises:
-            EmptyResultSet: no row can match, nothing has to be asked.
-            NotSupportedError: neither the server nor local evaluation can answer it.
+            EmptyResultSet: no row can match, so there is nothing to ask.
+            NotSupportedError: neither the server nor local evaluation can answer the query.
         """
         if self.query.select_for_update or self.connection.transaction is not None:
             locking.check(self.query, self.connection)
@@ -97,14 +100,15 @@ class SQLCompiler(compiler.SQLCompiler):
                 raise EmptyResultSet
             command = self._pushed_down()
             if self.query.select_for_update:
-                # What is locked has to be told row by row.
+                # Each row to lock has to be identifiable in the result.
                 return command if isinstance(command, (GetRow, ListRows)) else evaluation.plan_query(self)
             if command is None or (isinstance(command, OneRow) and len(command.parts) > 1):
-                # Better than several requests, where the server can do it: one.
+                # One request, where the server can do it, is better than several.
                 command = server.plan(self) or command
             return command if command is not None else evaluation.plan_query(self)
         finally:
-            # As Django's as_sql() does: joins made for ordering and related objects are this compilation's only.
+            # As in Django's as_sql(): joins added for ordering and related objects belong to this
+            # compilation only.
             self.query.reset_refcounts(refcounts_before)
 
     def _pushed_down(self) -> Command | None:
@@ -149,7 +153,11 @@ class SQLCompiler(compiler.SQLCompiler):
         return self._whole.ordering(names, reverse=not query.standard_ordering, annotations=query.annotations)
 
     def resolved_ordering(self) -> list[OrderBy]:
-        """Return the query's ordering, the model's default included, with names resolved to columns."""
+        """
+        Return the query's ordering with names resolved to columns.
+
+        It includes the default ordering of the model.
+        """
         if not (self.query.order_by or self.query.extra_order_by or self.query.default_ordering):
             return []
         return [
@@ -163,7 +171,11 @@ class SQLCompiler(compiler.SQLCompiler):
         chunked_fetch: bool = False,
         chunk_size: int = GET_ITERATOR_CHUNK_SIZE,
     ) -> Any:
-        """Run the query through the cache; streamed reads and everything that is not a read go past it."""
+        """
+        Run the query through the cache.
+
+        Streamed reads and everything that is not a read bypass it.
+        """
         if result_type not in (MULTI, SINGLE) or self.query.explain_info is not None:
             return super().execute_sql(result_type, chunked_fetch, chunk_size)
         try:
@@ -185,8 +197,13 @@ class SQLCompiler(compiler.SQLCompiler):
 
     @property
     def cache_timeout(self) -> float | None:
-        """What ``QuerySet.cache()`` has asked for, in seconds; None for the settings' choice."""
-        # An aggregate over a subquery is a query of its own; what it was asked of holds the wish.
+        """
+        Return the timeout that ``QuerySet.cache()`` asked for, in seconds.
+
+        None leaves the choice to the settings.
+        """
+        # An aggregate over a subquery is a query of its own; the timeout was set on the inner
+        # query.
         return chosen(getattr(self.query, "inner_query", self.query))
 
     def explain_query(self) -> Iterator[str]:
@@ -207,7 +224,11 @@ class SQLAggregateCompiler(SQLCompiler):
         return self._sliced_count() or server.plan(self) or evaluation.plan_query(self)
 
     def _sliced_count(self) -> Command | None:
-        """Return the command for the ``count()`` of a slice, which pages ask that need not know the exact number of many rows."""
+        """
+        Return the command for the ``count()`` of a slice.
+
+        Pages ask for it when they do not need the exact number of many rows.
+        """
         inner = self.query.inner_query
         (counted, *others) = map(aggregate, self.query.annotation_select.values())
         is_count = not others and counted is not None and counted.function is Count and not counted.distinct
@@ -229,8 +250,9 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
         return [(writes.create_command(self), ())]
 
     def execute_sql(self, returning_fields: Any = None) -> Any:
-        # From Django 6.1 on a bulk_create of one batch comes without a block, but what is one batch to Django may be many requests:
-        # of a hundred rows each, or of one for users and for tables with relationships.
+        # Since Django 6.1, a bulk_create() of one batch opens no block. One batch for Django may be
+        # many requests: of a hundred rows each, or of one row for users and for tables with
+        # relationships.
         if len(self.query.objs) > 1:
             with transaction.atomic(using=self.using, savepoint=False):
                 return self._run(returning_fields)
@@ -239,7 +261,8 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
     def _run(self, returning_fields: Any) -> Any:
         if self.query.on_conflict is not OnConflict.UPDATE:
             return super().execute_sql(returning_fields)
-        # Django tells new objects their keys, but not those that came with one: they would be left with that of no row.
+        # Django sets the keys of new objects, but not of objects that already have one. Those would
+        # keep the key of a row that does not exist.
         pk = self.query.get_meta().pk
         rows = super().execute_sql([*(returning_fields or ()), pk])
         for obj, row in zip(self.query.objs, rows, strict=True):
@@ -253,7 +276,8 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
 class SQLDeleteCompiler(compiler.SQLDeleteCompiler, SQLCompiler):
     def execute_sql(self, result_type: str = MULTI, *chunks: Any) -> Any:
         deleted = compiler.SQLCompiler.execute_sql(self, result_type, *chunks)
-        # None where no row can match, as none has an id that Appwrite refuses; Model.delete() adds the number up.
+        # None if no row can match, as for an id that Appwrite refuses. Model.delete() adds the
+        # numbers up.
         return 0 if deleted is None else deleted
 
     def as_sql(self) -> tuple[Command, tuple[()]]:  # type: ignore[override]

@@ -1,7 +1,8 @@
 """
-What the modules of the backend use of the connection, and of what hangs on it.
+Declare the parts of the connection, and of the objects on it, that the backend's modules use.
 
-``DatabaseWrapper`` imports most of the backend. A module that is part of it takes a ``Connection``, so that no import leads back.
+``DatabaseWrapper`` imports most of the backend. The modules that it imports take a ``Connection``
+instead, which avoids circular imports.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ if TYPE_CHECKING:
 
 
 class Connection(CachedConnection):
-    """A connection to Appwrite; ``DatabaseWrapper`` is the only one."""
+    """Declare a connection to Appwrite. ``DatabaseWrapper`` is the only implementation."""
 
-    # Set by whatever writes or opens a block.
+    # Set by the code that writes or opens a block.
     transaction: Block | None
     writes_directly: bool
     parts: Parts | None
@@ -73,7 +74,7 @@ class Connection(CachedConnection):
     @abstractmethod
     def table_ref(self, table_id: str) -> TableRef: ...
 
-    # Requests, and the user they are made for
+    # Requests and their user
 
     @property
     @abstractmethod
@@ -147,7 +148,7 @@ class Connection(CachedConnection):
 
 
 class Reader(Protocol):
-    """Runs read commands."""
+    """Run read commands."""
 
     @property
     def connection(self) -> Connection: ...
@@ -176,7 +177,7 @@ class Reader(Protocol):
 
 
 class Writer(Protocol):
-    """Makes single writes at once."""
+    """Send single writes at once."""
 
     def create_row(self, table: TableRef, row_id: str, data: Row) -> Row: ...
 
@@ -190,7 +191,7 @@ class Writer(Protocol):
 
 
 class Block(Protocol):
-    """An open block, which knows what was read in it and takes what is written."""
+    """Record the reads and stage the writes of an open block."""
 
     log: Log
 
@@ -226,7 +227,7 @@ class Block(Protocol):
 
 
 class Compiler(Protocol):
-    """Makes the command of one query."""
+    """Make the command of one query."""
 
     @property
     def connection(self) -> Connection: ...

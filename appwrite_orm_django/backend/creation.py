@@ -1,4 +1,4 @@
-"""Test databases: a database of its own in Appwrite, named as Django names test databases."""
+"""Create test databases: separate Appwrite databases, named as Django names them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class DatabaseCreation(BaseDatabaseCreation):
-    connection: Connection  # type: ignore[assignment]  # no other connection has this creation
+    connection: Connection  # type: ignore[assignment]  # only this connection uses it
 
     def _create_test_db(self, verbosity: int, autoclobber: bool, keepdb: bool = False) -> str:
         name = self._get_test_db_name()
@@ -23,12 +23,14 @@ class DatabaseCreation(BaseDatabaseCreation):
 
     def _create_tables_of_appwrite_migrate(self, name: str) -> None:
         """
-        Make the tables that ``migrate``, which Django calls next, will not make: no migration mentions them.
+        Create the tables that no migration mentions.
 
-        An app whose migrations package is empty, or has data migrations only, counts as migrated for Django. Before them, for data
-        migrations want tables; and with the library's own tables, so that no test's requests depend on which one comes first.
+        Django calls ``migrate`` next, which would not create them. To Django, an app counts as
+        migrated if its migrations package is empty or has only data migrations. The tables come
+        first because data migrations need them. The library's own tables are included, so that a
+        test's requests do not depend on which test runs first.
         """
-        # Every process has this module, and only tests have a use for it.
+        # Every process imports this module, but only tests use it.
         from appwrite_orm_django.schema.from_models import models_of, read_models
         from appwrite_orm_django.schema.migrate import Options, migrate
         from appwrite_orm_django.schema.own_tables import with_own_tables
@@ -58,7 +60,11 @@ class DatabaseCreation(BaseDatabaseCreation):
 
 
 def models_without_migration(alias: str) -> list[type[Model]]:
-    """Return the models of an alias whose app has a migrations package in which no migration creates them."""
+    """
+    Return the models of an alias that no migration of their app creates.
+
+    Only apps with a migrations package are considered.
+    """
     from django.db.migrations.loader import MigrationLoader
 
     from appwrite_orm_django.schema.from_models import models_of

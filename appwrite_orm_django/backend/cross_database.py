@@ -1,4 +1,4 @@
-"""Joins and subqueries end where the database ends: models of another one are refused before anything is asked."""
+"""Reject joins and subqueries across databases before anything is sent."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from django.db.models import Model
 
 def refuse_other_databases(model: type[Model] | None, joined: Iterable[type[Model]], alias: str) -> None:
     """
-    Refuse a query over ``model`` on ``alias`` that joins a model which has no table there.
+    Reject a query over ``model`` on ``alias`` that joins a model without a table there.
 
-    An alias on which nothing is migrated, such as a second one for reading, says nothing about where tables are.
+    An alias on which nothing is migrated, such as a second alias for reading, does not tell where
+    tables are.
 
     Raises:
-        NotSupportedError: names the model, its database, and what to do.
+        NotSupportedError: names the model, its database, and the way out.
     """
     if model is None:
         return
@@ -23,7 +24,7 @@ def refuse_other_databases(model: type[Model] | None, joined: Iterable[type[Mode
         if other is model or router.allow_migrate_model(alias, other) or not router.allow_migrate_model(alias, model):
             continue
         raise NotSupportedError(
-            f'{other._meta.label} lives on another database ("{router.db_for_read(other)}") than {model._meta.label} '
-            f'("{alias}"), and no query can join the two.\n'
-            f"Ask one first and filter the other by the list of keys; prefetch_related() does so by itself."
+            f'{other._meta.label} is on the database "{router.db_for_read(other)}" and {model._meta.label} on "{alias}"; '
+            f"no query can join the two.\n"
+            f"Query one of them first and filter the other by the list of its keys, as prefetch_related() does."
         )

@@ -1,4 +1,4 @@
-"""Cursors: they run commands where other backends run SQL."""
+"""Implement cursors, which run commands where other backends run SQL."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 
 def refuse_sql(text: object) -> NotSupportedError:
-    """Return the error for SQL text, which Appwrite does not speak."""
+    """Return the error for SQL text, which Appwrite cannot run."""
     return NotSupportedError(
-        f"Appwrite runs no SQL, and only what reads can be evaluated here, unlike: {str(text)[:100]}\n"
-        f"Use the queryset API, or the client behind connection.transport for anything beyond it."
+        f"Appwrite runs no SQL, and the library evaluates only SQL that reads; got {str(text)[:100]}\n"
+        f"Use the queryset API, or connection.transport for requests that it does not cover."
     )
 
 
 class Cursor:
     """
-    Runs one command after the other; ``fetch*`` hand out the rows of the last one.
+    Run commands one after the other; ``fetch*`` return the rows of the last one.
 
-    ``rowcount`` is the number of rows that a write changed, -1 after a read. Rows of a list are fetched page by page as they are
-    asked for, unless ``prefetch`` says to have them all at once.
+    ``rowcount`` is the number of rows that a write changed, and -1 after a read. Rows of a list are
+    fetched page by page on demand, or all at once with ``prefetch``.
     """
 
     arraysize = 100
     lastrowid = None
-    # Only SQL text has columns to describe.
+    # Set only for SQL text; commands have no columns to describe.
     description: Any = None
 
     def __init__(self, connection: Connection, *, prefetch: bool = True) -> None:
@@ -49,7 +49,7 @@ class Cursor:
         Run a command, or SQL text that only reads.
 
         Raises:
-            NotSupportedError: ``command`` is SQL text that would change anything.
+            NotSupportedError: ``command`` is SQL text that would change data.
         """
         if not isinstance(command, Command):
             return self._execute_sql(str(command), params)
@@ -72,7 +72,7 @@ class Cursor:
             self.rowcount = result.count
 
     def _execute_sql(self, sql: str, params: Any) -> Cursor:
-        # SQL text is rare here, and needs the whole of local evaluation.
+        # SQL text is rare, and needs all of local evaluation.
         from appwrite_orm_django.backend.evaluation import raw
 
         planned = raw.plan_sql(sql, params, self.connection)
@@ -87,7 +87,7 @@ class Cursor:
         raise refuse_sql(command)
 
     def callproc(self, name: str, *args: Any) -> Any:
-        raise NotSupportedError(f"Appwrite has no stored procedures, so {name!r} can not be called.")
+        raise NotSupportedError(f"Appwrite has no stored procedures, so {name!r} cannot be called.")
 
     def fetchone(self) -> tuple[Any, ...] | None:
         return next(self._rows, None)
@@ -112,15 +112,16 @@ class _ShowsText:
             return parent._execute_with_wrappers(sql, params, many, executor)
 
         def execute(_text: str, params: Any, many: bool, context: Any) -> Any:
-            # Whatever became of the text on its way (tracers append comments to it): it is for people, and never read back.
+            # Wrappers may change the text (tracers append comments to it). It is for people, and
+            # never parsed.
             return executor(sql, params, many, context)
 
         return parent._execute_with_wrappers(str(sql), params, many, execute)
 
 
 class AppwriteCursorWrapper(_ShowsText, CursorWrapper):
-    """What ``connection.cursor()`` returns."""
+    """The cursor that ``connection.cursor()`` returns."""
 
 
 class AppwriteCursorDebugWrapper(_ShowsText, CursorDebugWrapper):
-    """What it returns while queries are logged."""
+    """The cursor that ``connection.cursor()`` returns while queries are logged."""

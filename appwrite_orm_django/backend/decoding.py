@@ -1,9 +1,10 @@
 """
-How the values of a field are decoded, in words, for the cache.
+Describe how the values of a field are decoded, as text for the cache.
 
-An entry holds values that have been decoded. The same column may be read with another definition of its field: by another release of the
-project on the same cache, by a migration's model of the past, by a second model of the table. So whatever decides what becomes of a wire
-value is part of an entry's key.
+A cache entry holds decoded values. The same column may be read with another definition of its
+field: by another release of the project on the same cache, by a migration's historical model, or by
+a second model of the table. So everything that affects the decoding of a wire value is part of an
+entry's key.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from django.utils.functional import Promise
 from appwrite_orm_django.backend.values import codec_for, storage_field
 from appwrite_orm_django.cache.keys import digest
 
-# What a constructor takes that no value depends on.
+# Constructor arguments that do not affect values.
 _IDLE = {
     "auto_created", "db_column", "db_comment", "db_constraint", "db_index", "db_persist", "db_tablespace", "editable", "error_messages",
     "expression", "help_text", "limit_choices_to", "on_delete", "parent_link", "related_name", "related_query_name", "serialize",
     "swappable", "to", "to_field", "unique", "unique_for_date", "unique_for_month", "unique_for_year", "validators", "verbose_name",
 }  # fmt: skip
-# What Django's own fields decode by, the codec apart.
+# Attributes by which Django's own fields decode, apart from the codec.
 _OF_DJANGO = ("decoder", "decimal_places", "max_digits", "output_field")
-# Methods that a value passes through on its way out.
+# Methods that decode a value.
 _METHODS = ("from_db_value", "get_db_converters", "to_python", "appwrite_codec", "decode", "stored")
 _PLAIN = (
     bool, bytes, complex, datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, float, int, range, str, uuid.UUID, type(None),
@@ -41,11 +42,12 @@ _DEEPEST = 8
 
 def definition_of(*fields: Field[Any, Any]) -> str:
     """
-    Return a text that differs if the fields, one after the other, would make different values of the same wire values.
+    Return a text that differs if the fields would decode the same wire values differently.
 
-    It is the same in every process that has the same definitions. ``USE_TZ`` is not in it, for tests change that.
+    It is the same in every process with the same definitions. It excludes ``USE_TZ``, because tests
+    change that.
     """
-    # A relation from its other side shows what it points to.
+    # The reverse side of a relation shows its target field.
     shown = (field if isinstance(field, Field) else field.target_field for field in fields)
     found = [_definition(field) if hasattr(field, "model") else _worked_out(field) for field in shown]
     return found[0] if len(found) == 1 else digest(*found)
@@ -77,7 +79,11 @@ def _parameters(field: Field[Any, Any], depth: int) -> str:
 
 
 def _of(value: Any, depth: int) -> str:
-    """Describe a parameter, without addresses or anything else that differs from one process to the next."""
+    """
+    Describe a parameter.
+
+    The text contains no addresses, nor anything else that differs between processes.
+    """
     if isinstance(value, Promise) or depth > _DEEPEST:
         return "..."
     if isinstance(value, enum.Enum):
@@ -112,7 +118,11 @@ def _of_class(value: object, depth: int) -> str:
 
 
 def _of_function(function: Any, depth: int) -> str:
-    """Describe what a function of the project does by its code: another release may have another one of the same name."""
+    """
+    Describe a function of the project by its code.
+
+    Another release may have a different function of the same name.
+    """
     if not isinstance(function, types.FunctionType) or str(function.__module__).startswith(
         ("django.", "appwrite_orm_django.")
     ):
@@ -123,7 +133,7 @@ def _of_function(function: Any, depth: int) -> str:
 
 
 def _is_class_cell(cell: Any) -> bool:
-    """Return whether a cell is empty, or that of ``super()``."""
+    """Return whether a cell is empty or holds the class for ``super()``."""
     try:
         return isinstance(cell.cell_contents, type)
     except ValueError:

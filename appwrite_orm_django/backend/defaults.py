@@ -1,8 +1,9 @@
 """
-Defaults at work: what rows get where an insert leaves a column out (``db_default``), and where a column is new.
+Compute defaults: for columns that an insert leaves out (``db_default``), and for new columns.
 
-Appwrite's own column defaults do the first for other clients. Django's rows get theirs from here in every case, so that a nullable column, an
-expression and a default that no column can hold work alike, and nulls stay nulls.
+Appwrite's column defaults do the former for other clients. Rows that Django writes always get their
+defaults from here. So a nullable column, an expression and a default that no column can hold all
+work alike, and nulls stay nulls.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 
 class Defaults:
     """
-    The defaults of one insert.
+    Compute the defaults of one insert.
 
-    As in SQL, where the time is that of the statement for all of its rows and columns: an expression is evaluated once, and for each row
-    only if it need not give the same twice.
+    An expression is evaluated once for all rows and columns, as in SQL, where the time is that of
+    the statement. It is evaluated for each row only if its value may differ.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -57,12 +58,16 @@ def constant(expression: Any, connection: Connection) -> Any:
     return expression.value if type(expression) is Value else evaluation.constant(expression, connection)
 
 
-#: What may differ from row to row, or may hide anything.
+#: Expressions whose value may differ from row to row, or may hide such an expression.
 _UNSTABLE = frozenset({Func, Random, RawSQL})
 
 
 def _is_stable(expression: Any) -> bool:
-    """Say whether one statement has one value of an expression: Django's own functions have, but for ``Random``; of others nobody knows."""
+    """
+    Return whether an expression has the same value throughout a statement.
+
+    Django's own functions have, except ``Random``. Other functions may not.
+    """
     return all(
         type(node).__module__.startswith("django.") and type(node) not in _UNSTABLE for node in _nodes(expression)
     )
@@ -77,8 +82,12 @@ def _nodes(expression: Any) -> Iterator[Any]:
 
 
 def refusal(field: Field[Any, Any]) -> str:
-    """Return why the expression of a field's ``db_default`` cannot be evaluated here, or ""; asks no server."""
-    # Imported by nobody who only writes rows.
+    """
+    Return why the expression of a field's ``db_default`` cannot be evaluated locally, or "".
+
+    This sends no request.
+    """
+    # Processes that only write rows do not need this import.
     from appwrite_orm_django.backend.evaluation.database import LocalDatabase
 
     expression = field.db_default
@@ -86,7 +95,7 @@ def refusal(field: Field[Any, Any]) -> str:
         return ""
     query = Query(None)
     database = LocalDatabase("appwrite_db_default", "mariadb", None)
-    # A check may run where tests allow no database; this one is none to them.
+    # A check may run where tests allow no database. They do not track this one.
     database.connection = database.get_new_connection(database.get_connection_params())
     try:
         query.annotations["value"] = expression.resolve_expression(query, allow_joins=False, for_save=True)
@@ -105,15 +114,17 @@ def refusal(field: Field[Any, Any]) -> str:
 
 def fill_of(field: Field[Any, Any], connection: Connection) -> Fill:
     """
-    Return what rows get that are there when a field's column is added, or that have none when it becomes required, as Appwrite stores it.
+    Return the value that existing rows get for a field's column, as Appwrite stores it.
 
-    The same as in Django's schema editors: the ``db_default``, else the ``default``, else "" for a text that may be blank, else the time for
-    ``auto_now`` and ``auto_now_add``. A callable is called once for all rows, and only if there are any; None stands for nothing.
+    It is used when the column is added, and for rows without a value when it becomes required. As
+    in Django's schema editors, it is the ``db_default``, else the ``default``, else "" for text
+    that may be blank, else the current time for ``auto_now`` and ``auto_now_add``. A callable is
+    called once for all rows, and only if there are any. None means no value.
 
     Raises:
         DataError: the column cannot hold the default.
     """
-    # Imported by migrations only.
+    # Only migrations need this import.
     from appwrite_orm_django.schema.definitions import Computed
 
     if field.has_db_default():
@@ -128,8 +139,8 @@ def fill_of(field: Field[Any, Any], connection: Connection) -> Fill:
         value = expression.value if isinstance(expression, Value) else expression
         return _written(field, value, connection)
     if isinstance(field, OrderWrt) and not field.has_default():
-        return 0  # what the operation for ``order_with_respect_to`` gives it
-    # Read now: a migration's operation may set a default for as long as it runs.
+        return 0  # the default of Django's AlterOrderWithRespectTo
+    # Read now, because a migration's operation may set a default only while it runs.
     default, editor = field.default, connection.schema_editor()
     if field.has_default() and callable(default):
         return Computed(f"the default of {field.name}", lambda: _written(field, default(), connection))
@@ -138,7 +149,7 @@ def fill_of(field: Field[Any, Any], connection: Connection) -> Fill:
     try:
         return _wire(field, editor.effective_default(field))
     except (DataError, ValidationError, ArithmeticError, TypeError, ValueError):
-        # Refused once there is a row that needs it.
+        # Raise only if there is a row that needs the default.
         return Computed(f"the default of {field.name}", lambda: _written(field, default, connection))
 
 
@@ -153,5 +164,5 @@ def _wire(field: Field[Any, Any], prepared: Any) -> Any:
     if prepared is None:
         return None
     wire = codec_for(field).encode(prepared)
-    # The server makes no difference between an empty list and none.
+    # The server does not distinguish an empty list from a missing one.
     return None if wire == [] else wire

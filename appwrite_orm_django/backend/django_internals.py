@@ -1,7 +1,8 @@
 """
-The undocumented names of Django that the library uses, each with its reason, and the versions of Django it was tested with.
+List the undocumented names of Django that the library uses, each with its reason.
 
-``docs/explanation/django-internals.md`` is made from this list; a test compares it with the code.
+It also states the tested versions of Django. ``docs/explanation/django-internals.md`` is generated
+from this list, and a test compares it with the code.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ class Internal(NamedTuple):
 
     Attributes:
         name: its dotted path.
-        reason: what it is used for, in Markdown.
-        private: underscored attributes of it, or of what it stands for, that are used or overridden.
+        reason: the use of it, in Markdown.
+        private: underscored attributes used or overridden, of the name or of the objects that it
+            stands for.
     """
 
     name: str
@@ -33,7 +35,7 @@ class Internal(NamedTuple):
     private: tuple[str, ...] = ()
 
 
-#: By the part of the library that uses them.
+#: Grouped by the part of the library that uses them.
 INTERNALS: Mapping[str, tuple[Internal, ...]] = {
     "Backends": (
         Internal(
@@ -47,7 +49,7 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
             "test databases",
             ("_create_test_db", "_destroy_test_db", "_get_test_db_name"),
         ),
-        Internal("django.db.backends.base.features.BaseDatabaseFeatures", "which features the backend has"),
+        Internal("django.db.backends.base.features.BaseDatabaseFeatures", "the features of the backend"),
         Internal("django.db.backends.base.introspection.BaseDatabaseIntrospection", "`inspectdb` and `migrate`"),
         Internal("django.db.backends.base.introspection.FieldInfo", "`inspectdb` and `migrate`"),
         Internal("django.db.backends.base.introspection.TableInfo", "`inspectdb` and `migrate`"),
@@ -62,19 +64,19 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
         Internal("django.db.backends.sqlite3.operations", "the private SQLite of local evaluation"),
         Internal(
             "django.db.backends.utils.CursorDebugWrapper",
-            "the list of queries in debug mode",
+            "cursors, when queries are logged",
             ("_execute_with_wrappers",),
         ),
-        Internal("django.db.backends.utils.CursorWrapper", "the list of queries in debug mode, without debug mode"),
+        Internal("django.db.backends.utils.CursorWrapper", "cursors, when queries are not logged"),
         Internal("django.db.backends.utils.names_digest", "names of indexes that are too long"),
     ),
     "Queries": (
         Internal("django.db.models.sql.compiler", "the compilers, which make commands here", ("_order_by_pairs",)),
-        Internal("django.db.models.sql.compiler.PositionRef", "an order by a selected expression"),
+        Internal("django.db.models.sql.compiler.PositionRef", "ordering by a selected expression"),
         Internal("django.db.models.sql.Query", "the query of a queryset"),
         Internal("django.db.models.sql.AggregateQuery", "`aggregate()`"),
         Internal("django.db.models.sql.query.RawQuery", "`raw()`"),
-        Internal("django.db.models.constants.OnConflict", "what `bulk_create()` does on conflict"),
+        Internal("django.db.models.constants.OnConflict", "conflicts in `bulk_create()`"),
         Internal("django.db.models.sql.constants.GET_ITERATOR_CHUNK_SIZE", "rows per chunk"),
         Internal("django.db.models.sql.constants.INNER", "joins"),
         Internal("django.db.models.sql.constants.LOUTER", "joins"),
@@ -87,12 +89,12 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
         Internal("django.db.models.sql.where.WhereNode", "conditions"),
         Internal("django.db.models.expressions.BaseExpression", "the two sides of a comparison"),
         Internal("django.db.models.expressions.Col", "a column of a query"),
-        Internal("django.db.models.expressions.ExpressionList", "the expressions of an `IN`, from Django 5.2 on"),
+        Internal("django.db.models.expressions.ExpressionList", "the expressions of an `IN`, since Django 5.2"),
         Internal("django.db.models.expressions.ColPairs", "the columns of a composite key"),
         Internal("django.db.models.expressions.Combinable", "operators of expressions"),
         Internal("django.db.models.expressions.CombinedExpression", '`F("stock") - 1`, which Appwrite does atomically'),
         Internal("django.db.models.expressions.DatabaseDefault", "a field left to `db_default`"),
-        Internal("django.db.models.expressions.OrderBy", "orders"),
+        Internal("django.db.models.expressions.OrderBy", "ordering"),
         Internal("django.db.models.expressions.Ref", "references to annotations"),
         Internal("django.db.models.expressions.ResolvedOuterRef", "subqueries"),
         Internal("django.db.models.expressions.Star", '`Count("*")`'),
@@ -117,7 +119,7 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
         ),
     ),
     "Models": (
-        Internal("django.db.models.base.ModelBase", "model options beside Django's"),
+        Internal("django.db.models.base.ModelBase", "model options in addition to Django's"),
         Internal("django.db.models.base.ModelState", "instances from cached rows"),
         Internal(
             "django.db.models.query_utils.DeferredAttribute",
@@ -137,48 +139,49 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
         Internal("django.db.migrations.loader.MigrationLoader", "whether an app has migrations, in tests"),
         Internal(
             "django.db.models.Model",
-            "what a `save()` has written, and which rows an insert estimates",
+            "the values that `save()` has written, and the rows that an insert estimates",
             ("_save_table", "_do_insert", "_do_update"),
         ),
     ),
     "The rest": (
         Internal(
             "django.contrib.admin.views.main.ChangeList",
-            "lists of the admin without a second count; `_registry` is the site's",
+            "admin lists without a second count; `_registry` belongs to the site",
             ("_registry",),
         ),
         Internal("django.core.cache.backends.db.BaseDatabaseCache", "checks of cache settings"),
         Internal("django.core.handlers.asgi.ASGIRequest", "whether a download may be streamed"),
         Internal(
             "django.core.management.commands.migrate.Command",
-            "`migrate`: Django's, but for what it prints about databases on Appwrite",
+            "`migrate`: Django's, except its output for databases on Appwrite",
         ),
         Internal(
-            "django.core.management.commands.inspectdb.Command", "`inspectdb`: Django's, but for databases on Appwrite"
+            "django.core.management.commands.inspectdb.Command",
+            "`inspectdb`: Django's, except for databases on Appwrite",
         ),
         Internal(
             "django.utils.functional.LazyObject",
-            "whether `request.user` was looked at; looking would use the session",
+            "whether `request.user` was evaluated; evaluating it would access the session",
             ("_wrapped",),
         ),
     ),
 }
 
-#: Methods that only some of the tested releases call, with these releases.
+#: Methods that only some of the tested releases call, mapped to these releases.
 HOOKS_OF_OTHER_VERSIONS: Mapping[str, str] = {}
 
 
 def check_version(version: tuple[int, ...] = django.VERSION) -> None:
     """
-    Refuse a Django that the library was not tested with.
+    Reject a version of Django that the library was not tested with.
 
     Raises:
-        ImproperlyConfigured: names the version and the range.
+        ImproperlyConfigured: names the version and the supported range.
     """
     oldest, newest = TESTED
     if not oldest <= version[:2] <= newest:
         raise ImproperlyConfigured(
-            f"appwrite_orm_django does not know Django {'.'.join(map(str, version[:2]))}: it was tested with "
-            f"{'.'.join(map(str, oldest))} to {'.'.join(map(str, newest))}, and overrides names that Django may change.\n"
-            f"Install one of these, or a newer appwrite-orm-django."
+            f"appwrite_orm_django does not support Django {'.'.join(map(str, version[:2]))}: it was tested with "
+            f"{'.'.join(map(str, oldest))} to {'.'.join(map(str, newest))}, and uses names that Django may change.\n"
+            f"Install one of these versions, or a newer appwrite-orm-django."
         )

@@ -1,8 +1,10 @@
 """
-Whether the engine under Appwrite is the one that the settings name: looked at with the first answers of a process that tell.
+Check that the engine under Appwrite is the one in the settings.
 
-A row or a table shows MongoDB (``client.engines``). MariaDB and PostgreSQL answer alike, so of these ``manage.py appwrite_doctor`` finds out
-the rules for text, and records them in the database; they are read with one request, by each process once.
+The check uses the first answers of a process that reveal the engine. A row or a table reveals
+MongoDB (``client.engines``). MariaDB and PostgreSQL answer alike, so ``manage.py appwrite_doctor``
+finds out their rules for text and records them in the database. Each process reads that record
+once, with one request.
 """
 
 from __future__ import annotations
@@ -27,7 +29,11 @@ _NAMES = {"mariadb": "MariaDB", "postgresql": "PostgreSQL", "mongodb": "MongoDB"
 
 
 class _Looking(threading.local):
-    """Whether this thread reads what is recorded, by the same way as everything else."""
+    """
+    Track whether this thread is reading the record.
+
+    That read passes through the same transport as every other request.
+    """
 
     is_looking = False
 
@@ -37,14 +43,14 @@ _this_thread = _Looking()
 
 class EngineWatch:
     """
-    What is known of one server's engine, shared by all transports to it with the same settings.
+    Watch one server's engine, for all transports to it with the same settings.
 
     Args:
         text: ``OPTIONS["TEXT"]``.
 
     Attributes:
-        settled: whether there is nothing more to look for.
-        problem: what contradicts the settings; with it nothing is sent any more.
+        settled: whether there is nothing left to check.
+        problem: the contradiction of the settings; if not empty, no more requests are sent.
     """
 
     def __init__(self, alias: str, host: str, text: str) -> None:
@@ -57,15 +63,16 @@ class EngineWatch:
 
     def look(self, answer: Any) -> None:
         """
-        Look at an answer of the server.
+        Check an answer of the server.
 
         Raises:
-            ImproperlyConfigured: the server is not what the settings say.
+            ImproperlyConfigured: the server contradicts the settings.
         """
         evidence = evidence_in(answer)
         if evidence is None or _this_thread.is_looking or time.monotonic() < self._again_at:
             return
-        # Each thread looks for itself until one of them knows: none is answered before.
+        # Each thread checks for itself until one of them has the result, so that none proceeds
+        # before it.
         _this_thread.is_looking = True
         try:
             problem = self._contradiction(evidence)
@@ -79,13 +86,17 @@ class EngineWatch:
             raise ImproperlyConfigured(self.problem)
 
     def _contradiction(self, evidence: Evidence) -> str | None:
-        """Return what contradicts the settings, empty for nothing; None if that could not be found out now."""
+        """
+        Return the contradiction of the settings, or "" if there is none.
+
+        None if it could not be determined now.
+        """
         option = f'DATABASES["{self._alias}"]["OPTIONS"]["TEXT"]'
         if evidence.engine == "MongoDB":
             return (
                 f'{option} is "{self._text}", but the server under {self._host} runs on MongoDB: {evidence.shown_by}. '
-                "Text, order and numbers of rows mean other things there, so queries would return wrong rows; nothing more is sent.\n"
-                "MongoDB is not supported. Use an Appwrite on MariaDB or PostgreSQL (_APP_DB_ADAPTER of its installation)."
+                "Text, order and row counts differ there, so queries would return wrong rows; no more requests are sent.\n"
+                "MongoDB is not supported. Use an Appwrite on MariaDB or PostgreSQL (_APP_DB_ADAPTER in its installation)."
             )
         if local_endpoint.is_local(self._host):
             source = f"the local server at {self._host} imitates"
@@ -98,22 +109,26 @@ class EngineWatch:
             return ""
         return (
             f'{option} is "{self._text}", but {source} the rules of {_NAMES[found]} for text and nulls. '
-            "Queries would return other rows than they say; nothing more is sent.\n"
-            f'Set it to "{found}"; if the server has another engine since, run manage.py appwrite_doctor again.'
+            "Queries would return wrong rows; no more requests are sent.\n"
+            f'Set it to "{found}"; if the engine of the server has changed since, run manage.py appwrite_doctor again.'
         )
 
     def _recorded(self) -> str | None:
-        """Return what the doctor has recorded of the rules for text; empty for nothing, None if the server did not answer."""
-        # Most of what is behind it is for changes of the schema.
+        """
+        Return the rules for text that the doctor has recorded, or "" if there are none.
+
+        None if the server did not answer.
+        """
+        # Most of what this imports is only needed to change schemas.
         from appwrite_orm_django.schema.records import read_findings
 
         connection = connections[self._alias]
         if not isinstance(connection, Connection):
-            raise TypeError(f'The alias "{self._alias}" is not on Appwrite any more.')
+            raise TypeError(f'The alias "{self._alias}" is no longer on Appwrite.')
         try:
             return read_findings(connection.key_transport, connection.database_id).get("text", "")
         except Unauthorized:
             return ""  # a key that may read no rows
         except AppwriteError as error:
-            logger.info("%s: what appwrite_doctor found is not known yet: %s", self._alias, error)
+            logger.info("%s: cannot read the findings of appwrite_doctor yet: %s", self._alias, error)
             return None

@@ -1,4 +1,4 @@
-"""What Appwrite can do, in Django's words. Data, with the reason where a flag is not obvious."""
+"""Declare the features of Appwrite as Django's feature flags, with the reasons behind some."""
 
 from functools import cached_property
 
@@ -15,10 +15,12 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     can_return_rows_from_bulk_insert = True
     has_bulk_insert = True
     supports_ignore_conflicts = True
-    # Not by the server's own upsert, which changes another row that has the same unique value (recording ``rows-upsert-unique``).
+    # The server's own upsert is not used: it changes another row that has the same unique value
+    # (recording ``rows-upsert-unique``).
     supports_update_conflicts = True
     supports_update_conflicts_with_target = True
-    # Of the server there is nothing of the kind: whoever makes the rows evaluates what DEFAULT stands for (``backend.defaults``).
+    # The server has no DEFAULT keyword: the code that makes the rows evaluates it
+    # (``backend.defaults``).
     supports_default_keyword_in_insert = True
     supports_default_keyword_in_bulk_insert = True
     supports_expression_defaults = True
@@ -58,7 +60,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
 
     has_case_insensitive_like = False
 
-    # What local evaluation takes over from SQLite.
+    # Local evaluation gets these from SQLite.
     supports_over_clause = True
     supports_frame_range_fixed_distance = True
     supports_frame_exclusion = True

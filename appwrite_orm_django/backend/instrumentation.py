@@ -1,4 +1,8 @@
-"""For tools that show what a page asks: who wants to see the commands that run. Costs a look at one variable while nobody does."""
+"""
+Let debugging tools watch the commands that run.
+
+Without a watcher this costs one lookup of a context variable.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,21 @@ __all__ = ["Watcher", "current", "watch"]
 
 
 class Watcher(Protocol):
-    """Sees commands; each method gives a context manager for as long as one takes."""
+    """
+    Watch commands.
+
+    Each method returns a context manager that is active while the command runs.
+    """
 
     def reading(self, alias: str, command: Command) -> AbstractContextManager[None]:
-        """A read through the cache; ``executing`` follows within if it has to be loaded."""
+        """
+        Watch a read through the cache.
+
+        ``executing`` follows inside if the read has to be loaded.
+        """
 
     def executing(self, alias: str, command: Command) -> AbstractContextManager[None]:
-        """A command that is sent to Appwrite."""
+        """Watch a command that is sent to Appwrite."""
 
 
 _watcher: ContextVar[Watcher | None] = ContextVar("appwrite_watcher", default=None)
@@ -30,7 +42,11 @@ current = _watcher.get
 
 @contextmanager
 def watch(watcher: Watcher) -> Iterator[None]:
-    """Show commands to a watcher, those of this thread or task and of what it starts."""
+    """
+    Show commands to a watcher.
+
+    It sees those of this thread or task, and of tasks that start inside.
+    """
     token = _watcher.set(watcher)
     try:
         yield

@@ -1,7 +1,8 @@
 """
-What tables and columns the Appwrite database has, in the words of Django's introspection; ``inspectdb`` knows more of them.
+Implement Django's introspection of tables and columns; ``inspectdb`` finds out more.
 
-Every connection has one, and few are asked: what reads the tables is imported then.
+Every connection has an instance, and few are used. So the code that reads tables is imported on
+use.
 """
 
 from __future__ import annotations
@@ -45,7 +46,11 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         return [TableInfo(table["$id"], "t") for table in found]
 
     def get_table_description(self, cursor: Any, table_name: str) -> list[FieldInfo]:
-        """Describe the row's id and the table's own columns; ``type_code`` is Appwrite's name of the type."""
+        """
+        Describe the row's id and the table's own columns.
+
+        ``type_code`` is Appwrite's name of the type.
+        """
         row_id = FieldInfo(ROW_ID, "varchar", 36, 36, None, None, False, None, None)
         return [
             row_id,
@@ -61,7 +66,7 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         return [ROW_ID]
 
     def get_relations(self, cursor: Any, table_name: str) -> dict[str, tuple[str, str]]:
-        # A foreign key is a plain column here, and a relationship column is none.
+        # A foreign key is a plain column here, and a relationship column is not a foreign key.
         return {}
 
     def get_sequences(self, cursor: Any, table_name: str, table_fields: Any = ()) -> list[dict[str, Any]]:

@@ -1,4 +1,8 @@
-"""Where Appwrite differs from the databases that Django knows. Values stay Python objects here; ``values`` writes them."""
+"""
+Implement the operations in which Appwrite differs from the databases that Django knows.
+
+Values remain Python objects here; ``values`` encodes them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from appwrite_orm_django.backend import row_ids
 from appwrite_orm_django.backend.commands import Command, Savepoint
 from appwrite_orm_django.backend.values import INTEGER_RANGES, cut_to_milliseconds
 
-# Rows of one ``bulk_update()`` statement, whose values come from one CASE over all of its rows.
+# Rows of one ``bulk_update()`` statement. Its values come from one CASE over all of its rows.
 BULK_UPDATE_ROWS = 100
 
 
@@ -21,7 +25,7 @@ class DatabaseOperations(BaseDatabaseOperations):
     compiler_module = "appwrite_orm_django.backend.compiler"
     explain_prefix = "EXPLAIN"
 
-    # Keys are written as text of 53 bits (row_ids).
+    # Keys are integers of 53 bits, written as text (``row_ids``).
     integer_field_ranges = {
         **INTEGER_RANGES,
         "SmallAutoField": (-row_ids.MAX_INTEGER, row_ids.MAX_INTEGER),
@@ -30,14 +34,14 @@ class DatabaseOperations(BaseDatabaseOperations):
     }
 
     def bulk_batch_size(self, fields: Any, objs: Any) -> int:
-        # What a request can hold is the writer's and the reader's business; only bulk_update() asks with the key twice.
+        # The writer and the reader split requests. Only bulk_update() passes the key twice.
         return BULK_UPDATE_ROWS if list(fields[:2]) == ["pk", "pk"] else len(objs)
 
     def max_name_length(self) -> int:
         return 36
 
     def quote_name(self, name: str) -> str:
-        # For fragments of SQL (``extra()``, ``RawSQL``): they run in SQLite.
+        # Fragments of SQL (``extra()``, ``RawSQL``) run in SQLite.
         return name if name.startswith('"') and name.endswith('"') else f'"{name}"'
 
     def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
@@ -58,7 +62,7 @@ class DatabaseOperations(BaseDatabaseOperations):
     def savepoint_rollback_sql(self, sid: str) -> Command:  # type: ignore[override]
         return Savepoint("roll back to", sid)
 
-    # Prepared values: Python objects, which the codecs write.
+    # Prepared values are Python objects; the codecs encode them.
 
     def adapt_datefield_value(self, value: Any) -> Any:
         return value
@@ -66,12 +70,12 @@ class DatabaseOperations(BaseDatabaseOperations):
     def adapt_datetimefield_value(self, value: Any) -> Any:
         if value is None or not isinstance(value, datetime.datetime):
             return value
-        # Constants of a filter as well: a row is found by the value that it was saved with.
+        # Constants in filters are cut as well: a row is found by the value that was saved.
         value = cut_to_milliseconds(value)
         if settings.USE_TZ and timezone.is_naive(value):
             return timezone.make_aware(value, self.connection.timezone)
         if not settings.USE_TZ and timezone.is_aware(value):
-            # As on PostgreSQL: without USE_TZ all datetimes are those of TIME_ZONE.
+            # As on PostgreSQL: without USE_TZ, all datetimes are in TIME_ZONE.
             return timezone.make_naive(value, timezone.get_default_timezone())
         return value
 
@@ -81,7 +85,7 @@ class DatabaseOperations(BaseDatabaseOperations):
         return value
 
     def convert_durationfield_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        # The codec has made it a timedelta; elsewhere it would still be microseconds.
+        # The codec has already made it a timedelta; other backends get microseconds here.
         return value
 
     def adapt_decimalfield_value(self, value: Any, max_digits: Any = None, decimal_places: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Years, quarters, months, ... of the calendar: where one begins, and where the next."""
+"""Compute the start of a calendar period (year, quarter, month, ...) and of the next one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 Kind = Literal["year", "quarter", "month", "week", "day", "hour", "minute", "second"]
 KINDS: tuple[str, ...] = get_args(Kind)
-#: Those that a change of the clock can not cut into two parts.
+#: Periods that a change of the clock cannot split in two.
 WHOLE_DAYS = frozenset({"year", "quarter", "month", "week", "day"})
 
 _FIXED = {
@@ -21,7 +21,7 @@ _MONTHS = {"year": 12, "quarter": 3, "month": 1}
 
 
 def start_of(moment: datetime.datetime, kind: Kind) -> datetime.datetime:
-    """Return where the period around a naive datetime begins; weeks begin on Monday."""
+    """Return the start of the period around a naive datetime. Weeks begin on Monday."""
     if kind in _MONTHS:
         first = (moment.month - 1) // _MONTHS[kind] * _MONTHS[kind] + 1
         return datetime.datetime(moment.year, first, 1)
@@ -35,10 +35,10 @@ def start_of(moment: datetime.datetime, kind: Kind) -> datetime.datetime:
 
 def next_start(start: datetime.datetime, kind: Kind) -> datetime.datetime:
     """
-    Return where the period after the one that begins at ``start`` begins.
+    Return the start of the period after the period that begins at ``start``.
 
     Raises:
-        OverflowError: the calendar ends before.
+        OverflowError: the calendar ends before it.
     """
     if kind in _FIXED:
         return start + _FIXED[kind]

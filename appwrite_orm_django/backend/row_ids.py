@@ -1,4 +1,8 @@
-"""Row ids: how primary keys of every Django type are written as an Appwrite ``$id`` (``schema.names``), and how new ones are made."""
+"""
+Write primary keys of every Django type as an Appwrite ``$id``, and generate new ones.
+
+``schema.names`` holds the encodings.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,11 @@ _SEQUENCE_BITS = 12
 
 
 class _RowIds:
-    """Pairs of milliseconds and 52 random bits; within a millisecond the bits grow by random steps, so that order is kept."""
+    """
+    Generate pairs of milliseconds and 52 random bits.
+
+    Within a millisecond the bits grow by random steps, so that order is kept.
+    """
 
     def __init__(self) -> None:
         self._moment = self._bits = 0
@@ -36,7 +44,8 @@ class _RowIds:
     def new(self) -> tuple[int, int]:
         now = time.time_ns() // 1_000_000
         with self._lock:
-            # Random steps, not 1: a fork inherits the last pair, and would count on from it as we do.
+            # Random steps, not 1: a forked child inherits the last pair, and would count on from it
+            # like its parent.
             bits = self._bits + 1 + secrets.randbits(36) if now <= self._moment else secrets.randbits(51)
             if bits >= 1 << 52:
                 self._moment, bits = self._moment + 1, secrets.randbits(51)
@@ -50,17 +59,22 @@ in_each_child(_row_ids.after_fork)
 
 def new_row_id() -> str:
     """
-    Make a row id: 24 lower-case hexadecimal characters, the first 11 of them the time in milliseconds.
+    Generate a row id: 24 lower-case hexadecimal characters.
 
-    Lower case, because Appwrite compares ids without case; time first, so that new rows are neighbours in the index. Each is larger
-    than every earlier one of this process, so rows sort by their making.
+    The first 11 are the time in milliseconds, so that new rows are neighbours in the index. Lower
+    case, because Appwrite compares ids case-insensitively. Each id is larger than all earlier ones
+    of this process, so rows sort by creation.
     """
     moment, bits = _row_ids.new()
     return f"{moment:011x}{bits:013x}"
 
 
 class _IntegerIds:
-    """Time-ordered 53-bit integers: 41 bits of milliseconds, 12 bits of sequence that start at random each time."""
+    """
+    Generate time-ordered integers of 53 bits.
+
+    They have 41 bits of milliseconds, and 12 bits of sequence that start at random each time.
+    """
 
     def __init__(self) -> None:
         self._last = 0
@@ -83,9 +97,10 @@ in_each_child(_integer_ids.after_fork)
 
 def new_integer_id() -> int:
     """
-    Make a key for an ``AutoField``: positive, below 2**53, larger than every earlier one of this process.
+    Generate a key for an ``AutoField``.
 
-    Two processes can make the same one within a millisecond (once in about 2,000 such pairs); the create that comes
-    second is refused by the server and repeated with a new key.
+    It is positive, below 2**53 and larger than all earlier ones of this process. Two processes can
+    generate the same key within a millisecond (once in about 2,000 such pairs). The server then
+    rejects the second create, which is retried with a new key.
     """
     return _integer_ids.new()

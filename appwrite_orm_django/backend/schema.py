@@ -1,8 +1,9 @@
 """
-Django's schema editor, for ``migrate`` and test databases.
+Implement Django's schema editor, for ``migrate`` and test databases.
 
-Every operation makes the difference between the models before and after it, as far as the table does not have it yet; ``appwrite_migrate``
-does the same for all tables at once, from the models as they are. So an operation of a migration that was stopped can run again.
+Each operation applies the difference between the models before and after it, as far as the table
+lacks it. So an operation can run again after its migration was interrupted. ``appwrite_migrate``
+does the same for all tables at once, from the current models.
 """
 
 from __future__ import annotations
@@ -53,9 +54,10 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 def as_message(error: Exception) -> Exception:
     """
-    Return an error that Django's commands end with as with a ``CommandError``: by its message, and no traceback.
+    Return an error that ends Django's commands with its message instead of a traceback.
 
-    It is still of its own class, has the same attributes, and shows its traceback with ``--traceback``.
+    Like a ``CommandError``, it shows its traceback with ``--traceback``. It keeps its own class and
+    attributes.
     """
     if isinstance(error, CommandError):
         return error
@@ -74,7 +76,11 @@ def _with_message(cls: type[Exception]) -> type[Exception]:
 
 
 def _ends_in_its_message(method: Method) -> Method:
-    """Let an operation's refusal end ``manage.py migrate`` in its message; a caller may catch it as what it is."""
+    """
+    Make ``manage.py migrate`` end with an operation's error message.
+
+    A caller may still catch the error by its own class.
+    """
 
     @wraps(method)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -90,7 +96,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     def __enter__(self) -> Any:
         if self.connection.identity is not None:
             raise NotSupportedError(
-                "Schemas are changed with the API key, and a user is in force here (appwrite_user)."
+                "Schema changes need the API key, but a user is in force here: run them outside of appwrite_user()."
             )
         return super().__enter__()
 
@@ -99,10 +105,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     @_ends_in_its_message
     def create_model(self, model: type[Model]) -> None:
         """
-        Make a table. On one that is there already nothing is changed.
+        Create a table, or complete an existing one that is empty.
+
+        A table with rows is not changed.
 
         Raises:
-            NotSupportedError: it is that of another model.
+            NotSupportedError: the table belongs to another model.
         """
         self._refuse_table_of_another(model)
         self._make(self._table(model), self._live_table(model._meta.db_table))
@@ -111,7 +119,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 self.create_model(field.remote_field.through)
 
     def _refuse_table_of_another(self, model: type[Model]) -> None:
-        """Refuse what an SQL database refuses as well, and what would end with the other model's deletion, and the rows gone."""
+        """
+        Reject a second model for one table, as an SQL database does.
+
+        Otherwise, deleting the other model would delete the rows.
+        """
         wanted = table_id(model._meta.db_table)
         for other in model._meta.apps.get_models():
             options = other._meta
@@ -119,8 +131,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 continue
             if table_id(options.db_table) == wanted:
                 raise NotSupportedError(
-                    f"{model._meta.label} is to have the table {wanted}, which {options.label} has already.\n"
-                    "Way out: if the model was renamed, write migrations.RenameModel in the place of CreateModel and DeleteModel."
+                    f"{model._meta.label} cannot use the table {wanted}, which belongs to {options.label}.\n"
+                    "Way out: if the model was renamed, use migrations.RenameModel instead of CreateModel and DeleteModel."
                 )
 
     @_ends_in_its_message
@@ -128,17 +140,18 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         for field in model._meta.local_many_to_many:
             if field.remote_field.through._meta.auto_created:
                 self.delete_model(field.remote_field.through)
-        id_ = table_id(model._meta.db_table)
-        self._drop(id_)
-        self._forget(id_)
+        table = table_id(model._meta.db_table)
+        self._drop(table)
+        self._forget(table)
 
     @_ends_in_its_message
     def alter_db_table(self, model: type[Model], old_db_table: str, new_db_table: str) -> None:
         """
-        Make an empty table anew under its other id.
+        Recreate an empty table under its new id.
 
         Raises:
-            NotSupportedError: it has rows. Appwrite can not change the id of a table, and copies of rows would be other rows to its clients.
+            NotSupportedError: the table has rows. Appwrite cannot change the id of a table, and
+                other clients would take copies of rows for new rows.
         """
         old, new = table_id(old_db_table), table_id(new_db_table)
         if old == new:
@@ -148,8 +161,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return
         if self._has_rows(old):
             raise NotSupportedError(
-                f"Appwrite can not change the id of a table, and {old_db_table}, which is to be {new_db_table}, has rows.\n"
-                f'Keep the old one with Meta.db_table = "{old_db_table}"'
+                f"Appwrite cannot change the id of a table: {old_db_table} has rows and cannot become {new_db_table}.\n"
+                f'Keep the old id with Meta.db_table = "{old_db_table}"'
                 f"{', or db_table on the many-to-many field' if model._meta.auto_created else ''}."
             )
         self._make(replace(self._with_encodings(live), id=new, name=new), self._live_table(new_db_table))
@@ -176,13 +189,14 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return
         key = column_key(field)
         live = self._live_table(model._meta.db_table)
-        # With what a change of it that was stopped has left.
+        # Including the columns that an interrupted change of it has left.
         keys = {one.lower() for one in (key, replacement_key(key), replaced_key(key))}
         if live is None or not any(column.key.lower() in keys for column in live.columns):
             return
         live = self._with_encodings(live)
         kept = replace(live, columns=tuple(one for one in live.columns if one.key.lower() not in keys), indexes=())
-        # Of indexes over other columns as well, which the server would leave there without this one.
+        # Also indexes over further columns. The server would keep these indexes without this
+        # column.
         over = tuple(index for index in live.indexes if keys & {one.lower() for one in index.columns})
         plan = make_plan(
             self._database(kept), self._database(replace(live, indexes=over)), prune=True, all_tables=False
@@ -199,7 +213,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return
         if old_field.primary_key != new_field.primary_key:
             raise NotSupportedError(
-                f"{model._meta.db_table}: the primary key is the row's $id and can not become another field."
+                f"{model._meta.db_table}: the primary key is the row's $id and cannot become another field."
             )
         before, after = self._table(getattr(old_field, "model", model)), self._table(getattr(new_field, "model", model))
         renames = {}
@@ -228,7 +242,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     def _alter_many_to_many(
         self, model: type[Model], old_field: Field[Any, Any], new_field: Field[Any, Any], strict: bool
     ) -> None:
-        """Move the table of a many-to-many field, and rename both of its columns where they are named after models."""
+        """
+        Move the table of a many-to-many field.
+
+        Both of its columns are renamed where they are named after models.
+        """
         old, new = old_field.remote_field.through, new_field.remote_field.through
         self.alter_db_table(old, old._meta.db_table, new._meta.db_table)
         ends = [
@@ -240,7 +258,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         self._change(before, after, renames)
 
     def _change_what_refers_to(self, old_field: Field[Any, Any], new_field: Field[Any, Any]) -> None:
-        """Bring foreign keys to this field to its type, and to how its values are written."""
+        """Convert foreign keys to this field to its type and encoding."""
         old = {(key.model._meta.label_lower, key.name): key for key in _keys_to(old_field)}
         for key in _keys_to(new_field):
             was = old.get((key.model._meta.label_lower, key.name))
@@ -281,7 +299,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
     @_ends_in_its_message
     def rename_index(self, model: type[Model], old_index: Any, new_index: Any) -> None:
-        """Drop an index and make it again under its other name: Appwrite has no other way, and takes no two over the same columns."""
+        """
+        Drop an index and create it again under its new name.
+
+        Appwrite cannot rename an index, and rejects two indexes over the same columns.
+        """
         self._exchange(model, "indexes", old_index, new_index)
 
     @_ends_in_its_message
@@ -293,7 +315,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         self._exchange(model, "constraints", constraint, None)
 
     def _exchange(self, model: type[Model], option: str, old: Any, new: Any) -> None:
-        """Take an index or a constraint away from a model, or give it one, or both; the model may have it or not."""
+        """
+        Remove an index or constraint from a model, add one, or both.
+
+        The model may or may not contain it already.
+        """
         names = {one.name for one in (old, new) if one is not None}
         others = [one for one in getattr(model._meta, option) if one.name not in names]
         before, after = (
@@ -305,7 +331,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     def execute(self, sql: Any, params: Any = ()) -> None:
         raise refuse_sql(sql)
 
-    # From one description to another
+    # Changing tables
 
     def _table(self, model: type[Model], **other: Any) -> Table:
         return table_for(model, partial(fill_of, connection=self.connection), **other)[0]
@@ -320,15 +346,18 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         adds: bool = True,
     ) -> None:
         """
-        Bring the server's table from one description to the other; what both have alike is not looked at.
+        Change the server's table from one description to another.
 
-        A table that is not there is made. One that is ahead, because a migration that was stopped runs again, stays so.
+        Parts in which the descriptions agree are not compared with the server. A table that does
+        not exist is created. A table that is ahead, because an interrupted migration runs again,
+        stays ahead.
 
         Args:
-            renames: ``(table id, new key)`` to the old key of columns.
-            by_name: whether an index that is the same under another name is another one.
-            adds: whether the operation asks for something new. One that does not may still bring an index back that served nothing while
-                the other was there; not over columns that later operations have changed.
+            renames: maps ``(table id, new key)`` to the old key of a column.
+            by_name: whether the same index under another name counts as another index.
+            adds: whether the operation adds something. An operation that adds nothing may still
+                restore an index that was redundant while the removed one existed, but not over
+                columns that later operations have changed.
         """
         live = self._live_table(after.id)
         if live is None:
@@ -339,7 +368,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         columns = tuple(column for column in after.columns if not _is_same(before.column(column.key), column))
         was = [(index, _renamed(index, new_keys)) for index in before.indexes]
         gone = _gone(live, was, after.indexes, by_name=by_name)
-        # An index has no place over a column that is ahead: that a later migration, or appwrite_migrate, has given another type.
+        # Do not create an index over a column that is ahead, whose type a later migration or
+        # appwrite_migrate has changed.
         fits = _may_be if adds else _is_as_described
         there = {new_keys.get(column.key, column.key): column for column in live.columns}
         there = {key: column for key, column in there.items() if fits(column, after.column(key))}
@@ -364,7 +394,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             if not steps:
                 return
             self._apply(*steps)
-            # What else a column of another type is to be shows once it has taken the place of the old one.
+            # Further differences of a replaced column show once it has taken the place of the old
+            # column.
             if not any(isinstance(step, ReplaceColumn) for step in steps):
                 return
             live = self._live_table(after.id) or live
@@ -383,13 +414,13 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         return [*dropped, *plan.steps]
 
     def _marks(self, live: Table, wanted: Table) -> list[Table]:
-        """Return the marks that a run which was killed has left (see ``schema.apply``)."""
+        """Return the marks left by a run that was killed (see ``schema.apply``)."""
         there = [index.key for index in live.indexes if index.type == "unique" and _is_one_of(index, wanted.indexes)]
         ids = [trial_table(live.id, key) for key in there]
         ids += [fill_table(live.id, column.key) for column in wanted.columns if live.column(column.key) is not None]
         return [mark for mark in map(self._live_table, ids) if mark is not None]
 
-    # Of the server
+    # The server
 
     def _database(self, *of: Table) -> Database:
         return Database(self.connection.database_id, of)
@@ -405,11 +436,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         return bool(rows.list_rows(self.connection.transport, self.connection.table_ref(table), [limit(1)])["rows"])
 
     def _make(self, wanted: Table, live: Table | None) -> None:
-        """Make a table, or what an operation that was stopped has not made of it."""
+        """Create a table, or finish creating it after an interrupted operation."""
         if live is None:
             self._create(wanted)
         elif not self._has_rows(live.id):
-            # One that was stopped half-way has no rows. One that has any is as later operations, or appwrite_migrate, have left it.
+            # After an interrupted operation the table has no rows. A table with rows is in the
+            # state that later operations or appwrite_migrate left.
             missing = make_plan(self._database(wanted), self._database(live), all_tables=False).steps
             self._apply(*(step for step in missing if isinstance(step, (CreateColumn, CreateIndex))))
 
@@ -418,9 +450,10 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
     def _with_encodings(self, live: Table, before: Table | None = None) -> Table:
         """
-        Return a table with how its columns are encoded: as recorded, or else as a description says that they were.
+        Return a table with the encodings of its columns: as recorded, else as described.
 
-        The record outweighs a migration: an earlier run of it, or appwrite_migrate, may have changed the column already.
+        The record takes precedence over a migration. An earlier run of the migration, or
+        appwrite_migrate, may have changed the column already.
         """
         known = with_encodings(live, read_records_of(self.connection.transport, self.connection.database_id, live.id))
         if before is None:
@@ -442,16 +475,21 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 return
 
     def _forget(self, table: str) -> None:
-        """Forget how the columns of a table that is gone were encoded, also if an earlier run has dropped it."""
+        """
+        Delete the records of how a dropped table's columns were encoded.
+
+        An earlier run may have dropped the table.
+        """
         forget_table(self.connection.transport, self.connection.database_id, table)
 
 
 def _gone(live: Table, was: Iterable[tuple[Index, Index]], then: Iterable[Index], *, by_name: bool) -> frozenset[str]:
     """
-    Return the keys of the server's indexes that are no longer asked for.
+    Return the keys of the server's indexes that are no longer described.
 
     Args:
-        was: the indexes that were asked for, with the names that columns have had, and with those that they get.
+        was: the indexes described before, each with the old names of columns and with the new ones.
+        then: the indexes described afterwards.
     """
     asked_for = list(then)
     definitions = {index.definition for index in asked_for}
@@ -475,7 +513,11 @@ def _is_as_described(live: Column, wanted: Column | None) -> bool:
 def _concerned(
     live: Table, was: Iterable[Index], after: Table, columns: Iterable[Column], *, by_name: bool
 ) -> list[Index]:
-    """Return the indexes that are new, or over changed columns, or on the server under the name of a new one."""
+    """
+    Return the indexes that the change affects.
+
+    These are new, or over changed columns, or on the server under the name of a new index.
+    """
     old = {(index.key, index.definition) if by_name else index.definition for index in was}
     new = {
         index.key
@@ -514,7 +556,11 @@ def _assumed(live: Column, before: Column | None) -> Column:
 
 
 def _keys_to(field: Field[Any, Any]) -> Iterator[Field[Any, Any]]:
-    """Yield the foreign keys that hold values of a field, those of many-to-many tables among them."""
+    """
+    Yield the foreign keys that hold values of a field.
+
+    They include those of many-to-many tables.
+    """
     for relation in field.model._meta.get_fields(include_hidden=True):
         key = relation.field if relation.auto_created and not relation.concrete else None
         if key is not None and key.concrete and not key.many_to_many and field in key.foreign_related_fields:

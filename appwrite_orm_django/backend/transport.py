@@ -1,4 +1,4 @@
-"""Through what a connection makes its requests, and for whom: the API key, or the user in force."""
+"""Manage the transports of connections, for the API key or the current user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.client_calls import RawWrite, TellingTransport
     from appwrite_orm_django.backend.users import Account, Accounts
 
-# One transport, and with it one pool of connections, for all threads of the process that share an alias's settings.
+# One transport, with one connection pool, for all threads of the process that share an alias's
+# settings.
 _transports: dict[tuple[Any, ...], TellingTransport] = {}
 _transports_lock = threading.Lock()
 
@@ -33,38 +34,45 @@ in_each_child(_unlock)
 
 
 class RequestsMixin(Connection):
-    """What ``DatabaseWrapper`` knows of its transport and of the identity in force."""
+    """Add the transport and the current identity to ``DatabaseWrapper``."""
 
     @property
     def project(self) -> tuple[str, str]:
-        """Which project on which server: ``HOST`` and ``USER``."""
+        """Return the server and the project: ``HOST`` and ``USER``."""
         return self.settings_dict["HOST"], self.settings_dict["USER"]
 
     @property
     def transport(self) -> TellingTransport:
         """
-        The HTTP client, over connections that all of this process with the same settings share; made out to the user in force, if any.
+        Return the HTTP client, for the current user if there is one.
+
+        Its connections are shared with all of this process that have the same settings.
 
         Raises:
-            TransactionManagementError: the open block belongs to somebody else.
-            OperationalError: ``USERS["REQUIRED"]`` is set, and nothing says whom the request is for.
+            TransactionManagementError: the open block belongs to another user.
+            OperationalError: ``USERS["REQUIRED"]`` is set, and neither a user nor the key was
+                chosen.
         """
         identity = self.identity
         return self.key_transport if identity is None else self.key_transport.acting_as(identity)
 
     @property
     def identity(self) -> Identity | None:
-        """Whom requests are made for now; None for the API key. An open block remembers it. Raises as ``transport``."""
+        """
+        Return the user of the current requests, or None for the API key.
+
+        An open block remembers it. Raises the same errors as ``transport``.
+        """
         identity = current_identity(self.alias)
         if identity is not None:
-            # Only who makes requests for users brings it along.
+            # Only requests for users need this import.
             from appwrite_orm_django.cache.statistics import note_user
 
             note_user()
         if identity is None and self.options.users.required and not is_stated(self.alias):
             raise OperationalError(
-                f'"{self.alias}" is only used for users (USERS["REQUIRED"]), and no user is in force here.\n'
-                f"Use appwrite_user() around it; or appwrite_key(), if the API key is meant."
+                f'"{self.alias}" only allows requests for users (USERS["REQUIRED"]), and no user is active here.\n'
+                f"Wrap the code in appwrite_user(), or in appwrite_key() to use the API key."
             )
         if self.transaction is not None:
             self.transaction.bind(identity)
@@ -73,10 +81,12 @@ class RequestsMixin(Connection):
     @property
     def account(self) -> Account | None:
         """
-        Whose account the requests are made for, as the server says (asked once in ``CONFIRM_S``); None for the API key.
+        Return the account of the current requests, as the server confirms it; None for the API key.
+
+        The server is asked once in ``CONFIRM_S``.
 
         Raises:
-            InvalidUserToken: the token does not hold; and as ``transport``.
+            InvalidUserToken: the server rejects the token; and as in ``transport``.
         """
         identity = self.identity
         if identity is None:
@@ -86,7 +96,11 @@ class RequestsMixin(Connection):
 
     @property
     def cache_identity(self) -> str:
-        """What entries of the cache are kept apart by: empty for the API key. Raises as ``account``."""
+        """
+        Return the key that separates the cache entries of users; empty for the API key.
+
+        Raises the same errors as ``account``.
+        """
         account = self.account
         return "" if account is None else account.cache_key
 
@@ -99,7 +113,7 @@ class RequestsMixin(Connection):
 
     @property
     def key_transport(self) -> TellingTransport:
-        """As ``transport``, with the API key whoever is in force."""
+        """Return the transport for the API key, whatever the current identity."""
         identity = (
             self.settings_dict["HOST"],
             self.settings_dict["USER"],
@@ -111,7 +125,7 @@ class RequestsMixin(Connection):
         return self._shared_transport(identity) if known is None else known
 
     def _shared_transport(self, identity: tuple[Any, ...]) -> TellingTransport:
-        # The first request of the process brings the HTTP client.
+        # The first request of the process imports the HTTP client.
         from appwrite_orm_django.backend.client_calls import TellingTransport
         from appwrite_orm_django.backend.engine_watch import EngineWatch
 
@@ -136,7 +150,7 @@ class RequestsMixin(Connection):
 
 @contextmanager
 def _announce(endpoint: str, project: str, write: RawWrite) -> Iterator[None]:
-    """Tell the cache of every alias on this project's database about a write made past the ORM."""
+    """Announce a write that bypassed the ORM to the caches of all aliases on this project."""
     with ExitStack() as stack:
         for alias in connections:
             connection = connections[alias]

@@ -1,4 +1,4 @@
-"""Requests for a user instead of the API key: who that is, as the server says, and what the cache makes of it."""
+"""Confirm the users that requests are made for, and separate their cache entries."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ _MOST_REMEMBERED = 10_000
 @dataclass(frozen=True, slots=True)
 class Account:
     """
-    Whose a token is.
+    The account that a token belongs to.
 
     Attributes:
-        user_id: as the server says; empty for guests.
-        cache_key: what entries of the cache are kept apart by. A user has the same one with every JWT, but another one as soon as
-            what the account says of their roles changes (labels, verification). A session has one of its own, from a hash of its
-            secret: when it ends, Appwrite answers its requests as a guest's, and such an answer must not reach the user elsewhere.
+        user_id: as confirmed by the server; empty for guests.
+        cache_key: separates cache entries. A user has the same key with every JWT, but another one
+            as soon as the account reports other roles (labels, verification). A session has its own
+            key, from a hash of its secret. When the session ends, Appwrite answers its requests as
+            a guest's, and such an answer must not reach the user elsewhere.
     """
 
     user_id: str
@@ -40,7 +41,7 @@ _GUEST = Account("", "guest")
 
 
 class Accounts:
-    """What the server said lately about tokens, per process; tokens are kept as hashes."""
+    """Remember the server's recent answers about tokens, per process. Tokens are kept as hashes."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Account, float]] = {}
@@ -51,11 +52,11 @@ class Accounts:
 
     def confirmed(self, identity: Identity, transport: Transport, confirm_s: float) -> Account:
         """
-        Return whose token it is; asks the server if that is not known, or not certain any more.
+        Return the account of a token, asking the server if it is unknown or no longer certain.
 
         Raises:
-            InvalidUserToken: the token does not hold. A session that is over would not fail by itself: Appwrite takes its bearer
-                for a guest.
+            InvalidUserToken: the token is invalid. An ended session would not fail by itself,
+                because Appwrite treats its bearer as a guest.
             AppwriteError: the server could not be asked.
         """
         if identity.kind == "guest":
@@ -75,7 +76,7 @@ class Accounts:
         except Unauthorized as error:
             self._forget(key)
             raise InvalidUserToken(
-                f"The user's {'JWT' if identity.kind == 'jwt' else 'session'} does not hold.\n{InvalidUserToken.hint}",
+                f"The user's {'JWT' if identity.kind == 'jwt' else 'session'} is invalid.\n{InvalidUserToken.hint}",
                 type=error.type,
                 code=error.code,
                 request=error.request,
@@ -89,7 +90,7 @@ class Accounts:
         return account
 
     def forget_all(self) -> None:
-        """Ask the server anew about every token."""
+        """Forget all accounts, so that the server is asked again about every token."""
         with self._lock:
             self._known = {}
 

@@ -1,4 +1,4 @@
-"""Values of Django's fields on the wire, and the columns they stand in."""
+"""Encode the values of Django's fields for the wire, and find the columns that hold them."""
 
 from __future__ import annotations
 
@@ -18,25 +18,34 @@ from django.db import models
 from appwrite_orm_django.backend import row_ids
 from appwrite_orm_django.client.queries import check_text
 from appwrite_orm_django.schema import names
+from appwrite_orm_django.schema.defaults import MAX_SCALED_DIGITS
 
 ROW_ID = "$id"
 SEQUENCE = "$sequence"
 PERMISSIONS = "$permissions"
-#: The moments of a row that the server keeps. A key may set them, but not by a transaction.
+#: Datetimes of a row that the server sets. An API key may set them, but not in a transaction.
 MOMENTS = ("$createdAt", "$updatedAt")
-# Kept by the server itself; a field maps one of them by naming it as its ``db_column``.
-SYSTEM_COLUMNS = frozenset({ROW_ID, SEQUENCE, "$createdAt", "$updatedAt", PERMISSIONS})
+SYSTEM_COLUMNS = names.SYSTEM_COLUMNS
+table_id = names.table_id
 
 
 class RelationshipKey(str):
-    """The key of a relationship column, which no ``select`` may name (recording ``rel-manyToOne``)."""
+    """
+    Mark the key of a relationship column.
+
+    ``select`` must not name it (recording ``rel-manyToOne``).
+    """
 
     __slots__ = ()
 
 
 @lru_cache(maxsize=10_000)
 def column_key(field: models.Field[Any, Any]) -> str:
-    """Return the key of the column that holds ``field``: the primary key is always the row's ``$id``."""
+    """
+    Return the key of the column that holds ``field``.
+
+    The primary key is always the row's ``$id``.
+    """
     if field.primary_key:
         return ROW_ID
     if field.column in SYSTEM_COLUMNS:
@@ -45,27 +54,24 @@ def column_key(field: models.Field[Any, Any]) -> str:
     return RelationshipKey(key) if getattr(field, "appwrite_relationship", False) else key
 
 
-def table_id(db_table: str) -> str:
-    """Return the id of the table that stands for ``db_table``."""
-    return names.table_id(db_table)
-
-
-MAX_SCALED_DIGITS = 18  # what a 64-bit integer holds in every case
 INT64 = (-(2**63) + 1, 2**63 - 1)  # -2**63 itself is refused (observed)
-#: Significant digits of a float in a column of its own: PHP writes no more into a statement (recording ``query-numbers``).
+#: Significant digits of a float in a column: PHP writes no more into a statement (recording
+#: ``query-numbers``).
 FLOAT_DIGITS = 14
 _FILTER_PLACES = 17
 _PLACE = decimal.Decimal(1).scaleb(-_FILTER_PLACES)
-#: The server refuses every fraction of the last second, in filters as well (recording ``dates-engine``).
+#: The server rejects any fraction of the last second, in filters as well (recording
+#: ``dates-engine``).
 LAST_MOMENT = datetime.datetime(9999, 12, 31, 23, 59, 59)
 
 
 class OutOfRange(ValueError):
     """
-    The column can not hold this value.
+    Raised for a value that the column cannot hold.
 
-    ``side`` is -1 when the value lies below everything that fits, 1 when above, 0 when it is not comparable, None when there may be such
-    a value all the same, which only the server cannot be asked for.
+    ``side`` is -1 if the value lies below everything that fits, 1 if it lies above, and 0 if it is
+    not comparable. It is None if a row may have the value all the same, but the server cannot be
+    asked for it.
     """
 
     def __init__(self, reason: str, side: int | None = 0) -> None:
@@ -74,74 +80,103 @@ class OutOfRange(ValueError):
 
 
 class Codec:
-    """Text, and the base of the others. ``orders`` says whether wire values sort as the Python values do, ``folds`` whether equality there says too much."""
+    """
+    Encode text; base class of the other codecs.
+
+    ``orders`` is whether wire values sort as the Python values do. ``folds`` is whether the server
+    also treats different values as equal.
+    """
 
     orders = True
     is_text = True
     folds = False
-    # Whether the server has an equality for them at all.
+    # Whether the server can compare the values for equality at all.
     compares = True
-    # Whether it may hold less of a value than Python does.
+    # Whether the server may hold a less precise value than Python.
     shortens = False
 
     def encode(self, value: Any) -> Any:
         """
-        Turn a prepared value (never None) into its wire form.
+        Encode a prepared value (never None) for the wire.
 
         Raises:
-            OutOfRange: no row can hold it.
-            InvalidText: it is text with a lone surrogate.
+            OutOfRange: no row can hold the value.
+            InvalidText: the value is text with a lone surrogate.
         """
-        # Not str(): of a member of an enumeration of texts it is the member's name.
+        # Not str(): for a member of an enumeration of texts, it would return the member's name.
         text = str.__str__(value) if isinstance(value, str) else str(value)
         if "\x00" in text:
-            raise OutOfRange("text with NUL characters can not be stored")
+            raise OutOfRange("text with NUL characters cannot be stored")
         return check_text(text)
 
     def encode_within(self, value: Any) -> Any:
-        """Turn a prepared value into its wire form as an element of an array, or as a part of a row id."""
+        """Encode a prepared value as an element of an array, or as part of a row id."""
         return self.encode(value)
 
     def held(self, value: Any) -> Any:
-        """Return a value of the field as it is after a round trip, where the server holds less of it; else the same object."""
+        """
+        Return a value of the field as it is after a round trip to the server.
+
+        This is the same object unless the server holds it less precisely.
+        """
         return value
 
     def below(self, value: Any) -> Any:
-        """Return the wire form of the greatest value that fits below one that does not; None if ``value`` itself fits."""
+        """
+        Return the wire form of the greatest value that fits below a value that does not fit.
+
+        None if ``value`` itself fits.
+        """
         return None
 
     def found_between(self, wire: Any) -> tuple[Any, Any] | None:
-        """Return the nearest values around a wire value that the server's filters find, None if they find it itself."""
+        """
+        Return the nearest values around a wire value that the server's filters can find.
+
+        None if they can find the value itself.
+        """
         return None
 
     def decode(self, wire: Any) -> Any:
-        """Turn a wire value (never None) into what Django's field expects from a database."""
+        """Decode a wire value (never None) into the value that Django's field expects."""
         return wire
 
     def stored(self, wire: Any) -> Any:
-        """Turn a wire value (never None) into what Django's SQLite backend stores."""
+        """Convert a wire value (never None) into the value that Django's SQLite backend stores."""
         return wire
 
 
 def cut_to_milliseconds(value: Any) -> Any:
-    """Return a datetime as the server holds it, and anything else as it is."""
+    """Truncate a datetime as the server does; return any other value unchanged."""
     if isinstance(value, datetime.datetime) and value.microsecond % 1000:
         return value.replace(microsecond=value.microsecond // 1000 * 1000)
     return value
 
 
 def held_float(number: float) -> float:
-    """Return a finite float as a column holds it: with 14 significant digits, and without a sign if it is zero."""
+    """
+    Return a finite float as a column holds it.
+
+    It has 14 significant digits, and no sign if it is zero.
+    """
     return float(f"{number:.{FLOAT_DIGITS}g}") or 0.0
 
 
 def is_found(number: float) -> bool:
-    """Return whether a filter with this float finds a row that holds it: the server writes 17 places."""
+    """
+    Return whether a filter with this float finds a row that holds it.
+
+    The server writes 17 places after the point.
+    """
     return float(f"{number:.{_FILTER_PLACES}f}") == number
 
 
 def hold(instance: models.Model, fields: Iterable[models.Field[Any, Any]]) -> None:
-    """Give an instance the values that the server holds of what was saved from these fields, where it holds less than Python does."""
+    """
+    Set the attributes of an instance to the saved values as the server holds them.
+
+    Only fields whose values the server holds less precisely than Python change.
+    """
     attributes = instance.__dict__
     for field in fields:
         value = attributes.get(field.attname)
@@ -150,10 +185,14 @@ def hold(instance: models.Model, fields: Iterable[models.Field[Any, Any]]) -> No
 
 
 def _whole(value: Any) -> int:
-    """Return a number as an integer column takes it: rounded, half away from zero, as MariaDB and PostgreSQL do with what an update computes."""
+    """
+    Return a number rounded to an integer, as an integer column holds it.
+
+    Half rounds away from zero, as MariaDB and PostgreSQL round what an update computes.
+    """
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise OutOfRange(f"{value} is no integer", 0 if math.isnan(value) else (1 if value > 0 else -1))
+            raise OutOfRange(f"{value} is not an integer", 0 if math.isnan(value) else (1 if value > 0 else -1))
         value = decimal.Decimal(value)
     if isinstance(value, decimal.Decimal) and value.is_finite():
         return int(value.to_integral_value(decimal.ROUND_HALF_UP))
@@ -161,7 +200,11 @@ def _whole(value: Any) -> int:
 
 
 class IntegerCodec(Codec):
-    """Integers of a field's range, which lies within the column's width: beyond that the server refuses even a filter (recording ``query-integer``)."""
+    """
+    Encode integers in a field's range, which lies within the column's width.
+
+    Beyond that width the server rejects even a filter (recording ``query-integer``).
+    """
 
     is_text = False
 
@@ -172,9 +215,9 @@ class IntegerCodec(Codec):
     def encode(self, value: Any) -> int:
         number = _whole(value)
         if number < self.low:
-            raise OutOfRange(f"{number} is below the smallest integer that fits, {self.low}", -1)
+            raise OutOfRange(f"{number} is below the minimum {self.low}", -1)
         if number > self.high:
-            raise OutOfRange(f"{number} is above the largest integer that fits, {self.high}", 1)
+            raise OutOfRange(f"{number} exceeds the maximum {self.high}", 1)
         return number
 
     def decode(self, wire: Any) -> int:
@@ -183,9 +226,10 @@ class IntegerCodec(Codec):
 
 class FloatCodec(Codec):
     """
-    Floats of 14 significant digits; of more where they are written as JSON or as text.
+    Encode floats of 14 significant digits; floats in JSON or text keep more.
 
-    In a filter the server writes 17 places after the point: of a number below 0.0001 that may be fewer digits than the column holds.
+    In a filter the server writes 17 places after the point. For a number below 0.0001 these may be
+    fewer digits than the column holds.
     """
 
     is_text = False
@@ -195,7 +239,7 @@ class FloatCodec(Codec):
         if not isinstance(value, (int, float)) or not math.isfinite(value):
             return value
         held = held_float(value)
-        # An integer stays one where it can; a float may be a zero with a sign.
+        # Keep an integer where possible. A float may be a signed zero.
         return value if held == value and not isinstance(value, float) else held
 
     def encode(self, value: Any) -> float:
@@ -204,10 +248,10 @@ class FloatCodec(Codec):
     def encode_within(self, value: Any) -> float:
         number = float(value)
         if math.isnan(number):
-            raise OutOfRange("Appwrite has no NaN")
+            raise OutOfRange("Appwrite cannot store NaN")
         if math.isinf(number):
-            raise OutOfRange("Appwrite has no infinity", 1 if number > 0 else -1)
-        return number or 0.0  # a zero has no sign there
+            raise OutOfRange("Appwrite cannot store infinity", 1 if number > 0 else -1)
+        return number or 0.0  # the server's zero has no sign
 
     def found_between(self, wire: float) -> tuple[float, float] | None:
         if is_found(wire):
@@ -237,7 +281,11 @@ class BooleanCodec(Codec):
 
 
 class ScaledDecimalCodec(Codec):
-    """Decimals of up to 18 digits are integers, scaled by 10**decimal_places: exact comparison, order and sums."""
+    """
+    Encode decimals of up to 18 digits as integers, scaled by 10**decimal_places.
+
+    Comparison, order and sums are exact.
+    """
 
     is_text = False
 
@@ -249,7 +297,7 @@ class ScaledDecimalCodec(Codec):
     def encode(self, value: Any) -> int:
         number = decimal.Decimal(value)
         if not number.is_finite():
-            raise OutOfRange(f"Appwrite has no {number}", 0 if number.is_nan() else (1 if number > 0 else -1))
+            raise OutOfRange(f"Appwrite cannot store {number}", 0 if number.is_nan() else (1 if number > 0 else -1))
         with decimal.localcontext() as context:
             context.prec = 60
             try:
@@ -263,7 +311,7 @@ class ScaledDecimalCodec(Codec):
     def below(self, value: Any) -> int | None:
         number = decimal.Decimal(value)
         if not number.is_finite() or number == 0 or number.adjusted() >= self.max_digits:
-            return None  # ``encode`` knows it, or refuses it
+            return None  # ``encode`` handles or rejects it
         with decimal.localcontext() as context:
             context.prec = max(len(number.as_tuple().digits), 60) + self.max_digits
             floor = number.quantize(self._unit, decimal.ROUND_FLOOR)
@@ -277,7 +325,11 @@ class ScaledDecimalCodec(Codec):
 
 
 class TextDecimalCodec(ScaledDecimalCodec):
-    """Longer decimals are text in one canonical spelling: equality is exact, order is left to local evaluation."""
+    """
+    Encode longer decimals as text in one canonical spelling.
+
+    Equality is exact; ordering is left to local evaluation.
+    """
 
     orders = False
     is_text = True
@@ -296,7 +348,11 @@ class TextDecimalCodec(ScaledDecimalCodec):
 
 
 class DateTimeCodec(Codec):
-    """UTC with milliseconds, from the year 1000 to the last second of 9999. Without ``USE_TZ`` naive values are written as if they were UTC."""
+    """
+    Encode datetimes in UTC with milliseconds, from the year 1000 to the last second of 9999.
+
+    Without ``USE_TZ``, naive values are written as if they were in UTC.
+    """
 
     is_text = False
     shortens = True
@@ -310,11 +366,11 @@ class DateTimeCodec(Codec):
             try:
                 moment = moment.astimezone(datetime.timezone.utc)
             except OverflowError:
-                raise OutOfRange(f"{value} can not be written in UTC", 1 if value.year > 5000 else -1) from None
+                raise OutOfRange(f"{value} is out of range in UTC", 1 if value.year > 5000 else -1) from None
         if moment.year < 1000:
-            raise OutOfRange(f"Appwrite's datetimes begin with the year 1000, unlike {value}", -1)
+            raise OutOfRange(f"Appwrite's datetimes begin with the year 1000, got {value}", -1)
         if moment.microsecond >= 1000 and moment.replace(microsecond=0, tzinfo=None) == LAST_MOMENT:
-            raise OutOfRange(f"Appwrite's datetimes end at {LAST_MOMENT} UTC sharp; {value} is later, write that", 1)
+            raise OutOfRange(f"Appwrite's datetimes end at {LAST_MOMENT} UTC, got {value}", 1)
         return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+00:00"
 
     def decode(self, wire: Any) -> datetime.datetime:
@@ -327,13 +383,13 @@ class DateTimeCodec(Codec):
 
 
 class DateCodec(Codec):
-    """A date is the datetime of its midnight in UTC."""
+    """Encode a date as its midnight in UTC."""
 
     is_text = False
 
     def encode(self, value: Any) -> str:
         if value.year < 1000:
-            raise OutOfRange(f"Appwrite's datetimes begin with the year 1000, unlike {value}", -1)
+            raise OutOfRange(f"Appwrite's datetimes begin with the year 1000, got {value}", -1)
         return f"{value:%Y-%m-%d}T00:00:00.000+00:00"
 
     def decode(self, wire: Any) -> datetime.date:
@@ -344,7 +400,11 @@ class DateCodec(Codec):
 
 
 class TimeCodec(Codec):
-    """Text of fixed width, so that it sorts as the time does: ``14:30:00.000000``."""
+    """
+    Encode times as text of fixed width, such as ``14:30:00.000000``.
+
+    The text sorts as the times do.
+    """
 
     is_text = False
 
@@ -359,19 +419,23 @@ class TimeCodec(Codec):
 
 
 class DurationCodec(IntegerCodec):
-    """Microseconds, as ``DurationField`` prepares them for databases without a duration type."""
+    """
+    Encode durations as microseconds.
+
+    ``DurationField`` prepares them so for databases without a duration type.
+    """
 
     def encode(self, value: Any) -> int:
         if isinstance(value, datetime.timedelta):
             value = value // datetime.timedelta(microseconds=1)
         return super().encode(value)
 
-    def decode(self, wire: Any) -> datetime.timedelta:  # type: ignore[override]  # no longer the integer
+    def decode(self, wire: Any) -> datetime.timedelta:  # type: ignore[override]  # a timedelta, not an integer
         return datetime.timedelta(microseconds=wire)
 
 
 class UUIDCodec(Codec):
-    """Thirty-six characters with dashes, as other clients of the table would write it."""
+    """Encode UUIDs as 36 characters with dashes, as other clients of the table would."""
 
     is_text = False
 
@@ -386,7 +450,11 @@ class UUIDCodec(Codec):
 
 
 class BinaryCodec(Codec):
-    """Base64 text, as JSON has no bytes; its case means something, which MariaDB does not look at."""
+    """
+    Encode bytes as base64 text, because JSON has no bytes.
+
+    Its case is significant, but MariaDB ignores case.
+    """
 
     orders = False
     is_text = False
@@ -403,9 +471,10 @@ class BinaryCodec(Codec):
 
 class JsonCodec(Codec):
     """
-    JSON as text, as ``JSONField`` writes it; its case means something, which MariaDB does not look at.
+    Encode JSON as text, as ``JSONField`` writes it.
 
-    Python writes NaN and infinity, which are no JSON: no other client could read the row, nor could SQLite look into any row of the table.
+    Its case is significant, but MariaDB ignores case. Python writes NaN and infinity, which are not
+    JSON: no other client could read the row, and SQLite could not parse any row of the table.
     """
 
     orders = False
@@ -417,17 +486,21 @@ class JsonCodec(Codec):
         if "NaN" in text or "Infinity" in text:
             json.loads(text, parse_constant=_refuse_constant)
         if "\\ud" in text:
-            # Escaped: half of a pair would pass for ASCII.
+            # A lone surrogate would pass as ASCII while it is escaped.
             check_text(json.dumps(json.loads(text), ensure_ascii=False))
         return text
 
 
 def _refuse_constant(name: str) -> None:
-    raise OutOfRange(f"JSON has no {name}")
+    raise OutOfRange(f"JSON cannot represent {name}")
 
 
 class RowIdCodec(Codec):
-    """A primary key, or a foreign key to one, whose value of type ``inner`` is written as a row id."""
+    """
+    Encode a primary key, or a foreign key to one, as a row id.
+
+    ``inner`` is the codec of the value's own type.
+    """
 
     def __init__(self, inner: Codec) -> None:
         self.inner = inner
@@ -468,7 +541,11 @@ class RowIdCodec(Codec):
 
 
 def _basic_form(moment: str) -> str:
-    """Write a datetime without the signs that an id may not have: ``2026-11-23T143000.250Z``."""
+    """
+    Write a datetime without the characters that a row id cannot have.
+
+    For example ``2026-11-23T143000.250Z``.
+    """
     return f"{moment[:13]}{moment[14:16]}{moment[17:23]}Z"
 
 
@@ -494,7 +571,8 @@ _CODECS: dict[str, Codec] = {
     "JSONField": JsonCodec(),
     **dict.fromkeys(("AutoField", "BigAutoField", "SmallAutoField"), IntegerCodec()),
 }
-#: What the integer fields hold. All but the small ones have 64 bits (schema.columns); -2**63 is refused by the server.
+#: Ranges of the integer fields. All but the small ones have 64 bits (schema.columns); the server
+#: rejects -2**63.
 INTEGER_RANGES = {
     "BigIntegerField": INT64,
     "IntegerField": INT64,
@@ -510,14 +588,22 @@ _BUILTIN_DECODERS: dict[type[Codec], Callable[[Any], Any]] = {IntegerCodec: int,
 
 
 def page_decoder(codec: Codec) -> Callable[[Any], Any]:
-    """Return what does as ``codec.decode`` for as long as the settings stay the same, without a call of Python's where there is one of C's."""
+    """
+    Return a function that decodes as ``codec.decode`` does while the settings stay the same.
+
+    It is implemented in C where possible, which avoids a Python call for each value.
+    """
     if type(codec) is DateTimeCodec and settings.USE_TZ:
         return datetime.datetime.fromisoformat
     return _BUILTIN_DECODERS.get(type(codec), codec.decode)
 
 
 def page_storer(codec: Codec) -> Callable[[Any], Any] | None:
-    """Return what does as ``codec.stored`` with fewer calls of Python; None where the wire value is stored as it is."""
+    """
+    Return a function equivalent to ``codec.stored`` with fewer Python calls.
+
+    None if the wire value is stored unchanged.
+    """
     if type(codec) is RowIdCodec and not isinstance(codec.inner, (IntegerCodec, DateTimeCodec)):
         return page_storer(codec.inner)
     if type(codec).stored is Codec.stored:
@@ -533,7 +619,11 @@ def storage_field(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
 
 
 def holds_row_ids(field: models.Field[Any, Any]) -> bool:
-    """Say whether the column holds row ids: a primary key, or a foreign key to one."""
+    """
+    Return whether the column of a field holds row ids.
+
+    It does for a primary key, and for a foreign key to one.
+    """
     while True:
         if field.primary_key:
             return True
@@ -544,7 +634,7 @@ def holds_row_ids(field: models.Field[Any, Any]) -> bool:
 
 @lru_cache(maxsize=10_000)
 def codec_for(field: models.Field[Any, Any]) -> Codec:
-    """Return the codec of a field; foreign keys have that of the field they point to."""
+    """Return the codec of a field. A foreign key has the codec of its target field."""
     target = storage_field(field)
     make = getattr(target, "appwrite_codec", None)
     codec = make() if make is not None else _codec_by_type(target)
@@ -565,10 +655,14 @@ def _codec_by_type(field: models.Field[Any, Any]) -> Codec:
 
 
 def _is_narrow(field: models.Field[Any, Any]) -> bool:
-    """Say whether the column of an integer field holds 32 bits only; the element of an array has no column of its own to ask."""
+    """
+    Return whether the column of an integer field has only 32 bits.
+
+    The element of an array has no column of its own to ask.
+    """
     if field.primary_key:
         return False  # written as a row id
-    # Asked once for each field, by its first query: models are made without knowing their columns.
+    # The first query asks once for each field: models are created without knowing their columns.
     from appwrite_orm_django.schema.columns import described_column
 
     describe = getattr(field, "appwrite_column", None) or partial(described_column, field)
@@ -578,9 +672,9 @@ def _is_narrow(field: models.Field[Any, Any]) -> bool:
 
 def users_data(data: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return what a user may say of a new row.
+    Return the columns of a new row that a user may set.
 
-    The server's own times are for keys to set; and an empty list of permissions would leave the row to nobody, where without one
-    the server gives it to the user who makes it.
+    Only API keys may set the server's datetimes. An empty list of permissions would make the row
+    inaccessible to everybody; without a list, the server gives it to the user who creates it.
     """
     return {key: value for key, value in data.items() if key not in MOMENTS and (key != PERMISSIONS or value)}

@@ -1,1 +1,1 @@
-"""Changes that other clients make: they arrive by webhook or realtime, invalidate the cache and are sent to handlers."""
+"""Receive other clients' writes by webhook or realtime, invalidate the cache and call handlers."""

@@ -1,9 +1,10 @@
 """
-Other clients' writes, as webhooks and realtime tell of them: the cache is invalidated, and ``rows_changed`` is sent.
+Invalidate the cache and send ``rows_changed`` for other clients' writes.
 
-Invalidated is at once, with each notice: whoever has been answered may rely on it, and a process that is killed takes no news with it.
-The signal is another matter, for handlers have work to do. The first notice of a table is sent at once; what follows within
-``COALESCE_S`` seconds is collected and sent together at the end of that time. Nothing is dropped.
+Each notice invalidates at once: the answer to it must be reliable, and a process that is killed
+must not lose it. The signal is slower, because handlers have work to do. It is sent at once for the
+first notice of a table; notices within the next ``COALESCE_S`` seconds are collected and sent
+together. Nothing is dropped.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ logger = logging.getLogger("appwrite_orm_django.incoming")
 
 
 class Notice(NamedTuple):
-    """One row that was written, as somebody tells it; ``row_id`` None for any row."""
+    """A reported write of one row; ``row_id`` is None for any row."""
 
     row_id: str | None
     operation: str
@@ -34,11 +35,11 @@ class Notice(NamedTuple):
 
 
 class UnknownTable(LookupError):
-    """No model has its rows in this table."""
+    """No model uses this table."""
 
 
 def tables_of(alias: str) -> dict[str, type[models.Model]]:
-    """Return the tables of a database that have models, each with its model."""
+    """Return the tables of a database that models use, each with its model."""
     connection = appwrite_connection(alias)
     found: dict[str, type[models.Model]] = {}
     for model in connection.cached_models():
@@ -48,10 +49,10 @@ def tables_of(alias: str) -> dict[str, type[models.Model]]:
 
 def model_of(alias: str, table: str) -> type[models.Model]:
     """
-    Return the model whose rows are in a table.
+    Return the model that uses a table.
 
     Raises:
-        UnknownTable: there is none.
+        UnknownTable: no model does.
     """
     for name, model in tables_of(alias).items():
         if fold(name) == fold(table):
@@ -60,9 +61,13 @@ def model_of(alias: str, table: str) -> type[models.Model]:
 
 
 def outdate(alias: str, table: str, model: type[models.Model], notices: Sequence[Notice]) -> None:
-    """Invalidate, in one round trip; what the cache cannot be told now it is told as soon as it answers."""
+    """
+    Invalidate the rows of some notices, in one round trip.
+
+    If the cache does not answer, the invalidation is retried as soon as it does.
+    """
     connection = appwrite_connection(alias)
-    # Bulk calls tell of 100 rows at most, and bulk operations of a transaction of none.
+    # Bulk calls report at most 100 rows, and bulk operations of a transaction none.
     others = bool(getattr(model, "appwrite_foreign_bulk_writes", True))
     connection.cache.outdate(table, _pks(notices), source=notices[0].source, others=others)
 
@@ -81,30 +86,32 @@ def announce(alias: str, table: str, model: type[models.Model], notices: Sequenc
 
 @dataclass(slots=True)
 class _Window:
-    """A table that ``rows_changed`` has just been sent for, and what was told of since."""
+    """The notices of a table collected since ``rows_changed`` was last sent for it."""
 
     notices: list[Notice]
     timer: threading.Timer
 
 
 class Incoming:
-    """What a process has been told and has not passed on yet; there is one, ``incoming``."""
+    """The notices that this process has received but not passed on, in ``incoming``."""
 
     def __init__(self) -> None:
         self._flushes_at_exit = False
         self.after_fork()
 
     def after_fork(self) -> None:
-        """Begin anew: the parent passes on what it was told, and its timers are not here."""
+        """Reset: the parent passes on what it received, and its timers do not exist here."""
         self._lock = threading.Lock()
         self._windows: dict[tuple[str, str], _Window] = {}
 
     def tell(self, alias: str, table: str, notice: Notice, *, coalesce_s: float) -> None:
         """
-        Send ``rows_changed`` now, or together with others within ``coalesce_s`` seconds. The cache has to be told before.
+        Send ``rows_changed`` now, or together with other notices within ``coalesce_s`` seconds.
+
+        Invalidate the cache first.
 
         Raises:
-            UnknownTable: no model has its rows in this table.
+            UnknownTable: no model uses this table.
         """
         model = model_of(alias, table)
         if coalesce_s and not self._opens(alias, fold(table), notice, coalesce_s):
@@ -123,7 +130,7 @@ class Incoming:
             try:
                 self._windows[alias, table] = _Window([], self._timer(alias, table, coalesce_s))
             except RuntimeError:
-                return True  # the interpreter ends, and starts no threads: there is no time to collect anything
+                return True  # the interpreter is shutting down and starts no threads: send at once
             return True
 
     def _timer(self, alias: str, table: str, coalesce_s: float) -> threading.Timer:
@@ -147,10 +154,10 @@ class Incoming:
             if notices:
                 announce(alias, table, model_of(alias, table), notices)
         finally:
-            connections.close_all()  # this thread's own, which nobody else will close
+            connections.close_all()  # no other code closes this thread's connections
 
     def flush(self) -> None:
-        """Pass on everything that is still being collected; the end of a process does so too."""
+        """Pass on all collected notices. Runs when the process ends, too."""
         with self._lock:
             windows, self._windows = self._windows, {}
         for (alias, table), window in windows.items():

@@ -1,11 +1,12 @@
 """
-Python functions that are called when rows of a model have changed, whoever changed them.
+Call functions when rows of a model have changed, through this library or any other client.
 
     @on_rows_changed(Product)
     def reindex(change: RowsChanged) -> None: ...
 
-They hear of writes through this library in this process, and of what webhooks and realtime tell this process. See
-``docs/howto/webhooks.md`` for what is promised, which is: idempotent functions are right, others are not.
+They receive writes through this library in this process, and those that webhooks and realtime
+report to this process. See ``docs/howto/webhooks.md`` for the guarantees, in short: functions must
+be idempotent.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ __all__ = ["RowsChanged", "on_rows_changed", "wait"]
 
 logger = logging.getLogger("appwrite_orm_django.handlers")
 
-#: Pauses before a handler that has raised is called again.
+#: Pauses, in seconds, before a handler that raised is retried.
 RETRY_AFTER_S = (0.5, 2.0, 8.0)
 MAX_QUEUED = 10_000
 _LAST_WORDS_S = 5.0
@@ -41,14 +42,14 @@ _LAST_WORDS_S = 5.0
 @dataclass(frozen=True, slots=True)
 class RowsChanged:
     """
-    Rows of one table that have changed. What they are now is to be read: it may already have changed again.
+    Rows of one table that have changed. Read them: they may have changed again already.
 
     Attributes:
-        model: whose rows.
-        alias: of the database.
-        table: id of the table.
-        pks: row ids as Appwrite writes them; None if it is not known which.
-        operation: ``create``, ``update``, ``delete``, or ``change`` when it is not known which.
+        model: the model of the rows.
+        alias: the database alias.
+        table: table id.
+        pks: row ids as Appwrite writes them; None if unknown.
+        operation: ``create``, ``update``, ``delete``, or ``change`` if unknown.
         source: ``write`` (this library, in this process), ``webhook`` or ``realtime``.
     """
 
@@ -60,13 +61,17 @@ class RowsChanged:
     source: str
 
     def rows(self) -> models.QuerySet[Any]:
-        """Return a queryset of the rows that are still there: all of the table if it is not known which changed."""
-        # The base manager: a default one may hide rows.
+        """
+        Return a queryset of the rows that still exist.
+
+        It is the whole table if the changed rows are unknown.
+        """
+        # Use the base manager: a default manager may hide rows.
         found: models.QuerySet[Any] = self.model._base_manager.using(self.alias).all()
         return found if self.pks is None else found.filter(pk__in=self.pks)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as what JSON can carry, for a task queue."""
+        """Return a JSON-serializable dict, for a task queue."""
         pks = None if self.pks is None else list(self.pks)
         return {
             "model": self.model._meta.label, "alias": self.alias, "table": self.table, "pks": pks, "operation": self.operation,
@@ -75,7 +80,7 @@ class RowsChanged:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RowsChanged:
-        """Make one of what ``as_dict`` returned."""
+        """Return an instance from the result of ``as_dict``."""
         pks = None if values["pks"] is None else tuple(values["pks"])
         return cls(**{**values, "model": apps.get_model(values["model"]), "pks": pks})
 
@@ -95,7 +100,7 @@ class _Registered:
     def wants(self, alias: str, table: str, operation: str, source: str) -> type[models.Model] | None:
         if self.sources is not None and source not in self.sources:
             return None
-        # "change" may be any of them.
+        # "change" may stand for any operation.
         if self.operations is not None and operation != "change" and operation not in self.operations:
             return None
         connection = appwrite_connection(alias)
@@ -106,39 +111,43 @@ _registered: list[_Registered] = []
 
 
 def on_rows_changed(
-    *models_: type[models.Model],
+    *watched: type[models.Model],
     operations: Iterable[str] | None = None,
     sources: Iterable[str] | None = None,
     background: bool = True,
 ) -> Callable[[Function], Function]:
     """
-    Decorate a function that is to be called with a ``RowsChanged`` after rows of these models have changed.
+    Decorate a function to be called with a ``RowsChanged`` after rows of these models have changed.
 
-    It is called at least once for each change that this process is told of and lives to handle, and often more than once: a write
-    of one's own is told of by Appwrite as well. One that raises is called again, three times at most. So it must not matter how
-    often it is called, nor in which order.
+    It is called at least once for each change that is reported to this process and that the process
+    lives to handle. It is often called more than once, because Appwrite also reports writes made
+    through this library. If it raises, it is retried up to three times. It must therefore be
+    idempotent, and must not depend on the order of calls.
+
+    Functions make their requests with the API key, even if the write was made as a user
+    (``appwrite_user``).
 
     Args:
-        models_: whose rows; at least one.
-        operations: only ``create``, ``update``, ``delete``; left out, all. A change of unknown kind comes in any case.
-        sources: only ``write``, ``webhook``, ``realtime``; left out, all.
-        background: in a thread of this process, so that nobody waits. False: at once, in the thread that wrote or was told; for
-            functions that only hand over to a task queue. What such a one raises is logged.
-
-    Functions make their requests with the API key, also where the write was a user's (``appwrite_user``).
+        watched: the models; at least one.
+        operations: only ``create``, ``update``, ``delete``; by default all. A change of unknown
+            kind is always included.
+        sources: only ``write``, ``webhook``, ``realtime``; by default all.
+        background: call it in a thread of this process, so that no caller waits. False calls it at
+            once, in the thread that wrote or received the change; use that for functions that only
+            enqueue a task. Its exceptions are then logged and not retried.
     """
-    if not models_ or not all(isinstance(model, type) for model in models_):
+    if not watched or not all(isinstance(model, type) for model in watched):
         raise TypeError("on_rows_changed() takes one or more models.")
 
     def decorate(function: Function) -> Function:
-        one = _Registered(
+        registration = _Registered(
             function,
-            models_,
+            watched,
             None if operations is None else frozenset(operations),
             None if sources is None else frozenset(sources),
             background,
         )
-        _registered.append(one)
+        _registered.append(registration)
         rows_changed.connect(_receive, dispatch_uid="appwrite_orm_django.handlers")
         return function
 
@@ -146,32 +155,36 @@ def on_rows_changed(
 
 
 def forget(function: Handler) -> None:
-    """Call a function no more."""
-    _registered[:] = [one for one in _registered if one.function is not function]
+    """Stop calling a function."""
+    _registered[:] = [known for known in _registered if known.function is not function]
     if not _registered:
         rows_changed.disconnect(_receive, dispatch_uid="appwrite_orm_django.handlers")
 
 
 def wait(timeout_s: float = 10.0) -> bool:
-    """Wait until everything that is to be handled in the background has been; False if that takes longer. For tests and shutdowns."""
+    """
+    Wait until all background calls have finished; return False if that takes longer.
+
+    For tests and shutdowns.
+    """
     return _worker.wait(timeout_s)
 
 
 def _receive(*, alias: str, table: str, pks: tuple[str, ...] | None, operation: str, source: str, **_: Any) -> None:
-    for one in tuple(_registered):
-        model = one.wants(alias, table, operation, source)
+    for registration in tuple(_registered):
+        model = registration.wants(alias, table, operation, source)
         if model is None:
             continue
         change = RowsChanged(model, alias, table, pks, operation, source)
-        if one.background:
-            _worker.put(one.function, change)
+        if registration.background:
+            _worker.put(registration.function, change)
         else:
-            _call(one.function, change)
+            _call(registration.function, change)
 
 
 def _call(function: Handler, change: RowsChanged) -> bool:
     try:
-        # Not for whoever's request it is that has told us: the work is the site's.
+        # Use the API key even if a user's request triggered this: the work is the site's.
         with acting_as(None):
             function(change)
     except Exception:
@@ -185,13 +198,13 @@ def _name(function: Handler) -> str:
 
 
 class _Worker:
-    """Calls handlers one after the other in a thread that starts with the first call in a process."""
+    """Call handlers one after another, in a thread that starts with the first call in a process."""
 
     def __init__(self) -> None:
         self.after_fork()
 
     def after_fork(self) -> None:
-        """Begin anew: the parent calls what it was to call, and its thread is not here."""
+        """Reset: the parent makes its own calls, and its thread does not exist here."""
         self._queue: queue.Queue[tuple[Handler, RowsChanged, int]] = queue.Queue(MAX_QUEUED)
         self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
@@ -199,7 +212,11 @@ class _Worker:
         self._is_ending = False
 
     def put(self, function: Handler, change: RowsChanged) -> None:
-        """Call soon; at once, if there is so much to do already that whoever makes more is to be slowed down, or while the process ends."""
+        """
+        Call soon, or at once if the queue is full or the process is ending.
+
+        Calling at once slows down the caller that fills the queue.
+        """
         if not self._is_running():
             _call(function, change)
             return
@@ -217,7 +234,7 @@ class _Worker:
                 thread = threading.Thread(target=self._run, name="appwrite-handlers", daemon=True)
                 try:
                     thread.start()
-                except RuntimeError:  # the interpreter ends, and starts no threads
+                except RuntimeError:  # the interpreter is shutting down
                     return False
                 self._thread = thread
                 atexit.register(self._end)
@@ -239,7 +256,7 @@ class _Worker:
             close_old_connections()
             if well or failures >= len(RETRY_AFTER_S):
                 if not well:
-                    logger.error("%s is given up on for %s", _name(function), change.table)
+                    logger.error("Giving up on %s for %s", _name(function), change.table)
                 self._done()
             else:
                 self._again(function, change, failures)
@@ -251,8 +268,8 @@ class _Worker:
 
         try:
             threading.Thread(target=put, name="appwrite-handlers-retry", daemon=True).start()
-        except RuntimeError:  # the interpreter ends, and starts no threads
-            logger.warning("%s is given up on for %s, for the process ends", _name(function), change.table)
+        except RuntimeError:  # the interpreter is shutting down
+            logger.warning("Giving up on %s for %s: the process is ending", _name(function), change.table)
             self._done()
 
     def _done(self) -> None:

@@ -1,7 +1,8 @@
 """
-Other clients' writes by realtime: a connection to Appwrite that tells of rows as they are written. ``manage.py appwrite_listen`` runs it.
+Receive other clients' writes over a realtime connection to Appwrite.
 
-What is written while there is no connection is not told of later. So whenever one has been made, everything is invalidated.
+``manage.py appwrite_listen`` runs it. Writes made while there is no connection are not reported
+later, so each new connection invalidates everything.
 """
 
 from __future__ import annotations
@@ -32,32 +33,33 @@ __all__ = ["Health", "Listener", "Refused", "hearing"]
 
 logger = logging.getLogger("appwrite_orm_django.realtime")
 
-# What the WebSocket library logs at DEBUG are the headers as they go out, and the rows as they come in.
+# At DEBUG the WebSocket library logs outgoing headers and incoming rows.
 _wire_logger = logging.getLogger("appwrite_orm_django.realtime.wire")
 _wire_logger.setLevel(logging.INFO)
 
-#: A message holds a row with all its columns.
+#: A message contains a row with all its columns.
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
-#: With more tables than this, all rows of the project are listened to: channels are part of an address, which may not be too long.
+#: With more tables, listen to all rows of the project: channels are part of a URL, which must not
+#: be too long.
 MAX_CHANNELS = 50
 _CONNECT_S = 10.0
-# How soon stop() takes effect while nothing is heard.
+# Seconds until stop() takes effect while no message arrives.
 _LOOK_UP_S = 0.2
 
 
 class Refused(Exception):
-    """Appwrite does not let us listen, or not as whom we want to."""
+    """Appwrite rejects the connection or the session, or the connection fails."""
 
 
 @dataclass(slots=True)
 class Health:
     """
-    How a listener is doing.
+    The state of a listener.
 
     Attributes:
-        connected_at: Unix time since when it hears; None while it does not.
-        connections: how often it has connected.
-        events: how many it was told.
+        connected_at: Unix time of the connection; None while there is none.
+        connections: number of connections so far.
+        events: number of events received.
         last_event_at: Unix time; None before the first.
         problem: why it is not connected, or was not before.
     """
@@ -79,14 +81,15 @@ class Health:
 
 class Listener:
     """
-    Listens to the rows of the models of one database until it is stopped.
+    Listen to the rows of the models of one database until stopped.
 
     Args:
         alias: the database.
         pause: waits between two attempts to connect; injected by tests.
 
     Raises:
-        ImproperlyConfigured: the package ``websockets`` is missing, or there is nothing to listen to.
+        ImproperlyConfigured: the package ``websockets`` is missing, or there is nothing to listen
+            to.
     """
 
     def __init__(self, alias: str, *, pause: Callable[[float], object] | None = None) -> None:
@@ -98,7 +101,7 @@ class Listener:
         self._database = connection.database_id
         self._tables = tables_of(alias)
         if not self._tables:
-            raise ImproperlyConfigured(f'No model has its rows on "{alias}": there is nothing to listen to.')
+            raise ImproperlyConfigured(f'No model uses the database "{alias}": there is nothing to listen to.')
         self._address = self._with_channels(
             self.settings.address(connection.settings_dict["HOST"]), connection.settings_dict["USER"]
         )
@@ -111,13 +114,13 @@ class Listener:
         self._stopping.set()
 
     def run(self) -> None:
-        """Listen, and connect again whenever the connection ends, until ``stop`` is called."""
+        """Listen until ``stop`` is called, reconnecting whenever the connection ends."""
         failures = 0
         while not self._stopping.is_set():
             heard_before = self.health.connections
             try:
                 self._listen()
-            except Exception as error:  # noqa: BLE001 - a job that runs for weeks outlives whatever a network can do
+            except Exception as error:  # noqa: BLE001 - a job that runs for weeks must survive any network error
                 self.health.problem = _described(error)
                 logger.warning("Realtime of %s: %s", self.alias, self.health.problem)
             finally:
@@ -129,13 +132,13 @@ class Listener:
         incoming.flush()
 
     def _delay_s(self, failures: int) -> float:
-        # Jittered, so that after an outage not everybody comes back in the same second.
+        # Add jitter, so that clients do not all reconnect in the same second after an outage.
         longest: float = self.settings.longest_pause_s
         return min(longest, 0.5 * 2.0 ** min(failures - 1, 16)) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load
 
     def _listen(self) -> None:
         with _connected(self._address, self.settings, self._verify) as socket:
-            # After the subscription: what is written from now on is told of, and what was written before is outdated here.
+            # Invalidate after subscribing: later writes are reported, and this covers earlier ones.
             self._invalidate_everything()
             self.health.connections += 1
             self.health.connected_at = time.time()
@@ -150,7 +153,7 @@ class Listener:
             except TimeoutError:
                 silence_s = time.monotonic() - heard_at
                 if silence_s > 2 * self.settings.ping_s:
-                    raise Refused(f"no sign of life for {silence_s:.0f} s") from None
+                    raise Refused(f"nothing received for {silence_s:.0f} s") from None
                 if silence_s > self.settings.ping_s and not pinged:
                     socket.send('{"type":"ping"}')
                     pinged = True
@@ -189,10 +192,13 @@ class Listener:
 @contextmanager
 def hearing(alias: str, channels: Sequence[str]) -> Iterator[Callable[[float], Mapping[str, Any] | None]]:
     """
-    Listen to channels, as whom the settings say, and yield what waits so many seconds for the next event; None if there was none.
+    Listen to channels with the configured session, and yield a function that returns events.
+
+    The function waits the given number of seconds for the next event, and returns None if there was
+    none.
 
     Raises:
-        Refused: there is no connection, or it ends; the text says why, and has no secret in it.
+        Refused: there is no connection, or it ends. The text says why and contains no secret.
     """
     connection = appwrite_connection(alias)
     settings = connection.options.realtime
@@ -222,7 +228,7 @@ def hearing(alias: str, channels: Sequence[str]) -> Iterator[Callable[[float], M
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Give whatever keeps a connection from being made, or ends it, as ``Refused``; a timeout stays one."""
+    """Raise connection errors as ``Refused``; let timeouts through."""
     try:
         yield
     except (TimeoutError, Refused):
@@ -233,23 +239,23 @@ def _refusing() -> Iterator[None]:
 
 @contextmanager
 def _connected(address: str, settings: RealtimeSettings, verify: bool | str) -> Iterator[Any]:
-    """Connect, and give the socket once the server has taken the channels."""
+    """Connect, and yield the socket once the server has accepted the channels."""
     with without_frames(_open, address, settings, verify) as socket:
         _greet(_message(socket.recv(timeout=_CONNECT_S)), settings)
         yield socket
 
 
 def _open(address: str, settings: RealtimeSettings, verify: bool | str) -> Any:
-    """Connect; to be called within ``without_frames``: the secret goes out here."""
+    """Connect. Call it within ``without_frames``: it sends the secret."""
     secret = settings.session_secret
     return _client()(
         address,
         additional_headers={"X-Appwrite-Session": secret.reveal()} if secret else {},
         open_timeout=_CONNECT_S,
-        # A line that is dead does not say goodbye, and a stop is not to be kept waiting.
+        # A dead peer does not answer a close, and stop() must not wait for it.
         close_timeout=1,
         max_size=MAX_MESSAGE_BYTES,
-        # Appwrite has a ping of its own, inside messages.
+        # Appwrite has its own ping, inside messages.
         ssl=_ssl_context(address, verify),
         logger=_wire_logger,
     )
@@ -260,13 +266,15 @@ def _greet(hello: Mapping[str, Any], settings: RealtimeSettings) -> None:
     if hello.get("type") != "connected":
         raise Refused(f"Appwrite refuses: {data.get('message', hello.get('type'))}")
     if settings.session_secret and not data.get("user"):
-        raise Refused('the session in OPTIONS["REALTIME"]["SESSION_SECRET"] does not hold, and a guest hears less')
+        raise Refused(
+            'the session in OPTIONS["REALTIME"]["SESSION_SECRET"] is invalid, and a guest receives fewer events'
+        )
 
 
 def _event(message: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return what an event tells; None for any other message."""
+    """Return the data of an event; None for any other message."""
     if message.get("type") == "error":
-        raise Refused(f"Appwrite says: {(message.get('data') or {}).get('message')}")
+        raise Refused(f"Appwrite reports: {(message.get('data') or {}).get('message')}")
     return message.get("data") or {} if message.get("type") == "event" else None
 
 
@@ -297,7 +305,7 @@ def _client() -> Callable[..., Any]:
 def _message(text: str | bytes) -> dict[str, Any]:
     message = json.loads(text)
     if not isinstance(message, dict):
-        raise Refused("what was said is no message")
+        raise Refused("the server sent a message that is not a JSON object")
     return message
 
 
@@ -312,6 +320,6 @@ def _ssl_context(address: str, verify: bool | str) -> ssl.SSLContext | None:
 
 
 def _described(error: Exception) -> str:
-    # Not an address: it has the project in it, and what is shown ends in logs of other people.
+    # Drop the URL's query: it names the project, and logs have other readers.
     text = str(error) or type(error).__name__
     return text.partition("?")[0][:200]

@@ -1,4 +1,8 @@
-"""``path("appwrite/", include("appwrite_orm_django.changes.urls"))``: the endpoint for webhooks, at ``appwrite/webhook/``."""
+"""
+The URL of the webhook endpoint, ``webhook/``.
+
+Include it with ``path("appwrite/", include("appwrite_orm_django.changes.urls"))``.
+"""
 
 from django.urls import path
 

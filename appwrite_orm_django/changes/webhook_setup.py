@@ -1,7 +1,7 @@
 """
-The webhook of a database on the server: made, looked at, proved to arrive, and taken away.
+Create, inspect, test and delete a database's webhook on the server.
 
-Plain data in and out; ``manage.py appwrite_webhook`` parses, calls and prints.
+Plain data in and out: ``manage.py appwrite_webhook`` parses the arguments, calls this and prints.
 """
 
 from __future__ import annotations
@@ -29,22 +29,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Checked", "check", "create", "delete", "listed", "probe_arrived", "webhook_id_for"]
 
-#: Appwrite takes a list of at most so many events.
+#: Maximum number of events that Appwrite accepts for a webhook.
 MAX_EVENTS = 100
 _PROBE_LIFE_S = 300.0
 
 
 def webhook_id_for(alias: str) -> str:
-    """Return the id of the webhook that is made for a database: always the same, so that making it twice makes one."""
+    """Return the id of a database's webhook. It never changes, so creating it twice makes one."""
     connection = appwrite_connection(alias)
     return f"appwrite-orm-{digest(connection.database_id.lower())[:16]}"
 
 
 def events_for(alias: str) -> list[str]:
     """
-    Return the events to subscribe to: all of the rows of each model's table, and of the table that ``check`` uses.
+    Return the events to subscribe to.
 
-    Or of every table, if the models have more tables than a webhook can have events.
+    These are all row events of the models' tables, and of the table that ``check`` uses. They are
+    those of every table if there are more tables than a webhook can have events.
     """
     connection = appwrite_connection(alias)
     base = f"databases.{connection.database_id}.tables"
@@ -56,32 +57,36 @@ def events_for(alias: str) -> list[str]:
 
 def create(alias: str) -> tuple[Literal["created", "updated"], webhooks.Webhook]:
     """
-    Make the webhook, or bring the one that is there up to date: address, events and secret; one that was turned off is on again.
+    Create the webhook, or update the address, events and secret of the existing one.
+
+    A webhook that was turned off is turned on again.
 
     Raises:
-        ImproperlyConfigured: no address, or no secret.
-        AppwriteError: the key lacks the scope ``webhooks.write``, or the server refuses the address.
+        ImproperlyConfigured: there is no address or no secret.
+        AppwriteError: the key lacks the scope ``webhooks.write``, or the server rejects the
+            address.
     """
     connection = appwrite_connection(alias)
     settings, transport = connection.options.webhook, connection.transport
     if not settings.secrets:
         raise ImproperlyConfigured(
-            f'DATABASES["{alias}"]["OPTIONS"]["WEBHOOK"] needs a URL and SECRETS; make one with: '
-            'python -c "import secrets; print(secrets.token_urlsafe(48))".'
+            f'DATABASES["{alias}"]["OPTIONS"]["WEBHOOK"] needs a URL and SECRETS; '
+            'generate a secret with: python -c "import secrets; print(secrets.token_urlsafe(48))".'
         )
     id_, name = webhook_id_for(alias), f"appwrite-orm-django {connection.database_id}"
     events, tls, secret = events_for(alias), settings.url.startswith("https:"), settings.secrets[0]
     try:
         return "created", webhooks.create_webhook(transport, id_, name, settings.url, events, tls=tls, secret=secret)
     except AlreadyExists:
-        # The secret first: with the new address and the old secret everything would be refused.
+        # Set the secret first: the new address would reject every delivery signed with the old
+        # secret.
         webhooks.set_webhook_secret(transport, id_, secret)
         found = webhooks.update_webhook(transport, id_, name=name, url=settings.url, events=events, tls=tls)
         return "updated", found
 
 
 def listed(alias: str) -> Iterator[tuple[bool, webhooks.Webhook]]:
-    """Yield the webhooks of the project, and whether each is the one that ``create`` makes."""
+    """Yield the project's webhooks, each with whether it is the one that ``create`` makes."""
     connection = appwrite_connection(alias)
     ours = webhook_id_for(alias)
     for webhook in webhooks.list_webhooks(connection.transport):
@@ -89,7 +94,7 @@ def listed(alias: str) -> Iterator[tuple[bool, webhooks.Webhook]]:
 
 
 def delete(alias: str) -> bool:
-    """Delete the webhook; return whether there was one."""
+    """Delete the webhook, and return whether it existed."""
     connection = appwrite_connection(alias)
     try:
         webhooks.delete_webhook(connection.transport, webhook_id_for(alias))
@@ -98,18 +103,18 @@ def delete(alias: str) -> bool:
     return True
 
 
-# Proving that deliveries arrive
+# Tests of the delivery
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """
-    What ``check`` found.
+    The result of ``check``.
 
     Attributes:
-        arrived: whether a delivery was taken by the endpoint of a process that shares the cache.
-        after_s: how long it was on its way.
-        problem: what is wrong, if anything, in a sentence.
+        arrived: whether a process that shares the cache received a delivery at its endpoint.
+        after_s: seconds until it arrived.
+        problem: a sentence about what is wrong, if anything is.
     """
 
     arrived: bool
@@ -118,7 +123,7 @@ class Checked:
 
 
 def probe_arrived(alias: str, row_id: str) -> None:
-    """Say that the endpoint was told of a row of ``check``."""
+    """Record that the endpoint received the delivery for a row of ``check``."""
     connection = appwrite_connection(alias)
     core = connection.cache.core
     core.store.put(_probe_key(core, row_id), "arrived", _PROBE_LIFE_S)
@@ -136,21 +141,22 @@ def check(
     clock: Callable[[], float] = time.monotonic,
 ) -> Checked:
     """
-    Make a row in a table of our own, wait until the endpoint was told of it, and take both away again.
+    Create a row in a table of our own, wait for its delivery to the endpoint, and delete both.
 
     Raises:
-        AppwriteError: the key lacks the scopes ``webhooks.read``, ``tables.write`` or ``rows.write``.
+        AppwriteError: the key lacks the scopes ``webhooks.read``, ``tables.write`` or
+            ``rows.write``.
     """
     connection = appwrite_connection(alias)
     transport, table = connection.transport, connection.table_ref(PROBES_TABLE)
     try:
         before = webhooks.get_webhook(transport, webhook_id_for(alias))
     except NotFound:
-        return Checked(False, problem="There is no webhook: make it with appwrite_webhook create.")
+        return Checked(False, problem="There is no webhook: create it with appwrite_webhook create.")
     if problem := _obstacle(alias, before):
         return Checked(False, problem=problem)
     row_id = new_row_id()
-    with suppress(AlreadyExists):  # of a check that was stopped, or of another one that runs now
+    with suppress(AlreadyExists):  # of an interrupted check, or of one that is running
         tables.create_table(transport, table, "Probes of appwrite-orm-django")
     try:
         started = clock()
@@ -175,14 +181,18 @@ def _obstacle(alias: str, webhook: webhooks.Webhook) -> str:
     settings = connection.options.webhook
     if not webhook["enabled"]:
         return (
-            f"Appwrite has turned the webhook off after {webhook['attempts']} failures, the last one: "
-            f"{_first_lines(webhook['logs'])}. Mend that, then run appwrite_webhook create."
+            f"Appwrite has turned the webhook off after {webhook['attempts']} failures, "
+            f"the last one: {_first_lines(webhook['logs'])}. "
+            "Fix that, then run appwrite_webhook create."
         )
     if webhook["url"] != settings.url:
-        return f"Appwrite calls {webhook['url']}, and the settings say {settings.url}: run appwrite_webhook create."
+        return f"Appwrite calls {webhook['url']}, but the settings say {settings.url}: run appwrite_webhook create."
     wanted = set(events_for(alias))
     if missing := sorted(wanted - set(webhook["events"])):
-        return f"Appwrite does not tell of {missing[0]} ({len(missing)} events in all): run appwrite_webhook create."
+        return (
+            f"The webhook is not subscribed to {missing[0]} ({len(missing)} events in all): "
+            "run appwrite_webhook create."
+        )
     return ""
 
 
@@ -190,12 +200,14 @@ def _silence(connection: DatabaseWrapper, wait_s: float) -> str:
     name = connection.cache.settings.alias
     if isinstance(caches[name], LocMemCache | DummyCache):
         return (
-            f'Appwrite reports no failure, but whether the delivery arrived cannot be seen from here: CACHES["{name}"] is in the memory of '
-            "each process. Share one, Redis say."
+            "Appwrite reports no failure, but this process cannot see whether the delivery "
+            f'arrived: CACHES["{name}"] is in the memory of each process. '
+            "Use a shared cache, such as Redis."
         )
     return (
-        f"Nothing arrived within {wait_s:g} s, and Appwrite reports no failure. Does its webhooks worker run, and do the processes that "
-        f'serve the address use this CACHES["{name}"]?'
+        f"Nothing arrived within {wait_s:g} s, and Appwrite reports no failure. Check that its "
+        "webhooks worker is running, and that the processes that serve the address use this "
+        f'CACHES["{name}"].'
     )
 
 

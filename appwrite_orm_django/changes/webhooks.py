@@ -1,11 +1,12 @@
 """
-The endpoint that Appwrite calls when rows have been written: what it believes, and what follows.
+Receive webhook deliveries: verify the signature, invalidate the cache and notify handlers.
 
-Only the body and the address are signed, so what the body says counts more than the event names, which travel in a header. A commit's
-bodies do not say of which database they are, and only the names do. Source: ``src/Appwrite/Platform/Workers/Webhooks.php`` and
-observation of 1.9.6 and the 2.x preview.
+Only the body and the address are signed, so the body takes precedence over the event names, which
+come in a header. The bodies of a commit do not name their database; only the event names do.
+Source: ``src/Appwrite/Platform/Workers/Webhooks.php`` and observation of 1.9.6 and the 2.x preview.
 
-Appwrite turns a webhook off after ten failures in a row. So whatever is signed is answered with 204, also what is of no use.
+Appwrite turns a webhook off after ten failures in a row. Every signed delivery is therefore
+answered with 204, even if it does not apply here.
 """
 
 from __future__ import annotations
@@ -44,17 +45,18 @@ SIGNATURE = "X-Appwrite-Webhook-Signature"
 EVENTS = "X-Appwrite-Webhook-Events"
 PROJECT = "X-Appwrite-Webhook-Project-Id"
 
-#: A larger body is refused before it is read. Appwrite takes requests of 12 MB, which six bytes for a character make larger.
+#: A larger body is rejected before it is read. Appwrite accepts requests of 12 MB, which escapes of
+#: six bytes per character enlarge.
 MOST_BYTES = 80 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 
 
 class Refused(Exception):
     """
-    A request that is not a delivery of Appwrite's, as far as can be told.
+    A request that cannot be verified as a delivery from Appwrite.
 
     Attributes:
-        status: of the answer.
+        status: HTTP status of the response.
     """
 
     def __init__(self, status: int, reason: str) -> None:
@@ -65,13 +67,13 @@ class Refused(Exception):
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """
-    A delivery that is signed.
+    A signed delivery.
 
     Attributes:
-        aliases: the databases whose secret it was signed with.
-        project: as the header says it.
-        events: names of the event, as the header says them.
-        payload: what the body says; None if it is no JSON, or larger than ``MAX_BYTES``.
+        aliases: the databases whose secret signed it.
+        project: project id, from the header.
+        events: names of the event, from the header.
+        payload: the parsed body; None if it is not JSON, or larger than ``MAX_BYTES``.
     """
 
     aliases: tuple[str, ...]
@@ -87,22 +89,24 @@ class Delivery:
 @transaction.non_atomic_requests
 def webhook(request: HttpRequest) -> HttpResponse:
     """
-    Take a delivery; 204 once the cache has been invalidated, by when handlers have been told or are about to be.
+    Process a delivery; answer 204 once the cache is invalidated.
 
-    Refused is only what Appwrite does not send: another method than POST (405), a body that is larger than any row (413) or not JSON by
-    its header (415), a missing or wrong signature (401), and everything while no secret is configured (404). What is signed and of no
-    use (another database, a table without a model, no row) is answered with 204 as well, and logged.
+    Handlers have been called by then, or will be soon. Only requests that Appwrite does not send
+    are rejected: methods other than POST (405), a body larger than any row (413) or not JSON by its
+    header (415), a missing or wrong signature (401), and all requests while no secret is configured
+    (404). A signed delivery that does not apply here (another database, a table without a model, no
+    row) is also answered with 204, and logged.
     """
     try:
         settings = _settings(request)
         delivery = read(request, settings)
     except Refused as refusal:
-        logger.warning("A webhook delivery was refused with %s: %s", refusal.status, refusal)
+        logger.warning("Rejected a webhook delivery with %s: %s", refusal.status, refusal)
         response = HttpResponse(f"{refusal}\n", status=refusal.status, content_type="text/plain; charset=utf-8")
         if refusal.status == 405:
             response["Allow"] = "POST"
         return response
-    # Whoever is asked for by the middleware of users: Appwrite is no visitor.
+    # Ignore the identity that the user middleware set: Appwrite is not a visitor.
     with appwrite_key():
         _take(delivery, settings)
     return HttpResponse(status=204)
@@ -110,16 +114,16 @@ def webhook(request: HttpRequest) -> HttpResponse:
 
 def read(request: HttpRequest, settings: Mapping[str, WebhookSettings]) -> Delivery:
     """
-    Read a request, and check it against the settings of each alias.
+    Read a request, and verify it against the settings of each alias.
 
     Raises:
-        Refused: see ``webhook``. Nothing has happened then.
+        Refused: see ``webhook``. Nothing has been done then.
     """
     _check_form(request)
-    signed = {alias: _signers(one) for alias, one in settings.items()}
+    signed = {alias: _signers(own) for alias, own in settings.items()}
     kept, length = bytearray(), 0
-    most = max(one.max_bytes for one in settings.values())
-    # The signature covers all of the body, also where it is too large to be kept.
+    most = max(own.max_bytes for own in settings.values())
+    # The signature covers the whole body, even if it is too large to keep.
     while chunk := request.read(_CHUNK_BYTES):
         length += len(chunk)
         if length > MOST_BYTES:
@@ -140,9 +144,10 @@ def read(request: HttpRequest, settings: Mapping[str, WebhookSettings]) -> Deliv
 
 def _signers(settings: WebhookSettings) -> list[hmac.HMAC]:
     """
-    Return what computes each signature that a body may have, once it has been given the body.
+    Return an HMAC object for each possible signature, to be updated with the body.
 
-    Appwrite signs the address as it keeps it: with percent signs decoded (observed), or as it was told (its source).
+    Appwrite signs the address as it stores it: percent-decoded (observed), or as registered (its
+    source).
     """
     return [
         without_frames(_keyed, secret, url)
@@ -152,14 +157,14 @@ def _signers(settings: WebhookSettings) -> list[hmac.HMAC]:
 
 
 def _keyed(secret: Secret, url: str) -> hmac.HMAC:
-    # The algorithm is Appwrite's; SHA-1 in an HMAC is not known to be broken.
+    # Appwrite uses SHA-1; as an HMAC it is not known to be broken.
     return hmac.new(secret.encoded(), url.encode(), hashlib.sha1)
 
 
 def _is_signed(signature: str, signers: list[hmac.HMAC]) -> bool:
-    """Return whether a signature is one of these; in the same time whichever it is, and however wrong it is."""
+    """Return whether a signature is valid, in constant time."""
     given, is_right = signature.encode("utf-8", "replace"), False
-    # All are compared, so that the time does not tell which of them, or that none, was right.
+    # Compare all of them, so that the time does not reveal which one matched, if any.
     for signer in signers:
         is_right |= hmac.compare_digest(given, base64.b64encode(signer.digest()))
     return is_right
@@ -167,7 +172,7 @@ def _is_signed(signature: str, signers: list[hmac.HMAC]) -> bool:
 
 def _settings(request: HttpRequest) -> dict[str, WebhookSettings]:
     if request.method != "POST":
-        raise Refused(405, "only POST")
+        raise Refused(405, "only POST is allowed")
     found: dict[str, WebhookSettings] = {}
     for alias in appwrite_aliases():
         connection = appwrite_connection(alias)
@@ -181,7 +186,7 @@ def _settings(request: HttpRequest) -> dict[str, WebhookSettings]:
 def _check_form(request: HttpRequest) -> None:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal():
-        raise Refused(400, "the length of the body is no number")
+        raise Refused(400, "the content length is not a number")
     if int(length) > MOST_BYTES:
         raise Refused(413, "the body is too large")
     if request.content_type != "application/json":
@@ -196,8 +201,12 @@ def _json(body: bytes) -> Any:
 
 
 def _take(delivery: Delivery, settings: Mapping[str, WebhookSettings]) -> None:
-    """Invalidate what the delivery may be about in each database that it may be of, and log what is of no use in any."""
-    unused = f"it is of the project {delivery.project}"
+    """
+    Invalidate what the delivery may affect in each database that it may belong to.
+
+    Log it if it applies to none.
+    """
+    unused = f"it belongs to the project {delivery.project}"
     is_used = False
     for alias in delivery.aliases:
         connection = appwrite_connection(alias)
@@ -207,18 +216,18 @@ def _take(delivery: Delivery, settings: Mapping[str, WebhookSettings]) -> None:
         written = read_event(delivery.events, delivery.payload, connection.database_id, tables)
         if written.tables:
             is_used = True
-            _outdate(alias, written, delivery, settings[alias])
+            _invalidate(alias, written, delivery, settings[alias])
         else:
             unused = written.problem
     if not is_used:
         level = logging.DEBUG if all(settings[alias].ignore_unknown for alias in delivery.aliases) else logging.WARNING
-        logger.log(level, "A webhook delivery is of no use here: %s", unused)
+        logger.log(level, "Ignored a webhook delivery: %s", unused)
 
 
-def _outdate(alias: str, written: Written, delivery: Delivery, settings: WebhookSettings) -> None:
+def _invalidate(alias: str, written: Written, delivery: Delivery, settings: WebhookSettings) -> None:
     if written.problem:
         logger.warning(
-            "A webhook delivery outdates %s: %s",
+            "A webhook delivery invalidates %s: %s",
             f"every row of {len(written.tables)} tables" if len(written.tables) > 1 else written.tables[0],
             written.problem,
         )
@@ -234,20 +243,20 @@ def _outdate(alias: str, written: Written, delivery: Delivery, settings: Webhook
             continue
         memory = _Memory(alias, table, written, delivery)
         if settings.remember_s and memory.is_of_this():
-            logger.info("A webhook delivery for a row of %s came again", table)
+            logger.info("Ignored a repeated webhook delivery for a row of %s", table)
             continue
         incoming.tell(alias, table, notice, coalesce_s=settings.coalesce_s)
-        # Only now: had this process been killed before, the news would be lost to whoever delivers it again.
+        # Remember it last: if the process is killed before, a repeated delivery must count as new.
         if settings.remember_s:
             memory.keep(settings.remember_s)
 
 
 class _Memory:
     """
-    The last delivery for a row, which processes share.
+    The last delivery for a row, shared between processes.
 
-    Commits tell of each operation on a row with the row as it is after all of them, so that two such deliveries are alike. Only the
-    last one is kept: a row may come to be again what it was before.
+    A commit reports each operation on a row with the row's final state, so such deliveries are
+    identical. Only the last one is kept, because a row may return to an earlier state.
     """
 
     def __init__(self, alias: str, table: str, written: Written, delivery: Delivery) -> None:

@@ -1,1 +1,1 @@
-"""System checks; ``apps`` registers them by name, so that only commands that run checks import them."""
+"""System checks. ``apps`` registers them by name, so only commands that run checks import them."""

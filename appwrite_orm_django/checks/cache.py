@@ -1,7 +1,7 @@
 """
-System checks of the query cache: settings with which it would be useless, slow or, unnoticed, out of date.
+System checks of the query cache: report settings that make it useless, slow or silently stale.
 
-They read settings and classes only; no cache and no server is asked.
+They read settings and classes only, and contact neither a cache nor a server.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _DEFAULT_MAX_ENTRIES = 300
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """Look at ``CACHES`` and at each database's ``OPTIONS["CACHE"]``."""
+    """Check ``CACHES`` and each database's ``OPTIONS["CACHE"]``."""
     messages: list[CheckMessage] = []
     for alias, options in _cache_options().items():
         try:
@@ -41,7 +41,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> 
             messages.append(
                 error(
                     30,
-                    f'DATABASES["{alias}"]["OPTIONS"]["CACHE"]["ALIAS"] is {read.alias!r}, which CACHES has not.',
+                    f'DATABASES["{alias}"]["OPTIONS"]["CACHE"]["ALIAS"] is {read.alias!r}, which is not in CACHES.',
                     f"Name one of {', '.join(sorted(settings.CACHES))}.",
                 )
             )
@@ -51,25 +51,25 @@ def check_settings(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> 
 
 
 def check_models(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """Look at ``appwrite_cache_timeout`` and ``appwrite_warm`` of every model."""
+    """Check ``appwrite_cache_timeout`` and ``appwrite_warm`` of every model."""
     configs = apps.get_app_configs() if app_configs is None else app_configs
     return [message for config in configs for model in config.get_models() for message in _model_messages(model)]
 
 
 def check_deployment(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """Look for what is harmless in development only; run by ``manage.py check --deploy``."""
+    """Check for settings that are safe in development only, under ``manage.py check --deploy``."""
     return [
         warning(
             33,
-            f'CACHES["{name}"] is in the memory of each process: a write invalidates what its own process has cached, and no other.',
-            "With more than one worker process, others serve outdated rows until their time is over. Use a cache that all share, such as Redis.",
+            f'CACHES["{name}"] is local to each process: a write invalidates the cache of its own process only.',
+            "Other worker processes serve stale rows until the timeout. Use a shared cache, such as Redis.",
         )
         for name in _caches_in_use()
         if _is(name, LocMemCache)
     ]
 
 
-# What is looked at
+# The settings
 
 
 def _cache_options() -> dict[str, dict[str, Any]]:
@@ -88,7 +88,7 @@ def _caches_in_use() -> list[str]:
 def _is(name: str, backend: type) -> bool:
     try:
         found = import_string(settings.CACHES[name]["BACKEND"])
-    except (ImportError, KeyError):  # Django says so itself
+    except (ImportError, KeyError):  # Django reports this itself
         return False
     return isinstance(found, type) and issubclass(found, backend)
 
@@ -102,34 +102,38 @@ def _cache_messages(name: str) -> Iterator[CheckMessage]:
     if is_django_redis and options.get("IGNORE_EXCEPTIONS", getattr(settings, "DJANGO_REDIS_IGNORE_EXCEPTIONS", False)):
         yield warning(
             30,
-            f"{where} ignores exceptions: Redis does not say when a write's invalidation was lost.",
-            "Each write then has to be read back, and may have to be repeated. Turn IGNORE_EXCEPTIONS off: this library survives a cache that fails.",
+            f"{where} ignores exceptions, which hides that an invalidation was lost.",
+            "Each invalidation has to be read back, and may have to be repeated. Turn "
+            "IGNORE_EXCEPTIONS off: this library tolerates a cache that fails.",
         )
     if _reads_from_replicas(backend, config):
         yield warning(
             31,
-            f"{where} reads from replicas, which are behind: rows that a write has outdated can be served for a moment after it.",
-            "Give it the primary alone as LOCATION (with Sentinel: the default client, and ?is_master=1).",
+            f"{where} reads from replicas, which lag behind: stale rows can be served for a moment after a write.",
+            "Use the primary alone as LOCATION (with Sentinel: the default client, and ?is_master=1).",
         )
     if _is(name, DummyCache):
         yield warning(
             32,
             f"{where} stores nothing: every read goes to Appwrite.",
-            'Use another cache, or set OPTIONS["CACHE"]["ENABLED"] to False, which saves asking it.',
+            'Use another cache, or set OPTIONS["CACHE"]["ENABLED"] to False to skip it.',
         )
     entries = options.get("MAX_ENTRIES", config.get("MAX_ENTRIES", _DEFAULT_MAX_ENTRIES))
     if _is(name, LocMemCache) and not settings.DEBUG and int(entries) <= _DEFAULT_MAX_ENTRIES:
         yield warning(
             34,
-            f"{where} keeps {entries} entries; a page of this library can need dozens, and beyond the bound a third is dropped at random.",
-            'Set OPTIONS["MAX_ENTRIES"] to 10000 or more; what is kept is bounded in bytes by OPTIONS["CACHE"]["MAX_BYTES"] of the database.',
+            f"{where} keeps {entries} entries. A single page can need dozens, and a full cache "
+            "drops a third of its entries at random.",
+            'Set OPTIONS["MAX_ENTRIES"] to 10000 or more. OPTIONS["CACHE"]["MAX_BYTES"] of the '
+            "database limits the bytes.",
         )
     if _is(name, DatabaseCache) and _shares_a_database(config):
         yield warning(
             35,
-            f"{where} is a table of a database that has transactions of its own: inside one, what a write to Appwrite has outdated is told to "
-            "others only when it commits, and to nobody when it is rolled back.",
-            "Give the cache a database alias of its own, by a router; it may be the same database.",
+            f"{where} is a table of a database with transactions of its own: inside one, an "
+            "invalidation reaches other processes only when it commits, and never if it is rolled "
+            "back.",
+            "Route the cache to a database alias of its own, which may name the same database.",
         )
 
 
@@ -147,7 +151,7 @@ def _reads_from_replicas(backend: str, config: dict[str, Any]) -> bool:
         return True
     location = config.get("LOCATION", "")
     servers = re.split("[;,]", location) if isinstance(location, str) else list(location)
-    # Shards share the keys out between servers; each key has one home.
+    # Shards divide the keys among servers, so each key lives on one server.
     return len(servers) > 1 and not client.endswith("ShardClient")
 
 
@@ -158,7 +162,7 @@ def _model_messages(model: type[models.Model]) -> Iterator[CheckMessage]:
         yield error(
             31,
             f"{model._meta.label}.appwrite_cache_timeout is {timeout!r}.",
-            "It is a number of seconds of at least 0, or None for what the settings say.",
+            "Set a number of seconds of at least 0, or None to use the timeout of the settings.",
             model,
         )
     try:

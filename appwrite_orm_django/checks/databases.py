@@ -1,7 +1,7 @@
 """
-System checks of the entries in ``DATABASES``, and of the servers behind them.
+System checks of the entries in ``DATABASES`` and of the servers behind them.
 
-``check_drift`` asks the server, and so runs under ``check --database`` only.
+``check_drift`` queries the server, so it runs under ``check --database`` only.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.checks.messages import Messages, error, warning
 from appwrite_orm_django.client import local_endpoint
 from appwrite_orm_django.client.errors import AppwriteError, MissingScope
+from appwrite_orm_django.client.references import ID
 from appwrite_orm_django.client.secret import hidden
 from appwrite_orm_django.conf import Options, appwrite_aliases, without_secrets_in_clear
 from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
@@ -31,12 +32,12 @@ if TYPE_CHECKING:
 
 __all__ = ["check_drift", "check_settings"]
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
+
 _MAX_STEPS_SHOWN = 5
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> Messages:
-    """Look at the entries of ``DATABASES`` that are on Appwrite."""
+    """Check the entries of ``DATABASES`` that are on Appwrite."""
     if app_configs is not None:
         return []
     return [message for alias in appwrite_aliases() for message in _check_entry(alias, settings.DATABASES[alias])]
@@ -55,20 +56,20 @@ def _check_entry(alias: str, entry: dict[str, Any]) -> Iterator[checks.CheckMess
         needed |= {"USER": "the project id", "PASSWORD": "an API key of the project"}
     for key, what in needed.items():
         if not entry.get(key):
-            yield error(1, f'{where}["{key}"] is empty.', f"It is {what}.")
-    if name and not _ID.fullmatch(name):
+            yield error(1, f'{where}["{key}"] is empty.', f"Set it to {what}.")
+    if name and not ID.fullmatch(name):
         yield error(
             1,
             f'{where}["NAME"] is {name!r}, which cannot be the id of a database.',
-            "An id has at most 36 letters, digits, dots, hyphens and underscores, and starts with a letter or a digit.",
+            "An id has at most 36 letters, digits, dots, hyphens and underscores, and starts with a letter or digit.",
         )
     if host:
         yield from _check_host(f'{where}["HOST"]', host)
-    # The cache's own settings have checks of their own (``cache_checks``).
+    # ``checks.cache`` checks the cache's settings.
     try:
         Options.read(alias, {key: value for key, value in entry["OPTIONS"].items() if key != "CACHE"})
     except (ImproperlyConfigured, TypeError, ValueError) as exc:
-        yield error(2, str(exc), "Correct it, or leave it out.")
+        yield error(2, str(exc), "Correct the option, or remove it.")
 
 
 def _check_host(where: str, host: str) -> Iterator[checks.CheckMessage]:
@@ -79,16 +80,16 @@ def _check_host(where: str, host: str) -> Iterator[checks.CheckMessage]:
             yield error(
                 1,
                 f"{where}: {exc}",
-                "Write local: for a server in memory, local:/path/of/a.sqlite3 for one in a file.",
+                "Write local: for a server in memory, or local:/path/to/a.sqlite3 for a server in a file.",
             )
     elif not re.match(r"https?://[^/]", host):
-        yield error(1, f"{where} is {host!r}, which is no URL.", "Write https://<host>/v1.")
+        yield error(1, f"{where} is {host!r}, which is not a URL.", "Write https://<host>/v1.")
     elif not host.rstrip("/").endswith("/v1"):
         yield warning(2, f"{where} is {host!r}; Appwrite's endpoints end in /v1.", "Write https://<host>/v1.")
 
 
 def check_drift(app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any) -> Messages:
-    """Compare the models with the servers of these databases; without ``databases`` nothing is asked."""
+    """Compare the models with the servers of these databases; without ``databases``, do nothing."""
     return [
         message
         for alias in databases or ()
@@ -99,7 +100,8 @@ def check_drift(app_configs: Sequence[AppConfig] | None, databases: Sequence[str
 
 def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator[checks.CheckMessage]:
     connection = appwrite_connection(alias)
-    # Here, for they bring the SDK along, which takes longer to import than all of Django, and start-up asks no server.
+    # Imported here because they import the SDK, which takes longer to import than all of Django,
+    # and start-up contacts no server.
     from appwrite_orm_django.schema.migrate import Options as MigrateOptions
     from appwrite_orm_django.schema.migrate import plan_for
 
@@ -109,18 +111,18 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
         if app_configs is None:
             wanted = with_own_tables(wanted)
     except (UnsupportedModel, SchemaTooLarge):
-        return  # said by check_models
+        return  # check_models reports this
     try:
         plan = plan_for(connection.transport, wanted, MigrateOptions(all_tables=app_configs is None))
     except UnsupportedModel as exc:
-        yield warning(10, f'"{alias}" is not what the models say: {exc}', "See the message.")
+        yield warning(10, f'"{alias}" does not match the models: {exc}', "See the message.")
         return
     except (AppwriteError, ImproperlyConfigured) as exc:
-        needed = "The check needs a key with the scopes databases.read, tables.read, columns.read, indexes.read and rows.read."
+        needed = "The key needs the scopes databases.read, tables.read, columns.read, indexes.read and rows.read."
         yield warning(
             11,
             f'The schema of "{alias}" could not be compared with the models: {exc}',
-            needed if isinstance(exc, MissingScope) else "Nothing is known of the tables until it can.",
+            needed if isinstance(exc, MissingScope) else "Run the check again when the server answers.",
         )
         return
     if plan.steps:
@@ -128,17 +130,19 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
         more = len(plan.steps) - _MAX_STEPS_SHOWN
         yield warning(
             10,
-            f'"{alias}" is not what the models say: {shown}{f"; and {more} more" if more > 0 else ""}.',
-            f"Run manage.py appwrite_migrate --database {alias} --plan, and without --plan to do it;"
-            f" or manage.py migrate --database {alias}, if migrations make these tables.",
+            f'"{alias}" does not match the models: {shown}{f"; and {more} more" if more > 0 else ""}.',
+            f"Run manage.py appwrite_migrate --database {alias} --plan to see the changes, and "
+            "without --plan to apply them. If migrations create these tables, run manage.py "
+            f"migrate --database {alias}.",
         )
     if plan.left:
         shown = ", ".join(map(str, plan.left[:_MAX_STEPS_SHOWN]))
         more = len(plan.left) - _MAX_STEPS_SHOWN
         yield warning(
             12,
-            f'"{alias}" has more than the models: {shown}{f" and {more} more" if more > 0 else ""}.',
-            "appwrite_migrate --prune drops it; if it belongs to somebody else, silence this.",
+            f'"{alias}" has tables, columns or indexes without a model: '
+            f"{shown}{f' and {more} more' if more > 0 else ''}.",
+            "appwrite_migrate --prune drops them. Silence this check if other applications use them.",
         )
     yield from _check_feature_level(alias, connection, wanted_models)
 
@@ -153,9 +157,9 @@ def _check_feature_level(
         return
     level = capabilities.probe(connection.transport, connection.table_ref(connection.table_of(models_[0])))
     if level is not None and level != pinned:
-        can = "aggregates and joins" if level == "2.x" else "neither aggregates nor joins"
+        can = "supports aggregates and joins" if level == "2.x" else "supports neither aggregates nor joins"
         yield warning(
             13,
             f'DATABASES["{alias}"]["OPTIONS"]["FEATURE_LEVEL"] is "{pinned}", but the server {can}.',
-            f'Write "{level}", or leave it out.',
+            f'Set it to "{level}", or remove it.',
         )

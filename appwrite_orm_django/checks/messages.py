@@ -1,4 +1,4 @@
-"""Messages of the system checks: each has an id that stays, and a hint that ends in its place in the documentation."""
+"""Make messages of system checks with a stable id and a hint that links to the documentation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.core import checks
 Messages = list[checks.CheckMessage]
 
 _DOCS = "docs/reference/checks.md"
-# Checks of the cache are explained where the cache is.
+# The page about the cache documents its checks.
 _CACHE_DOCS, _CACHE_NUMBERS = "docs/howto/caching.md", range(30, 40)
 
 
@@ -24,7 +24,7 @@ def warning(number: int, text: str, hint: str, obj: Any = None) -> checks.CheckM
 
 
 def from_error(number: int, refused: Exception, obj: Any) -> checks.CheckMessage:
-    """Return an error for what the schema room refused: its first line is the message, its second the way out."""
+    """Return an error for an exception of ``schema``, with its second line as the hint."""
     text, _, way_out = str(refused).partition("\n")
     return error(number, text, way_out.removeprefix("Way out: "), obj)
 

@@ -1,4 +1,4 @@
-"""System checks of models: report what Appwrite would refuse before it is asked."""
+"""System checks of models: report what Appwrite would reject, without asking it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ _PERMISSION = re.compile(
 
 
 def check_models(app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any) -> Messages:
-    """Look at all models whose tables belong on Appwrite; what Django itself says of those on ``databases`` is not said again."""
+    """
+    Check all models whose tables belong on Appwrite.
+
+    Leave out what Django's own checks report of models on ``databases``.
+    """
     found: Messages = []
     for alias in appwrite_aliases():
         on_alias = models_of(alias)
@@ -46,7 +50,7 @@ def check_models(app_configs: Sequence[AppConfig] | None, databases: Sequence[st
 
 
 def check_model(model: Model, *, django_looks: bool = False) -> Messages:
-    """Look at one model: its fields, and if these are well, its indexes and its size."""
+    """Check the fields of a model and, if they are valid, its indexes and its size."""
     found = [message for field in model._meta.local_concrete_fields for message in _check_field(field)]
     found += _check_permissions(model)
     if not any(message.id == "appwrite.E003" for message in found):
@@ -65,15 +69,17 @@ def _check_field(field: models.Field[Any, Any]) -> Iterator[checks.CheckMessage]
     if isinstance(field, PermissionsField) and not getattr(field.model, "appwrite_row_security", False):
         yield warning(
             1,
-            "The rows' permissions count for nothing, for the table has no row security.",
+            "The rows' permissions have no effect, because the table has no row security.",
             "Set appwrite_row_security = True on the model.",
             field,
         )
     if isinstance(field, models.DecimalField) and (field.max_digits or 0) > MAX_SCALED_DIGITS:
         yield warning(
             3,
-            f"A decimal of more than {MAX_SCALED_DIGITS} digits is kept as text: the server can neither order by it nor compare it.",
-            f"Such queries are evaluated locally. max_digits={MAX_SCALED_DIGITS} or less makes it a number.",
+            f"A decimal of more than {MAX_SCALED_DIGITS} digits is stored as text: the server can "
+            "neither order by it nor compare it.",
+            f"Such queries are evaluated locally. With max_digits={MAX_SCALED_DIGITS} or less it "
+            "is stored as a number.",
             field,
         )
 
@@ -84,8 +90,8 @@ def _check_db_default(field: models.Field[Any, Any], column: Column | None) -> I
     elif column is not None and (reason := only_django_writes(field, column)):
         yield warning(
             5,
-            f"Only rows that Django makes get this db_default: {reason}.",
-            "Rows of other clients have null."
+            f"Only rows that Django creates get this db_default: {reason}.",
+            "Rows that other clients create have null."
             if field.null
             else "The column is required: other clients have to write a value.",
             field,
@@ -97,8 +103,8 @@ def _check_permissions(model: Model) -> Iterator[checks.CheckMessage]:
         if not _PERMISSION.fullmatch(str(permission)):
             yield error(
                 9,
-                f"appwrite_permissions has {str(permission)!r}, which is no permission of Appwrite.",
-                """Write read("any"), update("team:staff/owner") and the like, in a tuple.""",
+                f"appwrite_permissions has {str(permission)!r}, which is not a permission of Appwrite.",
+                """Write a tuple of permissions such as read("any") and update("team:staff/owner").""",
                 model,
             )
 
@@ -119,15 +125,21 @@ def _check_table(model: Model, django_looks: bool) -> Iterator[checks.CheckMessa
         yield from_error(5, exc, model)
     else:
         for note in notes:
-            yield warning(4, note, "Nothing has to be done if you know that.", model)
+            yield warning(4, note, "If this is intended, nothing has to be done.", model)
 
 
 def _without_what_django_says(model: Model) -> dict[str, Any]:
-    """Return the constraints and indexes of a model without those of which Django warns (models.W027, W037 and W043)."""
+    """
+    Return a model's constraints and indexes without those that Django itself warns about.
+
+    Those warnings are models.W027, W037 and W043.
+    """
     options = model._meta
     return {
-        "constraints": [one for one in options.constraints if not isinstance(one, models.CheckConstraint)],
-        "indexes": [one for one in options.indexes if not one.expressions and one.condition is None],
+        "constraints": [
+            constraint for constraint in options.constraints if not isinstance(constraint, models.CheckConstraint)
+        ],
+        "indexes": [index for index in options.indexes if not index.expressions and index.condition is None],
     }
 
 
@@ -139,14 +151,15 @@ def _check_table_ids(models_: Iterable[Model]) -> Iterator[checks.CheckMessage]:
         if other is not model:
             yield error(
                 6,
-                f"{model._meta.label} and {other._meta.label} both need the table {id_}; Appwrite compares ids without case.",
+                f"{model._meta.label} and {other._meta.label} both need the table {id_}. Appwrite "
+                "compares ids case-insensitively.",
                 "Set Meta.db_table on one of them.",
                 model,
             )
 
 
 def check_routing(app_configs: Sequence[AppConfig] | None, **_: Any) -> Messages:
-    """Look whether the rows of every ``AppwriteModel`` go to Appwrite."""
+    """Check that the rows of every ``AppwriteModel`` go to Appwrite."""
     return [message for model in _all_models(app_configs) for message in _check_route(model)]
 
 
@@ -158,11 +171,9 @@ def _check_route(model: Model) -> Iterator[checks.CheckMessage]:
         return
     named = model.appwrite_database
     if named is not None:
-        way_out = f'Is appwrite_database = "{named}" an alias in DATABASES with the ENGINE "{ENGINE}"?'
+        way_out = f'Make appwrite_database = "{named}" name an alias in DATABASES with the ENGINE "{ENGINE}".'
     elif appwrite_aliases():
-        way_out = (
-            'Add "appwrite_orm_django.routers.AppwriteRouter" to DATABASE_ROUTERS, before others that decide on it.'
-        )
+        way_out = 'Add "appwrite_orm_django.routers.AppwriteRouter" to DATABASE_ROUTERS, before routers that decide otherwise.'
     else:
         way_out = f'Add a database with the ENGINE "{ENGINE}" to DATABASES.'
     yield error(
@@ -171,7 +182,7 @@ def _check_route(model: Model) -> Iterator[checks.CheckMessage]:
 
 
 def check_relations(app_configs: Sequence[AppConfig] | None, **_: Any) -> Messages:
-    """Look for relations between a model on Appwrite and one on another database that cannot work."""
+    """Check for relations between Appwrite and another database that cannot work."""
     if not appwrite_aliases():
         return []
     return [
@@ -191,22 +202,23 @@ def _check_relation(model: Model, field: Any) -> Iterator[checks.CheckMessage]:
     if field.many_to_many:
         yield error(
             8,
-            f"A many-to-many relation reaches from {between}; no query can join across databases.",
-            "Make a model with two keys, of which one is a foreign key with db_constraint=False.",
+            f"A many-to-many relation leads from {between}; no query can join across databases.",
+            "Write a model with two keys, one of them a foreign key with db_constraint=False.",
             field,
         )
         return
     if field.remote_field.on_delete is not models.DO_NOTHING:
         yield error(
             8,
-            f"A foreign key reaches from {between}: deleting there would look for rows of this model in the wrong database.",
-            "Use on_delete=models.DO_NOTHING, and clean up in a signal.",
+            f"A foreign key leads from {between}: a deletion there would look for rows of this "
+            "model in the wrong database.",
+            "Use on_delete=models.DO_NOTHING, and delete the rows in a signal.",
             field,
         )
     if field.db_constraint and not _on_appwrite(here):
         yield error(
             8,
-            f"A foreign key reaches from {between}: the constraint would need a table that is not there.",
+            f"A foreign key leads from {between}: the constraint would need a table that does not exist there.",
             "Use db_constraint=False.",
             field,
         )

@@ -1,7 +1,8 @@
 """
-System checks of what lets others in: the webhook endpoint, realtime, and requests as the end user.
+System checks of the webhook endpoint, realtime and requests as the end user.
 
-They read settings, URLs and classes only; no server is asked. That the dictionaries hold what they may is said by ``check_settings``.
+They read settings, URLs and classes only, and contact no server. ``checks.databases`` validates the
+dictionaries themselves.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 
 
 def check_webhooks(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> Messages:
-    """Look at ``OPTIONS["WEBHOOK"]`` and ``OPTIONS["REALTIME"]`` of each database."""
+    """Check ``OPTIONS["WEBHOOK"]`` and ``OPTIONS["REALTIME"]`` of each database."""
     found: Messages = []
     for alias, options in _all_options():
         known = {Secret(str(settings.DATABASES[alias].get("PASSWORD") or "")), Secret(str(settings.SECRET_KEY))}
@@ -36,28 +37,36 @@ def check_webhooks(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> 
             found.append(
                 error(
                     40,
-                    f'DATABASES["{alias}"]["OPTIONS"]["WEBHOOK"]["SECRETS"] has the API key, or Django\'s SECRET_KEY.',
-                    "Who may sign deliveries should be able to do nothing else. Make a secret of its own.",
+                    f'DATABASES["{alias}"]["OPTIONS"]["WEBHOOK"]["SECRETS"] contains the API key '
+                    "or Django's SECRET_KEY.",
+                    "A secret that signs deliveries must not unlock anything else. Generate a separate secret.",
                 )
             )
         if "REALTIME" in (settings.DATABASES[alias].get("OPTIONS") or {}) and not options.realtime.session_secret:
             found.append(
                 warning(
                     44,
-                    f'DATABASES["{alias}"]["OPTIONS"]["REALTIME"] has no SESSION_SECRET: only of rows that anybody may read is one told.',
-                    "Realtime takes no API key. Make a user who may read the rows, and give a secret of a session of theirs.",
+                    f'DATABASES["{alias}"]["OPTIONS"]["REALTIME"] has no SESSION_SECRET: realtime '
+                    "reports only rows that "
+                    "anyone may read.",
+                    "Realtime accepts no API key. Create a user who may read the rows, and set the "
+                    "secret of a session of that user.",
                 )
             )
     return found
 
 
 def check_urls(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> Messages:
-    """Look whether the address that Appwrite is told leads to the endpoint."""
+    """Check that the URL given to Appwrite resolves to the endpoint."""
     return [
         warning(
             40,
-            f'DATABASES["{alias}"]["OPTIONS"]["WEBHOOK"]["URL"] is {options.webhook.url!r}, and no URL of this site leads from there to the endpoint.',
-            'Add path("appwrite/", include("appwrite_orm_django.changes.urls")) to ROOT_URLCONF; silence this if a proxy changes the path.',
+            f'DATABASES["{alias}"]["OPTIONS"]["WEBHOOK"]["URL"] is {options.webhook.url!r}, which '
+            "does not resolve to the "
+            "webhook endpoint of this site.",
+            'Add path("appwrite/", include("appwrite_orm_django.changes.urls")) to ROOT_URLCONF. '
+            "Silence this check if a "
+            "proxy changes the path.",
         )
         for alias, options in _all_options()
         if options.webhook.secrets and not _leads_to_the_endpoint(options.webhook)
@@ -65,7 +74,7 @@ def check_urls(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> Mess
 
 
 def check_users(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> Messages:
-    """Look at ``OPTIONS["USERS"]`` of each database, and at the middleware."""
+    """Check ``OPTIONS["USERS"]`` of each database, and the order of the middleware."""
     found: Messages = []
     installed = list(settings.MIDDLEWARE)
     if MIDDLEWARE not in installed:
@@ -78,16 +87,18 @@ def check_users(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> Mes
             found.append(
                 error(
                     41,
-                    f"{where} takes the token out of the session, and AppwriteUserMiddleware runs before there is one.",
-                    "Put it after SessionMiddleware: all visitors would pass for people without a token.",
+                    f"{where} reads the token from the session, but AppwriteUserMiddleware runs "
+                    "before SessionMiddleware.",
+                    "Put it after SessionMiddleware; otherwise every visitor is treated as having no token.",
                 )
             )
         if users.anonymous == "key":
             found.append(
                 warning(
                     43,
-                    f'{where}["ANONYMOUS"] is "key": visitors without a token see, and may change, more than those with one.',
-                    'That is meant for sites whose own permissions decide first. Else "guest" or "refuse".',
+                    f'{where}["ANONYMOUS"] is "key": visitors without a token can read and change '
+                    "more than users with one.",
+                    'Use "guest" or "refuse", unless the site checks permissions of its own first.',
                 )
             )
     found += _own_tables_messages()
@@ -95,7 +106,7 @@ def check_users(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> Mes
 
 
 def check_deployment(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> Messages:
-    """Look for what is harmless in development only; run by ``manage.py check --deploy``."""
+    """Check for settings that are safe in development only, under ``manage.py check --deploy``."""
     found: Messages = []
     for alias, options in _all_options():
         where = f'DATABASES["{alias}"]["OPTIONS"]'
@@ -103,8 +114,8 @@ def check_deployment(app_configs: Sequence[AppConfig] | None = None, **_: Any) -
             found.append(
                 warning(
                     41,
-                    f'{where}["WEBHOOK"]["URL"] is not https: rows travel for everybody to read.',
-                    "Serve the endpoint with TLS, and run appwrite_webhook create again.",
+                    f'{where}["WEBHOOK"]["URL"] is not https: rows are sent in the clear.',
+                    "Serve the endpoint over TLS, and run appwrite_webhook create again.",
                 )
             )
         hears = options.webhook.secrets or "REALTIME" in (settings.DATABASES[alias].get("OPTIONS") or {})
@@ -112,7 +123,9 @@ def check_deployment(app_configs: Sequence[AppConfig] | None = None, **_: Any) -
             found.append(
                 warning(
                     42,
-                    f'{where}: what webhooks and realtime tell reaches one process only, for CACHES["{options.cache.alias}"] is in the memory of each.',
+                    f"{where}: webhooks and realtime invalidate one process only, because "
+                    f'CACHES["{options.cache.alias}"] '
+                    "is local to each process.",
                     "Use a cache that all processes share, such as Redis.",
                 )
             )
@@ -120,8 +133,8 @@ def check_deployment(app_configs: Sequence[AppConfig] | None = None, **_: Any) -
             found.append(
                 warning(
                     45,
-                    f'DATABASES["{alias}"]["HOST"] is not https, and visitors\' tokens are sent there.',
-                    "Use https, unless the server is on this machine or in a network of its own.",
+                    f'DATABASES["{alias}"]["HOST"] is not https, but users\' tokens are sent to it.',
+                    "Use https, unless the server is on this machine or in a private network.",
                 )
             )
     return found
@@ -132,11 +145,11 @@ def _all_options() -> Iterator[tuple[str, Options]]:
         try:
             yield alias, Options.read(alias, settings.DATABASES[alias].get("OPTIONS") or {})
         except (ImproperlyConfigured, TypeError, ValueError):
-            continue  # said by check_settings
+            continue  # checks.databases reports this
 
 
 def _leads_to_the_endpoint(options: WebhookSettings) -> bool:
-    # Here, for it brings the SDK along, and most sites need none of it to start.
+    # Imported here because it imports the SDK, which most sites do not need at start-up.
     from appwrite_orm_django.changes.webhooks import webhook
 
     path = unquote(urlsplit(options.url).path)
@@ -150,7 +163,7 @@ def _leads_to_the_endpoint(options: WebhookSettings) -> bool:
 
 
 def _own_tables_messages() -> Iterator[CheckMessage]:
-    """Django's own tables, read as the visitor, would be empty or refused."""
+    """Yield an error for each of Django's own tables that would be read as the end user."""
     for label in ("sessions.Session", settings.AUTH_USER_MODEL):
         try:
             model = apps.get_model(label)
@@ -160,7 +173,7 @@ def _own_tables_messages() -> Iterator[CheckMessage]:
         if alias in appwrite_aliases():
             yield error(
                 42,
-                f'The rows of {label} are on "{alias}", where AppwriteUserMiddleware reads as the visitor.',
+                f'The rows of {label} are on "{alias}", where AppwriteUserMiddleware reads as the end user.',
                 "Keep users and sessions on another database, or on an alias without USERS.",
             )
 
@@ -168,7 +181,7 @@ def _own_tables_messages() -> Iterator[CheckMessage]:
 def _is_private(name: str) -> bool:
     try:
         backend = import_string(settings.CACHES[name]["BACKEND"])
-    except (ImportError, KeyError):  # Django says so itself
+    except (ImportError, KeyError):  # Django reports this itself
         return False
     return isinstance(backend, type) and issubclass(backend, LocMemCache)
 

@@ -1,6 +1,7 @@
 """
-The only code that speaks HTTP to Appwrite: a pooled transport on the SDK's Client, endpoints as functions, errors.
+The HTTP client for Appwrite: a pooled transport, endpoints as functions, and errors.
 
-Imports nothing of the library; ``local_endpoint`` alone reaches for the local server, when an endpoint starts with ``local:``.
-Tested in ``tests/client/`` and ``tests/unit/``.
+No other code speaks HTTP to Appwrite. The client imports nothing from the rest of the library;
+``local_endpoint`` alone imports the local server, when an endpoint starts with ``local:``. Tests
+are in ``tests/client/`` and ``tests/unit/``.
 """

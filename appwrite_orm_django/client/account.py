@@ -1,4 +1,4 @@
-"""The account of a user: who a token belongs to, in the server's words."""
+"""Read the account that a user's token belongs to."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ if TYPE_CHECKING:
 
 def get_account(transport: Transport) -> dict[str, Any]:
     """
-    Return the account that the transport's identity belongs to: ``$id``, ``labels``, ``emailVerification`` and more.
+    Return the account of the transport's identity.
+
+    It has ``$id``, ``labels``, ``emailVerification`` and more.
 
     Raises:
         InvalidUserToken: the JWT is invalid or has expired.
-        Unauthorized: there is no such session: its bearer is a guest, and guests have no account.
+        Unauthorized: the session does not exist: Appwrite treats its bearer as a guest, and guests
+            have no account.
     """
     account: dict[str, Any] = transport.call("GET", "/account")
     return account

@@ -1,4 +1,4 @@
-"""From an HTTP answer to a plain value, or to one of our errors."""
+"""Turn an HTTP answer into a plain value, or into one of our errors."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ except ImportError:
 
 def parse(content: bytes) -> Any:
     """
-    Return what the text says.
+    Parse JSON.
 
-    Both parsers read the server's answers alike. What orjson refuses (NaN, half of a surrogate pair) is given to the standard
-    library's; integers beyond 64 bits, which it would read as floats, Appwrite does not have: nor has PHP.
+    Both parsers read the server's answers alike. Input that orjson rejects (NaN, a lone surrogate)
+    goes to the standard library. orjson would read integers beyond 64 bits as floats, but neither
+    Appwrite nor PHP has them.
 
     Raises:
         ValueError: it is not JSON.
@@ -57,17 +58,17 @@ _UNKNOWN_COLUMN = re.compile(
 _MAX_MESSAGE = 300
 
 
-#: What the text of an error says whose write is in doubt.
-IN_DOUBT = "The write may have been applied all the same."
+#: Part of an error's text if the write may have been applied.
+IN_DOUBT = "The write may have been applied nevertheless."
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """
-    What errors and logs may know of a request: no header, no parameter, no body.
+    The parts of a request that errors and logs may show: no header, no parameter, no body.
 
     Attributes:
-        settings: how the texts call the settings, ``DATABASES["<alias>"]``.
+        settings: the name of the settings in texts, ``DATABASES["<alias>"]``.
         as_user: whether it is made for a user, without the API key.
     """
 
@@ -84,7 +85,7 @@ class Request:
         return f"{self.method} {self.path}"
 
     def _hint(self, cls: type[AppwriteError]) -> str:
-        # Advice about the key would lead astray: it was not sent.
+        # Advice about the key would mislead: it was not sent.
         if self.as_user and issubclass(cls, Unauthorized):
             return cls.hint if issubclass(cls, InvalidUserToken) else Unauthorized.user_hint
         return cls.hint
@@ -100,7 +101,7 @@ class Request:
         response_text: str = "",
         ambiguous: bool = False,
     ) -> AppwriteError:
-        """Return an error of a class with everything the path and the message tell, and the class's hint."""
+        """Return an error of a class with the details of the path and the message, and its hint."""
         found = _PATH.match(self.path)
         names = found.groupdict() if found else {}
         unknown = _UNKNOWN_COLUMN.search(message)
@@ -141,10 +142,10 @@ def read(
     Return the body of an answer as plain dicts and lists; ``{}`` for an empty one.
 
     Args:
-        blank: takes secrets out of what becomes part of an error.
+        blank: removes secrets from whatever becomes part of an error.
 
     Raises:
-        AppwriteError: the answer is an error of Appwrite's, or not Appwrite's at all.
+        AppwriteError: the answer is an error of Appwrite's, or is not from Appwrite.
     """
     if 200 <= status < 300:
         return _success(request, status, content, content_type, blank)
@@ -152,7 +153,8 @@ def read(
     text = content.decode("utf-8", "replace")
     location, content_type = (blank(header.encode()).decode() for header in (location, content_type))
     if 300 <= status < 400:
-        # Followed, a POST would become a GET, and the API key would go wherever the answer points.
+        # If followed, a POST would become a GET, and the API key would go wherever the answer
+        # points.
         raise request.error(NotAppwrite, f"redirected to {cut(location)}", code=status, response_text=text)
     body = _json_object(content)
     if body is None or not isinstance(body.get("message"), str):
@@ -166,7 +168,7 @@ def read(
         type=appwrite_type,
         code=status,
         response_text=text,
-        # A write that the server gave up on half-way: bulk calls commit 1,000 rows at a time.
+        # The server may have stopped a write partway: bulk calls commit 1,000 rows at a time.
         ambiguous=status >= 500 or status == 408,
     )
 
@@ -176,10 +178,10 @@ def _success(request: Request, status: int, content: bytes, content_type: str, b
         return {}
     with suppress(ValueError):
         return parse(content)
-    # Not from within the other exception, which has the whole answer in it.
+    # Raise outside the other exception, which holds the whole answer.
     raise request.error(
         NotAppwrite,
-        f"the answer is not JSON but {blank(content_type.encode()).decode() or 'of no type'}",
+        f"the answer is not JSON, got {blank(content_type.encode()).decode() or 'no content type'}",
         code=status,
         response_text=blank(content).decode("utf-8", "replace"),
         ambiguous=True,
@@ -187,15 +189,14 @@ def _success(request: Request, status: int, content: bytes, content_type: str, b
 
 
 def _foreign(request: Request, status: int, text: str, content_type: str) -> AppwriteError:
-    # Proxies and load balancers answer 429 and 5xx in their own words; these are about load, not about the endpoint.
-    kind = content_type or "of no type"
+    # Proxies and load balancers answer 429 and 5xx in their own words. These are about load, not
+    # about the endpoint.
+    foreign = f"the answer is not Appwrite's, got {content_type or 'no content type'}"
     if status == 429:
         return request.error(RateLimited, "too many requests", code=status, response_text=text)
     if status >= 500:
-        return request.error(
-            ServerError, f"the answer is {kind}, not Appwrite's", code=status, response_text=text, ambiguous=True
-        )
-    return request.error(NotAppwrite, f"the answer is {kind}, not Appwrite's", code=status, response_text=text)
+        return request.error(ServerError, foreign, code=status, response_text=text, ambiguous=True)
+    return request.error(NotAppwrite, foreign, code=status, response_text=text)
 
 
 def _json_object(content: bytes) -> dict[str, Any] | None:

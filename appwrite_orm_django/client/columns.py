@@ -1,7 +1,9 @@
 """
-Columns: created and deleted asynchronously, so ask for their ``status`` until it is ``available``.
+Create, list, change and delete columns.
 
-Facts: recordings ``columns-async``, ``columns-list``, ``columns-limits`` and one per type (``column-varchar``, ...).
+The server creates and deletes them asynchronously, so poll ``status`` until it is ``available``.
+Facts: recordings ``columns-async``, ``columns-list``, ``columns-limits`` and one per type
+(``column-varchar``, ...).
 """
 
 from __future__ import annotations
@@ -17,12 +19,12 @@ from .transport import Transport
 
 Column = dict[str, Any]
 
-#: The last part of the path for each type, where it is not the name the server answers with.
+#: The last part of the path for types where it differs from the name in answers.
 _ROUTES = {"double": "float", "linestring": "line"}
 
 
 def list_columns(transport: Transport, table: TableRef) -> Iterator[Column]:
-    """Yield the columns of a table in the order of their creation."""
+    """Yield the columns of a table in order of creation."""
     return every_item(transport, f"{table.path}/columns", "columns", cursor_key="key")
 
 
@@ -31,7 +33,7 @@ def get_column(transport: Transport, table: TableRef, key: str) -> Column:
     Return one column.
 
     Raises:
-        ColumnNotFound: there is none of this key, or no longer.
+        ColumnNotFound: there is no column of this key.
     """
     column: Column = transport.call("GET", f"{table.path}/columns/{path_segment(key)}")
     return column
@@ -41,21 +43,23 @@ def create_column(
     transport: Transport, table: TableRef, type_: str, key: str, *, required: bool, **options: Any
 ) -> Column:
     """
-    Create a column, ``processing`` for now.
+    Create a column, which is ``processing`` at first.
 
     Args:
-        type_: ``varchar``, ``text``, ``mediumtext``, ``longtext``, ``integer``, ``bigint``, ``double``, ``boolean``, ``datetime``, ``email``, ``url``,
-            ``ip``, ``enum``, ``point``, ``linestring``, ``polygon``, ``relationship``, or the old ``string``.
-        options: what the type takes: ``size``, ``min``, ``max``, ``elements``, ``default``, ``array``, ``encrypt``. None counts as left out.
+        type_: ``varchar``, ``text``, ``mediumtext``, ``longtext``, ``integer``, ``bigint``,
+            ``double``, ``boolean``, ``datetime``, ``email``, ``url``, ``ip``, ``enum``, ``point``,
+            ``linestring``, ``polygon``, ``relationship``, or the old ``string``.
+        options: those of the type: ``size``, ``min``, ``max``, ``elements``, ``default``,
+            ``array``, ``encrypt``. None counts as left out.
 
     Raises:
-        AlreadyExists: there is a column of this key, compared without case; perhaps from an earlier attempt of this call that went
-            unanswered (``ambiguous`` is then True).
+        AlreadyExists: a column of this key exists, compared without case, perhaps from an
+            unanswered attempt of this call (``ambiguous`` is then True).
         LimitExceeded: the table would become too wide.
         InvalidSchema: the options contradict each other.
     """
     body = {"key": key, "required": required, **{name: value for name, value in options.items() if value is not None}}
-    if type_ == "relationship":  # never required, and the server does not know the word there
+    if type_ == "relationship":  # never required, and the key is unknown there
         del body["required"]
     column: Column = transport.call("POST", f"{table.path}/columns/{_ROUTES.get(type_, type_)}", params=body, safe=True)
     return column
@@ -65,10 +69,13 @@ def update_column(
     transport: Transport, table: TableRef, type_: str, key: str, *, required: bool, default: Any, **options: Any
 ) -> Column:
     """
-    Change a column: ``required`` and ``default`` are set with every call; ``size``, ``min``, ``max``, ``elements``, ``newKey`` where given.
+    Change a column.
+
+    Every call sets ``required`` and ``default``; ``size``, ``min``, ``max``, ``elements`` and
+    ``newKey`` only change if given.
 
     Raises:
-        ColumnNotFound: there is none of this key.
+        ColumnNotFound: there is no column of this key.
         ColumnNotAvailable: it is not ``available`` yet.
         InvalidSchema: rows hold more than the new size, or the options contradict each other.
     """
@@ -83,5 +90,5 @@ def update_column(
 
 
 def delete_column(transport: Transport, table: TableRef, key: str) -> None:
-    """Delete a column, its values, and the indexes that are left without a column by it."""
+    """Delete a column, its values, and the indexes left without a column."""
     transport.call("DELETE", f"{table.path}/columns/{path_segment(key)}", safe=True)

@@ -1,4 +1,8 @@
-"""Databases. Facts: recordings ``databases-crud``, ``databases-errors``."""
+"""
+Create, read, change and delete databases.
+
+Facts: recordings ``databases-crud``, ``databases-errors``.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ def get_database(transport: Transport, database_id: str) -> Database:
     Return a database: ``$id``, ``name``, ``enabled``, ``type``.
 
     Raises:
-        DatabaseNotFound: there is none of this id.
+        DatabaseNotFound: there is no database of this id.
     """
     database: Database = transport.call("GET", f"/tablesdb/{path_segment(database_id)}")
     return database
@@ -35,7 +39,8 @@ def create_database(transport: Transport, database_id: str, name: str, *, enable
     Create a database.
 
     Raises:
-        AlreadyExists: the id is taken, also by an earlier attempt of this call that went unanswered (``ambiguous`` is then True).
+        AlreadyExists: the id is taken, perhaps by an unanswered attempt of this call (``ambiguous``
+            is then True).
     """
     body = {"databaseId": database_id, "name": name, "enabled": enabled}
     database: Database = transport.call("POST", "/tablesdb", params=body, safe=True)
@@ -43,7 +48,11 @@ def create_database(transport: Transport, database_id: str, name: str, *, enable
 
 
 def update_database(transport: Transport, database_id: str, *, name: str, enabled: bool) -> Database:
-    """Set name and ``enabled``; both must be given, for the server resets what is left out (recording ``tables-put-resets``)."""
+    """
+    Set ``name`` and ``enabled``.
+
+    Both must be given: the server resets those left out (recording ``tables-put-resets``).
+    """
     body = {"name": name, "enabled": enabled}
     database: Database = transport.call("PUT", f"/tablesdb/{path_segment(database_id)}", params=body, safe=True)
     return database

@@ -1,4 +1,4 @@
-"""Which kind of database is under Appwrite, as far as ordinary answers tell: the width of a table, and the number of a row."""
+"""Detect the database engine under Appwrite from the shape of ordinary answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Engine = Literal["SQL", "MongoDB"]
 
 class Evidence(NamedTuple):
     """
-    What an answer says of the engine.
+    The engine that an answer reveals.
 
     Attributes:
         shown_by: the place and its value, for error texts.
@@ -21,10 +21,11 @@ class Evidence(NamedTuple):
 
 def evidence_in(answer: Any) -> Evidence | None:
     """
-    Return what a row, a table, or the first of a list of them tells; None where it tells nothing.
+    Return the evidence in a row, a table, or the first item of a list of them.
 
-    SQL engines bound the width of a table and number its rows. MongoDB has no such bound, which is told as 0, and its rows have UUIDs.
-    Rows that are staged or computed have an empty ``$sequence``.
+    None if there is none. SQL engines limit the width of a table and number its rows. MongoDB has
+    no such limit, which is reported as 0, and its rows have UUIDs. Staged or computed rows have an
+    empty ``$sequence``.
     """
     if not isinstance(answer, dict):
         return None

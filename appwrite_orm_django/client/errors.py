@@ -1,24 +1,27 @@
 """
-Everything that can go wrong between us and Appwrite, as one of Django's database exceptions.
+Errors of requests to Appwrite, each of them one of Django's database exceptions.
+
+Django's exception is on the right::
 
     AppwriteError
-      ConnectionFailed, RequestTimeout, NotAppwrite, ServerError, RateLimited       OperationalError
-      Unauthorized (MissingScope, InvalidUserToken), ProjectNotFound, DatabaseNotFound                OperationalError
-      WriteRefused (TransactionConflict, RowConflict), WriteUnknown, WriteBroken    OperationalError
-      TransactionClosed, TransactionLimitExceeded                                   OperationalError
-      TableNotFound, ColumnNotFound, IndexNotFound, AlreadyExists                   ProgrammingError
-      InvalidQuery, InvalidRequest, InvalidSchema (ColumnNotAvailable)              ProgrammingError
-      UniqueViolation (RowAlreadyExists), DeleteRestricted                          IntegrityError
-      InvalidStructure, InvalidId, InvalidValue, LimitExceeded                      DataError
-      FeatureUnsupported                                                            NotSupportedError
-      RowNotFound, NotFound                                                         DatabaseError
+      ConnectionFailed, RequestTimeout, NotAppwrite, ServerError, RateLimited    OperationalError
+      Unauthorized (MissingScope, InvalidUserToken)                              OperationalError
+      ProjectNotFound, DatabaseNotFound                                          OperationalError
+      WriteRefused (TransactionConflict, RowConflict), WriteUnknown, WriteBroken OperationalError
+      TransactionClosed, TransactionLimitExceeded                                OperationalError
+      TableNotFound, ColumnNotFound, IndexNotFound, AlreadyExists                ProgrammingError
+      InvalidQuery, InvalidRequest, InvalidSchema (ColumnNotAvailable)           ProgrammingError
+      UniqueViolation (RowAlreadyExists), DeleteRestricted                       IntegrityError
+      InvalidStructure, InvalidId, InvalidValue, LimitExceeded                   DataError
+      FeatureUnsupported                                                         NotSupportedError
+      RowNotFound, NotFound                                                      DatabaseError
 
-A write that fails ends in one of three ways, and each is a class: ``WriteRefused`` (nothing was written: run it again),
-``WriteUnknown`` (it may have been written: look before you run it again), ``WriteBroken`` (a part was written: running it again writes
-that part twice).
+A write fails in one of three ways, each with a class of its own: ``WriteRefused`` (nothing was
+written: run it again), ``WriteUnknown`` (it may have been written: look before you run it again),
+and ``WriteBroken`` (part of it was written: running it again would write that part twice).
 
-A class is chosen by Appwrite's ``type`` and else by the status, never by the message. Appwrite's types are listed in its
-``app/config/errors.php``; which of them come when was taken from the recordings.
+Appwrite's ``type`` selects the class, or else the status; the message never does. Appwrite lists
+its types in ``app/config/errors.php``, and the recordings show when each one occurs.
 """
 
 from __future__ import annotations
@@ -37,21 +40,24 @@ MAX_KEPT_RESPONSE = 2000
 
 class AppwriteError(Exception):
     """
-    Base of all errors of this library that come from a request.
+    Base class of all errors that a request raises.
 
     Attributes:
-        type: Appwrite's error type, for example ``row_not_found``; None when the answer was not Appwrite's, or there was none.
-        code: HTTP status of the last answer; None when there was none.
-        message: Appwrite's own message, whole; "" when there was none.
-        table: table id, where the request named one.
-        column: column key, where the request or the message named one.
-        row_id: row id, where the request named one.
-        request: method and path, for example ``PATCH /tablesdb/shop/tables/product/rows/1``. Never a header, a parameter or a body.
-        response_text: the answer's body, cut at 2,000 characters.
-        ambiguous: True when the server may have applied the write, or a part of it, although it is reported as failed.
+        type: Appwrite's error type, for example ``row_not_found``; None if the answer was not
+            Appwrite's, or there was none.
+        code: HTTP status of the last answer; None if there was none.
+        message: Appwrite's complete message; "" if there was none.
+        table: table id, if the request named one.
+        column: column key, if the request or the message named one.
+        row_id: row id, if the request named one.
+        request: method and path, for example ``PATCH /tablesdb/shop/tables/product/rows/1``. Never
+            includes a header, a parameter or a body.
+        response_text: body of the answer, cut at 2,000 characters.
+        ambiguous: True if the server may have applied all or part of the write despite the error.
     """
 
-    #: What to do, as the second line of the text; ``{settings}`` stands for ``DATABASES["<alias>"]``.
+    #: The way out, as the second line of the text; ``{settings}`` stands for
+    #: ``DATABASES["<alias>"]``.
     hint: ClassVar[str] = ""
 
     def __init__(
@@ -81,91 +87,118 @@ class AppwriteError(Exception):
 
     @classmethod
     def caused_by(cls, error: Exception, text: str, **more: Any) -> Self:
-        """Return an error of this class that knows of the request what another one knows; to be raised ``from`` that one."""
+        """Return an error with the request details of ``error``; raise it ``from`` that."""
         names = ("type", "code", "message", "table", "column", "row_id", "request", "response_text")
         known = {name: getattr(error, name) for name in names if hasattr(error, name)}
         hint = f"\n{cls.hint}" if cls.hint else ""
         return cls(f"{text}{hint}", **{**known, **more})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # BaseException pickles only its positional arguments; ours are keywords, and the attributes are all there is to restore.
+        # BaseException pickles positional arguments only. Ours are keywords, so restore the
+        # attributes.
         return type(self), self.args, self.__dict__.copy()
 
 
 class ConnectionFailed(AppwriteError, utils.OperationalError):
-    """No connection, or one that broke before the answer was complete."""
+    """No connection was made, or it broke before the answer was complete."""
 
-    hint = 'Is the server of {settings}["HOST"] running, and can it be reached from here?'
+    hint = 'Check that the server in {settings}["HOST"] is running and can be reached from here.'
 
 
 class RequestTimeout(AppwriteError, utils.OperationalError):
-    """No answer within the timeout, or the server's own limit of 15 s for a query (408 ``database_timeout``)."""
+    """
+    No answer came within the timeout.
+
+    Also raised if a query exceeds the server's own limit of 15 s (408 ``database_timeout``).
+    """
 
     hint = (
-        'Narrow the query, or raise the timeouts in {settings}["OPTIONS"]. '
-        'If no request is ever answered: are https or http, host and port in {settings}["HOST"] right?'
+        'Narrow the query, or raise the timeouts in {settings}["OPTIONS"]. If no request is ever '
+        'answered, check https or http, the host and the port in {settings}["HOST"].'
     )
 
 
 class NotAppwrite(AppwriteError, utils.OperationalError):
-    """Something answered, but not Appwrite's API: a proxy, a web page, another server, or a path without ``/v1``."""
+    """
+    The answer did not come from Appwrite's API.
+
+    It came from a proxy, a web page, another server, or a path without ``/v1``.
+    """
 
     hint = '{settings}["HOST"] must be the API endpoint of an Appwrite server and end in /v1.'
 
 
 class ServerError(AppwriteError, utils.OperationalError):
-    """A status of 500 or above. Appwrite answers some invalid requests so, too: the message says "Server Error" either way."""
+    """
+    The server answered with a status of 500 or above.
+
+    Appwrite also answers some invalid requests with it; the message is "Server Error" either way.
+    """
 
 
 class RateLimited(AppwriteError, utils.OperationalError):
-    """429, still after the retries."""
+    """The server answered 429, and still did after the retries."""
 
 
 class Unauthorized(AppwriteError, utils.OperationalError):
-    """The server refuses the key, the token, or what its holder wants to do."""
+    """The server rejected the key or the token, or does not permit the request."""
 
     hint = (
-        'Check {settings}["PASSWORD"], the API key, that it belongs to the project in {settings}["USER"], '
-        'and that {settings}["HOST"] is the endpoint of that project: Appwrite Cloud has one for each region.'
+        'Check the API key in {settings}["PASSWORD"], that it belongs to the project in '
+        '{settings}["USER"], and that {settings}["HOST"] is the endpoint of that project: '
+        "Appwrite Cloud has one for each region."
     )
     user_hint: ClassVar[str] = (
-        "The request was made as a user, without the API key: the permissions of table and row decide."
+        "The request was made as a user, without the API key: the permissions of the table and the row apply."
     )
 
 
 class MissingScope(Unauthorized):
-    """The API key lacks a scope; ``message`` names the scopes that would do."""
+    """The API key lacks a scope; ``message`` names the scopes that suffice."""
 
     hint = (
-        'Give the API key in {settings}["PASSWORD"] one of these scopes in the Appwrite console. A site needs rows.read and rows.write; '
-        "appwrite_migrate needs read and write of databases, tables, columns, indexes and rows."
+        'Give the API key in {settings}["PASSWORD"] one of these scopes in the Appwrite console. '
+        "A site needs rows.read and rows.write; appwrite_migrate needs read and write of "
+        "databases, tables, columns, indexes and rows."
     )
 
 
 class InvalidUserToken(Unauthorized):
-    """A user's JWT or session is invalid or has expired. Nothing was done, and the API key was not used instead."""
+    """
+    A user's JWT or session is invalid or has expired.
 
-    hint = "The user has to sign in again, or to ask Appwrite for a new JWT."
+    Nothing was done, and the API key was not used instead.
+    """
+
+    hint = "The user must sign in again or request a new JWT from Appwrite."
 
 
 class ProjectNotFound(AppwriteError, utils.OperationalError):
-    """No project of this id, or none was given."""
+    """The project does not exist, or the request named none."""
 
-    hint = 'Check {settings}["USER"], the project id, and {settings}["HOST"]: Appwrite Cloud has an endpoint for each region.'
+    hint = (
+        'Check the project id in {settings}["USER"], and {settings}["HOST"]: '
+        "Appwrite Cloud has an endpoint for each region."
+    )
 
 
 class DatabaseNotFound(AppwriteError, utils.OperationalError):
-    """404 ``database_not_found``; also for bulk writes of a user without a key."""
+    """
+    The database does not exist (404 ``database_not_found``).
+
+    This is also the answer to a user's bulk write without an API key.
+    """
 
     hint = 'Check {settings}["NAME"], or create the database: manage.py appwrite_migrate.'
 
 
 class WriteRefused(AppwriteError, utils.OperationalError):
     """
-    Nothing was written, and nothing will be: run the whole block again, with what it reads.
+    Nothing was written, and nothing will be: run the whole block again, including its reads.
 
-    Raised at the end of an ``atomic`` block that lost a race, or whose connection failed before the commit was sent; and by a write
-    outside of one that lost too many races. ``ambiguous`` is False. ``appwrite_orm_django.transactions.retry_on_conflict`` retries it.
+    An ``atomic`` block raises it at its end if it lost a race, or if the connection failed before
+    the commit was sent. A write outside a block raises it after losing too many races.
+    ``ambiguous`` is False. ``appwrite_orm_django.transactions.retry_on_conflict`` retries it.
     """
 
     hint = "Run the whole atomic block again."
@@ -173,9 +206,10 @@ class WriteRefused(AppwriteError, utils.OperationalError):
 
 class WriteUnknown(AppwriteError, utils.OperationalError):
     """
-    The connection ended before the answer to a write, and the server could not be asked: it may have been written, or still will be.
+    The connection ended before the answer to a write, and the server could not be asked.
 
-    ``ambiguous`` is True. Running it again may write it twice. Read the rows again first, or make the write such that twice is once.
+    The write may have been applied, or may still be; ``ambiguous`` is True. Running it again may
+    write it twice, so read the rows again first, or make the write idempotent.
     """
 
     hint = "Read the rows again before running it again."
@@ -183,16 +217,18 @@ class WriteUnknown(AppwriteError, utils.OperationalError):
 
 class WriteBroken(AppwriteError, utils.OperationalError):
     """
-    A write of several requests was stopped after some of them: a part is written, the rest is not.
+    A write of several requests stopped partway: part of it is written, the rest is not.
 
-    ``ambiguous`` is True, and ``__cause__`` is what stopped it. Writes that are not one block can end so, and blocks that give moments
-    to rows (docs/explanation/transactions.md#limits-and-differences); the text says how far it came. Running it again writes the first part twice.
+    ``ambiguous`` is True, and ``__cause__`` is the error that stopped it. This can happen to writes
+    outside a block, and to blocks that set the timestamps of rows
+    (docs/explanation/transactions.md#limits-and-differences). The text says how far the write came.
+    Running it again writes the first part twice.
 
     Attributes:
-        written: how many rows or changes were written; of the request that failed none is counted.
+        written: number of rows or changes written; those of the failed request are not counted.
     """
 
-    hint = "Do not just run it again: what was written would be written twice."
+    hint = "Do not simply run it again: the part that was written would be written twice."
 
     def __init__(self, text: str = "", *, written: int = 0, **kwargs: Any) -> None:
         super().__init__(text, **kwargs)
@@ -200,57 +236,77 @@ class WriteBroken(AppwriteError, utils.OperationalError):
 
 
 class TransactionConflict(WriteRefused):
-    """A commit met a row that another client changed or made in the meantime; nothing was applied. Run the whole block again."""
+    """
+    A commit met a row that another client had changed or created meanwhile.
+
+    Nothing was applied. Run the whole block again.
+    """
 
     hint = "Nothing was applied. Run the whole atomic block again."
 
 
 class TransactionClosed(AppwriteError, utils.OperationalError):
-    """The transaction is gone: committed, rolled back, failed, or expired."""
+    """The transaction no longer exists: it was committed, rolled back, failed, or expired."""
 
 
 class TransactionLimitExceeded(AppwriteError, utils.OperationalError):
-    """More operations than the server takes in one transaction (100 on a self-hosted server)."""
+    """
+    A transaction has more operations than the server accepts.
+
+    A self-hosted server accepts 100.
+    """
 
     hint = "Write in several atomic blocks, or with bulk_create, which counts as one operation per 100 rows."
 
 
 class RowConflict(WriteRefused):
-    """The row is newer than ``unmodified_since``; nothing was changed."""
+    """The row was changed after ``unmodified_since``; nothing was written."""
 
 
 class TableNotFound(AppwriteError, utils.ProgrammingError):
-    """404 ``table_not_found``; also for a disabled table when no API key is used."""
+    """
+    The table does not exist (404 ``table_not_found``).
+
+    This is also the answer for a disabled table if no API key is sent.
+    """
 
     hint = "Run manage.py appwrite_migrate."
 
 
 class ColumnNotFound(AppwriteError, utils.ProgrammingError):
-    """404 ``column_not_found``; increments answer it for a missing row, too."""
+    """
+    The column does not exist (404 ``column_not_found``).
+
+    This is also the answer to incrementing a column of a missing row.
+    """
 
     hint = "Run manage.py appwrite_migrate."
 
 
 class IndexNotFound(AppwriteError, utils.ProgrammingError):
-    """404 ``column_index_not_found``."""
+    """The index does not exist (404 ``column_index_not_found``)."""
 
     hint = "Run manage.py appwrite_migrate."
 
 
 class AlreadyExists(AppwriteError, utils.ProgrammingError):
-    """A database, table, column, index or webhook of this id is there already."""
+    """A database, table, column, index or webhook with this id already exists."""
 
 
 class InvalidQuery(AppwriteError, utils.ProgrammingError):
-    """The server does not understand a query; a column that is still ``processing`` counts as unknown."""
+    """
+    The server does not understand a query.
+
+    A column that is still ``processing`` counts as unknown.
+    """
 
 
 class InvalidRequest(AppwriteError, utils.ProgrammingError):
-    """The server does not accept the request for another reason."""
+    """The server rejected the request for another reason."""
 
 
 class InvalidSchema(AppwriteError, utils.ProgrammingError):
-    """A column or an index cannot be what was asked for."""
+    """The server rejected the definition of a column or an index."""
 
 
 class ColumnNotAvailable(InvalidSchema):
@@ -261,13 +317,15 @@ class UniqueViolation(AppwriteError, utils.IntegrityError):
     """
     Another row has the same values in a unique index, or the same id.
 
-    The server does not say which index; it is asked for the row that is in the way, once, and what it answers is said here. Where that
-    cannot be found out (the row is gone by then, or the user may not read it), the attributes are empty and the text is the server's.
+    The server does not say which index, so it is asked once for the conflicting row. The text and
+    the attributes hold its answer. If there is none, because the row is gone or the user may not
+    read it, the attributes are empty and the text is the server's.
 
     Attributes:
         columns: keys of the columns of the index; ``("$id",)`` for the row's id.
-        row_id: id of the row that was refused.
-        existing_id: id of the row that has these values; None also where it is another one of the rows that were refused together.
+        row_id: id of the row that was rejected.
+        existing_id: id of the row that has these values; None also if it is another of the rejected
+            rows.
     """
 
     def __init__(
@@ -279,9 +337,16 @@ class UniqueViolation(AppwriteError, utils.IntegrityError):
 
 
 class RowAlreadyExists(UniqueViolation):
-    """Another row has the same id, compared without case. On 1.9 this is also how a unique index reports."""
+    """
+    Another row has the same id, compared without case.
 
-    hint = "Unless the id was chosen: another row has the same values in a unique index, which Appwrite 1.9 reports in these words."
+    Appwrite 1.9 also reports a violated unique index this way.
+    """
+
+    hint = (
+        "If the id was generated, another row has the same values in a unique index: "
+        "Appwrite 1.9 reports both in the same words."
+    )
 
 
 class DeleteRestricted(AppwriteError, utils.IntegrityError):
@@ -289,15 +354,28 @@ class DeleteRestricted(AppwriteError, utils.IntegrityError):
 
 
 class InvalidStructure(AppwriteError, utils.DataError):
-    """A value does not fit its column, a required one is missing, or the table has no such column."""
+    """
+    The server rejected the values of a row.
+
+    A value does not fit its column, a required value is missing, or a column does not exist.
+    """
 
 
 class InvalidValue(AppwriteError, utils.DataError):
-    """A value cannot be sent at all: NaN, an infinity, half a surrogate pair, or text that the server would run as an operator."""
+    """
+    A value cannot be sent.
+
+    It is NaN, an infinity, text with a lone surrogate, or text that the server would run as an
+    operator.
+    """
 
 
 class InvalidId(AppwriteError, utils.DataError):
-    """A value cannot be an id: at most 36 of ``A-Z a-z 0-9 . _ -``, the first alphanumeric."""
+    """
+    A value is not a valid id.
+
+    An id has at most 36 of ``A-Z a-z 0-9 . _ -``, the first alphanumeric.
+    """
 
     @classmethod
     def of(cls, value: object) -> InvalidId:
@@ -309,23 +387,24 @@ class InvalidId(AppwriteError, utils.DataError):
 
 
 class LimitExceeded(AppwriteError, utils.DataError):
-    """A table would become too wide, or an increment would pass its bound."""
+    """A table would become too wide, or an increment would exceed its bound."""
 
 
 class FeatureUnsupported(AppwriteError, utils.NotSupportedError):
-    """This server, or the database under it, cannot do it."""
+    """This server, or the database under it, does not support the request."""
 
 
 class RowNotFound(AppwriteError, utils.DatabaseError):
-    """404 ``row_not_found``; also for a row that the caller may not read."""
+    """The row does not exist (404 ``row_not_found``), or the caller may not read it."""
 
 
 class NotFound(AppwriteError, utils.DatabaseError):
-    """Something else that is not there, for example a webhook."""
+    """Something else does not exist, for example a webhook."""
 
 
-#: By Appwrite's type. ``document_``, ``attribute_``, ``collection_`` and ``index_`` are the legacy names of the same errors, which commits
-#: and increments answer on the TablesDB routes, too.
+#: By Appwrite's type. ``document_``, ``attribute_``, ``collection_`` and ``index_`` start the
+#: legacy names of the same errors, which the TablesDB routes still answer for commits and
+#: increments.
 BY_TYPE: Mapping[str, type[AppwriteError]] = {
     "column_already_exists": AlreadyExists,
     "column_default_unsupported": InvalidSchema,

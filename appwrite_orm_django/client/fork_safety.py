@@ -1,4 +1,4 @@
-"""What a forked child begins anew: locks that a thread of its parent may have held, and what only that thread would have ended."""
+"""Reset locks and threads after ``fork()``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Callable
 
 
 def in_each_child(renew: Callable[[], object]) -> None:
-    """Have a function called in every forked child, before anything else runs there; nothing happens where nobody forks."""
+    """
+    Call a function in every forked child, before any other code runs there.
+
+    A thread of the parent may have held a lock, or begun work, that no thread of the child will
+    end. This does nothing on systems without ``fork()``.
+    """
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=renew)

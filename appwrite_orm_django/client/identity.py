@@ -1,4 +1,4 @@
-"""Whom requests are made for, where that is not the holder of the API key."""
+"""Track the user that requests are made for, if not the holder of the API key."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from .secret import NO_SECRET, Secret, without_frames
 @dataclass(frozen=True, slots=True)
 class Identity:
     """
-    A user of the Appwrite project, by a token of theirs; or a guest, who has none.
+    A user of the Appwrite project, identified by a token; or a guest, who has none.
 
-    Requests are then made with the user's permissions, and without the API key. The token is a ``Secret``, whatever is given.
+    Requests then have the user's permissions, and no API key. The token is always stored as a
+    ``Secret``.
     """
 
     kind: Literal["jwt", "session", "guest"]
@@ -30,22 +31,22 @@ class Identity:
         object.__setattr__(self, "token", Secret(self.token))
 
     def apply(self, headers: MutableMapping[str, str | Secret]) -> None:
-        """Put the token where the server looks for it (recording auth-errors)."""
+        """Add the token to the headers where the server expects it (recording auth-errors)."""
         if self.kind != "guest":
             headers[f"x-appwrite-{self.kind}"] = self.token
 
     @property
     def expires_at(self) -> float | None:
         """
-        When a JWT says that it ends, in Unix time; None if it does not say.
+        The expiry that a JWT claims, in Unix time; None if it claims none.
 
-        Nobody has checked its signature: good for turning a token down, and for nothing else.
+        Its signature is not verified, so only use it to reject a token.
         """
         return without_frames(_end_of, self.token) if self.kind == "jwt" else None
 
     @property
     def is_over(self) -> bool:
-        """Whether a JWT says of itself that it has ended."""
+        """Whether a JWT claims to have expired."""
         return (ends := self.expires_at) is not None and ends <= time.time()
 
 
@@ -60,7 +61,8 @@ def _end_of(jwt: Secret) -> float | None:
         return None
 
 
-# What is in force, the innermost block last: for one alias or (None) for all; an identity, or None for the API key.
+# The blocks in force, the innermost last. Each has an alias, or None for all; and an identity, or
+# None for the API key.
 _Frames = tuple[tuple[str | None, Identity | None], ...]
 _frames: ContextVar[_Frames] = ContextVar("appwrite_identity", default=())
 
@@ -68,10 +70,10 @@ _frames: ContextVar[_Frames] = ContextVar("appwrite_identity", default=())
 @contextmanager
 def acting_as(identity: Identity | None, using: str | None = None) -> Iterator[None]:
     """
-    Make the requests of this thread or task for somebody, or (None) say in so many words that they are the key's.
+    Make the requests of this thread or task as ``identity``, or explicitly with the API key (None).
 
     Args:
-        using: only those of this database alias; left out, of every one.
+        using: only those of this database alias; by default of every one.
     """
     token = _frames.set((*_frames.get(), (using, identity)))
     try:
@@ -81,7 +83,7 @@ def acting_as(identity: Identity | None, using: str | None = None) -> Iterator[N
 
 
 def current_identity(alias: str) -> Identity | None:
-    """Return whom requests of an alias are made for; None for the API key."""
+    """Return the identity that requests of an alias are made for; None for the API key."""
     frames = _frames.get()
     if not frames:  # nearly always
         return None
@@ -89,5 +91,5 @@ def current_identity(alias: str) -> Identity | None:
 
 
 def is_stated(alias: str) -> bool:
-    """Say whether a block in force says whom requests of an alias are made for, be it the key."""
+    """Return whether a block in force sets the identity for an alias, even to the API key."""
     return any(using in (None, alias) for using, _ in _frames.get())

@@ -1,8 +1,9 @@
 """
-Indexes: created and deleted asynchronously, like columns.
+Create, list and delete indexes. As with columns, the server does this asynchronously.
 
-A unique index over duplicates that exist becomes ``available`` and is not there (recording ``indexes-unique-fails``): look for duplicates first.
-Facts: recordings ``indexes-key``, ``indexes-unique``, ``indexes-errors``, ``indexes-fulltext``.
+A unique index over existing duplicates becomes ``available`` but does not exist (recording
+``indexes-unique-fails``): look for duplicates first. Facts: recordings ``indexes-key``,
+``indexes-unique``, ``indexes-errors``, ``indexes-fulltext``.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ def list_indexes(transport: Transport, table: TableRef) -> Iterator[Index]:
 
 def get_index(transport: Transport, table: TableRef, key: str) -> Index:
     """
-    Return one index: ``key``, ``type``, ``status``, ``error``, ``columns``, ``lengths``, ``orders``.
+    Return an index: ``key``, ``type``, ``status``, ``error``, ``columns``, ``lengths``, ``orders``.
 
     Raises:
-        IndexNotFound: there is none of this key, or no longer.
+        IndexNotFound: there is no index of this key.
     """
     index: Index = transport.call("GET", f"{table.path}/indexes/{path_segment(key)}")
     return index
@@ -46,19 +47,19 @@ def create_index(
     lengths: Sequence[int | None] = (),
 ) -> Index:
     """
-    Create an index, ``processing`` for now.
+    Create an index, which is ``processing`` at first.
 
     Args:
-        columns: keys, also ``$id``, ``$createdAt``, ``$updatedAt``.
+        columns: keys, including ``$id``, ``$createdAt``, ``$updatedAt``.
         orders: one per column, or none.
-        lengths: characters of each column that are indexed, or none; 768 in all.
+        lengths: indexed characters of each column, or none; 768 in all.
 
     Raises:
-        AlreadyExists: there is an index of this key; perhaps from an earlier attempt of this call that went unanswered (``ambiguous``
-            is then True).
+        AlreadyExists: an index of this key exists, perhaps from an unanswered attempt of this call
+            (``ambiguous`` is then True).
         ColumnNotAvailable: a column is not ``available`` yet.
-        ColumnNotFound: there is no such column.
-        InvalidSchema: too long, on an array, or on a text column without a length.
+        ColumnNotFound: a column does not exist.
+        InvalidSchema: the index is too long, on an array, or on a text column without a length.
     """
     body: dict[str, Any] = {"key": key, "type": type_, "columns": list(columns)}
     if orders:

@@ -1,4 +1,4 @@
-"""Lists of anything but rows, read to their end."""
+"""List everything except rows, following the pages to the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .queries import Query, check_limits, cursor_after, limit
 from .secret import hidden
 from .transport import Transport
 
-#: The server names no maximum; one page of this size holds a whole schema in nearly every project.
+#: The server documents no maximum. One page of this size holds the schema of nearly every project.
 PAGE_SIZE = 500
 
 
@@ -23,13 +23,14 @@ def every_item(
     secrets: Collection[str] = (),
 ) -> Iterator[dict[str, Any]]:
     """
-    Yield every item of a list that the server answers in pages.
+    Yield every item of a list that the server returns in pages.
 
     Args:
-        name: where the answer keeps the items, for example ``tables``.
+        name: the key of the items in the answer, for example ``tables``.
         queries: filters and order; limit and cursor are added here.
-        secrets: which values of an item become a ``Secret``.
-        cursor_key: which value of an item the server takes as a cursor: ``key`` for columns and indexes.
+        cursor_key: the key of an item that the server takes as a cursor: ``key`` for columns and
+            indexes.
+        secrets: keys of the values to wrap in ``Secret``.
     """
     after: list[Query] = []
     while True:

@@ -1,7 +1,8 @@
 """
-The endpoint ``local:``: the local Appwrite server inside this process, behind ``requests``' transport-adapter interface.
+Serve the endpoint ``local:`` with the local Appwrite server inside this process.
 
-The only module of the library that knows the local server; it is imported when such an endpoint is used and not before.
+It is a transport adapter of ``requests``. This is the only module of the library that knows the
+local server, which is imported once such an endpoint is used.
 """
 
 from __future__ import annotations
@@ -12,21 +13,27 @@ if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
 
 PREFIX = "local:"
-#: A name that no resolver answers for (RFC 6761), in case the adapter should ever be missing.
+#: A name that no resolver answers (RFC 6761), in case the adapter should be missing.
 BASE_URL = "http://appwrite.invalid/v1"
 
 
 def is_local(endpoint: str) -> bool:
-    """Tell whether an endpoint is the local server: ``local:`` in memory, ``local:/path/dev.sqlite3`` in a file."""
+    """
+    Return whether an endpoint is the local server.
+
+    ``local:`` is a server in memory, ``local:/path/dev.sqlite3`` one in a file.
+    """
     return endpoint.startswith(PREFIX)
 
 
 def adapter_for(endpoint: str) -> BaseAdapter:
     """
-    Return the adapter that answers requests to ``BASE_URL``; transports to the same location share one server.
+    Return the adapter that answers requests to ``BASE_URL``.
+
+    Transports to the same location share one server.
 
     Raises:
-        ValueError: the location is not one the local server knows.
+        ValueError: the local server does not know the location.
     """
     from appwrite_local.adapter import LocalAdapter
     from appwrite_local.registry import local_server
@@ -36,10 +43,10 @@ def adapter_for(endpoint: str) -> BaseAdapter:
 
 def check(endpoint: str) -> None:
     """
-    Look at a location without starting a server.
+    Check a location without starting a server.
 
     Raises:
-        ValueError: the location is not one the local server knows, or its file cannot be there.
+        ValueError: the local server does not know the location, or its file cannot be there.
     """
     from appwrite_local.registry import check_location
 
@@ -48,10 +55,10 @@ def check(endpoint: str) -> None:
 
 def engine(endpoint: str) -> str:
     """
-    Return the engine that the local server at a location imitates: "mariadb", "postgresql" or "mongodb".
+    Return the engine that the local server imitates: "mariadb", "postgresql" or "mongodb".
 
     Raises:
-        ValueError: the location is not one the local server knows.
+        ValueError: the local server does not know the location.
     """
     from appwrite_local.registry import local_server
 
@@ -63,7 +70,7 @@ def feature_level(endpoint: str) -> str:
     Return the feature level of the local server at a location: "1.9" or "2.x".
 
     Raises:
-        ValueError: the location is not one the local server knows.
+        ValueError: the local server does not know the location.
     """
     from appwrite_local.registry import local_server
 

@@ -1,13 +1,14 @@
 """
-Row operators, and text that the server would take for one.
+Build row operators, and detect text that the server would run as one.
 
-In the data of an update or an upsert, and of a create that a transaction commits, the server reads every text value as JSON: an object
-whose ``method`` names an operator is run, whatever its other keys, their order, or white space around it, and so the text itself is not
-stored (recordings ``operators-other``, ``tx-operators``). An unknown method is stored as the text it is. Elements of array columns, and
-a create outside a transaction, are left alone.
+The server reads every text value as JSON in the data of an update, of an upsert, and of a create
+that a transaction commits. It runs an object whose ``method`` names an operator, whatever its other
+keys, their order, or surrounding white space, and so does not store the text itself (recordings
+``operators-other``, ``tx-operators``). Text with an unknown method is stored. Elements of array
+columns, and a create outside a transaction, are left alone.
 
-No spelling of the same text escapes this. Two writes do: empty the column, then append the text with an operator of ours, inside
-whose values it is plain text. See ``text_in_two_writes``.
+No spelling of the same text escapes this. Two writes do: empty the column, then append the text
+with an operator, whose values are plain text. See ``text_in_two_writes``.
 """
 
 from __future__ import annotations
@@ -54,18 +55,20 @@ def operator(method: str, *values: object) -> str:
     '{"method":"increment","values":[1,100]}'
     """
     if method not in METHODS:
-        raise ValueError(f"{method!r} is no operator of Appwrite.")
+        raise ValueError(f"{method!r} is not an operator of Appwrite.")
     return json.dumps({"method": method, "values": list(values)}, separators=(",", ":"), ensure_ascii=False)
 
 
 def looks_like_operator(value: object) -> bool:
     """
-    Tell whether the server would run a value as an operator instead of storing it.
+    Return whether the server would run a value as an operator instead of storing it.
 
     >>> looks_like_operator(' {"n": 1, "method": "toggle"}')
     True
-    >>> looks_like_operator('{"method": "nope"}'), looks_like_operator("toggle"), looks_like_operator(None)
-    (False, False, False)
+    >>> looks_like_operator('{"method": "nope"}'), looks_like_operator("toggle")
+    (False, False)
+    >>> looks_like_operator(None)
+    False
     """
     if not isinstance(value, str):
         return False
@@ -77,20 +80,23 @@ def looks_like_operator(value: object) -> bool:
     except ValueError:
         return False
     except RecursionError:
-        # The server gives up at 512 levels; where exactly Python does depends on the caller's stack. Two writes are always right.
+        # The server stops at 512 levels; Python's limit depends on the caller's stack. Two writes
+        # are always right.
         return True
     return isinstance(parsed, dict) and isinstance(method := parsed.get("method"), str) and method in METHODS
 
 
 def text_in_two_writes(data: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
     r"""
-    Split the data of an update so that text which looks like an operator is stored as the text it is.
+    Split the data of an update so that text which looks like an operator is stored unchanged.
 
-    Write both, one after the other, to the same row and in one transaction. The second is empty when one write is enough. A server of
-    before 1.9 has no operators: its answer to the second write shows the operator itself, and the text can be written as it is.
+    Write both, one after the other, to the same row and in one transaction. The second is empty if
+    one write is enough. Servers before 1.9 have no operators: their answer to the second write
+    shows the operator itself, and the text can be written as it is.
 
     Returns:
-        ``(first, second)``: ``first`` is the data with "" for each such text, ``second`` appends the texts.
+        ``(first, second)``: ``first`` is the data with "" for each such text, ``second`` appends
+        the texts.
 
     >>> text_in_two_writes({"n": 1, "s": '{"method":"toggle"}'})
     ({'n': 1, 's': ''}, {'s': '{"method":"stringConcat","values":["{\\"method\\":\\"toggle\\"}"]}'})

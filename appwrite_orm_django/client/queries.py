@@ -1,4 +1,4 @@
-"""Appwrite's queries as immutable values, and text that can go over the wire."""
+"""Build Appwrite's queries as immutable values, and check what the server accepts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from django.db import DataError
 
 
 class InvalidText(DataError):
-    """The text holds half of a surrogate pair, which no encoding of Unicode can write: neither the server nor SQLite takes it."""
+    """
+    The text contains a lone surrogate, which no Unicode encoding can write.
+
+    Neither the server nor SQLite accepts it.
+    """
 
 
 def check_text(text: str) -> str:
@@ -18,7 +22,7 @@ def check_text(text: str) -> str:
     Return the text if it can be written as UTF-8.
 
     Raises:
-        InvalidText: it holds a lone surrogate, such as ``"\ud800"``; shows the place.
+        InvalidText: it contains a lone surrogate, such as ``"\ud800"``; the text shows where.
     """
     if text.isascii():
         return text
@@ -27,8 +31,8 @@ def check_text(text: str) -> str:
     except UnicodeEncodeError as error:
         around = text[max(0, error.start - 20) : error.start + 20]
         raise InvalidText(
-            f"{around!a} has a lone surrogate, {text[error.start]!a}, which is no character of Unicode. "
-            f'Remove it, or replace it: text.encode("utf-8", "replace").decode()'
+            f"{around!a} contains a lone surrogate, {text[error.start]!a}, which is not a Unicode "
+            'character. Remove it, or replace it: text.encode("utf-8", "replace").decode()'
         ) from None
     return text
 
@@ -37,29 +41,31 @@ def check_text(text: str) -> str:
 MAX_QUERIES = 100
 #: Characters of one query's JSON text; recording query-limits.
 MAX_QUERY_LENGTH = 4096
-#: Values of one filter: 500 pass, 501 are 400 general_query_invalid; recording query-limits.
+#: Values of one filter: 500 pass, 501 are answered 400 general_query_invalid; recording
+#: query-limits.
 MAX_VALUES = 500
-#: Characters of the whole URL. 64,000 were answered by 1.9.6; at 65,000 the connection was reset without an answer.
+#: Characters of the whole URL. 1.9.6 answered 64,000; at 65,000 it reset the connection without an
+#: answer.
 MAX_URL_LENGTH = 64_000
 
 Value = str | int | float | bool | None
 
-# ``json.dumps`` makes an encoder for each call, and every compiled query is measured in this form.
+# ``json.dumps`` makes an encoder per call, and every compiled query is measured in this form.
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 class QueryLimitExceeded(ValueError):
-    """A list of queries that the server would refuse for its size alone; the caller is to split it."""
+    """A list of queries exceeds the server's size limits; the caller must split it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """
-    One Appwrite query.
+    An Appwrite query.
 
     Attributes:
-        method: Appwrite's name for it, for example ``notEqual``.
-        column: a column key, an internal one such as ``$id``, or None where the method takes none.
+        method: Appwrite's name, for example ``notEqual``.
+        column: a column key, an internal one such as ``$id``, or None if the method takes none.
         values: JSON scalars; for ``and``, ``or``, ``having`` and join conditions also queries.
     """
 
@@ -69,16 +75,16 @@ class Query:
 
     def to_json(self) -> str:
         """
-        Return the text that goes over the wire.
+        Return the text that is sent.
 
         Raises:
-            InvalidText: a value has a lone surrogate.
+            InvalidText: a value contains a lone surrogate.
         """
         return check_text(_encode(self._as_object()))
 
     @property
     def columns(self) -> Iterator[str]:
-        """The columns that it looks at, those of queries inside included."""
+        """The columns that it refers to, including those of nested queries."""
         if self.column is not None:
             yield self.column
         for value in self.values:
@@ -101,33 +107,35 @@ class Query:
 
 def check_limits(queries: Sequence[Query]) -> list[str]:
     """
-    Return the queries' JSON texts, having made sure that the server will look at them.
+    Return the queries as JSON texts, after checking that the server accepts their size.
 
     Raises:
-        QueryLimitExceeded: more than 100 queries, one of more than 4,096 characters, or a filter of more than 500 values.
+        QueryLimitExceeded: there are more than 100 queries, one has more than 4,096 characters, or
+            a filter has more than 500 values.
     """
     if len(queries) > MAX_QUERIES:
-        raise QueryLimitExceeded(f"{len(queries)} queries in one request; the server takes {MAX_QUERIES}.")
+        raise QueryLimitExceeded(f"{len(queries)} queries in one request; the server accepts {MAX_QUERIES}.")
     texts = []
     for query in queries:
         text = query.to_json()
         if len(text) > MAX_QUERY_LENGTH:
             raise QueryLimitExceeded(
-                f"{_head(query)} is {len(text):,} characters long; the server takes {MAX_QUERY_LENGTH:,}. Split its values."
+                f"{_head(query)} is {len(text):,} characters long; the server accepts "
+                f"{MAX_QUERY_LENGTH:,}. Split its values."
             )
         if (most := _most_values(query)) > MAX_VALUES:
-            raise QueryLimitExceeded(f"{_head(query)} has {most} values; the server takes {MAX_VALUES}. Split them.")
+            raise QueryLimitExceeded(f"{_head(query)} has {most} values; the server accepts {MAX_VALUES}. Split them.")
         texts.append(text)
     return texts
 
 
 def equal(column: str, *values: Value) -> Query:
-    """Match rows whose value is one of those given, by the server's collation."""
+    """Match rows whose value equals one of these, by the server's collation."""
     return Query("equal", column, values)
 
 
 def not_equal(column: str, value: Value) -> Query:
-    """Match rows with another value; rows without one do not match."""
+    """Match rows with another value; rows with null do not match."""
     return Query("notEqual", column, (value,))
 
 
@@ -181,7 +189,7 @@ def not_ends_with(column: str, value: str) -> Query:
 
 
 def contains(column: str, *values: Value) -> Query:
-    """Match text that holds one of the values, or an array that has one of them as an element."""
+    """Match text that contains one of the values, or an array with one of them as an element."""
     return Query("contains", column, values)
 
 
@@ -195,12 +203,12 @@ def search(column: str, words: str) -> Query:
 
 
 def and_(*queries: Query) -> Query:
-    """Match rows that match every query; the server wants at least two."""
+    """Match rows that match every query; the server requires at least two."""
     return Query("and", None, queries)
 
 
 def or_(*queries: Query) -> Query:
-    """Match rows that match any query; the server wants at least two."""
+    """Match rows that match any query; the server requires at least two."""
     return Query("or", None, queries)
 
 
@@ -225,7 +233,7 @@ def cursor_after(row_id: str) -> Query:
 
 
 def select(columns: Iterable[str]) -> Query:
-    """Return these columns only; the server adds ``$id`` and its like by itself."""
+    """Return only these columns; the server adds ``$id`` and other internal ones."""
     return Query("select", None, tuple(columns))
 
 

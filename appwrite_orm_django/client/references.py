@@ -1,4 +1,4 @@
-"""What an endpoint function acts on: ids as Appwrite takes them, and their safe place in a path."""
+"""Refer to tables by their ids, and validate ids before they become part of a path."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ from appwrite_orm_django.client.errors import InvalidId
 
 MAX_ID_LENGTH = 36  # recording rows-ids
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
+#: An id of a row, a table or a database.
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
 
 
 def is_valid_id(value: object) -> bool:
     """
-    Tell whether a value can be the id of a row, a table, a database, or the key of a column.
+    Return whether a value is a valid id of a row, table or database, or key of a column.
 
-    At most 36 characters of ``A-Z a-z 0-9 . _ -``, the first alphanumeric (recording ``rows-ids``). Ids that differ only in case are the
-    same id for the server; this function does not look at that.
+    At most 36 characters of ``A-Z a-z 0-9 . _ -``, the first alphanumeric (recording ``rows-ids``).
+    The server compares ids without case; this function ignores that.
     """
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
+    return isinstance(value, str) and ID.fullmatch(value) is not None
 
 
 def path_segment(value: str) -> str:
     """
     Return an id for use in a path.
 
-    An empty id would turn the path of one row into that of all rows, and ``..`` into that of the table, so neither may get that far.
+    An empty id would turn the path of one row into that of all rows, and ``..`` into that of the
+    table, so neither may get that far.
 
     Raises:
-        InvalidId: the server could not have a thing of this id.
+        InvalidId: the value is not a valid id.
     """
     if not is_valid_id(value):
         raise InvalidId.of(value)
@@ -37,7 +39,7 @@ def path_segment(value: str) -> str:
 
 
 class TableRef(NamedTuple):
-    """A table by its two ids."""
+    """A table, identified by its database's id and its own."""
 
     database: str
     table: str

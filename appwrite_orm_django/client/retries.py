@@ -1,4 +1,4 @@
-"""When a request may be sent again, and after how long."""
+"""Decide whether a request may be retried, and after which pause."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from typing import NamedTuple
 
 from .errors import AppwriteError, ConnectionFailed, RateLimited, RequestTimeout, ServerError
 
-#: A proxy's way to say that Appwrite is restarting or overloaded. Not 500: Appwrite answers many invalid requests so (recordings query-errors,
-#: rows-ids), every time the same, and repeating those would only multiply the load.
+#: Proxies answer these while Appwrite is restarting or overloaded. Not 500: Appwrite answers many
+#: invalid requests with it (recordings query-errors, rows-ids), and repeating those would only add
+#: load.
 _PASSING_STATUS = frozenset({502, 503, 504})
 
 
 class Failure(NamedTuple):
     """
-    One attempt that failed.
+    A failed attempt.
 
     Attributes:
         never_sent: no byte of the request left this machine, so the server cannot have acted on it.
         hopeless: the next attempt would end the same way.
-        retry_after_s: what the server asked for, in seconds.
+        retry_after_s: the pause that the server asked for, in seconds.
     """
 
     error: AppwriteError
@@ -36,10 +37,12 @@ class Failure(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """
-    Exponential backoff with full jitter: before attempt n+1, wait between 0 and ``base_s * 2**(n-1)`` seconds, at most ``cap_s``.
+    Exponential backoff with full jitter.
+
+    Before attempt n+1, wait between 0 and ``base_s * 2**(n-1)`` seconds, at most ``cap_s``.
 
     Attributes:
-        max_retry_after_s: a server that asks for a longer pause than this gets none: the error is raised at once.
+        max_retry_after_s: if a server asks for a longer pause, the error is raised at once.
         now: seconds since the epoch, for Retry-After dates.
     """
 
@@ -51,13 +54,21 @@ class Backoff:
     now: Callable[[], float] = time.time
 
     def delay_s(self, attempt: int, retry_after_s: float | None) -> float | None:
-        """Return the pause after the attempt of this number (from 1), or None when the server asks for too long a one."""
+        """
+        Return the pause after this attempt (counted from 1).
+
+        None if the server asks for too long a pause.
+        """
         if retry_after_s is not None:
             return retry_after_s if retry_after_s <= self.max_retry_after_s else None
         return self.uniform(0.0, min(self.cap_s, self.base_s * 2 ** (attempt - 1)))
 
     def retry_after_s(self, header: str | None) -> float | None:
-        """Read a Retry-After header: seconds, or an HTTP date; None when there is none that makes sense."""
+        """
+        Return the seconds of a Retry-After header, which may be an HTTP date.
+
+        None if it is missing or malformed.
+        """
         if not header:
             return None
         if header.strip().isdecimal():
@@ -73,14 +84,16 @@ class Backoff:
 
 def may_repeat(failure: Failure, *, safe: bool, timeouts: int) -> bool:
     """
-    Tell whether to send the request again.
+    Return whether to send the request again.
 
-    Whatever never left this machine, and what the server turned away at the door (429), may go again with any method. All else only
-    when repeating is ``safe``: a connection that broke, also one that was idle too long, may have delivered a write.
+    A request that never left this machine, or that the server turned away (429), may be repeated
+    with any method. Others only if repeating is ``safe``: a connection that broke, even one idle
+    for too long, may have delivered a write.
 
     Args:
         safe: the caller knows that a second delivery does no harm.
-        timeouts: read timeouts so far, this one included. One is bad luck; after two, a third would only keep the caller waiting.
+        timeouts: read timeouts so far, including this one. A single timeout may be bad luck; after
+            two, a third attempt would only keep the caller waiting.
     """
     error = failure.error
     if failure.hopeless:
@@ -90,6 +103,6 @@ def may_repeat(failure: Failure, *, safe: bool, timeouts: int) -> bool:
     if not safe:
         return False
     if isinstance(error, RequestTimeout):
-        # 408 is the server's own limit for a query: it would reach it again.
+        # 408 is the server's own limit for a query, which it would reach again.
         return error.code is None and timeouts < 2
     return isinstance(error, ConnectionFailed) or (isinstance(error, ServerError) and error.code in _PASSING_STATUS)

@@ -1,11 +1,12 @@
 """
-Rows: one page at a time, one row at a time, or in bulk.
+Read and write rows: a page at a time, singly, or in bulk.
 
-Rows are dicts of column key to JSON value as the server answers them: null columns present, ``$id`` text, ``$createdAt`` and ``$updatedAt``
-ISO 8601 in UTC with milliseconds, ``$sequence`` text. Data goes out as it is: text that the server would run as an operator is the caller's
-affair (see ``operators``).
+Rows are dicts of column key to JSON value, as the server returns them: null columns present,
+``$id`` text, ``$createdAt`` and ``$updatedAt`` ISO 8601 in UTC with milliseconds, ``$sequence``
+text. Data is sent unchanged, so the caller must take care of text that the server would run as an
+operator (see ``operators``).
 
-Errors common to all: TableNotFound, DatabaseNotFound, Unauthorized, and those of the connection.
+All functions raise TableNotFound, DatabaseNotFound, Unauthorized, and the errors of the connection.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ Row = dict[str, Any]
 
 #: Rows in one bulk create or upsert; recording bulk-limits.
 MAX_BULK_ROWS = 100
-#: Characters from which on queries are better off in a body: in a URL each may take three or more, and proxies often stop at 8,192.
+#: Characters above which queries go into a body: in a URL each may take three or more, and proxies
+#: often stop at 8,192.
 _LONG_QUERIES = 2000
 
 
@@ -40,19 +42,22 @@ def list_rows(
     posts: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
     """
-    Return one page of rows as the server answers it.
+    Return one page of rows as the server returns it.
 
     Args:
         queries: at most 100. Without a limit among them the server stops at 25 rows.
         total: also count all matches; the server stops counting at 5,000.
-        transaction_id: merge what is staged there. The server then ignores filters and order for staged rows (recording ``tx-reads``).
-        posts: tells whether the server takes queries in the body of a POST (recording ``rows-query``); asked when they are long for a URL.
+        transaction_id: merge the rows staged there. The server then ignores filters and order for
+            staged rows (recording ``tx-reads``).
+        posts: return whether the server takes queries in the body of a POST (recording
+            ``rows-query``); called if they are long for a URL.
 
     Returns:
-        ``{"total": int, "rows": [row, ...]}``; total is 0 unless asked for.
+        ``{"total": int, "rows": [row, ...]}``; total is 0 unless requested.
 
     Raises:
-        QueryLimitExceeded: more or longer queries than the server takes; nothing was sent.
+        QueryLimitExceeded: there are more or longer queries than the server accepts; nothing was
+            sent.
         InvalidQuery: the server does not understand a query, or does not know a column.
     """
     texts = check_limits(queries)
@@ -76,7 +81,7 @@ def get_row(
     Return one row.
 
     Raises:
-        RowNotFound: no row of this id; ids are compared without case.
+        RowNotFound: there is no row of this id; ids are compared without case.
     """
     params = {"queries": check_limits(queries), "transactionId": transaction_id}
     return _call(transport, "GET", _row_path(table, row_id), params=params, expect={"$id": str})
@@ -92,16 +97,17 @@ def create_row(
     transaction_id: str | None = None,
 ) -> Row:
     """
-    Create a row under an id of the caller's making, and return it.
+    Create a row under an id chosen by the caller, and return it.
 
-    When an attempt ends without an answer it is repeated; should the row then exist, it is read back and compared: ours, or a conflict.
-    Inside a transaction nothing is repeated, for a second staging would make the commit fail.
+    An attempt without an answer is repeated. If the row then exists, it is read back and compared:
+    it is either the row of the first attempt, or a conflict. Inside a transaction nothing is
+    repeated, because staging twice would make the commit fail.
 
     Raises:
         RowAlreadyExists: the id is taken; on 1.9 also: a unique index is violated.
         UniqueViolation: a unique index is violated.
         InvalidStructure: a value does not fit.
-        InvalidId: the id is none.
+        InvalidId: the id is invalid.
     """
     path_segment(row_id)
     body = _without_none(rowId=row_id, data=dict(data), permissions=_listed(permissions), transactionId=transaction_id)
@@ -119,10 +125,10 @@ def create_rows(
     transport: Transport, table: TableRef, rows: Iterable[Mapping[str, Any]], *, transaction_id: str | None = None
 ) -> list[Row]:
     """
-    Create up to 100 rows, all or none, and return them in the order given.
+    Create up to 100 rows, all or none, and return them in the given order.
 
-    Each row has its ``$id`` and perhaps its ``$permissions`` among the data. Attempts without an answer are repeated as in ``create_row``.
-    Staged in a transaction the answer has no rows: an empty list.
+    Each row includes its ``$id``, and optionally its ``$permissions``. Attempts without an answer
+    are repeated as in ``create_row``. Inside a transaction the result is an empty list.
 
     Raises:
         RowAlreadyExists, UniqueViolation, InvalidStructure: as for one row; no row was created.
@@ -158,12 +164,14 @@ def update_row(
     Change some columns of a row, and return it.
 
     Args:
-        data: only these columns change; but null columns that have a default are filled, too (recording ``rows-defaults``).
-        unmodified_since: an ``$updatedAt``; a row changed later than that is left alone. Times are compared, so a change in the same
-            millisecond, or by a server whose clock is behind, is not noticed: no update is safe from being lost by this.
+        data: only these columns change, except that null columns with a default are filled as well
+            (recording ``rows-defaults``).
+        unmodified_since: an ``$updatedAt``; a row changed later is left alone. This does not
+            prevent every lost update: it misses a change in the same millisecond, or by a server
+            whose clock is behind.
 
     Raises:
-        RowNotFound: there is none.
+        RowNotFound: there is no row of this id.
         RowConflict: it was changed after ``unmodified_since``.
         InvalidStructure: a value does not fit, or a required column is still null.
     """
@@ -183,10 +191,11 @@ def update_rows(
     transaction_id: str | None = None,
 ) -> int:
     """
-    Set the same values in all rows that match, or in all rows, and return how many changed; 0 when staged in a transaction.
+    Set the same values in all matching rows, or in all rows, and return how many changed.
 
-    The server works through 1,000 rows at a time: an error in the middle leaves the earlier ones changed. A violated unique index is a
-    ServerError here (recording ``bulk-update``).
+    The result is 0 inside a transaction. The server works through 1,000 rows at a time: an error
+    partway leaves the earlier ones changed. A violated unique index raises ServerError here
+    (recording ``bulk-update``).
     """
     body = _without_none(data=dict(data), queries=check_limits(queries), transactionId=transaction_id)
     answer = _call(transport, "PATCH", f"{table.path}/rows", params=body, expect={"total": int})
@@ -205,8 +214,9 @@ def upsert_row(
     """
     Create a row, or change these columns of it, and return it.
 
-    Beware of tables with a unique index: a new id that clashes there overwrites the other row and reports success (recording
-    ``rows-upsert-unique``); and a new row of nothing but falsy values is answered ``{}`` and not created (recording ``rows-upsert``).
+    Beware of tables with a unique index: a new id that conflicts there overwrites the other row and
+    reports success (recording ``rows-upsert-unique``). A new row with only falsy values is answered
+    ``{}`` and not created (recording ``rows-upsert``).
     """
     body = _without_none(data=dict(data), permissions=_listed(permissions), transactionId=transaction_id)
     row: Row = transport.call("PUT", _row_path(table, row_id), params=body)
@@ -216,7 +226,11 @@ def upsert_row(
 def upsert_rows(
     transport: Transport, table: TableRef, rows: Iterable[Mapping[str, Any]], *, transaction_id: str | None = None
 ) -> list[Row]:
-    """Create or change up to 100 rows; rows that were the same already are not among those returned. Beware as in ``upsert_row``."""
+    """
+    Create or change up to 100 rows, and return those that changed.
+
+    Beware as in ``upsert_row``.
+    """
     body = _without_none(rows=[dict(row) for row in rows], transactionId=transaction_id)
     changed: list[Row] = _call(transport, "PUT", f"{table.path}/rows", params=body, expect={"rows": list})["rows"]
     return changed
@@ -231,10 +245,10 @@ def delete_row(
     unmodified_since: str | None = None,
 ) -> None:
     """
-    Delete a row. An attempt without an answer is repeated; that the row is gone then is success.
+    Delete a row. An attempt without an answer is repeated; finding the row gone is then success.
 
     Raises:
-        RowNotFound: there was none.
+        RowNotFound: there is no row of this id.
         RowConflict: it was changed after ``unmodified_since``.
         DeleteRestricted: a relationship column forbids it.
     """
@@ -250,7 +264,11 @@ def delete_row(
 def delete_rows(
     transport: Transport, table: TableRef, queries: Sequence[Query] = (), *, transaction_id: str | None = None
 ) -> int:
-    """Delete all rows that match, or all rows, and return how many; 0 when staged in a transaction. 1,000 at a time, as in ``update_rows``."""
+    """
+    Delete all matching rows, or all rows, and return how many.
+
+    The result is 0 inside a transaction. The server deletes 1,000 at a time, as in ``update_rows``.
+    """
     body = _without_none(queries=check_limits(queries), transactionId=transaction_id)
     answer = _call(transport, "DELETE", f"{table.path}/rows", params=body, expect={"total": int})
     return int(answer["total"])
@@ -267,13 +285,14 @@ def increment_column(
     transaction_id: str | None = None,
 ) -> Row:
     """
-    Add a positive number to a column, atomically, and return the row.
+    Add a positive number to a column atomically, and return the row.
 
-    The column's own maximum is ignored; a null stays null although the answer shows a number (recording ``increment``). Never repeated.
+    The column's own maximum is ignored. A null stays null although the answer shows a number
+    (recording ``increment``). The request is never repeated.
 
     Raises:
-        LimitExceeded: the result would pass ``maximum``.
-        ColumnNotFound: no such column, or no such row.
+        LimitExceeded: the result would exceed ``maximum``.
+        ColumnNotFound: the column or the row does not exist.
     """
     body = _without_none(value=value, max=maximum, transactionId=transaction_id)
     path = f"{_row_path(table, row_id)}/{path_segment(column)}/increment"
@@ -290,19 +309,20 @@ def decrement_column(
     minimum: float | None = None,
     transaction_id: str | None = None,
 ) -> Row:
-    """Subtract a positive number from a column; otherwise as ``increment_column``."""
+    """Subtract a positive number from a column; otherwise like ``increment_column``."""
     body = _without_none(value=value, min=minimum, transactionId=transaction_id)
     path = f"{_row_path(table, row_id)}/{path_segment(column)}/decrement"
     return _call(transport, "PATCH", path, params=body, expect={"$id": str})
 
 
 def _call(transport: Transport, method: str, path: str, *, expect: Mapping[str, type], **kwargs: Any) -> dict[str, Any]:
-    """Make a call whose answer is an object with these members; another one's JSON is not Appwrite's answer."""
+    """Make a call, and return its answer if it is an object with these members."""
     answer: Any = transport.call(method, path, **kwargs)
     if isinstance(answer, dict) and all(isinstance(answer.get(name), kind) for name, kind in expect.items()):
         return answer
     request = Request(method, path, transport.settings)
-    raise request.error(NotAppwrite, f"the answer has no {' and '.join(expect)} as Appwrite's has", ambiguous=True)
+    text = f"the answer lacks {' and '.join(expect)}, which Appwrite's answers have"
+    raise request.error(NotAppwrite, text, ambiguous=True)
 
 
 def _row_path(table: TableRef, row_id: str) -> str:
@@ -314,12 +334,16 @@ def _listed(permissions: Sequence[str] | None) -> list[str] | None:
 
 
 def _without_none(**params: Any) -> dict[str, Any]:
-    # The server answers 500 to a null where it expects a list or an object (recording malformed-bodies).
+    # The server answers 500 to a null instead of a list or an object (recording malformed-bodies).
     return {name: value for name, value in params.items() if value is not None}
 
 
 def _own_rows(transport: Transport, table: TableRef, sent: list[Row], conflict: UniqueViolation) -> list[Row]:
-    """Return the rows that an earlier attempt created after all, or raise the conflict: the rows there are somebody else's, or none."""
+    """
+    Return the rows if an earlier attempt created them.
+
+    Otherwise raise the conflict: the rows belong to another client, or do not exist.
+    """
     columns = sorted({key for row in sent for key in row if not key.startswith("$")})
     ids = [row["$id"] for row in sent]
     try:
@@ -335,7 +359,7 @@ def _own_rows(transport: Transport, table: TableRef, sent: list[Row], conflict: 
 
 
 def holds(stored: Mapping[str, Any], data: Mapping[str, Any], permissions: Sequence[str] | None = None) -> bool:
-    """Return whether a row as the server answers it holds these columns, and these permissions if any are given."""
+    """Return whether a row of the server has these columns, and these permissions if given."""
     return _same(data, stored) and (permissions is None or list(permissions) == stored.get("$permissions"))
 
 
@@ -348,7 +372,7 @@ def _same_value(sent: Any, stored: Any) -> bool:
         return len(sent) == len(stored) and all(map(_same_value, sent, stored))
     if sent == stored:
         return isinstance(sent, bool) == isinstance(stored, bool)
-    if sent is None and stored == []:  # what an array column makes of null
+    if sent is None and stored == []:  # array columns turn null into an empty list
         return True
     if isinstance(sent, str) and isinstance(stored, str):
         instant = _instant(sent)
@@ -357,7 +381,7 @@ def _same_value(sent: Any, stored: Any) -> bool:
 
 
 def _instant(text: str) -> float | None:
-    """Read an ISO 8601 date as the server stores it, in milliseconds; None for other text."""
+    """Return an ISO 8601 date in milliseconds, as the server stores it; None for other text."""
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:

@@ -1,9 +1,9 @@
 """
-What the SDK's services find in its ``Client``, without importing it before somebody asks for more.
+Provide what the SDK's services need of a ``Client``, importing the SDK only on further use.
 
-Importing the SDK's ``Client`` imports every model it has and pydantic with them: two thirds of the time that all of this library
-takes to import, for something that most processes never use. Its services need three things of a client (``call``, ``get_config``,
-``chunked_upload``; releases 13 to 27).
+Importing the SDK's ``Client`` imports all of its models and pydantic. That takes two thirds of the
+import time of this whole library, and most processes never need it. The services use three methods
+of a client (``call``, ``get_config``, ``chunked_upload``; releases 13 to 27).
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from .secret import Secret
 
 class SdkClient:
     """
-    The headers and settings of a client of the SDK.
+    The headers and settings of an SDK client.
 
-    Its public methods that are not here (``add_header``, ``set_locale``, ...) are the SDK's own, borrowed when they are called; so
-    ``_global_headers`` and ``_config`` have the names they have there.
+    Public methods missing here (``add_header``, ``set_locale``, ...) are borrowed from the SDK when
+    they are called. ``_global_headers`` and ``_config`` therefore have the SDK's names.
     """
 
     def __init__(self, project: str, key: Secret) -> None:
         system = platform.uname()
-        # No response format: every server then answers in its own, without conversions. A lower one turns $sequence into a number, a
-        # higher one makes the server warn (recording response-format).
+        # Send no response format: every server then answers in its own, unconverted. A lower one
+        # turns $sequence into a number, a higher one makes the server warn (recording
+        # response-format).
         self._global_headers: dict[str, str | Secret] = {
             "user-agent": f"appwrite-orm-django/{__version__} ({system.system}; {system.machine})",
             "accept": "application/json",
@@ -51,21 +52,21 @@ class SdkClient:
         return MethodType(getattr(Client, name), self)
 
     def get_config(self, key: str) -> str:
-        """Return a setting such as ``project``; empty if it has not been made."""
+        """Return a setting such as ``project``; empty if it is not set."""
         value = self._config.get(key, "")
         return value.reveal() if isinstance(value, Secret) else value
 
     def get_headers(self) -> dict[str, str]:
-        """Return the headers of every request, the key among them, in clear."""
+        """Return the headers of every request in clear, including the key."""
         return {
             name: value.reveal() if isinstance(value, Secret) else value for name, value in self._global_headers.items()
         }
 
     def chunked_upload(self, *args: Any, **kwargs: Any) -> NoReturn:
         """
-        Refuse: files are for the SDK's own client.
+        Reject uploads, which need the SDK's own client.
 
         Raises:
             TypeError: always.
         """
-        raise TypeError("This transport speaks JSON; use the SDK's own Client to upload files.")
+        raise TypeError("This transport only sends JSON; use the SDK's own Client to upload files.")

@@ -1,8 +1,9 @@
 """
-Keys, tokens and passwords that nothing shows by accident.
+Keep keys, tokens and passwords from being shown by accident.
 
-Debug pages, error mails and error reporters print the local variables of every frame of a traceback. What holds a secret is therefore
-a ``Secret`` from the moment it is read until its bytes go out, and an exception from where they go out leaves those frames behind.
+Debug pages, error emails and error reporters print the local variables of every frame of a
+traceback. A secret is therefore a ``Secret`` from when it is read until its bytes are sent, and
+exceptions of the sending code lose their frames.
 """
 
 from __future__ import annotations
@@ -17,18 +18,19 @@ from urllib.parse import quote
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Shorter secrets are not looked for in texts: the one-letter key of a test would blank out half of them.
+#: Shorter secrets are not blanked: the one-letter key of a test would blank half of a text.
 _MIN_BLANKED = 6
 
 
 class Secret:
     """
-    A text, or its bytes in UTF-8, that neither ``repr`` nor ``str`` shows; only ``reveal`` returns it.
+    A text, or its UTF-8 bytes, that ``repr`` and ``str`` hide; only ``reveal`` returns it.
 
-    Equal to another secret of the same text, never to a text. Copies are the secret itself, and it cannot be pickled.
+    It equals another secret with the same text, but never a string. Copying returns the secret
+    itself, and it cannot be pickled.
 
     Raises:
-        TypeError: what is given is not a text.
+        TypeError: the argument is not text.
     """
 
     __slots__ = ("_text",)
@@ -39,12 +41,12 @@ class Secret:
         elif isinstance(text, str):
             self._text = text
         elif isinstance(text, bytes):
-            # As some libraries for tokens return them.
+            # Some token libraries return bytes.
             self._text = text.decode("utf-8", "surrogateescape")
         else:
-            # What it is would be shown among the locals of this frame.
+            # Keep the argument out of this frame's locals.
             text = ""
-            raise TypeError("A secret must be a text.")
+            raise TypeError("A secret must be a string.")
 
     def reveal(self) -> str:
         """Return the text. Pass it on at once: a local variable that holds it is shown."""
@@ -55,10 +57,10 @@ class Secret:
         Return the text as UTF-8.
 
         Raises:
-            ValueError: it holds half of a surrogate pair. The error does not quote it.
+            ValueError: it contains a lone surrogate. The error does not quote it.
         """
         if not self.is_encodable:
-            raise ValueError("A secret holds half of a surrogate pair.")
+            raise ValueError("A secret contains a lone surrogate.")
         return self._text.encode()
 
     @property
@@ -72,17 +74,21 @@ class Secret:
 
     @property
     def is_header(self) -> bool:
-        """Whether the text can be the value of an HTTP header: printable ASCII without blanks around it."""
+        """Whether it can be an HTTP header's value: printable ASCII, no surrounding whitespace."""
         text = self._text
         return text.isascii() and text.isprintable() and text == text.strip()
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the text, by which two secrets can be told apart: 64 hexadecimal digits."""
+        """A hash that distinguishes secrets: 64 hexadecimal digits."""
         return hashlib.sha256(self._text.encode("utf-8", "surrogatepass")).hexdigest()
 
     def blanked_in(self, content: bytes) -> bytes:
-        """Return a content with every occurrence of the text replaced by stars, also as JSON and URLs write it."""
+        """
+        Return content with every occurrence of the text replaced by stars.
+
+        The forms that JSON and URLs escape are replaced as well.
+        """
         if len(self._text) >= _MIN_BLANKED and self.is_encodable:
             for form in {self._text, self._text.replace("/", "\\/"), quote(self._text, safe="")}:
                 content = content.replace(form.encode(), b"***")
@@ -121,7 +127,11 @@ NO_SECRET = Secret("")
 
 
 def hide(value: Any) -> Any:
-    """Return texts as secrets, in lists and tuples too; anything else as it is, to be refused by whoever reads it."""
+    """
+    Return strings as secrets, also in lists and tuples.
+
+    Other values are returned unchanged, for the reader to reject.
+    """
     if isinstance(value, (str, bytes)):
         return Secret(value)
     if isinstance(value, (list, tuple)):
@@ -131,10 +141,12 @@ def hide(value: Any) -> Any:
 
 def hidden(settings: Any, names: Collection[str] | Mapping[str, Collection[str]]) -> Any:
     """
-    Return settings in which the values of these names are secrets; as they are if they are no dictionary.
+    Return settings with the values of these names as secrets.
+
+    Settings that are not a dictionary are returned unchanged.
 
     Args:
-        names: of the settings, or for each dictionary in them the names of what is secret there.
+        names: the secret keys, or a mapping from each nested dictionary to its secret keys.
     """
     if not isinstance(settings, Mapping):
         return settings
@@ -145,30 +157,31 @@ def hidden(settings: Any, names: Collection[str] | Mapping[str, Collection[str]]
 
 def without_frames(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """
-    Return what ``work`` returns; what it raises leaves without the frames below this one, which hold what is secret.
+    Return what ``work`` returns; its exceptions lose the frames below this one, which hold secrets.
 
-    Only the frames are lost, and the request that the exception may carry. The exception, its text, and those it was caused by stay.
+    Only these frames are lost, and the request that an exception may carry. The exception, its text
+    and its causes remain.
     """
     handled = sys.exc_info()[1]
     try:
         return work(*args, **kwargs)
-    except BaseException as error:  # noqa: BLE001 - raised again, and all of them have frames
+    except BaseException as error:  # noqa: BLE001 - raised again, and every exception has frames
         raise _cleaned(error, handled)  # noqa: B904 - it is the same exception
 
 
 def _cleaned(error: BaseException, handled: BaseException | None) -> BaseException:
-    """Take the frames off an exception and off those it is chained to, but not off what was being handled before."""
+    """Remove the frames of an exception and its chain, up to the one handled before."""
     found: list[BaseException | None] = [error]
     seen: set[int] = set()
     while found:
-        one = found.pop()
-        if one is None or one is handled or id(one) in seen:
+        link = found.pop()
+        if link is None or link is handled or id(link) in seen:
             continue
-        seen.add(id(one))
-        one.__traceback__ = None
-        # The request that an HTTP client's exception carries, and with it its headers.
+        seen.add(id(link))
+        link.__traceback__ = None
+        # An HTTP client's exception carries the request, and so its headers.
         for name in ("request", "response"):
-            if not isinstance(vars(one).get(name, ""), str):
-                delattr(one, name)
-        found += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+            if not isinstance(vars(link).get(name, ""), str):
+                delattr(link, name)
+        found += [link.__cause__, link.__context__, *getattr(link, "exceptions", ())]
     return error

@@ -1,7 +1,8 @@
 """
-Transactions: a log of staged operations that the server replays at the commit.
+Run transactions: logs of staged operations that the server replays at the commit.
 
-Nothing is locked, and nothing but existence is checked before the commit. Facts: recordings ``tx-lifecycle``, ``tx-limits``, ``tx-errors``.
+Nothing is locked, and before the commit only existence is checked. Facts: recordings
+``tx-lifecycle``, ``tx-limits``, ``tx-errors``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from .transport import Transport
 
 Transaction = dict[str, Any]
 
-#: Operations a self-hosted server takes in one transaction; a bulk call is one.
+#: Maximum operations in one transaction of a self-hosted server; a bulk call counts as one.
 MAX_OPERATIONS = 100
 MIN_TTL_S, MAX_TTL_S = 60, 3600
 
@@ -25,12 +26,14 @@ _PATH = "/tablesdb/transactions"
 
 def create_transaction(transport: Transport, ttl_s: int = 300) -> Transaction:
     """
-    Open a transaction and return it: ``$id``, ``status`` ("pending"), ``operations`` (0), ``expiresAt``.
+    Open a transaction and return it.
+
+    It has ``$id``, ``status`` ("pending"), ``operations`` (0) and ``expiresAt``.
 
     Args:
         ttl_s: seconds until it expires, 60 to 3,600.
     """
-    # Safe to repeat: a transaction that nobody knows the id of expires by itself.
+    # Safe to repeat: a transaction whose id no client knows expires.
     opened: Transaction = transport.call("POST", _PATH, params={"ttl": ttl_s}, safe=True)
     return opened
 
@@ -40,7 +43,7 @@ def get_transaction(transport: Transport, transaction_id: str) -> Transaction:
     Return a transaction's state. An expired one still reads ``pending``.
 
     Raises:
-        TransactionClosed: the server has forgotten it, which it does soon after the end.
+        TransactionClosed: the server has deleted it, which it does soon after the end.
     """
     state: Transaction = transport.call("GET", f"{_PATH}/{path_segment(transaction_id)}")
     return state
@@ -50,16 +53,17 @@ def create_operations(
     transport: Transport, transaction_id: str, operations: Iterable[Mapping[str, Any]]
 ) -> Transaction:
     """
-    Stage operations in their order, and return the transaction.
+    Stage operations in order, and return the transaction.
 
     Args:
-        operations: each ``{"databaseId", "tableId", "action", "rowId"?, "data"?}`` with an action of ``create``, ``update``, ``upsert``,
-            ``delete``, ``increment``, ``decrement``, ``bulkCreate``, ``bulkUpdate``, ``bulkUpsert``, ``bulkDelete`` (recording
+        operations: each ``{"databaseId", "tableId", "action", "rowId"?, "data"?}`` with an action
+            of ``create``, ``update``, ``upsert``, ``delete``, ``increment``, ``decrement``,
+            ``bulkCreate``, ``bulkUpdate``, ``bulkUpsert``, ``bulkDelete`` (recording
             ``tx-operations``).
 
     Raises:
-        TransactionLimitExceeded: more than the server takes; none of these was staged.
-        RowNotFound: a row to update, increment or delete is not there.
+        TransactionLimitExceeded: there are more than the server accepts; none of these was staged.
+        RowNotFound: a row to update, increment or delete does not exist.
     """
     body = {"operations": [dict(operation) for operation in operations]}
     state: Transaction = transport.call("POST", f"{_PATH}/{path_segment(transaction_id)}/operations", params=body)
@@ -70,12 +74,13 @@ def commit(transport: Transport, transaction_id: str) -> Transaction:
     """
     Apply all staged operations, or none.
 
-    An attempt without an answer is not repeated but looked into: the error is raised as unambiguous when the state says that nothing was
-    applied, and not raised at all when it says ``committed``.
+    An attempt without an answer is not repeated; instead the transaction's state is read. If it is
+    ``committed``, nothing is raised. If it shows that nothing was applied, the error is raised as
+    unambiguous.
 
     Raises:
-        TransactionConflict: a row was changed or made by somebody else after its staging.
-        TransactionClosed: expired, or ended before.
+        TransactionConflict: another client changed or created a row after it was staged.
+        TransactionClosed: it expired, or ended before.
         InvalidStructure, RowNotFound: an operation fails; nothing was applied.
     """
     path = f"{_PATH}/{path_segment(transaction_id)}"
@@ -93,7 +98,7 @@ def rollback(transport: Transport, transaction_id: str) -> None:
     Drop all staged operations.
 
     Raises:
-        TransactionClosed: it has ended before.
+        TransactionClosed: it ended before.
     """
     transport.call("PATCH", f"{_PATH}/{path_segment(transaction_id)}", params={"rollback": True})
 
@@ -105,7 +110,7 @@ def _known_end(transport: Transport, transaction_id: str, error: AppwriteError) 
         raise error from None
     if state["status"] == "committed":
         return state
-    # "pending" and "committing" may still become anything: the commit can be on its way.
+    # "pending" and "committing" are not final: the commit can be in flight.
     if state["status"] == "failed":
         error.ambiguous = False
     raise error

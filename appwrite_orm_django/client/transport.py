@@ -1,4 +1,8 @@
-"""HTTP to Appwrite: connections, time limits, retries and errors, behind the interface of the SDK's client."""
+"""
+Send requests to Appwrite, behind the interface of the SDK's client.
+
+The transport manages connections, timeouts, retries and errors.
+"""
 
 from __future__ import annotations
 
@@ -47,10 +51,11 @@ def prepare(
     method: str, url: str, headers: CaseInsensitiveDict[str | Secret], body: Secret | None
 ) -> requests.PreparedRequest:
     """
-    Return a request that is ready to be sent. To be called within ``without_frames``: here the secrets are revealed.
+    Return a request that is ready to be sent.
 
-    What ``requests`` does to make one of what a person types is left out: URL, body and headers are as they must be already, and it
-    would take a third of the time of a whole call.
+    Call it within ``without_frames``: it reveals secrets. The normalization in ``requests`` is
+    skipped: URL, body and headers already have their final form, and it would take a third of the
+    time of a whole call.
     """
     prepared = requests.PreparedRequest()
     prepared.method = method
@@ -67,7 +72,7 @@ def prepare(
 
 
 class SessionPool:
-    """Hand out the session of the current process."""
+    """Hold the session of the current process."""
 
     def __init__(self, endpoint: str, *, pool_size: int, verify: bool | str) -> None:
         self._endpoint = endpoint
@@ -80,8 +85,9 @@ class SessionPool:
         """
         The session to use now.
 
-        After a fork the child makes its own: two processes must not talk over one socket. No lock is taken, since a thread that no
-        longer exists might hold it; two threads of a fresh child may each make a session, and the later one stays.
+        After a fork the child makes its own, since two processes must not share a socket. No lock
+        is taken, because a thread that no longer exists might hold it. Two threads of a new child
+        may each make a session; the later one stays.
         """
         pid, session = self._made
         if pid != os.getpid():
@@ -94,7 +100,7 @@ class SessionPool:
         Send a request and read its whole answer.
 
         Raises:
-            requests.RequestException: whatever went wrong.
+            requests.RequestException: the request failed.
         """
         session = self.session
         return session.send(
@@ -116,12 +122,13 @@ class SessionPool:
         session = requests.Session()
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.headers.clear()
-        # The environment's proxies and CA bundle are read once: per request it would cost as much as all the rest of it.
+        # Read the environment's proxies and CA bundle once: per request this would cost as much as
+        # everything else.
         session.trust_env = False
         session.proxies.update(get_environ_proxies(self._endpoint))
         session.verify = (_ca_bundle() or True) if self._verify is True else self._verify
         for prefix in ("https://", "http://"):
-            # Retries are ours alone: requests' would repeat a write that may have been applied.
+            # Retry in one place only: requests would repeat a write that may have been applied.
             session.mount(prefix, HTTPAdapter(pool_connections=1, pool_maxsize=self._pool_size, max_retries=0))
         if local_endpoint.is_local(self._endpoint):
             session.mount(local_endpoint.BASE_URL, local_endpoint.adapter_for(self._endpoint))
@@ -138,14 +145,15 @@ logger = logging.getLogger("appwrite_orm_django.client")
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
     """
-    One call, as listeners see it when it is over.
+    A finished call, as passed to listeners.
 
     Attributes:
         path: after the endpoint, for example ``/tablesdb/shop/tables/product/rows``.
-        params: what the caller passed: the parameters of a GET, the body of anything else. Not to be changed.
-        duration_s: from the call to its end, pauses between attempts included.
-        status: of the last answer; None when there was none.
-        attempts: 1, and 1 more for every retry.
+        params: the caller's parameters: those of a GET, or the body of anything else. Do not change
+            them.
+        duration_s: from the call to its end, including pauses between attempts.
+        status: of the last answer; None if there was none.
+        attempts: 1, plus 1 for every retry.
     """
 
     method: str
@@ -163,17 +171,19 @@ class Transport(SdkClient):
     """
     A client over pooled connections, safe to share between threads and across forks.
 
-    It can be handed to the SDK's services, and it is what this library's endpoint functions take first. Answers are plain dicts and
-    lists, never the SDK's models: those demand fields that servers of other versions do not send.
+    It works as the client of the SDK's services, and is the first argument of this library's
+    endpoint functions. Answers are plain dicts and lists, never the SDK's models: those require
+    fields that servers of other versions do not send.
 
     Args:
-        endpoint: the API endpoint, ending in ``/v1``; or ``local:`` and perhaps a path, for the local server in this process.
+        endpoint: the API endpoint, ending in ``/v1``; or ``local:``, optionally with a path, for
+            the local server in this process.
         project: project id.
-        key: API key, as a text or as a ``Secret``; never shown again.
+        key: API key, as a string or a ``Secret``; never shown again.
         connect_timeout_s: for each attempt to connect.
-        read_timeout_s: for the answer to begin, and for each pause within it.
-        retries: how often a request may be repeated where that is safe; 0 for never.
-        pool_size: connections kept open per process. More threads than this open further ones for as long as they need them.
+        read_timeout_s: for the start of the answer, and for each pause within it.
+        retries: maximum retries of a request that is safe to repeat; 0 for none.
+        pool_size: connections kept open per process. More threads open temporary ones.
         identity: a user to act for, instead of the key.
         verify: False for a server with a self-signed certificate, or the path of a CA bundle.
         alias: the database alias, for error texts.
@@ -181,7 +191,7 @@ class Transport(SdkClient):
         clock: seconds, monotonic; injected by tests.
 
     Raises:
-        ImproperlyConfigured: endpoint, project or key cannot be right.
+        ImproperlyConfigured: the endpoint, project or key is invalid.
     """
 
     def __init__(
@@ -214,7 +224,7 @@ class Transport(SdkClient):
         self._listeners: tuple[Listener, ...] = ()
         self._check_settings(key)
         local = local_endpoint.is_local(self.endpoint)
-        # International names and the like are dealt with once, here.
+        # Normalize the URL, such as an international host name, once.
         url = requests.Request("GET", local_endpoint.BASE_URL if local else self.endpoint).prepare().url
         self._base_url = (url or "").rstrip("/")
         try:
@@ -231,25 +241,26 @@ class Transport(SdkClient):
         )
 
     def add_listener(self, listener: Listener) -> None:
-        """Call ``listener`` with a RequestRecord after every call, in the calling thread."""
+        """Call ``listener`` with a ``RequestRecord`` after every call, in the calling thread."""
         self._listeners = (*self._listeners, listener)
 
     def remove_listener(self, listener: Listener) -> None:
-        """Stop calling ``listener``; no error when it was not there."""
-        # Equality, not identity: a bound method is a new object every time it is named.
+        """Stop calling ``listener``; do nothing if it was not registered."""
+        # Compare by equality: each access to a bound method makes a new object.
         self._listeners = tuple(known for known in self._listeners if known != listener)
 
     @contextmanager
     def through(self, wrap: Callable[[BaseAdapter], BaseAdapter]) -> Iterator[None]:
         """
-        Send every request of this process through another ``requests`` adapter while the block runs.
+        Send every request of this process through another ``requests`` adapter within the block.
 
         Args:
-            wrap: is given the adapter in use and returns the one to use instead; for recorders and the like.
+            wrap: called with the adapter in use, returns the one to use instead; for recorders and
+                the like.
         """
         session = self._pool.session
         before = session.get_adapter(self._base_url)
-        # The endpoint itself is a longer prefix than "https://", and so comes first.
+        # The endpoint is a longer prefix than "https://", and so takes precedence.
         mounted = session.adapters.get(self._base_url)
         session.mount(self._base_url, wrap(before))
         try:
@@ -262,15 +273,16 @@ class Transport(SdkClient):
 
     def acting_as(self, identity: Identity) -> Self:
         """
-        Return a transport that makes its requests for a user and has no API key; connections, limits and listeners are this one's.
+        Return a transport that makes requests as a user, without the API key.
 
-        Costs a few microseconds: it is meant to be made for each request, and not to be kept.
+        It shares this one's connections, limits and listeners. Creating it takes a few
+        microseconds, so make one for each request instead of keeping it.
 
         Raises:
             InvalidUserToken: the token has characters that no header may have. It is not quoted.
         """
         if not identity.token.is_header or " " in identity.token.reveal():
-            raise InvalidUserToken("The user's JWT or session has characters that it cannot have.")
+            raise InvalidUserToken("The user's JWT or session contains invalid characters.")
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
         other.identity = identity
@@ -298,19 +310,21 @@ class Transport(SdkClient):
 
         Args:
             method: HTTP method, in any case.
-            path: after the endpoint; ids in it must be legal (``identifiers.path_segment``).
-            headers: additional ones; None removes a header that would be sent otherwise.
-            params: URL parameters of a GET, nested lists flattened to ``queries[0]``, booleans as 0 and 1; the JSON body of all else.
-                What is a ``Secret`` in it is sent in clear, and shown nowhere.
-            response_type: ``json``; ``text`` for the body as text.
-            safe: whether a second delivery would do no harm. Left out, only reads are safe.
+            path: after the endpoint; ids in it must be valid (``references.path_segment``).
+            headers: additional headers; None removes a default one.
+            params: of a GET, URL parameters: nested lists become ``queries[0]``, booleans 0 and 1.
+                Of any other method, the JSON body. A ``Secret`` in it is sent in clear, and shown
+                nowhere.
+            response_type: ``json``; or ``text`` for the body as text.
+            safe: whether a second delivery does no harm. By default only reads are safe.
 
         Returns:
-            dict, list, or whatever the JSON is; ``{}`` for an empty body.
+            dict, list, or any other JSON value; ``{}`` for an empty body.
 
         Raises:
-            AppwriteError: the class says what happened, ``ambiguous`` whether a write may have been applied.
-            QueryLimitExceeded: the URL would be longer than servers take; nothing was sent.
+            AppwriteError: the class says what happened, ``ambiguous`` whether a write may have been
+                applied.
+            QueryLimitExceeded: the URL would be longer than servers accept; nothing was sent.
         """
         headers = self._merged_headers(without_secrets_in_clear(headers))
         request = Request(method.upper(), path, self.settings, as_user=self.identity is not None)
@@ -335,7 +349,7 @@ class Transport(SdkClient):
             if not isinstance(outcome, Failure):
                 return outcome, attempts
             in_doubt = in_doubt or outcome.error.ambiguous
-            # What an earlier attempt may have done does not become undone by a later answer.
+            # A later answer does not undo what an earlier attempt may have written.
             outcome.error.ambiguous = in_doubt
             timeouts += isinstance(outcome.error, RequestTimeout) and not outcome.never_sent
             if attempts > self._retries or not may_repeat(outcome, safe=safe, timeouts=timeouts):
@@ -344,7 +358,7 @@ class Transport(SdkClient):
             if delay_s is None:
                 return outcome, attempts
             logger.warning(
-                "%s: %s; attempt %d follows in %.2f s",
+                "%s: %s; retrying (attempt %d) in %.2f s",
                 sendable.request,
                 type(outcome.error).__name__,
                 attempts + 1,
@@ -354,11 +368,11 @@ class Transport(SdkClient):
             try:
                 self.about_to_send(sendable.request)
             except DatabaseError:
-                # What became of the attempts so far is what the caller has to know.
+                # The caller needs the outcome of the attempts made so far.
                 return outcome, attempts
 
     def about_to_send(self, request: Request) -> None:
-        """Do what has to be done before each attempt; raises a ``DatabaseError`` to keep it from being sent."""
+        """Run before each attempt; override it and raise a ``DatabaseError`` to prevent sending."""
 
     def _attempt(self, sendable: _Sendable) -> _Answer | Failure:
         request = sendable.request
@@ -400,7 +414,8 @@ class Transport(SdkClient):
                 url += "?" + _url_text(request, urlencode, _flattened(params))
             if len(url) > MAX_URL_LENGTH:
                 raise QueryLimitExceeded(
-                    f"{request}: the URL would be {len(url):,} characters long; servers take {MAX_URL_LENGTH:,}. Split the queries."
+                    f"{request}: the URL would be {len(url):,} characters long; servers accept "
+                    f"{MAX_URL_LENGTH:,}. Split the queries."
                 )
             headers.pop("content-type", None)
         elif params or request.method != "DELETE":
@@ -435,16 +450,19 @@ class Transport(SdkClient):
                 or parts.fragment
             ):
                 raise ImproperlyConfigured(
-                    f'{self.settings}["HOST"] must be an Appwrite endpoint such as https://fra.cloud.appwrite.io/v1, or local:.'
+                    f'{self.settings}["HOST"] must be an Appwrite endpoint such as '
+                    "https://fra.cloud.appwrite.io/v1, or local:."
                 )
         for name, value in (("USER", Secret(self.project)), ("PASSWORD", key)):
-            # Such a value would fail later, in an error text that quotes it.
+            # An invalid value would fail later, in an error text that quotes it.
             if not value.is_header:
-                raise ImproperlyConfigured(f'{self.settings}["{name}"] has characters that no HTTP header may have.')
+                raise ImproperlyConfigured(
+                    f'{self.settings}["{name}"] contains characters that no HTTP header may have.'
+                )
 
     def _merged_headers(self, headers: Mapping[str, str | Secret | None]) -> CaseInsensitiveDict[str | Secret]:
         merged: CaseInsensitiveDict[str | Secret] = CaseInsensitiveDict(self._global_headers)
-        # Releases differ in where they keep the project: in these headers, or with each call of a service.
+        # Releases of the SDK keep the project either in these headers or in each call of a service.
         merged["x-appwrite-project"] = self.project
         if self.identity is not None:
             self.identity.apply(merged)
@@ -452,17 +470,17 @@ class Transport(SdkClient):
             if value is None:
                 merged.pop(name, None)
             elif not Secret(value).is_header:
-                raise TypeError(f"The header {name} has characters that no HTTP header may have.")
+                raise TypeError(f"The header {name} contains characters that no HTTP header may have.")
             else:
                 merged[name] = value
         for name in _SECRET_HEADERS:
-            # Also those that the SDK's own methods have set.
+            # This includes headers that the SDK's own methods have set.
             if name in merged:
                 merged[name] = Secret(merged[name])
         return merged
 
     def _blank(self, content: bytes) -> bytes:
-        """Take the secrets of this transport out of something the server said."""
+        """Return content of the server with this transport's secrets blanked out."""
         for name in _SECRET_HEADERS:
             if name in self._global_headers:
                 content = Secret(self._global_headers[name]).blanked_in(content)
@@ -470,7 +488,7 @@ class Transport(SdkClient):
 
 
 def without_secrets_in_clear(headers: Mapping[str, str | Secret | None] | None) -> Mapping[str, str | Secret | None]:
-    """Return headers in which keys and tokens are secrets."""
+    """Return the headers with keys and tokens wrapped in ``Secret``."""
     return {
         name: Secret(value) if value is not None and name.lower() in _SECRET_HEADERS else value
         for name, value in (headers or {}).items()
@@ -496,7 +514,7 @@ class _Sendable(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What the server said; it may hold a secret that it has just made, and is not shown."""
+    """An answer of the server. It may hold a secret that was just created, so it is not shown."""
 
     status: int
     body: Any = field(repr=False)
@@ -504,7 +522,8 @@ class _Answer:
 
 
 def _failure(request: Request, error: requests.RequestException, server: str) -> Failure:
-    # The exceptions below ours are left behind: their frames and their ``request`` hold the headers, and with them the key.
+    # Drop the original exceptions: their frames and their ``request`` hold the headers, and so the
+    # key.
     reason = _reason(error)
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return Failure(
@@ -515,12 +534,12 @@ def _failure(request: Request, error: requests.RequestException, server: str) ->
             request.error(RequestTimeout, f"no answer from {server} within the read timeout", ambiguous=True)
         )
     if _find(error, ssl.SSLCertVerificationError):
-        text = f"the certificate of {server} is not accepted: {reason}. OPTIONS['VERIFY'] can name a CA bundle"
+        text = f"the certificate of {server} was rejected: {reason}. OPTIONS['VERIFY'] can name a CA bundle"
         return Failure(request.error(ConnectionFailed, text), hopeless=True)
     if _find(error, NewConnectionError):
         return Failure(request.error(ConnectionFailed, f"no connection to {server}: {reason}"), never_sent=True)
     if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.ConnectionError):
-        # requests' word for an URL or a header it cannot send.
+        # requests raises this for a URL or a header that it cannot send.
         return Failure(request.error(NotAppwrite, f"the endpoint cannot be requested: {type(error).__name__}"))
     return Failure(request.error(ConnectionFailed, f"the connection to {server} broke: {reason}", ambiguous=True))
 
@@ -540,7 +559,7 @@ def _find(error: BaseException, cls: type[BaseException]) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the operating system's words for what happened, or else the name of the exception."""
+    """Return the operating system's description of the error, or else the exception's name."""
     last = error
     for link in _chain(error):
         if isinstance(link, OSError) and link.strerror:
@@ -550,7 +569,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _flattened(value: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Flatten parameters as the SDK does, but for booleans: the text "false" counts as true for ``total``."""
+    """Flatten parameters as the SDK does, except for booleans: ``total`` reads "false" as true."""
     if isinstance(value, Mapping):
         items = [(f"{prefix}[{key}]" if prefix else str(key), item) for key, item in value.items()]
     elif isinstance(value, (list, tuple)):
@@ -563,7 +582,7 @@ def _flattened(value: Any, prefix: str = "") -> list[tuple[str, str]]:
 
 
 def _encoded(request: Request, params: Mapping[str, Any]) -> Secret:
-    """Write a body; what it holds is hidden until it is sent, for webhooks have secrets in it."""
+    """Return the body as JSON, hidden until it is sent because webhooks have secrets in it."""
     try:
         body = Secret(
             json.dumps(params, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_sdk_value)
@@ -571,14 +590,14 @@ def _encoded(request: Request, params: Mapping[str, Any]) -> Secret:
     except ValueError as error:  # NaN and infinities
         raise request.error(InvalidValue, f"a value cannot be sent: {type(error).__name__}") from None
     if not body.is_encodable:
-        raise request.error(InvalidValue, "a value cannot be sent: it holds half of a surrogate pair")
+        raise request.error(InvalidValue, "a value cannot be sent: it contains a lone surrogate")
     return body
 
 
 def _url_text(request: Request, write: Callable[..., str], *args: Any) -> str:
     with suppress(UnicodeEncodeError):
         return write(*args)
-    raise request.error(InvalidValue, "a value cannot be sent: it holds half of a surrogate pair")
+    raise request.error(InvalidValue, "a value cannot be sent: it contains a lone surrogate")
 
 
 def _sdk_value(value: object) -> object:
@@ -593,4 +612,4 @@ def _sdk_value(value: object) -> object:
 
 def _only_json(content_type: str) -> None:
     if content_type and not content_type.startswith("application/json"):
-        raise TypeError(f"This transport speaks JSON; use the SDK's own Client for {content_type}.")
+        raise TypeError(f"This transport only sends JSON; use the SDK's own Client for {content_type}.")

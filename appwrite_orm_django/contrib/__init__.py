@@ -1,1 +1,1 @@
-"""Parts that sites may use and the backend does without: pages, pagination, forms, HTTP caching, the admin, exports."""
+"""Optional parts for sites: pages, pagination, forms, HTTP caching, the admin and exports."""

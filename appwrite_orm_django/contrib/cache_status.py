@@ -1,4 +1,4 @@
-"""Middleware that says in each response whether the page came from the cache."""
+"""Middleware that reports in each response whether its data came from the cache."""
 
 from __future__ import annotations
 
@@ -18,15 +18,23 @@ STATUS, TABLE = "X-Cache-Status", "X-Cache-Table"
 
 class AppwriteCacheMiddleware:
     """
-    Sets ``X-Cache-Status`` and ``X-Cache-Table`` on responses to requests that read from Appwrite.
+    Set ``X-Cache-Status`` and ``X-Cache-Table`` on responses to requests that read from Appwrite.
 
-    The status is ``HIT`` (every read came from the cache), ``MISS`` (none did, all were loaded), ``PARTIAL``, ``BYPASS`` (every read
-    went past the cache: ``nocache()``, a table written in the same transaction, the cache down) or ``STALE`` (at least one outdated
-    entry was served because Appwrite could not be reached; see ``STALE_ON_ERROR``). The table header names the tables, in
-    alphabetical order. Responses made without any such read get neither. What a streaming response reads while it is being sent is
-    not known yet and not counted.
+    The status is one of:
 
-    Works under WSGI and ASGI. Put it first: it counts what the middleware below it reads.
+    - ``HIT``: every read came from the cache.
+    - ``MISS``: every read was loaded from Appwrite.
+    - ``PARTIAL``: some reads came from the cache.
+    - ``BYPASS``: every read bypassed the cache, because of ``nocache()``, a table written in the
+      same transaction, or a cache that is down.
+    - ``STALE``: at least one stale entry was served because Appwrite could not be reached; see
+      ``STALE_ON_ERROR``.
+
+    ``X-Cache-Table`` names the tables in alphabetical order. A response without any such read gets
+    neither header. Reads of a streaming response while it is being sent are not counted.
+
+    The middleware works under WSGI and ASGI. Put it first, because it counts only the reads of
+    middleware below it.
     """
 
     sync_capable = True
@@ -54,13 +62,13 @@ class AppwriteCacheMiddleware:
 
 
 def reads_so_far(request: HttpRequest) -> Reads | None:
-    """Return what this request has read since it came to the middleware; None where the middleware is not installed."""
+    """Return the request's reads since it entered the middleware; None without the middleware."""
     reads: Reads | None = getattr(request, "_appwrite_reads", None)
     return reads
 
 
 def describe(response: HttpResponseBase, reads: Sequence[ReadEvent]) -> HttpResponseBase:
-    """Set the headers that say where the data of a response came from, unless they are set already."""
+    """Set the cache headers of a response, unless they are already set."""
     if reads:
         response.headers.setdefault(STATUS, status_of(reads))
         response.headers.setdefault(TABLE, ", ".join(sorted({table for read in reads for table in read.tables})))
@@ -68,7 +76,7 @@ def describe(response: HttpResponseBase, reads: Sequence[ReadEvent]) -> HttpResp
 
 
 def status_of(reads: Sequence[ReadEvent]) -> str:
-    """Sum up at least one read as ``HIT``, ``MISS``, ``PARTIAL``, ``BYPASS`` or ``STALE``."""
+    """Return the status of one or more reads, as in ``X-Cache-Status``."""
     outcomes = {read.outcome for read in reads}
     if "stale" in outcomes:
         return "STALE"

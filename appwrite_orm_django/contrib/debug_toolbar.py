@@ -1,4 +1,4 @@
-"""A panel for django-debug-toolbar (extra ``debug``): each query of a page, where its answer came from, and what it asked of Appwrite."""
+"""Show queries with cache status and requests in django-debug-toolbar (extra ``debug``)."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Query:
     One query of a page.
 
     Attributes:
-        result: HIT, MISS, BYPASS or STALE as in ``X-Cache-Status``; WRITE for what is no read.
-        reason: why, where there is more to say; see ``cache.protocol.Reason``.
-        plan: as ``explain()`` says it.
-        requests: those made to Appwrite, each with method, path, status and milliseconds.
+        result: HIT, MISS, BYPASS or STALE as in ``X-Cache-Status``; WRITE for a write.
+        reason: the reason for the result, if there is one; see ``cache.protocol.Reason``.
+        plan: the output of ``explain()``.
+        requests: the requests to Appwrite, each with method, path, status and milliseconds.
     """
 
     alias: str
@@ -50,7 +50,7 @@ class Query:
 
 
 class _Recorder:
-    """Sees the commands of one page, as ``watching.Watcher``."""
+    """Record the commands of one page, as an ``instrumentation.Watcher``."""
 
     def __init__(self) -> None:
         self.queries: list[Query] = []
@@ -67,7 +67,7 @@ class _Recorder:
                     query.result, query.reason = reads[-1].outcome.upper(), reads[-1].reason
 
     def executing(self, alias: str, command: Command) -> AbstractContextManager[Any]:
-        if self._open:  # what a read through the cache loads is that read's
+        if self._open:  # this loads an entry for a read through the cache, which is recorded already
             return ExitStack()
         return self._executed(alias, command)
 
@@ -90,7 +90,11 @@ class _Recorder:
             self._open.remove(query)
 
     def note(self, record: RequestRecord) -> None:
-        """Take note of a request: of the query under way, or else of the last one, whose rows are then read as they are used."""
+        """
+        Add a request to the query in progress.
+
+        Without one, add it to the last query, whose rows are then being read lazily.
+        """
         request = {
             "method": record.method,
             "path": record.path,
@@ -113,9 +117,10 @@ def _note(record: RequestRecord) -> None:
 
 class AppwritePanel(Panel):
     """
-    The queries of a page to databases on Appwrite; to be named in ``DEBUG_TOOLBAR_PANELS``.
+    Show the queries of a page to databases on Appwrite. Add it to ``DEBUG_TOOLBAR_PANELS``.
 
-    Under ASGI as well. Time is that of the whole query, the cache and unpacking included.
+    The panel works under WSGI and ASGI. Times are those of whole queries, including the cache and
+    unpacking.
     """
 
     title = _("Appwrite")
@@ -140,7 +145,7 @@ class AppwritePanel(Panel):
     def enable_instrumentation(self) -> None:
         for alias in appwrite_aliases():
             transport = appwrite_connection(alias).transport
-            # One for all threads, and added once.
+            # One listener serves all threads, so add it only once.
             transport.remove_listener(_note)
             transport.add_listener(_note)
         token = _recorder.set(self._recorder)
@@ -152,15 +157,15 @@ class AppwritePanel(Panel):
 
     def generate_stats(self, request: Any, response: Any) -> None:
         queries = self._recorder.queries
-        asked = [request for query in queries for request in query.requests] + self._recorder.loose
+        requests = [request for query in queries for request in query.requests] + self._recorder.loose
         results = [query.result for query in queries]
         self.record_stats(
             {
                 "queries": [{**asdict(query), "summary": query.summary} for query in queries],
                 "loose": self._recorder.loose,
                 "query_count": len(queries),
-                "request_count": sum(one["attempts"] for one in asked),
-                "request_ms": sum(one["duration_ms"] for one in asked),
+                "request_count": sum(request["attempts"] for request in requests),
+                "request_ms": sum(request["duration_ms"] for request in requests),
                 "total_ms": sum(query.duration_ms for query in queries),
                 "counts": {word: results.count(word) for word in dict.fromkeys(results)},
             }

@@ -1,10 +1,16 @@
 """
-Rows to and from JSON Lines, a page at a time: what ``appwrite_export`` and ``appwrite_import`` do.
+Export rows to JSON Lines and import them, a page at a time.
 
-A file has one JSON array per line: ``["row", <table id>, <row>]``, and ``["end", {<table id>: <rows>}]`` as the last, so that half a file is
-never taken for a whole one. Before the rows of a table comes ``["encodings", <table id>, {<key>: <encoding>}]`` with what is recorded of its
-columns: where another database has them encoded otherwise, the values are rewritten for it. A row has ``$id``, ``$createdAt``, ``$updatedAt`` and ``$permissions`` besides its columns, values as Appwrite
-has them. Relationship columns stay behind: their values are rows of other tables.
+``appwrite_export`` and ``appwrite_import`` use this module.
+
+A file has a JSON array on each line:
+
+- ``["row", <table id>, <row>]``. A row has ``$id``, ``$createdAt``, ``$updatedAt`` and
+  ``$permissions`` besides its columns, with values as Appwrite stores them. Relationship columns
+  are left out, because their values are rows of other tables.
+- ``["encodings", <table id>, {<key>: <encoding>}]`` before the rows of a table, with the recorded
+  encodings of its columns. An import into a database with other encodings converts the values.
+- ``["end", {<table id>: <rows>}]`` as the last line, so that a truncated file is detected.
 """
 
 from __future__ import annotations
@@ -32,20 +38,20 @@ from appwrite_orm_django.schema.records import ROW_ID, records_of
 __all__ = ["BadFile", "Imported", "export_rows", "import_rows", "resume_point"]
 
 PAGE_SIZE = 500
-#: A request of 13 MB is refused (413); values grow a little when they are quoted once more.
+#: A request of 13 MB is rejected (413); values grow a little when they are quoted once more.
 MAX_BATCH_BYTES = 4_000_000
 _IDS_PER_QUERY = 90
 _KEPT = ("$id", "$createdAt", "$updatedAt", "$permissions")
-#: Bytes looked at in one step backwards for the last whole line.
+#: Bytes read in each step backwards to find the last whole line.
 _BLOCK = 65_536
 
 Announce = Callable[[str], AbstractContextManager[Any]]
-#: Called with a table id and the number of rows just done with.
+#: Called with a table id and the number of rows just processed.
 Progress = Callable[[str, int], None]
 
 
 class BadFile(DataError):
-    """A file is not what an export writes, or not all of it; the text names the line."""
+    """A file is not an export, or is truncated; the text names the line."""
 
 
 # Export
@@ -54,12 +60,13 @@ class BadFile(DataError):
 @dataclass(frozen=True)
 class ResumePoint:
     """
-    Where an export that was stopped goes on.
+    The point at which an interrupted export resumes.
 
     Attributes:
-        offset: bytes of the file that are whole lines.
-        table, row_id: of the last row; None when there is none yet, or none of the table.
-        finished: whether the export had come to its end.
+        offset: size of the whole lines of the file, in bytes.
+        table, row_id: the table and id of the last row; None if there is none yet, or none of the
+            table.
+        finished: whether the export was complete.
     """
 
     offset: int = 0
@@ -70,10 +77,10 @@ class ResumePoint:
 
 def resume_point(file: IO[bytes]) -> ResumePoint:
     """
-    Return where to go on with a file; only its end is read.
+    Return the point at which to resume a file, reading only its end.
 
     Raises:
-        BadFile: its last whole line is none of an export's.
+        BadFile: its last whole line is not a line of an export.
     """
     end = file.seek(0, os.SEEK_END)
     tail, start = b"", end
@@ -90,7 +97,7 @@ def resume_point(file: IO[bytes]) -> ResumePoint:
     if kind == "end":
         return ResumePoint(offset, finished=True)
     if kind == "encodings":
-        # No row of its table is there yet: it is written once more.
+        # The table has no row yet, so its encodings are written again.
         return ResumePoint(offset - len(last) - 1, rest[0])
     return ResumePoint(offset, rest[0], rest[1]["$id"])
 
@@ -104,17 +111,18 @@ def export_rows(
     progress: Progress = lambda _table, _rows: None,
 ) -> Iterator[bytes]:
     """
-    Yield the lines of a file, rows in the order of their creation; one page is in memory at a time.
+    Yield the lines of a file, with rows in the order of their creation.
 
-    Rows that are made or changed meanwhile may or may not be in it.
+    One page is in memory at a time. Rows that are created or changed in the meantime may or may not
+    be included.
 
     Args:
-        database: its tables are exported, in the order of their ids.
-        after: go on after this row instead of beginning.
-        counts: rows per table that the file has already, for its last line.
+        database: the database whose tables are exported, in the order of their ids.
+        after: the point at which to resume, instead of starting from the beginning.
+        counts: rows per table that the file already has, for its last line.
 
     Raises:
-        InvalidQuery: the row to go on after is gone.
+        InvalidQuery: the row after which to resume no longer exists.
     """
     point = after or ResumePoint()
     totals = Counter(counts or {})
@@ -124,7 +132,8 @@ def export_rows(
         start = point.row_id if table.id == point.table else None
         totals[table.id] += 0
         encodings = {
-            one.key: as_recorded(one.encoding) for one in records_of(table.id, table.columns, table.id_encoding)
+            record.key: as_recorded(record.encoding)
+            for record in records_of(table.id, table.columns, table.id_encoding)
         }
         if encodings and start is None:
             yield _line(["encodings", table.id, encodings])
@@ -158,10 +167,11 @@ def _line(content: list[Any]) -> bytes:
 @dataclass
 class Imported:
     """
-    What an import did.
+    The result of an import.
 
     Attributes:
-        created, present: rows per table that were made, and that were there already and left alone.
+        created, present: rows per table that were created, and rows that already existed and were
+            left alone.
     """
 
     created: Counter[str] = field(default_factory=Counter)
@@ -178,19 +188,21 @@ def import_rows(
     progress: Progress = lambda _table, _rows: None,
 ) -> Imported:
     """
-    Create the rows of a file that are not there, up to 100 in one request; doing it again goes on where it stopped.
+    Create the missing rows of a file, up to 100 in one request.
 
-    A row whose id exists is left alone, whatever it holds.
+    A row whose id exists is left alone, whatever it holds, so running an interrupted import again
+    completes it.
 
     Args:
-        database: as it is on the server; every table of the file must be in it.
-        tables: only these.
-        announce: makes the context that every request that writes to a table is made in, so that the cache hears of it.
+        database: the database on the server; it must have every table of the file.
+        tables: ids of the tables to import; None for all.
+        announce: returns the context manager for requests that write to a table, which invalidates
+            the cache.
 
     Raises:
-        BadFile: a line is none of an export's, or the last is missing, or a value means nothing as the column is encoded here; what came
-            before it is imported.
-        UniqueViolation: a unique index refuses a row that is new.
+        BadFile: a line is not a line of an export, the last line is missing, or a value cannot be
+            converted to the encoding of its column; the rows before it are imported.
+        UniqueViolation: a unique index rejects a new row.
         DataError: a value does not fit its column.
     """
     done = Imported()
@@ -211,20 +223,22 @@ def import_rows(
             batch.add(table_id, row, len(line), number)
     batch.send()
     if totals is None:
-        raise BadFile("The file has no end: its export was stopped. All rows that it has are imported.")
+        raise BadFile("The file has no last line, because its export was interrupted. All of its rows are imported.")
     wrong = [table for table in {*totals, *seen} if totals.get(table, 0) != seen[table]]
     if wrong:
         table = min(wrong)
-        raise BadFile(f"{table}: the file says it has {totals.get(table, 0):,} rows, and has {seen[table]:,}.")
+        raise BadFile(
+            f"{table}: the last line announces {totals.get(table, 0):,} rows, but the file has {seen[table]:,}."
+        )
     return done
 
 
 class _Batch:
     """
-    Rows of one table that are to be created together.
+    Rows of one table to create together.
 
     Attributes:
-        encodings: of the columns of each table where they come from.
+        encodings: encodings of the columns of each table in the exported database.
     """
 
     def __init__(
@@ -244,7 +258,8 @@ class _Batch:
             self._table = self._database.table(table_id)
             if self._table is None:
                 raise BadFile(
-                    f"Line {number:,}: the database {self._database.id} has no table {table_id}.\nRun manage.py appwrite_migrate first."
+                    f"Line {number:,}: the database {self._database.id} has no table "
+                    f"{table_id}.\nRun manage.py appwrite_migrate first."
                 )
             self._rewritten = list(_rewritten(self.encodings.get(table_id, {}), self._table))
         elif len(self._rows) == rows.MAX_BULK_ROWS or self._bytes + size > MAX_BATCH_BYTES:
@@ -253,7 +268,7 @@ class _Batch:
         self._bytes += size
 
     def _as_here(self, row: dict[str, Any], number: int) -> dict[str, Any]:
-        """Return a row with its values as the columns are encoded here."""
+        """Return a row with its values converted to the encodings of this database."""
         row = dict(row)
         for before, after in self._rewritten:
             try:
@@ -261,8 +276,11 @@ class _Batch:
                     row[after.key] = convert(row[after.key], before, after)
             except CannotConvert as error:
                 raise BadFile(
-                    f"Line {number:,}: {after.key} of {row['$id']} was written as {before.encoding}, is {after.encoding} in the database "
-                    f"{self._database.id}, and cannot become that: {error}.\nCorrect the row, or import it into a database like its own."
+                    f"Line {number:,}: {after.key} of {row['$id']} cannot be converted from "
+                    f"{before.encoding} to {after.encoding}, its encoding in the database "
+                    f"{self._database.id}: {error}.\n"
+                    "Correct the row, or import it into a database with the encodings of the "
+                    "export."
                 ) from error
         return row
 
@@ -294,7 +312,7 @@ class _Batch:
         if not any(column.type == "relationship" for column in table.columns):
             rows.create_rows(self._transport, ref, new)
             return
-        # Bulk calls are refused on a table with a relationship.
+        # Appwrite rejects bulk calls on a table with a relationship.
         for row in new:
             data = {key: value for key, value in row.items() if key not in {"$id", "$permissions"}}
             rows.create_row(self._transport, ref, row["$id"], data, permissions=row.get("$permissions"))
@@ -309,7 +327,7 @@ class _Batch:
 
 
 def _rewritten(encodings: Mapping[str, Encoding], table: Table) -> Iterator[tuple[Column, Column]]:
-    """Yield the columns whose values would be read otherwise here than where they come from: as there, and as here."""
+    """Yield the columns that need conversion, as in the exported database and as in this one."""
     row_id = Column(ROW_ID, "varchar", 36, encoding=table.id_encoding)
     for column in (row_id, *table.columns):
         there = encodings.get(column.key)
@@ -322,11 +340,11 @@ def _parsed(line: bytes, where: str) -> list[Any]:
         content = json.loads(line)
     except ValueError as error:
         raise BadFile(
-            f"{where[0].upper()}{where[1:]} is no JSON: the file is damaged, or not from appwrite_export."
+            f"{where[0].upper()}{where[1:]} is not JSON: the file is damaged, or not from appwrite_export."
         ) from error
     if _is_line(content):
         return list(content)
-    raise BadFile(f"{where[0].upper()}{where[1:]} is none of an export's.")
+    raise BadFile(f"{where[0].upper()}{where[1:]} is not a line of an export.")
 
 
 def _is_line(content: Any) -> bool:

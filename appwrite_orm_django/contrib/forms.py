@@ -1,4 +1,4 @@
-"""Form fields whose choices come from the cache."""
+"""Form fields that read their choices through the cache."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ __all__ = ["CachedChoices", "CachedModelChoiceField", "CachedModelMultipleChoice
 
 class CachedChoices(ModelChoiceIterator):
     """
-    The choices of a model field, read as the queryset reads: through the cache.
+    The choices of a model field, read through the cache.
 
-    Django's own class streams them with ``iterator()``, which goes past the cache, so that a form would ask Appwrite each time it is
-    shown. For lists short enough to be shown, that is. To be set as ``iterator`` of any ``ModelChoiceField``.
+    Django's own class streams the choices with ``iterator()``, which bypasses the cache, so a form
+    would query Appwrite each time it is shown. Set this class as ``iterator`` of any
+    ``ModelChoiceField`` whose choices are few enough to be shown.
     """
 
     def __iter__(self) -> Iterator[Any]:
         if self.field.empty_label is not None:
             yield ("", self.field.empty_label)
-        # A copy each time: a queryset keeps the rows that it has read once.
+        # Copy the queryset, because it keeps the rows that it has read.
         for row in self.queryset.all():
             yield self.choice(row)
 

@@ -1,8 +1,9 @@
 """
-HTTP caching of pages whose data comes from Appwrite: how long a browser may keep one, and whether it is still the same.
+HTTP caching of pages whose data comes from Appwrite.
 
-The tokens that the query cache keeps for each table change with every write, so that they tell whether a page can have changed
-without making it: a ``304 Not Modified`` costs one call to the cache, no request to Appwrite, and no rendering.
+The query cache keeps a token for each table that changes with every write. The tokens show whether
+a page may have changed without rendering it: a ``304 Not Modified`` costs one call to the cache and
+no request to Appwrite.
 """
 
 from __future__ import annotations
@@ -55,8 +56,8 @@ logger = logging.getLogger("appwrite_orm_django.http")
 ViewFunction = TypeVar("ViewFunction", bound=Callable[..., Any])
 Key = Callable[[HttpRequest], str]
 
-# A page is given a Last-Modified only when it has been the same for this long: the header counts whole seconds, and a change within
-# the second in which it was made would go unnoticed.
+# A page gets a Last-Modified header only after it has been unchanged for this long. The header
+# counts whole seconds, so a second change within the same second would go unnoticed.
 _SETTLED_S = 2
 
 
@@ -70,35 +71,51 @@ def cache_headers(
     ignore: Sequence[str] = (),
 ) -> Callable[[ViewFunction], ViewFunction]:
     """
-    Decorate a view: browsers and proxies may keep its page as long as its data is cached, and ask cheaply whether it has changed.
+    Let browsers and proxies cache a view's page as long as its data is cached.
 
-    Answers to GET and HEAD with status 200 get ``Cache-Control: public, max-age=<seconds that the cached data has left>``, an
-    ``ETag``, and a ``Last-Modified`` once the page has been the same for two seconds. A request that knows the current one is
-    answered with 304 before the view runs.
+    They can revalidate the page without a request to Appwrite.
 
-    A page is ``public`` only if nothing tells visitors apart. The request has no cookie, no ``Authorization``, no other header that
-    is not known to be harmless, no user, no ``REMOTE_USER`` and no client certificate; nothing was read for a user or a guest; and
-    the answer used no session, sets no cookie and holds no CSRF token. Any other page is ``private, no-cache``, and never confirmed
-    with a 304, unless ``key`` says whose it is. So are pages that read past the cache, and pages that read a table not named here
-    (with a warning in the log): their change would go unnoticed. Why a page is not public is logged at DEBUG.
+    Responses to GET and HEAD with status 200 get three headers: ``Cache-Control: public,
+    max-age=<seconds until the cached data expires>``, an ``ETag``, and a ``Last-Modified`` once the
+    page has been unchanged for two seconds. A request whose copy is current is answered with 304
+    before the view runs.
 
-    What middleware reads before the view counts if ``AppwriteCacheMiddleware`` stands before it. What a thread of your own or another
-    client reads cannot be seen. Template responses are rendered by the decorator, before middleware with
-    ``process_template_response`` sees them.
+    A page is ``public`` only if nothing can tell visitors apart:
+
+    - The request has no cookie, no ``Authorization``, no other header that is not known to be
+      harmless, no user, no ``REMOTE_USER`` and no client certificate.
+    - Nothing was read for a user or a guest.
+    - The response used no session, sets no cookie and holds no CSRF token.
+
+    Any other page is ``private, no-cache`` and never confirmed with a 304, unless ``key`` says
+    whose page it is. The same holds for pages that bypass the cache, and for pages that read a
+    table not named here, because changes to that data would go unnoticed; the latter are logged as
+    a warning. The reason why a page is not public is logged at DEBUG.
+
+    Reads of middleware before the view count if ``AppwriteCacheMiddleware`` runs before that
+    middleware. Reads of your own threads and of other clients cannot be seen. The decorator renders
+    template responses before middleware with ``process_template_response`` sees them.
 
     Args:
-        models_: every Appwrite model whose table the page is made of, template included; through tables of many-to-many fields too.
-        max_age: seconds to keep a page at most, 0 to have it asked for every time.
-        key: returns whose the page is, such as the user's primary key; the page is then ``private``. Its ETag holds only for
-            requests that bring the same cookies and credentials, even where the user is not known before the view runs.
-        vary: names of request headers that the page depends on (``Accept``, ``HX-Request``); put into its ``Vary`` as well.
-        version: part of the ETag; to be changed with the template, so that pages made with the old one are not confirmed.
-        public: the page is the same for everybody, whoever asks: what the request brings along is not looked at. What was read for
-            a user, a session that was used, a cookie that is set and a form still make it private.
-        ignore: names of cookies and request headers that the page does not depend on (``_ga*``, ``X-Trace``), with ``*`` for any text.
+        models_: every Appwrite model whose table the page reads, including its template and the
+            through tables of many-to-many fields.
+        max_age: maximum age of a page in seconds; 0 to revalidate it every time.
+        key: returns whose page it is, such as the user's primary key; the page is then ``private``.
+            Its ETag is valid only for requests with the same cookies and credentials, even if the
+            user is not known before the view runs.
+        vary: names of request headers that the page depends on (``Accept``, ``HX-Request``); they
+            are added to ``Vary``.
+        version: part of the ETag. Change it with the template, so that pages rendered with the old
+            one are not confirmed.
+        public: declares that the page is the same for all visitors, so the request's cookies,
+            headers and user are ignored. A read for a user, a session that was used, a cookie that
+            is set and a form still make the page private.
+        ignore: names of cookies and request headers that the page does not depend on (``_ga*``,
+            ``X-Trace``); ``*`` matches any text.
 
     Raises:
-        ImproperlyConfigured: a model is not on Appwrite, or none is given; when the view is first called.
+        ImproperlyConfigured: a model is not on Appwrite, or no model is given; raised when the view
+            is first called.
     """
     page = _Page(models_, max_age, key, vary, version, public, ignore)
 
@@ -141,7 +158,7 @@ def _render(response: Any) -> None:
         response.render()
 
 
-# Headers of requests that tell no visitor from others; a request with any other is taken for somebody's.
+# Request headers that do not tell visitors apart. Any other header makes the page personal.
 _HARMLESS = frozenset(
     """
     accept baggage cache-control cdn-loop cf-connecting-ip cf-connecting-ipv6 cf-ew-via cf-ipcountry cf-ray
@@ -158,16 +175,22 @@ _HARMLESS = frozenset(
     """.split()  # noqa: SIM905 - a line for each would be two pages
 )
 _HARMLESS_FAMILIES = ("accept-", "hx-", "if-", "sec-", "turbo-", "x-b3-", "x-datadog-", "x-inertia", "x-up-")
-# Where web servers say who has signed in, be it with a certificate.
+# Variables in which web servers name the authenticated user, also by a certificate.
 _BY_THE_SERVER = re.compile(
     r"(?:REDIRECT_)*(?:REMOTE_(?:USER|IDENT)|AUTH_(?:USER|PASSWORD|TYPE)|LOGON_USER|(?:SSL|TLS)_CLIENT_\w+|CERT_(?:SUBJECT|SERIALNUMBER|COOKIE))"
 )
-# Where Django, Django REST framework and their tests keep it.
+# Attributes in which Django, Django REST framework and their tests keep the user.
 _USERS = ("user", "_cached_user", "_acached_user", "auth", "_force_auth_user", "_force_auth_token")
 
 
 class _Asked(NamedTuple):
-    """What a request asks for: the page's state before it is made, None if it cannot be told, and language and time zone."""
+    """
+    The requested page before it is rendered.
+
+    Attributes:
+        state: digest of the page's inputs; None if the cache does not answer.
+        locale: language and time zone.
+    """
 
     state: str | None
     locale: tuple[str, str]
@@ -175,7 +198,7 @@ class _Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Since when a page is as it is, and until when its data is cached; Unix time in whole seconds."""
+    """The time since which a page is unchanged, and its expiry, in whole seconds of Unix time."""
 
     since: int
     until: int
@@ -190,7 +213,7 @@ class _Seen:
 
 
 class _Page:
-    """What ``cache_headers`` knows of a view."""
+    """The arguments of ``cache_headers`` for a view, and what they mean for a request."""
 
     def __init__(
         self,
@@ -211,10 +234,11 @@ class _Page:
         self._ignore = tuple(name.lower() for name in ignore)
 
     def check(self, request: HttpRequest) -> tuple[_Asked, HttpResponseBase | None]:
-        """Return what is asked for, and the 304, if that is the answer."""
+        """Return the state of the requested page, and a 304 if the client's copy is current."""
         state = self._state(request)
         asked = _Asked(state, _locale())
-        # Without a key, whose page the client has is not known: it may have been made before somebody signed in.
+        # Without a key, the owner of the client's copy is unknown: it may be older than the
+        # sign-in.
         if state is None or (self._key is None and self._who_asks(request)):
             return asked, None
         until = self._known_until(request, state)
@@ -228,7 +252,7 @@ class _Page:
         return asked, response
 
     def _known_until(self, request: HttpRequest, state: str) -> int | None:
-        """Return until when the data of the page that the client has was cached, None if it has another page."""
+        """Return the expiry time of the client's copy of the page; None if it has another page."""
         if "If-None-Match" in request.headers:
             for etag in parse_etags(request.headers["If-None-Match"]):
                 known, _, until = etag.removeprefix("W/").strip('"').rpartition("-")
@@ -237,16 +261,17 @@ class _Page:
             return None
         if "If-Modified-Since" in request.headers:
             seen = self._seen(state)
-            # Equal, not "at least": clocks of several machines may differ, and then a later change can bear an earlier time.
+            # Require equality: clocks of several machines may differ, so a later change can have an
+            # earlier time.
             if seen is not None and http_date(seen.since) == request.headers["If-Modified-Since"]:
                 return seen.until
         return None
 
     def finish(self, request: HttpRequest, response: HttpResponseBase, reads: Reads, asked: _Asked) -> HttpResponseBase:
-        """Set the headers of a page that was made."""
+        """Set the headers of a rendered page."""
         if response.status_code != 200:
             return response
-        # What middleware has read before the view is part of the page as well.
+        # Include what middleware has read before the view.
         before = reads_so_far(request)
         reads = reads if before is None else before
         if response.has_header("Cache-Control"):
@@ -274,7 +299,8 @@ class _Page:
             seconds = min(seconds, int(self._max_age))
         who = {"public": True} if self._key is None else {"private": True}
         patch_cache_control(response, **who, max_age=seconds)
-        # Who signs in later, or out, is not to be shown this page by a browser or a proxy without asking.
+        # After a user signs in or out, browsers and proxies must not reuse this page without
+        # revalidation.
         if names := [*self._vary, *(() if self._public else ("Cookie", "Authorization"))]:
             patch_vary_headers(response, names)
 
@@ -283,7 +309,8 @@ class _Page:
         foreign = sorted({table for read in reads for table in read.tables if (read.alias, table) not in covered})
         if foreign:
             logger.warning(
-                "A page with cache_headers(%s) also reads %s: it is not cached by browsers. Name the models of all tables it is made of.",
+                "A page with cache_headers(%s) also reads %s, so browsers do not cache it. Name "
+                "the models of all tables it reads.",
                 ", ".join(model._meta.label for model in self._models),
                 ", ".join(foreign),
             )
@@ -299,7 +326,7 @@ class _Page:
             known = [time.time() + min(timeouts)]
         return int(min(known))
 
-    # What the cache knows
+    # Tables
 
     def _tables(self) -> list[tuple[str, list[str]]]:
         found: dict[str, list[str]] = {}
@@ -307,13 +334,13 @@ class _Page:
             alias = router.db_for_read(model)
             found.setdefault(alias, []).append(_connection(alias, model).table_of(model))
         if not found:
-            raise ImproperlyConfigured("cache_headers() needs the models that the page is made of.")
+            raise ImproperlyConfigured("cache_headers() needs the models whose tables the page reads.")
         return list(found.items())
 
-    # Who asks
+    # Visitors
 
     def _who_asks(self, request: HttpRequest) -> list[str]:
-        """Return what may tell a visitor from others; empty if it is proven that nothing does."""
+        """Return what may tell visitors apart; empty only if nothing does."""
         found = [f"appwrite_user() for {alias}" for alias in appwrite_aliases() if current_identity(alias) is not None]
         before = reads_so_far(request)
         if before is not None and before.for_users:
@@ -322,9 +349,10 @@ class _Page:
 
     def _credentials(self, request: HttpRequest) -> dict[str, str]:
         """
-        Return names and fingerprints of what the request brings along, but for what is ignored or known to be harmless.
+        Return names and fingerprints of the request's cookies, headers and user.
 
-        To be called within ``without_frames``, for tokens are among the values.
+        Ignored and harmless headers and cookies are left out. Call this within ``without_frames``,
+        because the values include tokens.
         """
         found = {
             f"the header {name}": value
@@ -332,7 +360,7 @@ class _Page:
             if value.strip() and not self._is_harmless(name.lower())
         }
         if request.COOKIES:
-            # One by one, for some of them may be ignored.
+            # List cookies separately, because some of them may be ignored.
             found.pop("the header Cookie", None)
             found |= {
                 f"the cookie {name}": value
@@ -343,7 +371,7 @@ class _Page:
         return {name: Secret(value).fingerprint for name, value in found.items()}
 
     def _is_harmless(self, name: str) -> bool:
-        is_named = name not in ("authorization", "cookie") and name in {one.lower() for one in self._vary}
+        is_named = name not in ("authorization", "cookie") and name in {header.lower() for header in self._vary}
         return is_named or name in _HARMLESS or name.startswith(_HARMLESS_FAMILIES) or self._is_ignored(name)
 
     def _is_ignored(self, name: str) -> bool:
@@ -353,7 +381,7 @@ class _Page:
         parts = [self._version, str(request.META.get("HTTP_HOST", "")), request.get_full_path(), *_locale()]
         parts += [f"{name}: {request.headers.get(name, '')}" for name in self._vary]
         if self._key is not None:
-            # The key first, for it may look up who the user is.
+            # Call the key first, because it may load the user.
             parts.append(self._key(request))
             if not self._public:
                 parts += [f"{name}: {value}" for name, value in without_frames(self._credentials, request).items()]
@@ -374,11 +402,12 @@ class _Page:
         return _Seen.read((core.store.get_many((key,)) or {}).get(key))
 
     def _since(self, state: str, until: int) -> int | None:
-        """Return since when the page is known as it is, None if that is too recent to tell."""
+        """Return the time since which the page is unchanged; None if it is too recent to tell."""
         now = int(time.time())
         seen = self._seen(state)
         if seen is None or abs(seen.until - until) > 1:
-            # Data loaded anew may differ although the tokens do not: written by somebody who told nobody.
+            # Reloaded data may differ although the tokens do not, because other clients may write
+            # without invalidating them.
             core, key = self._record(state)
             core.store.put(key, str(_Seen(now, until)), core.token_ttl)
             return None
@@ -389,24 +418,25 @@ def _connection(alias: str, model: type[models.Model] | None = None) -> Database
     connection = connections[alias]
     if not is_appwrite(connection):
         raise ImproperlyConfigured(
-            f"cache_headers() is for models on Appwrite; {model and model._meta.label} is on {alias}."
+            f"cache_headers() needs models on Appwrite, got {model and model._meta.label} on {alias}."
         )
     return connection
 
 
 def _etag(state: str, until: int) -> str:
-    # When the data ends is part of it, so that a 304 can say so without looking. Weak: compressing the page does not change it.
+    # The expiry time is part of the ETag, so a 304 can state it without a look-up. The ETag is
+    # weak, because compression does not change the page.
     return f'W/"{state}-{until}"'
 
 
 def _locale() -> tuple[str, str]:
-    """Return language and time zone, in which a page may differ without the request telling so."""
+    """Return the active language and time zone, on which a page may depend beside the request."""
     language = translation.get_language() if settings.USE_I18N else None
     return language or "", timezone.get_current_timezone_name() if settings.USE_TZ else ""
 
 
 def _traces(request: HttpRequest, response: HttpResponseBase, reads: Reads, asked: _Asked) -> Iterator[str]:
-    """Yield what shows that a page was made for somebody."""
+    """Yield the signs that a page was rendered for a particular visitor."""
     if reads.for_users or any(read.identity for read in reads):
         yield "a read for a user"
     session = getattr(request, "session", None)
@@ -416,7 +446,7 @@ def _traces(request: HttpRequest, response: HttpResponseBase, reads: Reads, aske
         yield "a cookie that is set"
     if request.META.get("CSRF_COOKIE_NEEDS_UPDATE"):
         yield "a CSRF token"
-    # Of the messages framework, which sets its cookie only afterwards.
+    # The messages framework sets its cookie only later, in its middleware.
     if getattr(getattr(request, "_messages", None), "added_new", False):
         yield "a message to the visitor"
     if asked.locale != _locale():
@@ -424,8 +454,8 @@ def _traces(request: HttpRequest, response: HttpResponseBase, reads: Reads, aske
 
 
 def _signed_in(request: HttpRequest) -> dict[str, str]:
-    """Return who has signed in in other ways than by a header: as the web server, middleware, a framework or a test says."""
-    # Django REST framework hands views a request of its own, which keeps Django's up to date.
+    """Return the users named by the web server, middleware, a framework or a test."""
+    # Django REST framework wraps Django's request and keeps it up to date.
     request = getattr(request, "_request", request)
     found = {
         f"META[{name!r}]": str(value)
@@ -434,12 +464,12 @@ def _signed_in(request: HttpRequest) -> dict[str, str]:
     }
     scope = getattr(request, "scope", None) or {}
     held = {name: vars(request).get(name) for name in _USERS} | {"scope['user']": scope.get("user")}
-    for name, one in held.items():
-        if isinstance(one, LazyObject):
-            # One that was not asked for yet tells nobody, and asking would use the session.
-            one = None if one._wrapped is empty else one._wrapped  # type: ignore[attr-defined]
-        if one is not None and getattr(one, "is_authenticated", True):
-            found[f"request.{name}"] = f"{type(one).__qualname__} {getattr(one, 'pk', None) or one}"
+    for name, user in held.items():
+        if isinstance(user, LazyObject):
+            # An unevaluated user has affected nothing, and evaluating it would use the session.
+            user = None if user._wrapped is empty else user._wrapped  # type: ignore[attr-defined]
+        if user is not None and getattr(user, "is_authenticated", True):
+            found[f"request.{name}"] = f"{type(user).__qualname__} {getattr(user, 'pk', None) or user}"
     key = getattr(getattr(request, "session", None), "session_key", None)
     if key:
         found["the session"] = str(key)
@@ -451,15 +481,16 @@ def _signed_in(request: HttpRequest) -> dict[str, str]:
 
 class CacheHeadersMixin:
     """
-    ``cache_headers`` for class-based views; to stand before the view's class.
+    Apply ``cache_headers`` to a class-based view. List it before the view's class.
 
     Attributes:
-        cache_models: the models that the page is made of; left out, that of the view (``model``, or its ``queryset``'s).
-        cache_max_age: as ``max_age``.
-        cache_vary: as ``vary``.
-        cache_version: as ``version``.
-        cache_public: as ``public``.
-        cache_ignore: as ``ignore``.
+        cache_models: the models whose tables the page reads; defaults to that of the view
+            (``model``, or its ``queryset``'s).
+        cache_max_age: the argument ``max_age``.
+        cache_vary: the argument ``vary``.
+        cache_version: the argument ``version``.
+        cache_public: the argument ``public``.
+        cache_ignore: the argument ``ignore``.
     """
 
     cache_models: Sequence[type[models.Model]] = ()
@@ -470,7 +501,7 @@ class CacheHeadersMixin:
     cache_ignore: Sequence[str] = ()
 
     def get_cache_models(self) -> Sequence[type[models.Model]]:
-        """Return the models that the page is made of."""
+        """Return the models whose tables the page reads."""
         if self.cache_models:
             return self.cache_models
         queryset = getattr(self, "queryset", None)
@@ -478,11 +509,11 @@ class CacheHeadersMixin:
         return () if model is None else (model,)
 
     def get_cache_key(self, request: HttpRequest) -> str | None:
-        """Return what else the page depends on, to have it ``private``; None for a page that is everybody's."""
+        """Return whose page it is, which makes it ``private``; None if all visitors share it."""
         return None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        handler: Any = super().dispatch  # type: ignore[misc]  # the view's, which stands behind this class
+        handler: Any = super().dispatch  # type: ignore[misc]  # the view's, the next base class
         own_key = self.get_cache_key(request)
         key: Key | None = None if own_key is None else lambda _request: own_key
         decorate = cache_headers(
@@ -505,13 +536,15 @@ class CacheHeadersMixin:
 
 class RefreshView(View):
     """
-    Outdate tables and load again what their models list to warm, on a POST with one or more ``model=app_label.Model``.
+    Invalidate tables and reload the querysets in their models' ``appwrite_warm``.
 
-    Only for users who may change each of these models (``app_label.change_model``); 403 for others. Answers with JSON, rows loaded per
-    model, or with a redirect to ``next`` if the form has one on this host.
+    The view takes a POST with one or more ``model=app_label.Model``. The user must be allowed to
+    change each of these models (``app_label.change_model``); otherwise the status is 403. The
+    response is a redirect to ``next`` if the form has one on this host, else JSON with the number
+    of rows loaded per model.
 
     Attributes:
-        refreshable: which models may be refreshed; left out, every model on Appwrite.
+        refreshable: the models that may be refreshed; defaults to every model on Appwrite.
     """
 
     http_method_names = ["post", "options"]
@@ -524,12 +557,12 @@ class RefreshView(View):
             try:
                 model = apps.get_model(label)
             except (LookupError, ValueError):
-                raise PermissionDenied from None  # as for a model that they may not change: no way to find out names
+                raise PermissionDenied from None  # same response as without permission, so names cannot be probed
             if not self.may_refresh(request, model):
                 raise PermissionDenied
             chosen.append(model)
         if not chosen:
-            return HttpResponseBadRequest("Say which model: model=app_label.Model.")
+            return HttpResponseBadRequest("No model given. Send model=app_label.Model.")
         loaded = {model._meta.label: control.refresh(model) for model in chosen}
         target = request.POST.get("next", "")
         if url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
@@ -537,7 +570,7 @@ class RefreshView(View):
         return JsonResponse({"refreshed": loaded})
 
     def may_refresh(self, request: HttpRequest, model: type[models.Model]) -> bool:
-        """Say whether whoever asks may refresh a model."""
+        """Return whether the user of the request may refresh a model."""
         listed = self.refreshable is None or model in self.refreshable
         on_appwrite = is_appwrite(connections[router.db_for_write(model)])
         user = getattr(request, "user", None)

@@ -1,4 +1,8 @@
-"""Pages of long tables: by number without counting every row, and by cursor, where page 10,000 costs what page 1 costs."""
+"""
+Paginate long tables, by number or by cursor.
+
+Numbered pages do not count every row. Cursor pages all cost the same, however far the page is.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +24,15 @@ from appwrite_orm_django.backend.aliases import is_appwrite
 
 __all__ = ["AppwritePaginator", "AtLeast", "CursorPage", "CursorPaginator", "ExactPaginator", "InvalidCursor"]
 
-#: Appwrite counts no further in one request (recording ``total-cap``).
+#: Appwrite counts at most this many rows in one request (recording ``total-cap``).
 COUNT_LIMIT = 5000
 
-# An offset that is no 32-bit number is refused by the server; no table is so long.
+# The server rejects an offset that is not a 32-bit number; no table is that long.
 MAX_OFFSET = 2**31 - 1
 
 
 class AtLeast(int):
-    """A number of rows of which there may be more: ``AtLeast(5000)`` reads "5000+"."""
+    """A lower bound for a number of rows: ``AtLeast(5000)`` prints as "5000+"."""
 
     def __str__(self) -> str:
         return f"{int(self)}+"
@@ -39,10 +43,12 @@ class AtLeast(int):
 @contextmanager
 def counting_with(rows: QuerySet[Any]) -> Iterator[Callable[[], bool]]:
     """
-    Let the first count inside that has to ask the server read these rows with the same request, if it is their table's.
+    Read these rows in the same request as the first count within the block that queries the server.
+
+    This happens only if the count is of the same table.
 
     Yields:
-        whether that was so; the queryset then has its rows.
+        a function that returns whether the rows were read; the queryset then has its rows.
     """
     connection = connections[rows.db]
     read: list[int] = []
@@ -55,13 +61,15 @@ def counting_with(rows: QuerySet[Any]) -> Iterator[Callable[[], bool]]:
 
 class AppwritePaginator(Paginator):
     """
-    Django's paginator, but for tables longer than the server counts in one request.
+    Django's paginator for tables longer than the server counts in one request.
 
-    Of those it knows ``count_limit`` rows ("5000+"); the pages beyond are there as well, and the last one is known when it is reached.
-    A page brings the count along where neither is cached: one request for both. Counting alone takes one, too.
+    It counts ``count_limit`` rows of such a table ("5000+"). The pages beyond can be reached too,
+    and the last page is known once it is reached. If neither the page nor the count is cached, one
+    request reads both. A count alone takes one request, too.
 
     Attributes:
-        count_limit: rows to count at most, None to count all of them (a few requests more beyond 5,000 rows).
+        count_limit: maximum number of rows to count; None to count all of them, which takes a few
+            more requests beyond 5,000 rows.
     """
 
     count_limit: int | None = COUNT_LIMIT
@@ -108,7 +116,8 @@ class AppwritePaginator(Paginator):
             if rows_read is not None:
                 plain.object_list = rows_read
             elif isinstance(self.object_list, QuerySet) and not self.orphans:
-                # Django ends the last slice at the count, which makes another question of it, and another entry of the cache.
+                # Django ends the last slice at the count, which would make it another query and
+                # another cache entry.
                 bottom = (number - 1) * self.per_page
                 plain.object_list = self.object_list[bottom : bottom + self.per_page]
             return plain
@@ -120,14 +129,14 @@ class AppwritePaginator(Paginator):
         return Page(rows[: self.per_page], number, self)
 
     def _read_with_count(self, number: Any) -> QuerySet[Any] | None:
-        """Count, reading the page along with it if the server has to be asked; return its rows if that was so."""
+        """Count, and return the page's rows if they were read in the same request."""
         queryset: Any = self.object_list
         if "count" in self.__dict__ or self.orphans or not isinstance(queryset, QuerySet) or queryset.query.is_sliced:
             return None
         try:
             bottom = (self._page_number(number) - 1) * self.per_page
         except (EmptyPage, PageNotAnInteger):
-            return None  # whoever validates the number says so
+            return None  # validate_number() raises this later
         if bottom < 0:
             return None
         rows: QuerySet[Any] = queryset[bottom : bottom + self.per_page]
@@ -137,7 +146,7 @@ class AppwritePaginator(Paginator):
 
 
 class ExactPaginator(AppwritePaginator):
-    """Counts every row: one request up to 5,000 rows, a few more beyond."""
+    """Count every row: one request up to 5,000 rows, a few more beyond."""
 
     count_limit = None
 
@@ -146,17 +155,17 @@ class ExactPaginator(AppwritePaginator):
 
 
 class InvalidCursor(Exception):
-    """A cursor was not made by this site, or for another list or another order."""
+    """A cursor was not signed by this site, or belongs to another list or order."""
 
 
 @dataclass(frozen=True)
 class CursorPage:
     """
-    The rows of one page, and the way to the pages beside it.
+    The rows of a page, and the cursors of the adjacent pages.
 
     Attributes:
-        previous_cursor: empty text where there is no page before.
-        next_cursor: empty text where there is none after.
+        previous_cursor: an empty string if there is no previous page.
+        next_cursor: an empty string if there is no next page.
     """
 
     object_list: Sequence[Any]
@@ -181,18 +190,20 @@ class CursorPage:
 
 class CursorPaginator:
     """
-    Pages that begin after a row instead of at a number: each is one request, and nothing is counted.
+    Paginate by the row that a page starts after. Each page is one request, and nothing is counted.
 
-    A cursor is signed text that holds the sorted values of a row. It stays good when that row is deleted, rows that are added
-    meanwhile move no row to another page, and nobody can make one up.
+    A cursor is signed text with a row's values of the fields in the order, so clients cannot forge
+    one. It stays valid if that row is deleted, and rows added in the meantime do not move others to
+    another page.
 
     Args:
-        queryset: its own order is replaced.
-        per_page: rows.
-        order: names of the model's own fields, "-" before those that descend; the primary key is added unless it is there.
+        queryset: the rows; its order is replaced.
+        per_page: number of rows per page.
+        order: names of the model's own fields, with "-" for descending order. The primary key is
+            appended unless it is included.
 
     Raises:
-        ImproperlyConfigured: an order by a related model's field or by an expression.
+        ImproperlyConfigured: the order names a field of a related model or an expression.
     """
 
     def __init__(self, queryset: QuerySet[Any], per_page: int, order: Sequence[str]) -> None:
@@ -200,7 +211,8 @@ class CursorPaginator:
         self.per_page = per_page
         named = _with_key(queryset.model, order)
         self._fields = [_own_field(queryset.model, name.removeprefix("-")) for name in named]
-        # By the key itself: Django takes the name of a relation for the order of the related model.
+        # Order by the key itself, because Django takes a relation's name for the related model's
+        # ordering.
         self.order = [
             f"{'-' if name.startswith('-') else ''}{field.attname}"
             for name, field in zip(named, self._fields, strict=True)
@@ -209,10 +221,10 @@ class CursorPaginator:
 
     def page(self, cursor: str = "") -> CursorPage:
         """
-        Return the page that a cursor leads to, the first one for none.
+        Return the page of a cursor; the first page for an empty one.
 
         Raises:
-            InvalidCursor: the text is no cursor of this list in this order.
+            InvalidCursor: the text is not a cursor of this list in this order.
         """
         values, is_backwards = self._read(cursor) if cursor else (None, False)
         order = [_reverse(name) for name in self.order] if is_backwards else self.order
@@ -250,7 +262,7 @@ class CursorPaginator:
         return values, is_backwards
 
     def _beyond(self, order: Sequence[str], values: Sequence[Any]) -> Q:
-        """Return the condition for the rows after one with these values: greater in one field and equal in all before it."""
+        """Return the condition for rows beyond these values: beyond one, equal in all before it."""
         found, same = Q(pk__in=[]), Q()
         for name, field, value in zip(order, self._fields, values, strict=True):
             key = name.removeprefix("-")
@@ -273,7 +285,7 @@ def _with_key(model: type[models.Model], order: Sequence[str]) -> list[str]:
     for name in order:
         kept.append(name)
         if name.removeprefix("-") in keys:
-            return kept  # unique: what follows decides nothing
+            return kept  # unique, so further fields have no effect
     return [*kept, "-pk" if kept and kept[-1].startswith("-") else "pk"]
 
 
@@ -284,10 +296,10 @@ def _reverse(name: str) -> str:
 def _own_field(model: type[models.Model], name: str) -> Any:
     if name == "pk":
         return model._meta.pk
-    field: Any = next((one for one in model._meta.concrete_fields if name in (one.name, one.attname)), None)
+    field: Any = next((field for field in model._meta.concrete_fields if name in (field.name, field.attname)), None)
     if field is None:
         raise ImproperlyConfigured(
-            f"{model._meta.label} can be paged by cursor in the order of its own fields, not {name!r}."
+            f"A cursor of {model._meta.label} needs an order by fields of the model itself, got {name!r}."
         )
     return field
 

@@ -1,7 +1,8 @@
 """
-Check the assumptions about Appwrite that the library relies on, against the server behind an alias.
+Check the library's assumptions about Appwrite against the server of an alias.
 
-``assumptions`` lists them as data, each with a small experiment in ``experiments``. ``scratch`` makes the database in which they run and
-deletes it again. ``examination`` runs them. Only ``manage.py appwrite_doctor`` uses this room, which uses ``schema`` and ``client``.
-Tested in ``tests/doctor``.
+``assumptions`` lists them as data, each with a small experiment from ``experiments`` or
+``telling``. ``scratch`` creates the database for the experiments and deletes it again.
+``examination`` runs them. Only ``manage.py appwrite_doctor`` uses this package, which uses
+``schema`` and ``client``. It is tested in ``tests/doctor``.
 """

@@ -1,7 +1,8 @@
 """
-What the library relies on, as data.
+List the library's assumptions about the server, as data.
 
-``manage.py appwrite_doctor`` tries each assumption on a server; ``docs/reference/assumptions.md`` is made from them.
+``manage.py appwrite_doctor`` tests each assumption on a server. ``docs/reference/assumptions.md``
+is generated from this list.
 """
 
 from __future__ import annotations
@@ -30,15 +31,17 @@ class Server:
 @dataclass(frozen=True, slots=True)
 class Assumption:
     """
-    One answer that the library relies on.
+    An answer of the server that the library relies on.
 
     Attributes:
         name: stable, for ``--only`` and the JSON report.
-        question: what is asked, as a noun phrase for the table.
-        expected: the answers that are fine; a function where they depend on the server. Empty for a measurement.
-        otherwise: what another answer means for the user, and what to do.
-        experiment: asks the server, and returns the answer.
-        on_request: whether the experiment needs more than a scratch database, and is left out unless its area is asked for.
+        question: the subject of the experiment, as a noun phrase for the table.
+        expected: the acceptable answers, or a function if they depend on the server. Empty for a
+            measurement.
+        otherwise: the consequences of another answer for the user, and what to do.
+        experiment: queries the server and returns the answer.
+        on_request: whether the experiment needs more than a scratch database, and is skipped unless
+            its area is requested.
     """
 
     name: str
@@ -53,7 +56,7 @@ class Assumption:
         return self.name.partition(".")[0]
 
     def answers(self, server: Server) -> tuple[str, ...]:
-        """Return the answers that the library relies on with this server; the first is the usual one."""
+        """Return the acceptable answers of this server; the first is the usual one."""
         return self.expected(server) if callable(self.expected) else self.expected
 
 
@@ -67,17 +70,19 @@ _REPORT = "Please report this server's version and engine."
 ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption(
         "server.engine", "kind of engine", ("SQL",),
-        "MongoDB under Appwrite compares, orders and numbers rows in other ways. It is not supported: use MariaDB or PostgreSQL.",
+        "MongoDB compares, orders and numbers rows differently. It is not supported: use MariaDB "
+        "or PostgreSQL.",
         experiments.engine,
     ),
     Assumption(
         "server.level", "feature level", lambda server: (server.level,),
-        'OPTIONS["FEATURE_LEVEL"] names another level: take it out, or set it to the one found.',
+        'OPTIONS["FEATURE_LEVEL"] names another level: remove it, or set it to the level found.',
         experiments.feature_level,
     ),
     Assumption(
-        "server.guests", "a guest reads a table without permissions", ("refused",),
-        "Rows of tables without permissions are public on this server. Do not use it for private data.",
+        "server.guests", "a guest's read of a table without permissions", ("refused",),
+        "Rows of tables without permissions are public on this server. Do not use it for private "
+        "data.",
         experiments.guest_access,
     ),
     Assumption(
@@ -86,19 +91,23 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "text.case", "'Zola' and 'zola' in a filter", _by_text("equal", "different"),
-        f"exact, in and distinct() give other rows than documented. {_TEXT_OPTION}", experiments.text_case,
+        f"exact, in and distinct() return other rows than documented. {_TEXT_OPTION}",
+        experiments.text_case,
     ),
     Assumption(
         "text.accents", "'Zoé' and 'Zoe' in a filter", _by_text("equal", "different"),
-        f"exact, in and distinct() give other rows than documented. {_TEXT_OPTION}", experiments.text_accents,
+        f"exact, in and distinct() return other rows than documented. {_TEXT_OPTION}",
+        experiments.text_accents,
     ),
     Assumption(
         "text.blanks", "'Zola' and 'Zola ' in a filter", _by_text("equal", "different"),
-        f"exact, in and distinct() give other rows than documented. {_TEXT_OPTION}", experiments.text_blanks,
+        f"exact, in and distinct() return other rows than documented. {_TEXT_OPTION}",
+        experiments.text_blanks,
     ),
     Assumption(
         "text.order", "order of 'B', 'a', 'c'", ("a B c",),
-        "Lists ordered by text come in another order where they are evaluated locally.", experiments.text_order,
+        "Lists ordered by text have another order when they are evaluated locally.",
+        experiments.text_order,
     ),
     Assumption(
         "text.contains", "contains 'OL' in 'Zola'", ("without case", "with case"),
@@ -106,40 +115,45 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "text.prefix", "startsWith 'Zol'", ("anchored",),
-        "Prefix filters return more rows than they should before they are checked here, and counts are wrong.",
+        "Prefix filters fetch more rows than needed, and counts are too high.",
         experiments.text_prefix,
     ),
     Assumption(
         "text.wildcards", "'%' in contains", ("literal",),
-        "contains, startswith and endswith match more rows than they should.", experiments.text_wildcards,
+        "contains, startswith and endswith match too many rows.", experiments.text_wildcards,
     ),
     Assumption(
         "text.stored", "text that is written", ("unchanged",),
-        "Text does not survive being saved on this server.", experiments.text_round_trip,
+        "This server changes text when it is saved.", experiments.text_round_trip,
     ),
     Assumption(
-        "ids.clash", "a row id that differs in case only", ("refused",),
-        "Keys that differ in case only name two rows here and one elsewhere.", experiments.id_clash,
+        "ids.clash", "a row id that differs only in case", ("refused",),
+        "Keys that differ only in case name two rows on this server, but one row on others.",
+        experiments.id_clash,
     ),
     Assumption(
         "ids.lookup", "row ids in a path", _by_text("without case", "with case"),
-        f"get() and blocks may miss rows whose key is written in other case. {_TEXT_OPTION}", experiments.id_lookup,
+        f"get() and atomic may miss rows whose key is written in another case. {_TEXT_OPTION}",
+        experiments.id_lookup,
     ),
     Assumption(
         "ids.sequence", "$sequence", ("growing numbers",),
-        "Rows of an open block and paged lists come in another order.", experiments.sequence,
+        "Paged lists, and rows read inside atomic, have another order.", experiments.sequence,
     ),
     Assumption(
         "nulls.order", "nulls in an ascending order", _by_text("first", "last"),
-        f"Ordered lists with nulls are paged and evaluated in another order. {_TEXT_OPTION}", experiments.null_order,
+        "Ordered lists with nulls are paged and evaluated locally in another order. "
+        f"{_TEXT_OPTION}",
+        experiments.null_order,
     ),
     Assumption(
         "nulls.negation", "null in notEqual", ("left out",),
-        "exclude() returns rows without a value, or twice.", experiments.null_in_negation,
+        "exclude() returns rows without a value, or returns them twice.",
+        experiments.null_in_negation,
     ),
     Assumption(
         "nulls.unique", "a second null in a unique column", ("accepted",),
-        "Unique nullable fields take one row without a value only.", experiments.null_uniqueness,
+        "Unique nullable fields allow only one row without a value.", experiments.null_uniqueness,
     ),
     Assumption(
         "numbers.integers", "integers beyond 2**53", ("exact",),
@@ -147,10 +161,10 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "numbers.float_digits", "significant digits of a float", lambda server: ("14",) if server.level == "1.9" else ("all", "14"),
-        "A float that was saved is not found by the value on the object.", experiments.float_digits,
+        "A saved float cannot be found by the value on the object.", experiments.float_digits,
     ),
     Assumption(
-        "numbers.float_filter", "a float by the value that is read", ("found",),
+        "numbers.float_filter", "a filter on a float as it was read", ("found",),
         "Filters on floats miss rows. Use ranges.", experiments.float_filter,
     ),
     Assumption(
@@ -158,28 +172,31 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         "F() expressions in updates write wrong numbers.", experiments.increment,
     ),
     Assumption(
-        "moments.precision", "a moment with zone and microseconds", ("UTC, milliseconds, cut",),
-        "A moment that was saved is not found by the value on the object.", experiments.moment_precision,
+        "moments.precision", "a datetime with zone and microseconds", ("UTC, milliseconds, cut",),
+        "A saved datetime cannot be found by the value on the object.",
+        experiments.moment_precision,
     ),
     Assumption(
-        "moments.range", "first and last moment", ("years 1000 to 9999",),
-        "Dates at the ends of the range are refused.", experiments.moment_range,
+        "moments.range", "first and last datetime", ("years 1000 to 9999",),
+        "Dates at the ends of the range are rejected.", experiments.moment_range,
     ),
     Assumption(
-        "moments.created_at", "$createdAt given by a key", ("kept",),
+        "moments.created_at", "$createdAt written with an API key", ("kept",),
         "loaddata and appwrite_import lose the rows' creation times.", experiments.created_at,
     ),
     Assumption(
         "moments.updated_at", "$updatedAt after a write", ("moves",),
-        "Changes by other clients are not noticed inside atomic: updates can be lost.", experiments.updated_at,
+        "atomic does not detect changes by other clients: updates can be lost.",
+        experiments.updated_at,
     ),
     Assumption(
         "unique.create", "a row with a taken unique value", ("refused",),
         "Unique fields are not enforced on this server.", experiments.unique_create,
     ),
     Assumption(
-        "unique.case", "a unique value that differs in case only", _by_text("refused", "accepted"),
-        f"Uniqueness means something else than documented. {_TEXT_OPTION}", experiments.unique_case,
+        "unique.case", "a unique value that differs only in case", _by_text("refused", "accepted"),
+        f"Unique fields compare values differently than documented. {_TEXT_OPTION}",
+        experiments.unique_case,
     ),
     Assumption(
         "unique.update", "an update to a taken unique value", ("refused",),
@@ -187,7 +204,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "unique.bulk_update", "a bulk update to one unique value", ("refused, nothing changed",),
-        "update() of unique fields may change some of the rows before it fails.", experiments.unique_bulk_update,
+        "update() of unique fields may change some rows before it fails.",
+        experiments.unique_bulk_update,
     ),
     Assumption(
         "unique.duplicates", "a unique index over duplicates", ("available, absent", "failed"),
@@ -199,23 +217,23 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "bulk.atomic", "a bulk create with a taken id", ("all or nothing",),
-        "bulk_create() may store a part of a batch before it fails.", experiments.bulk_create_atomic,
+        "bulk_create() may store part of a batch before it fails.", experiments.bulk_create_atomic,
     ),
     Assumption(
         "bulk.update", "rows that a bulk update changes", ("every match",),
-        "update() changes a part of the rows only.", experiments.bulk_update,
+        "update() changes only some of the rows.", experiments.bulk_update,
     ),
     Assumption(
         "bulk.delete", "rows that a bulk delete removes", ("every match",),
-        "delete() removes a part of the rows only.", experiments.bulk_delete,
+        "delete() removes only some of the rows.", experiments.bulk_delete,
     ),
     Assumption(
         "pages.size", "a page of 60 rows", ("as asked",),
-        "Lists are cut short.", experiments.page_size,
+        "Lists are truncated.", experiments.page_size,
     ),
     Assumption(
         "pages.cursor", "60 rows by cursor, 20 at a time", ("every row once",),
-        "Lists of several pages miss rows or repeat them.", experiments.page_cursor,
+        "Lists of several pages miss or repeat rows.", experiments.page_cursor,
     ),
     Assumption(
         "pages.total", "total of 60 rows", ("exact",),
@@ -235,31 +253,34 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "limits.url", "a URL of 55,000 characters", ("accepted",),
-        "A proxy in front of Appwrite refuses long URLs: raise its limit (nginx: large_client_header_buffers), or long filters fail.",
+        "A proxy in front of Appwrite rejects long URLs, so long filters fail: raise its limit "
+        "(nginx: large_client_header_buffers).",
         experiments.url_length,
     ),
     Assumption(
         "blocks.updates", "two transactions that update one row", ("refused",),
-        "Updates inside atomic can be lost. Do not use atomic for money here.", experiments.conflicting_updates,
+        "Updates inside atomic can be lost. Do not use atomic for money here.",
+        experiments.conflicting_updates,
     ),
     Assumption(
         "blocks.creates", "two transactions that create one id", ("refused",),
-        "Updates inside atomic can be lost. Do not use atomic for money here.", experiments.conflicting_creates,
+        "Updates inside atomic can be lost. Do not use atomic for money here.",
+        experiments.conflicting_creates,
     ),
     Assumption(
-        "blocks.outside", "a change past the transaction", ("refused",),
-        "Writes by other clients during a block are overwritten.", experiments.outside_change,
+        "blocks.outside", "a change outside the transaction", ("refused",),
+        "atomic overwrites writes by other clients.", experiments.outside_change,
     ),
     Assumption(
         "blocks.atomic", "a transaction with a taken unique value", ("all or nothing",),
-        "atomic may apply a part of a block.", experiments.commit_atomic,
+        "atomic may apply part of a block.", experiments.commit_atomic,
     ),
     Assumption(
         "blocks.size", "operations in one transaction", ("100 operations",),
-        "Blocks of many changes are refused.", experiments.commit_size,
+        "Blocks with many changes are rejected.", experiments.commit_size,
     ),
     Assumption(
-        "blocks.bulk", "a staged bulk create of 3 rows counts as", ("one operation",),
+        "blocks.bulk", "size of a staged bulk create of 3 rows", ("one operation",),
         "Blocks hold fewer changes than documented.", experiments.commit_bulk_count,
     ),
     Assumption(
@@ -268,20 +289,23 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "blocks.rollback", "a transaction that is rolled back", ("nothing stored",),
-        "Rolled back blocks leave rows behind.", experiments.rolled_back,
+        "Blocks that are rolled back leave rows behind.", experiments.rolled_back,
     ),
     Assumption(
         "columns.new", "a new column with a default", ("null in old rows",),
-        "Old rows already have the default; appwrite_migrate leaves them alone.", experiments.new_column,
+        "Old rows already have the default; appwrite_migrate leaves them alone.",
+        experiments.new_column,
     ),
     Assumption(
         "columns.rename", "renamed columns", ("values kept",),
-        "appwrite_migrate --rename and RenameField lose values of these types: add a field and copy instead.",
+        "appwrite_migrate --rename and RenameField lose values of these types: add a field and "
+        "copy the values instead.",
         experiments.renamed_columns,
     ),
     Assumption(
-        "columns.indexed", "the index of a dropped column is", ("dropped with it",),
-        "Dropped columns leave indexes behind: drop them in the console.", experiments.dropped_column,
+        "columns.indexed", "the index of a dropped column", ("dropped with it",),
+        "Dropped columns leave indexes behind: drop these in the console.",
+        experiments.dropped_column,
     ),
     Assumption(
         "arrays.contains", "an element in an array", ("exact",),
@@ -289,57 +313,65 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "arrays.empty", "an empty array", ("empty list",),
-        "Array fields read something else than what was saved.", experiments.array_empty,
+        "Array fields return another value than was saved.", experiments.array_empty,
     ),
     Assumption(
-        "webhook.state", "the webhook of this database is", ("on",),
-        "Writes of other clients are not told, and cached rows stay until they expire: mend what failed, then appwrite_webhook create.",
+        "webhook.state", "the webhook of this database", ("on",),
+        "Writes by other clients are not delivered, and cached rows stay stale until they expire: "
+        "fix the failure, then run appwrite_webhook create.",
         telling.webhook_state, on_request=True,
     ),
     Assumption(
-        "webhook.address", "the address that it calls", ("as in the settings",),
-        "Deliveries go elsewhere, and signatures do not fit, for the address is signed: run appwrite_webhook create.",
+        "webhook.address", "the URL that it calls", ("as in the settings",),
+        "Deliveries go to another URL, and signatures do not match, because they include the URL: "
+        "run appwrite_webhook create.",
         telling.webhook_address, on_request=True,
     ),
     Assumption(
-        "webhook.events", "events that it has", ("all rows of the models",),
-        "Writes to the other tables are not told: run appwrite_webhook create.", telling.webhook_events, on_request=True,
+        "webhook.events", "the events that it subscribes to", ("all rows of the models",),
+        "Writes to the other tables are not delivered: run appwrite_webhook create.",
+        telling.webhook_events, on_request=True,
     ),
     Assumption(
-        "webhook.failures", "deliveries that failed", ("none",),
-        "After ten failures in a row Appwrite turns the webhook off. The text is what the endpoint answered.",
+        "webhook.failures", "failed deliveries", ("none",),
+        "After ten failures in a row Appwrite turns the webhook off. The text is the endpoint's "
+        "response.",
         telling.webhook_failures, on_request=True,
     ),
     Assumption(
         "webhook.delivery", "a signed delivery of a row", ("arrived",),
-        "The endpoint hears of no writes, or refuses them: it takes what is signed with one of the SECRETS, and remembers it in CACHES.",
+        "Deliveries do not reach the endpoint, or it rejects them: it accepts those signed with "
+        "one of the SECRETS, and records them in CACHES.",
         telling.webhook_delivery, on_request=True,
     ),
     Assumption(
         "realtime.connection", "a connection to realtime", ("accepted",),
-        "appwrite_listen hears nothing.", telling.realtime_connection, on_request=True,
+        "appwrite_listen receives no events.", telling.realtime_connection, on_request=True,
     ),
     Assumption(
-        "realtime.names", "names of the event of a row", (telling.ALL_NAMED,),
-        "appwrite_listen cannot tell which row was written and how, and invalidates more, or does not hear of rows that anybody may read.",
+        "realtime.names", "names of a row's event", (telling.ALL_NAMED,),
+        "appwrite_listen cannot tell which row was written and how, so it invalidates more, or "
+        "receives no events of rows that anyone may read.",
         telling.realtime_names, on_request=True,
     ),
     Assumption(
-        "realtime.payload", "keys that say where a row is", ("$id, $tableId, $databaseId", "$id, $collectionId, $databaseId"),
-        "Webhooks and appwrite_listen cannot tell which row was written, and invalidate more.",
+        "realtime.payload", "keys that locate a row", ("$id, $tableId, $databaseId", "$id, $collectionId, $databaseId"),
+        "Webhooks and appwrite_listen cannot tell which row was written, so they invalidate more.",
         telling.realtime_payload, on_request=True,
     ),
     Assumption(
-        "realtime.commit_names", "names of the event of a committed row", (telling.ALL_NAMED,),
-        "Of rows written in transactions the database is known from the names alone: all that was read of the table is invalidated, or nothing.",
+        "realtime.commit_names", "names of a committed row's event", (telling.ALL_NAMED,),
+        "For rows written in transactions, only the names identify the database: either the whole "
+        "table is invalidated, or nothing.",
         telling.realtime_commit_names, on_request=True,
     ),
     Assumption(
-        "realtime.commit_payload", "keys that say where a committed row is", ("$id, $tableId", "$id, $tableId, $databaseId"),
-        "Webhooks and appwrite_listen cannot tell which row was written in a transaction, and invalidate more.",
+        "realtime.commit_payload", "keys that locate a committed row", ("$id, $tableId", "$id, $tableId, $databaseId"),
+        "Webhooks and appwrite_listen cannot tell which row a transaction wrote, so they "
+        "invalidate more.",
         telling.realtime_commit_payload, on_request=True,
     ),
 )  # fmt: skip
 
-#: The assumptions that tell whose rules for text a server has.
+#: The assumptions that determine a server's text semantics.
 TEXT_RULES = ("text.case", "text.accents", "text.blanks", "nulls.order", "unique.case")

@@ -1,4 +1,4 @@
-"""Run the experiments and judge their answers."""
+"""Run the experiments and compare their answers with the assumptions."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .scratch import Scratch
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
-    The answer of a server to one experiment.
+    The result of an experiment.
 
     Attributes:
-        found: the answer, or the error that came instead of one.
-        holds: whether the library may rely on it; True for a measurement.
+        found: the answer, or the error raised instead.
+        holds: whether the assumption holds; True for a measurement.
     """
 
     assumption: Assumption
@@ -33,16 +33,18 @@ def examine(
     scratch: Scratch, server: Server, only: Collection[str] = (), asked: Collection[str] = ()
 ) -> Iterator[Finding]:
     """
-    Try every assumption, or those whose name or area is in ``only``, and yield the findings one by one.
+    Test every assumption, or those whose name or area is in ``only``, and yield the findings.
 
-    An experiment that fails is a finding; the others go on.
+    An experiment that fails is a finding, and the next ones still run.
 
     Args:
-        asked: areas of experiments on request, for which the scratch has what they need.
+        asked: areas of experiments on request to include; the scratch must have what they need.
 
     Raises:
-        MissingScope: the key may not do what an experiment needs, which says nothing about the server.
-        ConnectionFailed: the server cannot be reached any more; it is a finding where one experiment alone loses its connection.
+        MissingScope: the key lacks a scope that an experiment needs, which says nothing about the
+            server.
+        ConnectionFailed: the server can no longer be reached. A connection lost during a single
+            experiment is a finding instead.
     """
     for assumption in ASSUMPTIONS:
         if assumption.on_request and assumption.area not in asked:
@@ -65,7 +67,11 @@ def examine(
 
 
 def text_rules(findings: Iterable[Finding], level: str) -> str:
-    """Return which value of ``OPTIONS["TEXT"]`` the findings are in accord with; empty if that was not examined, or none is."""
+    """
+    Return the value of ``OPTIONS["TEXT"]`` that matches the findings.
+
+    Return an empty string if no value does, or if findings are missing.
+    """
     found = {finding.assumption.name: finding for finding in findings if finding.assumption.name in TEXT_RULES}
     if len(found) < len(TEXT_RULES):
         return ""

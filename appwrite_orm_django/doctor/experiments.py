@@ -1,8 +1,9 @@
 """
-The experiments: each asks the server one question and returns the answer in a word or two.
+Ask the server one question in each experiment, and return the answer in a word or two.
 
-``assumptions`` compares that answer with the one the library relies on. An experiment finds an empty table and may leave rows in it; columns and
-indexes that it adds are removed by it. An unexpected error is not caught: the examination reports it as the answer.
+``examination`` compares the answer with the assumption. An experiment starts with an empty table
+and may leave rows in it, but removes the columns and indexes that it adds. It does not catch
+unexpected errors: ``examination`` reports them as the answer.
 """
 
 from __future__ import annotations
@@ -49,13 +50,13 @@ from .scratch import Scratch, new_id
 
 #: A float of 16 significant digits.
 LONG_FLOAT = 25.27705773818511
-#: Integers from here on are not all floats.
+#: The smallest positive integer that a float cannot hold.
 LARGE_INTEGER = 2**53 + 1
 REFUSED, ACCEPTED = "refused", "accepted"
 
 
 def _answer(call: Callable[[], object], *refusals: type[Exception]) -> str:
-    """Return whether a call is accepted or refused with one of these errors."""
+    """Return whether a call is accepted, or refused with one of these errors."""
     try:
         call()
     except refusals:
@@ -240,7 +241,7 @@ def created_at(scratch: Scratch) -> str:
 def updated_at(scratch: Scratch) -> str:
     row = scratch.create(number=1)
     before = row["$updatedAt"]
-    # The moment has milliseconds: two writes in one of them cannot be told apart.
+    # $updatedAt has milliseconds, so two writes within the same millisecond cannot be told apart.
     time.sleep(0.002)
     scratch.update(row["$id"], number=2)
     return "moves" if scratch.get(row["$id"])["$updatedAt"] != before else "stays"
@@ -362,7 +363,7 @@ def query_length(scratch: Scratch) -> str:
 
 
 def query_count(scratch: Scratch) -> str:
-    # One more is the limit that ``find`` adds.
+    # ``find`` adds a limit, which is one more query.
     return _answer(lambda: scratch.find(*[is_not_null("number")] * (MAX_QUERIES - 1)), InvalidQuery)
 
 
@@ -480,7 +481,7 @@ def renamed_columns(scratch: Scratch) -> str:
 
 
 def dropped_column(scratch: Scratch) -> str:
-    """Return what becomes of an index whose only column is dropped."""
+    """Return what happens to an index whose only column is dropped."""
     scratch.add_column(Column("dropped", "bigint"))
     scratch.add_index(Index("dropped_index", "key", ("dropped",)))
     scratch.drop_column("dropped")
@@ -505,7 +506,7 @@ def array_empty(scratch: Scratch) -> str:
     return "empty list" if stored == [] else str(stored)
 
 
-# Latency: a measurement, nothing is assumed
+# Latency, a measurement without an assumption
 
 
 def latency(scratch: Scratch) -> str:

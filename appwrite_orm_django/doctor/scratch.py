@@ -1,4 +1,4 @@
-"""The database in which the experiments run."""
+"""Create the database and table for the experiments, and delete them again."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ from appwrite_orm_django.schema.migrate import migrate
 from appwrite_orm_django.schema.names import OWN_TABLES
 from appwrite_orm_django.schema.waiting import Waiter
 
-#: Ids of the databases that are made and deleted again. An interrupted run may leave one; the next run deletes it.
+#: Prefix of the ids of scratch databases. An interrupted run may leave one behind; the next run
+#: deletes it.
 DATABASE_PREFIX = "appwrite-orm-doctor-"
 TABLE = f"{OWN_TABLES}doctor"
-#: Another run may still be using a younger database.
+#: Another run may still be using a database younger than this.
 LEFTOVER_AGE = timedelta(hours=1)
 
-#: One column for each way in which models store values.
+#: A column for each way in which models store values.
 COLUMNS = (
     Column("text", "varchar", 4000),
     Column("code", "varchar", 50),
@@ -54,20 +55,21 @@ Event = Mapping[str, Any]
 
 
 class ScratchRefused(Exception):
-    """The key may not make a database, or the given database is not there; the text says what to do."""
+    """The key may not create a database, or the given database does not exist."""
 
 
 class NotHeard(OperationalError):
-    """Realtime cannot be listened to; the text says why."""
+    """The connection to realtime failed; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookSetUp:
     """
-    The webhook that the settings of an alias ask for.
+    The webhook described by the settings of an alias.
 
     Attributes:
-        deliver: makes a row and waits for its delivery; returns what is wrong, and an empty text if it arrived.
+        deliver: creates a row and waits for its delivery; returns the problem, or an empty string
+            if it arrived.
     """
 
     id: str
@@ -79,10 +81,11 @@ class WebhookSetUp:
 @dataclass(frozen=True, slots=True)
 class Heard:
     """
-    What realtime told of two rows that were created.
+    The events that realtime sent for two created rows.
 
     Attributes:
-        outside, committed: the id of the row and its event; None for no event.
+        outside, committed: the id of the row, and its event or None; the row was created outside a
+            transaction, and inside one.
     """
 
     connected: bool = False
@@ -93,12 +96,13 @@ class Heard:
 @dataclass(slots=True)
 class Ears:
     """
-    A way to listen to realtime.
+    A connection to realtime.
 
     Attributes:
-        listen: connects, given channels, and yields a function that waits so many seconds for the next event. It raises ``NotHeard``.
-        wait_s: how long to wait for an event.
-        heard: what was heard, once something was listened to.
+        listen: connects to channels and yields a function that waits a number of seconds for the
+            next event. It raises ``NotHeard``.
+        wait_s: how long to wait for an event, in seconds.
+        heard: the events received, once the experiments have listened.
     """
 
     listen: Callable[[Sequence[str]], AbstractContextManager[Callable[[float], Event | None]]]
@@ -114,7 +118,7 @@ class Scratch:
         deadline_s: seconds to wait for a column or an index.
 
     Attributes:
-        webhook, ears: what the experiments on request need.
+        webhook, ears: used by the experiments on request.
     """
 
     webhook: WebhookSetUp | None = None
@@ -131,7 +135,11 @@ class Scratch:
         rows.delete_rows(self.transport, self.table)
 
     def create(self, row_id: str | None = None, **data: Any) -> Row:
-        """Create a row and return it as it is read afterwards, for the answer to a write may differ from what is stored."""
+        """
+        Create a row, then read and return it.
+
+        The response to the write may differ from what is stored.
+        """
         made = rows.create_row(self.transport, self.table, row_id or new_id(), _explicit(data))
         return self.get(made["$id"])
 
@@ -148,7 +156,7 @@ class Scratch:
         return rows.update_row(self.transport, self.table, row_id, data)
 
     def find(self, *queries: Query) -> list[Row]:
-        """Return the rows that match, at most 500."""
+        """Return at most 500 rows that match."""
         found: list[Row] = rows.list_rows(self.transport, self.table, [*queries, limit(500)])["rows"]
         return found
 
@@ -173,7 +181,7 @@ class Scratch:
         Create an index and wait until it can be used.
 
         Raises:
-            NotAvailable: the server says that it failed.
+            NotAvailable: the server reports that the index failed.
         """
         indexes.create_index(self.transport, self.table, index.key, index.type, index.columns)
         self._wait("until_available", index.key, indexes.list_indexes, "indexes")
@@ -190,7 +198,7 @@ class Scratch:
 
     @contextmanager
     def transaction(self) -> Iterator[str]:
-        """Open a transaction and give its id; what is still open at the end is rolled back."""
+        """Open a transaction and yield its id; roll it back at the end if it is still open."""
         transaction_id = str(transactions.create_transaction(self.transport, transactions.MIN_TTL_S)["$id"])
         try:
             yield transaction_id
@@ -199,7 +207,7 @@ class Scratch:
                 transactions.rollback(self.transport, transaction_id)
 
     def operation(self, action: str, row_id: str | None = None, data: Any = None) -> dict[str, Any]:
-        """Return an operation on the table, as a transaction stages it."""
+        """Return an operation on the table, in the form that a transaction stages."""
         operation: dict[str, Any] = {"databaseId": self.database, "tableId": TABLE, "action": action}
         if row_id is not None:
             operation["rowId"] = row_id
@@ -215,26 +223,27 @@ class Scratch:
 
 
 def new_id() -> str:
-    """Return a row id that nothing else has."""
+    """Return a unique row id."""
     return f"x{secrets.token_hex(12)}"
 
 
 def _explicit(data: Mapping[str, Any]) -> dict[str, Any]:
-    # A row without any data is refused (recording rows-create).
+    # The server rejects a row without any data (recording rows-create).
     return dict(data) or {"text": None}
 
 
 @contextmanager
 def scratch(transport: Transport, database: str | None = None, *, keep: bool = False) -> Iterator[Scratch]:
     """
-    Make the table for experiments and delete it at the end, also after an exception or Ctrl-C.
+    Create the table for experiments and delete it at the end, also after an exception or Ctrl-C.
 
     Args:
-        database: an existing database in which only the table is made and deleted; left out, a database is made and deleted.
-        keep: leave everything as it is at the end.
+        database: an existing database in which only the table is created and deleted; by default, a
+            database is created and deleted.
+        keep: whether to delete nothing at the end.
 
     Raises:
-        ScratchRefused: there is no such database, or the key may not make one.
+        ScratchRefused: the database does not exist, or the key may not create one.
     """
     made = database is None
     name = database or f"{DATABASE_PREFIX}{secrets.token_hex(6)}"
@@ -252,11 +261,13 @@ def scratch(transport: Transport, database: str | None = None, *, keep: bool = F
             if not keep:
                 delete()
     except DatabaseNotFound as error:
-        raise ScratchRefused(f'There is no database "{name}". Name one that exists, or leave it out.') from error
+        raise ScratchRefused(
+            f'The database "{name}" does not exist. Name an existing database, or leave it out.'
+        ) from error
     except MissingScope as error:
         raise ScratchRefused(
-            f"{error}\nThe key needs databases.write, tables, columns, indexes and rows; "
-            "or name an existing database, in which only a table is made and deleted."
+            f"{error}\nThe key needs databases.write and the scopes of tables, columns, indexes "
+            "and rows. Or name an existing database, in which only a table is created and deleted."
         ) from error
 
 

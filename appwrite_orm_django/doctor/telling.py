@@ -1,7 +1,8 @@
 """
-Experiments on request: how the server tells of writes, by a webhook and by realtime.
+Test how the server reports writes, by a webhook and by realtime.
 
-They need what lies outside the scratch database: the webhook of the database that the settings name, and a connection that listens.
+These experiments run on request, because they need more than the scratch database: the webhook of
+the database in the settings, and a connection to realtime.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .scratch import Ears, Event, Heard, Scratch, WebhookSetUp, new_id
 
 NO_WEBHOOK, NO_CONNECTION = "no webhook", "no connection"
 ALL_NAMED = "database, table, row, action"
-#: What the payload of a row may call its place; of the table, one of two words.
+#: Keys that locate a row in a payload. The table has one of two names.
 _PLACES = ("$id", "$tableId", "$collectionId", "$databaseId")
 _ANYBODY = ['read("any")']
 
@@ -27,7 +28,7 @@ _ANYBODY = ['read("any")']
 
 def _set_up(scratch: Scratch) -> WebhookSetUp:
     if scratch.webhook is None:
-        raise TypeError("This experiment needs to know of the webhook: scratch.webhook is None.")
+        raise TypeError("This experiment needs the webhook: scratch.webhook is None.")
     return scratch.webhook
 
 
@@ -73,7 +74,11 @@ def webhook_failures(scratch: Scratch) -> str:
 
 
 def webhook_delivery(scratch: Scratch) -> str:
-    """Return whether a delivery reaches the endpoint, which takes those alone that are signed with the secret in the settings."""
+    """
+    Return whether a delivery reaches the endpoint.
+
+    The endpoint accepts only deliveries signed with a secret in the settings.
+    """
     return _set_up(scratch).deliver() or "arrived"
 
 
@@ -87,7 +92,7 @@ def _ears(scratch: Scratch) -> Ears:
 
 
 def _heard(scratch: Scratch) -> Heard:
-    """Write a row outside and one inside a transaction while listening; once for all experiments."""
+    """Listen once for all experiments while creating a row outside and one inside a transaction."""
     ears = _ears(scratch)
     if ears.heard is None:
         ears.heard = Heard()
@@ -138,7 +143,7 @@ def _placed(scratch: Scratch, event: Event | None) -> str:
     if event is None:
         return _silence(scratch)
     found = [key for key in _PLACES if key in _payload(event)]
-    # On commits both words come, of which one is enough.
+    # Events of commits have both names, of which one is enough.
     if "$tableId" in found and "$collectionId" in found:
         found.remove("$collectionId")
     return ", ".join(found) or "none of these keys"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from inspect import getattr_static
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -28,6 +28,18 @@ from django.db.models.signals import post_init, pre_init
 
 from appwrite_orm_django.backend.aliases import is_appwrite
 from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    ModelT = TypeVar("ModelT", bound=models.Model, covariant=True)
+    # As in django-stubs: what iterating gives, which values() and the like change.
+    RowT = TypeVar("RowT", covariant=True, default=ModelT)
+else:
+    from typing import TypeVar
+
+    ModelT, RowT = TypeVar("ModelT"), TypeVar("RowT")
+_Result = TypeVar("_Result", covariant=True)
 
 __all__ = [
     "NOTHING_KNOWN",
@@ -302,14 +314,14 @@ def attach(queryset: Any, made: Iterable[models.Model]) -> None:
 READING = frozenset(function.__code__ for function in (ModelIterable.__iter__, RawModelIterable.__iter__, attach))
 
 
-class InstanceQuerySet(models.QuerySet):
+class InstanceQuerySet(models.QuerySet[ModelT, RowT]):
     """A queryset whose rows become instances in the quick way."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._iterable_class = FastModelIterable
 
-    def prepared(self) -> Prepared:
+    def prepared(self) -> Prepared[RowT]:
         """
         Return this queryset compiled: something to iterate over, each time a read of its own, at about the cost of asking the cache.
 
@@ -322,7 +334,7 @@ class InstanceQuerySet(models.QuerySet):
         return Prepared(self)
 
 
-class Prepared:
+class Prepared(Generic[_Result]):
     """
     What ``InstanceQuerySet.prepared()`` returns: iterate over it, or call it for a list of its own.
 
@@ -330,7 +342,7 @@ class Prepared:
     database than Appwrite) is evaluated as always.
     """
 
-    def __init__(self, queryset: InstanceQuerySet) -> None:
+    def __init__(self, queryset: InstanceQuerySet[Any, _Result]) -> None:
         # A copy that nobody else can change. Never evaluated itself, so it keeps no rows.
         self._queryset: Any = queryset.all()
         self._fetch_mode = getattr(self._queryset, "_fetch_mode", None)
@@ -342,10 +354,10 @@ class Prepared:
             or is_special(self._queryset.query, self._fetch_mode)
         )
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[_Result]:
         return iter(self())
 
-    def __call__(self) -> list[Any]:
+    def __call__(self) -> list[_Result]:
         """Read the rows, from the cache where it is fresh."""
         queryset = self._queryset
         connection = connections[queryset.db]
@@ -355,7 +367,9 @@ class Prepared:
         known = None if write is None else connection.prepared_reads.of_owner(self, self._query)
         if known is None or write is None:
             return list(queryset.all())
-        made = write(queryset.model, connection.prepared_reads.rows(known), connection.alias, self._fetch_mode)
+        made: list[Any] = write(
+            queryset.model, connection.prepared_reads.rows(known), connection.alias, self._fetch_mode
+        )
         if queryset._known_related_objects:
             attach(queryset, made)
         return made

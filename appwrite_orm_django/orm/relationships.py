@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from django.db import IntegrityError, NotSupportedError, connections, models, router
 
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["ManyToManyRelationship", "RelatedRows"]
 
 Model = type[models.Model]
+_To = TypeVar("_To", bound=models.Model)
 
 
-class ManyToManyRelationship:
+class ManyToManyRelationship(Generic[_To]):
     """
     A many-to-many relationship column of Appwrite's, seen from one of the tables that have it.
 
@@ -35,7 +36,7 @@ class ManyToManyRelationship:
         db_column: key of the column; the name of the attribute when left out.
     """
 
-    def __init__(self, to: str | Model, *, db_column: str | None = None) -> None:
+    def __init__(self, to: str | type[_To], *, db_column: str | None = None) -> None:
         self._to = to
         self._db_column = db_column
 
@@ -43,10 +44,10 @@ class ManyToManyRelationship:
         self._name = name
 
     @overload
-    def __get__(self, instance: None, owner: Model) -> ManyToManyRelationship: ...
+    def __get__(self, instance: None, owner: Model) -> ManyToManyRelationship[_To]: ...
     @overload
-    def __get__(self, instance: models.Model, owner: Model) -> RelatedRows: ...
-    def __get__(self, instance: models.Model | None, owner: Model) -> ManyToManyRelationship | RelatedRows:
+    def __get__(self, instance: models.Model, owner: Model) -> RelatedRows[_To]: ...
+    def __get__(self, instance: models.Model | None, owner: Model) -> ManyToManyRelationship[_To] | RelatedRows[_To]:
         if instance is None:
             return self
         if instance.pk is None or instance._state.adding:
@@ -56,14 +57,15 @@ class ManyToManyRelationship:
     def __set__(self, instance: models.Model, value: object) -> None:
         raise TypeError(f"{self._name} cannot be assigned: use {self._name}.set().")
 
-    def _model(self, owner: Model) -> Model:
+    def _model(self, owner: Model) -> type[_To]:
         if not isinstance(self._to, str):
             return self._to
         label = self._to if "." in self._to else f"{owner._meta.app_label}.{self._to}"
-        return owner._meta.apps.get_model(label)
+        found: Any = owner._meta.apps.get_model(label)
+        return found  # type: ignore[no-any-return]
 
 
-class RelatedRows:
+class RelatedRows(Generic[_To]):
     """
     What one row is related to.
 
@@ -71,7 +73,7 @@ class RelatedRows:
     ``$updatedAt`` need not move when the list is changed from the other side, so no cache could know when it is old.
     """
 
-    def __init__(self, instance: models.Model, model: Model, key: str) -> None:
+    def __init__(self, instance: models.Model, model: type[_To], key: str) -> None:
         self._instance = instance
         self._key = key
         self.model = model
@@ -82,11 +84,11 @@ class RelatedRows:
         row = rows.get_row(connection.transport, self._table(connection), self._row_id(), [select([f"{self._key}.*"])])
         return [self._decoded(related) for related in row[self._key]]
 
-    def all(self) -> models.QuerySet[Any]:
+    def all(self) -> models.QuerySet[_To]:
         """Return a queryset of the related rows as they are listed now; one request here, and what the queryset itself takes."""
         connection = self._connection(router.db_for_read)
-        rows_: models.QuerySet[Any] = self.model._default_manager.using(connection.alias).filter(pk__in=self.ids())
-        return rows_
+        listed: models.QuerySet[_To] = self.model._default_manager.using(connection.alias).filter(pk__in=self.ids())
+        return listed
 
     def set(self, related: Iterable[Any]) -> None:
         """

@@ -1,6 +1,7 @@
 """
-Tables, columns and indexes as plain data: from models, from the server, their difference, and its application.
+Describe tables, columns and indexes as plain data, compare them, and apply the difference.
 
-May import ``client`` and Django; knows nothing of the backend and of the commands that print. Tested in ``tests/unit/`` (pure
+A description comes from models or from the server. This package may import ``client`` and Django,
+but neither the backend nor the management commands. Its tests are in ``tests/unit/`` (pure
 functions) and ``tests/schema/`` (against the local server).
 """

@@ -1,12 +1,12 @@
 """
-Compare text as the collation ``utf8mb4_general_ci`` of MariaDB does.
+Compare text as MariaDB's collation ``utf8mb4_general_ci`` does.
 
-Appwrite on MariaDB compares text columns and row ids with this collation: case and accents do not count, trailing
-blanks do not count (PAD SPACE), and characters beyond the basic plane are all alike. Whoever evaluates a comparison
-outside the server (the local server, the backend's local evaluation) uses this module, so that moving a comparison
-never changes its answer. It imports nothing of the package.
+Appwrite on MariaDB compares text columns and row ids with this collation. Case, accents and
+trailing blanks do not count (PAD SPACE), and characters beyond the basic plane are all equal. The
+local server and the backend's local evaluation use this module, so a comparison has the same result
+wherever it is evaluated. The module imports nothing from the package.
 
-Source: ``WEIGHT_STRING``, ``STRCMP`` and ``LIKE`` asked of MariaDB 10.11 for every code point; recordings
+Source: ``WEIGHT_STRING``, ``STRCMP`` and ``LIKE`` on MariaDB 10.11 for every code point; recordings
 ``collation-equal``, ``collation-compare``, ``collation-like``.
 """
 
@@ -16,8 +16,9 @@ import re
 
 __all__ = ["contains", "endswith", "fold", "like_fold", "prefix_range", "startswith"]
 
-# One group per weight: the character whose code point is the weight, then every character that counts as it.
-# A character in no group counts as itself. There are no expansions: one character, one weight ("ß" is "S").
+# A group per weight: the character whose code point is the weight, then every character equal to
+# it. A character in no group has its own code point as weight. There are no expansions: each
+# character has a single weight ("ß" is "S").
 _GROUPS = (
     "AaÀÁÂÃÄÅàáâãäåĀāĂăĄąǍǎǞǟǠǡǺǻȀȁȂȃȦȧḀḁẠạẢảẤấẦầẨẩẪẫẬậẮắẰằẲẳẴẵẶặ BbḂḃḄḅḆḇ CcÇçĆćĈĉĊċČčḈḉ DdĎďḊḋḌḍḎḏḐḑḒḓ "
     "EeÈÉÊËèéêëĒēĔĕĖėĘęĚěȄȅȆȇȨȩḔḕḖḗḘḙḚḛḜḝẸẹẺẻẼẽẾếỀềỂểỄễỆệ FfḞḟ GgĜĝĞğĠġĢģǦǧǴǵḠḡ HhĤĥȞȟḢḣḤḥḦḧḨḩḪḫẖ "
@@ -44,7 +45,7 @@ _BEYOND_BMP = 0xFFFD
 
 
 class _Weights(dict[int, int]):
-    """Weights for ``str.translate``; what is not in a group is added when it is first met."""
+    """Weights for ``str.translate``; characters without a group are added on first use."""
 
     def __missing__(self, code_point: int) -> int:
         weight = code_point if code_point <= 0xFFFF else _BEYOND_BMP
@@ -54,9 +55,10 @@ class _Weights(dict[int, int]):
 
 _WEIGHTS = _Weights((ord(member), ord(group[0])) for group in _GROUPS.split() for member in group)
 
-# A control character sorts below the blanks that padding adds, so "a\t" < "a". Plain text order cannot say that of a
-# text and its prefix; hence every fold ends in a marked blank, and a run of blanks before a control character is
-# marked lower than that. Marks are control characters, which can follow a blank in no other way.
+# A control character sorts below the blanks that padding adds, so "a\t" < "a". Plain text order
+# cannot express that for a text and its prefix. So every fold ends in a marked blank, and blanks
+# before a control character get a lower mark. A mark is a control character, which follows a blank
+# in no other case.
 _END = " \x02"
 _LOWER = " \x01"
 _BLANKS_BEFORE_CONTROL = re.compile(" +(?=[\x00-\x1f])")
@@ -64,10 +66,11 @@ _BLANKS_BEFORE_CONTROL = re.compile(" +(?=[\x00-\x1f])")
 
 def fold(text: str) -> str:
     """
-    Map a text to one whose plain code point order is the collation's order.
+    Map a text to another whose code point order is the collation's order.
 
-    Equal under the collation means equal folds, also for uniqueness; less means less. The result is for comparing
-    and indexing only: it is not readable and says nothing about ``LIKE`` (see ``like_fold``).
+    Texts are equal or less under the collation, also for uniqueness, exactly if their folds are.
+    The result is only for comparing and indexing: it is not readable and does not apply to ``LIKE``
+    (see ``like_fold``).
 
     Args:
         text: any text without lone surrogates.
@@ -81,35 +84,36 @@ def fold(text: str) -> str:
 
 def like_fold(text: str) -> str:
     """
-    Map each character to its weight, and nothing else: what ``LIKE`` compares.
+    Map each character to its weight, which is the value that ``LIKE`` compares.
 
-    ``LIKE`` goes character by character and does not pad: ``'apple ' LIKE '%e'`` is false although ``'apple ' = 'apple'``.
+    ``LIKE`` compares character by character without padding: ``'apple ' LIKE '%e'`` is false
+    although ``'apple ' = 'apple'``.
     """
     return text.upper() if text.isascii() else text.translate(_WEIGHTS)
 
 
 def contains(text: str, part: str) -> bool:
-    """Tell whether ``text LIKE '%part%'``, the part's wildcards being escaped."""
+    """Return whether ``text LIKE '%part%'``, with the wildcards in ``part`` escaped."""
     return like_fold(part) in like_fold(text)
 
 
 def startswith(text: str, part: str) -> bool:
-    """Tell whether ``text LIKE 'part%'``, the part's wildcards being escaped."""
+    """Return whether ``text LIKE 'part%'``, with the wildcards in ``part`` escaped."""
     return like_fold(text).startswith(like_fold(part))
 
 
 def endswith(text: str, part: str) -> bool:
-    """Tell whether ``text LIKE '%part'``, the part's wildcards being escaped."""
+    """Return whether ``text LIKE '%part'``, with the wildcards in ``part`` escaped."""
     return like_fold(text).endswith(like_fold(part))
 
 
 def prefix_range(part: str) -> tuple[str, str] | None:
     """
-    Give bounds ``low <= fold(text) < high`` that hold for every text that starts with a part.
+    Return bounds ``low <= fold(text) < high`` for every text that starts with ``part``.
 
-    They let an ordered index on folds narrow a ``startswith`` before the exact check; blanks at the part's end do not
-    narrow it, since folds drop them. ``None`` where folds do not keep the part as it is: blanks before control
-    characters are marked.
+    With an ordered index on folds, the bounds narrow a ``startswith`` before the exact check.
+    Blanks at the end of ``part`` do not narrow it, because folds drop them. The result is None if
+    folds do not keep ``part`` unchanged, because they mark blanks before control characters.
     """
     weights = like_fold(part).rstrip(" ")
     if not weights or not weights.isprintable():

@@ -1,18 +1,21 @@
 """
-Which column a model field gets.
+Choose the column for a model field.
 
-Any field may choose for itself with a method ``appwrite_column(key) -> Column | None``. All others go by ``get_internal_type()``, so a
-subclass of a field of Django's gets the column of its parent.
+A field can choose its own column with a method ``appwrite_column(key) -> Column | None``. For any
+other field the choice depends on ``get_internal_type()``, so a subclass of one of Django's fields
+gets the column of its parent.
 
-Decisions that show:
+Visible decisions:
 
-- A field without ``null=True`` is ``required``: Django always writes it, and other clients of the table then have to.
-- No column gets a default but for ``db_default``, where the server can hold it (``defaults``). It has no default for required columns, so
-  a column with one is optional there.
-- Appwrite's ``email`` and ``url`` columns refuse "" (recordings ``row-email``, ``row-url``), which Django stores wherever a field was left out,
-  whatever its ``blank`` says: only validation looks at that. So only nullable fields get one, and others a ``varchar``.
-- ``IntegerField`` and ``PositiveIntegerField`` get columns of 64 bits, as on SQLite: they hold ids of rows (a generic relation's
-  ``object_id``), and the ids of ``AutoField`` have 53 bits.
+- A field without ``null=True`` is ``required``. Django always writes it, and other clients of the
+  table then have to write it as well.
+- A column gets a default only for a ``db_default`` that the server can hold (``defaults``). The
+  server has no default for required columns, so a column with a default is optional there.
+- Appwrite's ``email`` and ``url`` columns reject "" (recordings ``row-email``, ``row-url``). Django
+  stores "" for any omitted text field, because only validation uses ``blank``. So only nullable
+  fields get these types, and others get a ``varchar``.
+- ``IntegerField`` and ``PositiveIntegerField`` get 64-bit columns, as on SQLite. They can hold row
+  ids (the ``object_id`` of a generic relation), and the ids of ``AutoField`` have 53 bits.
 """
 
 from __future__ import annotations
@@ -34,14 +37,15 @@ MAX_VARCHAR = 16_381  # recording column-varchar
 MAX_EMAIL = 254  # recording row-email
 MAX_URL = 2000  # recording row-url
 
-#: Bytes the text types hold; a character takes up to four (recordings row-text, row-mediumtext).
+#: Capacity of the text types in bytes; a character takes up to four (recordings row-text,
+#: row-mediumtext).
 _TEXT_BYTES = (("text", 65_535), ("mediumtext", 16_777_215), ("longtext", 2_147_483_647))
 
 Field: TypeAlias = "models.Field[Any, Any]"
 
 
 def key_for(field: Field) -> str | None:
-    """Return the key of a field's column; ``$id`` for the primary key, None for a field without a column."""
+    """Return the key of a field's column: ``$id`` for the primary key, None without a column."""
     if field.primary_key:
         return "$id"
     return None if field.column is None or field.many_to_many else column_key(field.column)
@@ -49,12 +53,13 @@ def key_for(field: Field) -> str | None:
 
 def column_for(field: Field) -> Column | None:
     """
-    Return the column that a field needs, or None when it needs none of its own.
+    Return the column that a field needs, or None if it needs no column of its own.
 
-    The primary key is the row's ``$id``, a system column is the server's, and a many-to-many field lives in its through table.
+    The primary key is the row's ``$id``, system columns belong to the server, and a many-to-many
+    field uses its through table.
 
     Raises:
-        UnsupportedModel: Appwrite has no column for such a field.
+        UnsupportedModel: Appwrite has no column for the field.
     """
     key = key_for(field)
     if key is None or key in SYSTEM_COLUMNS:
@@ -65,7 +70,7 @@ def column_for(field: Field) -> Column | None:
     column = described_column(field, key) if hook is None else hook(key)
     if column is None or column.related is not None or column.encoding is not None:
         return column
-    # A first read asks for the columns of fields, and not for how they are written.
+    # Imported late: the first read needs the columns of fields, but not their encodings.
     from .encodings import encoding_of
 
     return replace(column, encoding=encoding_of(field))
@@ -73,10 +78,10 @@ def column_for(field: Field) -> Column | None:
 
 def described_column(field: Field, key: str) -> Column:
     """
-    Return the column that a field's type and options ask for, its own ``appwrite_column`` left aside.
+    Return the column for a field's type and options, ignoring its ``appwrite_column`` method.
 
     Raises:
-        UnsupportedModel: as ``column_for``.
+        UnsupportedModel: Appwrite has no column for the field.
     """
     stored_as = stored_field(field)
     column = Column(key, "varchar", MAX_LENGTH) if stored_as.primary_key else _by_type(field, stored_as, key)
@@ -84,11 +89,11 @@ def described_column(field: Field, key: str) -> Column:
 
 
 def _by_type(field: Field, stored_as: Field, key: str) -> Column:
-    # A foreign key to a field with a hook is of that field's type.
+    # A foreign key to a field with a hook has the type of that field.
     hook: Callable[[str], Column | None] | None = getattr(stored_as, "appwrite_column", None)
     if stored_as is not field and hook is not None and (column := hook(key)) is not None:
         return column
-    # These two call themselves a CharField.
+    # The internal type of these two fields is CharField.
     formats = {models.EmailField: _email, models.URLField: _url}
     make = next((make for cls, make in formats.items() if isinstance(stored_as, cls)), None) or _TYPES.get(
         stored_as.get_internal_type()
@@ -126,7 +131,7 @@ def _may_have_format(field: Field, longest: int) -> bool:
 def _decimal(field: Field, key: str) -> Column:
     digits: int | None = getattr(field, "max_digits", None)
     if digits is None or getattr(field, "decimal_places", None) is None:
-        raise _unsupported(field, "Appwrite needs to know how long a decimal gets", "set max_digits and decimal_places")
+        raise _unsupported(field, "Appwrite needs a maximum length for decimals", "set max_digits and decimal_places")
     if digits > MAX_SCALED_DIGITS:
         return Column(key, "varchar", digits + 3)  # a sign, a point, and a zero before it
     largest = 10**digits - 1

@@ -1,4 +1,4 @@
-"""Whether a column that is there is, or can become, the one that is wanted."""
+"""Compare existing columns with wanted ones."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from .limits import characters_of
 
 def same_storage(live: Column, wanted: Column) -> bool:
     """
-    Tell whether a column can become another by changes in place.
+    Return whether a column can become another by changes in place.
 
-    A text column of a wider type than asked for is as good; the old ``string`` type is stored as ``varchar`` or as a text.
+    A text column of a wider type than wanted is sufficient. The old ``string`` type is stored as a
+    ``varchar`` or as a text.
     """
     if live.related is not None and wanted.related is not None:
         return live.related.holds_one and live.related.table.lower() == wanted.related.table.lower()
     if live.array != wanted.array or (wanted.encrypt and not live.encrypt):
         return False
     if live.type == wanted.type:
-        # An integer column is four bytes wide for good when it was made with a bound that fits (recording columns-update-narrow).
+        # An integer column created with bounds of 32 bits keeps four bytes (recording
+        # columns-update-narrow).
         return True
     if live.type == "string":
         return wanted.type == "varchar" or (
@@ -30,7 +32,7 @@ def same_storage(live: Column, wanted: Column) -> bool:
 
 def same_rules(live: Column, wanted: Column) -> bool:
     if live.related is not None:
-        return True  # what else there is of a relationship is the console's affair
+        return True  # the other properties of a relationship belong to the console
     size = live.size == wanted.size or wanted.size is None
     elements = set(live.elements) == set(wanted.elements)
     bounds = _bounds(live) == _bounds(wanted)

@@ -1,11 +1,14 @@
 """
-Values that a row gets without being told: what Appwrite can hold of ``db_default``.
+Convert ``db_default`` to a column's default where Appwrite can hold it.
 
-The server gives a column's default to every null, on creation and on each later update (recording ``rows-defaults``), and takes none for
-a required column (recording ``column-varchar``). So a column gets its ``db_default`` where the field is not nullable and the default can
-be written down. What cannot live there, Django writes itself when it creates a row (``backend.defaults``); the column is then required
-unless the field is nullable, so that other clients cannot leave it out unseen. Rows that were there before a column get what
-``backend.defaults`` says, too.
+The server replaces every null by the column's default, on creation and on each later update
+(recording ``rows-defaults``), and allows no default for a required column (recording
+``column-varchar``). So a column gets its ``db_default`` if the field is not nullable and the
+default is a constant.
+
+Django writes any other default itself when it creates a row (``backend.defaults``). The column is
+then required unless the field is nullable, so that other clients cannot omit it silently. Rows that
+are older than a column also get the value of ``backend.defaults``.
 """
 
 from __future__ import annotations
@@ -26,9 +29,10 @@ from .limits import characters_of
 
 Field: TypeAlias = "models.Field[Any, Any]"
 
+#: Decimals of at most so many digits are stored as scaled integers: 64 bits hold them all.
 MAX_SCALED_DIGITS = 18
 
-#: The Python types of the defaults that a column takes.
+#: The Python type of the default by column type.
 _KINDS: dict[str, type] = {
     **dict.fromkeys(("bigint", "integer"), int),
     "boolean": bool,
@@ -41,10 +45,11 @@ _KINDS: dict[str, type] = {
 
 def with_defaults(field: Field, column: Column) -> Column:
     """
-    Return the column with what the server fills in.
+    Return the column with the default that the server fills in.
 
     Raises:
-        UnsupportedModel: a ``db_default`` that is no value of the field, that is too long, or that reads columns.
+        UnsupportedModel: a ``db_default`` is not a valid value of the field, is too long, or reads
+            columns.
     """
     if not field.has_db_default():
         return column
@@ -53,7 +58,7 @@ def with_defaults(field: Field, column: Column) -> Column:
 
 
 def only_django_writes(field: Field, column: Column) -> str:
-    """Return why a ``db_default`` cannot live in the column; "" where it does, or where there is none."""
+    """Return the reason why only Django can write a ``db_default``; "" if it has none."""
     if not field.has_db_default() or column.default is not None:
         return ""
     if _is_expression(field.db_default):
@@ -72,10 +77,11 @@ def _server_default(field: Field, column: Column) -> Value:
     try:
         default = _written(field, literal)
     except (ValidationError, ArithmeticError, TypeError, ValueError) as error:
-        raise _unsupported(field, f"db_default={literal!r} is no value of the field", "correct it") from error
+        raise _unsupported(field, f"db_default={literal!r} is not a valid value", "correct it") from error
     longest = characters_of(column)
     if isinstance(default, str) and longest is not None and len(default) > longest:
-        # A later change of the column takes one that is too long (recording column-varchar), and rows could not be created any more.
+        # The server accepts a default that is too long in a later change of the column (recording
+        # column-varchar), and then rejects new rows.
         raise _unsupported(
             field, f"db_default has {len(default)} characters, the column holds {longest}", "use a shorter one"
         )
@@ -87,22 +93,22 @@ def _is_expression(default: Any) -> bool:
 
 
 def _written(field: Field, value: Any) -> Value:
-    """Return a value as the backend's codecs write it; None where it has none that could be a default, or is None itself."""
+    """Return a value in the format of the backend's codecs, or None if it cannot be a default."""
     stored_as = stored_field(field)
     kind = stored_as.get_internal_type()
     write = _WRITTEN.get(kind)
     if value is None or write is None or (stored_as.primary_key and kind not in _IDS):
         return None
-    # A first read asks for the columns of fields, most of which have no default.
+    # Imported late: the first read needs the columns of fields, most of which have no default.
     from appwrite_orm_django.client.operators import looks_like_operator
 
     written = write(stored_as, stored_as.to_python(value))
-    # Text that the server would run, were a row updated with it.
+    # The server would interpret such a text as an operator in an update.
     return None if looks_like_operator(written) else written
 
 
 def stored_field(field: Field) -> Field:
-    """Follow foreign keys to the field whose values they hold."""
+    """Return the field at the end of a chain of foreign keys, whose values they hold."""
     while not field.primary_key and (target := getattr(field, "target_field", None)) is not None:
         field = target
     return field
@@ -130,7 +136,7 @@ def _json(field: Field, value: Any) -> Value:
     return json.dumps(value, cls=getattr(field, "encoder", None))
 
 
-#: Types of primary keys that are their rows' ids as they stand.
+#: Types of primary keys whose values are row ids without conversion.
 _IDS = frozenset({"CharField", "SlugField", "UUIDField"})
 _WRITTEN: dict[str, Callable[[Field, Any], Value]] = {
     **dict.fromkeys(

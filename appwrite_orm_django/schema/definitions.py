@@ -1,4 +1,4 @@
-"""A database as plain data, the same for what the models ask for and for what the server has."""
+"""Describe a database as plain data, whether it comes from models or from the server."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Value = str | int | float | bool | None
 INT32 = (-(2**31), 2**31 - 1)
 INT64 = (-(2**63), 2**63 - 1)
 
-#: Types of one kind, from the narrowest; a server column of a wider type of the same kind holds whatever a narrower one may.
+#: Text types, from the narrowest. A column of a wider type can hold the values of a narrower one.
 TEXT_TYPES = ("text", "mediumtext", "longtext")
 
 
 class Computed:
     """
-    A value that code makes when it is first asked for, and that stays the same from then on.
+    A value that is computed on first access and then kept.
 
     Args:
-        text: what makes it, for people.
-        evaluate: makes it, as Appwrite stores it.
+        text: a description of the value for users.
+        evaluate: returns the value in the form that Appwrite stores.
     """
 
     def __init__(self, text: str, evaluate: Callable[[], Any]) -> None:
@@ -37,25 +37,26 @@ class Computed:
         return self._text
 
 
-#: A value, a list for an array column, or what makes one.
+#: A value, a list for an array column, or a computed value.
 Fill = Value | list[Any] | Computed
 
 
 def value_of(fill: Fill) -> Any:
-    """Return the value to fill rows with; None for none. The first call may run the default of a field."""
+    """Return the value to fill rows with, or None; the first call may run a field's default."""
     return fill.value if isinstance(fill, Computed) else fill
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
     """
-    Where a relationship column leads.
+    The target of a relationship column.
 
     Attributes:
-        table: id of the other table.
-        kind: ``oneToOne``, ``oneToMany``, ``manyToOne`` or ``manyToMany``, as seen from the side ``parent``.
-        side: ``parent`` where the relationship was made, ``child`` in the other table.
-        two_way_key: key of the column in the other table; there is one to be seen only with ``two_way``.
+        table: the id of the other table.
+        kind: ``oneToOne``, ``oneToMany``, ``manyToOne`` or ``manyToMany``, seen from the parent.
+        side: ``parent`` in the table where the relationship was created, ``child`` in the other.
+        two_way: whether the column in the other table is visible.
+        two_way_key: the key of the column in the other table.
         on_delete: ``cascade``, ``restrict`` or ``setNull``.
     """
 
@@ -68,7 +69,7 @@ class Relation:
 
     @property
     def holds_one(self) -> bool:
-        """Whether a row has at most one row on the other side, and its id in this column."""
+        """Whether the column holds the id of at most one row of the other table."""
         return (self.kind, self.side) in {
             ("oneToOne", "parent"),
             ("oneToOne", "child"),
@@ -77,21 +78,26 @@ class Relation:
         }
 
     def __str__(self) -> str:
-        """Return the other table and the kind, as people write it."""
+        """Return the other table and the kind for display."""
         return f"{self.table} ({self.kind}{'' if self.side == 'parent' else ', far side'})"
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """
-    How the values of a column are written there, which its type does not tell: see ``encodings``.
+    The format of a column's values, which the column's type alone does not determine.
+
+    See ``encodings``.
 
     Attributes:
-        kind: of the values: ``integer``, ``decimal``, ``date`` and so on, or the name of a codec that is none of the library's.
-        places: of a ``decimal`` (a whole number on the wire) and of a ``long decimal`` (a text).
-        row_id: whether the value is written as the id of a row; ids that are texts or UUIDs are written as any text or UUID.
+        kind: the kind of the values, such as ``integer``, ``decimal`` or ``date``, or the name of a
+            codec that is not part of the library.
+        places: the decimal places of a ``decimal`` (a whole number on the wire) or of a
+            ``long decimal`` (a text).
+        row_id: whether the value is written in the format of a row id. Ids that are texts or UUIDs
+            have no special format.
         array: whether the column holds a list of such values.
-        target: id of the table whose rows a foreign key of a model points to. It is not recorded.
+        target: the id of the table that a model's foreign key points to; not recorded.
     """
 
     kind: str
@@ -101,7 +107,7 @@ class Encoding:
     target: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        """Return the encoding as people say it: ``4 decimal places``, ``list of date``, ``row id of integer``."""
+        """Return the encoding for display: ``4 decimal places``, ``list of date``."""
         text = self.kind if self.places is None else f"{self.places} decimal places"
         if self.kind == "long decimal":
             text += " in text"
@@ -114,14 +120,18 @@ class Column:
     A column of a table.
 
     Attributes:
-        type: as the column routes name it, for example ``varchar``, ``email``, ``double``, ``linestring``.
-        size: characters of ``varchar`` and the old ``string``.
-        min: lower bound of a number; None for that of the type.
-        default: what the server fills in; None for nothing.
-        related: what a relationship column leads to.
-        fill: what rows get that are there when the column is added, or that have no value when it becomes required; None for nothing.
-        encoding: how its values are written, as the model or the record says; None where neither does.
-        status: ``available``, ``processing``, ``deleting``, ``stuck`` or ``failed``, with the server's reason in ``error``.
+        type: the name in the column routes, for example ``varchar``, ``email`` or ``linestring``.
+        size: the number of characters of a ``varchar`` or of the old type ``string``.
+        default: the value that the server fills in; None for no default.
+        min: the lower bound of a number; None for the bound of the type.
+        max: the upper bound of a number; None for the bound of the type.
+        related: the target of a relationship column.
+        fill: the value for rows that exist when the column is added, or that have no value when it
+            becomes required; None to leave them without a value.
+        encoding: the format of the values according to the model or the record; None if neither has
+            one.
+        status: ``available``, ``processing``, ``deleting``, ``stuck`` or ``failed``.
+        error: the server's reason for a status ``stuck`` or ``failed``.
     """
 
     key: str
@@ -142,16 +152,16 @@ class Column:
 
     @classmethod
     def enum(cls, key: str, elements: Sequence[str], *, required: bool) -> Column:
-        """Return a column that holds one of these texts."""
+        """Return an enum column with these elements."""
         return cls(key, "enum", elements=tuple(elements), required=required)
 
     def as_array(self, key: str, *, required: bool = False) -> Column:
-        """Return a column of the same type that holds a list; it has no default, for the server takes none."""
+        """Return an array column of the same type; the server allows no default for it."""
         encoding = None if self.encoding is None else replace(self.encoding, array=True)
         return replace(self, key=key, required=required, array=True, default=None, fill=None, encoding=encoding)
 
     def __str__(self) -> str:
-        """Return the type as people write it: ``varchar(100)[] required``."""
+        """Return the definition for display: ``varchar(100)[] required``."""
         text = self.type
         if self.size is not None:
             text += f"({self.size})"
@@ -179,8 +189,9 @@ class Index:
 
     Attributes:
         type: ``key``, ``unique``, ``fulltext`` or ``spatial``.
-        orders: one ``ASC`` or ``DESC`` per column; empty when all ascend.
-        lengths: indexed characters per column, 0 for all of them; empty when all columns are indexed whole.
+        orders: ``ASC`` or ``DESC`` for each column; empty if all are ascending.
+        lengths: the indexed characters of each column, 0 for all; empty if all columns are indexed
+            whole.
     """
 
     key: str
@@ -193,7 +204,7 @@ class Index:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the server lists an index that its database does not have, and therefore cannot delete it."""
+        """Whether the server lists the index but cannot delete it, since it does not exist."""
         return self.status == "stuck" and self.error == "Index not found"
 
     @property
@@ -202,7 +213,7 @@ class Index:
         return self.type, self.columns, self.orders, self.lengths
 
     def __str__(self) -> str:
-        """Return the definition as people write it: ``unique (author, title desc)``."""
+        """Return the definition for display: ``unique (author, title desc)``."""
         parts = []
         for position, column in enumerate(self.columns):
             length = f"({self.lengths[position]})" if self.lengths and self.lengths[position] else ""
@@ -217,9 +228,10 @@ class Table:
     A table with its columns and indexes.
 
     Attributes:
-        name: what the console shows; set when the table is created and left alone afterwards.
-        permissions: of the table, ``write`` spelled out as create, update and delete.
-        id_encoding: how the ids of its rows are written, as the model or the record says; None where neither does.
+        name: the name that the console shows; set at creation and left alone afterwards.
+        permissions: the permissions of the table, with ``write`` as create, update and delete.
+        id_encoding: the format of the row ids according to the model or the record; None if neither
+            has one.
     """
 
     id: str
@@ -232,11 +244,11 @@ class Table:
     id_encoding: Encoding | None = field(default=None, compare=False)
 
     def column(self, key: str) -> Column | None:
-        """Return a column by its key, compared without case as the server does."""
+        """Return the column with a key, compared without case as on the server, or None."""
         return next((column for column in self.columns if column.key.lower() == key.lower()), None)
 
     def index(self, key: str) -> Index | None:
-        """Return an index by its key, compared without case as the server does."""
+        """Return the index with a key, compared without case as on the server, or None."""
         return next((index for index in self.indexes if index.key.lower() == key.lower()), None)
 
 
@@ -246,7 +258,7 @@ class Database:
     A database with its tables.
 
     Attributes:
-        notes: what the models ask for and Appwrite cannot do without any harm, a sentence each.
+        notes: a sentence for each harmless request of the models that Appwrite cannot meet.
     """
 
     id: str
@@ -254,7 +266,7 @@ class Database:
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     def table(self, table_id: str) -> Table | None:
-        """Return a table by its id, compared without case as the server does."""
+        """Return the table with an id, compared without case as on the server, or None."""
         return next((table for table in self.tables if table.id.lower() == table_id.lower()), None)
 
     def __iter__(self) -> Iterator[Table]:

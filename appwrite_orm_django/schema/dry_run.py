@@ -1,4 +1,4 @@
-"""The requests that a plan would make, without making those that write."""
+"""List the write requests of a plan without sending them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Write = tuple[str, str, Mapping[str, Any]]
 
 
 class _Recorder:
-    """Stands in for a transport: reads go through, writes are noted and answered with nothing in particular."""
+    """A transport that forwards reads, records writes and answers them with an empty list."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -31,7 +31,7 @@ class _Recorder:
 
 
 class _Rehearsed(Work):
-    """Work that waits for nothing, for nothing is on its way."""
+    """Work that never waits, because nothing is in progress on the server."""
 
     def wait_for_columns(self, wanted: Keys) -> None:
         return
@@ -47,7 +47,7 @@ class _Rehearsed(Work):
 
     def record_assumed(self, table: str, column: Column) -> None:
         renamed = {step.column.key for step in self._steps_of(table) if isinstance(step, RenameColumn)}
-        if column.key not in renamed:  # by then the rename would have recorded it
+        if column.key not in renamed:  # otherwise the rename would have recorded it before
             super().record_assumed(table, column)
 
     def is_as_planned(self, table: str, column: Column) -> bool:
@@ -60,11 +60,11 @@ class _Rehearsed(Work):
         rows.fill(self.transport, self.ref(table), key, value)
 
     def copy(self, step: ReplaceColumn, successor: Column) -> None:
-        # One request for every different value; that all of them fit has been looked at before.
+        # The requests depend on the rows; the preflight has checked that all values fit.
         return
 
     def count_outside(self, table: str, column: Column) -> int:
-        return 0  # it makes no difference to what is written
+        return 0  # the count does not affect what is written
 
     def count_without_value(self, table: str, column: Column) -> int:
         new = any(isinstance(step, CreateColumn) and step.column.key == column.key for step in self._steps_of(table))
@@ -90,10 +90,11 @@ class _Rehearsal(Application):
 
 def requests_of(transport: Transport, plan: Plan) -> list[Write]:
     """
-    Return method, path and body of every write that a plan would make, in their order.
+    Return the method, path and body of every write that a plan would make, in order.
 
-    Left out are those that copy values into a column of another type, for they depend on the rows, and the one that tries out a new unique
-    index. A server that does not take the columns of a new table inline gets more requests than shown: it is only found out by asking.
+    The result omits writes that copy values into a column of another type, which depend on the
+    rows, and the one that tries out a new unique index. A server that does not accept the columns
+    of a new table inline gets more requests than listed, which only a real request reveals.
 
     Raises:
         DuplicateRows, UnconvertibleRows, MissingValues: the plan cannot be carried out.

@@ -1,8 +1,10 @@
 """
-How the values of a column are written in it, which its type does not tell.
+Determine the encoding of a column's values, which its type alone does not.
 
-A ``bigint`` may be a number, a decimal times 10**places or a duration in microseconds; a ``varchar(36)`` a text, a UUID or an integer as a
-row id. The models say which, and ``records`` keeps what the rows were written with: where the two differ, ``conversion`` rewrites the rows.
+A ``bigint`` can hold a number, a decimal times 10**places or a duration in microseconds. A
+``varchar(36)`` can hold a text, a UUID or an integer as a row id. The models define the encoding,
+and ``records`` keeps the one that the rows were written with. If the two differ, ``conversion``
+rewrites the rows.
 """
 
 from __future__ import annotations
@@ -52,14 +54,14 @@ _PLAIN = {
     "double": "float",
     "integer": "integer",
 }
-#: What may be read as the second without a change of what is there.
+#: Pairs of kinds where values of the first can be read as the second without a change.
 _ALIKE = frozenset({("uuid", "text"), ("json", "text"), ("date", "datetime")})
-#: ``array id decimal(2)``: as it is recorded.
+#: The format of a record, for example ``array id decimal(2)``.
 _RECORDED = re.compile(r"(?P<array>array )?(?P<row_id>id )?(?P<kind>[^()]+?)(?:\((?P<places>\d+)\))?")
 
 
 def encoding_of(field: Field) -> Encoding:
-    """Return how a field's values are written, as the backend's codecs do it; those of its elements, for an array."""
+    """Return the encoding of a field's values, or of the elements of an array, by its codec."""
     stored_as, row_id, target = _storage_of(field)
     codec = getattr(stored_as, "appwrite_codec", None)
     kind = stored_as.get_internal_type()
@@ -76,7 +78,12 @@ def encoding_of(field: Field) -> Encoding:
 
 
 def _storage_of(field: Field) -> tuple[Field, bool, str]:
-    """Return the field whose values a field's column holds, whether they are row ids, and the table that a foreign key points to."""
+    """
+    Return how a field's values are stored.
+
+    The result is the field whose values the column holds, whether they are row ids, and the id of
+    the table that a foreign key points to.
+    """
     row_id, target = field.primary_key, ""
     while field.remote_field is not None and (pointed_to := getattr(field, "target_field", None)) is not None:
         field = pointed_to
@@ -86,22 +93,22 @@ def _storage_of(field: Field) -> tuple[Field, bool, str]:
 
 
 def plain(column: Column) -> Encoding:
-    """Return how the values of a column are written if there is nothing behind its type."""
+    """Return the encoding that a column's type alone implies."""
     return Encoding(_PLAIN.get(column.type, column.type), array=column.array)
 
 
 def of_column(column: Column) -> Encoding:
-    """Return how a column's values are written; where nothing says so, as its type does."""
+    """Return the encoding of a column's values, by default the one that its type implies."""
     return column.encoding or plain(column)
 
 
 def hidden(column: Column) -> str:
-    """Return in words how a column is encoded, "" where its type says so."""
+    """Return the encoding of a column for display, or "" if its type implies it."""
     return "" if column.encoding in {None, plain(column)} else str(column.encoding)
 
 
 def reads_alike(before: Encoding | None, after: Encoding | None) -> bool:
-    """Tell whether what was written with one encoding means the same with the other; True where nothing is known of either."""
+    """Return whether values mean the same in both encodings; True if either is unknown."""
     if before is None or after is None or before == after:
         return True
     if before.row_id or after.row_id or before.array != after.array:
@@ -111,9 +118,10 @@ def reads_alike(before: Encoding | None, after: Encoding | None) -> bool:
 
 def change_in_words(before: Column, after: Column) -> str:
     """
-    Return what becomes of the rows of a column, "" where its types say so.
+    Return the change to the rows of a column for display, or "" if the column types show it.
 
-    >>> change_in_words(Column("a", "bigint", encoding=Encoding("decimal", 2)), Column("a", "bigint", encoding=Encoding("decimal", 4)))
+    >>> before = Column("a", "bigint", encoding=Encoding("decimal", 2))
+    >>> change_in_words(before, replace(before, encoding=Encoding("decimal", 4)))
     'rewrite rows: 2 to 4 decimal places'
     """
     if not hidden(before) and not hidden(after):
@@ -129,7 +137,7 @@ def change_in_words(before: Column, after: Column) -> str:
 
 def as_recorded(encoding: Encoding) -> str:
     """
-    Return an encoding as its record has it.
+    Return an encoding in the format of a record.
 
     >>> as_recorded(Encoding("decimal", 2, array=True))
     'array decimal(2)'
@@ -140,7 +148,7 @@ def as_recorded(encoding: Encoding) -> str:
 
 def from_record(text: str) -> Encoding:
     """
-    Return the encoding of a record; what no version up to this one writes is a kind of its own, which nothing can be read as.
+    Return the encoding of a record; an unknown format becomes a kind that nothing can be read as.
 
     >>> from_record("array decimal(2)")
     Encoding(kind='decimal', places=2, row_id=False, array=True, target='')

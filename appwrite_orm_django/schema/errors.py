@@ -1,4 +1,4 @@
-"""What cannot be planned, or did not come about."""
+"""Errors of planning and applying a schema."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from django.db import utils
 
 
 class UnsupportedModel(utils.NotSupportedError):
-    """A model asks for something that Appwrite has no equal for; the text names model, field and way out."""
+    """A model needs a feature that Appwrite lacks; the text names model, field and way out."""
 
 
 class SchemaTooLarge(utils.NotSupportedError):
-    """A table is wider than the server allows, or an index longer; the text has the arithmetic."""
+    """A table or an index exceeds a limit of the server; the text shows the computation."""
 
 
 class DuplicateRows(utils.IntegrityError):
-    """Rows that a unique index would forbid are there already; the text lists some of them."""
+    """Existing rows violate a unique index; the text lists some of them."""
 
 
 class MissingValues(utils.IntegrityError):
-    """Rows have no value for a column that is to be required, and the field has no default to give them."""
+    """Rows have no value for a column that becomes required, and the field has no default."""
 
 
 class UnconvertibleRows(utils.DataError):
-    """Values have no equal of a column's new type; the text lists some of them. Nothing was taken away."""
+    """Values cannot be converted to a column's new type; the text lists some. No value was lost."""
 
 
 class NotAvailable(utils.OperationalError):
-    """A column or an index failed, or did not become available in time; running again goes on from here."""
+    """A column or an index failed or timed out; another run continues from here."""
 
 
 def missing_values(table: str, missing: Mapping[str, int]) -> MissingValues:
     """
-    Return the error for columns that rows cannot do without and have no value for.
+    Return the error for required columns without a value in some rows.
 
     Args:
-        missing: how many rows have none, by column; 5,000 stands for that many or more.
+        missing: the number of rows without a value by column; 5,000 stands for that many or more.
     """
-    named = "; ".join(f"{key}, of which {_rows(count)} no value" for key, count in missing.items())
+    named = "; ".join(f"{key} because {_rows(count)} no value" for key, count in missing.items())
     return MissingValues(
-        f"{table}: the server cannot require {named}, and the field has no default to give them.\n"
+        f"{table}: the server cannot require {named}, and the field has no default to fill them with.\n"
         "Give the field a default or null=True; or keep null=True until a data migration has filled the rows."
     )
 

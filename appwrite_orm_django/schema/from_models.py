@@ -1,4 +1,4 @@
-"""What the models of a database alias ask for."""
+"""Describe the tables that the models of a database alias need."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ from .limits import check_table
 from .names import table_id, unquoted
 
 Model = type[models.Model]
-#: What rows get that are there when a field's column is added; as ``backend.defaults.fill_of`` with a connection.
+#: Returns the value for rows that exist when a field's column is added, as
+#: ``backend.defaults.fill_of`` does with a connection.
 FillOf = Callable[["models.Field[Any, Any]"], Fill]
 
 
 def models_of(alias: str) -> list[Model]:
     """
-    Return the models whose tables belong on an alias, by its routers, in the order of the apps.
+    Return the models whose tables the routers allow on an alias, in the order of the apps.
 
-    Through tables made by Django are among them; proxies, unmanaged and swapped models are not.
+    This includes the through models that Django creates, but no proxies and no unmanaged or swapped
+    models.
     """
     return [
         model
@@ -42,10 +44,11 @@ def read_models(database_id: str, models_: Iterable[Model], fill_of: FillOf | No
     Return the database that these models need.
 
     Args:
-        fill_of: of a plan that is to be carried out over rows.
+        fill_of: returns the value for existing rows; needed for a plan that will be carried out.
 
     Raises:
-        UnsupportedModel: a field, an index or a constraint that Appwrite cannot have; or two names that it would take for one.
+        UnsupportedModel: Appwrite does not support a field, an index or a constraint, or considers
+            two names equal.
         SchemaTooLarge: a row or an index is too long.
     """
     tables: dict[str, tuple[Table, Model]] = {}
@@ -64,11 +67,13 @@ def read_models(database_id: str, models_: Iterable[Model], fill_of: FillOf | No
 
 def table_for(model: Model, fill_of: FillOf | None = None, **other: Any) -> tuple[Table, tuple[str, ...]]:
     """
-    Return the table of one model, and notes about what Appwrite leaves out.
+    Return the table of a model, and notes about everything that Appwrite leaves out.
 
     Args:
+        model: the model to describe.
         fill_of: as in ``read_models``.
-        other: ``indexes``, ``constraints`` and ``unique_together`` in the place of those of ``Meta``.
+        other: ``indexes``, ``constraints`` and ``unique_together`` to use instead of those of
+            ``Meta``.
     """
     columns = columns_of(model, fill_of)
     id_ = table_id(model._meta.db_table)
@@ -88,7 +93,7 @@ def table_for(model: Model, fill_of: FillOf | None = None, **other: Any) -> tupl
 
 
 def _of_today(model: Model) -> Model:
-    """Return the model that has the attributes which a migration does not keep; the model itself where there is no such."""
+    """Return the current model for a migration's model, which has no permissions, or the model."""
     if model.__module__ != "__fake__":
         return model
     try:
@@ -100,7 +105,7 @@ def _of_today(model: Model) -> Model:
 
 def spelled_out(permissions: Iterable[str]) -> Iterable[str]:
     """
-    Yield permissions as the server stores those of a table: ``write`` becomes create, update and delete.
+    Yield permissions as the server stores them: ``write`` becomes create, update and delete.
 
     >>> sorted(spelled_out(['read("any")', 'write("users")']))
     ['create("users")', 'delete("users")', 'read("any")', 'update("users")']
@@ -119,13 +124,15 @@ def _has_table(model: Model) -> bool:
 
 def columns_of(model: Model, fill_of: FillOf | None = None) -> tuple[Column, ...]:
     """
-    Return the columns that a model's table needs beside the server's own.
+    Return the columns that a model's table needs besides the server's own.
 
     Args:
+        model: the model to describe.
         fill_of: as in ``read_models``.
 
     Raises:
-        UnsupportedModel: a field that Appwrite has no column for, or two fields whose names it would take for one.
+        UnsupportedModel: Appwrite has no column for a field, or considers the names of two fields
+            equal.
     """
     columns: dict[str, Column] = {}
     local_names: dict[str, Any] = {}
@@ -134,14 +141,14 @@ def columns_of(model: Model, fill_of: FillOf | None = None) -> tuple[Column, ...
         column = column_for(field)
         if column is not None and column.key.lower() in columns:
             raise UnsupportedModel(
-                f"{field}: the table has a column {columns[column.key.lower()].key} already; Appwrite compares keys without case.\n"
+                f"{field}: the table already has a column {columns[column.key.lower()].key}; Appwrite compares keys without case.\n"
                 "Way out: set db_column on one of the two fields."
             )
         if other is not field:
             raise UnsupportedModel(
                 f"{field}: its column {field.column} and {other.column}, that of {other.name}, differ by case alone; SQLite, in which queries "
                 f"are evaluated locally, compares names without case.\n"
-                "Way out: set db_column on one of the two fields; that of a primary key is free, for it is $id on the server."
+                "Way out: set db_column on one of the two fields; a primary key can have any, because its column is $id on the server."
             )
         if column is not None:
             columns[column.key.lower()] = column if fill_of is None else replace(column, fill=fill_of(field))

@@ -1,4 +1,4 @@
-"""What the server has."""
+"""Read tables from the server."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _LARGEST_DOUBLE = 1.7976931348623157e308
 
 def read_database(transport: Transport, database_id: str) -> Database | None:
     """
-    Return the database with all its tables, or None when there is none; one request for every 500 tables.
+    Return the database with all its tables, or None if it does not exist.
 
-    In about 1 % of cases, for half a minute after a change, columns and indexes are shown as they were before it; ``read_table`` is never
-    wrong.
+    This makes one request for every 500 tables. In about 1 % of cases the columns and indexes are
+    stale for half a minute after a change; ``read_table`` never returns stale ones.
     """
     try:
         found = list(tables.list_tables(transport, database_id))
@@ -32,7 +32,7 @@ def read_database(transport: Transport, database_id: str) -> Database | None:
 
 
 def read_table(transport: Transport, database_id: str, table: Table) -> Table:
-    """Return a table with its columns and indexes as they are now; two requests."""
+    """Return a table with its current columns and indexes; two requests."""
     ref = TableRef(database_id, table.id)
     return replace(
         table,
@@ -42,7 +42,7 @@ def read_table(transport: Transport, database_id: str, table: Table) -> Table:
 
 
 def read_table_json(body: dict[str, Any]) -> Table:
-    """Return the table of one of the server's answers."""
+    """Return the table in an answer of the server."""
     return Table(
         body["$id"],
         body["name"],
@@ -55,7 +55,7 @@ def read_table_json(body: dict[str, Any]) -> Table:
 
 
 def read_column(body: dict[str, Any]) -> Column:
-    """Return the column of one of the server's answers (recordings ``column-email``, ``column-enum``, ...)."""
+    """Return the column in an answer of the server (recordings ``column-email`` and others)."""
     type_ = body["type"]
     if type_ == "string" and body.get("format"):
         type_ = body["format"]
@@ -87,7 +87,7 @@ def read_column(body: dict[str, Any]) -> Column:
 
 
 def read_index(body: dict[str, Any]) -> Index:
-    """Return the index of one of the server's answers (recording ``indexes-key``)."""
+    """Return the index in an answer of the server (recording ``indexes-key``)."""
     orders = tuple(cast(Literal["ASC", "DESC"], (order or "ASC").upper()) for order in body.get("orders") or ())
     lengths = tuple(length or 0 for length in body.get("lengths") or ())
     return Index(
@@ -102,5 +102,9 @@ def read_index(body: dict[str, Any]) -> Index:
 
 
 def _bound(value: int | float | None) -> int | float | None:
-    """Return a bound, None where it is only that of the type: the server shows these, or null for inline columns."""
+    """
+    Return a bound, or None if it is the bound of the type.
+
+    The server returns the bound of the type, or null for a column that was created inline.
+    """
     return None if value is None or value in INT64 or abs(value) == _LARGEST_DOUBLE else value

@@ -1,8 +1,9 @@
 """
-Which indexes a model needs.
+Choose the indexes of a model's table.
 
-As on any database: one for each foreign key and ``db_index``, unique ones for ``unique``, ``unique_together`` and UniqueConstraint, and those
-of ``Meta.indexes``. A second index over the same columns is left out.
+As on any database, there is an index for each foreign key and ``db_index``, a unique index for each
+``unique``, ``unique_together`` and ``UniqueConstraint``, and those of ``Meta.indexes``. A second
+index over the same columns is left out.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .names import index_key
 
 Model = type[models.Model]
 
-#: The server refuses these names (recording indexes-errors).
+#: Names that the server rejects (recording indexes-errors).
 _RESERVED = frozenset({"primary"})
 
 
@@ -36,13 +37,18 @@ def indexes_for(
     unique_together: Iterable[Iterable[str]] | None = None,
 ) -> tuple[tuple[Index, ...], tuple[str, ...]]:
     """
-    Return the indexes of a model's table, and notes about what Appwrite cannot index.
+    Return the indexes of a model's table, and notes about everything that Appwrite cannot index.
 
     Args:
-        indexes: in the place of those of ``Meta``, as ``constraints`` and ``unique_together`` are.
+        model: the model.
+        table_id: the id of its table.
+        columns: the columns of its table.
+        indexes: the indexes to use instead of those of ``Meta``.
+        constraints: the constraints to use instead of those of ``Meta``.
+        unique_together: the value to use instead of that of ``Meta``.
 
     Raises:
-        UnsupportedModel: a constraint that would not be enforced, or an index on an array.
+        UnsupportedModel: a constraint would not be enforced, or an index covers an array.
         SchemaTooLarge: a unique index is too long.
     """
     by_key = {column.key: column for column in columns}
@@ -56,14 +62,14 @@ def indexes_for(
         *_field_indexes(model),
     ]
     chosen: dict[tuple[str, ...], Index] = {}
-    # Unique before plain: a unique index serves queries just as well.
+    # Unique indexes come before plain ones, because they serve queries just as well.
     for index in sorted(wanted, key=lambda index: index.type != "unique"):
         for key in index.columns:
             if (column := by_key.get(key)) is not None and column.array:
                 raise UnsupportedModel(
                     f"{model._meta.label}: Appwrite cannot index the array {key}.\nWay out: drop the index."
                 )
-        # ``$id`` alone has its own index on every table; so has nothing else.
+        # Every table has an index over ``$id``, but no other index of its own.
         if index.columns in chosen or index.columns == ("$id",):
             continue
         chosen[index.columns] = (
@@ -77,7 +83,8 @@ def _unique_indexes(
     model: Model, together: Iterable[Iterable[str]], constraints: Iterable[BaseConstraint]
 ) -> Iterator[Index]:
     for field in model._meta.local_concrete_fields:
-        # A relationship has the index it needs; no other can be made over it (recording rel-columns).
+        # A relationship has its own index, and the server rejects any other (recording
+        # rel-columns).
         if field.unique and not field.primary_key and not hasattr(field, "appwrite_relationship"):
             yield _unique(model, [field.name])
     for names in together:
@@ -88,15 +95,19 @@ def _unique_indexes(
 
 
 def _unique_constraint(model: Model, constraint: models.UniqueConstraint) -> Index:
-    for attribute, what in (("condition", "a condition"), ("expressions", "expressions"), ("deferrable", "deferrable")):
+    for attribute, what in (
+        ("condition", "a condition"),
+        ("expressions", "expressions"),
+        ("deferrable", "deferred checking"),
+    ):
         if getattr(constraint, attribute, None):
             raise UnsupportedModel(
                 f"{model._meta.label}: Appwrite cannot enforce the UniqueConstraint {constraint.name}, which has {what}.\n"
-                "Way out: drop it, or keep what has to be unique in a field of its own."
+                "Way out: drop it, or store the unique value in a field of its own."
             )
     if getattr(constraint, "nulls_distinct", None) is False:
         raise UnsupportedModel(
-            f"{model._meta.label}: Appwrite's unique indexes take any number of nulls, unlike the UniqueConstraint {constraint.name}.\n"
+            f"{model._meta.label}: Appwrite's unique indexes allow any number of nulls, unlike the UniqueConstraint {constraint.name}.\n"
             "Way out: drop nulls_distinct=False, or null=True."
         )
     return _unique(model, constraint.fields, constraint.name)
@@ -111,9 +122,9 @@ def _named_indexes(model: Model, indexes: Iterable[models.Index], notes: list[st
     for index in indexes:
         reason = "expressions" if index.expressions else "a condition" if index.condition is not None else None
         if reason:
-            # As on MySQL: an index that is not there makes queries slower, not wrong.
+            # As on MySQL, a missing index makes queries slower, not wrong.
             notes.append(
-                f"{model._meta.label}: the index {index.name} is left out, for Appwrite has none with {reason}."
+                f"{model._meta.label}: the index {index.name} is left out because Appwrite has no indexes with {reason}."
             )
             continue
         columns = tuple(_key(model, name) for name, _order in index.fields_orders)
@@ -144,7 +155,7 @@ def _key(model: Model, name: str) -> str:
     field = model._meta.get_field(name)
     if field not in model._meta.local_concrete_fields:
         raise UnsupportedModel(
-            f"{model._meta.label}: an index cannot reach {name}, which lies in another table.\nWay out: index it there."
+            f"{model._meta.label}: an index cannot cover {name}, which is in another table.\nWay out: index it there."
         )
     key = key_for(field)  # type: ignore[arg-type]  # concrete fields only, by the check above
     if key is None or hasattr(field, "appwrite_relationship"):

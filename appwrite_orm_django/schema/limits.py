@@ -1,7 +1,8 @@
 """
-Row width and index length, computed before the server is asked.
+Compute row width and index length before a request reaches the server.
 
-Source: ``bytesUsed`` in recordings ``columns-limits`` and ``tables-inline-types``; the server's own refusal does not say by how much.
+The server's own error does not say by how much a limit is exceeded. Source: ``bytesUsed`` in the
+recordings ``columns-limits`` and ``tables-inline-types``.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from collections.abc import Iterable
 from .definitions import INT32, Column, Index, Table
 from .errors import SchemaTooLarge
 
-#: The server says ``bytesMax`` 65,535 and refuses the column that would reach it (recording columns-limits).
+#: The server reports ``bytesMax`` 65,535 and rejects a column that reaches it (recording
+#: columns-limits).
 MAX_ROW_BYTES = 65_534
 BASE_ROW_BYTES = 1_067
 MAX_COLUMNS = 1_010
 MAX_INDEXES = 58
 MAX_INDEX_LENGTH = 768
 
-#: Columns that are kept outside the row count as a pointer.
+#: The width of a column that is stored outside of the row.
 _POINTER_BYTES = 20
 _FIXED_BYTES = {
     "bigint": 8,
@@ -40,7 +42,7 @@ _TEXT_CHARACTERS = {"text": 65_535, "mediumtext": 16_777_215, "longtext": 2_147_
 
 def width_bytes(column: Column) -> int:
     """
-    Return how much of the row a column takes.
+    Return the width of a column in bytes of the row.
 
     >>> width_bytes(Column("name", "varchar", 100)), width_bytes(Column("note", "longtext"))
     (401, 20)
@@ -48,7 +50,7 @@ def width_bytes(column: Column) -> int:
     if column.array:
         return _POINTER_BYTES
     if column.type == "integer":
-        # The server looks at the upper bound alone.
+        # The server only considers the upper bound.
         return 4 if column.max is not None and column.max <= INT32[1] else 8
     if column.type in _FIXED_BYTES:
         return _FIXED_BYTES[column.type]
@@ -59,12 +61,12 @@ def width_bytes(column: Column) -> int:
 
 
 def row_bytes(columns: Iterable[Column]) -> int:
-    """Return the width of a whole row, Appwrite's own columns included."""
+    """Return the width of a row in bytes, including Appwrite's own columns."""
     return BASE_ROW_BYTES + sum(map(width_bytes, columns))
 
 
 def characters_of(column: Column) -> int | None:
-    """Return how many characters a text column holds; None for other columns."""
+    """Return the maximum number of characters of a text column, or None for other columns."""
     if column.type in {"varchar", "string"}:
         return column.size
     return _CHARACTERS.get(column.type) or _TEXT_CHARACTERS.get(column.type)
@@ -72,10 +74,11 @@ def characters_of(column: Column) -> int | None:
 
 def check_table(table: Table) -> None:
     """
-    Raise what the server would only refuse half-way.
+    Check the limits of a table, which the server would only check halfway through its creation.
 
     Raises:
-        SchemaTooLarge: the row is wider than 65,534 bytes, or there are too many columns or indexes.
+        SchemaTooLarge: the row is wider than 65,534 bytes, or there are too many columns or
+            indexes.
     """
     used = row_bytes(table.columns)
     if used > MAX_ROW_BYTES:
@@ -93,9 +96,10 @@ def check_table(table: Table) -> None:
 
 def index_lengths(table_id: str, index: Index, columns: dict[str, Column]) -> tuple[int, ...]:
     """
-    Return the lengths an index needs to fit, 0 for a whole column; empty when all columns fit whole.
+    Return the lengths that make an index fit, 0 for a whole column; empty if all columns fit whole.
 
-    A plain index may cover the beginnings of long texts. A unique one may not: texts that differ only further on would clash.
+    A plain index can cover the start of long texts. A unique index cannot, because texts with the
+    same start would conflict.
 
     Raises:
         SchemaTooLarge: a unique index would be longer than 768 characters.
@@ -118,7 +122,7 @@ def index_lengths(table_id: str, index: Index, columns: dict[str, Column]) -> tu
     return tuple(min(size, share) if position in texts else 0 for position, size in enumerate(sizes))
 
 
-#: A row id, and dates, count a little; texts of up to this length stay whole.
+#: The length of a system column, which is an id or a date; texts up to ``_SHORT`` stay whole.
 _SYSTEM_LENGTH = 36
 _SHORT = 36
 

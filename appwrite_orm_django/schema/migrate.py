@@ -1,4 +1,4 @@
-"""From a description to a database that matches it: read, plan, apply, and look again."""
+"""Make a database match a description: read it, plan, apply, and compare again."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from .plan import make_plan
 from .records import read_records, recorded
 from .steps import Plan
 
-#: Two runs at once, or a table that was read a moment before it changed, leave a little for a second look; more is not settling.
+#: Concurrent runs, or a table that changed after it was read, can leave steps for a second round. A
+#: difference after three rounds is not temporary.
 MAX_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """
-    What a plan may do.
+    The options of a plan.
 
     Attributes:
-        prune: drop columns, indexes and tables that the models do not have.
-        renames: ``(table id, new key)`` to the old key.
+        prune: whether to drop columns, indexes and tables that the models do not have.
+        renames: maps ``(table id, new key)`` to the old key.
         all_tables: whether the description has the tables of all models.
     """
 
@@ -39,17 +40,17 @@ class Options:
 
 def plan_for(transport: Transport, wanted: Database, options: Options | None = None) -> Plan:
     """
-    Return what has to be done now.
+    Return the plan that makes the database match the description.
 
-    One request, one for every 500 columns that are recorded, and two more for each table that seems to differ: what the server says of a
-    table as a whole can be half a minute old. One more if a unique index has appeared between the two, which another run makes at this
-    moment.
+    This makes one request for every 500 tables, one for every 500 recorded columns, and two for
+    each table that seems to differ, because the list of tables can be half a minute old. It makes
+    one more if another run has created a unique index in between.
     """
     options = options or Options()
     live = read_database(transport, wanted.id)
     if live is None:
         return _plan(wanted, live, options)
-    # After the tables: a column that takes another's key has its record before it is there.
+    # The records are read after the tables, because a record is written before its column changes.
     records = read_records(transport, live) if any(table.id_encoding is not None for table in wanted) else {}
     plan = _plan(wanted, recorded(live, records), options)
     doubtful = plan.tables()
@@ -57,7 +58,8 @@ def plan_for(transport: Transport, wanted: Database, options: Options | None = N
         return plan
     looked_at = replace(live, tables=tuple(_looked_at(transport, live, doubtful)))
     if _unique_indexes(looked_at) - _unique_indexes(live):
-        # The mark that says whether such an index is yet to be tried out was made before it, and after the list of tables was read.
+        # The mark of such an index was created before the index, but after the list of tables was
+        # read.
         looked_at = _with_new_tables(looked_at, read_database(transport, wanted.id))
     return _plan(wanted, recorded(looked_at, records), options)
 
@@ -82,17 +84,21 @@ def migrate(
     **how: Any,
 ) -> list[str]:
     """
-    Make the database what is wanted, and return notes about what remains to be done by a person.
+    Make the database match the description, and return notes for the user about the rest.
 
     Args:
-        plan: one that ``plan_for`` made a moment ago; made here when left out.
-        progress: called with each step that is done.
-        agree: asked before each plan is carried out; False ends it.
-        how: ``deadline_s``, ``fold``, ``clock`` and ``sleep`` of ``Application``.
+        transport: the transport to the server.
+        wanted: the database that the models describe.
+        options: the options of the plan.
+        plan: a plan that ``plan_for`` has just returned; computed by default.
+        progress: called with each finished step.
+        agree: called with each plan before it is carried out; False ends the migration.
+        how: ``refuse_outside``, ``deadline_s``, ``fold``, ``clock`` and ``sleep`` of
+            ``Application``.
 
     Raises:
-        NotAvailable, DuplicateRows, UnconvertibleRows, MissingValues, AppwriteError: as from ``Application.run``; the first also when there
-            is still something to do after three rounds.
+        NotAvailable: as in ``Application.run``, or a difference remains after three rounds.
+        DuplicateRows, UnconvertibleRows, MissingValues, AppwriteError: as in ``Application.run``.
     """
     plan = plan or plan_for(transport, wanted, options)
     notes: list[str] = []
@@ -108,7 +114,7 @@ def migrate(
     remaining = "; ".join(f"{step.sign} {step}" for step in plan.steps)
     raise NotAvailable(
         f"{wanted.id}: after {MAX_ROUNDS} rounds the server still shows a difference: {cut(remaining)}\n"
-        "Is somebody else changing the schema? Run appwrite_migrate again."
+        "Is another client changing the schema? Run appwrite_migrate again."
     )
 
 

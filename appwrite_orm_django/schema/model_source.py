@@ -1,10 +1,14 @@
 """
-Python source of the models for a database that exists, such that ``appwrite_migrate`` on them finds nothing to do.
+Write the Python source of models for an existing database.
 
-A column gets the plainest field whose column is the same, and that reads it as is recorded (``records``); where there is none, one of
-``appwrite_orm_django.orm.inspected`` that says the difference. A relationship becomes a field on the side that holds the other row's id; one of many to many, of which no side does, a
-``ManyToManyRelationship`` on each side that has the column. Columns that no field maps (the other sides of
-relationships of one to many, points, lines, polygons) and indexes over them become comments: the planner leaves both alone.
+``appwrite_migrate`` finds nothing to do for these models. A column gets the simplest field that has
+the same column and the recorded encoding (``records``). If there is none, the column gets a field
+of ``appwrite_orm_django.orm.inspected`` that states the difference.
+
+A relationship becomes a field on the side that holds the other row's id. A many-to-many
+relationship becomes a ``ManyToManyRelationship`` on each side that has the column. Columns that no
+field maps (the other sides of one-to-many relationships, points, lines, polygons) and indexes over
+them become comments, since the planner leaves both alone.
 """
 
 from __future__ import annotations
@@ -46,9 +50,9 @@ _SIMPLE = {
     "mediumtext": "TextField",
     "text": "TextField",
 }
-#: Types whose default a field can give as its ``db_default``; others say it in ``stored``.
+#: Types whose default a field can state as ``db_default``; others state it in ``stored``.
 _WITH_DB_DEFAULT = frozenset({"bigint", "boolean", "double", "email", "integer", "url", "varchar", *TEXT_TYPES})
-#: Fields of what a column's type does not tell.
+#: Fields of encodings that a column's type does not determine.
 _ENCODED = {
     "binary": "BinaryField",
     "date": "DateField",
@@ -57,7 +61,7 @@ _ENCODED = {
     "time": "TimeField",
     "uuid": "UUIDField",
 }
-#: Fields of primary keys that are no texts.
+#: Fields of primary keys that are not texts.
 _KEYS = {**_ENCODED, "datetime": "DateTimeField", "float": "FloatField", "integer": "BigAutoField"}
 _SYSTEM_FIELDS = {"$id": "id", "$createdAt": "created_at", "$updatedAt": "updated_at"}
 _MAX_INDEX_NAME = 30
@@ -79,15 +83,15 @@ _TAKEN = frozenset(
 
 
 def model_source(database: Database) -> Iterator[str]:
-    """Yield the lines of a ``models.py`` for all tables but the library's own and Django's record of migrations."""
+    """Yield the lines of a ``models.py`` without the library's tables and ``django_migrations``."""
     tables = [table for table in database if not table.id.startswith(OWN_TABLES) and table.id != MIGRATIONS_TABLE]
     names = _Names()
     tables.sort(key=lambda table: table.id)
-    models_ = {table.id: names.of_model(table) for table in tables}
-    bodies = [(table, models_[table.id], _Body(table, names, models_)) for table in tables]
+    model_names = {table.id: names.of_model(table) for table in tables}
+    bodies = [(table, model_names[table.id], _Body(table, names, model_names)) for table in tables]
     uses = {word for _table, _name, body in bodies for word in body.uses}
-    yield "# Written by inspectdb from an Appwrite database. Rename models and fields as you like: db_table and db_column keep what they stand for."
-    yield "# A column that holds ids of another table is a CharField here; make it a ForeignKey with the same db_column if you want to."
+    yield "# Written by inspectdb from an Appwrite database. You can rename models and fields: db_table and db_column keep the server's names."
+    yield "# A column that holds ids of another table is a CharField here. You can make it a ForeignKey with the same db_column."
     yield "from django.db import models"
     yield ""
     if "stored" in uses:
@@ -108,7 +112,7 @@ def model_source(database: Database) -> Iterator[str]:
 
 @dataclass
 class _Names:
-    """Names that must differ in the whole module."""
+    """Names that must be unique in the whole module."""
 
     models: set[str] = field(default_factory=set)
     indexes: set[str] = field(default_factory=set)
@@ -148,11 +152,11 @@ class _Call:
 
 
 class _Body:
-    def __init__(self, table: Table, names: _Names, models_: Mapping[str, str]) -> None:
-        self._models = models_
+    def __init__(self, table: Table, names: _Names, model_names: Mapping[str, str]) -> None:
+        self._models = model_names
         self.uses: set[str] = {"PermissionsField"} if table.row_security else set()
         self._fields: dict[str, str] = dict(_SYSTEM_FIELDS)
-        # Django takes two fields for one column if both say "id".
+        # Django would treat two fields named "id" as the same column.
         self._has_id = table.column("id") is not None
         self._key = _key_call(table.id_encoding)
         if self._has_id:
@@ -193,7 +197,7 @@ class _Body:
                 yield "        ]"
 
     def _add_relationship(self, column: Column, relation: Relation, taken: set[str]) -> None:
-        """Write a field on the side that Django's fields are on: one row at most on the other side."""
+        """Add a field if this side holds the id of at most one row, as Django's fields do."""
         model = self._models.get(relation.table)
         if model is not None and relation.kind == "manyToMany":
             self._add_many(column, model, taken)
@@ -202,13 +206,13 @@ class _Body:
         if model is None or not relation.holds_one or far:
             self._comments.append(
                 f"{column.key}: {column}, "
-                + ("which no field maps." if relation.kind == "manyToMany" else "of which the field is over there.")
+                + ("which no field maps." if relation.kind == "manyToMany" else "whose field is in the other model.")
             )
             return
         name = _field_name(column.key, taken)
         _new(f"{name}_id", taken)
         options: dict[str, Any] = {"db_column": column.key} if name != column.key else {}
-        # What Appwrite calls the far side is what Django calls the related name.
+        # The far side's key in Appwrite is the related name in Django.
         options["related_name"] = _field_name(relation.two_way_key, set(_TAKEN)) if relation.two_way else "+"
         on_delete = {"cascade": "CASCADE", "setNull": "SET_NULL"}.get(relation.on_delete, "PROTECT")
         field_class = "OneToOneRelationshipField" if relation.kind == "oneToOne" else "RelationshipField"
@@ -263,7 +267,7 @@ class _Body:
             self._meta.append(("indexes", f"AppwriteIndex({options})"))
 
     def _as_option(self, table: Table, index: Index) -> bool:
-        """Turn an index over one column into an option of the field, where it can be one."""
+        """Make an index an option of its field and return True, if the field has such an option."""
         option = {"unique": "unique", "key": "db_index"}.get(index.type)
         name = self._fields[index.columns[0]]
         position = next((n for n, (known, _call) in enumerate(self._calls) if known == name), None)
@@ -275,7 +279,7 @@ class _Body:
 
 
 def _fitting_lengths(table: Table, index: Index) -> tuple[int, ...] | None:
-    """Return the lengths that the index would get if nothing was said of them."""
+    """Return the lengths that the index would get by default; None if it would be too long."""
     try:
         return index_lengths(table.id, index, {column.key: column for column in table.columns})
     except SchemaTooLarge:
@@ -283,7 +287,7 @@ def _fitting_lengths(table: Table, index: Index) -> tuple[int, ...] | None:
 
 
 def _call_for(column: Column) -> _Call | None:
-    """Return the field for a column; None when there is no such field."""
+    """Return the field for a column, or None if no field maps it."""
     if column.array:
         encoding = None if column.encoding is None else replace(column.encoding, array=False)
         element = _call_for(replace(column, array=False, required=True, default=None, encoding=encoding))
@@ -312,19 +316,20 @@ def _call_for(column: Column) -> _Call | None:
     if column.type == "string" and same_storage(column, told) and told.size == column.size:
         different.pop("type", None)
     if hidden(column):
-        # Written as no field here reads it, such as the ids of rows of another table: it is read as it stands.
+        # No field here reads this encoding, for example ids of another table. The value is read
+        # unchanged.
         different["encoding"] = as_recorded(column.encoding or plain(column))
     return _Call(name, {**options, "stored": different} if different else options)
 
 
 def _literal(column: Column) -> str:
-    """Return what an encoded column's default means, as text that its field reads."""
+    """Return the default of an encoded column as text that its field can parse."""
     found = meaning(column.default, column)
     return str(timedelta(microseconds=int(found)) if hidden(column) == "duration" else found)
 
 
 def _key_call(encoding: Encoding | None) -> _Call | None:
-    """Return the field of a primary key that is not the plain text of ``AppwriteModel``."""
+    """Return the field of the primary key, or None for the plain text key of ``AppwriteModel``."""
     if encoding is None or encoding.kind == "text":
         return None
     if "decimal" in encoding.kind:
@@ -335,7 +340,7 @@ def _key_call(encoding: Encoding | None) -> _Call | None:
 
 
 def _encoded_call(column: Column) -> tuple[str, dict[str, Any]] | None:
-    """Return the field for a column whose type does not tell how it is written; None if there is none, or the type does tell."""
+    """Return the field for a column whose encoding its type does not determine, or None."""
     encoding = column.encoding
     if encoding is None or encoding.row_id or not hidden(column):
         return None
@@ -374,7 +379,7 @@ def _number_class(column: Column) -> str:
 
 
 def _column_of(name: str, options: Mapping[str, Any], key: str) -> Column:
-    """Return the column that a field of one of these classes asks for."""
+    """Return the column for a field of a class with these options."""
     if name == "EnumField":
         elements = [value for value, _label in options["choices"]]
         return Column.enum(key, elements, required=not options.get("null", False))
@@ -393,7 +398,7 @@ def _field_name(key: str, taken: set[str]) -> str:
 
 
 def _new(name: str, taken: set[str]) -> str:
-    """Return the name, with a number if it is taken, and take it."""
+    """Return the name, with a number appended if it is taken, and add it to the taken names."""
     number, found = 2, name
     while found in taken:
         found, number = f"{name}{number}", number + 1

@@ -1,9 +1,10 @@
 """
-Django's names as Appwrite's ids and keys.
+Map Django's names to Appwrite's ids and keys.
 
-Appwrite takes at most 36 characters of ``A-Z a-z 0-9 . _ -``, the first alphanumeric (recordings ``rows-ids``, ``tables-errors``).
-Column and index keys get no dot here although the server takes one: a dot is the path separator of relationship queries, and the SQL
-adapters drop it, so that the keys ``a.b`` and ``ab`` would share one SQL column.
+Appwrite accepts at most 36 characters of ``A-Z a-z 0-9 . _ -``, the first alphanumeric (recordings
+``rows-ids``, ``tables-errors``). Column and index keys get no dot here although the server accepts
+one. A dot is the path separator of relationship queries, and the SQL adapters remove it, so the
+keys ``a.b`` and ``ab`` would share one SQL column.
 """
 
 from __future__ import annotations
@@ -12,29 +13,31 @@ import re
 
 from django.db.backends.utils import names_digest
 
+from appwrite_orm_django.client.references import ID
+
 MAX_LENGTH = 36
 DIGEST_LENGTH = 8
 
-#: Tables that the library keeps for itself in a database; they belong to no model and are never dropped.
+#: The prefix of the library's own tables in a database; they belong to no model and are never
+#: dropped.
 OWN_TABLES = "appwrite_orm_django_"
 
-#: Of these there is one, without columns, for each unique index that was made over rows and not yet tried out.
+#: The prefix of the empty tables that mark unique indexes over rows that have not been tried out.
 TRIAL_TABLES = f"{OWN_TABLES}trial_"
 
-#: Of these there is one, without columns, for each new column while the rows that were there get their values.
+#: The prefix of the empty tables that mark new columns while existing rows are being filled.
 FILL_TABLES = f"{OWN_TABLES}fill_"
 
-#: Django's record of migrations, which no model of an app describes.
+#: The table of Django's migration recorder, which no model of an app describes.
 MIGRATIONS_TABLE = "django_migrations"
 
-#: The columns every row has. A field may name one as its column; it is never created, changed or dropped.
+#: The columns of every row. A field can name one as its column, but none is created, changed or
+#: dropped.
 SYSTEM_COLUMNS = frozenset({"$id", "$sequence", "$createdAt", "$updatedAt", "$permissions"})
 
-_TABLE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,35}")
-_ROW_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}\Z")
 
-#: 53 bits: the largest integer key, which JavaScript clients of the same table can hold.
+#: The largest integer key, of 53 bits, which is the largest that JavaScript clients can hold.
 MAX_INTEGER = 2**53 - 1
 _INTEGER_WIDTH = 16
 
@@ -43,7 +46,8 @@ def table_id(db_table: str) -> str:
     """
     Return the Appwrite table id for a model's ``db_table``.
 
-    A legal name is its own id. Any other is made legal and gets a digest of the original, so that two names never meet by accident:
+    A legal name is its own id. Any other name is made legal and gets a digest of the original,
+    which prevents collisions:
 
     >>> table_id("shop_product")
     'shop_product'
@@ -52,7 +56,7 @@ def table_id(db_table: str) -> str:
     >>> table_id('"Straße"')
     'Stra_e_a763ca07'
     """
-    return _legal(unquoted(db_table), _TABLE_ID, r"[^A-Za-z0-9._-]", "t")
+    return _legal(unquoted(db_table), ID, r"[^A-Za-z0-9._-]", "t")
 
 
 def column_key(column: str) -> str:
@@ -73,7 +77,7 @@ def column_key(column: str) -> str:
 
 def replacement_key(key: str) -> str:
     """
-    Return the key under which a column of another type is filled, before it takes the place of the one with ``key``.
+    Return the temporary key of the column that will replace the column with ``key``.
 
     >>> replacement_key("price")
     'price_new_dc05ed'
@@ -83,7 +87,7 @@ def replacement_key(key: str) -> str:
 
 def replaced_key(key: str) -> str:
     """
-    Return the key that the column with ``key`` has from when another takes its place until it is dropped.
+    Return the key of the column with ``key`` after another has replaced it and until it is dropped.
 
     >>> replaced_key("price")
     'price_old_dd734c'
@@ -98,7 +102,7 @@ def index_key(name: str) -> str:
 
 def trial_table(table: str, index: str) -> str:
     """
-    Return the id of the table that says of a unique index that it is yet to be tried out.
+    Return the id of the table that marks a unique index that has not been tried out.
 
     >>> trial_table("shop_product", "name_uniq")
     'appwrite_orm_django_trial_abc50cd55a'
@@ -108,7 +112,7 @@ def trial_table(table: str, index: str) -> str:
 
 def fill_table(table: str, column: str) -> str:
     """
-    Return the id of the table that says of a column that rows are yet to be filled.
+    Return the id of the table that marks a column whose rows have not all been filled.
 
     >>> fill_table("shop_product", "stock")
     'appwrite_orm_django_fill_13f80a3269'
@@ -117,44 +121,44 @@ def fill_table(table: str, column: str) -> str:
 
 
 def copies_prefix(table: str, index: str) -> str:
-    """Return how the ids of the rows begin by which a unique index is tried out."""
+    """Return the prefix of the ids of the rows that are created to try out a unique index."""
     return f"copy-{names_digest(table.lower(), index.lower(), length=10)}-"
 
 
 class InvalidRowId(ValueError):
-    """The value can not be an Appwrite row id; the text says why."""
+    """The value cannot be an Appwrite row id; the text gives the reason."""
 
 
 def check_text(value: str) -> str:
-    """Return ``value`` if Appwrite takes it as a row id, else raise ``InvalidRowId`` with the reason."""
-    if _ROW_ID.match(value):
+    """Return ``value`` if it is a valid row id, or raise ``InvalidRowId`` with the reason."""
+    if ID.fullmatch(value):
         return value
     if not value:
-        raise InvalidRowId("an Appwrite row id is not empty")
+        raise InvalidRowId("an Appwrite row id cannot be empty")
     if len(value) > 36:
-        raise InvalidRowId(f"an Appwrite row id has at most 36 characters, not {len(value)}")
+        raise InvalidRowId(f"an Appwrite row id has at most 36 characters, got {len(value)}")
     raise InvalidRowId(
         f"an Appwrite row id consists of A-Z, a-z, 0-9, '.', '-' and '_' and starts with a letter or a digit, "
-        f"unlike {value[:100]!r}"
+        f"got {value[:100]!r}"
     )
 
 
 def encode_integer(value: int) -> str:
     """
-    Write an integer key as text that sorts as the integer does.
+    Return an integer key as text in the same sort order.
 
-    Non-negative keys are padded to 16 digits. Negative ones, rare but legal in Django, start with ``0-``, which sorts
-    before every digit, and count up from -2**53.
+    Non-negative keys are padded to 16 digits. Negative keys, rare but legal in Django, start with
+    ``0-``, which sorts before every digit, and count up from -2**53.
     """
     if not -MAX_INTEGER <= value <= MAX_INTEGER:
-        raise InvalidRowId(f"an integer key lies between -(2**53-1) and 2**53-1, unlike {value}")
+        raise InvalidRowId(f"an integer key must be between -(2**53-1) and 2**53-1, got {value}")
     if value >= 0:
         return f"{value:0{_INTEGER_WIDTH}d}"
     return f"0-{value + MAX_INTEGER + 1:0{_INTEGER_WIDTH}d}"
 
 
 def decode_integer(text: str) -> int:
-    """Read what ``encode_integer`` wrote; plain digits of any width are read as well."""
+    """Return the integer of a text from ``encode_integer``, or of plain digits of any width."""
     if text[1:2] == "-":
         return int(text[2:]) - MAX_INTEGER - 1
     return int(text)
@@ -162,9 +166,10 @@ def decode_integer(text: str) -> int:
 
 def unquoted(name: str) -> str:
     """
-    Return the name that Django's ``db_table`` or ``db_column`` stands for.
+    Return the name that Django's ``db_table`` or ``db_column`` refers to.
 
-    Django takes one that starts and ends with a quote as it stands; ``'"schema"."table"'`` is its documented way to name a schema.
+    Django uses a name that starts and ends with a quote unchanged; ``'"schema"."table"'`` is its
+    documented way to name a schema.
 
     >>> unquoted('"schema"."table"')
     'schema.table'
@@ -178,6 +183,6 @@ def _legal(name: str, pattern: re.Pattern[str], illegal: str, prefix: str) -> st
     if pattern.fullmatch(name):
         return name
     digest = names_digest(name, length=DIGEST_LENGTH)
-    # Never empty and never starting with a special character, whatever is left of the name.
+    # The stem is never empty and never starts with a special character.
     stem = re.sub(illegal, "_", name).lstrip("._-") or prefix
     return f"{stem[: MAX_LENGTH - DIGEST_LENGTH - 1]}_{digest}"

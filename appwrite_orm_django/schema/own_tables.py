@@ -1,4 +1,4 @@
-"""The tables that the library keeps for itself in a database, beside those of the models."""
+"""Define the tables that the library keeps for itself in a database."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from .names import OWN_TABLES
 
 CLAIM_COLUMN = "row"
 
-#: Two transactions that changed the same version of a row both create the row of this table that stands for it; one of them commits.
+#: Transactions that change the same version of a row create the same row in this table, so only one
+#: of them can commit.
 CLAIMS = Table(f"{OWN_TABLES}claims", "Claims of appwrite-orm-django", (Column(CLAIM_COLUMN, "varchar", 100),))
 
-#: How each column is encoded, a row for each (see ``records``). The old type ``string`` is the one that 1.9 takes with the table, in one request.
+#: The encodings of columns, a row for each column (see ``records``). Of the text types, 1.9 accepts
+#: only the old type ``string`` in the request that creates the table.
 ENCODINGS = Table(
     f"{OWN_TABLES}encodings",
     "Encodings of appwrite-orm-django",
@@ -23,10 +25,11 @@ ENCODINGS = Table(
     ),
 )
 
-#: ``manage.py appwrite_webhook check`` makes a row here, to see that it is told of; the table is there for as long as that takes.
+#: ``manage.py appwrite_webhook check`` creates a row here to see whether the webhook delivers it.
+#: The table only exists during the check.
 PROBES_TABLE = f"{OWN_TABLES}probes"
 
 
 def with_own_tables(database: Database) -> Database:
-    """Return a description that has the library's own tables as well."""
+    """Return a description that includes the library's own tables."""
     return replace(database, tables=(*database.tables, CLAIMS, ENCODINGS))

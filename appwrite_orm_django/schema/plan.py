@@ -1,9 +1,9 @@
 """
-What has to be done to a database so that it is what the models say: a pure function from two descriptions to a list of steps.
+Compare two descriptions of a database and return the steps that turn one into the other.
 
-Steps come in an order that works: renames before everything that uses the new names, indexes off before columns change, columns before
-the indexes over them, and what takes something away last. Nothing that the models do not mention is touched unless ``prune`` says so, and
-relationship columns are left alone either way.
+``make_plan`` is a pure function. It drops indexes before columns change, renames before it uses the
+new names, creates columns before the indexes over them, and drops tables last. Objects that the
+models do not mention are left alone without ``prune``. Relationship columns are always left alone.
 """
 
 from __future__ import annotations
@@ -62,17 +62,19 @@ def make_plan(
     all_tables: bool = True,
 ) -> Plan:
     """
-    Compare two databases.
+    Return the steps that turn ``live`` into ``wanted``.
 
     Args:
-        wanted: what the models say.
-        live: what the server has; None when there is no such database.
-        prune: drop columns and indexes that the models do not have, and tables that ``wanted`` has not.
-        renames: ``(table id, new key)`` to the old key. A rename that has happened already is no step.
-        all_tables: whether ``wanted`` has the tables of all models, so that other tables on the server are nobody's.
+        wanted: the database that the models describe.
+        live: the database on the server; None if it does not exist.
+        prune: whether to drop the columns, indexes and tables that ``wanted`` does not have.
+        renames: maps ``(table id, new key)`` to the old key. A rename that has already happened
+            adds no step.
+        all_tables: whether ``wanted`` has the tables of all models, so that any other table on the
+            server belongs to no model.
 
     Raises:
-        UnsupportedModel: a relationship column is not what a model takes it for.
+        UnsupportedModel: a relationship column does not match its field in a model.
     """
     steps: list[Step] = []
     left: list[Step] = []
@@ -103,29 +105,29 @@ def make_plan(
     notes += tuple(_beyond_repair(wanted, live))
     if unrecorded:
         notes += (
-            f"How {len(unrecorded):,} columns are encoded is not recorded: they are taken to be as the models say, and this run records it.",
+            f"{len(unrecorded):,} columns have no recorded encoding. This run records the encodings that the models describe.",
         )
     return Plan(wanted.id, tuple(steps), tuple(left), notes, tuple(unrecorded))
 
 
 def _marks(*databases: Database) -> set[str]:
-    """Return the ids of the tables that would say of an index or a column of these that something is yet to be done."""
+    """Return the ids of the marks that the indexes and columns of these databases can have."""
     tables = [table for database in databases for table in database]
     indexes = {trial_table(table.id, index.key) for table in tables for index in table.indexes}
     return indexes | {fill_table(table.id, column.key) for table in tables for column in table.columns}
 
 
 def _idle_renames(live: Database, wanted: Database, renames: Renames) -> Iterator[str]:
-    """Yield a warning for each rename of a column that is not there, and has not been renamed before."""
+    """Yield a warning for each rename whose old and new column are both missing."""
     for (table_id, new_key), old_key in renames.items():
         table = live.table(table_id)
         if table is None or wanted.table(table_id) is None or table.column(new_key) or table.column(old_key):
             continue
-        yield f"{table.id} has no column {old_key} that could be renamed to {new_key}."
+        yield f"{table.id} has no column {old_key} to rename to {new_key}."
 
 
 def _renamed_tables(steps: list[Step], left: list[Step]) -> Iterator[str]:
-    """Yield a warning for each new table that has the columns of one that no model has any more."""
+    """Yield a warning for each new table with the same columns as a table that no model has."""
     orphans = [step.definition for step in (*steps, *left) if isinstance(step, DropTable)]
     for step in steps:
         if not isinstance(step, CreateTable) or not step.definition.columns:
@@ -133,21 +135,21 @@ def _renamed_tables(steps: list[Step], left: list[Step]) -> Iterator[str]:
         for orphan in orphans:
             if {column.key for column in orphan.columns} == {column.key for column in step.definition.columns}:
                 yield (
-                    f"{step.table} will be new and empty; {orphan.id} has the same columns. Appwrite cannot rename a table: "
+                    f"{step.table} will be created empty; {orphan.id} has the same columns. Appwrite cannot rename a table: "
                     f'if the model was renamed, keep Meta.db_table = "{orphan.id}".'
                 )
 
 
 def _beyond_repair(wanted: Database, live: Database) -> Iterator[str]:
-    """Yield a note for each index that no model has, and that the server can neither use nor delete."""
+    """Yield a note for each index without a model that the server can neither use nor delete."""
     for table in live:
         asked_for = wanted.table(table.id)
         there = {column.key.lower() for column in table.columns} | _SYSTEM_KEYS
         for index in table.indexes:
             if asked_for and asked_for.index(index.key) is None and _is_beyond_repair(index, there):
                 yield (
-                    f"{table.id}: Appwrite lists the index {index.key} ({', '.join(index.columns)}), does not have it and cannot delete it. "
-                    "It does no harm, and goes from the list with its columns."
+                    f"{table.id}: Appwrite lists the index {index.key} ({', '.join(index.columns)}) but does not have it and cannot delete it. "
+                    "It does no harm and leaves the list with its columns."
                 )
 
 
@@ -157,14 +159,14 @@ def _compare_tables(wanted: Table, live: Table, renames: Renames, marks: set[str
     for column in wanted.columns:
         steps += _compare_columns(live.id, there, column, marks)
     freeing = {step.before.key: step for step in _freeing(wanted, live, steps)}
-    # What else the column is to be shows once it has been replaced.
+    # The next plan finds the other changes to a replaced column.
     steps = [step for step in steps if not (isinstance(step, ChangeColumn) and step.before.key in freeing)]
     steps += freeing.values()
     if live.id_encoding and wanted.id_encoding and live.id_encoding != wanted.id_encoding:
         steps.append(ReadOtherwise(live.id, ROW_ID, live.id_encoding, wanted.id_encoding))
     keys = {column.key.lower() for column in wanted.columns}
     unknown = [column for column in live.columns if column.key.lower() not in keys and column.type != "relationship"]
-    # A successor whose column is there and right is left over from a change that was taken back.
+    # A successor of a column that matches its field is left over from a change that was reverted.
     pending = {step.after.key for step in steps if isinstance(step, ReplaceColumn)}
     pending |= {column.key for column in wanted.columns if column.key.lower() not in there}
     successors = {replacement_key(key) for key in pending} if unknown else set()
@@ -184,10 +186,10 @@ def _compare_tables(wanted: Table, live: Table, renames: Renames, marks: set[str
 
 
 def _renamed(wanted: Table, live: Table, renames: Renames) -> tuple[Table, list[Step]]:
-    """Return the table as it will be once its columns have their new names."""
+    """Return the table with its columns renamed, and the steps that rename them."""
     steps: list[Step] = []
     pending = {new: old for (table_id, new), old in renames.items() if table_id == wanted.id}
-    # a to b and b to c: the second comes first, whatever the order they were given in.
+    # Of the renames a to b and b to c, the second comes first, in whatever order they are given.
     while (ready := next((pair for pair in pending.items() if _may_rename(live, *pair)), None)) is not None:
         new_key, old_key = ready
         del pending[new_key]
@@ -199,16 +201,16 @@ def _renamed(wanted: Table, live: Table, renames: Renames) -> tuple[Table, list[
         known = live.column(column.key)
         if known is None or known.key == column.key or known.status != "available" or known.type == "relationship":
             continue
-        # Queries and rows name it by the letters that it has.
+        # The server compares keys without case, but queries and rows use the exact key.
         step, live = _rename(live, known, replace(_taken(known, column), key=column.key))
         steps.append(step)
     return live, steps
 
 
 def _rename(live: Table, old: Column, new: Column) -> tuple[RenameColumn, Table]:
-    """Return the step that renames a column, and the table after it."""
+    """Return the step that renames a column, and the table after that step."""
     columns = tuple(new if column.key == old.key else column for column in live.columns)
-    # The server's indexes follow (recording indexes-and-columns).
+    # The server renames the column in its indexes as well (recording indexes-and-columns).
     indexes = tuple(
         replace(index, columns=tuple(new.key if key == old.key else key for key in index.columns))
         for index in live.indexes
@@ -217,7 +219,7 @@ def _rename(live: Table, old: Column, new: Column) -> tuple[RenameColumn, Table]
 
 
 def _may_rename(live: Table, new_key: str, old_key: str) -> bool:
-    # A replacement that was stopped when the column had just gone is as good as the column.
+    # A replacement that was stopped just after the drop has left a column that takes the new key.
     taken = any(live.column(key) for key in (new_key, replacement_key(new_key), replaced_key(new_key)))
     return not taken and live.column(old_key) is not None
 
@@ -227,19 +229,19 @@ def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column, ma
     if known is None:
         yield from _missing_column(table, there, wanted, marks)
     elif known.status in {"failed", "stuck"}:
-        # It never held a value, or it was to be deleted.
+        # The column never held a value, or its deletion has failed.
         yield DropColumn(table, known)
         yield CreateColumn(table, wanted)
     elif known.status == "deleting":
-        # Its values are gone, and its key will be free: making another one, or renaming, waits for that.
+        # Creating or renaming a column waits until this key is free. The values are gone already.
         yield from _missing_column(table, there, wanted, marks)
     elif known.status == "processing" and same_storage(known, wanted):
-        # Making it again waits for it.
+        # Creating a column that already exists waits until it is available.
         yield CreateColumn(table, wanted)
     elif not same_storage(known, wanted) or not reads_alike(known.encoding, wanted.encoding):
         if "relationship" in {known.type, wanted.type}:
             raise UnsupportedModel(
-                f"{table}.{wanted.key}: the server has {known}, the model asks for {wanted}; the one cannot become the other.\n"
+                f"{table}.{wanted.key}: the server has {known}, the model asks for {wanted}; one cannot become the other.\n"
                 "Way out: map it with the field that inspectdb writes, or use another db_column."
             )
         yield ReplaceColumn(table, known, wanted)
@@ -253,27 +255,33 @@ def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column, ma
 
 
 def _missing_column(table: str, there: Mapping[str, Column], wanted: Column, marks: set[str]) -> Iterator[Step]:
-    # One that was put aside, with nothing in its place: two runs have met.
+    # A column that was set aside and has no successor is the result of two concurrent runs.
     aside = there.get(replaced_key(wanted.key).lower())
     successor = there.get(replacement_key(wanted.key).lower()) or aside
     if successor is None:
         yield CreateColumn(table, wanted)
         return
-    # It has the values of a column that has just gone, of another kind if the models have changed once more since.
+    # The successor holds the values of the dropped column. Its type differs from the wanted one if
+    # the models have changed again since.
     renamed = replace(_taken(successor, wanted), key=wanted.key)
     yield RenameColumn(table, successor.key, renamed)
     yield from _compare_columns(table, {wanted.key.lower(): renamed}, wanted, marks)
 
 
 def _taken(live: Column, wanted: Column | None) -> Column:
-    """Return a column with its encoding: as recorded, or else as the models say, if it can be that, or as its type says."""
+    """
+    Return a column with its encoding.
+
+    This is the recorded encoding, or that of the wanted column if the storage is the same, or else
+    the plain encoding of the column's type.
+    """
     if live.encoding is not None or wanted is None or wanted.encoding is None:
         return live
     return replace(live, encoding=wanted.encoding if same_storage(live, wanted) else plain(live))
 
 
 def _unrecorded(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[Record]:
-    """Yield what is to be recorded of columns of which nothing is, and that are taken to be right."""
+    """Yield a record for each column that has none and that no step records."""
     recording = {key for step in steps for key in _recorded_by(step)}
     found = [(column.key, live.column(column.key), column.encoding) for column in wanted.columns]
     known = [(key, column.encoding, encoding) for key, column, encoding in found if column is not None]
@@ -283,7 +291,7 @@ def _unrecorded(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[R
 
 
 def _recorded_by(step: Step) -> Iterator[str]:
-    """Yield the keys, in small letters, that a step writes records of by itself."""
+    """Yield the keys, in lower case, that a step records by itself."""
     if isinstance(step, (CreateColumn, RenameColumn)):
         yield step.column.key.lower()
     elif isinstance(step, ReplaceColumn):
@@ -299,14 +307,15 @@ def _compare_indexes(
     Compare the indexes of a table.
 
     Args:
-        dropped: keys, in small letters, of the columns that go with ``prune``.
-        changed: those of columns that are dropped, or take the place of others, in any case.
+        dropped: the keys, in lower case, of the columns that ``prune`` drops.
+        changed: the keys, in lower case, of the columns that are dropped or replaced in any case.
     """
     steps: list[Step] = []
     there = {column.key.lower() for column in live.columns} | _SYSTEM_KEYS
     broken = {index.key for index in live.indexes if index.is_lost or not there.issuperset(_keys(index))}
     whole = replace(live, indexes=tuple(index for index in live.indexes if index.key not in broken))
-    # Of another definition under a key that is wanted; it may serve for another one that is wanted, but has to go.
+    # These have a wanted key but another definition. They have to be dropped even if their
+    # definition is that of another wanted index.
     in_the_way = {
         known.key
         for index in wanted.indexes
@@ -336,23 +345,25 @@ def _compare_indexes(
     over_relations = {column.key for column in live.columns if column.type == "relationship"}
     extra: list[Step] = []
     for index in live.indexes:
-        if index.key in used or over_relations & set(index.columns):  # one-to-one relationships have one of their own
+        # The server creates an index for each one-to-one relationship.
+        if index.key in used or over_relations & set(index.columns):
             continue
         if index.key in broken:
             if not _is_beyond_repair(index, there):
                 steps.append(DropIndex(live.id, index, broken=True))
         elif changed & _keys(index):
-            # No model has it, and it cannot outlive the old column.
+            # No model has the index, and it cannot outlive the old column.
             steps.append(DropIndex(live.id, index))
         elif len(index.columns) > 1 or not dropped.issuperset(_keys(index)):
-            # Only an index over one column may go with that. From any other the server takes the column out: what is left may be unique
-            # where rows are not, and when several columns go at once, it cannot be dropped any more.
+            # The server drops an index over a single column together with it. From an index over
+            # several columns it only removes the dropped one. The rest may then be unique where
+            # rows are not, and the index cannot be dropped if several columns go at once.
             extra.append(DropIndex(live.id, index))
     return steps, extra
 
 
 def _changed_with_indexes(steps: Iterable[Step]) -> Iterator[Column]:
-    """Yield the columns whose indexes cannot outlive the steps of a table."""
+    """Yield the columns that the steps of a table drop or replace, and their indexes with them."""
     for step in steps:
         if isinstance(step, ReplaceColumn):
             yield step.before
@@ -365,15 +376,16 @@ def _keys(index: Index) -> set[str]:
 
 
 def _is_beyond_repair(index: Index, there: set[str]) -> bool:
-    """Return whether only the end of one of its columns, all of which are there, can take an index out of the server's list."""
+    """Return whether the server can only remove an index from its list by dropping a column."""
     return index.is_lost and there.issuperset(_keys(index))
 
 
 def _freeing(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[ReplaceColumn]:
     """
-    Yield a replacement for each column under an index that the server lists, does not have, and cannot delete.
+    Yield a replacement for each column of an index that the server lists but does not have.
 
-    The index goes from the list with the last of the columns that it is listed over, and its key can be used again.
+    The server cannot delete such an index. It leaves the list with the last of its columns, and its
+    key can then be used again.
     """
     changed = {column.key for column in _changed_with_indexes(steps)}
     for index in live.indexes:
@@ -387,7 +399,7 @@ def _freeing(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[Repl
 
 
 def _definition(index: Index, table: Table) -> tuple[object, ...]:
-    """Return everything but the name; a length of all the characters that a column will have is none, however the server says so."""
+    """Return everything but the name, with 0 for each length that covers its whole column."""
     sizes = [characters_of(column) if (column := table.column(key)) else None for key in index.columns]
     lengths = [
         0 if size is not None and length >= size else length for size, length in zip(sizes, index.lengths, strict=False)
@@ -396,14 +408,14 @@ def _definition(index: Index, table: Table) -> tuple[object, ...]:
 
 
 def _by_definition(live: Table, wanted: Index, table: Table) -> Index | None:
-    """Return an index that does the same, the one with the same name if there are several."""
+    """Return an index with the same definition, preferably with the same key."""
     definition = _definition(wanted, table)
     same = [index for index in live.indexes if _definition(index, table) == definition and index.status == "available"]
     return next((index for index in same if index.key.lower() == wanted.key.lower()), same[0] if same else None)
 
 
 def _compare_options(wanted: Table, live: Table) -> Iterable[Step]:
-    """Permissions and row security that the models do not mention are the console's affair and stay as they are."""
+    """Yield a step if permissions or row security differ; settings that no model mentions stay."""
     after = replace(
         live,
         permissions=wanted.permissions or live.permissions,

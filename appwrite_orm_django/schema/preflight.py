@@ -1,4 +1,4 @@
-"""What a plan cannot get over, looked for in the rows before the first of its steps is carried out."""
+"""Check that the rows of the tables allow a plan before its first step is carried out."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ from .steps import (
 
 def refuse(transport: Transport, plan: Plan, fold: rows.Fold, *, outside: bool = False) -> None:
     """
-    Make sure that the rows allow a plan; nothing is written.
+    Check that the rows allow a plan, without writing anything.
 
     Args:
-        outside: whether values outside a range or choices that are to be narrower are refused; else they stay as they are.
+        outside: whether to reject values outside a range or choices that become narrower; they stay
+            unchanged otherwise.
 
     Raises:
-        UnconvertibleRows: values do not fit the new type of a column, or are longer than a column is to be; or the default does not.
-        DuplicateRows: a unique index could not be made.
-        MissingValues: a column is to be required, and rows have no value for it.
+        UnconvertibleRows: values, or the default, do not fit the new type or length of a column.
+        DuplicateRows: duplicates prevent a unique index.
+        MissingValues: rows have no value for a column that becomes required.
     """
     now: dict[str, dict[str, str]] = defaultdict(dict)
     replaced: dict[tuple[str, str], ReplaceColumn] = {}
@@ -71,7 +72,7 @@ def refuse(transport: Transport, plan: Plan, fold: rows.Fold, *, outside: bool =
                 continue
             constants = {key[1]: _given(new[key]) for key in keys if key in new}
             if None in constants.values():
-                continue  # rows without a value are no duplicates
+                continue  # rows without a value are not duplicates
         converters = {key[1]: _converter(replaced[key]) for key in keys if key in replaced}
         converters |= {key[1]: _filler(filled[key]) for key in keys if key in filled}
         refuse_duplicates(transport, ref, step.index, fold, now[step.table], converters, constants)
@@ -87,16 +88,16 @@ def _given(column: Column) -> Any:
 
 def _fitting(table: str, column: Column) -> Any:
     """
-    Return what rows without a value get.
+    Return the value for rows without a value.
 
     Raises:
-        UnconvertibleRows: the column cannot hold it.
+        UnconvertibleRows: the column cannot hold the value.
     """
     try:
         return convert(_given(column), column, column)
     except CannotConvert as error:
         raise UnconvertibleRows(
-            f"{table}.{column.key}: the column {column} cannot hold what its rows are to get, {_given(column)!r}: {error}.\n"
+            f"{table}.{column.key}: the column {column} cannot hold the default for its rows, {_given(column)!r}: {error}.\n"
             "Give the field another default, or null=True."
         ) from error
 
@@ -107,7 +108,7 @@ def _filler(column: Column) -> Callable[[Any], Any]:
 
 def _refuse_missing(transport: Transport, plan: Plan, now: Mapping[str, Mapping[str, str]]) -> None:
     missing: dict[str, dict[str, int]] = defaultdict(dict)
-    # What an earlier run has not filled yet is filled before the column becomes required.
+    # Rows that an earlier run did not fill are filled before the column becomes required.
     to_fill = {(step.table, step.column.key) for step in plan.steps if isinstance(step, FillColumn)}
     for step in plan.steps:
         ref = TableRef(plan.database, step.table)
@@ -139,27 +140,28 @@ def refuse_duplicates(
     constants: dict[str, Any] | None = None,
 ) -> None:
     """
-    Make sure that no two rows have what a unique index is to forbid.
+    Check that no two rows violate a unique index that does not exist yet.
 
     Args:
-        now: the keys that the index's columns have as yet, where they are others.
-        converters: what becomes of the values first.
-        constants: the values of columns that are not there yet.
+        now: the current keys of columns that are about to be renamed.
+        converters: maps a column to the conversion that its values go through first.
+        constants: the values of columns that do not exist yet.
 
     Raises:
-        DuplicateRows: some have; at most five pairs are named.
+        DuplicateRows: rows violate the index; the error names at most five pairs.
     """
     copies = copies_prefix(table.table, index.key)
     found = rows.duplicates(transport, table, list(index.columns), fold, now, converters, constants, copies)
     if found:
         raise DuplicateRows(
-            f"{table.table}: the unique index {index.key} ({', '.join(index.columns)}) cannot be made over duplicates: {'; '.join(found)}.\n"
+            f"{table.table}: the unique index {index.key} ({', '.join(index.columns)}) cannot be created over duplicates: {'; '.join(found)}.\n"
             "Appwrite would call it available and enforce nothing. Correct the rows and run appwrite_migrate again."
         )
 
 
 def _shortens(before: Column, after: Column) -> bool:
-    # The server refuses to cut texts (recording columns-update-narrow), and only once it is asked.
+    # The server does not truncate texts (recording columns-update-narrow) and fails only at this
+    # step.
     return before.size is not None and after.size is not None and after.size < before.size
 
 

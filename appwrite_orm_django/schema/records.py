@@ -1,10 +1,12 @@
 """
-The record of how each column is encoded: a row for each, in a table of the library's own in the same database.
+Record the encoding of each column in a table of the library in the same database.
 
-Beside these there is a row for each thing that ``manage.py appwrite_doctor`` has found out about the server and the library makes use of.
+The table has a row for each column. It also has a row for each finding of ``manage.py
+appwrite_doctor`` about the server that the library uses.
 
-A row is written before the column that it stands for is made or takes its key, so that a column is never without the right one, and
-deleted after it has gone. One that is left over stands for nothing: whoever makes the column writes it anew.
+A row is written before its column is created or renamed, and deleted after the column has been
+dropped, so a column is never without its record. A leftover record is harmless, because the
+creation of the column overwrites it.
 """
 
 from __future__ import annotations
@@ -29,9 +31,9 @@ from .names import replaced_key
 from .own_tables import ENCODINGS
 from .wire import inline_column
 
-#: The key under which the encoding of the rows' ids is recorded.
+#: The key that records the encoding of the row ids.
 ROW_ID = "$id"
-#: The table id under which findings about the server are recorded: none that a table can have.
+#: The table id that records findings about the server; no table can have it.
 SERVER = "$server"
 
 _PAGE_SIZE = 500
@@ -41,7 +43,7 @@ _COLUMNS = [column.key for column in ENCODINGS.columns]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """How one column is encoded; ``key`` is ``$id`` for the ids of a table's rows."""
+    """The encoding of a column; ``key`` is ``$id`` for the row ids of a table."""
 
     table: str
     key: str
@@ -52,10 +54,14 @@ Records = Mapping[tuple[str, str], Encoding]
 
 
 def read_records(transport: Transport, live: Database) -> Records:
-    """Return what is recorded of a database, by table id and key in small letters; one request for every 500 columns."""
+    """
+    Return the records of a database by table id and key, both in lower case.
+
+    This makes one request for every 500 columns.
+    """
     found: dict[tuple[str, str], Encoding] = {}
     after: list[Query] = []
-    # The list of tables says whether there is anything to read.
+    # Without the table of records there is nothing to read.
     while live.table(ENCODINGS.id) is not None:
         page = _page(transport, live.id, after)
         found |= _by_key(page)
@@ -66,7 +72,11 @@ def read_records(transport: Transport, live: Database) -> Records:
 
 
 def read_records_of(transport: Transport, database: str, table: str) -> Records:
-    """Return what is recorded of one table; one request, for no table has more than 1,010 columns, and few 500."""
+    """
+    Return the records of one table by table id and key, both in lower case.
+
+    This makes one request for every 500 columns, of which a table has at most 1,010.
+    """
     found: dict[tuple[str, str], Encoding] = {}
     after: list[Query] = []
     while True:
@@ -90,32 +100,32 @@ def _by_key(page: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Encoding
 
 
 def read_recorded(transport: Transport, live: Database) -> Database:
-    """Return a live database with what is recorded of its columns; one request for every 500 of these."""
+    """Return a live database with its recorded encodings; one request for every 500 columns."""
     return recorded(live, read_records(transport, live))
 
 
 def recorded(live: Database, records: Records) -> Database:
-    """Return a live database with what these records say of its columns."""
+    """Return a live database with the encodings of these records."""
     return replace(live, tables=tuple(with_encodings(table, records) for table in live)) if records else live
 
 
 def with_encodings(table: Table, records: Records) -> Table:
-    """Return a live table with what these records say of its columns."""
+    """Return a live table with the encodings of these records."""
     of_table = {key: encoding for (id_, key), encoding in records.items() if id_ == table.id.lower()}
-    # A column that was put aside has the record of the one that it was.
+    # A column that was set aside has a record under its original key.
     known = {replaced_key(key).lower(): encoding for key, encoding in of_table.items()} | of_table
     columns = [replace(column, encoding=known.get(column.key.lower())) for column in table.columns]
     return replace(table, columns=tuple(columns), id_encoding=known.get(ROW_ID))
 
 
 def records_of(table: str, columns: Iterable[Column], id_encoding: Encoding | None = None) -> list[Record]:
-    """Return what is to be recorded of columns, and of the ids of the rows."""
+    """Return the records for columns and for the row ids."""
     found = [] if id_encoding is None else [Record(table, ROW_ID, id_encoding)]
     return found + [Record(table, column.key, column.encoding) for column in columns if column.encoding is not None]
 
 
 def read_record(transport: Transport, database: str, table: str, key: str) -> Encoding | None:
-    """Return what is recorded of one column now; None where nothing is."""
+    """Return the recorded encoding of a column, or None."""
     try:
         row = rows.get_row(transport, TableRef(database, ENCODINGS.id), _row_id(table, key))
     except (RowNotFound, TableNotFound):
@@ -124,12 +134,20 @@ def read_record(transport: Transport, database: str, table: str, key: str) -> En
 
 
 def write_records(transport: Transport, database: str, records: Sequence[Record]) -> None:
-    """Record these, instead of what was recorded of the same columns; 100 in a request. The table is made when there is none."""
+    """
+    Write records, replacing those of the same columns; one request for every 100.
+
+    This creates the table of records if it does not exist.
+    """
     _upsert(transport, database, [_data(record.table, record.key, as_recorded(record.encoding)) for record in records])
 
 
 def read_findings(transport: Transport, database: str) -> dict[str, str]:
-    """Return what is recorded of the server, by name; one request. ``text`` is the value that ``OPTIONS["TEXT"]`` should have."""
+    """
+    Return the findings about the server by name; one request.
+
+    ``text`` is the value that ``OPTIONS["TEXT"]`` should have.
+    """
     try:
         page = _page(transport, database, [equal("table_id", SERVER)])
     except (TableNotFound, DatabaseNotFound):
@@ -139,10 +157,10 @@ def read_findings(transport: Transport, database: str) -> dict[str, str]:
 
 def write_findings(transport: Transport, database: str, findings: Mapping[str, str]) -> None:
     """
-    Record these, instead of what was recorded under the same names.
+    Write findings about the server, replacing those with the same names.
 
     Raises:
-        DatabaseNotFound: there is no such database.
+        DatabaseNotFound: the database does not exist.
     """
     _upsert(transport, database, [_data(SERVER, name, value) for name, value in findings.items()])
 
@@ -163,21 +181,21 @@ def _upsert(transport: Transport, database: str, data: Sequence[Mapping[str, Any
 
 
 def create_records_table(transport: Transport, database: str) -> None:
-    """Create the table of records unless it is there; one request, so that it is never half made."""
+    """Create the table of records if it does not exist; one request, so it is never incomplete."""
     with contextlib.suppress(AlreadyExists):
         columns = [inline_column(column) for column in ENCODINGS.columns]
         table_routes.create_table(transport, TableRef(database, ENCODINGS.id), ENCODINGS.name, columns=columns)
 
 
 def forget_columns(transport: Transport, database: str, columns: Iterable[tuple[str, str]]) -> None:
-    """Delete what is recorded of columns, by table id and key."""
+    """Delete the records of columns, given by table id and key."""
     ids = [_row_id(table, key) for table, key in columns]
     for start in range(0, len(ids), _IDS_PER_QUERY):
         _delete(transport, database, equal("$id", *ids[start : start + _IDS_PER_QUERY]))
 
 
 def forget_table(transport: Transport, database: str, table: str) -> None:
-    """Delete what is recorded of a table."""
+    """Delete the records of a table."""
     _delete(transport, database, equal("table_id", table))
 
 
@@ -187,7 +205,7 @@ def _delete(transport: Transport, database: str, which: Query) -> None:
 
 
 def _row_id(table: str, key: str) -> str:
-    # No id or key has a slash.
+    # No id or key contains a slash.
     return names_digest(f"{table.lower()}/{key.lower()}", length=32)
 
 

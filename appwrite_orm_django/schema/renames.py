@@ -1,4 +1,4 @@
-"""Renames as a person writes them."""
+"""Parse the values of the option ``--rename``."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ _FORM = re.compile(r"(?:(?P<app>\w+)\.)?(?P<model>\w+)\.(?P<old>[\w$.-]+)=(?P<ne
 
 def read_renames(texts: Iterable[str], models_: Iterable[Model]) -> dict[tuple[str, str], str]:
     """
-    Return ``(table id, new key)`` to old key.
+    Return a mapping of ``(table id, new key)`` to the old key.
 
     Args:
-        texts: each ``Model.old=new`` or ``app.Model.old=new``; ``new`` is a field of the model, ``old`` the field's former name, or the
-            key its column has now.
-        models_: those to choose from.
+        texts: texts of the form ``Model.old=new`` or ``app.Model.old=new``, where ``new`` is a
+            field of the model, and ``old`` is the field's former name or the current key of its
+            column.
+        models_: the models that the texts can name.
 
     Raises:
-        ValueError: a text has another form, or names no model or no field; the message says which.
+        ValueError: a text has another form, or its model or field does not exist.
     """
     renames: dict[tuple[str, str], str] = {}
     known = list(models_)
@@ -43,7 +44,7 @@ def read_renames(texts: Iterable[str], models_: Iterable[Model]) -> dict[tuple[s
         if key is None:
             raise ValueError(f"--rename {text}: {match['new']} has no column.")
         old = match["old"]
-        # A foreign key's column has the suffix that its former name had, too.
+        # The old column of a foreign key has the suffix too.
         if field.is_relation and key.endswith("_id") and not old.endswith("_id"):
             old += "_id"
         renames[table_id(model._meta.db_table), key] = column_key(old)
@@ -52,7 +53,7 @@ def read_renames(texts: Iterable[str], models_: Iterable[Model]) -> dict[tuple[s
 
 
 def _refuse_circles(renames: dict[tuple[str, str], str]) -> None:
-    # Once done they would look as if they were still to be done.
+    # A finished cycle would look like a pending one.
     for table, start in renames:
         key: str | None = start
         for _ in renames:

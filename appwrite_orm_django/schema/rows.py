@@ -1,4 +1,4 @@
-"""What a change of the schema has to know of the rows, or to do to them."""
+"""Inspect and rewrite the rows of a table when its schema changes."""
 
 from __future__ import annotations
 
@@ -45,29 +45,29 @@ from .from_server import read_index
 Fold = Callable[[str], object]
 
 PAGE_SIZE = 500
-#: Rows that one bulk update changes. The server works through 1,000 at a time, and each is one transaction of its database.
+#: Rows per bulk update. The server processes 1,000 at a time, each batch in one transaction.
 _BATCH = 1000
 _MAX_SHOWN = 5
-#: Of the 100 queries that a request takes.
+#: Filters per request, of the 100 queries that the server accepts.
 _MAX_FILTERS = 90
-#: Rows with the same value that are not worth a request of their own.
+#: Groups of fewer rows with the same value do not get a request of their own.
 _FEW = 10
 #: 90 ids of 36 characters stay below the 4,096 characters of one query.
 _IDS_PER_QUERY = 90
 
 
 def has_rows(transport: Transport, table: TableRef, *queries: Query) -> bool:
-    """Tell whether there is any row, or any that matches."""
+    """Return whether the table has any row that matches the queries."""
     return bool(rows.list_rows(transport, table, [*queries, limit(1), select(["$id"])])["rows"])
 
 
 def count_rows(transport: Transport, table: TableRef) -> int:
-    """Count rows, up to 5,000."""
+    """Count the rows of a table, up to 5,000."""
     return int(rows.list_rows(transport, table, [limit(1), select(["$id"])], total=True)["total"])
 
 
 def count_without_value(transport: Transport, table: TableRef, column: str) -> int:
-    """Count rows that have null in a column; beyond 5,000 the server stops counting and this says 5,000."""
+    """Count rows that have null in a column, up to 5,000, where the server stops counting."""
     page = rows.list_rows(transport, table, [is_null(column), limit(1), select(["$id"])], total=True)
     return int(page["total"])
 
@@ -75,14 +75,18 @@ def count_without_value(transport: Transport, table: TableRef, column: str) -> i
 def count_without_value_converted(
     transport: Transport, table: TableRef, key: str, before: Column, after: Column
 ) -> int:
-    """Count rows whose value becomes null in a column of another type, as an empty list does; up to 5,000."""
+    """Count rows whose value, such as an empty list, becomes null in a column of another type."""
     if not before.array or after.array:
         return count_without_value(transport, table, key)
     return sum(1 for row in every_row(transport, table, [key]) if convert(row[key], before, after) is None)
 
 
 def count_outside(transport: Transport, table: TableRef, column: Column) -> int:
-    """Count rows whose value a column's bounds or elements no longer allow, up to 5,000; 0 for lists, which no filter looks into so."""
+    """
+    Count rows whose value a column's bounds or elements no longer allow, up to 5,000.
+
+    The count is 0 for lists, because no filter compares their elements with bounds.
+    """
     if column.array or len(column.elements) > _MAX_FILTERS:
         return 0
     outside = [less_than(column.key, column.min)] if column.min is not None else []
@@ -97,32 +101,35 @@ def count_outside(transport: Transport, table: TableRef, column: Column) -> int:
 
 def fill(transport: Transport, table: TableRef, column: str, value: Any, until: str | None = None) -> None:
     """
-    Give a value to all rows that have none, 1,000 at a time; repeating it after an interruption goes on where it stopped.
+    Set a column to a value in all rows where it is null, 1,000 at a time.
+
+    A call that was interrupted can be repeated and continues with the remaining rows.
 
     Args:
-        until: a time as the server writes it; rows that were created later are left alone.
+        until: a time in the server's format; rows that were created later are left alone.
 
     Raises:
-        DuplicateRows: a unique index over the column forbids it; no row got the value.
+        DuplicateRows: a unique index over the column forbids it; no row was changed.
     """
     which = [is_null(column)] + ([less_than_equal("$createdAt", until)] if until is not None else [])
     try:
         _fill(transport, table, column, value, which)
     except (ServerError, UniqueViolation) as error:
-        # What a violated unique index comes to in a bulk update (recording bulk-update) says nothing of itself.
+        # The error of a bulk update does not name the unique index (recording bulk-update).
         unique = [read_index(body) for body in index_routes.list_indexes(transport, table)]
         broken = next((index for index in unique if index.type == "unique" and column in index.columns), None)
         if broken is None or error.code not in {409, 500}:
             raise
         raise DuplicateRows(
             f"{table.table}: rows without {column} cannot all get {value!r}: the unique index {broken.key} forbids it.\n"
-            "Give each a value of its own, in a data migration, and run appwrite_migrate again."
+            "Give each row its own value in a data migration and run appwrite_migrate again."
         ) from error
 
 
 def _fill(transport: Transport, table: TableRef, column: str, value: Any, which: list[Query]) -> None:
     if looks_like_operator(value):
-        # Appended to nothing it is plain text, in one write (recording operators-other): none is found half-written after an interruption.
+        # Appended to null, the text stays plain text (recording operators-other). The single write
+        # leaves no half-written value after an interruption.
         for row_id in _ids(transport, table, which):
             answer = rows.update_row(transport, table, row_id, {column: operator("stringConcat", value)})
             if answer[column] != value:
@@ -142,7 +149,7 @@ def _ids(transport: Transport, table: TableRef, which: list[Query]) -> list[str]
 
 
 def _refuse_other_than_bulk(error: InvalidRequest) -> None:
-    # Tables with relationship columns take no bulk calls (recording rel-manyToOne).
+    # Tables with relationship columns reject bulk calls (recording rel-manyToOne).
     if error.type != "general_bad_request":
         raise error
 
@@ -157,7 +164,7 @@ def _update_rows(transport: Transport, table: TableRef, data: dict[str, Any], id
 
 
 def every_row(transport: Transport, table: TableRef, columns: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield all rows in the order of their creation, with these columns."""
+    """Yield these columns of all rows, in the order of creation."""
     for page in _pages(transport, table, columns):
         yield from page
 
@@ -185,16 +192,18 @@ def duplicates(
     copies: str = "",
 ) -> list[str]:
     """
-    Return descriptions of values that occur in several rows, at most five, by the server's collation.
+    Return descriptions of at most five values that the server considers equal in several rows.
+
+    Rows with a null in any of the columns are not duplicates. This reads all rows, 500 at a time,
+    and keeps one folded key per row.
 
     Args:
-        fold: makes equal what the server takes for equal.
-        now: the keys that columns have as yet, where they are others.
-        converters: for a column, what becomes of its values first.
-        constants: the values of columns that are not there yet.
-        copies: how the ids of rows begin by which another run tries out the index at this moment; they do not count.
-
-    Rows with a null in one of the columns are no duplicates of anything. All rows are read, 500 at a time, and one folded key per row is kept.
+        fold: maps texts that are equal in the server's collation to the same key.
+        now: the current keys of columns that are about to be renamed.
+        converters: maps a column to the conversion that its values go through first.
+        constants: the values of columns that do not exist yet.
+        copies: the prefix of the ids of the rows with which another run tries out the index; these
+            rows are ignored.
     """
     now, converters, constants = now or {}, converters or {}, constants or {}
     keys = [now.get(column, column) for column in columns if column not in constants]
@@ -221,29 +230,32 @@ def _same(value: Any) -> Any:
 
 def copy(transport: Transport, table: TableRef, before: Column, after: Column) -> None:
     """
-    Give every row in the new column what it has in the old one; rows that have it already are left alone.
+    Copy the values of the old column to the new one.
 
-    All rows are read twice, 500 at a time: first to make sure that every value fits, then to write. Rows of one page with the same value are
-    written in one request, others 100 in a transaction.
+    This reads all rows twice, 500 at a time: first to check that every value fits, then to write.
+    Rows of a page with the same value share a request, other rows share a transaction of 100. Rows
+    that already have the value are left alone.
 
     Raises:
-        UnconvertibleRows: values that do not fit, at most five of them. Nothing was written.
+        UnconvertibleRows: values do not fit, or the server rejects one. The error names at most
+            five; the old column is unchanged.
     """
     refuse_unconvertible(transport, table, before, after)
     for page in _pages(transport, table, [before.key, after.key]):
         groups: dict[str, tuple[Any, list[str]]] = {}
         for row in page:
             value, there = convert(row[before.key], before, after), row[after.key]
-            # A stopped run may have copied what has become null since; an array column makes [] of null.
+            # A stopped run may have copied a value that has become null since. The server returns
+            # [] for null in an array column.
             if there != value and not (value is None and there == []):
                 groups.setdefault(repr(value), (value, []))[1].append(row["$id"])
         try:
             _write(transport, table, after.key, list(groups.values()))
         except InvalidStructure as error:
-            # The server is stricter than Django's validators. The old column is as it was.
+            # The server is stricter than Django's validators. The old column is unchanged.
             raise UnconvertibleRows(
-                f"{table.table}.{before.key} cannot become {after}: the server refuses a value: {error}\n"
-                "No value was taken away. Correct the rows and run appwrite_migrate again."
+                f"{table.table}.{before.key} cannot become {after}: the server rejected a value: {error}\n"
+                "No value was lost. Correct the rows and run appwrite_migrate again."
             ) from error
 
 
@@ -263,7 +275,7 @@ def _write(transport: Transport, table: TableRef, column: str, groups: list[tupl
 
 
 def _write_each(transport: Transport, table: TableRef, column: str, values: list[tuple[str, Any]]) -> None:
-    """Give each row a value of its own, all in a transaction; one after the other if another client's writes get in its way."""
+    """Write a value to each row in one transaction, or row by row if another write conflicts."""
     base = {"databaseId": table.database, "tableId": table.table, "action": "update"}
     try:
         transaction = transactions.create_transaction(transport)["$id"]
@@ -279,25 +291,26 @@ def _write_each(transport: Transport, table: TableRef, column: str, values: list
 
 
 def _write_text(transport: Transport, table: TableRef, column: str, text: str, row_id: str) -> None:
-    """Write a text that the server would run as an operator (see ``client.operators``)."""
+    """Write a text that the server would interpret as an operator (see ``client.operators``)."""
     answer = {}
     for data in text_in_two_writes({column: text}):
         answer = rows.update_row(transport, table, row_id, data)
     if answer[column] != text:
-        # A server without operators has stored ours; it stores the text itself as well.
+        # A server without operators has stored the operator as text; it stores this text unchanged.
         rows.update_row(transport, table, row_id, {column: text})
 
 
 def enforces(transport: Transport, table: TableRef, columns: list[str], optional: list[str], prefix: str) -> bool:
     """
-    Tell whether a unique index is really there, by trying to store the copy of a row.
+    Return whether the server enforces a unique index, by trying to store a copy of a row.
 
-    A copy that gets in is deleted at once. True where no row has a value in every column of the index, for then there is nothing to try;
-    also where another unique index refuses the copy first.
+    A copy that the server accepts is deleted at once. The result is also True if no row has a value
+    in every column of the index, or if another unique index rejects the copy first.
 
     Args:
-        optional: columns that are left out of the copy.
-        prefix: of the copy's id, at most 16 characters, by which ``delete_copies`` finds one that a killed run has left.
+        optional: columns to leave out of the copy.
+        prefix: the start of the copy's id, at most 16 characters. ``delete_copies`` uses it to find
+            the copies of a killed run.
     """
     for row in every_row(transport, table, ["*"]):
         if any(row[column] is None for column in columns):
@@ -314,14 +327,14 @@ def enforces(transport: Transport, table: TableRef, columns: list[str], optional
 
 
 def delete_copies(transport: Transport, table: TableRef, prefix: str) -> None:
-    """Delete what ``enforces`` stored in a run that was killed before it could delete it."""
+    """Delete the copies that ``enforces`` stored in a run that was killed."""
     for page in _pages(transport, table, ["$id"], starts_with("$id", prefix)):
         for row in page:
             _delete(transport, table, row["$id"])
 
 
 def _delete(transport: Transport, table: TableRef, row_id: str) -> None:
-    with contextlib.suppress(RowNotFound):  # another run was quicker
+    with contextlib.suppress(RowNotFound):  # another run has deleted it
         rows.delete_row(transport, table, row_id)
 
 
@@ -329,13 +342,13 @@ def refuse_unconvertible(
     transport: Transport, table: TableRef, before: Column, after: Column, now: str | None = None
 ) -> None:
     """
-    Make sure that every row's value can become one of the new column.
+    Check that the value of every row can be converted to the new column.
 
     Args:
-        now: the key that the old column has as yet, if it is to be renamed first.
+        now: the current key of the old column, if it is about to be renamed.
 
     Raises:
-        UnconvertibleRows: some cannot, of which at most five are named.
+        UnconvertibleRows: some values cannot be converted; the error names at most five.
     """
     refused: list[str] = []
     key = now or before.key
@@ -351,7 +364,7 @@ def refuse_unconvertible(
         way_out = (
             "Correct the rows and run appwrite_migrate again."
             if has_equals(source, target)
-            else "Add a field under another name, fill it in a data migration, and drop this one."
+            else "Add a field with another name, fill it in a data migration, and drop this one."
         )
         became = str(target) if before.encoding is not None and source != target else str(after)
         raise UnconvertibleRows(
@@ -366,10 +379,10 @@ def _shown(value: Any, column: Column) -> str:
 
 def refuse_other_ids(transport: Transport, table: TableRef, before: Encoding, after: Encoding) -> None:
     """
-    Make sure that the ids of all rows mean the same with another encoding; an id cannot be changed.
+    Check that the ids of all rows mean the same in another encoding, since an id cannot be changed.
 
     Raises:
-        UnconvertibleRows: some do not, of which at most five are named.
+        UnconvertibleRows: some ids do not; the error names at most five.
     """
     column, refused = Column("$id", "varchar", 36), []
     for row in every_row(transport, table, ["$id"]):
@@ -381,7 +394,7 @@ def refuse_other_ids(transport: Transport, table: TableRef, before: Encoding, af
             break
     if refused:
         raise UnconvertibleRows(
-            f"{table.table}: the primary key cannot become {after}: the ids of rows were written as {before}, and Appwrite cannot change "
+            f"{table.table}: the primary key cannot become {after}: the row ids were written as {before}, and Appwrite cannot change "
             f"them: {', '.join(refused)}.\n"
-            "Nothing was changed. Keep the primary key, or make another model and copy the rows."
+            "Nothing was changed. Keep the primary key, or create another model and copy the rows."
         )

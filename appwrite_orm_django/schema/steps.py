@@ -1,12 +1,13 @@
 """
-The steps that a plan is made of, in words: what each is about, whether it may lose something, and what a person should know first.
+Define the steps of a plan, each with its text, its warning, and whether it can lose data.
 
-``apply`` carries them out, ``plan`` finds them.
+``plan`` finds the steps and ``apply`` carries them out.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from .comparison import narrows
 from .definitions import Column, Encoding, Index, Table
@@ -18,28 +19,50 @@ from .records import ROW_ID, Record
 @dataclass(frozen=True, slots=True)
 class Step:
     """
-    One thing to do.
+    A single change to the schema.
 
     Attributes:
-        table: id of the table it is about; "" for the database itself.
+        sign: the mark of the step in a printed plan: ``+``, ``~`` or ``-``.
+        table: the id of the table to change; "" for the database itself.
     """
+
+    sign: ClassVar[str] = "+"
 
     table: str
 
     @property
-    def sign(self) -> str:
-        """How the step is marked in a printed plan: ``+``, ``~`` or ``-``."""
-        return "+"
-
-    @property
     def destructive(self) -> bool:
-        """Whether values that are there now may be lost, or refused later."""
+        """Whether existing values can be lost, or rejected by a later write."""
         return False
 
     @property
     def warning(self) -> str:
-        """What a person should know before agreeing."""
+        """The text to show to the user before the step is confirmed; "" for none."""
         return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _TableStep(Step):
+    definition: Table
+
+    def __str__(self) -> str:
+        return f"table {self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class _ColumnStep(Step):
+    column: Column
+
+    def __str__(self) -> str:
+        return f"column {self.table}.{self.column.key} {self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class _IndexStep(Step):
+    index: Index
+
+    def __str__(self) -> str:
+        return f"index {self.table}.{self.index.key} {self.index}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,80 +74,67 @@ class CreateDatabase(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class CreateTable(Step):
-    definition: Table
-
-    def __str__(self) -> str:
-        return f"table {self.table}"
+class CreateTable(_TableStep):
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class RenameColumn(Step):
+    sign: ClassVar[str] = "~"
+
     old: str
     column: Column
-
-    @property
-    def sign(self) -> str:
-        return "~"
 
     def __str__(self) -> str:
         return f"column {self.table}.{self.old} renamed to {self.column.key}"
 
 
 @dataclass(frozen=True, slots=True)
-class DropIndex(Step):
+class DropIndex(_IndexStep):
     """
     Drop an index.
 
     Attributes:
-        replaced: whether it is made anew in the same run.
-        broken: whether the server lists it over columns that are gone, or no longer has it.
+        replaced: whether the same run creates it again.
+        broken: whether the server lists it over columns that no longer exist, or no longer has it.
     """
 
-    index: Index
+    sign: ClassVar[str] = "-"
+
     replaced: bool = False
     broken: bool = False
 
     @property
-    def sign(self) -> str:
-        return "-"
-
-    @property
     def destructive(self) -> bool:
-        # What a unique index promised is not kept from here on; one that is replaced comes back in the same run.
+        # Dropping a unique index ends its guarantee, unless the same run creates it again.
         return self._promises and not self.replaced
 
     @property
     def warning(self) -> str:
         if self.broken:
-            return "the columns that it is listed over, or the index itself, are gone"
+            return "the index, or a column that it covers, no longer exists"
         if self._promises and self.replaced:
-            return "until it is made anew, other clients can write duplicates: this run then ends with their list"
+            return "other clients can write duplicates until it is created again; this run then fails and lists them"
         return ""
 
     @property
     def _promises(self) -> bool:
         return self.index.type == "unique" and self.index.status == "available" and not self.broken
 
-    def __str__(self) -> str:
-        return f"index {self.table}.{self.index.key} {self.index}"
-
 
 @dataclass(frozen=True, slots=True)
-class DropColumn(Step):
+class DropColumn(_ColumnStep):
     """
     Drop a column.
 
     Attributes:
-        replaced_by: the key of the column that has taken its place, where the run that put it there was stopped before the drop.
+        replaced_by: the key of the column that has replaced it, if the run that did so was stopped
+            before the drop.
     """
 
-    column: Column
-    replaced_by: str = ""
+    sign: ClassVar[str] = "-"
 
-    @property
-    def sign(self) -> str:
-        return "-"
+    replaced_by: str = ""
 
     @property
     def destructive(self) -> bool:
@@ -134,42 +144,28 @@ class DropColumn(Step):
     def warning(self) -> str:
         return f"its values are in {self.replaced_by}" if self.replaced_by else ""
 
-    def __str__(self) -> str:
-        return f"column {self.table}.{self.column.key} {self.column}"
-
 
 @dataclass(frozen=True, slots=True)
-class CreateColumn(Step):
+class CreateColumn(_ColumnStep):
     """
-    Add a column to a table that exists.
+    Add a column to an existing table.
 
-    Rows that are there get the field's default. A required column is made optional first and required at the end, for rows without a value
-    could not be updated any more (recording ``columns-async``).
+    Existing rows get the field's default. A required column is created as optional and becomes
+    required at the end, because rows without a value for a required column cannot be updated
+    (recording ``columns-async``).
     """
-
-    column: Column
 
     @property
     def warning(self) -> str:
         return _about_rows(self.column)
 
-    def __str__(self) -> str:
-        return f"column {self.table}.{self.column.key} {self.column}"
-
 
 @dataclass(frozen=True, slots=True)
-class FillColumn(Step):
-    """Give the rows that were there before a column their values, where the run that added it was stopped."""
+class FillColumn(_ColumnStep):
+    """Fill the rows older than a column whose run was stopped before it had filled them."""
 
-    column: Column
-
-    @property
-    def sign(self) -> str:
-        return "~"
-
-    @property
-    def warning(self) -> str:
-        return "the run that added it was stopped before all rows had their value"
+    sign: ClassVar[str] = "~"
+    warning: ClassVar[str] = "the run that added it was stopped before all rows had their value"
 
     def __str__(self) -> str:
         return f"column {self.table}.{self.column.key} filled"
@@ -177,14 +173,12 @@ class FillColumn(Step):
 
 @dataclass(frozen=True, slots=True)
 class ChangeColumn(Step):
-    """Change what can be changed in place: size, bounds, elements, required, default."""
+    """Change the properties that can change in place: size, bounds, elements, required, default."""
+
+    sign: ClassVar[str] = "~"
 
     before: Column
     after: Column
-
-    @property
-    def sign(self) -> str:
-        return "~"
 
     @property
     def destructive(self) -> bool:
@@ -205,28 +199,25 @@ class ChangeColumn(Step):
 @dataclass(frozen=True, slots=True)
 class ReplaceColumn(Step):
     """
-    Change the type, or the encoding: a new column under a key of its own, the values copied, the old column dropped, the new one renamed.
+    Change the type or the encoding of a column.
 
-    Stopped before the drop, it starts over and copies what is missing; stopped after it, only the rename is left, and the next plan says so.
-    Writes of others to the old column during the copying are lost.
+    This creates a column under a temporary key, copies the values, drops the old column and renames
+    the new one. A run that is stopped before the drop starts again and copies the missing values.
+    After the drop only the rename is left, and the next plan contains it. Other clients' writes to
+    the old column during the copy are lost.
     """
+
+    sign: ClassVar[str] = "~"
+    destructive: ClassVar[bool] = True
 
     before: Column
     after: Column
 
     @property
-    def sign(self) -> str:
-        return "~"
-
-    @property
-    def destructive(self) -> bool:
-        return True
-
-    @property
     def warning(self) -> str:
         warning = "copies every row's value into a new column"
         if self.before.encoding is None and hidden(self.after):
-            warning += f"; nothing is recorded of the old one, which is taken for plain {self.before.type}"
+            warning += f"; the old column has no recorded encoding and is read as plain {self.before.type}"
         return warning
 
     def __str__(self) -> str:
@@ -237,19 +228,14 @@ class ReplaceColumn(Step):
 
 @dataclass(frozen=True, slots=True)
 class ReadOtherwise(Step):
-    """Record that values mean the same with another encoding, and stay as they are."""
+    """Record another encoding in which the stored values mean the same; rows stay unchanged."""
+
+    sign: ClassVar[str] = "~"
+    warning: ClassVar[str] = "rows stay as they are"
 
     key: str
     before: Encoding
     after: Encoding
-
-    @property
-    def sign(self) -> str:
-        return "~"
-
-    @property
-    def warning(self) -> str:
-        return "rows stay as they are"
 
     def __str__(self) -> str:
         subject = f"row ids of {self.table}" if self.key == ROW_ID else f"column {self.table}.{self.key}"
@@ -257,26 +243,16 @@ class ReadOtherwise(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class CreateIndex(Step):
-    index: Index
-
-    def __str__(self) -> str:
-        return f"index {self.table}.{self.index.key} {self.index}"
+class CreateIndex(_IndexStep):
+    pass
 
 
 @dataclass(frozen=True, slots=True)
-class TryIndex(Step):
-    """Find out whether a unique index that an earlier run has made is really there."""
+class TryIndex(_IndexStep):
+    """Test whether a unique index that an earlier run created is enforced."""
 
-    index: Index
-
-    @property
-    def sign(self) -> str:
-        return "~"
-
-    @property
-    def warning(self) -> str:
-        return "the run that made it was stopped before it could"
+    sign: ClassVar[str] = "~"
+    warning: ClassVar[str] = "the run that created it was stopped before it could"
 
     def __str__(self) -> str:
         return f"index {self.table}.{self.index.key} {self.index} tried out"
@@ -286,12 +262,10 @@ class TryIndex(Step):
 class ChangeTable(Step):
     """Set permissions and row security."""
 
+    sign: ClassVar[str] = "~"
+
     before: Table
     after: Table
-
-    @property
-    def sign(self) -> str:
-        return "~"
 
     @property
     def destructive(self) -> bool:
@@ -312,26 +286,20 @@ class ChangeTable(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class DropTable(Step):
-    definition: Table
-
-    @property
-    def sign(self) -> str:
-        return "-"
+class DropTable(_TableStep):
+    sign: ClassVar[str] = "-"
 
     @property
     def destructive(self) -> bool:
         return not self.table.startswith(OWN_TABLES)
 
-    def __str__(self) -> str:
-        return f"table {self.table}"
 
-
-#: The order of application. Steps of one kind do not depend on each other.
+#: The order of application. Steps of the same kind do not depend on each other.
 PHASES: tuple[type[Step], ...] = (
     CreateDatabase,
     CreateTable,
-    # First of what changes a table: while an index is left over a part of its columns, the server renames none.
+    # First of the changes to a table: the server renames no column while an index has lost one of
+    # its columns.
     DropIndex,
     RenameColumn,
     DropColumn,
@@ -350,13 +318,13 @@ PHASES: tuple[type[Step], ...] = (
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
-    The way from what there is to what is wanted.
+    The steps that turn the existing database into the wanted one.
 
     Attributes:
-        steps: in the order of application.
-        left: what the server has beyond the models, and what only ``prune`` would take away.
-        notes: what the models ask for and Appwrite leaves out.
-        unrecorded: how columns that are right are encoded, of which nothing is recorded as yet.
+        steps: the steps in the order of application.
+        left: the steps that only ``prune`` would take, for objects that no model describes.
+        notes: a sentence for each request of the models that Appwrite cannot meet.
+        unrecorded: the encodings of columns that match their fields but have no record yet.
     """
 
     database: str
@@ -370,7 +338,7 @@ class Plan:
         return tuple(step for step in self.steps if step.destructive)
 
     def tables(self) -> set[str]:
-        """Return the ids of the tables that would be changed, those that are created apart."""
+        """Return the ids of the tables that the plan changes, without those that it creates."""
         return {step.table for step in self.steps if not isinstance(step, (CreateDatabase, CreateTable))}
 
 
@@ -378,6 +346,4 @@ def _about_rows(column: Column) -> str:
     given = column.fill if column.default is None else column.default
     if given is not None:
         return f"rows without a value get {given!r}"
-    return (
-        "refused while there are rows without a value: the field has no default to give them" if column.required else ""
-    )
+    return "rejected while rows have no value: the field has no default to give them" if column.required else ""

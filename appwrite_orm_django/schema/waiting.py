@@ -1,4 +1,4 @@
-"""Waiting for columns and indexes, which the server makes and deletes in its own time."""
+"""Wait for columns and indexes, which the server creates and deletes asynchronously."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from .errors import NotAvailable
 
 T = TypeVar("T", Column, Index)
 
-#: The first look comes soon: a column takes 0.04 to 0.15 s on an idle server.
+#: The first pause is short, because a column takes 0.04 to 0.15 s on an idle server.
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 
 
 class Waiter:
     """
-    Polls until things are as they should be, with growing pauses.
+    Poll columns and indexes, with growing pauses, until they reach a state.
 
     Args:
-        deadline_s: how long to wait for everything that one call names.
-        clock: seconds, monotonic; injected by tests, as ``sleep`` is.
+        deadline_s: the time limit in seconds for all objects of a call.
+        clock: returns monotonic seconds; tests replace it.
+        sleep: waits for a number of seconds; tests replace it.
     """
 
     def __init__(
@@ -38,15 +39,15 @@ class Waiter:
 
     def until_available(self, wanted: Iterable[tuple[str, str]], read: Callable[[str], Sequence[T]], noun: str) -> None:
         """
-        Wait until columns or indexes can be used.
+        Wait until columns or indexes are available.
 
         Args:
-            wanted: table ids and keys.
-            read: gives the columns, or the indexes, of a table.
-            noun: what they are called in a message.
+            wanted: pairs of a table id and a key.
+            read: returns the columns, or the indexes, of a table.
+            noun: the word for the objects in an error message.
 
         Raises:
-            NotAvailable: one has failed, or not all are there in time.
+            NotAvailable: an object has failed, or is not available in time.
         """
 
         def open_of(table: str, keys: set[str]) -> set[str]:
@@ -60,10 +61,10 @@ class Waiter:
         self, wanted: Iterable[tuple[str, str]], read: Callable[[str], Sequence[T]], noun: str
     ) -> set[tuple[str, str]]:
         """
-        Wait as ``until_available``, and return those that another client has dropped meanwhile: they would be waited for in vain.
+        Wait until columns or indexes are available, and return those that were dropped meanwhile.
 
         Raises:
-            NotAvailable: one has failed, or is neither available nor gone in time.
+            NotAvailable: an object has failed, or is neither available nor gone in time.
         """
         gone: set[tuple[str, str]] = set()
 
@@ -85,10 +86,11 @@ class Waiter:
         stays: Callable[[T], bool] = lambda _item: False,
     ) -> list[tuple[str, T]]:
         """
-        Wait until none of these is there any more.
+        Wait until none of the columns or indexes exists.
 
         Args:
-            stays: whether the server has given up deleting one. Such are not waited for, but returned, with their tables.
+            stays: returns whether the server has given up the deletion of an object. Such objects
+                are returned with their tables instead.
         """
         staying: list[tuple[str, T]] = []
 
@@ -105,7 +107,7 @@ class Waiter:
     def those_gone(
         self, items: Iterable[tuple[str, str]], read: Callable[[str], Sequence[T]], noun: str
     ) -> set[tuple[str, str]]:
-        """Wait until none of these is being deleted, and return those that have gone."""
+        """Wait until no column or index is being deleted, and return those that are gone."""
         gone: set[tuple[str, str]] = set()
 
         def open_of(table: str, keys: set[str]) -> set[str]:
@@ -132,7 +134,7 @@ class Waiter:
                 named = ", ".join(f"{table}.{key}" for table, keys in sorted(waiting.items()) for key in sorted(keys))
                 raise NotAvailable(
                     f"{noun} {named}: not {state} after {self._deadline_s:.0f} s. Is Appwrite's worker for databases running?\n"
-                    "Run appwrite_migrate again to go on."
+                    "Run appwrite_migrate again to continue."
                 )
             self._sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -143,5 +145,5 @@ def _refuse_failed(table: str, items: Iterable[Column | Index], noun: str) -> No
         if item.status in {"failed", "stuck"}:
             reason = f": {item.error}" if item.error else ""
             raise NotAvailable(
-                f"{noun} {table}.{item.key} is {item.status}{reason}.\nRun appwrite_migrate again to drop and make it anew."
+                f"{noun} {table}.{item.key} is {item.status}{reason}.\nRun appwrite_migrate again to drop and recreate it."
             )

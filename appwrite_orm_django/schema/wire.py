@@ -1,4 +1,4 @@
-"""Columns and indexes as the server's create and update calls want them."""
+"""Convert columns and indexes to the parameters of the server's create and update calls."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 from .definitions import INT32, INT64, Column, Index
 
-#: What 1.9.6 takes inline (recording tables-inline-types). A datetime would do there, but on 2.x one made inline refuses values with a zone
-#: (recording base-inline), so datetimes always come by their own route.
+#: The types that 1.9.6 accepts inline (recording tables-inline-types). It also accepts a datetime,
+#: but a datetime that 2.x creates inline rejects values with a time zone (recording base-inline).
+#: So datetimes always use their own route.
 INLINE_OLD = frozenset({"integer", "bigint", "double", "boolean", "string"})
-#: What 2.x takes inline as well (recording base-inline).
+#: The types that 2.x accepts inline (recording base-inline).
 INLINE_NEW = INLINE_OLD | {"varchar", "text", "mediumtext", "longtext", "email", "url", "ip", "enum"}
 MAX_INLINE = 100
 
@@ -17,7 +18,7 @@ _LARGEST_DOUBLE = 1.7976931348623157e308
 
 
 def column_options(column: Column) -> dict[str, Any]:
-    """Return the options of a column for its own create route."""
+    """Return the parameters of the create route for a column's type."""
     if column.related is not None:
         relation = column.related
         return {
@@ -40,14 +41,15 @@ def column_options(column: Column) -> dict[str, Any]:
 
 
 def changed_options(before: Column, after: Column) -> dict[str, Any]:
-    """Return what an update call must say besides ``required`` and ``default`` to turn one column into another."""
+    """Return the parameters of an update besides ``required`` and ``default``."""
     options: dict[str, Any] = {}
     if after.size is not None and after.size != before.size:
         options["size"] = after.size
     if after.elements and set(after.elements) != set(before.elements):
         options["elements"] = list(after.elements)
     low, high = _type_bounds(before.type)
-    # A bound that is left out stays as it was, so that of the type has to be spelled out.
+    # The server keeps a bound that is left out, so removing one means sending the bound of the
+    # type.
     if after.min != before.min:
         options["min"] = low if after.min is None else after.min
     if after.max != before.max:
@@ -56,12 +58,16 @@ def changed_options(before: Column, after: Column) -> dict[str, Any]:
 
 
 def inline_column(column: Column) -> dict[str, Any]:
-    """Return a column as part of a create-table call."""
+    """Return a column in the format of a create-table call."""
     return {"key": column.key, "type": column.type, "required": column.required, **column_options(column)}
 
 
 def inline_index(index: Index) -> dict[str, Any]:
-    """Return an index as part of a create-table call, where the columns have their legacy name (recording tables-inline-schema)."""
+    """
+    Return an index in the format of a create-table call.
+
+    There, columns are still called ``attributes`` (recording ``tables-inline-schema``).
+    """
     body: dict[str, Any] = {"key": index.key, "type": index.type, "attributes": list(index.columns)}
     if index.orders:
         body["orders"] = list(index.orders)

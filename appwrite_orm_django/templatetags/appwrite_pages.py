@@ -1,4 +1,4 @@
-"""What the templates of this package need beyond Django's own tags."""
+"""Template filters for this package's own templates."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ register = template.Library()
 
 @register.filter
 def localize_number(value: Any) -> str:
-    """Write a number with its thousands set apart, and "+" after one that is only known to be that large."""
+    """Return a number with thousand separators, and with "+" if it is a lower bound."""
     more = "+" if isinstance(value, AtLeast) else ""
     return f"{number_format(int(value) if isinstance(value, int) else value, force_grouping=True)}{more}"
 
 
 @register.filter
 def unlocalized(value: float) -> str:
-    """Write a number as an attribute of SVG wants it, whatever the language of the page."""
+    """Return a number as an SVG attribute needs it, independent of the language."""
     return f"{value:g}"
 
 
 @register.filter
 def minute_time(number: int) -> str:
-    """Write a minute, given in whole minutes of Unix time, as a time of day in the current time zone."""
+    """Return the local time of day of a minute, given in whole minutes of Unix time."""
     moment = datetime.datetime.fromtimestamp(number * 60, datetime.timezone.utc)
     return date_format(timezone.localtime(moment) if settings.USE_TZ else moment.replace(tzinfo=None), "H:i")
 
 
 @register.filter
 def ago(moment: datetime.datetime) -> str:
-    """Say how long ago something was, in one unit."""
+    """Return how long ago a time was, in one unit."""
     now = datetime.datetime.now(datetime.timezone.utc)
     seconds = (now - moment).total_seconds()
     if seconds < 60:
@@ -50,5 +50,5 @@ def ago(moment: datetime.datetime) -> str:
 
 @register.filter
 def model_label(model: type[models.Model]) -> str:
-    """Name a model: ``app_label.Model``."""
+    """Return the label of a model, ``app_label.Model``."""
     return str(model._meta.label)

@@ -1,8 +1,9 @@
 """
-For the tests of projects that use this library.
+Support the tests of projects that use this library.
 
-A private local Appwrite instead of a real one, counted requests, faults on demand, recorded traffic. ``pytest`` fixtures come along by
-themselves (``appwrite_orm_django.pytest_plugin``); for Django's test cases there is a mixin. See ``docs/howto/testing.md``.
+It provides a private local Appwrite, counts requests, simulates faults, and records and replays
+traffic. ``pytest`` loads the fixtures automatically (``appwrite_orm_django.pytest_plugin``), and
+Django's test cases have a mixin. See ``docs/howto/testing.md``.
 """
 
 from appwrite_orm_django.testing.cases import AppwriteTestMixin

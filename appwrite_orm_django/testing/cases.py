@@ -1,4 +1,4 @@
-"""What Django's test cases need beyond Django."""
+"""Extend Django's test cases with assertions about Appwrite."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from appwrite_orm_django.testing.requests import RequestLog, captured_requests
 
 class AppwriteTestMixin:
     """
-    Assertions about Appwrite for ``TestCase`` and its relatives.
+    Assertions about Appwrite for ``TestCase`` and Django's other test case classes.
 
-    Name the alias in ``databases``, as for every database but the default one. A ``TestCase`` never commits, so nothing of it reaches
-    the server, and what a test writes is gone after it.
+    Name the alias in ``databases``, as for any database except the default one. A ``TestCase``
+    never commits, so its writes do not reach the server and are gone after each test.
     """
 
     def assertAppwriteRequests(
         self, num: int, func: Callable[..., Any] | None = None, *args: Any, using: str | None = None, **kwargs: Any
     ) -> Any:
         """
-        Check how many requests a block, or a call of ``func``, makes to Appwrite; as ``assertNumQueries`` does for queries.
+        Check the number of requests to Appwrite, as ``assertNumQueries`` does for queries.
+
+        The requests are those of a block, or of a call of ``func``.
 
         Raises:
-            AssertionError: another number; the text lists the requests.
+            AssertionError: the number differs; the text lists the requests.
         """
         context = self._counted(num, using)
         if func is None:
@@ -41,5 +43,9 @@ class AppwriteTestMixin:
         log.check(num)
 
     def appwrite_faults(self, *faults: Fault | str, using: str | None = None) -> AbstractContextManager[list[Fault]]:
-        """Make the local server misbehave for the length of a block; see ``appwrite_orm_django.testing.appwrite_faults``."""
+        """
+        Make the local server misbehave within a block.
+
+        See ``appwrite_orm_django.testing.appwrite_faults``.
+        """
         return appwrite_faults(*faults, using=using)

@@ -1,4 +1,4 @@
-"""A local Appwrite for each test run."""
+"""Use a local Appwrite for each test run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from appwrite_orm_django.conf import ENGINE
 
 def with_local_appwrite(databases: Mapping[str, Any], *, feature_level: str = "1.9") -> dict[str, Any]:
     """
-    Return ``DATABASES`` in which every Appwrite alias points at a local server in the memory of this process.
+    Return ``DATABASES`` with a local server in memory for every Appwrite alias.
 
-    For test settings: ``DATABASES = with_local_appwrite(DATABASES)``. Nothing of it is shared with another process, so parallel test
-    runs do not meet; nothing is left behind.
+    Use it in test settings: ``DATABASES = with_local_appwrite(DATABASES)``. No other process shares
+    the server, so parallel test runs do not interfere, and nothing is left behind.
 
     Args:
-        feature_level: which Appwrite it behaves like, "1.9" or "2.x".
+        feature_level: the Appwrite version that the server behaves like, "1.9" or "2.x".
     """
     local = f"local:?feature-level={feature_level}#tests-{os.getpid()}"
     return {

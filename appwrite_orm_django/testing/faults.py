@@ -1,4 +1,4 @@
-"""Making the local server misbehave for the length of a block."""
+"""Make the local server misbehave within a block."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from appwrite_orm_django.conf import appwrite_aliases
 
 def appwrite_faults(*faults: Fault | str, using: str | None = None) -> AbstractContextManager[list[Fault]]:
     """
-    Disturb requests to the local Appwrite of an alias.
+    Return a context manager that simulates faults of the local Appwrite of an alias.
 
     Args:
-        faults: as ``manage.py appwrite_server --fault`` takes them, for example ``"error,status=503,times=1"`` or
-            ``"cut,method=POST,applied=true"``.
-        using: the alias; the first Appwrite alias if left out.
+        faults: in the form of ``manage.py appwrite_server --fault``, for example
+            ``"error,status=503,times=1"`` or ``"cut,method=POST,applied=true"``.
+        using: the alias; defaults to the first Appwrite alias.
 
     Raises:
-        ValueError: the alias is not on a local server in this process, or a fault that there is not.
+        ValueError: the alias is not on a local server in this process, or a fault does not exist.
     """
     alias = using or appwrite_aliases()[0]
     host = connections[alias].settings_dict["HOST"]
     if not is_local(host):
         raise ValueError(
-            f'DATABASES["{alias}"]["HOST"] is {host}; only a server in this process ("local:...") can be disturbed.'
+            f'appwrite_faults() needs a local server in this process ("local:..."), got {host} as '
+            f'DATABASES["{alias}"]["HOST"].'
         )
     return local_server(host).faults.active(*faults)

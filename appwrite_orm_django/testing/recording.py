@@ -1,8 +1,9 @@
 """
-Recording the traffic with a real server once, replaying it ever after.
+Record the traffic with a real server once, and replay it afterwards.
 
-A recording is JSON Lines: a line for each request, with its method, path, query and body, and the answer's status, content type and
-body. Headers of requests, and with them keys and tokens, are never written.
+A recording is a file of JSON Lines. Each line has a request's method, path, query and body, and the
+response's status, content type and body. Request headers are never written, because they contain
+keys and tokens.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ Line = dict[str, Any]
 
 
 class UnexpectedRequest(AssertionError):
-    """A request that the recording has no answer for (any more)."""
+    """The recording has no unused response for a request, or a response that no request used."""
 
 
 @contextmanager
 def recorded_appwrite(path: str | Path, using: str | None = None) -> Iterator[None]:
-    """Write every request to Appwrite, and its answer, to a file while the block runs. A file that is there is replaced."""
+    """Record requests to Appwrite and their responses within the block, replacing the file."""
     lines: list[Line] = []
     with _transport(using).through(lambda adapter: _Recorder(adapter, lines)):
         yield
@@ -44,22 +45,22 @@ def recorded_appwrite(path: str | Path, using: str | None = None) -> Iterator[No
 @contextmanager
 def replayed_appwrite(path: str | Path, using: str | None = None, *, all_used: bool = True) -> Iterator[None]:
     """
-    Answer requests to Appwrite from a file while the block runs; no server is asked.
+    Answer requests to Appwrite within the block from a file, without a server.
 
-    Each line answers one request that is equal in method, path, query and body, the first one first. Ids that differ from run to run
-    have to be given by the test, then.
+    Each line answers one request with equal method, path, query and body, in the order of the file.
+    The test must therefore set ids that would otherwise differ between runs.
 
     Args:
-        all_used: whether every line of the recording must have been asked for by the end.
+        all_used: whether every line of the recording must have been used at the end.
 
     Raises:
-        UnexpectedRequest: a request without an answer; at the end, an answer without a request.
+        UnexpectedRequest: a request has no response, or at the end a response has no request.
     """
     lines = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
     with _transport(using).through(lambda _adapter: _Player(lines)):
         yield
     if all_used and lines:
-        raise UnexpectedRequest(f"{len(lines)} recorded requests were not made, the first: {_shown(lines[0])}")
+        raise UnexpectedRequest(f"{len(lines)} recorded requests were not made; the first is {_shown(lines[0])}")
 
 
 def _transport(using: str | None) -> Transport:
@@ -93,7 +94,7 @@ class _Recorder(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Do nothing: the adapter below is somebody else's."""
+        """Do nothing, because the transport owns the inner adapter."""
 
 
 class _Player(BaseAdapter):
@@ -109,7 +110,7 @@ class _Player(BaseAdapter):
         raise UnexpectedRequest(f"The recording has no answer for {_shown(question)}")
 
     def close(self) -> None:
-        """Do nothing: nothing is open."""
+        """Do nothing, because nothing is open."""
 
 
 def _response(request: requests.PreparedRequest, line: Line) -> requests.Response:

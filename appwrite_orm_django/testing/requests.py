@@ -1,4 +1,4 @@
-"""Counting what a piece of code costs in requests."""
+"""Count the requests that a block of code makes."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class RequestLog(list[RequestRecord]):
         return [f"{record.method} {record.path} {record.status}" for record in self]
 
     def take(self) -> list[str]:
-        """Return the lines so far and begin anew."""
+        """Return the lines so far, and clear the log."""
         lines = self.lines
         self.clear()
         return lines
 
     def check(self, expected: int) -> None:
         """
-        Compare the number of requests with what was expected.
+        Check the number of requests.
 
         Raises:
-            AssertionError: another number; the text lists the requests.
+            AssertionError: the number differs; the text lists the requests.
         """
         if len(self) != expected:
             shown = "\n".join(f"{number}. {line}" for number, line in enumerate(self.lines, 1))
@@ -38,7 +38,12 @@ class RequestLog(list[RequestRecord]):
 
 @contextmanager
 def captured_requests(using: str | None = None) -> Iterator[RequestLog]:
-    """Collect the requests that any thread of this process makes to Appwrite on an alias; the first Appwrite alias if left out."""
+    """
+    Collect the requests that all threads of this process make to Appwrite on an alias.
+
+    Args:
+        using: the alias; defaults to the first Appwrite alias.
+    """
     log = RequestLog()
     transport = appwrite_connection(using or appwrite_aliases()[0]).transport
     listener = log.append

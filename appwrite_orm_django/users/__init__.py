@@ -1,1 +1,6 @@
-"""Requests as the end user: ``accounts`` for a block of code, ``middleware`` for a site, ``reporting`` keeps tokens out of debug pages."""
+"""
+Make requests as the end user instead of with the API key.
+
+``accounts`` does so for a block of code, ``middleware`` for a site; ``reporting`` keeps tokens out
+of debug pages.
+"""

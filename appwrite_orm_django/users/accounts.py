@@ -1,7 +1,8 @@
 """
-Requests to Appwrite as an end user, for a block of code. See ``docs/howto/end-users.md``.
+Make requests to Appwrite as an end user within a block of code. See ``docs/howto/end-users.md``.
 
-They carry the visitor's JWT or session instead of the API key, so that row permissions apply.
+The requests carry the visitor's JWT or session instead of the API key, so that row permissions
+apply.
 """
 
 from __future__ import annotations
@@ -24,25 +25,27 @@ def appwrite_user(
     using: str | None = None,
 ) -> AbstractContextManager[None]:
     """
-    Make the requests within a block for a user of the Appwrite project; a context manager.
+    Make the requests within a block as a user of the Appwrite project; a context manager.
 
-    The API key is not sent, so the permissions of tables and rows decide; entries of the cache are the user's own. It holds for this
-    thread or task, for what ``sync_to_async`` and ``async_to_sync`` run in between, and not for threads that one starts oneself.
-    Blocks may be nested: the innermost counts. Querysets are lazy: evaluate them inside.
+    The API key is not sent, so the permissions of tables and rows apply, and cache entries are
+    private to the user. The block covers this thread or task, and anything that ``sync_to_async``
+    and ``async_to_sync`` run inside it, but not threads that your code starts. Blocks may be
+    nested; the innermost applies. Querysets are lazy: evaluate them inside.
 
     Args:
-        jwt: a JWT of the user, good for 15 minutes at most. One that has ended is refused here already.
+        jwt: a JWT of the user, valid for 15 minutes at most. An expired one is rejected here.
         session: the secret of a session of the user.
-        guest: with neither, as somebody who has not signed in.
-        using: only for this database alias; left out, for every one on Appwrite.
+        guest: make requests without a token, as a visitor who has not signed in.
+        using: only for this database alias; by default for every one on Appwrite.
 
     Raises:
-        InvalidUserToken: the JWT has expired; or later, with the first read or write, the server does not take the token.
+        InvalidUserToken: the JWT has expired. The first read or write raises it if the server
+            rejects the token.
         TypeError: not exactly one of the three is given.
     """
     jwt, session = hide(jwt), hide(session)
     if (jwt is not None) + (session is not None) + bool(guest) != 1:
-        raise TypeError("appwrite_user() takes one of jwt, session and guest=True.")
+        raise TypeError("appwrite_user() takes exactly one of jwt, session and guest=True.")
     if guest:
         return acting_as(Identity("guest"), using)
     identity = Identity("session", Secret(session or "")) if jwt is None else Identity("jwt", Secret(jwt))
@@ -57,22 +60,23 @@ def appwrite_user(
 
 def appwrite_key(using: str | None = None) -> AbstractContextManager[None]:
     """
-    Make the requests within a block with the API key again: for what the visitor's own permissions are not to decide.
+    Make the requests within a block with the API key again, bypassing the visitor's permissions.
 
     Args:
-        using: only for this database alias; left out, for every one on Appwrite.
+        using: only for this database alias; by default for every one on Appwrite.
     """
     return acting_as(None, using)
 
 
 def user_id(using: str) -> str | None:
     """
-    Return the id of the user that requests of an alias are made for, as the server says; ``""`` for a guest, None for the API key.
+    Return the id of the user that requests of an alias are made for, as confirmed by the server.
 
-    Asks the server unless it did within ``USERS["CONFIRM_S"]``. For permissions of new rows and the like.
+    ``""`` for a guest, None for the API key. The server is asked unless it was within
+    ``USERS["CONFIRM_S"]``. Use it for permissions of new rows, for example.
 
     Raises:
-        InvalidUserToken: the token does not hold.
+        InvalidUserToken: the token is invalid.
     """
     connection = appwrite_connection(using)
     account = connection.account

@@ -1,4 +1,8 @@
-"""Requests to Appwrite as the end user, for each request of a site. See ``docs/howto/end-users.md``."""
+"""
+Make the requests to Appwrite as the end user for each request of a site.
+
+See ``docs/howto/end-users.md``.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +29,10 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 def visitor_not_required(view: View) -> View:
     """
-    Let anybody call a view, for example that which signs people in.
+    Allow any visitor to call a view, for example the sign-in view.
 
-    A visitor whose token does not hold any more, or who has none where ``ANONYMOUS`` is ``refuse``, is then a guest to it.
+    A visitor whose token is invalid, or missing where ``ANONYMOUS`` is ``refuse``, is a guest to
+    it.
     """
     view.appwrite_visitor_not_required = True  # type: ignore[attr-defined]  # a mark, as Django's own decorators set
     return view
@@ -35,14 +40,15 @@ def visitor_not_required(view: View) -> View:
 
 class AppwriteUserMiddleware:
     """
-    Makes the requests to Appwrite that a view makes for its visitor.
+    Make a view's requests to Appwrite as its visitor.
 
-    Where the visitor's JWT or session comes from, and what happens to visitors without, is in ``OPTIONS["USERS"]`` of each database
-    (see ``UserSettings``). It applies to the databases that have this dictionary, or to all on Appwrite if none has.
+    ``OPTIONS["USERS"]`` of each database configures where the visitor's JWT or session comes from,
+    and how visitors without one are treated (see ``UserSettings``). It applies to the databases
+    that have this dictionary, or to all on Appwrite if none has.
 
-    A token that does not hold is answered with 401, and never replaced by the API key. Responses become ``Cache-Control: private``,
-    unless they say something themselves, and vary on where the token comes from. What a streaming response reads
-    while it is sent is read for the visitor as well.
+    An invalid token is answered with 401, and never replaced by the API key. Responses get
+    ``Cache-Control: private``, unless they set the header themselves, and vary on the source of the
+    token. Reads of a streaming response while it is sent are made as the visitor as well.
 
     Put it after ``SessionMiddleware``.
     """
@@ -75,7 +81,7 @@ class AppwriteUserMiddleware:
             return refusal()
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
-        """Answer 401 for a view that has met a token that does not hold."""
+        """Answer 401 if the view used an invalid token."""
         error: BaseException | None = exception
         while error is not None:
             if isinstance(error, InvalidUserToken):
@@ -85,31 +91,32 @@ class AppwriteUserMiddleware:
 
     @contextmanager
     def _acting(self, request: HttpRequest) -> Iterator[Identities]:
-        # Should the view fail, the debug page and the error mail are not to show the visitor's token.
+        # If the view fails, the debug page and the error email must not show the visitor's token.
         if not hasattr(request, "exception_reporter_filter"):
             request.exception_reporter_filter = self._reporter_filter  # type: ignore[attr-defined]  # Django's hook
         identities: Identities = {}
-        for alias, one in self._settings.items():
+        for alias, users in self._settings.items():
             try:
-                identities[alias] = visitor(request, one)
+                identities[alias] = visitor(request, users)
             except InvalidUserToken:
-                # Whether that matters is for the view to say, which is not known yet; until then it is nobody.
+                # Only the view, which is not known yet, decides whether that matters. Until then
+                # the visitor is a guest.
                 identities[alias] = Identity("guest")
                 request.META[_REFUSED] = True
         with _in_force(identities):
             yield identities
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
-        """Answer 401 to a visitor whose token has expired, or who has none and needs one."""
+        """Answer 401 if the visitor's token has expired, or is missing and required."""
         if request.META.get(_REFUSED) and not getattr(view, "appwrite_visitor_not_required", False):
             return refusal()
         return None
 
     def _finish(self, response: HttpResponseBase, identities: Identities) -> HttpResponseBase:
-        for one in self._settings.values():
-            if one.header:
-                patch_vary_headers(response, [one.header])
-            if one.cookie or one.session_cookie:
+        for users in self._settings.values():
+            if users.header:
+                patch_vary_headers(response, [users.header])
+            if users.cookie or users.session_cookie:
                 patch_vary_headers(response, ["Cookie"])
         if any(identities.values()) and not response.has_header("Cache-Control"):
             patch_cache_control(response, private=True)
@@ -127,10 +134,10 @@ _REFUSED = "appwrite_orm_django.refused"
 
 def visitor(request: HttpRequest, settings: UserSettings) -> Identity | None:
     """
-    Return whom a request is made by; None for the API key.
+    Return the identity of the visitor who makes a request; None for the API key.
 
     Raises:
-        InvalidUserToken: there is no token although one is asked for, or it has expired.
+        InvalidUserToken: the token is missing although required, or has expired.
     """
     found = without_frames(_tokens, request, settings)
     if found["jwt"]:
@@ -147,7 +154,11 @@ def visitor(request: HttpRequest, settings: UserSettings) -> Identity | None:
 
 
 def _tokens(request: HttpRequest, settings: UserSettings) -> dict[str, Secret]:
-    """Return the JWT and the session's secret that a request brings, empty if it has none; to be called within ``without_frames``."""
+    """
+    Return the JWT and the session secret of a request, empty if it has none.
+
+    Call it within ``without_frames``.
+    """
     jwt = _header(request, settings.header) or (settings.cookie and request.COOKIES.get(settings.cookie))
     secret = settings.session_cookie and request.COOKIES.get(settings.session_cookie)
     session = getattr(request, "session", None)
@@ -158,7 +169,7 @@ def _tokens(request: HttpRequest, settings: UserSettings) -> dict[str, Secret]:
 
 
 def refusal() -> HttpResponse:
-    """Return the answer to a visitor whose token does not hold."""
+    """Return the response to a visitor whose token is invalid."""
     response = HttpResponse("Sign in again.\n", status=401, content_type="text/plain; charset=utf-8")
     response["WWW-Authenticate"] = 'Bearer error="invalid_token"'
     patch_cache_control(response, private=True, no_store=True)
@@ -191,7 +202,7 @@ _END = object()
 def _kept(content: Iterable[Any], identities: Identities) -> Iterator[Any]:
     chunks = iter(content)
     while True:
-        # Not around the yield: between two chunks the thread does other things.
+        # Leave the block before the yield: between two chunks the thread does other work.
         with _in_force(identities):
             chunk = next(chunks, _END)
         if chunk is _END:

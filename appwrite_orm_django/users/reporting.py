@@ -1,9 +1,9 @@
 """
-Debug pages and error mails without the visitors' tokens.
+Hide the visitors' tokens in debug pages and error emails.
 
-Django hides settings, headers and cookies by their names, and those of Appwrite's tokens are not among them. ``AppwriteUserMiddleware``
-adds this to the filter of each request; sites that take tokens in another way name ``ExceptionReporterFilter`` in
-``DEFAULT_EXCEPTION_REPORTER_FILTER``.
+Django hides settings, headers and cookies by name, but not those with Appwrite's tokens.
+``AppwriteUserMiddleware`` adds this to the filter of each request. Sites that receive tokens in
+another way set ``DEFAULT_EXCEPTION_REPORTER_FILTER`` to ``ExceptionReporterFilter``.
 """
 
 from __future__ import annotations
@@ -18,25 +18,29 @@ from appwrite_orm_django.conf import appwrite_aliases
 
 __all__ = ["ExceptionReporterFilter"]
 
-# Headers of Appwrite's as WSGI and ASGI name them, and the cookies that its own servers set.
+# Appwrite's headers as WSGI and ASGI name them, and the cookies that its own servers set.
 _APPWRITES = re.compile(r"HTTP_X_APPWRITE_|a_session_")
 
 
 class HidesTokens:
-    """For a filter, before ``SafeExceptionReporterFilter``: hides headers and cookies that ``OPTIONS["USERS"]`` takes tokens from."""
+    """
+    Hide the headers and cookies that ``OPTIONS["USERS"]`` takes tokens from.
+
+    A mixin, to be placed before ``SafeExceptionReporterFilter``.
+    """
 
     def cleanse_setting(self, key: Any, value: Any) -> Any:
         if isinstance(key, str) and (_APPWRITES.match(key) or key in _names()):
             return SafeExceptionReporterFilter.cleansed_substitute
-        return super().cleanse_setting(key, value)  # type: ignore[misc]  # the filter's, which stands behind this class
+        return super().cleanse_setting(key, value)  # type: ignore[misc]  # the next class is a filter
 
 
 class ExceptionReporterFilter(HidesTokens, SafeExceptionReporterFilter):
-    """Django's filter, which also hides Appwrite's tokens."""
+    """Django's filter, extended to hide Appwrite's tokens."""
 
 
 def reporter_filter() -> SafeExceptionReporterFilter:
-    """Return the filter that the settings name, hiding Appwrite's tokens as well."""
+    """Return the filter that the settings name, extended to hide Appwrite's tokens."""
     default = get_default_exception_reporter_filter()
     if isinstance(default, HidesTokens):
         return default

@@ -168,7 +168,7 @@ def test_realtime_is_served_beside_http(tmp_path: Path) -> None:
 
 
 def test_a_storage_that_cannot_be(tmp_path):
-    with pytest.raises(CommandError, match=r"--storage /no/such/dev\.sqlite3 is no file that SQLite can use"):
+    with pytest.raises(CommandError, match=r"--storage /no/such/dev\.sqlite3 is not a usable SQLite file"):
         call_command("appwrite_server", storage="/no/such/dev.sqlite3")
 
 

@@ -19,6 +19,6 @@ def test_an_alias_on_another_database_is_refused_with_its_engine() -> None:
     with pytest.raises(ImproperlyConfigured) as refused:
         appwrite_connection("default")
     assert str(refused.value) == (
-        'DATABASES["default"] is no Appwrite database: its "ENGINE" is "django.db.backends.sqlite3".\n'
+        'DATABASES["default"] is not an Appwrite database: its "ENGINE" is "django.db.backends.sqlite3".\n'
         'Name an alias whose "ENGINE" is "appwrite_orm_django.backend".'
     )

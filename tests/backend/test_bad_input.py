@@ -97,7 +97,7 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("options", "reason"),
         [
-            ({"PAGESIZE": 3}, "no key 'PAGESIZE'. Known are"),
+            ({"PAGESIZE": 3}, "no key 'PAGESIZE'. Valid keys are"),
             ({"PAGE_SIZE": 0}, "positive integer"),
             ({"TEXT": "utf8"}, "mariadb"),
         ],

@@ -244,14 +244,16 @@ def test_a_list_holds_querysets_and_callables_only(monkeypatch):
         Book.objects.warm()
 
 
-def test_a_models_timeout_is_that_of_its_table(book, requests, monkeypatch):
+def test_a_models_timeout_is_that_of_its_table(each_level, book, requests, monkeypatch):
     monkeypatch.setattr(Book, "appwrite_cache_timeout", 0)
     monkeypatch.setattr(connections["appwrite"], "_cache", None)
     for _ in range(2):
         assert titles() == ["Nana"]
         list(Author.objects.all())
         list(Author.objects.filter(books__pages=10))
-    assert sum(record.path.endswith("/library_book/rows") for record in requests) == 4
+    # A server that joins brings authors by their books in one request, to the authors.
+    of_joins = {"1.9": 2, "2.x": 0}[each_level]
+    assert sum(record.path.endswith("/library_book/rows") for record in requests) == 2 + of_joins
     assert sum(record.path.endswith("/library_author/rows") for record in requests) == 3
     monkeypatch.setattr(connections["appwrite"], "_cache", None)
 

@@ -96,7 +96,7 @@ def test_the_panel_shows_each_tables_figures(editor, tags):
     assert rows(editor.get(PANEL))["library.Tag"][0] == "stale"
     text = editor.get(PANEL).content.decode()
     assert re.search(r"<dt>Hits</dt><dd>3</dd>", text)
-    assert "in the memory of each process" in text
+    assert "local to each process" in text
 
 
 def test_looking_costs_a_few_cache_calls_and_no_request(editor, tags, requests, monkeypatch):
@@ -195,12 +195,12 @@ def test_invalidate_outdates_the_tables_chosen(editor, tags):
 
 
 def test_warm_and_refresh_load_what_the_model_lists(editor, tags, requests):
-    assert said(editor, post(editor, action="warm", table="library.Tag")) == [("success", "2 rows are at hand.")]
+    assert said(editor, post(editor, action="warm", table="library.Tag")) == [("success", "2 rows are cached.")]
     assert Tag.objects.order_by("name").is_cached()
     requests.clear()
-    assert said(editor, post(editor, action="refresh", table="library.Tag")) == [("success", "2 rows are at hand.")]
+    assert said(editor, post(editor, action="refresh", table="library.Tag")) == [("success", "2 rows are cached.")]
     assert len(requests) == 1
-    assert "nothing was loaded" in said(editor, post(editor, action="warm", table="library.Author"))[0][1]
+    assert "Nothing was loaded" in said(editor, post(editor, action="warm", table="library.Author"))[0][1]
 
 
 def test_clear_outdates_everything(editor, tags):
@@ -219,7 +219,7 @@ def test_reset_begins_to_count_anew(editor, tags):
 
 
 def test_nothing_chosen_and_nonsense_are_told(editor, tags):
-    assert said(editor, post(editor, action="invalidate"))[0] == ("warning", "Choose one table or more.")
+    assert said(editor, post(editor, action="invalidate"))[0] == ("warning", "Select at least one table.")
     assert said(editor, post(editor, action="invalidate", table="auth.User"))[0][0] == "warning"
     assert post(editor, action="drop").status_code == 400
     assert editor.get(f"{PANEL}?database=default").status_code == 404

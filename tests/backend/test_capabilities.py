@@ -10,7 +10,7 @@ from appwrite_orm_django.backend import capabilities
 from appwrite_orm_django.backend.execution import reader, server_queries
 from appwrite_orm_django.checks import databases
 from tests import real
-from tests.backend.kinds import kind_settings, level_settings
+from tests.backend.kinds import level_settings
 from tests.differential import assert_same
 from tests.library.models import Author, Book, Country
 
@@ -80,7 +80,8 @@ def test_a_pin_spares_the_question(reach):
 
 
 def test_a_server_that_does_not_answer_is_asked_again_later(connect, monkeypatch):
-    connection = connect(**{**kind_settings("2.x", "mariadb"), "HOST": "http://127.0.0.1:9/v1"})
+    options = {"FEATURE_LEVEL": None, "CACHE": {"ENABLED": False}}
+    connection = connect(HOST="http://127.0.0.1:9/v1", OPTIONS=options)
     table = connection.table_ref("library_book")
     transport = connection.transport
     transport._retries = 0

@@ -116,7 +116,7 @@ def test_models(model, expected):
 def test_a_message_tells_what_and_a_hint_the_way_out():
     model = make(a=models.DecimalField())
     (message,) = ours.check_model(model)
-    assert message.msg == "library.Thing.a: Appwrite needs to know how long a decimal gets."
+    assert message.msg == "library.Thing.a: Appwrite needs a maximum length for decimals."
     assert message.hint == "set max_digits and decimal_places. See docs/reference/checks.md#appwrite-e003"
     assert message.obj is model._meta.get_field("a")
 
@@ -124,8 +124,8 @@ def test_a_message_tells_what_and_a_hint_the_way_out():
 def test_a_default_that_only_django_writes_says_why():
     model = make(a=models.IntegerField(null=True, db_default=1), b=models.DateTimeField(db_default=Now()))
     assert [message.msg for message in ours.check_model(model)] == [
-        "Only rows that Django makes get this db_default: Appwrite would put it in the place of every null.",
-        "Only rows that Django makes get this db_default: Appwrite evaluates no expressions.",
+        "Only rows that Django creates get this db_default: Appwrite would put it in the place of every null.",
+        "Only rows that Django creates get this db_default: Appwrite evaluates no expressions.",
     ]
     (message,) = ours.check_model(make(a=models.IntegerField(db_default=RawSQL("nowhere()", ()))))
     assert message.msg == "db_default cannot be evaluated: no such function: nowhere."
@@ -171,7 +171,7 @@ def test_a_missing_router():
     model = make(appwrite_database="nope")
     with override_settings(DATABASE_ROUTERS=["appwrite_orm_django.routers.AppwriteRouter"]):
         (message,) = ours._check_route(model)
-    assert '"nope" an alias in DATABASES' in message.hint
+    assert '"nope" name an alias in DATABASES' in message.hint
 
 
 def relations(base, **fields):
@@ -244,9 +244,7 @@ def live(behind_alias):
 def test_drift(live):
     (message,) = databases.check_drift(None, databases=["default", "appwrite"])
     assert message.id == "appwrite.W010"
-    assert message.msg.startswith(
-        '"appwrite" is not what the models say: + database library; + table library_country; '
-    )
+    assert message.msg.startswith('"appwrite" does not match the models: + database library; + table library_country; ')
     wanted = with_own_tables(read_models("library", models_of("appwrite")))
     migrate(live, wanted)
     assert databases.check_drift(None, databases=["appwrite"]) == []

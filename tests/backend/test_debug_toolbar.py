@@ -95,7 +95,7 @@ def test_the_side_bar_counts(two):
     assert "1 query, 1 request" in Client().get("/tags/").content.decode()
     assert "1 query, 0 requests" in Client().get("/tags/").content.decode()
     assert "0 queries, 0 requests" in Client().get("/nothing/").content.decode()
-    assert "Nothing was asked of Appwrite." in Client().get("/nothing/").content.decode()
+    assert "No queries to Appwrite." in Client().get("/nothing/").content.decode()
 
 
 def test_writes_streams_and_local_evaluation(two):

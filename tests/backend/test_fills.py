@@ -159,7 +159,7 @@ def test_a_callable_is_called_once_and_only_when_its_value_is_wanted():
     ("field", "message"),
     [
         (models.IntegerField(default="many"), r"library_thing\.f: the default 'many': Field 'f' expected a number"),
-        (models.PositiveSmallIntegerField(default=-1), r"library_thing\.f: the default -1: -1 is below the smallest"),
+        (models.PositiveSmallIntegerField(default=-1), r"library_thing\.f: the default -1: -1 is below the minimum"),
         (models.DecimalField(max_digits=3, decimal_places=1, default=1000), "has more than 3 digits"),
         (models.IntegerField(default=lambda: "many"), "the default 'many'"),
     ],

@@ -80,11 +80,12 @@ def results(response):
     return [row[1:] for row in Page(response.content.decode()).tables["result_list"]]
 
 
-def test_related_rows_come_with_the_page(staff, books, requests):
+def test_related_rows_come_with_the_page(staff, each_level, books, requests):
     requests.clear()
     rows = results(staff.get("/admin/library/book/"))
-    # The page with its count, authors, countries, and the tags with their through table.
-    assert len(requests) == 5, requests.lines
+    # The page with its count, authors, countries, and the tags with their through table. A server that joins brings the first three in one
+    # request, but no count with them.
+    assert len(requests) == {"1.9": 5, "2.x": 4}[each_level], requests.lines
     assert len(rows) == 30
     assert all(row[1:4] == ["Zola", "France", "novel"] for row in rows)
     requests.clear()

@@ -82,10 +82,10 @@ class TestRelationToAnotherDatabase:
         with pytest.raises(NotSupportedError) as caught:
             list(question())
         assert "auth.User" in str(caught.value) or "auth.Group" in str(caught.value)
-        assert "another database" in str(caught.value)
+        assert "no query can join the two" in str(caught.value)
 
     def test_a_subquery_towards_another_database_is_refused(self, loans):
-        with pytest.raises((NotSupportedError, ValueError), match=r"different databases|another database"):
+        with pytest.raises((NotSupportedError, ValueError), match=r"different databases|no query can join"):
             list(User.objects.filter(pk__in=Loan.objects.using("appwrite").values("reader")))
         assert (
             User.objects.filter(pk__in=list(Loan.objects.exclude(reader=None).values_list("reader", flat=True))).count()

@@ -230,7 +230,7 @@ def test_a_cursor_is_for_its_list_and_its_order(tags):
 
 def test_an_order_of_other_rows_is_refused():
     with pytest.raises(
-        ImproperlyConfigured, match=r"library\.Book can be paged by cursor in the order of its own fields"
+        ImproperlyConfigured, match=r"A cursor of library\.Book needs an order by fields of the model itself"
     ):
         CursorPaginator(Book.objects.all(), 10, ["author__name"])
 

@@ -223,7 +223,7 @@ def test_a_line_that_says_nothing_is_given_up(configure, listen, line, monkeypat
     assert listener.health.connections == 1, "pings are answered"
     line.silent = True
     now[0] += 2 * listener.settings.ping_s + 1
-    eventually(lambda: "no sign of life" in listener.health.problem)
+    eventually(lambda: "nothing received for" in listener.health.problem)
     assert listener.health.connected_at is None
     line.silent = False
     line.cut()
@@ -243,7 +243,7 @@ def test_a_guest_is_told_of_public_rows_only(configure, listen, told):
 def test_a_session_that_does_not_hold_is_a_fault_and_not_a_guest(configure, listen, told, caplog):
     configure(SESSION_SECRET="nonsense")
     listener = listen()
-    eventually(lambda: "does not hold" in listener.health.problem)
+    eventually(lambda: "is invalid" in listener.health.problem)
     assert (listener.health.connections, told) == (0, [])
     assert "nonsense" not in caplog.text
 
@@ -362,5 +362,5 @@ def test_the_command_runs_until_it_is_told_to_end(line):
         process.kill()
     assert process.returncode == 0
     assert "Stopped: 0 events in 1 connections." in out
-    assert "memory of each process" in err
-    assert "realtime takes no API key" in err
+    assert "local to each process" in err
+    assert "realtime reports only rows that anyone may read" in err

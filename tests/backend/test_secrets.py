@@ -459,7 +459,7 @@ def test_the_settings_on_a_debug_page(monkeypatch):
 
 
 def test_the_name_under_which_it_would_be_shown_is_refused():
-    with pytest.raises(ImproperlyConfigured, match=r"is called SESSION_SECRET") as caught:
+    with pytest.raises(ImproperlyConfigured, match=r"must be renamed to .SESSION_SECRET") as caught:
         Options.read("appwrite", {"REALTIME": {"SESSION": LISTENER}, "WEBHOOK": {"URL": URL, "SECRETS": [HOOK]}})
     assert HOOK not in report(caught.value)
 
@@ -554,9 +554,9 @@ def test_a_secret_is_a_text_that_is_not_shown():
     assert copy.deepcopy(secret) is copy.copy(secret) is secret
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(secret)
-    with pytest.raises(TypeError, match="must be a text"):
+    with pytest.raises(TypeError, match="must be a string"):
         Secret(123456789)
-    with pytest.raises(ValueError, match="half of a surrogate pair") as caught:
+    with pytest.raises(ValueError, match="contains a lone surrogate") as caught:
         Secret("0123456789\ud800").encoded()
     assert "0123456789" not in walked(caught.value)
     assert Secret("a/b+c=de").blanked_in(b'"a\\/b+c=de" a/b+c=de a%2Fb%2Bc%3Dde') == b'"***" *** ***'

@@ -107,19 +107,21 @@ def test_a_list_shows_its_columns_as_people_read_them(books):
     assert '<caption class="aw-sr">Books</caption>' in text
 
 
-def test_the_requests_of_a_list_are_as_many_for_one_row_as_for_ten(books, requests):
+def test_the_requests_of_a_list_are_as_many_for_one_row_as_for_ten(each_level, books, requests):
     requests.clear()
     first = get(BookList)
-    # The page with its count, its authors, their countries; the choices of a filter.
-    assert len(requests) == 4, requests.lines
+    # The page with its count, its authors, their countries; the choices of a filter. A server that joins brings the first three without the
+    # count.
+    assert len(requests) == {"1.9": 4, "2.x": 3}[each_level], requests.lines
     assert status(first) == "MISS"
     requests.clear()
     assert titles(get(BookList)) == titles(first)
     assert not requests
     assert status(get(BookList)) == "HIT"
     get(BookList, "q=Book+03")
-    # Searching among the authors' names: the rows of both tables are looked through once, for the count and the page.
-    assert len(requests) == 5, requests.lines
+    # Searching among the authors' names: the rows of both tables are looked through once, for the count and the page; a server that joins
+    # searches itself.
+    assert len(requests) == {"1.9": 5, "2.x": 3}[each_level], requests.lines
     Book.objects.filter(title="Book 24").update(pages=1)
     assert status(get(BookList)) == "PARTIAL"  # the choices of the filter are another table's
 
@@ -314,8 +316,8 @@ def test_a_download_does_not_hold_up_the_event_loop():
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"list_display": ("nothing",)}, "'nothing' is no field of library.Book"),
-        ({"list_filter": ("title",)}, "nothing is known to choose from for library.Book.title"),
+        ({"list_display": ("nothing",)}, "'nothing' is neither a field or method of library.Book"),
+        ({"list_filter": ("title",)}, "library.Book.title has no choices to filter by"),
         ({"list_filter": ("nothing",)}, "library.Book has no field 'nothing'"),
         ({"search_fields": ("nothing",)}, "search_fields: library.Book has no 'nothing'"),
         ({"model": None}, "needs a model or a queryset"),
@@ -345,12 +347,13 @@ class BookDetail(AppwriteDetailView):
     model = Book
 
 
-def test_a_detail_shows_every_value_that_there_is(books, requests):
+def test_a_detail_shows_every_value_that_there_is(each_level, books, requests):
     Cover.objects.create(book=books[3], colour="red")
     requests.clear()
     response = get(BookDetail, pk=books[3].pk)
     text = response.content.decode()
-    assert len(requests) == 2, requests.lines
+    # The row, and its author.
+    assert len(requests) == {"1.9": 2, "2.x": 1}[each_level], requests.lines
     assert status(response) == "MISS"
     assert "<h1>Book 03</h1>" in text
     assert "Zola" in text

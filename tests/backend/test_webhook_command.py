@@ -73,8 +73,8 @@ def test_the_way_from_create_to_delete(site):
     assert SECRET not in json.dumps(listed) + text
     assert "* appwrite-orm-" in run("list")[1]
     assert run("delete")[1].startswith("Deleted")
-    assert run("delete")[1].startswith("There was none")
-    assert "None of them is made" in run("list")[1]
+    assert run("delete")[1].startswith("There was no webhook")
+    assert "None of them belongs to" in run("list")[1]
 
 
 def test_a_write_of_somebody_else_is_seen(site, appwrite, requests):
@@ -178,14 +178,14 @@ def test_every_way_to_write_is_seen_and_none_is_refused(site, appwrite, family):
 
 
 def test_check_without_a_webhook(site):
-    assert run("check") == (1, "There is no webhook: make it with appwrite_webhook create.\n")
+    assert run("check") == (1, "There is no webhook: create it with appwrite_webhook create.\n")
 
 
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
         ({"url": "https://elsewhere.example.org/"}, "the settings say"),
-        ({"events": ["databases.*"]}, "does not tell of"),
+        ({"events": ["databases.*"]}, "is not subscribed to"),
     ],
 )
 def test_check_of_a_webhook_that_is_not_what_the_settings_say(site, appwrite, changed, problem):

@@ -117,7 +117,7 @@ def test_classes(transport, server, status, type_, ours, django):
             "user_unauthorized",
             "The current user is not authorized to perform the requested action.",
             "product: The current user is not authorized to perform the requested action (401 user_unauthorized)\n"
-            'Check DATABASES["appwrite"]["PASSWORD"], the API key, that it belongs to the project in DATABASES["appwrite"]["USER"], '
+            'Check the API key in DATABASES["appwrite"]["PASSWORD"], that it belongs to the project in DATABASES["appwrite"]["USER"], '
             'and that DATABASES["appwrite"]["HOST"] is the endpoint of that project: Appwrite Cloud has one for each region.',
         ),
         (
@@ -125,15 +125,15 @@ def test_classes(transport, server, status, type_, ours, django):
             "project_not_found",
             "Project with the requested ID could not be found.",
             "product: Project with the requested ID could not be found (404 project_not_found)\n"
-            'Check DATABASES["appwrite"]["USER"], the project id, and DATABASES["appwrite"]["HOST"]: Appwrite Cloud has an endpoint for each region.',
+            'Check the project id in DATABASES["appwrite"]["USER"], and DATABASES["appwrite"]["HOST"]: Appwrite Cloud has an endpoint for each region.',
         ),
         (
             409,
             "row_already_exists",
             "Row with the requested ID 'r' already exists. Try again with a different ID or use ID.unique() to generate a unique ID.",
             "product: Row with the requested ID 'r' already exists. Try again with a different ID or use ID.unique() to generate a unique ID "
-            "(409 row_already_exists)\nUnless the id was chosen: another row has the same values in a unique index, which Appwrite 1.9 reports in "
-            "these words.",
+            "(409 row_already_exists)\nIf the id was generated, another row has the same values in a unique index: Appwrite 1.9 reports both in "
+            "the same words.",
         ),
         (
             404,

@@ -58,8 +58,7 @@ def test_a_table_of_what_was_assumed_and_found(appwrite):
     usual = [assumption for assumption in ASSUMPTIONS if not assumption.on_request]
     assert f"All {len(usual)} assumptions hold." in text
     assert (
-        f'Recorded in the database {appwrite.database_id}: OPTIONS["TEXT"] has to be "{appwrite.text_semantics}".'
-        in text
+        f'Recorded in the database {appwrite.database_id}: OPTIONS["TEXT"] must be "{appwrite.text_semantics}".' in text
     )
     assert "✓ 'Zola' and 'zola' in a filter" in text
     assert names() == before
@@ -246,7 +245,7 @@ def test_a_given_database(appwrite):
 
 
 def test_unknown_names(appwrite):
-    with pytest.raises(CommandError, match="no assumption or area 'texts'"):
+    with pytest.raises(CommandError, match="No such assumption or area: 'texts'"):
         run("--only", "texts")
 
 
@@ -278,7 +277,7 @@ def test_an_unreachable_server_is_one_message(appwrite, monkeypatch):
 
 def test_an_alias_that_is_not_there():
     error, text = refused("--database", "nowhere", "--format", "json")
-    assert json.loads(text)["error"] == str(error) == 'DATABASES has no "nowhere". On Appwrite: appwrite.'
+    assert json.loads(text)["error"] == str(error) == 'DATABASES has no "nowhere". Aliases on Appwrite: appwrite.'
 
 
 @pytest.mark.parametrize("lost", [MissingScope, ConnectionFailed])

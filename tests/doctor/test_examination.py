@@ -236,7 +236,7 @@ class TestScratch:
 
     def test_a_given_database_must_be_there(self):
         with (
-            pytest.raises(ScratchRefused, match='no database "missing"'),
+            pytest.raises(ScratchRefused, match='The database "missing" does not exist'),
             scratch(transport_to(DeviatingServer()), "missing"),
         ):
             pass

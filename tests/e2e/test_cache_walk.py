@@ -102,8 +102,8 @@ def test_the_badge_follows_what_is_written_past_the_site(shared_site, browser, w
 def test_the_panel_shows_and_does_what_it_says(shared_site, browser):
     browser.get(f"{shared_site.url}{PANEL}")
     log_in(browser)
-    assert "begin anew" in press(browser, "reset")
-    assert "outdated" in press(browser, "clear")
+    assert "were reset" in press(browser, "reset")
+    assert "invalidated" in press(browser, "clear")
     assert figures(browser, "world.Script")[:4] == ["stale", "\N{EN DASH}", "0", "0"]
     for _ in range(3):
         browser.get(f"{shared_site.url}/scripts/")
@@ -122,7 +122,7 @@ def test_the_panel_shows_and_does_what_it_says(shared_site, browser):
     assert press(browser, "invalidate", "world.Script") == "1 table was invalidated."
     assert figures(browser, "world.Script")[-1].endswith("by hand")
     follow(browser, browser.find_element(By.CSS_SELECTOR, "button[value=warm]"))
-    assert browser.find_element(By.CSS_SELECTOR, ".messagelist li").text == "Choose one table or more."
+    assert browser.find_element(By.CSS_SELECTOR, ".messagelist li").text == "Select at least one table."
     assert quiet(browser) == []
 
 

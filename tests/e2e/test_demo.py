@@ -91,9 +91,9 @@ def test_a_second_run_creates_nothing_and_leaves_edits_alone(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"APPWRITE_ENDPOINT": "http://127.0.0.1:9/v1"}, 'Is the server of DATABASES["appwrite"]["HOST"] running'),
+        ({"APPWRITE_ENDPOINT": "http://127.0.0.1:9/v1"}, 'the server in DATABASES["appwrite"]["HOST"] is running'),
         ({"APPWRITE_ENDPOINT": "appwrite.example"}, '(appwrite.E001) DATABASES["appwrite"]["HOST"] is'),
-        ({"APPWRITE_API_KEY": "a key\n"}, 'DATABASES["appwrite"]["PASSWORD"] has characters'),
+        ({"APPWRITE_API_KEY": "a key\n"}, 'DATABASES["appwrite"]["PASSWORD"] contains characters'),
         ({"DJANGO_DEBUG": "0"}, "Set DJANGO_SECRET_KEY"),
     ],
 )

@@ -22,16 +22,19 @@ PROJECT, KEY = "shelf", "key-of-the-stand-in"
 
 
 class WatchedServer(LocalServer):
-    """Tells when a database of a worker has come."""
+    """Tells when a database of a run has come, and when one of a test that runs in the main process has."""
 
     def __init__(self, **options):
         super().__init__(**options)
         self.has_begun = threading.Event()
+        self.test_has_begun = threading.Event()
 
     def handle(self, request):
         answer = super().handle(request)
         if request.method == "POST" and request.path.endswith("/tables") and b"library_" in request.body:
             self.has_begun.set()
+            if "_main-" in request.path:
+                self.test_has_begun.set()
         return answer
 
 
@@ -107,6 +110,39 @@ def test_a_stopped_run_leaves_nothing(endpoint, transport, server, number):
     assert ids(transport) == set(), out
 
 
+def test_ctrl_c_in_a_command_that_a_test_calls_ends_the_run(endpoint, transport, server):
+    process = start(endpoint, "-n", "0", "tests/schema/test_command.py")
+    try:
+        assert server.test_has_begun.wait(300)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, out
+    assert ids(transport) == set(), out
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"APPWRITE_TEST_KEY": ""}, "APPWRITE_TEST_KEY is empty"),
+        ({"APPWRITE_TEST_ENDPOINT": ""}, "APPWRITE_TEST_ENDPOINT is empty"),
+        ({"APPWRITE_TEST_ENDPOINT": "appwrite.example.org"}, "APPWRITE_TEST_ENDPOINT"),
+        ({"APPWRITE_TEST_OPTIONS": "mariadb"}, "APPWRITE_TEST_OPTIONS is no JSON"),
+        ({"APPWRITE_TEST_OPTIONS": "[]"}, "APPWRITE_TEST_OPTIONS must be a JSON object"),
+        ({"APPWRITE_TEST_OPTIONS": '{"TEXT": "?"}'}, '["OPTIONS"]["TEXT"] must be'),
+        ({"APPWRITE_TEST_TIME_LIMIT_S": "soon"}, "APPWRITE_TEST_TIME_LIMIT_S"),
+    ],
+    ids=str,
+)
+def test_variables_that_say_nothing_of_use_are_told_of_in_one_line(given, said):
+    process = start("http://127.0.0.1:9/v1", "tests/backend/test_introspection.py", **given)
+    out, _ = process.communicate(timeout=300)
+    assert process.returncode == pytest.ExitCode.USAGE_ERROR
+    assert said in out
+    assert len(out.strip().splitlines()) == 1, out
+
+
 def test_a_key_that_may_not_is_told_of_in_one_message(endpoint, transport, server):
     process = start(endpoint, "tests/backend/test_introspection.py", APPWRITE_TEST_KEY="another")
     out, _ = process.communicate(timeout=300)
@@ -115,8 +151,10 @@ def test_a_key_that_may_not_is_told_of_in_one_message(endpoint, transport, serve
     assert "Traceback" not in out
 
 
-def test_what_waits_for_ever_fails(monkeypatch):
-    monkeypatch.setattr(run, "TIME_LIMIT_S", 0.05)
-    with pytest.raises(pytest.fail.Exception, match=r"the test took longer than 0\.05 s"), run.limited("the test"):
+def test_what_waits_for_ever_fails():
+    with (
+        pytest.raises(pytest.fail.Exception, match=r"the test took longer than 0\.05 s"),
+        run.limited("the test", 0.05),
+    ):
         threading.Event().wait()
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

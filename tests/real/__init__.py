@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
 
+import pytest
+
 #: Ids of databases that are made and deleted again. An interrupted run may leave some; a later run deletes them.
 PREFIX = "ormtest-"
 #: Appwrite's limit for the length of an id.
@@ -27,12 +29,18 @@ _RUN, _LEVEL = "APPWRITE_TEST_RUN", "APPWRITE_TEST_LEVEL"
 
 @dataclass(frozen=True)
 class Server:
-    """A real server, and ``OPTIONS`` of the alias that reaches it."""
+    """
+    A real server, and ``OPTIONS`` of the alias that reaches it.
+
+    Attributes:
+        time_limit_s: seconds for a test's set-up, for itself, and for its teardown, each.
+    """
 
     endpoint: str
     project: str
     key: str = field(repr=False)
     options: Mapping[str, Any]
+    time_limit_s: float = 300
 
     @property
     def text(self) -> str:
@@ -59,22 +67,27 @@ def server() -> Server | None:
     Return the server that the environment names, or None.
 
     Raises:
-        ValueError: a variable is missing, or the options are no JSON.
-        TypeError: the options are no object.
+        pytest.UsageError: a variable is missing, the options are no JSON object, or the time limit is no number.
     """
     names = ("APPWRITE_TEST_ENDPOINT", "APPWRITE_TEST_PROJECT", "APPWRITE_TEST_KEY")
     values = [os.environ.get(name, "") for name in names]
     if not any(values):
         return None
     if missing := [name for name, value in zip(names, values, strict=True) if not value]:
-        raise ValueError(f"The suite runs on a real server with all of {', '.join(names)}; {missing[0]} is empty.")
+        raise pytest.UsageError(
+            f"The suite runs on a real server with all of {', '.join(names)}; {missing[0]} is empty."
+        )
     try:
         options = json.loads(os.environ.get("APPWRITE_TEST_OPTIONS") or "{}")
     except ValueError as error:
-        raise ValueError(f'APPWRITE_TEST_OPTIONS is no JSON such as {{"TEXT": "postgresql"}}: {error}') from None
+        raise pytest.UsageError(f'APPWRITE_TEST_OPTIONS is no JSON such as {{"TEXT": "postgresql"}}: {error}') from None
     if not isinstance(options, dict):
-        raise TypeError('APPWRITE_TEST_OPTIONS must be a JSON object such as {"TEXT": "postgresql"}.')
-    return Server(*values, options)
+        raise pytest.UsageError('APPWRITE_TEST_OPTIONS must be a JSON object such as {"TEXT": "postgresql"}.')
+    limit = os.environ.get("APPWRITE_TEST_TIME_LIMIT_S") or "300"
+    try:
+        return Server(*values, options, float(limit))
+    except ValueError:
+        raise pytest.UsageError(f"APPWRITE_TEST_TIME_LIMIT_S is a number of seconds, not {limit!r}.") from None
 
 
 def run_id() -> str:

@@ -17,6 +17,11 @@ from appwrite_orm_django.client.errors import DatabaseNotFound
 from appwrite_orm_django.client.transport import Transport
 from tests import real
 
+
+class Killed(BaseException):
+    """What SIGKILL looks like from inside: nothing of the process acts any more."""
+
+
 _PATH = re.compile(r"(/(?:tablesdb|databases)/)(?!transactions\b)([^/?]+)")
 _numbers = itertools.count(1)
 
@@ -29,14 +34,13 @@ class RealServer:
 
     Attributes:
         served: how many requests came.
-        dies_at: the number of the request at which ``dies_with`` is raised, in place of it; None for none.
+        dies_at: the number of the request in place of which ``Killed`` is raised; None for none.
         after: whether that request is carried out, and only its answer is lost.
     """
 
     _made: ClassVar[list[RealServer]] = []
     served = 0
     dies_at: int | None = None
-    dies_with: type[BaseException] = KeyboardInterrupt
     after = False
 
     def __init__(self) -> None:
@@ -99,12 +103,12 @@ class _Adapter(BaseAdapter):
         server.served += 1
         dies = server.dies_at is not None and server.served >= server.dies_at
         if dies and not (server.after and server.served == server.dies_at):
-            raise server.dies_with
+            raise Killed
         self._rename(request)
         response = self._inner.send(request, *args, **kwargs)
         response._content = server.test_text(response.content)
         if dies:
-            raise server.dies_with
+            raise Killed
         return response
 
     def _rename(self, request: requests.PreparedRequest) -> None:

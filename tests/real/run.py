@@ -18,8 +18,6 @@ import pytest
 
 from tests import real
 
-#: Seconds for a test's set-up, for itself, and for its teardown, each.
-TIME_LIMIT_S = float(os.environ.get("APPWRITE_TEST_TIME_LIMIT_S", "300"))
 #: A run that is going on says so more often than this.
 LEFTOVER_AGE = timedelta(hours=1)
 _SIGN_OF_LIFE_S = 600.0
@@ -31,9 +29,16 @@ class RealRun:
 
     def __init__(self, server: real.Server) -> None:
         # Not before Django is set up.
+        from django.core.exceptions import ImproperlyConfigured
+        from django.db import connections
+
         from appwrite_orm_django.client.transport import Transport
 
-        self._transport = Transport(server.endpoint, server.project, server.key)
+        try:
+            self._transport = Transport(server.endpoint, server.project, server.key)
+            _ = connections["appwrite"].options
+        except ImproperlyConfigured as error:
+            raise pytest.UsageError(f"APPWRITE_TEST_ENDPOINT, ..._KEY or ..._OPTIONS: {error}") from error
         self._server = server
         self._seen_at = time.monotonic()
         self._table = Table()
@@ -119,6 +124,7 @@ class RealTests:
 
     def __init__(self, server: real.Server) -> None:
         self._requests = _Requests(server)
+        self._limit_s = server.time_limit_s
         logger = logging.getLogger("urllib3.connectionpool")
         logger.setLevel(logging.DEBUG)
         logger.addFilter(self._requests)
@@ -131,12 +137,12 @@ class RealTests:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         self._requests.clear()
-        with limited("setting up"):
+        with limited("setting up", self._limit_s):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
-        with limited("the test"):
+        with limited("the test", self._limit_s):
             result = yield
         item.user_properties.append(("requests", self._requests.count))
         if self._requests.local:
@@ -145,20 +151,20 @@ class RealTests:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Iterator[None]:
-        with limited("tearing down"):
+        with limited("tearing down", self._limit_s):
             return (yield)
 
 
 @contextmanager
-def limited(what: str) -> Iterator[None]:
-    """Fail if the block takes longer than a test may. Anything that the main thread waits for is interrupted."""
+def limited(what: str, limit_s: float) -> Iterator[None]:
+    """Fail if the block takes longer. Anything that the main thread waits for is interrupted."""
 
     def stop(*_: object) -> None:
-        pytest.fail(f"{what} took longer than {TIME_LIMIT_S:g} s")
+        pytest.fail(f"{what} took longer than {limit_s:g} s")
 
     before = signal.signal(signal.SIGALRM, stop)
     # Again and again, in case what is interrupted goes on waiting.
-    signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT_S, 10)
+    signal.setitimer(signal.ITIMER_REAL, limit_s, 10)
     try:
         yield
     finally:

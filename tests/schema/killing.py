@@ -9,12 +9,10 @@ import pytest
 from appwrite_local.messages import Request, Response
 from appwrite_local.server import LocalServer
 from tests import real
-from tests.real.names import RealServer
+from tests.real.names import Killed, RealServer
 from tests.schema.conftest import InlineServer
 
-
-class Killed(BaseException):
-    """What SIGKILL looks like from inside: nothing of the process acts any more."""
+__all__ = ["Killed", "a_killable_server", "killable"]
 
 
 def killable(cls: type[LocalServer]) -> type[LocalServer]:
@@ -49,6 +47,4 @@ def a_killable_server(level: str | None = None) -> Any:
         return killable(InlineServer if level == "2.x" else LocalServer)(index_lag=0, **options)
     if level not in (None, real.level()):
         pytest.skip(f"another kind of server ({level})")
-    server = RealServer()
-    server.dies_with = Killed
-    return server
+    return RealServer()

@@ -246,7 +246,7 @@ class TestFailures:
             ('migrations.AddField("review", "f", models.IntegerField())', "MissingValues: library_review: the server cannot"),
             (UNIQUE, "DuplicateRows: library_review: the unique index text_uniq"),
             ('migrations.AlterField("review", "text", models.IntegerField())', "UnconvertibleRows: library_review.text cannot"),
-            ('migrations.AlterModelTable("review", "other")', "NotSupportedError: Appwrite can not change the id of a table"),
+            ('migrations.AlterModelTable("review", "other")', "NotSupportedError: Appwrite cannot change the id of a table"),
             ('migrations.RunSQL("SELECT 1")', "NotSupportedError: "),
         ],
         ids=["required", "unique", "type", "table", "sql"],

@@ -19,6 +19,7 @@ from appwrite_orm_django.schema.names import replacement_key
 from appwrite_orm_django.schema.steps import ChangeColumn, Plan
 from appwrite_orm_django.schema.waiting import Waiter
 from tests.schema.conftest import connect
+from tests.schema.killing import Killed
 from tests.settled import indexes as index_routes
 from tests.settled import settled_database
 
@@ -71,12 +72,12 @@ def run_with_a_stop(transport, wanted, survives):
         if record.method != "GET":
             left[0] -= 1
             if left[0] < 0:
-                raise KeyboardInterrupt
+                raise Killed
 
     transport.add_listener(stop)
     try:
         migrate(transport, wanted)
-    except KeyboardInterrupt:
+    except Killed:
         return False
     finally:
         transport.remove_listener(stop)
@@ -161,7 +162,7 @@ class TestAddedColumns:
         requests_made.reset()
         with pytest.raises(
             MissingValues,
-            match=r"^product: the server cannot require m, of which 3 rows have no value; n, of which 3 rows",
+            match=r"^product: the server cannot require m because 3 rows have no value; n because 3 rows",
         ):
             migrate(transport, wanted)
         assert requests_made.writes() == []
@@ -169,7 +170,7 @@ class TestAddedColumns:
     def test_filled_by_hand_it_becomes_required(self, transport):
         migrate(transport, with_columns(Column("a", "varchar", 10), replace(N, required=False)))
         rows.create_rows(transport, REF, [{"$id": f"r{n}", "a": "x"} for n in range(3)])
-        with pytest.raises(MissingValues, match="cannot require n, of which 3 rows have no value"):
+        with pytest.raises(MissingValues, match="cannot require n because 3 rows have no value"):
             migrate(transport, with_columns(Column("a", "varchar", 10), N))
         rows.update_rows(transport, REF, {"n": 1})
         assert migrate(transport, with_columns(Column("a", "varchar", 10), N)) == []
@@ -182,7 +183,7 @@ class TestAddedColumns:
         rows.create_row(transport, REF, "r0", {"a": "x"})
         plan = Plan("shop", (ChangeColumn("product", before, N),))
         work = Work(transport, plan, Waiter(), str, lambda _step: None)
-        with pytest.raises(MissingValues, match="cannot require n, of which one row has no value"):
+        with pytest.raises(MissingValues, match="cannot require n because one row has no value"):
             change(work, plan.steps)
         rows.update_row(transport, REF, "r0", {"a": "y"})
 
@@ -350,7 +351,7 @@ class TestIndexes:
         with pytest.raises(DuplicateRows) as caught:
             migrate(transport, with_columns(self.NAME, indexes=[self.UNIQUE]))
         assert (
-            "the unique index name_uniq (name) cannot be made over duplicates: tea (r0 and r1); KASE  (r5 and r6)."
+            "the unique index name_uniq (name) cannot be created over duplicates: tea (r0 and r1); KASE  (r5 and r6)."
             in str(caught.value)
         )
         assert live(transport).table("product").indexes == ()
@@ -369,7 +370,7 @@ class TestIndexes:
             transport, REF, [{"$id": "r0", "name": None}, {"$id": "r1", "name": "Tea"}, {"$id": "r2", "name": "tea"}]
         )
         with pytest.raises(
-            DuplicateRows, match=r"calls the unique index name_uniq \(name\) available and does not enforce it"
+            DuplicateRows, match=r"calls the unique index name_uniq \(name\) available but does not enforce it"
         ):
             migrate(transport, with_columns(self.NAME, indexes=[self.UNIQUE]), fold=str)
         assert live(transport).table("product").indexes == ()

@@ -118,7 +118,7 @@ def both(operation: Any, state: Any) -> Any:
         after = carry_out(operation, APPWRITE, state)
     except REFUSED as error:
         note(f"refused: {type(error).__name__}: {error}")
-        if not isinstance(error, UnconvertibleRows) and "can not change the id of a table" not in str(error):
+        if not isinstance(error, UnconvertibleRows) and "cannot change the id of a table" not in str(error):
             with pytest.raises(REFUSED):
                 carry_out(operation, SQLITE, state)
         same_rows(state)

@@ -19,6 +19,7 @@ from appwrite_orm_django.schema.steps import DropColumn, ReplaceColumn
 from tests import real
 
 from .conftest import InlineServer, a_server, connect
+from .killing import Killed
 
 KEYS = ["a", "b", "c", "d"]
 PRUNE = Options(prune=True)
@@ -144,12 +145,12 @@ def interrupted(transport, wanted, survives):
         if record.method != "GET":
             left[0] -= 1
             if left[0] < 0:
-                raise KeyboardInterrupt
+                raise Killed
 
     transport.add_listener(stop)
     try:
         migrate(transport, wanted, PRUNE)
-    except (KeyboardInterrupt, UnconvertibleRows, DuplicateRows, MissingValues):
+    except (Killed, UnconvertibleRows, DuplicateRows, MissingValues):
         pass
     finally:
         transport.remove_listener(stop)

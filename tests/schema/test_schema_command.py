@@ -39,7 +39,7 @@ def test_the_live_schema(behind_alias):
         run(live=True)
     migrate(transport, Database("shop", (Table("t", "T", (Column("a", "varchar", 5),)),)))
     assert [table["id"] for table in json.loads(run(live=True, format="json"))["tables"]] == ["t"]
-    with pytest.raises(CommandError, match="leave the app out"):
+    with pytest.raises(CommandError, match="Remove the app label"):
         run("library", live=True)
     transport.close()
 

@@ -25,6 +25,7 @@ from appwrite_orm_django.schema.migrate import migrate
 from appwrite_orm_django.schema.own_tables import CLAIMS, with_own_tables
 from appwrite_orm_django.schema.records import read_recorded
 from tests.schema.conftest import Counter, a_server, connect
+from tests.schema.killing import Killed
 from tests.settled import settle
 
 A = Table(
@@ -123,10 +124,10 @@ def test_an_import_that_stops_goes_on(source, target, survives):
     def stop(record):
         left[0] -= 1
         if left[0] < 0:
-            raise KeyboardInterrupt
+            raise Killed
 
     target.add_listener(stop)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         import_rows(target, SHOP, lines)
     target.remove_listener(stop)
     rows.delete_row(target, TableRef("shop", "a"), "r0")
@@ -165,19 +166,19 @@ def test_where_to_go_on(source):
     long = json.dumps(["row", "b", {"$id": "b1", "text": "x" * 200_000}]).encode() + b"\n"
     point = resume_point(io.BytesIO(long + long + b"half"))
     assert (point.offset, point.table, point.row_id) == (2 * len(long), "b", "b1")
-    with pytest.raises(BadFile, match="The last line is none of an export's"):
+    with pytest.raises(BadFile, match="The last line is not a line of an export"):
         resume_point(io.BytesIO(b"[1]\n"))
 
 
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([b"{"], "Line 1 is no JSON"),
-        ([b"{}"], "Line 1 is none of an export's"),
-        ([b'["row", "a", {}]'], "Line 1 is none of an export's"),
+        ([b"{"], "Line 1 is not JSON"),
+        ([b"{}"], "Line 1 is not a line of an export"),
+        ([b'["row", "a", {}]'], "Line 1 is not a line of an export"),
         ([b'["row", "nope", {"$id": "x"}]'], "Line 1: the database shop has no table nope"),
-        ([], "The file has no end"),
-        ([b'["end", {"a": 2}]'], "a: the file says it has 2 rows, and has 0"),
+        ([], "The file has no last line"),
+        ([b'["end", {"a": 2}]'], "a: the last line announces 2 rows, but the file has 0"),
     ],
 )
 def test_bad_files(target, lines, message):
@@ -222,8 +223,8 @@ def test_the_commands(source, target, use, tmp_path):
     with pytest.raises(CommandError, match="exists"):
         run("appwrite_export", output=file)
     use(target)
-    assert run("appwrite_import", file) == "1,204 rows created, 0 were there already.\n"
-    assert run("appwrite_import", file) == "0 rows created, 1,204 were there already.\n"
+    assert run("appwrite_import", file) == "1,204 rows created, 0 existed already.\n"
+    assert run("appwrite_import", file) == "0 rows created, 1,204 existed already.\n"
     assert rows_of(target, "a") == rows_of(source, "a")
     assert rows.list_rows(target, TableRef("shop", CLAIMS.id))["rows"] == []
 
@@ -240,7 +241,7 @@ def test_a_stopped_export_command_goes_on(source, use, tmp_path):
     file.write_bytes(whole[:50_000])
     last = json.loads(whole[:50_000].splitlines()[-2])[2]["$id"]
     rows.delete_row(source, TableRef("shop", "a"), last)
-    with pytest.raises(CommandError, match=f"Cannot go on after the row {last} of a"):
+    with pytest.raises(CommandError, match=f"Cannot resume after the row {last} of a"):
         run("appwrite_export", output=str(file), resume=True)
 
 
@@ -251,7 +252,7 @@ def test_some_tables(source, target, use, tmp_path):
     file = str(tmp_path / "rows.jsonl")
     run("appwrite_export", output=file)
     use(target)
-    assert run("appwrite_import", file, "b") == "1 rows created, 0 were there already.\n"
+    assert run("appwrite_import", file, "b") == "1 rows created, 0 existed already.\n"
     with pytest.raises(CommandError, match='There is no app "nope"'):
         run("appwrite_export", "nope")
     with pytest.raises(CommandError, match="has no table on the server"):
@@ -319,7 +320,7 @@ def test_a_value_that_means_nothing_there_is_refused():
     source, known = with_priced(priced(3), 9990, 9999)
     lines = list(export_rows(source, only(known, "t")))
     target, there = with_priced(priced(2))
-    with pytest.raises(BadFile, match=r"Line 3: value of r1 was written as 3 decimal places, is 2 decimal places in"):
+    with pytest.raises(BadFile, match=r"Line 3: value of r1 cannot be converted from 3 decimal places to 2 decimal"):
         import_rows(target, there, lines)
 
 

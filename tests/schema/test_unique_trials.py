@@ -111,7 +111,7 @@ def test_the_plan_says_that_an_index_was_not_tried_out():
     transport = untried("Tea", "Milk")
     plan = plan_for(transport, AFTER)
     assert [f"{step.sign} {step} ({step.warning})" for step in plan.steps] == [
-        "~ index t.name_uniq unique (name) tried out (the run that made it was stopped before it could)"
+        "~ index t.name_uniq unique (name) tried out (the run that created it was stopped before it could)"
     ]
     assert plan.destructive == ()
     assert requests_of(transport, plan) == [("DELETE", f"/tablesdb/d/tables/{MARK}", {})]
@@ -216,7 +216,7 @@ def test_an_index_to_be_tried_that_another_run_drops_is_made_again():
 def test_an_index_that_is_dropped_again_and_again_is_given_up(monkeypatch):
     monkeypatch.setattr(apply_indexes, "MOST_ATTEMPTS", 3)
     server = server_with("Tea", "Milk")
-    with pytest.raises(NotAvailable, match="another client has dropped it each time"):
+    with pytest.raises(NotAvailable, match="dropped by another client each time"):
         migrate(dropped_by_another_run(server, MADE, 9), AFTER)
 
 

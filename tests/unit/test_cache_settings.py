@@ -12,7 +12,7 @@ def test_nothing_need_be_said():
 def test_an_unknown_key_is_named_with_those_that_are_known():
     with pytest.raises(
         ImproperlyConfigured,
-        match=r'DATABASES\["appwrite"\]\["OPTIONS"\]\["CACHE"\] has no key \'TTL\'. Known are ALIAS, ',
+        match=r'DATABASES\["appwrite"\]\["OPTIONS"\]\["CACHE"\] has no key \'TTL\'. Valid keys are ALIAS, ',
     ):
         CacheSettings.read("appwrite", {"TTL": 5})
 

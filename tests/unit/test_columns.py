@@ -194,9 +194,9 @@ class TestRefusals:
         ("field", "message"),
         [
             (models.IntegerField(db_default=models.F("other")), "a db_default cannot read columns or tables"),
-            (models.IntegerField(db_default="x"), "db_default='x' is no value of the field"),
+            (models.IntegerField(db_default="x"), "db_default='x' is not a valid value"),
             (models.CharField(max_length=5, db_default="longer"), "db_default has 6 characters, the column holds 5"),
-            (models.DecimalField(), "how long a decimal gets"),
+            (models.DecimalField(), "maximum length for decimals"),
         ],
     )
     def test_options(self, field, message):

@@ -130,7 +130,7 @@ def test_a_wide_row_is_refused_with_the_arithmetic():
         (models.UniqueConstraint(Lower("a"), name="u"), "which has expressions"),
         (
             models.UniqueConstraint(fields=["a"], name="u", deferrable=models.Deferrable.DEFERRED),
-            "which has deferrable",
+            "which has deferred checking",
         ),
         (models.UniqueConstraint(fields=["a"], name="u", nulls_distinct=False), "any number of nulls"),
     ],
@@ -151,8 +151,8 @@ def test_what_is_left_out_without_harm_is_noted():
     table, notes = table_for(make(meta=meta, a=models.CharField(max_length=5)))
     assert table.indexes == ()
     assert notes == (
-        "library.Thing: the index lower_a is left out, for Appwrite has none with expressions.",
-        "library.Thing: the index some_a is left out, for Appwrite has none with a condition.",
+        "library.Thing: the index lower_a is left out because Appwrite has no indexes with expressions.",
+        "library.Thing: the index some_a is left out because Appwrite has no indexes with a condition.",
         "library.Thing: the constraint not_empty is checked by full_clean() only; Appwrite has no CheckConstraint.",
     )
 
@@ -168,7 +168,7 @@ def test_multi_table_inheritance_has_a_table_for_each_level():
     child = make("Child", base=parent, b=models.IntegerField(db_index=True))
     table = table_for(child)[0]
     assert [column.key for column in table.columns] == ["b"]
-    with pytest.raises(UnsupportedModel, match="cannot reach a, which lies in another table"):
+    with pytest.raises(UnsupportedModel, match="cannot cover a, which is in another table"):
         table_for(make("Other", base=parent, meta={"constraints": [models.UniqueConstraint(fields=["a"], name="u")]}))
 
 
@@ -177,7 +177,7 @@ def test_names_that_appwrite_takes_for_one_are_refused():
     two = make("Two", meta={"db_table": "THING"})
     with pytest.raises(UnsupportedModel, match=r"library.One and library.Two|library.Two and library.One"):
         read_models("shop", [one, two])
-    with pytest.raises(UnsupportedModel, match=r"has a column a already"):
+    with pytest.raises(UnsupportedModel, match=r"already has a column a;"):
         table_for(make("Three", a=models.IntegerField(), b=models.IntegerField(db_column="A")))
 
 

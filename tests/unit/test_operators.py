@@ -69,7 +69,7 @@ def test_a_text_deeper_than_the_parser_takes_the_careful_way():
 
 
 def test_an_unknown_operator_is_refused():
-    with pytest.raises(ValueError, match="'nope' is no operator of Appwrite"):
+    with pytest.raises(ValueError, match="'nope' is not an operator of Appwrite"):
         operator("nope")
 
 

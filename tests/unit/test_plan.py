@@ -173,7 +173,7 @@ def test_plans_can_be_compared():
         ),
         (
             Column("c", "integer", required=True),
-            "refused while there are rows without a value: the field has no default to give them",
+            "rejected while rows have no value: the field has no default to give them",
         ),
     ],
 )
@@ -190,7 +190,7 @@ def test_a_renamed_table_is_suspected():
     live = Database("d", (Table("old", columns=(A,)), Table("other")))
     plan = make_plan(Database("d", (Table("new", columns=(A,)),)), live)
     assert plan.notes == (
-        "new will be new and empty; old has the same columns. Appwrite cannot rename a table: if the model was renamed, "
+        "new will be created empty; old has the same columns. Appwrite cannot rename a table: if the model was renamed, "
         'keep Meta.db_table = "old".',
     )
     assert make_plan(Database("d", (Table("new"),)), live).notes == ()

@@ -57,14 +57,14 @@ def test_queries_are_values():
 
 @pytest.mark.parametrize(("count", "passes"), [(99, True), (100, True), (101, False)])
 def test_number_of_queries(count, passes):
-    assert_limit([queries.equal("a", 1)] * count, passes, r"101 queries in one request; the server takes 100\.")
+    assert_limit([queries.equal("a", 1)] * count, passes, r"101 queries in one request; the server accepts 100\.")
 
 
 @pytest.mark.parametrize(("count", "passes"), [(499, True), (500, True), (501, False)])
 @pytest.mark.parametrize("wrap", [lambda q: q, lambda q: queries.and_(q, queries.is_null("b"))])
 def test_number_of_values(count, passes, wrap):
     assert_limit(
-        [wrap(queries.equal("a", *range(count)))], passes, r"has 501 values; the server takes 500\. Split them\."
+        [wrap(queries.equal("a", *range(count)))], passes, r"has 501 values; the server accepts 500\. Split them\."
     )
 
 
@@ -74,7 +74,7 @@ def test_length_of_a_query(length, passes):
     assert_limit(
         [queries.equal("a", "ü" * (length - bare))],
         passes,
-        r"equal\(a, \.\.\.\) is 4,097 characters long; the server takes 4,096\.",
+        r"equal\(a, \.\.\.\) is 4,097 characters long; the server accepts 4,096\.",
     )
 
 

@@ -31,7 +31,14 @@ def test_integers_beyond_53_bits_are_refused():
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("", "not empty"), ("a" * 37, "at most 36"), ("_a", "starts with"), ("a b", "A-Z"), ("é", "A-Z"), ("a\n", "A-Z")],
+    [
+        ("", "cannot be empty"),
+        ("a" * 37, "at most 36"),
+        ("_a", "starts with"),
+        ("a b", "A-Z"),
+        ("é", "A-Z"),
+        ("a\n", "A-Z"),
+    ],
 )
 def test_text_that_appwrite_refuses_is_refused_with_the_reason(text, reason):
     with pytest.raises(row_ids.InvalidRowId, match=reason):

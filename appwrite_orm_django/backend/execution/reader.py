@@ -465,10 +465,13 @@ class Reader:
         return joint.total if is_exact or (end is not None and end <= TOTAL_CAP) else None
 
     def _count(self, table: TableRef, fixed: list[Query], end: int | None) -> int:
+        def counted(where: list[Query], offset: int) -> dict[str, Any]:
+            order = [queries.order_asc(SEQUENCE), queries.select([ROW_ID]), queries.limit(1), queries.offset(offset)]
+            return self._asked(table, [*where, *order], total=True)
+
         def ask(after: str | None, offset: int) -> tuple[int, str | None]:
             beyond = [] if after is None else [queries.greater_than(SEQUENCE, int(after))]
-            order = [queries.order_asc(SEQUENCE), queries.select([ROW_ID]), queries.limit(1), queries.offset(offset)]
-            page = self._asked(table, [*fixed, *beyond, *order], total=True)
+            page = counted([*fixed, *beyond], offset)
             if page["total"] == TOTAL_CAP and capabilities.feature_level(self.connection, table) == "2.x":
                 # An aggregate is exact beyond the cap of ``total`` (recording ``agg-count``).
                 count = [Query("count", "*", ("n",)), queries.limit(1)]
@@ -476,7 +479,8 @@ class Reader:
             return page["total"], next((row[SEQUENCE] for row in page["rows"]), None)
 
         if end is not None and end <= TOTAL_CAP:
-            return ask(None, 0)[0]
+            # Rows beyond ``total`` are beyond the slice as well.
+            return int(counted(fixed, 0)["total"])
         return count(ask)
 
     def splits(self, condition: Condition) -> list[list[Query]]:

@@ -1,6 +1,7 @@
 """
-Pushdown: from Django's where-trees, orderings and select lists to Appwrite's queries.
+Translate Django's where-trees, orderings and select lists into Appwrite's queries (pushdown).
 
-Pure functions over Django's resolved expressions; nothing here talks to a server. A part that the server can not
-evaluate is answered with what is known to hold at least (a superset), and says so. Tested in ``tests/unit/test_pushdown*``.
+These are pure functions over Django's resolved expressions; nothing here talks to a server. For a
+part that the server cannot evaluate, they return a superset of the rows, marked as inexact. Tested
+in ``tests/unit/test_pushdown*``.
 """

@@ -1,4 +1,4 @@
-"""Aggregates and groups: what to ask the server for, and how its answer is read."""
+"""Plan aggregates and groups on the server, and read their results."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ _METHODS: dict[type, str] = {Count: "count", Sum: "sum", Avg: "avg", Min: "min",
 
 
 def unwrapped(expression: Any) -> Any:
-    """Return what a reference to an annotation stands for."""
+    """Return the expression that a reference to an annotation stands for."""
     while isinstance(expression, Ref):
         expression = expression.source
     return expression
 
 
 def columns_in(expressions: Iterable[Any]) -> list[Col]:
-    """Return the columns that expressions mention outside of aggregates, each once."""
+    """Return the columns in expressions outside of aggregates, without duplicates."""
     found: dict[Col, None] = {}
     for expression in map(unwrapped, expressions):
         if type(expression) is Col:
@@ -58,7 +58,11 @@ def columns_in(expressions: Iterable[Any]) -> list[Col]:
 
 
 class Groups:
-    """Collects the aggregates of one request; each has a name that no column can have, as keys do not begin with an underscore."""
+    """
+    Collect the aggregates of one request.
+
+    Each gets a name that no column can have, because keys do not begin with an underscore.
+    """
 
     def __init__(self, sources: Sources, connection: Connection) -> None:
         self.sources = sources
@@ -70,14 +74,14 @@ class Groups:
         return tuple(Query(method, key, (alias,)) for (method, key), alias in self._asked.items())
 
     def ask(self, method: str, key: str) -> str:
-        """Have the server compute something; returns the name of the result."""
+        """Have the server compute an aggregate, and return the name of the result."""
         return self._asked.setdefault((method, key), f"_a{len(self._asked) + 1}")
 
     def keys(self, columns: Sequence[Col]) -> tuple[str, ...]:
         """
-        Return what to group by so that rows alike in ``columns`` are together.
+        Return the keys to group by so that rows with equal ``columns`` are together.
 
-        Columns of a row whose id is among them follow from the id.
+        If the row id is among the columns, the other columns of that row follow from it.
         """
         whole = {column.alias for column in columns if column_key(column.target) == ROW_ID}
         kept = [column for column in columns if column.alias not in whole or column_key(column.target) == ROW_ID]
@@ -89,10 +93,11 @@ class Groups:
 
     def output(self, expression: Any) -> Read:
         """
-        Describe how a selected expression is read from a group.
+        Return how to read a selected expression from a group.
 
         Raises:
-            Unanswerable: it is neither a column, nor a constant, nor an aggregate that the server computes exactly.
+            Unanswerable: it is neither a column, nor a constant, nor an aggregate that the server
+                computes exactly.
         """
         if type(expression) is Value:
             constant = reads.constant_output(expression)
@@ -107,7 +112,11 @@ class Groups:
         return self._column_output(expression, self.column_alias(expression))
 
     def column_alias(self, column: Col) -> str:
-        """Return the name of a column that is the same in the whole group: under its own it might be mistaken for another table's."""
+        """
+        Return an alias for a column that has the same value in the whole group.
+
+        Under its own name, the server might take it for a column of another table.
+        """
         self.sources.codec(column)
         return self.ask("min", self.sources.group_key(column))
 
@@ -131,7 +140,7 @@ class Groups:
         codec = self.sources.codec(column)
         if found.function in (Min, Max):
             if not keeps_type(expression, column):
-                raise Unanswerable("a value shown as another type")
+                raise Unanswerable("a value converted to another type")
             return self._column_output(column, self.aggregate_alias(found))
         if found.function is Avg and not isinstance(codec, FloatCodec):
             total = self.ask("sum", self.sources.group_key(column))
@@ -153,7 +162,7 @@ class Groups:
         return finish
 
     def count_alias(self, found: Aggregate) -> str:
-        """Return the name of a count."""
+        """Return the alias of a count."""
         if isinstance(found.source, Star):
             return self.ask("count", "*")
         if type(found.source) is not Col:
@@ -165,7 +174,7 @@ class Groups:
 
     def aggregate_alias(self, found: Aggregate) -> str:
         """
-        Return the name of an aggregate by which groups can be compared.
+        Return the alias of an aggregate that can be compared between groups.
 
         Raises:
             Unanswerable: an average that the server rounds.
@@ -186,7 +195,7 @@ class Groups:
             if not codec.orders:
                 raise Unanswerable("values that do not sort on the server")
         elif found.distinct or type(codec) not in SUMMABLE:
-            raise Unanswerable("a sum of what is no number")
+            raise Unanswerable("a sum of values that are not numbers")
         return column
 
 
@@ -204,7 +213,7 @@ _DIVISIONS: dict[type[Codec], Callable[[Any], Callable[[Any, int], Any]]] = {
 
 
 def _average(codec: ScaledDecimalCodec, total: Any, count: int) -> decimal.Decimal:
-    # As local evaluation does, so that it does not matter where an average is made.
+    # As local evaluation does, so that an average is the same wherever it is computed.
     digits = QUOTIENT_DIGITS if codec.max_digits > EXACT_DIGITS else EXACT_DIGITS
     exact = decimal.Decimal(joins.whole(total)).scaleb(-codec.places)
     return decimal.Context(prec=digits).divide(exact, decimal.Decimal(count))
@@ -212,7 +221,7 @@ def _average(codec: ScaledDecimalCodec, total: Any, count: int) -> decimal.Decim
 
 @dataclass(frozen=True)
 class GroupScope(Scope):
-    """Groups, as HAVING looks at them: by their aggregates, and by what is the same in a group."""
+    """Resolve the columns of HAVING: aggregates, and columns with one value per group."""
 
     groups: Any = None
 
@@ -242,13 +251,17 @@ def _comparable(found: Aggregate, sources: Sources) -> Codec | None:
     if type(codec) is ScaledDecimalCodec:
         return _DecimalTotal(MAX_SCALED_DIGITS, codec.places)
     if type(codec) is FloatCodec:
-        # What was computed has every digit of a float; an extreme is a value of the column.
+        # A computed value has all digits of a float; a minimum or maximum is a value of the column.
         return codec if found.function in (Min, Max) else _FloatTotal()
     return _Total() if type(codec) is IntegerCodec else None
 
 
 def _unbounded(encode: Callable[[Any, Any], int]) -> Callable[[Any, Any], int]:
-    """Say of no constant that it lies beyond every value: a column has bounds, a sum has none."""
+    """
+    Wrap ``encode`` so that no constant lies beyond every value.
+
+    A column has bounds, but a sum has none.
+    """
 
     def encoded(self: Any, value: Any) -> int:
         try:

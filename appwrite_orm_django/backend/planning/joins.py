@@ -1,4 +1,4 @@
-"""The tables of a query as the server joins them: names, columns, and values as the database shows them."""
+"""Resolve the tables and columns of a join on the server, and read the raw values of its rows."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)?")
 
 
 def whole(raw: Any) -> int:
-    """Read a whole number, which may have zeros after a point."""
+    """Read an integer, which may have zeros after a decimal point."""
     try:
         return int(raw)
     except ValueError:
@@ -56,7 +56,7 @@ def whole(raw: Any) -> int:
 
 
 def moment(raw: Any) -> str:
-    """Read a datetime as Appwrite writes it: ISO 8601 in UTC with milliseconds."""
+    """Read a datetime in Appwrite's format: ISO 8601 in UTC with milliseconds."""
     found = _MOMENT.match(raw)
     if found is None:
         return str(raw)
@@ -75,39 +75,44 @@ _READERS: dict[type[Codec], Callable[[Any], Any]] = {
     FloatCodec: float,
     BooleanCodec: truth,
 }
-#: Codecs whose values sum up as the Python values do.
+#: Codecs whose wire values sum up as the Python values do.
 SUMMABLE = (IntegerCodec, ScaledDecimalCodec, DurationCodec, FloatCodec)
 
 
 def reader_for(codec: Codec) -> Callable[[Any], Any] | None:
-    """Return what turns a database's value into the wire form of ``codec``; None for types that are left to local evaluation."""
+    """
+    Return a function that turns a raw database value into the wire form of ``codec``.
+
+    None for types that are left to local evaluation.
+    """
     return _READERS.get(type(codec))
 
 
-# Five were recorded (``join-chained``).
+# Five joins were recorded (``join-chained``).
 _MAX_JOINS = 5
 _SELF = "t0"
-# MariaDB sorts and groups long text by its beginning only (max_sort_length).
+# MariaDB sorts and groups long text only by its beginning (max_sort_length).
 LONG_TEXT = ("TextField", "JSONField", "BinaryField")
 
 
 class Unanswerable(Exception):
-    """The server can not answer this query exactly; local evaluation does."""
+    """Raised if the server cannot answer a query exactly; local evaluation takes over."""
 
 
 class NeedsQualifying(Exception):
-    """A bare name would not be the base table's for sure."""
+    """Raised if a bare column name may not refer to the base table."""
 
 
 class Sources:
-    """The base table, and what is joined to it."""
+    """Resolve the base table and the tables joined to it."""
 
     def __init__(self, query: Query, connection: Connection) -> None:
         """
-        Take the joins of a query over.
+        Convert the joins of a query.
 
         Raises:
-            Unanswerable: a join that the server can not make, or a table that the open block has written to.
+            Unanswerable: a join that the server cannot do, or a table that the open block has
+                written to.
             NotSupportedError: a join to another database.
         """
         self.connection = connection
@@ -117,7 +122,7 @@ class Sources:
         refuse_other_databases(query.model, self.models.values(), connection.alias)
         self._names: dict[str, str] = {}
         self._joins: list[Join] = []
-        # Columns that are equal in every joined row, by the alias of each.
+        # Pairs of columns that are equal in every joined row, each with its alias.
         self._equal: list[tuple[tuple[str, Field[Any, Any]], tuple[str, Field[Any, Any]]]] = []
         self._qualified = False
         for alias in aliases:
@@ -148,9 +153,9 @@ class Sources:
         parent = join.parent_alias
         pairs = getattr(join, "join_fields", None) or ()
         if join.filtered_relation is not None or len(pairs) != 1 or parent not in (self.base, *self._names):
-            raise Unanswerable("more than columns that are equal")
+            raise Unanswerable("a join on more than a pair of equal columns")
         if join.join_field.get_extra_restriction(alias, parent):
-            raise Unanswerable("more than columns that are equal")
+            raise Unanswerable("a join on more than a pair of equal columns")
         ((left, right),) = pairs
         if not _compare_alike(left, right):
             raise Unanswerable("columns of different types")
@@ -165,25 +170,33 @@ class Sources:
         self._joins.append(Join(self._table(alias), name, prefix + left_key, right_key, outer, multiplies))
 
     def _key_in(self, alias: str, field: Field[Any, Any]) -> str:
-        """Return the key of a field's column in the table of an alias, which may be that of the model's child or parent."""
+        """
+        Return the key of a field's column in the table of an alias.
+
+        The table may belong to the model's child or parent.
+        """
         return column_key(tables.field_of_column(self.models[alias], field.column))
 
     def is_base(self, column: Col) -> bool:
         return column.alias == self.base
 
     def key(self, column: Col) -> str:
-        """Return the name of a column in filters, selections and orders of rows: bare for the base table."""
+        """
+        Return the name of a column in filters, selections and orders of rows.
+
+        It is bare for the base table.
+        """
         key = column_key(column.target)
         if key == PERMISSIONS:
-            raise Unanswerable("permissions are no column")
+            raise Unanswerable("permissions are not a column")
         if self.is_base(column):
             return key
         if column.alias not in self._names:
-            raise Unanswerable("a column of a query around this one")
+            raise Unanswerable("a column of an outer query")
         return f"{self._names[column.alias]}.{key}"
 
     def qualify(self) -> None:
-        """Take the base table's columns, in aggregates and groups, from that table joined with itself."""
+        """Join the base table with itself, so that aggregates can qualify its columns."""
         self._qualified = True
 
     def group_key(self, column: Col) -> str:
@@ -191,7 +204,8 @@ class Sources:
         Return the name of a column in aggregates and groups.
 
         Raises:
-            NeedsQualifying: a bare name that a joined table has as well may be that table's (recording ``join-left``, groups of ``$id``).
+            NeedsQualifying: the server may resolve the bare name to a joined table that has the
+                same column (recording ``join-left``, groups of ``$id``).
         """
         key = self.key(column)
         if not self._joins or not self.is_base(column):
@@ -204,13 +218,14 @@ class Sources:
 
     def identifying_key(self, column: Col) -> str:
         """
-        Return the name of a column by which to group so that rows with the same row id are together.
+        Return the name of a column that groups rows with the same row id together.
 
-        The server answers 500 to groups by an internal column of a joined table, as ``t0.$id`` is. An ordinary column
-        does where it has one value for each row: one that an inner join makes equal to the id, or a unique one.
+        The server answers 500 to groups by an internal column of a joined table, such as
+        ``t0.$id``. Instead, use an ordinary column that has one value for each row: a column that
+        an inner join makes equal to the id, or a unique column.
 
         Raises:
-            NeedsQualifying: as from ``group_key``.
+            NeedsQualifying: as in ``group_key``.
             Unanswerable: there is no such column.
         """
         key = self.group_key(column)
@@ -238,14 +253,14 @@ class Sources:
 
     def codec(self, column: Col) -> Codec:
         """
-        Return the codec of a column that the server answers as raw text.
+        Return the codec of a column that the server returns as raw text.
 
         Raises:
-            Unanswerable: it can not be read from that.
+            Unanswerable: the codec cannot read raw text.
         """
         codec = codec_for(column.target)
         if reader_for(codec) is None:
-            raise Unanswerable("a type that can not be read from text")
+            raise Unanswerable("a type that cannot be read from text")
         return codec
 
     def model(self, column: Col) -> type[Model]:
@@ -257,13 +272,14 @@ def _compare_alike(left: Field[Any, Any], right: Field[Any, Any]) -> bool:
     return type(one) is type(two) or (one.is_text and two.is_text)
 
 
-# Values of filters on joined columns reach the database as they are (recording ``join-inner``): a datetime in ISO form would not do.
+# Filters on joined columns pass values to the database unchanged (recording ``join-inner``), so a
+# datetime in ISO form would not match.
 _AS_THEY_ARE: tuple[type[Codec], ...] = (DateTimeCodec, DateCodec, TextDecimalCodec)
 
 
 @dataclass(frozen=True)
 class JoinedScope(Scope):
-    """Rows of all tables of a join."""
+    """Resolve columns of all tables of a join."""
 
     sources: Any = None
 

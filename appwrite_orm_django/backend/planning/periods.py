@@ -1,4 +1,8 @@
-"""``dates()``, ``datetimes()`` and their like: stepping from one period to the next instead of reading all rows."""
+"""
+Plan ``dates()``, ``datetimes()`` and similar queries.
+
+They step from one period to the next instead of reading all rows.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +48,11 @@ def periods(
     condition: Condition,
     scope: Scope,
 ) -> Periods | None:
-    """Return the command for the distinct values of one truncated column that is not null; None for any other query."""
+    """
+    Return the command for the distinct values of one truncated column without nulls.
+
+    None for any other query.
+    """
     if len(select) != 1 or type(select[0]) not in _TRUNCATIONS or query.order_by == ("?",):
         return None
     trunc = select[0]
@@ -52,7 +60,7 @@ def periods(
     if descending is None or trunc.kind not in KINDS or not where.in_scope(trunc.lhs, scope):
         return None
     field, codec = trunc.lhs.target, codec_for(trunc.lhs.target)
-    # A null would be a value of its own.
+    # A null would be a separate value.
     if not _leaves_nulls_out(condition, column_key(field)) and column_key(field) != "$createdAt":
         return None
     if type(codec) not in (DateCodec, DateTimeCodec) or type(trunc.output_field) not in (DateField, DateTimeField):
@@ -61,7 +69,7 @@ def periods(
     if type(codec) is DateTimeCodec and settings.USE_TZ:
         zone = trunc.tzinfo or timezone.get_current_timezone()
         if trunc.kind not in WHOLE_DAYS and zone != datetime.timezone.utc and str(zone) != "UTC":
-            return None  # an hour that the clock repeats comes in two parts
+            return None  # an hour that the clock repeats has two parts
     return Periods(
         table,
         condition,
@@ -81,7 +89,11 @@ def periods(
 
 
 def _is_descending(ordering: Sequence[OrderBy], trunc: Any) -> bool | None:
-    """Return the direction in which truncated values are asked for, None if they are ordered by anything else."""
+    """
+    Return whether truncated values are ordered descending.
+
+    None if they are ordered by anything else.
+    """
     if not ordering:
         return False
     expression = ordering[0].expression

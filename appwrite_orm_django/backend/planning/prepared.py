@@ -1,10 +1,13 @@
 """
-Reads that a connection has compiled before.
+Keep compiled reads of a connection for reuse.
 
-``WholeModel`` is what every read of whole instances of a model has in common: its columns, outputs and simple orderings. Django works it
-out for each query (80 us for six columns, twice what a cached hit costs otherwise). ``PreparedReads`` keeps what ``prepared()`` querysets
-compile to. A query inside ``atomic`` is always compiled anew: its answer depends on what the block has written, and the block on what it
-has seen.
+``WholeModel`` holds the common parts of all reads of whole instances of a model: its columns,
+outputs and simple orderings. Django works these out for each query (80 us for six columns, twice
+the other costs of a cached hit). ``PreparedReads`` keeps the compiled form of ``prepared()``
+querysets.
+
+A query inside ``atomic`` is always compiled anew: its answer depends on what the block has written,
+and the block depends on the rows that it has read.
 """
 
 from __future__ import annotations
@@ -40,11 +43,11 @@ Select = list[tuple[Any, tuple[str, tuple[()]], None]]
 
 class WholeModel:
     """
-    The columns of a model of one table, under the alias that is the table's name.
+    The columns of a model of one table, with the table's name as alias.
 
     Attributes:
         select: as ``SQLCompiler.select``.
-        outputs: of its columns; None if one of them can not be read with a single-table command.
+        outputs: the outputs of its columns; None if a single-table command cannot read one of them.
     """
 
     def __init__(self, model: type[Model], connection: Connection) -> None:
@@ -55,7 +58,8 @@ class WholeModel:
         self.positions = list(range(len(columns)))
         outputs = [reads.output_for(column, self.alias, connection) for column in columns]
         self.outputs = None if None in outputs else Outputs(output for output in outputs if output is not None)
-        # Fields that an ordering by name means as such: relations may mean the ordering of another model.
+        # Fields that a name in an ordering refers to directly; a relation may refer to the ordering
+        # of another model.
         self._orderable: dict[str, Field[Any, Any]] = {
             field.name: field for field in model._meta.concrete_fields if not field.is_relation
         }
@@ -63,7 +67,11 @@ class WholeModel:
             self._orderable.setdefault("pk", model._meta.pk)
 
     def ordering(self, names: Any, *, reverse: bool, annotations: Any) -> list[OrderBy] | None:
-        """Resolve names such as ``"-title"``; None if one of them is anything but a plain field of this model."""
+        """
+        Resolve names such as ``"-title"``.
+
+        None if a name is anything but a plain field of this model.
+        """
         resolved: list[OrderBy] = []
         for name in names:
             if not isinstance(name, str):
@@ -79,14 +87,18 @@ class WholeModel:
 
 
 class WholeModels:
-    """The whole models that one connection has read."""
+    """Hold the whole models that one connection has read."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._known: dict[type[Model], WholeModel | None] = {}
 
     def of(self, query: Query) -> WholeModel | None:
-        """Return what a query that selects all fields of its model, and nothing else, has in common with others; None for other queries."""
+        """
+        Return the ``WholeModel`` of a query that selects all fields of its model and nothing else.
+
+        None for other queries.
+        """
         if (
             not query.default_cols
             or query.select_related
@@ -113,7 +125,12 @@ def _has_one_table(model: type[Model]) -> bool:
 
 
 class PreparedRead(NamedTuple):
-    """A compiled read; good only for the cache (that is: connection and database) and the settings of time that it was compiled for."""
+    """
+    A compiled read.
+
+    It is valid only for the cache (that is, the connection and database) and the time settings that
+    it was compiled for.
+    """
 
     cache: QueryCache
     use_tz: bool
@@ -127,29 +144,33 @@ class PreparedRead(NamedTuple):
 
 
 class PreparedReads:
-    """The prepared querysets that one connection has compiled."""
+    """Hold the prepared querysets that one connection has compiled."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._by_owner: WeakKeyDictionary[Any, PreparedRead] = WeakKeyDictionary()
 
     def of_owner(self, owner: Any, query: Callable[[], Query]) -> PreparedRead | None:
-        """Return the read that ``query()`` stands for, compiled once for this owner; None if it cannot be kept."""
+        """
+        Return the read for ``query()``, compiled once for this owner.
+
+        None if it cannot be kept.
+        """
         if self._connection.transaction is not None:
             return None
         known = self._by_owner.get(owner)
         if known is None or not self._is_good(known):
-            with inherited(None):  # whoever asks first does not choose for all others
+            with inherited(None):  # the first caller must not choose for all others
                 known = self._compile(query())
             if known is not None:
                 self._by_owner[owner] = known
         return known
 
     def rows(self, known: PreparedRead) -> list[tuple[Any, ...]]:
-        """Return the rows of a read that was known a moment ago, from the cache where it is fresh."""
+        """Return the rows of a read from ``of_owner``, from the cache if they are fresh."""
         load = partial(self._connection.load_rows, known.command)
         identity = self._connection.cache_identity
-        # The plan that was kept is the API key's: its entry is nobody else's.
+        # The kept plan belongs to the API key, whose cache entry no user shares.
         plan = None if identity else known.plan
         watcher = instrumentation.current()
         with nullcontext() if watcher is None else watcher.reading(self._connection.alias, known.command):
@@ -169,10 +190,11 @@ class PreparedReads:
         Compile a query.
 
         Returns:
-            None unless it is a single read of one table: what else it may depend on (subqueries, the SQL that local evaluation runs) is
-            looked at whenever it is compiled.
+            None unless it is a single read of one table. Anything else that it may depend on
+                (subqueries, the SQL that local evaluation runs) is examined on each compilation.
         """
-        # Years are compared with bounds in the current time zone, so what was compiled in another one is another question.
+        # Years are compared with bounds in the current time zone, so in another zone the query is a
+        # different one.
         zone = timezone.get_current_timezone() if query.where.children else None
         compiler = cast("Compiler", query.get_compiler(connection=self._connection))
         if query.select_for_update:

@@ -1,4 +1,4 @@
-"""From a query over one table to the command that reads it: columns, order, slice, aggregates."""
+"""Plan the command that reads one table: columns, order, slice, aggregates."""
 
 from __future__ import annotations
 
@@ -44,7 +44,11 @@ if TYPE_CHECKING:
 
 
 def output_for(expression: Any, alias: str, connection: Connection) -> Output | None:
-    """Describe one selected expression: a column of ``alias``'s rows or a constant; None for anything else."""
+    """
+    Describe how a selected expression is read: a column of ``alias``'s rows, or a constant.
+
+    None for anything else.
+    """
     if type(expression) is Value:
         return constant_output(expression)
     if type(expression) is not Col or expression.alias != alias:
@@ -52,7 +56,8 @@ def output_for(expression: Any, alias: str, connection: Connection) -> Output | 
     field = expression.target
     if expression.output_field is not field:
         return _column_output(expression, connection)
-    # Most reads select whole models: each connection makes a field's output once. The field is kept beside it, so that its id stays its own.
+    # Most reads select whole models, so each connection makes a field's output once. Keeping the
+    # field with it prevents the reuse of its id.
     known = connection.outputs.get(id(field))
     if known is None:
         known = connection.outputs[id(field)] = (field, _column_output(expression, connection))
@@ -60,7 +65,11 @@ def output_for(expression: Any, alias: str, connection: Connection) -> Output | 
 
 
 def constant_output(expression: Value) -> Output | None:
-    """Describe a constant that is selected; None for one that its output field makes something else of: SQLite can tell what."""
+    """
+    Describe a selected constant.
+
+    None for a constant that its output field converts; SQLite can evaluate it.
+    """
     value, field = expression.value, expression._output_field_or_none
     natural = Value(value)._output_field_or_none
     if value is not None and field is not None and type(field) is not type(natural):
@@ -82,13 +91,17 @@ def _column_output(expression: Col, connection: Connection) -> Output:
 
 
 def column_definition(expression: Col) -> str:
-    """Return what decides how a column's values are decoded."""
+    """Return a text that identifies how a column's values are decoded."""
     field, shown = expression.target, expression.output_field
     return definition_of(field) if shown is field else definition_of(field, shown)
 
 
 def converter_for(expression: Any, connection: Connection) -> Callable[[Any], Any] | None:
-    """Compose what turns a wire value into the final one: the codec, then the field's own ``from_db_value``."""
+    """
+    Return the function that converts a wire value into the final value.
+
+    It combines the codec with the field's own ``from_db_value``.
+    """
     codec = codec_for(expression.target)
     is_plain_text = type(codec) is Codec or (type(codec) is RowIdCodec and type(codec.inner) is Codec)
     decode = None if is_plain_text else codec.decode
@@ -107,7 +120,11 @@ def converter_for(expression: Any, connection: Connection) -> Callable[[Any], An
 
 
 def orders_for(ordering: Iterable[OrderBy], alias: str, scope: Scope) -> tuple[Order, ...] | None:
-    """Describe an ordering by columns of ``alias``'s rows as the server would apply it; None if it can not."""
+    """
+    Describe an ordering by columns of ``alias``'s rows as the server applies it.
+
+    None if the server cannot apply it.
+    """
     orders: dict[str, Order] = {}
     for order_by in ordering:
         expression = order_by.expression
@@ -125,7 +142,7 @@ def orders_for(ordering: Iterable[OrderBy], alias: str, scope: Scope) -> tuple[O
             return None
         orders.setdefault(key, Order(key, bool(order_by.descending), codec.is_text))
         if key == ROW_ID:
-            break  # unique: what follows decides nothing
+            break  # unique, so further columns do not matter
     return tuple(orders.values())
 
 
@@ -138,10 +155,12 @@ def single_table_read(
     outputs: Outputs | None = None,
 ) -> Command | None:
     """
-    Return the command that answers a query over the one table ``scope.alias``, or None if the server can not answer it exactly.
+    Return the command that answers a query over the one table ``scope.alias``.
+
+    None if the server cannot answer it exactly.
 
     Args:
-        outputs: those of ``select``, where they are known already.
+        outputs: the outputs of ``select``, if they are already known.
 
     Raises:
         EmptyResultSet: no row can match.
@@ -191,7 +210,11 @@ def _summary(
     condition: Condition,
     scope: Scope,
 ) -> Command | None:
-    """Return the command for a query that asks for a few values about many rows, None if it asks for something else."""
+    """
+    Return the command for a query for a few values about many rows.
+
+    None for any other query.
+    """
     if query.distinct:
         return periods.periods(query, select, ordering, table, condition, scope)
     return None if query.is_sliced else one_row(select, table, condition, scope)
@@ -201,7 +224,11 @@ KNOWN = (Count, Sum, Avg, Min, Max)
 
 
 class Aggregate(NamedTuple):
-    """An aggregate without filter and order; ``source`` is ``Star()`` or an expression."""
+    """
+    An aggregate without filter and order.
+
+    ``source`` is ``Star()`` or an expression.
+    """
 
     function: type
     source: Any
@@ -209,7 +236,11 @@ class Aggregate(NamedTuple):
 
 
 def aggregate(expression: Any) -> Aggregate | None:
-    """Describe an aggregate of Django's own, None if it is none or more than that."""
+    """
+    Describe one of Django's own aggregates.
+
+    None for any other expression, and for an aggregate with a filter or an order.
+    """
     if type(expression) not in KNOWN:
         return None
     source, *others = expression.get_source_expressions()
@@ -219,15 +250,15 @@ def aggregate(expression: Any) -> Aggregate | None:
 
 
 def keeps_type(expression: Any, column: Any) -> bool:
-    """Say whether the least or greatest value of a column is shown as the column's own values are."""
+    """Return whether the minimum or maximum of a column has the type of the column's own values."""
     return expression.output_field is column.output_field or type(expression.output_field) is type(column.output_field)
 
 
 def one_row(select: Sequence[Any], table: TableRef, condition: Condition, scope: Scope) -> Command | None:
     """
-    Return the command that answers aggregates over all rows of a condition: counts, least and greatest values.
+    Return the command for aggregates over all rows of a condition: counts, minima and maxima.
 
-    None if one of them needs all rows. Each is a request of its own.
+    None if one of them needs all rows. Each aggregate is a separate request.
     """
     parts = [_part(expression, table, condition, scope) for expression in select]
     known = [part for part in parts if part is not None]

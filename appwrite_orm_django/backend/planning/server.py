@@ -1,4 +1,4 @@
-"""From a query with joins, aggregates or groups to the one request that answers it."""
+"""Plan the single request that answers a query with joins, aggregates or groups."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 
 def plan(compiler: Compiler) -> ServerQuery | None:
     """
-    Return the command by which the server answers a query with joins, aggregates, groups or ``distinct``.
+    Return the command for a query with joins, aggregates, groups or ``distinct``.
 
-    None if it is no such query, if this server knows nothing of them, or if its answer would not be exact.
+    None for any other query, if the server lacks these features, or if its answer would not be
+    exact.
 
     Raises:
         EmptyResultSet: no row can match.
@@ -54,7 +55,11 @@ def plan(compiler: Compiler) -> ServerQuery | None:
 
 
 def _count_of_distinct(compiler: Compiler) -> ServerQuery | None:
-    """Return the command for ``distinct().count()`` of whole rows: how many ids there are."""
+    """
+    Return the command for ``distinct().count()`` of whole rows.
+
+    It counts the distinct ids.
+    """
     outer, inner = compiler.query, compiler.query.inner_query
     (annotation, *others) = outer.annotation_select.values()
     found = aggregate(annotation)
@@ -84,7 +89,7 @@ def _can_group(compiler: Compiler, query: Query) -> bool:
 def _command(
     compiler: Compiler, query: Query, select: Sequence[Any], ordering: Sequence[OrderBy], *, grouped: bool
 ) -> ServerQuery | None:
-    # Only queries to servers that can answer them come here.
+    # Reached only by queries to servers that support them.
 
     try:
         return Planner(compiler, query, select, ordering).command(grouped=grouped)
@@ -92,12 +97,12 @@ def _command(
         return None
 
 
-# Of the 100 queries of a request, what is left to filters.
+# The share of filters among the 100 queries of a request.
 _MAX_QUERIES = 97
 
 
 class Planner:
-    """Plans the request for one query over joined tables, or for groups of their rows."""
+    """Plan the request for one query over joined tables, or over groups of their rows."""
 
     def __init__(self, compiler: Compiler, query: Query, select: Sequence[Any], ordering: Sequence[OrderBy]) -> None:
         self.compiler = compiler
@@ -148,10 +153,11 @@ class Planner:
 
     def _rows(self, condition: Condition) -> ServerQuery:
         outputs = [self._row_output(expression) for expression in self.select]
-        # The columns that begin with "$" come along by themselves, but the server wants at least one name.
+        # The server always returns the columns that begin with "$", but it requires at least one
+        # name.
         names = dict.fromkeys(output.key for output in outputs if output.key and not output.key.startswith("$"))
         if self.connection.transaction is not None and any("." in name for name in names):
-            raise Unanswerable("a block has to know the version of each row it sees")
+            raise Unanswerable("a block needs the version of each row that it reads")
         if self.connection.transaction is not None:
             names.update(dict.fromkeys(name for name in sorted(condition.columns) if "." not in name))
         return self._command(condition, outputs, columns=tuple(names) or (ROW_ID,), order=self._row_order())
@@ -188,7 +194,8 @@ class Planner:
             self._check_nulls(order_by, may_be_null=not key.startswith("$"))
             orders.setdefault(key, Order(key, bool(order_by.descending)))
         if self.limit is None or self.limit > self.connection.options.page_size:
-            # Pages are counted: rows that are alike in the order have to come in the same one on each page.
+            # Pages are read by offset, so rows with equal order values need the same order on each
+            # page.
             for key in ("$sequence", *(f"{join.alias}.{ROW_ID}" for join in self.sources.joins if join.multiplies)):
                 orders.setdefault(key, Order(key))
         return tuple(orders.values())
@@ -197,7 +204,7 @@ class Planner:
         nulls_are_low = self.connection.text_semantics == "mariadb"
         unlike = order_by.nulls_last if order_by.descending is not nulls_are_low else order_by.nulls_first
         if unlike and may_be_null:
-            raise Unanswerable("nulls elsewhere than on the server")
+            raise Unanswerable("nulls placed differently than on the server")
 
     # Groups
 
@@ -230,14 +237,14 @@ class Planner:
         )
 
     def _group_columns(self, having: Any) -> list[Col] | None:
-        """Return the columns that make the groups, None for one group of all rows."""
+        """Return the columns that define the groups, or None for one group of all rows."""
         query = self.query
         if query.distinct:
             if query.group_by is not None or any(aggregate(expression) for expression in self.select):
                 raise Unanswerable("distinct groups")
             selected = columns_in(self.select)
             if any(column not in selected for column in columns_in(one.expression for one in self.ordering)):
-                raise Unanswerable("distinct rows in an order of other columns")
+                raise Unanswerable("distinct rows ordered by other columns")
             return selected
         if query.group_by is None:
             return None

@@ -1,4 +1,4 @@
-"""From where-trees to the conditions that Appwrite can answer: exact, or a superset that says so."""
+"""Translate where-trees into conditions that Appwrite can answer: exact, or a marked superset."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.values import Codec
 
 
-# Room for limit, offset, cursor, select and orders below the server's 100 queries a request.
+# Leaves room for limit, offset, cursor, select and orders among the server's 100 queries per
+# request.
 _MAX_TOP_LEVEL = 80
 
 
@@ -39,19 +40,23 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class IsIn:
-    """``column in values``, where the values may be too many for one filter or not known yet."""
+    """
+    The condition ``column in values``.
+
+    The values may be too many for one filter, or not known yet.
+    """
 
     column: str
     values: tuple[Any, ...] | ValuesOf
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class AllOf:
     parts: tuple[Tree, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Any_:
+class AnyOf:
     parts: tuple[Tree, ...]
 
 
@@ -60,12 +65,12 @@ class Constant:
     value: bool
 
 
-Tree = Leaf | IsIn | All | Any_ | Constant
+Tree = Leaf | IsIn | AllOf | AnyOf | Constant
 
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """The rows that ``tree`` describes; exactly the ones wanted if ``exact``, else a superset of them."""
+    """The rows that ``tree`` selects: exactly the wanted rows if ``exact``, else a superset."""
 
     tree: Tree
     exact: bool = True
@@ -81,7 +86,7 @@ def leaf(query: Query, *, exact: bool = True) -> Narrowing:
 
 
 def both(parts: Iterable[Narrowing]) -> Narrowing:
-    """Return the rows that fulfil every part."""
+    """Combine parts into the rows that fulfil every part."""
     kept: list[Tree] = []
     exact = True
     for part in parts:
@@ -89,14 +94,14 @@ def both(parts: Iterable[Narrowing]) -> Narrowing:
             return NEVER
         exact = exact and part.exact
         if part.tree != Constant(True):
-            kept.extend(part.tree.parts if isinstance(part.tree, All) else (part.tree,))
+            kept.extend(part.tree.parts if isinstance(part.tree, AllOf) else (part.tree,))
     if not kept:
         return ALWAYS if exact else UNKNOWN
-    return Narrowing(kept[0] if len(kept) == 1 else All(tuple(kept)), exact)
+    return Narrowing(kept[0] if len(kept) == 1 else AllOf(tuple(kept)), exact)
 
 
 def either(parts: Iterable[Narrowing]) -> Narrowing:
-    """Return the rows that fulfil at least one part."""
+    """Combine parts into the rows that fulfil at least one part."""
     kept: list[Tree] = []
     exact = True
     for part in parts:
@@ -107,22 +112,22 @@ def either(parts: Iterable[Narrowing]) -> Narrowing:
         if part.tree == Constant(False):
             continue
         exact = exact and part.exact
-        kept.extend(part.tree.parts if isinstance(part.tree, Any_) else (part.tree,))
+        kept.extend(part.tree.parts if isinstance(part.tree, AnyOf) else (part.tree,))
     if not kept:
         return NEVER
-    return Narrowing(kept[0] if len(kept) == 1 else Any_(tuple(kept)), exact)
+    return Narrowing(kept[0] if len(kept) == 1 else AnyOf(tuple(kept)), exact)
 
 
 def to_condition(narrowing: Narrowing) -> tuple[Condition | None, bool]:
     """
-    Write a narrowing as a ``Condition`` and say whether that is exact.
+    Return a narrowing as a ``Condition``, and whether the condition is exact.
 
-    None stands for "no row at all". What does not fit the server's limits (4,096 characters a query, 100 queries a request)
-    is left out, which makes the condition a superset.
+    None stands for no row at all. Parts that exceed the server's limits (4,096 characters a query,
+    100 queries a request) are left out, which makes the condition a superset.
     """
     if narrowing.tree == Constant(False):
         return None, True
-    parts = narrowing.tree.parts if isinstance(narrowing.tree, All) else (narrowing.tree,)
+    parts = narrowing.tree.parts if isinstance(narrowing.tree, AllOf) else (narrowing.tree,)
     written: list[Query] = []
     memberships: list[Membership] = []
     exact = narrowing.exact
@@ -143,7 +148,11 @@ def to_condition(narrowing: Narrowing) -> tuple[Condition | None, bool]:
 
 
 def _drop_unbounded_products(memberships: list[Membership], exact: bool) -> tuple[list[Membership], bool]:
-    """Keep one membership of unknown length at most: two of them would multiply the requests."""
+    """
+    Keep at most one membership of unknown length.
+
+    Two of them would multiply the number of requests.
+    """
     kept: list[Membership] = []
     unbounded = 0
     for membership in sorted(memberships, key=lambda m: isinstance(m.values, ValuesOf)):
@@ -163,17 +172,17 @@ def _to_query(tree: Tree) -> Query | None:
         if isinstance(tree.values, ValuesOf) or len(tree.values) > queries.MAX_VALUES:
             return None
         return queries.equal(tree.column, *tree.values)
-    if isinstance(tree, (All, Any_)):
+    if isinstance(tree, (AllOf, AnyOf)):
         inner = [_to_query(part) for part in tree.parts]
         if any(query is None for query in inner):
             return None
-        combine = queries.and_ if isinstance(tree, All) else queries.or_
+        combine = queries.and_ if isinstance(tree, AllOf) else queries.or_
         return combine(*[query for query in inner if query is not None])
     return None
 
 
 def contains(lookup: Lookup, truth_value: bool, scope: Scope) -> Narrowing:
-    """Narrow to the rows whose array has every one of these elements."""
+    """Narrow to the rows whose array contains every one of these elements."""
     elements = _elements(lookup, scope)
     if elements is None or not elements:
         return UNKNOWN
@@ -184,7 +193,7 @@ def contains(lookup: Lookup, truth_value: bool, scope: Scope) -> Narrowing:
 
 
 def overlap(lookup: Lookup, truth_value: bool, scope: Scope) -> Narrowing:
-    """Narrow to the rows whose array has at least one of these elements."""
+    """Narrow to the rows whose array contains at least one of these elements."""
     elements = _elements(lookup, scope)
     if elements is None or not elements or len(elements) > queries.MAX_VALUES:
         return UNKNOWN
@@ -208,14 +217,22 @@ TextSemantics = Literal["mariadb", "postgresql"]
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose rows are being narrowed: those that ``alias`` stands for, on the server behind ``connection``."""
+    """
+    The rows to narrow.
+
+    These are the rows of ``alias``, on the server of ``connection``.
+    """
 
     alias: str
     connection: Connection
     text: TextSemantics = field(default="mariadb")
 
     def column(self, expression: Any) -> tuple[str, Codec] | None:
-        """Return by which key a filter names what ``expression`` stands for, and who writes its values; None if none can."""
+        """
+        Return the key and the codec by which a filter can compare ``expression``.
+
+        None if no filter can.
+        """
         if not in_scope(expression, self):
             return None
         return column_key(expression.target), codec_for(expression.target)
@@ -226,10 +243,10 @@ Translator = Callable[[Any, bool, Scope], Narrowing]
 
 def narrow(node: Any, scope: Scope, *, truth_value: bool = True) -> Narrowing:
     """
-    Describe the rows for which ``node`` is true, or, with ``truth_value=False``, for which it is false.
+    Narrow to the rows for which ``node`` is true, or false with ``truth_value=False``.
 
-    Rows for which it is neither (NULL in a comparison) belong to neither set. That is what makes NOT right: not true is not
-    the same as false.
+    Rows for which it is neither (NULL in a comparison) belong to neither set. This makes NOT right:
+    "not true" differs from "false".
     """
     if isinstance(node, WhereNode):
         return _narrow_where(node, scope, truth_value)
@@ -257,18 +274,18 @@ def _narrow_where(node: WhereNode, scope: Scope, truth_value: bool) -> Narrowing
     if node.connector not in (AND, OR) and len(node.children) > 1:
         return UNKNOWN  # XOR
     parts = [narrow(child, scope, truth_value=truth_value) for child in node.children]
-    # De Morgan: a conjunction is false as soon as one part is false.
+    # De Morgan: a conjunction is false if any part is false.
     conjunction = (node.connector != OR) is truth_value
     return both(parts) if conjunction else either(parts)
 
 
 def in_scope(expression: Any, scope: Scope) -> bool:
-    """Say whether ``expression`` is a plain column of the rows being narrowed."""
+    """Return whether ``expression`` is a plain column of the rows to narrow."""
     return type(expression) is Col and expression.alias == scope.alias
 
 
 def _prepared(lookup: Any, value: Any, scope: Scope) -> Any:
-    """Prepare a right-hand side as Django would, leaving a Python object for the codec."""
+    """Prepare a right-hand side as Django does, but keep a Python object for the codec."""
     target = lookup.lhs.output_field
     target = getattr(target, "target_field", None) or target
     return target.get_db_prep_value(value, scope.connection, prepared=True)
@@ -278,7 +295,7 @@ _UNUSABLE = object()
 
 
 def _constant(rhs: Any) -> Any:
-    """Return the constant that a right-hand side is, or ``_UNUSABLE`` for an expression."""
+    """Return the constant on a right-hand side, or ``_UNUSABLE`` for an expression."""
     if type(rhs) is Value:
         return rhs.value
     if isinstance(rhs, Expression) or hasattr(rhs, "resolve_expression"):
@@ -287,7 +304,11 @@ def _constant(rhs: Any) -> Any:
 
 
 def _operand(lookup: Any, scope: Scope) -> tuple[str, Codec, Any] | None:
-    """Return column, codec and prepared constant of a comparison, or None if it is not one of column and constant."""
+    """
+    Return the column, codec and prepared constant of a comparison.
+
+    None if it does not compare a column with a constant.
+    """
     column = scope.column(lookup.lhs)
     if column is None or getattr(lookup, "bilateral_transforms", None):
         return None
@@ -309,7 +330,7 @@ _NEGATED = {
 
 
 def compare(operator: str, column: str, codec: Codec, value: Any, truth_value: bool) -> Narrowing:
-    """Translate ``column operator value``, a comparison of a column with a prepared constant."""
+    """Translate ``column operator value``, where ``value`` is a prepared constant."""
     if not codec.compares or (operator != "equal" and not codec.orders):
         return UNKNOWN
     if (below := codec.below(value)) is not None:
@@ -326,7 +347,11 @@ def compare(operator: str, column: str, codec: Codec, value: Any, truth_value: b
 
 
 def _compare_between(operator: str, column: str, below: Any, truth_value: bool) -> Narrowing:
-    """Compare with a constant that lies between two values that a row can hold, of which ``below`` is the lower."""
+    """
+    Compare with a constant between two adjacent values that a row can hold.
+
+    ``below`` is the lower of the two.
+    """
     if operator == "equal":
         return NEVER if truth_value else leaf(queries.is_not_null(column))
     is_less = operator.startswith("less") is truth_value
@@ -334,7 +359,11 @@ def _compare_between(operator: str, column: str, below: Any, truth_value: bool) 
 
 
 def _compare_around(operator: str, column: str, low: Any, high: Any, *, truth_value: bool) -> Narrowing:
-    """Compare with a constant that the server can only tell to lie between two others: a superset."""
+    """
+    Compare with a constant that the server can only place between two others.
+
+    The result is a superset.
+    """
     if operator == "equal":
         if not truth_value:
             return leaf(queries.is_not_null(column), exact=False)
@@ -346,7 +375,11 @@ def _compare_around(operator: str, column: str, low: Any, high: Any, *, truth_va
 
 
 def _beyond_every_value(operator: str, column: str, side: int | None, truth_value: bool) -> Narrowing:
-    """Compare with a constant that no row can hold: the same answer for every row that is not null."""
+    """
+    Compare with a constant that no row can hold.
+
+    The answer is the same for every row that is not null.
+    """
     if side is None:
         return UNKNOWN
     if operator == "equal":
@@ -376,10 +409,10 @@ def _iexact(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
 def _is_null(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     column = scope.column(lookup.lhs)
     if column is None or not isinstance(lookup.rhs, bool):
-        return UNKNOWN  # what is no boolean Django refuses, where it compiles for SQLite
+        return UNKNOWN  # compiling for SQLite, Django rejects a non-boolean
     key, codec = column
     wants_null = lookup.rhs is truth_value
-    # Arrays read as empty ones where the server has none, though its own filter tells one from the other.
+    # A missing array reads as an empty one, although the server's own filter distinguishes the two.
     if key.startswith("$") or not codec.compares:
         return NEVER if wants_null else ALWAYS
     return leaf(queries.is_null(key) if wants_null else queries.is_not_null(key))
@@ -410,7 +443,7 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
         return UNKNOWN
     if hasattr(lookup.rhs, "resolve_expression"):
         if isinstance(codec, FloatCodec):
-            return UNKNOWN  # what the subquery computes may have more digits than a filter
+            return UNKNOWN  # a computed value may have more digits than a filter
         return _in_query(lookup, key, codec, scope.connection) if truth_value else UNKNOWN
     constants = [_constant(value) for value in lookup.rhs if value is not None]
     if any(value is _UNUSABLE for value in constants):
@@ -444,7 +477,11 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
 
 
 def _tuple_in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
-    """Translate ``(column,) in [(value,), ...]``: how Django prefetches along a foreign key."""
+    """
+    Translate ``(column,) in [(value,), ...]``.
+
+    Django prefetches along a foreign key this way.
+    """
     if type(lookup.lhs) is not ColPairs or len(lookup.lhs) != 1 or not lookup.rhs_is_direct_value():
         return UNKNOWN
     (column,) = lookup.lhs.get_cols()
@@ -465,10 +502,11 @@ def is_in(key: str, wires: tuple[Any, ...]) -> Narrowing:
 
 def _pattern(operator: str, *, ignores_case: bool) -> Translator:
     """
-    Translate contains, startswith, endswith and their i-forms.
+    Translate contains, startswith, endswith and their case-insensitive forms.
 
-    The server's own filters ignore case (and, on MariaDB, accents), on every engine. They answer the i-forms; for the others
-    they are a superset that is checked locally.
+    The server's own filters ignore case (and, on MariaDB, accents) on every engine. They answer the
+    case-insensitive forms exactly. For the other forms they give a superset, which is checked
+    locally.
     """
 
     def translate(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
@@ -476,7 +514,8 @@ def _pattern(operator: str, *, ignores_case: bool) -> Translator:
         if operand is None:
             return UNKNOWN
         key, codec, value = operand
-        # A backslash is not escaped by 1.9.6 (recording ``collation-like``); `$id` knows no ``contains``.
+        # 1.9.6 does not escape a backslash (recording ``collation-like``); `$id` does not support
+        # ``contains``.
         if type(codec) is not Codec or key.startswith("$") or "\\" in str(value):
             return UNKNOWN
         if value == "":
@@ -491,7 +530,11 @@ def _pattern(operator: str, *, ignores_case: bool) -> Translator:
 
 
 def _year(operator: str) -> Translator:
-    """Translate a comparison of ``ExtractYear(column)`` by the bounds of that year, as Django's own lookups do."""
+    """
+    Translate a comparison of ``ExtractYear(column)`` by the bounds of that year.
+
+    Django's own lookups do the same.
+    """
 
     def translate(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
         extract = lookup.lhs
@@ -559,7 +602,7 @@ _TRANSLATORS: dict[type, Translator] = {
 
 
 def _in_query(lookup: Any, key: str, codec: Codec, connection: Connection) -> Narrowing:
-    """Describe the rows whose column ``key`` is among the values of ``lookup.rhs``, if that is a query of its own."""
+    """Narrow to the rows whose column ``key`` is among the values of a subquery."""
     query = lookup.rhs
     if not isinstance(query, sql.Query) or is_correlated(query):
         return UNKNOWN
@@ -574,7 +617,8 @@ def _in_query(lookup: Any, key: str, codec: Codec, connection: Connection) -> Na
     target = lookup.lhs.output_field
     target = getattr(target, "target_field", None) or target
     if not query.has_select_fields and not target.primary_key:
-        # What RelatedIn does: compare with the field that the relation points to, not with the primary key.
+        # As in RelatedIn: compare with the field that the relation points to, not with the primary
+        # key.
         query.clear_select_clause()
         query.add_fields([target.name], True)
     compiler = query.get_compiler(connection=connection)
@@ -590,7 +634,7 @@ def _in_query(lookup: Any, key: str, codec: Codec, connection: Connection) -> Na
 
 
 def is_correlated(query: sql.Query) -> bool:
-    """Say whether the query refers to rows of a query around it."""
+    """Return whether the query refers to rows of an outer query."""
     if query.get_external_cols() or _mentions_outer(query.where):
         return True
     return any(_mentions_outer(value) for value in query.annotations.values())

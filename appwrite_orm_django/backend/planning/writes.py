@@ -1,4 +1,4 @@
-"""From insert, update and delete queries to commands."""
+"""Plan the commands of insert, update and delete queries."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ if TYPE_CHECKING:
 
 def wire_value(field: Field[Any, Any], value: Any, table: str) -> Any:
     """
-    Write a prepared value of a field for the server.
+    Encode a prepared value of a field for the server.
 
     Raises:
-        DataError: the column can not hold it; names table, column and reason.
-        IntegrityError: it is None, and the field is not nullable.
+        DataError: the column cannot hold the value; names table, column and reason.
+        IntegrityError: the value is None and the field is not nullable.
     """
     if value is None:
         if not (field.null or field.primary_key or column_key(field) in SYSTEM_COLUMNS):
@@ -77,7 +77,11 @@ def wire_value(field: Field[Any, Any], value: Any, table: str) -> Any:
 
 @lru_cache(maxsize=1000)
 def unique_columns(model: type[Model]) -> Unique:
-    """Return the keys of the columns of each unique index that the model's own table has, the primary key's apart."""
+    """
+    Return the column keys of each unique index of the model's own table.
+
+    The primary key is not included.
+    """
     opts = model._meta.concrete_model._meta
     sets = [(field.name,) for field in opts.local_concrete_fields if field.unique and not field.primary_key]
     sets += [tuple(names) for names in opts.unique_together]
@@ -93,7 +97,7 @@ def unique_columns(model: type[Model]) -> Unique:
 
 
 class InsertCompiler(Compiler, Protocol):
-    """Prepares the values of new objects as Django does."""
+    """Prepare the values of new objects as Django does."""
 
     @property
     def returning_fields(self) -> Sequence[Field[Any, Any]] | None: ...
@@ -134,9 +138,11 @@ def _upsert(query: Any, table: TableRef, rows: tuple[NewRow, ...], outputs: tupl
     unique = unique_columns(model)
     if set(target) not in map(set, ((ROW_ID,), *unique)):
         raise ProgrammingError(
-            f"{table.table}: {', '.join(target)} can not be unique_fields, for the model has no unique index of just these columns."
+            f"{table.table}: no unique index covers exactly ({', '.join(target)}).\n"
+            "Use the primary key or all fields of one unique index as unique_fields."
         )
-    # Of what the server keeps by itself, moments can be given. An object that has none leaves its row's.
+    # Of the server's own columns, only datetimes and permissions can be set. An object without them
+    # leaves those of its row.
     keys = dict.fromkeys(map(column_key, query.update_fields))
     changes = tuple(key for key in keys if key in (PERMISSIONS, *MOMENTS) or key not in SYSTEM_COLUMNS)
     return UpsertRows(table, rows, target, changes, outputs, unique, model)
@@ -148,7 +154,7 @@ def _refuse_one_id_twice(table: str, rows: Sequence[NewRow], connection: Connect
         folded = row.row_id.lower() if connection.text_semantics == "mariadb" else row.row_id
         if folded in seen:
             raise IntegrityError(
-                f"{table}: the row ids {seen[folded]!r} and {row.row_id!r} are the same; Appwrite compares ids without case."
+                f"{table}: the row ids {seen[folded]!r} and {row.row_id!r} are the same; Appwrite ignores the case of ids."
             )
         seen[folded] = row.row_id
 
@@ -156,12 +162,12 @@ def _refuse_one_id_twice(table: str, rows: Sequence[NewRow], connection: Connect
 def _returned(field: Field[Any, Any], connection: Connection, db_table: str) -> Output:
     output = reads.output_for(field.get_col(db_table), db_table, connection)
     if output is None:
-        raise NotSupportedError(f"{db_table}.{field.column} can not be returned from an insert.")
+        raise NotSupportedError(f"{db_table}.{field.column} cannot be returned from an insert.")
     return output
 
 
 class _Column(NamedTuple):
-    """What every row of a create has in common in one column."""
+    """The data that all rows of a create share for one column."""
 
     field: Field[Any, Any]
     key: str
@@ -213,7 +219,7 @@ def _new_row(
         return NewRow(row_id, data)
     pk = compiler.query.get_meta().pk
     if isinstance(pk, CompositePrimaryKey):
-        raise NotSupportedError(f"{table}: a row of Appwrite has one id, so there are no composite primary keys.")
+        raise NotSupportedError(f"{table}: Appwrite has no composite primary keys, because a row has a single id.")
     if not isinstance(pk, AutoField):
         raise DataError(f"{table}.{pk.column}: a new row needs a value for its primary key.")
     return NewRow(codec_for(pk).encode(row_ids.new_integer_id()), data, id_is_ours=True)
@@ -223,7 +229,7 @@ _SERVER_DECIDES = object()
 
 
 def _resolved_constant(field: Field[Any, Any], value: Any, compiler: InsertCompiler, defaults: Defaults) -> Any:
-    """Return the constant behind an expression in an insert."""
+    """Return the constant value of an expression in an insert."""
     if isinstance(value, DatabaseDefault):
         if column_key(field) in SYSTEM_COLUMNS and not field.primary_key:
             return _SERVER_DECIDES
@@ -235,7 +241,7 @@ def _resolved_constant(field: Field[Any, Any], value: Any, compiler: InsertCompi
 
 
 def update_command(compiler: Compiler) -> Command:
-    """Return the command for an update query whose values and conditions concern one table."""
+    """Return the command for an update query whose values and conditions use one table."""
     query = compiler.query
     table = table_id(query.base_table)
     data: dict[str, Any] = {}
@@ -248,7 +254,7 @@ def update_command(compiler: Compiler) -> Command:
         wire = wire_value(field, prepared, table)
         key = column_key(field)
         if key == ROW_ID:
-            raise NotSupportedError(f"{table}: Appwrite can not change the id of a row; create a new row instead.")
+            raise NotSupportedError(f"{table}: Appwrite cannot change the id of a row; create a new row instead.")
         if key == PERMISSIONS or key not in SYSTEM_COLUMNS or wire is not None:
             data[key] = wire
     ref = compiler.connection.table_ref(table)
@@ -267,7 +273,7 @@ def update_command(compiler: Compiler) -> Command:
 
 
 def _update_value(compiler: Compiler, field: Field[Any, Any], value: Any) -> Any:
-    """Resolve and prepare one value, as Django's own compiler does."""
+    """Resolve and prepare one value as Django's own compiler does."""
     if hasattr(value, "resolve_expression"):
         value = value.resolve_expression(compiler.query, allow_joins=False, for_save=True)
         if value.contains_aggregate:
@@ -298,7 +304,11 @@ def _condition(compiler: Compiler, query: Query) -> tuple[Condition, bool]:
 
 
 def _condition_by_ids(compiler: Compiler, query: Query) -> Condition:
-    """Return the condition "the id is among those that the query's where-tree selects", read first."""
+    """
+    Return the condition that the id is among those of the query's rows.
+
+    These ids are read first.
+    """
     pk = query.get_meta().pk
     inner = query.chain(klass=Query)
     inner.clear_ordering(force=True)
@@ -315,9 +325,10 @@ def _increment(
     table: Any, condition: Condition, data: dict[str, Any], expressions: dict[Field[Any, Any], Any]
 ) -> Command | None:
     """
-    Return an increment for ``column = column ± constant`` of one row, which the server does atomically.
+    Return an increment for ``column = column ± constant`` of one row.
 
-    None for floats: the server would keep digits of the sum that no filter finds.
+    The server applies it atomically. None for floats: the server would keep digits of the sum that
+    no filter finds.
     """
     row_id = reads.only_row_id(condition)
     if row_id is None or data or len(expressions) != 1:
@@ -357,10 +368,10 @@ def _update_from_query(
     by_id: bool,
 ) -> Command:
     """
-    Return the command that reads the new values of each row by local evaluation, then writes them.
+    Return the command that computes the new values of rows by local evaluation, then writes them.
 
     Args:
-        by_id: whether the rows are chosen by nothing but their ids.
+        by_id: whether the rows are selected only by their ids.
     """
     query = compiler.query.chain(klass=Query)
     query.clear_ordering(force=True)
@@ -396,15 +407,19 @@ def _update_from_query(
 
 
 def _is_prepared(field: Field[Any, Any]) -> bool:
-    """Say whether SQLite holds a value of this field as it is written to a database; a field with a codec of its own says no."""
+    """
+    Return whether SQLite returns a value of this field in its prepared form.
+
+    It does not for a field with its own codec.
+    """
     return not hasattr(storage_field(field), "appwrite_codec")
 
 
 class _Prepared(ExpressionWrapper):
     """
-    A new value of a field, read from SQLite as it is written to a database.
+    A new value of a field, read from SQLite in its prepared form.
 
-    What the field makes of a database's value (``from_db_value``) is left out: its ``get_prep_value`` need not be the reverse of it.
+    The field's ``from_db_value`` is skipped, because ``get_prep_value`` need not be its inverse.
     """
 
     def get_db_converters(self, connection: Any) -> list[Any]:
@@ -412,7 +427,7 @@ class _Prepared(ExpressionWrapper):
 
 
 def _reads_columns(expression: Any, pk: Field[Any, Any]) -> bool:
-    """Say whether the value depends on anything of the row but its primary key."""
+    """Return whether the value depends on any column of the row except its primary key."""
     if isinstance(expression, Col):
         return expression.target != pk
     if isinstance(expression, Query):
@@ -424,7 +439,7 @@ def _reads_columns(expression: Any, pk: Field[Any, Any]) -> bool:
 
 
 class DeleteCompiler(Compiler, Protocol):
-    """Tells whether a delete query is about one table."""
+    """Determine whether a delete query uses one table."""
 
     @property
     def single_alias(self) -> bool: ...

@@ -1,9 +1,10 @@
 """
-Django's admin, with the defaults that remote tables want, and the cache's panel in it.
+Adapt Django's admin to remote tables, and add a panel for the cache.
 
-``model_admin`` is for models, ``cache_panel`` the page, ``report`` what it shows, ``chart`` its picture. Imports the façade, nothing of
-the backend; tested in ``tests/backend/test_model_admin.py``, ``test_cache_panel.py`` and ``tests/e2e``; explained in
-``docs/howto/admin.md`` and ``docs/howto/cache-panel.md``.
+``model_admin`` has the admin classes for models. ``cache_panel`` is the panel's page; ``report``
+makes its data and ``chart`` its chart. This package imports the façade and nothing of the backend.
+It is tested in ``tests/backend/test_model_admin.py``, ``test_cache_panel.py`` and ``tests/e2e``,
+and documented in ``docs/howto/admin.md`` and ``docs/howto/cache-panel.md``.
 """
 
 from appwrite_orm_django.contrib.admin.cache_panel import CachePanel, CachePanelAdmin

@@ -1,4 +1,4 @@
-"""The cache's panel in the admin: how each table is doing, and buttons to do something about it."""
+"""Add a panel to the admin that shows the cache of each table and has buttons to manage it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ Model = type[models.Model]
 
 class CachePanel(models.Model):
     """
-    Stands for the panel where the admin wants a model: in its index, and for who may see and use it. It has no table.
+    A model without a table that represents the panel in the admin's index and permissions.
 
-    Permissions: ``appwrite_orm_django.view_cachepanel`` to look, ``appwrite_orm_django.change_cachepanel`` for the buttons.
+    ``appwrite_orm_django.view_cachepanel`` allows viewing the panel, and
+    ``appwrite_orm_django.change_cachepanel`` allows using its buttons.
     """
 
     class Meta:
@@ -46,7 +47,7 @@ class CachePanel(models.Model):
 
 
 class Action(NamedTuple):
-    """A button: what it is called, what it will do, whether it wants tables chosen, and what it runs."""
+    """A button: its label and explanation, whether it needs selected tables, and its function."""
 
     name: str
     label: Any
@@ -74,19 +75,19 @@ def _warm(_alias: str, chosen: Sequence[Model]) -> str:
 
 def _loaded(rows: int, chosen: Sequence[Model]) -> str:
     if not control.warmed_models(chosen):
-        return _("These models list nothing to warm (appwrite_warm): nothing was loaded.")
-    return ngettext("%d row is at hand.", "%d rows are at hand.", rows) % rows
+        return _("Nothing was loaded: these models have no appwrite_warm.")
+    return ngettext("%d row is cached.", "%d rows are cached.", rows) % rows
 
 
 def _clear(alias: str, _chosen: Sequence[Model]) -> str:
     _told(clear(using=alias))
-    return _("Everything that was cached is outdated now.")
+    return _("All tables were invalidated.")
 
 
 def _reset(alias: str, _chosen: Sequence[Model]) -> str:
     connection = appwrite_connection(alias)
     connection.cache.statistics.reset()
-    return _("The statistics begin anew, in other processes within seconds.")
+    return _("The statistics were reset. Other processes follow within seconds.")
 
 
 class _NotTold(Exception):
@@ -104,35 +105,40 @@ ACTIONS = {
         Action(
             "invalidate",
             gettext_lazy("Invalidate"),
-            gettext_lazy("What is cached of these tables is outdated at once. It is read from Appwrite again when it is next asked for."),
+            gettext_lazy("Cached results of these tables become stale immediately. They are read "
+                         "from Appwrite again when they are next needed."),
             True,
             _invalidate,
         ),
         Action(
             "refresh",
             gettext_lazy("Refresh"),
-            gettext_lazy("What is cached of these tables is outdated at once, and what their models list to warm is read again now."),
+            gettext_lazy("Cached results of these tables become stale immediately. The querysets "
+                         "in their models' appwrite_warm are read again now."),
             True,
             _refresh,
         ),
         Action(
             "warm",
             gettext_lazy("Warm"),
-            gettext_lazy("What these models list to warm is read from Appwrite now, where it is not cached."),
+            gettext_lazy("The querysets in these models' appwrite_warm are read from Appwrite now, "
+                         "unless they are cached."),
             True,
             _warm,
         ),
         Action(
             "clear",
             gettext_lazy("Clear everything"),
-            gettext_lazy("Everything that is cached of this database is outdated at once. Until it is cached again, pages are slower."),
+            gettext_lazy("All cached results of this database become stale immediately. Pages are "
+                         "slower until they are cached again."),
             False,
             _clear,
         ),
         Action(
             "reset",
             gettext_lazy("Reset statistics"),
-            gettext_lazy("All counters begin at zero, in every process. Nothing that is cached is touched."),
+            gettext_lazy("All counters restart at zero, in every process. Cached results are "
+                         "kept."),
             False,
             _reset,
         ),
@@ -142,13 +148,13 @@ ACTIONS = {
 
 @admin.register(CachePanel)
 class CachePanelAdmin(admin.ModelAdmin):
-    """The panel. Looking at it costs a few calls to the cache and no request to Appwrite."""
+    """The panel. Viewing it costs a few calls to the cache and no request to Appwrite."""
 
     panel_template = "admin/appwrite_orm_django/cache_panel.html"
     confirmation_template = "admin/appwrite_orm_django/cache_confirmation.html"
 
     def get_urls(self) -> list[URLPattern]:
-        # The one page that there is; Django's others would look for rows.
+        # Django's other views would query a table.
         view = self.admin_site.admin_view(self.changelist_view)
         return [path("", view, name="appwrite_orm_django_cachepanel_changelist")]
 
@@ -165,10 +171,11 @@ class CachePanelAdmin(admin.ModelAdmin):
         aliases = control.appwrite_aliases()
         alias = request.GET.get("database") or next(iter(aliases), "")
         if alias not in aliases:
-            raise Http404(_("There is no such database on Appwrite."))
+            raise Http404(_("No such database on Appwrite."))
         if request.method == "POST":
             return self._act(request, alias)
-        # Every process with the admin has this module; few show the panel.
+        # Imported here because every process with the admin loads this module, but few show the
+        # panel.
         from appwrite_orm_django.contrib.admin.chart import chart
         from appwrite_orm_django.contrib.admin.report import make_report
 
@@ -193,12 +200,12 @@ class CachePanelAdmin(admin.ModelAdmin):
             raise PermissionDenied
         action = ACTIONS.get(request.POST.get("action", ""))
         if action is None:
-            return HttpResponseBadRequest("There is no such action.")
+            return HttpResponseBadRequest("No such action.")
         connection = appwrite_connection(alias)
         labels = set(request.POST.getlist("table")) if action.wants_tables else set()
         chosen = [model for model in connection.cached_models() if model._meta.label in labels]
         if action.wants_tables and not chosen:
-            self.message_user(request, _("Choose one table or more."), messages.WARNING)
+            self.message_user(request, _("Select at least one table."), messages.WARNING)
             return HttpResponseRedirect(request.get_full_path())
         if request.POST.get("confirmed") != "yes":
             context = {**self._context(request, str(action.label)), "action": action, "chosen": chosen, "alias": alias}
@@ -208,7 +215,7 @@ class CachePanelAdmin(admin.ModelAdmin):
             self.message_user(request, action.run(alias, chosen), messages.SUCCESS)
         except _NotTold:
             self.message_user(
-                request, _("The cache does not answer. It will be told as soon as it does."), messages.ERROR
+                request, _("The cache does not answer. It will be invalidated as soon as it does."), messages.ERROR
             )
         except DatabaseError as error:
             self.message_user(request, _("Appwrite answered with an error: %s") % error, messages.ERROR)

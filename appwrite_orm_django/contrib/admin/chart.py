@@ -1,4 +1,4 @@
-"""Hits and misses of the last hour as bars: an SVG made here, without a library, a script or a style in the page."""
+"""Lay out the reads of the last hour as SVG bars, without a library, script or inline style."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GAP = 2
 
 @dataclass(frozen=True)
 class Bar:
-    """A rectangle; ``kind`` is its class: hits, misses or passed."""
+    """A rectangle. ``kind`` is its CSS class: hits, misses or passed."""
 
     kind: str
     x: float
@@ -27,10 +27,10 @@ class Bar:
 @dataclass(frozen=True)
 class Chart:
     """
-    What the template draws.
+    The data that the template draws.
 
     Attributes:
-        top: reads per minute that the full height stands for.
+        top: reads per minute at full height.
         shown: the minutes with any reads, latest first, for the table of figures.
     """
 
@@ -46,7 +46,7 @@ class Chart:
 
 
 def chart(minutes: Sequence[Minute]) -> Chart:
-    """Draw minutes, oldest first."""
+    """Return the chart of some minutes, given oldest first."""
     top = _round_up(max((minute.reads for minute in minutes), default=0))
     shown = [minute for minute in reversed(minutes) if minute.reads]
     return Chart(list(_bars(minutes, top)), top, shown)
@@ -60,7 +60,7 @@ def _bars(minutes: Sequence[Minute], top: int) -> Iterator[Bar]:
             count = getattr(minute, kind)
             if not count:
                 continue
-            # One read among thousands is still to be seen.
+            # Keep a single read among thousands visible.
             height = max(HEIGHT * count / top, 1.5)
             bottom -= height
             yield Bar(

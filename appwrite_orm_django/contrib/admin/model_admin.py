@@ -1,4 +1,4 @@
-"""Django's model admins with defaults for tables that are far away and may be long."""
+"""Provide Django's model admins with defaults for remote and possibly long tables."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["AppwriteModelAdmin", "AppwriteStackedInline", "AppwriteTabularInline
 
 
 class _RelatedChoices:
-    """Forms that offer related rows by search where their admin can be searched, and else from the cache."""
+    """Offer related rows by search if their admin has ``search_fields``, else as a cached list."""
 
     def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
-        """Return the relations to be chosen by search: those named, and all whose model's admin has ``search_fields``."""
+        """Return ``autocomplete_fields`` and relations whose admins have ``search_fields``."""
         base: Any = self
-        named = list(super().get_autocomplete_fields(request))  # type: ignore[misc]  # Django's, which stands behind this class
+        named = list(super().get_autocomplete_fields(request))  # type: ignore[misc]  # Django's, the next base class
         taken = {*named, *base.raw_id_fields, *base.radio_fields, *base.filter_horizontal, *base.filter_vertical}
         found = [
             field.name for field in _relations(base.model) if field.name not in taken and self._is_searchable(field)
@@ -56,15 +56,15 @@ def _relations(model: type[models.Model]) -> list[Any]:
 
 
 def _is_plain(field: Any) -> bool:
-    # A through model of one's own is edited by an inline.
+    # A custom through model is edited by an inline.
     return bool(field.remote_field.through._meta.auto_created)
 
 
 class AppwriteChangeList(ChangeList):
-    """A changelist that fetches the rows that others point to with its own, and their number with the rows."""
+    """A changelist that reads its rows and their count in one request, with related rows."""
 
     def get_results(self, request: HttpRequest) -> None:
-        # Django counts first, and reads the rows when the page is rendered.
+        # Django counts first and reads the rows only when it renders the page.
         bottom = (self.page_num - 1) * self.list_per_page
         if self.show_all or not 0 <= bottom <= MAX_OFFSET:
             super().get_results(request)
@@ -72,7 +72,8 @@ class AppwriteChangeList(ChangeList):
         rows = self.queryset[bottom : bottom + self.list_per_page]
         with counting_with(rows) as were_read:
             super().get_results(request)
-        # Of a single page Django takes all rows, unsliced: another question, which the cache would have to be asked as well.
+        # For a single page Django reads all rows unsliced, which is another query and another call
+        # to the cache.
         is_same = (
             isinstance(self.paginator, AppwritePaginator) and were_read() if self.multi_page else self.page_num == 1
         )
@@ -90,20 +91,26 @@ class AppwriteModelAdmin(_RelatedChoices, admin.ModelAdmin):
     """
     Django's ``ModelAdmin`` with defaults for remote tables.
 
-    - No count of all rows beside that of the rows found, and of those no more than 5,000 are counted ("5000+"); all pages are there.
-    - Rows that ``list_display`` shows something of (``author``, ``author__country``) are fetched with the page, and no others.
-    - Relations are chosen by search where the related admin has ``search_fields``, and else from a list that comes from the cache.
-    - A primary key of one's own can be chosen once: it is the row's ``$id``, which does not change.
+    - The number of all rows is not counted. At most 5,000 of the rows found are counted ("5000+"),
+      but every page can be reached.
+    - Related rows in ``list_display`` (``author``, ``author__country``) are fetched with the page,
+      and no others.
+    - Relations are chosen by search if the related admin has ``search_fields``, else from a cached
+      list.
+    - An editable primary key can be set when a row is added. It is the row's ``$id``, which never
+      changes, so it is read-only afterwards.
 
     Attributes:
-        list_prefetch_related: what methods in ``list_display`` read of many related rows, as ``prefetch_related`` takes it.
+        list_prefetch_related: lookups for ``prefetch_related()``, for methods in ``list_display``
+            that read many related rows.
     """
 
     show_full_result_count = False
     list_prefetch_related: Sequence[Any] = ()
 
     def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any) -> Paginator:
-        # Unless the class names a paginator of its own. Templates that set thousands apart can not show "5000+".
+        # Respect a paginator named by the class. Templates with thousand separators cannot show
+        # "5000+".
         if self.paginator is Paginator:
             chosen = ExactPaginator if settings.USE_THOUSAND_SEPARATOR else AppwritePaginator
             return chosen(queryset, per_page, *args, **kwargs)
@@ -115,12 +122,13 @@ class AppwriteModelAdmin(_RelatedChoices, admin.ModelAdmin):
     def get_list_select_related(self, request: HttpRequest) -> Any:
         if self.list_select_related is not False:
             return self.list_select_related
-        # A list, empty or not: without one Django follows every relation of the model if a column shows any of them.
+        # Return a list even if it is empty: without one, Django follows every relation of the model
+        # if a column shows any of them.
         paths = (self._related_path(name) for name in self.get_list_display(request) if isinstance(name, str))
         return list(dict.fromkeys(path for path in paths if path))
 
     def _related_path(self, name: str) -> str:
-        """Return which part of a column's name leads to a single related row; empty if none does."""
+        """Return the part of a column's name that leads to a single related row; empty for none."""
         found: list[str] = []
         model: Any = self.model
         for part in name.split("__"):

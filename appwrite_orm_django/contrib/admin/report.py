@@ -1,4 +1,4 @@
-"""What the cache's panel shows, as plain data: a handful of calls to the cache, no request to Appwrite."""
+"""Collect the data of the cache panel, in a few calls to the cache and no request to Appwrite."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ from appwrite_orm_django.cache.statistics import Counters, LastWrite
 
 __all__ = ["PanelReport", "TableReport", "make_report"]
 
-# Appwrite tells of this site's own writes as well, a moment after them: what follows so soon is taken for such an echo.
+# Appwrite also reports this site's own writes, a moment after them. A report that follows a write
+# within this time is taken for its echo.
 _ECHO_S = 10.0
 
 
 @dataclass(frozen=True)
 class TableReport:
     """
-    One table.
+    The cache of one table.
 
     Attributes:
         label: ``app_label.Model``, which the panel's form sends.
-        is_fresh: whether anything read since the last write is cached; None if the cache does not answer.
-        warms: how many querysets the model lists to warm.
-        written_at: when rows last changed, as far as the cache was told; None if it was not.
+        is_fresh: whether anything read since the last write is cached; None if the cache does not
+            answer.
+        warms: the number of querysets in the model's ``appwrite_warm``.
+        written_at: time of the last write that the cache knows of; None if it knows of none.
     """
 
     label: str
@@ -60,9 +62,10 @@ class PanelReport:
     The cache of one database.
 
     Attributes:
-        totals: of all tables.
+        totals: the sum over all tables.
         minutes: the last sixty, oldest first.
-        is_private: whether the cache is in the memory of this process, so that others' figures are not here.
+        is_private: whether the cache is local to this process, so that figures of other processes
+            are missing.
         answers: whether the cache answered.
     """
 
@@ -89,10 +92,10 @@ class PanelReport:
 
 def make_report(alias: str) -> PanelReport:
     """
-    Look at the cache of a database on Appwrite.
+    Return a report on the cache of a database on Appwrite.
 
     Raises:
-        ValueError: the alias is of another database.
+        ValueError: the alias is not on Appwrite.
     """
     connection = cached_connection(alias)
     if connection is None:
@@ -100,7 +103,7 @@ def make_report(alias: str) -> PanelReport:
     models_ = sorted(connection.cached_models(), key=lambda model: model._meta.label_lower)
     cache = connection.cache
     names = {model: connection.table_of(model) for model in models_}
-    # Before the states: a write that is shown is then one that they know of.
+    # Read before the states, so that these take every write that is shown into account.
     seen = cache.statistics.overview()
     fresh = cache.freshness(list(names.values()))
     totals = Counters()
@@ -144,29 +147,29 @@ def _table(
 
 
 def _origin(writes: Sequence[LastWrite]) -> LastWrite | None:
-    """Return the last write itself where Appwrite's word of it came after it, else whatever came last."""
+    """Return the last write, or the own write of this site if the last is Appwrite's echo of it."""
     if not writes:
         return None
-    own = next((one for one in writes if one.source == "write" and writes[0].at - one.at <= _ECHO_S), None)
+    own = next((write for write in writes if write.source == "write" and writes[0].at - write.at <= _ECHO_S), None)
     return own if own is not None and writes[0].source in ("webhook", "realtime") else writes[0]
 
 
 def source_text(write: LastWrite) -> str:
-    """Say in words who made a write."""
+    """Return a description of the source of a write."""
     if write.source == "write":
         return _("this process") if write.here else _("another process")
     return {"invalidate": _("by hand"), "webhook": _("webhook"), "realtime": _("realtime")}[write.source]
 
 
 def percent(counters: Counters) -> str:
-    """Write the hit rate; a dash before the first read."""
+    """Return the hit rate as text; a dash before the first read."""
     rate = counters.hit_rate
-    # Not "100 %" while there was a miss.
+    # Round down, so that "100 %" means no misses.
     return "\N{EN DASH}" if rate is None else f"{int(rate * 1000) / 10:.1f} %"
 
 
 def duration(seconds: float) -> str:
-    """Write seconds in the largest unit that leaves a number above 1."""
+    """Return a duration as text: seconds below 2 minutes, minutes below 2 hours, else hours."""
     if seconds < 120:
         return f"{seconds:.1f} s"
     if seconds < 7200:

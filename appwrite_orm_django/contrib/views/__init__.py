@@ -1,9 +1,13 @@
 """
-Pages for rows: lists that can be searched, filtered, sorted, paged and downloaded, and details. Django's generic views, further.
+Extend Django's generic views for lists and details.
 
-``listing`` and ``detail`` are the views, ``columns`` what they show, ``filters`` the form above a list, ``exporting`` the downloads,
-``status`` the badge. Templates lie in ``templates/appwrite_orm_django``. Imports the façade, nothing of the backend; tested in
-``tests/backend/test_views.py`` and ``tests/e2e``; explained in ``docs/howto/list-pages.md``.
+Lists have search, filters, sorting, pages and downloads.
+
+``listing`` and ``detail`` have the views. ``columns`` looks up what they display, ``filters`` makes
+the form above a list, ``exporting`` the downloads and ``status`` the badge. Templates are in
+``templates/appwrite_orm_django``. This package imports the façade and nothing of the backend. It is
+tested in ``tests/backend/test_views.py`` and ``tests/e2e``, and documented in
+``docs/howto/list-pages.md``.
 """
 
 from appwrite_orm_django.contrib.views.columns import Column

@@ -1,4 +1,4 @@
-"""The columns of a list and the facts of a detail page: what ``list_display`` names, looked up once, and the values of a row."""
+"""Resolve names in ``list_display`` and ``detail_display`` to columns, and read their values."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ __all__ = ["BoundColumn", "Cell", "Column", "bind", "related_paths"]
 @dataclass(frozen=True)
 class Column:
     """
-    A column, where its name in ``list_display`` does not say enough.
+    A column with options, to use in ``list_display`` instead of a name.
 
     Attributes:
-        name: a field, a field of a related row (``author__name``), or a method of the view or of the row.
-        label: the heading; left out, the field's verbose name or the method's ``short_description``.
-        css: classes of its cells. ``aw-code`` is for codes, ``aw-secondary`` hides a column on phones.
+        name: a field, a field of a related row (``author__name``), or a method of the view or of
+            the row.
+        label: the heading; defaults to the field's verbose name or the method's
+            ``short_description``.
+        css: CSS classes of the cells. ``aw-code`` is for codes; ``aw-secondary`` hides the column
+            on phones.
     """
 
     name: str
@@ -34,7 +37,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """A value as the page shows it; ``url`` is empty where it leads nowhere."""
+    """A value as the page shows it. ``url`` is empty if the cell is not a link."""
 
     text: Any
     url: str
@@ -44,12 +47,13 @@ class Cell:
 @dataclass(frozen=True)
 class BoundColumn:
     """
-    A column that has found its model.
+    A column resolved for a model.
 
     Attributes:
-        sort: what the query string calls sorting by it; empty if it can not be sorted.
-        related: the relation that it shows, or shows a field of, as ``select_related`` takes it; empty if none.
-        source: the method that makes its value, None for a field.
+        sort: its name in the query string's ``sort``; empty if the list cannot be sorted by it.
+        related: the relation that it shows, or shows a field of, as ``select_related`` takes it;
+            empty if none.
+        source: the method that returns its value; None for a field.
     """
 
     name: str
@@ -61,7 +65,7 @@ class BoundColumn:
     source: Any = None
 
     def value(self, row: models.Model) -> Any:
-        """Return the value itself: a related row, a number, a datetime in the current time zone; None if there is none."""
+        """Return the unformatted value, or None. Datetimes are in the current time zone."""
         if self.source is not None:
             return self.source(row)
         value: Any = row
@@ -83,7 +87,7 @@ class BoundColumn:
         return value
 
     def text(self, value: Any) -> Any:
-        """Return a value as people read it, in the language of the page."""
+        """Return a value formatted for display in the current language."""
         if value is None:
             return ""
         if isinstance(value, bool):
@@ -97,7 +101,7 @@ class BoundColumn:
         return formats.localize(value)
 
     def cell(self, row: models.Model, *, links: bool) -> Cell:
-        """Return the cell of a row; with ``links`` it leads to the row, else to the related row that it shows, if any."""
+        """Return the cell of a row, with a link to the row if ``links``, else to a related row."""
         value = self.value(row)
         target: Any = row if links else self._related_row(row)
         url = target.get_absolute_url() if hasattr(target, "get_absolute_url") else ""
@@ -113,14 +117,15 @@ def bind(
     view: Any, model: type[models.Model], display: Sequence[str | Column], sortable: Iterable[str]
 ) -> list[BoundColumn]:
     """
-    Look up columns.
+    Resolve columns for a model.
 
     Args:
-        view: whose methods may be named; they are called with a row.
-        sortable: names of ``ordering_fields``; a relation is sorted by its key, whichever of both names is given.
+        view: the view whose methods may be named; they are called with a row.
+        sortable: the names in ``ordering_fields``. A relation is sorted by its key, under either of
+            its names.
 
     Raises:
-        ImproperlyConfigured: a name is no field, no method and no path of fields.
+        ImproperlyConfigured: a name is neither a field, a path of fields nor a method.
     """
     allowed = set(sortable)
     return [_bind(view, model, item if isinstance(item, Column) else Column(item), allowed) for item in display]
@@ -133,7 +138,8 @@ def _bind(view: Any, model: type[models.Model], column: Column, sortable: set[st
     field, related = (None, "") if callable(source) else _field(model, name)
     if field is None and not callable(method) and not isinstance(method, property):
         raise ImproperlyConfigured(
-            f"{type(view).__name__}: {name!r} is no field of {model._meta.label}, and no method of it or of the view."
+            f"{type(view).__name__}: {name!r} is neither a field or method of {model._meta.label} "
+            "nor a method of the view."
         )
     label = column.label or getattr(method, "short_description", "") or _label(model, name, field)
     sorts = _sorts(name, field, method)
@@ -150,7 +156,7 @@ def _bind(view: Any, model: type[models.Model], column: Column, sortable: set[st
 
 
 def _field(model: type[models.Model], path: str) -> tuple[Any, str]:
-    """Return the field at the end of a path, and the path of the single related row that it belongs to or is."""
+    """Return the field at the end of a path, and the path of its single related row."""
     related: list[str] = []
     found: Any = None
     owner: Any = model
@@ -173,7 +179,7 @@ def _label(model: type[models.Model], name: str, field: Any) -> str:
 
 
 def _sorts(name: str, field: Any, method: Any) -> Iterator[str]:
-    """Yield the names under which a column may be listed as sortable, what the query string calls it first."""
+    """Yield the names that make a column sortable; the first is its name in the query string."""
     yield name
     if field is not None and "__" not in name:
         yield from (field.name, getattr(field, "attname", field.name))
@@ -184,7 +190,8 @@ def _sorts(name: str, field: Any, method: Any) -> Iterator[str]:
         yield str(order)
     first, _separator, rest = name.partition("__")
     if rest:
-        # A column that shows a related row's name may be sorted by the key, which the table itself holds.
+        # A column that shows a field of a related row may be sorted by the key, which is in the
+        # table itself.
         yield from (first, f"{first}_id")
 
 
@@ -194,7 +201,7 @@ def _is_number(field: Any) -> bool:
 
 
 def related_paths(columns: Iterable[BoundColumn]) -> tuple[list[str], list[str]]:
-    """Return the relations that the columns show: those for ``select_related``, and those to many rows for ``prefetch_related``."""
+    """Return the relations of the columns, for ``select_related`` and for ``prefetch_related``."""
     single = dict.fromkeys(column.related for column in columns if column.related)
     many = dict.fromkeys(
         column.name

@@ -1,4 +1,4 @@
-"""A page for one row: Django's ``DetailView``, further."""
+"""Extend Django's ``DetailView`` to display a row's values."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ __all__ = ["AppwriteDetailView"]
 
 class AppwriteDetailView(DetailView):
     """
-    A page with a row's values.
+    Display a row's values.
 
-    Everything of Django's ``DetailView`` holds. Related rows that are shown are fetched with the row.
+    Everything in Django's ``DetailView`` applies. Related rows that are shown are fetched with the
+    row.
 
     Attributes:
-        detail_display: what to show, as ``list_display`` of the list; left out, every field. Empty values are left out.
-        list_url: address of the list that the page leads back to, or the name of its URL pattern; empty for none.
-        base_template: what ``detail.html`` extends; it needs the blocks ``title``, ``extra_head`` and ``content``.
+        detail_display: the values to show, as in ``list_display`` of the list; defaults to every
+            field. Empty values are hidden.
+        list_url: the URL of the list to link back to, or the name of its URL pattern; empty for no
+            link.
+        base_template: the template that ``detail.html`` extends; it needs the blocks ``title``,
+            ``extra_head`` and ``content``.
     """
 
     detail_display: ClassVar[Sequence[str | Column] | None] = None
@@ -45,7 +49,7 @@ class AppwriteDetailView(DetailView):
             return super().get(request, *args, **kwargs)
 
     def get_columns(self, model: type[models.Model]) -> list[BoundColumn]:
-        """Return what is shown of a row."""
+        """Return the columns to show."""
         display = self.detail_display
         if display is None:
             display = [field.name for field in model._meta.concrete_fields]
@@ -54,7 +58,7 @@ class AppwriteDetailView(DetailView):
     def get_queryset(self) -> QuerySet[Any]:
         queryset: QuerySet[Any] = super().get_queryset()
         select, prefetch = related_paths(self.get_columns(queryset.model))
-        # Without names it would follow every relation.
+        # Without names, select_related() would follow every relation.
         queryset = queryset.select_related(*select) if select else queryset
         found: QuerySet[Any] = queryset.prefetch_related(*prefetch)
         return found
@@ -63,7 +67,7 @@ class AppwriteDetailView(DetailView):
         context = super().get_context_data(**kwargs)
         row: Any = self.object
         if not isinstance(row, models.Model):
-            raise ImproperlyConfigured(f"{type(self).__name__} shows rows of models, not {type(row).__name__}.")
+            raise ImproperlyConfigured(f"{type(self).__name__} needs a model instance, got {type(row).__name__}.")
         opts = row._meta
         list_title = str(opts.verbose_name_plural)
         return {
@@ -79,7 +83,7 @@ class AppwriteDetailView(DetailView):
         }
 
     def get_edit_url(self) -> str:
-        """Return where the row can be changed; empty for nowhere, which is the default."""
+        """Return the URL of the page that edits the row; by default an empty string for no link."""
         return ""
 
     def _facts(self, row: models.Model) -> Iterator[Cell]:

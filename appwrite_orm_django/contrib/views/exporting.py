@@ -1,4 +1,4 @@
-"""Downloads of a list: CSV and JSON, sent as they are read, however many rows there are."""
+"""Stream downloads of a list as CSV or JSON while its rows are read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ __all__ = ["FORMATS", "stream"]
 Rows = Iterable[models.Model]
 Columns = Sequence[BoundColumn]
 
-# What spreadsheets take for a formula at the start of a cell, full-width forms included (OWASP, "CSV Injection").
+# Spreadsheets take a cell that starts with these for a formula, full-width forms included
+# (OWASP, "CSV Injection").
 _FORMULA_STARTS = tuple(
     "=+-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
 )
@@ -29,16 +30,16 @@ _FORMULA_STARTS = tuple(
 
 def stream(request: HttpRequest, kind: str, columns: Columns, rows: Rows, name: str) -> StreamingHttpResponse:
     """
-    Return a download.
+    Return a response that streams a download.
 
     Args:
         kind: a key of ``FORMATS``.
-        rows: read as the client takes them.
-        name: of the file, without its ending.
+        rows: the rows, read while the response is sent.
+        name: name of the file, without its extension.
     """
     content_type, write = FORMATS[kind]
     parts = _within(copy_context(), write(columns, rows))
-    # Under ASGI a plain iterator would be used up before anything is sent.
+    # Under ASGI, Django consumes a synchronous iterator before it sends anything.
     content: Any = _asynchronous(parts) if isinstance(request, ASGIRequest) else parts
     response = StreamingHttpResponse(content, content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
@@ -47,9 +48,10 @@ def stream(request: HttpRequest, kind: str, columns: Columns, rows: Rows, name: 
 
 def _within(context: Context, parts: Iterator[str]) -> Iterator[str]:
     """
-    Read as the view would have: it is over when its rows are read, and so is the block in which it stood.
+    Yield the parts of a download, reading the rows in the view's context.
 
-    Above all for a view that stands in ``appwrite_user()``: past its end, rows would be read with the API key.
+    The view has returned by then. If it ran inside ``appwrite_user()``, that block has ended, and
+    the rows would otherwise be read with the API key.
     """
     while (part := context.run(next, parts, None)) is not None:
         yield part
@@ -62,7 +64,7 @@ async def _asynchronous(parts: Iterator[str]) -> AsyncIterator[str]:
 
 
 class _Echo:
-    """A file for ``csv`` that hands back what is written to it."""
+    """A file for ``csv`` that returns what is written to it."""
 
     def write(self, text: str) -> str:
         return text
@@ -96,13 +98,13 @@ def _plain(value: Any) -> Any:
 
 
 def harmless(value: Any) -> Any:
-    """Put an apostrophe before text that a spreadsheet would run as a formula. Numbers, negative ones too, stay as they are."""
+    """Put an apostrophe before text that a spreadsheet would run as a formula, but not numbers."""
     if isinstance(value, str) and (value.lstrip().startswith(_FORMULA_STARTS) or value[:1] in ("\t", "\r", "\n")):
         return f"'{value}"
     return value
 
 
-#: Ending of the file to its content type and what writes it.
+#: Maps a file extension to the content type and the function that writes the format.
 FORMATS: dict[str, tuple[str, Callable[[Columns, Rows], Iterator[str]]]] = {
     "csv": ("text/csv; charset=utf-8", _csv),
     "json": ("application/json", _json),

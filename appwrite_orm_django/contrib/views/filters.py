@@ -1,4 +1,4 @@
-"""The form above a list: search, and a field for each filter."""
+"""Make the form above a list, with a search field and a field for each filter."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["Filter", "SearchForm", "filter_fields", "search_condition"]
 
 Filter: TypeAlias = "str | tuple[str, forms.Field]"
 
-# A search text, and words, that nobody needs longer.
+# Maximum length of a search text, in characters.
 _MAX_SEARCH = 100
-# Names of the query string that are no filters.
+# Parameters of the query string that are not filters.
 RESERVED = ("q", "sort", "page", "cursor", "export")
 
 
 class SearchForm(forms.Form):
-    """What a list reads from its query string; a subclass adds a field for each filter, named as the lookup."""
+    """The form for a list's query string. Subclasses add a field named as the lookup per filter."""
 
     q = forms.CharField(
         label=_("Search"),
@@ -38,7 +38,7 @@ class SearchForm(forms.Form):
     )
 
     def filters(self) -> dict[str, Any]:
-        """Return lookup to value, of the filters that are set and valid."""
+        """Return the lookups and values of the filters that are set and valid."""
         cleaned = getattr(self, "cleaned_data", {})
         return {name: value for name, value in cleaned.items() if name not in RESERVED and value not in (None, "")}
 
@@ -49,7 +49,7 @@ class SearchForm(forms.Form):
 
 
 class _SinceField(forms.DateField):
-    """The first moment of a day, for a filter on moments."""
+    """A date that cleans to the start of that day, for a filter on datetimes."""
 
     is_end = False
 
@@ -72,11 +72,12 @@ def filter_fields(model: type[models.Model], filters: Sequence[Filter]) -> dict[
     """
     Return a form field for each filter, by lookup.
 
-    Fields with choices, booleans and relations become a list to choose from, dates two fields. Anything else is given as a pair: the
-    lookup, and the form field whose cleaned value is looked up (``("name__istartswith", forms.CharField(required=False))``).
+    Fields with choices, booleans and relations become a select, and dates two fields. Any other
+    filter is given as a pair of a lookup and a form field whose cleaned value is looked up, such as
+    ``("name__istartswith", forms.CharField(required=False))``.
 
     Raises:
-        ImproperlyConfigured: a name is no field, or one that nothing is known to be chosen from.
+        ImproperlyConfigured: a name is not a field, or has no default form field.
     """
     found: dict[str, forms.Field] = {}
     for item in filters:
@@ -115,8 +116,9 @@ def _fields_for(model: type[models.Model], name: str) -> Iterator[tuple[str, for
         yield f"{name}__{'lt' if of_moments else 'lte'}", until(label=_("%s to") % label, required=False, widget=picker)
     else:
         raise ImproperlyConfigured(
-            f"list_filter: nothing is known to choose from for {model._meta.label}.{name}. Give a pair: "
-            f'("{name}", a form field), or ("{name}__istartswith", forms.CharField(required=False)).'
+            f"list_filter: {model._meta.label}.{name} has no choices to filter by. Use a pair of a "
+            "lookup and a form "
+            f'field, such as ("{name}__istartswith", forms.CharField(required=False)).'
         )
 
 
@@ -131,11 +133,12 @@ _PREFIXES = {"^": "istartswith", "=": "iexact", "@": "search"}
 
 def search_condition(model: type[models.Model], names: Sequence[str], text: str) -> Q:
     """
-    Return the condition that every word of a text is found in one of the fields.
+    Return the condition that each word of a text is found in at least one of the fields.
 
     Args:
-        names: as the admin's ``search_fields``: ``name`` anywhere in the field, ``^name`` at its start, ``=name`` all of it,
-            ``name__lookup`` as that lookup finds it; case counts in none but the last.
+        names: as in the admin's ``search_fields``: ``name`` matches anywhere in the field,
+            ``^name`` at its start, ``=name`` the whole field, and ``name__lookup`` with that
+            lookup. All but the last ignore case.
     """
     lookups = [_lookup(model, name) for name in names]
     condition = Q()

@@ -1,4 +1,4 @@
-"""A table of rows that can be searched, filtered, sorted, paged and downloaded: Django's ``ListView``, further."""
+"""Extend Django's ``ListView`` with columns, search, filters, sorting, pages and downloads."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from appwrite_orm_django.contrib.views.status import CacheStatus, ObservedRespon
 
 __all__ = ["AppwriteListView"]
 
-# Rows of a download that are read, and whose related rows are looked up, at a time.
+# Number of rows that a download reads, and looks up related rows for, at a time.
 _CHUNK = 500
 
 
 @dataclass(frozen=True)
 class Heading:
-    """A column's heading: the sort that a click leads to, and how the list is sorted by it now ("" if it is not)."""
+    """A column's heading: the sort after a click, and the current sort by it, if any."""
 
     column: BoundColumn
     next_sort: str
@@ -49,24 +49,30 @@ class Line:
 
 class AppwriteListView(ListView):
     """
-    A list page that needs a model and the names of its columns.
+    Display a list of rows, given a model and the names of columns.
 
-    Everything of Django's ``ListView`` holds. Related rows that columns show are fetched with the page, however many there are.
-    ``?export=csv`` downloads the rows found, all pages of them.
+    Everything in Django's ``ListView`` applies. Related rows that columns show are fetched with the
+    page, however many there are. ``?export=csv`` downloads the rows of all pages.
 
     Attributes:
-        list_display: fields, fields of related rows (``author__name``), methods of the view or the model; or ``Column``.
-        list_display_links: names of columns that lead to the row (``get_absolute_url``); left out, the first one.
+        list_display: names of fields, of fields of related rows (``author__name``) and of methods
+            of the view or the model, or ``Column`` objects.
+        list_display_links: names of columns that link to the row (``get_absolute_url``); defaults
+            to the first column.
         list_select_related: relations to fetch with the rows, besides those that columns show.
-        list_filter: names of fields, or pairs of a lookup and the form field whose value is looked up.
-        search_fields: as the admin's: ``name``, ``^name``, ``=name``, ``name__lookup``.
-        ordering_fields: names of columns that visitors may sort by. ``ordering`` is the order without a wish, else the model's.
-        pagination: "page" for numbered pages, "cursor" for pages that cost the same however far one goes.
-        paginator_class: of numbered pages; ``ExactPaginator`` counts more than 5,000 rows to the last.
-        export_formats: downloads to offer.
-        export_display: columns of downloads; left out, those of the page.
-        form_class: base of the form above the list.
-        base_template: what ``list.html`` extends; it needs the blocks ``title``, ``extra_head`` and ``content``.
+        list_filter: names of fields, or pairs of a lookup and the form field whose value is looked
+            up.
+        search_fields: as in the admin: ``name``, ``^name``, ``=name``, ``name__lookup``.
+        ordering_fields: names of columns that users may sort by. ``ordering`` is the default order,
+            else the model's.
+        pagination: "page" for numbered pages, "cursor" for pages that all cost the same.
+        paginator_class: paginator of numbered pages; ``ExactPaginator`` counts all rows even beyond
+            5,000.
+        export_formats: formats of the downloads offered.
+        export_display: columns of downloads; defaults to those of the page.
+        form_class: base class of the form above the list.
+        base_template: the template that ``list.html`` extends; it needs the blocks ``title``,
+            ``extra_head`` and ``content``.
     """
 
     list_display: ClassVar[Sequence[str | Column]] = ("__str__",)
@@ -96,7 +102,7 @@ class AppwriteListView(ListView):
             kind = request.GET.get("export", "")
             return self._export(kind) if kind else super().get(request, *args, **kwargs)
 
-    # What is asked for
+    # The request
 
     @cached_property
     def list_model(self) -> type[models.Model]:
@@ -117,7 +123,7 @@ class AppwriteListView(ListView):
         form: SearchForm = type("ListForm", (self.form_class,), fields)(self.request.GET, label_suffix="")
         if not self.search_fields:
             del form.fields["q"]
-        # An invalid filter is shown with its error and left out; the valid ones count.
+        # An invalid filter is shown with its error and ignored; the valid filters apply.
         form.is_valid()
         return form
 
@@ -127,22 +133,22 @@ class AppwriteListView(ListView):
         select, prefetch = related_paths(self.columns)
         queryset: QuerySet[Any] = super().get_queryset().filter(search, **self.form.filters())
         select += [path for path in self.list_select_related if path not in select]
-        # Without names it would follow every relation.
+        # Without names, select_related() would follow every relation.
         queryset = queryset.select_related(*select) if select else queryset
         found: QuerySet[Any] = queryset.prefetch_related(*prefetch)
         return found
 
     @property
     def sort(self) -> str:
-        """The sort that the visitor has asked for, if it is one of those offered; else empty."""
+        """The requested sort if the list offers it, else an empty string."""
         wanted = str(self.request.GET.get("sort", ""))
         return wanted if wanted.removeprefix("-") in {column.sort for column in self.columns if column.sort} else ""
 
     def get_ordering(self) -> list[str]:
         """
-        Return the order of the rows, which ends with the primary key, so that no two rows share a place.
+        Return the order of the rows, which ends with the primary key to be total.
 
-        What the visitor has asked for comes first; the order without a wish decides where that leaves a tie, in the same direction.
+        The requested sort comes first. The default order breaks ties, in the same direction.
         """
         own: Any = self.ordering or self.list_model._meta.ordering or ()
         order: list[str] = [own] if isinstance(own, str) else list(own)
@@ -157,13 +163,15 @@ class AppwriteListView(ListView):
         for name in [*order, "-pk" if descending else "pk"]:
             found.setdefault(self._key(name), name)
             if self._key(name) == "pk":
-                break  # unique: what follows decides nothing
+                break  # unique, so further fields have no effect
         return list(found.values())
 
     def _attname(self, name: str) -> str:
-        # By the name of a relation Django sorts as the related model is sorted, for which all of its rows would have to be fetched.
+        # Given a relation's name, Django sorts by the related model's ordering, which would take
+        # fetching all of its rows.
         field = next(
-            (one for one in self.list_model._meta.concrete_fields if one.name == name and one.is_relation), None
+            (field for field in self.list_model._meta.concrete_fields if field.name == name and field.is_relation),
+            None,
         )
         return name if field is None else str(field.attname)
 
@@ -176,14 +184,14 @@ class AppwriteListView(ListView):
     def paginate_queryset(self, queryset: Any, page_size: int) -> Any:
         if self.pagination == "page":
             paginator, page, rows, is_paginated = super().paginate_queryset(queryset, page_size)
-            # Read now, so that the badge above the table knows.
+            # Read the rows now, because the status badge stands above the table.
             page.object_list = list(rows)
             return paginator, page, page.object_list, is_paginated
         cursors = CursorPaginator(queryset, page_size, self.get_ordering())
         try:
             found = cursors.page(self.request.GET.get("cursor", ""))
         except InvalidCursor:
-            raise Http404(_("This link to a page is damaged, or was made for another order of the list.")) from None
+            raise Http404(_("This page link is damaged, or belongs to another order of the list.")) from None
         return cursors, found, found.object_list, found.has_other_pages()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -231,12 +239,13 @@ class AppwriteListView(ListView):
 
     def _export(self, kind: str) -> HttpResponseBase:
         if kind not in self.export_formats or kind not in FORMATS:
-            raise Http404(_("There is no such download."))
+            raise Http404(_("No such download."))
         display = self.list_display if self.export_display is None else self.export_display
         columns = bind(self, self.list_model, display, ())
         select, prefetch = related_paths(columns)
-        # One key and the primary key: an order that Appwrite can go on from after any row, and not only by counting. Related rows are
-        # looked up a chunk at a time; fetched by the query itself, they would have to be held all at once.
+        # Order by one field and the primary key, so that Appwrite can continue after any row
+        # instead of using offsets. Related rows are prefetched a chunk at a time; select_related()
+        # would have to hold them all at once.
         order = self.get_ordering()
         order = order if len(order) < 2 else [order[0], "-pk" if order[0].startswith("-") else "pk"]
         queryset = self.get_queryset().order_by(*order).select_related(None).prefetch_related(None)

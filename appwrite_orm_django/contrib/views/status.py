@@ -1,4 +1,4 @@
-"""Whether what a page shows came from the cache, known while the page is made."""
+"""Track whether a page's data came from the cache while the page is rendered."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from appwrite_orm_django.contrib.cache_status import status_of
 
 __all__ = ["CacheStatus", "ObservedResponse"]
 
-#: What the words of ``X-Cache-Status`` mean, for the tooltip of the badge.
+#: Explanations of the values of ``X-Cache-Status``, for the tooltip of the badge.
 MEANINGS = {
-    "HIT": "Everything shown here came from the cache.",
-    "MISS": "Everything shown here was just read from Appwrite.",
-    "PARTIAL": "Part of this came from the cache, part was just read from Appwrite.",
-    "BYPASS": "This was read past the cache.",
-    "STALE": "Appwrite could not be reached: this may be outdated.",
+    "HIT": "All data on this page came from the cache.",
+    "MISS": "All data on this page was just read from Appwrite.",
+    "PARTIAL": "Some data came from the cache, and some was just read from Appwrite.",
+    "BYPASS": "The data on this page bypassed the cache.",
+    "STALE": "Appwrite could not be reached: this data may be stale.",
 }
 
 
 class CacheStatus:
-    """The reads of one page so far. Its text is a word of ``X-Cache-Status``, or empty if nothing was read."""
+    """The reads of a page so far. Its text is a value of ``X-Cache-Status``; empty if none."""
 
     def __init__(self) -> None:
         self._parts: list[Sequence[ReadEvent]] = []
 
     @contextmanager
     def observing(self) -> Iterator[None]:
-        """Take what is read within for a part of the page."""
+        """Count the reads within the block as part of the page."""
         with observe_reads() as reads:
             self._parts.append(reads)
             yield
@@ -54,7 +54,7 @@ class CacheStatus:
 
 
 class ObservedResponse(TemplateResponse):
-    """A template response that adds what its template reads to the status of the page."""
+    """A template response that adds the reads of its template to the page's status."""
 
     @property
     def rendered_content(self) -> Any:

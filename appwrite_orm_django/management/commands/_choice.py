@@ -1,4 +1,4 @@
-"""Which database and which models a command is about."""
+"""Choose the database and the models that a command works on."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from appwrite_orm_django.schema.from_models import models_of
 
 def chosen_alias(alias: str | None) -> str:
     """
-    Return the alias that a command is to work on.
+    Return the alias that a command works on.
 
     Raises:
-        CommandError: it is not there, or not on Appwrite; or none was given, and there is not just one.
+        CommandError: the alias does not exist or is not on Appwrite, or none was given and the
+            choice is ambiguous.
     """
     if alias is None:
         return _only_alias()
     if alias not in connections.settings:
-        raise CommandError(f'DATABASES has no "{alias}". On Appwrite: {", ".join(appwrite_aliases()) or "none"}.')
+        raise CommandError(
+            f'DATABASES has no "{alias}". Aliases on Appwrite: {", ".join(appwrite_aliases()) or "none"}.'
+        )
     engine = connections[alias].settings_dict["ENGINE"]
     if engine != ENGINE:
         raise CommandError(f'DATABASES["{alias}"] is not on Appwrite: its ENGINE is {engine}.')
@@ -42,10 +45,10 @@ def _only_alias() -> str:
 
 def chosen_models(alias: str, app_label: str | None, model_name: str | None) -> list[Any]:
     """
-    Return the models of an alias, or those of an app, or one of them with its through tables.
+    Return the models of an alias, those of an app, or one model with its through tables.
 
     Raises:
-        CommandError: there is none.
+        CommandError: there is no such model.
     """
     models = models_of(alias)
     if app_label is None:
@@ -60,11 +63,11 @@ def chosen_models(alias: str, app_label: str | None, model_name: str | None) -> 
         chosen = [model for model in chosen if name in {model._meta.model_name, _owner_name(model)}]
     if not chosen:
         what = f"{app_label}.{model_name}" if model_name else f"The app {app_label}"
-        raise CommandError(f'{what} has no table on "{alias}": the routers send it elsewhere.')
+        raise CommandError(f'{what} has no table on "{alias}": the routers send it to another database.')
     return chosen
 
 
 def _owner_name(model: Any) -> str | None:
-    """The model whose many-to-many field made this through table."""
+    """Return the name of the model whose many-to-many field made this through table."""
     owner = model._meta.auto_created
     return owner._meta.model_name if owner else None

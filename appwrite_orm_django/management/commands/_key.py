@@ -1,4 +1,4 @@
-"""Commands that work with the API key, whoever calls them."""
+"""Make commands use the API key, never an end user's identity."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from appwrite_orm_django.conf import appwrite_aliases
 
 class WithKey:
     """
-    For a command, before ``BaseCommand``: refuses to run inside ``appwrite_user()``, and says that the key is meant.
+    Make a command use the API key, and refuse to run it inside ``appwrite_user()``.
 
-    A schema or an export seen with a visitor's eyes would be wrong without anybody noticing.
+    List the mixin before ``BaseCommand``. A schema or an export as an end user sees it would be
+    incomplete, and nothing would show it.
     """
 
     def execute(self, *args: Any, **options: Any) -> Any:
         for alias in appwrite_aliases():
             if current_identity(alias) is not None:
                 raise CommandError(
-                    f'This command needs the API key of "{alias}", and a user is in force here: call it outside appwrite_user().'
+                    f'This command needs the API key of "{alias}", but runs as an end user. Call '
+                    "it outside appwrite_user()."
                 )
         with acting_as(None):
-            return super().execute(*args, **options)  # type: ignore[misc]  # BaseCommand's, which stands behind this class
+            return super().execute(*args, **options)  # type: ignore[misc]  # BaseCommand's, the next base class

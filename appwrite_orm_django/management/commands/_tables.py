@@ -1,4 +1,4 @@
-"""Which tables of a live database a command is about."""
+"""Choose the tables of a live database that a command works on."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 def live_tables(connection: DatabaseWrapper, labels: Sequence[str]) -> Database:
     """
-    Return the live database with the tables that are meant, and how their columns are encoded.
+    Return the live database with the chosen tables and the recorded encodings of their columns.
 
-    These are all but the library's own if no labels are given.
+    Without labels, these are all tables except the library's own.
 
     Args:
         labels: app labels, ``app.Model``, or table ids.
 
     Raises:
-        CommandError: there is no such database, app, model or table.
+        CommandError: the database, or an app, model or table, does not exist.
     """
     database = read_database(connection.transport, connection.database_id)
     if database is None:

@@ -1,4 +1,4 @@
-"""``manage.py appwrite_cache``: look at the query cache, empty it, fill it, check it."""
+"""``manage.py appwrite_cache``: inspect, invalidate, warm and verify the query cache."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ Model = type[models.Model]
 Rows = list[dict[str, Any]]
 
 ACTIONS = {
-    "status": "which tables have anything cached, and how much of what is to be warm is",
-    "stats": "reads, hits and bytes per table, over all processes",
+    "status": "show which tables have cached results, and how many querysets of appwrite_warm are cached",
+    "stats": "show reads, hits and bytes per table, over all processes",
     "clear": "invalidate every table of the database",
     "invalidate": "invalidate the tables of the models named",
-    "refresh": "invalidate, and load what the models list to warm",
-    "warm": "load what the models list to warm and is not cached",
+    "refresh": "invalidate, and load the querysets of appwrite_warm",
+    "warm": "load the querysets of appwrite_warm that are not cached",
     "verify": "compare cached results with Appwrite; exit with 1 if any differs",
-    "reset-stats": "start counting again from zero, in every process",
+    "reset-stats": "reset all counters to zero, in every process",
 }
 
 
 class Command(WithKey, BaseCommand):
-    help = "Look at the query cache, empty it, fill it, check it. Actions: " + "; ".join(
+    help = "Inspect, invalidate, warm and verify the query cache. Actions: " + "; ".join(
         f"{name}: {text}" for name, text in ACTIONS.items()
     )
     requires_system_checks = []
@@ -49,15 +49,18 @@ class Command(WithKey, BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("action", choices=list(ACTIONS))
         parser.add_argument(
-            "models", nargs="*", metavar="app_label[.Model]", help="Only these; left out, all of the database."
+            "models", nargs="*", metavar="app_label[.Model]", help="Models to work on (default: all of the database)."
         )
         parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
-        parser.add_argument("--format", choices=["text", "json"], default="text", help="How to print results.")
+        parser.add_argument("--format", choices=["text", "json"], default="text", help="Format of the results.")
         parser.add_argument(
-            "--every", type=float, metavar="SECONDS", help="refresh, warm, verify: again and again, until stopped."
+            "--every",
+            type=float,
+            metavar="SECONDS",
+            help="refresh, warm, verify: repeat the action at this interval until stopped.",
         )
         parser.add_argument(
-            "--sample", type=int, default=20, metavar="ROWS", help="verify: rows per table to look up by key."
+            "--sample", type=int, default=20, metavar="ROWS", help="verify: number of rows per table to look up by key."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -74,9 +77,9 @@ class Command(WithKey, BaseCommand):
                 sys.exit(1)
             return
         if options["action"] not in ("refresh", "warm", "verify"):
-            raise CommandError("--every is for refresh, warm and verify.")
+            raise CommandError(f"--every works with refresh, warm and verify, not with {options['action']}.")
         if options["every"] <= 0:
-            raise CommandError("--every takes a number of seconds above 0.")
+            raise CommandError(f"--every must be a number of seconds above 0, got {options['every']:g}.")
         self._repeat(run, options["every"])
 
     def _repeat(self, run: Callable[[], bool], seconds: float) -> None:
@@ -85,13 +88,13 @@ class Command(WithKey, BaseCommand):
                 try:
                     run()
                 except DatabaseError as error:
-                    # A job that runs for days outlives an outage.
-                    self.stderr.write(self.style.ERROR(f"{error}\nTrying again in {seconds:g} s."))
+                    # A long-running job must survive an outage.
+                    self.stderr.write(self.style.ERROR(f"{error}\nRetrying in {seconds:g} s."))
                 self.sleep(seconds)
         except KeyboardInterrupt:
             return
 
-    # One method for each action; they return whether all is well.
+    # There is a method for each action. It returns whether the action succeeded.
 
     def do_status(self) -> bool:
         self._print(
@@ -119,12 +122,12 @@ class Command(WithKey, BaseCommand):
 
     def do_clear(self) -> bool:
         if self.named:
-            raise CommandError("clear is for the whole database; to invalidate single models use invalidate.")
+            raise CommandError("clear invalidates the whole database. Use invalidate for single models.")
         return self._told(clear(using=self.alias))
 
     def do_invalidate(self) -> bool:
         if not self.named:
-            raise CommandError("Name the models to invalidate; to invalidate all use clear.")
+            raise CommandError("Name the models to invalidate, or use clear to invalidate all of them.")
         return self._told(invalidate(*self.chosen, using=self.alias))
 
     def do_refresh(self) -> bool:
@@ -138,23 +141,25 @@ class Command(WithKey, BaseCommand):
         self._print(
             [
                 {
-                    "model": one.model,
-                    "checked": one.checked,
-                    "not_cached": one.absent,
-                    "unknown": one.unknown,
-                    "differences": [asdict(other) for other in one.differences]
+                    "model": result.model,
+                    "checked": result.checked,
+                    "not_cached": result.absent,
+                    "unknown": result.unknown,
+                    "differences": [asdict(difference) for difference in result.differences]
                     if self.as_json
-                    else len(one.differences),
+                    else len(result.differences),
                 }
-                for one in found
+                for result in found
             ]
         )
-        differences = [other for one in found for other in one.differences]
+        differences = [difference for result in found for difference in result.differences]
         if not self.as_json:
-            for other in differences:
+            for difference in differences:
                 self.stderr.write(
                     self.style.ERROR(
-                        f"{other.model}: {other.query}\n  cached:   {other.cached}\n  Appwrite: {other.fresh}"
+                        f"{difference.model}: {difference.query}\n"
+                        f"  cached:   {difference.cached}\n"
+                        f"  Appwrite: {difference.fresh}"
                     )
                 )
         return not differences
@@ -164,12 +169,12 @@ class Command(WithKey, BaseCommand):
         connection.cache.statistics.reset()
         return True
 
-    # Parts
+    # Helpers
 
     def _warmed(self) -> list[Model]:
         listing = control.warmed_models(self.chosen)
         if not listing and not self.quiet:
-            self.stderr.write("None of these models lists anything to warm (appwrite_warm).")
+            self.stderr.write("None of these models has appwrite_warm.")
         return listing if not self.named else self.chosen
 
     def _load(self, loading: Iterator[tuple[Model, int]]) -> bool:
@@ -188,7 +193,7 @@ class Command(WithKey, BaseCommand):
         return told
 
     def _watched(self, work: Iterable[T], total: int) -> Iterator[T]:
-        """Show a bar on a terminal while the work goes on."""
+        """Show a progress bar on a terminal while yielding the items of ``work``."""
         if self.as_json or self.quiet or not self._is_terminal():
             yield from work
             return
@@ -217,7 +222,7 @@ class Command(WithKey, BaseCommand):
                 )
 
     def _is_terminal(self) -> bool:
-        # What Django's wrapper says of the stream it wraps; a test's buffer is none.
+        # Ask Django's wrapper, which knows the stream; a test's buffer is not a terminal.
         return bool(self.stdout.isatty())
 
     def _warn_of_private_cache(self) -> None:
@@ -226,7 +231,9 @@ class Command(WithKey, BaseCommand):
         if isinstance(caches[name], LocMemCache) and not self.quiet:
             self.stderr.write(
                 self.style.WARNING(
-                    f'CACHES["{name}"] is in the memory of each process: this command sees and changes only its own. Share one, Redis say.'
+                    f'CACHES["{name}"] is local to each process, so this command affects no other '
+                    "process. "
+                    "Use a shared cache such as Redis."
                 )
             )
 
@@ -253,7 +260,7 @@ def _alias(wanted: str | None) -> str:
     aliases = control.appwrite_aliases()
     if wanted is not None:
         if wanted not in aliases:
-            raise CommandError(f'"{wanted}" is no database on Appwrite; those are: {", ".join(aliases) or "none"}.')
+            raise CommandError(f'"{wanted}" is not on Appwrite. Aliases on Appwrite: {", ".join(aliases) or "none"}.')
         return wanted
     if len(aliases) == 1:
         return aliases[0]
@@ -275,8 +282,8 @@ def _chosen(alias: str, labels: Sequence[str]) -> list[Model]:
             wanted = [apps.get_model(label)] if "." in label else list(apps.get_app_config(label).get_models(True))
         except (LookupError, ValueError) as error:
             raise CommandError(str(error)) from error
-        # A proxy has the table of the model it stands for.
-        found = [model for model in (one._meta.concrete_model or one for one in wanted) if model in known]
+        # A proxy uses the table of its concrete model.
+        found = [model for model in (model._meta.concrete_model or model for model in wanted) if model in known]
         if not found:
             raise CommandError(f'{label} has no table on "{alias}".')
         chosen.update(dict.fromkeys(found))

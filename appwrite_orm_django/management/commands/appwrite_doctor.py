@@ -1,4 +1,4 @@
-"""``manage.py appwrite_doctor``: try what the library relies on, on the server behind an alias."""
+"""``manage.py appwrite_doctor``: test the library's assumptions on the server of an alias."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from appwrite_orm_django.schema import records
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
 
-#: Areas of experiments on request, by the options that ask for them.
+#: Areas of experiments on request, and names of the options that request them.
 ON_REQUEST = ("webhook", "realtime")
-#: Exit status where the experiments could not run, or not all of them.
+#: Exit status if some or all experiments could not run.
 UNANSWERED = 2
 _HEADINGS = ("Assumption", "Assumed", "Found")
 #: Windows has no SIGHUP.
@@ -41,10 +41,11 @@ _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(si
 
 class Command(WithKey, BaseCommand):
     help = (
-        "Try what the library relies on, on the server behind an alias. Experiments run in a database of their own, "
-        "which is deleted at the end. Exits with 1 if an assumption does not hold, with 2 if not all could be tried."
+        "Test the library's assumptions on the server of an alias. Experiments run in a scratch "
+        "database, which is deleted at the end. Exit with 1 if an assumption does not hold, and "
+        "with 2 if not all could be tested."
     )
-    # It is there to find out why other things fail.
+    # The command helps to find out why other commands fail, so it runs without checks.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -52,33 +53,33 @@ class Command(WithKey, BaseCommand):
         parser.add_argument(
             "--scratch-database",
             metavar="ID",
-            help="an existing database of the project in which to make one table, instead of a database of its own",
+            help="an existing database of the project in which to create one table, instead of a scratch database",
         )
         parser.add_argument(
             "--only",
             nargs="+",
             default=[],
             metavar="NAME",
-            help="try these assumptions, or all of these areas: text, blocks, unique.create, ...",
+            help="test only these assumptions or areas, such as text, blocks or unique.create",
         )
         parser.add_argument(
             "--webhook",
             action="store_true",
-            help="look at the webhook of the database as well, and wait for a delivery",
+            help="also test the webhook of the database, and wait for a delivery",
         )
         parser.add_argument(
-            "--realtime", action="store_true", help="listen to realtime as well, as the settings say, or as a guest"
+            "--realtime", action="store_true", help="also listen to realtime, with the settings' session or as a guest"
         )
         parser.add_argument(
             "--wait",
             type=float,
             default=15.0,
             metavar="SECONDS",
-            help="how long to wait for a delivery, and for an event of realtime (default: %(default)s)",
+            help="how long to wait for a delivery or an event of realtime (default: %(default)s)",
         )
-        parser.add_argument("--format", choices=["text", "json"], default="text", help="how to print")
-        parser.add_argument("--keep", action="store_true", help="leave the scratch database as it is at the end")
-        parser.add_argument("--list", action="store_true", help="print the assumptions, and ask the server nothing")
+        parser.add_argument("--format", choices=["text", "json"], default="text", help="format of the report")
+        parser.add_argument("--keep", action="store_true", help="do not delete the scratch database at the end")
+        parser.add_argument("--list", action="store_true", help="list the assumptions without contacting the server")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["list"]:
@@ -97,24 +98,24 @@ class Command(WithKey, BaseCommand):
             error.returncode = UNANSWERED
             raise
         finally:
-            # A program has to know what was found, and why no more was, however it ended.
+            # Programs need the findings, and the reason for missing ones, however the run ended.
             if options["format"] == "json":
                 self._print_json(alias, findings, problem, recorded)
         if options["format"] == "text":
             self._print_summary(findings, laboratory if options["keep"] else None)
             if recorded:
                 self.stdout.write(
-                    f'Recorded in the database {_database_of(alias)}: OPTIONS["TEXT"] has to be "{recorded["text"]}".'
+                    f'Recorded in the database {_database_of(alias)}: OPTIONS["TEXT"] must be "{recorded["text"]}".'
                 )
         if not all(finding.holds for finding in findings):
             sys.exit(1)
 
     def _examine(self, alias: str, options: dict[str, Any], findings: list[Finding]) -> tuple[Scratch, dict[str, str]]:
         """
-        Add to the findings as they are made, and return the scratch database and what was recorded.
+        Add each finding to ``findings``, and return the scratch database and what was recorded.
 
         Raises:
-            CommandError: the server, or the settings, did not let the experiments run.
+            CommandError: the server or the settings kept the experiments from running.
         """
         connection = appwrite_connection(alias)
         try:
@@ -128,7 +129,7 @@ class Command(WithKey, BaseCommand):
                 laboratory.ears = Ears(partial(_listen, alias), options["wait"])
                 level = _level(connection, laboratory)
                 for finding in self._examined(alias, level, laboratory, options):
-                    findings.append(finding)  # noqa: PERF402 - those before an error count as well
+                    findings.append(finding)  # noqa: PERF402 - keep the findings before an error
             return laboratory, _record(connection, options["scratch_database"], text_rules(findings, level))
         except (Error, ImproperlyConfigured, ScratchRefused) as error:
             raise CommandError(str(error)) from error
@@ -213,13 +214,13 @@ def _level(connection: DatabaseWrapper, laboratory: Scratch) -> str:
 
 
 def _record(connection: DatabaseWrapper, given: str | None, text: str) -> dict[str, str]:
-    """Record what the library makes use of, where the server was examined as that of the database, and return it."""
+    """Record and return the text semantics found, if they are those of the alias's database."""
     if not text or given not in (None, connection.database_id):
         return {}
     try:
         records.write_findings(connection.transport.unwatched(), connection.database_id, {"text": text})
     except (DatabaseNotFound, Unauthorized):
-        return {}  # it is yet to be made, or not this key's to write to
+        return {}  # the database does not exist yet, or the key may not write to it
     return {"text": text}
 
 
@@ -245,25 +246,25 @@ def _listen(alias: str, channels: Sequence[str]) -> Iterator[Callable[[float], M
 def _check_names(only: Sequence[str]) -> None:
     known = {assumption.name for assumption in ASSUMPTIONS} | {assumption.area for assumption in ASSUMPTIONS}
     if unknown := sorted(set(only) - known):
-        raise CommandError(f"There is no assumption or area {unknown[0]!r}. --list shows them all.")
+        raise CommandError(f"No such assumption or area: {unknown[0]!r}. --list shows all of them.")
 
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let a command that is terminated, or whose terminal is closed, delete what it made, as Ctrl-C does."""
+    """Exit on SIGTERM and SIGHUP as on Ctrl-C, so that the scratch database is deleted."""
 
     def stop(number: int, _frame: object) -> None:
         raise SystemExit(128 + number)
 
     before: dict[signal.Signals, Any] = {}
-    # Signals can be handled in the main thread only.
+    # Only the main thread may handle signals.
     with contextlib.suppress(ValueError):
-        for one in _ENDING:
-            # Under nohup a closed terminal is to be ignored.
-            if signal.getsignal(one) != signal.SIG_IGN:
-                before[one] = signal.signal(one, stop)
+        for number in _ENDING:
+            # Respect nohup, which ignores SIGHUP.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                before[number] = signal.signal(number, stop)
     try:
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

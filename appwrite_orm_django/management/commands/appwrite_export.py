@@ -1,4 +1,4 @@
-"""``manage.py appwrite_export``: rows into a file of JSON Lines."""
+"""``manage.py appwrite_export``: export rows to a file of JSON Lines."""
 
 from __future__ import annotations
 
@@ -25,13 +25,17 @@ if TYPE_CHECKING:
 
 
 class Command(WithKey, BaseCommand):
-    help = "Write the rows of all tables, or of some, to a file of JSON Lines, or to the standard output."
+    help = "Export the rows of all or some tables to a file of JSON Lines, or to the standard output."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("labels", nargs="*", metavar="app, app.Model or table", help="Only these.")
+        parser.add_argument(
+            "labels", nargs="*", metavar="app, app.Model or table", help="Tables to export (default: all)."
+        )
         parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
-        parser.add_argument("-o", "--output", metavar="FILE", help="Where to; it must not exist, but with --resume.")
-        parser.add_argument("--resume", action="store_true", help="Go on with a file whose export was stopped.")
+        parser.add_argument(
+            "-o", "--output", metavar="FILE", help="File to write; it must not exist, except with --resume."
+        )
+        parser.add_argument("--resume", action="store_true", help="Resume a file whose export was interrupted.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = appwrite_connection(chosen_alias(options["database"]))
@@ -39,7 +43,7 @@ class Command(WithKey, BaseCommand):
         for table in database:
             for column in table.columns:
                 if column.type == "relationship":
-                    self.stderr.write(f"{table.id}.{column.key} is a relationship and stays behind.")
+                    self.stderr.write(f"{table.id}.{column.key} is a relationship, which is not exported.")
         if options["output"] is None:
             if options["resume"]:
                 raise CommandError("--resume needs --output.")
@@ -50,7 +54,9 @@ class Command(WithKey, BaseCommand):
             with Path(options["output"]).open(mode) as file:
                 total = self._to_file(connection, database, file, resume=mode == "r+b")
         except FileExistsError as error:
-            raise CommandError(f"{options['output']} exists. Go on with it with --resume, or name another.") from error
+            raise CommandError(
+                f"{options['output']} already exists. Resume it with --resume, or name another file."
+            ) from error
         if options["verbosity"] >= 1:
             self.stdout.write(f"{total:,} rows of {len(database.tables):,} tables in {options['output']}.")
 
@@ -85,13 +91,15 @@ class Command(WithKey, BaseCommand):
                 if point.row_id is None:
                     raise
                 raise CommandError(
-                    f"Cannot go on after the row {point.row_id} of {point.table}: it may be deleted. Begin anew. ({error})"
+                    f"Cannot resume after the row {point.row_id} of {point.table}, which may have "
+                    f"been deleted: {error}\n"
+                    "Export again without --resume."
                 ) from error
         return sum(written.values())
 
 
 def _rows_before(file: IO[bytes], offset: int) -> Counter[str]:
-    """Count the rows of each table in the whole lines of a file."""
+    """Return the number of rows of each table in the first ``offset`` bytes of a file."""
     counts: Counter[str] = Counter()
     file.seek(0)
     while file.tell() < offset:

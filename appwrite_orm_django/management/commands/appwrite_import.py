@@ -1,4 +1,4 @@
-"""``manage.py appwrite_import``: rows out of a file that ``appwrite_export`` wrote."""
+"""``manage.py appwrite_import``: import rows from a file written by ``appwrite_export``."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 
 class Command(WithKey, BaseCommand):
-    help = "Create the rows of a file that appwrite_export wrote; rows that are there are left alone."
+    help = "Create the rows of a file written by appwrite_export. Existing rows are left alone."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", help="The file; - for the standard input.")
-        parser.add_argument("labels", nargs="*", metavar="app, app.Model or table", help="Only these.")
+        parser.add_argument("file", help="File to import, or - for the standard input.")
+        parser.add_argument(
+            "labels", nargs="*", metavar="app, app.Model or table", help="Tables to import (default: all)."
+        )
         parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -45,7 +47,7 @@ class Command(WithKey, BaseCommand):
             raise CommandError(str(error)) from error
         if options["verbosity"] >= 1:
             created, present = sum(done.created.values()), sum(done.present.values())
-            self.stdout.write(f"{created:,} rows created, {present:,} were there already.")
+            self.stdout.write(f"{created:,} rows created, {present:,} existed already.")
 
     @staticmethod
     def _import(connection: DatabaseWrapper, database: Any, name: str, how: dict[str, Any]) -> Imported:

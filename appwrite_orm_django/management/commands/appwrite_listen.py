@@ -1,4 +1,4 @@
-"""``manage.py appwrite_listen``: hear of other clients' writes by realtime, until it is stopped."""
+"""``manage.py appwrite_listen``: invalidate the cache by realtime when other clients write."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from appwrite_orm_django.management.commands._key import WithKey
 
 class Command(WithKey, BaseCommand):
     help = (
-        "Listen to Appwrite's realtime, and invalidate what other clients write. Runs until SIGTERM or SIGINT; needs the extra "
-        "appwrite-orm-django[realtime], and a cache that all processes share."
+        "Listen to Appwrite's realtime and invalidate what other clients write. Runs until SIGTERM "
+        "or SIGINT, and needs the extra appwrite-orm-django[realtime] and a cache that all "
+        "processes share."
     )
     requires_system_checks: list[str] = []
 
@@ -35,7 +36,7 @@ class Command(WithKey, BaseCommand):
             type=float,
             default=60.0,
             metavar="SECONDS",
-            help="how often to print a line about how it is doing; 0: never (default: %(default)g)",
+            help="interval between lines about the listener's health; 0 for none (default: %(default)g)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -46,14 +47,14 @@ class Command(WithKey, BaseCommand):
             raise CommandError(str(error)) from error
         self._warn(alias, listener)
         with _stopped_by_signals(listener):
-            # The main thread only waits, so that signals are never kept waiting.
+            # The main thread only waits, so that it handles signals without delay.
             thread = threading.Thread(target=listener.run, name="appwrite-realtime", daemon=True)
             thread.start()
             while thread.is_alive():
                 thread.join(options["health"] or 3600)
                 if options["health"] and thread.is_alive():
                     self._say(str(listener.health))
-        # What handlers were still to do.
+        # Let handlers finish.
         wait(10)
         self._say(f"Stopped: {listener.health.events} events in {listener.health.connections} connections.")
 
@@ -67,20 +68,24 @@ class Command(WithKey, BaseCommand):
         if isinstance(caches[name], LocMemCache):
             self.stderr.write(
                 self.style.WARNING(
-                    f'CACHES["{name}"] is in the memory of each process: other processes do not notice what is invalidated here.'
+                    f'CACHES["{name}"] is local to each process, so this command invalidates no '
+                    "other process. "
+                    "Use a shared cache such as Redis."
                 )
             )
         if not listener.settings.session_secret:
             self.stderr.write(
                 self.style.WARNING(
-                    'Without OPTIONS["REALTIME"]["SESSION_SECRET"] Appwrite tells only of rows that anybody may read: realtime takes no API key.'
+                    'Without OPTIONS["REALTIME"]["SESSION_SECRET"], realtime reports only rows '
+                    "that anyone may read, "
+                    "because it accepts no API key."
                 )
             )
 
 
 @contextmanager
 def _stopped_by_signals(listener: Listener) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # a test's: only the main thread may handle signals
+    if threading.current_thread() is not threading.main_thread():  # in a test; only the main thread may handle signals
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -1,4 +1,4 @@
-"""``manage.py appwrite_migrate``: bring an Appwrite database to what the models say."""
+"""``manage.py appwrite_migrate``: synchronize an Appwrite database with the models."""
 
 from __future__ import annotations
 
@@ -34,45 +34,54 @@ from ._progress import progress_bar
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
 
-#: What a person can do something about; a traceback would only hide it.
+#: Errors that the user can correct; a traceback would only hide them.
 _REFUSALS = (AppwriteError, DataError, ImproperlyConfigured, IntegrityError, NotAvailable)
 
 
 class Command(WithKey, BaseCommand):
-    help = "Create and change tables, columns and indexes in Appwrite so that they are what the models say."
+    help = "Create and change tables, columns and indexes in Appwrite to match the models."
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("app_label", nargs="?", help="Only the models of this app.")
         parser.add_argument("model", nargs="?", help="Only this model of the app.")
         parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
-        parser.add_argument("--plan", action="store_true", help="Print what would be done, and do nothing.")
+        parser.add_argument("--plan", action="store_true", help="Print the plan without carrying it out.")
         parser.add_argument(
             "--check",
             action="store_true",
-            help="Print what would be done, do nothing, and exit with 1 if there is anything.",
+            help="Print the plan without carrying it out, and exit with 1 if it has any steps.",
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="Print the plan and the requests it would make, and do nothing."
+            "--dry-run", action="store_true", help="Print the plan and its requests without carrying it out."
         )
-        parser.add_argument("--format", choices=["text", "json"], default="text", help="How to print the plan.")
+        parser.add_argument("--format", choices=["text", "json"], default="text", help="Format of the plan.")
         parser.add_argument("--prune", action="store_true", help="Drop columns, indexes and tables that no model has.")
         parser.add_argument(
             "--allow-destructive",
             action="store_true",
-            help="Carry out steps that narrow or replace a column or take away permissions; --prune allows its own.",
+            help="Carry out steps that narrow or replace a column, or remove permissions; --prune allows its own drops.",
         )
         parser.add_argument(
             "--rename",
             action="append",
             default=[],
             metavar="Model.old=new",
-            help="The field old of the model is now called new: rename the column instead of making another. May be repeated.",
+            help="Rename the column of the field old to that of the field new, instead of adding a column. May be repeated.",
         )
         parser.add_argument(
             "--timeout", type=float, default=300.0, metavar="SECONDS", help="How long to wait for columns and indexes."
         )
-        parser.add_argument("--noinput", "--no-input", action="store_false", dest="interactive", help="Never ask.")
+        parser.add_argument(
+            "--noinput", "--no-input", action="store_false", dest="interactive", help="Never ask for confirmation."
+        )
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run from the command line, where Ctrl-C ends with a message; ``call_command`` lets its caller hear of it."""
+        try:
+            super().run_from_argv(argv)
+        except KeyboardInterrupt:
+            sys.exit(130)
 
     def handle(self, *args: Any, **options: Any) -> None:
         alias = chosen_alias(options["database"])
@@ -83,7 +92,7 @@ class Command(WithKey, BaseCommand):
             if options["app_label"] is None:
                 wanted = with_own_tables(wanted)
             if not options.get("skip_checks", True) and options["format"] == "text":
-                # The checks have just said what Appwrite leaves out.
+                # The system checks have just printed these notes.
                 wanted = replace(wanted, notes=())
             settings = Options(options["prune"], read_renames(options["rename"], models), options["app_label"] is None)
             plan = plan_for(connection.transport, wanted, settings)
@@ -102,7 +111,8 @@ class Command(WithKey, BaseCommand):
         except _REFUSALS as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            raise CommandError("Stopped. Run appwrite_migrate again to go on.", returncode=130) from None
+            self.stderr.write("Interrupted. Run appwrite_migrate again to continue.")
+            raise
         for note in notes:
             self.stderr.write(self.style.WARNING(note))
 
@@ -129,7 +139,8 @@ class Command(WithKey, BaseCommand):
                 settings,
                 plan=plan,
                 progress=progress,
-                # A later look may find what this plan did not show; nothing destructive among that is done unseen.
+                # The plan is made again before it is applied; refuse destructive steps that the
+                # user did not see.
                 agree=lambda current: agreed.issuperset(current.destructive),
                 deadline_s=options["timeout"],
                 fold=fold if connection.text_semantics == "mariadb" else str,
@@ -173,7 +184,7 @@ class Command(WithKey, BaseCommand):
         refused = [step for step in plan.destructive if step.sign != "-" and not options["allow_destructive"]]
         if refused:
             lines = "\n".join(f"  {step.sign} {step}" for step in refused)
-            raise CommandError(f"Nothing was done. These steps may lose data and need --allow-destructive:\n{lines}")
+            raise CommandError(f"Nothing was done: these steps may lose data and need --allow-destructive:\n{lines}")
         if options["interactive"] and input("Some steps lose data. Carry them out? [y/N] ").strip().lower() not in {
             "y",
             "yes",

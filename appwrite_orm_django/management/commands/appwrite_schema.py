@@ -1,4 +1,4 @@
-"""``manage.py appwrite_schema``: the schema in other notations."""
+"""``manage.py appwrite_schema``: print the schema in another notation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ._choice import chosen_alias, chosen_models
 
 
 class Command(WithKey, BaseCommand):
-    help = "Print the schema of the models, or that of the server, in another notation."
+    help = "Print the schema of the models or of the server in another notation."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("app_label", nargs="?", help="Only the models of this app.")
@@ -27,9 +27,9 @@ class Command(WithKey, BaseCommand):
         parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
         parser.add_argument("--format", choices=FORMATS, default="text", help="The notation (default: %(default)s).")
         parser.add_argument(
-            "--dialect", choices=DIALECTS, default="postgresql", help="Of --format sql (default: %(default)s)."
+            "--dialect", choices=DIALECTS, default="postgresql", help="Dialect of --format sql (default: %(default)s)."
         )
-        parser.add_argument("--live", action="store_true", help="What the server has, instead of what the models say.")
+        parser.add_argument("--live", action="store_true", help="Print the schema of the server instead of the models.")
 
     def handle(self, *args: Any, **options: Any) -> str:
         alias = chosen_alias(options["database"])
@@ -38,7 +38,7 @@ class Command(WithKey, BaseCommand):
         host, project = connection.project
         if options["live"]:
             if options["app_label"]:
-                raise CommandError("--live prints all tables; leave the app out.")
+                raise CommandError("--live prints all tables. Remove the app label.")
             database = read_database(connection.transport, connection.database_id)
             if database is None:
                 raise CommandError(f"There is no database {connection.database_id} at {host}.")

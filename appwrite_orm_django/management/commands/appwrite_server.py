@@ -1,4 +1,4 @@
-"""``manage.py appwrite_server``: a local Appwrite over HTTP, for development and tests."""
+"""``manage.py appwrite_server``: run a local Appwrite over HTTP, for development and tests."""
 
 import signal
 import sqlite3
@@ -19,7 +19,7 @@ from appwrite_orm_django.client.secret import Secret
 
 class Command(BaseCommand):
     help = "Run a local Appwrite server for development and tests. Real deployments point at Appwrite."
-    # It serves other processes and needs no database or model of this one.
+    # The server needs no database or model of this project.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -32,33 +32,33 @@ class Command(BaseCommand):
             type=Secret,
             default=Secret(DEFAULT_KEY),
             metavar="KEY",
-            help=f"an API key with all scopes (default: {DEFAULT_KEY}, which is refused where other machines can reach the server)",
+            help=f"an API key with all scopes (default: {DEFAULT_KEY}, which is rejected if other machines can reach the server)",
         )
         parser.add_argument("--storage", default=":memory:", metavar="PATH", help="an SQLite file, or %(default)s")
         parser.add_argument(
             "--feature-level",
             default="1.9",
             choices=get_args(FeatureLevel),
-            help="whose answers to give (default: %(default)s)",
+            help="the Appwrite version to behave like (default: %(default)s)",
         )
         parser.add_argument(
             "--engine",
             default="mariadb",
             choices=get_args(Engine),
-            help="whose text semantics to follow (default: %(default)s)",
+            help="the database engine whose text semantics to follow (default: %(default)s)",
         )
         parser.add_argument(
             "--column-delay",
             type=float,
             default=0.0,
             metavar="SECONDS",
-            help="how long columns and indexes are processing (default: %(default)s)",
+            help="how long columns and indexes stay in processing (default: %(default)s)",
         )
         parser.add_argument(
             "--realtime-port",
             type=int,
             metavar="PORT",
-            help="where WebSocket connections are taken (default: the port after that of --addrport; 0: nowhere)",
+            help="port for WebSocket connections; 0 for none (default: the port after that of --addrport)",
         )
         parser.add_argument(
             "--fault",
@@ -66,10 +66,10 @@ class Command(BaseCommand):
             default=[],
             dest="faults",
             metavar="TEXT",
-            help="something that is to go wrong, such as cut,method=POST,times=1 or latency,seconds=2; may be repeated",
+            help="a fault to simulate, such as cut,method=POST,times=1 or latency,seconds=2; may be repeated",
         )
         parser.add_argument(
-            "--threads", type=int, default=THREADS, help="requests served at a time (default: %(default)s)"
+            "--threads", type=int, default=THREADS, help="number of concurrent requests (default: %(default)s)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -87,13 +87,13 @@ class Command(BaseCommand):
         except WrongFormat as error:
             raise CommandError(f"--storage {error}") from error
         except sqlite3.DatabaseError as error:
-            raise CommandError(f"--storage {options['storage']} is no file that SQLite can use ({error}).") from error
+            raise CommandError(f"--storage {options['storage']} is not a usable SQLite file: {error}.") from error
         try:
             http = make_http_server(server, host, port, options["threads"])
         except OpenToOthers as error:
             server.close()
             raise CommandError(
-                f"--addrport {options['addrport']}: {error} The key is set with --key; see docs/reference/local-server.md."
+                f"--addrport {options['addrport']}: {error} Set the key with --key; see docs/reference/local-server.md."
             ) from error
         except OSError as error:
             raise CommandError(
@@ -105,7 +105,8 @@ class Command(BaseCommand):
             f"Local Appwrite {options['feature_level']} for development and tests only: no real deployment runs on it."
         )
         self.stdout.write(
-            f"Endpoint http://{shown_host}:{http.effective_port}/v1, project {options['project']}, storage {options['storage']}"
+            f"Endpoint http://{shown_host}:{http.effective_port}/v1, project {options['project']}, "
+            f"storage {options['storage']}"
         )
         realtime = self._start_realtime(server, host, int(http.effective_port), options["realtime_port"])
         self.stdout.flush()
@@ -117,12 +118,16 @@ class Command(BaseCommand):
             http.close()
             if realtime is not None:
                 realtime.close()
-            # Requests under way use the storage until their thread lets go of it.
+            # Requests in flight use the storage until their thread releases it.
             time.sleep(0)
             server.close()
 
     def _start_realtime(self, server: LocalServer, host: str, http_port: int, wanted: int | None) -> Any:
-        """Serve realtime beside HTTP. The next port may be taken, and the package may be missing: unless asked for, neither is an error."""
+        """
+        Serve realtime beside HTTP.
+
+        A port in use and a missing package are errors only if ``--realtime-port`` was given.
+        """
         if wanted == 0:
             return None
         try:

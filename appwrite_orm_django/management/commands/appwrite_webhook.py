@@ -1,4 +1,4 @@
-"""``manage.py appwrite_webhook``: have Appwrite tell this site of other clients' writes."""
+"""``manage.py appwrite_webhook``: manage the webhook that reports other clients' writes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from appwrite_orm_django.management.commands._choice import chosen_alias
 from appwrite_orm_django.management.commands._key import WithKey
 
 ACTIONS = {
-    "create": "make the webhook of a database, or bring it up to date: address, events, secret; turned on again if it was off",
-    "list": "show the webhooks of the project, and which of them is this database's",
-    "check": "prove that a delivery arrives: make a row in a table of our own, wait for the endpoint to be told of it",
+    "create": "create the webhook of the database, or update its URL, events and secret, and turn it on",
+    "list": "show the webhooks of the project, and which of them belongs to the database",
+    "check": "create a row in a table of the library, and wait until its delivery reaches the endpoint",
     "delete": "delete the webhook of the database",
 }
 
 
 class Command(WithKey, BaseCommand):
-    help = "The webhook by which Appwrite tells of other clients' writes. Actions: " + "; ".join(
+    help = "Manage the webhook that reports other clients' writes to this site. Actions: " + "; ".join(
         f"{name}: {text}" for name, text in ACTIONS.items()
     )
     requires_system_checks: list[str] = []
@@ -32,7 +32,7 @@ class Command(WithKey, BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("action", choices=list(ACTIONS))
         parser.add_argument("--database", help="alias of the database; needed only when several are on Appwrite")
-        parser.add_argument("--format", choices=["text", "json"], default="text", help="list: how to print")
+        parser.add_argument("--format", choices=["text", "json"], default="text", help="list: format of the output")
         parser.add_argument(
             "--wait", type=float, default=15.0, metavar="SECONDS", help="check: how long to wait (default: %(default)g)"
         )
@@ -51,27 +51,32 @@ class Command(WithKey, BaseCommand):
             self.stdout.write(f"  {event}")
         if webhook["events"][0].endswith(".tables.*.rows.*"):
             self.stdout.write(
-                'Every table is told of: set OPTIONS["WEBHOOK"]["IGNORE_UNKNOWN"] if not all have a model, or each is logged.'
+                "The webhook reports every table. If some have no model, set "
+                'OPTIONS["WEBHOOK"]["IGNORE_UNKNOWN"]; '
+                "otherwise each of their deliveries is logged."
             )
-        self.stdout.write("Now see whether a delivery arrives: manage.py appwrite_webhook check")
+        self.stdout.write("Check that a delivery arrives: manage.py appwrite_webhook check")
 
     def do_list(self, options: dict[str, Any]) -> None:
         found = list(webhook_setup.listed(self.alias))
         if options["format"] == "json":
-            # No secrets are among them: the server shows those only once.
+            # The list contains no secrets: the server shows those only once.
             shown = ("$id", "name", "url", "enabled", "attempts", "events")
             self.stdout.write(
-                json.dumps([{"ours": ours} | {name: one[name] for name in shown} for ours, one in found], indent=2)
+                json.dumps(
+                    [{"ours": ours} | {name: webhook[name] for name in shown} for ours, webhook in found], indent=2
+                )
             )
             return
-        for ours, one in found:
-            state = "on" if one["enabled"] else "off"
-            failed = f", {one['attempts']} failures in a row" if one["attempts"] else ""
+        for ours, webhook in found:
+            state = "on" if webhook["enabled"] else "off"
+            failed = f", {webhook['attempts']} failures in a row" if webhook["attempts"] else ""
             self.stdout.write(
-                f"{'*' if ours else ' '} {one['$id']}  {state}{failed}  {one['url']}  {len(one['events'])} events  {one['name']}"
+                f"{'*' if ours else ' '} {webhook['$id']}  {state}{failed}  {webhook['url']}  "
+                f"{len(webhook['events'])} events  {webhook['name']}"
             )
         if not any(ours for ours, _ in found):
-            self.stdout.write(f'None of them is made for "{self.alias}": manage.py appwrite_webhook create')
+            self.stdout.write(f'None of them belongs to "{self.alias}". Run manage.py appwrite_webhook create.')
 
     def do_check(self, options: dict[str, Any]) -> None:
         found = webhook_setup.check(self.alias, wait_s=options["wait"])
@@ -81,4 +86,4 @@ class Command(WithKey, BaseCommand):
         self.stdout.write(self.style.SUCCESS(f"A delivery arrived after {found.after_s:.2f} s."))
 
     def do_delete(self, options: dict[str, Any]) -> None:
-        self.stdout.write("Deleted." if webhook_setup.delete(self.alias) else "There was none.")
+        self.stdout.write("Deleted." if webhook_setup.delete(self.alias) else "There was no webhook.")

@@ -1,4 +1,8 @@
-"""``manage.py inspectdb``: Django's own, but for databases on Appwrite, whose columns know more than it asks for."""
+"""
+``manage.py inspectdb``: extend Django's command to databases on Appwrite.
+
+Their columns hold more information than Django's introspection asks for.
+"""
 
 from __future__ import annotations
 

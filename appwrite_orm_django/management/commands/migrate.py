@@ -1,8 +1,9 @@
 """
-``manage.py migrate``: Django's own, with two differences for databases on Appwrite.
+``manage.py migrate``: extend Django's command for databases on Appwrite, in two ways.
 
-It prints nothing about apps that have no tables there, whose migrations do nothing but to be recorded. And what Appwrite refuses ends in a
-message without a traceback (``--traceback`` shows it), unless it comes out of a project's own Python step.
+It prints nothing about apps without tables there, whose migrations are only recorded. An error of
+Appwrite becomes a message without a traceback (``--traceback`` shows it), unless it comes from a
+``RunPython`` operation.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Command(MigrateCommand):
         except AppwriteError as error:
             if _comes_from_a_step(error):
                 raise
-            # For programs that call the command it stays the error that it is.
+            # Keep the exception's own class for programs that call the command.
             from appwrite_orm_django.backend.schema import as_message
 
             raise as_message(error) from error.__cause__
@@ -55,7 +56,7 @@ class Command(MigrateCommand):
 
 
 def _apps_elsewhere(alias: str) -> set[str]:
-    """Return the labels of the apps that no router lets have anything on an alias."""
+    """Return the labels of the apps that the routers keep off an alias."""
     return {
         config.label
         for config in apps.get_app_configs()
@@ -65,9 +66,9 @@ def _apps_elsewhere(alias: str) -> set[str]:
 
 
 def _without(detector: Any, labels: Collection[str]) -> Any:
-    """Return an autodetector class that says nothing of these apps."""
+    """Return an autodetector class that ignores these apps."""
 
-    class Detector(detector):  # type: ignore[misc]  # whichever the project has chosen
+    class Detector(detector):  # type: ignore[misc]  # the project may use its own class
         def changes(self, *args: Any, **kwargs: Any) -> Any:
             found = super().changes(*args, **kwargs)
             return {label: migrations for label, migrations in found.items() if label not in labels}
@@ -80,18 +81,18 @@ def _comes_from_a_step(error: BaseException) -> bool:
 
 
 class _Output(OutputWrapper):
-    """Django's output without what is about some apps; its last line is ended by ``end``, also where an error has cut it off."""
+    """Django's output without some apps. ``end`` ends the last line, even after an error."""
 
     def __init__(self, output: Any, labels: Collection[str]) -> None:
         super().__init__(output._out, output.ending)
         self.style_func = output.style_func
         self._labels = labels
         self._hides = False
-        # Of what was begun, whether anything followed.
+        # The text to print if nothing follows the last heading; None without an open heading.
         self._begun: str | None = None
         self._line_is_open = False
 
-    def write(  # type: ignore[override]  # as the one that it extends
+    def write(  # type: ignore[override]  # has the signature of OutputWrapper.write
         self, msg: str = "", style_func: Callable[[str], str] | None = None, ending: str | None = None
     ) -> None:
         planned = _MIGRATION.fullmatch(msg)
@@ -115,7 +116,7 @@ class _Output(OutputWrapper):
             self.write(self._begun)
 
 
-#: What is said where nothing comes after a heading.
+#: Maps a heading to the line printed if nothing follows it.
 _NOTHING = {
     "Planned operations:": "  No planned migration operations.",
     "Running migrations:": "  No migrations to apply.",

@@ -1,9 +1,9 @@
 """
 Carry out a plan.
 
-Every step may be carried out twice: what is there already, from an earlier run that was stopped or from another one at the same time, is
-taken for done and looked at again by the plan that follows. Columns and indexes are made in parallel, and each phase ends when everything
-it made is ``available``.
+Every step can be repeated. Objects that already exist, from a stopped or a concurrent run, count as
+done, and the next plan compares them again. Columns and indexes are created in parallel. A phase
+ends when everything that it has created is ``available``.
 """
 
 from .application import Application

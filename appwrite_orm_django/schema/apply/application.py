@@ -1,4 +1,4 @@
-"""Phase by phase through a plan."""
+"""Carry out the steps of a plan, phase by phase."""
 
 from __future__ import annotations
 
@@ -56,13 +56,17 @@ class Application:
     The application of one plan.
 
     Args:
-        transport: to the server.
-        plan: its steps are carried out in their order.
-        deadline_s: how long to wait for the columns, and then for the indexes, of one phase to become available.
-        refuse_outside: refuse to narrow a range or choices while rows hold other values, instead of leaving these as they are.
-        fold: makes equal what the server takes for equal, to find duplicates; that of MariaDB when left out.
-        progress: called with each step that is done, from the calling thread.
-        clock: seconds, monotonic; injected by tests, as ``sleep`` is.
+        transport: the transport to the server.
+        plan: the plan whose steps to carry out, in their order.
+        deadline_s: the time limit in seconds for the columns of a phase to become available, and
+            then for its indexes.
+        refuse_outside: whether to raise an error when a range or choices become narrower and rows
+            hold other values; such rows are left unchanged otherwise.
+        fold: maps texts that the server considers equal to the same key, to find duplicates; the
+            default is MariaDB's collation.
+        progress: called with each finished step, in the calling thread.
+        clock: returns monotonic seconds; tests replace it.
+        sleep: waits for a number of seconds; tests replace it.
     """
 
     work_class = Work
@@ -88,10 +92,12 @@ class Application:
 
         Raises:
             NotAvailable: a column or an index failed, or is not available in time.
-            DuplicateRows: a unique index cannot be made; nothing was done, unless other clients made the duplicates meanwhile.
+            DuplicateRows: duplicates prevent a unique index. Nothing was done, unless other clients
+                wrote the duplicates meanwhile.
             UnconvertibleRows: values do not fit a column's new type or length; nothing was done.
-            MissingValues: rows have no value for a column that is to be required; nothing was done, unless other clients made them meanwhile.
-            AppwriteError: the server refuses a step; those before it stay done.
+            MissingValues: rows have no value for a column that becomes required. Nothing was done,
+                unless other clients wrote the rows meanwhile.
+            AppwriteError: the server rejected a step; the steps before it stay done.
         """
         work = self._work
         preflight.refuse(work.transport, work.plan, work.fold, outside=self._refuse_outside)
@@ -102,7 +108,8 @@ class Application:
         for phase in PHASES:
             steps = waiting.pop(phase, [])
             if steps:
-                # A table that is made brings the columns and indexes that could not be made with it.
+                # Creating a table returns steps for the columns and indexes that could not be
+                # created with it.
                 for further in _CARRY_OUT[phase](work, steps):
                     waiting[type(further)].append(further)
         return work.outcome

@@ -1,9 +1,11 @@
 """
-Columns: made, filled, changed, replaced by others, dropped.
+Create, fill, change, replace and drop columns.
 
-A row that was there before a column gets the field's default, once: a null that is written later stays one. A run can be killed while rows
-are filled, and the column looks no different then. So, as for unique indexes, a mark comes before the column and goes after the last row:
-an empty table whose id says which column it is, and whose name is the value, so that all rows get the same.
+A row that is older than a column gets the field's default once; a null that is written later stays
+null. The column of a run that was killed while it filled the rows looks no different. So the run
+creates a mark before the column and deletes it after the last row, as for unique indexes. A mark is
+an empty table whose id identifies the column, and whose name is the value, so that all rows get the
+same value.
 """
 
 from __future__ import annotations
@@ -45,9 +47,14 @@ def rename(work: Work, steps: Sequence[RenameColumn]) -> Steps:
 
 
 def _rename(work: Work, table: str, old: str, column: Column) -> None:
-    """Rename a column. A run that was stopped finds the record under the new key before the column is, and goes on with the rename."""
+    """
+    Rename a column.
+
+    The record is written under the new key first, so a run after a stopped one finds it and
+    completes the rename.
+    """
     if old.lower() == column.key.lower():
-        # The server, and the records, compare keys without case: neither would tell the one from the other.
+        # The server and the records compare keys without case, so a third key goes in between.
         aside = replaced_key(column.key)
         _rename(work, table, old, replace(column, key=aside))
         old = aside
@@ -62,7 +69,7 @@ def _give_key(work: Work, table: str, old: str, column: Column) -> None:
     try:
         _patch(work, table, old, column, column, {**_kept(column), "newKey": column.key})
     except AlreadyExists:
-        # The key may be that of a column which is still being deleted.
+        # A column that is still being deleted may have the key.
         if not work.waiter.those_gone([(table, column.key)], work.columns_of, "column"):
             raise
         _give_key(work, table, old, column)
@@ -73,10 +80,10 @@ def _patch(work: Work, table: str, key: str, column: Column, rules: Column, opti
     Change a column in place.
 
     Args:
-        rules: whether it is to be required, and its default.
+        rules: a column with the values of ``required`` and ``default`` to set.
 
     Raises:
-        NotAvailable: an index of the table does not allow it.
+        NotAvailable: an index of the table prevents the change.
     """
 
     def patch() -> None:
@@ -104,19 +111,20 @@ def _held_by_index(work: Work, table: str, key: str, error: InvalidSchema) -> No
     over = [index for index in work.indexes_of(table) if key in index.columns]
     named = ", ".join(f"{index.key} {index}" for index in over) or "none over this column"
     return NotAvailable(
-        f"column {table}.{key}: Appwrite does not change it under the indexes of its table: {error}\nIndexes over it: {named}.\n"
-        "Way out: drop those that no model has with appwrite_migrate --prune or in the console, and run appwrite_migrate again."
+        f"column {table}.{key}: Appwrite rejected the change because of an index of the table: {error}\nIndexes over it: {named}.\n"
+        "Way out: drop the indexes that no model has with appwrite_migrate --prune or in the console, and run appwrite_migrate again."
     )
 
 
-#: What an update of a column is refused with when an index of its table, over whatever columns, would not be made as it is.
+#: Error types of a column update when any index of the table could not be created in its current
+#: form.
 _INDEX_REFUSALS = frozenset({"column_index_invalid", "index_invalid"})
 
 
 def create(work: Work, steps: Sequence[CreateColumn]) -> Steps:
     needy = {step.table for step in steps if step.column.required or _given(step.column) is not None}
     occupied = {table for table in needy if work.has_rows(table)}
-    # What came with a new table has been recorded with it.
+    # The columns of a new table were recorded with the table.
     new = [step for step in steps if step.table not in work.new_tables]
     work.record([record for step in new for record in records_of(step.table, [step.column])])
     marks = {step: _mark(work, step.table, step.column) for step in steps if step.table in occupied}
@@ -133,16 +141,17 @@ def _bare(column: Column) -> Column:
 
 
 def _given(column: Column) -> Any:
-    """Return what rows without a value get, perhaps still to be computed."""
+    """Return the value for rows without a value, which may not be computed yet."""
     return column.fill if column.default is None else column.default
 
 
 def _mark(work: Work, table: str, column: Column) -> Mark | None:
     """
-    Leave a mark that rows are yet to be filled, where the column itself would not show it, and return it.
+    Create the mark for rows to be filled and return it, or None if the column needs none.
 
-    A column that is to be required, or to have a default, is optional until the last row has its value. But code would make another value
-    the next time.
+    A column that becomes required, or gets a default, needs no mark: it stays optional until the
+    last row has a value. It needs one for a computed value, since the next run would compute
+    another.
     """
     given = _given(column)
     shows = column.required or column.default is not None
@@ -153,10 +162,10 @@ def _mark(work: Work, table: str, column: Column) -> Mark | None:
 
 class Mark:
     """
-    An empty table that says of a column that rows are yet to be filled.
+    An empty table that marks a column whose rows have not all been filled.
 
     Attributes:
-        value: what they get; None where it is not known, for it was too long to be kept.
+        value: the value for the rows; None if it is unknown because it was too long for the mark.
     """
 
     def __init__(self, work: Work, table: str, key: str, value: Any) -> None:
@@ -172,13 +181,18 @@ class Mark:
         try:
             table_routes.create_table(work.transport, mark._ref, name)
         except AlreadyExists:
-            # An earlier run was stopped, or another one is at work.
+            # An earlier run was stopped, or another one is in progress.
             return cls.found(work, table, column)
         return mark
 
     @classmethod
     def found(cls, work: Work, table: str, column: Column) -> Mark:
-        """Return the mark that another run has left. Rows have its value already, but for a constant the field's own counts."""
+        """
+        Return the mark of another run.
+
+        A constant of the field takes precedence over the value of the mark, which some rows already
+        have.
+        """
         mark = cls(work, table, column.key, None if isinstance(column.fill, Computed) else column.fill)
         if mark.value is None:
             mark.value = mark._kept(column)
@@ -191,7 +205,7 @@ class Mark:
             encoding, value = json.loads(table_routes.get_table(self._work.transport, self._ref)["name"])
         except (TableNotFound, TypeError, ValueError):
             return None
-        # What was written for a column of other decimal places would mean another value in this one.
+        # A value for a column with other decimal places would mean a different number in this one.
         return value if encoding == _encoding_of(column) else None
 
     def remove(self) -> None:
@@ -203,7 +217,7 @@ def _encoding_of(column: Column) -> str:
     return "" if column.encoding is None else as_recorded(column.encoding)
 
 
-#: Characters of a table's name.
+#: The maximum length of a table's name in characters.
 _MAX_NAME = 128
 
 
@@ -235,7 +249,8 @@ def _make(work: Work, columns: Sequence[tuple[str, Column]]) -> None:
 
     created = work.in_parallel(create_one, columns)
     there = [pair for pair, new in zip(columns, created, strict=True) if not new]
-    # Somebody else's, or one that is still being deleted: then it is made when that one has gone.
+    # Another run has created the column, or a column with this key is still being deleted. In that
+    # case it is created once the deletion is complete.
     gone = work.waiter.those_gone(((table, column.key) for table, column in there), work.columns_of, "column")
     if gone:
         _make(work, [(table, column) for table, column in there if (table, column.key) in gone])
@@ -261,15 +276,16 @@ def change(work: Work, steps: Sequence[ChangeColumn]) -> Steps:
 
 def _settle(work: Work, table: str, bare: Column, wanted: Column, mark: Mark | None = None) -> None:
     """
-    Fill the rows without a value; then give a column its default, or make it required.
+    Fill the rows without a value, then set the column's default or make it required.
 
-    The server fills no row, and a run that stops before it has filled them all is to find something left to do.
+    The server does not fill rows itself. The order leaves a difference for the next plan if a run
+    stops before it has filled all rows.
 
     Args:
-        mark: one that was left before the column was made.
+        mark: the mark that was created before the column.
 
     Raises:
-        MissingValues: there is nothing to fill them with.
+        MissingValues: there is no value to fill the rows with.
     """
     settled = bare == wanted
     missing = work.count_without_value(table, wanted) if not settled else 0
@@ -292,33 +308,37 @@ def _update(work: Work, table: str, before: Column, after: Column) -> None:
 
 
 def _kept(column: Column) -> dict[str, Any]:
-    # Only an enum's elements must be said again with every update.
+    # Every update of an enum has to repeat its elements.
     return {"elements": list(column.elements)} if column.elements else {}
 
 
 def replace_by_others(work: Work, steps: Sequence[ReplaceColumn]) -> Steps:
     for step in steps:
         before = step.before
-        # Optional for now: rows get their values one after the other.
+        # The successor stays optional while the rows are copied.
         successor = replace(step.after, key=replacement_key(step.after.key), required=False, default=None)
-        # What is only assumed of the old column is recorded first: a run that goes on with this one knows no more than that.
+        # Record the assumed encoding of the old column first, because a later run that continues
+        # this one has nothing else to rely on.
         work.record_assumed(step.table, before)
         _make_successor(work, step.table, successor)
-        # Two runs at once share a successor. One that comes late must not take for the old column what the other has put in its place.
+        # Concurrent runs share a successor. A late run must not mistake the replacement that
+        # another run has put in place for the old column.
         if work.is_as_planned(step.table, before):
             work.copy(step, successor)
             if work.both_there(step.table, before.key, successor.key):
                 _switch(work, step.table, before, replace(successor, key=step.after.key))
         work.progress(step)
-    # What else the new column is to be, and the indexes that went with the old one, shows in the next plan.
+    # The next plan finds the remaining changes and the indexes that were dropped with the old
+    # column.
     return ()
 
 
 def _switch(work: Work, table: str, before: Column, after: Column) -> None:
     """
-    Put the successor in the place of a column, and drop that.
+    Replace a column by its successor and drop the old column.
 
-    The old one is put aside first, for what has gone cannot come back: another run may have made the switch a moment ago.
+    The old column is set aside first, since another run may have just made the switch and a dropped
+    column cannot be restored.
     """
     aside = replace(before, key=replaced_key(after.key))
     try:
@@ -334,7 +354,7 @@ def _switch(work: Work, table: str, before: Column, after: Column) -> None:
 
 
 def _make_successor(work: Work, table: str, successor: Column) -> None:
-    """Make the column that will take the place of another; one of the same kind may be there from a run that was stopped."""
+    """Create the column that will replace another, or reuse the successor of a stopped run."""
     known = next((column for column in work.columns_of(table) if column.key == successor.key), None)
     if known is not None and not (same_storage(known, successor) and work.is_recorded(table, successor)):
         _drop(work, [(table, known.key)])

@@ -1,10 +1,12 @@
 """
-Indexes: made, tried out, dropped.
+Create, try out and drop indexes.
 
-Over duplicates the server calls a unique index available that does not exist (recording ``indexes-unique-fails``), so one that is made over
-rows is tried out. A run can be killed between the two, and the index looks no different then. So a mark comes first and goes last: an
-empty table whose id says which index is yet to be tried out. Every run sees the marks in the list of tables that it reads anyway, and
-tries out what they stand for; several runs at once share a mark, and each tries for itself.
+If rows contain duplicates, the server reports a unique index as available although it does not
+exist (recording ``indexes-unique-fails``). So a unique index over rows is tried out after its
+creation. A run can be killed between the two, which leaves an index that looks no different. So a
+mark is created first and deleted last: an empty table whose id identifies the index that has not
+been tried out. Every run finds the marks in the list of tables, which it reads anyway, and tries
+out their indexes. Concurrent runs share a mark, and each run tries out the index itself.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from appwrite_orm_django.schema.steps import CreateIndex, DropColumn, DropIndex,
 
 from .work import Steps, Work
 
-#: How often an index is made that other runs drop. Each of them does so once, for it then ends.
+#: How often to create an index that other runs drop. Each of them drops it once, then fails.
 MOST_ATTEMPTS = 50
 
 
@@ -43,13 +45,13 @@ def create(work: Work, steps: Sequence[CreateIndex]) -> Steps:
 
 def _make(work: Work, steps: Sequence[CreateIndex]) -> None:
     """
-    Make indexes, and wait until they are available.
+    Create indexes and wait until they are available.
 
-    A run that finds out that an index is not enforced drops it, which other runs may be waiting for. They make it again, and find out
-    themselves.
+    A run that finds an index not enforced drops it, while other runs may be waiting for it. They
+    create it again and find out for themselves.
 
     Raises:
-        NotAvailable: it was dropped again and again, or as from ``Waiter``.
+        NotAvailable: an index failed, timed out, or was dropped again after every attempt.
     """
     left = list(steps)
     for _attempt in range(MOST_ATTEMPTS):
@@ -60,8 +62,8 @@ def _make(work: Work, steps: Sequence[CreateIndex]) -> None:
             return
     named = ", ".join(f"{step.table}.{step.index.key}" for step in left)
     raise NotAvailable(
-        f"index {named}: made {MOST_ATTEMPTS} times, and another client has dropped it each time.\n"
-        "Is another version of this site migrating the same database? End that, and run appwrite_migrate again."
+        f"index {named}: created {MOST_ATTEMPTS} times, and dropped by another client each time.\n"
+        "Is another version of this site migrating the same database? Stop it and run appwrite_migrate again."
     )
 
 
@@ -85,7 +87,8 @@ def try_out(work: Work, steps: Sequence[TryIndex]) -> Steps:
             rows.delete_copies(work.transport, work.ref(step.table), copies_prefix(step.table, step.index.key))
             if _try_out(work, step.table, step.index):
                 continue
-        # Another run has dropped it, or it went with a column: then the next plan makes it anew.
+        # Another run has dropped the index, or it was dropped with a column. In the second case the
+        # next plan creates it again.
         if not _goes_with_a_column(work, step):
             create(work, [CreateIndex(step.table, step.index)])
     return work.done(steps)
@@ -109,16 +112,17 @@ def _mark(work: Work, step: CreateIndex) -> None:
     try:
         table_routes.create_table(work.transport, work.ref(trial_table(step.table, step.index.key)), name)
     except AlreadyExists:
-        # The run that marked it may have been killed while it tried.
+        # The run that created the mark may have been killed while it tried out the index.
         rows.delete_copies(work.transport, work.ref(step.table), copies_prefix(step.table, step.index.key))
 
 
 def _try_out(work: Work, table: str, index: Index) -> bool:
     """
-    Make sure that an index is enforced, and take its mark away; return False if another run has dropped it meanwhile.
+    Check that an index is enforced and delete its mark; return False if another run dropped it.
 
     Raises:
-        DuplicateRows: it is not. It was dropped; the mark stays, for another run may make it again at this moment.
+        DuplicateRows: the index is not enforced and was dropped. The mark stays, because another
+            run may be creating the index again.
     """
     if work.enforces(table, index):
         with contextlib.suppress(TableNotFound):
@@ -129,20 +133,22 @@ def _try_out(work: Work, table: str, index: Index) -> bool:
     with contextlib.suppress(IndexNotFound):
         index_routes.delete_index(work.transport, work.ref(table), index.key)
     raise DuplicateRows(
-        f"{table}: Appwrite calls the unique index {index.key} ({', '.join(index.columns)}) available and does not enforce it: there are "
-        "values it takes for the same.\nThe index was dropped. Correct the rows and run appwrite_migrate again."
+        f"{table}: Appwrite calls the unique index {index.key} ({', '.join(index.columns)}) available but does not enforce it: there are "
+        "rows with equal values.\nThe index was dropped. Correct the rows and run appwrite_migrate again."
     )
 
 
 def renew_trimmed(work: Work, table: str, refusal: str) -> bool:
     """
-    Drop the indexes of a table that a column was taken out of, and make them again over what is left; return whether there were any.
+    Recreate the indexes that have lost a column, and return whether there were any.
 
-    The server's own description of such an index keeps the length of the column, and is refused whenever a column of the table is to get
-    another key or size. In the list all lengths like that one are missing; where it was a length of its own, nothing shows there.
+    The server's internal definition of such an index keeps the length of the dropped column. The
+    server then rejects any new key or size for a column of the table. The list of indexes omits
+    such lengths, so they are missing there. An index with lengths of its own shows no difference,
+    and only the error reveals it.
 
     Args:
-        refusal: what the server said of a column that was to be changed.
+        refusal: the server's error for the column that was to be changed.
     """
     bodies = list(index_routes.list_indexes(work.transport, work.ref(table)))
     trimmed = [read_index(body) for body in bodies if len(body.get("lengths") or ()) < len(body["columns"])]
@@ -166,9 +172,10 @@ def drop(work: Work, steps: Sequence[DropIndex]) -> Steps:
 
 def _take_off_list(work: Work, table: str, index: Index) -> None:
     """
-    Let the server forget an index that it cannot delete, for its database has no such index.
+    Remove an index from the server's list that does not exist and cannot be deleted.
 
-    It goes from the list with the last of the columns that it is listed over. Those that are gone are made, and dropped again.
+    Such an index leaves the list with the last of its columns, so missing columns are created and
+    dropped again.
     """
     there = {column.key.lower() for column in work.columns_of(table)}
     for key in index.columns:

@@ -1,4 +1,4 @@
-"""What the application of a plan has to say to people."""
+"""Collect the notes of the application of a plan."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 @dataclass
 class Outcome:
     """
-    What an application had to say besides being done.
+    The result of the application of a plan.
 
     Attributes:
-        notes: for people, a sentence each.
+        notes: sentences for the user.
     """
 
     notes: list[str] = field(default_factory=list)
 
     def holds_others(self, table: str, key: str, count: int) -> None:
         if count:
-            subject = f"{'one row' if count == 1 else f'{count:,} rows'} hold{'s' if count == 1 else ''}"
+            subject = "one row holds a value" if count == 1 else f"{count:,} rows hold values"
             it = "it is" if count == 1 else "they are"
             self.notes.append(
-                f"{table}.{key}: {subject} what the column no longer takes, and cannot be updated until {it} corrected."
+                f"{table}.{key}: {subject} that the column no longer allows, and cannot be updated until {it} corrected."
             )

@@ -1,4 +1,4 @@
-"""Databases and tables: made, changed, dropped."""
+"""Create, change and drop databases and tables."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from appwrite_orm_django.schema.wire import INLINE_NEW, INLINE_OLD, MAX_INLINE, 
 
 from .work import Steps, Work
 
-#: What each server takes inline is learnt once, by its first table.
+#: The column types that each server accepts inline, learnt once from its first table.
 _inline_types: WeakKeyDictionary[Transport, frozenset[str]] = WeakKeyDictionary()
 
 
@@ -38,8 +38,8 @@ def create_database(work: Work, steps: Sequence[CreateDatabase]) -> Steps:
 
 
 def create(work: Work, steps: Sequence[CreateTable]) -> Steps:
-    work.record([one for step in steps for one in _records_of(step.definition)])
-    # The first table shows what this server takes inline; the others then follow in parallel.
+    work.record([record for step in steps for record in _records_of(step.definition)])
+    # The first table shows what this server accepts inline; the others then follow in parallel.
     further = _create(work, steps[0])
     work.progress(steps[0])
     for more in work.in_parallel(lambda step: _create(work, step), steps[1:], work.progress):
@@ -59,7 +59,8 @@ def _create(work: Work, step: CreateTable) -> list[Step]:
     except InvalidRequest:
         if types == INLINE_OLD:
             raise
-    # Only what this server has never heard of can be wrong: the same columns are tried again by their own routes.
+    # An older server rejects unknown types, so create the columns of these types by their own
+    # routes.
     further = _create_inline(work, table, INLINE_OLD)
     _inline_types[work.transport] = INLINE_OLD
     return further
@@ -83,7 +84,7 @@ def _create_inline(work: Work, table: Table, types: frozenset[str]) -> list[Step
     except AlreadyExists as error:
         if error.type != "table_already_exists":
             raise
-        # Somebody else makes it at this moment; whatever it lacks shows in the next plan.
+        # Another run is creating the table; the next plan finds whatever is missing.
         return []
     work.new_tables.add(table.id)
     return [

@@ -1,4 +1,4 @@
-"""What the steps of one plan share: the server, what was found out on the way, and how to wait and to hurry."""
+"""Share the server, the state of a run, waiting and parallel work among the steps of a plan."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ WORKERS = 8
 
 class Work:
     """
-    One plan at work.
+    The application of a plan in progress.
 
-    What a rehearsal does otherwise, because nothing has really been written, is a method here and no function elsewhere.
+    A dry run overrides the methods that depend on earlier writes.
 
     Attributes:
-        new_tables: ids of those that this run has made, and that have no rows yet.
-        outcome: what will be said at the end.
+        new_tables: the ids of the tables that this run has created, which have no rows yet.
+        outcome: the notes to return at the end.
     """
 
     def __init__(self, transport: Transport, plan: Plan, waiter: Waiter, fold: rows.Fold, progress: Progress) -> None:
@@ -52,7 +52,7 @@ class Work:
     def ref(self, table_id: str) -> TableRef:
         return TableRef(self.plan.database, table_id)
 
-    # What is there
+    # Reading
 
     def columns_of(self, table: str) -> list[Column]:
         return [read_column(body) for body in column_routes.list_columns(self.transport, self.ref(table))]
@@ -70,28 +70,33 @@ class Work:
         return rows.count_without_value(self.transport, self.ref(table), column.key)
 
     def refuse_duplicates(self, step: CreateIndex) -> None:
-        # Once more, for columns that are new have only now got their values.
+        # Check again, because new columns have values only now.
         preflight.refuse_duplicates(self.transport, self.ref(step.table), step.index, self.fold)
 
     def enforces(self, table: str, index: Index) -> bool:
-        """Tell whether a unique index is there: over duplicates the server says "available" too (recording indexes-unique-fails)."""
+        """
+        Return whether a unique index is enforced.
+
+        The server reports "available" for an index over duplicates too (recording
+        ``indexes-unique-fails``).
+        """
         relations = [column.key for column in self.columns_of(table) if column.type == "relationship"]
         prefix = copies_prefix(table, index.key)
         return rows.enforces(self.transport, self.ref(table), list(index.columns), relations, prefix)
 
     def is_recorded(self, table: str, column: Column) -> bool:
-        """Tell whether a column is recorded as it is described."""
+        """Return whether the record of a column has the same encoding as its description."""
         return records.read_record(self.transport, self.plan.database, table, column.key) == column.encoding
 
     def is_as_planned(self, table: str, column: Column) -> bool:
-        """Tell whether no other run has put another column in the place of this one since the plan was made."""
+        """Return whether no other run has replaced the column since the plan was made."""
         return self.is_recorded(table, column)
 
     def both_there(self, table: str, *keys: str) -> bool:
         return {column.key for column in self.columns_of(table)}.issuperset(keys)
 
     def fill(self, table: str, key: str, value: Any, *, only_older: bool) -> None:
-        """Give a value to rows that have none; with ``only_older`` to those alone that were there before the column."""
+        """Fill rows without a value; with ``only_older``, only rows older than the column."""
         until = column_routes.get_column(self.transport, self.ref(table), key)["$createdAt"] if only_older else None
         rows.fill(self.transport, self.ref(table), key, value, until)
 
@@ -104,23 +109,27 @@ class Work:
         self.waiter.until_available(wanted, self.columns_of, "column")
 
     def wait_for_indexes(self, wanted: Keys) -> set[tuple[str, str]]:
-        """Wait until indexes are available; return those that another run has dropped meanwhile."""
+        """Wait until indexes are available, and return those that another run dropped meanwhile."""
         return self.waiter.until_available_or_gone(wanted, self.indexes_of, "index")
 
     def wait_for_columns_to_go(self, unwanted: Keys) -> None:
         self.waiter.until_gone(unwanted, self.columns_of, "column")
 
     def wait_for_indexes_to_go(self, unwanted: Keys) -> list[tuple[str, Index]]:
-        """Wait until indexes are gone; return those that the server lists, does not have, and never deletes, with their tables."""
+        """
+        Wait until indexes are gone.
+
+        Return the tables and indexes that the server lists but does not have and never deletes.
+        """
         return self.waiter.until_gone(unwanted, self.indexes_of, "index", lambda index: index.is_lost)
 
-    # Doing
+    # Writing
 
     def record(self, encodings: Sequence[records.Record]) -> None:
         records.write_records(self.transport, self.plan.database, encodings)
 
     def record_assumed(self, table: str, column: Column) -> None:
-        """Record how a column is encoded, unless something is recorded of it."""
+        """Record the encoding of a column unless it has a record."""
         if column.encoding is not None and self.is_recorded(table, replace(column, encoding=None)):
             self.record(records.records_of(table, [column]))
 
@@ -128,7 +137,7 @@ class Work:
         records.forget_columns(self.transport, self.plan.database, columns)
 
     def done(self, steps: Iterable[Step]) -> Steps:
-        """Report steps, after which nothing follows."""
+        """Report finished steps and return no further steps."""
         for step in steps:
             self.progress(step)
         return ()
@@ -136,7 +145,7 @@ class Work:
     def in_parallel(
         self, act: Callable[[S], R], items: Sequence[S], progress: Callable[[S], Any] = lambda _item: None
     ) -> list[R]:
-        """Return what an action makes of each item, in their order; the first refusal is raised, and nothing begins after it."""
+        """Return the result of an action for each item in order; the first error stops the rest."""
         if not items:
             return []
         with ThreadPoolExecutor(min(WORKERS, len(items))) as executor:
@@ -147,7 +156,7 @@ class Work:
                     results.append(future.result())
                     progress(item)
             except BaseException:
-                # Ctrl-C, or the first refusal: what has not begun does not begin.
+                # After Ctrl-C or the first error, no further action starts.
                 for future in futures:
                     future.cancel()
                 raise

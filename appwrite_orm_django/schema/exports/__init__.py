@@ -1,7 +1,8 @@
 """
-A schema in other notations: text, JSON, SQL, a Mermaid diagram, Appwrite's command line project file, Firestore rules.
+Export a schema as text, JSON, SQL, a Mermaid diagram, an Appwrite CLI project or Firestore rules.
 
-Each module has one pure function from a ``Database`` to text. Tested in ``tests/unit/test_exports.py``.
+Each module has a pure function from a ``Database`` to text. Tested in
+``tests/unit/test_exports.py``.
 """
 
 from __future__ import annotations
@@ -32,13 +33,15 @@ def export(
     project: str = "",
 ) -> str:
     """
-    Return a schema as text, ended by a line break.
+    Return a schema in a format, as text that ends with a line break.
 
     Args:
+        database: the schema.
         format_: one of ``FORMATS``.
-        relations: which columns hold ids of which tables; for ``sql``, ``mermaid``, ``text`` and ``json``.
-        dialect: one of ``DIALECTS``; for ``sql``.
-        endpoint, project: for ``appwrite``.
+        relations: the foreign keys; used by ``sql``, ``mermaid``, ``text`` and ``json``.
+        dialect: one of ``DIALECTS``; used by ``sql``.
+        endpoint: the endpoint of the server; used by ``appwrite``.
+        project: the id of the project; used by ``appwrite``.
     """
     if format_ == "sql":
         return ddl(database, relations, dialect)

@@ -1,4 +1,4 @@
-"""A schema as ``appwrite.config.json``, which ``appwrite push tables`` reads."""
+"""Export a schema as ``appwrite.config.json`` for the command ``appwrite push tables``."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 
-#: These are strings with a format there, as in the server's answers.
+#: Types that are strings with a format in this file, as in the server's answers.
 _FORMATS = frozenset({"email", "enum", "ip", "url"})
 
 
 def project_file(database: Database, *, endpoint: str = "", project: str = "") -> str:
     """
-    Return the project file with one database and its tables.
+    Return the project file with a database and its tables.
 
-    Source of the shape: https://appwrite.io/docs/tooling/command-line/tables.
+    Source of the format: https://appwrite.io/docs/tooling/command-line/tables.
     """
     document = {
         "projectId": project,

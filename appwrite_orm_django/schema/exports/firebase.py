@@ -1,7 +1,8 @@
 """
-A schema as Firestore security rules: the same permissions, and the same types, bounds and required fields.
+Export a schema as Firestore security rules.
 
-Teams and labels have no equal in Firebase; they are looked for in the custom claims ``teams`` (``["staff", "staff/owner"]``) and ``labels``.
+The rules have the same permissions, types, bounds and required fields. Firebase has no teams and
+labels, so the rules use the custom claims ``teams`` (``["staff", "staff/owner"]``) and ``labels``.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def _allowed(table: Table, action: str) -> str:
 
 
 def _of_the_row(action: str) -> list[str]:
-    """Return what the permissions of the row itself allow, kept in a field as Appwrite has them."""
+    """Return the conditions for a row's own permissions, stored in a field in Appwrite's format."""
     own = 'resource.data["$permissions"]'
     anybody, users = (_quoted(f'{action}("{role}")') for role in ("any", "users"))
     start, end = _quoted(f'{action}("user:'), _quoted('")')

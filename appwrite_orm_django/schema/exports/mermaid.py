@@ -1,4 +1,4 @@
-"""A schema as an entity-relationship diagram in Mermaid's notation."""
+"""Export a schema as an entity-relationship diagram in Mermaid's notation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .relations import Relation
 
 
 def diagram(database: Database, relations: Sequence[Relation] = ()) -> str:
-    """Return the source of an ``erDiagram``: a box for each table, a line for each foreign key."""
+    """Return an ``erDiagram`` with a box for each table and a line for each foreign key."""
     keys = {(one.table, one.column) for one in relations}
     lines = ["erDiagram"]
     for table in database:
@@ -32,7 +32,7 @@ def diagram(database: Database, relations: Sequence[Relation] = ()) -> str:
 
 def _required(table: Table | None, key: str) -> bool:
     column = table.column(key) if table else None
-    # The row's own id is always there.
+    # Every row has an id.
     return column is None or column.required
 
 

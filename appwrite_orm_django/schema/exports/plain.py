@@ -1,4 +1,4 @@
-"""A schema for people, and for programs."""
+"""Export a schema as plain text or JSON."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .relations import Relation
 
 
 def as_text(database: Database, relations: Sequence[Relation] = ()) -> str:
-    """Return one paragraph for each table, with a line for each column and index."""
-    targets = {(one.table, one.column): one for one in relations}
+    """Return a paragraph for each table, with a line for each column and index."""
+    targets = {(relation.table, relation.column): relation for relation in relations}
     lines = [f"database {database.id}"]
     for table in database:
         lines += ["", f"table {table.id}"]
@@ -31,13 +31,18 @@ def as_text(database: Database, relations: Sequence[Relation] = ()) -> str:
 
 
 def as_json(database: Database, relations: Sequence[Relation] = ()) -> str:
-    """Return everything that is known of the schema; what a column or an index does not have is left out."""
+    """Return the complete schema as JSON, without the properties that an object does not have."""
     document = {
         "database": database.id,
         "tables": [_table(table) for table in database],
         "relations": [
-            {"table": one.table, "column": one.column, "target": one.target, "targetColumn": one.target_column}
-            for one in relations
+            {
+                "table": relation.table,
+                "column": relation.column,
+                "target": relation.target,
+                "targetColumn": relation.target_column,
+            }
+            for relation in relations
         ],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

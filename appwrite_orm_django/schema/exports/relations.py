@@ -1,4 +1,4 @@
-"""Which columns hold ids of other tables: Appwrite knows nothing of it, the models do."""
+"""Find the foreign keys between models, which Appwrite does not store."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ class Relation:
     A foreign key.
 
     Attributes:
-        table, column: where it is.
-        target, target_column: what it points to; ``$id`` but for ``to_field``.
-        single: whether a row there has at most one here.
+        table: the id of the table with the foreign key.
+        column: the key of the column with the foreign key.
+        target: the id of the table that it points to.
+        target_column: the key of the column that it points to; ``$id`` without a ``to_field``.
+        single: whether at most one row points to each target row.
     """
 
     table: str

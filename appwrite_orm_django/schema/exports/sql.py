@@ -1,4 +1,4 @@
-"""A schema as statements that make the same tables in PostgreSQL, MySQL or SQLite."""
+"""Export a schema as SQL statements for PostgreSQL, MySQL or SQLite."""
 
 from __future__ import annotations
 
@@ -18,11 +18,18 @@ _TEXTS = frozenset({"longtext", "mediumtext", "text", "string"})
 @dataclass(frozen=True)
 class _Dialect:
     """
-    What differs.
+    The differences between databases.
 
     Attributes:
-        types: of columns; a varchar's size follows, other columns that are missing here are texts of the size in ``SIZES``.
-        prefix: an index over the beginning of a column, from the quoted column and the length.
+        quote: the character around names.
+        types: the SQL type by column type. Missing types become a varchar of the column's size, or
+            of the size in ``_SIZES``, or else ``text``.
+        text: the type of texts without a maximum length.
+        array: the type of lists, points, lines and polygons.
+        moment: the type of datetimes.
+        prefix: returns the expression that indexes the start of a column, from the quoted column
+            and the length.
+        inline_keys: whether foreign keys are part of ``CREATE TABLE``.
     """
 
     quote: str
@@ -68,13 +75,14 @@ DIALECTS = tuple(_DIALECTS)
 
 def ddl(database: Database, relations: Sequence[Relation] = (), dialect: str = "postgresql") -> str:
     """
-    Return the statements, in an order in which they run.
+    Return SQL statements that create the same tables, in an order that works.
 
-    Row ids and the server's own dates keep their names (``$id``, ``$createdAt``, ``$updatedAt``). Lists, points and the like become JSON.
-    Permissions have no equal.
+    Row ids and the server's dates keep their names (``$id``, ``$createdAt``, ``$updatedAt``). Lists
+    and geometries become JSON. Permissions are left out.
 
     Args:
-        relations: become foreign keys.
+        database: the schema.
+        relations: the foreign keys.
         dialect: ``postgresql``, ``mysql`` or ``sqlite``.
     """
     writer = _Writer(_DIALECTS[dialect], dialect, database, relations)
@@ -113,14 +121,15 @@ class _Writer:
     def _column(self, column: Column) -> str:
         name = self._quoted(column.key)
         if column.related is not None:
-            # The server keeps the id of the other row, and a unique index where there is only one on each side.
+            # The server stores the id of the other row, with a unique index for a one-to-one
+            # relationship.
             return f"{name} varchar(36){' UNIQUE' if column.related.kind == 'oneToOne' else ''}"
         text = f"{name} {self._type(column)}"
         if column.required:
             text += " NOT NULL"
         if column.default is not None:
             default = _literal(column.default)
-            # MySQL takes a default of a text only as an expression.
+            # MySQL accepts a default for a text only as an expression.
             text += f" DEFAULT ({default})" if column.type in _TEXTS else f" DEFAULT {default}"
         if column.array:
             return text
@@ -147,7 +156,7 @@ class _Writer:
         if index.type == "fulltext":
             return self._full_text(name, on, index)
         if index.type == "spatial":
-            return f"-- The spatial index {index.key} of {table.id} has no equal over JSON."
+            return f"-- The spatial index {index.key} of {table.id} has no equivalent over JSON."
         parts = []
         for position, key in enumerate(index.columns):
             part = self._quoted(key)
