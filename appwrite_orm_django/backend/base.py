@@ -401,7 +401,9 @@ class DatabaseWrapper(RequestsMixin):
 
         In autocommit mode it is sent at once, else it goes into the log of the open block.
         """
-        return self.writer.write(command)
+        result = self.writer.write(command)
+        self.last_written_row = result.row
+        return result
 
     def load_rows(self, command: Command) -> list[tuple[Any, ...]]:
         """Run a read command, bypassing the cache."""

@@ -637,13 +637,20 @@ class DeleteRows(Command):
 
 
 class WriteResult:
-    """Hold the number of rows that a write changed, and result rows if it returns any."""
+    """
+    The number of rows that a write changed, and its result rows if it returns any.
 
-    __slots__ = ("count", "rows")
+    ``row`` is the server's answer if a single row was updated.
+    """
 
-    def __init__(self, count: int, rows: list[tuple[Any, ...]] | None = None) -> None:
+    __slots__ = ("count", "row", "rows")
+
+    def __init__(
+        self, count: int, rows: list[tuple[Any, ...]] | None = None, *, row: Mapping[str, Any] | None = None
+    ) -> None:
         self.count = count
         self.rows = rows or []
+        self.row = row
 
     @classmethod
     def of(cls, outputs: Sequence[Output], written: Sequence[Mapping[str, Any]]) -> WriteResult:

@@ -140,7 +140,8 @@ class SQLCompiler(compiler.SQLCompiler):
             if self.elide_empty:
                 raise
             return None
-        return None if self.connection.is_dirty(table) else command
+        # The reader knows how the log leaves one row; what it makes of several is left to local evaluation.
+        return command if isinstance(command, GetRow) or not self.connection.is_dirty(table) else None
 
     def _simple_ordering(self) -> list[OrderBy] | None:
         query = self.query

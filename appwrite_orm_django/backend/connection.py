@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.evaluation.database import LocalDatabase
     from appwrite_orm_django.backend.execution.parts import Parts
     from appwrite_orm_django.backend.transactions.ends import BlockEnd
-    from appwrite_orm_django.backend.transactions.log import Key, Log
+    from appwrite_orm_django.backend.transactions.log import Key, Log, RowState
     from appwrite_orm_django.backend.users import Account
     from appwrite_orm_django.client.errors import AppwriteError
     from appwrite_orm_django.client.identity import Identity
@@ -51,7 +51,6 @@ class Connection(CachedConnection):
 
     # Set by the code that writes or opens a block.
     transaction: Block | None
-    last_written_row: Any
     writes_directly: bool
     parts: Parts | None
     outputs: dict[int, tuple[Any, Output]]
@@ -162,8 +161,6 @@ class Reader(Protocol):
         self, fetch: Fetch, condition: Condition, columns: Sequence[str], *, most: int | None = None
     ) -> Iterator[Sequence[Row]]: ...
 
-    def whole_rows(self, table: TableRef, condition: Condition) -> Iterator[Row]: ...
-
     def rows_by_id(self, table: TableRef, row_ids: Sequence[str]) -> Iterator[Row]: ...
 
     def page(self, table: TableRef, page: Sequence[Query]) -> list[Row]: ...
@@ -205,6 +202,8 @@ class Block(Protocol):
     def before_read(self) -> None: ...
 
     def over(self, fetch: Fetch, condition: Condition, committed: Iterable[Row]) -> Iterator[Row]: ...
+
+    def as_left(self, table: TableRef, states: Sequence[RowState]) -> Iterator[Row]: ...
 
     def note_versions(self, table: TableRef, rows: Iterable[Row]) -> None: ...
 

@@ -150,7 +150,7 @@ class TestNamesThatDifferByCase:
         (error,) = [message for message in check_model(Clash) if message.id == "appwrite.E006"]
         assert "ID" in error.msg
         assert "db_column" in error.hint
-        with pytest.raises(NotSupportedError, match=r"id and ID differ by case alone.*\n.*db_column"):
+        with pytest.raises(NotSupportedError, match=r"id and ID differ only by case.*\n.*db_column"):
             list(Clash.objects.filter(label=F("label")))
 
         class Free(AppwriteModel):

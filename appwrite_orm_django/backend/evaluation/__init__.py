@@ -1,10 +1,13 @@
 """
-Local evaluation: what the server can not answer, answered exactly over rows narrowed by what it can.
+Evaluate queries locally that the server cannot answer.
 
-``plan_query(compiler)`` makes a ``LocalQuery``; ``run_query`` executes one. Django's own SQLite compiler runs the original query in a
-private in-memory database. Tested in ``tests/backend``.
+The rows are narrowed by the conditions that the server supports. Django's own SQLite compiler then
+runs the original query over them in a private in-memory database, so the answer is exact. Tested in
+``tests/backend``.
 
-The room is entered by the functions of this module. Each imports what it needs when it is called: most processes never evaluate anything.
+``plan_query(compiler)`` returns a ``LocalQuery``, and ``run_query`` runs one. The functions of this
+module are the entry points. They import the other modules when they are called, as most processes
+never evaluate anything locally.
 """
 
 from __future__ import annotations
@@ -19,21 +22,21 @@ __all__ = ["constant", "plan_query", "run_query"]
 
 
 def plan_query(compiler: Compiler, *, set_up: bool = False) -> LocalQuery:
-    """As ``planning.plan``."""
+    """Call ``plan.plan``."""
     from appwrite_orm_django.backend.evaluation import plan
 
     return plan.plan(compiler, set_up=set_up)
 
 
 def constant(expression: Any, connection: Connection) -> Any:
-    """As ``planning.constant``."""
+    """Call ``plan.constant``."""
     from appwrite_orm_django.backend.evaluation import plan
 
     return plan.constant(expression, connection)
 
 
 def run_query(command: LocalQuery, connection: Connection) -> list[tuple[Any, ...]]:
-    """As ``running.run``."""
+    """Call ``run.run``."""
     from appwrite_orm_django.backend.evaluation import run
 
     return run.run(command, connection)

@@ -1,4 +1,4 @@
-"""Reading by local evaluation."""
+"""Commands for local evaluation."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Link:
     """
-    Narrow a fetch to the rows whose ``column`` is among the values that ``source_column`` has in an earlier fetch.
+    Narrow a fetch by the values that ``source_column`` has in an earlier fetch.
 
-    ``convert`` writes such a value as ``column`` holds it, or raises ``ValueError`` if it can not hold it; None where both are written alike.
+    ``convert`` encodes such a value for ``column``, and raises ``ValueError`` if the column cannot
+    hold it. None if both have the same encoding.
     """
 
     column: str
@@ -33,9 +34,10 @@ class Link:
 @dataclass(frozen=True, slots=True)
 class Fetch:
     """
-    One step of local evaluation: rows of one table, narrowed by what could be pushed down.
+    One step of local evaluation: rows of one table, narrowed by pushed-down conditions.
 
-    ``order``, ``offset`` and ``limit`` are set only where they were pushed down with an exact condition.
+    ``order``, ``offset`` and ``limit`` are set only if they were pushed down together with an exact
+    condition.
     """
 
     table: TableRef
@@ -57,13 +59,14 @@ class Fetch:
 @dataclass(frozen=True, slots=True)
 class LocalQuery(Command):
     """
-    Fetch narrowed rows of every table involved and let SQLite run the original query over them.
+    Fetch narrowed rows of every table involved, and run the original query over them with SQLite.
 
-    ``sql`` and ``params`` are what Django's SQLite compiler made. ``fallback`` is the same query without pushed-down slice, for
-    the case that a joined row turns out to be missing. ``program`` holds what only running it needs. ``depends_on_more`` says that
-    the SQL has an answer of its own each time: it asks for the time, or for chance. ``definition`` says what is made of wire values for
-    SQLite and of its answer: the same SQL may be asked over other definitions, or for an integer and for a float, and the cache tells
-    them apart.
+    ``sql`` and ``params`` come from Django's SQLite compiler. ``fallback`` is the same query
+    without the pushed-down slice, in case a joined row is missing. ``program`` has the parts that
+    are only needed to run it. ``depends_on_more`` is true if the SQL depends on the time or on
+    chance. ``definition`` describes how wire values are converted for SQLite, and its results
+    converted back: it distinguishes the same SQL over other definitions, or for an integer and a
+    float, in the cache.
     """
 
     sql: str
@@ -93,7 +96,7 @@ class LocalQuery(Command):
         return self._text(literal)
 
     def __mod__(self, params: object) -> str:
-        # As Django fills parameters in: without quotes.
+        # Django also inserts parameters without quotes.
         return self._text(lambda value: value)
 
     def _text(self, show: Callable[[Any], Any]) -> str:

@@ -1,4 +1,4 @@
-"""Django's SQLite compiler for local evaluation."""
+"""Adapt Django's SQLite compiler for local evaluation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from appwrite_orm_django.backend.evaluation.texts import containment_sql, refuse
 
 
 def _with_nulls_high(order: OrderBy) -> OrderBy:
-    """Say where nulls go, unless the query does. SQLite has them first in ascending order, as MariaDB has, and PostgreSQL has not."""
+    """
+    Set the position of nulls as PostgreSQL does, unless the query sets it.
+
+    SQLite and MariaDB put nulls first in ascending order, PostgreSQL puts them last.
+    """
     if order.nulls_first is None and order.nulls_last is None:
         order = order.copy()
         order.nulls_first, order.nulls_last = (True, None) if order.descending else (None, True)
@@ -27,20 +31,21 @@ def _with_nulls_high(order: OrderBy) -> OrderBy:
 
 class SQLCompiler(django_compiler.SQLCompiler):
     """
-    Notes what it compiles, on the connection.
+    Record the compiled parts of a query on the connection.
 
-    Which tables a query needs is known only here and now: Django adds joins for ordering and related objects while it compiles, and
-    forgets them afterwards; and queries may be nested in expressions of any kind.
+    The tables of a query are known only during compilation: Django adds joins for ordering and
+    related objects, and drops them afterwards. Queries may also be nested in expressions of any
+    kind.
     """
 
     connection: LocalDatabase
-    # Whether the next expression is one that rows are grouped by; not what it is made of.
+    # Whether the next expression, but not its parts, is one that rows are grouped by.
     _groups = False
-    # Whether what is compiled stands around the query that has the tables.
+    # Whether the compiled part is outside the query that has the tables.
     _is_outside = False
 
     def compile(self, node: Any) -> tuple[str, Any]:
-        """Note what of the SQL reads tables, and does not come from a query that is compiled here."""
+        """Compile a node, and record SQL that reads tables outside a compiled query."""
         groups, self._groups = self._groups, False
         noted = self.connection.noted
         noted.unknown = noted.unknown or texts.is_unknown(node)
@@ -58,7 +63,7 @@ class SQLCompiler(django_compiler.SQLCompiler):
         return sql, params
 
     def _compile(self, node: Any) -> tuple[str, Any]:
-        """Prefer what an expression has for this backend to what it has for SQLite; either way it is SQLite that runs it."""
+        """Compile a node for SQLite, by its ``as_appwrite()`` method if it has one."""
         own = getattr(node, "as_appwrite", None)
         if own is not None:
             result: tuple[str, Any] = own(self, self.connection)
@@ -72,9 +77,10 @@ class SQLCompiler(django_compiler.SQLCompiler):
         if (exact := decimals.compiled(node, self)) is not None:
             return exact
         if type(node) is Round:
-            # SQLite's own rounds to no more than units; django.db.models.functions.Round refuses the rest.
+            # SQLite's own function does not round to tens or hundreds, so
+            # django.db.models.functions.Round rejects these.
             sql, params = node.as_sql(self, self.connection, function="APPWRITE_ROUND")
-            # As SQLiteNumericMixin does: numbers never equal the text that a decimal in a filter is.
+            # As in SQLiteNumericMixin: a number never equals the text of a decimal in a filter.
             return (f"CAST({sql} AS NUMERIC)" if isinstance(node.output_field, DecimalField) else sql), params
         if type(node) is OrderBy:
             if self.connection.nulls_are_high:
@@ -89,7 +95,7 @@ class SQLCompiler(django_compiler.SQLCompiler):
         self._groups = True
         try:
             found = super().get_group_by(select, order_by)
-            # Of what is shown as well, Django writes the position only.
+            # Django writes only the position of expressions that are also selected.
             return [self.compile(select[int(sql) - 1][0]) if sql.isdigit() else (sql, params) for sql, params in found]
         finally:
             self._groups = False
@@ -104,13 +110,13 @@ class SQLCompiler(django_compiler.SQLCompiler):
 
     def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[str, tuple[Any, ...]]:
         noted = self.connection.noted
-        # The columns of the first query decide what is the same in all of them.
+        # The columns of the first query decide how values compare in all of them.
         noted.unknown = noted.unknown or bool(self.query.combinator)
         levels, reads = len(noted.levels), noted.reads
         try:
             sql, params = super().as_sql(with_limits, with_col_aliases)
         except EmptyResultSet:
-            # Not part of the statement, then.
+            # It is not part of the statement.
             del noted.levels[levels:]
             noted.reads = reads
             raise
@@ -126,7 +132,7 @@ class SQLCompiler(django_compiler.SQLCompiler):
 
 
 class SQLAggregateCompiler(django_compiler.SQLAggregateCompiler, SQLCompiler):
-    """Compiles the inner query for this connection, which has no alias of its own among Django's."""
+    """Compile the inner query for this connection, which has no alias in ``connections``."""
 
     def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[str, tuple[Any, ...]]:  # type: ignore[override]  # django-stubs know another signature
         parts, params = [], []

@@ -1,8 +1,8 @@
 """
-The private SQLite database in which local evaluation runs, and how it differs from Django's.
+Provide the private SQLite database for local evaluation.
 
-Text follows the server (columns carry a collation with the server's rule), LIKE respects case, and the ``i`` lookups
-ignore what the server ignores.
+It differs from Django's SQLite backend: text columns have a collation with the server's rules, LIKE
+is case-sensitive, and the ``i`` lookups ignore the same differences as the server.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _MOST_STATEMENTS = 500
 
 
 class _JoinedCol(Col):
-    """A column in the condition of a join, which Django puts through "%" once more than others."""
+    """A column in the condition of a join, which Django formats with "%" once more than others."""
 
     def as_sql(self, *context: Any) -> tuple[str, Any]:
         sql, params = super().as_sql(*context)
@@ -67,7 +67,7 @@ class LocalOperations(operations.DatabaseOperations):
         return super().lookup_cast(lookup_type, internal_type)
 
     def quote_name(self, name: str) -> str:
-        # Parameters are put into the statement's text with "%".
+        # Parameters are inserted into the statement with "%".
         return quoted(name).replace("%", "%%")
 
     def prepare_join_on_clause(self, *sides: Any) -> tuple[Col, Col]:
@@ -78,12 +78,13 @@ class LocalOperations(operations.DatabaseOperations):
         try:
             return super().adapt_datetimefield_value(cut_to_milliseconds(value))
         except OverflowError:
-            # The first or the last hours of a zone, as the ends of its years, have no form in UTC. No row holds them, either.
+            # The first or last hours of a zone's years cannot be expressed in UTC. No row holds
+            # them, either.
             end = datetime.datetime.max if value.year > 5000 else datetime.datetime.min
             return super().adapt_datetimefield_value(end)
 
     def convert_datetimefield_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        # Most are UTC, where no moment is missing or there twice.
+        # Most are UTC, where no time is missing or ambiguous.
         if isinstance(value, datetime.datetime) and value.tzinfo is None and settings.USE_TZ:
             zone = self.connection.timezone
             return value.replace(tzinfo=zone) if zone is datetime.timezone.utc else timezone.make_aware(value, zone)
@@ -106,14 +107,14 @@ class LocalFeatures(features.DatabaseFeatures):
 
 
 class LocalCursor(base.SQLiteCursorWrapper):
-    """A cursor to which names in quotes are never texts."""
+    """A cursor that never treats names in quotes as text."""
 
     def execute(self, query: str, params: Any = None) -> Any:
         return super().execute(names.strict(query), params)
 
 
 class LocalDatabase(base.DatabaseWrapper):
-    """An in-memory SQLite connection that belongs to one connection of ours and is never shared."""
+    """An in-memory SQLite connection that belongs to a single Appwrite connection."""
 
     ops_class = LocalOperations
     features_class = LocalFeatures
@@ -151,26 +152,26 @@ class LocalDatabase(base.DatabaseWrapper):
         }
         super().__init__(settings, alias)
         self.text = text
-        # PostgreSQL takes a null for more than any value.
+        # PostgreSQL sorts nulls above every value.
         self.nulls_are_high = text == "postgresql"
-        # MariaDB takes texts for equal that differ; to PostgreSQL each is itself.
+        # MariaDB treats some different texts as equal, PostgreSQL does not.
         self.folds = text == "mariadb"
         self.noted = Noted()
         self._refused: DataError | None = None
         self.described: weakref.WeakKeyDictionary[type[Model], tuple[tuple[Field[Any, Any], ...], LocalTable]] = (
             weakref.WeakKeyDictionary()
         )
-        # By name in lower case, as SQLite compares them.
+        # By lower-case name, as SQLite compares names without case.
         self._tables: dict[str, LocalTable] = {}
-        # By statement and tables.
+        # Keyed by statement and tables.
         self.columns_read: dict[tuple[Any, ...], dict[str, set[str]]] = {}
-        # Of texts of one evaluation; there may be megabytes of them.
+        # The texts of one evaluation, which may take megabytes.
         self._caches: list[Any] = []
         self.inc_thread_sharing()
 
     @contextmanager
     def noting(self) -> Iterator[Noted]:
-        """Yield what holds, at the end of the block, what was compiled in it."""
+        """Yield a record of everything that is compiled inside."""
         before, self.noted = self.noted, Noted()
         try:
             yield self.noted
@@ -180,9 +181,9 @@ class LocalDatabase(base.DatabaseWrapper):
     @contextmanager
     def with_tables(self, tables: Iterable[LocalTable]) -> Iterator[sqlite3.Connection]:
         """
-        Lend the bare connection, with these tables in it; whatever the block does to them or adds is undone at its end.
+        Lend the raw connection with these tables. All changes made inside are rolled back.
 
-        The tables themselves stay, empty, for the next query that needs them.
+        The empty tables remain for the next query that needs them.
         """
         self.ensure_connection()
         raw: sqlite3.Connection = self.connection
@@ -196,7 +197,7 @@ class LocalDatabase(base.DatabaseWrapper):
                 cache.cache_clear()
 
     def _noting_refusals(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Keep what a function raises: SQLite says no more than that it did."""
+        """Keep the error that a function raises, as SQLite only reports that it failed."""
         weak = weakref.ref(self)
 
         def call(*values: Any) -> Any:
@@ -212,10 +213,10 @@ class LocalDatabase(base.DatabaseWrapper):
     @contextmanager
     def saying_what_is_refused(self, place: str) -> Iterator[None]:
         """
-        Give errors of computing their place and their reason.
+        Add the place and the reason to errors of computation.
 
         Raises:
-            DataError: a number has more digits than SQLite can compute with.
+            DataError: a number has more digits than SQLite supports.
         """
         self._refused = None
         try:
@@ -233,22 +234,25 @@ class LocalDatabase(base.DatabaseWrapper):
 
     @contextmanager
     def cursor_over(self, tables: Iterable[LocalTable]) -> Iterator[LocalCursor]:
-        """Lend a cursor for a statement over these tables, which are there already; its errors become Django's."""
+        """Lend a cursor for a statement over these existing tables, with Django's errors."""
         with names.unknown_columns_named(tables), self.wrap_database_errors, closing(self.create_cursor()) as cursor:
             yield cursor
 
     def note_columns_read(self, key: tuple[Any, ...], columns: dict[str, set[str]]) -> None:
-        """Remember which columns a statement reads: it is the same every time, and finding out takes as long as a small query."""
+        """Remember the columns that a statement reads; finding them costs as much as a query."""
         if len(self.columns_read) >= _MOST_STATEMENTS:
             self.columns_read.clear()
         self.columns_read[key] = columns
 
     def table_of(self, model: type[Model]) -> LocalTable:
         """
-        Describe a model's own table (not its parents'); the same object again as long as the model has the same fields.
+        Return the table of a model, without its parents' fields.
+
+        The object is the same as long as the fields are.
 
         Raises:
-            NotSupportedError: two of its columns have one name to SQLite; a check says so as well (``appwrite.E006``).
+            NotSupportedError: SQLite cannot distinguish the names of two columns. The check
+                ``appwrite.E006`` reports this as well.
         """
         fields = tuple(field for field in model._meta.local_concrete_fields if field.column)
         known = self.described.get(model)
@@ -275,7 +279,7 @@ class LocalDatabase(base.DatabaseWrapper):
         if isinstance(codec, ScaledDecimalCodec):
             collation = None
             if codec.max_digits > decimals.EXACT_DIGITS:
-                # Kept as text: as a number SQLite would round it.
+                # Stored as text: SQLite would round the number.
                 declaration, collation = "text", decimals.COLLATION
         return LocalColumn(
             unquoted(field.column),
@@ -300,7 +304,8 @@ class LocalDatabase(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: Any) -> Any:
         self._tables.clear()
         connection = super().get_new_connection(conn_params)
-        # It lives as long as the connection to Appwrite that lends it, which threads that end just drop; Python 3.13 warns of that.
+        # It lives as long as the Appwrite connection, which ending threads drop without closing it.
+        # Python 3.13 would warn.
         weakref.finalize(self, connection.close)
         connection.execute("PRAGMA case_sensitive_like = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
@@ -319,14 +324,14 @@ class LocalDatabase(base.DatabaseWrapper):
 
 
 def text_folds(text: str) -> tuple[Callable[[str], str], Callable[[str], str]]:
-    """Return what makes texts equal on the server: for comparisons, and for its LIKE, to which trailing blanks count."""
+    """Return the server's foldings for comparisons, and for LIKE, which keeps trailing blanks."""
     if text == "mariadb":
         return collation.fold, collation.like_fold
     return str.lower, str.lower
 
 
 def _cached(fold: Callable[[str], str]) -> Any:
-    # What SQLite calls is the cache itself, not Python: most columns have few different texts.
+    # SQLite calls the C code of the cache, not Python: most columns have few different texts.
     @lru_cache(maxsize=100_000, typed=True)
     def apply(value: Any) -> str | None:
         return None if value is None else fold(str(value))

@@ -1,4 +1,4 @@
-"""Decimals of more digits than SQLite holds: kept as text, and computed with Python."""
+"""Compute in Python with decimals of more digits than SQLite supports, stored as text."""
 
 from __future__ import annotations
 
@@ -52,22 +52,23 @@ from django.db.models.sql import Query
 Decimal = decimal.Decimal
 
 COLLATION = "APPWRITE_DECIMAL"
-# What SQLite's numbers hold exactly.
+# The number of digits that SQLite's numbers hold exactly.
 EXACT_DIGITS = 15
-# What has no end (averages, quotients, roots) has as many digits as Python gives it; of short decimals, what SQLite's numbers hold.
+# Non-terminating results (averages, quotients, roots) have as many digits as Python's default;
+# those of short decimals as many as SQLite's numbers.
 QUOTIENT_DIGITS = 28
-# Of a float no more is meant: the rest is noise.
+# Further digits of a float are noise.
 _FLOAT = decimal.Context(prec=EXACT_DIGITS)
-# Sums, products and powers of any decimals that fit into a column, exactly.
+# Exact for sums, products and powers of any decimals that fit into a column.
 _EXACT = decimal.Context(prec=1000)
 _ENDLESS = decimal.Context(prec=QUOTIENT_DIGITS)
-# Aggregates of one's own that know how to leave a window: from Python 3.11 on.
+# Custom aggregates for windows need Python 3.11.
 WINDOWS = hasattr(sqlite3.Connection, "create_window_function")
 _NO_RESULT = (decimal.InvalidOperation, decimal.DivisionByZero)
 
 
 def register(connection: sqlite3.Connection) -> None:
-    """Make the functions and the collation known to a connection."""
+    """Register the functions and the collation on a connection."""
     connection.create_collation(COLLATION, _compare)
     for name, aggregate in (("APPWRITE_SUM", _Sum), ("APPWRITE_AVG", _Average)):
         if WINDOWS:
@@ -79,7 +80,7 @@ def register(connection: sqlite3.Connection) -> None:
 
 
 class _Sum:
-    """SUM: null if there is no value."""
+    """SUM, which is null if there are no values."""
 
     def __init__(self) -> None:
         self.total = Decimal(0)
@@ -95,7 +96,7 @@ class _Sum:
         self.count += 1
 
     def inverse(self, value: Any) -> None:
-        """Take a value out again, which has left the frame of a window."""
+        """Remove a value that has left the frame of a window."""
         if value is not None:
             self.total = _EXACT.subtract(self.total, number(value))
             self.count -= 1
@@ -119,10 +120,10 @@ class _Average(_Sum):
 
 def short(text: str | None) -> str | None:
     """
-    Return a sum that SQLite can hold as a number.
+    Return a sum if SQLite can hold it as a number.
 
     Raises:
-        DataError: it has more digits than that.
+        DataError: the sum has more digits.
     """
     if (
         text is not None
@@ -137,7 +138,7 @@ def short(text: str | None) -> str | None:
 
 
 def number(value: Any) -> Decimal:
-    """Return the decimal that a value of SQLite stands for."""
+    """Return a value of SQLite as a decimal."""
     if isinstance(value, float):
         return _FLOAT.create_decimal_from_float(value)
     return Decimal(value) if isinstance(value, int) else read(value)
@@ -145,7 +146,7 @@ def number(value: Any) -> Decimal:
 
 @lru_cache(maxsize=10_000)
 def read(text: str) -> Decimal:
-    """Return the decimal that a text stands for; 0, as SQLite has it, if it is none."""
+    """Return a text as a decimal; 0 if it is not a number, as in SQLite."""
     try:
         found = Decimal(text)
     except decimal.InvalidOperation:
@@ -154,7 +155,7 @@ def read(text: str) -> Decimal:
 
 
 def rounded(value: Decimal, places: Decimal | int) -> Decimal:
-    """Round half away from zero, as PostgreSQL does; to tens and hundreds where ``places`` is negative."""
+    """Round half away from zero, as PostgreSQL does; negative ``places`` round to tens and up."""
     return value.quantize(Decimal(1).scaleb(-int(places)), decimal.ROUND_HALF_UP, _EXACT)
 
 
@@ -194,7 +195,8 @@ def _power(base: Decimal, exponent: Decimal) -> Decimal:
     return _ENDLESS.power(base, exponent)
 
 
-# The longest decimals that are exact to this power have twenty digits; beyond it, a power has as many digits as a quotient.
+# Decimals of up to twenty digits are exact to this power. Beyond it, a power has as many digits as
+# a quotient.
 _MOST_FACTORS = 50
 
 
@@ -211,7 +213,7 @@ def _logarithm(base: Decimal, value: Decimal) -> Decimal:
     return _ENDLESS.divide(more.ln(value), more.ln(base))
 
 
-# With the number of arguments, -1 for any.
+# Functions with their number of arguments, -1 for any number.
 _SQLITE_FUNCTIONS: dict[str, tuple[int, Callable[..., Decimal]]] = {
     "ADD": (2, _EXACT.add),
     "SUBTRACT": (2, _EXACT.subtract),
@@ -260,24 +262,25 @@ _CONNECTORS = {
     Combinable.POW: "APPWRITE_POWER",
 }
 _COMPARISONS = (Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual)
-# What they bring was there before.
+# Functions that return one of the existing values.
 _PICKED = (FirstValue, Lag, LastValue, Lead, Max, Min, NthValue)
 
 
 class _JsonNumber(Func):
-    """The text of a decimal as a number of JSON, with all its digits."""
+    """The text of a decimal as a JSON number with all its digits."""
 
     function = "JSON"
-    # SQLite would apply the collation of decimals, which reaches out of function calls, to comparisons with the document.
+    # The subquery stops SQLite from applying the collation of decimals, which passes through
+    # function calls, to the document.
     template = "%(function)s((SELECT %(expressions)s))"
     arity = 1
     output_field = JSONField()
 
 
 def is_long(node: Any) -> bool:
-    """Say whether an expression's values are decimals that are kept as text, or are made of such."""
+    """Return whether an expression's values are decimals stored as text, or computed from them."""
     if type(node) is Value:
-        # What is compared with a column is not among them: that is text in any case.
+        # A value that is compared with a column is always text and is not handled here.
         return isinstance(node.value, decimal.Decimal) and len(node.value.as_tuple().digits) > EXACT_DIGITS
     try:
         field = node.output_field
@@ -293,16 +296,16 @@ def is_long(node: Any) -> bool:
 
 def compiled(node: Any, compiler: Any) -> tuple[str, Any] | None:
     """
-    Return the SQL of an expression that has to be computed exactly; None for all others.
+    Return the SQL of an expression that must be computed exactly, None for any other.
 
     Raises:
-        NotSupportedError: it can not be, on this version of Python.
+        NotSupportedError: this version of Python cannot compute it.
     """
     kind = type(node)
     if isinstance(node, _COMPARISONS):
         return _comparison(node, compiler)
     if kind is Value:
-        # Django has SQLite make a number of it.
+        # Django would cast it to a number in SQLite.
         return (_as_text("%s"), [format(node.value, "f")]) if is_long(node) else None
     if kind in (Sum, Avg) and not is_long(node):
         return _number(node, compiler) if _adds_up(node) else None
@@ -326,31 +329,31 @@ def compiled(node: Any, compiler: Any) -> tuple[str, Any] | None:
 
 
 def _is_shown(node: Any, compiler: Any) -> bool:
-    """Say whether a query stands for a value, as ``Subquery`` does from Django 6.1 on, and not for the rows of an ``IN``."""
+    """Return whether a query is a value, as in Django 6.1, and not the right side of an ``IN``."""
     return isinstance(node, Query) and any(node is shown for shown in compiler.query.annotations.values())
 
 
 def _adds_up(node: Any) -> bool:
-    """Say whether a sum or an average is one of a column of decimals."""
+    """Return whether a sum or an average is that of a column of decimals."""
     source = node.get_source_expressions()[0]
     return type(source) is Col and all(isinstance(one.output_field, DecimalField) for one in (node, source))
 
 
 def _bare(node: Any, compiler: Any) -> tuple[str, Any]:
-    """Compile an expression to what brings the text, without the type and the collation that go around it."""
+    """Compile an expression to SQL that returns text, without a type and a collation."""
     context = {"function": _FUNCTIONS[type(node)]} if type(node) in _FUNCTIONS else {}
     sql, params = node.as_sql(compiler, compiler.connection, **context)
     return sql, params
 
 
 def _number(node: Any, compiler: Any) -> tuple[str, Any]:
-    # A number, as all that it is compared with.
+    # It is a number, like the values it is compared with.
     sql, params = _bare(node, compiler)
     return f"(CAST(APPWRITE_SHORT({sql}) AS NUMERIC))", params
 
 
 class _Bare(Expression):
-    """Stands for the function of a window, whose SQL goes on after it."""
+    """The bare function of a window, whose SQL follows it."""
 
     def __init__(self, function: Any) -> None:
         super().__init__(output_field=function.output_field)
@@ -368,8 +371,8 @@ def _window(node: Window, compiler: Any) -> tuple[str, Any] | None:
         return None
     if sums and not WINDOWS:
         raise NotSupportedError(
-            f"{function!r} over a window: decimals of more than {EXACT_DIGITS} digits are added up exactly from Python 3.11 on.\n"
-            f"Upgrade, or add them up without a window."
+            f"{function!r} over a window: exact sums of decimals with more than {EXACT_DIGITS} digits need "
+            f"Python 3.11.\nUpgrade Python, or aggregate without a window."
         )
     if not sums and type(function) not in _PICKED:
         return None
@@ -380,7 +383,7 @@ def _window(node: Window, compiler: Any) -> tuple[str, Any] | None:
 
 
 def _cast(node: Cast, compiler: Any) -> tuple[str, Any] | None:
-    """A cast to decimals rounds to the places that they have, half away from zero."""
+    """Compile a cast to decimals, which rounds half away from zero to their number of places."""
     (source,) = node.get_source_expressions()
     target = node.output_field
     if not isinstance(target, DecimalField) or target.decimal_places is None or not (is_long(node) or is_long(source)):
@@ -391,10 +394,10 @@ def _cast(node: Cast, compiler: Any) -> tuple[str, Any] | None:
 
 
 def _comparison(node: Lookup[Any], compiler: Any) -> tuple[str, Any] | None:
-    """A number would be compared with a long decimal as a number."""
+    """Compile a comparison of a number with a long decimal, so that it is exact."""
     sides = [node.lhs, node.rhs]
     if isinstance(node.lhs, Query) and is_long(node.lhs):
-        # What Django 6.1 has instead of a ``Subquery``.
+        # Django 6.1 uses this instead of a ``Subquery``.
         exact = copy.copy(node)
         exact.lhs = _Text(node.lhs)
         sql, params = exact.as_sql(compiler, compiler.connection)
@@ -431,7 +434,8 @@ def _combined(node: Any, compiler: Any) -> tuple[str, Any]:
 
 
 def _as_text(sql: str) -> str:
-    # An expression has neither the type nor the collation of its column, and a number without a type is less than any text.
+    # An expression has neither the type nor the collation of its column, and a number without a
+    # type sorts before all text.
     return f"(CAST({sql} AS TEXT) COLLATE {COLLATION})"
 
 
@@ -441,5 +445,5 @@ def _document(node: Any, compiler: Any) -> tuple[str, Any] | None:
         return None
     numbers = node.copy()
     numbers.set_source_expressions([_JsonNumber(source) if is_long(source) else source for source in sources])
-    compiled_: tuple[str, Any] = compiler.compile(numbers)
-    return compiled_
+    sql, params = compiler.compile(numbers)
+    return sql, params

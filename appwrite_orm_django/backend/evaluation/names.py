@@ -1,8 +1,9 @@
 """
-Names in the SQL that SQLite runs, a user's own parts of it included.
+Rewrite names in the SQL that SQLite runs, including SQL written by users.
 
-SQLite takes a name in double quotes that it does not know for a text: ``SELECT "pagse"`` would be ``'pagse'`` in every row, and the sum of it
-0. In the other quotes that it knows a name stays a name. Where names may stand, and what they stand for, is left to SQLite.
+SQLite treats an unknown name in double quotes as text: ``SELECT "pagse"`` would return ``'pagse'``
+for every row, and its sum would be 0. In the other quotes of SQLite, a name is always a name.
+SQLite itself decides where names may occur and what they refer to.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ _QUOTED = r"""
 """
 _QUOTES = re.compile(_QUOTED, re.VERBOSE | re.DOTALL)
 _PARTS = re.compile(rf"{_QUOTED} | \w+ | \S", re.VERBOSE | re.DOTALL)
-# Without these each double quote begins or ends a name.
+# Without these, each double quote begins or ends a name.
 _MARKS = ("'", "--", "/*", "`", "[", '""')
 _UNKNOWN = "no such column: "
-# What a star stands behind where it stands for columns: elsewhere it multiplies, or counts.
+# The words before a star that stands for columns. Elsewhere it multiplies or counts.
 _BEFORE_COLUMNS = frozenset({"SELECT", "DISTINCT", "ALL", ",", "."})
 
 
 @lru_cache(maxsize=500)
 def strict(sql: str) -> str:
     """
-    Return the statement with names in quotes in which SQLite takes them for nothing else.
+    Return the statement with names in quotes that SQLite never treats as text.
 
     >>> print(strict("SELECT 'a', " + '"b" -- "c"'))
     SELECT 'a', `b` -- "c"
@@ -50,7 +51,7 @@ def strict(sql: str) -> str:
 
 
 def as_written(label: str, sql: str) -> str:
-    """Return what SQLite calls a column of the strict statement in the quotes of the statement itself."""
+    """Return a column label of the strict statement with the quotes of the original."""
     if "`" not in label or "`" in sql:
         return label
 
@@ -75,15 +76,16 @@ def _is_row_id(part: re.Match[str]) -> bool:
 
 def with_row_ids(sql: str, tables: Mapping[str, LocalTable]) -> tuple[str, Mapping[str, LocalTable]]:
     """
-    Let ``"$id"`` mean in a statement what it means on the server.
+    Give ``"$id"`` the same meaning in a statement as on the server.
 
-    It is the column of the primary key, where the tables agree on its name. Else each table is given another column of this name.
+    It becomes the column of the primary key if the tables agree on its name. Otherwise each table
+    gets a further column of this name.
 
     Returns:
-        the statement, and the tables to run it over.
+        The statement, and the tables to run it over.
 
     Raises:
-        ProgrammingError: then a star would bring that column as well.
+        ProgrammingError: a further column is needed, and a star would return it as well.
     """
     if ROW_ID not in sql.lower():
         return sql, tables
@@ -99,8 +101,8 @@ def with_row_ids(sql: str, tables: Mapping[str, LocalTable]) -> tuple[str, Mappi
     if tables and any(word == "*" and previous in _BEFORE_COLUMNS for previous, word in pairwise(words)):
         own = ", ".join(f'"{table.row_id_column.name}" in {name}' for name, table in tables.items())
         raise ProgrammingError(
-            f'"{ROW_ID}" cannot stand beside a * here, which would bring it as one more column.\n'
-            f"List the columns, or use the name that the key has: {own}."
+            f'"{ROW_ID}" cannot be used together with *, which would return it as a further column.\n'
+            f"List the columns, or use the name of the primary key: {own}."
         )
     return sql, {name: table.with_row_id for name, table in tables.items()}
 
@@ -108,10 +110,10 @@ def with_row_ids(sql: str, tables: Mapping[str, LocalTable]) -> tuple[str, Mappi
 @contextmanager
 def unknown_columns_named(tables: Iterable[LocalTable]) -> Iterator[None]:
     """
-    Say which columns there are, where a statement names one that there is not.
+    Replace SQLite's error for an unknown column by one that lists the columns.
 
     Raises:
-        ProgrammingError: instead of SQLite's own error.
+        ProgrammingError: the statement names an unknown column.
     """
     try:
         yield
@@ -121,10 +123,11 @@ def unknown_columns_named(tables: Iterable[LocalTable]) -> Iterator[None]:
             raise
         name = text[len(_UNKNOWN) :]
         known = "".join(
-            f"\n{table.name} has {', '.join(column.name for column in table.columns)}; {ROW_ID} is {table.row_id_column.name}."
+            f"\n{table.name} has {', '.join(column.name for column in table.columns)}; "
+            f"{ROW_ID} is {table.row_id_column.name}."
             for table in tables
         )
         raise ProgrammingError(
             f"{name}: no such column.{known or ' No table of a model is read.'}\n"
-            f"A text is written in single quotes; in double quotes it is a name."
+            f"Write text in single quotes; double quotes are for names."
         ) from error

@@ -1,4 +1,4 @@
-"""Integers beyond 64 bits, and the digits of floats."""
+"""Handle integers beyond 64 bits, and the 14 digits of floats."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from django.db.models.lookups import (
 from appwrite_orm_django.backend.values import Codec, FloatCodec, codec_for
 
 _COMPARISONS = (Exact, GreaterThan, GreaterThanOrEqual, In, LessThan, LessThanOrEqual, Range)
-# Functions that compute nothing: their value is that of one of their arguments.
+# Functions that return the value of one of their arguments.
 _PICKING = (
     Case,
     Coalesce,
@@ -54,7 +54,11 @@ _PICKING = (
 
 
 def with_held_constants(node: Any) -> Any:
-    """Return a comparison of a column of floats with constants as the server makes it: with 14 digits of each; any other node as it is."""
+    """
+    Return a comparison of a column of floats with constants of 14 digits, as the server compares.
+
+    Any other node is returned unchanged.
+    """
     if not isinstance(node, _COMPARISONS):
         return node
     if (codec := _codec_of(node.lhs)) is not None:
@@ -66,7 +70,7 @@ def with_held_constants(node: Any) -> Any:
 
 
 def _codec_of(expression: Any) -> Codec | None:
-    """Return the codec of the column of floats that an expression has its value from, None if there is none."""
+    """Return the codec of the float column whose value an expression returns, or None."""
     kind = type(expression)
     if kind is Col:
         codec = codec_for(expression.target)
@@ -98,29 +102,33 @@ def _with(node: Lookup[Any], **sides: Any) -> Lookup[Any]:
 
 _CONNECTORS = (Combinable.ADD, Combinable.SUB, Combinable.MUL)
 _WAY_OUT = 'Compute with decimals: Cast("field", DecimalField(max_digits=40, decimal_places=0)).'
-OVERFLOW = f"a number that this query computes from integers has more than 64 bits.\n{_WAY_OUT}"
+OVERFLOW = f"an integer that this query computes exceeds 64 bits.\n{_WAY_OUT}"
 
 
 def compiled(node: Any, compiler: Any) -> tuple[str, Any] | None:
-    """Return the SQL of arithmetic, or of a comparison of what is computed, that refuses more than 64 bits; None for any other node."""
+    """
+    Return the SQL of integer arithmetic, or of a comparison with its result.
+
+    The SQL rejects results beyond 64 bits. None for any other node.
+    """
     if isinstance(node, IntegerFieldOverflow):
         return _compared(node, compiler)
     if not _computes(node):
         return None
-    # Once around all of it: what has become a float inside stays one.
+    # One check around the whole expression is enough: an overflow inside remains a float.
     sql, params = _combined(node, compiler)
     return f"APPWRITE_INTEGER({sql}, {int(_is_exact(node))})", params
 
 
 def checked(value: Any, is_exact: int) -> Any:
     """
-    Return what arithmetic with integers brings.
+    Return the result of integer arithmetic.
 
     Args:
-        is_exact: whether a float can only come from an overflow.
+        is_exact: whether a float can only result from an overflow.
 
     Raises:
-        DataError: an overflow.
+        DataError: the result has overflowed.
     """
     if type(value) is float and (is_exact or abs(value) >= 2**53):
         raise DataError(OVERFLOW)
@@ -148,7 +156,7 @@ def _is_exact(node: Any) -> bool:
 
 
 def with_constants_of_64_bits(node: Any) -> Any:
-    """Return a membership or a range without numbers that no column can hold, and that SQLite cannot be given."""
+    """Return a membership or a range without integers beyond 64 bits, which SQLite rejects."""
     if isinstance(node, In) and isinstance(node.rhs, (list, tuple, set)) and any(map(_is_long, node.rhs)):
         node = copy.copy(node)
         node.rhs = [value for value in node.rhs if not _is_long(value)]
@@ -166,9 +174,10 @@ def _is_long(value: Any) -> bool:
 
 def _compared(node: Any, compiler: Any) -> tuple[str, Any] | None:
     """
-    Compare what is computed with the greatest or the least number of 64 bits, instead of with one beyond.
+    Compare a computed value with the greatest or least 64-bit integer instead of one beyond.
 
-    Django does not ask at all: the answer is the same for every row. But what is computed has to be looked at, for it may have more bits.
+    Django skips the comparison, as its result is the same for every row. But the value must be
+    computed, as it may overflow.
     """
     if type(node.lhs) is Col or not _is_long(node.rhs):
         return None

@@ -1,4 +1,4 @@
-"""From a query of any kind to the steps that fetch what it needs, and the SQL that SQLite runs over them."""
+"""Plan local evaluation: the rows to fetch for a query, and the SQL to run over them."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ def plan(compiler: Compiler, *, set_up: bool = False) -> LocalQuery:
     """
     Return the command that evaluates the compiler's query locally.
 
-    With ``set_up`` the query's select list is prepared first, as ``as_sql()`` does.
+    Args:
+        set_up: whether to prepare the query's select list first, as ``as_sql()`` does.
 
     Raises:
-        NotSupportedError: SQLite can not run it either.
+        NotSupportedError: SQLite cannot run the query either.
         EmptyResultSet: no row can match.
     """
     if set_up:
@@ -84,7 +85,7 @@ def _plan(compiler: Compiler) -> LocalQuery:
 
 
 def _definition(sqlite_compiler: Any, models: Mapping[str, type[Model]], connection: Connection) -> str:
-    """Return what decides how values get into SQLite and out again: the connection, all tables, and what is computed."""
+    """Describe how values are converted for SQLite and back."""
     database = connection.local_database
     described = [f"{name} {database.table_of(models[name]).definition}" for name in sorted(models)]
     return "; ".join((f"{database.folds} {database.timezone_name}", *described, *_computed(sqlite_compiler)))
@@ -97,7 +98,7 @@ def _computed(sqlite_compiler: Any) -> Iterator[str]:
         selected = [expression for expression, _, _ in sqlite_compiler.select]
     for expression in selected:
         field = getattr(expression, "_output_field_or_none", None)
-        # A column that is shown as it is has been described with its table.
+        # A column that is selected unchanged is described with its table.
         if type(expression) is not Col or field is not expression.target:
             yield "" if field is None else definition_of(field)
 
@@ -114,24 +115,22 @@ def _compile(sqlite_compiler: Any) -> tuple[str, tuple[Any, ...]]:
 
 def checked_param(value: Any) -> Any:
     """
-    Return a parameter of SQL as SQLite takes it, and as the command can be written down for the cache.
+    Return a parameter of SQL as SQLite accepts it, with a ``repr`` that identifies it.
 
     Raises:
-        InvalidText: text with a lone surrogate.
-        DataError: an integer of more than 64 bits.
+        InvalidText: the text has a lone surrogate.
+        DataError: the integer exceeds 64 bits.
     """
     if isinstance(value, str):
         return check_text(value)
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise DataError(
-            f"{value}, a constant of a query that is evaluated locally, has more than 64 bits.\nMake it a decimal."
-        )
-    # A memoryview, which binary values become for SQLite, shows its address.
+        raise DataError(f"{value}, a constant in a locally evaluated query, exceeds 64 bits.\nUse a decimal instead.")
+    # Binary values are memoryviews for SQLite, whose repr has an address.
     return bytes(value) if isinstance(value, memoryview) else value
 
 
 def _read_by(texts: list[str], models: dict[str, type[Model]]) -> frozenset[str]:
-    """Return the tables that fragments of SQL read, and add those of them to ``models`` that are not there."""
+    """Return the tables that fragments of SQL read, and add missing ones to ``models``."""
     if not texts:
         return frozenset()
     described = tables.models_by_table()
@@ -141,7 +140,7 @@ def _read_by(texts: list[str], models: dict[str, type[Model]]) -> frozenset[str]
 
 
 def _with_whole_tables(fetches: list[Fetch], names: frozenset[str], connection: Connection) -> list[Fetch]:
-    """Fetch these tables whole: what a fragment wants of a table is its own business, whatever the query around it wants."""
+    """Fetch these tables whole: what a fragment reads does not depend on the query around it."""
     known = {fetch.db_table for fetch in fetches}
     return [
         *(replace(fetch, condition=Condition(), links=()) if fetch.db_table in names else fetch for fetch in fetches),
@@ -150,7 +149,7 @@ def _with_whole_tables(fetches: list[Fetch], names: frozenset[str], connection: 
 
 
 def _without_repetition(fetches: list[Fetch]) -> tuple[Fetch, ...]:
-    """Drop fetches that bring nothing new; links refer to positions, so only unlinked, identical ones are merged."""
+    """Drop repeated fetches, and renumber the links, which refer to positions."""
     kept: list[Fetch] = []
     position: dict[int, int] = {}
     for number, fetch in enumerate(fetches):
@@ -173,7 +172,7 @@ class _Step:
 
 
 class _Level:
-    """The tables of one query level: narrowed by its where-tree, and by each other through their joins."""
+    """The tables of one query level, narrowed by its where-tree and through their joins."""
 
     def __init__(
         self, level: Level, connection: Connection, models: dict[str, type[Model]], fetches: list[Fetch]
@@ -206,7 +205,8 @@ class _Level:
         join = self.query.alias_map[alias]
         parts = []
         if join.join_type != LOUTER:
-            # Rows of an outer-joined table must not be narrowed by WHERE: leaving one out would look like "no such row".
+            # WHERE must not narrow an outer-joined table: a row left out would look like a missing
+            # row.
             parts.append(where.narrow(self.query.where, scope))
         if getattr(join, "filtered_relation", None) is not None:
             parts.append(where.narrow(join.filtered_relation.resolved_condition, scope))
@@ -214,7 +214,7 @@ class _Level:
         return NOTHING if condition is None else condition
 
     def _link(self, steps: dict[str, _Step]) -> list[str]:
-        """Decide in which order tables are fetched and which narrows which; return that order."""
+        """Decide the order of fetches and which table narrows which; return the order."""
         children: dict[str, list[str]] = {alias: [] for alias in self.aliases}
         roots: list[str] = []
         for alias in self.aliases:
@@ -251,16 +251,16 @@ class _Level:
         )
 
     def _narrow(self, step: _Step, *, by: str, through: str, forward: bool) -> None:
-        """Narrow a step by the values that the other side of the join ``through`` holds."""
+        """Narrow a step by the values of the other side of the join ``through``."""
         for parent, child in self._joined_by(through):
             target, source = (child, parent) if forward else (parent, child)
             if isinstance(codec_for(target), FloatCodec):
                 return  # a filter would not find every float
             step.links.append((column_key(target), by, column_key(source), _conversion(source, target)))
-            return  # one pair narrows enough; SQLite checks them all
+            return  # one pair is enough, as SQLite checks all of them
 
     def _joined_by(self, alias: str) -> Iterator[tuple[Field[Any, Any], Field[Any, Any]]]:
-        """Yield the pairs of fields by which a table is joined to the one before it."""
+        """Yield the pairs of fields that join a table to the previous one."""
         join = self.query.alias_map[alias]
         columns = getattr(join, "join_cols", None) or getattr(join, "join_fields", None) or ()
         for parent_column, child_column in columns:
@@ -270,7 +270,7 @@ class _Level:
             yield parent, tables.field_of_column(self.model_by_alias[alias], child_column)
 
     def joins_other_text(self) -> bool:
-        """Say whether row ids are joined with text that is none, as a generic relation does."""
+        """Return whether row ids are joined with other text, as by a generic relation."""
         return any(
             texts.holds_row_ids(parent) is not texts.holds_row_ids(child)
             for alias in self.aliases
@@ -280,23 +280,23 @@ class _Level:
 
 
 def _conversion(source: Field[Any, Any], target: Field[Any, Any]) -> Converter | None:
-    """Return what writes a wire value of one column as another column holds it, None where both write alike."""
+    """Return the conversion of wire values between two columns, None if both are alike."""
     reads, writes = codec_for(source), codec_for(target)
     if type(reads) is type(writes) and vars(reads) == vars(writes):
         return None
     return lambda wire: writes.encode(reads.decode(wire))
 
 
-# Nothing has to be fetched: the where-tree excludes every row of this table.
+# The where-tree excludes every row of the table, so nothing is fetched.
 NOTHING = Condition((), (Membership("$id", ()),))
 
 
 def _plan_with_slice(compiler: Compiler, whole: LocalQuery) -> LocalQuery | None:
     """
-    Return the plan in which the server orders and slices the base table's rows, if that is exact.
+    Return a plan in which the server orders and slices the base table, if that is exact.
 
-    It is when nothing but to-one joins stands between those rows and the result. An inner join to a row that is missing on the
-    server would still drop one; running the plan notices and falls back to ``whole``.
+    It is exact if only to-one joins are applied to these rows. An inner join to a missing row would
+    still drop one: running the plan detects this and falls back to ``whole``.
     """
     query = compiler.query
     alias = query.get_initial_alias()
@@ -321,7 +321,7 @@ def _plan_with_slice(compiler: Compiler, whole: LocalQuery) -> LocalQuery | None
     unsliced.explain_info = None
     page = None
     if len(same) > 1:
-        # Rows that a join with the same table brings must not pass for rows of the page.
+        # Rows fetched for a join with the same table must not be taken for rows of the page.
         page = Page(number, query.get_meta().pk.column)
         unsliced.where.add(ExtraWhere([page.condition(alias)], ()), AND)
     sqlite_compiler = unsliced.get_compiler(connection=compiler.connection.local_database)
@@ -345,7 +345,11 @@ def _keeps_rows(query: Query, base: str) -> bool:
 
 
 def constant(expression: Any, connection: Connection) -> Any:
-    """Evaluate an expression without columns of its own (``Now()``, ``Lower(Value("A"))``, a subquery) and return its final value."""
+    """
+    Evaluate an expression without columns and return its final value.
+
+    Examples are ``Now()``, ``Lower(Value("A"))`` and a subquery.
+    """
     query = Query(None)
     query.annotations["value"] = expression
     query.set_annotation_mask({"value"})

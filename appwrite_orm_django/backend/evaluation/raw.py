@@ -1,4 +1,4 @@
-"""SQL of the user's own: ``raw()`` and ``cursor.execute("SELECT ...")``. It is SQLite's, and runs over whole tables."""
+"""Run raw SQL from ``raw()`` and ``cursor.execute()`` with SQLite, over whole tables."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ Params = tuple[Any, ...] | Mapping[str, Any] | None
 
 def plan_sql(sql: str, params: Params, connection: Connection) -> LocalQuery | None:
     """
-    Return the command that fetches the tables which a statement reads, and runs it over them; None unless it only reads.
+    Return the command that runs a statement over its tables, None unless it only reads.
 
     Raises:
         InvalidText: the statement or a parameter has a lone surrogate.
-        DatabaseError: SQLite does not understand it, or it names a table that no model describes.
+        DatabaseError: SQLite rejects the statement, or it names a table without a model.
     """
     if not _READS.match(sql):
         return None
@@ -50,7 +50,7 @@ def plan_sql(sql: str, params: Params, connection: Connection) -> LocalQuery | N
 
 
 def run_sql(command: LocalQuery, connection: Connection) -> tuple[Any, list[tuple[Any, ...]]]:
-    """Run what ``plan_sql`` made; returns what a cursor has for a ``description``, and the rows as SQLite has them."""
+    """Run a command of ``plan_sql``; return the cursor's ``description`` and the rows of SQLite."""
     with connection.borrowed_local_database() as database:
         run = Run(command, connection, database)
         rows = run.rows()
@@ -71,7 +71,7 @@ def _adapted(params: Any, connection: Connection) -> Params:
 
 
 def _named_in(sql: str) -> dict[str, type[Model]]:
-    """Return the models whose table's name occurs in the statement, in whatever place."""
+    """Return the models whose table's name occurs anywhere in the statement."""
     text = sql.replace('""', '"').lower()
     return {
         model._meta.db_table: model._meta.concrete_model or model
@@ -81,7 +81,7 @@ def _named_in(sql: str) -> dict[str, type[Model]]:
 
 
 def _tables_read(sql: str, params: Params, named: Mapping[str, type[Model]], connection: Connection) -> set[str] | None:
-    """Ask SQLite which of these tables the statement reads; None if it does anything else."""
+    """Return which of these tables SQLite says that the statement reads; None if it writes."""
     read: set[str] = set()
     others: set[int] = set()
     by_local_name = {unquoted(name): name for name in named}

@@ -1,4 +1,4 @@
-"""Run a LocalQuery: fetch, load, let SQLite answer, convert."""
+"""Run a ``LocalQuery``: fetch the rows, load them into SQLite, query it, convert the result."""
 
 from __future__ import annotations
 
@@ -27,24 +27,25 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-# A statement that puts in many rows takes a quarter of the time of one for each; SQLite before 3.32 takes 999 values at most.
+# Inserting many rows in one statement takes a quarter of the time of one statement per row. SQLite
+# before 3.32 takes at most 999 values.
 _ROWS = 50
 _VALUES = 999
 
 
 class Loader:
     """
-    Puts rows into one table, each of them once, however often it is fetched.
+    Insert rows into one table, each of them once, even if it is fetched several times.
 
     Args:
-        names: the columns that anybody looks at.
+        names: the columns that are read.
     """
 
     def __init__(self, raw: sqlite3.Connection, table: LocalTable, names: Iterable[str]) -> None:
         self._raw = raw
         self._table = table
         wanted = set(names)
-        # One at least: somebody may count rows.
+        # At least one, as a query may only count rows.
         self.columns = [column for column in table.columns if column.name in wanted] or list(table.columns[:1])
         self._together = max(1, min(_ROWS, _VALUES // len(self.columns)))
         self._many = table.insert_sql(self.columns, self._together)
@@ -64,7 +65,7 @@ class Loader:
         self._raw.executemany(self._one, zip(*[values] * len(columns), strict=True))
 
     def _new(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """Leave out what was there before: rows that moved from page to page while they were read, and those of another step."""
+        """Leave out known rows: those of another step, and those that moved between pages."""
         ids = set(map(itemgetter(ROW_ID), rows))
         if len(ids) == len(rows) and self._seen.isdisjoint(ids):
             self._seen |= ids
@@ -77,13 +78,17 @@ class Loader:
         return new
 
     def index(self) -> None:
-        """Make an index of each column that tables are joined by: SQLite makes one by itself, but not where a nested query looks at an outer one."""
+        """
+        Create an index for each column by which tables are joined.
+
+        SQLite creates one itself, except for a nested query that refers to an outer one.
+        """
         for column in self.columns:
             if column.is_key and not column.is_rowid:
                 self._raw.execute(self._table.index_sql(column))
 
     def collate(self) -> None:
-        """Give row ids the server's collation after all."""
+        """Give row ids the server's collation."""
         for statement in self._table.collate_sql():
             self._raw.execute(statement)
 
@@ -91,10 +96,16 @@ class Loader:
 @dataclass(frozen=True)
 class Program:
     """
-    What running a ``LocalQuery`` needs beyond its text: SQLite's compiler for converters (None: no conversion), and the tables.
+    The parts of a ``LocalQuery`` that are needed to run it, beyond its text.
 
-    Of ``whole_tables`` all rows are needed, for fragments of SQL read them. ``is_collated`` is for queries that may compare row ids with
-    anything, ``is_nested`` for those with queries inside.
+    Attributes:
+        compiler: the SQLite compiler, for its converters; None for no conversion.
+        tables: the models of the tables.
+        verifies_row_count: whether to fall back if a joined row of the slice is missing.
+        page: set if other rows of the sliced table are fetched as well.
+        whole_tables: the tables whose rows are all needed, as fragments of SQL read them.
+        is_collated: whether the query may compare row ids with any values.
+        is_nested: whether the query contains other queries.
     """
 
     compiler: Any
@@ -108,14 +119,14 @@ class Program:
 
 @dataclass(frozen=True)
 class Page:
-    """Where the rows of the pushed-down slice are noted, if others of their table are fetched as well."""
+    """The rows of the pushed-down slice, if other rows of the same table are fetched as well."""
 
     fetch: int
     pk_column: str
     table: ClassVar[str] = "appwrite page"
 
     def condition(self, alias: str) -> str:
-        """Return SQL that holds for the rows of the slice only."""
+        """Return a SQL condition that only the rows of the slice satisfy."""
         column = f"{quoted(alias)}.{quoted(self.pk_column)}".replace("%", "%%")
         return f'{column} IN (SELECT "pk" FROM "{self.table}")'
 
@@ -125,7 +136,7 @@ def run(command: LocalQuery, connection: Connection) -> list[tuple[Any, ...]]:
     Return the final rows of a locally evaluated query.
 
     Raises:
-        NotSupportedError: more rows than ``LOCAL_EVALUATION_MAX_ROWS`` would have to be fetched.
+        NotSupportedError: the query needs more rows than ``LOCAL_EVALUATION_MAX_ROWS``.
     """
     with connection.borrowed_local_database() as database:
         return Run(command, connection, database).rows()
@@ -133,10 +144,10 @@ def run(command: LocalQuery, connection: Connection) -> list[tuple[Any, ...]]:
 
 @dataclass
 class Brought:
-    """What is kept of the rows that one step brought: how many there were, and what later steps and the slice need of them."""
+    """The number of rows that a step fetched, and the values that later steps or the slice need."""
 
     count: int = 0
-    # By column, each value once, in the order of the rows.
+    # The distinct values by column, in the order of the rows.
     values: dict[str, dict[Any, None]] = field(default_factory=dict)
 
     def note(self, rows: Sequence[Row]) -> None:
@@ -146,7 +157,7 @@ class Brought:
 
 
 class Run:
-    """One evaluation. ``description`` is afterwards what SQLite's cursor had as such."""
+    """One evaluation. Afterwards, ``description`` is that of SQLite's cursor."""
 
     def __init__(self, command: LocalQuery, connection: Connection, database: LocalDatabase) -> None:
         self.command = command
@@ -198,7 +209,7 @@ class Run:
         raw.executemany(f'INSERT INTO "{page.table}" VALUES (?)', zip(pk.values(values), strict=True))
 
     def _columns_read(self, raw: sqlite3.Connection) -> Mapping[str, Iterable[str]]:
-        """Ask SQLite which columns the statement reads: only those, and the ones that link tables, are fetched."""
+        """Return the columns that the statement reads according to SQLite, by table."""
         key = (self.sql, *self.tables.values())
         known = self.database.columns_read.get(key)
         if known is not None:
@@ -218,7 +229,7 @@ class Run:
             with self.database.cursor_over(self.tables.values()) as cursor:
                 cursor.execute(f"EXPLAIN {self.sql}", self.command.params)
         finally:
-            # None would do from Python 3.11 on.
+            # From Python 3.11 on, None would be enough.
             raw.set_authorizer(allow_everything)
         if self.program.page is not None:
             raw.execute(f'DROP TABLE "{self.program.page.table}"')
@@ -226,7 +237,7 @@ class Run:
         return read
 
     def _keys(self, loaders: Mapping[str, Loader]) -> dict[str, set[str]]:
-        """Return the keys of the columns to ask for, by table."""
+        """Return the keys of the columns to fetch by table, including those that link tables."""
         keys = {name: {column.key for column in loader.columns} for name, loader in loaders.items()}
         for fetch in self.command.fetches:
             for link in fetch.links:
@@ -257,9 +268,10 @@ class Run:
     def _too_many(self, fetch: Fetch) -> NotSupportedError:
         limit = self.connection.options.local_evaluation_max_rows
         return NotSupportedError(
-            f"{fetch.table.table}: more than {limit:,} rows would have to be fetched to evaluate this query locally "
+            f"{fetch.table.table}: more than {limit:,} rows are needed to evaluate this query locally "
             f"({fetch.condition}).\n"
-            f'Narrow the filter with a condition the server can evaluate, or raise OPTIONS["LOCAL_EVALUATION_MAX_ROWS"].'
+            f"Narrow the filter with a condition that the server can evaluate, or raise "
+            f'OPTIONS["LOCAL_EVALUATION_MAX_ROWS"].'
         )
 
     def _select(self) -> list[tuple[Any, ...]]:
@@ -285,7 +297,8 @@ class Run:
         return self._converted(rows, converters) if converters else rows
 
     def _converted(self, rows: list[tuple[Any, ...]], converters: Mapping[int, Any]) -> list[tuple[Any, ...]]:
-        # As Django's apply_converters() does, but a column at a time, and fields are told of the connection that their rows come from.
+        # As Django's apply_converters(), but column by column, and with the connection from which
+        # the rows come.
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         for position, (functions, expression) in converters.items() if rows else ():
             for function in functions:
@@ -298,7 +311,7 @@ def _written_for(link: Link, values: Iterable[Any]) -> Iterator[Any]:
         try:
             yield value if link.convert is None else link.convert(value)
         except ValueError:
-            continue  # the column can not hold it, so no row has it
+            continue  # the column cannot hold it, so no row has it
 
 
 def allow_everything(*_: Any) -> int:
@@ -306,5 +319,5 @@ def allow_everything(*_: Any) -> int:
 
 
 def _prepares_no_select(compiler: Any) -> bool:
-    """Say whether the compiler is that of an ``AggregateQuery``, which prepares no select list."""
+    """Return whether this compiler is for an ``AggregateQuery``, which has no select list."""
     return compiler.select is None

@@ -1,4 +1,4 @@
-"""What a statement for SQLite reads, and what is noted of it while it is compiled."""
+"""Analyse SQL for SQLite: the tables that it reads, and whether its answer is volatile."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from django.db.models.sql import Query
 
 from appwrite_orm_django.schema.names import unquoted
 
-# SQLite's, and those that Django's backend gives it (RAND is ``Random()`` and ``order_by("?")``).
+# Functions of SQLite and of Django's backend (RAND is ``Random()`` and ``order_by("?")``).
 _CHANCE = re.compile(r"\b(rand|random|randomblob|uuidv4|uuidv7)\s*\(", re.IGNORECASE)
 _CLOCK = re.compile(r"\bcurrent_(time|date|timestamp)\b", re.IGNORECASE)
-# These take the present moment where they are told "now", and where they are told nothing.
+# These use the current time for "now", and without an argument.
 _CALENDAR = re.compile(r"\b(date|time|datetime|julianday|unixepoch|strftime|timediff)\s*\(\s*(\))?", re.IGNORECASE)
 _NOW = re.compile(r"'now'", re.IGNORECASE)
 _PLAIN = (
@@ -35,7 +35,7 @@ _PLAIN = (
 
 
 def is_volatile(sql: str, params: Iterable[Any]) -> bool:
-    """Say whether the answer may change by itself, or depends on a value whose ``repr`` need not tell it from others."""
+    """Return whether the answer may vary over the same rows, or a ``repr`` may not identify it."""
     values = tuple(params)
     if _CHANCE.search(sql) or _CLOCK.search(sql):
         return True
@@ -49,29 +49,30 @@ def is_volatile(sql: str, params: Iterable[Any]) -> bool:
     return not all(isinstance(value, _PLAIN) for value in values)
 
 
-# The quote before a column that is called "select". SQLite also knows "x IN table", without parentheses.
+# A quote before the word means a column called "select". SQLite also supports "x IN table", without
+# parentheses.
 _READS = re.compile(r"(?<!\")\b(?:SELECT\b|IN(?:\s+[^\s(]|[\"\[`]))", re.IGNORECASE)
 
 
 def reads_in(sql: str) -> int:
-    """Return how often SQL text reads a table, at most: once for each SELECT."""
+    """Return the maximum number of table reads in SQL text: one for each SELECT."""
     return sum(1 for _ in _READS.finditer(sql))
 
 
 def names_as_source(sql: str, db_table: str) -> bool:
-    """Say whether a table may be one that SQL text reads; the name before a column's does not count."""
+    """Return whether SQL text may read a table; its name before a column name does not count."""
     name = re.escape(unquoted(db_table))
     return re.search(rf"(?<!\w){name}(?!\w)(?![\"\]`]?\s*\.)", sql.replace('""', '"'), re.IGNORECASE) is not None
 
 
 def sources(fragments: Iterable[str], db_tables: Iterable[str]) -> set[str]:
-    """Return those of the tables that one of the fragments may read."""
+    """Return the tables that one of the fragments may read."""
     known = list(db_tables)
     return {table for sql in fragments for table in known if names_as_source(sql, table)}
 
 
 class Level(NamedTuple):
-    """One query, the outermost or a nested one, as it was compiled: the aliases and further tables that its FROM clause names."""
+    """A compiled query, outermost or nested, with the tables of its FROM clause."""
 
     query: Query
     aliases: tuple[str, ...]
@@ -81,13 +82,13 @@ class Level(NamedTuple):
 @dataclass
 class Noted:
     """
-    What is compiled.
+    A record of what has been compiled.
 
     Attributes:
         levels: the queries.
-        fragments: SQL of others that reads tables by itself.
-        reads: how many reads there are in the SQL so far.
-        unknown: whether there is anything that may compare columns in ways of its own.
+        fragments: SQL that reads tables but does not come from a query.
+        reads: the number of reads in the SQL so far.
+        unknown: whether an expression may compare columns in an unknown way.
     """
 
     levels: list[Level] = field(default_factory=list)

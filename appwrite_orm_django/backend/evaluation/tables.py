@@ -1,4 +1,4 @@
-"""Which tables a query touches, and how SQLite sees tables and columns of Appwrite."""
+"""Describe the tables of a query, and their columns, for SQLite."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ from django.db.models.sql import Query
 from appwrite_orm_django.backend.values import ROW_ID
 from appwrite_orm_django.schema.names import unquoted
 
-# Of the column by which SQLite itself numbers rows.
+# The declaration of the column by which SQLite numbers rows.
 NUMBERED = " PRIMARY KEY"
 
 
 def quoted(name: str) -> str:
-    """Write the name of a table or a column for SQLite, whatever is in it."""
+    """Return the quoted name of a table or a column, which may have any characters."""
     return '"' + unquoted(name).replace('"', '""') + '"'
 
 
 @dataclass(frozen=True, slots=True)
 class LocalColumn:
     """
-    A column as SQLite is to see it.
+    A column in SQLite.
 
     Attributes:
-        key: of the column on the server.
-        declaration: its type.
-        collation: by which it is compared, if not byte by byte.
-        stored: makes what SQLite holds of a wire value that is not null; None where these are the same.
-        is_key: whether tables are joined by it.
-        is_rowid: whether it is what SQLite itself numbers rows by.
-        is_row_id: whether it holds row ids that are text.
+        key: the key of the column on the server.
+        declaration: the type of the column.
+        collation: the collation for comparisons; None to compare bytes.
+        stored: converts a wire value that is not null to the value in SQLite; None if they are the
+            same.
+        is_key: whether tables are joined by the column.
+        is_rowid: whether SQLite numbers the rows by the column.
+        is_row_id: whether the column holds row ids that are text.
     """
 
     name: str
@@ -50,7 +51,7 @@ class LocalColumn:
     is_row_id: bool = False
 
     def values(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """Return what SQLite holds of this column of wire rows."""
+        """Return the values in SQLite of this column of wire rows."""
         values = list(map(itemgetter(self.key), rows))
         if (stored := self.stored) is None:
             return values
@@ -59,7 +60,7 @@ class LocalColumn:
 
 @dataclass(frozen=True, eq=False)
 class LocalTable:
-    """A table as SQLite is to see it; equal to itself only. ``definition`` says what it makes of wire values."""
+    """A table in SQLite, equal only to itself. ``definition`` describes its conversions."""
 
     name: str
     columns: tuple[LocalColumn, ...]
@@ -67,12 +68,12 @@ class LocalTable:
 
     @cached_property
     def row_id_column(self) -> LocalColumn:
-        """The column that holds the row's ``$id``; that of the name itself, if there are two."""
+        """The column with the row's ``$id``; the one called ``$id`` if there are two."""
         return next(column for column in reversed(self.columns) if column.key == ROW_ID)
 
     @cached_property
     def with_row_id(self) -> LocalTable:
-        """The same table with the row's id once more, by the name that it has on the server."""
+        """The same table with a further column for the row's id, called ``$id``."""
         row_id = self.row_id_column
         if row_id.name == ROW_ID:
             return self
@@ -82,10 +83,11 @@ class LocalTable:
 
     def create_sql(self, *, collated: bool = False) -> str:
         """
-        Return the statement that makes the table.
+        Return the statement that creates the table.
 
         Args:
-            collated: give row ids the server's collation as well, which costs a call of Python for each comparison.
+            collated: whether row ids also have the server's collation, which costs a call of Python
+                for each comparison.
         """
         columns = ", ".join(_declared(column, collated=collated) for column in self.columns)
         return f"CREATE TABLE {quoted(self.name)} ({columns})"
@@ -94,7 +96,7 @@ class LocalTable:
         return f"DROP TABLE {quoted(self.name)}"
 
     def collate_sql(self) -> tuple[str, ...]:
-        """Return the statements after which the table holds the same rows, and has the server's collation for row ids as well."""
+        """Return the statements that give row ids the server's collation, and keep the rows."""
         name, before = quoted(self.name), quoted("appwrite before")
         return (
             f"ALTER TABLE {name} RENAME TO {before}",
@@ -104,12 +106,12 @@ class LocalTable:
         )
 
     def index_sql(self, column: LocalColumn) -> str:
-        """Return the statement that makes an index of one column."""
+        """Return the statement that creates an index of one column."""
         name = quoted(f"{self.name} by {column.name}")
         return f"CREATE INDEX {name} ON {quoted(self.name)} ({quoted(column.name)})"
 
     def insert_sql(self, columns: Sequence[LocalColumn], rows: int) -> str:
-        """Return the statement that puts so many rows into the table; columns that are not named are NULL, nobody looks at them."""
+        """Return the statement that inserts this many rows; all other columns are NULL."""
         names = ", ".join(quoted(column.name) for column in columns)
         row = f"({', '.join('?' * len(columns))})"
         return f"INSERT INTO {quoted(self.name)} ({names}) VALUES {', '.join([row] * rows)}"
@@ -124,32 +126,33 @@ def _declared(column: LocalColumn, *, collated: bool) -> str:
 
 def refuse_names_that_sqlite_confuses(model: type[Model], fields: Sequence[Field[Any, Any]]) -> None:
     """
-    Refuse a table whose columns SQLite could not tell apart; a check says so as well (``appwrite.E006``).
+    Reject a table if SQLite cannot distinguish its columns, as the check ``appwrite.E006`` does.
 
     Raises:
-        NotSupportedError: two of them have one name to SQLite.
+        NotSupportedError: the names of two columns differ only by case.
     """
     seen: dict[str, Field[Any, Any]] = {}
     for field in fields:
         other = seen.setdefault(unquoted(field.column).lower(), field)
         if other is not field:
             raise NotSupportedError(
-                f"{model._meta.db_table}: the columns {other.column} and {field.column} differ by case alone, which SQLite, in which this query "
-                f"is evaluated, does not look at.\nSet db_column on one of {other} and {field}; that of a primary key is free."
+                f"{model._meta.db_table}: the columns {other.column} and {field.column} differ only by case, which "
+                f"SQLite, in which this query is evaluated, ignores.\n"
+                f"Set db_column on one of {other} and {field}; a primary key may have any db_column."
             )
 
 
 def active_aliases(query: Query) -> list[str]:
-    """Return the aliases that the query's FROM clause names, the base table first."""
+    """Return the aliases in the query's FROM clause, the base table first."""
     return [alias for alias in query.alias_map if query.alias_refcount.get(alias)]
 
 
 def model_of(query: Query, alias: str) -> type[Model]:
     """
-    Return the model whose rows an alias stands for.
+    Return the model of an alias.
 
     Raises:
-        NotSupportedError: a table that no model describes.
+        NotSupportedError: no model describes the table.
     """
     join = query.alias_map[alias]
     candidates: list[type[Model]] = []
@@ -166,7 +169,7 @@ def model_of(query: Query, alias: str) -> type[Model]:
 
 
 def models_by_table() -> dict[str, type[Model]]:
-    """Return for each table a model whose rows are in it."""
+    """Return a model for each table."""
     found: dict[str, type[Model]] = {}
     for model in apps.get_models(include_auto_created=True):
         found.setdefault(model._meta.db_table, model._meta.concrete_model or model)
@@ -175,18 +178,18 @@ def models_by_table() -> dict[str, type[Model]]:
 
 def model_of_table(db_table: str) -> type[Model]:
     """
-    Return a model whose rows are in this table.
+    Return a model of this table.
 
     Raises:
-        NotSupportedError: there is none.
+        NotSupportedError: no model describes the table.
     """
     if (model := models_by_table().get(db_table)) is not None:
         return model
     raise NotSupportedError(
-        f"{db_table}: no model describes this table, so its rows can not be fetched for local evaluation."
+        f"{db_table}: no model describes this table, so its rows cannot be fetched for local evaluation."
     )
 
 
 def field_of_column(model: type[Model], column: str) -> Field[Any, Any]:
-    """Return the field behind a column of a model's own table; joins name it by the database's column name."""
+    """Return the field of a column of a model's own table, by the name of the column."""
     return next((field for field in model._meta.local_concrete_fields if field.column == column), model._meta.pk)

@@ -1,4 +1,4 @@
-"""Texts and JSON documents in the private SQLite, compared as the server does."""
+"""Compare text and JSON documents in SQLite as the server does."""
 
 from __future__ import annotations
 
@@ -24,31 +24,35 @@ COLLATION = "APPWRITE_TEXT"
 
 
 class Key(Func):
-    """What SQLite has to compare, byte by byte, to find what the server finds."""
+    """A folded text that SQLite compares by bytes with the same result as the server."""
 
     function = "APPWRITE_FOLD"
     arity = 1
 
 
 class RowIdKey(Key):
-    """The same of the row's own id, which has no more than ASCII's letters and digits, and ``.``, ``-``, ``_``: SQLite itself can fold it."""
+    """
+    The key of the row's own id, which SQLite can fold itself.
+
+    It has only ASCII letters, digits, ``.``, ``-`` and ``_``.
+    """
 
     function = "UPPER"
 
 
 def key_of(column: Any) -> Key:
-    """Return the key of a column of text, or of a name that stands for one."""
+    """Return the key of a text column, or of a reference to one."""
     return RowIdKey(column) if is_row_id(column) and _named(column).target.primary_key else Key(column)
 
 
 def holds_row_ids(field: Field[Any, Any]) -> bool:
-    """Say whether a column holds row ids that are text."""
+    """Return whether a column holds row ids that are text."""
     codec = codec_for(field)
     return isinstance(codec, RowIdCodec) and codec.is_text
 
 
 def is_text(node: Any) -> bool:
-    """Say whether an expression is a column of text, and nothing else."""
+    """Return whether an expression is a text column."""
     if type(node) is not Col:
         return False
     codec = codec_for(node.target)
@@ -56,7 +60,7 @@ def is_text(node: Any) -> bool:
 
 
 def is_row_id(node: Any) -> bool:
-    """Say whether an expression is a column of row ids that are text, or a name that stands for one."""
+    """Return whether an expression is a column of text row ids, or a reference to one."""
     column = _named(node)
     return type(column) is Col and holds_row_ids(column.target)
 
@@ -69,19 +73,21 @@ def _named(node: Any) -> Any:
 
 def ordered_by_key(order: OrderBy, query: Query, *, outside: bool) -> OrderBy:
     """
-    Order by the key of a column of text instead of the column.
+    Order by the key of a text column instead of the column.
 
     Args:
-        outside: the rows come from a query inside, as where a filter compares what windows compute: its columns have their names only.
+        outside: whether the rows come from an inner query, as for a filter on a window. Its columns
+            are then known only by name.
     """
     column = order.expression
-    # What is ordered as a whole, or without repetitions, is ordered by what it shows.
+    # Combined and distinct queries can only be ordered by what they select.
     if query.combinator or query.distinct or not is_text(_named(column)):
         return order
     if isinstance(column, PositionRef):
         column = Ref(column.refs, column.source) if outside else column.source
     elif isinstance(column, Ref) and not outside:
-        # A table may have a column of this name, which an expression would find before the name of what is selected.
+        # A table may have a column of this name, which takes precedence over the name of a selected
+        # expression.
         return order
     order = order.copy()
     order.expression = key_of(column)
@@ -89,7 +95,7 @@ def ordered_by_key(order: OrderBy, query: Query, *, outside: bool) -> OrderBy:
 
 
 def with_collation(node: Any) -> Any:
-    """Bring along the collation where row ids are compared with anything but row ids of other columns."""
+    """Add the collation if row ids are compared with anything but row ids of other columns."""
     if isinstance(node, Lookup):
         if not is_row_id(node.lhs) or _compares_row_ids(node):
             return node
@@ -113,13 +119,13 @@ def _compares_row_ids(lookup: Lookup[Any]) -> bool:
 
 
 def is_unknown(node: Any) -> bool:
-    """Say whether an expression may compare columns in ways that only its author knows."""
+    """Return whether an expression may compare columns in an unknown way."""
     kind = type(node)
     return kind in (Func, RawSQL, ExtraWhere) or not kind.__module__.startswith(("django.", "appwrite_orm_django."))
 
 
 def have_one_spelling(row_ids: Collection[str]) -> bool:
-    """Say whether no two of these texts differ and are the same to the server."""
+    """Return whether the server treats no two of these different texts as equal."""
     together = "".join(row_ids)
     if together.isascii() and " " not in together and together == together.lower():
         return True
@@ -128,10 +134,10 @@ def have_one_spelling(row_ids: Collection[str]) -> bool:
 
 def refuse_lone_surrogates(node: Any) -> None:
     """
-    Check the constants of lookups in documents, and the names of keys: as JSON they are escaped, and pass for ASCII.
+    Check constants and names of keys in lookups of documents, which JSON escapes as ASCII.
 
     Raises:
-        InvalidText: one has a lone surrogate.
+        InvalidText: one of them has a lone surrogate.
     """
     if isinstance(node, KeyTransform):
         check_text(node.key_name)
@@ -140,7 +146,7 @@ def refuse_lone_surrogates(node: Any) -> None:
 
 
 def containment_sql(node: DataContains | ContainedBy, compiler: Any) -> tuple[str, tuple[Any, ...]]:
-    """Compile one of these lookups to a call of ``json_contains``."""
+    """Compile a containment lookup to a call of ``json_contains``."""
     document, document_params = _document(node, compiler)
     rhs, rhs_params = node.process_rhs(compiler, compiler.connection)
     if isinstance(node, DataContains):
@@ -149,12 +155,13 @@ def containment_sql(node: DataContains | ContainedBy, compiler: Any) -> tuple[st
 
 
 def _document(node: DataContains | ContainedBy, compiler: Any) -> tuple[str, tuple[Any, ...]]:
-    """Compile the left side as JSON text: what a key leads to comes from Django as a plain value, and "1" would pass for 1."""
+    """Compile the left side as JSON text: Django returns plain values, so "1" would equal 1."""
     if not isinstance(node.lhs, KeyTransform):
         sql, params = node.process_lhs(compiler, compiler.connection)
         return sql, tuple(params)
     sql, params, _ = node.lhs.preprocess_lhs(compiler, compiler.connection)
-    # What writes the path moved from a function to the connection's operations in Django 6.1; the transform ends with it on all of them.
+    # The function for the path moved to the connection's operations in Django 6.1, but the path is
+    # the transform's last parameter in all versions.
     path = node.lhs.as_sqlite(compiler, compiler.connection)[1][-1]
     value = (
         f"CASE WHEN JSON_TYPE({sql}, %s) IN ('true', 'false', 'null') THEN JSON_TYPE({sql}, %s) "
@@ -165,10 +172,12 @@ def _document(node: DataContains | ContainedBy, compiler: Any) -> tuple[str, tup
 
 def json_contains(target: str | None, candidate: str | None) -> bool | None:
     """
-    Say whether one JSON document contains another, as MySQL's function of this name does.
+    Return whether one JSON document contains another, like MySQL's function of the same name.
 
-    Objects contain those of whose keys each is there with a value that contains the other's; arrays contain arrays of whose elements each
-    is contained in one of theirs, and single values that one of their elements contains; all else contains its equal. NULL for NULL.
+    An object contains another if it has all its keys, with values that contain the other's. An
+    array contains another if each of the other's elements is contained in one of its own, and a
+    single value if one of its elements contains it. All other values contain their equals. NULL for
+    NULL.
     """
     if target is None or candidate is None:
         return None
@@ -183,5 +192,5 @@ def _contains(target: Any, candidate: Any) -> bool:
     if isinstance(target, list):
         wanted = candidate if isinstance(candidate, list) else [candidate]
         return all(any(_contains(element, one) for element in target) for one in wanted)
-    # In JSON true is no 1.
+    # In JSON, true does not equal 1.
     return isinstance(target, bool) is isinstance(candidate, bool) and bool(target == candidate)

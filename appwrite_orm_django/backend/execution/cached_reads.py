@@ -1,4 +1,4 @@
-"""Between a read command and the cache."""
+"""Run read commands through the query cache."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ def cached_rows(
     """
     Return the result rows of a read command from the cache, or from ``load``.
 
-    A block has to know what it has seen of each row, or it could overwrite another client's change. What another thread loaded, or an
-    earlier read left in the cache, serves a block only if that can be told from it.
+    A transaction has to know which version of each row it has seen, or it could overwrite another
+    client's change. It therefore uses cached rows, and rows that another thread loaded, only if
+    they show their versions.
     """
     names = [table.table for table in command.tables]
     transaction = connection.transaction
@@ -62,7 +63,7 @@ def cached_rows(
 
 
 def is_cached(connection: Connection, query: Query) -> bool:
-    """Say whether the rows of a query would come from the cache; without any request."""
+    """Return whether the rows of a query would come from the cache, without making a request."""
     compiler = cast("Compiler", query.get_compiler(connection=connection))
     if compiler.cache_timeout is not None and compiler.cache_timeout <= 0:
         return False
@@ -84,7 +85,7 @@ def is_cached(connection: Connection, query: Query) -> bool:
 
 
 def dependencies(connection: Connection, query: Query) -> tuple[tuple[str, ...], tuple[str, str] | None]:
-    """Return the tables that a query reads, and ``(table, row id)`` if all that it reads is that one row."""
+    """Return the tables that a query reads, and ``(table, row id)`` if it reads only that row."""
     try:
         command = cast("Compiler", query.get_compiler(connection=connection)).read_command()
     except EmptyResultSet:
@@ -93,11 +94,12 @@ def dependencies(connection: Connection, query: Query) -> tuple[tuple[str, ...],
 
 
 def cache_text(model: type[Model], command: Command) -> str:
-    """Write down a command for the cache, so that two are the same text exactly if their answers are the same."""
-    # The command says by which definitions values are decoded; datetimes, whether computed or read, come with a time zone or without.
+    """Return the text that identifies a command in the cache: equal exactly if the answers are."""
+    # A command's repr includes the definitions by which its values are decoded. USE_TZ decides
+    # whether datetimes, computed or read, have a time zone.
     return f"{model._meta.label} {settings.USE_TZ} {command!r}"
 
 
 def only_row(command: Command) -> tuple[str, str] | None:
-    """Return table and row id if the command reads a row by its id."""
+    """Return the table and the row id if the command reads a row by its id."""
     return (command.table.table, command.row_id) if isinstance(command, GetRow) else None

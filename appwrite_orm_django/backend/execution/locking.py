@@ -1,10 +1,14 @@
 """
-``select_for_update()``: nobody is made to wait; of two blocks that locked one row at the same time one is refused at its end.
+Lock rows for ``select_for_update()``.
 
-A locked row has a *lock row* in the table of claims. A block reads it before it reads anything else after the lock, and changes it with
-its commit; so the blocks that lock a row come one after the other, whether they change the row or not (``transactions/claims.py``).
+Locks are optimistic: no transaction waits, and of two transactions that lock the same row at the
+same time, one is rejected at its commit. A locked row has a *lock row* in the table of claims. A
+transaction reads the lock row before anything else that it reads after locking, and changes it with
+its commit. Transactions that lock the same row are therefore serialized, whether they change the
+row or not (``transactions/staging.py``).
 
-``DatabaseFeatures.has_select_for_update`` stays False: to Django it means that others wait, and its own tests measure that they do.
+``DatabaseFeatures.has_select_for_update`` stays False: Django takes it to mean that other
+transactions wait, and its own tests measure that they do.
 """
 
 from __future__ import annotations
@@ -28,12 +32,12 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.backend.transactions.log import Key
 
-#: How often a locking query is read at most, until it finds no rows but those that are locked already.
+#: The maximum number of reads of a locking query before it finds only rows that are locked.
 _ATTEMPTS = 5
 
 _REFUSED = {
-    "select_for_update_nowait": "nowait=True: nobody waits on Appwrite, a conflict shows at the end of the block",
-    "select_for_update_skip_locked": "skip_locked=True: which rows other blocks use can not be seen on Appwrite",
+    "select_for_update_nowait": "nowait=True: no transaction waits on Appwrite, a conflict shows at the end of the block",
+    "select_for_update_skip_locked": "skip_locked=True: the rows that other blocks use cannot be seen on Appwrite",
     "select_for_update_of": "of=(...): the rows of every model that the query selects are locked",
     "select_for_no_key_update": "no_key=True: Appwrite has one kind of lock",
 }
@@ -41,11 +45,12 @@ _REFUSED = {
 
 def check(query: Query, connection: Connection) -> None:
     """
-    Refuse what ``select_for_update()`` can not promise here.
+    Reject the uses of ``select_for_update()`` that cannot be supported.
 
     Raises:
-        TransactionManagementError: outside of a block.
-        NotSupportedError: ``nowait``, ``skip_locked``, ``of`` or ``no_key``; or it is asked for in a subquery.
+        TransactionManagementError: the query runs outside a transaction.
+        NotSupportedError: the query uses ``nowait``, ``skip_locked``, ``of`` or ``no_key``, or a
+            subquery locks rows.
     """
     if not query.select_for_update:
         if connection.transaction is not None and any(inner.select_for_update for inner in _queries_in(query)):
@@ -75,13 +80,16 @@ def _queries_in(query: Query) -> Iterator[Query]:
 
 def read(command: Command, connection: Connection, select: Sequence[Any]) -> list[tuple[Any, ...]]:
     """
-    Run a read past the cache, and lock the rows of every model whose primary key it selects; without any, all that it looked at.
+    Run a read that bypasses the cache, and lock the rows that it finds.
+
+    Locks the rows of every model whose primary key the query selects. If it selects no primary key,
+    locks every row that it read.
 
     Args:
-        select: as ``SQLCompiler.select``.
+        select: the select list, as in ``SQLCompiler.select``.
 
     Raises:
-        WriteRefused: other clients changed which rows it finds, again and again.
+        WriteRefused: other clients changed the set of matching rows on every attempt.
     """
     from appwrite_orm_django.backend.transactions.log import key_of
 
@@ -104,12 +112,13 @@ def read(command: Command, connection: Connection, select: Sequence[Any]) -> lis
             encode = codec_for(column.target).encode
             found.update(key_of(table, encode(row[position])) for row in rows if row[position] is not None)
         transaction.lock(found)
-        # The answer may depend on rows that are not locked (joins, subqueries), and another block that holds the lock may change these:
-        # it is read again after the lock rows. A list of one table depends on no others.
+        # The answer of a join or a subquery may depend on rows that are not locked, and another
+        # transaction may change these. It is read again after the lock rows. A list of one table
+        # depends on no other rows.
         if found <= locked or (isinstance(command, (GetRow, ListRows)) and len(command.tables) == 1):
             return rows
         locked |= found
     raise WriteRefused(
-        f"select_for_update() on {command.tables[0].table}: other clients changed which rows it finds, {_ATTEMPTS} times in a row.\n"
-        "Nothing of the block was written; it can be run again."
+        f"select_for_update() on {command.tables[0].table}: other clients changed which rows match, "
+        f"{_ATTEMPTS} times in a row.\nNothing of the block was written; run the block again."
     )

@@ -1,4 +1,4 @@
-"""Writes of several requests, each of which is all or nothing: what to say when one of them fails after others were made."""
+"""Track writes that take several requests, and report what was written when one of them fails."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from django.db import OperationalError
 
 from appwrite_orm_django.client.errors import AppwriteError, WriteBroken
 
-#: Ends errors of blocks; true of the last part only where a block is committed in parts.
+#: The end of errors of transactions. If one is committed in parts, true of the last part only.
 NOTHING_WRITTEN = "\nNothing of the block was written."
 
 
 class Parts:
     """
-    Counts what the parts of one write have written.
+    Count what the parts of one write have written. Each part is all or nothing.
 
     Args:
-        what: what is counted, in the plural.
+        what: a plural noun for the counted items.
     """
 
     def __init__(self, what: str) -> None:
@@ -29,10 +29,11 @@ class Parts:
     @contextmanager
     def part(self, size: int) -> Iterator[None]:
         """
-        Make one part of the write, of ``size`` rows or changes.
+        Run one part of the write, of ``size`` rows or changes.
 
         Raises:
-            WriteBroken: it failed, with an ``OperationalError``, after others were made.
+            WriteBroken: the part failed with an ``OperationalError`` after earlier parts were
+                written.
         """
         try:
             yield
@@ -44,7 +45,7 @@ class Parts:
         self.written += size
 
     def note(self, error: BaseException | None) -> None:
-        """Say in an error that has ended the write, wherever it comes from, what was written before."""
+        """Add what was written to an error that ended the write, wherever it was raised."""
         if error is not self._told and isinstance(error, Exception):
             told = self.told(error)
             if told is not error:
@@ -52,9 +53,10 @@ class Parts:
 
     def told(self, error: Exception, size: int | None = None) -> Exception:
         """
-        Return the error to raise for one that ended the write: it says what was written before.
+        Return the error to raise for one that ended the write, which says what was written before.
 
-        An ``OperationalError`` becomes a ``WriteBroken``, for whatever runs the write again must not take it for one that did nothing.
+        An ``OperationalError`` becomes a ``WriteBroken``: code that retries writes must not take it
+        for an error after which nothing was written.
         """
         if not self.written:
             return error

@@ -1,4 +1,4 @@
-"""Run read commands: pages, counts, slices, aggregates."""
+"""Read tables from the server: single rows, paged lists, counts and aggregates."""
 
 from __future__ import annotations
 
@@ -52,15 +52,18 @@ Page = list[Any]
 
 class Requests:
     """
-    Makes the requests of one list, the next of them already while the rows of the last are used; a context manager.
+    Make the requests of one list, and prefetch the next page while the caller uses the current one.
 
-    Never more than one ahead, and none before page ``first``: who takes only the first rows of many asks for no more than these.
-    A request made ahead runs in a thread, with the context variables (so for the identity) of the reader; what it raises is raised
-    when its rows would have come. Leaving the block waits for one that is on its way, so that none outlives its reader.
+    At most one request is made ahead, and none before page ``first``: a caller that takes only the
+    first rows of many requests no more than these. A request made ahead runs in a thread, with the
+    reader's context variables and therefore its identity. Its error is raised when its rows are
+    taken. Use it as a context manager: leaving it waits for the request in flight, so that none
+    outlives its reader.
 
     Args:
-        ahead: False for one after the other, in the reader's own thread.
-        first: the page while which is used the next is asked for.
+        ahead: whether to prefetch. If False, requests are made one after the other in the caller's
+            thread.
+        first: the number of the first page during whose use the next one is requested.
     """
 
     def __init__(self, *, ahead: bool, first: int = 2) -> None:
@@ -71,13 +74,13 @@ class Requests:
         self._thread: ThreadPoolExecutor | None = None
 
     def take(self, ask: Callable[[], Page]) -> Page:
-        """Return the next page: of the request that was begun, or else of ``ask``."""
+        """Return the next page, from the request that was begun or from ``ask``."""
         begun, self._next = self._next, None
         self._taken += 1
         return ask() if begun is None else begun.result()
 
     def begin(self, ask: Callable[[], Page]) -> None:
-        """Begin with the request for the page after the one that was taken last, where that is allowed."""
+        """Begin the request for the page after the last one taken, if prefetching is allowed."""
         if not self._ahead or self._taken < self._first:
             return
         if self._thread is None:
@@ -85,7 +88,8 @@ class Requests:
         try:
             self._next = self._thread.submit(copy_context().run, ask)
         except RuntimeError:
-            # The main thread is at its end, and Python starts nothing new; a reader in another thread still gets all its rows.
+            # The main thread has ended, and Python starts no new threads. A reader in another
+            # thread still gets all its rows.
             self._ahead = False
 
     def __enter__(self) -> Self:
@@ -98,21 +102,25 @@ class Requests:
             self._thread.shutdown(wait=True, cancel_futures=True)
 
 
-# Databases order long texts by their beginning, and compare them as a whole.
+# Databases order long texts by their first characters, but compare them as a whole.
 _LONGEST_TEXT = 250
 _TIES_TURN_ROUND = ("$createdAt", "$updatedAt")
 
 
 def after(row: Mapping[str, Any], order: Sequence[Order], *, nulls_are_low: bool) -> Query | None:
     """
-    Return the filter for the rows that come after this one, by the server's order and, among equal rows, by their ``$sequence``.
+    Return the filter for the rows after this one in the server's order.
+
+    Ties are broken by ``$sequence``.
 
     Args:
         row: a wire row with the columns of the order.
-        order: none of it random; a null comes before all values where ``nulls_are_low``, and after them in the other direction.
+        order: the order, without random parts. If ``nulls_are_low``, nulls come before all values
+            in ascending order; if not, after them.
 
     Returns:
-        None where the server might not find the row's own values, or the filter would be longer than it takes.
+        None if the server might not find the row's own values, or the filter would be too long for
+        it.
     """
     order = _that_counts(order)
     if order is None or not all(_is_found(row[one.column]) for one in order):
@@ -129,13 +137,13 @@ def after(row: Mapping[str, Any], order: Sequence[Order], *, nulls_are_low: bool
 
 
 def puts_nulls_last(order: Order, *, nulls_are_low: bool) -> bool:
-    """Say whether rows without a value in this column come after the others; any column of the user's may have them."""
-    # One that became required has them in the rows from before.
+    """Return whether nulls come last in this order."""
+    # Any column but a system column may have nulls, even a required one, in older rows.
     return order.descending is nulls_are_low and not order.column.startswith("$")
 
 
 def _that_counts(order: Sequence[Order]) -> list[Order] | None:
-    """Return the order up to what no two rows share; None where it is not known what the server does with equal rows."""
+    """Return the order up to a unique column; None if the server's order of ties is unknown."""
     found = []
     for one in order:
         found.append(one)
@@ -159,7 +167,7 @@ def _all(parts: list[Query]) -> Query:
 
 
 def _is_found(value: Any) -> bool:
-    """Say whether a filter with this value matches the row that it was read from."""
+    """Return whether a filter with this value matches the row from which it was read."""
     if isinstance(value, str):
         return len(value) <= _LONGEST_TEXT
     if isinstance(value, float):
@@ -175,14 +183,16 @@ Ask = Callable[[str | None, int], tuple[int, str | None]]
 
 def count(ask: Ask) -> int:
     """
-    Return the number of rows that match, in one question up to the cap and in a logarithmic number of them beyond.
+    Return the number of matching rows.
 
-    A row far enough into the table tells two things: that so many rows come before it, and, by its ``$sequence``, where
-    counting goes on. What is left behind the last such row is within the cap.
+    One request is enough up to the cap; beyond it, their number is logarithmic.     A row at a
+    known offset shows how many rows precede it, and its ``$sequence`` is where counting continues.
+    The rows after the last such row are within the cap.
 
     Args:
-        ask: for the rows whose ``$sequence`` is greater than the given one (all rows for None), in that order, returns their
-            capped total and the ``$sequence`` of the row at an offset, None if there are not so many.
+        ask: takes a ``$sequence``, or None for all rows, and an offset. Returns the capped total of
+            the rows with a greater ``$sequence``, and the ``$sequence`` of the row at that offset,
+            or None if there are fewer rows.
     """
     counted, after, stride, grows = 0, None, TOTAL_CAP, True
     while True:
@@ -200,7 +210,7 @@ Row = Mapping[str, Any]
 
 
 class Reader:
-    """Runs read commands for one connection."""
+    """Run read commands for one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -208,7 +218,7 @@ class Reader:
         self._joint: _Joint | None = None
 
     def run(self, command: Command) -> Iterable[tuple[Any, ...]]:
-        """Return the result rows of a read command, lazily where it is a list."""
+        """Return the result rows of a read command, lazily if it is a list."""
         if isinstance(command, GetRow):
             return self._get(command)
         if isinstance(command, ListRows):
@@ -222,7 +232,7 @@ class Reader:
         return self._run_rarer(command)
 
     def _run_rarer(self, command: Command) -> Iterable[tuple[Any, ...]]:
-        # Whoever has made such a command has these modules; other processes do without.
+        # The planner of such a command has imported these modules; other processes need not.
         from appwrite_orm_django.backend import commands
         from appwrite_orm_django.backend.execution import server_queries
 
@@ -232,16 +242,23 @@ class Reader:
             return periods(command, self)
         if isinstance(command, server_queries.ServerQuery):
             return server_queries.run(command, self)
-        raise TypeError(f"{command!r} reads nothing.")
+        raise TypeError(f"{command!r} is not a read command.")
 
     def _get(self, command: GetRow) -> list[tuple[Any, ...]]:
+        return list(_results(command.table, self._row(command.table, command.row_id), command.outputs))
+
+    def _row(self, table: TableRef, row_id: str) -> list[Row]:
+        transaction = self.connection.transaction
+        state = None if transaction is None else transaction.log.state(table, row_id)
+        if transaction is not None and state is not None:
+            return list(transaction.as_left(table, [state]))
         self._before_read()
         try:
-            row = rows.get_row(self.connection.transport, command.table, command.row_id)
+            row = rows.get_row(self.connection.transport, table, row_id)
         except RowNotFound:
             return []
-        self._note_versions(command.table, [row])
-        return list(_results(command.table, [row], command.outputs))
+        self._note_versions(table, [row])
+        return [row]
 
     def _before_read(self) -> None:
         if self.connection.transaction is not None:
@@ -258,17 +275,18 @@ class Reader:
             yield from _results(command.table, page, command.outputs)
 
     def rows(self, fetch: Fetch, condition: Condition, columns: Sequence[str]) -> Iterator[Row]:
-        """Yield the wire rows that fulfil a condition, as the open block sees them."""
+        """Yield the wire rows that satisfy a condition, as the open block sees them."""
         return itertools.chain.from_iterable(self.pages(fetch, condition, columns))
 
     def pages(
         self, fetch: Fetch, condition: Condition, columns: Sequence[str], *, most: int | None = None
     ) -> Iterator[Sequence[Row]]:
         """
-        Yield the wire rows that a step of local evaluation needs, a page at a time, as the open block sees them.
+        Yield pages of wire rows for a step of local evaluation, as the open block sees them.
 
         Args:
-            most: of more rows than this no more are asked for; an open block that has written to the table may see more.
+            most: the maximum number of rows to request. An open block that has written to the table
+                may see more.
         """
         wanted = self._selecting(condition, [*columns, *(order.column for order in fetch.order)])
         described = (fetch.table, condition, wanted, fetch.order, fetch.offset)
@@ -280,17 +298,8 @@ class Reader:
         yield from self._lists(*described, limit, whole=True)
 
     def _selecting(self, condition: Condition, columns: Sequence[str]) -> Query | None:
-        # What a block has seen of a row is also that the condition held.
+        # A block has also seen that the condition held, so the version includes its columns.
         return _select(columns if self.connection.transaction is None else [*columns, *sorted(condition.columns)])
-
-    def whole_rows(self, table: TableRef, condition: Condition) -> Iterator[Row]:
-        """Yield rows with every column they have, as the open block sees them."""
-        fetch = Fetch(table, "", condition)
-        committed = self._rows(table, condition, None, (), 0, None)
-        transaction = self.connection.transaction
-        if transaction is not None and transaction.is_dirty(table):
-            return transaction.over(fetch, condition, committed)
-        return committed
 
     def rows_by_id(self, table: TableRef, row_ids: Sequence[str]) -> Iterator[Row]:
         """Yield the committed rows with these ids, with every column they have."""
@@ -310,7 +319,7 @@ class Reader:
         *,
         whole: bool = False,
     ) -> Iterator[Sequence[Row]]:
-        """Yield the rows that fulfil a condition, as many at a time as one answer has; ``whole`` if the reader is going to use them all."""
+        """Yield the rows that satisfy a condition by answer; ``whole`` if all will be used."""
         splits = self.splits(condition)
         if not splits or limit == 0:
             return
@@ -335,7 +344,7 @@ class Reader:
         return found
 
     def answer(self, table: TableRef, page: Sequence[Query]) -> list[Row]:
-        """Return what one list request answers, which may be groups."""
+        """Return the rows or groups that answer one list request."""
         joint = self._joint
         if joint is None or joint.total is not None or not joint.is_for(table, page):
             found: list[Row] = self._asked(table, page)["rows"]
@@ -364,15 +373,16 @@ class Reader:
         whole: bool = False,
     ) -> Iterator[list[Row]]:
         """
-        Yield the rows of one list request after the other until there are no more.
+        Yield pages of rows until there are no more.
 
-        The next page begins after the last row seen: at the server's cursor, or, where rows may have no value in a column that orders, at a
-        filter that says the same (``positions``). It is found by counting only where neither is possible.
+        The next page begins after the last row of the current one: at the server's cursor or, if a
+        column of the order may hold nulls, at an equivalent filter (``after``). An offset is used
+        only if neither is possible.
 
-        While the second page and any later one is used, and with ``whole`` the first as well, the next is on its way already; inside
-        ``atomic`` one comes after the other.
+        The next page is requested while the caller uses the second page or a later one, with
+        ``whole`` also during the first. Inside ``atomic``, requests are made one after the other.
         """
-        # One more than a page, so that a list of just one page needs no second request to find its end.
+        # One more than a page, so that a list of exactly one page needs no second request.
         size = self.connection.options.page_size + 1
 
         def page(rows: int, position: Query | None) -> list[Query]:
@@ -385,7 +395,8 @@ class Reader:
             while limit is None or seen < limit:
                 if self.connection.identity != identity:
                     raise TransactionManagementError(
-                        f"{table.table}: these rows began to be read for another identity; iterate over them where it is in force."
+                        f"{table.table}: this iteration was started for another identity.\n"
+                        f"Iterate over the rows where that identity is in force."
                     )
                 asked = size if limit is None else min(size, limit - seen)
                 found = requests.take(lambda: self.answer(table, page(asked, position)))  # noqa: B023 - called before it returns
@@ -402,18 +413,18 @@ class Reader:
 
     def _after(self, row: Row, order: Sequence[Order]) -> Query | None:
         if any(isinstance(value := row[one.column], float) and not is_found(value) for one in order):
-            return None  # neither a filter nor the cursor, which the server writes as one, would find the row
+            return None  # no filter finds the row, nor does the cursor, which the server makes one
         nulls_are_low = self.connection.text_semantics == "mariadb"
         may_be_null = any(row[one.column] is None or puts_nulls_last(one, nulls_are_low=nulls_are_low) for one in order)
         return after(row, order, nulls_are_low=nulls_are_low) if may_be_null else queries.cursor_after(row[ROW_ID])
 
     def ids(self, table: TableRef, filters: list[Query]) -> list[str]:
-        """Return the ids of all rows that match."""
+        """Return the ids of all matching rows."""
         pages = self._pages(table, filters, _select([ROW_ID]), (), 0, None, whole=True)
         return [row[ROW_ID] for page in pages for row in page]
 
     def count(self, command: CountRows) -> int:
-        """Return the exact number of rows; one request for each split if no more are wanted than the server counts."""
+        """Return the exact number of rows, with one request per split up to the server's cap."""
         end = None if command.limit is None else command.offset + command.limit
         splits = self.splits(command.condition)
         page, self._beside = self._beside, None
@@ -427,12 +438,13 @@ class Reader:
     @contextmanager
     def counting_with(self, page: Callable[[], object]) -> Iterator[None]:
         """
-        Read a page with the first count inside that has to ask the server: its list request brings the number along.
+        Combine the first count inside that is not cached with reading a page.
 
-        Not the other way round: both are kept in the cache, each with tokens that have to be seen before it is loaded.
+        One list request returns both. The count reads the page, not the other way round: each is
+        cached with tokens that must be seen before it is loaded.
 
         Args:
-            page: reads some rows of what is counted; not called if the number is known already.
+            page: reads some of the counted rows. It is not called if the number is cached.
         """
         self._beside = page
         try:
@@ -443,7 +455,7 @@ class Reader:
     def _count_with(
         self, page: Callable[[], object], table: TableRef, fixed: list[Query], end: int | None
     ) -> int | None:
-        """Return the number that came with a page; None if none did, or if it says no more than that there are many."""
+        """Return the total that came with a page; None if there was none, or it reached the cap."""
         joint = self._joint = _Joint(table, fixed)
         try:
             page()
@@ -461,7 +473,7 @@ class Reader:
             beyond = [] if after is None else [queries.greater_than(SEQUENCE, int(after))]
             page = counted([*fixed, *beyond], offset)
             if page["total"] == TOTAL_CAP and capabilities.feature_level(self.connection, table) == "2.x":
-                # One aggregate is exact where ``total`` ends (recording ``agg-count``).
+                # An aggregate is exact beyond the cap of ``total`` (recording ``agg-count``).
                 count = [Query("count", "*", ("n",)), queries.limit(1)]
                 return int(self.answer(table, [*fixed, *beyond, *count])[0]["n"]), None
             return page["total"], next((row[SEQUENCE] for row in page["rows"]), None)
@@ -473,9 +485,10 @@ class Reader:
 
     def splits(self, condition: Condition) -> list[list[Query]]:
         """
-        Return the lists of filters, one a request, that together describe the condition.
+        Return the lists of filters, one per request, that together express the condition.
 
-        More than one only where a list of values is longer than the server takes. Empty if no row can match.
+        There are several only if a list of values is too long for one request, and none if no row
+        can match.
         """
         alternatives: list[list[Query]] = []
         for membership in condition.memberships:
@@ -487,7 +500,7 @@ class Reader:
         return [[*condition.queries, *combination] for combination in itertools.product(*alternatives)]
 
     def values(self, values: tuple[Any, ...] | ValuesOf) -> tuple[Any, ...]:
-        """Return the wire values of a membership, each once; runs the command that brings them, if it is one."""
+        """Return the distinct wire values of a membership; run its command if it has one."""
         fold = collation.fold if self.connection.text_semantics == "mariadb" else str
         if not isinstance(values, ValuesOf):
             return _distinct(values, fold)
@@ -498,13 +511,13 @@ class Reader:
             try:
                 found.append(values.encode(value))
             except ValueError:
-                continue  # a value that the column can not hold matches no row
+                continue  # a value that the column cannot hold matches no row
         return _distinct(found, fold)
 
 
 @dataclass(slots=True)
 class _Joint:
-    """A list request that is to bring the number of rows along: of which table, with which filters; and the number."""
+    """A table and filters whose next list request also requests the total, and that total."""
 
     table: TableRef
     filters: list[Query]
@@ -523,7 +536,7 @@ _NO_FILTERS = frozenset(("orderAsc", "orderDesc", "select", "limit", "offset"))
 
 
 def _distinct(values: Iterable[Any], fold: Callable[[str], str]) -> tuple[Any, ...]:
-    """Drop values that the server takes for equal: in two requests they would bring, and count, the same rows twice."""
+    """Drop values that the server takes as equal: two requests would match the same rows twice."""
     kept: dict[Any, Any] = {}
     for value in values:
         kept.setdefault(fold(value) if isinstance(value, str) else value, value)
@@ -531,7 +544,7 @@ def _distinct(values: Iterable[Any], fold: Callable[[str], str]) -> tuple[Any, .
 
 
 def _chunks(column: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """Split values so that each part fits one filter: 500 values and 4,096 characters of JSON."""
+    """Split values so that each part fits into a filter: 500 values, 4,096 characters of JSON."""
     room = queries.MAX_QUERY_LENGTH - len(queries.equal(column).to_json()) - len(',"values":[]')
     chunk: list[Any] = []
     used = 0
@@ -549,9 +562,11 @@ def _chunks(column: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
 def _select(columns: Iterable[str]) -> Query | None:
     columns = tuple(columns)
     if any(isinstance(column, RelationshipKey) or "." in column for column in columns):
-        # Whole rows have the id of the related row; with a select the server wants the key of one of its columns as well.
+        # Whole rows have the id of the related row. A select would also need the key of one of its
+        # columns.
         return None
-    # The columns that begin with "$" come along by themselves, but the server wants at least one name.
+    # The columns that begin with "$" are always returned, but the server requires at least one
+    # name.
     names = dict.fromkeys(column for column in columns if not column.startswith("$"))
     return queries.select(names or [ROW_ID])
 
@@ -568,7 +583,7 @@ def _results(table: TableRef, found: Sequence[Row], outputs: tuple[Output, ...])
 
 
 def _merge_key(order: Sequence[Order], as_mariadb: bool) -> Callable[[Row], tuple[Any, ...]]:
-    """Return a sort key that puts rows of several answers into the order the server would have used for all of them."""
+    """Return a sort key that merges the rows of several answers in the server's order."""
 
     def key(row: Row) -> tuple[Any, ...]:
         parts: list[Any] = []
@@ -584,7 +599,7 @@ def _merge_key(order: Sequence[Order], as_mariadb: bool) -> Callable[[Row], tupl
 
 
 class _Reversed:
-    """Turns the order of what it holds around, for a descending column among ascending ones."""
+    """Reverse the order of a value, for a descending column among ascending ones."""
 
     __slots__ = ("value",)
 
@@ -608,10 +623,10 @@ def one_row(command: OneRow, reader: Reader) -> list[tuple[Any, ...]]:
 
 def periods(command: Periods, reader: Reader) -> list[tuple[Any, ...]]:
     """
-    Return the start of each period with a row in it.
+    Return the start of each period that contains a row.
 
-    The first row tells the first period; the first row beyond that period tells the second, and so on: at most a request for each
-    period, and never more than reading all rows would take, however many there are.
+    The first row determines the first period, the first row beyond it the second, and so on. This
+    takes at most one request per period, and never more than reading all rows would.
     """
     starts: set[datetime.datetime] = set()
     needed = None if command.limit is None else command.offset + command.limit
@@ -637,7 +652,8 @@ def _starts(command: Periods, reader: Reader, fixed: list[Query], needed: int | 
                 last, count = start, count + 1
         if len(found) < size or last is None:
             return
-        # A page of rows from one period says that stepping over rows pays; rows from as many periods, that it does not.
+        # If a page holds rows of one period only, skipping rows pays off; if of as many periods as
+        # rows, it does not.
         size = 1 if count - before <= 1 < size else min(2 * size, most)
         beyond = _beyond_extreme(command, last)
         if beyond is None:
@@ -653,7 +669,7 @@ def _local(command: Periods, wire: Any) -> datetime.datetime:
 
 
 def _beyond_extreme(command: Periods, start: datetime.datetime) -> Query | None:
-    """Return the condition "after (or before) the period that begins at ``start``", None if nothing can be there."""
+    """Return the filter for rows beyond the period that begins at ``start``, None if none exist."""
     try:
         edge = start if command.descending else next_start(start, command.kind)
         value = command.encode(edge if command.zone is None else edge.replace(tzinfo=command.zone))

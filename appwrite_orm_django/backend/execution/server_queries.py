@@ -1,4 +1,8 @@
-"""One list request that joins, aggregates or groups: what servers of the 2.x line answer by themselves (recordings of the preview)."""
+"""
+Run list requests that join, aggregate or group, which servers of the 2.x line support.
+
+The behaviour is taken from recordings of the preview.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +26,18 @@ Row = Mapping[str, Any]
 
 
 class Read(Protocol):
-    """Something that is read from a row of the answer."""
+    """A value that is read from a row of the answer."""
 
     def read(self, row: Row) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A sum divided by a count: the server's own average of integers has four digits only (recording ``agg-sum-avg``)."""
+    """
+    A sum divided by a count.
+
+    The server's own average of integers has only four digits (recording ``agg-sum-avg``).
+    """
 
     total: str
     count: str
@@ -45,9 +53,9 @@ class Ratio:
 @dataclass(frozen=True, slots=True)
 class Join:
     """
-    A table joined under ``alias``, where its column ``right`` equals ``left`` of what came before.
+    A table joined as ``alias``, on its column ``right`` and ``left`` of an earlier table.
 
-    ``multiplies`` where a row may find several partners.
+    ``multiplies`` is true if a row may match several rows of the table.
     """
 
     table: TableRef
@@ -70,8 +78,8 @@ class ServerQuery(Command):
     """
     Rows, or groups of rows, of joined tables.
 
-    ``columns`` are selected where the result is rows; ``aggregates`` and ``group_by`` make it groups. ``fallback`` plans local
-    evaluation of the same query, for the case that the server refuses it after all.
+    If the result is rows, ``columns`` are selected; ``aggregates`` and ``group_by`` make it groups.
+    ``fallback`` plans local evaluation of the same query, in case the server rejects it.
     """
 
     table: TableRef
@@ -93,18 +101,18 @@ class ServerQuery(Command):
 
     @property
     def is_grouped(self) -> bool:
-        # exists() asks for groups of which it reads nothing.
+        # exists() requests groups and reads none of their values.
         return bool(self.aggregates or self.group_by)
 
     @property
     def shape(self) -> tuple[object, ...]:
-        """What the server may refuse: everything but constants."""
+        """The parts that decide whether the server accepts the query: everything but constants."""
         aggregates = tuple((query.method, query.column) for query in self.aggregates)
         filters = tuple((query.method, query.column) for query in (*self.condition.queries, *self.having))
         return (self.joins, self.columns, aggregates, filters, self.group_by, self.order)
 
     def queries(self) -> list[Query]:
-        """Return all of the request but its filters, limit and offset."""
+        """Return the request's queries except its filters, limit and offset."""
         found = [join.query() for join in self.joins]
         if self.columns:
             found.append(queries.select(self.columns))
@@ -135,20 +143,21 @@ class ServerQuery(Command):
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """Until when a query is not asked again, on the monotonic clock, and how many seconds that was away when the server refused it."""
+    """When to retry a rejected query, on the monotonic clock, and the pause in seconds."""
 
     until: float
     pause_s: float
 
 
-# By endpoint, project and shape of queries: what the server has refused although it should know it.
+# Queries that the server has rejected although it should support them, by endpoint, project and
+# shape.
 _refused: dict[tuple[object, ...], _Refusal] = {}
-# A status of 500 or above may be an outage. Each one that follows doubles the pause.
+# A status of 500 or above may be an outage. Each further one doubles the pause.
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 60.0, 3600.0
 
 
 def is_refused(command: ServerQuery, reader: Reader) -> bool:
-    """Return whether the server has refused a query of this shape, and is not to be asked for it again yet."""
+    """Return whether the server has rejected a query of this shape, and must not be asked yet."""
     if not _refused:
         return False
     refusal = _refused.get(_refusal(command, reader))
@@ -168,7 +177,12 @@ def _refusal(command: ServerQuery, reader: Reader) -> tuple[object, ...]:
 
 
 def run(command: ServerQuery, reader: Reader) -> Iterator[tuple[Any, ...]]:
-    """Yield the result rows, a page a request; by local evaluation where the filters do not fit one request, or the server refuses."""
+    """
+    Return the result rows, with one request per page.
+
+    Falls back to local evaluation if the filters do not fit into one request, or the server rejects
+    it.
+    """
     fixed = reader.splits(command.condition)
     if len(fixed) != 1:
         return _locally(command, reader)
@@ -177,7 +191,8 @@ def run(command: ServerQuery, reader: Reader) -> Iterator[tuple[Any, ...]]:
         first = next(pages, [])
     except (InvalidQuery, ServerError) as error:
         found = list(_locally(command, reader))
-        # Not before: in an outage local evaluation fails as well, and nothing is learnt.
+        # Remembered only now: in an outage local evaluation fails as well, and the query may be
+        # fine.
         _remember(command, reader, error)
         return iter(found)
     if _refused:
@@ -191,7 +206,8 @@ def _locally(command: ServerQuery, reader: Reader) -> Iterator[tuple[Any, ...]]:
 
 
 def _pages(command: ServerQuery, reader: Reader, fixed: list[Query]) -> Iterator[list[Row]]:
-    # Groups have no cursor (recording ``group-by``), and one of joined rows can not tell repeated rows apart: pages are counted.
+    # Groups have no cursor (recording ``group-by``), and a cursor cannot distinguish repeated rows
+    # of a join: pages are found by offset.
     size, seen = reader.connection.options.page_size + 1, 0
     while command.limit is None or seen < command.limit:
         asked = size if command.limit is None else min(size, command.limit - seen)

@@ -1,4 +1,4 @@
-"""bulk_create(update_conflicts=True), and which rows clash with which."""
+"""Run ``bulk_create(update_conflicts=True)``, and find the rows that violate a unique index."""
 
 from __future__ import annotations
 
@@ -33,18 +33,22 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-# Rows that a list for each column of an index may bring at most, wanted or not: about one page.
+# The maximum number of rows, wanted or not, that one list of values per column may match: about one
+# page.
 _MAX_COMBINATIONS = 1000
-# ``{"method":"and","values":[]}`` and a comma.
+# The length of ``{"method":"and","values":[]}`` and a comma.
 _AROUND_QUERIES = 29
 
 
 def unique_value(columns: tuple[str, ...], row: Row, text: str) -> tuple[Any, ...] | None:
     """
-    Return what a unique index compares, None if it has a null, which clashes with nothing.
+    Return the values that a unique index compares, None if one is null.
+
+    A null conflicts with nothing.
 
     Args:
-        text: the text semantics. Row ids are compared without case by every server (local server's ``text_rules``), other text by MariaDB only.
+        text: the text semantics. Every server compares row ids without case (see ``text_rules`` of
+            the local server), other text only MariaDB.
     """
     values = tuple(row.get(column) for column in columns)
     if any(value is None for value in values):
@@ -62,12 +66,13 @@ def rows_like(
     reader: Reader, table: TableRef, columns: tuple[str, ...], images: Iterable[Row], shown: Iterable[str] = ()
 ) -> Iterator[Row]:
     """
-    Yield the rows that have what one of ``images`` has in these columns, and possibly others, as the open block sees them.
+    Yield the rows with the same values in these columns as one of ``images``.
 
-    One request for up to 500 values or 4,096 characters of them; images with a null in the columns are not asked for.
+    Rows are as the open block sees them, and other rows may be among them. Each request takes up to
+    500 values or 4,096 characters. Images with a null in the columns are skipped.
 
     Args:
-        shown: further columns that the rows are to have.
+        shown: further columns to return.
     """
     wanted = tuple(dict.fromkeys((*columns, *shown)))
     for condition in conditions_for(columns, images):
@@ -75,7 +80,7 @@ def rows_like(
 
 
 def conditions_for(columns: tuple[str, ...], images: Iterable[Row]) -> list[Condition]:
-    """Return the conditions, as few as can be, that together find every row with what one of the images has in the columns."""
+    """Return as few conditions as possible that together match every row with an image's values."""
     complete = _complete(columns, images)
     if not complete:
         return []
@@ -86,7 +91,7 @@ def conditions_for(columns: tuple[str, ...], images: Iterable[Row]) -> list[Cond
 
 
 def _alternatives(alternatives: Iterable[Query]) -> Iterator[Query]:
-    """Yield queries, each as long as the server takes, of which one holds for each of the alternatives."""
+    """Yield queries that combine the alternatives with OR, each as long as the server accepts."""
     part: list[Query] = []
     used = 0
     for query in alternatives:
@@ -101,7 +106,7 @@ def _alternatives(alternatives: Iterable[Query]) -> Iterator[Query]:
 
 
 def _combinations(columns: tuple[str, ...], values: Sequence[tuple[Any, ...]]) -> Iterator[Query]:
-    """Yield a query for the combinations that differ in one column only: in that which leaves the fewest queries."""
+    """Yield a query per group of combinations that differ in one column, as few as possible."""
     groups: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
     listed = 0
     for column in range(len(columns)):
@@ -135,9 +140,9 @@ def _all_of(columns: tuple[str, ...], members: Sequence[tuple[Any, ...]], listed
 
 class Clash(NamedTuple):
     """
-    A row that cannot be written for a unique index, and the one that is in its way.
+    A row that violates a unique index, and the row with which it conflicts.
 
-    ``exists`` is False if that is no row of the table but another one that is written together with it.
+    ``exists`` is False if the other row is not in the table but written together with this one.
     """
 
     columns: tuple[str, ...]
@@ -147,21 +152,21 @@ class Clash(NamedTuple):
     exists: bool = True
 
     def error(self, table: TableRef) -> UniqueViolation:
-        """Return the error that says so."""
+        """Return the error for the violation."""
         error = UniqueViolation()
         self.tell(error, table)
         return error
 
     def tell(self, error: UniqueViolation, table: TableRef, further: str = "") -> None:
-        """Let an error say so, and keep what it knows of the server's answer."""
+        """Describe the violation in an error, which keeps the details of the server's answer."""
         values = cut(", ".join(map(repr, self.values)))
         if self.columns == (ROW_ID,) and not self.exists:
             reason = f"Two new rows have the id {self.row_id}."
         elif self.columns == (ROW_ID,):
-            spelling = "" if self.row_id == self.other_id else f" as {self.other_id}; row ids are compared without case"
-            reason = f"There is a row {self.row_id} already{spelling}."
+            spelling = "" if self.row_id == self.other_id else f" as {self.other_id}; row ids are case-insensitive"
+            reason = f"Row {self.row_id} already exists{spelling}."
         elif self.exists:
-            reason = f"Row {self.other_id} has {values} already."
+            reason = f"Row {self.other_id} already has {values}."
         else:
             reason = f"Rows {self.row_id} and {self.other_id} would both have {values}."
         constraint = ", ".join(f"{table.table}.{column}" for column in self.columns)
@@ -177,9 +182,12 @@ def _clash(columns: tuple[str, ...], image: Row, row_id: str, other_id: str, *, 
 
 def conflicting(reader: Reader, table: TableRef, unique: Unique, new: Sequence[NewRow]) -> dict[int, Clash]:
     """
-    Return, by ``id()``, the new rows that clash with rows that exist, or with an earlier one of them, and how.
+    Return the new rows that conflict with an existing row or an earlier new one.
 
-    One request for each unique index that they have values for, the row ids included where they are not of our making.
+    The result maps the ``id()`` of a new row to its clash.
+
+    Takes one request for each unique index for which the rows have values, and one for row ids that
+    were not generated here.
     """
     text, every = reader.connection.text_semantics, ((ROW_ID,), *unique)
     values: dict[int, dict[tuple[str, ...], tuple[Any, ...] | None]] = {}
@@ -187,22 +195,22 @@ def conflicting(reader: Reader, table: TableRef, unique: Unique, new: Sequence[N
     for row in new:
         asked = every[1:] if row.id_is_ours else every
         values[id(row)] = {columns: unique_value(columns, images[id(row)], text) for columns in asked}
-    # The id of the row with a value, and whether it exists.
+    # By index and value: the id of the row that has the value, and whether the row exists.
     seen: dict[tuple[str, ...], dict[Any, tuple[str, bool]]] = {}
     for columns in every:
         concerned = [images[row] for row, by_index in values.items() if columns in by_index]
         found = rows_like(reader, table, columns, concerned)
         seen[columns] = {unique_value(columns, row, text): (row[ROW_ID], True) for row in found}
     taken: dict[int, Clash] = {}
-    for row_, by_index in values.items():
-        image = images[row_]
+    for key, by_index in values.items():
+        image = images[key]
         for columns, value in by_index.items():
             if value is not None and value in seen[columns]:
                 other_id, exists = seen[columns][value]
-                taken[row_] = _clash(columns, image, image[ROW_ID], other_id, exists=exists)
+                taken[key] = _clash(columns, image, image[ROW_ID], other_id, exists=exists)
                 break
         else:
-            # Only a row that is made itself stands in the way of later ones.
+            # Only a row that will be created conflicts with later ones.
             for columns, value in by_index.items():
                 seen[columns][value] = (image[ROW_ID], False)
     return taken
@@ -210,10 +218,12 @@ def conflicting(reader: Reader, table: TableRef, unique: Unique, new: Sequence[N
 
 def violation(reader: Reader, table: TableRef, unique: Unique, images: Mapping[str, Row]) -> Clash | None:
     """
-    Return how a unique index is violated once rows look as ``images`` says, None if none is; one request for each index, or more of many values.
+    Return how the rows in ``images`` would violate a unique index, None if they would not.
+
+    Takes one request for each index, or more if there are many values.
 
     Args:
-        images: row id to the row as it will be, with every column of the indexes.
+        images: the rows as they will be, by row id, with every column of the indexes.
     """
     for columns in unique:
         found = rows_like(reader, table, columns, images.values())
@@ -224,10 +234,12 @@ def violation(reader: Reader, table: TableRef, unique: Unique, images: Mapping[s
 
 def _violation(images: Mapping[tuple[str, ...], Mapping[str, Row]], found: Iterable[Row], text: str) -> Clash | None:
     """
-    As ``violation``; ``found``, the rows that have any of the values, are asked for only if the images agree among themselves.
+    Do the same as ``violation``, with the rows that have any of the values in ``found``.
+
+    ``found`` is consumed only if the images do not conflict with each other.
 
     Args:
-        images: those that are new to an index, by its columns.
+        images: the images that are new to an index, by the columns of the index.
     """
     wanted: dict[tuple[str, ...], dict[Any, str]] = {}
     for columns, by_id in images.items():
@@ -245,11 +257,15 @@ def _violation(images: Mapping[tuple[str, ...], Mapping[str, Row]], found: Itera
     return None
 
 
-# After a refusal
+# Explaining an error of the server
 
 
 class Change(NamedTuple):
-    """What was refused of one table: rows to create, columns to set and columns to add to, by row id; and rows to delete, which free their values."""
+    """
+    A rejected change of one table.
+
+    Columns to set and columns to increment are given by row id. Deleted rows free their values.
+    """
 
     created: Sequence[NewRow] = ()
     changed: Mapping[str, Row] = {}
@@ -259,20 +275,21 @@ class Change(NamedTuple):
 
 def explain(connection: Connection, error: UniqueViolation, table: TableRef, change: Change, further: str = "") -> None:
     """
-    Let an error of the server say which unique index has refused a change, and which row is in the way.
+    Add the violated unique index and the conflicting row to an error of the server.
 
-    One request where the model declares the index, and two more where it does not; one before them where a change has to be completed by
-    what its row holds. If asking fails, or finds nothing, the error is left as it is.
+    Takes one request if the model declares the index, and two more if not. A change that must be
+    completed with the row's own values takes one more. If a request fails or finds nothing, the
+    error is left unchanged.
 
     Args:
-        further: goes at the end of the text.
+        further: text to append to the message.
     """
     if error.columns:
         return
     try:
-        with connection.own_block():  # committed rows are what has refused
+        with connection.own_block():  # only committed rows can have caused the error
             found = _refusing(connection, table, change)
-    except (DatabaseError, ValueError):  # the latter of queries that are too long to be asked
+    except (DatabaseError, ValueError):  # ValueError: a query is too long
         return
     if found is not None:
         found.tell(error, table, further)
@@ -297,7 +314,11 @@ def declared(table: TableRef) -> Unique:
 
 
 def _met(reader: Reader, table: TableRef, unique: Unique, change: Change, *, ids: bool = True) -> Clash | None:
-    """Return the clash with what is in the table, or of the new rows with each other; one request for all indexes, if their values fit one."""
+    """
+    Return the clash with a row of the table, or of new rows with each other.
+
+    Takes one request for all indexes if their values fit into one.
+    """
     images = _images(reader, table, unique, change)
     given = {row.row_id: {ROW_ID: row.row_id} for row in change.created if ids and not row.id_is_ours}
     values = [
@@ -320,13 +341,13 @@ def _met(reader: Reader, table: TableRef, unique: Unique, change: Change, *, ids
 
 
 def _images(reader: Reader, table: TableRef, unique: Unique, change: Change) -> dict[tuple[str, ...], dict[str, Row]]:
-    """Return the rows as they were to be, for each index that looks at a column which is written."""
+    """Return the rows as they would have been, for each index with a written column."""
     touched = {
         row_id: {*change.changed.get(row_id, ()), *change.added.get(row_id, ())}
         for row_id in (*change.changed, *change.added)
     }
     concerned = {columns: [row_id for row_id, keys in touched.items() if keys & set(columns)] for columns in unique}
-    # What is not written of them has to be read.
+    # Columns of the index that are not written must be read.
     partial = {
         row_id: None
         for columns, ids in concerned.items()
@@ -358,13 +379,13 @@ def _complete(columns: tuple[str, ...], rows: Iterable[Row]) -> list[tuple[Any, 
 @dataclass(slots=True)
 class Plan:
     """
-    What becomes of the rows of an ``UpsertRows``.
+    The writes that an ``UpsertRows`` command requires.
 
     Attributes:
-        creations: what is to be created, by folded row id.
-        changes: columns to write, by id of an existing row.
-        existing: those rows as they were found, by id.
-        ids: the row id that each row of the command ends up with, in their order.
+        creations: the rows to create, by folded row id.
+        changes: the columns to write, by the id of an existing row.
+        existing: these rows as they were found, by id.
+        ids: the final row id of each row of the command, in order.
     """
 
     creations: dict[str, NewRow] = field(default_factory=dict)
@@ -377,20 +398,20 @@ class Plan:
         return {row_id: row["$updatedAt"] for row_id, row in self.existing.items()}
 
     def images(self) -> dict[str, dict[str, Any]]:
-        """Return each row that is written as it will be, by its id."""
+        """Return the rows as they will be after the write, by id."""
         changed = {row_id: {**row, **self.changes[row_id]} for row_id, row in self.existing.items()}
         return changed | {new.row_id: {**new.data, ROW_ID: new.row_id} for new in self.creations.values()}
 
 
 def plan(reader: Reader, command: UpsertRows) -> Plan:
     """
-    Look the target's values up and say what is to be written, one write for each row.
+    Look up the target's values and plan one write for each row.
 
     Raises:
         IntegrityError: two new rows have the same id.
     """
     text, target = reader.connection.text_semantics, command.target
-    # A key that was made up a moment ago is nobody's; one request less where there is nothing else.
+    # A generated key cannot be taken; skipping these saves a request if there are no others.
     asked = [_image(row) for row in command.rows if target != (ROW_ID,) or not row.id_is_ours]
     shown = [
         *(output.key for output in command.outputs if output.key),
@@ -425,7 +446,11 @@ def _image(row: NewRow) -> dict[str, Any]:
 
 
 def upsert_violation(reader: Reader, command: UpsertRows, planned: Plan) -> Clash | None:
-    """Return how a plan violates a unique index other than the target, None if it does not; one request for each, or more of many values."""
+    """
+    Return how a plan would violate a unique index other than the target, None if it would not.
+
+    Takes one request for each index, or more if there are many values.
+    """
     given = [_image(new) for new in planned.creations.values() if not new.id_is_ours]
     if command.target != (ROW_ID,):
         for row in rows_like(reader, command.table, (ROW_ID,), given):
@@ -439,7 +464,7 @@ def upsert_violation(reader: Reader, command: UpsertRows, planned: Plan) -> Clas
 
 
 def take(log: Log, command: UpsertRows, planned: Plan) -> WriteResult:
-    """Take what has been planned into a log; changes first, for they may free what a new row needs."""
+    """Append a plan to a log, changes first: they may free a value that a new row needs."""
     images: dict[str, Row] = {}
     for row_id, data in planned.changes.items():
         if data:
@@ -451,7 +476,7 @@ def take(log: Log, command: UpsertRows, planned: Plan) -> WriteResult:
 
 
 def create(log: Log, table: TableRef, new: NewRow, ignored: Unique = ()) -> Row:
-    """Take a creation into a log; return the row as the block sees it."""
+    """Append a creation to a log, and return the row as the block sees it."""
     if (state := log.state(table, new.row_id)) is not None and not state.deleted:
         raise Clash((ROW_ID,), (new.row_id,), new.row_id, new.row_id).error(table)
     log.append(Operation("create", table, new.row_id, new.data, ignored=ignored))
@@ -459,17 +484,21 @@ def create(log: Log, table: TableRef, new: NewRow, ignored: Unique = ()) -> Row:
     return CreatedRow(state.over(None) if state is not None else {})
 
 
-# Outside of a block
+# Outside a block
 
 
 def run(connection: Connection, command: UpsertRows) -> WriteResult:
     """
-    Run the command at once: each ``BATCH`` of its rows is all or nothing, and looked at again if somebody else was faster.
+    Run the command at once.
+
+    Each batch of ``BATCH`` rows is all or nothing, and is retried after a conflict.
 
     Raises:
-        IntegrityError: another unique index than the target refuses; of this batch nothing was written.
-        WriteRefused: others changed the same rows again and again; nothing was written.
-        WriteBroken: so they did, but earlier batches are written; the text says how many rows.
+        IntegrityError: a unique index other than the target is violated. Nothing of this batch was
+            written.
+        WriteRefused: other clients changed the same rows on every attempt. Nothing was written.
+        WriteBroken: a batch failed after earlier ones were written. The message has the number of
+            rows.
     """
     parts, results = Parts(f"rows of {command.table.table}"), []
     for start in range(0, len(command.rows), BATCH):
@@ -487,7 +516,7 @@ def _batch(connection: Connection, command: UpsertRows) -> WriteResult:
             try:
                 return _write(connection, block, command, planned)
             except TransactionLimitExceeded:
-                # Text that the server would run takes two operations.
+                # Text that the server would run as an operator takes two operations.
                 if len(command.rows) == 1:
                     raise
                 break
@@ -495,7 +524,8 @@ def _batch(connection: Connection, command: UpsertRows) -> WriteResult:
                 if attempt == retries.MAX_ATTEMPTS:
                     raise
             except UniqueViolation as error:
-                # Somebody has made one of the rows meanwhile; or it is another index, and trying again is of no use.
+                # Another client has created one of the rows, or another index is violated and a
+                # retry would fail again.
                 if clash := _violation_now(connection, command):
                     raise clash.error(command.table) from error
                 if refused == planned.versions or attempt == retries.MAX_ATTEMPTS:
@@ -519,7 +549,8 @@ def _write(connection: Connection, block: Block, command: UpsertRows, planned: P
             rows = {row[ROW_ID].lower(): row for row in made}
             return WriteResult.of(command.outputs, [rows[row_id.lower()] for row_id in planned.ids])
     if command.target == (ROW_ID,):
-        # A row keeps its id, whoever changes it: one that is deleted meanwhile is all that the server has to find.
+        # A row keeps its id when it is changed. The server only has to detect a concurrent
+        # deletion.
         block.forget_versions()
     result = take(block.log, command, planned)
     block.commit()

@@ -1,4 +1,4 @@
-"""Run write commands."""
+"""Run write commands outside a transaction, and hand those inside one to its log."""
 
 from __future__ import annotations
 
@@ -60,54 +60,57 @@ if TYPE_CHECKING:
     from appwrite_orm_django.client.transport import Transport
 
 
-#: Whole numbers up to this are exact as floats.
+Row = Mapping[str, Any]
+Bounds = tuple[float | None, float | None]
+
+#: The largest integer up to which every integer is exact as a float.
 EXACT = 2**53
 
 
 def is_exact(value: int | None, amount: int) -> bool:
-    """Say whether a database that adds floats adds these integers exactly."""
+    """Return whether a database that adds floats adds these integers exactly."""
     return value is None or max(abs(value), abs(amount), abs(value + amount)) <= EXACT
 
 
 def check_bounds(command: IncrementColumn, value: int | None) -> None:
     """
-    Refuse what passes the bounds of the column, which the server does not look at.
+    Check the result of an increment against the bounds of its column, which the server ignores.
 
     Raises:
-        DataError: so it does.
+        DataError: the result exceeds the maximum, or is below the minimum.
     """
-    limit = command.bounds[command.amount > 0]
+    amount, limit = command.amount, command.bounds[command.amount > 0]
     if value is None or limit is None:
         return
-    if (value + command.amount - limit) * (1 if command.amount > 0 else -1) > 0:
+    if (value + amount - limit) * (1 if amount > 0 else -1) > 0:
         raise DataError(
-            f"{command.table.table}.{command.column}: {value} {command.amount:+} passes {limit}, the bound of the column."
+            f"{value} {'+' if amount > 0 else '-'} {abs(amount)} = {value + amount} "
+            f"{'exceeds the maximum' if amount > 0 else 'is below the minimum'} {limit} of "
+            f"{command.table.table}.{command.column}."
         )
 
 
 def run(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
     """
-    Add to the column and return the row.
+    Increment the column and return the row.
 
     Raises:
-        LimitExceeded, DataError: the result would pass a bound of the column.
-        ColumnNotFound, RowNotFound: no such column, or no such row.
+        LimitExceeded, DataError: the result would exceed a bound of the column.
+        ColumnNotFound, RowNotFound: there is no such column or row.
     """
     amount, transport = command.amount, connection.transport
     if abs(amount) > EXACT:
         return _add_here(connection, command)
     low, high = command.bounds
-    within = replace(
-        command,
-        bounds=(-EXACT if low is None else max(low, -EXACT), EXACT if high is None else min(high, EXACT)),
-    )
+    within = (-EXACT if low is None else max(low, -EXACT), EXACT if high is None else min(high, EXACT))
     try:
-        row = _ask(transport, within)
+        row = add(transport, command.table, command.row_id, command.column, amount, within)
     except LimitExceeded:
-        if within.bounds[amount > 0] == command.bounds[amount > 0]:
+        if within[amount > 0] == command.bounds[amount > 0]:
             raise
         return _add_here(connection, command)
-    # A number that comes from beyond the other side passes no bound; what it lost on the way is added.
+    # A value beyond the opposite limit exceeds no bound here, but loses precision: the difference
+    # is added afterwards.
     right = row[command.column]
     if is_exact(right - amount, amount):
         return row
@@ -120,12 +123,24 @@ def run(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
         return _add_here(connection, replace(command, amount=lost, bounds=(None, None)))
 
 
-def _ask(transport: Transport, command: IncrementColumn) -> Mapping[str, Any]:
-    place = (transport, command.table, command.row_id, command.column, abs(command.amount))
-    low, high = command.bounds
-    if command.amount > 0:
-        return rows.increment_column(*place, maximum=high)
-    return rows.decrement_column(*place, minimum=low)
+def add(transport: Transport, table: TableRef, row_id: str, column: str, amount: float, bounds: Bounds) -> Row:
+    """
+    Increment a column in one request and return the row, with the old ``$updatedAt``.
+
+    Raises:
+        LimitExceeded: the result would exceed a bound.
+        ColumnNotFound, RowNotFound: there is no such column or row.
+    """
+    place = (transport, table, row_id)
+    low, high = bounds
+    try:
+        if amount > 0:
+            return rows.increment_column(*place, column, amount, maximum=high)
+        return rows.decrement_column(*place, column, -amount, minimum=low)
+    except ColumnNotFound:
+        # The server answers the same for a missing row (recording ``increment``).
+        rows.get_row(*place)
+        raise
 
 
 def _add_here(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
@@ -148,7 +163,7 @@ def _add_here(connection: Connection, command: IncrementColumn) -> Mapping[str, 
             else:
                 return rows.get_row(*place)
         retries.pause(attempt)
-    raise AssertionError  # never reached: the last attempt raises
+    raise AssertionError  # unreachable: the last attempt raises
 
 
 _MAX_ATTEMPTS = 10
@@ -165,9 +180,9 @@ class Writer:
         return self.connection.transport
 
     def write(self, command: Command) -> WriteResult:
-        """Run a command at once in autocommit mode, else into the log of the open block, and tell the cache."""
+        """Run a command at once in autocommit mode, or append it to the log of the open block."""
         connection = self.connection
-        # Before anything is announced or noted: whoever may not write here does not get that far.
+        # Rejected before the cache announces the write.
         if connection.account is not None:
             refuse_moments(command.tables[0], _data_of(command))
         staging = None if connection.writes_directly else connection.transaction
@@ -194,11 +209,12 @@ class Writer:
 
     def run(self, command: Command) -> WriteResult:
         """
-        Run a command at once; what calls it tells the cache.
+        Run a command at once. The caller invalidates the cache.
 
         Raises:
-            WriteUnknown: the connection ended before the answer, and what is there now does not tell whether it was written.
-            WriteBroken: it took several requests, and some of them were made before one failed.
+            WriteUnknown: the connection was lost before the answer, and the rows do not show
+                whether the write was applied.
+            WriteBroken: the write takes several requests, and one failed after others succeeded.
         """
         try:
             return self._run(command)
@@ -212,7 +228,7 @@ class Writer:
             raise
 
     def unknown(self, error: AppwriteError) -> WriteUnknown:
-        """Return the error for a write that ended in another one, which does not tell whether it was applied."""
+        """Return the error for a write whose error does not tell whether it was applied."""
         return WriteUnknown.caused_by(error, str(error), ambiguous=True)
 
     def _run(self, command: Command) -> WriteResult:
@@ -252,8 +268,8 @@ class Writer:
         return Parts(f"rows of {table.table}")
 
     def _create_explaining(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]]:
-        """Create rows, together where that is possible; the error of those that are refused says why."""
-        # Users may not make bulk calls (recording ``auth-errors``).
+        """Create rows, in bulk where possible; errors name the violated index and the other row."""
+        # Users cannot make bulk calls (recording ``auth-errors``).
         if not self._is_user or len(new) == 1:
             try:
                 made = self._create_retrying_ids(table, new)
@@ -269,7 +285,7 @@ class Writer:
         return created
 
     def _create_retrying_ids(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]] | None:
-        """As ``create_together``; where an id that we made up is taken, which can happen to integers, make up others."""
+        """Do the same as ``create_together``, with new ids if a generated integer id is taken."""
         for _ in range(_MAX_ATTEMPTS):
             try:
                 return self.create_together(table, new)
@@ -278,10 +294,15 @@ class Writer:
                 if not ours or not self._existing(table, ours):
                     raise
                 new = tuple(row.with_another_id() for row in new)
-        raise OperationalError(f"{table.table}: no free row id was found in {_MAX_ATTEMPTS} attempts.")
+        raise OperationalError(f"{table.table}: found no free row id in {_MAX_ATTEMPTS} attempts.")
 
     def create_together(self, table: TableRef, new: Sequence[NewRow]) -> list[Mapping[str, Any]] | None:
-        """Create all of at most 100 rows or none, in one request; None, and nothing is created, if the table takes no bulk calls."""
+        """
+        Create up to 100 rows in one request, all or nothing.
+
+        Returns:
+            The rows, or None if the table supports no bulk calls. Nothing is created then.
+        """
         if len(new) == 1:
             return [self.create_row(table, new[0].row_id, new[0].data)]
         payload = [{**_without_null_permissions(row.data), ROW_ID: row.row_id} for row in new]
@@ -293,18 +314,25 @@ class Writer:
         return None
 
     def create_row(self, table: TableRef, row_id: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Create one row; by the bulk route, which takes a row without any data (recording ``rows-missing-data``), if it has none."""
+        """
+        Create one row.
+
+        A row without data is created by the bulk route, which accepts one (recording
+        ``rows-missing-data``).
+        """
         columns = users_data(data) if self._is_user else dict(data)
         permissions = columns.pop(PERMISSIONS, None)
         if columns:
             return rows.create_row(self.transport, table, row_id, columns, permissions=permissions)
         if self._is_user:
-            raise NotSupportedError(f"{table.table}: as a user Appwrite creates no row without any value.")
+            raise NotSupportedError(
+                f"{table.table}: Appwrite does not let a user create a row without values.\nSet at least one field."
+            )
         (row,) = rows.create_rows(self.transport, table, [{**_without_null_permissions(data), ROW_ID: row_id}])
         return row
 
     def _existing(self, table: TableRef, new: Sequence[NewRow]) -> list[str]:
-        """Return those of the ids that rows have."""
+        """Return the ids that are taken."""
         wanted = [
             queries.equal(ROW_ID, *(row.row_id for row in new)),
             queries.select([ROW_ID]),
@@ -338,14 +366,13 @@ class Writer:
             row = self.write_row(command.table, command.row_id, command.data)
         except RowNotFound:
             return WriteResult(0)
-        self.connection.last_written_row = row
-        return WriteResult(1)
+        return WriteResult(1, row=row)
 
     def _row_ids(self, table: TableRef, condition: Condition) -> list[str]:
         return [row[ROW_ID] for row in self.connection.reader.rows(Fetch(table, "", condition), condition, [ROW_ID])]
 
     def write_row(self, table: TableRef, row_id: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Update one row; text that the server would run as an operator takes a second write."""
+        """Update one row; text that the server would run as an operator takes a second request."""
         columns = dict(data)
         permissions = columns.pop(PERMISSIONS, None)
         if not columns and permissions is None:
@@ -372,7 +399,8 @@ class Writer:
             if not error.ambiguous:
                 raise
             row = self._read_back(table, row_id)
-            # Sent again it might undo what another client has done meanwhile. A row that holds what was to be written is fine.
+            # Repeating the request could overwrite another client's change. If the row holds the
+            # values, the write is done.
             if row is None or not rows.holds(row, columns, permissions):
                 raise
             return row
@@ -422,7 +450,11 @@ class Writer:
         return Change(changed=dict.fromkeys(self.connection.reader.ids(table, split), data))
 
     def _raise_violation(self, error: ServerError, table: TableRef, change: Callable[[], Change]) -> None:
-        """Raise what a 500 stands for, if that is a violated unique index, as it does in a bulk update (recording ``bulk-update``)."""
+        """
+        Raise ``UniqueViolation`` if a 500 means a violated unique index.
+
+        Bulk updates answer one with a 500 (recording ``bulk-update``).
+        """
         violation = UniqueViolation(type=error.type, code=error.code, message=error.message, request=error.request)
         with suppress(DatabaseError):
             upserts.explain(self.connection, violation, table, change())
@@ -430,20 +462,21 @@ class Writer:
             raise violation from error
 
     def _refuse_if_it_moves(self, command: UpdateRows, second: Mapping[str, Any]) -> None:
-        """Refuse two bulk writes where the first one changes which rows the second one would find."""
+        """Reject two bulk writes if the first changes which rows the second one would match."""
         filtered = {query.column for query in command.condition.queries} | {
             membership.column for membership in command.condition.memberships
         }
         if filtered & (set(command.data) | {"$updatedAt", None}):
             raise NotSupportedError(
-                f"{command.table.table}: {', '.join(second)} would be set to text that Appwrite runs as an operator, for rows "
-                f"that are chosen by a column that this update changes.\nUpdate them by primary key instead."
+                f"{command.table.table}: {', '.join(second)} would be set to text that Appwrite runs as an operator, "
+                f"in rows that are filtered by a column that this update changes.\n"
+                f"Update the rows by primary key instead."
             )
 
     def increment(self, command: IncrementColumn) -> WriteResult:
-        for attempt in range(1, _MAX_ATTEMPTS + 1):
+        for attempt in itertools.count(1):
             try:
-                self.connection.last_written_row = run(self.connection, command)
+                row = run(self.connection, command)
             except RowNotFound:
                 return WriteResult(0)
             except (UniqueViolation, ServerError) as error:
@@ -454,35 +487,27 @@ class Writer:
                     self._raise_violation(error, command.table, lambda: change)  # noqa: B023 - called at once
                 raise
             except ColumnNotFound:
-                # The server says so of a missing row, too (recording ``increment``). One that is there now may have been made since.
-                if not self._row_exists(command.table, command.row_id):
-                    return WriteResult(0)
+                # The row exists now, but may have been created since.
                 if attempt == _MAX_ATTEMPTS:
                     raise
             else:
-                break
-        return WriteResult(1)
-
-    def _row_exists(self, table: TableRef, row_id: str) -> bool:
-        try:
-            rows.get_row(self.transport, table, row_id)
-        except RowNotFound:
-            return False
-        return True
+                return WriteResult(1, row=row)
+        raise AssertionError  # unreachable: the last attempt raises
 
     def update_from_query(self, command: UpdateFromQuery) -> WriteResult:
         """
-        Write values that were computed from rows.
+        Write values that are computed from rows.
 
-        Where they depend on what a row holds, up to ``BATCH`` rows are written in a block of their own, so that none is written that was
-        changed after it was read: they are computed again then, and no update of another client is lost. Else rows that get the same
-        values share a bulk request.
+        If they depend on the row's own values, up to ``BATCH`` rows are written in a separate
+        transaction. If another client has changed a row since it was read, its values are computed
+        again, so that no update is lost. Otherwise, rows that get the same values share a bulk
+        request.
         """
         parts, changed = self._parts(command.table), 0
         if not command.depends_on_row:
-            for row_ids_, data in _grouped(self._computed(command)):
-                with parts.part(len(row_ids_)):
-                    changed += self._write_alike(command.table, row_ids_, data)
+            for ids, data in _grouped(self._computed(command)):
+                with parts.part(len(ids)):
+                    changed += self._write_alike(command.table, ids, data)
             return WriteResult(changed)
         with self.connection.own_block() as block:
             computed = list(self._computed(command).items())
@@ -493,24 +518,24 @@ class Writer:
         return WriteResult(changed)
 
     def _computed(self, command: UpdateFromQuery) -> dict[str, Mapping[str, Any]]:
-        """Return what is to be written of each row, by its id."""
+        """Return the columns to write, by row id."""
         return {
             command.encode_id(row_id): command.write(tuple(values))
             for row_id, *values in self.connection.reader.run(command.source)
         }
 
-    def _write_alike(self, table: TableRef, row_ids_: tuple[str, ...], data: Mapping[str, Any]) -> int:
-        if len(row_ids_) > 1:
-            condition = Condition((), (Membership(ROW_ID, row_ids_),))
+    def _write_alike(self, table: TableRef, ids: tuple[str, ...], data: Mapping[str, Any]) -> int:
+        if len(ids) > 1:
+            condition = Condition((), (Membership(ROW_ID, ids),))
             return self.update_rows(UpdateRows(table, condition, data)).count
         try:
-            self.write_row(table, row_ids_[0], data)
+            self.write_row(table, ids[0], data)
         except RowNotFound:
             return 0
         return 1
 
     def _write_current(self, command: UpdateFromQuery, block: Block, batch: dict[str, Mapping[str, Any]]) -> int:
-        """Write a batch that was computed from what ``block`` has read, or what is computed of it anew."""
+        """Write a batch computed from rows read in ``block``; recompute it after a conflict."""
         for attempt in itertools.count(1):
             block.log = Log()
             for row_id, data in batch.items():
@@ -518,7 +543,7 @@ class Writer:
             try:
                 block.commit()
             except TransactionLimitExceeded:
-                # Text that the server would run takes two operations.
+                # Text that the server would run as an operator takes two operations.
                 if len(batch) == 1:
                     raise
                 return self._in_halves(command, block, batch)
@@ -531,7 +556,7 @@ class Writer:
             block.forget()
             again = self._computed(command)
             batch = {row_id: again[row_id] for row_id in batch if row_id in again}
-        raise AssertionError  # never reached: the last attempt raises
+        raise AssertionError  # unreachable: the last attempt raises
 
     def _in_halves(self, command: UpdateFromQuery, block: Block, batch: dict[str, Mapping[str, Any]]) -> int:
         items, parts, changed = list(batch.items()), self._parts(command.table), 0
@@ -570,7 +595,11 @@ class Writer:
         return self._one_at_a_time(table, split, lambda row_id: rows.delete_row(self.transport, table, row_id))
 
     def _one_at_a_time(self, table: TableRef, split: list[Query], write: Callable[[str], object]) -> int:
-        """Write every row that matches, for tables with relationship columns take no bulk calls (recording ``rel-manyToOne``)."""
+        """
+        Write every matching row in a request of its own.
+
+        Tables with relationship columns support no bulk calls (recording ``rel-manyToOne``).
+        """
         parts = self._parts(table)
         for row_id in self.connection.reader.ids(table, split):
             with suppress(RowNotFound), parts.part(1):
@@ -579,17 +608,17 @@ class Writer:
 
 
 def _refuses_bulk(error: InvalidRequest) -> bool:
-    # The type stands for other refusals of bulk calls as well; a single call meets those again.
+    # The type stands for other errors of bulk calls as well. A single call meets those again.
     return error.type == "general_bad_request"
 
 
 def _grouped(changes: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Yield the ids of the rows that get the same values, and those values."""
+    """Yield the ids of rows that get the same values, and these values."""
     groups: dict[str, list[str]] = {}
     for row_id, data in changes.items():
         groups.setdefault(json.dumps(data, sort_keys=True), []).append(row_id)
-    for row_ids_ in groups.values():
-        yield tuple(row_ids_), changes[row_ids_[0]]
+    for ids in groups.values():
+        yield tuple(ids), changes[ids[0]]
 
 
 def _data_of(command: Command) -> list[Mapping[str, Any]]:
@@ -600,10 +629,10 @@ def _data_of(command: Command) -> list[Mapping[str, Any]]:
 
 def refuse_moments(table: TableRef, written: Iterable[Mapping[str, Any]]) -> None:
     """
-    Refuse what a user may not write: the server would pass over it without a word.
+    Reject values that a user cannot write, and which the server would ignore silently.
 
     Raises:
-        NotSupportedError: the moment of a row's creation or change is given.
+        NotSupportedError: a value is given for the moment of a row's creation or change.
     """
     for key in (key for data in written for key in MOMENTS if data.get(key) is not None):
         raise NotSupportedError(

@@ -1,4 +1,4 @@
-"""One open block: its log, reads through it, and its end."""
+"""Keep the state of an open block: its log, the rows it has seen, and its commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from appwrite_orm_django.backend.commands import (
     CreateRows,
     DeleteRows,
     IncrementColumn,
-    Membership,
     Output,
     UpdateFromQuery,
     UpdateRow,
@@ -45,7 +44,8 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 
-# Each operation takes two places at most: text that the server would run is written in two.
+# Each operation takes at most two places: text that the server would run as an operator is written
+# in two steps.
 _SHORT = MAX_OPERATIONS // 2
 
 
@@ -58,45 +58,49 @@ _UNBOUND = _Unbound.UNBOUND
 
 class Transaction:
     """
-    The state of one ``atomic`` block (with all blocks inside it) on one connection.
+    The state of one outermost ``atomic`` block on one connection.
 
     Args:
-        in_parts: whether more than the server commits together is committed in several parts, and not refused.
+        in_parts: whether a log that exceeds the limit of one commit is committed in several parts.
+            If not, it is rejected.
     """
 
     def __init__(self, connection: Connection, *, in_parts: bool = False) -> None:
         self.connection = connection
         self.in_parts = in_parts
         self.log = Log()
-        # What this block has seen of rows, by look, and the rows themselves where the log changes them.
+        # The versions of rows that the block has seen, and the committed rows that the log changes.
         self.versions: dict[Key, tuple[Seen, ...]] = {}
         self._bases: dict[Key, Row | None] = {}
-        # What select_for_update() has read, and the lock rows of these, which are read before anything else is.
+        # The rows that select_for_update() has locked, and their lock rows, which are read before
+        # anything else.
         self.locked: set[Key] = set()
         self.lock_rows: dict[Key, Row | None] = {}
-        # What has been committed of a block that is committed in parts.
+        # The parts that have been committed.
         self.parts = Parts("changes of this block")
         self._next_count = _SHORT
-        # Rows that the lock under way has looked at.
+        # The rows that the current locking read has seen.
         self._looked_at: set[Key] | None = None
         self._is_blind = False
-        # Whom the block reads and writes for; unknown before its first use.
+        # The identity for which the block reads and writes; unknown before its first use.
         self._identity: Identity | _Unbound | None = _UNBOUND
 
     def bind(self, identity: Identity | None) -> None:
         """
-        Say whom the block is used for.
+        Bind the block to an identity.
 
         Raises:
-            TransactionManagementError: it has been used for somebody else. What one user has read or staged is not to be committed
-                with another one's permissions, nor seen by them.
+            TransactionManagementError: the block has been used for another identity. Rows that one
+                user has read or staged must not be seen by another user, nor committed with their
+                permissions.
         """
         if self._identity is _UNBOUND:
             self._identity = identity
         elif self._identity != identity:
             raise TransactionManagementError(
-                "This atomic block on Appwrite has been used for another identity (a user, or the API key); one block belongs to one.\n"
-                "Open atomic() inside appwrite_user(), and in tests use TransactionTestCase: a TestCase is one block."
+                "This atomic block on Appwrite has been used for another identity (a user, or the API key); "
+                "a block belongs to one identity.\n"
+                "Open atomic() inside appwrite_user(). In tests use TransactionTestCase, as a TestCase is one block."
             )
 
     # Reading
@@ -105,20 +109,25 @@ class Transaction:
         return table in self.log.tables()
 
     def note_versions(self, table: TableRef, rows: Iterable[Row]) -> None:
-        """Remember what the block has seen of each row, for the check at its end."""
+        """Remember the version of each row that the block has seen, for the check at the commit."""
         if not self._is_blind:
             self._note(table, versions.seen(rows))
 
     def shown_versions(self, command: Command) -> tuple[int, int] | tuple[()] | None:
-        """As ``versions.positions``; None, too, once the block has locked a row: what it reads then has to be from after that."""
-        found = None if self.locked else versions.positions(command)
-        # Of a lock every row has to be known.
+        """
+        Do the same as ``versions.positions``, but return None if cached rows cannot be used.
+
+        Once the block has locked a row, reads must be newer than the lock. If the log changes the
+        table, the rows read are not versions of the server.
+        """
+        found = None if self.locked or any(map(self.is_dirty, command.tables)) else versions.positions(command)
+        # A locking read must know every row.
         return None if self._looked_at is not None and not found else found
 
     def note_shown(
         self, table: TableRef, rows: list[tuple[Any, ...]], outputs: Sequence[Output], row_id: int, updated_at: int
     ) -> bool:
-        """As ``note_versions``, of result rows; return False, and note nothing, if they do not tell all that they show."""
+        """Note the versions of result rows; return False if they cannot be compared."""
         found = versions.shown(rows, outputs, row_id, updated_at)
         if found is None:
             return False
@@ -137,10 +146,10 @@ class Transaction:
     @contextmanager
     def blindly(self) -> Iterator[None]:
         """
-        Let what is read inside count as not seen.
+        Do not remember the versions of rows that are read inside.
 
-        For reads of the library's own whose outcome the commit finds by itself if it has changed: whether a row is there, whether a value
-        is taken.
+        This is for internal reads whose result the commit checks anyway: whether a row exists, or
+        whether a value is taken.
         """
         before, self._is_blind = self._is_blind, True
         try:
@@ -152,7 +161,7 @@ class Transaction:
 
     @contextmanager
     def locking(self) -> Iterator[set[Key]]:
-        """Lock rows that are read inside; yields the keys of all that are looked at."""
+        """Yield the keys of all rows that are read inside, for locking them."""
         self.before_read()
         self._looked_at = set()
         try:
@@ -161,25 +170,26 @@ class Transaction:
             self._looked_at = None
 
     def lock(self, keys: Iterable[Key]) -> None:
-        """Let the block fail at its end if one of these rows, which it has read, was changed or locked by another block."""
+        """Reject the commit if another block has changed or locked one of these rows."""
         self.locked.update(keys)
 
     def before_read(self) -> None:
-        """Read the lock rows of what is locked already: what is read from now on is not older than the locks."""
+        """Read the lock rows of locked rows, so that later reads are not older than the locks."""
         if self.locked and self._looked_at is None and not self._is_blind:
             self.read_lock_rows()
 
     def read_lock_rows(self) -> None:
-        """Read the lock rows that have not been read yet: of locked rows that are there, and not only in this block's log."""
+        """Read missing lock rows, except those of rows that exist only in this block's log."""
         missing = [key for key in self.locked if key not in self.lock_rows and key in self.versions]
         if missing and self.connection.account is None:
             self.lock_rows.update(staging.read_lock_rows(self.connection, missing))
 
     def over(self, fetch: Fetch, condition: Condition, committed: Iterable[Row]) -> Iterator[Row]:
         """
-        Yield the rows that local evaluation has to look at: committed ones, and every row that the log touches as it is now.
+        Yield the rows for local evaluation: committed rows, and those that the log changes.
 
-        Touched rows come whether the condition holds for them or not, for the log may have changed that; SQLite checks it anyway.
+        Rows of the log are included whether they satisfy the condition or not, as the log may have
+        changed that. SQLite checks the condition anyway.
         """
         states = list(self.log.states(fetch.table))
         touched = touched_ids(states)
@@ -187,8 +197,13 @@ class Transaction:
             if row[ROW_ID].lower() not in touched:
                 yield row
         wanted = _ids_asked_for(condition)
-        states = [state for state in states if wanted is None or state.row_id.lower() in wanted]
-        bases = self._bases_of(fetch.table, states)
+        yield from self.as_left(
+            fetch.table, [state for state in states if wanted is None or state.row_id.lower() in wanted]
+        )
+
+    def as_left(self, table: TableRef, states: Sequence[RowState]) -> Iterator[Row]:
+        """Yield the rows of these states as the log leaves them, without deleted ones."""
+        bases = self._bases_of(table, states)
         for state in states:
             if state.deleted:
                 continue
@@ -199,7 +214,7 @@ class Transaction:
                 yield state.over(base)
 
     def _bases_of(self, table: TableRef, states: Iterable[RowState]) -> dict[str, Row | None]:
-        """Return the committed rows under the log's changes, whole, by folded id; they are read once a block."""
+        """Return the committed rows that the log changes, by folded id; read once per block."""
         changed = [state.row_id for state in states if not state.created and not state.deleted]
         missing = [row_id for row_id in changed if key_of(table, row_id) not in self._bases]
         if missing:
@@ -207,14 +222,14 @@ class Transaction:
             for row_id in missing:
                 self._bases[key_of(table, row_id)] = found.get(row_id.lower())
         bases = {row_id.lower(): self._bases[key_of(table, row_id)] for row_id in changed}
-        # Read blindly at first, perhaps, and now for somebody who sees them.
+        # They may have been read blindly before, and are seen now.
         self.note_versions(table, filter(None, bases.values()))
         return bases
 
     # Writing
 
     def stage(self, command: Command) -> WriteResult:
-        """Take a write command into the log; answers what the server would, as far as that can be known before the commit."""
+        """Append a write command to the log, and return its result as far as it is known."""
         handlers: dict[type[Command], Callable[[Any], WriteResult]] = {
             CreateRows: self._create,
             UpsertRows: self._upsert,
@@ -224,19 +239,20 @@ class Transaction:
             UpdateFromQuery: self._update_from_query,
             DeleteRows: self._delete,
         }
-        self.connection.last_written_row = None
         result = handlers[type(command)](command)
         self._make_room()
         return result
 
     def _make_room(self) -> None:
         """
-        See to it that the log can be committed.
+        Ensure that the log fits into a commit.
 
         Raises:
-            TransactionLimitExceeded: it is too long, and the block is one that has to be committed as a whole.
+            TransactionLimitExceeded: the log is too long, and the block must be committed as a
+                whole.
         """
-        # Cheap for ordinary blocks: only long logs are written out to be counted, and those of which many share a place not each time.
+        # Cheap for ordinary blocks: only long logs are counted, and less often if many operations
+        # share a place.
         length = len(self.log.operations)
         if length >= self._next_count and not self.connection.rolls_back_in_the_end:
             places = commit.make_room(self)
@@ -286,7 +302,7 @@ class Transaction:
     def _check_unique(
         self, table: TableRef, ids: Sequence[str], data: Mapping[str, Any], unique: Sequence[tuple[str, ...]]
     ) -> None:
-        """Inside a savepoint, where somebody is ready to catch it, find a violated unique index before the commit does."""
+        """Inside a savepoint, where the error can be caught, find a violated unique index early."""
         if not self.connection.in_savepoint or not ids:
             return
         concerned = tuple(columns for columns in unique if set(columns) & set(data))
@@ -297,16 +313,19 @@ class Transaction:
             raise clash.error(table)
 
     def _current(self, table: TableRef, ids: Sequence[str]) -> list[dict[str, Any]]:
-        condition = Condition((), (Membership(ROW_ID, tuple(ids)),))
-        fetched = self.connection.reader.whole_rows(table, condition)
-        return [dict(row) for row in fetched]
+        states = [state for row_id in ids if (state := self.log.state(table, row_id)) is not None]
+        touched = touched_ids(states)
+        others = [row_id for row_id in ids if row_id.lower() not in touched]
+        committed = self.connection.reader.rows_by_id(table, others) if others else ()
+        return [dict(row) for row in (*committed, *self.as_left(table, states))]
 
     def _increment(self, command: IncrementColumn) -> WriteResult:
-        # The row is looked at: the bounds would else be found passed at the commit only, or, where the log has the value already, not at all.
+        # The row is read for its bounds. Otherwise a violation would show only at the commit, or
+        # never if the log has set the value.
         with self.blindly():
             current = self._current(command.table, [command.row_id])
         if not all(writer.is_exact(row.get(command.column), command.amount) for row in current):
-            # The sum is made here, and holds only as long as what it was made of.
+            # The sum is computed here, and is valid only for the version of the row that was read.
             current = self._current(command.table, [command.row_id])
         for row in current:
             value = row.get(command.column)
@@ -322,7 +341,7 @@ class Transaction:
     def _update_from_query(self, command: UpdateFromQuery) -> WriteResult:
         with self.blindly() if command.is_blind else nullcontext():
             computed = self.connection.reader.run(command.source)
-            # A row that is joined with several others comes as often.
+            # A join may return a row several times.
             changes = {command.encode_id(key): command.write(tuple(values)) for key, *values in computed}
         for row_id, data in changes.items():
             self._check_unique(command.table, [row_id], data, command.unique)
@@ -349,10 +368,10 @@ class Transaction:
 
     def _ids(self, table: TableRef, condition: Condition) -> list[str]:
         """
-        Return the ids of the rows that a bulk write concerns.
+        Return the ids of the rows that a bulk write affects.
 
-        For a table that the log has touched the compiler has already turned the condition into ids that were read through the log, unless
-        it names ids itself.
+        If the log has touched the table, the compiler has already replaced the condition by ids
+        read through the log, unless it names ids itself.
         """
         if len(condition.memberships) == 1 and not condition.queries:
             membership = condition.memberships[0]
@@ -365,21 +384,21 @@ class Transaction:
     # The end
 
     def forget_versions(self) -> None:
-        """Let the commit check nothing of what has been read until now."""
+        """Exclude everything read until now from the check at the commit."""
         self.versions.clear()
 
     def forget(self) -> None:
-        """Begin anew with what has been read and staged."""
+        """Discard everything that has been read and staged."""
         self.log = Log()
         self.versions, self._bases = {}, {}
 
     def applied(self, operations: Iterable[Operation], row: Row | None, *, whole: bool) -> None:
         """
-        Note that operations were committed, so that objects know that their moments are the server's.
+        Record that operations were committed: the server has set the moments of these rows.
 
         Args:
-            row: the row as the server has answered it, where it is a single one.
-            whole: whether that was all of the block.
+            row: the server's answer, if a single row was written.
+            whole: whether this completes the block.
         """
         for operation in operations:
             self.log.end.written[key_of(operation.table, operation.row_id)] = _moments(row)
@@ -388,18 +407,19 @@ class Transaction:
             self.connection.note_commit(self.log.end)
 
     def dated(self, table: TableRef, row: Row) -> None:
-        """Note the moments of a row that were written after the commit."""
+        """Record the moments of a row that were written after the commit."""
         self.log.end.written[key_of(table, row[ROW_ID])] = _moments(row)
 
     def commit_part(self, length: int) -> None:
-        """Apply the first operations of the log at once; raises as ``commit``."""
+        """Commit the first operations of the log at once. Raises the same errors as ``commit``."""
         part = self.log.operations[:length]
         written = [(operation.table.table, operation.row_id) for operation in part]
         notice = self.connection.cache.write((), written, staged=False)
         with self.parts.part(length), notice, own_write(), self.blindly():
             commit.commit(self, part)
         self.log.drop(length)
-        # What was seen of these rows is no more: they are as this block has made them. Locks end with what was committed.
+        # The versions seen of these rows are stale, as this block has changed them. Locks end with
+        # the commit.
         for operation in part:
             key = key_of(operation.table, operation.row_id)
             self.versions.pop(key, None)
@@ -409,16 +429,18 @@ class Transaction:
 
     def commit(self) -> None:
         """
-        Apply the log.
+        Commit the log.
 
         Raises:
-            WriteRefused: another client changed a row that this block read and changed, or locked (serialization failure), or the
-                connection failed before the commit; nothing was applied.
-            WriteUnknown: the connection ended before the answer, and the server cannot be asked.
-            WriteBroken: one part or more of a block that is committed in parts was applied, this one not; or all of it was but for moments
-                that were given, which are written after the commit.
-            IntegrityError: a unique index, or an id that exists; nothing was applied.
-            DataError: a value does not fit; nothing was applied.
+            WriteRefused: another client changed a row that this block read and changed, or locked
+                (a serialization failure), or the connection failed before the commit. Nothing was
+                applied.
+            WriteUnknown: the connection was lost before the answer, and the server cannot be asked.
+            WriteBroken: earlier parts of a block that is committed in parts were applied, but not
+                this one; or the block was committed, but not the moments that are written after the
+                commit.
+            IntegrityError: a unique index is violated, or an id exists. Nothing was applied.
+            DataError: a value does not fit. Nothing was applied.
         """
         if self.log:
             self._next_count = min(self._next_count, _SHORT)
@@ -428,7 +450,7 @@ class Transaction:
                 commit.commit(self)
 
     def explain(self, error: UniqueViolation) -> None:
-        """Let the error that ended the commit say which unique index has refused, if that can be found out."""
+        """Add the violated unique index to the error that ended the commit, if it can be found."""
         commit.explain(self.connection, error, staging.fold(self.log.operations))
 
 
@@ -437,7 +459,7 @@ def _moments(row: Row | None) -> Row | None:
 
 
 def _ids_asked_for(condition: Condition) -> set[str] | None:
-    """Return the ids if the condition names ids, None if any row may match."""
+    """Return the ids that the condition names, None if any row may match."""
     for query in condition.queries:
         if query.method == "equal" and query.column == ROW_ID:
             return {str(value).lower() for value in query.values}

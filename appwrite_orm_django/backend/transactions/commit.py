@@ -1,9 +1,13 @@
 """
-The end of a block: a change of a row that the block has not read is sent as it is; all else is staged, checked and committed together.
+Commit a block.
 
-The server notices a conflict only between staging and commit, and only if the other change has the later time. So what the block has
-seen of a row is compared after the staging (``versions``); and of two blocks that saw the same version, or locked the same row, one
-cannot commit, for both create the same row in a table of ours (``claims``; recording ``tx-conflict-create``).
+A single change of a row that the block has not read is sent as one request. All other changes are
+staged, checked and committed together.
+
+The server detects a conflict only between staging and commit, and only if the other change has the
+later time. The versions that the block has seen are therefore compared after staging
+(``versions``). Of two blocks that saw the same version, or locked the same row, only one can
+commit, as both create the same row in the table of claims (recording ``tx-conflict-create``).
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from django.db import DatabaseError, NotSupportedError, OperationalError
 from appwrite_orm_django.backend.commands import Condition, Membership, NewRow, Unique, UpdateRows
 from appwrite_orm_django.backend.execution import upserts
 from appwrite_orm_django.backend.execution.parts import NOTHING_WRITTEN
-from appwrite_orm_django.backend.execution.writer import refuse_moments
+from appwrite_orm_django.backend.execution.writer import add, refuse_moments
 from appwrite_orm_django.backend.transactions import staging, versions
 from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
 from appwrite_orm_django.backend.values import ROW_ID
@@ -27,7 +31,6 @@ from appwrite_orm_django.client import operators, rows, transactions
 from appwrite_orm_django.client.answers import IN_DOUBT
 from appwrite_orm_django.client.errors import (
     AppwriteError,
-    ColumnNotFound,
     ConnectionFailed,
     NotAppwrite,
     RateLimited,
@@ -54,12 +57,12 @@ if TYPE_CHECKING:
 _SWEEP_ONE_IN = 200
 _TTL_S = 60
 _MAX_ATTEMPTS = 5
-# Of these the server says nothing about the block: it was not reached, or not itself.
+# Errors that say nothing about the block: the server was not reached, or could not answer.
 _NO_ANSWER = (ConnectionFailed, RequestTimeout, NotAppwrite, ServerError, RateLimited)
 
 
 class Block(Protocol):
-    """What is committed: the log of a block, with what the block has seen and locked."""
+    """A block to commit: its log, and the rows that it has seen and locked."""
 
     in_parts: bool
     log: Log
@@ -81,9 +84,10 @@ class Block(Protocol):
 
 def commit(block: Block, operations: Sequence[Operation] | None = None) -> None:
     """
-    Apply operations of a block, by default its whole log, or nothing of them.
+    Apply operations of a block, by default its whole log. All of them are applied, or none.
 
-    What was to be created without minding conflicts, and exists by now, is left out. Raises as ``Transaction.commit``.
+    Rows created with ``ignore_conflicts`` that exist by now are left out. Raises the same errors as
+    ``Transaction.commit``.
     """
     all_of_it = operations is None
     folded = staging.fold(block.log.operations if operations is None else operations)
@@ -106,10 +110,12 @@ def commit(block: Block, operations: Sequence[Operation] | None = None) -> None:
 
 def _write_moments(block: Block, folded: list[Operation]) -> None:
     """
-    Write the moments that rows were given, which no commit keeps: a request for those of up to 100 rows of a table that are equal.
+    Write the moments that were given to rows, which a commit does not keep.
+
+    Takes one request for up to 100 rows of a table with equal moments.
 
     Raises:
-        WriteBroken: one of the requests failed. The block is committed all the same.
+        WriteBroken: a request failed. The block is committed nevertheless.
     """
     groups: dict[tuple[TableRef, tuple[tuple[str, Any], ...]], list[str]] = {}
     for (table, row_id), given in staging.moments(folded).items():
@@ -127,7 +133,7 @@ def _write_moments(block: Block, folded: list[Operation]) -> None:
             else:
                 block.dated(table, writer.write_row(table, row_ids[0], given))
         except RowNotFound:
-            continue  # deleted meanwhile, and its moments with it
+            continue  # the row was deleted since the commit
         except DatabaseError as error:
             raise _undated(error, len(folded), waiting[done:]) from error
 
@@ -142,8 +148,8 @@ def _undated(
     reason = str(error).partition("\n")[0]
     return WriteBroken.caused_by(
         error,
-        f"The block was committed, but moments that it gives to rows are written after the commit, and this failed: {reason}\n"
-        f"Not written (of the first line perhaps):\n" + "\n".join(lines),
+        f"The block was committed, but writing the moments of its rows after the commit failed: {reason}\n"
+        f"Not written (except perhaps the first line):\n" + "\n".join(lines),
         ambiguous=True,
         written=written,
     )
@@ -151,21 +157,23 @@ def _undated(
 
 def make_room(block: Block) -> int:
     """
-    See to it that the log of a block fits a transaction: refuse it if it does not, or commit the first part of it.
+    Ensure that the log of a block fits into a transaction, or commit a first part of it.
 
     Returns:
-        How many of the transaction's operations it takes.
+        The number of operations of the transaction that the log takes.
 
     Raises:
-        TransactionLimitExceeded: it does not, and the block has to be committed as a whole. Nothing was written.
-        WriteRefused, WriteUnknown, WriteBroken, IntegrityError, DataError: a part could not be committed.
+        TransactionLimitExceeded: the log does not fit, and the block must be committed as a whole.
+            Nothing was written.
+        WriteRefused, WriteUnknown, WriteBroken, IntegrityError, DataError: a part could not be
+            committed.
     """
     while (places := sum(_places(block, block.log.operations))) > MAX_OPERATIONS:
-        # What comes after the mark of a savepoint may still be taken back.
+        # Operations after a savepoint may still be rolled back.
         operations, most = block.log.operations, block.log.first_mark()
         if not block.in_parts or not most:
             raise _too_many(*_places(block, operations))
-        # How many of the beginnings, each one longer than the one before, fit.
+        # The number of prefixes, each one operation longer than the last, that fit.
         longest = bisect.bisect_left(range(most), True, key=lambda n: not _fits(block, operations[: n + 1]))
         block.commit_part(max(1, longest))
     return places
@@ -176,7 +184,7 @@ def _fits(block: Block, operations: Sequence[Operation]) -> bool:
 
 
 def _places(block: Block, operations: Sequence[Operation]) -> tuple[int, int]:
-    """Return how many of the operations that a transaction holds go to changes, and how many to claims."""
+    """Return how many operations of the transaction are needed for changes, and for claims."""
     folded = staging.fold(operations)
     changed = {key_of(operation.table, operation.row_id) for operation in folded if operation.action != "create"}
     claimed = _bulks(len(changed & block.versions.keys()))
@@ -189,14 +197,15 @@ def _bulks(count: int) -> int:
 
 def _too_many(changes: int, claimed: int) -> TransactionLimitExceeded:
     return TransactionLimitExceeded(
-        f"This block needs {changes + claimed} operations: {changes} for its changes and {claimed} for claims of rows that it has read "
-        f"or locked; Appwrite commits at most {MAX_OPERATIONS} together. Nothing of them was written.\n"
-        f"Write fewer rows in one block, or the same values to many rows with one update()."
+        f"This block needs {changes + claimed} operations: {changes} for its changes and {claimed} for claims of "
+        f"rows that it has read or locked; Appwrite commits at most {MAX_OPERATIONS} together. "
+        f"None of them was written.\n"
+        f"Write fewer rows in one block, or write the same values to many rows with one update()."
     )
 
 
 def explain(connection: Connection, error: UniqueViolation, folded: Collection[Operation]) -> None:
-    """Let an error say which unique index has refused a block, and which row is in the way; as ``uniqueness.explain``, a table at a time."""
+    """Add the violated unique index and the conflicting row to an error, table by table."""
     for table in dict.fromkeys(operation.table for operation in folded):
         of_table = [operation for operation in folded if operation.table == table]
         created = [NewRow(one.row_id, one.data) for one in of_table if one.action == "create"]
@@ -213,7 +222,7 @@ def _without_what_exists(block: Block, folded: list[Operation]) -> list[Operatio
         if operation.ignored:
             ignoring.setdefault((operation.table, operation.ignored), []).append(operation)
     existing: set[Key] = set()
-    # Committed rows are what counts, not those of the block itself.
+    # Only committed rows count, not those of the block.
     with block.connection.own_block():
         for (table, ignored), operations in ignoring.items():
             new = [
@@ -238,18 +247,19 @@ def _is_one_request(operation: Operation) -> bool:
 
 def _conflict(what: str) -> TransactionConflict:
     return TransactionConflict(
-        f"{what} by another client while this block was using it; nothing of the block was written.\nRun the block again."
+        f"{what} by another client while this block was using it; nothing of the block was written.\n"
+        f"Run the block again."
     )
 
 
 def _refused(error: AppwriteError) -> WriteRefused:
-    """Return the refusal of a block that was not committed for want of an answer."""
+    """Return the error for a block that was not committed because the server did not answer."""
     reason = str(error).replace(f"{IN_DOUBT} ", "")
     return WriteRefused.caused_by(error, f"The block was not committed, and nothing of it was written: {reason}")
 
 
 class _Commit:
-    """Applies folded operations of a block."""
+    """Apply the folded operations of a block."""
 
     def __init__(self, block: Block, folded: list[Operation]) -> None:
         self.connection = connection = block.connection
@@ -261,7 +271,8 @@ class _Commit:
         self.claims = staging.table_in(connection.database_id)
         self.folded = folded
         changed = {key_of(operation.table, operation.row_id) for operation in folded if operation.action != "create"}
-        # Rows that were read and are changed; and all that have to be, after the staging, what the block has seen.
+        # The rows that were read and are changed, and all rows whose versions are compared after
+        # staging.
         self.read = {key: looks for key, looks in block.versions.items() if key in changed}
         self.checked: dict[Key, tuple[Seen, ...]] = dict(self.read)
         self.new_locks: list[str] = []
@@ -273,15 +284,17 @@ class _Commit:
         locked = {key for key in block.locked if key in block.versions}
         self.checked.update((key, block.versions[key]) for key in locked)
         if locked <= changed and not block.lock_rows:
-            # All that counts has been read before anything was locked, or is changed and so claimed: no lock row is needed.
+            # No lock row is needed: each locked row is changed, and so claimed, and nothing was
+            # read after it was locked.
             return
         if self.account is not None:
             if locked <= changed:
                 return
             table, row_id = min(locked - changed, key=str)
             raise NotSupportedError(
-                f"{table.table}/{row_id} was locked with select_for_update() and not changed. Only blocks of the API key can keep others "
-                f"from it; nothing was written.\nChange the row as well, or write within appwrite_key()."
+                f"{table.table}/{row_id} was locked with select_for_update() but not changed. Only blocks of the "
+                f"API key can lock a row without changing it; nothing was written.\n"
+                f"Change the row as well, or write within appwrite_key()."
             )
         block.read_lock_rows()
         for key in sorted(locked, key=str):
@@ -295,10 +308,10 @@ class _Commit:
 
     def run(self) -> Mapping[str, Any] | None:
         """
-        Apply everything or nothing; raises as ``Transaction.commit``.
+        Apply everything or nothing. Raises the same errors as ``Transaction.commit``.
 
         Returns:
-            The row, if it was a single one that was written outside of a transaction, with the moments that it was given; else None.
+            The row with its moments if a single row was written without a transaction, else None.
         """
         if not (self.checked or self.new_locks):
             if len(self.folded) == 1 and _is_one_request(self.folded[0]):
@@ -310,7 +323,7 @@ class _Commit:
                 transaction_id, mark = self._stage()
                 self._check()
             except _NO_ANSWER as error:
-                # Whatever became of the request, what is staged is not applied.
+                # Even if the request succeeded, staged operations are not applied.
                 raise _refused(error) from error
             try:
                 self._commit(transaction_id, mark)
@@ -321,10 +334,12 @@ class _Commit:
                 if mark is not None and random.randrange(_SWEEP_ONE_IN) == 0:  # noqa: S311 - a frequency, not a secret
                     staging.sweep(self.transport, self.claims)
                 return None
-        raise _conflict("The rows were claimed")
+        (table, row_id), *more = self.read
+        claimed = f"and {len(more)} more rows were claimed" if more else "was claimed"
+        raise _conflict(f"{table.table}/{row_id} {claimed}")
 
     def _send(self, operation: Operation) -> Mapping[str, Any]:
-        """Send a single change, atomic by itself; return the row as far as the answer tells."""
+        """Send a single change, which is atomic; return the row as far as the answer has it."""
         writer, table, row_id = self.connection.writer, operation.table, operation.row_id
         try:
             if operation.action == "create":
@@ -334,8 +349,8 @@ class _Commit:
             if operation.action == "delete":
                 rows.delete_row(self.transport, table, row_id)
             else:
-                # Its answer carries the old $updatedAt.
-                self._increment(operation)
+                ((column, amount),) = operation.data.items()
+                add(self.transport, table, row_id, column, amount, operation.bounds)
         except RowNotFound as error:
             raise _conflict(f"{table.table}/{row_id} was deleted") from error
         except _NO_ANSWER as error:
@@ -344,24 +359,10 @@ class _Commit:
             raise _refused(error) from error
         return {}
 
-    def _increment(self, operation: Operation) -> None:
-        place = (self.transport, operation.table, operation.row_id)
-        ((column, amount),) = operation.data.items()
-        low, high = operation.bounds
-        try:
-            if amount > 0:
-                rows.increment_column(*place, column, amount, maximum=high)
-            else:
-                rows.decrement_column(*place, column, -amount, minimum=low)
-        except ColumnNotFound:
-            # The server says so of a missing row, too (recording ``increment``).
-            rows.get_row(*place)
-            raise
-
     # Staging
 
     def _stage(self) -> tuple[str, str | None]:
-        """Stage everything in a new transaction; return its id, and that of the block's mark if there is one."""
+        """Stage everything in a new transaction; return its id and that of the block's mark."""
         mark = self._mark()
         operations, claimed = self._staged(mark), self._claimed(mark)
         if len(operations) > MAX_OPERATIONS:
@@ -369,20 +370,21 @@ class _Commit:
         try:
             return self._stage_operations(operations), mark
         except TableNotFound:
-            # The legacy error names no table; ours is made on first use where the key may.
+            # The legacy error names no table. The table of claims is created on first use, if the
+            # key may.
             if not claimed:
-                raise  # a table of the models: none of ours was asked for
+                raise  # the table of a model: the table of claims was not used
             try:
                 staging.create_table(self.transport, self.claims)
             except OperationalError:
                 if self.read or self.new_locks:
                     raise
-                # Only the mark is missing, which is for making up for a lost answer.
+                # Only the mark is missing, which serves to recover from a lost answer.
                 mark = None
             return self._stage_operations(self._staged(mark)), mark
 
     def _mark(self) -> str | None:
-        """Return the id of a mark for the block, None if it would cost other clients the news of single changes, or not fit."""
+        """Return the id of a mark for the block; None if it does not fit, or forces bulk calls."""
         if self.account is not None:
             return None
         mark = uuid.uuid4().hex
@@ -406,14 +408,15 @@ class _Commit:
         try:
             transactions.rollback(self.transport, transaction_id)
         except AppwriteError:
-            return  # it expires by itself, and the first error is the one to tell
+            return  # the transaction expires, and the first error is the one to raise
 
     def _deleted(self, error: RowNotFound) -> TransactionConflict:
         return _conflict(f"{error.table or self.claims.database}/{error.row_id or 'a row'} was deleted")
 
     def _staged(self, mark: str | None) -> list[dict[str, Any]]:
         if self.account is not None:
-            # Users may not stage bulk operations; and what they are given of rows they make outside a block is said here in words.
+            # Users cannot stage bulk operations. The permissions that the server grants outside a
+            # block are set explicitly.
             return staging.single_operations(staging.for_user(self.folded, self.account.user_id))
         claimed = self._claimed(mark)
         base = {"databaseId": self.claims.database, "tableId": self.claims.table, "action": "bulkCreate"}
@@ -424,8 +427,8 @@ class _Commit:
         return [*bulks, *staging.staged_operations(self.folded, MAX_OPERATIONS - len(bulks))]
 
     def _claimed(self, mark: str | None) -> list[dict[str, Any]]:
-        # A user may not write to the table of claims. What they have seen, compared after the staging, and the server's own check of rows
-        # that were staged before another's commit remain.
+        # A user cannot write to the table of claims. What remains is the comparison after staging,
+        # and the server's own check of rows that were staged before another commit.
         if self.account is not None:
             return []
         return [
@@ -441,7 +444,7 @@ class _Commit:
         }
 
     def _check(self) -> None:
-        """Compare what the block has seen with what is there: from the staging on the server watches."""
+        """Compare the versions that the block has seen; the server detects later changes."""
         if (changed := self._changed()) is not None:
             self._forget_cached(changed)
             raise _conflict(f"{changed[0].table}/{changed[1]} was changed")
@@ -458,8 +461,9 @@ class _Commit:
         return None
 
     def _forget_cached(self, key: Key) -> None:
-        # What the block saw may have come from the cache, if it is a client that nobody is told of who has changed the row; run again, the
-        # block must not see it once more. Tables that the block writes to are invalidated by its commit, refused or not.
+        # The version may have come from the cache, if the change was not announced. A retry of the
+        # block must not see it again. Tables that the block writes to are invalidated by its
+        # commit, even a rejected one.
         if all(operation.table != key[0] for operation in self.folded):
             self.connection.cache.invalidate([key[0].table])
 
@@ -481,10 +485,10 @@ class _Commit:
 
     def _was_applied(self, transaction_id: str, mark: str | None, error: AppwriteError) -> bool:
         """
-        Ask the server whether a commit was applied whose answer was lost.
+        Ask the server whether a commit was applied after its answer was lost.
 
         Raises:
-            WriteUnknown: it cannot be known.
+            WriteUnknown: the server cannot tell.
         """
         try:
             if mark is not None:
@@ -500,11 +504,14 @@ class _Commit:
 
     def _passes_spent_claims(self) -> bool:
         """
-        Go on to the next free claim of rows whose claim is there although they are as we have seen them; return whether there are any.
+        Move on to the next free claim of rows that are claimed but unchanged.
 
-        A claim is committed together with the change that it announces. One that is there while the row is still the same belongs to a
-        change that was none, and must not keep others from the row. It is left where it is: blocks that have not looked at the row since
-        are still kept out by it.
+        Returns:
+            Whether there are any such rows.
+
+        A claim is committed together with the change that it announces. If it exists while the row
+        is unchanged, that change changed nothing, and must not block the row forever. The claim
+        stays in place: it still rejects blocks that read the row before it.
         """
         spent = self._existing(self._row_claims(self.read))
         if not spent or self._changed() is not None:
@@ -518,7 +525,7 @@ class _Commit:
         by_id = {row[ROW_ID]: key for key, row in wanted.items()}
         return {by_id[row[ROW_ID]] for row in staging.by_ids(self.transport, self.claims, by_id)}
 
-    # What a refusal means: the server gives one answer for a row that was changed and for a unique index that is violated.
+    # The server gives the same answer for a changed row and for a violated unique index.
 
     def _explained(self, error: TransactionConflict) -> Exception:
         if (changed := self._changed()) is not None:
@@ -528,10 +535,10 @@ class _Commit:
             return _conflict("A row was locked")
         names = ", ".join(sorted({operation.table.table for operation in self.folded}))
         violation = UniqueViolation(
-            f"{names}: the block was refused, for a row id or a value of a unique index exists already, or a row was changed "
-            f"meanwhile; nothing of it was written."
+            f"{names}: the block was rejected because a row id or a value of a unique index already exists, or a "
+            f"row was changed by another client; nothing of the block was written."
         )
         explain(self.connection, violation, [one for one in self.folded if one.table != self.claims])
-        # What is in the way of a user may be a row that they may not see.
+        # A user may conflict with a row that they cannot see.
         hidden = self.account is not None and any(operation.action == "create" for operation in self.folded)
         return violation if violation.columns or hidden else error

@@ -1,4 +1,4 @@
-"""Ends of blocks: whether one was committed, and whether Django opened it by itself."""
+"""Track whether a block was committed, and whether Django opened it itself."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ Moments = Mapping[str, Any]
 
 class BlockEnd:
     """
-    Whether what a block has written so far was committed. After a rollback, also one to a savepoint, it never is.
+    Whether the writes of a block so far were committed.
+
+    After a rollback, also of a savepoint, they never are.
 
     Attributes:
-        written: the rows that the block has committed, by table and folded row id: what is known of the moments that the server has
-            given them, else None. All ends of one block share it.
+        committed: whether they were committed.
+        written: the moments that the server has set for each committed row, by table and folded row
+            id; None if unknown. All ends of one block share this mapping.
     """
 
     __slots__ = ("committed", "written")
@@ -30,7 +33,7 @@ class BlockEnd:
         self.written: dict[tuple[Any, str], Moments | None] = {} if written is None else written
 
 
-# Functions of Django that write any number of rows and open ``atomic`` around it by themselves.
+# Functions of Django that write any number of rows and open ``atomic`` around the writes.
 _DJANGOS_OWN = frozenset(
     {
         ("django.db.models.query", "bulk_create"),
@@ -43,9 +46,10 @@ _DJANGOS_OWN = frozenset(
 
 def is_opened_by_django() -> bool:
     """
-    Return whether the ``atomic`` that is being entered is one that Django opens by itself around many writes.
+    Return whether Django itself opens the ``atomic`` that is being entered, around many writes.
 
-    Told by the function that enters it: a block that anybody else has opened, this one's caller included, is a promise to commit as a whole.
+    This is decided by the function that enters it. A block opened by any other code must be
+    committed as a whole.
     """
     frame = inspect.currentframe()
     while frame is not None and frame.f_code is not Atomic.__enter__.__code__:
@@ -55,9 +59,9 @@ def is_opened_by_django() -> bool:
 
 
 def uncommitted(connection: BaseDatabaseWrapper) -> BlockEnd | None:
-    """Return the end on which depends what is read and written on a connection now; None if nothing waits to be committed."""
+    """Return the end of the open block of a connection; None if nothing waits to be committed."""
     transaction = getattr(connection, "transaction", None)
     if transaction is not None:
         return transaction.log.end if transaction.log else None
-    # Of other databases nothing is known but that there is a block.
+    # For other databases it is only known that a block is open.
     return BlockEnd() if connection.in_atomic_block else None

@@ -1,4 +1,4 @@
-"""What a block has written so far: operations by row id, marks to return to, and what each touched row looks like now."""
+"""Keep the log of a block: its operations, its savepoints, and the state of each touched row."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ Action = Literal["create", "update", "delete", "increment"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One change of one row. ``data`` are the columns; for an increment ``{column: amount}``."""
+    """A change of one row. ``data`` has the columns to set, or ``{column: amount}`` to add."""
 
     action: Action
     table: TableRef
     row_id: str
     data: Mapping[str, Any] = field(default_factory=dict)
     at: str = field(default_factory=lambda: wire_time(), compare=False)
-    # For an increment: what the column may hold, which the server does not look at by itself (recording ``increment``).
+    # For an increment: the bounds of the column, which the server ignores (recording
+    # ``increment``).
     bounds: tuple[float | None, float | None] = (None, None)
-    # For a creation: the columns of each unique index (the row id included) whose conflicts are to be ignored, that is, the row not made.
+    # For a creation: the columns of each unique index, row ids included, on whose conflicts the row
+    # is not created.
     ignored: tuple[tuple[str, ...], ...] = ()
 
 
 def wire_time() -> str:
-    """Return the present moment as the server would write it."""
+    """Return the current time in the server's format."""
     now = datetime.datetime.now(datetime.timezone.utc)
     return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}+00:00"
 
@@ -37,9 +39,10 @@ def wire_time() -> str:
 @dataclass(slots=True)
 class RowState:
     """
-    What the log makes of one row.
+    The state of one row after the operations of the log.
 
-    ``created`` rows are wholly described by ``data``; others are a committed row with ``data`` and ``increments`` applied.
+    A ``created`` row is fully described by ``data``. Any other is a committed row with
+    ``increments`` and ``data`` applied.
     """
 
     row_id: str
@@ -48,7 +51,7 @@ class RowState:
     deleted: bool = False
     data: dict[str, Any] = field(default_factory=dict)
     increments: dict[str, float] = field(default_factory=dict)
-    # What stands for $createdAt and $updatedAt until the server has set them.
+    # Placeholders for $createdAt and $updatedAt until the server sets them.
     created_at: str = ""
     changed_at: str = ""
 
@@ -71,28 +74,32 @@ class RowState:
     def _increment(self, amounts: Mapping[str, Any]) -> None:
         for column, amount in amounts.items():
             if column in self.data or self.created:
-                if self.data.get(column) is not None:
-                    self.data[column] += amount
+                add(self.data, {column: amount})
             else:
                 self.increments[column] = self.increments.get(column, 0) + amount
 
     def over(self, base: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return the row as the block sees it; ``base`` is the committed one, where there is any."""
+        """Return the row as the block sees it. ``base`` is the committed row, if there is one."""
         row = dict(base or {})
         if self.created:
-            # The sequence puts it behind every committed row, in the order of creation.
+            # The sequence sorts it after every committed row, in order of creation.
             row = {"$createdAt": self.created_at, "$permissions": [], "$sequence": str(2**62 + self.number)}
         row["$updatedAt"] = self.changed_at
-        for column, amount in self.increments.items():
-            if row.get(column) is not None:
-                row[column] += amount
+        add(row, self.increments)
         row.update(self.data)
         row["$id"] = self.row_id
         return row
 
 
+def add(row: dict[str, Any], amounts: Mapping[str, Any]) -> None:
+    """Add amounts to columns of a row; a null stays null."""
+    for column, amount in amounts.items():
+        if row.get(column) is not None:
+            row[column] += amount
+
+
 class CreatedRow(dict[str, Any]):
-    """A created row: columns that were not given are null on the server."""
+    """A created row. Missing columns are null on the server."""
 
     def __missing__(self, key: str) -> None:
         return None
@@ -102,12 +109,12 @@ Key = tuple[TableRef, str]
 
 
 def key_of(table: TableRef, row_id: str) -> Key:
-    """Return what identifies a row: Appwrite compares row ids without case."""
+    """Return the key of a row: Appwrite compares row ids without case."""
     return table, row_id.lower()
 
 
 class Log:
-    """The operations of one block, in order. Pure: no requests are made here."""
+    """The operations of one block, in order. Makes no requests."""
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
@@ -134,10 +141,10 @@ class Log:
 
     def roll_back_to(self, name: str) -> None:
         """
-        Forget everything after the mark, and marks made since.
+        Discard all operations and marks after this mark.
 
         Raises:
-            KeyError: there is no such mark (any more); so does ``release``.
+            KeyError: the mark does not exist, or no longer. ``release`` raises the same.
         """
         length = self._marks[name]
         if length == len(self.operations):
@@ -156,11 +163,11 @@ class Log:
         del self._marks[name]
 
     def first_mark(self) -> int:
-        """Return how many operations are before every mark."""
+        """Return the number of operations before the first mark."""
         return min((*self._marks.values(), len(self.operations)))
 
     def drop(self, length: int) -> None:
-        """Forget the first operations, which have been committed."""
+        """Discard the first operations, which have been committed."""
         del self.operations[:length]
         self._marks = {mark: at - length for mark, at in self._marks.items()}
         self._apply_all()
@@ -178,5 +185,5 @@ class Log:
 
 
 def touched_ids(states: Iterable[RowState]) -> set[str]:
-    """Return the ids, folded as the server folds them."""
+    """Return the ids, folded as on the server."""
     return {state.row_id.lower() for state in states}

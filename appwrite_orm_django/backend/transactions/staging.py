@@ -1,4 +1,4 @@
-"""Stage a log on the server, together with the claims by which blocks see each other."""
+"""Stage a log on the server, together with the claims by which blocks detect each other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError
 
-from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
+from appwrite_orm_django.backend.transactions.log import Key, Operation, add, key_of
 from appwrite_orm_django.backend.values import MOMENTS, PERMISSIONS, ROW_ID, users_data
 from appwrite_orm_django.client import operators, queries, rows, tables
 from appwrite_orm_django.client.errors import AlreadyExists, AppwriteError, TableNotFound, Unauthorized, UniqueViolation
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.connection import Connection
 
 
-#: Rows that a block of the library's own changes: an operation for each, and one for the claims of all of them and for the block's mark.
+#: The number of rows that an internal block changes: one operation for each, and one for all claims
+#: and the mark of the block.
 BATCH = MAX_OPERATIONS - 1
-# A claim is of no use once its row has a newer version, nor a lock row once no block that has read it is open.
+# A claim is obsolete once its row has a newer version, and a lock row once no open block has read
+# it.
 _LIFE = datetime.timedelta(days=1)
-# ``string`` where the definition says ``varchar``, as 1.9.6 takes no ``varchar`` together with a new table (recording
-# ``tables-inline-types``); appwrite_migrate takes one for the other.
+# ``string`` where the definition says ``varchar``, as 1.9.6 rejects ``varchar`` in the request that
+# creates a table (recording ``tables-inline-types``). appwrite_migrate treats them as the same.
 _COLUMN = {"key": CLAIM_COLUMN, "type": "string", "size": CLAIMS.columns[0].size, "required": False}
 _COMMITTED, _REFUSED = "committed", "refused"
 
@@ -45,7 +47,7 @@ def claim(key: Key, version: str, generation: int = 0) -> dict[str, Any]:
     Return the claim of a version of a row.
 
     Args:
-        generation: how many blocks have claimed it before and left the row as it was.
+        generation: the number of blocks that have claimed the version without changing the row.
     """
     table, row_id = key
     return {ROW_ID: _id(table.table, row_id, version, generation), CLAIM_COLUMN: f"{table.table}/{row_id}"[:100]}
@@ -62,16 +64,17 @@ def _id(*parts: object) -> str:
 
 
 def mark(block_id: str) -> dict[str, Any]:
-    """Return the mark of a block that is about to be committed."""
+    """Return the mark of a block that is being committed."""
     return {ROW_ID: block_id, CLAIM_COLUMN: _COMMITTED}
 
 
 def was_committed(transport: Transport, table: TableRef, block_id: str) -> bool:
     """
-    Settle whether a block was applied, and see to it that it never will be if it was not.
+    Return whether a block was applied, and ensure that it never will be if it was not.
 
-    Its mark is created here: if that can be done, the commit, should it still be on its way, cannot create it any more and fails as a
-    whole. This does not ask for the state of the transaction, which the server may tell while it is about to change.
+    This creates the mark of the block. If that succeeds, a commit that is still in flight cannot
+    create it and fails as a whole. The state of the transaction is not used, as the server may
+    report it while it is about to change.
 
     Raises:
         AppwriteError: the server cannot be asked.
@@ -84,19 +87,19 @@ def was_committed(transport: Transport, table: TableRef, block_id: str) -> bool:
 
 
 def read_lock_rows(connection: Connection, keys: Sequence[Key]) -> dict[Key, rows.Row | None]:
-    """Return the lock row of each of these rows, None where nobody has locked the row yet; one request for each 100."""
+    """Return the lock row of each row, None if it was never locked; one request per 100 rows."""
     by_id = {lock_id(key): key for key in keys}
     found: dict[Key, rows.Row | None] = dict.fromkeys(keys)
     try:
         for row in by_ids(connection.transport, table_in(connection.database_id), by_id):
             found[by_id[row[ROW_ID]]] = row
     except TableNotFound:
-        pass  # it is made by the first commit that needs it
+        pass  # the first commit that needs the table creates it
     return found
 
 
 def by_ids(transport: Transport, table: TableRef, row_ids: Iterable[str]) -> Iterator[rows.Row]:
-    """Yield the rows with these ids, whole; one request for each 100 of them."""
+    """Yield the whole rows with these ids; one request per 100 rows."""
     ids = list(row_ids)
     for start in range(0, len(ids), rows.MAX_BULK_ROWS):
         part = ids[start : start + rows.MAX_BULK_ROWS]
@@ -104,7 +107,7 @@ def by_ids(transport: Transport, table: TableRef, row_ids: Iterable[str]) -> Ite
 
 
 def sweep(transport: Transport, table: TableRef) -> None:
-    """Delete what no open block can need; the next sweep will do if this one fails."""
+    """Delete rows that no open block can need. If this fails, the next sweep deletes them."""
     before = datetime.datetime.now(datetime.timezone.utc) - _LIFE
     try:
         rows.delete_rows(transport, table, [queries.less_than("$updatedAt", before.isoformat())])
@@ -114,10 +117,10 @@ def sweep(transport: Transport, table: TableRef) -> None:
 
 def create_table(transport: Transport, table: TableRef) -> None:
     """
-    Create the table of claims unless it is there.
+    Create the table of claims if it does not exist.
 
     Raises:
-        OperationalError: the key may not create tables.
+        OperationalError: the key cannot create tables.
     """
     try:
         tables.create_table(transport, table, CLAIMS.name, columns=[_COLUMN])
@@ -125,8 +128,8 @@ def create_table(transport: Transport, table: TableRef) -> None:
         return
     except Unauthorized as error:
         raise OperationalError(
-            f"Blocks need the table {table.table}, and this key may not create it.\n"
-            f"Run manage.py appwrite_migrate with a key that may."
+            f"Blocks need the table {table.table}, and this key cannot create it.\n"
+            f"Run manage.py appwrite_migrate with a key that can."
         ) from error
 
 
@@ -137,8 +140,9 @@ def staged_operations(log: Iterable[Operation], limit: int = MAX_OPERATIONS) -> 
     """
     Return the operations to stage.
 
-    One for each change of a row if that fits the limit: the server then tells other clients of each. Else bulk operations, of which
-    it tells nobody (recording ``tx-commit-bulk``), but which count once for many rows.
+    There is one operation for each change of a row if that fits the limit, as the server then
+    notifies other clients of each change. Otherwise there are bulk operations, which count once for
+    many rows but cause no notifications (recording ``tx-commit-bulk``).
     """
     folded = without_moments(fold(log))
     single = single_operations(folded)
@@ -146,12 +150,12 @@ def staged_operations(log: Iterable[Operation], limit: int = MAX_OPERATIONS) -> 
 
 
 def single_operations(folded: Iterable[Operation]) -> list[Staged]:
-    """Return one operation for each change of a row, however many."""
+    """Return one operation for each change of a row, without a limit."""
     return [staged for operation in without_moments(folded) for staged in _single(operation)]
 
 
 def without_moments(folded: Iterable[Operation]) -> list[Operation]:
-    """Return what there is to stage: without the row's moments, which no commit keeps, and updates of nothing else."""
+    """Drop the moments of rows, which a commit does not keep, and updates of nothing else."""
     return [
         replace(operation, data={key: value for key, value in operation.data.items() if key not in MOMENTS})
         for operation in folded
@@ -160,14 +164,14 @@ def without_moments(folded: Iterable[Operation]) -> list[Operation]:
 
 
 def moments(folded: Iterable[Operation]) -> dict[Key, dict[str, Any]]:
-    """Return the moments that are given to rows, as they are after all operations."""
+    """Return the moments given to rows, as they are after all operations."""
     given: dict[Key, dict[str, Any]] = {}
     for operation in folded:
         key = key_of(operation.table, operation.row_id)
         if operation.action in ("create", "delete"):
             given.pop(key, None)
         if operation.action in ("create", "update"):
-            # The server takes a null for none.
+            # The server treats null as not given.
             own = {name: operation.data[name] for name in MOMENTS if operation.data.get(name) is not None}
             if own:
                 given.setdefault(key, {}).update(own)
@@ -175,7 +179,11 @@ def moments(folded: Iterable[Operation]) -> dict[Key, dict[str, Any]]:
 
 
 def for_user(folded: Iterable[Operation], user_id: str) -> Iterator[Operation]:
-    """Yield the changes as a user may make them: see ``values.users_data``; rows without permissions become the user's own."""
+    """
+    Yield the changes as a user can make them (see ``values.users_data``).
+
+    New rows without permissions become the user's own.
+    """
     own = [f'{action}("user:{user_id}")' for action in ("read", "update", "delete")]
     for operation in folded:
         if operation.action == "create":
@@ -186,10 +194,10 @@ def for_user(folded: Iterable[Operation], user_id: str) -> Iterator[Operation]:
 
 def fold(log: Iterable[Operation]) -> list[Operation]:
     """
-    Take changes of a row that this log creates into its creation.
+    Merge changes of a row that the log creates into its creation.
 
-    The server finds no row to change or delete that was staged by a bulk create (recording ``tx-stage-rows``), and needs not
-    hear of a row that comes and goes.
+    The server cannot change or delete a row that was staged by a bulk create (recording
+    ``tx-stage-rows``). A row that is created and deleted is dropped.
     """
     folded: list[Operation | None] = []
     created_at: dict[Key, int] = {}
@@ -213,9 +221,7 @@ def _changed(data: Mapping[str, Any], operation: Operation) -> dict[str, Any]:
     if operation.action == "update":
         return {**data, **operation.data}
     changed = dict(data)
-    for column, amount in operation.data.items():
-        if changed.get(column) is not None:
-            changed[column] += amount
+    add(changed, operation.data)
     return changed
 
 
@@ -232,7 +238,8 @@ def _single(operation: Operation) -> Iterator[Staged]:
                 data["max" if amount > 0 else "min"] = limit
             yield {**base, "action": action, "rowId": operation.row_id, "data": data}
     else:
-        # At the commit the server runs text that looks like an operator, in creations too (recording ``tx-operators``).
+        # At the commit the server runs text that looks like an operator, also in creations
+        # (recording ``tx-operators``).
         first, second = operators.text_in_two_writes(operation.data)
         yield {**base, "action": operation.action, "rowId": operation.row_id, "data": first}
         if second:
@@ -251,14 +258,14 @@ def _bulk(folded: list[Operation]) -> Iterator[Staged]:
 
 
 def _gathered(folded: Iterable[Operation]) -> Iterator[Operation]:
-    """Yield the operations with updates of neighbouring rows in such an order that those with the same values follow each other."""
+    """Yield the operations, with adjacent updates reordered so that equal values are adjacent."""
     for table, operations in itertools.groupby(folded, lambda one: one.table if one.action == "update" else None):
         group: dict[str, list[Operation]] = {}
         seen: set[Key] = set()
         for operation in operations:
             key = key_of(operation.table, operation.row_id)
             if table is None or key in seen:
-                # A second update of a row stays behind the first.
+                # A second update of a row must follow the first.
                 yield from itertools.chain.from_iterable(group.values())
                 group, seen = {}, set()
             seen.add(key)
@@ -267,7 +274,7 @@ def _gathered(folded: Iterable[Operation]) -> Iterator[Operation]:
 
 
 def _alike(one: Operation, two: Operation, length: int) -> bool:
-    """Say whether two neighbours can share one bulk operation."""
+    """Return whether two adjacent operations can share one bulk operation."""
     if one.action != two.action or one.table != two.table or length >= MAX_BULK_ROWS or one.action == "increment":
         return False
     if any(operators.looks_like_operator(value) for value in (*one.data.values(), *two.data.values())):

@@ -1,8 +1,9 @@
 """
-What a block has seen of a row, and whether it still holds.
+Remember the versions of rows that a block has seen, and check whether they are current.
 
-A row still holds what was seen if ``$updatedAt`` is *equal*, never "not newer": servers' clocks differ, and who holds a key may write
-any moment there. And two writes within a millisecond have one ``$updatedAt``, so what was read of the row has to be equal as well.
+A version is current if ``$updatedAt`` is *equal*, not if it is "not newer": servers' clocks differ,
+and a client with a key may write any time there. Two writes within a millisecond have the same
+``$updatedAt``, so the values that were read must be equal as well.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from appwrite_orm_django.backend.values import ROW_ID, SEQUENCE, DateTimeCodec
 
 _UPDATED_AT = "$updatedAt"
 _CODEC = DateTimeCodec()
-# What tells a row apart, or where it is, is no content of it.
+# What identifies or locates a row is not part of its content.
 _NO_CONTENT = frozenset({ROW_ID, SEQUENCE, "$createdAt", _UPDATED_AT, "$databaseId", "$tableId"})
 _PLAIN = frozenset({str, int, bool, type(None)})
 
@@ -26,13 +27,13 @@ _PLAIN = frozenset({str, int, bool, type(None)})
 @dataclass(frozen=True, slots=True)
 class Seen:
     """
-    One look at a row.
+    A version of a row that was read.
 
     Attributes:
         updated_at: ``$updatedAt``, as on the wire.
-        content: a digest of what was read.
-        columns: which columns that was.
-        outputs: what the digest is of, if it is of result values: those that these outputs make of the row.
+        content: a digest of the values that were read.
+        columns: the columns that were read.
+        outputs: the outputs whose result values the digest covers; empty if it covers wire values.
     """
 
     updated_at: str
@@ -41,7 +42,7 @@ class Seen:
     outputs: Sequence[Output] = field(default=(), compare=False)
 
     def holds(self, row: Mapping[str, Any] | None) -> bool:
-        """Return whether a row, read whole, is what was seen; None is a row that is gone."""
+        """Return whether a whole row is still this version; None stands for a deleted row."""
         if row is None or row[_UPDATED_AT] != self.updated_at:
             return False
         if self.outputs:
@@ -50,7 +51,7 @@ class Seen:
 
 
 def seen(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Seen]]:
-    """Yield the id of each row of one answer, and what was seen of it."""
+    """Yield the id and the version of each row of one answer."""
     columns: tuple[str, ...] = ()
     for row in rows:
         columns = columns or tuple(key for key in row if key not in _NO_CONTENT)
@@ -61,9 +62,10 @@ def shown(
     rows: Iterable[tuple[Any, ...]], outputs: Sequence[Output], row_id: int, updated_at: int
 ) -> list[tuple[str, Seen]] | None:
     """
-    Return the id of each result row, and what was seen of it; ``row_id`` and ``updated_at`` say where these stand.
+    Return the id and the version of each result row.
 
-    None if a value does not tell in its ``repr`` what it is, so that two could not be compared.
+    ``row_id`` and ``updated_at`` are the positions of these values. None if the ``repr`` of a value
+    does not identify it, so that versions cannot be compared.
     """
     found = []
     columns = tuple(output.key for output in outputs)
@@ -80,12 +82,12 @@ def _content(row: Mapping[str, Any], columns: Iterable[str]) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that is the same for the same row, by whichever route it was read."""
+    """Return a value that is the same for the same row, whichever route it was read by."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    # A related row changes by itself; what this row holds of it is the id.
+    # A related row changes independently. This row holds only its id.
     return value.get(ROW_ID) if isinstance(value, dict) else value
 
 
@@ -93,14 +95,15 @@ def _digest(values: tuple[Any, ...]) -> bytes:
     return hashlib.blake2b(repr(values).encode(errors="surrogatepass"), digest_size=12).digest()
 
 
-# Where a result shows rows and versions
+# Positions in result rows
 
 
 def positions(command: Command) -> tuple[int, int] | tuple[()] | None:
     """
-    Return where in each result row the id and ``$updatedAt`` stand.
+    Return the positions of the id and of ``$updatedAt`` in each result row.
 
-    Empty if the result shows no row (a count, ``exists()``), None if it does but not which version.
+    Empty if the result shows no rows (a count, ``exists()``), None if it does not show their
+    versions.
     """
     if isinstance(command, (CountRows, OneRow, Periods)):
         return ()
@@ -114,7 +117,8 @@ def positions(command: Command) -> tuple[int, int] | tuple[()] | None:
     if ROW_ID not in keys or _UPDATED_AT not in keys:
         return None
     if isinstance(command, ListRows) and not command.condition.columns <= set(keys):
-        return None  # that the condition held is a part of what was seen
+        return None  # the version must show that the condition held
     row_id = keys.index(ROW_ID)
-    # A converted id (an integer key) would have to be written again; such models have no $updatedAt to show.
+    # A converted id (an integer key) would have to be encoded again; such models have no
+    # $updatedAt.
     return None if command.outputs[row_id].converter is not None else (row_id, keys.index(_UPDATED_AT))
