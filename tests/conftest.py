@@ -13,6 +13,16 @@ from hypothesis import HealthCheck, settings
 from appwrite_orm_django.backend.capabilities import feature_level
 from appwrite_orm_django.client.transport import RequestRecord, Transport
 from tests import real
+from tests.fixtures import (  # noqa: F401
+    appwrite,
+    connect,
+    each_level,
+    everything,
+    kind,
+    servers_of_each_kind,
+    shelves,
+    shelves_of_each_kind,
+)
 from tests.real.names import RealServer
 from tests.real.run import RealRun, RealTests
 
@@ -111,7 +121,7 @@ def django_db_setup(django_test_environment, django_db_blocker, django_db_modify
     """
     Make the test databases of all aliases.
 
-    pytest-django makes those that marks name; data that is loaded once for a module (tests/backend/conftest.py) needs them without
+    pytest-django makes those that marks name; data that is loaded once for a module (tests/fixtures.py) needs them without
     a mark, which would empty them after each test.
     """
     with django_db_blocker.unblock():

@@ -8,7 +8,7 @@ cache framework for the database backend. ``control`` is the manual API (``inval
 This package imports Django and, of the library, only ``signals`` and ``conf``. It asks the
 connection for everything else that it has to know about the backend (``connections``).
 
-Tests: ``tests/unit/test_cache_*``, ``tests/cache/`` and ``tests/backend/test_cache_*``.
+Tests: ``tests/project/test_cache_*``, ``tests/cache/`` and ``tests/backend/test_cache_*``.
 Documentation: ``docs/explanation/cache-protocol.md`` and ``docs/howto/caching.md``.
 """
 

@@ -11,8 +11,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Trunc
 from django.utils import timezone
 
-from tests.backend.conftest import moment
-from tests.backend.kinds import level_settings
+from tests.fixtures import moment
+from tests.kinds import level_settings
 from tests.library.models import Everything, Lists
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)

@@ -21,7 +21,7 @@ from appwrite_orm_django.cache.statistics import observe_reads
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.fields import ArrayField, EnumField
 from appwrite_orm_django.models import AppwriteModel
-from tests.backend.kinds import level_settings
+from tests.kinds import level_settings
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 

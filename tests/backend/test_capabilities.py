@@ -10,8 +10,8 @@ from appwrite_orm_django.backend import capabilities
 from appwrite_orm_django.backend.execution import reader, server_queries
 from appwrite_orm_django.checks import databases
 from tests import real
-from tests.backend.kinds import level_settings
 from tests.differential import assert_same
+from tests.kinds import level_settings
 from tests.library.models import Author, Book, Country
 
 pytestmark = pytest.mark.usefixtures("shelves_of_each_kind")

@@ -11,8 +11,8 @@ from django.db.transaction import TransactionManagementError
 from appwrite_orm_django.client import rows, transactions
 from appwrite_orm_django.client.errors import RateLimited, TransactionClosed, TransactionConflict
 from appwrite_orm_django.transactions import WriteBroken, WriteRefused, WriteUnknown, retry_on_conflict
-from tests.backend.steps import cut, nothing, other_client, steps
 from tests.library.models import Author, Book, Country, Edition, Review, Tag
+from tests.steps import cut, nothing, other_client, steps
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 

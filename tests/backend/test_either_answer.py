@@ -10,7 +10,7 @@ from django.db.models import Avg, Count, F, Max, Min, Q, Sum
 from appwrite_local.messages import json_response
 from appwrite_local.registry import local_server
 from appwrite_orm_django.client import rows
-from tests.backend.kinds import level_settings
+from tests.kinds import level_settings
 from tests.library.models import Everything, Lists, Measurement, Reading
 
 pytestmark = [

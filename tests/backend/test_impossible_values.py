@@ -24,7 +24,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Abs, Cast, Concat
 
-from tests.backend.kinds import level_settings
+from tests.kinds import level_settings
 from tests.library.models import Author, Book, Country, Everything, Numbered, Owner, Possession, Token
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)

@@ -12,8 +12,8 @@ from appwrite_orm_django.cache.writes import Batch, Write
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.retries import Backoff
 from appwrite_orm_django.schema import rows as schema_rows
-from tests.backend.kinds import level_of, level_settings
 from tests.cache.backends import TimedCache
+from tests.kinds import level_of, level_settings
 from tests.library.models import Author, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)

@@ -9,8 +9,8 @@ import pytest
 from django.db import models
 from django.db.models import Max, Min, Q
 
-from tests.backend.conftest import moment
 from tests.differential import APPWRITE, answer, assert_same, twin
+from tests.fixtures import moment
 from tests.library.models import Everything
 
 pytestmark = pytest.mark.usefixtures("everything")

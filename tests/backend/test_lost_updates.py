@@ -20,9 +20,9 @@ from appwrite_orm_django.backend.transactions import staging
 from appwrite_orm_django.client import databases, rows, transactions
 from appwrite_orm_django.client.errors import WriteRefused
 from tests import real
-from tests.backend.kinds import level_settings
-from tests.backend.steps import other_client, steps
+from tests.kinds import level_settings
 from tests.library.models import Edition
+from tests.steps import other_client, steps
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 

@@ -10,10 +10,10 @@ from django.db import connections, transaction
 from django.db.models import F, Value
 
 from appwrite_orm_django.transactions import WriteBroken, WriteRefused
-from tests.backend.conftest import moment
-from tests.backend.kinds import level_settings
-from tests.backend.steps import cut, steps
+from tests.fixtures import moment
+from tests.kinds import level_settings
 from tests.library.models import Author, Book, Country, Magazine, Publication, Supplement, Tag, Translation
+from tests.steps import cut, steps
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 

@@ -8,7 +8,7 @@ from django.test.utils import isolate_apps
 from appwrite_orm_django.checks.models import check_model
 from appwrite_orm_django.fields import RowIdField
 from appwrite_orm_django.models import AppwriteModel
-from tests.backend.kinds import level_settings
+from tests.kinds import level_settings
 from tests.library.models import OddNames
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], transaction=True)

@@ -11,9 +11,9 @@ from django.db.models.functions import Concat
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.users.accounts import appwrite_user
-from tests.backend.test_arrays import VALUES
 from tests.backend.test_transactions import BOTH, Rollback, atomic, elsewhere
 from tests.library.models import Author, Book, Country, Everything, Lists, Numbered, Token
+from tests.orm.test_arrays import VALUES
 
 EVERY_VALUE = {
     "char": "É ",

@@ -11,7 +11,7 @@ from appwrite_local.server import LocalServer
 from appwrite_local.wsgi import running_http_server
 from appwrite_orm_django.backend.base import DatabaseWrapper
 from tests import real
-from tests.backend.kinds import level_settings
+from tests.kinds import level_settings
 from tests.library.models import Author, Book, Edition, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as told
 
 from appwrite_orm_django.backend.base import DatabaseWrapper
-from tests.backend.kinds import KINDS, kind_settings, kinds_of_servers
 from tests.differential import APPWRITE, twin
 from tests.histories import histories
 from tests.histories.living import begin, end, live
 from tests.histories.vocabulary import MODELS
+from tests.kinds import KINDS, kind_settings, kinds_of_servers
 
 EXAMPLES = int(os.environ.get("RANDOM_HISTORIES", "4"))
 REDIS = os.environ.get("REDIS")

@@ -6,7 +6,7 @@ from django.db.models import F
 from requests.adapters import BaseAdapter
 from requests.exceptions import ConnectTimeout
 
-from tests.backend.kinds import level_settings
+from tests.kinds import level_settings
 from tests.library.models import Author, Book, Country, Numbered, Review, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)

@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, F, OuterRef
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.client.errors import WriteRefused
-from tests.backend.kinds import level_settings
+from tests.kinds import level_settings
 from tests.library.models import Author, Book, Country, Review
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)

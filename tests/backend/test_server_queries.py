@@ -12,8 +12,8 @@ from appwrite_local.messages import Response
 from appwrite_local.registry import local_server
 from appwrite_orm_django.backend.execution import server_queries
 from appwrite_orm_django.client.retries import Backoff
-from tests.backend.kinds import kind_settings, level_of
 from tests.differential import assert_same
+from tests.kinds import kind_settings, level_of
 from tests.library.models import Author, Book, Country, Review, Tag
 
 pytestmark = pytest.mark.usefixtures("kind")

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from appwrite_orm_django.backend.execution.reader import TOTAL_CAP
 from appwrite_orm_django.contrib.pagination import AppwritePaginator, ExactPaginator
-from tests.backend.kinds import level_settings
 from tests.differential import APPWRITE, assert_same, plain, twin
+from tests.kinds import level_settings
 from tests.library.models import Author, Book, Country, Review, Tag
 
 QUERYSETS = {

@@ -11,8 +11,8 @@ from django.db.models import Avg, Count, FloatField, IntegerField, Max, Min, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
-from tests.backend.kinds import kind_settings, level_of
 from tests.differential import assert_same
+from tests.kinds import kind_settings, level_of
 from tests.library.models import Author, Book
 
 pytestmark = pytest.mark.usefixtures("kind")

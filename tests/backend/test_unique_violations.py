@@ -15,7 +15,7 @@ from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.client.errors import AppwriteError, UniqueViolation
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.users.accounts import appwrite_user
-from tests.backend.kinds import KINDS, kind_settings
+from tests.kinds import KINDS, kind_settings
 from tests.library.models import Author, Book, Country, Diary, Edition, Numbered, Tag
 from tests.settled import indexes
 

@@ -14,9 +14,9 @@ from appwrite_orm_django.client.errors import TransactionLimitExceeded
 from appwrite_orm_django.managers import AppwriteQuerySet
 from appwrite_orm_django.signals import rows_changed
 from tests import differential
-from tests.backend.conftest import moment
-from tests.backend.kinds import KINDS, kind_settings
 from tests.backend.test_transactions import elsewhere
+from tests.fixtures import moment
+from tests.kinds import KINDS, kind_settings
 from tests.library.models import Author, Book, Country, Cover, Edition, Numbered, Tag, Writer
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)

@@ -26,7 +26,7 @@ from django.db.models import (
 
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.testing import captured_requests
-from tests.backend.kinds import level_settings
+from tests.kinds import level_settings
 from tests.library.models import Country, Everything, Publication, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], transaction=True)

@@ -13,7 +13,7 @@ from appwrite_orm_django.backend import row_ids
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import ColumnNotFound
 from appwrite_orm_django.managers import AppwriteQuerySet
-from tests.backend.conftest import library, moment
+from tests.fixtures import library, moment
 from tests.library.models import (
     Author,
     Book,

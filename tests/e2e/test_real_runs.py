@@ -81,7 +81,7 @@ def test_a_run_says_what_became_of_each_test_and_leaves_nothing(endpoint, transp
             databases.create_database(transport, name, name)
     databases.create_database(transport, f"{real.PREFIX}busy", "busy")
     report = tmp_path / "report.txt"
-    arguments = ("-n", "1", "tests/backend/test_introspection.py", "tests/backend/test_testing.py")
+    arguments = ("-n", "1", "tests/backend/test_introspection.py", "tests/testing/test_testing.py")
     process = start(endpoint, *arguments, APPWRITE_TEST_REPORT=str(report))
     out, _ = process.communicate(timeout=300)
     assert process.returncode == 0, out

@@ -13,8 +13,8 @@ from django.db.models.functions import Coalesce
 
 from appwrite_orm_django.backend.values import held_float
 from appwrite_orm_django.client import rows
-from tests.backend.conftest import moment
-from tests.backend.kinds import level_settings
+from tests.fixtures import moment
+from tests.kinds import level_settings
 from tests.library.models import Measurement, Reading
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], transaction=True)

@@ -7,7 +7,7 @@ import pytest
 from django.core import serializers
 from django.core.management import call_command
 
-from tests.backend.conftest import everything_rows, library
+from tests.fixtures import everything_rows, library
 from tests.library.models import Author, Book, Everything, Magazine, Numbered, Publication, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)

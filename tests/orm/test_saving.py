@@ -20,7 +20,7 @@ from django.forms.models import model_to_dict
 
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.testing import captured_requests
-from tests.backend.conftest import library, moment
+from tests.fixtures import library, moment
 from tests.library.models import (
     Author,
     Book,

@@ -10,7 +10,7 @@ from django.db import DataError, IntegrityError
 from django.db.models import F, Value
 from django.utils import timezone
 
-from tests.backend.conftest import TEXTS, everything_rows, moment
+from tests.fixtures import TEXTS, everything_rows, moment
 from tests.library.models import Author, Book, Country, Everything, Numbered, Review, Token
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)

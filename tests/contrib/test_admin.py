@@ -6,7 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
-from tests.backend.conftest import moment
+from tests.fixtures import moment
 from tests.library.models import Author, Book, Country, Cover, Loan, Numbered, Review, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)

@@ -13,7 +13,7 @@ from appwrite_orm_django.backend.base import DatabaseWrapper
 from appwrite_orm_django.client import tables
 from appwrite_orm_django.client.errors import AppwriteError
 from tests import differential, real
-from tests.backend.kinds import KINDS, kind_settings, kinds_of_servers, level_of, level_settings
+from tests.kinds import KINDS, kind_settings, kinds_of_servers, level_of, level_settings
 from tests.library.models import Author, Book, Country, Cover, Everything, Numbered, Review, Tag
 
 UTC = datetime.timezone.utc

@@ -7,12 +7,12 @@ from rest_framework import filters, pagination, serializers, viewsets
 from rest_framework.routers import DefaultRouter
 from rest_framework.test import APIClient
 
-from tests.backend.conftest import library
+from tests.fixtures import library
 from tests.library.models import Author, Book, Everything
 
 pytestmark = [
     pytest.mark.django_db(databases=["default", "appwrite"], transaction=True),
-    pytest.mark.urls("tests.backend.test_rest_framework"),
+    pytest.mark.urls("tests.orm.test_rest_framework"),
 ]
 
 

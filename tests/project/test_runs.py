@@ -7,14 +7,13 @@ import pytest
 from hypothesis import settings
 
 from tests import conftest
-
-from .test_contracts import ROOT
+from tests.project.test_contracts import ROOT
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["alone", "xdist"])
 def test_the_order_of_the_tests_has_a_seed_that_is_printed(options):
     pytest_ = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only"]
-    command = [*pytest_, *options, "tests/unit/test_names.py"]
+    command = [*pytest_, *options, "tests/schema/test_names.py"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert f"Using --randomly-seed={conftest.SEED}" in run.stdout, run.stdout + run.stderr
     assert run.returncode == 0

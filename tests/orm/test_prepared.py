@@ -8,8 +8,8 @@ import pytest
 from django.db import OperationalError, connections, transaction
 from django.utils import timezone
 
-from tests.backend.test_instances import state_of
 from tests.library.models import Author, Book, Country, Everything
+from tests.orm.test_hydration import state_of
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], transaction=True)
 
