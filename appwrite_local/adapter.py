@@ -33,7 +33,12 @@ class LocalAdapter(BaseAdapter):
         self._sleep = sleep
 
     def send(
-        self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, *args: Any, **kwargs: Any
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        *args: Any,
+        **kwargs: Any,
     ) -> requests.Response:
         url = urlsplit(request.url or "")
         body = request.body or b""
@@ -53,11 +58,14 @@ class LocalAdapter(BaseAdapter):
         read_timeout_s = timeout[1] if isinstance(timeout, tuple) else timeout
         if read_timeout_s is not None and answer.delay_s >= read_timeout_s:
             self._sleep(read_timeout_s)
-            raise requests.ReadTimeout(f"Read timed out. (read timeout={read_timeout_s})", request=request)
+            raise requests.ReadTimeout(
+                f"Read timed out. (read timeout={read_timeout_s})", request=request
+            )
         self._sleep(answer.delay_s)
         if answer.cut:
             broken = ProtocolError(
-                "Connection aborted.", RemoteDisconnected("Remote end closed connection without response")
+                "Connection aborted.",
+                RemoteDisconnected("Remote end closed connection without response"),
             )
             raise requests.ConnectionError(broken, request=request)
 
@@ -86,7 +94,9 @@ def _response(request: requests.PreparedRequest, answer: Response) -> requests.R
     return response
 
 
-def local_session(server: LocalServer, headers: Mapping[str, str] | None = None) -> requests.Session:
+def local_session(
+    server: LocalServer, headers: Mapping[str, str] | None = None
+) -> requests.Session:
     """Return a session that reaches a server under any ``http://`` address."""
     session = requests.Session()
     session.trust_env = False

@@ -18,10 +18,26 @@ from appwrite_local.collation import fold
 from appwrite_local.errors import ApiError, unauthorized
 from appwrite_local.permissions import allows
 from appwrite_local.queries import check, fields, sql
-from appwrite_local.queries.aggregates import Gathered, aggregate, alias_of, column_name, of_first_row, of_group
+from appwrite_local.queries.aggregates import (
+    Gathered,
+    aggregate,
+    alias_of,
+    column_name,
+    of_first_row,
+    of_group,
+)
 from appwrite_local.queries.cells import Cells, satisfies, sorted_groups
 from appwrite_local.queries.fields import Field
-from appwrite_local.queries.joins import MAIN, Joined, Scope, Source, loosened, names_in, read_joins, sources
+from appwrite_local.queries.joins import (
+    MAIN,
+    Joined,
+    Scope,
+    Source,
+    loosened,
+    names_in,
+    read_joins,
+    sources,
+)
 from appwrite_local.queries.parse import AGGREGATES, CURSORS, JOINS, ORDERS, Query
 from appwrite_local.routing import Call
 from appwrite_local.row_store import TOTAL_CAP
@@ -56,7 +72,9 @@ class RichList:
 
     @property
     def is_grouped(self) -> bool:
-        return any(query.method in AGGREGATES or query.method == "groupBy" for query in self.queries)
+        return any(
+            query.method in AGGREGATES or query.method == "groupBy" for query in self.queries
+        )
 
     @property
     def is_distinct(self) -> bool:
@@ -64,7 +82,9 @@ class RichList:
 
     @property
     def selected(self) -> list[str] | None:
-        names = [value for query in self.queries if query.method == "select" for value in query.values]
+        names = [
+            value for query in self.queries if query.method == "select" for value in query.values
+        ]
         return None if not names or "*" in names else names
 
     def of(self, *methods: str) -> list[Query]:
@@ -89,7 +109,10 @@ def find_rich(
     """
     wanted = _read(call, table, queries)
     if cursor is not None and wanted.is_grouped:
-        raise ApiError("general_query_invalid", message="Cursor pagination is not supported with aggregation queries")
+        raise ApiError(
+            "general_query_invalid",
+            message="Cursor pagination is not supported with aggregation queries",
+        )
     rows = find_groups(call, wanted) if wanted.is_grouped else _find_rows(call, wanted, cursor)
     return rows, _count(call, wanted) if with_total else 0
 
@@ -125,22 +148,35 @@ def find_bulk(call: Call, wanted: RichList) -> list[Row]:
 def _read(call: Call, table: Table, queries: Sequence[Query], *, bulk: bool = False) -> RichList:
     rules = call.server.rules
     main = fields.table_fields(table, rules)
-    joined = [] if bulk else read_joins(queries, lambda table_id: _joined_table(call, table, table_id), table)
+    joined = (
+        []
+        if bulk
+        else read_joins(queries, lambda table_id: _joined_table(call, table, table_id), table)
+    )
     scope = Scope(main, joined, rules)
     scope.admit(
-        [name for name in names_in(queries) if "." in name], frozenset(join.alias for join in joined if join.alias)
+        [name for name in names_in(queries) if "." in name],
+        frozenset(join.alias for join in joined if join.alias),
     )
     _check(queries, scope, table)
     if bulk and any(query.method in JOINS for query in queries):
         first = next(query for query in queries if query.method in JOINS)
-        raise ApiError("general_query_invalid", message=f"Joined collection '{first.attribute}' not found")
+        raise ApiError(
+            "general_query_invalid", message=f"Joined collection '{first.attribute}' not found"
+        )
     _require_readable(call, joined)
     related_reads.selection_of(queries, table)
     selected = [name for query in queries if query.method == "select" for name in query.values]
     # Related rows are not loaded here: the database has no column for a path along a relationship.
-    if scope.unknown or any("." in name and name not in scope for name in selected) or _names_nothing(queries, scope):
+    if (
+        scope.unknown
+        or any("." in name and name not in scope for name in selected)
+        or _names_nothing(queries, scope)
+    ):
         raise ApiError("general_unknown")
-    where = [sql.compile_filter(loosened(query, scope), scope) for query in queries if query.is_filter]
+    where = [
+        sql.compile_filter(loosened(query, scope), scope) for query in queries if query.is_filter
+    ]
     if not allows(table.permissions, "read", call.identity):
         where.append(_readable(call.identity.roles))
     return RichList(table, rules, queries, joined, scope, sql.all_of(where))
@@ -148,7 +184,10 @@ def _read(call: Call, table: Table, queries: Sequence[Query], *, bulk: bool = Fa
 
 def _names_nothing(queries: Sequence[Query], scope: Scope) -> bool:
     """Return whether a query names the side of a relationship that stores nothing."""
-    names = [*names_in(queries), *(query.attribute for query in queries if query.method in AGGREGATES)]
+    names = [
+        *names_in(queries),
+        *(query.attribute for query in queries if query.method in AGGREGATES),
+    ]
     columns = [scope[name].column for name in names if name in scope]
     return any(column is not None and column.is_virtual for column in columns)
 
@@ -162,9 +201,13 @@ def _joined_table(call: Call, main: Table, table_id: str) -> Table:
 
 def _check(queries: Sequence[Query], scope: Scope, table: Table) -> None:
     names = {alias_of(query) for query in queries if query.method in AGGREGATES}
-    checked = [query for query in queries if not (query.method in ORDERS and query.attribute in names)]
+    checked = [
+        query for query in queries if not (query.method in ORDERS and query.attribute in names)
+    ]
     fulltext = frozenset(
-        index.columns[0] for index in table.all_indexes if index.type == "fulltext" and len(index.columns) == 1
+        index.columns[0]
+        for index in table.all_indexes
+        if index.type == "fulltext" and len(index.columns) == 1
     )
     check.check_queries(checked, scope, fulltext, SELECTABLE)
     nested = [
@@ -212,21 +255,34 @@ def find_groups(call: Call, wanted: RichList) -> list[Row]:
     Without an explicit order they are ordered by the grouped columns.
     """
     grouped_by = _group_columns(wanted)
-    gathered = [aggregate(query, wanted.scope) for query in wanted.of(*AGGREGATES)] + _shown_columns(wanted, grouped_by)
+    gathered = [
+        aggregate(query, wanted.scope) for query in wanted.of(*AGGREGATES)
+    ] + _shown_columns(wanted, grouped_by)
     orders = _group_orders(wanted, gathered)
     groups: list[Cells] = []
     for source in wanted.sources():
         groups += _groups_of(
-            call, wanted, source, [*gathered, *(extra for _, extra, _ in orders if extra is not None)], grouped_by
+            call,
+            wanted,
+            source,
+            [*gathered, *(extra for _, extra, _ in orders if extra is not None)],
+            grouped_by,
         )
-    named = {name for query in wanted.of("groupBy") for name in query.values} if grouped_by else set()
+    named = (
+        {name for query in wanted.of("groupBy") for name in query.values} if grouped_by else set()
+    )
     for query in wanted.of("having"):
         groups = [
             group
             for group in groups
-            if all(satisfies(_nameable(group, named), condition, wanted.rules) for condition in query.values)
+            if all(
+                satisfies(_nameable(group, named), condition, wanted.rules)
+                for condition in query.values
+            )
         ]
-    groups = sorted_groups(groups, [(name, descending) for name, _, descending in orders], wanted.rules)
+    groups = sorted_groups(
+        groups, [(name, descending) for name, _, descending in orders], wanted.rules
+    )
     shown = [{item.name: group[item.name].text for item in gathered} for group in groups]
     if wanted.is_distinct:
         shown = [row for position, row in enumerate(shown) if row not in shown[:position]]
@@ -248,7 +304,9 @@ def _group_columns(wanted: RichList) -> list[tuple[str, Field]]:
             raise ApiError("general_unknown")
         if name in _INTERNALS and wanted.joined:
             # Beside a join, a bare internal name is the joined table's (recording ``join-left``).
-            field = replace(field, value=_moved(field.value, wanted), compare=_moved(field.compare, wanted))
+            field = replace(
+                field, value=_moved(field.value, wanted), compare=_moved(field.compare, wanted)
+            )
         columns.setdefault(column_name(name), field)
     return list(columns.items())
 
@@ -279,35 +337,47 @@ def _position(wanted: RichList) -> str:
     return places[0] if len(places) == 1 else f"COALESCE({', '.join(places)})"
 
 
-def _group_orders(wanted: RichList, gathered: Sequence[Gathered]) -> list[tuple[str, Gathered | None, bool]]:
+def _group_orders(
+    wanted: RichList, gathered: Sequence[Gathered]
+) -> list[tuple[str, Gathered | None, bool]]:
     """Return what groups are ordered by: one of their names, or a column of their first row."""
     names = {item.name for item in gathered}
     orders: list[tuple[str, Gathered | None, bool]] = []
     for query in wanted.of(*ORDERS):
         if query.method == "orderRandom":
             continue
-        name = query.attribute if query.attribute in names else column_name(query.attribute or "$sequence")
+        name = (
+            query.attribute
+            if query.attribute in names
+            else column_name(query.attribute or "$sequence")
+        )
         extra = None
         if name not in names:
             name = f"\0{query.attribute}"
-            extra = of_first_row(name, wanted.scope[query.attribute or "$sequence"], _position(wanted))
+            extra = of_first_row(
+                name, wanted.scope[query.attribute or "$sequence"], _position(wanted)
+            )
         orders.append((name, extra, query.method == "orderDesc"))
     return orders
 
 
 def _groups_of(
-    call: Call, wanted: RichList, source: Source, gathered: Sequence[Gathered], grouped_by: Sequence[tuple[str, Field]]
+    call: Call,
+    wanted: RichList,
+    source: Source,
+    gathered: Sequence[Gathered],
+    grouped_by: Sequence[tuple[str, Field]],
 ) -> list[Cells]:
     where = source.where(wanted.where)
-    statement = (
-        f"SELECT {', '.join(part for item in gathered for part in item.sql)} FROM {source.sql.sql} WHERE {where.sql}"
-    )
+    statement = f"SELECT {', '.join(part for item in gathered for part in item.sql)} FROM {source.sql.sql} WHERE {where.sql}"
     if grouped_by:
         # The plus keeps SQLite from walking an index, which would look up every row separately and
         # take ten times as long.
         keys = [f"+{field.compare}" for _, field in grouped_by]
         nulls = " NULLS LAST" if wanted.rules.nulls_last else ""
-        statement += f" GROUP BY {', '.join(keys)} ORDER BY {', '.join(key + nulls for key in keys)}"
+        statement += (
+            f" GROUP BY {', '.join(keys)} ORDER BY {', '.join(key + nulls for key in keys)}"
+        )
     records = call.session.all(statement, [*source.sql.params, *where.params])
     return [_cells(gathered, record) for record in records]
 
@@ -336,20 +406,33 @@ class _Shown:
     decode: Decode | None = None
 
 
-def _find_rows(call: Call, wanted: RichList, cursor: Row | None, *, single: bool = False) -> list[Row]:
-    wanted.where = sql.all_of([wanted.where, *_having(wanted)]) if wanted.of("having") else wanted.where
-    plan = sql.compile_queries(
-        [query for query in wanted.queries if query.method in ORDERS or query.method in CURSORS], wanted.scope
+def _find_rows(
+    call: Call, wanted: RichList, cursor: Row | None, *, single: bool = False
+) -> list[Row]:
+    wanted.where = (
+        sql.all_of([wanted.where, *_having(wanted)]) if wanted.of("having") else wanted.where
     )
-    where = wanted.where if cursor is None else sql.all_of([wanted.where, _beyond(call, wanted, plan, cursor)])
+    plan = sql.compile_queries(
+        [query for query in wanted.queries if query.method in ORDERS or query.method in CURSORS],
+        wanted.scope,
+    )
+    where = (
+        wanted.where
+        if cursor is None
+        else sql.all_of([wanted.where, _beyond(call, wanted, plan, cursor)])
+    )
     collapses = wanted.is_distinct and wanted.selected is not None
     shown = _shown(wanted)
-    internals = [f"{MAIN}.{name}" for name in ("_uid", "_id", "_created", "_updated", "_permissions")]
+    internals = [
+        f"{MAIN}.{name}" for name in ("_uid", "_id", "_created", "_updated", "_permissions")
+    ]
     backwards = plan.cursor is not None and plan.cursor.method == "cursorBefore"
     orders = [order.sql(reverse=backwards) for order in plan.orders] + (
         [] if single else _ties(wanted, backwards=backwards)
     )
-    statement, params = _statement(wanted, where, [item.sql for item in shown] + internals, orders, collapses=collapses)
+    statement, params = _statement(
+        wanted, where, [item.sql for item in shown] + internals, orders, collapses=collapses
+    )
     limit, offset = (1, 0) if single else _limits(wanted)
     records = call.session.all(f"{statement} LIMIT ? OFFSET ?", [*params, limit, offset])
     if backwards:
@@ -364,37 +447,57 @@ def _ties(wanted: RichList, *, backwards: bool) -> list[str]:
 
 
 def _statement(
-    wanted: RichList, where: sql.Condition, columns: Sequence[str], orders: Sequence[str], *, collapses: bool
+    wanted: RichList,
+    where: sql.Condition,
+    columns: Sequence[str],
+    orders: Sequence[str],
+    *,
+    collapses: bool,
 ) -> tuple[str, list[Any]]:
     """Build the SELECT; the two halves of a full join are sorted together."""
     keys = [
-        order.removesuffix(" DESC").removesuffix(" NULLS LAST").removesuffix(" NULLS FIRST").removesuffix(" DESC")
+        order.removesuffix(" DESC")
+        .removesuffix(" NULLS LAST")
+        .removesuffix(" NULLS FIRST")
+        .removesuffix(" DESC")
         for order in orders
     ]
     halves, params = [], []
     for source in wanted.sources():
         condition = source.where(where)
-        listed = ", ".join(f"{expression} AS x{position}" for position, expression in enumerate([*columns, *keys]))
+        listed = ", ".join(
+            f"{expression} AS x{position}" for position, expression in enumerate([*columns, *keys])
+        )
         # With one MIN, SQLite takes the other columns from the row with the minimum, and from the
         # first of equal rows.
         first, group = (
-            (f", MIN({_position(wanted)})", f" GROUP BY {', '.join(_distinct_keys(wanted))}") if collapses else ("", "")
+            (f", MIN({_position(wanted)})", f" GROUP BY {', '.join(_distinct_keys(wanted))}")
+            if collapses
+            else ("", "")
         )
         halves.append(f"SELECT {listed}{first} FROM {source.sql.sql} WHERE {condition.sql}{group}")
         params += [*source.sql.params, *condition.params]
-    named = [f"x{len(columns) + position}{order[len(keys[position]) :]}" for position, order in enumerate(orders)]
+    named = [
+        f"x{len(columns) + position}{order[len(keys[position]) :]}"
+        for position, order in enumerate(orders)
+    ]
     return f"SELECT * FROM ({' UNION ALL '.join(halves)}) ORDER BY {', '.join(named)}", params
 
 
 def _distinct_keys(wanted: RichList) -> list[str]:
     names = dict.fromkeys(wanted.selected or [])
-    return [f"{MAIN}._permissions" if name == "$permissions" else wanted.scope[name].compare for name in names]
+    return [
+        f"{MAIN}._permissions" if name == "$permissions" else wanted.scope[name].compare
+        for name in names
+    ]
 
 
 def _having(wanted: RichList) -> list[sql.Condition]:
     """Compile conditions on ungrouped rows, which can only name columns of the answer."""
     selected = wanted.selected
-    known = {key: field for key, field in wanted.scope.items() if selected is None or key in selected}
+    known = {
+        key: field for key, field in wanted.scope.items() if selected is None or key in selected
+    }
     conditions = [condition for query in wanted.of("having") for condition in query.values]
     if not all(name in known for name in names_in(conditions)) or not all(
         condition.is_filter for condition in conditions
@@ -415,12 +518,15 @@ def _beyond(call: Call, wanted: RichList, plan: sql.Plan, cursor: Row) -> sql.Co
         order.by.compare if order.by is not None and order.by.compare.startswith(own) else "NULL"
         for order in plan.orders
     ]
-    statement = f"SELECT {', '.join(expressions)} FROM {wanted.table.sql} AS {MAIN} WHERE {MAIN}._id = ?"
+    statement = (
+        f"SELECT {', '.join(expressions)} FROM {wanted.table.sql} AS {MAIN} WHERE {MAIN}._id = ?"
+    )
     values = call.session.one(statement, (int(cursor["$sequence"]),)) or ()
     for order, query, value in zip(plan.orders, [*wanted.of(*ORDERS), None], values, strict=False):
         if order.by is not None and value is None:
             raise ApiError(
-                "database_query_order_null", key=order.by.key if query is None else query.attribute or order.by.key
+                "database_query_order_null",
+                key=order.by.key if query is None else query.attribute or order.by.key,
             )
     return sql.after_cursor(plan, values)
 
@@ -428,10 +534,16 @@ def _beyond(call: Call, wanted: RichList, plan: sql.Plan, cursor: Row) -> sql.Co
 def _shown(wanted: RichList) -> list[_Shown]:
     selected = wanted.selected
     if selected is None:
-        joined = {key: item for join in wanted.joined for key, item in _whole_table(join, wanted.rules).items()}
+        joined = {
+            key: item
+            for join in wanted.joined
+            for key, item in _whole_table(join, wanted.rules).items()
+        }
         own = {column.key: _own_column(column) for column in wanted.table.stored.values()}
         return list({**joined, **own}.values())
-    stored = [_own_column(wanted.table.stored[name]) for name in selected if name in wanted.table.stored]
+    stored = [
+        _own_column(wanted.table.stored[name]) for name in selected if name in wanted.table.stored
+    ]
     return stored + _joined_columns(wanted, selected)
 
 
@@ -441,7 +553,10 @@ def _own_column(column: Column) -> _Shown:
 
 def _whole_table(join: Joined, rules: TextRules) -> dict[str, _Shown]:
     known = fields.table_fields(join.table, rules)
-    return {key: _Shown((key,), f"{join.sql}.{known[key].value}", known[key].raw_text) for key in join.table.stored}
+    return {
+        key: _Shown((key,), f"{join.sql}.{known[key].value}", known[key].raw_text)
+        for key in join.table.stored
+    }
 
 
 def _joined_columns(wanted: RichList, selected: Sequence[str]) -> list[_Shown]:
@@ -492,7 +607,11 @@ def _filled(row: Row, wanted: RichList) -> Row:
         # Selecting from a joined table makes the server process all columns of the queried table;
         # arrays without a value are then empty.
         row.update(
-            {column.key: [] for column in wanted.table.columns.values() if column.array and column.key not in row}
+            {
+                column.key: []
+                for column in wanted.table.columns.values()
+                if column.array and column.key not in row
+            }
         )
     row["$databaseId"], row["$tableId"] = wanted.table.database.id, wanted.table.id
     return row

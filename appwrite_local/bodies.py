@@ -67,7 +67,11 @@ def _lists(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     inner = {key: _lists(item) for key, item in value.items()}
-    return list(inner.values()) if list(inner) == [str(position) for position in range(len(inner))] else inner
+    return (
+        list(inner.values())
+        if list(inner) == [str(position) for position in range(len(inner))]
+        else inner
+    )
 
 
 # An object among the parameters may be an object, a list (PHP does not distinguish them), or the
@@ -92,4 +96,6 @@ def read_object(value: Any) -> dict[str, Any]:
 
 def read_objects(values: Any) -> list[dict[str, Any]]:
     """Parse a list of objects; an object of objects counts as a list."""
-    return [read_object(value) for value in (values.values() if isinstance(values, Mapping) else values)]
+    return [
+        read_object(value) for value in (values.values() if isinstance(values, Mapping) else values)
+    ]

@@ -88,7 +88,8 @@ def create_rows(call: Call) -> Response:
         return _staged(call, staging.stage_bulk_create(call, table, staged))
     try:
         rows = [
-            writer.create(row_id, item, granted) for row_id, item, granted in zip(ids, items, permissions, strict=True)
+            writer.create(row_id, item, granted)
+            for row_id, item, granted in zip(ids, items, permissions, strict=True)
         ]
     except Duplicate as error:
         raise taken(call, error, "") from error
@@ -120,7 +121,9 @@ def _given_permissions(item: Mapping[str, Any]) -> list[str] | None:
 def _unchecked_permissions(item: Mapping[str, Any]) -> list[str] | None:
     """Return an upsert's permissions, which are not checked (recording ``bulk-upsert``)."""
     permissions = item.get("$permissions")
-    if permissions is None or (isinstance(permissions, list) and all(isinstance(one, str) for one in permissions)):
+    if permissions is None or (
+        isinstance(permissions, list) and all(isinstance(one, str) for one in permissions)
+    ):
         return permissions
     raise ApiError("general_unknown")
 
@@ -178,11 +181,17 @@ def delete_rows(call: Call) -> Response:
     writer_of(call, table).delete(rows)
     call.events.note(table, "delete", rows, legacy=True)
     hidden = () if select is None else [key for key in table.columns if key not in select]
-    return _echo(call, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows])
+    return _echo(
+        call, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows]
+    )
 
 
 def _update_found(
-    call: Call, table: Table, queries: Sequence[parse.Query], data: Mapping[str, Any], permissions: Sequence[str] | None
+    call: Call,
+    table: Table,
+    queries: Sequence[parse.Query],
+    data: Mapping[str, Any],
+    permissions: Sequence[str] | None,
 ) -> Response:
     """
     Update the results of queries that may return no rows, and answer with those results.
@@ -198,13 +207,27 @@ def _update_found(
         call.events.note(table, "update", changed, legacy=True)
         return _echo(call, 200, changed)
         # Checks the values like any other update, though no row receives them.
-    columns: Row = {key: shown(column, normalize(column, data.get(key))) for key, column in table.columns.items()}
-    rest = {"$id": None, "$sequence": "", "$createdAt": "", "$updatedAt": now_text(), **_place(table)}
+    columns: Row = {
+        key: shown(column, normalize(column, data.get(key)))
+        for key, column in table.columns.items()
+    }
+    rest = {
+        "$id": None,
+        "$sequence": "",
+        "$createdAt": "",
+        "$updatedAt": now_text(),
+        **_place(table),
+    }
     return _echo(
         call,
         200,
         [
-            {**columns, **_own_cells(row), **{key: columns[key] for key in data if key in columns}, **rest}
+            {
+                **columns,
+                **_own_cells(row),
+                **{key: columns[key] for key in data if key in columns},
+                **rest,
+            }
             for row in found
         ],
     )
@@ -248,7 +271,9 @@ def refuse_relationships(call: Call, table: Table, action: str) -> None:
         )
 
 
-def _matching(call: Call, table: Table, queries: list[parse.Query]) -> tuple[list[Row], list[str] | None]:
+def _matching(
+    call: Call, table: Table, queries: list[parse.Query]
+) -> tuple[list[Row], list[str] | None]:
     known = fields.table_fields(table, call.server.rules)
     check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
     plan = sql.compile_queries(queries, known)
@@ -256,7 +281,11 @@ def _matching(call: Call, table: Table, queries: list[parse.Query]) -> tuple[lis
         # The server takes the id of the cursor for a row and fails.
         raise ApiError("general_unknown")
     rows = store_of(call, table).find(
-        plan.where.sql, plan.where.params, order=sql.order_by(plan), limit=plan.limit, offset=plan.offset
+        plan.where.sql,
+        plan.where.params,
+        order=sql.order_by(plan),
+        limit=plan.limit,
+        offset=plan.offset,
     )
     return rows, plan.select
 
@@ -266,7 +295,9 @@ def _masked(table: Table, row: Row, select: list[str] | None) -> Row:
     if select is None and not table.hidden:
         return row
     return {
-        key: value if select is None or key not in table.columns or key in select else shown(table.columns[key], None)
+        key: value
+        if select is None or key not in table.columns or key in select
+        else shown(table.columns[key], None)
         for key, value in row.items()
         if key not in table.hidden
     }
@@ -291,9 +322,18 @@ ROUTES = [
         ROWS_PATH,
         create,
         WRITE,
-        (*DATABASE_TABLE, Param("rowId", CustomId(), ""), DATA, PERMISSIONS, Param("rows", _ROWS, []), TRANSACTION),
+        (
+            *DATABASE_TABLE,
+            Param("rowId", CustomId(), ""),
+            DATA,
+            PERMISSIONS,
+            Param("rows", _ROWS, []),
+            TRANSACTION,
+        ),
     ),
-    Route("PUT", ROWS_PATH, upsert_rows, WRITE, (*DATABASE_TABLE, Param("rows", _ROWS), TRANSACTION)),
+    Route(
+        "PUT", ROWS_PATH, upsert_rows, WRITE, (*DATABASE_TABLE, Param("rows", _ROWS), TRANSACTION)
+    ),
     Route(
         "PATCH",
         ROWS_PATH,
@@ -301,5 +341,11 @@ ROUTES = [
         WRITE,
         (*DATABASE_TABLE, DATA, Param("queries", QUERIES, []), TRANSACTION),
     ),
-    Route("DELETE", ROWS_PATH, delete_rows, WRITE, (*DATABASE_TABLE, Param("queries", QUERIES, []), TRANSACTION)),
+    Route(
+        "DELETE",
+        ROWS_PATH,
+        delete_rows,
+        WRITE,
+        (*DATABASE_TABLE, Param("queries", QUERIES, []), TRANSACTION),
+    ),
 ]

@@ -57,7 +57,11 @@ def _spatial_check(kind: str) -> _Check:
 
 
 def _datetime_check(value: Any) -> str | None:
-    return None if isinstance(value, str) and datetimes.parse_datetime(value) is not None else datetimes.RULE
+    return (
+        None
+        if isinstance(value, str) and datetimes.parse_datetime(value) is not None
+        else datetimes.RULE
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +109,15 @@ TYPES = [
 ]
 BY_SEGMENT = {kind.segment: kind for kind in TYPES}
 
-SIZES: dict[str, Validator] = {"varchar": IntegerRange(1, MAX_VARCHAR), "string": IntegerRange(1, MAX_STRING)}
-BOUNDS: dict[str, Validator] = {"integer": Nullable(_INT), "bigint": Nullable(_INT), "float": Nullable(Float())}
+SIZES: dict[str, Validator] = {
+    "varchar": IntegerRange(1, MAX_VARCHAR),
+    "string": IntegerRange(1, MAX_STRING),
+}
+BOUNDS: dict[str, Validator] = {
+    "integer": Nullable(_INT),
+    "bigint": Nullable(_INT),
+    "float": Nullable(Float()),
+}
 ELEMENTS = list_of(Text(255), None)
 
 
@@ -197,7 +208,12 @@ def make_column(kind: ColumnType, args: Mapping[str, Any]) -> Column:
             ``general_bad_request``.
     """
     column = Column(
-        0, args["key"], kind.stored, required=args["required"], array=args.get("array", False), format=kind.format
+        0,
+        args["key"],
+        kind.stored,
+        required=args["required"],
+        array=args.get("array", False),
+        format=kind.format,
     )
     column.default = args["default"]
     column.size = values.FORMAT_SIZES.get(kind.format, args.get("size") or 0)
@@ -222,7 +238,9 @@ def check_default(column: Column, *, lengths: bool = True) -> None:
             ``column-varchar``).
     """
     if column.low is not None and column.high is not None and column.low > column.high:
-        raise ApiError("column_value_invalid", message="Minimum value must be lesser than maximum value")
+        raise ApiError(
+            "column_value_invalid", message="Minimum value must be lesser than maximum value"
+        )
     default = column.default
     if default is None:
         return
@@ -232,8 +250,15 @@ def check_default(column: Column, *, lengths: bool = True) -> None:
         low, high = _bounds(column)
         if not low <= default <= high:
             raise ApiError("column_value_invalid", message=range_rule(low, high))
-    if lengths and column.type in TEXT_TYPES and not column.format and len(default) > values.text_size(column):
-        message = f"Value must be a valid string and no longer than {values.text_size(column)} chars"
+    if (
+        lengths
+        and column.type in TEXT_TYPES
+        and not column.format
+        and len(default) > values.text_size(column)
+    ):
+        message = (
+            f"Value must be a valid string and no longer than {values.text_size(column)} chars"
+        )
         raise ApiError("column_value_invalid", message=message)
 
 
@@ -254,4 +279,8 @@ def refuse_default(column: Column) -> None:
 
 def normalized_default(column: Column) -> Any:
     """Return the default as it is shown and filled in."""
-    return None if column.default is None else values.shown(column, values.normalize(column, column.default))
+    return (
+        None
+        if column.default is None
+        else values.shown(column, values.normalize(column, column.default))
+    )

@@ -24,7 +24,12 @@ from appwrite_local.column_types import (
 )
 from appwrite_local.datetimes import now_text
 from appwrite_local.errors import ApiError
-from appwrite_local.indexes import check_held_indexes, drop_column_from_indexes, rename_in_indexes, table_of
+from appwrite_local.indexes import (
+    check_held_indexes,
+    drop_column_from_indexes,
+    rename_in_indexes,
+    table_of,
+)
 from appwrite_local.messages import Response, json_response, no_content
 from appwrite_local.metadata_lists import Listing, select_entries
 from appwrite_local.routing import Call, Handler, Param, Route
@@ -80,7 +85,8 @@ def add_column(session: Session, table: Table, column: Column, *, ready_at: floa
     now = now_text()
     column.default = normalized_default(column)
     column.seq = session.insert(
-        "INSERT INTO _columns (table_seq, key, definition, ready_at, created, updated) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO _columns (table_seq, key, definition, ready_at, created, updated) VALUES (?, "
+        "?, ?, ?, ?, ?)",
         (table.seq, column.key, column.definition(), ready_at, now, now),
     )
     column.created = column.updated = now
@@ -97,7 +103,8 @@ def refuse_too_wide(table: Table, columns: list[Column]) -> None:
 def sweep_columns(session: Session, table_seq: int) -> None:
     """Remove columns whose deletion has finished."""
     for seq, key, definition in session.all(
-        "SELECT seq, key, definition FROM _columns WHERE table_seq = ? AND gone_at <= ?", (table_seq, time.time())
+        "SELECT seq, key, definition FROM _columns WHERE table_seq = ? AND gone_at <= ?",
+        (table_seq, time.time()),
     ):
         remove_column(session, table_seq, Column(seq, key, **_definition(definition)))
 
@@ -136,7 +143,11 @@ def list_columns(call: Call) -> Response:
     )
     # The list shows encryption only for the oldest type.
     shown = [
-        column_json(columns[n], call.family, encrypt=columns[n].encrypt if columns[n].type == "string" else None)
+        column_json(
+            columns[n],
+            call.family,
+            encrypt=columns[n].encrypt if columns[n].type == "string" else None,
+        )
         for n in chosen
     ]
     return json_response(200, {"total": total, call.family.name("columns"): shown})
@@ -164,7 +175,9 @@ def delete_column(call: Call) -> Response:
     indexes = call.server.deletions.indexes(call.session, table.seq, delay_s)
     drop_column_from_indexes(call.session, table.seq, column, indexes)
     if delay_s:
-        call.session.execute("UPDATE _columns SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, column.seq))
+        call.session.execute(
+            "UPDATE _columns SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, column.seq)
+        )
         call.session.touch_schema()
     else:
         remove_column(call.session, table.seq, column)
@@ -180,7 +193,11 @@ def _updater(kind: ColumnType) -> Handler:
         changed = _changed(column, kind, call.args)
         _refuse_short_size(call.session, table, column, changed)
         new_key = call.args["newKey"]
-        if new_key and new_key.lower() != column.key.lower() and table.find_column(new_key) is not None:
+        if (
+            new_key
+            and new_key.lower() != column.key.lower()
+            and table.find_column(new_key) is not None
+        ):
             # The error names the old key.
             raise ApiError("column_already_exists", key=column.key)
         changed.key = new_key or column.key
@@ -194,7 +211,9 @@ def _updater(kind: ColumnType) -> Handler:
         if changed.key != column.key:
             rename_in_indexes(call.session, table.seq, column.key, changed.key)
         call.session.touch_schema()
-        return json_response(200, column_json(reloaded(call.session, table, changed.key), call.family, kind.segment))
+        return json_response(
+            200, column_json(reloaded(call.session, table, changed.key), call.family, kind.segment)
+        )
 
     return update_column
 
@@ -243,14 +262,19 @@ def create_relationship(call: Call) -> Response:
         raise ApiError("table_not_found", id=args["relatedTableId"])
     key, back = args["key"] or related.id, args["twoWayKey"] or table.id
     _refuse_existing(table, related, key, back)
-    refuse_too_wide(table, [*table.all_columns, _relation_side(call, table, related, key, back, "parent")])
+    refuse_too_wide(
+        table, [*table.all_columns, _relation_side(call, table, related, key, back, "parent")]
+    )
     ready_at = time.time() + call.server.column_delay_s + call.fate.delay_s
     parent = _relation_side(call, table, related, key, back, "parent")
     if related.seq == table.seq:
         parent.options["failed"] = (
-            f'Failed to create relationship indexes: Invalid index attribute "{_relation_index_key(parent)}" not found'
+            "Failed to create relationship indexes: Invalid index attribute "
+            f'"{_relation_index_key(parent)}" not found'
         )
-        return _created_relationship(call, _insert_relationship(call.session, table, parent, faults.NEVER))
+        return _created_relationship(
+            call, _insert_relationship(call.session, table, parent, faults.NEVER)
+        )
     if args["twoWay"] and related.find_column(back) is not None:
         _insert_relationship(call.session, table, parent, faults.NEVER)
         refusal = ApiError("column_already_exists", key=back)
@@ -281,7 +305,9 @@ def _refuse_existing(table: Table, related: Table, key: str, back: str) -> None:
             raise ApiError("column_already_exists", key=back)
 
 
-def _relation_side(call: Call, table: Table, related: Table, key: str, back: str, side: str) -> Column:
+def _relation_side(
+    call: Call, table: Table, related: Table, key: str, back: str, side: str
+) -> Column:
     args = call.args
     column = Column(0, key, "relationship")
     column.options = {
@@ -300,18 +326,23 @@ def _relation_side(call: Call, table: Table, related: Table, key: str, back: str
 
 
 def _relation_index_key(column: Column) -> str:
-    return str(column.options["twoWayKey"] if column.options["relationType"] == "oneToMany" else column.key)
+    return str(
+        column.options["twoWayKey"] if column.options["relationType"] == "oneToMany" else column.key
+    )
 
 
 def _insert_relationship(session: Session, table: Table, column: Column, ready_at: float) -> Column:
     sweep_columns(session, table.seq)
     now = now_text()
     column.seq = session.insert(
-        "INSERT INTO _columns (table_seq, key, definition, ready_at, created, updated) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO _columns (table_seq, key, definition, ready_at, created, updated) VALUES (?, "
+        "?, ?, ?, ?, ?)",
         (table.seq, column.key, column.definition(), ready_at, now, now),
     )
     column.options.setdefault("relation", column.seq)
-    session.execute("UPDATE _columns SET definition = ? WHERE seq = ?", (column.definition(), column.seq))
+    session.execute(
+        "UPDATE _columns SET definition = ? WHERE seq = ?", (column.definition(), column.seq)
+    )
     column.created = column.updated = now
     session.touch_schema()
     return column
@@ -367,7 +398,8 @@ def _both_sides(session: Session, column: Column) -> list[Column]:
         found += [
             other
             for other in load_columns(session, table_seq)
-            if other.type == "relationship" and other.options["relation"] == column.options["relation"]
+            if other.type == "relationship"
+            and other.options["relation"] == column.options["relation"]
         ]
     return found
 
@@ -382,10 +414,14 @@ def delete_relationship(call: Call, table: Table, column: Column) -> None:
         relations.drop_pairs(call.session, relations.link_of(column))
     delay_s = call.server.column_delay_s
     for other in _both_sides(call.session, column):
-        table_seq = call.session.scalar("SELECT table_seq FROM _columns WHERE seq = ?", (other.seq,))
+        table_seq = call.session.scalar(
+            "SELECT table_seq FROM _columns WHERE seq = ?", (other.seq,)
+        )
         call.session.execute(f"DROP INDEX IF EXISTS {_relation_index(other)}")
         if delay_s and not other.is_hidden:
-            call.session.execute("UPDATE _columns SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, other.seq))
+            call.session.execute(
+                "UPDATE _columns SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, other.seq)
+            )
             call.session.touch_schema()
         else:
             remove_column(call.session, table_seq, other)
@@ -464,7 +500,9 @@ def _optional_key(name: str) -> Param:
 def _on_delete(default: Any) -> Param:
     choice = OneOf(_ON_DELETE)
     return (
-        Param("onDelete", choice, "restrict") if default else Param("onDelete", Nullable(choice), None, nullable=True)
+        Param("onDelete", choice, "restrict")
+        if default
+        else Param("onDelete", Nullable(choice), None, nullable=True)
     )
 
 

@@ -156,7 +156,9 @@ def _upsert(replay: Replay, table: Table, operation: log.Operation) -> None:
     _upsert_row(replay, table, operation.data, operation)
 
 
-def _upsert_row(replay: Replay, table: Table, data: Mapping[str, Any], operation: log.Operation) -> None:
+def _upsert_row(
+    replay: Replay, table: Table, data: Mapping[str, Any], operation: log.Operation
+) -> None:
     row_id = str(data.get("$id") or identifiers.new_id())
     old = replay.store(table).get(row_id)
     if old is not None and replay.claim(table, old, operation):
@@ -202,7 +204,9 @@ def _bulk_update(replay: Replay, table: Table, operation: log.Operation) -> None
         replay.claim(table, row, operation)
 
 
-def _replayed_update(replay: Replay, table: Table, rows: Sequence[Row], data: Mapping[str, Any]) -> None:
+def _replayed_update(
+    replay: Replay, table: Table, rows: Sequence[Row], data: Mapping[str, Any]
+) -> None:
     try:
         replay.writer(table).update_many(rows, data, _permissions(data))
     except ApiError as error:
@@ -237,7 +241,9 @@ def _matching(replay: Replay, table: Table, texts: Sequence[str]) -> list[Row]:
     )
 
 
-def _step(sign: int, limit_name: str, replay: Replay, table: Table, operation: log.Operation) -> None:
+def _step(
+    sign: int, limit_name: str, replay: Replay, table: Table, operation: log.Operation
+) -> None:
     # Increments never conflict, because they add to the current value.
     row = _required(replay, table, operation)
     data = operation.data
@@ -247,7 +253,13 @@ def _step(sign: int, limit_name: str, replay: Replay, table: Table, operation: l
     limit = data.get(limit_name)
     change = sign * increments.number(data.get("value", 1))
     try:
-        increments.step(replay.store(table), row, column, change, None if limit is None else increments.number(limit))
+        increments.step(
+            replay.store(table),
+            row,
+            column,
+            change,
+            None if limit is None else increments.number(limit),
+        )
     except ApiError as error:
         if error.error_type == "column_value_limit":
             # The error does not use the route's words.

@@ -123,10 +123,14 @@ class ApiError(Exception):
             "type": family.error_type(_SENT_AS.get(self.error_type, self.error_type)),
             "version": REPORTED_VERSION,
         }
-        return json_response(status, envelope, {"Cache-Control": "no-cache, no-store, must-revalidate"})
+        return json_response(
+            status, envelope, {"Cache-Control": "no-cache, no-store, must-revalidate"}
+        )
 
 
-def unauthorized(message: str = "The current user is not authorized to perform the requested action.") -> ApiError:
+def unauthorized(
+    message: str = "The current user is not authorized to perform the requested action.",
+) -> ApiError:
     return ApiError("user_unauthorized", message=message)
 
 

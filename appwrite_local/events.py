@@ -22,7 +22,12 @@ Action = Literal["create", "update", "upsert", "delete"]
 MAX_PER_CALL = 100
 """A bulk call publishes events only for the rows that it echoes."""
 
-_ACTIONS: dict[str, Action] = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
+_ACTIONS: dict[str, Action] = {
+    "POST": "create",
+    "PUT": "update",
+    "PATCH": "update",
+    "DELETE": "delete",
+}
 _TO_TABLES = {"documents": "rows", "collections": "tables", "attributes": "columns"}
 _TO_COLLECTIONS = {"rows": "documents", "tables": "collections", "columns": "attributes"}
 _TO_LEGACY = {"tablesdb": "databases", **_TO_COLLECTIONS}
@@ -116,7 +121,11 @@ def _wildcards(depth: int) -> Iterator[frozenset[int]]:
                 continue
             for inner in keys:
                 if inner not in (current, key):
-                    yield from (frozenset({inner}), frozenset({inner, current}), frozenset({current}))
+                    yield from (
+                        frozenset({inner}),
+                        frozenset({inner, current}),
+                        frozenset({current}),
+                    )
 
 
 def _mirrored(names: Sequence[str]) -> Iterator[str]:
@@ -153,7 +162,14 @@ class EventLog:
     def clear(self) -> None:
         self.written.clear()
 
-    def note(self, table: Table, action: Action, rows: Iterable[Mapping[str, Any]], *, legacy: bool = False) -> None:
+    def note(
+        self,
+        table: Table,
+        action: Action,
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        legacy: bool = False,
+    ) -> None:
         """
         Record rows that a call has written; their events are published if the call succeeds.
 
@@ -170,7 +186,8 @@ class EventLog:
             payload = _visible(table, row)
             if self.family.names:
                 payload = {
-                    self.family.name(key) if key.startswith("$") else key: value for key, value in payload.items()
+                    self.family.name(key) if key.startswith("$") else key: value
+                    for key, value in payload.items()
                 }
             self._note_row(table, action, row, payload, LEGACY if legacy else self.family)
 
@@ -180,11 +197,24 @@ class EventLog:
 
         Its payload names the table in both families' words, and no database.
         """
-        payload = {key: value for key, value in _visible(table, row).items() if key != "$databaseId"}
-        self._note_row(table, action, row, {**payload, "$tableId": table.id, "$collectionId": table.id}, self.family)
+        payload = {
+            key: value for key, value in _visible(table, row).items() if key != "$databaseId"
+        }
+        self._note_row(
+            table,
+            action,
+            row,
+            {**payload, "$tableId": table.id, "$collectionId": table.id},
+            self.family,
+        )
 
     def _note_row(
-        self, table: Table, action: Action, row: Mapping[str, Any], payload: Mapping[str, Any], family: Family
+        self,
+        table: Table,
+        action: Action,
+        row: Mapping[str, Any],
+        payload: Mapping[str, Any],
+        family: Family,
     ) -> None:
         tables, rows = (family.segments.get(word, word) for word in ("tables", "rows"))
         readers = {*table.permissions, *(row.get("$permissions", ()) if table.row_security else ())}
@@ -194,7 +224,12 @@ class EventLog:
         )  # fmt: skip
 
     def note_schema(
-        self, method: str, segments: Sequence[str], database_id: str, table: Table | None, shown: Mapping[str, Any]
+        self,
+        method: str,
+        segments: Sequence[str],
+        database_id: str,
+        table: Table | None,
+        shown: Mapping[str, Any],
     ) -> None:
         """
         Record a route's change of a database or of its schema.
@@ -231,9 +266,13 @@ class EventLog:
         readers: frozenset[str] = frozenset(),
     ) -> None:
         caller = self.identity
-        self.written.append(Event(caller.project, caller.user_id, place, action, payload, database_type, readers))
+        self.written.append(
+            Event(caller.project, caller.user_id, place, action, payload, database_type, readers)
+        )
 
 
 def _visible(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
-    hidden = {column.key for column in table.columns.values() if column.type == "relationship"} | set(table.hidden)
+    hidden = {
+        column.key for column in table.columns.values() if column.type == "relationship"
+    } | set(table.hidden)
     return {key: value for key, value in row.items() if key not in hidden}

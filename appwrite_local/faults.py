@@ -21,7 +21,14 @@ from appwrite_local.messages import Request, Response
 from appwrite_local.schema import Column
 
 Kind = Literal[
-    "latency", "rate-limit", "error", "cut", "slow-columns", "stuck-columns", "failed-columns", "expired-key"
+    "latency",
+    "rate-limit",
+    "error",
+    "cut",
+    "slow-columns",
+    "stuck-columns",
+    "failed-columns",
+    "expired-key",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _COLUMN_KINDS = ("slow-columns", "stuck-columns", "failed-columns")
@@ -65,10 +72,13 @@ class Fault:
         if self.kind not in KINDS:
             raise ValueError(f"unknown fault {self.kind!r}; the faults are {', '.join(KINDS)}")
         if self.status not in _STATUSES:
-            raise ValueError(f"status must be one of {', '.join(map(str, _STATUSES))}, got {self.status!r}")
+            raise ValueError(
+                f"status must be one of {', '.join(map(str, _STATUSES))}, got {self.status!r}"
+            )
         if self.seconds < 0 or (self.times is not None and self.times < 1):
             raise ValueError(
-                f"seconds must be at least 0 and times at least 1, got {self.seconds!r} and {self.times!r}"
+                f"seconds must be at least 0 and times at least 1, got {self.seconds!r} and "
+                f"{self.times!r}"
             )
 
     def matches(self, method: str, path: str) -> bool:
@@ -91,7 +101,9 @@ def parse_fault(text: str) -> Fault:
     for option in options:
         name, equals, value = (part.strip() for part in option.partition("="))
         if not equals or name not in _READERS:
-            raise ValueError(f"unknown option {name!r}; the options of faults are {', '.join(_READERS)}")
+            raise ValueError(
+                f"unknown option {name!r}; the options of faults are {', '.join(_READERS)}"
+            )
         given[name] = _READERS[name](value)
     return Fault(**given)
 
@@ -171,7 +183,9 @@ class Faults:
 
 def _concerns(fault: Fault, request: Request, path: str) -> bool:
     if fault.kind in _COLUMN_KINDS:
-        return request.method == "POST" and any(part in path for part in ("/columns/", "/attributes/", "/indexes"))
+        return request.method == "POST" and any(
+            part in path for part in ("/columns/", "/attributes/", "/indexes")
+        )
     if fault.kind == "expired-key":
         return "x-appwrite-key" in request.headers
     return True
@@ -210,7 +224,11 @@ def _instead(fault: Fault) -> Response:
 
 def _rate_limited(fault: Fault) -> Response:
     response = _refused("general_rate_limit_exceeded")
-    response.headers |= {"Retry-After": f"{fault.seconds:.0f}", "X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "0"}
+    response.headers |= {
+        "Retry-After": f"{fault.seconds:.0f}",
+        "X-RateLimit-Limit": "60",
+        "X-RateLimit-Remaining": "0",
+    }
     return response
 
 

@@ -83,7 +83,10 @@ def matches(text: str | None, searched: str) -> bool:
     words = _words(text)
     if search.phrase:
         size = len(search.phrase)
-        return any(tuple(words[start : start + size]) == search.phrase for start in range(len(words) - size + 1))
+        return any(
+            tuple(words[start : start + size]) == search.phrase
+            for start in range(len(words) - size + 1)
+        )
     indexed = {word for word in words if len(word) >= MIN_WORD and word.lower() not in _STOPWORDS}
     if any(word in indexed for word in search.words):
         return True

@@ -63,7 +63,11 @@ def _on_segment(point: Point, a: Point, b: Point) -> bool:
 def _to_segment(point: Point, a: Point, b: Point) -> float:
     dx, dy = b[0] - a[0], b[1] - a[1]
     length = dx * dx + dy * dy
-    t = 0.0 if not length else max(0.0, min(1.0, ((point[0] - a[0]) * dx + (point[1] - a[1]) * dy) / length))
+    t = (
+        0.0
+        if not length
+        else max(0.0, min(1.0, ((point[0] - a[0]) * dx + (point[1] - a[1]) * dy) / length))
+    )
     return math.hypot(point[0] - a[0] - t * dx, point[1] - a[1] - t * dy)
 
 
@@ -79,7 +83,9 @@ def _place(point: Point, geometry: Geometry) -> str:
     on_line = any(_on_segment(point, a, b) for a, b in _segments(geometry))
     if kind == "linestring":
         closed = _same_point(geometry[0], geometry[-1])
-        at_end = not closed and (_same_point(point, geometry[0]) or _same_point(point, geometry[-1]))
+        at_end = not closed and (
+            _same_point(point, geometry[0]) or _same_point(point, geometry[-1])
+        )
         return "edge" if at_end else "in" if on_line else "out"
     if on_line:
         return "edge"
@@ -123,7 +129,11 @@ def _pieces(geometry: Geometry, other: Geometry) -> Iterator[Point]:
 
 
 def _vertices(geometry: Geometry) -> list[Point]:
-    return [geometry] if kind_of(geometry) == "point" else [point for line in _lines(geometry) for point in line]
+    return (
+        [geometry]
+        if kind_of(geometry) == "point"
+        else [point for line in _lines(geometry) for point in line]
+    )
 
 
 def intersects(a: Geometry, b: Geometry) -> bool:
@@ -147,7 +157,9 @@ def _interiors_meet(a: Geometry, b: Geometry) -> bool:
     if kind_of(a) == "linestring" and kind_of(b) == "linestring":
         if any(_place(middle, b) == "in" for middle in _pieces(a, b)):
             return True
-        return any(_place(point, a) == "in" and _place(point, b) == "in" for point in _meeting_points(a, b))
+        return any(
+            _place(point, a) == "in" and _place(point, b) == "in" for point in _meeting_points(a, b)
+        )
     line, area = (a, b) if kind_of(a) == "linestring" else (b, a)
     return any(_place(middle, area) == "in" for middle in _pieces(line, area))
 
@@ -233,7 +245,9 @@ def _to_geometry(point: Point, other: Geometry) -> float:
 def distance_m(a: Point, b: Point) -> float:
     """Return the distance of two points on the globe, in metres."""
     (x1, y1), (x2, y2) = ((math.radians(value) for value in point) for point in (a, b))
-    haversine = math.sin((y2 - y1) / 2) ** 2 + math.cos(y1) * math.cos(y2) * math.sin((x2 - x1) / 2) ** 2
+    haversine = (
+        math.sin((y2 - y1) / 2) ** 2 + math.cos(y1) * math.cos(y2) * math.sin((x2 - x1) / 2) ** 2
+    )
     return 2 * EARTH_RADIUS_M * math.asin(min(1.0, math.sqrt(haversine)))
 
 

@@ -62,7 +62,9 @@ def authorize(identity: Identity, scopes: tuple[str, ...]) -> None:
     """
     if not identity.has_one_of(scopes):
         listed = json.dumps(list(scopes), separators=(",", ":"))
-        raise ApiError("general_unauthorized_scope", message=f"{identity.label} missing scopes ({listed})")
+        raise ApiError(
+            "general_unauthorized_scope", message=f"{identity.label} missing scopes ({listed})"
+        )
     if not identity.project and "public" not in scopes:
         raise ApiError("general_access_forbidden")
 
@@ -76,11 +78,19 @@ def create_key(call: Call) -> Response:
         "INSERT INTO _keys VALUES (?, ?, ?, ?, ?, ?, ?)",
         (key_id, args["name"], json.dumps(list(args["scopes"])), secret, args["expire"], now, now),
     )
-    return json_response(201, _key_json(key_id, now, now, args["name"], args["expire"], list(args["scopes"]), secret))
+    return json_response(
+        201, _key_json(key_id, now, now, args["name"], args["expire"], list(args["scopes"]), secret)
+    )
 
 
 def _key_json(
-    key_id: str, created: str, updated: str, name: str, expire: str | None, scopes: list[str], secret: str
+    key_id: str,
+    created: str,
+    updated: str,
+    name: str,
+    expire: str | None,
+    scopes: list[str],
+    secret: str,
 ) -> dict[str, object]:
     return {
         "$id": key_id, "$createdAt": created, "$updatedAt": updated, "name": name, "expire": expire or "", "scopes": scopes,
@@ -89,7 +99,9 @@ def _key_json(
 
 
 def list_keys(call: Call) -> Response:
-    rows = call.session.all("SELECT id, created, updated, name, expire, scopes, secret FROM _keys ORDER BY created")
+    rows = call.session.all(
+        "SELECT id, created, updated, name, expire, scopes, secret FROM _keys ORDER BY created"
+    )
     keys = [
         _key_json(key_id, created, updated, name, expire, json.loads(scopes), secret)
         for key_id, created, updated, name, expire, scopes, secret in rows

@@ -43,7 +43,9 @@ class Response:
 
 
 def json_response(status: int, body: Json, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(status, encode_json(body), {"Content-Type": JSON_CONTENT_TYPE, **(headers or {})})
+    return Response(
+        status, encode_json(body), {"Content-Type": JSON_CONTENT_TYPE, **(headers or {})}
+    )
 
 
 def no_content() -> Response:

@@ -43,7 +43,11 @@ class Listing:
         for position, (key, kind) in enumerate(self.kinds.items()):
             value = f"c{position}"
             fields[key] = make_field(
-                key, kind, value, f"f{position}" if kind == "text" else value, array=key in self.arrays
+                key,
+                kind,
+                value,
+                f"f{position}" if kind == "text" else value,
+                array=key in self.arrays,
             )
         return fields
 
@@ -82,11 +86,15 @@ def select_entries(
             page = sql.all_of([page, _beyond(connection, listing, plan, entries)])
         limit = sql.DEFAULT_LIMIT if plan.limit is None else plan.limit
         statement = f"SELECT _id FROM entries WHERE {page.sql} ORDER BY {sql.order_by(plan)} LIMIT ? OFFSET ?"
-        chosen = [row[0] - 1 for row in connection.execute(statement, [*page.params, limit, plan.offset])]
+        chosen = [
+            row[0] - 1 for row in connection.execute(statement, [*page.params, limit, plan.offset])
+        ]
         if plan.cursor is not None and plan.cursor.method == "cursorBefore":
             chosen.reverse()
         count = (
-            connection.execute(f"SELECT COUNT(*) FROM entries WHERE {plan.where.sql}", plan.where.params).fetchone()[0]
+            connection.execute(
+                f"SELECT COUNT(*) FROM entries WHERE {plan.where.sql}", plan.where.params
+            ).fetchone()[0]
             if truthy(total)
             else 0
         )
@@ -99,7 +107,9 @@ def _checked(queries: Sequence[str], fields: Fields, level: parse.Level) -> list
     try:
         parsed = parse.parse_queries(queries, level)
     except parse.UnreadableQuery as error:
-        raise invalid_argument(f"Invalid `queries` param: Invalid query: {error.message}") from error
+        raise invalid_argument(
+            f"Invalid `queries` param: Invalid query: {error.message}"
+        ) from error
     for query in parsed:
         if query.method == "select" or query.method in parse.RICH:
             raise invalid_argument(f"Invalid `queries` param: Invalid query method: {query.method}")
@@ -138,14 +148,26 @@ def _values(listing: Listing, entry: Mapping[str, Any]) -> list[Any]:
 
 
 def _beyond(
-    connection: sqlite3.Connection, listing: Listing, plan: sql.Plan, entries: Sequence[Mapping[str, Any]]
+    connection: sqlite3.Connection,
+    listing: Listing,
+    plan: sql.Plan,
+    entries: Sequence[Mapping[str, Any]],
 ) -> sql.Condition:
     cursor_id = check.check_cursor(plan.cursor) if plan.cursor is not None else ""
     position = next(
-        (number for number, entry in enumerate(entries) if entry[listing.cursor_key].lower() == cursor_id.lower()), None
+        (
+            number
+            for number, entry in enumerate(entries)
+            if entry[listing.cursor_key].lower() == cursor_id.lower()
+        ),
+        None,
     )
     if position is None:
         raise ApiError("general_cursor_not_found", noun=listing.noun, id=cursor_id)
-    expressions = ", ".join("NULL" if order.by is None else order.by.compare for order in plan.orders)
-    values = connection.execute(f"SELECT {expressions} FROM entries WHERE _id = ?", [position + 1]).fetchone()
+    expressions = ", ".join(
+        "NULL" if order.by is None else order.by.compare for order in plan.orders
+    )
+    values = connection.execute(
+        f"SELECT {expressions} FROM entries WHERE _id = ?", [position + 1]
+    ).fetchone()
     return sql.after_cursor(plan, values)

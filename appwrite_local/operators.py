@@ -85,14 +85,14 @@ def _read(key: str, value: Any) -> Operator | None:
         return None
     values = fields.get("values", [])
     if not isinstance(values, dict | list):
-        message = (
-            f'Invalid operator for attribute "{key}": Invalid operator values. Must be an array, got {php_type(values)}'
-        )
+        message = f'Invalid operator for attribute "{key}": Invalid operator values. Must be an array, got {php_type(values)}'
         raise ApiError("general_bad_request", message=message)
     return Operator(fields["method"], list(values.values()) if isinstance(values, dict) else values)
 
 
-def apply(table: Table, applied: Mapping[str, Operator], row: Mapping[str, Any], *, known_row: bool = True) -> Row:
+def apply(
+    table: Table, applied: Mapping[str, Operator], row: Mapping[str, Any], *, known_row: bool = True
+) -> Row:
     """
     Run operators on a row and return the new values.
 
@@ -137,14 +137,20 @@ def _problem(column: Column, operator: Operator, current: Any) -> str | None:
         return _numeric_problem(column, operator, current, what)
     if method in ARRAY:
         return (
-            f"{what} to non-array field '{column.key}'" if not column.array else _array_problem(operator, current, what)
+            f"{what} to non-array field '{column.key}'"
+            if not column.array
+            else _array_problem(operator, current, what)
         )
     if method in STRING:
         if column.type not in TEXT_TYPES or column.array:
             return f"{what} to non-string field '{column.key}'"
         return _string_problem(column, operator, current, what)
     if method == "toggle":
-        return None if column.type == "boolean" and not column.array else f"{what} to non-boolean field '{column.key}'"
+        return (
+            None
+            if column.type == "boolean" and not column.array
+            else f"{what} to non-boolean field '{column.key}'"
+        )
     if column.type != "datetime" or column.array:
         return f"{what} to non-datetime field '{column.key}'"
     return (
@@ -180,7 +186,11 @@ def _array_problem(operator: Operator, current: Any, what: str) -> str | None:
         if not is_int(index) or index < 0:
             return f"{what}: index must be a non-negative integer"
         length = len(current or [])
-        return f"{what}: index {index} is out of bounds for array of length {length}" if index > length else None
+        return (
+            f"{what}: index {index} is out of bounds for array of length {length}"
+            if index > length
+            else None
+        )
     if method == "arrayRemove" and not operator.values:
         return f"{what}: requires a value to remove"
     if method == "arrayIntersect" and not operator.values:
@@ -192,7 +202,9 @@ def _array_problem(operator: Operator, current: Any, what: str) -> str | None:
 
 def _string_problem(column: Column, operator: Operator, current: Any, what: str) -> str | None:
     if operator.method == "stringReplace":
-        good = len(operator.values) == 2 and all(isinstance(value, str) for value in operator.values)
+        good = len(operator.values) == 2 and all(
+            isinstance(value, str) for value in operator.values
+        )
         return None if good else f"{what}: requires exactly 2 string values (search and replace)"
     if not operator.values or not isinstance(operator.value(), str):
         return f"{what}: requires a string value"
@@ -242,7 +254,9 @@ def _run_numeric(column: Column, operator: Operator, current: float) -> float:
     result = _compute(operator.method, current, _number(operator.value()))
     if operator.value(1) is not None and operator.method != "modulo":
         limit = _number(operator.value(1))
-        result = max(result, limit) if operator.method in ("decrement", "divide") else min(result, limit)
+        result = (
+            max(result, limit) if operator.method in ("decrement", "divide") else min(result, limit)
+        )
     return round_half_up(result) if column.type == "integer" else float(result)
 
 
@@ -269,7 +283,8 @@ def _run_array(column: Column, operator: Operator, items: list[Any]) -> list[Any
         return [item for item in items if item != values[0]]
     if method == "arrayUnique":
         return sorted(
-            {json.dumps(item): item for item in items}.values(), key=lambda item: (item is not None, str(item))
+            {json.dumps(item): item for item in items}.values(),
+            key=lambda item: (item is not None, str(item)),
         )
     if method == "arrayIntersect":
         return [item for item in items if item in values]

@@ -66,13 +66,17 @@ class Permissions:
             return "Permissions must be an array of strings."
         if len(value) > MAX_PERMISSIONS:
             return f"You can only provide up to {MAX_PERMISSIONS} permissions."
-        return next((problem for item in value if (problem := self._item_problem(item)) is not None), None)
+        return next(
+            (problem for item in value if (problem := self._item_problem(item)) is not None), None
+        )
 
     def _item_problem(self, item: Any) -> str | None:
         if not isinstance(item, str):
             return "Every permission must be of type string."
         if not item.startswith(self._actions):
-            return f'Permission "{item}" is not allowed. Must be one of: {", ".join(self._actions)}.'
+            return (
+                f'Permission "{item}" is not allowed. Must be one of: {", ".join(self._actions)}.'
+            )
         match = _FORMAT.fullmatch(item)
         if match is None:
             return f'Invalid permission string format: "{item}".'
@@ -125,7 +129,11 @@ def expand(permissions: Iterable[str], actions: tuple[str, ...] = ROW_ACTIONS) -
     result: list[str] = []
     for permission in permissions:
         action, _, role = permission.partition("(")
-        names = [name for name in ("create", "update", "delete") if name in actions] if action == "write" else [action]
+        names = (
+            [name for name in ("create", "update", "delete") if name in actions]
+            if action == "write"
+            else [action]
+        )
         for name in names:
             if (text := f"{name}({role}") not in result:
                 result.append(text)
@@ -135,7 +143,9 @@ def expand(permissions: Iterable[str], actions: tuple[str, ...] = ROW_ACTIONS) -
 def roles_for(permissions: Iterable[str], action: str) -> list[str]:
     """Return the roles to which a list of permissions grants an action."""
     prefix = f'{action}("'
-    return [permission[len(prefix) : -2] for permission in permissions if permission.startswith(prefix)]
+    return [
+        permission[len(prefix) : -2] for permission in permissions if permission.startswith(prefix)
+    ]
 
 
 def allows(permissions: Iterable[str], action: str, identity: Identity) -> bool:
@@ -154,9 +164,12 @@ def require_create(table: Table, identity: Identity) -> None:
     granted = roles_for(table.permissions, "create")
     if not granted:
         raise unauthorized("No permissions provided for action 'create'")
-    own, given = (json.dumps(list(roles), separators=(",", ":")) for roles in (identity.roles, granted))
+    own, given = (
+        json.dumps(list(roles), separators=(",", ":")) for roles in (identity.roles, granted)
+    )
     raise unauthorized(
-        f'Missing "create" permission for role "{granted[-1]}". Only "{own}" scopes are allowed and "{given}" was given.'
+        f'Missing "create" permission for role "{granted[-1]}". Only "{own}" scopes are allowed '
+        f'and "{given}" was given.'
     )
 
 
@@ -184,7 +197,9 @@ def require_grantable(permissions: Iterable[str], identity: Identity) -> None:
 def default_permissions(identity: Identity) -> list[str]:
     """Return the default permissions of a new row: users own the rows that they create."""
     return (
-        [f'{action}("user:{identity.user_id}")' for action in ("read", "update", "delete")] if identity.user_id else []
+        [f'{action}("user:{identity.user_id}")' for action in ("read", "update", "delete")]
+        if identity.user_id
+        else []
     )
 
 

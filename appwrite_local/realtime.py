@@ -31,7 +31,16 @@ from appwrite_local.state import ServerState
 MAX_WAITING = 1_000
 POLICY_VIOLATION = 1008
 _COMPARISONS = frozenset(
-    {"equal", "notEqual", "lessThan", "lessThanEqual", "greaterThan", "greaterThanEqual", "isNull", "isNotNull"}
+    {
+        "equal",
+        "notEqual",
+        "lessThan",
+        "lessThanEqual",
+        "greaterThan",
+        "greaterThanEqual",
+        "isNull",
+        "isNotNull",
+    }
 )
 
 logger = logging.getLogger(__name__)
@@ -50,7 +59,9 @@ class Subscription:
     queries: tuple[parse.Query, ...] = ()
 
     def wants(self, event: Event, channels: frozenset[str]) -> bool:
-        return not self.channels.isdisjoint(channels) and all(_holds(query, event.payload) for query in self.queries)
+        return not self.channels.isdisjoint(channels) and all(
+            _holds(query, event.payload) for query in self.queries
+        )
 
 
 def _holds(query: parse.Query, payload: Mapping[str, Any]) -> bool:
@@ -114,13 +125,17 @@ class Connection:
     def subscribe(
         self, channels: Sequence[str], queries: Sequence[str] = (), subscription_id: str = ""
     ) -> Subscription:
-        made = Subscription(subscription_id or identifiers.new_id(), frozenset(channels), read_queries(queries))
+        made = Subscription(
+            subscription_id or identifiers.new_id(), frozenset(channels), read_queries(queries)
+        )
         self.subscriptions = {**self.subscriptions, made.id: made}
         return made
 
     def unsubscribe(self, subscription_id: str) -> bool:
         found = subscription_id in self.subscriptions
-        self.subscriptions = {key: value for key, value in self.subscriptions.items() if key != subscription_id}
+        self.subscriptions = {
+            key: value for key, value in self.subscriptions.items() if key != subscription_id
+        }
         return found
 
     @property
@@ -185,23 +200,33 @@ class Hub:
         project = headers.get("x-appwrite-project") or dict(pairs).get("project", "")
         if not project or not self._server.knows_project(project):
             raise Refused("Missing or unknown project ID")
-        channels = [value for name, value in pairs if name == "channels" or name.startswith("channels[")]
+        channels = [
+            value for name, value in pairs if name == "channels" or name.startswith("channels[")
+        ]
         if not channels:
             raise Refused("Missing channels")
-        queries = [value for name, value in pairs if name == "queries" or name.startswith("queries[")]
+        queries = [
+            value for name, value in pairs if name == "queries" or name.startswith("queries[")
+        ]
         connection = Connection(self._identify(query_string, headers, project))
         first = connection.subscribe(channels, queries)
         with self._lock:
             self._connections = (*self._connections, connection)
         connection.send(
             "connected",
-            {"channels": connection.channels, "subscriptions": {"0": first.id}, "user": _user(connection.identity)},
+            {
+                "channels": connection.channels,
+                "subscriptions": {"0": first.id},
+                "user": _user(connection.identity),
+            },
         )
         return connection
 
     def close(self, connection: Connection) -> None:
         with self._lock:
-            self._connections = tuple(known for known in self._connections if known is not connection)
+            self._connections = tuple(
+                known for known in self._connections if known is not connection
+            )
         try:
             connection.outbox.put_nowait(None)
         except queue.Full:
@@ -215,7 +240,9 @@ class Hub:
             with self._server.storage.session(writes=False) as session:
                 return identify(self._server, session, request, project)
         except ApiError as error:
-            raise Refused("The current user is not authorized to perform the requested action.") from error
+            raise Refused(
+                "The current user is not authorized to perform the requested action."
+            ) from error
 
     def receive(self, connection: Connection, text: str | bytes) -> None:
         """
@@ -248,7 +275,9 @@ class Hub:
         if not identity.user_id:
             raise Refused("Session is not valid.")
         connection.identity = identity
-        connection.send("response", {"to": "authentication", "success": True, "user": _user(identity)})
+        connection.send(
+            "response", {"to": "authentication", "success": True, "user": _user(identity)}
+        )
 
     def _subscribe(self, connection: Connection, data: Any) -> None:
         made = []
@@ -258,10 +287,17 @@ class Hub:
                 item.get("queries", []),
                 item.get("subscriptionId", ""),
             )
-            if not channels or not _are_texts(channels) or not _are_texts(queries) or not isinstance(wanted, str):
+            if (
+                not channels
+                or not _are_texts(channels)
+                or not _are_texts(queries)
+                or not isinstance(wanted, str)
+            ):
                 raise Refused("Payload is not valid.")
             one = connection.subscribe(channels, queries, wanted)
-            made.append({"subscriptionId": one.id, "channels": sorted(one.channels), "queries": queries})
+            made.append(
+                {"subscriptionId": one.id, "channels": sorted(one.channels), "queries": queries}
+            )
         connection.send("response", {"to": "subscribe", "success": True, "subscriptions": made})
 
     def _unsubscribe(self, connection: Connection, data: Any) -> None:

@@ -53,7 +53,9 @@ class RealtimeServer:
             max_size=MAX_MESSAGE_BYTES,
         )
         self.port: int = self._server.socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, name="local-appwrite-realtime", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="local-appwrite-realtime", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
@@ -75,7 +77,8 @@ class RealtimeServer:
             return
         try:
             connection = self._hub.open(
-                urlsplit(request.path).query, {name.lower(): value for name, value in request.headers.raw_items()}
+                urlsplit(request.path).query,
+                {name.lower(): value for name, value in request.headers.raw_items()},
             )
         except Refused as refusal:
             _refuse(socket, refusal)

@@ -89,12 +89,17 @@ def _make(location: str) -> LocalServer:
     except WrongFormat as error:
         raise ValueError(f"{location!r}: {error}") from error
     except sqlite3.DatabaseError as error:
-        raise ValueError(f"{location!r}: {storage} is no file that SQLite can use ({error}).") from error
+        raise ValueError(
+            f"{location!r}: {storage} is no file that SQLite can use ({error})."
+        ) from error
 
 
 def _storage_and_arguments(location: str) -> tuple[str, dict[str, Any]]:
     if not is_local(location):
-        raise ValueError(f"{location!r} is not a local server: expected 'local:', 'local:#name' or 'local:/path'.")
+        raise ValueError(
+            f"{location!r} is not a local server: expected 'local:', 'local:#name' or "
+            "'local:/path'."
+        )
     path, _, options = location.removeprefix(SCHEME).partition("#")[0].partition("?")
     arguments = _arguments(location, options)
     if not path:
@@ -114,14 +119,20 @@ def _arguments(location: str, text: str) -> dict[str, Any]:
         raise ValueError(f"{location!r}: options are written ?name=value&name=value.") from None
     unknown = sorted(set(given) - set(get_args(Option)))
     if unknown:
-        raise ValueError(f"{location!r}: unknown option {unknown[0]!r}; the options are {', '.join(get_args(Option))}.")
+        raise ValueError(
+            f"{location!r}: unknown option {unknown[0]!r}; the options are "
+            f"{', '.join(get_args(Option))}."
+        )
     arguments: dict[str, Any] = {"project": given.get("project"), "key": given.get("key")}
     if "feature-level" in given:
         arguments["feature_level"] = cast(
-            FeatureLevel, _one_of(location, "feature-level", given["feature-level"], get_args(FeatureLevel))
+            FeatureLevel,
+            _one_of(location, "feature-level", given["feature-level"], get_args(FeatureLevel)),
         )
     if "engine" in given:
-        arguments["engine"] = cast(Engine, _one_of(location, "engine", given["engine"], get_args(Engine)))
+        arguments["engine"] = cast(
+            Engine, _one_of(location, "engine", given["engine"], get_args(Engine))
+        )
     if "column-delay" in given:
         arguments["column_delay_s"] = _seconds(location, given["column-delay"])
     return arguments
@@ -131,10 +142,14 @@ def _seconds(location: str, value: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise ValueError(f"{location!r}: column-delay must be a number of seconds, got {value!r}.") from None
+        raise ValueError(
+            f"{location!r}: column-delay must be a number of seconds, got {value!r}."
+        ) from None
 
 
 def _one_of(location: str, name: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
-        raise ValueError(f"{location!r}: {name} must be one of {', '.join(allowed)}, got {value!r}.")
+        raise ValueError(
+            f"{location!r}: {name} must be one of {', '.join(allowed)}, got {value!r}."
+        )
     return value

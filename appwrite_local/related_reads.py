@@ -49,7 +49,9 @@ class Selection:
         If only related rows are selected, the row's own columns are shown as well, unless it holds
         one of their ids: the server then takes that one for a selection.
         """
-        held = [key for key in self.nested if key in table.columns and not table.columns[key].is_virtual]
+        held = [
+            key for key in self.nested if key in table.columns and not table.columns[key].is_virtual
+        ]
         if self.everything or not (self.own or held):
             return None
         return [*self.own, *held]
@@ -67,13 +69,21 @@ def selection_of(queries: Sequence[parse.Query], table: Table) -> Selection:
         if query.method == "select":
             for value in query.values:
                 selection.add(str(value))
-    wrong = [key for key in selection.own if key in table.columns and table.columns[key].type == "relationship"]
+    wrong = [
+        key
+        for key in selection.own
+        if key in table.columns and table.columns[key].type == "relationship"
+    ]
     if wrong and not selection.everything:
-        raise ApiError("general_query_invalid", message=f"Cannot select attributes: {', '.join(wrong)}")
+        raise ApiError(
+            "general_query_invalid", message=f"Cannot select attributes: {', '.join(wrong)}"
+        )
     return selection
 
 
-def split_filters(queries: Sequence[parse.Query], table: Table) -> tuple[list[parse.Query], list[parse.Query]]:
+def split_filters(
+    queries: Sequence[parse.Query], table: Table
+) -> tuple[list[parse.Query], list[parse.Query]]:
     """
     Split queries into those on the table itself and filters on related columns.
 
@@ -145,7 +155,9 @@ def _refuse_two_values(key: str, queries: Sequence[parse.Query]) -> None:
             )
 
 
-def _link_condition(call: Call, table: Table, link: Link, queries: Sequence[parse.Query]) -> sql.Condition:
+def _link_condition(
+    call: Call, table: Table, link: Link, queries: Sequence[parse.Query]
+) -> sql.Condition:
     other = Relations(call).related_table(table, link)
     if other is None:
         return sql.Condition("0")
@@ -173,7 +185,9 @@ def _link_condition(call: Call, table: Table, link: Link, queries: Sequence[pars
     return sql.Condition(f"_uid IN (SELECT {back.sql} {matching})", inner.params)
 
 
-def load(call: Call, table: Table, rows: Sequence[Row], selection: Selection, depth: int = 1) -> None:
+def load(
+    call: Call, table: Table, rows: Sequence[Row], selection: Selection, depth: int = 1
+) -> None:
     """Add the selected related rows to rows, down to the server's maximum depth."""
     known = relations.links(table)
     for key, nested in selection.nested.items():
@@ -186,7 +200,9 @@ def load(call: Call, table: Table, rows: Sequence[Row], selection: Selection, de
             _load_link(call, table, rows, known[key], nested, depth)
 
 
-def _load_link(call: Call, table: Table, rows: Sequence[Row], link: Link, nested: Selection, depth: int) -> None:
+def _load_link(
+    call: Call, table: Table, rows: Sequence[Row], link: Link, nested: Selection, depth: int
+) -> None:
     following = Relations(call)
     other = following.related_table(table, link)
     if other is None:
@@ -226,7 +242,11 @@ def _attach(call: Call, table: Table, other: Table, row: Row, link: Link, found:
 def dangling(call: Call, table: Table) -> Row:
     """Return the placeholder of a row that does not exist: only its place."""
     place: Row = {"$databaseId": table.database.id, "$tableId": table.id, "$sequence": ""}
-    return {**place, "$createdAt": "", "$updatedAt": ""} if call.server.feature_level == "2.x" else place
+    return (
+        {**place, "$createdAt": "", "$updatedAt": ""}
+        if call.server.feature_level == "2.x"
+        else place
+    )
 
 
 def populate(call: Call, table: Table, row: Row, depth: int = 1) -> None:

@@ -59,7 +59,10 @@ class RelatedWriter:
     @property
     def _plain(self) -> Writer:
         return Writer(
-            self.call.session, plain_view(self.table), self.call.server.rules, trusted=self.call.identity.is_key
+            self.call.session,
+            plain_view(self.table),
+            self.call.server.rules,
+            trusted=self.call.identity.is_key,
         )
 
     def _links(self, data: Mapping[str, Any]) -> dict[str, Link]:
@@ -90,7 +93,9 @@ class RelatedWriter:
         self._drop_absent(row, given)
         return self._populated(row)
 
-    def upsert(self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row | None:
+    def upsert(
+        self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str] | None
+    ) -> Row | None:
         """Add or change a row. Links are added as for a new row; earlier links stay."""
         given = self._links(data)
         _check_shapes(given, data)
@@ -106,7 +111,9 @@ class RelatedWriter:
             self._drop_absent(row, given)
         return self._populated(row)
 
-    def update(self, row_id: str, old: Row, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row:
+    def update(
+        self, row_id: str, old: Row, data: Mapping[str, Any], permissions: Sequence[str] | None
+    ) -> Row:
         """
         Change a row.
 
@@ -124,17 +131,25 @@ class RelatedWriter:
             value = data[key]
             if link.is_list:
                 if value is None:
-                    raise invalid_value(f"Invalid relationship value. Must be either {_LIST}, NULL given.")
+                    raise invalid_value(
+                        f"Invalid relationship value. Must be either {_LIST}, NULL given."
+                    )
                 changed |= self._replace_list(old, link, value)
             else:
                 keys[key] = self._relink(old, link, value)
-        row = self._plain.update(row_id, old, {**self._without_links(data, self._links(data)), **keys}, permissions)
+        row = self._plain.update(
+            row_id, old, {**self._without_links(data, self._links(data)), **keys}, permissions
+        )
         if changed and row["$updatedAt"] == old["$updatedAt"]:
             row["$updatedAt"] = datetimes.now_text()
-            self._relations.store(self.table).update(row["$sequence"], {"$updatedAt": row["$updatedAt"]})
+            self._relations.store(self.table).update(
+                row["$sequence"], {"$updatedAt": row["$updatedAt"]}
+            )
         return self._populated(row)
 
-    def update_many(self, rows: Sequence[Row], data: Mapping[str, Any], permissions: Sequence[str] | None) -> list[Row]:
+    def update_many(
+        self, rows: Sequence[Row], data: Mapping[str, Any], permissions: Sequence[str] | None
+    ) -> list[Row]:
         return self._plain.update_many(rows, data, permissions)
 
     def delete(self, rows: Sequence[Row]) -> None:
@@ -162,7 +177,11 @@ class RelatedWriter:
         return row
 
     def _link_new(
-        self, row_id: str, given: Mapping[str, Link], data: Mapping[str, Any], permissions: Sequence[str]
+        self,
+        row_id: str,
+        given: Mapping[str, Link],
+        data: Mapping[str, Any],
+        permissions: Sequence[str],
     ) -> Row:
         """Relate rows to a new row, and return the ids that it stores."""
         keys: Row = {}
@@ -187,14 +206,22 @@ class RelatedWriter:
         row = self._relations.store(table).get(row_id)
         if row is None:
             return self._create_nested(table, row_id, value, permissions)
-        if any(key not in row or row[key] != sent for key, sent in value.items() if not key.startswith("$")):
+        if any(
+            key not in row or row[key] != sent
+            for key, sent in value.items()
+            if not key.startswith("$")
+        ):
             # For every caller: the server checks a permission here that no key has.
             raise unauthorized("Authorization Error")
         return row_id
 
-    def _create_nested(self, table: Table, row_id: str, value: Mapping[str, Any], permissions: Sequence[str]) -> str:
+    def _create_nested(
+        self, table: Table, row_id: str, value: Mapping[str, Any], permissions: Sequence[str]
+    ) -> str:
         own = read_permissions(value.get("$permissions"))
-        RelatedWriter(self.call, table, self.depth + 1).create(row_id, value, permissions if own is None else own)
+        RelatedWriter(self.call, table, self.depth + 1).create(
+            row_id, value, permissions if own is None else own
+        )
         return row_id
 
     def _relink(self, old: Row, link: Link, value: Any) -> str | None:
@@ -228,8 +255,15 @@ class RelatedWriter:
         return row_id
 
     def _replace_list(self, old: Row, link: Link, items: Sequence[Any]) -> bool:
-        wanted = [related_id for item in items if (related_id := self._nested_changed(old, link, item)) is not None]
-        before = [row["$id"] for row in self._relations.related(self.table, link, [old], []).get(old["$id"], [])]
+        wanted = [
+            related_id
+            for item in items
+            if (related_id := self._nested_changed(old, link, item)) is not None
+        ]
+        before = [
+            row["$id"]
+            for row in self._relations.related(self.table, link, [old], []).get(old["$id"], [])
+        ]
         for related_id in before:
             if related_id not in wanted:
                 self._detach(old["$id"], link, related_id)
@@ -241,14 +275,18 @@ class RelatedWriter:
     def _attach(self, row_id: str, link: Link, related_id: str) -> None:
         if link.kind == "manyToMany":
             own, far = link.ends
-            self.call.session.execute(f"INSERT INTO {link.pairs} ({own}, {far}) VALUES (?, ?)", (row_id, related_id))
+            self.call.session.execute(
+                f"INSERT INTO {link.pairs} ({own}, {far}) VALUES (?, ?)", (row_id, related_id)
+            )
         else:
             self._set_key(link, related_id, link.back, row_id)
 
     def _detach(self, row_id: str, link: Link, related_id: str) -> None:
         if link.kind == "manyToMany":
             own, far = link.ends
-            self.call.session.execute(f"DELETE FROM {link.pairs} WHERE {own} = ? AND {far} = ?", (row_id, related_id))
+            self.call.session.execute(
+                f"DELETE FROM {link.pairs} WHERE {own} = ? AND {far} = ?", (row_id, related_id)
+            )
         else:
             self._set_key(link, related_id, link.back, None)
 
@@ -272,14 +310,20 @@ def _check_shapes(given: Mapping[str, Link], data: Mapping[str, Any]) -> None:
     for key in given:
         items = data[key] if isinstance(data[key], list) else [data[key]]
         if not all(isinstance(item, str | dict | None) for item in items):
-            raise invalid_value("Relationship value must be an object, document ID string, or associative array")
+            raise invalid_value(
+                "Relationship value must be an object, document ID string, or associative array"
+            )
     for key, link in given.items():
         value = data[key]
         if link.is_list and isinstance(value, str | dict):
             kind = "document ID" if isinstance(value, str) else "document"
-            raise invalid_value(f"Invalid relationship value. Must be either {_LIST}, {kind} given.")
+            raise invalid_value(
+                f"Invalid relationship value. Must be either {_LIST}, {kind} given."
+            )
         if not link.is_list and isinstance(value, list):
-            raise invalid_value(f"Invalid relationship value. Must be either {_ONE}, {php_type(value)} given.")
+            raise invalid_value(
+                f"Invalid relationship value. Must be either {_ONE}, {php_type(value)} given."
+            )
         if isinstance(value, list) and None in value:
             raise invalid_value(f"Invalid relationship value. Must be either {_LIST}, NULL given.")
 
@@ -300,7 +344,9 @@ class _Deletion:
             for link in relations.all_links(table):
                 _ON_DELETE[link.on_delete](self, table, row, link)
                 if link.kind == "manyToMany":
-                    self.call.session.execute(f"DELETE FROM {link.pairs} WHERE {link.ends[0]} = ?", (row["$id"],))
+                    self.call.session.execute(
+                        f"DELETE FROM {link.pairs} WHERE {link.ends[0]} = ?", (row["$id"],)
+                    )
             Relations(self.call).store(table).delete([row["$sequence"]])
 
     def _related(self, table: Table, row: Row, link: Link) -> list[Row]:
@@ -347,8 +393,18 @@ class _Deletion:
         elif link.is_list:
             rows = self._pointing(table, row, link)
         else:
-            rows = self._related(table, row, link) if link.kind == "oneToOne" and link.holds_key else []
-        self.delete(other, [Relations(self.call).store(other).get(one["$id"]) or one for one in rows])
+            rows = (
+                self._related(table, row, link)
+                if link.kind == "oneToOne" and link.holds_key
+                else []
+            )
+        self.delete(
+            other, [Relations(self.call).store(other).get(one["$id"]) or one for one in rows]
+        )
 
 
-_ON_DELETE = {"restrict": _Deletion.restrict, "setNull": _Deletion.set_null, "cascade": _Deletion.cascade}
+_ON_DELETE = {
+    "restrict": _Deletion.restrict,
+    "setNull": _Deletion.set_null,
+    "cascade": _Deletion.cascade,
+}

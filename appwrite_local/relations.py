@@ -60,7 +60,10 @@ class Link:
 
     @property
     def is_list(self) -> bool:
-        return self.kind == "manyToMany" or (self.kind, self.side) in (("oneToMany", "parent"), ("manyToOne", "child"))
+        return self.kind == "manyToMany" or (self.kind, self.side) in (
+            ("oneToMany", "parent"),
+            ("manyToOne", "child"),
+        )
 
     @property
     def mirrors(self) -> bool:
@@ -86,7 +89,11 @@ def link_of(column: Column) -> Link:
 
 def links(table: Table) -> dict[str, Link]:
     """Return a table's visible relationships, by key."""
-    return {key: link_of(column) for key, column in table.columns.items() if column.type == "relationship"}
+    return {
+        key: link_of(column)
+        for key, column in table.columns.items()
+        if column.type == "relationship"
+    }
 
 
 def all_links(table: Table) -> Iterator[Link]:
@@ -96,11 +103,16 @@ def all_links(table: Table) -> Iterator[Link]:
 
 
 def are_in(table: Table) -> bool:
-    return bool(table.hidden) or any(column.type == "relationship" for column in table.columns.values())
+    return bool(table.hidden) or any(
+        column.type == "relationship" for column in table.columns.values()
+    )
 
 
 def create_pairs(session: Session, link: Link) -> None:
-    session.execute(f"CREATE TABLE {link.pairs} (_id INTEGER PRIMARY KEY, parent TEXT NOT NULL, child TEXT NOT NULL)")
+    session.execute(
+        f"CREATE TABLE {link.pairs} (_id INTEGER PRIMARY KEY, parent TEXT NOT NULL, child TEXT NOT "
+        "NULL)"
+    )
     for end in ("parent", "child"):
         session.execute(f"CREATE INDEX {link.pairs}_{end} ON {link.pairs} ({end})")
 
@@ -175,11 +187,15 @@ class Relations:
             grouped.setdefault(row[link.back], []).append(row)
         return grouped
 
-    def _find(self, table: Table, expression: str, values: Sequence[str], select: Sequence[str] | None) -> list[Row]:
+    def _find(
+        self, table: Table, expression: str, values: Sequence[str], select: Sequence[str] | None
+    ) -> list[Row]:
         rows: list[Row] = []
         readable = readable_rows(table, self.call.identity)
         for chunk in _chunks(values):
-            where = sql.all_of([sql.Condition(f"{expression} IN ({_marks(chunk)})", list(chunk)), readable])
+            where = sql.all_of(
+                [sql.Condition(f"{expression} IN ({_marks(chunk)})", list(chunk)), readable]
+            )
             rows += self.store(table).find(where.sql, where.params, select=select)
         return rows
 

@@ -39,7 +39,11 @@ def get_health(_: Call) -> Response:
 
 
 def fault_json(fault: Fault, hits: int) -> dict[str, Any]:
-    return {"$id": fault.id, **{name: value for name, value in asdict(fault).items() if name != "id"}, "hits": hits}
+    return {
+        "$id": fault.id,
+        **{name: value for name, value in asdict(fault).items() if name != "id"},
+        "hits": hits,
+    }
 
 
 def list_faults(call: Call) -> Response:
@@ -50,7 +54,9 @@ def list_faults(call: Call) -> Response:
 
 def create_fault(call: Call) -> Response:
     names = {item.name for item in fields(Fault)} - {"id"}
-    given = {name: value for name, value in call.args.items() if name in names and value is not None}
+    given = {
+        name: value for name, value in call.args.items() if name in names and value is not None
+    }
     try:
         fault = Fault(**given)
         fault.matches("GET", "/")
@@ -73,7 +79,8 @@ def delete_fault(call: Call) -> Response:
 
 _PATH = "/local/faults"
 _OPTIONS = tuple(
-    Param(name, Anything(), None, nullable=True) for name in ("method", "path", "times", "seconds", "status", "applied")
+    Param(name, Anything(), None, nullable=True)
+    for name in ("method", "path", "times", "seconds", "status", "applied")
 )
 
 ROUTES = [

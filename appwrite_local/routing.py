@@ -79,7 +79,11 @@ class Route:
         """Whether the route writes a database, a table, a column or an index."""
         words = [segment for segment in self.segments[1:] if not segment.startswith("{")]
         service = self.segments[0] in ("tablesdb", "databases")
-        return self.writes and service and not {"transactions", "rows", "documents"}.intersection(words)
+        return (
+            self.writes
+            and service
+            and not {"transactions", "rows", "documents"}.intersection(words)
+        )
 
     def in_legacy_words(self) -> Route:
         path = "/".join(LEGACY.segments.get(segment, segment) for segment in self.path.split("/"))
@@ -117,7 +121,9 @@ def _match_segments(pattern: tuple[str, ...], segments: list[str]) -> dict[str, 
     return values
 
 
-def read_params(route: Route, path_values: Mapping[str, str], sent: Mapping[str, Any]) -> dict[str, Any]:
+def read_params(
+    route: Route, path_values: Mapping[str, str], sent: Mapping[str, Any]
+) -> dict[str, Any]:
     """
     Check and collect a route's parameters, in the order of their declaration.
 

@@ -55,8 +55,9 @@ class _Reader:
 def create_storage(session: Session, table_seq: int) -> None:
     table = f"rows_{table_seq}"
     session.execute(
-        f"CREATE TABLE {table} (_id INTEGER PRIMARY KEY AUTOINCREMENT, _uid TEXT NOT NULL, _uid_fold TEXT NOT NULL UNIQUE,"
-        " _created TEXT NOT NULL, _updated TEXT NOT NULL, _permissions TEXT NOT NULL)"
+        f"CREATE TABLE {table} (_id INTEGER PRIMARY KEY AUTOINCREMENT, _uid TEXT NOT NULL, "
+        "_uid_fold TEXT NOT NULL UNIQUE, _created TEXT NOT NULL, _updated TEXT NOT NULL, "
+        "_permissions TEXT NOT NULL)"
     )
     # Every table of the server has these two.
     session.execute(f"CREATE INDEX {table}_created ON {table} (_created)")
@@ -121,11 +122,19 @@ class RowStore:
         cache_key = ("reader", None if select is None else tuple(select))
         reader: _Reader | None = self.table.plans.get(cache_key)
         if reader is None:
-            columns = [column for column in self.table.stored.values() if select is None or column.key in select]
+            columns = [
+                column
+                for column in self.table.stored.values()
+                if select is None or column.key in select
+            ]
             reader = _Reader(
                 ", ".join([*(column.sql for column in columns), _INTERNAL_SQL]),
                 (*(column.key for column in columns), *_INTERNAL_KEYS),
-                tuple((column.key, decode) for column in columns if (decode := decoder(column)) is not None),
+                tuple(
+                    (column.key, decode)
+                    for column in columns
+                    if (decode := decoder(column)) is not None
+                ),
             )
             if len(self.table.plans) < 200:
                 self.table.plans[cache_key] = reader
@@ -134,13 +143,17 @@ class RowStore:
     def count(self, where: str, params: Iterable[Any]) -> int:
         """Count rows, up to the server's maximum."""
         count = self._session.scalar(
-            f"SELECT COUNT(*) FROM (SELECT 1 FROM {self.table.sql} WHERE {where} LIMIT {TOTAL_CAP})", list(params)
+            f"SELECT COUNT(*) FROM (SELECT 1 FROM {self.table.sql} WHERE {where} LIMIT "
+            f"{TOTAL_CAP})",
+            list(params),
         )
         return int(count)
 
     def compare_values(self, sequence: int, expressions: Sequence[str]) -> tuple[Any, ...]:
         """Return the values that a row is ordered by, for a cursor at this row."""
-        row = self._session.one(f"SELECT {', '.join(expressions)} FROM {self.table.sql} WHERE _id = ?", (sequence,))
+        row = self._session.one(
+            f"SELECT {', '.join(expressions)} FROM {self.table.sql} WHERE _id = ?", (sequence,)
+        )
         return row or ()
 
     def is_empty(self) -> bool:
@@ -196,7 +209,9 @@ class RowStore:
                     return found
         return None
 
-    def _find_by_index(self, keys: Sequence[str], lengths: Sequence[int | None], row: Row) -> Row | None:
+    def _find_by_index(
+        self, keys: Sequence[str], lengths: Sequence[int | None], row: Row
+    ) -> Row | None:
         parts, params = [], []
         for position, key in enumerate(keys):
             column = self.table.columns.get(key)

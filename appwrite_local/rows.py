@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from appwrite_local import aggregate_lists, datetimes, related_reads, relations, staged_state, staging
+from appwrite_local import (
+    aggregate_lists,
+    datetimes,
+    related_reads,
+    relations,
+    staged_state,
+    staging,
+)
 from appwrite_local.bodies import read_object
 from appwrite_local.errors import ApiError, invalid_argument, unauthorized
 from appwrite_local.messages import Response, json_response, no_content
@@ -82,7 +89,11 @@ def rows_json(call: Call, rows: Sequence[Row]) -> Sequence[dict[str, Any]]:
     """Return rows in the words of the caller's family and response format."""
     if call.family.names:
         rows = [
-            {call.family.name(key) if key.startswith("$") else key: value for key, value in row.items()} for row in rows
+            {
+                call.family.name(key) if key.startswith("$") else key: value
+                for key, value in row.items()
+            }
+            for row in rows
         ]
     if call.server.engine == "mongodb":
         return [{**row, "$sequence": _uuid(row["$sequence"])} for row in rows]
@@ -336,7 +347,12 @@ def find_rows(
     page = where if cursor is None else sql.all_of([where, _beyond(plan, store, cursor)])
     limit = sql.DEFAULT_LIMIT if plan.limit is None else plan.limit
     rows = store.find(
-        page.sql, page.params, order=sql.order_by(plan), limit=limit, offset=plan.offset, select=selection.keys(table)
+        page.sql,
+        page.params,
+        order=sql.order_by(plan),
+        limit=limit,
+        offset=plan.offset,
+        select=selection.keys(table),
     )
     if plan.cursor is not None and plan.cursor.method == "cursorBefore":
         rows.reverse()
@@ -362,7 +378,8 @@ def _cursor_row(queries: Sequence[parse.Query], store: RowStore, noun: str) -> R
 
 def _beyond(plan: sql.Plan, store: RowStore, cursor: Row) -> sql.Condition:
     values = store.compare_values(
-        int(cursor["$sequence"]), ["NULL" if order.by is None else order.by.compare for order in plan.orders]
+        int(cursor["$sequence"]),
+        ["NULL" if order.by is None else order.by.compare for order in plan.orders],
     )
     for order, value in zip(plan.orders, values, strict=True):
         if order.by is not None and value is None:
@@ -372,7 +389,9 @@ def _beyond(plan: sql.Plan, store: RowStore, cursor: Row) -> sql.Condition:
 
 def fulltext_keys(table: Table) -> frozenset[str]:
     return frozenset(
-        index.columns[0] for index in table.all_indexes if index.type == "fulltext" and len(index.columns) == 1
+        index.columns[0]
+        for index in table.all_indexes
+        if index.type == "fulltext" and len(index.columns) == 1
     )
 
 

@@ -204,7 +204,9 @@ class Table:
 
     def find_column(self, key: str) -> Column | None:
         """Find a column by key, available or not; only here are keys case-insensitive."""
-        return next((column for column in self.all_columns if column.key.lower() == key.lower()), None)
+        return next(
+            (column for column in self.all_columns if column.key.lower() == key.lower()), None
+        )
 
     def find_index(self, key: str) -> Index | None:
         return next((index for index in self.all_indexes if index.key.lower() == key.lower()), None)
@@ -242,7 +244,9 @@ class SchemaCache:
 def table_by_seq(cache: SchemaCache, session: Session, seq: int) -> Table | None:
     """Find a table by number, which, unlike its id, is never reused."""
     row = session.one(
-        "SELECT d.id, t.id FROM _tables t JOIN _databases d ON d.seq = t.database_seq WHERE t.seq = ?", (seq,)
+        "SELECT d.id, t.id FROM _tables t JOIN _databases d ON d.seq = t.database_seq WHERE t.seq "
+        "= ?",
+        (seq,),
     )
     return None if row is None else cache.table(session, row[0], row[1])
 
@@ -286,14 +290,17 @@ def load_table(session: Session, database: Database, table_id: str) -> Table | N
 
 def load_columns(session: Session, table_seq: int) -> list[Column]:
     rows = session.all(
-        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _columns WHERE table_seq = ? ORDER BY seq",
+        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _columns WHERE "
+        "table_seq = ? ORDER BY seq",
         (table_seq,),
     )
     columns = []
     for seq, key, definition, ready_at, gone_at, created, updated in rows:
         status = _status(ready_at, gone_at)
         if status is not None:
-            column = Column(seq, key, **json.loads(definition), status=status, created=created, updated=updated)
+            column = Column(
+                seq, key, **json.loads(definition), status=status, created=created, updated=updated
+            )
             if "failed" in column.options:
                 column.status, column.error = "failed", column.options["failed"]
             columns.append(column)
@@ -302,14 +309,17 @@ def load_columns(session: Session, table_seq: int) -> list[Column]:
 
 def load_indexes(session: Session, table_seq: int) -> list[Index]:
     rows = session.all(
-        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _indexes WHERE table_seq = ? ORDER BY seq",
+        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _indexes WHERE "
+        "table_seq = ? ORDER BY seq",
         (table_seq,),
     )
     indexes = []
     for seq, key, definition, ready_at, gone_at, created, updated in rows:
         status = _status(ready_at, gone_at)
         if status is not None:
-            index = Index(seq, key, **json.loads(definition), status=status, created=created, updated=updated)
+            index = Index(
+                seq, key, **json.loads(definition), status=status, created=created, updated=updated
+            )
             if index.stuck:
                 index.status, index.error = "stuck", index.stuck
             indexes.append(index)
@@ -341,7 +351,9 @@ class Deletions:
         """Return the indexes that the deletion of a column of a table starts from."""
         _until, indexes = self._seen.get(table_seq, (0.0, []))
         known = {index.seq for index in indexes}
-        indexes = indexes + [index for index in load_indexes(session, table_seq) if index.seq not in known]
+        indexes = indexes + [
+            index for index in load_indexes(session, table_seq) if index.seq not in known
+        ]
         self._seen[table_seq] = (time.time() + delay_s, indexes)
         return [replace(index, columns=[*index.columns]) for index in indexes]
 

@@ -16,7 +16,14 @@ from urllib.parse import parse_qsl
 from appwrite_local import bodies, routes, webhooks
 from appwrite_local.errors import ApiError
 from appwrite_local.events import Event
-from appwrite_local.faults import ColumnFate, Fault, Faults, answer_after, answer_before, column_fate
+from appwrite_local.faults import (
+    ColumnFate,
+    Fault,
+    Faults,
+    answer_after,
+    answer_before,
+    column_fate,
+)
 from appwrite_local.keys import authorize, identify
 from appwrite_local.messages import Request, Response
 from appwrite_local.realtime import Hub
@@ -79,7 +86,9 @@ class LocalServer(ServerState):
         self.realtime = Hub(self)
         self.webhooks = webhooks.Deliverer(self.storage)
         self._router = Router()
-        self._router.add(route for route in routes.all_routes() if route.since == "1.9" or feature_level == "2.x")
+        self._router.add(
+            route for route in routes.all_routes() if route.since == "1.9" or feature_level == "2.x"
+        )
 
     def __repr__(self) -> str:
         return f"<LocalServer {self.storage.location} feature_level={self.feature_level}>"
@@ -159,13 +168,19 @@ class LocalServer(ServerState):
         except ApiError:
             return None  # the route reports the error itself
 
-    def _note_schema(self, call: Call, route: Route, answer: Response, before: Response | None) -> None:
+    def _note_schema(
+        self, call: Call, route: Route, answer: Response, before: Response | None
+    ) -> None:
         if not route.writes_schema or answer.status >= 300:
             return
         inside = route.segments[4:] and route.segments[3] == "{tableId}"
         database_id = call.args["databaseId"]
-        table = self.schema.table(call.session, database_id, call.args["tableId"]) if inside else None
-        call.events.note_schema(route.method, route.segments, database_id, table, json.loads((before or answer).body))
+        table = (
+            self.schema.table(call.session, database_id, call.args["tableId"]) if inside else None
+        )
+        call.events.note_schema(
+            route.method, route.segments, database_id, table, json.loads((before or answer).body)
+        )
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait for the webhooks of all requests so far; return whether all finished in time."""

@@ -28,7 +28,9 @@ def _reason(kind: str, value: Any) -> str | None:
         value = list(value.values())
     if not isinstance(value, list):
         return "Spatial value must be array or WKT string"
-    return {"point": _point_reason, "linestring": _line_reason, "polygon": _polygon_reason}[kind](value)
+    return {"point": _point_reason, "linestring": _line_reason, "polygon": _polygon_reason}[kind](
+        value
+    )
 
 
 def _point_reason(value: list[Any]) -> str | None:
@@ -109,7 +111,10 @@ def _parse_wkt(kind: str, text: str) -> Any:
     if match is None or match[1].lower() != kind:
         return None
     try:
-        rings = [[_pair(point) for point in ring.split(",")] for ring in re.findall(r"\(([^()]*)\)", text)]
+        rings = [
+            [_pair(point) for point in ring.split(",")]
+            for ring in re.findall(r"\(([^()]*)\)", text)
+        ]
     except ValueError:
         return None
     if not rings:

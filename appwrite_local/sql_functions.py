@@ -128,7 +128,9 @@ def _datetime_number(value: str | None) -> int | None:
 
     That is its numeric value in MariaDB, times 1,000.
     """
-    return None if value is None else int("".join(digit for digit in value[:23] if digit.isdecimal()))
+    return (
+        None if value is None else int("".join(digit for digit in value[:23] if digit.isdecimal()))
+    )
 
 
 class _RunningSum:

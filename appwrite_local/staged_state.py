@@ -130,7 +130,11 @@ def _bulk_delete(state: State, operation: log.Operation) -> None:
 
 def _matching(state: State, operation: log.Operation) -> State:
     filters = _filters(parse_queries(operation.data["queries"], "2.x"))
-    return {row_id: entry for row_id, entry in state.items() if entry.exists and matches(entry.row, filters)}
+    return {
+        row_id: entry
+        for row_id, entry in state.items()
+        if entry.exists and matches(entry.row, filters)
+    }
 
 
 _REPLAY = {
@@ -158,7 +162,9 @@ def _seen(entry: Entry, committed: Row | None) -> Row | None:
     return dict(entry.row) if entry.action == "upsert" else None
 
 
-def merge_row(call: Call, table: Table, row_id: str, committed: Row | None, queries: Sequence[Query]) -> Row | None:
+def merge_row(
+    call: Call, table: Table, row_id: str, committed: Row | None, queries: Sequence[Query]
+) -> Row | None:
     """
     Return the answer to a get inside a transaction.
 
@@ -221,10 +227,18 @@ def _shown(call: Call, table: Table, row: Row, queries: Sequence[Query]) -> Row:
     newer = call.server.feature_level == "2.x"
     place = {"$databaseId": table.database.id, "$tableId": table.id}
     selected = [
-        value for query in queries if query.method == "select" for value in query.values if "." not in str(value)
+        value
+        for query in queries
+        if query.method == "select"
+        for value in query.values
+        if "." not in str(value)
     ]
     if not selected or "*" in selected:
-        missing: Row = {"$sequence": ""} if "$sequence" in row else {"$sequence": "", **(_NO_DATES if newer else {})}
+        missing: Row = (
+            {"$sequence": ""}
+            if "$sequence" in row
+            else {"$sequence": "", **(_NO_DATES if newer else {})}
+        )
         return {**missing, **({} if newer and "$sequence" not in row else place), **row}
     shown: Row = {key: row[key] for key in ("$id", "$permissions", *selected) if key in row}
     for key in ("$createdAt", "$updatedAt"):
@@ -242,7 +256,9 @@ def _filters(queries: Sequence[Query]) -> list[Query]:
 def matches(row: Mapping[str, Any], filters: Sequence[Query]) -> bool:
     """Match a staged row against filters as PHP compares; unsupported filters match every row."""
     return all(
-        _HOLDS[query.method](row.get(query.attribute), query.values) for query in filters if query.method in _HOLDS
+        _HOLDS[query.method](row.get(query.attribute), query.values)
+        for query in filters
+        if query.method in _HOLDS
     )
 
 
@@ -261,9 +277,15 @@ def _order_is(accepts: Callable[[int], bool]) -> Holds:
 _HOLDS: dict[str, Holds] = {
     "equal": _is_one_of,
     "notEqual": lambda value, values: not _is_one_of(value, values),
-    "contains": lambda value, values: isinstance(value, list) and any(_is_one_of(item, value) for item in values),
-    "startsWith": lambda value, values: isinstance(value, str) and any(value.startswith(str(part)) for part in values),
-    "endsWith": lambda value, values: isinstance(value, str) and any(value.endswith(str(part)) for part in values),
+    "contains": lambda value, values: (
+        isinstance(value, list) and any(_is_one_of(item, value) for item in values)
+    ),
+    "startsWith": lambda value, values: (
+        isinstance(value, str) and any(value.startswith(str(part)) for part in values)
+    ),
+    "endsWith": lambda value, values: (
+        isinstance(value, str) and any(value.endswith(str(part)) for part in values)
+    ),
     "greaterThan": _order_is(lambda order: order > 0),
     "greaterThanEqual": _order_is(lambda order: order >= 0),
     "lessThan": _order_is(lambda order: order < 0),
@@ -271,6 +293,7 @@ _HOLDS: dict[str, Holds] = {
     "isNull": _is_null,
     "isNotNull": lambda value, values: not _is_null(value, values),
     "between": lambda value, values: (
-        php_comparison.compare(value, values[0]) >= 0 and php_comparison.compare(value, values[1]) <= 0
+        php_comparison.compare(value, values[0]) >= 0
+        and php_comparison.compare(value, values[1]) <= 0
     ),
 }

@@ -23,13 +23,17 @@ def is_staged(call: Call) -> bool:
     return call.args.get("transactionId") is not None
 
 
-def stage_create(call: Call, table: Table, row_id: str, data: Mapping[str, Any], permissions: Sequence[str]) -> Row:
+def stage_create(
+    call: Call, table: Table, row_id: str, data: Mapping[str, Any], permissions: Sequence[str]
+) -> Row:
     row = {**data, "$id": row_id, "$permissions": list(permissions)}
     _add(call, table, "create", row_id, row, None)
     return mock_row(call, table, row)
 
 
-def stage_update(call: Call, table: Table, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row:
+def stage_update(
+    call: Call, table: Table, data: Mapping[str, Any], permissions: Sequence[str] | None
+) -> Row:
     row_id = call.args["rowId"]
     old = _current(call, table, row_id, "update")
     changes = {key: value for key, value in data.items() if key != "$permissions"}
@@ -40,7 +44,11 @@ def stage_update(call: Call, table: Table, data: Mapping[str, Any], permissions:
 
 
 def stage_upsert(
-    call: Call, table: Table, row_id: str, data: Mapping[str, Any], permissions: Sequence[str] | None
+    call: Call,
+    table: Table,
+    row_id: str,
+    data: Mapping[str, Any],
+    permissions: Sequence[str] | None,
 ) -> Row:
     old = staged_state.current_row(call, table, row_id)
     if old is None and not allows(table.permissions, "create", call.identity):
@@ -48,7 +56,9 @@ def stage_upsert(
     if old is not None and not may(table, old.get("$permissions", ()), "update", call.identity):
         raise unauthorized()
     if permissions is None:
-        permissions = default_permissions(call.identity) if old is None else old.get("$permissions", [])
+        permissions = (
+            default_permissions(call.identity) if old is None else old.get("$permissions", [])
+        )
     row = {**data, "$id": row_id, "$permissions": list(permissions)}
     _add(call, table, "upsert", row_id, row, None if old is None else old.get("$updatedAt"))
     return mock_row(call, table, row)
@@ -73,7 +83,9 @@ def stage_step(call: Call, table: Table, action: str, bound: str) -> Row:
     transaction = log.require_pending(call, args["transactionId"])
     log.require_room(transaction, 1)
     data = {call.family.name("column"): args["column"], "value": args["value"], bound: args[bound]}
-    log.append(call.session, transaction, table.seq, action, args["rowId"], data, datetimes.now_text())
+    log.append(
+        call.session, transaction, table.seq, action, args["rowId"], data, datetimes.now_text()
+    )
     return mock_row(call, table, {"$id": args["rowId"], args["column"]: args["value"]})
 
 
@@ -97,7 +109,13 @@ def stage_bulk_upsert(call: Call, table: Table, rows: Sequence[Mapping[str, Any]
 def stage_bulk_update(call: Call, table: Table, data: Mapping[str, Any]) -> int:
     """Stage an update of the rows that the queries will find at the commit."""
     transaction = log.require_pending(call, call.args["transactionId"])
-    _add_bulk(call, transaction, table, "bulkUpdate", {"queries": list(call.args["queries"]), "data": dict(data)})
+    _add_bulk(
+        call,
+        transaction,
+        table,
+        "bulkUpdate",
+        {"queries": list(call.args["queries"]), "data": dict(data)},
+    )
     return 0
 
 
@@ -107,16 +125,30 @@ def stage_bulk_delete(call: Call, table: Table) -> int:
     return 0
 
 
-def _add(call: Call, table: Table, action: str, row_id: str, data: Mapping[str, Any], written: str | None) -> None:
+def _add(
+    call: Call, table: Table, action: str, row_id: str, data: Mapping[str, Any], written: str | None
+) -> None:
     transaction = log.require_ready(call, call.args["transactionId"])
     log.require_room(transaction, 1)
-    log.append(call.session, transaction, table.seq, action, row_id, data, log.moment_after(written))
+    log.append(
+        call.session, transaction, table.seq, action, row_id, data, log.moment_after(written)
+    )
 
 
-def _add_bulk(call: Call, transaction: log.Transaction, table: Table, action: str, data: Any) -> None:
+def _add_bulk(
+    call: Call, transaction: log.Transaction, table: Table, action: str, data: Any
+) -> None:
     log.require_room(transaction, 1)
     # The commit may find any row.
-    log.append(call.session, transaction, table.seq, action, None, data, log.moment_after(datetimes.now_text()))
+    log.append(
+        call.session,
+        transaction,
+        table.seq,
+        action,
+        None,
+        data,
+        log.moment_after(datetimes.now_text()),
+    )
 
 
 def _current(call: Call, table: Table, row_id: str, action: str) -> Row:

@@ -37,7 +37,9 @@ class ListCache:
         self._lock = threading.Lock()
         self._answers: OrderedDict[tuple[Hashable, ...], tuple[float, Response]] = OrderedDict()
 
-    def answer(self, key: tuple[Hashable, ...], ttl_s: int, make: Callable[[], Response]) -> Response:
+    def answer(
+        self, key: tuple[Hashable, ...], ttl_s: int, make: Callable[[], Response]
+    ) -> Response:
         """Return the kept answer, or make and keep it. ``key`` starts with the table's sequence."""
         with self._lock:
             until, kept = self._answers.get(key, (0.0, None))

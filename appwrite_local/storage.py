@@ -145,7 +145,9 @@ class Storage:
         self._pid = os.getpid()
         if not self.in_memory:
             # Check this first: even the switch to WAL is written into the file.
-            with contextlib.closing(sqlite3.connect(location, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as found:
+            with contextlib.closing(
+                sqlite3.connect(location, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            ) as found:
                 _check_format(found, location)
         connection = self._connect()
         self._create_metadata(connection)
@@ -205,7 +207,11 @@ class Storage:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.location, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=512
+            self.location,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
         )
         try:
             sql_functions.register(connection, self.rules)
@@ -247,18 +253,25 @@ def _check_format(connection: sqlite3.Connection, location: str) -> int:
         WrongFormat: the format is newer than this version, or another program's.
     """
     (version,), (application,) = (
-        connection.execute(f"PRAGMA {name}").fetchone() for name in ("user_version", "application_id")
+        connection.execute(f"PRAGMA {name}").fetchone()
+        for name in ("user_version", "application_id")
     )
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    is_ours = application == _APPLICATION_ID or (not application and not version and {"_meta", "_tables"} <= tables)
+    tables = {
+        name
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    }
+    is_ours = application == _APPLICATION_ID or (
+        not application and not version and {"_meta", "_tables"} <= tables
+    )
     if not is_ours and (application or version or tables):
         raise WrongFormat(
-            f"{location} is a database of another program, and is left as it is: name another file, which need not exist."
+            f"{location} is a database of another program, and is left as it is: name another "
+            "file, which need not exist."
         )
     if version > FORMAT:
         raise WrongFormat(
-            f"{location} has format {version}, and this version of appwrite-orm-django reads up to {FORMAT}: "
-            "upgrade it to the version that wrote the file, or name another file."
+            f"{location} has format {version}, and this version of appwrite-orm-django reads up to "
+            f"{FORMAT}: upgrade it to the version that wrote the file, or name another file."
         )
     return int(version)
 

@@ -56,7 +56,13 @@ def _no_range(_: str) -> None:
 
 MARIADB = TextRules(collation.fold, collation.like_fold, collation.prefix_range)
 POSTGRESQL = TextRules(
-    _same, str.lower, _no_range, nulls_last=True, regex_flags=0, upsert_overwrites=False, samples_by_default=True
+    _same,
+    str.lower,
+    _no_range,
+    nulls_last=True,
+    regex_flags=0,
+    upsert_overwrites=False,
+    samples_by_default=True,
 )
 
 #: Exact comparisons and nulls first; the engine's patterns are not imitated.

@@ -76,9 +76,13 @@ def begin(session: Session, ttl_s: int, owner: str) -> Transaction:
     now = datetimes.now()
     _sweep(session, datetimes.format_datetime(now - KEPT_FOR))
     transaction_id = identifiers.new_id()
-    started, expires = datetimes.format_datetime(now), datetimes.format_datetime(now + timedelta(seconds=ttl_s))
+    started, expires = (
+        datetimes.format_datetime(now),
+        datetimes.format_datetime(now + timedelta(seconds=ttl_s)),
+    )
     session.execute(
-        "INSERT INTO _transactions (id, status, operations, expires, owner, created, updated) VALUES (?, 'pending', 0, ?, ?, ?, ?)",
+        "INSERT INTO _transactions (id, status, operations, expires, owner, created, updated) "
+        "VALUES (?, 'pending', 0, ?, ?, ?, ?)",
         (transaction_id, expires, owner, started, started),
     )
     return _find(session, transaction_id) or _lost(transaction_id)
@@ -90,7 +94,9 @@ def _lost(transaction_id: str) -> Transaction:
 
 def _sweep(session: Session, before: str) -> None:
     session.execute(
-        "DELETE FROM _operations WHERE transaction_seq IN (SELECT seq FROM _transactions WHERE expires < ?)", (before,)
+        "DELETE FROM _operations WHERE transaction_seq IN (SELECT seq FROM _transactions WHERE "
+        "expires < ?)",
+        (before,),
     )
     session.execute("DELETE FROM _transactions WHERE expires < ?", (before,))
 
@@ -162,7 +168,11 @@ def not_pending() -> ApiError:
 def _unexpired(call: Call, transaction: Transaction) -> Transaction:
     if transaction.is_expired:
         # 1.9.6 does not pass on the status 410 and answers 500.
-        raise ApiError("transaction_expired" if call.server.feature_level == "2.x" else "transaction_expired_unmapped")
+        raise ApiError(
+            "transaction_expired"
+            if call.server.feature_level == "2.x"
+            else "transaction_expired_unmapped"
+        )
     return transaction
 
 
@@ -175,7 +185,10 @@ def require_room(transaction: Transaction, adding: int) -> None:
     """
     if transaction.operations + adding > MAX_OPERATIONS:
         raise ApiError(
-            "transaction_limit_exceeded", existing=transaction.operations, adding=adding, maximum=MAX_OPERATIONS
+            "transaction_limit_exceeded",
+            existing=transaction.operations,
+            adding=adding,
+            maximum=MAX_OPERATIONS,
         )
 
 
@@ -189,7 +202,8 @@ def append(
     staged_at: str,
 ) -> None:
     session.execute(
-        "INSERT INTO _operations (transaction_seq, table_seq, row_id, action, data, staged_at) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO _operations (transaction_seq, table_seq, row_id, action, data, staged_at) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
         (transaction.seq, table_seq, row_id, action, json.dumps(data), staged_at),
     )
     session.execute(
@@ -200,7 +214,8 @@ def append(
 
 def operations(session: Session, transaction: Transaction) -> list[Operation]:
     rows = session.all(
-        "SELECT table_seq, row_id, action, data, staged_at FROM _operations WHERE transaction_seq = ? ORDER BY seq",
+        "SELECT table_seq, row_id, action, data, staged_at FROM _operations WHERE transaction_seq "
+        "= ? ORDER BY seq",
         (transaction.seq,),
     )
     return [

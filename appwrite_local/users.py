@@ -63,7 +63,15 @@ class User:
             for role in (f"team:{team}", *(f"team:{team}/{name}" for name in names))
         ]
         labels = [f"label:{label}" for label in self.labels]
-        return ("any", f"user:{self.id}", f"user:{self.id}/{status}", "users", f"users/{status}", *teams, *labels)
+        return (
+            "any",
+            f"user:{self.id}",
+            f"user:{self.id}/{status}",
+            "users",
+            f"users/{status}",
+            *teams,
+            *labels,
+        )
 
     @property
     def label(self) -> str:
@@ -72,7 +80,8 @@ class User:
 
 def _find(session: Session, where: str, value: str) -> User | None:
     row = session.one(
-        f"SELECT id, name, email, verified, labels, teams, session FROM _users WHERE {where} = ?", (value,)
+        f"SELECT id, name, email, verified, labels, teams, session FROM _users WHERE {where} = ?",
+        (value,),
     )
     if row is None:
         return None
@@ -128,7 +137,11 @@ def make_jwt(user: User, ttl_s: int = JWT_TTL_S) -> str:
 
 
 def _encode(value: Mapping[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).rstrip(b"=").decode()
+    return (
+        base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode())
+        .rstrip(b"=")
+        .decode()
+    )
 
 
 def _signature(user: User, text: str) -> str:
@@ -157,7 +170,9 @@ def _by_jwt(session: Session, token: str) -> User:
         # The server checks the signature first; here the payload tells whose secret to use.
         raise _bad_jwt("Invalid token: Signature failed") from error
     user = _find(session, "id", user_id)
-    if user is None or not hmac.compare_digest(_signature(user, f"{parts[0]}.{parts[1]}").encode(), parts[2].encode()):
+    if user is None or not hmac.compare_digest(
+        _signature(user, f"{parts[0]}.{parts[1]}").encode(), parts[2].encode()
+    ):
         raise _bad_jwt("Invalid token: Signature failed")
     if expires <= time.time():
         raise _bad_jwt("Invalid token: Expired")
@@ -186,7 +201,10 @@ def get_account(call: Call) -> Response:
     """Return the caller. Only users get here: keys and guests lack the scope ``account``."""
     user = _find(call.session, "id", call.identity.user_id)
     if user is None:
-        raise ApiError("general_unauthorized_scope", message=f'{call.identity.label} missing scopes (["account"])')
+        raise ApiError(
+            "general_unauthorized_scope",
+            message=f'{call.identity.label} missing scopes (["account"])',
+        )
     return json_response(
         200,
         {
@@ -203,10 +221,17 @@ def create_user(call: Call) -> Response:
     known = _find(call.session, "id", user_id)
     secret = secrets.token_hex(32) if known is None else known.session
     user = User(
-        user_id, args["name"], args["email"], args["verified"], list(args["labels"]), _teams(args["teams"]), secret
+        user_id,
+        args["name"],
+        args["email"],
+        args["verified"],
+        list(args["labels"]),
+        _teams(args["teams"]),
+        secret,
     )
     call.session.execute(
-        "INSERT OR REPLACE INTO _users (id, name, email, verified, labels, teams, session, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO _users (id, name, email, verified, labels, teams, session, "
+        "created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             user.id,
             user.name,
@@ -228,11 +253,14 @@ def _teams(value: Any) -> dict[str, list[str]]:
         else value
     )
     if not isinstance(given, dict) or not all(
-        identifiers.is_valid(team) and isinstance(roles, list) and all(isinstance(role, str) for role in roles)
+        identifiers.is_valid(team)
+        and isinstance(roles, list)
+        and all(isinstance(role, str) for role in roles)
         for team, roles in given.items()
     ):
         raise invalid_argument(
-            "Invalid `teams` param: Value must be a list of team ids, or an object of team ids and their lists of roles"
+            "Invalid `teams` param: Value must be a list of team ids, or an object of team ids and "
+            "their lists of roles"
         )
     return given
 

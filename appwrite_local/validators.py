@@ -55,7 +55,12 @@ class HttpUrl:
         if isinstance(value, str):
             try:
                 parts = urlsplit(value)
-                if parts.scheme in ("http", "https") and parts.hostname and value.isprintable() and " " not in value:
+                if (
+                    parts.scheme in ("http", "https")
+                    and parts.hostname
+                    and value.isprintable()
+                    and " " not in value
+                ):
                     return None
             except ValueError:
                 pass
@@ -82,7 +87,11 @@ class Key:
 @dataclass(frozen=True, slots=True)
 class CustomId:
     def problem(self, value: Any) -> str | None:
-        return None if value == "unique()" or value is True or identifiers.is_valid(value) else identifiers.KEY_RULE
+        return (
+            None
+            if value == "unique()" or value is True or identifiers.is_valid(value)
+            else identifiers.KEY_RULE
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,11 @@ class Boolean:
     def problem(self, value: Any) -> str | None:
         if isinstance(value, bool):
             return None
-        if self.loose and not isinstance(value, float) and value in ("true", "false", "1", "0", 1, 0):
+        if (
+            self.loose
+            and not isinstance(value, float)
+            and value in ("true", "false", "1", "0", 1, 0)
+        ):
             return None
         return "Value must be a valid boolean"
 
@@ -110,7 +123,9 @@ def truthy(value: Any) -> bool:
 
 def is_int(value: Any) -> bool:
     """Return whether PHP parses a JSON number as an integer; beyond int64 it is a float."""
-    return isinstance(value, int) and not isinstance(value, bool) and INT64_MIN <= value <= INT64_MAX
+    return (
+        isinstance(value, int) and not isinstance(value, bool) and INT64_MIN <= value <= INT64_MAX
+    )
 
 
 def is_number(value: Any) -> bool:
@@ -124,7 +139,11 @@ def is_numeric(value: Any) -> bool:
     if not isinstance(value, str) or "_" in value:
         return False
     try:
-        return float(value) is not None and value.strip().lower().lstrip("+-") not in ("nan", "inf", "infinity")
+        return float(value) is not None and value.strip().lower().lstrip("+-") not in (
+            "nan",
+            "inf",
+            "infinity",
+        )
     except ValueError:
         return False
 
@@ -162,9 +181,7 @@ class Int64:
 
 
 # The server prints the bounds as floats, which rounds the upper one.
-INT64_RULE = (
-    "Value must be a valid signed 64-bit integer between -9,223,372,036,854,775,808 and 9,223,372,036,854,775,808"
-)
+INT64_RULE = "Value must be a valid signed 64-bit integer between -9,223,372,036,854,775,808 and 9,223,372,036,854,775,808"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +230,9 @@ class ListOf:
             and all(self.inner.problem(item) is None for item in value)
         ):
             return None
-        return f"Value must a valid array no longer than {self.max_items} items and {self.description}"
+        return (
+            f"Value must a valid array no longer than {self.max_items} items and {self.description}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,14 @@ from appwrite_local import datetimes, spatial
 from appwrite_local.errors import ApiError, invalid_structure
 from appwrite_local.schema import SPATIAL_TYPES, TEXT_TYPES, Column, Table
 from appwrite_local.text_rules import TextRules
-from appwrite_local.validators import INT64_MAX, INT64_MIN, INT64_RULE, is_int, is_number, range_rule
+from appwrite_local.validators import (
+    INT64_MAX,
+    INT64_MIN,
+    INT64_RULE,
+    is_int,
+    is_number,
+    range_rule,
+)
 from appwrite_local.wire import wire_number
 
 Check = Callable[[Any], str | None]
@@ -74,7 +81,12 @@ def is_url(value: str) -> bool:
         return False
     if parts.scheme in ("mailto", "news", "file"):
         return "://" in value or bool(parts.path)
-    return bool(parts.scheme and host and re.fullmatch(r"[A-Za-z0-9.:-]+", host) and not host.startswith((".", "-")))
+    return bool(
+        parts.scheme
+        and host
+        and re.fullmatch(r"[A-Za-z0-9.:-]+", host)
+        and not host.startswith((".", "-"))
+    )
 
 
 def is_ip(value: str) -> bool:
@@ -134,7 +146,11 @@ def _boolean(value: Any) -> str | None:
 
 
 def _datetime(value: Any) -> str | None:
-    return None if isinstance(value, str) and datetimes.parse_datetime(value) is not None else datetimes.RULE
+    return (
+        None
+        if isinstance(value, str) and datetimes.parse_datetime(value) is not None
+        else datetimes.RULE
+    )
 
 
 def is_unfiltered(column: Column) -> bool:
@@ -168,7 +184,11 @@ def _encrypted_text(max_length: int) -> Check:
 
     def check(value: Any) -> str | None:
         problem = plain(value)
-        return problem if problem is not None or _ciphertext_length(value) <= max_length else plain(None)
+        return (
+            problem
+            if problem is not None or _ciphertext_length(value) <= max_length
+            else plain(None)
+        )
 
     return check
 
@@ -181,12 +201,19 @@ def _checks(column: Column) -> list[Check]:
     if column.type == "integer":
         wide = column.size == 8
         high = INT64_MAX if wide else INT32_MAX
-        checks = [_int64 if wide else _int32(signed=column.signed), _range(-high if column.signed else 0, high)]
+        checks = [
+            _int64 if wide else _int32(signed=column.signed),
+            _range(-high if column.signed else 0, high),
+        ]
         return checks + _bounds(column, INT64_MIN, INT64_MAX)
     if column.type == "bigint":
         return [_bigint, *_bounds(column, INT64_MIN, INT64_MAX)]
     if column.type == "double":
-        return [_float, _range(-_MAX_DOUBLE, _MAX_DOUBLE), *_bounds(column, -_MAX_DOUBLE, _MAX_DOUBLE)]
+        return [
+            _float,
+            _range(-_MAX_DOUBLE, _MAX_DOUBLE),
+            *_bounds(column, -_MAX_DOUBLE, _MAX_DOUBLE),
+        ]
     if column.type in SPATIAL_TYPES:
         return [lambda value: spatial.problem(column.type, value)]
     if is_unfiltered(column):
@@ -197,7 +224,9 @@ def _checks(column: Column) -> list[Check]:
 def _bounds(column: Column, low: float, high: float) -> list[Check]:
     if column.low is None and column.high is None:
         return []
-    bound = _range(low if column.low is None else column.low, high if column.high is None else column.high)
+    bound = _range(
+        low if column.low is None else column.low, high if column.high is None else column.high
+    )
     return [(lambda value: bound(int(value))) if column.type == "bigint" else bound]
 
 
@@ -240,7 +269,9 @@ def rules(table: Table) -> dict[str, ColumnRule]:
     known: dict[str, ColumnRule] | None = table.plans.get("rules")
     if known is None:
         known = table.plans["rules"] = {
-            column.key: ColumnRule(column) for column in table.columns.values() if column.type != "relationship"
+            column.key: ColumnRule(column)
+            for column in table.columns.values()
+            if column.type != "relationship"
         }
     return known
 
@@ -276,7 +307,11 @@ def check_required(table: Table, data: Mapping[str, Any]) -> None:
 def check_values(table: Table, data: Mapping[str, Any]) -> None:
     known = rules(table)
     for key, value in data.items():
-        if value is not None and key in known and (problem := known[key].problem(value)) is not None:
+        if (
+            value is not None
+            and key in known
+            and (problem := known[key].problem(value)) is not None
+        ):
             raise invalid_structure(problem)
 
 
@@ -315,7 +350,11 @@ def shown(column: Column, value: Any) -> Any:
         if value is not None and not isinstance(value, list):
             # Staged in a transaction, and not checked yet.
             return value
-        return [] if value is None else [wire_number(item) if isinstance(item, float) else item for item in value]
+        return (
+            []
+            if value is None
+            else [wire_number(item) if isinstance(item, float) else item for item in value]
+        )
     if column.type in SPATIAL_TYPES:
         return spatial.shown(value) if isinstance(value, list) else value
     return wire_number(value) if isinstance(value, float) else value
@@ -377,7 +416,9 @@ def storage_columns(column: Column) -> tuple[str, ...]:
 def storage_type(column: Column) -> str:
     if column.array:
         return "TEXT"
-    return {"integer": "INTEGER", "bigint": "INTEGER", "boolean": "INTEGER", "double": "REAL"}.get(column.type, "TEXT")
+    return {"integer": "INTEGER", "bigint": "INTEGER", "boolean": "INTEGER", "double": "REAL"}.get(
+        column.type, "TEXT"
+    )
 
 
 def _array_from_storage(value: Any) -> Any:
@@ -386,7 +427,9 @@ def _array_from_storage(value: Any) -> Any:
 
 def _numbers_from_storage(value: Any) -> Any:
     return (
-        [] if value is None else [wire_number(item) if isinstance(item, float) else item for item in json.loads(value)]
+        []
+        if value is None
+        else [wire_number(item) if isinstance(item, float) else item for item in json.loads(value)]
     )
 
 

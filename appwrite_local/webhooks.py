@@ -34,7 +34,17 @@ from appwrite_local.messages import Response, json_response, no_content
 from appwrite_local.metadata_lists import Listing, select_entries
 from appwrite_local.routing import Call, Param, Route
 from appwrite_local.storage import Session, Storage
-from appwrite_local.validators import QUERIES, Boolean, CustomId, HttpUrl, Matching, Nullable, Text, Uid, list_of
+from appwrite_local.validators import (
+    QUERIES,
+    Boolean,
+    CustomId,
+    HttpUrl,
+    Matching,
+    Nullable,
+    Text,
+    Uid,
+    list_of,
+)
 
 MAX_FAILURES = 10
 MAX_QUEUED = 10_000
@@ -42,7 +52,9 @@ TIMEOUT_S = 15.0
 READ = ("webhooks.read",)
 WRITE = ("webhooks.write",)
 
-_LISTING = Listing("Webhook", {"name": "text", "url": "text", "enabled": "boolean", "attempts": "integer"})
+_LISTING = Listing(
+    "Webhook", {"name": "text", "url": "text", "enabled": "boolean", "attempts": "integer"}
+)
 _COLUMNS = "id, name, url, events, tls, username, password, secret, enabled, logs, attempts, created, updated"
 
 logger = logging.getLogger(__name__)
@@ -71,7 +83,11 @@ def _load(session: Session, where: str = "1", params: Sequence[Any] = ()) -> lis
 
 
 def _webhook(values: dict[str, Any]) -> Webhook:
-    shaped = {"events": json.loads(values["events"]), "tls": bool(values["tls"]), "enabled": bool(values["enabled"])}
+    shaped = {
+        "events": json.loads(values["events"]),
+        "tls": bool(values["tls"]),
+        "enabled": bool(values["enabled"]),
+    }
     return Webhook(**{**values, **shaped})
 
 
@@ -103,7 +119,9 @@ def create_webhook(call: Call) -> Response:
             args["authPassword"], secret, args["enabled"], now, now,
         ),
     )  # fmt: skip
-    return json_response(201, webhook_json(_load(call.session, "id = ?", (webhook_id,))[0], secret=secret))
+    return json_response(
+        201, webhook_json(_load(call.session, "id = ?", (webhook_id,))[0], secret=secret)
+    )
 
 
 def _listed(value: Any) -> list[str]:
@@ -113,7 +131,9 @@ def _listed(value: Any) -> list[str]:
 def list_webhooks(call: Call) -> Response:
     entries = [webhook_json(webhook) for webhook in _load(call.session)]
     chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"])
-    return json_response(200, {"total": total, "webhooks": [entries[position] for position in chosen]})
+    return json_response(
+        200, {"total": total, "webhooks": [entries[position] for position in chosen]}
+    )
 
 
 def get_webhook(call: Call) -> Response:
@@ -124,8 +144,8 @@ def update_webhook(call: Call) -> Response:
     """Set all options. Omitted ones are reset; enabling resets the count of failures."""
     args, webhook = call.args, _require(call)
     call.session.execute(
-        "UPDATE _webhooks SET name = ?, url = ?, events = ?, tls = ?, username = ?, password = ?, enabled = ?, attempts = ?, updated = ?"
-        " WHERE id = ?",
+        "UPDATE _webhooks SET name = ?, url = ?, events = ?, tls = ?, username = ?, password = ?, "
+        "enabled = ?, attempts = ?, updated = ? WHERE id = ?",
         (
             args["name"], args["url"], json.dumps(_listed(args["events"])), args["tls"], args["authUsername"], args["authPassword"],
             args["enabled"], 0 if args["enabled"] else webhook.attempts, now_text(), webhook.id,
@@ -136,7 +156,10 @@ def update_webhook(call: Call) -> Response:
 
 def renew_secret(call: Call) -> Response:
     webhook, secret = _require(call), call.args["secret"] or secrets.token_hex(64)
-    call.session.execute("UPDATE _webhooks SET secret = ?, updated = ? WHERE id = ?", (secret, now_text(), webhook.id))
+    call.session.execute(
+        "UPDATE _webhooks SET secret = ?, updated = ? WHERE id = ?",
+        (secret, now_text(), webhook.id),
+    )
     return json_response(200, webhook_json(_require(call), secret=secret))
 
 
@@ -210,7 +233,9 @@ class Deliverer:
                 self._queue.put_nowait(item)
             except queue.Full:
                 logger.warning(
-                    "The webhook queue is full; the delivery to %s of %s was dropped", item[0].url, item[1].names[0]
+                    "The webhook queue is full; the delivery to %s of %s was dropped",
+                    item[0].url,
+                    item[1].names[0],
                 )
 
     def flush(self, timeout_s: float = 10.0) -> bool:
@@ -245,7 +270,9 @@ class Deliverer:
                 # Threads do not survive a fork.
                 self._pid, self._thread, self._queue = os.getpid(), None, queue.Queue(MAX_QUEUED)
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="local-appwrite-webhooks", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._run, name="local-appwrite-webhooks", daemon=True
+                )
                 self._thread.start()
 
     def _run(self) -> None:
@@ -263,7 +290,9 @@ class Deliverer:
 
     def _deliver(self, session: requests.Session, webhook: Webhook, event: Event) -> None:
         body = encode_payload(event.payload)
-        auth = (webhook.username, webhook.password) if webhook.username or webhook.password else None
+        auth = (
+            (webhook.username, webhook.password) if webhook.username or webhook.password else None
+        )
         problem = ""
         try:
             response = session.post(
@@ -283,7 +312,8 @@ class Deliverer:
             return
         text = f"URL: {webhook.url}\nMethod: POST\n{problem}"
         self._update(
-            f"attempts = attempts + 1, logs = ?, enabled = enabled AND attempts + 1 < {MAX_FAILURES}, updated = ?",
+            "attempts = attempts + 1, logs = ?, enabled = enabled AND attempts + 1 < "
+            f"{MAX_FAILURES}, updated = ?",
             (text, now_text()),
             webhook,
         )
@@ -294,7 +324,9 @@ class Deliverer:
 
 
 _ID = Param("webhookId", Uid())
-_EVENTS = list_of(Matching(r"[A-Za-z]+(\.([A-Za-z0-9*][A-Za-z0-9._-]*|\*))*", "Event is not valid."), None)
+_EVENTS = list_of(
+    Matching(r"[A-Za-z]+(\.([A-Za-z0-9*][A-Za-z0-9._-]*|\*))*", "Event is not valid."), None
+)
 _SECRET = Param("secret", Nullable(Text(256, 8)), None, nullable=True)
 _OPTIONS = (
     Param("name", Text(128)), Param("url", HttpUrl()), Param("events", _EVENTS), Param("enabled", Boolean(), True),

@@ -82,7 +82,9 @@ class Writer:
         row["$sequence"] = self.store.insert(row)
         return self._as_sent(row)
 
-    def update(self, row_id: str, old: Row, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row:
+    def update(
+        self, row_id: str, old: Row, data: Mapping[str, Any], permissions: Sequence[str] | None
+    ) -> Row:
         """
         Change a row.
 
@@ -114,7 +116,9 @@ class Writer:
             self.store.update(old["$sequence"], changed)
         return self._as_sent(row)
 
-    def upsert(self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row | None:
+    def upsert(
+        self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str] | None
+    ) -> Row | None:
         """
         Add or change a row, as the server's ``INSERT ... ON DUPLICATE KEY UPDATE`` does.
 
@@ -143,16 +147,24 @@ class Writer:
             else self._overwrite_own(old, values, dates, permissions)
         )
 
-    def _is_nothing_new(self, old: Row | None, values: Row, permissions: Sequence[str] | None) -> bool:
+    def _is_nothing_new(
+        self, old: Row | None, values: Row, permissions: Sequence[str] | None
+    ) -> bool:
         if old is None:
             return not permissions and all(not value and value != "0" for value in values.values())
         if permissions is not None and list(permissions) != old["$permissions"]:
             return False
-        return set(values) == set(self.table.columns) and all(old[key] == value for key, value in values.items())
+        return set(values) == set(self.table.columns) and all(
+            old[key] == value for key, value in values.items()
+        )
 
-    def _overwrite_own(self, old: Row, values: Row, dates: Row, permissions: Sequence[str] | None) -> Row:
+    def _overwrite_own(
+        self, old: Row, values: Row, dates: Row, permissions: Sequence[str] | None
+    ) -> Row:
         given, applied = operators.split(values)
-        sent = {key: value for key, value in with_defaults(self.table, given).items() if key in given}
+        sent = {
+            key: value for key, value in with_defaults(self.table, given).items() if key in given
+        }
         self._check_required_sent(values)
         current = {key: old[key] for key in self.table.columns}
         self._check({**current, **sent}, applied, current)
@@ -179,13 +191,21 @@ class Writer:
             if column.required and values.get(column.key) is None:
                 raise invalid_structure(f'Missing required attribute "{column.key}"')
 
-    def _insert_or_overwrite(self, row_id: str, values: Row, dates: Row, permissions: Sequence[str] | None) -> Row:
+    def _insert_or_overwrite(
+        self, row_id: str, values: Row, dates: Row, permissions: Sequence[str] | None
+    ) -> Row:
         given, applied = operators.split(values)
-        filled = with_defaults(self.table, {**given, **operators.apply_to_nothing(self.table, applied)})
+        filled = with_defaults(
+            self.table, {**given, **operators.apply_to_nothing(self.table, applied)}
+        )
         check_whole(self.table, filled)
         row = self._new_row(row_id, filled, dates, permissions or ())
         clash = self.store.find_clash(row)
-        if clash is not None and not self.text.upsert_overwrites and fold(clash["$id"]) != fold(row_id):
+        if (
+            clash is not None
+            and not self.text.upsert_overwrites
+            and fold(clash["$id"]) != fold(row_id)
+        ):
             raise Duplicate(of_id=False)
         if clash is None:
             row["$sequence"] = self.store.insert(row)
@@ -202,7 +222,9 @@ class Writer:
         row["$sequence"] = ""
         return self._as_sent(row)
 
-    def update_many(self, rows: Sequence[Row], data: Mapping[str, Any], permissions: Sequence[str] | None) -> list[Row]:
+    def update_many(
+        self, rows: Sequence[Row], data: Mapping[str, Any], permissions: Sequence[str] | None
+    ) -> list[Row]:
         """
         Write the same values to many rows.
 
@@ -216,7 +238,9 @@ class Writer:
         values, dates = self._split(data)
         given, applied = operators.split(values)
         check_unknown(self.table, values)
-        filled = {key: value for key, value in with_defaults(self.table, given).items() if key in given}
+        filled = {
+            key: value for key, value in with_defaults(self.table, given).items() if key in given
+        }
         check_part(self.table, filled)
         new = self._normalized(filled)
         kept = {key: (None if given[key] is None else value) for key, value in new.items()}
@@ -231,7 +255,9 @@ class Writer:
                 self.store.update(row["$sequence"], {**kept, **computed, **extra})
             except Duplicate as error:
                 raise ApiError("general_unknown") from error
-            changed_rows.append(self._as_sent({**with_defaults(self.table, {**row, **new, **computed}), **extra}))
+            changed_rows.append(
+                self._as_sent({**with_defaults(self.table, {**row, **new, **computed}), **extra})
+            )
         return changed_rows
 
     def delete(self, rows: Sequence[Row]) -> None:
@@ -239,7 +265,9 @@ class Writer:
 
     def _split(self, data: Mapping[str, Any]) -> tuple[Row, Row]:
         """Split the request into values of columns, and dates that a trusted caller may set."""
-        values = {key: value for key, value in data.items() if key not in _IGNORED and key not in DATES}
+        values = {
+            key: value for key, value in data.items() if key not in _IGNORED and key not in DATES
+        }
         dates: Row = {}
         for key in DATES:
             value = data.get(key)
@@ -261,7 +289,10 @@ class Writer:
         }
 
     def _new_row(self, row_id: str, values: Row, dates: Row, permissions: Sequence[str]) -> Row:
-        row: Row = {column.key: normalize(column, values.get(column.key)) for column in self.table.columns.values()}
+        row: Row = {
+            column.key: normalize(column, values.get(column.key))
+            for column in self.table.columns.values()
+        }
         row.update(
             {
                 "$id": row_id, "$createdAt": dates.get("$createdAt", self.now), "$updatedAt": dates.get("$updatedAt", self.now),
@@ -272,7 +303,9 @@ class Writer:
 
 
 def _same(new: Any, old: Any) -> bool:
-    return (new == old and isinstance(new, bool) == isinstance(old, bool)) or (new is None and old == [])
+    return (new == old and isinstance(new, bool) == isinstance(old, bool)) or (
+        new is None and old == []
+    )
 
 
 def fresh_id(row_id: Any) -> str:

@@ -36,7 +36,9 @@ IDLE_S = 120
 _REASONS = {200: "OK", 201: "Created", 202: "Accepted", 204: "No Content"}
 
 
-def make_application(server: LocalServer) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
+def make_application(
+    server: LocalServer,
+) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
     """Make a WSGI application of a server."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -61,7 +63,11 @@ def make_application(server: LocalServer) -> Callable[[WSGIEnvironment, StartRes
 
 
 def _request(environ: WSGIEnvironment) -> Request:
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    headers = {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
     if environ.get("CONTENT_TYPE"):
         headers["content-type"] = environ["CONTENT_TYPE"]
     length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -85,17 +91,21 @@ def check_reach(server: LocalServer, host: str) -> None:
     """
     if server.key_is_known and not _is_loopback(host):
         raise OpenToOthers(
-            f"{host or 'every address'} can be reached from other machines, and the server's key is public: "
-            "set another key, or listen on 127.0.0.1."
+            f"{host or 'every address'} can be reached from other machines, and the server's key "
+            "is public: set another key, or listen on 127.0.0.1."
         )
 
 
 def _is_loopback(host: str) -> bool:
     if not host:
         return False
-    found = {str(address[0]) for *_, address in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    found = {
+        str(address[0]) for *_, address in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    }
     addresses = [ipaddress.ip_address(text.partition("%")[0]) for text in found]
-    return all((getattr(address, "ipv4_mapped", None) or address).is_loopback for address in addresses)
+    return all(
+        (getattr(address, "ipv4_mapped", None) or address).is_loopback for address in addresses
+    )
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
@@ -136,13 +146,18 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
             idle = [channel for channel in idle if not channel.total_outbufs_len]
             if idle:
                 min(
-                    idle, key=lambda one: (one.waits_since is None, one.waits_since or one.last_activity)
+                    idle,
+                    key=lambda one: (one.waits_since is None, one.waits_since or one.last_activity),
                 ).handle_close()
 
     def maintenance(self, now: float) -> None:
         super().maintenance(now)
         for channel in self.active_channels.values():
-            if not channel.requests and channel.waits_since is not None and now - channel.waits_since > REQUEST_S:
+            if (
+                not channel.requests
+                and channel.waits_since is not None
+                and now - channel.waits_since > REQUEST_S
+            ):
                 channel.will_close = True
 
 
@@ -195,7 +210,9 @@ def stop_http_server(http: Any) -> None:
 
 
 @contextmanager
-def running_http_server(server: LocalServer, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def running_http_server(
+    server: LocalServer, host: str = "127.0.0.1", port: int = 0
+) -> Iterator[str]:
     """
     Serve over HTTP in a thread of this process during the block.
 

@@ -66,7 +66,8 @@ class MovedModules(MetaPathFinder):
             place = new if new.startswith("appwrite_local") else f"{_PACKAGE}.{new}"
             # With ``name`` set, "from appwrite_orm_django import handlers" would swallow the error.
             raise ModuleNotFoundError(
-                f"{fullname} has moved to {place}. Change the import, the setting or the migration that names it."
+                f"{fullname} has moved to {place}. Change the import, the setting or the migration "
+                "that names it."
             )
         return None
 

@@ -181,7 +181,9 @@ class _ListCodec(Codec):
                 raise OutOfRange(f"item {number}: {error}", error.side) from None
         if type(self.element) in _WITHOUT_NULL:
             # Appwrite stores null as 0 or false (recordings ``row-float``, ``row-integer``).
-            raise OutOfRange(f"item {number} is None, which Appwrite would store as zero. Leave it out")
+            raise OutOfRange(
+                f"item {number} is None, which Appwrite would store as zero. Leave it out"
+            )
         return None
 
     def held(self, value: Any) -> Any:
@@ -197,7 +199,9 @@ class _ListCodec(Codec):
 
     def stored(self, wire: Any) -> str:
         # Write elements as constants are written: Appwrite returns 1 for 1.0.
-        return json.dumps(wire if self._is_plain else self.encode(self.decode(wire)), ensure_ascii=False)
+        return json.dumps(
+            wire if self._is_plain else self.encode(self.decode(wire)), ensure_ascii=False
+        )
 
 
 _WITHOUT_NULL = (BooleanCodec, FloatCodec, IntegerCodec)
@@ -221,7 +225,11 @@ class _ListField(_Field[_Set, _Get]):
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
-        if value is None or isinstance(value, str) or not isinstance(value, (list, tuple, set, frozenset)):
+        if (
+            value is None
+            or isinstance(value, str)
+            or not isinstance(value, (list, tuple, set, frozenset))
+        ):
             return value
         return [self.base_field.get_prep_value(item) for item in value]
 
@@ -242,7 +250,9 @@ class _ListField(_Field[_Set, _Get]):
     def _prepared(self, items: Sequence[Any], connection: Any) -> list[Any]:
         """Prepare elements for Appwrite's codecs; adapters of other databases would return text."""
         return [
-            None if item is None else self.base_field.get_db_prep_value(item, connection, prepared=True)
+            None
+            if item is None
+            else self.base_field.get_db_prep_value(item, connection, prepared=True)
             for item in items
         ]
 
@@ -267,7 +277,10 @@ class _ListField(_Field[_Set, _Get]):
             raise exceptions.ValidationError(_("Enter a list of values."), code="invalid_list")
         from appwrite_orm_django.orm.array_forms import read_element
 
-        return [self._item(number, read_element, self.base_field, item) for number, item in enumerate(value, 1)]
+        return [
+            self._item(number, read_element, self.base_field, item)
+            for number, item in enumerate(value, 1)
+        ]
 
     def _item(self, number: int, check: Callable[..., Any], *args: Any) -> Any:
         try:
@@ -289,12 +302,16 @@ class _ListField(_Field[_Set, _Get]):
         try:
             self.appwrite_codec().encode(self._prepared(self.get_prep_value(value), connection))
         except (OutOfRange, InvalidText) as error:
-            raise exceptions.ValidationError(f"{str(error)[:1].upper()}{str(error)[1:]}.", code="invalid") from error
+            raise exceptions.ValidationError(
+                f"{str(error)[:1].upper()}{str(error)[1:]}.", code="invalid"
+            ) from error
 
     def formfield(self, **kwargs: Any) -> Any:
         from appwrite_orm_django.orm.array_forms import ArrayFormField
 
-        return super().formfield(**{"form_class": ArrayFormField, "base_field": self.base_field, **kwargs})
+        return super().formfield(
+            **{"form_class": ArrayFormField, "base_field": self.base_field, **kwargs}
+        )
 
     def value_to_string(self, obj: Any) -> str:
         values: Any = self.value_from_object(obj)
@@ -338,7 +355,9 @@ class ArrayField(_ListField[_Set, _Get]):
     ) -> None: ...
     @overload
     def __init__(
-        self: ArrayField[list[_Item] | tuple[_Item, ...] | Set[_Item] | Combinable | None, list[_Item] | None],
+        self: ArrayField[
+            list[_Item] | tuple[_Item, ...] | Set[_Item] | Combinable | None, list[_Item] | None
+        ],
         base_field: _FieldOf[_Item],
         *,
         null: Literal[True],
@@ -392,11 +411,17 @@ class EnumField(_CharField[_Set, _Get]):
 
     @overload
     def __init__(
-        self: EnumField[str | Combinable, str], *args: Any, null: Literal[False] = False, **kwargs: Any
+        self: EnumField[str | Combinable, str],
+        *args: Any,
+        null: Literal[False] = False,
+        **kwargs: Any,
     ) -> None: ...
     @overload
     def __init__(
-        self: EnumField[str | Combinable | None, str | None], *args: Any, null: Literal[True], **kwargs: Any
+        self: EnumField[str | Combinable | None, str | None],
+        *args: Any,
+        null: Literal[True],
+        **kwargs: Any,
     ) -> None: ...
     @overload
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
@@ -491,7 +516,9 @@ class _Relationship(models.ForeignKey[_Set, _Get]):
         # The key must be unique among the relationships between the same two tables.
         far_key = column_key(f"{self.model._meta.db_table}_{key}")
         on_delete = _ON_DELETE.get(self.remote_field.on_delete, "restrict")
-        relation = Relation(table_id(other), self.relation_type, two_way_key=far_key, on_delete=on_delete)
+        relation = Relation(
+            table_id(other), self.relation_type, two_way_key=far_key, on_delete=on_delete
+        )
         return Column(key, "relationship", related=relation)
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -519,7 +546,7 @@ class _Relationship(models.ForeignKey[_Set, _Get]):
 
 class RelationshipField(_Relationship[_Set, _Get]):
     """
-    A ``ForeignKey`` over an Appwrite relationship column, on the side that holds the other row's id.
+    A ``ForeignKey`` over the relationship column that holds the other row's id.
 
     This is the side on which a many-to-one relationship was created, and the far side of a two-way
     one-to-many relationship. Reading, filtering, ordering, joins, prefetches and writing work as

@@ -31,7 +31,8 @@ class AppwriteIndex(models.Index):
         super().__init__(*expressions, **kwargs)
         if lengths and len(lengths) != len(self.fields):
             raise ValueError(
-                f"Index {self.name} needs one length for each of its {len(self.fields)} fields, got {len(lengths)}."
+                f"Index {self.name} needs one length for each of its {len(self.fields)} fields, "
+                f"got {len(lengths)}."
             )
         self.appwrite_type = type
         self.appwrite_lengths = tuple(lengths)

@@ -42,12 +42,17 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
 
     if TYPE_CHECKING:
         # These methods change the row type. In django-stubs they return Django's queryset.
-        def values(self, *fields: str | Combinable, **expressions: Any) -> AppwriteQuerySet[ModelT, dict[str, Any]]: ...
+        def values(
+            self, *fields: str | Combinable, **expressions: Any
+        ) -> AppwriteQuerySet[ModelT, dict[str, Any]]: ...
         def values_list(
             self, *fields: str | Combinable, flat: bool = False, named: bool = False
         ) -> AppwriteQuerySet[ModelT, Any]: ...
         def dates(
-            self, field_name: str, kind: Literal["year", "month", "week", "day"], order: Literal["ASC", "DESC"] = "ASC"
+            self,
+            field_name: str,
+            kind: Literal["year", "month", "week", "day"],
+            order: Literal["ASC", "DESC"] = "ASC",
         ) -> AppwriteQuerySet[ModelT, datetime.date]: ...
         def datetimes(
             self,
@@ -78,15 +83,23 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
             objs = list(objs)
             self._forget_what_was_read(objs, update_fields or ())
         noting = connection.noting_commits() if is_appwrite(connection) else nullcontext()
-        direct = nullcontext() if as_user and not update_conflicts else self._direct_outside_a_block()
+        direct = (
+            nullcontext() if as_user and not update_conflicts else self._direct_outside_a_block()
+        )
         with noting as end, direct:
             made = super().bulk_create(
                 objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
             )
         if not ignore_conflicts:
             # Of rows that existed before, only the values that the server returned are known.
-            known = [field for field in self.model._meta.concrete_fields if not update_conflicts or field.db_returning]
-            self._remember(made, {field.attname for field in known}, end if end and end.written else None)
+            known = [
+                field
+                for field in self.model._meta.concrete_fields
+                if not update_conflicts or field.db_returning
+            ]
+            self._remember(
+                made, {field.attname for field in known}, end if end and end.written else None
+            )
         return made
 
     def bulk_update(
@@ -167,7 +180,9 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
         for obj in objs if hasattr(self.model, "_forget") else ():
             obj._forget(attnames)
 
-    def _remember(self, objs: Sequence[Any], attnames: Collection[str], end: BlockEnd | None = None) -> None:
+    def _remember(
+        self, objs: Sequence[Any], attnames: Collection[str], end: BlockEnd | None = None
+    ) -> None:
         """
         Make ``save()`` of these objects send only fields that are assigned from now on.
 
@@ -178,12 +193,20 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
             obj._remember(attnames, self.db, end)
 
     def _attnames(self, names: Collection[str]) -> set[str]:
-        return {field.attname for field in self.model._meta.concrete_fields if {field.name, field.attname} & set(names)}
+        return {
+            field.attname
+            for field in self.model._meta.concrete_fields
+            if {field.name, field.attname} & set(names)
+        }
 
     def delete(self) -> tuple[int, dict[str, int]]:
         # Without cascades this is one request, around which Django would still open a transaction.
         rows: Any = self
-        if self._result_cache is None and not self.query.is_sliced and Collector(self.db, rows).can_fast_delete(rows):
+        if (
+            self._result_cache is None
+            and not self.query.is_sliced
+            and Collector(self.db, rows).can_fast_delete(rows)
+        ):
             with self._direct_outside_a_block():
                 return super().delete()
         return super().delete()
@@ -272,18 +295,20 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
         This takes one call to the cache.
         """
         connection = cached_connection(self.db)
-        return connection is not None and bool(connection.cache.is_updated([connection.table_of(self.model)]))
+        return connection is not None and bool(
+            connection.cache.is_updated([connection.table_of(self.model)])
+        )
 
     def set_updated(self, updated: bool) -> bool:
         """
         Mark the cache of the model's table as fresh (True) or stale (False).
 
-        False invalidates everything read from the table. True loads nothing, and it does not restore
-        entries that a write has invalidated.
+        False invalidates everything read from the table. True loads nothing, and it does not
+        restore entries that a write has invalidated.
 
         Returns:
-            True on success; False if the cache does not respond. An invalidation is then repeated as
-            soon as the cache is back.
+            True on success; False if the cache does not respond. An invalidation is then repeated
+                as soon as the cache is back.
         """
         connection = cached_connection(self.db)
         if connection is None:
@@ -351,17 +376,32 @@ if TYPE_CHECKING:
             self, *lookups: str | models.Prefetch[Any, Any, Any] | None
         ) -> AppwriteQuerySet[ModelT]: ...
         def select_for_update(
-            self, nowait: bool = ..., skip_locked: bool = ..., of: Sequence[str] = ..., no_key: bool = ...
+            self,
+            nowait: bool = ...,
+            skip_locked: bool = ...,
+            of: Sequence[str] = ...,
+            no_key: bool = ...,
         ) -> AppwriteQuerySet[ModelT]: ...
-        def union(self, *other_qs: models.QuerySet[models.Model, Any], all: bool = ...) -> AppwriteQuerySet[ModelT]: ...
-        def intersection(self, *other_qs: models.QuerySet[models.Model, Any]) -> AppwriteQuerySet[ModelT]: ...
-        def difference(self, *other_qs: models.QuerySet[models.Model, Any]) -> AppwriteQuerySet[ModelT]: ...
-        def values(self, *fields: str | Combinable, **expressions: Any) -> AppwriteQuerySet[ModelT, dict[str, Any]]: ...
+        def union(
+            self, *other_qs: models.QuerySet[models.Model, Any], all: bool = ...
+        ) -> AppwriteQuerySet[ModelT]: ...
+        def intersection(
+            self, *other_qs: models.QuerySet[models.Model, Any]
+        ) -> AppwriteQuerySet[ModelT]: ...
+        def difference(
+            self, *other_qs: models.QuerySet[models.Model, Any]
+        ) -> AppwriteQuerySet[ModelT]: ...
+        def values(
+            self, *fields: str | Combinable, **expressions: Any
+        ) -> AppwriteQuerySet[ModelT, dict[str, Any]]: ...
         def values_list(
             self, *fields: str | Combinable, flat: bool = ..., named: bool = ...
         ) -> AppwriteQuerySet[ModelT, Any]: ...
         def dates(
-            self, field_name: str, kind: Literal["year", "month", "week", "day"], order: Literal["ASC", "DESC"] = ...
+            self,
+            field_name: str,
+            kind: Literal["year", "month", "week", "day"],
+            order: Literal["ASC", "DESC"] = ...,
         ) -> AppwriteQuerySet[ModelT, datetime.date]: ...
         def datetimes(
             self,

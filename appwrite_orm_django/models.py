@@ -13,7 +13,15 @@ from django.apps import apps
 from django.core import checks
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError, connections, models, router
+from django.db import (
+    DataError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+    connections,
+    models,
+    router,
+)
 from django.db.models.base import ModelBase
 from django.db.models.query_utils import DeferredAttribute
 
@@ -25,7 +33,12 @@ from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.client.queries import InvalidText
 from appwrite_orm_django.fields import CreatedAtField, RowIdField, UpdatedAtField
 from appwrite_orm_django.managers import AppwriteManager
-from appwrite_orm_django.orm.hydration import NOTHING_KNOWN, READING, instance_from, remembers_loaded
+from appwrite_orm_django.orm.hydration import (
+    NOTHING_KNOWN,
+    READING,
+    instance_from,
+    remembers_loaded,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -155,7 +168,8 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
         if not apps.is_installed("appwrite_orm_django"):
             found.append(
                 checks.Error(
-                    '"appwrite_orm_django" is not in INSTALLED_APPS: its commands, checks and lookups are missing.',
+                    '"appwrite_orm_django" is not in INSTALLED_APPS: its commands, checks and '
+                    "lookups are missing.",
                     hint="Add it. See docs/reference/checks.md#appwrite-e014",
                     obj=cls,
                     id="appwrite.E014",
@@ -164,7 +178,9 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
         return found
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
+    def from_db(
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any
+    ) -> Self:
         # Django 6.1 passes a fetch mode in ``kwargs``.
         instance: Self | None = instance_from(cls, db, values, field_names, **kwargs)
         if instance is None:
@@ -196,7 +212,11 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
             if value is None or field.name in skipped or hasattr(value, "resolve_expression"):
                 continue
             try:
-                if isinstance(field, models.IntegerField) and isinstance(value, int) and not field.primary_key:
+                if (
+                    isinstance(field, models.IntegerField)
+                    and isinstance(value, int)
+                    and not field.primary_key
+                ):
                     low, high = connection.ops.integer_field_range(field.get_internal_type())
                     MinValueValidator(low)(value)
                     MaxValueValidator(high)(value)
@@ -255,7 +275,9 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
         assigned = self._assigned_names()
         super().refresh_from_db(using=using, fields=names, from_queryset=from_queryset)
         self.__dict__["_assigned"] = assigned
-        self._remember(_attnames(self._meta.concrete_fields, names), self._state.db, _end(self._state.db))
+        self._remember(
+            _attnames(self._meta.concrete_fields, names), self._state.db, _end(self._state.db)
+        )
 
     def _save_table(
         self,
@@ -270,7 +292,9 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
         assigned = self._assigned_names()
         self.__dict__["_is_raw"] = raw
         try:
-            updated = super()._save_table(raw, cls, force_insert, force_update, using, update_fields)  # type: ignore[misc]  # a private name
+            updated = super()._save_table(  # type: ignore[misc]  # a private name
+                raw, cls, force_insert, force_update, using, update_fields
+            )
         except BaseException as error:
             if not _is_refused(error):
                 self._forget()
@@ -303,7 +327,9 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
             self._take_updated_at(row["$updatedAt"])
         return updated
 
-    def _without_known(self, values: Iterable[tuple[Any, Any, Any]], using: str) -> list[tuple[Any, Any, Any]]:
+    def _without_known(
+        self, values: Iterable[tuple[Any, Any, Any]], using: str
+    ) -> list[tuple[Any, Any, Any]]:
         """Leave out values that the row is known to hold, unless they were assigned."""
         is_of_database = self._state.db == using and not self._state.adding
         known = self._known(using) if is_of_database else {}
@@ -311,7 +337,9 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
         return [
             (field, model, value)
             for field, model, value in values
-            if field.attname in assigned or field.attname not in known or not _is_unchanged(value, known[field.attname])
+            if field.attname in assigned
+            or field.attname not in known
+            or not _is_unchanged(value, known[field.attname])
         ]
 
     def _own_moments(self) -> set[str]:
@@ -326,16 +354,30 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
             return {name for name in moments if self.__dict__.get(name) is None}
         creations = self._creations()
         if "_loaded" not in self.__dict__:
-            return {name for name in moments if name not in creations or self.__dict__.get(name) is None}
-        kept = self._assigned_names() if self.__dict__.get("_names_fields") else self._assigned_names() & creations
+            return {
+                name for name in moments if name not in creations or self.__dict__.get(name) is None
+            }
+        kept = (
+            self._assigned_names()
+            if self.__dict__.get("_names_fields")
+            else self._assigned_names() & creations
+        )
         return moments - kept
 
     def _moments(self) -> dict[str, models.Field[Any, Any]]:
         fields = self._meta.concrete_fields
-        return {field.attname: field for field in fields if isinstance(field, (CreatedAtField, UpdatedAtField))}
+        return {
+            field.attname: field
+            for field in fields
+            if isinstance(field, (CreatedAtField, UpdatedAtField))
+        }
 
     def _creations(self) -> set[str]:
-        return {field.attname for field in self._meta.concrete_fields if isinstance(field, CreatedAtField)}
+        return {
+            field.attname
+            for field in self._meta.concrete_fields
+            if isinstance(field, CreatedAtField)
+        }
 
     def _do_insert(self, manager: Any, using: Any, *args: Any) -> Any:
         # After a rollback the object holds estimates, which the user did not set.
@@ -355,15 +397,26 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
         if not fields:
             return
         model = next(iter(fields.values())).model
-        key = key_of(connection.table_ref(table_id(model._meta.db_table)), codec_for(model._meta.pk).encode(self.pk))
+        key = key_of(
+            connection.table_ref(table_id(model._meta.db_table)),
+            codec_for(model._meta.pk).encode(self.pk),
+        )
         if key not in end.written:
             return
         row = end.written[key]
         if row is None:
-            found = type(self)._base_manager.using(alias).filter(pk=self.pk).values_list(*fields).first()
+            found = (
+                type(self)
+                ._base_manager.using(alias)
+                .filter(pk=self.pk)
+                .values_list(*fields)
+                .first()
+            )
             current = dict(zip(fields, found, strict=True)) if found else {}
         else:
-            current = {name: codec_for(field).decode(row[field.column]) for name, field in fields.items()}
+            current = {
+                name: codec_for(field).decode(row[field.column]) for name, field in fields.items()
+            }
         known = dict(zip(names, values, strict=False))
         for name in current.keys() - self._assigned_names():
             self.__dict__[name] = known[name] = current[name]
@@ -392,7 +445,10 @@ def _is_refused(error: BaseException) -> bool:
     if isinstance(error, AppwriteError):
         return not error.ambiguous
     # Values of a wrong type are rejected before anything is sent.
-    return isinstance(error, (DataError, IntegrityError, NotSupportedError, ProgrammingError, TypeError, ValueError))
+    return isinstance(
+        error,
+        (DataError, IntegrityError, NotSupportedError, ProgrammingError, TypeError, ValueError),
+    )
 
 
 def _is_unchanged(value: Any, loaded: Any) -> bool:
@@ -412,11 +468,15 @@ def _is_unchanged(value: Any, loaded: Any) -> bool:
     return isinstance(value, str) or type(value) is type(loaded)
 
 
-def _check_that_it_can_be_held(field: models.Field[Any, Any], value: Any, connection: DatabaseWrapper) -> None:
+def _check_that_it_can_be_held(
+    field: models.Field[Any, Any], value: Any, connection: DatabaseWrapper
+) -> None:
     try:
         codec_for(field).encode(field.get_db_prep_value(value, connection))
     except (OutOfRange, InvalidText) as error:
-        raise ValidationError(f"{str(error)[:1].upper()}{str(error)[1:]}.", code="invalid") from error
+        raise ValidationError(
+            f"{str(error)[:1].upper()}{str(error)[1:]}.", code="invalid"
+        ) from error
     except (TypeError, ValueError):
         return  # a wrong type, which save() reports
 
@@ -427,4 +487,8 @@ def _attnames(fields: Iterable[models.Field[Any, Any]], names: Collection[str] |
 
     ``names`` may hold names and attribute names.
     """
-    return [field.attname for field in fields if names is None or field.name in names or field.attname in names]
+    return [
+        field.attname
+        for field in fields
+        if names is None or field.name in names or field.attname in names
+    ]

@@ -28,9 +28,15 @@ from tests.real.run import RealRun, RealTests
 
 # How long an example takes says more about the machine than about the code. By default the same examples come each time; the long targets
 # of the Makefile draw new ones. Both say whether, since Hypothesis has a default of its own wherever ``CI`` is set.
-settings.register_profile("fixed", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
-    "drawn", deadline=None, derandomize=False, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "fixed", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "drawn",
+    deadline=None,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("fixed")
 
@@ -117,7 +123,9 @@ def behind_alias(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Tran
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_test_environment, django_db_blocker, django_db_modify_db_settings) -> Iterator[None]:
+def django_db_setup(
+    django_test_environment, django_db_blocker, django_db_modify_db_settings
+) -> Iterator[None]:
     """
     Make the test databases of all aliases.
 

@@ -27,12 +27,20 @@ def moment(*parts):
 def library():
     """Make the rows of a small library: nulls in every nullable column, names that differ by case and accents only."""
     france, peru, japan = Country.objects.bulk_create(
-        [Country(code="FR", name="France"), Country(code="PE", name="Perú"), Country(code="JP", name="Japan")]
+        [
+            Country(code="FR", name="France"),
+            Country(code="PE", name="Perú"),
+            Country(code="JP", name="Japan"),
+        ]
     )
     zola, hugo, anon, vargas, basho, _ = Author.objects.bulk_create(
         [
             Author(
-                name="Émile Zola", email="zola@example.org", country=france, born=datetime.date(1840, 4, 2), rating=4.5
+                name="Émile Zola",
+                email="zola@example.org",
+                country=france,
+                born=datetime.date(1840, 4, 2),
+                rating=4.5,
             ),
             Author(
                 name="Victor Hugo",
@@ -42,12 +50,19 @@ def library():
                 rating=4.5,
             ),
             Author(name="Anonymous"),
-            Author(name="Mario Vargas Llosa", email="v@example.org", country=peru, born=datetime.date(1936, 3, 28)),
+            Author(
+                name="Mario Vargas Llosa",
+                email="v@example.org",
+                country=peru,
+                born=datetime.date(1936, 3, 28),
+            ),
             Author(name="Bashō", country=japan, rating=-1.25),
             Author(name="emile zola", rating=0),
         ]
     )
-    tags = Tag.objects.bulk_create([Tag(name=name) for name in ("novel", "poem", "french", "unused")])
+    tags = Tag.objects.bulk_create(
+        [Tag(name=name) for name in ("novel", "poem", "french", "unused")]
+    )
     books = Book.objects.bulk_create(
         [
             Book(title="Nana", author=zola, price=D("9.90"), pages=400, published=moment(1880, 2, 15), status="published"),
@@ -60,13 +75,20 @@ def library():
         ]
     )  # fmt: skip
     for book, names in zip(
-        books, ("novel french", "novel french", "", "novel french", "", "novel", "poem"), strict=True
+        books,
+        ("novel french", "novel french", "", "novel french", "", "novel", "poem"),
+        strict=True,
     ):
         book.tags.set([tag for tag in tags if tag.name in names.split()])
     Review.objects.bulk_create(
-        [Review(book=books[number % 5], stars=number % 4, text=f"review {number}") for number in range(14)]
+        [
+            Review(book=books[number % 5], stars=number % 4, text=f"review {number}")
+            for number in range(14)
+        ]
     )
-    Cover.objects.bulk_create([Cover(book=books[0], colour="red"), Cover(book=books[3], colour="Red")])
+    Cover.objects.bulk_create(
+        [Cover(book=books[0], colour="red"), Cover(book=books[3], colour="Red")]
+    )
 
 
 LIBRARY = (Country, Author, Tag, Book, Book.tags.through, Review, Cover)
@@ -137,7 +159,9 @@ def servers_of_each_kind(django_db_setup, django_db_blocker):
                         editor.create_model(model)
             if not rows:
                 library()
-                rows = {model: list(model._base_manager.using("appwrite").all()) for model in LIBRARY}
+                rows = {
+                    model: list(model._base_manager.using("appwrite").all()) for model in LIBRARY
+                }
                 continue
             for model in LIBRARY:
                 model._base_manager.using("appwrite").bulk_create(rows[model])
@@ -190,7 +214,11 @@ def connect():
         if server and "HOST" not in settings:
             # With other options a process asks anew for what appwrite_doctor has recorded; no test is to find this among its own requests.
             with suppress(AppwriteError, ImproperlyConfigured):
-                list(tables.list_tables(connections["appwrite"].transport, connections["appwrite"].database_id))
+                list(
+                    tables.list_tables(
+                        connections["appwrite"].transport, connections["appwrite"].database_id
+                    )
+                )
         return connections["appwrite"]
 
     yield change
@@ -205,7 +233,9 @@ def each_level(request, connect):
     with connection.schema_editor() as editor:
         for model in models:
             editor.create_model(model)
-    level_of(connection)  # asked once in each process; no test is to find this request among its own
+    level_of(
+        connection
+    )  # asked once in each process; no test is to find this request among its own
     yield request.param
     for model in models:
         model._base_manager.using("appwrite").all()._raw_delete("appwrite")

@@ -21,7 +21,11 @@ def kind_settings(level, text, database="kinds", **options):
             pytest.skip(f"another kind of server ({level}, {text})")
         options = {**server.options, "FEATURE_LEVEL": level, **options}
         return {"NAME": real.database_id(database), "OPTIONS": options}
-    return {"HOST": f"local:?feature-level={level}&engine={text}#{database}", "NAME": database, "OPTIONS": options}
+    return {
+        "HOST": f"local:?feature-level={level}&engine={text}#{database}",
+        "NAME": database,
+        "OPTIONS": options,
+    }
 
 
 def level_settings(level, database, **options):

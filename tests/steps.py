@@ -22,7 +22,11 @@ class Steps(BaseAdapter):
     """
 
     def __init__(
-        self, inner: BaseAdapter, number: int | None, before: Callable[[], None], after: Callable[[], None]
+        self,
+        inner: BaseAdapter,
+        number: int | None,
+        before: Callable[[], None],
+        after: Callable[[], None],
     ) -> None:
         super().__init__()
         self.inner = inner
@@ -54,7 +58,11 @@ def cut() -> None:
 
 
 @contextmanager
-def steps(number: int | None = None, before: Callable[[], None] = nothing, after: Callable[[], None] = nothing):
+def steps(
+    number: int | None = None,
+    before: Callable[[], None] = nothing,
+    after: Callable[[], None] = nothing,
+):
     """Count the requests made inside, and do something at the one of this number."""
     made: list[Steps] = []
 

@@ -29,7 +29,12 @@ _FUNCTIONS = {
     "bitAnd": "BIT_AND", "bitOr": "BIT_OR", "bitXor": "BIT_XOR",
 }  # fmt: skip
 _WHOLE = frozenset({"integer", "boolean", "sequence"})
-_INTERNAL_NAMES = {"$id": "_uid", "$sequence": "_id", "$createdAt": "_createdAt", "$updatedAt": "_updatedAt"}
+_INTERNAL_NAMES = {
+    "$id": "_uid",
+    "$sequence": "_id",
+    "$createdAt": "_createdAt",
+    "$updatedAt": "_updatedAt",
+}
 
 Finish = Callable[[Sequence[Any]], Cell]
 
@@ -59,7 +64,9 @@ def alias_of(query: Query) -> str | None:
             separates a table from its column there.
     """
     value = query.values[0] if query.values else None
-    if isinstance(value, list | dict) or (isinstance(value, str) and (len(value) > MAX_ALIAS or "." in value)):
+    if isinstance(value, list | dict) or (
+        isinstance(value, str) and (len(value) > MAX_ALIAS or "." in value)
+    ):
         raise ApiError("general_unknown")
     if value is None or value == "":
         return None
@@ -126,7 +133,11 @@ def of_group(name: str, field: Field, position: str) -> Gathered:
     This uses native functions, because a million rows are too many for functions in Python.
     """
     if field.value == field.compare:
-        return Gathered(name, (f"MIN({field.value})",), lambda values: Cell(field.raw_text(values[0]), values[0]))
+        return Gathered(
+            name,
+            (f"MIN({field.value})",),
+            lambda values: Cell(field.raw_text(values[0]), values[0]),
+        )
     first = f"SUBSTR(MIN(PRINTF('%020d', {position}) || {field.value}), 21)"
     sql = (first, f"MIN({field.compare})")
     return Gathered(name, sql, lambda values: Cell(field.raw_text(values[0]), values[1]))
@@ -210,7 +221,9 @@ def _avg(field: Field) -> tuple[tuple[str, ...], Finish]:
     def finish(values: Sequence[Any]) -> Cell:
         total, count = _exact_total(values)
         return (
-            _decimal(_divided(total * 10**_EXTRA_DIGITS, count), scale + _EXTRA_DIGITS) if count else Cell(None, None)
+            _decimal(_divided(total * 10**_EXTRA_DIGITS, count), scale + _EXTRA_DIGITS)
+            if count
+            else Cell(None, None)
         )
 
     return _exact_parts(field), finish
@@ -225,7 +238,9 @@ def _divided(number: int, by: int) -> int:
 def _extreme(function: str, keyed: str) -> Callable[[Field], tuple[tuple[str, ...], Finish]]:
     def make(field: Field) -> tuple[tuple[str, ...], Finish]:
         if field.value == field.compare:
-            return (f"{function}({field.value})",), lambda values: Cell(field.raw_text(values[0]), values[0])
+            return (f"{function}({field.value})",), lambda values: Cell(
+                field.raw_text(values[0]), values[0]
+            )
         # Of texts that are equal to the database, SQLite returns the first one that it met.
         sql = (f"{keyed}({field.value}, {field.compare})", f"{function}({field.compare})")
         return sql, lambda values: Cell(field.raw_text(values[0]), values[1])
@@ -239,7 +254,11 @@ def _spread(
     def make(field: Field) -> tuple[tuple[str, ...], Finish]:
         scale = _scale(field)
         digits = None if scale is None else scale + _EXTRA_DIGITS
-        number = f"{_number(field)} / 1000.0" if field.kind == "datetime" and not field.array else _number(field)
+        number = (
+            f"{_number(field)} / 1000.0"
+            if field.kind == "datetime" and not field.array
+            else _number(field)
+        )
 
         def finish(values: Sequence[Any]) -> Cell:
             sample = samples or (by_default and field.rules.samples_by_default)
@@ -258,8 +277,14 @@ def _spread(
 
 def _bits(function: str, initial: int) -> Callable[[Field], tuple[tuple[str, ...], Finish]]:
     def make(field: Field) -> tuple[tuple[str, ...], Finish]:
-        number = f"{_number(field)} / 1000" if field.kind == "datetime" and not field.array else _number(field)
-        return (f"{function}({number})",), lambda values: _whole([initial if values[0] is None else int(values[0])])
+        number = (
+            f"{_number(field)} / 1000"
+            if field.kind == "datetime" and not field.array
+            else _number(field)
+        )
+        return (f"{function}({number})",), lambda values: _whole(
+            [initial if values[0] is None else int(values[0])]
+        )
 
     return make
 

@@ -48,7 +48,9 @@ _NEGATIVES = {
 }  # fmt: skip
 
 
-def sorted_groups(groups: Sequence[Cells], orders: Sequence[tuple[str, bool]], rules: TextRules) -> list[Cells]:
+def sorted_groups(
+    groups: Sequence[Cells], orders: Sequence[tuple[str, bool]], rules: TextRules
+) -> list[Cells]:
     """
     Sort groups.
 
@@ -126,7 +128,9 @@ def _is_moment(cell: Cell) -> bool:
     )
 
 
-def _compared(compare: Callable[[Any, Any], bool]) -> Callable[[Cell, Sequence[Any], TextRules], bool]:
+def _compared(
+    compare: Callable[[Any, Any], bool],
+) -> Callable[[Cell, Sequence[Any], TextRules], bool]:
     def test(cell: Cell, values: Sequence[Any], rules: TextRules) -> bool:
         return any(_compare(compare, cell, value, rules) for value in values)
 
@@ -135,7 +139,11 @@ def _compared(compare: Callable[[Any, Any], bool]) -> Callable[[Cell, Sequence[A
 
 def _compare(compare: Callable[[Any, Any], bool], cell: Cell, value: Any, rules: TextRules) -> bool:
     operand = _operand(cell, value, rules)
-    key = number_prefix(cell.text or "") if isinstance(operand, int | float) and not cell.is_number else cell.key
+    key = (
+        number_prefix(cell.text or "")
+        if isinstance(operand, int | float) and not cell.is_number
+        else cell.key
+    )
     return compare(key, operand)
 
 
@@ -149,7 +157,9 @@ def _between(cell: Cell, values: Sequence[Any], rules: TextRules) -> bool:
 
 def _matched(match: Callable[[str, str], bool]) -> Callable[[Cell, Sequence[Any], TextRules], bool]:
     def test(cell: Cell, values: Sequence[Any], rules: TextRules) -> bool:
-        return any(match(rules.like_fold(cell.text or ""), rules.like_fold(str(value))) for value in values)
+        return any(
+            match(rules.like_fold(cell.text or ""), rules.like_fold(str(value))) for value in values
+        )
 
     return test
 

@@ -14,14 +14,26 @@ from appwrite_local import identifiers
 from appwrite_local.errors import ApiError, invalid_query
 from appwrite_local.geometry import is_geometry, kind_of
 from appwrite_local.queries.fields import Field, Fields
-from appwrite_local.queries.parse import CURSORS, JOINS, LOGICAL, ORDERS, RICH, SPATIAL, UNIONS, VECTOR, Query
+from appwrite_local.queries.parse import (
+    CURSORS,
+    JOINS,
+    LOGICAL,
+    ORDERS,
+    RICH,
+    SPATIAL,
+    UNIONS,
+    VECTOR,
+    Query,
+)
 from appwrite_local.validators import INT64_MAX, is_int, is_number, is_numeric, range_rule
 
 MAX_VALUES = 500
 _AT_LEAST_ONE = frozenset({"equal", "contains", "containsAny", "containsAll", "notContains"})
 _TWO = frozenset({"between", "notBetween"})
 _NONE = frozenset({"isNull", "isNotNull"})
-_FOR_ARRAYS = frozenset({"contains", "containsAny", "containsAll", "notContains", "isNull", "isNotNull"})
+_FOR_ARRAYS = frozenset(
+    {"contains", "containsAny", "containsAll", "notContains", "isNull", "isNotNull"}
+)
 _CONTAINS = frozenset({"contains", "containsAny", "containsAll", "notContains"})
 # MariaDB 10.11 has no function for ``covers``: it passes the checks and fails there.
 _FOR_SPATIAL = SPATIAL | _CONTAINS | {"equal", "notEqual", "spatialEquals", "notSpatialEquals"}
@@ -49,14 +61,21 @@ def check_queries(
         _check(query, fields, selectable)
     for query in _flat(queries):
         field = fields.get(query.attribute)
-        if field is not None and field.kind == "spatial" and query.is_filter and query.method not in _FOR_SPATIAL:
+        if (
+            field is not None
+            and field.kind == "spatial"
+            and query.is_filter
+            and query.method not in _FOR_SPATIAL
+        ):
             raise ApiError("general_unknown")
         if query.method in ("search", "notSearch") and query.attribute not in fulltext:
             raise ApiError(
                 "general_query_invalid",
                 message=f'Searching by attribute "{query.attribute}" requires a fulltext index.',
             )
-        if query.method in _CRASHES or ("." in query.attribute and query.is_filter and query.attribute not in fields):
+        if query.method in _CRASHES or (
+            "." in query.attribute and query.is_filter and query.attribute not in fields
+        ):
             raise ApiError("general_unknown")
 
 
@@ -133,19 +152,29 @@ def _check_schemaless(query: Query, fields: Fields) -> None:
     if query.level == "1.9":
         return
     if not query.values:
-        raise invalid_query(f"{query.method[0].upper()}{query.method[1:]} queries require at least one value.")
+        raise invalid_query(
+            f"{query.method[0].upper()}{query.method[1:]} queries require at least one value."
+        )
     _known_field(query.attribute, fields)
 
 
 def _check_spatial_column(query: Query, fields: Fields) -> None:
     field = _known_field(query.attribute, fields)
     if field.kind != "spatial":
-        raise invalid_query(f'Spatial query "{query.method}" cannot be applied on non-spatial attribute: {field.key}')
+        raise invalid_query(
+            f'Spatial query "{query.method}" cannot be applied on non-spatial attribute: '
+            f"{field.key}"
+        )
 
 
 def _check_distance(query: Query) -> None:
     first = query.values[0] if len(query.values) == 1 else None
-    if not isinstance(first, list) or len(first) != 3 or not is_number(first[1]) or not is_geometry(first[0]):
+    if (
+        not isinstance(first, list)
+        or len(first) != 3
+        or not is_number(first[1])
+        or not is_geometry(first[0])
+    ):
         raise invalid_query("Distance query requires [[geometry, distance]] parameters")
 
 
@@ -178,10 +207,13 @@ def _check_values(query: Query, field: Field) -> None:
     ):
         shown = "notContains" if query.method == "notContains" else "contains"
         raise invalid_query(
-            f'Cannot query {shown} on attribute "{field.key}" because it is not an array, string, or object.'
+            f'Cannot query {shown} on attribute "{field.key}" because it is not an array, string, '
+            "or object."
         )
     if field.array and query.method not in _FOR_ARRAYS:
-        raise invalid_query(f'Cannot query {query.method} on attribute "{field.key}" because it is an array.')
+        raise invalid_query(
+            f'Cannot query {query.method} on attribute "{field.key}" because it is an array.'
+        )
 
 
 def _check_spatial(query: Query, field: Field) -> None:
@@ -193,7 +225,8 @@ def _check_spatial(query: Query, field: Field) -> None:
     kinds = [kind_of(geometries[0]), "point" if field.column is None else field.column.type]
     if query.method.startswith("distance") and query.values[0][2] and kinds != ["point", "point"]:
         raise ApiError(
-            "general_query_invalid", message=f"Distance in meters is not supported between {kinds[1]} and {kinds[0]}"
+            "general_query_invalid",
+            message=f"Distance in meters is not supported between {kinds[1]} and {kinds[0]}",
         )
 
 

@@ -12,7 +12,9 @@ from appwrite_local.schema import SPATIAL_TYPES, TEXT_TYPES, Column, Table
 from appwrite_local.text_rules import MARIADB, TextRules
 from appwrite_local.validators import is_int, is_number
 
-Kind = Literal["text", "id", "sequence", "integer", "float", "boolean", "datetime", "spatial", "relationship"]
+Kind = Literal[
+    "text", "id", "sequence", "integer", "float", "boolean", "datetime", "spatial", "relationship"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,9 @@ _KINDS: dict[str, Kind] = {
 
 
 def make_field(key: str, kind: Kind, value: str, compare: str = "", **options: Any) -> Field:
-    return Field(key, kind, value, compare or value, options.pop("accepts", _ACCEPTS[kind]), **options)
+    return Field(
+        key, kind, value, compare or value, options.pop("accepts", _ACCEPTS[kind]), **options
+    )
 
 
 INTERNALS: Fields = {

@@ -89,7 +89,9 @@ def _is_scalar(value: Any) -> bool:
     return not isinstance(value, list | dict)
 
 
-def read_joins(queries: Sequence[Query], find_table: Callable[[str], Table], main: Table) -> list[Joined]:
+def read_joins(
+    queries: Sequence[Query], find_table: Callable[[str], Table], main: Table
+) -> list[Joined]:
     """
     Parse the joins among queries.
 
@@ -115,7 +117,9 @@ def _read(query: Query, table: Table, sql: str) -> Joined:
     else:
         conditions, alias = (tuple(plain[:3]),), plain[3] if len(plain) > 3 else ""
     filters = tuple(part for part in nested if part.method != "on")
-    return Joined(query.method, alias if isinstance(alias, str) else "", sql, table, conditions, filters)
+    return Joined(
+        query.method, alias if isinstance(alias, str) else "", sql, table, conditions, filters
+    )
 
 
 def names_in(queries: Sequence[Query]) -> Iterator[str]:
@@ -165,7 +169,9 @@ def _as_number(value: Any) -> float:
         if not math.isfinite(number):
             return 0
         return int(number) if number.is_integer() and abs(number) < _EXACT else number
-    return number if INT64_MIN <= number <= INT64_MAX else float(min(max(number, -_WIDEST), _WIDEST))
+    return (
+        number if INT64_MIN <= number <= INT64_MAX else float(min(max(number, -_WIDEST), _WIDEST))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +206,9 @@ def sources(main: Table, joined: Sequence[Joined], rules: TextRules) -> list[Sou
     has_full = any(join.method == "fullOuterJoin" for join in joined)
     halves = [Source(_from(main, joined, rules, "leftJoin"))]
     if has_full:
-        halves.append(Source(_from(main, joined, rules, "rightJoin"), Condition(f"{MAIN}._id IS NULL")))
+        halves.append(
+            Source(_from(main, joined, rules, "rightJoin"), Condition(f"{MAIN}._id IS NULL"))
+        )
     return halves
 
 
@@ -208,7 +216,10 @@ def _from(main: Table, joined: Sequence[Joined], rules: TextRules, full: str) ->
     sql, params = f"{main.sql} AS {MAIN}", []
     known = Scope(table_fields(main, rules), [], rules)
     for join in joined:
-        own = {key: qualified(field, join.sql) for key, field in table_fields(join.table, rules).items()}
+        own = {
+            key: qualified(field, join.sql)
+            for key, field in table_fields(join.table, rules).items()
+        }
         if join.alias:
             known.update(aliased(join, rules))
         on = _on(join, known, own)
@@ -240,7 +251,9 @@ def _column_condition(condition: Sequence[Any], known: Fields, own: Fields) -> C
     ours, theirs = known.get(left), known.get(right) if "." in right else own.get(right)
     if ours is None or theirs is None:
         raise ApiError("general_unknown")
-    return Condition(f"{_comparable(ours, theirs)} {_OPERATORS[operator]} {_comparable(theirs, ours)}")
+    return Condition(
+        f"{_comparable(ours, theirs)} {_OPERATORS[operator]} {_comparable(theirs, ours)}"
+    )
 
 
 def _comparable(field: Field, other: Field) -> str:

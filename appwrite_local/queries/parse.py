@@ -107,13 +107,19 @@ def parse_object(value: Json, level: Level = "1.9") -> Query:
     if not isinstance(value, dict | list):
         raise ApiError("general_unknown")
     fields = value if isinstance(value, dict) else {}
-    method, attribute, values = fields.get("method", ""), fields.get("attribute", ""), fields.get("values", [])
+    method, attribute, values = (
+        fields.get("method", ""),
+        fields.get("attribute", ""),
+        fields.get("values", []),
+    )
     if not isinstance(method, str):
         raise UnreadableQuery(f"Invalid query method. Must be a string, got {php_type(method)}")
     if method not in (_METHODS_2X if level == "2.x" else METHODS):
         raise _unknown_method(method, level)
     if not isinstance(attribute, str):
-        raise UnreadableQuery(f"Invalid query attribute. Must be a string, got {php_type(attribute)}")
+        raise UnreadableQuery(
+            f"Invalid query attribute. Must be a string, got {php_type(attribute)}"
+        )
     if isinstance(values, dict):
         values = list(values.values())
     if not isinstance(values, list):
@@ -127,7 +133,9 @@ def parse_object(value: Json, level: Level = "1.9") -> Query:
 
 def _unknown_method(method: str, level: Level) -> UnreadableQuery:
     if method == "raw" and level == "2.x":
-        return UnreadableQuery("Raw queries cannot be parsed from untrusted input; construct via Query::raw() in code")
+        return UnreadableQuery(
+            "Raw queries cannot be parsed from untrusted input; construct via Query::raw() in code"
+        )
     return UnreadableQuery(f"Invalid query method: {method}")
 
 

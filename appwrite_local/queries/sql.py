@@ -74,14 +74,17 @@ class Plan:
 def compile_queries(queries: Sequence[Query], fields: Fields) -> Plan:
     """Compile queries that ``check_queries`` accepted."""
     plan = Plan(
-        all_of([compile_filter(query, fields) for query in queries if query.is_filter]), _orders(queries, fields)
+        all_of([compile_filter(query, fields) for query in queries if query.is_filter]),
+        _orders(queries, fields),
     )
     limits = [query for query in queries if query.method == "limit"]
     offsets = [query for query in queries if query.method == "offset"]
     plan.limit = read_integer(limits[0].values[0]) if limits else None
     plan.offset = (read_integer(offsets[0].values[0]) or 0) if offsets else 0
     plan.cursor = next((query for query in queries if query.method in CURSORS), None)
-    selected = [str(value) for query in queries if query.method == "select" for value in query.values]
+    selected = [
+        str(value) for query in queries if query.method == "select" for value in query.values
+    ]
     plan.select = None if not selected or "*" in selected else selected
     return plan
 
@@ -92,7 +95,9 @@ def _orders(queries: Sequence[Query], fields: Fields) -> list[Order]:
         if query.method == "orderRandom":
             orders.append(Order(None))
         elif query.method in ORDERS:
-            orders.append(Order(fields[query.attribute or "$sequence"], query.method == "orderDesc"))
+            orders.append(
+                Order(fields[query.attribute or "$sequence"], query.method == "orderDesc")
+            )
     if not any(order.by is not None and order.by.key in ("$id", "$sequence") for order in orders):
         orders.append(Order(fields["$sequence"]))
     return orders
@@ -142,12 +147,19 @@ def compile_filter(query: Query, fields: Fields) -> Condition:
 def _spatial(query: Query, by: Field) -> Condition:
     """Compile a relation of geometries; for null neither the relation nor its negation is true."""
     if query.method.startswith("distance"):
-        return Condition(f"geo_distant({by.value}, ?, ?)", [query.method, encode_json(query.values[0]).decode()])
+        return Condition(
+            f"geo_distant({by.value}, ?, ?)", [query.method, encode_json(query.values[0]).decode()]
+        )
     negated = query.method.startswith("not")
     relation = query.method[3].lower() + query.method[4:] if negated else query.method
-    relation = {"containsAny": "contains", "containsAll": "contains", "spatialEquals": "equal"}.get(relation, relation)
+    relation = {"containsAny": "contains", "containsAll": "contains", "spatialEquals": "equal"}.get(
+        relation, relation
+    )
     condition = any_of(
-        [Condition(f"geo_relates({by.value}, ?, ?)", [relation, encode_json(value).decode()]) for value in query.values]
+        [
+            Condition(f"geo_relates({by.value}, ?, ?)", [relation, encode_json(value).decode()])
+            for value in query.values
+        ]
     )
     return _not(condition) if negated else condition
 
@@ -164,7 +176,9 @@ def _joined(conditions: Sequence[Condition], word: str, empty: str) -> Condition
     if len(conditions) == 1:
         return conditions[0]
     sql = word.join(f"({condition.sql})" for condition in conditions)
-    return Condition(sql or empty, [value for condition in conditions for value in condition.params])
+    return Condition(
+        sql or empty, [value for condition in conditions for value in condition.params]
+    )
 
 
 def _not(condition: Condition) -> Condition:
@@ -217,7 +231,10 @@ def as_counted(condition: Condition, digits: int) -> Condition:
     """
     return Condition(
         condition.sql,
-        [stored_float(value.given, digits) if isinstance(value, FilterFloat) else value for value in condition.params],
+        [
+            stored_float(value.given, digits) if isinstance(value, FilterFloat) else value
+            for value in condition.params
+        ],
     )
 
 
@@ -227,7 +244,9 @@ def _equal(query: Query, by: Field) -> Condition:
         return Condition(f"{by.compare} = ?", values)
     if len(values) > _MAX_MARKS:
         # A hundred lists of 500 would need more parameters than SQLite's default limit of 32,766.
-        return Condition(f"{by.compare} IN (SELECT value FROM json_each(?))", [encode_json(values).decode()])
+        return Condition(
+            f"{by.compare} IN (SELECT value FROM json_each(?))", [encode_json(values).decode()]
+        )
     return Condition(f"{by.compare} IN ({', '.join('?' * len(values))})", values)
 
 
@@ -249,7 +268,9 @@ def _is_null(_: Query, by: Field) -> Condition:
 def _starts(query: Query, by: Field) -> Condition:
     part = query.values[0]
     if not by.is_text:
-        return Condition("number_text(" + by.value + ") LIKE ? ESCAPE '!'", [_like(stored(by, part)) + "%"])
+        return Condition(
+            "number_text(" + by.value + ") LIKE ? ESCAPE '!'", [_like(stored(by, part)) + "%"]
+        )
     if _escapes_itself(part, by):
         return _pattern(by, _escaped(part) + "%")
     check = Condition(f"ci_starts({by.value}, ?)", [by.rules.like_fold(part)])
@@ -262,7 +283,9 @@ def _starts(query: Query, by: Field) -> Condition:
 def _ends(query: Query, by: Field) -> Condition:
     part = query.values[0]
     if not by.is_text:
-        return Condition("number_text(" + by.value + ") LIKE ? ESCAPE '!'", ["%" + _like(stored(by, part))])
+        return Condition(
+            "number_text(" + by.value + ") LIKE ? ESCAPE '!'", ["%" + _like(stored(by, part))]
+        )
     if _escapes_itself(part, by):
         return _pattern(by, "%" + _escaped(part))
     return Condition(f"ci_ends({by.value}, ?)", [by.rules.like_fold(part)])
@@ -270,7 +293,9 @@ def _ends(query: Query, by: Field) -> Condition:
 
 def _like(value: Any) -> str:
     text = (
-        str(int(value)) if isinstance(value, bool) else str(wire_number(value) if isinstance(value, float) else value)
+        str(int(value))
+        if isinstance(value, bool)
+        else str(wire_number(value) if isinstance(value, float) else value)
     )
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
@@ -311,7 +336,12 @@ def _contains_all(query: Query, by: Field) -> Condition:
         # On plain text the server searches for JSON and finds nothing (recording
         # ``query-string``).
         return Condition("0")
-    return all_of([Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(value)]) for value in query.values])
+    return all_of(
+        [
+            Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(value)])
+            for value in query.values
+        ]
+    )
 
 
 def _regex(query: Query, by: Field) -> Condition:
@@ -324,7 +354,9 @@ def _regex(query: Query, by: Field) -> Condition:
 
 def _json(by: Field, values: list[Any]) -> str:
     # Floats keep their digits inside arrays, which are stored as JSON.
-    return encode_json([value if by.is_text or by.kind == "float" else stored(by, value) for value in values]).decode()
+    return encode_json(
+        [value if by.is_text or by.kind == "float" else stored(by, value) for value in values]
+    ).decode()
 
 
 def _search(query: Query, by: Field) -> Condition:

@@ -55,7 +55,9 @@ def invalidate(*targets: Target, using: str | None = None) -> bool:
         elif isinstance(target, models.Model):
             _add_instance(connection, target, tables, rows)
         else:
-            query = target.query if isinstance(target, models.QuerySet) else target.get_queryset().query
+            query = (
+                target.query if isinstance(target, models.QuerySet) else target.get_queryset().query
+            )
             tables.extend(connection.dependencies(query)[0])
     told = [connection.cache.invalidate(*parts) for connection, parts in pending.items()]
     return all(told)
@@ -72,10 +74,15 @@ def _alias_of(target: Target) -> str:
 
 
 def _add_instance(
-    connection: CachedConnection, instance: models.Model, tables: list[str], rows: list[tuple[str, str]]
+    connection: CachedConnection,
+    instance: models.Model,
+    tables: list[str],
+    rows: list[tuple[str, str]],
 ) -> None:
     model = type(instance)
-    read, row = connection.dependencies(model._base_manager.using(connection.alias).filter(pk=instance.pk).query)
+    read, row = connection.dependencies(
+        model._base_manager.using(connection.alias).filter(pk=instance.pk).query
+    )
     if row is not None:
         rows.append(row)
     else:  # rows in several tables (inheritance), which are read together
@@ -94,7 +101,9 @@ def clear(using: str | None = None) -> bool:
     """
     chosen = filter(None, map(cached_connection, [using] if using else appwrite_aliases()))
     told = [
-        connection.cache.invalidate([connection.table_of(model) for model in connection.cached_models()])
+        connection.cache.invalidate(
+            [connection.table_of(model) for model in connection.cached_models()]
+        )
         for connection in chosen
     ]
     return all(told)
@@ -158,7 +167,8 @@ def _maker(model: Model, item: Any) -> Callable[[], Any]:
         make: Callable[[], Any] = item
         return make
     raise TypeError(
-        f"{model._meta.label}.appwrite_warm holds {item!r:.100}; it takes querysets, and callables that return one."
+        f"{model._meta.label}.appwrite_warm holds {item!r:.100}; it takes querysets, and callables "
+        "that return one."
     )
 
 

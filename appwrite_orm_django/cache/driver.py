@@ -150,7 +150,9 @@ class _Run:
         return self._loaded(operation, value, time.perf_counter() - started)
 
     def _loaded(self, operation: Load, value: Any, seconds: float) -> Loaded:
-        loaded = Loaded(value, self._body(value) if operation.sealed else None, seconds, time.time())
+        loaded = Loaded(
+            value, self._body(value) if operation.sealed else None, seconds, time.time()
+        )
         if self._flight is not None:
             self._core.flights.land(self._flight, loaded)
             self._landed = True

@@ -63,7 +63,9 @@ def _token_struct(count: int) -> struct.Struct:
     return struct.Struct(f"<{count}q")
 
 
-def seal(tokens: tuple[int, ...], body: bytes, *, load_s: float, filled_at: float, timeout: float) -> bytes:
+def seal(
+    tokens: tuple[int, ...], body: bytes, *, load_s: float, filled_at: float, timeout: float
+) -> bytes:
     """Join a body from ``encode`` to the tokens that were read before its load."""
     head = _HEADER.pack(FORMAT, len(tokens), filled_at, timeout, load_s)
     return b"".join((head, _token_struct(len(tokens)).pack(*tokens), body))
@@ -80,7 +82,12 @@ def is_valid(value: object, tokens: tuple[object, ...]) -> bool:
 
     An absent token (None) or a negative one never matches.
     """
-    if type(value) is not bytes or len(value) <= _HEADER.size or value[0] != FORMAT or value[1] != len(tokens):
+    if (
+        type(value) is not bytes
+        or len(value) <= _HEADER.size
+        or value[0] != FORMAT
+        or value[1] != len(tokens)
+    ):
         return False
     try:
         return value.startswith(_token_struct(len(tokens)).pack(*tokens), _HEADER.size)
@@ -110,7 +117,9 @@ def encode(value: Any, *, compress_above: int) -> bytes:
 
 
 def _compress(raw: bytes, layout: int) -> bytes:
-    codec, packed = (LZ4, lz4.compress(raw, store_size=False)) if lz4 else (ZLIB, zlib.compress(raw, 1))
+    codec, packed = (
+        (LZ4, lz4.compress(raw, store_size=False)) if lz4 else (ZLIB, zlib.compress(raw, 1))
+    )
     return b"".join((bytes((codec + layout,)), _RAW_SIZE.pack(len(raw)), packed))
 
 

@@ -100,7 +100,11 @@ class KeySpace:
         return f"{self.stem}s:{process}"
 
     def plan(
-        self, command: bytes | str, tables: Sequence[str], row: tuple[str, str] | None = None, identity: str = ""
+        self,
+        command: bytes | str,
+        tables: Sequence[str],
+        row: tuple[str, str] | None = None,
+        identity: str = "",
     ) -> ReadPlan:
         """
         Return the keys that one read needs.
@@ -114,14 +118,18 @@ class KeySpace:
             identity: the identity that makes the request.
         """
         entry = self.entry(command, identity)
-        lists = [table for table in dict.fromkeys(tables) if row is None or fold(table) != fold(row[0])]
+        lists = [
+            table for table in dict.fromkeys(tables) if row is None or fold(table) != fold(row[0])
+        ]
         tokens = [self.table(table) for table in lists]
         marks = tuple((self.mark(table), index) for index, table in enumerate(lists))
         if row is not None:
             tokens += (self.rows(row[0]), self.row(*row))
         return ReadPlan(entry, tuple(tokens), marks, f"{entry}:", (*tokens, entry))
 
-    def written(self, tables: Iterable[str], rows: Iterable[tuple[str, str]] = ()) -> tuple[str, ...]:
+    def written(
+        self, tables: Iterable[str], rows: Iterable[tuple[str, str]] = ()
+    ) -> tuple[str, ...]:
         """
         Return the keys of the tokens that a write changes.
 

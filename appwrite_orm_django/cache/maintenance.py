@@ -17,7 +17,16 @@ from appwrite_orm_django.cache.control import invalidate, loaders_of
 from appwrite_orm_django.cache.statistics import Counters
 from appwrite_orm_django.cache.timeouts import choose
 
-__all__ = ["Difference", "TableState", "Verification", "refreshed", "states", "totals", "verified", "warmed"]
+__all__ = [
+    "Difference",
+    "TableState",
+    "Verification",
+    "refreshed",
+    "states",
+    "totals",
+    "verified",
+    "warmed",
+]
 
 Model = type[models.Model]
 Progress = Callable[[str], None]
@@ -48,7 +57,9 @@ def states(alias: str, chosen: Iterable[Model]) -> Iterator[TableState]:
         table = connection.table_of(model)
         listed = _listed(connection, model)
         cached = sum(
-            connection.is_cached(item.query) if isinstance(item, models.QuerySet) else item is not _NOT_CACHED
+            connection.is_cached(item.query)
+            if isinstance(item, models.QuerySet)
+            else item is not _NOT_CACHED
             for item in listed
         )
         yield TableState(
@@ -65,7 +76,11 @@ def totals(alias: str, chosen: Iterable[Model]) -> dict[str, Counters]:
     connection = _connection(alias)
     counted = connection.cache.statistics.total()
     by_table = {connection.table_of(model): model._meta.label for model in chosen}
-    return {by_table[table]: counters for table, counters in sorted(counted.items()) if table in by_table}
+    return {
+        by_table[table]: counters
+        for table, counters in sorted(counted.items())
+        if table in by_table
+    }
 
 
 def warmed(chosen: Iterable[Model]) -> Iterator[tuple[Model, int]]:
@@ -155,7 +170,9 @@ def _compare(model: Model, alias: str, queryset: models.QuerySet[Any]) -> Differ
         return True
     if not connection.is_cached(queryset.query) or _rows(queryset) != cached:
         return None
-    return Difference(model._meta.label, str(queryset.query)[:200], *_first_difference(cached, fresh))
+    return Difference(
+        model._meta.label, str(queryset.query)[:200], *_first_difference(cached, fresh)
+    )
 
 
 def _rows(queryset: models.QuerySet[Any]) -> list[Any]:
@@ -170,7 +187,9 @@ def _rows(queryset: models.QuerySet[Any]) -> list[Any]:
 
 def _first_difference(cached: list[Any], fresh: list[Any]) -> tuple[str, str]:
     for number in range(max(len(cached), len(fresh))):
-        one, other = (rows[number] if number < len(rows) else "no such row" for rows in (cached, fresh))
+        one, other = (
+            rows[number] if number < len(rows) else "no such row" for rows in (cached, fresh)
+        )
         if one == other:
             continue
         if isinstance(one, dict) and isinstance(other, dict):
@@ -181,7 +200,11 @@ def _first_difference(cached: list[Any], fresh: list[Any]) -> tuple[str, str]:
 
 
 def _keys(manager: Any, sample: int) -> list[Any]:
-    return list(_uncached(manager.order_by("pk").values_list("pk", flat=True)[:sample])) if sample else []
+    return (
+        list(_uncached(manager.order_by("pk").values_list("pk", flat=True)[:sample]))
+        if sample
+        else []
+    )
 
 
 def _by_key(manager: Any, pk: Any) -> models.QuerySet[Any]:

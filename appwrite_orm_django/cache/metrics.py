@@ -14,7 +14,10 @@ _FAMILIES = {
     "misses": ("appwrite_cache_misses", "Reads that had to be loaded."),
     "fills": ("appwrite_cache_fills", "Results stored."),
     "bypasses": ("appwrite_cache_bypasses", "Reads that could not use the cache."),
-    "stale": ("appwrite_cache_stale", "Stale entries served because Appwrite could not be reached."),
+    "stale": (
+        "appwrite_cache_stale",
+        "Stale entries served because Appwrite could not be reached.",
+    ),
     "invalidations": ("appwrite_cache_invalidations", "Writes and manual invalidations."),
     "bytes_served": ("appwrite_cache_served_bytes", "Packed bytes of entries served."),
     "bytes_stored": ("appwrite_cache_stored_bytes", "Packed bytes of entries stored."),

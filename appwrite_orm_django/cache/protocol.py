@@ -243,7 +243,9 @@ class Protocol:
         if found is None:
             return Reading("bypass", "down", loaded=(yield Load(sealed=False)))
         entry = None if options.skip_entry else self.serve(plan, found)
-        early = entry is not None and options.early is not None and options.early(entries.header(entry))
+        early = (
+            entry is not None and options.early is not None and options.early(entries.header(entry))
+        )
         if entry is not None and not early:
             return Reading("hit", entry=entry)
         entry = found.get(plan.entry)
@@ -295,12 +297,16 @@ class Protocol:
         for _ in range(2):
             if any(is_token(value) and value < 0 for value in values):  # type: ignore[operator]
                 return None, "writing"
-            missing = [key for key, value in zip(plan.tokens, values, strict=True) if not is_token(value)]
+            missing = [
+                key for key, value in zip(plan.tokens, values, strict=True) if not is_token(value)
+            ]
             if not missing:
                 return self._known(values), ""
             fresh = {key: self.new_token() for key in missing}
             alone = len(fresh) == 1
-            done = yield Mint(fresh, self.token_ttl if alone else self.lock_ttl, only_if_absent=alone)
+            done = yield Mint(
+                fresh, self.token_ttl if alone else self.lock_ttl, only_if_absent=alone
+            )
             if done:
                 return tuple(
                     fresh.get(key, value)  # type: ignore[arg-type]
@@ -316,11 +322,18 @@ class Protocol:
 
     def _wants_lease(self, entry: bytes | None, options: ReadOptions) -> bool:
         # The stale entry says how long the last load took. Fast loads are not worth a round trip.
-        if entry is None or options.lease_above_s is None or not options.fill or not entries.is_entry(entry):
+        if (
+            entry is None
+            or options.lease_above_s is None
+            or not options.fill
+            or not entries.is_entry(entry)
+        ):
             return False
         return entries.header(entry).load_s >= options.lease_above_s
 
-    def _await_lease(self, plan: ReadPlan, tokens: tuple[int, ...]) -> Generator[Operation, Any, bytes | None]:
+    def _await_lease(
+        self, plan: ReadPlan, tokens: tuple[int, ...]
+    ) -> Generator[Operation, Any, bytes | None]:
         # The key contains the tokens, so the lease needs no release: the next invalidation changes
         # the key.
         if (yield Lease(f"{plan.lease}{reduce(xor, tokens):x}")):
@@ -341,7 +354,9 @@ class Protocol:
             return 0
         if len(tokens) > entries.MAX_TOKENS:
             return 0
-        entry = entries.seal(tokens, loaded.body, load_s=loaded.seconds, filled_at=loaded.at, timeout=options.timeout)
+        entry = entries.seal(
+            tokens, loaded.body, load_s=loaded.seconds, filled_at=loaded.at, timeout=options.timeout
+        )
         items: dict[str, int | bytes] = {plan.entry: entry}
         items.update((mark, tokens[index]) for mark, index in plan.marks)
         stored = yield Fill(items, options.timeout + options.grace)
@@ -370,7 +385,9 @@ class Protocol:
         The token lives ``lock_ttl`` and no longer. Another write of the same table may still be in
         flight, and if its writer dies, rows loaded from now on may lack it.
         """
-        stored: bool = yield Bump({key: self.new_token() for key in keys}, self.lock_ttl, urgent=True)
+        stored: bool = yield Bump(
+            {key: self.new_token() for key in keys}, self.lock_ttl, urgent=True
+        )
         return stored
 
     def leave_open(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
@@ -379,12 +396,16 @@ class Protocol:
 
         The server may still apply it, so reads bypass the cache for ``lock_ttl``.
         """
-        stored: bool = yield Bump({key: -self.new_token() for key in keys}, self.lock_ttl, urgent=True)
+        stored: bool = yield Bump(
+            {key: -self.new_token() for key in keys}, self.lock_ttl, urgent=True
+        )
         return stored
 
     # By hand
 
-    def freshness(self, tables: Sequence[tuple[str, str]]) -> Generator[Operation, Any, tuple[bool, ...] | None]:
+    def freshness(
+        self, tables: Sequence[tuple[str, str]]
+    ) -> Generator[Operation, Any, tuple[bool, ...] | None]:
         """
         Return for each (token key, mark key) whether something was loaded under the current token.
 
@@ -395,10 +416,13 @@ class Protocol:
         if found is None:
             return None
         return tuple(
-            is_token(token := found.get(key)) and token > 0 and found.get(mark) == token for key, mark in tables
+            is_token(token := found.get(key)) and token > 0 and found.get(mark) == token
+            for key, mark in tables
         )
 
-    def mark_fresh(self, tables: Sequence[tuple[str, str]], timeout: float) -> Generator[Operation, Any, bool]:
+    def mark_fresh(
+        self, tables: Sequence[tuple[str, str]], timeout: float
+    ) -> Generator[Operation, Any, bool]:
         """
         Make ``freshness`` true without loading anything.
 
@@ -409,10 +433,16 @@ class Protocol:
         found = yield GetMany([key for key, _ in tables])
         if found is None:
             return False
-        replaced = {key: self.new_token() for key, _ in tables if not is_token(found.get(key)) or found[key] < 0}
+        replaced = {
+            key: self.new_token()
+            for key, _ in tables
+            if not is_token(found.get(key)) or found[key] < 0
+        }
         if replaced and not (yield Bump(replaced, self.lock_ttl)):
             return False
-        marks: dict[str, int | bytes] = {mark: replaced.get(key) or found[key] for key, mark in tables}
+        marks: dict[str, int | bytes] = {
+            mark: replaced.get(key) or found[key] for key, mark in tables
+        }
         stored: bool = yield Fill(marks, timeout)
         return stored
 

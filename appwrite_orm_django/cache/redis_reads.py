@@ -139,7 +139,13 @@ class _Line:
     __slots__ = ("_idle", "_owner", "_unpack", "cache", "client", "memory", "pool")
 
     def __init__(
-        self, owner: DirectReads, cache: Any, client: Any, pool: Any, idle: list[Any], memory: _Memory
+        self,
+        owner: DirectReads,
+        cache: Any,
+        client: Any,
+        pool: Any,
+        idle: list[Any],
+        memory: _Memory,
     ) -> None:
         self._owner = owner
         self.cache = cache
@@ -189,7 +195,11 @@ class _Line:
         assert ttl is not None  # noqa: S101 - else ``adds`` is False
         parts = [
             b"*6\r\n$3\r\nSET\r\n%b%b$2\r\nNX\r\n$2\r\nPX\r\n%b"
-            % (names.get(key) or self._name(key), _bulk(b"%d" % self._owner.new_token()), _bulk(b"%d" % (ttl * 1000)))
+            % (
+                names.get(key) or self._name(key),
+                _bulk(b"%d" % self._owner.new_token()),
+                _bulk(b"%d" % (ttl * 1000)),
+            )
             for key in keys[:tokens]
         ]
         try:
@@ -256,7 +266,9 @@ class _Line:
 
     def _ask_pool(self, keys: Sequence[str]) -> Sequence[Any]:
         make_key = self.client.make_key
-        values: list[Any] = self.client.get_client(write=False).mget([str(make_key(key)) for key in keys])
+        values: list[Any] = self.client.get_client(write=False).mget(
+            [str(make_key(key)) for key in keys]
+        )
         return values
 
     def _mget(self, keys: Sequence[str]) -> bytes:
@@ -286,7 +298,9 @@ def _plain_client(cache: Any) -> Any:
     if module is None or type(cache) is not module.RedisCache:
         return None
     client = cache.client
-    return client if type(client) is sys.modules["django_redis.client.default"].DefaultClient else None
+    return (
+        client if type(client) is sys.modules["django_redis.client.default"].DefaultClient else None
+    )
 
 
 def _plain_pool(client: Any) -> Any:
@@ -302,7 +316,11 @@ def _plain_pool(client: Any) -> Any:
         return None
     inner = client.get_client(write=False)
     pool = inner.connection_pool
-    if type(inner) is not redis.Redis or inner.connection is not None or type(pool) is not redis.ConnectionPool:
+    if (
+        type(inner) is not redis.Redis
+        or inner.connection is not None
+        or type(pool) is not redis.ConnectionPool
+    ):
         return None
     kinds = (redis.Connection, redis.SSLConnection, redis.UnixDomainSocketConnection)
     is_bounded = pool.max_connections != redis.ConnectionPool().max_connections
@@ -311,7 +329,11 @@ def _plain_pool(client: Any) -> Any:
 
 
 def _closes_connections(client: Any) -> bool:
-    return bool(client._options.get("CLOSE_CONNECTION", getattr(settings, "DJANGO_REDIS_CLOSE_CONNECTION", False)))
+    return bool(
+        client._options.get(
+            "CLOSE_CONNECTION", getattr(settings, "DJANGO_REDIS_CLOSE_CONNECTION", False)
+        )
+    )
 
 
 def _is_pickled_only(client: Any) -> bool:
@@ -319,7 +341,10 @@ def _is_pickled_only(client: Any) -> bool:
     if client is None:
         return False
     serializer, compressor = type(client._serializer), type(client._compressor)
-    names = (f"{serializer.__module__}.{serializer.__qualname__}", f"{compressor.__module__}.{compressor.__qualname__}")
+    names = (
+        f"{serializer.__module__}.{serializer.__qualname__}",
+        f"{compressor.__module__}.{compressor.__qualname__}",
+    )
     return names == (
         "django_redis.serializers.pickle.PickleSerializer",
         "django_redis.compressors.identity.IdentityCompressor",

@@ -42,7 +42,9 @@ def join(split_value: Columns) -> list[tuple[Any, ...]]:
     count, columns, moments = split_value
     make: Any = datetime
     for index in moments:
-        columns[index] = map(make, struct.unpack(_STATE * count, columns[index]), repeat(timezone.utc))
+        columns[index] = map(
+            make, struct.unpack(_STATE * count, columns[index]), repeat(timezone.utc)
+        )
     return list(zip(*columns, strict=True))
 
 

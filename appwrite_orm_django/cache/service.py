@@ -75,7 +75,9 @@ class QueryCache:
             it. By default no exception does, so every failed write may still be applied.
     """
 
-    def __init__(self, core: Core, alias: str, *, is_definite: Callable[[BaseException], bool] = _never) -> None:
+    def __init__(
+        self, core: Core, alias: str, *, is_definite: Callable[[BaseException], bool] = _never
+    ) -> None:
         self.core = core
         self.alias = alias
         self.settings = core.settings
@@ -179,7 +181,9 @@ class QueryCache:
         self._account(names, reading, options, identity)
         return value
 
-    def _find(self, tables: tuple[str, ...], plan: ReadPlan, first: Look, identity: str) -> "_Found":
+    def _find(
+        self, tables: tuple[str, ...], plan: ReadPlan, first: Look, identity: str
+    ) -> "_Found":
         """Return the value of a hit from a first look, or the reason why it is not a hit."""
         entry = None if first.found is None else self.core.protocol.serve(plan, first.found)
         if entry is None:
@@ -235,7 +239,11 @@ class QueryCache:
         loaded = reading.loaded
         assert loaded is not None  # noqa: S101 - one of the two is always there
         # Decode another thread's result again, because its rows belong to that thread's caller.
-        return entries.decode_body(loaded.body) if reading.reason == "joined" and loaded.body else loaded.value
+        return (
+            entries.decode_body(loaded.body)
+            if reading.reason == "joined" and loaded.body
+            else loaded.value
+        )
 
     @property
     def _may_be_stale(self) -> bool:
@@ -251,7 +259,9 @@ class QueryCache:
         except entries.EntryError:
             return None, None
 
-    def _account(self, tables: tuple[str, ...], reading: Reading, options: ReadOptions, identity: str) -> None:
+    def _account(
+        self, tables: tuple[str, ...], reading: Reading, options: ReadOptions, identity: str
+    ) -> None:
         counters = self.statistics.counters(tables[0])
         head: entries.Header | None = None
         if reading.entry is not None:
@@ -264,7 +274,9 @@ class QueryCache:
             counters.fills += 1
             counters.bytes_stored += reading.stored
             head = entries.Header(reading.loaded.at, options.timeout, reading.loaded.seconds)
-        name = {"hit": "hits", "miss": "misses", "bypass": "bypasses", "stale": "stale"}[reading.outcome]
+        name = {"hit": "hits", "miss": "misses", "bypass": "bypasses", "stale": "stale"}[
+            reading.outcome
+        ]
         setattr(counters, name, getattr(counters, name) + 1)
         report(self.alias, tables, reading.outcome, reading.reason, head, identity)
         signal = signals.cache_hit if reading.outcome == "hit" else signals.cache_missed
@@ -332,7 +344,9 @@ class QueryCache:
         self.note_invalidated(write)
         return stored
 
-    def outdate(self, table: str, pks: Sequence[str] | None, *, source: Source, others: bool) -> bool:
+    def outdate(
+        self, table: str, pks: Sequence[str] | None, *, source: Source, others: bool
+    ) -> bool:
         """
         Invalidate after another client's write, in one round trip; return as ``invalidate`` does.
 
@@ -350,7 +364,12 @@ class QueryCache:
         """Send ``rows_changed`` for invalidated rows; exceptions of receivers propagate."""
         pks = None if pks is None else tuple(pks)
         signals.rows_changed.send(
-            sender=sender, alias=self.alias, table=table, pks=pks, operation=operation, source=source
+            sender=sender,
+            alias=self.alias,
+            table=table,
+            pks=pks,
+            operation=operation,
+            source=source,
         )
 
     def last_writes(self) -> dict[str, list[LastWrite]]:
@@ -360,7 +379,9 @@ class QueryCache:
     def note_invalidated(self, write: Write) -> None:
         for table in write.all_tables:
             self.statistics.counters(table).invalidations += 1
-        self._send(signals.cache_invalidated, tables=write.all_tables, rows=write.rows, source=write.source)
+        self._send(
+            signals.cache_invalidated, tables=write.all_tables, rows=write.rows, source=write.source
+        )
         self.statistics.note_write(write.all_tables, write.source)
 
     # Transactions
@@ -404,7 +425,12 @@ class QueryCache:
         what ``write`` raises.
         """
         tables = [table for table, rows in self._dirty.items() if rows is None]
-        rows = [(table, row) for table, known in self._dirty.items() if known is not None for row in known]
+        rows = [
+            (table, row)
+            for table, known in self._dirty.items()
+            if known is not None
+            for row in known
+        ]
         write = self.write(tables, rows, staged=False)
         write.announces, self._unannounced = self._unannounced, []
         self._dirty = {}
@@ -458,12 +484,20 @@ class QueryCache:
 
         False if the cache does not answer.
         """
-        fresh = drive(self.core, self.core.protocol.freshness(self._marks(tables))) if self.settings.enabled else None
+        fresh = (
+            drive(self.core, self.core.protocol.freshness(self._marks(tables)))
+            if self.settings.enabled
+            else None
+        )
         return fresh is not None and all(fresh)
 
     def freshness(self, tables: Sequence[str]) -> dict[str, bool]:
         """Return whether each table's cache is fresh, in one call; empty if the cache fails."""
-        fresh = drive(self.core, self.core.protocol.freshness(self._marks(tables))) if self.settings.enabled else None
+        fresh = (
+            drive(self.core, self.core.protocol.freshness(self._marks(tables)))
+            if self.settings.enabled
+            else None
+        )
         return {} if fresh is None else dict(zip(tables, fresh, strict=True))
 
     def set_updated(self, tables: Sequence[str], updated: bool) -> bool:
@@ -476,18 +510,26 @@ class QueryCache:
             return self.invalidate(tables)
         timeout = self.core.life_s(self.settings.timeout_for(tuple(tables)))
         return bool(
-            self.settings.enabled and drive(self.core, self.core.protocol.mark_fresh(self._marks(tables), timeout))
+            self.settings.enabled
+            and drive(self.core, self.core.protocol.mark_fresh(self._marks(tables), timeout))
         )
 
     def is_cached(
-        self, command: bytes | str, tables: Sequence[str], *, row: Row | None = None, identity: str = ""
+        self,
+        command: bytes | str,
+        tables: Sequence[str],
+        *,
+        row: Row | None = None,
+        identity: str = "",
     ) -> bool:
         """Return whether ``read`` with the same arguments would be a hit. Count nothing."""
         if not self._may_read(tuple(tables), row, 1):
             return False
         plan = self.core.keys.plan(command, tables, row, identity)
         found = self.core.store.get_many(plan.keys)
-        return found is not None and entries.is_valid(found.get(plan.entry), tuple(map(found.get, plan.tokens)))
+        return found is not None and entries.is_valid(
+            found.get(plan.entry), tuple(map(found.get, plan.tokens))
+        )
 
     def tokens(self, tables: Sequence[str]) -> tuple[int, ...] | None:
         """

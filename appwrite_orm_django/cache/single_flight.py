@@ -68,7 +68,9 @@ class Flights:
             flight = self._under_way.pop(key, None)
             if loaded is not None and loaded.body is not None and len(loaded.body) <= _KEPT_BYTES:
                 self._over[key] = (self._clock() + _KEPT_S, math.inf, loaded._replace(value=None))
-            while self._over and (len(self._over) > _KEPT or next(iter(self._over.values()))[0] <= self._clock()):
+            while self._over and (
+                len(self._over) > _KEPT or next(iter(self._over.values()))[0] <= self._clock()
+            ):
                 self._over.popitem(last=False)
         if flight is not None and not flight.done():
             flight.set_result(loaded)

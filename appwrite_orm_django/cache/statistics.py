@@ -23,7 +23,16 @@ from .entries import Header
 from .history import History, Minute, from_json, last_hour
 from .protocol import Outcome, Reason
 
-__all__ = ["Counters", "LastWrite", "Overview", "ReadEvent", "Reads", "Source", "Statistics", "observe_reads"]
+__all__ = [
+    "Counters",
+    "LastWrite",
+    "Overview",
+    "ReadEvent",
+    "Reads",
+    "Source",
+    "Statistics",
+    "observe_reads",
+]
 
 #: The source of a change: a write through this library, ``invalidate()`` and other manual control,
 #: or another client's write, reported by a webhook or by realtime.
@@ -142,7 +151,12 @@ def observe_reads() -> Iterator[Reads]:
 
 
 def report(
-    alias: str, tables: tuple[str, ...], outcome: Outcome, reason: Reason, header: Header | None, identity: str
+    alias: str,
+    tables: tuple[str, ...],
+    outcome: Outcome,
+    reason: Reason,
+    header: Header | None,
+    identity: str,
 ) -> None:
     """Report a read to the active ``observe_reads`` blocks."""
     for events in _observers.get():
@@ -308,7 +322,10 @@ class Statistics:
         self._put(self._key(self.process), json.dumps(_plain(counted)), self._LIFE_S)
         with self._lock:
             self._note_minute(counted)
-            writes, minutes = json.dumps(self._writes) if self._writes else "", self._history.to_json()
+            writes, minutes = (
+                json.dumps(self._writes) if self._writes else "",
+                self._history.to_json(),
+            )
         if writes:
             self._put(self._writes_key(self.process), writes, self._LIFE_S)
         self._put(self._minutes_key(self.process), minutes, self._LIFE_S)
@@ -332,7 +349,9 @@ class Statistics:
         self.publish()
         listed = self._get_many((self._key(""),)) or {}
         others = [name for name in _names(listed.get(self._key(""))) if name != self.process]
-        keys = [key(name) for name in others for key in (self._key, self._writes_key, self._minutes_key)]
+        keys = [
+            key(name) for name in others for key in (self._key, self._writes_key, self._minutes_key)
+        ]
         found = (self._get_many(keys) if keys else None) or {}
         with self._lock:
             told = [(True, {table: dict(sources) for table, sources in self._writes.items()})]
@@ -372,12 +391,16 @@ class Statistics:
 
 def _counted(text: object) -> Table:
     try:
-        return {table: Counters(**counts) for table, counts in json.loads(_text(text) or "{}").items()}
+        return {
+            table: Counters(**counts) for table, counts in json.loads(_text(text) or "{}").items()
+        }
     except (AttributeError, TypeError, ValueError):  # left by another version of this library
         return {}
 
 
-def _latest(told: Iterable[tuple[bool, dict[str, dict[Source, float]]]]) -> dict[str, list[LastWrite]]:
+def _latest(
+    told: Iterable[tuple[bool, dict[str, dict[Source, float]]]],
+) -> dict[str, list[LastWrite]]:
     """Merge the last writes of this process (True) and of others."""
     found: dict[str, dict[tuple[Source, bool], float]] = {}
     for here, writes in told:

@@ -77,7 +77,9 @@ class Breaker:
             # Errors of redis-py show only their names in ``%r``. Their text quotes the command,
             # with rows in it, so that part is cut off.
             text = f"{type(exc).__name__}: {str(exc).rpartition(' caused error: ')[2][:200]}"
-            logger.warning('The cache CACHES["%s"] failed; reads go to Appwrite meanwhile: %s', alias, text)
+            logger.warning(
+                'The cache CACHES["%s"] failed; reads go to Appwrite meanwhile: %s', alias, text
+            )
 
     def succeed(self) -> None:
         if self._faults:
@@ -152,7 +154,11 @@ class Store:
         self._breaker = Breaker(clock)
         self._clock = clock
         self._direct = DirectReads(
-            random_token, token_ttl=token_ttl, lock_ttl=lock_ttl, is_enabled=direct_redis_reads, clock=clock
+            random_token,
+            token_ttl=token_ttl,
+            lock_ttl=lock_ttl,
+            is_enabled=direct_redis_reads,
+            clock=clock,
         )
         self._ledger = None if max_bytes is None else Ledger(max_bytes, clock)
         self._owed: dict[str, object] = {}
@@ -320,7 +326,9 @@ class Store:
             return False
         return True
 
-    def _keep_within_bounds(self, cache: BaseCache, items: Mapping[str, int | bytes], timeout: float) -> None:
+    def _keep_within_bounds(
+        self, cache: BaseCache, items: Mapping[str, int | bytes], timeout: float
+    ) -> None:
         if self._ledger is None or not isinstance(cache, LocMemCache):
             return
         for key, value in items.items():
@@ -349,7 +357,8 @@ class Store:
         with self._owed_lock:
             if not self._owed:
                 logger.warning(
-                    'The cache CACHES["%s"] did not store an invalidation. This process retries until it does; other '
+                    'The cache CACHES["%s"] did not store an invalidation. This process retries '
+                    "until it does; other "
                     "processes that reach the cache may serve stale rows until then.",
                     self.alias,
                 )

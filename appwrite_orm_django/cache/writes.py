@@ -162,10 +162,13 @@ class Write:
         if self._told or not again:
             self._begun_at = now
         if not self._told and cache.settings.strict_writes:
-            what = "not written any further (earlier requests have been)" if again else "not written"
+            what = (
+                "not written any further (earlier requests have been)" if again else "not written"
+            )
             raise IntentNotStored(
-                f'{", ".join(self.all_tables)}: {what}, because the cache CACHES["{cache.settings.alias}"] did not store the notice of it. '
-                'Try again when the cache answers, or turn OPTIONS["CACHE"]["STRICT_WRITES"] off.'
+                f"{', '.join(self.all_tables)}: {what}, because the cache "
+                f'CACHES["{cache.settings.alias}"] did not store the notice of it. Try again when '
+                'the cache answers, or turn OPTIONS["CACHE"]["STRICT_WRITES"] off.'
             )
 
     def keep_alive(self) -> None:
@@ -215,7 +218,13 @@ class Write:
     def store_end(self, *, ambiguous: bool) -> None:
         cache = self._cache
         end = cache.core.protocol.leave_open if ambiguous else cache.core.protocol.settle
-        patience = _STRICT_PATIENCE_S if cache.settings.strict_writes else _LENIENT_PATIENCE_S if self._told else 0.0
+        patience = (
+            _STRICT_PATIENCE_S
+            if cache.settings.strict_writes
+            else _LENIENT_PATIENCE_S
+            if self._told
+            else 0.0
+        )
         gives_up_at = time.monotonic() + patience
         while not drive(cache.core, end(self.keys)):
             if time.monotonic() >= gives_up_at:
@@ -226,8 +235,10 @@ class Write:
             return
         if cache.settings.strict_writes:
             raise InvalidationNotStored(
-                f'{", ".join(self.all_tables)}: written, but the cache CACHES["{cache.settings.alias}"] did not store the invalidation within '
-                f"{_STRICT_PATIENCE_S:g} s. Other processes may serve stale rows for up to {cache.core.protocol.lock_ttl:g} s."
+                f"{', '.join(self.all_tables)}: written, but the cache "
+                f'CACHES["{cache.settings.alias}"] did not store the invalidation within '
+                f"{_STRICT_PATIENCE_S:g} s. Other processes may serve stale rows for up to "
+                f"{cache.core.protocol.lock_ttl:g} s."
             )
 
     def _send_rows_changed(self) -> None:
@@ -254,7 +265,10 @@ class Write:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         refused = exc is not None and self._cache.is_definite(exc)
         try:

@@ -42,7 +42,9 @@ class ArrayFormField(forms.Field):
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, (list, tuple, set, frozenset)):
-            return json.dumps([_shown(item) for item in value], ensure_ascii=False, cls=DjangoJSONEncoder)
+            return json.dumps(
+                [_shown(item) for item in value], ensure_ascii=False, cls=DjangoJSONEncoder
+            )
         return value
 
     def to_python(self, value: Any) -> list[Any]:
@@ -111,7 +113,9 @@ def read_element(field: models.Field[Any, Any], item: Any) -> Any:
         ValidationError: the element is of another type.
     """
     invalid = ValidationError(
-        field.error_messages.get("invalid", _("Enter a valid value.")), code="invalid", params={"value": item}
+        field.error_messages.get("invalid", _("Enter a valid value.")),
+        code="invalid",
+        params={"value": item},
     )
     if isinstance(item, (list, dict)) and not isinstance(field, models.JSONField):
         raise invalid

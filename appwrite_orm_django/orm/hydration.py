@@ -86,7 +86,12 @@ class MomentAttribute(DeferredAttribute):
 
 
 # For these descriptors, assigning to a new instance only stores the value in ``__dict__``.
-_PLAIN_DESCRIPTORS = (DeferredAttribute, ForeignKeyDeferredAttribute, FileDescriptor, MomentAttribute)
+_PLAIN_DESCRIPTORS = (
+    DeferredAttribute,
+    ForeignKeyDeferredAttribute,
+    FileDescriptor,
+    MomentAttribute,
+)
 #: The known state of an instance's row: attribute names, their values, the alias they were read
 #: from, and the end of the block that decides whether the row will hold them.
 Known = tuple[Collection[str], Collection[Any], str | None, BlockEnd | None]
@@ -100,17 +105,23 @@ def remembers_loaded(model: type[models.Model]) -> None:
     """
     Declare that the model's ``from_db`` and ``__setattr__`` act as Django's and only record.
 
-    ``from_db`` puts what is ``Known`` into ``_loaded``, and ``__setattr__`` notes the names assigned
-    to an instance that has ``_loaded``.
+    ``from_db`` puts what is ``Known`` into ``_loaded``, and ``__setattr__`` notes the names
+    assigned to an instance that has ``_loaded``.
     """
     _remembering.update((model.from_db.__func__, model.__setattr__))  # type: ignore[attr-defined]
 
 
-_names: weakref.WeakKeyDictionary[type[models.Model], list[str] | None] = weakref.WeakKeyDictionary()
-_writers: weakref.WeakKeyDictionary[type[models.Model], Callable[..., list[models.Model]]] = weakref.WeakKeyDictionary()
+_names: weakref.WeakKeyDictionary[type[models.Model], list[str] | None] = (
+    weakref.WeakKeyDictionary()
+)
+_writers: weakref.WeakKeyDictionary[type[models.Model], Callable[..., list[models.Model]]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
-def writer_for(model: type[models.Model], connection: BaseDatabaseWrapper) -> Callable[..., list[models.Model]] | None:
+def writer_for(
+    model: type[models.Model], connection: BaseDatabaseWrapper
+) -> Callable[..., list[models.Model]] | None:
     """
     Return a function that makes instances of rows as ``model.from_db`` does.
 
@@ -136,7 +147,11 @@ def writer_for(model: type[models.Model], connection: BaseDatabaseWrapper) -> Ca
 
 
 def instance_from(
-    model: Any, db: str | None, values: Collection[Any], field_names: Collection[str], fetch_mode: Any = None
+    model: Any,
+    db: str | None,
+    values: Collection[Any],
+    field_names: Collection[str],
+    fetch_mode: Any = None,
 ) -> Any:
     """
     Return the instance that Django's ``from_db`` makes of these values.
@@ -187,13 +202,19 @@ def _stores_plainly(model: type[models.Model], names: Sequence[str]) -> bool:
     for base in model.__mro__:
         # ``Model.__init__`` calls ``super().__init__()``, so a mixin after it counts as well.
         own = {"__init__", "__new__", "__setattr__", "__getattribute__"} & vars(base).keys()
-        if base not in (models.Model, object) and any(vars(base)[name] not in _remembering for name in own):
+        if base not in (models.Model, object) and any(
+            vars(base)[name] not in _remembering for name in own
+        ):
             return False
     return all(type(getattr_static(model, name, None)) in _PLAIN_DESCRIPTORS for name in names)
 
 
 def _compile(
-    model: type[models.Model], names: Sequence[str], *, remember: bool, by_attribute: bool | None = None
+    model: type[models.Model],
+    names: Sequence[str],
+    *,
+    remember: bool,
+    by_attribute: bool | None = None,
 ) -> Callable[..., list[models.Model]]:
     if by_attribute is None:
         by_attribute = all(map(_is_plain_name, names)) and _is_plain_object(model)
@@ -256,7 +277,9 @@ class FastModelIterable(ModelIterable):
         queryset = self.queryset
         connection = connections[queryset.db]
         fetch_mode = getattr(queryset, "_fetch_mode", None)
-        special = is_special(queryset.query, fetch_mode) or (self.chunked_fetch and _selects_more(queryset.query))
+        special = is_special(queryset.query, fetch_mode) or (
+            self.chunked_fetch and _selects_more(queryset.query)
+        )
         write = None if special else writer_for(queryset.model, connection)
         if write is None:
             return super().__iter__()
@@ -271,7 +294,11 @@ class FastModelIterable(ModelIterable):
         queryset = self.queryset
         compiler = queryset.query.get_compiler(using=connection.alias)
         # Like Django's iterable, this generator runs the query only on the first ``next()``.
-        found = iter(compiler.results_iter(compiler.execute_sql(chunked_fetch=True, chunk_size=self.chunk_size)))
+        found = iter(
+            compiler.results_iter(
+                compiler.execute_sql(chunked_fetch=True, chunk_size=self.chunk_size)
+            )
+        )
         while rows := list(itertools.islice(found, self.chunk_size)):
             write = writer_for(queryset.model, connection)
             if write is None:  # a signal got receivers since the last chunk
@@ -283,7 +310,9 @@ class FastModelIterable(ModelIterable):
                 attach(queryset, made)
             yield from made
 
-    def _made(self, write: Callable[..., list[models.Model]], db: str, fetch_mode: Any) -> list[models.Model]:
+    def _made(
+        self, write: Callable[..., list[models.Model]], db: str, fetch_mode: Any
+    ) -> list[models.Model]:
         query, model = self.queryset.query, self.queryset.model
         compiler = query.get_compiler(using=db)
         rows = compiler.results_iter(compiler.execute_sql())
@@ -327,7 +356,9 @@ def attach(queryset: Any, made: Iterable[models.Model]) -> None:
 
 
 #: The functions that assign to instances while reading: annotations and known related objects.
-READING = frozenset(function.__code__ for function in (ModelIterable.__iter__, RawModelIterable.__iter__, attach))
+READING = frozenset(
+    function.__code__ for function in (ModelIterable.__iter__, RawModelIterable.__iter__, attach)
+)
 
 
 class InstanceQuerySet(models.QuerySet[ModelT, RowT]):
@@ -343,11 +374,12 @@ class InstanceQuerySet(models.QuerySet[ModelT, RowT]):
 
         Each iteration reads afresh and costs little more than asking the cache.
 
-        >>> cheap = Product.objects.filter(price__lt=10).order_by("name").prepared()  # doctest: +SKIP
+        >>> cheap = Product.objects.filter(price__lt=10).order_by("name").prepared()  # doctest:
+        +SKIP
         >>> [product.name for product in cheap]  # doctest: +SKIP
 
-        The result can be kept, for example at module level, and shared between threads. Its query is
-        fixed when this method is called; its rows are those that ``list(queryset.all())`` would
+        The result can be kept, for example at module level, and shared between threads. Its query
+        is fixed when this method is called; its rows are those that ``list(queryset.all())`` would
         return at the time of the iteration.
         """
         return Prepared(self)
@@ -388,7 +420,10 @@ class Prepared(Generic[_Result]):
         if known is None or write is None:
             return list(queryset.all())
         made: list[Any] = write(
-            queryset.model, connection.prepared_reads.rows(known), connection.alias, self._fetch_mode
+            queryset.model,
+            connection.prepared_reads.rows(known),
+            connection.alias,
+            self._fetch_mode,
         )
         if queryset._known_related_objects:
             attach(queryset, made)

@@ -1,8 +1,8 @@
 """
 Django's fields with an argument for the column's own properties.
 
-``inspectdb`` writes these fields for tables that other clients created, if Django's field alone does
-not describe the column: an integer from 1 to 5, say, or text in a ``mediumtext``. The argument
+``inspectdb`` writes these fields for tables that other clients created, if Django's field alone
+does not describe the column: an integer from 1 to 5, say, or text in a ``mediumtext``. The argument
 ``stored`` overrides the properties that the field asks for. Its keys are ``type``, ``size``,
 ``required``, ``default``, ``min``, ``max``, ``encrypt`` and ``encoding`` (the format of the values,
 for a field that reads them unchanged).
@@ -44,7 +44,9 @@ class _Stored(models.Field):
     def __init__(self, *args: Any, stored: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         self.stored = dict(stored or {})
         if unknown := sorted(set(self.stored) - _KEYS):
-            raise TypeError(f"stored has no key {unknown[0]!r}. Valid keys are {', '.join(sorted(_KEYS))}.")
+            raise TypeError(
+                f"stored has no key {unknown[0]!r}. Valid keys are {', '.join(sorted(_KEYS))}."
+            )
         super().__init__(*args, **kwargs)
 
     def deconstruct(self) -> Any:

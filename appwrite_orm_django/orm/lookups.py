@@ -58,9 +58,7 @@ class ArrayOverlap(_ArrayLookup):
     """Match arrays that have at least one of these elements."""
 
     lookup_name = "overlap"
-    sqlite_condition = (
-        "EXISTS (SELECT 1 FROM json_each({lhs}) held JOIN json_each(%s) wanted ON held.value = wanted.value)"
-    )
+    sqlite_condition = "EXISTS (SELECT 1 FROM json_each({lhs}) held JOIN json_each(%s) wanted ON held.value = wanted.value)"
 
     def appwrite_narrowing(self, truth_value: bool, scope: Scope) -> Narrowing:
         from appwrite_orm_django.backend.planning import where

@@ -29,8 +29,8 @@ class ManyToManyRelationship(Generic[_To]):
     An Appwrite many-to-many relationship column, on either of its two tables.
 
     This is an attribute of the model, not a field: forms, the admin, filters and
-    ``prefetch_related()`` ignore it, and ``appwrite_migrate`` leaves the column alone. On an instance
-    it is a ``RelatedRows``. Use a ``ManyToManyField`` for your own tables.
+    ``prefetch_related()`` ignore it, and ``appwrite_migrate`` leaves the column alone. On an
+    instance it is a ``RelatedRows``. Use a ``ManyToManyField`` for your own tables.
 
     Args:
         to: the model of the other table, or its name: ``"app.Model"``, or ``"Model"`` in the same
@@ -49,7 +49,9 @@ class ManyToManyRelationship(Generic[_To]):
     def __get__(self, instance: None, owner: Model) -> ManyToManyRelationship[_To]: ...
     @overload
     def __get__(self, instance: models.Model, owner: Model) -> RelatedRows[_To]: ...
-    def __get__(self, instance: models.Model | None, owner: Model) -> ManyToManyRelationship[_To] | RelatedRows[_To]:
+    def __get__(
+        self, instance: models.Model | None, owner: Model
+    ) -> ManyToManyRelationship[_To] | RelatedRows[_To]:
         if instance is None:
             return self
         if instance.pk is None or instance._state.adding:
@@ -72,8 +74,8 @@ class RelatedRows(Generic[_To]):
     The rows that one row is related to.
 
     They are never cached. Appwrite returns related rows only if a query selects them by name
-    (recording ``rel-manyToMany``), and changing the list from the other side need not change a row's
-    ``$updatedAt``, so no cache could tell when its copy is stale.
+    (recording ``rel-manyToMany``), and changing the list from the other side need not change a
+    row's ``$updatedAt``, so no cache could tell when its copy is stale.
     """
 
     def __init__(self, instance: models.Model, model: type[_To], key: str) -> None:
@@ -84,7 +86,12 @@ class RelatedRows(Generic[_To]):
     def ids(self) -> list[Any]:
         """Return the primary keys of the related rows, in the server's order; one request."""
         connection = self._connection(router.db_for_read)
-        row = rows.get_row(connection.transport, self._table(connection), self._row_id(), [select([f"{self._key}.*"])])
+        row = rows.get_row(
+            connection.transport,
+            self._table(connection),
+            self._row_id(),
+            [select([f"{self._key}.*"])],
+        )
         return [self._decoded(related) for related in row[self._key]]
 
     def all(self) -> models.QuerySet[_To]:
@@ -94,7 +101,9 @@ class RelatedRows(Generic[_To]):
         This sends one request for the ids; the queryset sends its own.
         """
         connection = self._connection(router.db_for_read)
-        listed: models.QuerySet[_To] = self.model._default_manager.using(connection.alias).filter(pk__in=self.ids())
+        listed: models.QuerySet[_To] = self.model._default_manager.using(connection.alias).filter(
+            pk__in=self.ids()
+        )
         return listed
 
     def set(self, related: Iterable[Any]) -> None:
@@ -113,18 +122,23 @@ class RelatedRows(Generic[_To]):
         connection = self._connection(router.db_for_write)
         table = self._table(connection)
         if connection.in_atomic_block:
-            raise NotSupportedError(f"{table.table}.{self._key} cannot be set inside atomic: set it before or after.")
+            raise NotSupportedError(
+                f"{table.table}.{self._key} cannot be set inside atomic: set it before or after."
+            )
         encode = codec_for(self.model._meta.pk).encode
         wanted = list(dict.fromkeys(encode(getattr(one, "pk", one)) for one in related))
         try:
-            answer = rows.update_row(connection.transport, table, self._row_id(), {self._key: wanted})
+            answer = rows.update_row(
+                connection.transport, table, self._row_id(), {self._key: wanted}
+            )
         finally:
             # The transport invalidates only this table, but the write changes the other one too.
             invalidate(self.model, using=connection.alias)
         there = {row[ROW_ID].lower() for row in answer[self._key]}
         if missing := [row_id for row_id in wanted if row_id.lower() not in there]:
             raise IntegrityError(
-                f"{table.table}.{self._key}: no rows with the ids {', '.join(missing[:10])}; the others were related to {self._row_id()}."
+                f"{table.table}.{self._key}: no rows with the ids {', '.join(missing[:10])}; the "
+                f"others were related to {self._row_id()}."
             )
 
     set.alters_data = True  # type: ignore[attr-defined]
@@ -133,7 +147,9 @@ class RelatedRows(Generic[_To]):
         alias = self._instance._state.db or choose(type(self._instance), instance=self._instance)
         connection = connections[alias]
         if not is_appwrite(connection):
-            raise NotSupportedError(f'{type(self._instance).__name__} rows in database "{alias}" are not on Appwrite.')
+            raise NotSupportedError(
+                f'{type(self._instance).__name__} rows in database "{alias}" are not on Appwrite.'
+            )
         return connection
 
     def _table(self, connection: DatabaseWrapper) -> TableRef:

@@ -37,7 +37,9 @@ def reach(connect, monkeypatch):
             pytest.skip(f"another kind of server ({level})")
         connection = connect(**(settings if real.server() else {**settings, "HOST": HOST}))
         through = connection.transport.through(
-            lambda adapter: adapter if real.server() else LocalAdapter(registry.local_server(settings["HOST"]))
+            lambda adapter: (
+                adapter if real.server() else LocalAdapter(registry.local_server(settings["HOST"]))
+            )
         )
         through.__enter__()
         log = []
@@ -54,7 +56,9 @@ def reach(connect, monkeypatch):
 
 
 def by_author(rows):
-    return rows(Book).values("author").annotate(n=Count("pk"), pages=Sum("pages")).order_by("author")
+    return (
+        rows(Book).values("author").annotate(n=Count("pk"), pages=Sum("pages")).order_by("author")
+    )
 
 
 @pytest.mark.parametrize("level", ["1.9", "2.x"])

@@ -17,7 +17,9 @@ COMPARISONS = {"lessThan": int.__lt__, "greaterThan": int.__gt__, "equal": int._
 
 def matches(query, row):
     if query.method in ("and", "or"):
-        return (all if query.method == "and" else any)(matches(value, row) for value in query.values)
+        return (all if query.method == "and" else any)(
+            matches(value, row) for value in query.values
+        )
     value = row[query.column]
     if query.method in ("isNull", "isNotNull"):
         return (value is None) is (query.method == "isNull")
@@ -39,7 +41,10 @@ def ordered(rows, order, *, nulls_are_low):
 
 
 ORDERS = [
-    [Order(column, descending=descending) for column, descending in zip(columns, directions, strict=True)]
+    [
+        Order(column, descending=descending)
+        for column, descending in zip(columns, directions, strict=True)
+    ]
     for columns in (("a",), ("a", "b"), ("a", "$id"), ("$createdAt", "b"), ("$sequence", "a"))
     for directions in itertools.product((False, True), repeat=len(columns))
 ]

@@ -11,7 +11,9 @@ name = ContextVar("name", default="")
 
 
 def threads():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("appwrite-read-ahead")]
+    return [
+        thread for thread in threading.enumerate() if thread.name.startswith("appwrite-read-ahead")
+    ]
 
 
 def test_none_is_ahead_before_the_second_page():
@@ -46,7 +48,9 @@ def test_it_runs_in_a_thread_with_the_readers_context():
         with Requests(ahead=True) as requests:
             requests.take(list)
             requests.take(list)
-            requests.begin(lambda: [name.get(), threading.current_thread() is threading.main_thread()])
+            requests.begin(
+                lambda: [name.get(), threading.current_thread() is threading.main_thread()]
+            )
             assert requests.take(list) == ["reader", False]
     finally:
         name.reset(token)

@@ -87,7 +87,9 @@ def test_rolling_back_before_the_first_write_leaves_a_table_clean():
 
 
 def test_changes_of_a_created_row_become_part_of_its_creation():
-    assert fold([create("a", n=1), update("a", m=2), increment("a", n=4)]) == [create("a", n=5, m=2)]
+    assert fold([create("a", n=1), update("a", m=2), increment("a", n=4)]) == [
+        create("a", n=5, m=2)
+    ]
 
 
 def test_a_row_that_comes_and_goes_is_not_mentioned():
@@ -95,11 +97,16 @@ def test_a_row_that_comes_and_goes_is_not_mentioned():
 
 
 def test_a_row_that_is_replaced_is_deleted_first():
-    assert fold([delete("a"), create("a", n=1), update("a", n=2)]) == [delete("a"), create("a", n=2)]
+    assert fold([delete("a"), create("a", n=1), update("a", n=2)]) == [
+        delete("a"),
+        create("a", n=2),
+    ]
 
 
 def test_each_change_is_an_operation_of_its_own_while_they_fit():
-    staged = staged_operations([create("a", n=1), update("b", n=2), increment("c", n=-3), delete("d")])
+    staged = staged_operations(
+        [create("a", n=1), update("b", n=2), increment("c", n=-3), delete("d")]
+    )
     assert [(one["action"], one["rowId"], one.get("data")) for one in staged] == [
         ("create", "a", {"n": 1}),
         ("update", "b", {"n": 2}),
@@ -110,7 +117,9 @@ def test_each_change_is_an_operation_of_its_own_while_they_fit():
 
 @pytest.mark.parametrize(("count", "expected"), [(100, 100), (101, 2), (250, 3)])
 def test_too_many_for_single_operations_become_bulk_operations(count, expected):
-    assert len(staged_operations([create(f"r{number}", n=1) for number in range(count)])) == expected
+    assert (
+        len(staged_operations([create(f"r{number}", n=1) for number in range(count)])) == expected
+    )
 
 
 def test_bulk_updates_are_only_shared_by_equal_values():
@@ -122,7 +131,10 @@ def test_bulk_updates_are_only_shared_by_equal_values():
 
 
 def test_the_order_between_tables_is_kept():
-    log = [*(create(f"c{number}", U) for number in range(60)), *(create(f"p{number}") for number in range(60))]
+    log = [
+        *(create(f"c{number}", U) for number in range(60)),
+        *(create(f"p{number}") for number in range(60)),
+    ]
     assert [(one["action"], one["tableId"]) for one in staged_operations(log)] == [
         ("bulkCreate", "category"),
         ("bulkCreate", "product"),

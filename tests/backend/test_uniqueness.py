@@ -9,7 +9,11 @@ PAIR = ("house", "number")
 
 
 def pairs(houses, numbers):
-    return [{"house": f"house-{house}", "number": number} for house in range(houses) for number in range(numbers)]
+    return [
+        {"house": f"house-{house}", "number": number}
+        for house in range(houses)
+        for number in range(numbers)
+    ]
 
 
 def diagonal(size, width=1):
@@ -26,7 +30,9 @@ def combinations(query):
 
 
 def test_one_column_is_one_list():
-    (condition,) = conditions_for(("isbn",), [{"isbn": "a"}, {"isbn": None}, {"isbn": "b"}, {"isbn": "a"}])
+    (condition,) = conditions_for(
+        ("isbn",), [{"isbn": "a"}, {"isbn": None}, {"isbn": "b"}, {"isbn": "a"}]
+    )
     assert str(condition) == "isbn in ['a', 'b']"
 
 
@@ -48,14 +54,22 @@ def test_lists_may_find_a_thousand_rows(size, lists):
     assert bool(first.memberships) is lists
 
 
-@pytest.mark.parametrize(("images", "requests"), [(diagonal(31), 1), (diagonal(99), 4), (pairs(11, 99)[:-1], 2)])
+@pytest.mark.parametrize(
+    ("images", "requests"), [(diagonal(31), 1), (diagonal(99), 4), (pairs(11, 99)[:-1], 2)]
+)
 def test_the_requests_that_pairs_take(images, requests):
     assert len(conditions_for(PAIR, images)) == requests
 
 
 @pytest.mark.parametrize(
     "images",
-    [diagonal(40), diagonal(99, width=700), pairs(11, 99)[:-1], pairs(2, 900)[1:], pairs(900, 2)[1:]],
+    [
+        diagonal(40),
+        diagonal(99, width=700),
+        pairs(11, 99)[:-1],
+        pairs(2, 900)[1:],
+        pairs(900, 2)[1:],
+    ],
     ids=lambda i: str(len(i)),
 )
 def test_alternatives_are_exact_and_within_the_limits(images):
@@ -74,5 +88,7 @@ def test_what_an_index_compares():
         ("name", "number"), {**row, "name": "elan"}, "mariadb"
     )
     assert unique_value(("name",), row, "postgresql") == ("Élan ",)
-    assert unique_value(("$id",), row, "postgresql") == unique_value(("$id",), {"$id": "aB"}, "postgresql")
+    assert unique_value(("$id",), row, "postgresql") == unique_value(
+        ("$id",), {"$id": "aB"}, "postgresql"
+    )
     assert unique_value(("name", "gone"), row, "mariadb") is None

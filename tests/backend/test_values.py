@@ -89,7 +89,10 @@ def test_long_decimals_are_text_of_one_spelling(value):
     wire = codec("long_decimal").encode(value)
     assert isinstance(wire, str)
     assert codec("long_decimal").decode(wire) == value
-    assert codec("long_decimal").encode(decimal.Context(prec=60).create_decimal(f"{value:f}00")) == wire
+    assert (
+        codec("long_decimal").encode(decimal.Context(prec=60).create_decimal(f"{value:f}00"))
+        == wire
+    )
 
 
 def test_decimals_of_too_many_digits_do_not_fit():

@@ -24,7 +24,9 @@ def command(queryset):
 def filters(queryset):
     made = command(queryset)
     assert isinstance(made, ListRows), made
-    return [str(query) for query in made.condition.queries] + [str(part) for part in made.condition.memberships]
+    return [str(query) for query in made.condition.queries] + [
+        str(part) for part in made.condition.memberships
+    ]
 
 
 def is_empty(queryset):
@@ -116,7 +118,9 @@ def test_other_conditions_are_evaluated_locally_over_narrowed_rows(condition, na
 
 
 def test_values_outside_a_columns_range_are_decided_without_the_server():
-    assert is_empty(Everything.objects.filter(datetime__lt=datetime.datetime(999, 1, 1, tzinfo=UTC)))
+    assert is_empty(
+        Everything.objects.filter(datetime__lt=datetime.datetime(999, 1, 1, tzinfo=UTC))
+    )
     after = Everything.objects.filter(datetime__gt=datetime.datetime(999, 1, 1, tzinfo=UTC))
     assert filters(after) == ["isNotNull(datetime)"]
     assert is_empty(Numbered.objects.filter(pk=2**60))
@@ -125,13 +129,21 @@ def test_values_outside_a_columns_range_are_decided_without_the_server():
 def test_datetimes_of_a_filter_are_cut_to_milliseconds_like_those_of_a_row():
     moment = datetime.datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
     text = '"2026-01-01T12:00:00.123+00:00"'
-    assert filters(Everything.objects.filter(datetime__lt=moment)) == [f"lessThan(datetime, {text})"]
-    assert filters(Everything.objects.filter(datetime__gte=moment)) == [f"greaterThanEqual(datetime, {text})"]
-    assert filters(Everything.objects.filter(datetime__gt=moment)) == [f"greaterThan(datetime, {text})"]
+    assert filters(Everything.objects.filter(datetime__lt=moment)) == [
+        f"lessThan(datetime, {text})"
+    ]
+    assert filters(Everything.objects.filter(datetime__gte=moment)) == [
+        f"greaterThanEqual(datetime, {text})"
+    ]
+    assert filters(Everything.objects.filter(datetime__gt=moment)) == [
+        f"greaterThan(datetime, {text})"
+    ]
 
 
 def test_decimals_are_compared_as_scaled_integers():
-    assert filters(Book.objects.filter(price__gte=decimal.Decimal("1.5"))) == ["greaterThanEqual(price, 150)"]
+    assert filters(Book.objects.filter(price__gte=decimal.Decimal("1.5"))) == [
+        "greaterThanEqual(price, 150)"
+    ]
 
 
 def test_a_primary_key_alone_is_one_get():
@@ -150,17 +162,23 @@ def test_ordering_and_slices():
 
 def test_the_models_own_ordering_is_pushed_down():
     assert [str(order) for order in command(Country.objects.all()).order] == ["name"]
-    assert [str(order) for order in command(Review.objects.reverse()).order] == ["stars", "$id DESC"]
+    assert [str(order) for order in command(Review.objects.reverse()).order] == [
+        "stars",
+        "$id DESC",
+    ]
 
 
 @pytest.mark.parametrize(
-    "order", [F("rating").asc(nulls_last=True), F("rating").desc(nulls_first=True), Lower("name"), "?"]
+    "order",
+    [F("rating").asc(nulls_last=True), F("rating").desc(nulls_first=True), Lower("name"), "?"],
 )
 def test_orders_that_the_server_lacks_are_evaluated_locally(order):
     assert isinstance(command(Author.objects.order_by(order)), LocalQuery)
 
 
-@pytest.mark.parametrize("order", [F("rating").asc(nulls_first=True), F("rating").desc(nulls_last=True)])
+@pytest.mark.parametrize(
+    "order", [F("rating").asc(nulls_first=True), F("rating").desc(nulls_last=True)]
+)
 def test_asking_for_the_servers_own_place_for_nulls_is_pushed_down(order):
     assert isinstance(command(Author.objects.order_by(order)), ListRows)
 
@@ -181,7 +199,10 @@ def test_count_is_a_command_of_its_own():
 def test_a_subquery_of_its_own_becomes_a_filter():
     made = command(Book.objects.filter(author__in=Author.objects.filter(name="x")))
     assert isinstance(made, ListRows)
-    assert str(made.condition) == 'author_id in values of (LIST library_author ("$id") WHERE equal(name, "x"))'
+    assert (
+        str(made.condition)
+        == 'author_id in values of (LIST library_author ("$id") WHERE equal(name, "x"))'
+    )
 
 
 def test_relations_are_fetched_from_the_filtered_side():
@@ -205,14 +226,18 @@ def test_a_slice_is_pushed_down_below_to_one_joins():
 
 def test_an_outer_joined_table_is_not_narrowed_by_where():
     made = command(Author.objects.filter(Q(country__name="France") | Q(country__isnull=True)))
-    assert [str(fetch) for fetch in made.fetches][-1] == "fetch library_country: $id in country_id of step 1"
+    assert [str(fetch) for fetch in made.fetches][
+        -1
+    ] == "fetch library_country: $id in country_id of step 1"
 
 
 def test_commands_are_equal_exactly_when_the_question_is():
     """The cache's keys are made from commands."""
     assert command(Author.objects.filter(name="x")) == command(Author.objects.filter(name="x"))
     assert command(Author.objects.filter(name="x")) != command(Author.objects.filter(name="y"))
-    assert hash(command(Author.objects.filter(name="x"))) == hash(command(Author.objects.filter(name="x")))
+    assert hash(command(Author.objects.filter(name="x"))) == hash(
+        command(Author.objects.filter(name="x"))
+    )
 
 
 def test_the_tuples_of_a_prefetch_along_a_foreign_key_are_pushed_down():

@@ -50,7 +50,9 @@ def open_cache(cache_options):
 
     def make(*, is_definite=lambda exc: False, **values):
         values = cache_options | values
-        return QueryCache.open("appwrite", CacheSettings.read("appwrite", values), namespace, is_definite=is_definite)
+        return QueryCache.open(
+            "appwrite", CacheSettings.read("appwrite", values), namespace, is_definite=is_definite
+        )
 
     return make
 
@@ -68,7 +70,17 @@ class Redis:
 
     def start(self):
         self._process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+            [
+                "redis-server",
+                "--port",
+                str(self.port),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ],
             cwd=self._directory,
             stdout=subprocess.DEVNULL,
         )
@@ -100,7 +112,9 @@ class Redis:
 def redis_server(tmp_path_factory):
     if shutil.which("redis-server") is None:
         if os.environ.get("CI"):
-            pytest.fail("redis-server is not installed, and continuous integration must not skip these tests")
+            pytest.fail(
+                "redis-server is not installed, and continuous integration must not skip these tests"
+            )
         pytest.skip("redis-server is not installed")
     server = Redis(tmp_path_factory.mktemp("redis"))
     server.start()
@@ -114,7 +128,11 @@ def own_redis(redis_server, settings, tmp_path):
     server = Redis(tmp_path)
     server.options = {"SOCKET_CONNECT_TIMEOUT": 0.2, "SOCKET_TIMEOUT": 0.2}
     settings.CACHES = {
-        "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": server.url, "OPTIONS": server.options}
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": server.url,
+            "OPTIONS": server.options,
+        }
     }
     server.start()
     yield server

@@ -25,7 +25,10 @@ def any_backend(request, settings, tmp_path, cache_options):
     else:
         backend, location = {
             "locmem": ("django.core.cache.backends.locmem.LocMemCache", f"any-{tmp_path}"),
-            "file": ("django.core.cache.backends.filebased.FileBasedCache", str(tmp_path / "cache")),
+            "file": (
+                "django.core.cache.backends.filebased.FileBasedCache",
+                str(tmp_path / "cache"),
+            ),
             "diskcache": ("diskcache.DjangoCache", str(tmp_path / "cache")),
             "redis-django": ("django.core.cache.backends.redis.RedisCache", None),
         }[kind]
@@ -146,7 +149,14 @@ def test_a_hit_is_one_command_on_the_wire_and_a_write_two_transactions(sent, ope
     assert sent(read) == ["MGET"]
     pipeline = ["MULTI", "SET", "SET", "EXEC"]
     assert sent(write) == pipeline * 2
-    assert sent(read) == ["MGET", "MULTI", "SET", "SET", "SET", "EXEC"]  # the entry and its tables' marks
+    assert sent(read) == [
+        "MGET",
+        "MULTI",
+        "SET",
+        "SET",
+        "SET",
+        "EXEC",
+    ]  # the entry and its tables' marks
     assert sent(lambda: cache.invalidate(["product"])) == pipeline
     assert sent(lambda: cache.is_updated(["product", "shop"])) == ["MGET"]
 
@@ -180,7 +190,9 @@ def test_without_direct_reads_a_token_that_is_made_is_a_round_trip_of_its_own(se
     assert sent(read) == ["MGET", "SET", *FILL]
     assert sent(lambda: read("another list")) == ["MGET", *FILL]
     assert sent(read) == ["MGET"]
-    assert list(cache.core.store._direct._idle.values()) == [], "no connection is kept beside the pool"
+    assert list(cache.core.store._direct._idle.values()) == [], (
+        "no connection is kept beside the pool"
+    )
 
 
 @pytest.mark.redis
@@ -255,7 +267,11 @@ def test_a_restarted_redis_costs_only_misses(own_redis, open_cache):
     with cache.write(["product"]):
         pass
     own_redis.start()
-    until(lambda: cache.read("list", ["product"], lambda: 3) == 3 and cache.is_cached("list", ["product"]))
+    until(
+        lambda: (
+            cache.read("list", ["product"], lambda: 3) == 3 and cache.is_cached("list", ["product"])
+        )
+    )
 
 
 # The database backend: it says nothing of its faults, and takes part in transactions
@@ -265,7 +281,10 @@ def test_a_restarted_redis_costs_only_misses(own_redis, open_cache):
 def database_cache(settings, transactional_db):
     settings.DATABASE_ROUTERS = []
     settings.CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "appwrite_query_cache"}
+        "default": {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "appwrite_query_cache",
+        }
     }
     call_command("createcachetable", verbosity=0)
     yield
@@ -286,7 +305,9 @@ def test_the_database_backend(database_cache, open_cache):
 def test_the_database_backend_inside_a_transaction_of_its_own(database_cache, open_cache):
     """Tokens stored there could be rolled back, so they count as not stored; reads pass the cache until a thread has paid."""
     cache = open_cache()
-    cache.core.store._start_paying = lambda: None  # on SQLite in memory the thread would wait for the transaction
+    cache.core.store._start_paying = lambda: (
+        None
+    )  # on SQLite in memory the thread would wait for the transaction
     cache.read("list", ["product"], lambda: "old")
     with transaction.atomic():
         with cache.write(["product"]):

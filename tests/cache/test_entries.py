@@ -21,9 +21,30 @@ def test_what_is_sealed_comes_back():
 def test_an_entry_is_valid_under_its_tokens_only():
     entry = sealed()
     assert entries.is_valid(entry, (5, 7))
-    for tokens in ((7, 5), (5, 8), (5,), (5, 7, 9), (5, None), (None, None), (-5, 7), (), ("5", 7), (5, 1 << 70)):
+    for tokens in (
+        (7, 5),
+        (5, 8),
+        (5,),
+        (5, 7, 9),
+        (5, None),
+        (None, None),
+        (-5, 7),
+        (),
+        ("5", 7),
+        (5, 1 << 70),
+    ):
         assert not entries.is_valid(entry, tokens)
-    for other in (None, "text", 5, b"", b"\x01", b"\x01\x02", entry[:10], b"\x01" + entry[1:], bytearray(entry)):
+    for other in (
+        None,
+        "text",
+        5,
+        b"",
+        b"\x01",
+        b"\x01\x02",
+        entry[:10],
+        b"\x01" + entry[1:],
+        bytearray(entry),
+    ):
         assert not entries.is_valid(other, (5, 7))
 
 
@@ -55,6 +76,13 @@ def test_a_damaged_entry_raises_one_kind_of_error(cut):
 
 
 def test_a_body_of_rubbish_raises_one_kind_of_error():
-    for body in (b"", b"\x00", b"\x00rubbish", b"\x01rubbish too short", b"\x02" + b"\xff" * 30, b"\x09abc"):
+    for body in (
+        b"",
+        b"\x00",
+        b"\x00rubbish",
+        b"\x01rubbish too short",
+        b"\x02" + b"\xff" * 30,
+        b"\x09abc",
+    ):
         with pytest.raises(entries.EntryError):
             entries.decode_body(body)

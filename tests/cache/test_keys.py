@@ -42,7 +42,18 @@ def test_ids_meet_only_if_they_differ_in_case_alone(one, two):
 
 
 def test_parts_do_not_run_into_one_another():
-    assert len({digest("ab", "c"), digest("a", "bc"), digest("abc"), digest("ab", "c", ""), digest("2:ab", "c")}) == 5
+    assert (
+        len(
+            {
+                digest("ab", "c"),
+                digest("a", "bc"),
+                digest("abc"),
+                digest("ab", "c", ""),
+                digest("2:ab", "c"),
+            }
+        )
+        == 5
+    )
 
 
 def test_a_list_depends_on_its_tables_once_each():

@@ -109,7 +109,9 @@ def test_a_full_redis_hides_no_write(own_redis, server, here, elsewhere, writes_
     assert page(elsewhere, 2) == {2}
 
 
-def test_a_replica_is_not_written_to_and_this_process_reads_past_it(own_redis, server, here, caplog):
+def test_a_replica_is_not_written_to_and_this_process_reads_past_it(
+    own_redis, server, here, caplog
+):
     """What other processes serve meanwhile is outdated; that is what strict writes are for, and the warning says so."""
     page(here)
     be_replica(server)
@@ -138,7 +140,9 @@ def test_a_wrong_password_is_told_once_and_not_shown(own_redis, server, here, se
     assert "wrong-secret" not in caplog.text
 
 
-def test_a_redis_that_evicts_nearly_everything_only_costs_misses(own_redis, server, here, elsewhere):
+def test_a_redis_that_evicts_nearly_everything_only_costs_misses(
+    own_redis, server, here, elsewhere
+):
     truth, rng = 0, random.Random(1)
     server.config_set("maxmemory-policy", "allkeys-random")
     server.config_set("maxmemory", server.info("memory")["used_memory"] + 400_000)
@@ -148,7 +152,9 @@ def test_a_redis_that_evicts_nearly_everything_only_costs_misses(own_redis, serv
             with cache.write(["product"]):
                 truth += 1
         padding = rng.randbytes(rng.choice((10, 20_000)))
-        found, _ = cache.read(f"list {rng.randrange(60)}", ["product"], lambda now=truth, more=padding: (now, more))
+        found, _ = cache.read(
+            f"list {rng.randrange(60)}", ["product"], lambda now=truth, more=padding: (now, more)
+        )
         assert found == truth
     assert server.info("stats")["evicted_keys"] > 50
 

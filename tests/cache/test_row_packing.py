@@ -24,14 +24,21 @@ cells = {
     "moment or none": st.datetimes(timezones=st.just(UTC)) | st.none(),
     "naive": st.datetimes(),
     "elsewhere": st.datetimes(timezones=st.just(zoneinfo.ZoneInfo("Europe/Paris"))),
-    "mixed": st.none() | st.booleans() | st.decimals(allow_nan=False) | st.uuids() | st.dates() | st.binary(),
+    "mixed": st.none()
+    | st.booleans()
+    | st.decimals(allow_nan=False)
+    | st.uuids()
+    | st.dates()
+    | st.binary(),
 }
 
 
 @given(st.data())
 def test_rows_come_back(data):
     kinds = data.draw(st.lists(st.sampled_from(list(cells)), min_size=1, max_size=4))
-    rows = data.draw(st.lists(st.tuples(*(cells[kind] for kind in kinds)), min_size=14, max_size=20))
+    rows = data.draw(
+        st.lists(st.tuples(*(cells[kind] for kind in kinds)), min_size=14, max_size=20)
+    )
     for compress_above in (0, 10**9):
         back = entries.decode_body(entries.encode(rows, compress_above=compress_above))
         assert back == rows
@@ -65,7 +72,11 @@ def test_a_column_with_anything_else_is_not(moment):
     rows = [(NOON,)] * 15 + [(moment,)]
     assert row_packing.split(rows) is None
     (back,) = entries.decode_body(entries.encode(rows, compress_above=10**9))[-1]
-    assert (back, type(back), getattr(back, "fold", 0)) == (moment, type(moment), getattr(moment, "fold", 0))
+    assert (back, type(back), getattr(back, "fold", 0)) == (
+        moment,
+        type(moment),
+        getattr(moment, "fold", 0),
+    )
     assert str(getattr(back, "tzinfo", None)) == str(getattr(moment, "tzinfo", None))
 
 
@@ -92,6 +103,10 @@ def test_damaged_columns_raise_the_one_kind_of_error():
     rows = [(NOON,)] * 16
     body = entries.encode(rows, compress_above=10**9)
     assert entries.decode_body(body) == rows
-    for damaged in (body[:-20], body[:1] + b"\x80\x05K\x10.", bytes((entries.SPLIT + 9,)) + body[1:]):
+    for damaged in (
+        body[:-20],
+        body[:1] + b"\x80\x05K\x10.",
+        bytes((entries.SPLIT + 9,)) + body[1:],
+    ):
         with pytest.raises(entries.EntryError):
             entries.decode_body(damaged)

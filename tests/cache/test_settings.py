@@ -43,7 +43,9 @@ def test_a_value_that_cannot_be_is_refused_by_name(key, value):
 
 
 def test_the_shortest_timeout_of_the_tables_counts():
-    settings = CacheSettings.read("appwrite", {"TIMEOUTS": {"product": 60, "shop": 900}, "MAX_BYTES": None})
+    settings = CacheSettings.read(
+        "appwrite", {"TIMEOUTS": {"product": 60, "shop": 900}, "MAX_BYTES": None}
+    )
     assert settings.timeout_for(("product", "shop")) == 60
     assert settings.timeout_for(("shop",)) == 900
     assert settings.timeout_for(("category", "shop")) == 300

@@ -89,7 +89,12 @@ def configure(monkeypatch, appwrite, line):
     caches["default"].clear()
 
     def change(**options):
-        given = {"URL": f"ws://127.0.0.1:{line.port}/v1/realtime", "COALESCE_S": 0, "LONGEST_PAUSE_S": 0.05, **options}
+        given = {
+            "URL": f"ws://127.0.0.1:{line.port}/v1/realtime",
+            "COALESCE_S": 0,
+            "LONGEST_PAUSE_S": 0.05,
+            **options,
+        }
         monkeypatch.setitem(appwrite.settings_dict, "OPTIONS", {"REALTIME": given})
         appwrite.__dict__.pop("options", None)
 
@@ -167,13 +172,18 @@ def test_other_clients_writes_are_heard(configure, listen, told, user, appwrite)
     diary = Diary.objects.create(text="before", permissions=['read("user:listener")'])
     assert Diary.objects.get().text == "before"
     eventually(lambda: told)
-    assert told == [("library_diary", (diary.pk,), "create")], "of one's own writes it tells as well"
+    assert told == [("library_diary", (diary.pk,), "create")], (
+        "of one's own writes it tells as well"
+    )
     assert Diary.objects.get().text == "before"
     from_outside("PATCH", f"library_diary/rows/{diary.pk}", {"data": {"text": "after"}})
     eventually(lambda: len(told) == 2)
     assert Diary.objects.get().text == "after"
     assert listener.health.events == 2
-    assert re.match(r"listening for \d+ s; 2 events, the last \d+ s ago; connection number 1", str(listener.health))
+    assert re.match(
+        r"listening for \d+ s; 2 events, the last \d+ s ago; connection number 1",
+        str(listener.health),
+    )
 
 
 def test_a_commit_is_no_gap(configure, listen, told):
@@ -186,7 +196,10 @@ def test_a_commit_is_no_gap(configure, listen, told):
         first.text = "three"
         first.save()
     eventually(lambda: {pks for _, pks, _ in told} >= {(first.pk,), (second.pk,)})
-    assert {(table, pks) for table, pks, _ in told} == {("library_diary", (first.pk,)), ("library_diary", (second.pk,))}
+    assert {(table, pks) for table, pks, _ in told} == {
+        ("library_diary", (first.pk,)),
+        ("library_diary", (second.pk,)),
+    }
 
 
 def test_after_a_cut_everything_is_outdated(configure, listen, told, user, line, requests):
@@ -252,7 +265,9 @@ def test_a_refusal_is_said_and_tried_again(configure, listen, monkeypatch, appwr
     monkeypatch.setattr(realtime, "MAX_CHANNELS", 0)
     listener = Listener("appwrite")
     assert listener._address.endswith("channels%5B%5D=rows")
-    monkeypatch.setattr(Listener, "_with_channels", lambda self, address, project: f"{address}?project={project}")
+    monkeypatch.setattr(
+        Listener, "_with_channels", lambda self, address, project: f"{address}?project={project}"
+    )
     refused = listen()
     eventually(lambda: "Missing channels" in refused.health.problem)
 
@@ -272,12 +287,19 @@ def test_an_event_that_is_not_understood_is_taken_for_a_gap(configure, told):
     listener._take({"payload": {}})
     assert {pks for _, pks, _ in told} == {None}
     told.clear()
-    listener._take({"payload": {"$id": "a", "$databaseId": "another", "$tableId": "library_tag"}, "events": []})
+    listener._take(
+        {"payload": {"$id": "a", "$databaseId": "another", "$tableId": "library_tag"}, "events": []}
+    )
     database = connections["appwrite"].database_id
-    listener._take({"payload": {"$id": "a", "$databaseId": database, "$tableId": "unheard_of"}, "events": []})
+    listener._take(
+        {"payload": {"$id": "a", "$databaseId": database, "$tableId": "unheard_of"}, "events": []}
+    )
     assert told == []
     listener._take(
-        {"payload": {"$id": "a", "$databaseId": database, "$tableId": "library_tag"}, "events": ["x.update"]}
+        {
+            "payload": {"$id": "a", "$databaseId": database, "$tableId": "library_tag"},
+            "events": ["x.update"],
+        }
     )
     assert told == [("library_tag", ("a",), "update")]
 
@@ -290,7 +312,14 @@ def committed(table):
 
 
 def names(table, action="update", *, database=None):
-    place = ("databases", database or connections["appwrite"].database_id, "tables", table, "rows", "a")
+    place = (
+        "databases",
+        database or connections["appwrite"].database_id,
+        "tables",
+        table,
+        "rows",
+        "a",
+    )
     return Event("tests", "", place, action, {}, "tablesdb").realtime_names
 
 
@@ -305,7 +334,12 @@ def test_realtime_hears_of_commits_row_by_row(action, configure, told, caplog):
 def test_realtime_is_not_disturbed_by_other_databases(configure, told, caplog):
     listener = Listener("appwrite")
     with caplog.at_level(logging.INFO):
-        listener._take({"payload": committed("library_tag"), "events": names("library_tag", database="another")})
+        listener._take(
+            {
+                "payload": committed("library_tag"),
+                "events": names("library_tag", database="another"),
+            }
+        )
         listener._take({"payload": committed("unheard_of"), "events": names("unheard_of")})
         listener._take({"payload": {"$id": "ann"}, "events": ["users.ann.update"]})
     assert (told, caplog.text) == ([], "")

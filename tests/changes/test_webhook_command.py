@@ -27,7 +27,9 @@ SECRET = "a secret of the tests"
 @pytest.fixture
 def configure(monkeypatch, appwrite):
     def change(**options):
-        monkeypatch.setitem(appwrite.settings_dict, "OPTIONS", {"WEBHOOK": {"COALESCE_S": 0, **options}})
+        monkeypatch.setitem(
+            appwrite.settings_dict, "OPTIONS", {"WEBHOOK": {"COALESCE_S": 0, **options}}
+        )
         appwrite.__dict__.pop("options", None)
 
     yield change
@@ -61,7 +63,10 @@ def run(*arguments, **options):
 
 def test_the_way_from_create_to_delete(site):
     code, text = run("create")
-    assert (code, text.startswith(f"Created: {webhook_setup.webhook_id_for('appwrite')}, {site}")) == (0, True)
+    assert (
+        code,
+        text.startswith(f"Created: {webhook_setup.webhook_id_for('appwrite')}, {site}"),
+    ) == (0, True)
     assert f"databases.{connections['appwrite'].database_id}.tables.library_tag.rows.*" in text
     code, text = run("check")
     assert code == 0, text
@@ -134,7 +139,9 @@ def test_every_way_to_write_is_seen_and_none_is_refused(site, appwrite, family):
     def operations(*items):
         transaction = call("POST", f"/{family}/transactions", {})["$id"]
         place = {"databaseId": appwrite.database_id, table_id: "library_diary"}
-        staged = [{**place, "action": action, id_: row_id, "data": data} for action, row_id, data in items]
+        staged = [
+            {**place, "action": action, id_: row_id, "data": data} for action, row_id, data in items
+        ]
         call("POST", f"/{family}/transactions/{transaction}/operations", {"operations": staged})
         call("PATCH", f"/{family}/transactions/{transaction}", {"commit": True})
 
@@ -143,7 +150,16 @@ def test_every_way_to_write_is_seen_and_none_is_refused(site, appwrite, family):
         call("POST", base, {id_: "a", "data": {"text": "a", "mood": 0}})
         call("PATCH", f"{base}/a", {"data": {"text": "b"}})
         call("PUT", f"{base}/a", {"data": {"text": "c", "mood": 0}})
-        call("POST", base, {rows_word: [{"$id": "x", "text": "x", "mood": 0}, {"$id": "y", "text": "y", "mood": 0}]})
+        call(
+            "POST",
+            base,
+            {
+                rows_word: [
+                    {"$id": "x", "text": "x", "mood": 0},
+                    {"$id": "y", "text": "y", "mood": 0},
+                ]
+            },
+        )
         call("PATCH", base, {"data": {"text": "z"}, "queries": []})
         call("PUT", base, {rows_word: [{"$id": "x", "text": "w", "mood": 0}]})
         for number in range(12):
@@ -157,7 +173,11 @@ def test_every_way_to_write_is_seen_and_none_is_refused(site, appwrite, family):
         call("PATCH", f"{base}/a/mood/increment", {"value": 2})
         commit(("PATCH", f"{base}/a/mood/decrement", {"value": 1}))
         operations(("increment", "a", {key: "mood", "value": 5}))
-        operations(("create", "o", {"text": "o", "mood": 0}), ("update", "o", {"text": "p"}), ("delete", "x", {}))
+        operations(
+            ("create", "o", {"text": "o", "mood": 0}),
+            ("update", "o", {"text": "p"}),
+            ("delete", "x", {}),
+        )
         commit(
             ("POST", base, {rows_word: [{"$id": "q", "text": "q", "mood": 0}]}),
             ("PATCH", f"{base}/y", {"data": {"text": "q"}}),
@@ -198,7 +218,9 @@ def test_check_of_a_webhook_that_is_not_what_the_settings_say(site, appwrite, ch
 
 def test_check_says_why_appwrite_could_not_deliver(site, appwrite):
     run("create")
-    webhooks.set_webhook_secret(appwrite.transport, webhook_setup.webhook_id_for("appwrite"), "not the one configured")
+    webhooks.set_webhook_secret(
+        appwrite.transport, webhook_setup.webhook_id_for("appwrite"), "not the one configured"
+    )
     code, text = run("check")
     assert code == 1
     assert "could not deliver" in text

@@ -36,7 +36,9 @@ def configure(monkeypatch, appwrite):
     """Change OPTIONS of the alias, for connections of all threads."""
 
     def change(**options):
-        monkeypatch.setitem(appwrite.settings_dict, "OPTIONS", {**appwrite.settings_dict["OPTIONS"], **options})
+        monkeypatch.setitem(
+            appwrite.settings_dict, "OPTIONS", {**appwrite.settings_dict["OPTIONS"], **options}
+        )
         appwrite.__dict__.pop("options", None)
 
     yield change
@@ -89,7 +91,9 @@ def row(row_id="t1", **values):
 
 
 def sign(body, secret=SECRET, url=URL):
-    return base64.b64encode(hmac.new(secret.encode(), url.encode() + body, hashlib.sha1).digest()).decode()
+    return base64.b64encode(
+        hmac.new(secret.encode(), url.encode() + body, hashlib.sha1).digest()
+    ).decode()
 
 
 def events(row, action="update"):
@@ -103,7 +107,9 @@ def events(row, action="update"):
     )
 
 
-def deliver(values=None, *, action="update", body=None, secret=SECRET, path="/appwrite/webhook/", **headers):
+def deliver(
+    values=None, *, action="update", body=None, secret=SECRET, path="/appwrite/webhook/", **headers
+):
     values = row() if values is None else values
     body = json.dumps(values).encode() if body is None else body
     sent = {
@@ -173,7 +179,9 @@ def test_the_address_is_signed_as_it_is_kept_or_decoded(configure):
     for number, signed in enumerate((url, "https://shop.example.org/appwrite/wébhook/?a=A")):
         body = json.dumps(row(str(number))).encode()
         header = sign(body, url=signed)
-        assert deliver(row(str(number)), **{"X-Appwrite-Webhook-Signature": header}).status_code == 204
+        assert (
+            deliver(row(str(number)), **{"X-Appwrite-Webhook-Signature": header}).status_code == 204
+        )
 
 
 SIGNATURE = "X-Appwrite-Webhook-Signature"
@@ -194,7 +202,9 @@ EVENTS = "X-Appwrite-Webhook-Events"
         (415, {"content_type": "application/x-www-form-urlencoded"}),
     ],
 )
-def test_what_is_not_genuine_is_refused_and_changes_nothing(status, how, requests, told, invalidated, caplog):
+def test_what_is_not_genuine_is_refused_and_changes_nothing(
+    status, how, requests, told, invalidated, caplog
+):
     list(Tag.objects.all())
     requests.clear()
     invalidated.clear()
@@ -275,7 +285,9 @@ def test_without_a_secret_there_is_no_endpoint(configure):
     assert deliver().status_code == 404
 
 
-def test_receivers_are_told_together_at_the_edges_and_the_cache_each_time(configure, told, invalidated):
+def test_receivers_are_told_together_at_the_edges_and_the_cache_each_time(
+    configure, told, invalidated
+):
     configure(WEBHOOK={"URL": URL, "SECRETS": [SECRET], "COALESCE_S": 3600})
     for number in range(20):
         assert deliver(row(f"r{number}")).status_code == 204
@@ -289,14 +301,18 @@ def test_receivers_are_told_together_at_the_edges_and_the_cache_each_time(config
     the_time_is_over(TABLE)
     the_time_is_over(TABLE)
     deliver(row("later"))
-    assert [one[2] for one in told[2:]] == [("late",), ("later",)], "after a window in which nothing came, at once"
+    assert [one[2] for one in told[2:]] == [("late",), ("later",)], (
+        "after a window in which nothing came, at once"
+    )
 
 
 def the_time_is_over(table):
     """Do what the timer of a table does."""
     timer = incoming._windows["appwrite", table].timer
     timer.cancel()
-    thread = threading.Thread(target=timer.function, args=timer.args)  # which closes its connections
+    thread = threading.Thread(
+        target=timer.function, args=timer.args
+    )  # which closes its connections
     thread.start()
     thread.join()
 
@@ -423,7 +439,9 @@ def test_an_event_of_a_commit_goes_to_each_database_that_it_may_be_of(told, capl
     ]  # fmt: skip
     assert caplog.text.count("does not name its database") == 4
     told.clear()
-    both = ",".join([*named(f"tables.{TABLE}.rows.b", database="another"), *named(f"tables.{TABLE}.rows.b")])
+    both = ",".join(
+        [*named(f"tables.{TABLE}.rows.b", database="another"), *named(f"tables.{TABLE}.rows.b")]
+    )
     assert deliver(committed("b"), **{EVENTS: both}).status_code == 204
     assert [pks for _, _, pks, _, _ in told] == [("b",)]
 
@@ -450,7 +468,11 @@ OF_NO_USE = {
 def test_what_is_of_no_use_is_answered_and_logged(case, requests, told, invalidated, caplog):
     values, place, database = OF_NO_USE[case]
     header = sent(place, database=database.replace("DB", connections["appwrite"].database_id))
-    body = {"$id": "x", "name": "Of the console", "key": "n"} if values is None else committed(**values)
+    body = (
+        {"$id": "x", "name": "Of the console", "key": "n"}
+        if values is None
+        else committed(**values)
+    )
     list(Tag.objects.all())
     requests.clear()
     invalidated.clear()
@@ -463,7 +485,11 @@ def test_what_is_of_no_use_is_answered_and_logged(case, requests, told, invalida
 
 @pytest.mark.parametrize(
     "names",
-    ["users.ann.update,users.*.update,users.ann", "buckets.b.files.f.create", "teams.t.memberships.m.update.status"],
+    [
+        "users.ann.update,users.*.update,users.ann",
+        "buckets.b.files.f.create",
+        "teams.t.memberships.m.update.status",
+    ],
 )
 def test_events_of_other_services_are_about_no_rows(names, told, invalidated, caplog):
     assert deliver({"$id": "ann"}, **{EVENTS: names}).status_code == 204
@@ -509,9 +535,21 @@ def test_a_change_to_a_table_or_a_column_outdates_all_of_the_table(place, action
         (b"[" * 100_000, f"collections.{TABLE}.documents.a", "update"),
         (b"[1]", f"tables.{TABLE}.rows.a", "update"),
         (b'{"$id": 1, "$tableId": "' + TABLE.encode() + b'"}', f"tables.{TABLE}.rows.a", "update"),
-        (b'{"$id": "", "$collectionId": "' + TABLE.encode() + b'"}', f"tables.{TABLE}.rows.a", "update"),
-        (b'{"$id": "\\ud800", "$tableId": "' + TABLE.encode() + b'"}', f"tables.{TABLE}.rows.a", "update"),
-        (b'{"$id": "a", "$tableId": "\\ud800", "$databaseId": "\\udfff"}', f"tables.{TABLE}.rows.a", "update"),
+        (
+            b'{"$id": "", "$collectionId": "' + TABLE.encode() + b'"}',
+            f"tables.{TABLE}.rows.a",
+            "update",
+        ),
+        (
+            b'{"$id": "\\ud800", "$tableId": "' + TABLE.encode() + b'"}',
+            f"tables.{TABLE}.rows.a",
+            "update",
+        ),
+        (
+            b'{"$id": "a", "$tableId": "\\ud800", "$databaseId": "\\udfff"}',
+            f"tables.{TABLE}.rows.a",
+            "update",
+        ),
     ],
 )
 def test_a_body_that_names_no_row_outdates_its_table(body, names, operation, told, caplog):
@@ -542,7 +580,10 @@ def test_what_may_concern_every_table_outdates_all(body, header, action, told, c
 
 
 def test_several_names_of_several_tables_outdate_each(told):
-    names = [*named(f"tables.{TABLE}.rows.a", "create"), *named("tables.library_diary.rows.b", "delete")]
+    names = [
+        *named(f"tables.{TABLE}.rows.a", "create"),
+        *named("tables.library_diary.rows.b", "delete"),
+    ]
     assert deliver(body=b"{", **{EVENTS: ",".join(names)}).status_code == 204
     assert {(table, pks, operation) for _, table, pks, operation, _ in told} == {
         (TABLE, None, "change"), ("library_diary", None, "change"),
@@ -600,7 +641,9 @@ def test_handlers_work_with_the_key_whoever_wrote(handle, appwrite, local_user):
 
 def test_handlers_choose_what_they_hear_of(handle):
     heard = []
-    handle(Tag, operations=["delete"], sources=["webhook"])(lambda change: heard.append(change.operation))
+    handle(Tag, operations=["delete"], sources=["webhook"])(
+        lambda change: heard.append(change.operation)
+    )
     deliver(row("a"), action="delete")
     deliver(row("b"), action="update")
     deliver(row("c"), action="upsert")
@@ -709,8 +752,13 @@ def test_settings_are_checked(options, text):
 
 
 def test_settings_of_realtime():
-    assert RealtimeSettings().address("https://cloud.appwrite.io/v1") == "wss://cloud.appwrite.io/v1/realtime"
-    assert RealtimeSettings().address("http://localhost:8090/v1/") == "ws://localhost:8090/v1/realtime"
+    assert (
+        RealtimeSettings().address("https://cloud.appwrite.io/v1")
+        == "wss://cloud.appwrite.io/v1/realtime"
+    )
+    assert (
+        RealtimeSettings().address("http://localhost:8090/v1/") == "ws://localhost:8090/v1/realtime"
+    )
     assert RealtimeSettings(url="ws://x/y").address("local:") == "ws://x/y"
     with pytest.raises(ImproperlyConfigured, match="no realtime"):
         RealtimeSettings().address("local:")

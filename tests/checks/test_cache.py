@@ -79,7 +79,9 @@ def test_a_cache_for_each_process_is_for_development():
 def test_a_models_timeout_is_a_number(monkeypatch, timeout):
     assert cache.check_models() == []
     monkeypatch.setattr(Book, "appwrite_cache_timeout", timeout)
-    assert [(message.id, message.obj) for message in cache.check_models()] == [("appwrite.E031", Book)]
+    assert [(message.id, message.obj) for message in cache.check_models()] == [
+        ("appwrite.E031", Book)
+    ]
 
 
 def test_a_models_list_holds_querysets_and_callables(monkeypatch):
@@ -97,7 +99,8 @@ def test_they_are_registered():
 
 
 @pytest.mark.parametrize(
-    ("make", "number"), [*((error, n) for n in (30, 31, 32)), *((warning, n) for n in (30, 31, 32, 33, 34, 35))]
+    ("make", "number"),
+    [*((error, n) for n in (30, 31, 32)), *((warning, n) for n in (30, 31, 32, 33, 34, 35))],
 )
 def test_every_hint_ends_in_an_anchor_of_the_docs(make, number):
     message = make(number, "Text.", "Do.")

@@ -117,12 +117,17 @@ def test_a_message_tells_what_and_a_hint_the_way_out():
     model = make(a=models.DecimalField())
     (message,) = ours.check_model(model)
     assert message.msg == "library.Thing.a: Appwrite needs a maximum length for decimals."
-    assert message.hint == "set max_digits and decimal_places. See docs/reference/checks.md#appwrite-e003"
+    assert (
+        message.hint
+        == "set max_digits and decimal_places. See docs/reference/checks.md#appwrite-e003"
+    )
     assert message.obj is model._meta.get_field("a")
 
 
 def test_a_default_that_only_django_writes_says_why():
-    model = make(a=models.IntegerField(null=True, db_default=1), b=models.DateTimeField(db_default=Now()))
+    model = make(
+        a=models.IntegerField(null=True, db_default=1), b=models.DateTimeField(db_default=Now())
+    )
     assert [message.msg for message in ours.check_model(model)] == [
         "Only rows that Django creates get this db_default: Appwrite would put it in the place of every null.",
         "Only rows that Django creates get this db_default: Appwrite evaluates no expressions.",
@@ -134,9 +139,15 @@ def test_a_default_that_only_django_writes_says_why():
 @pytest.mark.parametrize(
     ("meta", "django"),
     [
-        ({"constraints": [models.CheckConstraint(condition=models.Q(a="x"), name="c")]}, "models.W027"),
+        (
+            {"constraints": [models.CheckConstraint(condition=models.Q(a="x"), name="c")]},
+            "models.W027",
+        ),
         ({"indexes": [models.Index(Lower("a"), name="i")]}, "models.W043"),
-        ({"indexes": [models.Index(fields=["a"], condition=models.Q(a="x"), name="i")]}, "models.W037"),
+        (
+            {"indexes": [models.Index(fields=["a"], condition=models.Q(a="x"), name="i")]},
+            "models.W037",
+        ),
     ],
     ids=["check", "expression", "condition"],
 )
@@ -146,7 +157,11 @@ def test_what_appwrite_leaves_out_is_said_once(monkeypatch, meta, django, databa
     model = make(meta=meta, a=models.SlugField())
     monkeypatch.setattr(ours, "models_of", lambda _alias: [model])
     found = [
-        message.id for message in (*model.check(databases=databases), *ours.check_models(None, databases=databases))
+        message.id
+        for message in (
+            *model.check(databases=databases),
+            *ours.check_models(None, databases=databases),
+        )
     ]
     expected = django if databases == ["appwrite"] else "appwrite.W004"
     assert [id_ for id_ in found if id_ in {django, "appwrite.W004"}] == [expected]
@@ -188,9 +203,15 @@ def relations(base, **fields):
 def test_relations_across_databases():
     to_user = {"related_name": "+", "db_constraint": False}
     assert relations(AppwriteModel, f=models.ForeignKey(User, models.DO_NOTHING, **to_user)) == []
-    assert relations(AppwriteModel, f=models.ForeignKey(Book, models.CASCADE, related_name="+")) == []
-    assert ids(relations(AppwriteModel, f=models.ForeignKey(User, models.CASCADE, **to_user))) == ["E008"]
-    assert ids(relations(AppwriteModel, f=models.ManyToManyField(User, related_name="+"))) == ["E008"]
+    assert (
+        relations(AppwriteModel, f=models.ForeignKey(Book, models.CASCADE, related_name="+")) == []
+    )
+    assert ids(relations(AppwriteModel, f=models.ForeignKey(User, models.CASCADE, **to_user))) == [
+        "E008"
+    ]
+    assert ids(relations(AppwriteModel, f=models.ManyToManyField(User, related_name="+"))) == [
+        "E008"
+    ]
     to_book = {"on_delete": models.DO_NOTHING, "related_name": "+"}
     assert ids(relations(models.Model, f=models.ForeignKey(Book, **to_book))) == ["E008"]
     assert relations(models.Model, f=models.ForeignKey(Book, db_constraint=False, **to_book)) == []
@@ -222,7 +243,9 @@ def test_all_are_registered():
     deployment = {check.__name__ for check in registry.deployment_checks}
     assert {"cache.check_deployment", "security.check_deployment"} <= deployment
     for module in (cache, databases, ours, security):
-        names = {name for name in getattr(module, "__all__", vars(module)) if name.startswith("check_")}
+        names = {
+            name for name in getattr(module, "__all__", vars(module)) if name.startswith("check_")
+        }
         own = {f"{module.__name__.rpartition('.')[2]}.{name}" for name in names}
         assert own
         assert own <= registered.keys() | deployment
@@ -244,18 +267,24 @@ def live(behind_alias):
 def test_drift(live):
     (message,) = databases.check_drift(None, databases=["default", "appwrite"])
     assert message.id == "appwrite.W010"
-    assert message.msg.startswith('"appwrite" does not match the models: + database library; + table library_country; ')
+    assert message.msg.startswith(
+        '"appwrite" does not match the models: + database library; + table library_country; '
+    )
     wanted = with_own_tables(read_models("library", models_of("appwrite")))
     migrate(live, wanted)
     assert databases.check_drift(None, databases=["appwrite"]) == []
     from appwrite_orm_django.client.references import TableRef
     from tests.settled import columns
 
-    columns.create_column(live, TableRef("library", "library_tag"), "integer", "extra", required=False)
+    columns.create_column(
+        live, TableRef("library", "library_tag"), "integer", "extra", required=False
+    )
     messages = databases.check_drift(None, databases=["appwrite"])
     assert ids(messages) == ["W012"]
     assert "column library_tag.extra integer" in messages[0].msg
-    assert ids(databases.check_drift([apps.get_app_config("library")], databases=["appwrite"])) == ["W012"]
+    assert ids(databases.check_drift([apps.get_app_config("library")], databases=["appwrite"])) == [
+        "W012"
+    ]
     assert databases.check_drift([apps.get_app_config("world")], databases=["appwrite"]) == []
 
 
@@ -272,9 +301,12 @@ def test_drift_that_cannot_be_seen(monkeypatch):
 
 def test_drift_that_the_key_may_not_see(monkeypatch):
     server = LocalServer()
-    with local_session(server, {"X-Appwrite-Project": "demo", "X-Appwrite-Key": "secret"}) as client:
+    with local_session(
+        server, {"X-Appwrite-Project": "demo", "X-Appwrite-Key": "secret"}
+    ) as client:
         made = client.post(
-            "http://local.invalid/v1/project/keys", json={"keyId": "k", "name": "k", "scopes": ["rows.read"]}
+            "http://local.invalid/v1/project/keys",
+            json={"keyId": "k", "name": "k", "scopes": ["rows.read"]},
         )
     transport = Transport("http://local.invalid/v1", "demo", made.json()["secret"])
     transport._pool.session.mount("http://", LocalAdapter(server))
@@ -282,7 +314,10 @@ def test_drift_that_the_key_may_not_see(monkeypatch):
     (message,) = databases.check_drift(None, databases=["appwrite"])
     assert message.id == "appwrite.W011"
     assert '(["tables.read","collections.read"])' in message.msg
-    assert "appwrite_migrate needs read and write of databases, tables, columns, indexes and rows" in message.msg
+    assert (
+        "appwrite_migrate needs read and write of databases, tables, columns, indexes and rows"
+        in message.msg
+    )
     assert "indexes.read" in message.hint
     transport.close()
 
@@ -299,7 +334,13 @@ def test_models_without_the_app():
 
 
 def test_every_id_has_its_place_in_the_documentation():
-    files = (databases.__file__, ours.__file__, security.__file__, fields.__file__, appwrite_models.__file__)
+    files = (
+        databases.__file__,
+        ours.__file__,
+        security.__file__,
+        fields.__file__,
+        appwrite_models.__file__,
+    )
     source = "".join(Path(file).read_text() for file in files)
     used = {
         *(f"e{int(n):03}" for n in re.findall(r"\b_?(?:error|from_error)\(\s*(\d+)", source)),

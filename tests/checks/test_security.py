@@ -15,7 +15,10 @@ def ids(settings, monkeypatch):
             monkeypatch.setitem(settings.DATABASES["appwrite"], name, value)
         settings.MIDDLEWARE = list(middleware)
         found = check()
-        assert all(one.hint.endswith(f"docs/reference/checks.md#{one.id.replace('.', '-').lower()}") for one in found)
+        assert all(
+            one.hint.endswith(f"docs/reference/checks.md#{one.id.replace('.', '-').lower()}")
+            for one in found
+        )
         return [one.id.removeprefix("appwrite.") for one in found]
 
     return run
@@ -42,7 +45,12 @@ def test_realtime_without_a_session(ids):
 
 @pytest.mark.parametrize(
     ("url", "found"),
-    [(URL, []), ("https://x.example.org/", ["W040"]), ("https://x.example.org/admin/", ["W040"]), (f"{URL}?a=1", [])],
+    [
+        (URL, []),
+        ("https://x.example.org/", ["W040"]),
+        ("https://x.example.org/admin/", ["W040"]),
+        (f"{URL}?a=1", []),
+    ],
 )
 def test_the_address_leads_to_the_endpoint(ids, url, found):
     assert ids(security.check_urls, WEBHOOK=webhook(URL=url)) == found
@@ -50,7 +58,12 @@ def test_the_address_leads_to_the_endpoint(ids, url, found):
 
 def test_the_address_below_a_script_name(ids, monkeypatch):
     monkeypatch.setattr(security, "get_script_prefix", lambda: "/shop/")
-    assert ids(security.check_urls, WEBHOOK=webhook(URL="https://x.example.org/shop/appwrite/webhook/")) == []
+    assert (
+        ids(
+            security.check_urls, WEBHOOK=webhook(URL="https://x.example.org/shop/appwrite/webhook/")
+        )
+        == []
+    )
 
 
 def test_the_middleware_and_the_session(ids):
@@ -70,10 +83,19 @@ def test_djangos_own_tables_are_not_read_as_the_visitor(ids, monkeypatch):
 
 def test_before_it_is_deployed(ids, settings):
     assert ids(security.check_deployment) == []
-    assert ids(security.check_deployment, WEBHOOK=webhook(URL="http://x.example.org/a/")) == ["W041", "W042"]
+    assert ids(security.check_deployment, WEBHOOK=webhook(URL="http://x.example.org/a/")) == [
+        "W041",
+        "W042",
+    ]
     assert ids(security.check_deployment, REALTIME={"SESSION_SECRET": "s"}) == ["W042"]
-    settings.CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://x"}}
+    settings.CACHES = {
+        "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://x"}
+    }
     assert ids(security.check_deployment, WEBHOOK=webhook(), REALTIME={"SESSION_SECRET": "s"}) == []
     ours = [security.MIDDLEWARE]
-    for host, found in (("http://x/v1", ["W045"]), ("http://127.0.0.1/v1", []), ("https://x/v1", [])):
+    for host, found in (
+        ("http://x/v1", ["W045"]),
+        ("http://127.0.0.1/v1", []),
+        ("https://x/v1", []),
+    ):
         assert ids(security.check_deployment, middleware=ours, entry={"HOST": host}) == found

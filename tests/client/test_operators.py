@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appwrite_orm_django.client.operators import METHODS, looks_like_operator, operator, text_in_two_writes
+from appwrite_orm_django.client.operators import (
+    METHODS,
+    looks_like_operator,
+    operator,
+    text_in_two_writes,
+)
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
@@ -75,7 +80,8 @@ def test_an_unknown_operator_is_refused():
 
 @given(
     st.dictionaries(
-        st.sampled_from("abcd"), st.one_of(st.integers(), st.text(), st.sampled_from(sorted(METHODS)).map(operator))
+        st.sampled_from("abcd"),
+        st.one_of(st.integers(), st.text(), st.sampled_from(sorted(METHODS)).map(operator)),
     )
 )
 def test_two_writes_store_every_text_as_it_is(data):

@@ -16,7 +16,10 @@ pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transactio
 def shelf():
     country = Country.objects.create(code="FR", name="France")
     authors = Author.objects.bulk_create(
-        [Author(name=f"Author {number}", country=country if number % 2 else None, rating=number) for number in range(5)]
+        [
+            Author(name=f"Author {number}", country=country if number % 2 else None, rating=number)
+            for number in range(5)
+        ]
     )
     return Book.objects.bulk_create(
         [
@@ -43,14 +46,18 @@ def titles(client, **query):
 
 
 class TestChangelist:
-    def test_100_rows_with_a_foreign_key_column_are_at_most_6_requests(self, admin_client, shelf, requests):
+    def test_100_rows_with_a_foreign_key_column_are_at_most_6_requests(
+        self, admin_client, shelf, requests
+    ):
         Review.objects.bulk_create([Review(book=book, stars=3) for book in shelf])
         requests.clear()
         cl = changelist(admin_client, "review")
         assert (cl.result_count, len(cl.result_list)) == (100, 100)
         assert len(requests) <= 6, requests.lines
 
-    def test_filters_and_a_date_hierarchy_are_a_request_or_two_each(self, admin_client, shelf, requests):
+    def test_filters_and_a_date_hierarchy_are_a_request_or_two_each(
+        self, admin_client, shelf, requests
+    ):
         cl = changelist(admin_client)
         assert (cl.result_count, len(cl.result_list)) == (100, 100)
         assert len(requests) <= 7, requests.lines
@@ -73,7 +80,9 @@ class TestChangelist:
         assert (
             len(
                 titles(
-                    admin_client, published__gte=f"{today} 00:00:00+00:00", published__lt="2021-01-01 00:00:00+00:00"
+                    admin_client,
+                    published__gte=f"{today} 00:00:00+00:00",
+                    published__lt="2021-01-01 00:00:00+00:00",
                 )
             )
             == 34
@@ -94,13 +103,19 @@ class TestChangelist:
         response = admin_client.get(reverse("admin:library_book_changelist"))
         content = response.content.decode()
         assert all(f"published__year={year}" in content for year in (2020, 2021, 2022))
-        content = admin_client.get(reverse("admin:library_book_changelist"), {"published__year": 2021}).content.decode()
+        content = admin_client.get(
+            reverse("admin:library_book_changelist"), {"published__year": 2021}
+        ).content.decode()
         assert "published__month=5" in content
         found = titles(admin_client, published__year=2021, published__month=5)
-        assert found == [book.title for book in shelf if (book.published.year, book.published.month) == (2021, 5)]
+        assert found == [
+            book.title for book in shelf if (book.published.year, book.published.month) == (2021, 5)
+        ]
 
     def test_pages(self, admin_client, shelf):
-        Book.objects.bulk_create([Book(title=f"X {number:03}", author=shelf[0].author) for number in range(30)])
+        Book.objects.bulk_create(
+            [Book(title=f"X {number:03}", author=shelf[0].author) for number in range(30)]
+        )
         cl = changelist(admin_client, p=2)
         assert (cl.result_count, len(cl.result_list)) == (130, 30)
 
@@ -118,7 +133,10 @@ class TestChangelist:
         one = Numbered.objects.create(name="one")
         Numbered.objects.create(name="two", parent=one)
         assert len(changelist(admin_client, "numbered").result_list) == 2
-        assert admin_client.get(reverse("admin:library_numbered_change", args=[one.pk])).status_code == 200
+        assert (
+            admin_client.get(reverse("admin:library_numbered_change", args=[one.pk])).status_code
+            == 200
+        )
 
 
 BLANK_FORMSETS = {
@@ -145,14 +163,26 @@ class TestForms:
         assert book.cover.colour == "red"
 
     def test_a_form_that_is_not_valid_says_so(self, admin_client, shelf):
-        data = {**BLANK_FORMSETS, "title": "Title 000", "author": shelf[0].author.pk, "pages": "many", "status": "none"}
+        data = {
+            **BLANK_FORMSETS,
+            "title": "Title 000",
+            "author": shelf[0].author.pk,
+            "pages": "many",
+            "status": "none",
+        }
         response = admin_client.post(reverse("admin:library_book_add"), data)
         errors = response.context["adminform"].form.errors
         assert response.status_code == 200
         assert {"pages", "status"} <= set(errors)
 
     def test_uniqueness_is_checked(self, admin_client, shelf):
-        data = {**BLANK_FORMSETS, "title": "Title 000", "author": shelf[0].author.pk, "pages": 1, "status": "draft"}
+        data = {
+            **BLANK_FORMSETS,
+            "title": "Title 000",
+            "author": shelf[0].author.pk,
+            "pages": 1,
+            "status": "draft",
+        }
         response = admin_client.post(reverse("admin:library_book_add"), data)
         assert response.status_code == 200
         assert "already exists" in str(response.context["adminform"].form.errors)
@@ -196,13 +226,23 @@ class TestForms:
         response = admin_client.post(reverse("admin:library_loan_add"), data)
         assert response.status_code == 302
         assert Loan.objects.get().reader == admin_user
-        assert admin_client.get(reverse("admin:library_loan_change", args=[Loan.objects.get().pk])).status_code == 200
+        assert (
+            admin_client.get(
+                reverse("admin:library_loan_change", args=[Loan.objects.get().pk])
+            ).status_code
+            == 200
+        )
 
     def test_a_missing_object(self, admin_client):
-        response = admin_client.get(reverse("admin:library_book_change", args=["missing"]), follow=True)
+        response = admin_client.get(
+            reverse("admin:library_book_change", args=["missing"]), follow=True
+        )
         assert "Perhaps it was deleted" in response.content.decode()
         assert (
-            admin_client.get(reverse("admin:library_book_change", args=["not/an id"]), follow=True).status_code == 200
+            admin_client.get(
+                reverse("admin:library_book_change", args=["not/an id"]), follow=True
+            ).status_code
+            == 200
         )
 
 
@@ -225,7 +265,9 @@ class TestDelete:
         data = {"action": "delete_selected", "_selected_action": [book.pk for book in shelf[:30]]}
         page = admin_client.post(reverse("admin:library_book_changelist"), data)
         assert "Books: 30" in page.content.decode()
-        response = admin_client.post(reverse("admin:library_book_changelist"), {**data, "post": "yes"})
+        response = admin_client.post(
+            reverse("admin:library_book_changelist"), {**data, "post": "yes"}
+        )
         assert response.status_code == 302
         assert Book.objects.count() == 70
         assert Book.tags.through.objects.count() == 0
@@ -238,7 +280,11 @@ class TestDelete:
         assert Book.objects.filter(in_print=True).count() == 40
 
     def test_an_action_on_all_of_a_filter(self, admin_client, shelf):
-        data = {"action": "take_out_of_print", "_selected_action": [shelf[1].pk], "select_across": 1}
+        data = {
+            "action": "take_out_of_print",
+            "_selected_action": [shelf[1].pk],
+            "select_across": 1,
+        }
         url = reverse("admin:library_book_changelist") + "?in_print__exact=1"
         assert admin_client.post(url, data).status_code == 302
         assert Book.objects.filter(in_print=True).count() == 0
@@ -246,7 +292,12 @@ class TestDelete:
 
 class TestAutocomplete:
     def test_results(self, admin_client, shelf, requests):
-        query = {"app_label": "library", "model_name": "book", "field_name": "author", "term": "author 3"}
+        query = {
+            "app_label": "library",
+            "model_name": "book",
+            "field_name": "author",
+            "term": "author 3",
+        }
         requests.clear()
         found = admin_client.get(reverse("admin:autocomplete"), query).json()
         assert [result["text"] for result in found["results"]] == ["Author 3"]

@@ -46,7 +46,9 @@ def client():
 
 
 def staff(client, *codenames, **flags):
-    user = get_user_model().objects.create_user("staff", password="password", is_staff=True, **flags)
+    user = get_user_model().objects.create_user(
+        "staff", password="password", is_staff=True, **flags
+    )
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     client.force_login(user)
     return client
@@ -71,7 +73,9 @@ def rows(response):
 
 
 def post(client, confirmed=True, **data):
-    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', client.get(PANEL).content.decode())[1]
+    token = re.search(
+        r'name="csrfmiddlewaretoken" value="(\w+)"', client.get(PANEL).content.decode()
+    )[1]
     if confirmed:
         data["confirmed"] = "yes"
     return client.post(PANEL, {"csrfmiddlewaretoken": token, **data})
@@ -88,7 +92,14 @@ def test_the_panel_shows_each_tables_figures(editor, tags):
         list(Tag.objects.order_by("name"))
     table = rows(editor.get(PANEL))["library.Tag"]
     state, rate, hits, misses, invalidations, entries, size, saved, written = table
-    assert (state, rate, hits, misses, invalidations, entries) == ("fresh", "75.0 %", "3", "1", "1", "1")
+    assert (state, rate, hits, misses, invalidations, entries) == (
+        "fresh",
+        "75.0 %",
+        "3",
+        "1",
+        "1",
+        "1",
+    )
     assert re.fullmatch(r"\d+ bytes", size)
     assert re.fullmatch(r"\d+\.\d s", saved)
     assert re.fullmatch(r"\d+ \S+ ago , this process", written)
@@ -195,12 +206,19 @@ def test_invalidate_outdates_the_tables_chosen(editor, tags):
 
 
 def test_warm_and_refresh_load_what_the_model_lists(editor, tags, requests):
-    assert said(editor, post(editor, action="warm", table="library.Tag")) == [("success", "2 rows are cached.")]
+    assert said(editor, post(editor, action="warm", table="library.Tag")) == [
+        ("success", "2 rows are cached.")
+    ]
     assert Tag.objects.order_by("name").is_cached()
     requests.clear()
-    assert said(editor, post(editor, action="refresh", table="library.Tag")) == [("success", "2 rows are cached.")]
+    assert said(editor, post(editor, action="refresh", table="library.Tag")) == [
+        ("success", "2 rows are cached.")
+    ]
     assert len(requests) == 1
-    assert "Nothing was loaded" in said(editor, post(editor, action="warm", table="library.Author"))[0][1]
+    assert (
+        "Nothing was loaded"
+        in said(editor, post(editor, action="warm", table="library.Author"))[0][1]
+    )
 
 
 def test_clear_outdates_everything(editor, tags):
@@ -219,7 +237,10 @@ def test_reset_begins_to_count_anew(editor, tags):
 
 
 def test_nothing_chosen_and_nonsense_are_told(editor, tags):
-    assert said(editor, post(editor, action="invalidate"))[0] == ("warning", "Select at least one table.")
+    assert said(editor, post(editor, action="invalidate"))[0] == (
+        "warning",
+        "Select at least one table.",
+    )
     assert said(editor, post(editor, action="invalidate", table="auth.User"))[0][0] == "warning"
     assert post(editor, action="drop").status_code == 400
     assert editor.get(f"{PANEL}?database=default").status_code == 404
@@ -235,7 +256,9 @@ def test_a_cache_that_does_not_answer_is_told(editor, tags, monkeypatch):
     text = editor.get(PANEL).content.decode()
     assert "The cache does not answer." in text
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', text)[1]
-    response = editor.post(PANEL, {"csrfmiddlewaretoken": token, "action": "clear", "confirmed": "yes"})
+    response = editor.post(
+        PANEL, {"csrfmiddlewaretoken": token, "action": "clear", "confirmed": "yes"}
+    )
     assert said(editor, response)[0][0] == "error"
 
 
@@ -300,7 +323,9 @@ def test_minutes_of_another_version_are_passed_over(text):
     assert from_json(text) == []
 
 
-@pytest.mark.parametrize(("most", "top"), [(0, 10), (10, 10), (11, 20), (21, 50), (51, 100), (101, 200), (4321, 5000)])
+@pytest.mark.parametrize(
+    ("most", "top"), [(0, 10), (10, 10), (11, 20), (21, 50), (51, 100), (101, 200), (4321, 5000)]
+)
 def test_the_chart_fits_its_highest_bar(most, top):
     found = chart([Minute(1), Minute(2, most, 0, 0)])
     assert found.top == top
@@ -309,13 +334,24 @@ def test_the_chart_fits_its_highest_bar(most, top):
 
 def test_bars_stand_on_each_other():
     hits, misses, passed = chart([Minute(1, 5, 3, 2)]).bars
-    assert (hits.y + hits.height, misses.y + misses.height, passed.y + passed.height) == (HEIGHT, hits.y, misses.y)
+    assert (hits.y + hits.height, misses.y + misses.height, passed.y + passed.height) == (
+        HEIGHT,
+        hits.y,
+        misses.y,
+    )
     assert passed.y == 0
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0.0 s"), (119.9, "119.9 s"), (120, "2 min"), (7199, "119 min"), (7200, "2.0 h"), (9e6, "2,500.0 h")],
+    [
+        (0, "0.0 s"),
+        (119.9, "119.9 s"),
+        (120, "2 min"),
+        (7199, "119 min"),
+        (7200, "2.0 h"),
+        (9e6, "2,500.0 h"),
+    ],
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
@@ -330,9 +366,13 @@ def test_a_rate_is_not_rounded_up_to_all():
 def test_an_echo_is_not_taken_for_the_write(tags, statistics):
     Book.objects.filter(pk="x").update(pages=1)
     statistics.note_write(["library_book"], "webhook")
-    assert {table.table: table.written_by for table in make_report("appwrite").tables}["library_book"] == "this process"
+    assert {table.table: table.written_by for table in make_report("appwrite").tables}[
+        "library_book"
+    ] == "this process"
     statistics.note_write(["library_author"], "realtime")
-    assert {table.table: table.written_by for table in make_report("appwrite").tables}["library_author"] == "realtime"
+    assert {table.table: table.written_by for table in make_report("appwrite").tables}[
+        "library_author"
+    ] == "realtime"
     assert source_text(LastWrite(0, "write", False)) == "another process"
 
 

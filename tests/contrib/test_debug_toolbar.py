@@ -26,7 +26,9 @@ def tags(request):
 
 
 async def tags_awaited(request):
-    return HttpResponse(PAGE.format(", ".join([tag.name async for tag in Tag.objects.order_by("name")])))
+    return HttpResponse(
+        PAGE.format(", ".join([tag.name async for tag in Tag.objects.order_by("name")]))
+    )
 
 
 def much(request):
@@ -53,15 +55,24 @@ urlpatterns = [
 def toolbar(settings, monkeypatch):
     settings.DEBUG = True
     settings.INTERNAL_IPS = ["127.0.0.1"]
-    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "debug_toolbar", "django.contrib.staticfiles"]
+    settings.INSTALLED_APPS = [
+        *settings.INSTALLED_APPS,
+        "debug_toolbar",
+        "django.contrib.staticfiles",
+    ]
     settings.MIDDLEWARE = ["debug_toolbar.middleware.DebugToolbarMiddleware", *settings.MIDDLEWARE]
     settings.DEBUG_TOOLBAR_PANELS = PANELS
-    settings.DEBUG_TOOLBAR_CONFIG = {"SHOW_TOOLBAR_CALLBACK": lambda request: True, "RENDER_PANELS": True}
+    settings.DEBUG_TOOLBAR_CONFIG = {
+        "SHOW_TOOLBAR_CALLBACK": lambda request: True,
+        "RENDER_PANELS": True,
+    }
     from debug_toolbar.toolbar import DebugToolbar
 
     monkeypatch.setattr(DebugToolbar, "_panel_classes", None)
     # Only now: the toolbar has a model, and its app has to be there first.
-    monkeypatch.setattr(f"{__name__}.urlpatterns", [*urlpatterns, path("__debug__/", include("debug_toolbar.urls"))])
+    monkeypatch.setattr(
+        f"{__name__}.urlpatterns", [*urlpatterns, path("__debug__/", include("debug_toolbar.urls"))]
+    )
     yield
     assert django_settings.DEBUG
 
@@ -76,9 +87,13 @@ def shown(response):
     assert response.status_code == 200
     text = unescape(response.content.decode())
     rows = re.findall(
-        r"<strong>(\w+|.)</strong>.*?<pre>(.*?)</pre>.*?<td>[\d.]+</td>\s*<td>(.*?)</td>", text, re.DOTALL
+        r"<strong>(\w+|.)</strong>.*?<pre>(.*?)</pre>.*?<td>[\d.]+</td>\s*<td>(.*?)</td>",
+        text,
+        re.DOTALL,
     )
-    return [(result, plan, re.findall(r"<code>(\w+) ", requests)) for result, plan, requests in rows]
+    return [
+        (result, plan, re.findall(r"<code>(\w+) ", requests)) for result, plan, requests in rows
+    ]
 
 
 def test_a_miss_then_a_hit_with_their_plan(two):
@@ -112,7 +127,9 @@ def test_writes_streams_and_local_evaluation(two):
 
 def test_under_asgi_as_well(two):
     get = async_to_sync(AsyncClient().get)
-    assert [(result, requests) for result, _, requests in shown(get("/awaited/"))] == [("MISS", ["GET"])]
+    assert [(result, requests) for result, _, requests in shown(get("/awaited/"))] == [
+        ("MISS", ["GET"])
+    ]
     assert [(result, requests) for result, _, requests in shown(get("/awaited/"))] == [("HIT", [])]
     assert [(result, requests) for result, _, requests in shown(get("/tags/"))] == [("HIT", [])]
 

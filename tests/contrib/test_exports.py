@@ -31,7 +31,11 @@ from tests.settled import settle
 A = Table(
     "a",
     "A",
-    (Column("name", "varchar", 50), Column("n", "integer"), Column("tags", "varchar", 9, array=True)),
+    (
+        Column("name", "varchar", 50),
+        Column("n", "integer"),
+        Column("tags", "varchar", 9, array=True),
+    ),
     (Index("n_uniq", "unique", ("n",)),),
 )
 B = Table("b", "B", (Column("text", "longtext"),), row_security=True)
@@ -52,7 +56,10 @@ def make(number_of_rows=0):
 
 def rows_of(transport, table):
     found = rows.list_rows(transport, TableRef("shop", table), [limit(5000)])["rows"]
-    return [{key: value for key, value in row.items() if key not in {"$sequence", "$databaseId"}} for row in found]
+    return [
+        {key: value for key, value in row.items() if key not in {"$sequence", "$databaseId"}}
+        for row in found
+    ]
 
 
 def exported(transport, **how):
@@ -64,7 +71,11 @@ def source():
     transport = make(1203)
     ref = TableRef("shop", "b")
     rows.create_row(
-        transport, ref, "b1", {"text": '{"method":"increment","values":[1]}'}, permissions=['read("user:u")']
+        transport,
+        ref,
+        "b1",
+        {"text": '{"method":"increment","values":[1]}'},
+        permissions=['read("user:u")'],
     )
     yield transport
     transport.close()
@@ -109,7 +120,9 @@ def test_pages_are_read_as_they_are_used(source):
 
 def test_long_rows_go_in_smaller_batches(target):
     text = "x" * 900_000
-    lines = [json.dumps(["row", "b", {"$id": f"b{n}", "text": text}]).encode() + b"\n" for n in range(9)]
+    lines = [
+        json.dumps(["row", "b", {"$id": f"b{n}", "text": text}]).encode() + b"\n" for n in range(9)
+    ]
     counter = Counter([])
     target.add_listener(counter.records.append)
     import_rows(target, SHOP, [*lines, b'["end",{"b":9}]\n'])
@@ -141,7 +154,10 @@ def test_a_clash_that_is_not_of_ids_is_told(target):
     ref = TableRef("shop", "a")
     rows.create_row(target, ref, "other", {"n": 1})
     rows.create_row(target, ref, "known", {"n": 2})
-    lines = [json.dumps(["row", "a", {"$id": id_, "n": n}]).encode() for id_, n in (("known", 2), ("new", 1))]
+    lines = [
+        json.dumps(["row", "a", {"$id": id_, "n": n}]).encode()
+        for id_, n in (("known", 2), ("new", 1))
+    ]
     with pytest.raises(UniqueViolation):
         import_rows(target, SHOP, [*lines, b'["end",{"a":2}]'])
 
@@ -191,7 +207,12 @@ def test_relationships_stay_behind(source, target):
         transport.call(
             "POST",
             "/tablesdb/shop/tables/b/columns/relationship",
-            params={"relatedTableId": "a", "type": "manyToOne", "key": "owner", "onDelete": "setNull"},
+            params={
+                "relatedTableId": "a",
+                "type": "manyToOne",
+                "key": "owner",
+                "onDelete": "setNull",
+            },
         )
         settle(transport, TableRef("shop", "b"))
     database = read_database(source, "shop")
@@ -264,7 +285,9 @@ def test_the_cache_hears_of_an_import(source, target, use, tmp_path, monkeypatch
     cache = connections["appwrite"].cache
     write = type(cache).write
     monkeypatch.setattr(
-        type(cache), "write", lambda self, tables=(), **how: told.append(tuple(tables)) or write(self, tables, **how)
+        type(cache),
+        "write",
+        lambda self, tables=(), **how: told.append(tuple(tables)) or write(self, tables, **how),
     )
     file = str(tmp_path / "rows.jsonl")
     use(source)
@@ -277,7 +300,11 @@ def test_the_cache_hears_of_an_import(source, target, use, tmp_path, monkeypatch
 def test_the_howtos_way_to_another_table_id(source, tmp_path):
     """The line for ``sed`` in the documentation makes a file for a table with another id."""
     howto = (Path(__file__).parents[2] / "docs" / "howto" / "migrations.md").read_text()
-    script = re.search(r"\$ sed '(.*)' posts.jsonl", howto)[1].replace("shop_post", "b").replace("shop_article", "c")
+    script = (
+        re.search(r"\$ sed '(.*)' posts.jsonl", howto)[1]
+        .replace("shop_post", "b")
+        .replace("shop_article", "c")
+    )
     lines = b"".join(export_rows(source, Database("shop", (B,))))
     changed = subprocess.run(["sed", script], input=lines, capture_output=True, check=True).stdout
     migrate(source, Database("shop", (Table("c", "C", B.columns),)))
@@ -288,7 +315,10 @@ def test_the_howtos_way_to_another_table_id(source, tmp_path):
 
 def priced(places, **others):
     value = Column("value", "bigint", encoding=Encoding("decimal", places))
-    columns = (value, *(Column(key, "bigint", encoding=encoding) for key, encoding in others.items()))
+    columns = (
+        value,
+        *(Column(key, "bigint", encoding=encoding) for key, encoding in others.items()),
+    )
     return Database("shop", (Table("t", "T", columns, id_encoding=Encoding("text")),))
 
 
@@ -320,13 +350,19 @@ def test_a_value_that_means_nothing_there_is_refused():
     source, known = with_priced(priced(3), 9990, 9999)
     lines = list(export_rows(source, only(known, "t")))
     target, there = with_priced(priced(2))
-    with pytest.raises(BadFile, match=r"Line 3: value of r1 cannot be converted from 3 decimal places to 2 decimal"):
+    with pytest.raises(
+        BadFile, match=r"Line 3: value of r1 cannot be converted from 3 decimal places to 2 decimal"
+    ):
         import_rows(target, there, lines)
 
 
 def test_a_file_of_which_nothing_is_recorded_is_taken_as_it_is():
     source, known = with_priced(priced(2), 990)
-    lines = [line for line in export_rows(source, only(known, "t")) if not line.startswith(b'["encodings"')]
+    lines = [
+        line
+        for line in export_rows(source, only(known, "t"))
+        if not line.startswith(b'["encodings"')
+    ]
     target, there = with_priced(priced(4))
     import_rows(target, there, lines)
     assert [row["value"] for row in rows_of(target, "t")] == [990]

@@ -59,8 +59,14 @@ def test_the_status_of_a_page_that_is_partly_cached(tags):
 
 
 def test_reads_past_the_cache_are_a_bypass(tags):
-    assert through_middleware(lambda r: HttpResponse(list(Tag.objects.nocache())))["X-Cache-Status"] == "BYPASS"
-    assert through_middleware(lambda r: HttpResponse(list(Tag.objects.iterator())))["X-Cache-Status"] == "BYPASS"
+    assert (
+        through_middleware(lambda r: HttpResponse(list(Tag.objects.nocache())))["X-Cache-Status"]
+        == "BYPASS"
+    )
+    assert (
+        through_middleware(lambda r: HttpResponse(list(Tag.objects.iterator())))["X-Cache-Status"]
+        == "BYPASS"
+    )
 
 
 def test_a_page_that_reads_nothing_from_appwrite_has_no_status(tags):
@@ -100,13 +106,17 @@ def test_a_page_says_how_long_its_data_is_cached(tags):
     assert response.status_code == 200
 
 
-def test_a_304_costs_one_cache_call_and_no_request(tags, requests, monkeypatch, django_assert_num_queries):
+def test_a_304_costs_one_cache_call_and_no_request(
+    tags, requests, monkeypatch, django_assert_num_queries
+):
     first = page(factory.get("/"))
     requests.clear()
     calls = []
     store = connections["appwrite"].cache.core.store
     get_many = store.get_many
-    monkeypatch.setattr(store, "get_many", lambda keys, *tokens: calls.append(keys) or get_many(keys, *tokens))
+    monkeypatch.setattr(
+        store, "get_many", lambda keys, *tokens: calls.append(keys) or get_many(keys, *tokens)
+    )
     for name in ("fill", "bump", "mint"):
         monkeypatch.setattr(store, name, None)
     response = AppwriteCacheMiddleware(lambda request: again(page, first))(factory.get("/"))
@@ -189,7 +199,11 @@ def test_a_page_of_tables_that_were_not_named_is_not_kept(tags, caplog):
 
 
 def test_a_page_read_past_the_cache_is_not_kept(tags):
-    assert no_cache(cache_headers(Tag)(lambda request: HttpResponse(Tag.objects.nocache().count()))(factory.get("/")))
+    assert no_cache(
+        cache_headers(Tag)(lambda request: HttpResponse(Tag.objects.nocache().count()))(
+            factory.get("/")
+        )
+    )
 
 
 def test_a_page_made_inside_a_block_that_wrote_is_not_kept(tags):
@@ -351,7 +365,9 @@ def test_a_warm_admin_changelist_asks_nothing(requests):
         list_filter = ("status", "author__country")
         search_fields = ("title",)
 
-    author = Author.objects.create(name="Zola", country=Country.objects.create(code="FR", name="France"))
+    author = Author.objects.create(
+        name="Zola", country=Country.objects.create(code="FR", name="France")
+    )
     Book.objects.create(title="Nana", author=author)
     site = admin.AdminSite()
     site.register(Book, BookAdmin)

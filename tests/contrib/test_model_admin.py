@@ -61,7 +61,9 @@ urlpatterns = [path("admin/", site.urls)]
 
 @pytest.fixture
 def staff(client):
-    client.force_login(get_user_model().objects.create_superuser("staff", "staff@example.com", "password"))
+    client.force_login(
+        get_user_model().objects.create_superuser("staff", "staff@example.com", "password")
+    )
     return client
 
 
@@ -70,7 +72,9 @@ def books():
     country = Country.objects.create(code="FR", name="France")
     author = Author.objects.create(name="Zola", country=country)
     tag = Tag.objects.create(name="novel")
-    books = Book.objects.bulk_create([Book(title=f"Book {number:02}", author=author) for number in range(30)])
+    books = Book.objects.bulk_create(
+        [Book(title=f"Book {number:02}", author=author) for number in range(30)]
+    )
     Book.tags.through.objects.bulk_create([Book.tags.through(book=book, tag=tag) for book in books])
     return books
 
@@ -105,11 +109,16 @@ def test_what_the_class_says_of_related_rows_holds(rf):
         list_select_related = ()
 
     assert Plain(Book, site).get_list_select_related(rf.get("/")) == ()
-    assert BookAdmin(Book, site).get_list_select_related(rf.get("/")) == ["author", "author__country"]
+    assert BookAdmin(Book, site).get_list_select_related(rf.get("/")) == [
+        "author",
+        "author__country",
+    ]
     assert AuthorAdmin(Author, site).get_list_select_related(rf.get("/")) == []
 
 
-def test_a_long_table_is_counted_to_the_limit_and_all_its_pages_are_there(staff, monkeypatch, requests):
+def test_a_long_table_is_counted_to_the_limit_and_all_its_pages_are_there(
+    staff, monkeypatch, requests
+):
     monkeypatch.setattr(pagination.AppwritePaginator, "count_limit", 20)
     Tag.objects.bulk_create([Tag(name=f"t{number:03}") for number in range(45)])
     requests.clear()
@@ -135,7 +144,8 @@ def test_a_paginator_of_ones_own_is_used(rf):
         paginator = pagination.ExactPaginator
 
     assert (
-        type(Exact(Tag, site).get_paginator(rf.get("/"), Tag.objects.order_by("name"), 10)) is pagination.ExactPaginator
+        type(Exact(Tag, site).get_paginator(rf.get("/"), Tag.objects.order_by("name"), 10))
+        is pagination.ExactPaginator
     )
 
 
@@ -147,7 +157,9 @@ def test_relations_are_chosen_by_search_where_that_is_possible(rf, staff):
     assert re.findall(r'data-field-name="(\w+)"', page) == ["author", "editor"]
     form = BookAdmin(Book, site).get_form(request)
     assert form.base_fields["tags"].iterator is CachedChoices
-    assert AuthorAdmin(Author, site).get_form(request).base_fields["country"].iterator is CachedChoices
+    assert (
+        AuthorAdmin(Author, site).get_form(request).base_fields["country"].iterator is CachedChoices
+    )
 
 
 def test_what_the_class_says_of_its_relations_holds(rf):

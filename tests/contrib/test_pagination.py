@@ -79,7 +79,10 @@ def test_pages_with_their_count_are_what_plain_pages_are(tags, queryset):
         for number in plain.page_range:
             page = AppwritePaginator(asked, 10).page(number)
             assert list(page) == list(plain.page(number))
-            assert (page.paginator.count, page.has_next()) == (plain.count, plain.page(number).has_next())
+            assert (page.paginator.count, page.has_next()) == (
+                plain.count,
+                plain.page(number).has_next(),
+            )
         with pytest.raises(EmptyPage):
             ours.page(plain.num_pages + 1)
 
@@ -119,7 +122,9 @@ def test_beyond_the_limit_pages_are_found_as_one_gets_there(tags, requests):
         page = paginator.page(number)
         assert (len(page.object_list), page.has_next()) == (size, has_next)
         assert len(requests) <= 2
-        assert list(paginator.get_elided_page_range(number))[-1] == max(3, number + has_next) - (number == 1)
+        assert list(paginator.get_elided_page_range(number))[-1] == max(3, number + has_next) - (
+            number == 1
+        )
     for beyond in (5, 400_000_000, 10**30):
         with pytest.raises(EmptyPage):
             FewPaginator(queryset, 10).page(beyond)
@@ -220,9 +225,13 @@ def test_a_cursor_is_for_its_list_and_its_order(tags):
     with pytest.raises(InvalidCursor):
         CursorPaginator(Author.objects.all(), 10, ["name"]).page(cursor)
     with pytest.raises(InvalidCursor):
-        CursorPaginator(Tag.objects.all(), 10, ["name"]).page(cursor[:-1] + ("A" if cursor[-1] != "A" else "B"))
+        CursorPaginator(Tag.objects.all(), 10, ["name"]).page(
+            cursor[:-1] + ("A" if cursor[-1] != "A" else "B")
+        )
     forged = signing.dumps(
-        ["name,id", False, ["a", "b"]], key="another key", salt="appwrite_orm_django.cursor.library.Tag"
+        ["name,id", False, ["a", "b"]],
+        key="another key",
+        salt="appwrite_orm_django.cursor.library.Tag",
     )
     with pytest.raises(InvalidCursor):
         CursorPaginator(Tag.objects.all(), 10, ["name"]).page(forged)
@@ -230,7 +239,8 @@ def test_a_cursor_is_for_its_list_and_its_order(tags):
 
 def test_an_order_of_other_rows_is_refused():
     with pytest.raises(
-        ImproperlyConfigured, match=r"A cursor of library\.Book needs an order by fields of the model itself"
+        ImproperlyConfigured,
+        match=r"A cursor of library\.Book needs an order by fields of the model itself",
     ):
         CursorPaginator(Book.objects.all(), 10, ["author__name"])
 

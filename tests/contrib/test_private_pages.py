@@ -107,11 +107,15 @@ SOMEBODY = {
     "a header for a key": lambda: request_with(headers={"x-api-key": "x"}),
     "a header that nobody knows": lambda: request_with(headers={"x-customer": "ann"}),
     "a proxy's header for the user": lambda: request_with(headers={"x-forwarded-user": "ann"}),
-    "a proxy's header for the certificate": lambda: request_with(headers={"x-ssl-client-cert": "x"}),
+    "a proxy's header for the certificate": lambda: request_with(
+        headers={"x-ssl-client-cert": "x"}
+    ),
     "a cookie": lambda: request_with(meta={"HTTP_COOKIE": "seen=1"}),
     "a cookie that cannot be read": lambda: request_with(meta={"HTTP_COOKIE": "\x00"}),
     "a session": lambda: request_with(meta={"HTTP_COOKIE": "sessionid=abc"}),
-    "a session without a cookie": lambda: request_with(session=SimpleNamespace(session_key="abc", accessed=False)),
+    "a session without a cookie": lambda: request_with(
+        session=SimpleNamespace(session_key="abc", accessed=False)
+    ),
     "REMOTE_USER": lambda: request_with(meta={"REMOTE_USER": "ann"}),
     "a client certificate": lambda: request_with(meta={"SSL_CLIENT_S_DN": "CN=ann"}),
     "a user": lambda: request_with(user=ann),
@@ -197,23 +201,35 @@ def test_with_a_key_another_visitor_is_never_confirmed(request_):
 
 def test_two_visitors_of_an_api_have_two_etags():
     view = cache_headers(Tag, key=lambda request: "None")(names)
-    etags = {view(factory.get("/", headers={"authorization": f"Token {name}"}))["ETag"] for name in "abc"}
+    etags = {
+        view(factory.get("/", headers={"authorization": f"Token {name}"}))["ETag"] for name in "abc"
+    }
     assert len(etags) == 3
 
 
 def test_what_the_page_does_not_depend_on_is_ignored():
     view = cache_headers(Tag, ignore=["_ga*", "X-Trace"])(names)
-    assert is_public(view(request_with(meta={"HTTP_COOKIE": "_ga=1; _ga_ABC=2"}, headers={"x-trace": "1"})))
+    assert is_public(
+        view(request_with(meta={"HTTP_COOKIE": "_ga=1; _ga_ABC=2"}, headers={"x-trace": "1"}))
+    )
     assert is_nobodys_to_keep(view(request_with(meta={"HTTP_COOKIE": "_ga=1; sessionid=2"})))
     assert is_nobodys_to_keep(view(request_with(headers={"x-trace-user": "1"})))
     key = cache_headers(Tag, key=lambda request: "ann", ignore=["_ga*"])(names)
     first = key(request_with(meta={"HTTP_COOKIE": "_ga=1; sessionid=2"}))
     assert (
-        key(request_with(meta={"HTTP_COOKIE": "_ga=9; sessionid=2", "HTTP_IF_NONE_MATCH": first["ETag"]})).status_code
+        key(
+            request_with(
+                meta={"HTTP_COOKIE": "_ga=9; sessionid=2", "HTTP_IF_NONE_MATCH": first["ETag"]}
+            )
+        ).status_code
         == 304
     )
     assert (
-        key(request_with(meta={"HTTP_COOKIE": "_ga=1; sessionid=3", "HTTP_IF_NONE_MATCH": first["ETag"]})).status_code
+        key(
+            request_with(
+                meta={"HTTP_COOKIE": "_ga=1; sessionid=3", "HTTP_IF_NONE_MATCH": first["ETag"]}
+            )
+        ).status_code
         == 200
     )
 
@@ -255,7 +271,9 @@ def locked():
 
 def dirty():
     with transaction.atomic(using="appwrite"):
-        Diary.objects.create(text="x", permissions=['read("user:ann")', 'update("user:ann")', 'delete("user:ann")'])
+        Diary.objects.create(
+            text="x", permissions=['read("user:ann")', 'update("user:ann")', 'delete("user:ann")']
+        )
         return Diary.objects.count()
 
 
@@ -271,7 +289,9 @@ READS = {
     "a prepared list": lambda: list(Diary.objects.filter(mood=0).prepared()),
     "SQL": raw,
     "raw": lambda: list(Diary.objects.raw("SELECT * FROM library_diary")),
-    "within a block": lambda: transaction.atomic(using="appwrite")(lambda: list(Diary.objects.all()))(),
+    "within a block": lambda: transaction.atomic(using="appwrite")(
+        lambda: list(Diary.objects.all())
+    )(),
     "within a block that wrote": dirty,
     "locked rows": locked,
     "past the ORM": lambda: connections["appwrite"].transport.call(
@@ -305,7 +325,10 @@ def test_another_users_page_is_not_confirmed(users):
     first = view(factory.get("/", headers={"x-shop-user": "ann"}))
     assert is_nobodys_to_keep(first)
     guess = page(factory.get("/"))["ETag"]
-    assert view(factory.get("/", headers={"x-shop-user": "bob", "if-none-match": guess})).status_code == 200
+    assert (
+        view(factory.get("/", headers={"x-shop-user": "bob", "if-none-match": guess})).status_code
+        == 200
+    )
 
 
 def test_guests_pages_are_private_too():
@@ -388,7 +411,10 @@ def by_prefetch(users):
     @cache_headers(Diary, Tag, Book, Book.tags.through)
     def view(request):
         found = list(tags)
-        with appwrite_user(jwt=users["bob"]["jwt"]), suppress(Unauthorized):  # books are none of a user's business here
+        with (
+            appwrite_user(jwt=users["bob"]["jwt"]),
+            suppress(Unauthorized),
+        ):  # books are none of a user's business here
             prefetch_related_objects(found, "books")
         return HttpResponse()
 
@@ -398,7 +424,9 @@ def by_prefetch(users):
 def by_a_context_processor(users):
     def view(request):
         return TemplateResponse(
-            request, template, {"diary": SimpleLazyObject(lambda: in_a_block(READS["a list"])(request, users))}
+            request,
+            template,
+            {"diary": SimpleLazyObject(lambda: in_a_block(READS["a list"])(request, users))},
         )
 
     return cache_headers(Diary)(view)
@@ -445,11 +473,15 @@ def test_tables_that_middleware_has_read_count(caplog):
 
     assert is_nobodys_to_keep(AppwriteCacheMiddleware(reads(page))(factory.get("/")))
     assert "also reads library_diary" in caplog.text
-    assert is_public(AppwriteCacheMiddleware(reads(cache_headers(Tag, Diary)(names)))(factory.get("/")))
+    assert is_public(
+        AppwriteCacheMiddleware(reads(cache_headers(Tag, Diary)(names)))(factory.get("/"))
+    )
 
 
 def test_under_the_middleware_of_users_every_page_is_private(users):
-    chain = AppwriteUserMiddleware(cache_headers(Diary)(lambda request: HttpResponse(Diary.objects.count())))
+    chain = AppwriteUserMiddleware(
+        cache_headers(Diary)(lambda request: HttpResponse(Diary.objects.count()))
+    )
     for headers in ({}, {"x-appwrite-jwt": users["ann"]["jwt"]}):
         response = chain(factory.get("/", headers=headers))
         assert is_nobodys_to_keep(response)
@@ -535,7 +567,10 @@ def test_head_is_as_get():
 
 def test_a_304_says_what_the_page_varies_on():
     first = page(factory.get("/"))
-    assert page(factory.get("/", headers={"if-none-match": first["ETag"]}))["Vary"] == "Cookie, Authorization"
+    assert (
+        page(factory.get("/", headers={"if-none-match": first["ETag"]}))["Vary"]
+        == "Cookie, Authorization"
+    )
 
 
 def test_last_modified_confirms_nothing_to_somebody(monkeypatch):
@@ -552,12 +587,17 @@ def test_last_modified_confirms_nothing_to_somebody(monkeypatch):
 
 
 def test_a_stream_is_nobodys_to_keep():
-    response = cache_headers(Tag)(lambda request: StreamingHttpResponse(iter([b"x"])))(factory.get("/"))
+    response = cache_headers(Tag)(lambda request: StreamingHttpResponse(iter([b"x"])))(
+        factory.get("/")
+    )
     assert is_nobodys_to_keep(response)
 
 
 def test_what_a_view_says_itself_stands_but_for_a_users_page(users):
-    assert cache_headers(Tag)(cache_control(max_age=60)(names))(factory.get("/"))["Cache-Control"] == "max-age=60"
+    assert (
+        cache_headers(Tag)(cache_control(max_age=60)(names))(factory.get("/"))["Cache-Control"]
+        == "max-age=60"
+    )
     read = in_a_block(READS["a list"])
     for view, said in (
         (cache_control(max_age=60)(read), "max-age=60, private"),
@@ -573,7 +613,9 @@ def test_what_a_view_says_itself_stands_but_for_a_users_page(users):
 def of_users(users):
     """A page that is the visitor's, found out within the view."""
     return cache_headers(Diary)(
-        lambda request: HttpResponse(in_a_block(READS["a list"])(request, users).content + request.GET["who"].encode())
+        lambda request: HttpResponse(
+            in_a_block(READS["a list"])(request, users).content + request.GET["who"].encode()
+        )
     )
 
 
@@ -599,7 +641,9 @@ def test_cache_page_around_it_keeps_public_pages_only(users):
 
 def test_who_signs_in_is_not_served_the_page_that_cache_page_has_kept():
     view = cache_page(60)(
-        cache_headers(Tag)(lambda request: HttpResponse(request.headers.get("authorization", "nobody")))
+        cache_headers(Tag)(
+            lambda request: HttpResponse(request.headers.get("authorization", "nobody"))
+        )
     )
     assert view(factory.get("/")).content == b"nobody"
     assert view(factory.get("/", headers={"authorization": "ann"})).content == b"ann"
@@ -651,7 +695,9 @@ class Api(CacheHeadersMixin, APIView):
     cache_models = (Tag,)
 
     def get(self, request):
-        return Response({"tags": Tag.objects.count(), "user": str(getattr(request.user, "pk", None))})
+        return Response(
+            {"tags": Tag.objects.count(), "user": str(getattr(request.user, "pk", None))}
+        )
 
 
 class KeyedApi(Api):
@@ -675,7 +721,9 @@ def test_the_key_of_an_api_that_finds_its_user_out_later():
     first = view(factory.get("/", headers={"x-shop-token": "ann"}))
     assert "private" in first["Cache-Control"]
     for name, status in (("ann", 304), ("bob", 200)):
-        again = view(factory.get("/", headers={"x-shop-token": name, "if-none-match": first["ETag"]}))
+        again = view(
+            factory.get("/", headers={"x-shop-token": name, "if-none-match": first["ETag"]})
+        )
         assert again.status_code == status
 
 

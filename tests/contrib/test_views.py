@@ -92,14 +92,24 @@ def titles(response):
 
 def status(response):
     found = re.search(
-        r'<span class="aw-status aw-status-\w+" title="[^"]+">.*</span>(\w+)</span>', response.content.decode()
+        r'<span class="aw-status aw-status-\w+" title="[^"]+">.*</span>(\w+)</span>',
+        response.content.decode(),
     )
     return found and found[1]
 
 
 def test_a_list_shows_its_columns_as_people_read_them(books):
     rows = page(get(BookList, "sort=-title")).tables["rows"]
-    assert rows[1] == ["Book 23", "Zola", "France", "23.00", "Jan. 24, 2026, 10:30 p.m.", "No", "Draft", "BOOK 23"]
+    assert rows[1] == [
+        "Book 23",
+        "Zola",
+        "France",
+        "23.00",
+        "Jan. 24, 2026, 10:30 p.m.",
+        "No",
+        "Draft",
+        "BOOK 23",
+    ]
     text = get(BookList).content.decode()
     for heading in ("Title", "Author", "From", "Price", "In print", "Shout"):
         assert re.search(rf'<th scope="col"[^>]*>\s*(<a [^>]*>)?{heading}', text), heading
@@ -219,9 +229,20 @@ def download(response):
 def test_csv_holds_every_row_found(books):
     response = get(BookList, "export=csv&q=Book&sort=-title&page=2")
     assert response["Content-Type"] == "text/csv; charset=utf-8"
-    assert re.fullmatch(r'attachment; filename="books-\d{4}-\d\d-\d\d\.csv"', response["Content-Disposition"])
+    assert re.fullmatch(
+        r'attachment; filename="books-\d{4}-\d\d-\d\d\.csv"', response["Content-Disposition"]
+    )
     rows = list(csv.reader(io.StringIO(download(response))))
-    assert rows[0] == ["Title", "Author", "From", "Price", "Published", "In print", "Status", "Shout"]
+    assert rows[0] == [
+        "Title",
+        "Author",
+        "From",
+        "Price",
+        "Published",
+        "In print",
+        "Status",
+        "Shout",
+    ]
     assert [row[0] for row in rows[1:]] == [f"Book {number:02}" for number in reversed(range(25))]
     assert rows[22][3] == ""
 
@@ -255,7 +276,9 @@ def test_a_download_of_many_rows_is_read_in_parts(requests):
 def test_related_rows_of_a_download_are_looked_up_a_chunk_at_a_time(books, requests):
     requests.clear()
     download(get(BookList, "export=csv"))
-    assert len(requests) == 3, requests.lines  # books, authors, countries; the filter's choices are not asked for
+    assert len(requests) == 3, (
+        requests.lines
+    )  # books, authors, countries; the filter's choices are not asked for
 
 
 def test_a_download_is_read_for_whom_the_view_ran(books):
@@ -283,7 +306,19 @@ def test_an_unknown_download_is_not_found(books):
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", " =1", "\N{FULLWIDTH EQUALS SIGN}1", "\n=1", "=HYPERLINK(1)"]
+    "text",
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@x",
+        "\t=1",
+        "\r=1",
+        " =1",
+        "\N{FULLWIDTH EQUALS SIGN}1",
+        "\n=1",
+        "=HYPERLINK(1)",
+    ],
 )
 def test_text_that_a_spreadsheet_would_run_is_made_harmless(text):
     assert harmless(text) == f"'{text}"
@@ -303,7 +338,13 @@ def test_a_csv_guards_every_column():
 def test_a_download_does_not_hold_up_the_event_loop():
     view = type("TagList", (AppwriteListView,), {"model": Tag, "list_display": ("name",)})
     Tag.objects.create(name="one")
-    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"export=json", "headers": []}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"export=json",
+        "headers": [],
+    }
     response = view.as_view()(ASGIRequest(scope, io.BytesIO()))
 
     async def read():
@@ -339,7 +380,9 @@ def test_pages_need_no_inline_script_and_no_inline_style(books):
     text = get(BookList).content.decode()
     assert " style=" not in text
     assert "<style" not in text
-    assert re.findall(r"<script[^>]*>", text) == ['<script src="/static/appwrite_orm_django/pages.js" defer>']
+    assert re.findall(r"<script[^>]*>", text) == [
+        '<script src="/static/appwrite_orm_django/pages.js" defer>'
+    ]
     assert not re.search(r'\son\w+="', text)
 
 

@@ -86,7 +86,10 @@ class TestFilters:
 
     def test_elements(self, name):
         value = VALUES[name]
-        row, other = Lists.objects.create(**{name: value}), Lists.objects.create(**{name: value[1:2]})
+        row, other = (
+            Lists.objects.create(**{name: value}),
+            Lists.objects.create(**{name: value[1:2]}),
+        )
         # Evaluated by the server, and here.
         for also in (Q(), Q(pk=F("pk"), texts=F("texts"))):
             rows = Lists.objects.filter(also)
@@ -107,7 +110,9 @@ class TestFilters:
         setattr(row, name, value[:1])
         assert Lists.objects.bulk_update([row], [name]) == 1
         assert getattr(Lists.objects.nocache().get(), name) == value[:1]
-        assert list(Lists.objects.filter(texts=F("texts")).values_list(name, flat=True)) == [value[:1]]
+        assert list(Lists.objects.filter(texts=F("texts")).values_list(name, flat=True)) == [
+            value[:1]
+        ]
 
     def test_serializers(self, name):
         row = Lists.objects.create(**{name: VALUES[name]})
@@ -171,7 +176,9 @@ class TestForms:
         form.save()
         assert getattr(Lists.objects.get(pk=row.pk), name) == []
 
-    @pytest.mark.parametrize(("name", "text"), [(name, text) for name in NAMES for text in WRONG[name]])
+    @pytest.mark.parametrize(
+        ("name", "text"), [(name, text) for name in NAMES for text in WRONG[name]]
+    )
     def test_what_is_wrong_is_said(self, name, text):
         form = ListsForm({name: text})
         assert form.has_changed()
@@ -187,8 +194,16 @@ class TestForms:
             ("integers", '[5.0, "6"]', [5, 6]),
             ("floats", "1, 2.5", [1.0, 2.5]),
             ("decimals", "[1.10]", [D("1.10")]),
-            ("long_decimals", "[12345678901234567890.0000000001]", [D("12345678901234567890.0000000001")]),
-            ("dates", "2026-01-02, 2026-01-03", [datetime.date(2026, 1, 2), datetime.date(2026, 1, 3)]),
+            (
+                "long_decimals",
+                "[12345678901234567890.0000000001]",
+                [D("12345678901234567890.0000000001")],
+            ),
+            (
+                "dates",
+                "2026-01-02, 2026-01-03",
+                [datetime.date(2026, 1, 2), datetime.date(2026, 1, 3)],
+            ),
             ("booleans", "true, 0", None),
             ("texts", "null", []),
             ("texts", "[]", []),
@@ -279,4 +294,9 @@ class TestValues:
         assert {name: getattr(held, name) for name in NAMES} == VALUES
         for name in NAMES:
             assert Lists.objects.using("twin").filter(**{name: VALUES[name]}).count() == 1
-            assert Lists.objects.using("twin").filter(**{f"{name}__contains": VALUES[name][:1]}).count() == 1
+            assert (
+                Lists.objects.using("twin")
+                .filter(**{f"{name}__contains": VALUES[name][:1]})
+                .count()
+                == 1
+            )

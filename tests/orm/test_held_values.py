@@ -22,7 +22,13 @@ pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], tr
 LONG = 25.27705773818511
 HELD = 25.277057738185
 # Fourteen digits each; the last ones lie beyond the 17 places of a filter.
-TINY = [1.2345678901234e-05, 1.2345678901234e-08, 2.5e-18, 4.9406564584125e-324, -3.3333333333333e-09]
+TINY = [
+    1.2345678901234e-05,
+    1.2345678901234e-08,
+    2.5e-18,
+    4.9406564584125e-324,
+    -3.3333333333333e-09,
+]
 FLOATS = [
     LONG,
     1 / 3,
@@ -61,7 +67,9 @@ def place(request, level):
 def wire(value):
     """Return what the server answers for the row with this key."""
     (row,) = [
-        row for row in rows.list_rows(connections["appwrite"].transport, *_table())["rows"] if row["key"] == value
+        row
+        for row in rows.list_rows(connections["appwrite"].transport, *_table())["rows"]
+        if row["key"] == value
     ]
     return row
 
@@ -89,7 +97,9 @@ class TestAFloatIsFoundByTheValueItWasSavedWith:
             Measurement.objects.filter(Q(value=value) | Q(count=99)),
             Measurement.objects.filter(value=Value(value)),
             Measurement.objects.filter(value__in=[Value(value)]),
-            Measurement.objects.annotate(is_it=Case(When(value=value, then=1), default=0)).filter(is_it=1),
+            Measurement.objects.annotate(is_it=Case(When(value=value, then=1), default=0)).filter(
+                is_it=1
+            ),
             Measurement.objects.annotate(v=Coalesce("value", "other")).filter(v=value),
             Measurement.objects.exclude(~Q(value=value)).exclude(value=None),
         ):
@@ -100,7 +110,9 @@ class TestAFloatIsFoundByTheValueItWasSavedWith:
         assert set(Measurement.objects.filter(~Q(value=value))) == {other, none}
         for nothing in (
             Measurement.objects.filter(value__gt=value, value__lt=7.5 if value < 7.5 else math.inf),
-            Measurement.objects.filter(value__lt=value, value__gt=7.5 if value > 7.5 else -math.inf),
+            Measurement.objects.filter(
+                value__lt=value, value__gt=7.5 if value > 7.5 else -math.inf
+            ),
         ):
             assert not nothing.exists()
             assert nothing.count() == 0
@@ -110,7 +122,10 @@ class TestAFloatIsFoundByTheValueItWasSavedWith:
         row, created = Measurement.objects.get_or_create(value=value)
         assert created
         assert Measurement.objects.get_or_create(value=value) == (row, False)
-        assert Measurement.objects.update_or_create(value=value, defaults={"count": 2}) == (row, False)
+        assert Measurement.objects.update_or_create(value=value, defaults={"count": 2}) == (
+            row,
+            False,
+        )
         assert Measurement.objects.filter(value=value).update(count=3) == 1
         assert Measurement.objects.filter(value__in=[value]).update(count=F("count") + 1) == 1
         assert Measurement.objects.get(value=value).count == 4
@@ -175,9 +190,15 @@ class TestObjects:
         for make in (
             lambda: Measurement.objects.create(value=LONG, series=SERIES),
             lambda: Measurement.objects.bulk_create([Measurement(value=LONG, series=SERIES)])[0],
-            lambda: Measurement.objects.get_or_create(count=5, defaults={"value": LONG, "series": SERIES})[0],
-            lambda: Measurement.objects.update_or_create(count=6, defaults={"value": LONG, "series": SERIES})[0],
-            lambda: Measurement.objects.update_or_create(count=5, defaults={"value": LONG, "series": SERIES})[0],
+            lambda: Measurement.objects.get_or_create(
+                count=5, defaults={"value": LONG, "series": SERIES}
+            )[0],
+            lambda: Measurement.objects.update_or_create(
+                count=6, defaults={"value": LONG, "series": SERIES}
+            )[0],
+            lambda: Measurement.objects.update_or_create(
+                count=5, defaults={"value": LONG, "series": SERIES}
+            )[0],
             saved,
             saved_in_part,
             updated_in_bulk,
@@ -204,7 +225,10 @@ class TestObjects:
     def test_update_conflicts_meets_the_row_with_the_value(self):
         first = Measurement.objects.create(key=LONG)
         (again,) = Measurement.objects.bulk_create(
-            [Measurement(key=LONG, count=3)], update_conflicts=True, unique_fields=["key"], update_fields=["count"]
+            [Measurement(key=LONG, count=3)],
+            update_conflicts=True,
+            unique_fields=["key"],
+            update_fields=["count"],
         )
         assert (again.pk, again.key) == (first.pk, HELD)
         assert Measurement.objects.get(key=LONG).count == 3
@@ -221,7 +245,10 @@ class TestObjects:
             (one,) = Reading.objects.prefetch_related("measurements").filter(value=value)
             assert list(one.measurements.all()) == [row]
             assert (
-                Reading.objects.get(Exists(Measurement.objects.filter(reading=OuterRef("value"), pk=row.pk))) == reading
+                Reading.objects.get(
+                    Exists(Measurement.objects.filter(reading=OuterRef("value"), pk=row.pk))
+                )
+                == reading
             )
             assert Measurement.objects.get(reading__in=Reading.objects.filter(value=value)) == row
 
@@ -236,7 +263,13 @@ HELD_SERIES = [HELD_WHEN, moment(2026, 1, 2)]
 class TestArithmetic:
     @pytest.mark.parametrize("block", [False, True])
     @pytest.mark.parametrize(
-        "amount", [lambda: F("value") + 0.2, lambda: F("value") * 3, lambda: F("other") / 3, lambda: F("value") - 1e-15]
+        "amount",
+        [
+            lambda: F("value") + 0.2,
+            lambda: F("value") * 3,
+            lambda: F("other") / 3,
+            lambda: F("value") - 1e-15,
+        ],
     )
     def test_what_an_update_computes_is_found(self, amount, block):
         row = Measurement.objects.create(value=0.1, other=1.0)
@@ -258,7 +291,9 @@ class TestArithmetic:
         assert Measurement.objects.get(value=0.1 + 0.2) == row
 
     def test_bulk_update_and_copies_of_columns(self):
-        one, two = Measurement.objects.bulk_create([Measurement(value=LONG), Measurement(value=1 / 3)])
+        one, two = Measurement.objects.bulk_create(
+            [Measurement(value=LONG), Measurement(value=1 / 3)]
+        )
         assert Measurement.objects.update(other=F("value")) == 2
         assert Measurement.objects.filter(value=F("other")).count() == 2
         one.value, two.value = 2 / 3, math.pi
@@ -276,13 +311,21 @@ class TestArithmetic:
 @pytest.mark.usefixtures("level")
 class TestPagesInTheOrderOfFloats:
     def test_every_row_is_on_one_page(self, connect):
-        values = [sign * n * 1.2345678901234e-12 for n in range(1, 8) for sign in (1, -1)] + [None, 1 / 3, 0.5]
+        values = [sign * n * 1.2345678901234e-12 for n in range(1, 8) for sign in (1, -1)] + [
+            None,
+            1 / 3,
+            0.5,
+        ]
         Measurement.objects.bulk_create([Measurement(value=value) for value in values])
         now = connections["appwrite"].settings_dict
         connect(HOST=now["HOST"], NAME=now["NAME"], OPTIONS={**now["OPTIONS"], "PAGE_SIZE": 3})
         for order in ("value", "-value"):
-            found = list(Measurement.objects.nocache().order_by(order).values_list("value", flat=True))
-            assert sorted(found, key=str) == sorted([v if v is None else held_float(v) for v in values], key=str)
+            found = list(
+                Measurement.objects.nocache().order_by(order).values_list("value", flat=True)
+            )
+            assert sorted(found, key=str) == sorted(
+                [v if v is None else held_float(v) for v in values], key=str
+            )
 
 
 class TestSaving:
@@ -293,7 +336,9 @@ class TestSaving:
         loaded.save()
         assert loaded.value == Measurement.objects.get(pk=row.pk).value == HELD
 
-    @pytest.mark.parametrize("value", [9007199254740993, Decimal("25.27705773818511"), "25.27705773818511", 5, True])
+    @pytest.mark.parametrize(
+        "value", [9007199254740993, Decimal("25.27705773818511"), "25.27705773818511", 5, True]
+    )
     def test_numbers_of_other_types(self, value):
         row = Measurement.objects.create(value=value)
         assert Measurement.objects.get(value=value) == row
@@ -301,7 +346,11 @@ class TestSaving:
 
     def test_zero_has_no_sign(self):
         row = Measurement.objects.create(value=-0.0)
-        assert math.copysign(1, row.value) == math.copysign(1, Measurement.objects.get(pk=row.pk).value) == 1
+        assert (
+            math.copysign(1, row.value)
+            == math.copysign(1, Measurement.objects.get(pk=row.pk).value)
+            == 1
+        )
         assert Measurement.objects.get(value=-0.0) == row
 
     def test_another_database_keeps_every_digit(self):
@@ -317,7 +366,9 @@ class TestSaving:
             assert (got, created) == (made, False)
             got.value, got.series = 1 / 3, SERIES
             await got.asave()
-            (bulk,) = await Measurement.objects.abulk_create([Measurement(value=LONG, series=SERIES)])
+            (bulk,) = await Measurement.objects.abulk_create(
+                [Measurement(value=LONG, series=SERIES)]
+            )
             return made, got, bulk, await Measurement.objects.filter(value=1 / 3).acount()
 
         made, got, bulk, count = async_to_sync(write)()
@@ -352,7 +403,10 @@ class TestTheLastMoment:
         assert Reading.objects.exclude(taken__year=9999).get() == early
         assert Reading.objects.filter(taken__year__lte=9999).count() == 2
         assert (
-            Reading.objects.filter(taken__lte=datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)).count() == 2
+            Reading.objects.filter(
+                taken__lte=datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
+            ).count()
+            == 2
         )
         assert Reading.objects.filter(taken=self.LAST.replace(microsecond=999000)).count() == 0
         assert Reading.objects.filter(taken__lt=self.LAST.replace(microsecond=999000)).count() == 2

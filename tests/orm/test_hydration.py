@@ -30,7 +30,9 @@ QUERYSETS = {
     "extra": lambda: Book.objects.order_by("pk").extra(select={"two": "1 + 1"}),
     "deferred": lambda: Book.objects.defer("title").order_by("pk"),
     "only": lambda: Book.objects.only("title").order_by("pk"),
-    "select_related": lambda: Book.objects.select_related("author__country", "editor").order_by("pk"),
+    "select_related": lambda: Book.objects.select_related("author__country", "editor").order_by(
+        "pk"
+    ),
     "sliced": lambda: Book.objects.order_by("title", "pk")[1:4],
     "related manager": lambda: Author.objects.get(name="Victor Hugo").books.order_by("pk"),
     "one to many, ordered": lambda: Book.objects.get(title="Nana").reviews.all(),
@@ -47,7 +49,9 @@ _NOT_ROWS = ("_prefetched_objects_cache", "_django_version")
 def state_of(value):
     """Return everything there is to see of an instance: attributes in their order, types included, and state."""
     if isinstance(value, models.Model):
-        return type(value), [(name, state_of(held)) for name, held in value.__dict__.items() if name not in _NOT_ROWS]
+        return type(value), [
+            (name, state_of(held)) for name, held in value.__dict__.items() if name not in _NOT_ROWS
+        ]
     if isinstance(value, models.base.ModelState):
         value.fields_cache  # noqa: B018 - made by whoever first looks at it; assigning a foreign key looks
         return sorted((name, state_of(held)) for name, held in value.__dict__.items())
@@ -71,7 +75,9 @@ def test_instances_equal_djangos(shelves, everything, name):
     queryset = QUERYSETS[name]()
     assert queryset._iterable_class is hydration.FastModelIterable
     expected = [state_of(one) for one in by_django(queryset)]
-    assert [state_of(one) for one in queryset.all()] == expected  # loaded or, for the second read, from the cache
+    assert [
+        state_of(one) for one in queryset.all()
+    ] == expected  # loaded or, for the second read, from the cache
     assert [state_of(one) for one in queryset.all()] == expected
     assert [state_of(one) for one in queryset.iterator()] == expected
     assert bool(expected) is (name not in ("none", "nothing found"))
@@ -80,7 +86,9 @@ def test_instances_equal_djangos(shelves, everything, name):
 def test_prefetched_instances_equal_djangos(shelves):
     queryset = Author.objects.prefetch_related("books__tags").order_by("pk")
     for mine, theirs in zip(queryset.all(), by_django(queryset), strict=True):
-        assert [state_of(book) for book in mine.books.all()] == [state_of(book) for book in theirs.books.all()]
+        assert [state_of(book) for book in mine.books.all()] == [
+            state_of(book) for book in theirs.books.all()
+        ]
 
 
 def test_the_quick_way_is_taken(shelves, monkeypatch):
@@ -174,7 +182,9 @@ def test_what_is_not_committed_depends_on_the_end_of_the_block(shelves):
         end = uncommitted(connections["appwrite"])
         assert not end.committed
         for queryset in (Book.objects.all(), Country.objects.all()):
-            assert [state_of(one) for one in queryset] == [state_of(one) for one in by_django(queryset)]
+            assert [state_of(one) for one in queryset] == [
+                state_of(one) for one in by_django(queryset)
+            ]
             assert all(one.__dict__["_loaded"][-1] is end for one in queryset)
         transaction.set_rollback(True, using="appwrite")
 
@@ -189,7 +199,12 @@ def test_instances_are_independent_and_pickle(shelves):
 
 
 VALUES = st.one_of(
-    st.none(), st.text(), st.integers(), st.datetimes(), st.just(datetime.timezone.utc), st.lists(st.none())
+    st.none(),
+    st.text(),
+    st.integers(),
+    st.datetimes(),
+    st.just(datetime.timezone.utc),
+    st.lists(st.none()),
 )
 
 
@@ -203,10 +218,16 @@ def test_any_values_are_stored_as_from_db_stores_them(rows):
 
 @given(
     values=st.tuples(*[VALUES] * len(Book._meta.concrete_fields)),
-    names=st.sets(st.sampled_from([field.attname for field in Book._meta.concrete_fields]), min_size=1),
+    names=st.sets(
+        st.sampled_from([field.attname for field in Book._meta.concrete_fields]), min_size=1
+    ),
 )
 def test_one_instance_is_made_as_django_makes_it(values, names):
-    values = [value for value, field in zip(values, Book._meta.concrete_fields, strict=True) if field.attname in names]
+    values = [
+        value
+        for value, field in zip(values, Book._meta.concrete_fields, strict=True)
+        if field.attname in names
+    ]
     expected = models.Model.from_db.__func__(Book, "appwrite", names, values)
     assert state_of(hydration.instance_from(Book, "appwrite", values, names)) == state_of(expected)
 

@@ -15,7 +15,9 @@ from tests.library.models import Author, Book, Country, Everything, Numbered, Re
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
-FIELDS = [f for f in Everything._meta.concrete_fields if f.name not in ("id", "created_at", "updated_at")]
+FIELDS = [
+    f for f in Everything._meta.concrete_fields if f.name not in ("id", "created_at", "updated_at")
+]
 ARRAYS = ("array", "numbers", "permissions")
 D = decimal.Decimal
 
@@ -24,7 +26,9 @@ def held(instance):
     """What a row is expected to hold: null arrays are empty ones on Appwrite, and no file is "" to Django."""
     values = {field.name: field.value_from_object(instance) for field in FIELDS}
     values["file"] = values["file"].name or ""
-    return {name: [] if name in ARRAYS and value is None else value for name, value in values.items()}
+    return {
+        name: [] if name in ARRAYS and value is None else value for name, value in values.items()
+    }
 
 
 def fresh(instance):
@@ -52,14 +56,18 @@ def by_save_of_changes(row):
 def by_update(row):
     Everything(pk=row.pk, char="before", integer=99).save()
     values = {field.name: field.value_from_object(row) for field in FIELDS if field.name != "json"}
-    values["json"] = Value(row.json, Everything._meta.get_field("json")) if row.json is not None else None
+    values["json"] = (
+        Value(row.json, Everything._meta.get_field("json")) if row.json is not None else None
+    )
     assert Everything.objects.filter(pk=row.pk).update(**values) == 1
     return row
 
 
 def by_update_of_many(row):
     Everything(pk=row.pk, char="before", integer=99).save()
-    values = {field.name: field.value_from_object(row) for field in FIELDS if field.name != "permissions"}
+    values = {
+        field.name: field.value_from_object(row) for field in FIELDS if field.name != "permissions"
+    }
     assert Everything.objects.filter(char="before").update(**values) == 1
     return row
 
@@ -74,7 +82,8 @@ def by_bulk_update(row):
 
 
 @pytest.mark.parametrize(
-    "write", [by_create, by_bulk_create, by_save_of_changes, by_update, by_update_of_many, by_bulk_update]
+    "write",
+    [by_create, by_bulk_create, by_save_of_changes, by_update, by_update_of_many, by_bulk_update],
 )
 @pytest.mark.parametrize("number", range(len(everything_rows())))
 def test_round_trip(write, number):
@@ -83,7 +92,9 @@ def test_round_trip(write, number):
 
 
 def test_every_type_comes_back_as_its_own():
-    Everything.objects.create(**{k: v for k, v in held(everything_rows()[2]).items() if k != "permissions"})
+    Everything.objects.create(
+        **{k: v for k, v in held(everything_rows()[2]).items() if k != "permissions"}
+    )
     row = Everything.objects.get()
     types = {name: type(value) for name, value in held(row).items()}
     assert types == {name: type(value) for name, value in held(everything_rows()[2]).items()}
@@ -92,7 +103,8 @@ def test_every_type_comes_back_as_its_own():
 
 
 @pytest.mark.parametrize(
-    "text", [*TEXTS, '{"method":"increment","values":[1]}', '{"method":"arrayAppend","values":["x"]}']
+    "text",
+    [*TEXTS, '{"method":"increment","values":[1]}', '{"method":"arrayAppend","values":["x"]}'],
 )
 @pytest.mark.parametrize("field", ["char", "text"])
 def test_text_is_stored_and_found_as_the_text_it_is(text, field):
@@ -118,7 +130,9 @@ OPERATORS = [
 
 @pytest.mark.parametrize("text", OPERATORS)
 def test_text_that_looks_like_an_operator_is_written_as_text(text):
-    row, other = Everything.objects.bulk_create([Everything(char=text), Everything(char="other", integer=1)])
+    row, other = Everything.objects.bulk_create(
+        [Everything(char=text), Everything(char="other", integer=1)]
+    )
     assert fresh(row)["char"] == text
 
     other.char = text
@@ -148,7 +162,10 @@ def test_what_text_equality_ignores():
         return sorted(Author.objects.filter(**condition).values_list("name", flat=True))
 
     assert (
-        found(name="emile") == found(name__iexact="ÉMILE") == found(name__in=["éMile"]) == ["EMILE  ", "emile", "Émile"]
+        found(name="emile")
+        == found(name__iexact="ÉMILE")
+        == found(name__in=["éMile"])
+        == ["EMILE  ", "emile", "Émile"]
     )
     assert found(name__contains="mil") == ["Emil", "emile", "Émile"]
     assert found(name__icontains="MIL") == ["EMILE  ", "Emil", "emile", "Émile"]
@@ -168,7 +185,11 @@ def test_datetimes_are_cut_to_milliseconds_on_the_object_too():
     saved.datetime = when
     saved.save()
     for row in (created, bulk, saved):
-        assert row.datetime == Everything.objects.get(pk=row.pk).datetime == when.replace(microsecond=678000)
+        assert (
+            row.datetime
+            == Everything.objects.get(pk=row.pk).datetime
+            == when.replace(microsecond=678000)
+        )
     assert Everything.objects.filter(datetime=when).count() == 3
 
 
@@ -187,7 +208,12 @@ def test_system_columns_are_known_after_saving():
     author.save()
     read = Author.objects.get(pk=author.pk)
     assert (author.created_at, author.updated_at) == (read.created_at, read.updated_at)
-    assert Author.objects.filter(created_at__lte=timezone.now(), updated_at__gte=author.updated_at).get() == author
+    assert (
+        Author.objects.filter(
+            created_at__lte=timezone.now(), updated_at__gte=author.updated_at
+        ).get()
+        == author
+    )
 
 
 def test_integer_keys_are_made_in_order_and_behave_as_integers():
@@ -221,7 +247,9 @@ def test_a_natural_key():
 
 
 def test_enum_choices_and_display():
-    book = Book(title="Nana", author=Author.objects.create(name="Zola"), status=Book.Status.PUBLISHED)
+    book = Book(
+        title="Nana", author=Author.objects.create(name="Zola"), status=Book.Status.PUBLISHED
+    )
     book.save()
     read = Book.objects.get()
     assert read.status == Book.Status.PUBLISHED

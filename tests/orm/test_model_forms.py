@@ -16,7 +16,18 @@ pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transactio
 class BookForm(forms.ModelForm):
     class Meta:
         model = Book
-        fields = ["title", "author", "editor", "price", "pages", "published", "in_print", "status", "tags", "blurb"]
+        fields = [
+            "title",
+            "author",
+            "editor",
+            "price",
+            "pages",
+            "published",
+            "in_print",
+            "status",
+            "tags",
+            "blurb",
+        ]
 
 
 class EverythingForm(forms.ModelForm):
@@ -38,7 +49,8 @@ def data(writer, **more):
 
 class TestModelForm:
     @pytest.mark.parametrize(
-        ("value", "problem"), [(2**15, "less than or equal to 32767"), (-1, "greater than or equal to 0")]
+        ("value", "problem"),
+        [(2**15, "less than or equal to 32767"), (-1, "greater than or equal to 0")],
     )
     def test_integers_are_checked_by_the_ranges_of_appwrite(self, value, problem):
         """Django asks the default database, which here is SQLite and has no upper bound."""
@@ -90,12 +102,19 @@ class TestModelForm:
         assert not form.is_valid()
         assert "already exists" in str(form.errors)
         assert BookForm(data(author), instance=book).is_valid()
-        other = forms.modelform_factory(Author, fields=["name", "email"])({"name": "x", "email": "ZOLA@example.org"})
+        other = forms.modelform_factory(Author, fields=["name", "email"])(
+            {"name": "x", "email": "ZOLA@example.org"}
+        )
         assert list(other.errors) == ["email"]
-        assert forms.modelform_factory(Author, fields=["name", "email"])({"name": "x", "email": ""}).is_valid()
+        assert forms.modelform_factory(Author, fields=["name", "email"])(
+            {"name": "x", "email": ""}
+        ).is_valid()
 
     def test_unique_together_and_constraints_of_the_model(self, author):
-        shelf, book = Shelf.objects.create(label="a"), Book.objects.create(title="Nana", author=author)
+        shelf, book = (
+            Shelf.objects.create(label="a"),
+            Book.objects.create(title="Nana", author=author),
+        )
         Place.objects.create(shelf=shelf, book=book, position=1)
         with pytest.raises(ValidationError, match="Shelf and Position already exists"):
             Place(shelf=shelf, book=book, position=1).full_clean()
@@ -123,7 +142,9 @@ class TestModelForm:
         assert (row.array, row.numbers, row.json, row.enum) == (["x", "y"], [1, 2], {"a": 1}, "a")
         assert EverythingForm(instance=row).initial["array"] == ["x", "y"]
         form = EverythingForm({"array": '["' + "x" * 21 + '"]', "numbers": '["a"]', "enum": "c"})
-        assert form.errors["array"] == ["Item 1: Ensure this value has at most 20 characters (it has 21)."]
+        assert form.errors["array"] == [
+            "Item 1: Ensure this value has at most 20 characters (it has 21)."
+        ]
         assert "Item 1" in form.errors["numbers"][0]
         assert "Select a valid choice" in form.errors["enum"][0]
 
@@ -143,7 +164,9 @@ class TestGenericViews:
         return view(RequestFactory().get("/", query), **kwargs)
 
     def test_a_list_page_is_two_requests(self, author, requests):
-        Review.objects.bulk_create([Review(book_id="none", stars=number % 5) for number in range(95)])
+        Review.objects.bulk_create(
+            [Review(book_id="none", stars=number % 5) for number in range(95)]
+        )
         requests.clear()
         response = self.get(ListView.as_view(model=Review, paginate_by=20), query={"page": 3})
         context = response.context_data
@@ -154,14 +177,19 @@ class TestGenericViews:
         assert len(requests) == 2, requests.lines
 
     def test_pages_cover_every_row_once(self, author):
-        Review.objects.bulk_create([Review(book_id="none", stars=number % 5) for number in range(47)])
+        Review.objects.bulk_create(
+            [Review(book_id="none", stars=number % 5) for number in range(47)]
+        )
         paginator = Paginator(Review.objects.all(), 10)
         seen = [review.pk for page in paginator for review in page]
         assert len(seen) == len(set(seen)) == 47
         assert [len(page.object_list) for page in paginator] == [10, 10, 10, 10, 7]
 
     def test_detail(self, author):
-        assert self.get(DetailView.as_view(model=Author), pk=author.pk).context_data["object"] == author
+        assert (
+            self.get(DetailView.as_view(model=Author), pk=author.pk).context_data["object"]
+            == author
+        )
         with pytest.raises(Http404):
             self.get(DetailView.as_view(model=Author), pk="missing")
         Tag.objects.create(name="novel")
@@ -173,7 +201,9 @@ class TestGenericViews:
         factory = RequestFactory()
         CreateView.as_view(model=Author, **form)(factory.post("/", {"name": "Hugo", "rating": 4}))
         hugo = Author.objects.get(name="Hugo")
-        UpdateView.as_view(model=Author, **form)(factory.post("/", {"name": "Hugo", "rating": 5}), pk=hugo.pk)
+        UpdateView.as_view(model=Author, **form)(
+            factory.post("/", {"name": "Hugo", "rating": 5}), pk=hugo.pk
+        )
         assert Author.objects.get(pk=hugo.pk).rating == 5
         DeleteView.as_view(model=Author, success_url="/done/")(factory.post("/"), pk=hugo.pk)
         assert Author.objects.get() == author

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], tr
 
 @pytest.fixture
 def author():
-    author = Author.objects.create(name="Zola", country=Country.objects.create(code="FR", name="France"))
+    author = Author.objects.create(
+        name="Zola", country=Country.objects.create(code="FR", name="France")
+    )
     for number in range(4):
         Book.objects.create(title=f"Book {number}", author=author, pages=number)
     return author
@@ -30,7 +32,9 @@ QUERYSETS = {
     "nothing found": lambda _: Book.objects.filter(title="?"),
     "none": lambda _: Book.objects.none(),
     "joined": lambda _: Book.objects.filter(author__country__name="France").order_by("title"),
-    "subquery": lambda _: Book.objects.filter(author__in=Author.objects.filter(name="Zola")).order_by("title"),
+    "subquery": lambda _: Book.objects.filter(
+        author__in=Author.objects.filter(name="Zola")
+    ).order_by("title"),
     "select_related": lambda _: Book.objects.select_related("author").order_by("title"),
     "values": lambda _: Book.objects.order_by("title").values("title"),
     "deferred": lambda _: Book.objects.only("title").order_by("title"),
@@ -60,7 +64,9 @@ def test_reading_again_asks_the_cache_once_and_the_server_never(author, requests
     asked = []
     store = connections["appwrite"].cache.core.store
     get_many = store.get_many
-    monkeypatch.setattr(store, "get_many", lambda keys, *tokens: asked.append(keys) or get_many(keys, *tokens))
+    monkeypatch.setattr(
+        store, "get_many", lambda keys, *tokens: asked.append(keys) or get_many(keys, *tokens)
+    )
     requests.clear()
     assert states(prepared) == expected
     assert len(asked) == 1
@@ -134,8 +140,13 @@ def test_nothing_is_kept_of_it_when_it_is_gone(author):
 
 @pytest.fixture
 def books():
-    author = Author.objects.create(name="Zola", country=Country.objects.create(code="FR", name="France"))
-    return [Book.objects.create(title=f"Book {number}", author=author, pages=9 - number) for number in range(5)]
+    author = Author.objects.create(
+        name="Zola", country=Country.objects.create(code="FR", name="France")
+    )
+    return [
+        Book.objects.create(title=f"Book {number}", author=author, pages=9 - number)
+        for number in range(5)
+    ]
 
 
 def test_rows_are_those_of_the_query(books):

@@ -46,7 +46,9 @@ def relate(live: Any, kind: str, *, two_way: bool = False, on_delete: str = "set
     options = {"relatedTableId": "authors", "type": kind, "twoWay": two_way, "onDelete": on_delete}
     if two_way:
         options["twoWayKey"] = "written"
-    column_routes.create_column(live, TableRef("d", "books"), "relationship", "author", required=False, **options)
+    column_routes.create_column(
+        live, TableRef("d", "books"), "relationship", "author", required=False, **options
+    )
 
 
 def inspected(registry: Any) -> tuple[str, dict[str, Any]]:
@@ -78,7 +80,9 @@ def test_inspected_models_round_trip(live, registry, kind, holder, two_way):
     else:
         assert fields == ([(holder, "author")] if holder else [])
     if kind == "manyToMany":
-        assert "from appwrite_orm_django.orm.relationships import ManyToManyRelationship\n" in source
+        assert (
+            "from appwrite_orm_django.orm.relationships import ManyToManyRelationship\n" in source
+        )
         assert "    author = ManyToManyRelationship('Authors')\n" in source
         assert ("    written = ManyToManyRelationship('Books')\n" in source) is two_way
     assert not any(error for model in found.values() for error in model.check())
@@ -88,7 +92,10 @@ def test_inspected_models_round_trip(live, registry, kind, holder, two_way):
 def test_inspected_models_read_and_write(live, registry, kind):
     relate(live, kind, two_way=True)
     _source, found = inspected(registry)
-    authors, books = found["Authors"].objects.using("appwrite"), found["Books"].objects.using("appwrite")
+    authors, books = (
+        found["Authors"].objects.using("appwrite"),
+        found["Books"].objects.using("appwrite"),
+    )
     ann, bob = authors.create(name="Ann"), authors.create(name="Bob")
     tea = books.create(title="Tea", author=ann)
     books.create(title="Soup")
@@ -99,10 +106,15 @@ def test_inspected_models_read_and_write(live, registry, kind):
     assert [book.title for book in books.exclude(author=bob).order_by("title")] == ["Soup", "Tea"]
     assert [book.title for book in books.filter(author=None)] == ["Soup"]
     assert [book.title for book in books.order_by("author__name", "title")] == ["Soup", "Tea"]
-    assert list(books.order_by("title").values_list("title", "author")) == [("Soup", None), ("Tea", ann.pk)]
+    assert list(books.order_by("title").values_list("title", "author")) == [
+        ("Soup", None),
+        ("Tea", ann.pk),
+    ]
     assert [book.author for book in books.select_related("author").order_by("title")] == [None, ann]
     written = authors.prefetch_related("written").get(name="Ann").written
-    assert (written if kind == "oneToOne" else list(written.all())) == (tea if kind == "oneToOne" else [tea])
+    assert (written if kind == "oneToOne" else list(written.all())) == (
+        tea if kind == "oneToOne" else [tea]
+    )
     tea.author = bob
     if kind == "oneToOne":
         # The server wants the old pair to be parted first (recording rel-oneToOne-twoway), and says so.
@@ -128,7 +140,10 @@ def test_inspected_models_read_and_write(live, registry, kind):
 def test_many_rows_are_written_one_at_a_time(live, registry):
     relate(live, "manyToOne")
     _source, found = inspected(registry)
-    authors, books = found["Authors"].objects.using("appwrite"), found["Books"].objects.using("appwrite")
+    authors, books = (
+        found["Authors"].objects.using("appwrite"),
+        found["Books"].objects.using("appwrite"),
+    )
     ann = authors.create(name="Ann")
     books.bulk_create([found["Books"](title=f"t{n}", author=ann) for n in range(5)])
     counter = Counter([])
@@ -143,7 +158,10 @@ def test_many_rows_are_written_one_at_a_time(live, registry):
 def test_a_cascade_reaches_the_rows(live, registry):
     relate(live, "manyToOne", on_delete="cascade")
     _source, found = inspected(registry)
-    authors, books = found["Authors"].objects.using("appwrite"), found["Books"].objects.using("appwrite")
+    authors, books = (
+        found["Authors"].objects.using("appwrite"),
+        found["Books"].objects.using("appwrite"),
+    )
     ann = authors.create(name="Ann")
     books.bulk_create([found["Books"](title=f"t{n}", author=ann) for n in range(3)])
     ann.delete()
@@ -182,7 +200,10 @@ def test_migrate_makes_relationships(live, registry):
     wanted = read_models("d", made)
     migrate(live, wanted)
     assert plan_for(live, wanted, Options(prune=True)).steps == ()
-    found = {column["key"]: column for column in column_routes.list_columns(live, TableRef("d", "library_owner"))}
+    found = {
+        column["key"]: column
+        for column in column_routes.list_columns(live, TableRef("d", "library_owner"))
+    }
     shown = {key: (one["relationType"], one["onDelete"]) for key, one in found.items()}
     assert shown == {
         "shop": ("manyToOne", "cascade"),
@@ -197,11 +218,20 @@ def test_migrate_makes_relationships(live, registry):
 
 
 def test_a_relationship_is_not_made_of_something_else(live, registry, monkeypatch):
-    migrate(live, Database("d", (Table("library_shop"), Table("library_owner", "", (Column("shop", "varchar", 36),)))))
+    migrate(
+        live,
+        Database(
+            "d",
+            (Table("library_shop"), Table("library_owner", "", (Column("shop", "varchar", 36),))),
+        ),
+    )
     made = shop()
-    monkeypatch.setattr("appwrite_orm_django.management.commands.appwrite_migrate.chosen_models", lambda *_: made)
+    monkeypatch.setattr(
+        "appwrite_orm_django.management.commands.appwrite_migrate.chosen_models", lambda *_: made
+    )
     with pytest.raises(
-        CommandError, match=r"library_owner\.shop: the server has varchar\(36\), the model asks for relat"
+        CommandError,
+        match=r"library_owner\.shop: the server has varchar\(36\), the model asks for relat",
     ):
         call_command("appwrite_migrate", "library", stdout=StringIO())
 
@@ -214,7 +244,11 @@ def test_checks(registry):
         class Meta:
             app_label = "library"
 
-    assert [error.id for error in Node.check()] == ["appwrite.E013", "appwrite.E012", "appwrite.E013"]
+    assert [error.id for error in Node.check()] == [
+        "appwrite.E013",
+        "appwrite.E012",
+        "appwrite.E013",
+    ]
 
 
 def test_a_field_can_be_cloned():
@@ -262,7 +296,8 @@ class TestManyToMany:
         authors, books = many
         ann, tea = authors.create(name="Ann"), books.create(title="Tea")
         with pytest.raises(
-            IntegrityError, match=f"books.author: no rows with the ids nobody; the others were related to {tea.pk}"
+            IntegrityError,
+            match=f"books.author: no rows with the ids nobody; the others were related to {tea.pk}",
         ):
             tea.author.set([ann, "nobody"])
         assert tea.author.ids() == [ann.pk]

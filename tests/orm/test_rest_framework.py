@@ -63,7 +63,9 @@ class Cursors(pagination.CursorPagination):
 
 
 class BookViewSet(viewsets.ModelViewSet):
-    queryset = Book.objects.select_related("author").prefetch_related("tags").order_by("title", "pk")
+    queryset = (
+        Book.objects.select_related("author").prefetch_related("tags").order_by("title", "pk")
+    )
     serializer_class = BookSerializer
     filter_backends = [DjangoFilterBackend, filters.SearchFilter, filters.OrderingFilter]
     filterset_class = BookFilter
@@ -126,7 +128,11 @@ def test_filters_search_and_order(client, query, expected):
 
 
 def test_pages_and_cursors(client):
-    seen = titles(client.get("/books/")) + titles(client.get("/books/?page=2")) + titles(client.get("/books/?page=3"))
+    seen = (
+        titles(client.get("/books/"))
+        + titles(client.get("/books/?page=2"))
+        + titles(client.get("/books/?page=3"))
+    )
     assert len(seen) == 7
     url, names = "/authors/", []
     while url:
@@ -138,7 +144,9 @@ def test_pages_and_cursors(client):
 
 def test_create_read_update_delete(client):
     author = Author.objects.get(name="Anonymous")
-    made = client.post("/books/", {"title": "New", "author": author.pk, "pages": 3, "price": "1.50"})
+    made = client.post(
+        "/books/", {"title": "New", "author": author.pk, "pages": 3, "price": "1.50"}
+    )
     assert made.status_code == 201, made.json()
     url = f"/books/{made.json()['id']}/"
     assert client.get(url).json()["price"] == "1.50"
@@ -152,9 +160,15 @@ def test_create_read_update_delete(client):
 def test_what_is_not_valid_is_400_by_field(client):
     author = Author.objects.get(name="Anonymous")
     assert list(client.post("/books/", {"title": "x", "author": "missing"}).json()) == ["author"]
-    assert list(client.post("/books/", {"title": "x" * 300, "author": author.pk}).json()) == ["title"]
-    assert "unique" in str(client.post("/books/", {"title": "100% _true_", "author": author.pk}).json())
-    assert list(client.post("/authors/", {"name": "x", "email": "V@example.org"}).json()) == ["email"]
+    assert list(client.post("/books/", {"title": "x" * 300, "author": author.pk}).json()) == [
+        "title"
+    ]
+    assert "unique" in str(
+        client.post("/books/", {"title": "100% _true_", "author": author.pk}).json()
+    )
+    assert list(client.post("/authors/", {"name": "x", "email": "V@example.org"}).json()) == [
+        "email"
+    ]
     assert client.get("/books/not an id!/").status_code == 404
 
 

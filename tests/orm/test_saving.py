@@ -50,8 +50,14 @@ def sent_by(save):
     with captured_requests() as requests:
         save()
     staged = [operation for record in requests for operation in record.params.get("operations", ())]
-    updates = [record.params for record in requests if record.method == "PATCH" and "data" in record.params]
-    return [update["data"] for update in (*updates, *staged) if update.get("action", "update") == "update"]
+    updates = [
+        record.params for record in requests if record.method == "PATCH" and "data" in record.params
+    ]
+    return [
+        update["data"]
+        for update in (*updates, *staged)
+        if update.get("action", "update") == "update"
+    ]
 
 
 def nana():
@@ -64,7 +70,9 @@ def zola():
 
 def changed_elsewhere(book):
     """Let another client change the columns that nobody here touches."""
-    Book.objects.filter(pk=book.pk).update(pages=1, in_print=False, status="draft", price=Decimal("1.00"))
+    Book.objects.filter(pk=book.pk).update(
+        pages=1, in_print=False, status="draft", price=Decimal("1.00")
+    )
 
 
 class TestAssigned:
@@ -174,9 +182,13 @@ class TestAssigned:
             property(lambda self: self.pages, lambda self, value: setattr(self, "pages", value)),
             raising=False,
         )
-        monkeypatch.setattr(Book._meta, "_property_names", frozenset({*Book._meta._property_names, "length"}))
+        monkeypatch.setattr(
+            Book._meta, "_property_names", frozenset({*Book._meta._property_names, "length"})
+        )
         changed_elsewhere(nana())
-        assert sent_by(lambda: Book.objects.update_or_create(title="Nana", defaults={"length": 1})) == [{"pages": 1}]
+        assert sent_by(
+            lambda: Book.objects.update_or_create(title="Nana", defaults={"length": 1})
+        ) == [{"pages": 1}]
 
     def test_by_deserialisation(self):
         book = nana()
@@ -192,11 +204,15 @@ class TestAssigned:
     def test_by_the_names_that_are_given(self):
         book = nana()
         changed_elsewhere(book)
-        assert sent_by(lambda: book.save(update_fields=["pages", "title"])) == [{"pages": 400, "title": "Nana"}]
+        assert sent_by(lambda: book.save(update_fields=["pages", "title"])) == [
+            {"pages": 400, "title": "Nana"}
+        ]
         changed_elsewhere(book)
         assert sent_by(lambda: book.save_base(update_fields=["pages"])) == [{"pages": 400}]
         deferred = Book.objects.only("pages", "title").get(pk=book.pk)
-        assert sent_by(lambda: deferred.save(update_fields=["pages", "title"])) == [{"pages": 400, "title": "Nana"}]
+        assert sent_by(lambda: deferred.save(update_fields=["pages", "title"])) == [
+            {"pages": 400, "title": "Nana"}
+        ]
 
     def test_by_handlers(self):
         def assign(instance, **_):
@@ -222,7 +238,10 @@ class TestAssigned:
         sender.connect(again, sender=Book)
         try:
             book.title = "Nana"
-            assert sorted(map(list, sent_by(book.save))) in ([["pages"], ["title"]], [["title", "pages"]])
+            assert sorted(map(list, sent_by(book.save))) in (
+                [["pages"], ["title"]],
+                [["title", "pages"]],
+            )
         finally:
             sender.disconnect(again, sender=Book)
         assert sent_by(book.save) == []
@@ -280,7 +299,9 @@ class TestAssigned:
 
     def test_a_value_whose_equal_is_another(self):
         berlin = zoneinfo.ZoneInfo("Europe/Berlin")
-        row = Everything.objects.create(datetime=datetime.datetime(2024, 10, 27, 2, 30, tzinfo=berlin))
+        row = Everything.objects.create(
+            datetime=datetime.datetime(2024, 10, 27, 2, 30, tzinfo=berlin)
+        )
         row = Everything.objects.get(pk=row.pk)
         row.__dict__["datetime"] = datetime.datetime(2024, 10, 27, 2, 30, tzinfo=berlin, fold=1)
         row.save()
@@ -347,7 +368,11 @@ def prefetched():
 
 def prefetched_apart():
     (author,) = Author.objects.filter(email="zola@example.org").prefetch_related(
-        Prefetch("books", Book.objects.filter(title="Nana").only("title", "author", "pages"), to_attr="found")
+        Prefetch(
+            "books",
+            Book.objects.filter(title="Nana").only("title", "author", "pages"),
+            to_attr="found",
+        )
     )
     return author.found[0]
 
@@ -534,7 +559,9 @@ class TestOfAManagerOfDjangos:
     def note(self):
         class Note(AppwriteModel):
             book = models.ForeignKey(Book, models.CASCADE, related_name="notes")
-            content_type = models.ForeignKey(ContentType, models.DO_NOTHING, null=True, db_constraint=False)
+            content_type = models.ForeignKey(
+                ContentType, models.DO_NOTHING, null=True, db_constraint=False
+            )
             object_id = models.CharField(max_length=36, null=True)
             about = GenericForeignKey()
             text = models.CharField(max_length=20)
@@ -690,7 +717,10 @@ class TestWhatIsNotCertain:
         copied.save(using="appwrite")
         Author.objects.using("appwrite").filter(pk=author.pk).update(name="other")
         copied.save(using="twin")
-        assert Author.objects.using("twin").values_list("name", "rating").get() == ("Anonymous", None)
+        assert Author.objects.using("twin").values_list("name", "rating").get() == (
+            "Anonymous",
+            None,
+        )
         author._state.db = "twin"
         (data,) = sent_by(lambda: author.save(using="appwrite"))
         assert {"name", "rating", "country_id"} <= data.keys()

@@ -26,7 +26,16 @@ def test_dumped_data_comes_back(form, natural, tmp_path):
     ]
     path = tmp_path / f"library.{form}"
     call_command(
-        "dumpdata", "library", "--database", "appwrite", "--format", form, "--output", str(path), *natural, verbosity=0
+        "dumpdata",
+        "library",
+        "--database",
+        "appwrite",
+        "--format",
+        form,
+        "--output",
+        str(path),
+        *natural,
+        verbosity=0,
     )
     created = Book.objects.get(title="Nana").created_at
     call_command("flush", "--database", "appwrite", "--noinput", verbosity=0)

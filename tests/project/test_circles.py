@@ -91,12 +91,16 @@ def test_no_module_imports_itself_by_way_of_others(package: str) -> None:
 )  # fmt: skip
 def test_a_circle_is_told_as_a_path(tmp_path: Path, texts: dict[str, str]) -> None:
     package = _package(tmp_path, texts)
-    assert " -> ".join(circle_in(graph_of(package))) == "package.a -> package.b -> package.c -> package.a"
+    assert (
+        " -> ".join(circle_in(graph_of(package)))
+        == "package.a -> package.b -> package.c -> package.a"
+    )
 
 
 def test_relative_imports_are_those_of_the_package_around(tmp_path: Path) -> None:
     package = _package(
-        tmp_path, {"room/__init__": "from .inner import x", "room/inner": "from ..top import y", "top": ""}
+        tmp_path,
+        {"room/__init__": "from .inner import x", "room/inner": "from ..top import y", "top": ""},
     )
     graph = graph_of(package)
     assert graph["package.room"] == ["package.room.inner"]
@@ -105,13 +109,21 @@ def test_relative_imports_are_those_of_the_package_around(tmp_path: Path) -> Non
 
 def test_a_module_is_not_the_package_that_it_is_in(tmp_path: Path) -> None:
     package = _package(
-        tmp_path, {"__init__": "from package import a", "a": "import package.b", "b": "from . import c", "c": ""}
+        tmp_path,
+        {
+            "__init__": "from package import a",
+            "a": "import package.b",
+            "b": "from . import c",
+            "c": "",
+        },
     )
     assert circle_in(graph_of(package)) == []
 
 
 def test_a_name_of_a_package_is_an_import_of_it(tmp_path: Path) -> None:
-    package = _package(tmp_path, {"__init__": "from package.a import thing", "a": "from package import name"})
+    package = _package(
+        tmp_path, {"__init__": "from package.a import thing", "a": "from package import name"}
+    )
     assert circle_in(graph_of(package)) == ["package", "package.a", "package"]
 
 

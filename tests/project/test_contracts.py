@@ -41,8 +41,14 @@ print("\\n".join(sorted(set(found))))
 
 
 def run(*command):
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "PYTHONPATH": str(ROOT),
+    }
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
 
 
 def test_no_attribute_of_django_is_ours():
@@ -59,7 +65,10 @@ def test_the_search_finds_a_patch():
 
 def test_rooms_depend_downwards_only():
     result = run(
-        sys.executable, "-c", "from importlinter.cli import lint_imports_command as main; main()", "--no-cache"
+        sys.executable,
+        "-c",
+        "from importlinter.cli import lint_imports_command as main; main()",
+        "--no-cache",
     )
     assert result.returncode == 0, result.stdout
 
@@ -76,7 +85,9 @@ def test_nothing_happens_at_import():
         "from django.conf import settings\n"
         "assert not settings.configured\n"
     )
-    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    environment = {
+        name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"
+    }
     result = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, env={**environment, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=600, check=False
     )  # fmt: skip
@@ -89,12 +100,16 @@ def test_public_modules_say_what_is_public(name):
     defined = {
         attribute
         for attribute, value in vars(module).items()
-        if not attribute.startswith("_") and inspect.isclass(value) and value.__module__ == module.__name__
+        if not attribute.startswith("_")
+        and inspect.isclass(value)
+        and value.__module__ == module.__name__
     }
     assert defined <= set(module.__all__)
     assert all(hasattr(module, attribute) for attribute in module.__all__)
 
 
 def test_modules_are_named_after_a_noun():
-    names = {module.name.rpartition(".")[2] for module in pkgutil.walk_packages([str(ROOT / PACKAGE)])}
+    names = {
+        module.name.rpartition(".")[2] for module in pkgutil.walk_packages([str(ROOT / PACKAGE)])
+    }
     assert not names & {"utils", "misc", "common", "helpers"}

@@ -14,7 +14,12 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 import appwrite_orm_django
-from appwrite_orm_django.backend.django_internals import HOOKS_OF_OTHER_VERSIONS, INTERNALS, TESTED, check_version
+from appwrite_orm_django.backend.django_internals import (
+    HOOKS_OF_OTHER_VERSIONS,
+    INTERNALS,
+    TESTED,
+    check_version,
+)
 from docs import django_internals as page
 
 PACKAGE = Path(appwrite_orm_django.__file__).parent
@@ -61,7 +66,9 @@ def imported() -> set[tuple[str, str]]:
         (node.module, alias.name)
         for tree in trees()
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").partition(".")[0] == "django"
+        if isinstance(node, ast.ImportFrom)
+        and not node.level
+        and (node.module or "").partition(".")[0] == "django"
         for alias in node.names
     }
 
@@ -79,7 +86,9 @@ def test_it_is_there(module, name):
 
 
 def test_internal_modules_are_listed():
-    internal = {f"{module}.{name}" for module, name in imported() if not DOCUMENTED.fullmatch(module)}
+    internal = {
+        f"{module}.{name}" for module, name in imported() if not DOCUMENTED.fullmatch(module)
+    }
     assert internal - DOCUMENTED_NAMES == {each.name for each in ALL} - DOCUMENTED_CLASSES
 
 
@@ -88,7 +97,9 @@ def test_every_documented_name_is_used():
 
 
 def test_private_names_are_listed():
-    assert used_privately() | overridden_privately() == {name for each in ALL for name in each.private}
+    assert used_privately() | overridden_privately() == {
+        name for each in ALL for name in each.private
+    }
 
 
 def used_privately() -> set[str]:
@@ -96,7 +107,11 @@ def used_privately() -> set[str]:
     defined, used = set(), set()
     for node in (node for tree in trees() for node in ast.walk(tree)):
         match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ):
                 defined.add(name)
             case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
                 defined.add(name)
@@ -115,9 +130,17 @@ def overridden_privately() -> set[str]:
             if inspect.isclass(ours) and ours.__module__ == module.name:
                 djangos = [base for base in ours.__mro__ if base.__module__.startswith("django.")]
                 replaced = {
-                    name for base in ours.__mro__ if base.__module__.startswith(PACKAGE.name) for name in vars(base)
+                    name
+                    for base in ours.__mro__
+                    if base.__module__.startswith(PACKAGE.name)
+                    for name in vars(base)
                 }
-                found |= {name for base in djangos for name in vars(base) if is_private(name) and name in replaced}
+                found |= {
+                    name
+                    for base in djangos
+                    for name in vars(base)
+                    if is_private(name) and name in replaced
+                }
     return found
 
 
@@ -147,7 +170,10 @@ def test_every_hook_is_called_by_this_django():
         name
         for tree in [
             *trees(),
-            *(ast.parse(path.read_text()) for path in (Path(django.__file__).parent / "db").rglob("*.py")),
+            *(
+                ast.parse(path.read_text())
+                for path in (Path(django.__file__).parent / "db").rglob("*.py")
+            ),
         ]
         for node in ast.walk(tree)
         for name in ([node.attr] if isinstance(node, ast.Attribute) else [])
@@ -159,5 +185,9 @@ def test_every_hook_is_called_by_this_django():
                 djangos = [base for base in ours.__mro__ if base.__module__.startswith("django.")]
                 inherited = {name for base in djangos for name in vars(base)}
                 own = {name for name, value in vars(ours).items() if inspect.isfunction(value)}
-                unknown |= {name for name in own - inherited - known if djangos and not name.startswith("__")}
+                unknown |= {
+                    name
+                    for name in own - inherited - known
+                    if djangos and not name.startswith("__")
+                }
     assert unknown == {name for name in HOOKS_OF_OTHER_VERSIONS if name not in known}

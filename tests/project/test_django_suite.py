@@ -14,20 +14,27 @@ def written(tmp_path, *lines):
 
 
 def test_a_test_that_did_not_run_has_not_passed(tmp_path):
-    assert written(tmp_path, ("a.T.one", "not run"), ("a.T.two", "not run"), ("a.T.one", "passed")) == {
+    assert written(
+        tmp_path, ("a.T.one", "not run"), ("a.T.two", "not run"), ("a.T.one", "passed")
+    ) == {
         "a.T.one": "passed",
         "a.T.two": "not run",
     }
 
 
 def test_the_worst_subtest_counts(tmp_path):
-    assert written(tmp_path, ("a.T.one", "not run"), ("a.T.one", "failed"), ("a.T.one", "error")) == {
-        "a.T.one": "error"
-    }
+    assert written(
+        tmp_path, ("a.T.one", "not run"), ("a.T.one", "failed"), ("a.T.one", "error")
+    ) == {"a.T.one": "error"}
 
 
 def test_what_happens_to_a_class_happens_to_its_tests(tmp_path):
-    lines = [("a.T.one", "not run"), ("a.T.two", "not run"), ("a.Tea.one", "not run"), ("a.T", "error")]
+    lines = [
+        ("a.T.one", "not run"),
+        ("a.T.two", "not run"),
+        ("a.Tea.one", "not run"),
+        ("a.T", "error"),
+    ]
     assert written(tmp_path, *lines, ("a.Tea.one", "passed")) == {
         "a.T.one": "error",
         "a.T.two": "error",
@@ -39,7 +46,16 @@ def test_only_what_django_skips_is_left_out_of_the_rate():
     tests = [
         Outcome(str(number), outcome)
         for number, outcome in enumerate(
-            ["passed", "passed", "passed", "skipped by Django", "skipped by us", "expected failure", "error", "not run"]
+            [
+                "passed",
+                "passed",
+                "passed",
+                "skipped by Django",
+                "skipped by us",
+                "expected failure",
+                "error",
+                "not run",
+            ]
         )
     ]
     assert report.rate(tests) == 3 / 7
@@ -49,7 +65,10 @@ def test_only_what_django_skips_is_left_out_of_the_rate():
 
 def test_the_table_has_a_line_for_each_app_and_one_for_all():
     lines = report.table(
-        {"b": [Outcome("b.T.x", "passed")], "a": [Outcome("a.T.x", "failed"), Outcome("a.T.y", "passed")]}
+        {
+            "b": [Outcome("b.T.x", "passed")],
+            "a": [Outcome("a.T.x", "failed"), Outcome("a.T.y", "passed")],
+        }
     ).splitlines()
     assert [line.split("|")[1].strip() for line in lines[2:]] == ["a", "b", "all"]
     assert lines[2].endswith("50.0% |")

@@ -18,11 +18,18 @@ print([name for name in {names} if name in sys.modules])
 """
 
 
-@pytest.mark.parametrize("name", ["appwrite", "pydantic", "rich", "waitress", "django.db.migrations", "appwrite_local"])
+@pytest.mark.parametrize(
+    "name", ["appwrite", "pydantic", "rich", "waitress", "django.db.migrations", "appwrite_local"]
+)
 def test_the_backend_and_its_transport_do_without(name):
     program = PROGRAM.format(names=[name])
     result = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
     assert result.stdout.strip() == "[]", result.stderr
 
@@ -73,7 +80,12 @@ connection.ops
 def loaded_by(program):
     tell = "print(*sys.modules)"
     result = subprocess.run(
-        [sys.executable, "-c", program + tell], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+        [sys.executable, "-c", program + tell],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
     assert result.returncode == 0, result.stderr
     return set(result.stdout.split())

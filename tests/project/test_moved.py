@@ -16,11 +16,15 @@ CHANGELOG = (Path(appwrite_orm_django.__file__).parents[1] / "CHANGELOG.md").rea
 
 @pytest.mark.parametrize("old", MOVED)
 def test_the_old_name_says_the_new_one(old):
-    with pytest.raises(ModuleNotFoundError, match=rf"^appwrite_orm_django\.{old} has moved to appwrite_"):
+    with pytest.raises(
+        ModuleNotFoundError, match=rf"^appwrite_orm_django\.{old} has moved to appwrite_"
+    ):
         importlib.import_module(f"appwrite_orm_django.{old}")
     package, _, name = f"appwrite_orm_django.{old}".rpartition(".")
     program = f"from {package} import {name}"
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=600, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=600, check=False
+    )
     assert "has moved to" in ended.stderr
 
 

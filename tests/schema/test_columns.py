@@ -22,7 +22,12 @@ from appwrite_orm_django.schema.errors import UnsupportedModel
 
 def column_of(field, **others):
     with isolate_apps("tests.library"):
-        namespace = {"__module__": __name__, "Meta": type("Meta", (), {"app_label": "library"}), "f": field, **others}
+        namespace = {
+            "__module__": __name__,
+            "Meta": type("Meta", (), {"app_label": "library"}),
+            "f": field,
+            **others,
+        }
         model = type("Thing", (models.Model,), namespace)
         return column_for(model._meta.get_field("f"))
 
@@ -84,14 +89,22 @@ def column_of(field, **others):
             models.DecimalField(max_digits=3, decimal_places=2, db_default=Decimal("3.33")),
             "bigint -999..999 default 333",
         ),
-        (models.DateField(db_default=date(2026, 1, 2)), "datetime default '2026-01-02T00:00:00.000+00:00'"),
         (
-            models.DateTimeField(db_default=datetime(2026, 1, 2, 3, tzinfo=timezone(timedelta(hours=2)))),
+            models.DateField(db_default=date(2026, 1, 2)),
+            "datetime default '2026-01-02T00:00:00.000+00:00'",
+        ),
+        (
+            models.DateTimeField(
+                db_default=datetime(2026, 1, 2, 3, tzinfo=timezone(timedelta(hours=2)))
+            ),
             "datetime default '2026-01-02T01:00:00.000+00:00'",
         ),
         (models.TimeField(db_default=time(14, 30)), "varchar(32) default '14:30:00.000000'"),
         (models.DurationField(db_default=timedelta(seconds=1)), "bigint default 1000000"),
-        (models.UUIDField(db_default=UUID(int=1)), "varchar(36) default '00000000-0000-0000-0000-000000000001'"),
+        (
+            models.UUIDField(db_default=UUID(int=1)),
+            "varchar(36) default '00000000-0000-0000-0000-000000000001'",
+        ),
         (models.JSONField(db_default={"a": 1}), """longtext default '{"a": 1}'"""),
         (EnumField(choices=[("a", "A")], db_default="a"), "enum(a) default 'a'"),
         # What Appwrite cannot hold is written by Django; other clients then have to say something.
@@ -106,7 +119,9 @@ def test_types(field, column):
     assert str(column_of(field)) == column
 
 
-@pytest.mark.parametrize("parent", [models.CharField(max_length=7), models.AutoField, models.IntegerField])
+@pytest.mark.parametrize(
+    "parent", [models.CharField(max_length=7), models.AutoField, models.IntegerField]
+)
 def test_a_subclass_gets_the_column_of_its_parent(parent):
     class Special(models.PositiveSmallIntegerField):
         pass
@@ -141,7 +156,9 @@ class TestRelations:
             class Meta:
                 app_label = "library"
 
-        assert column_for(Source._meta.get_field("a")) == Column("a_id", "varchar", 36, required=True)
+        assert column_for(Source._meta.get_field("a")) == Column(
+            "a_id", "varchar", 36, required=True
+        )
         assert column_for(Source._meta.get_field("b")) == Column("b_id", "varchar", 36)
         assert column_for(Source._meta.get_field("many")) is None
         assert column_for(Child._meta.get_field("target_ptr")) is None
@@ -193,9 +210,15 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("field", "message"),
         [
-            (models.IntegerField(db_default=models.F("other")), "a db_default cannot read columns or tables"),
+            (
+                models.IntegerField(db_default=models.F("other")),
+                "a db_default cannot read columns or tables",
+            ),
             (models.IntegerField(db_default="x"), "db_default='x' is not a valid value"),
-            (models.CharField(max_length=5, db_default="longer"), "db_default has 6 characters, the column holds 5"),
+            (
+                models.CharField(max_length=5, db_default="longer"),
+                "db_default has 6 characters, the column holds 5",
+            ),
             (models.DecimalField(), "maximum length for decimals"),
         ],
     )
@@ -209,14 +232,19 @@ class TestRefusals:
         class Odd(models.Field):
             pass
 
-        with pytest.raises(UnsupportedModel, match=r"no column for Odd\.\nWay out: .*appwrite_column\(key\)"):
+        with pytest.raises(
+            UnsupportedModel, match=r"no column for Odd\.\nWay out: .*appwrite_column\(key\)"
+        ):
             column_of(Odd())
 
     def test_a_computed_column(self):
         generated = models.GeneratedField(
             expression=Lower("name"), output_field=models.CharField(max_length=5), db_persist=True
         )
-        with pytest.raises(UnsupportedModel, match=r"cannot compute a column.\nWay out: compute the value in save\(\)"):
+        with pytest.raises(
+            UnsupportedModel,
+            match=r"cannot compute a column.\nWay out: compute the value in save\(\)",
+        ):
             column_of(generated, name=models.CharField(max_length=5))
 
 

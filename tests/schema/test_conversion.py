@@ -5,7 +5,11 @@ import pytest
 from appwrite_orm_django.schema.conversion import CannotConvert, convert
 from appwrite_orm_django.schema.definitions import Column, Encoding
 
-TEXT, SHORT, LIST = Column("c", "longtext"), Column("c", "varchar", 3), Column("c", "varchar", 3, array=True)
+TEXT, SHORT, LIST = (
+    Column("c", "longtext"),
+    Column("c", "varchar", 3),
+    Column("c", "varchar", 3, array=True),
+)
 INTEGER, SMALL = Column("c", "bigint"), Column("c", "integer", min=0, max=9)
 DOUBLE, BOOLEAN, MOMENT = Column("c", "double"), Column("c", "boolean"), Column("c", "datetime")
 ENUM = Column("c", "enum", elements=("a", "b"))
@@ -18,7 +22,10 @@ def encoded(type_, kind, places=None, **options):
 
 DATE, TIME = encoded("datetime", "date"), Column("c", "varchar", 32, encoding=Encoding("time"))
 UUID, JSON = Column("c", "varchar", 36, encoding=Encoding("uuid")), encoded("longtext", "json")
-PRICE, LONG = encoded("bigint", "decimal", 2), Column("c", "varchar", 63, encoding=Encoding("long decimal", 40))
+PRICE, LONG = (
+    encoded("bigint", "decimal", 2),
+    Column("c", "varchar", 63, encoding=Encoding("long decimal", 40)),
+)
 OWN, SHORT_OWN = (Column("c", "varchar", size, encoding=Encoding("OwnCodec")) for size in (9, 3))
 SMALL_DIFFERENCE = "0." + 39 * "0" + "1"
 
@@ -59,8 +66,18 @@ SMALL_DIFFERENCE = "0." + 39 * "0" + "1"
         ([1 / 3], DOUBLES, DOUBLES, [1 / 3]),
         ([0.5], DOUBLES, DOUBLE, 0.5),
         ('[1.10, 1e2, {"a": 1}]', TEXT, JSON, '[1.1, 100.0, {"a": 1}]'),
-        ("{12345678-1234-5678-1234-567812345678}", TEXT, UUID, "12345678-1234-5678-1234-567812345678"),
-        ("urn:uuid:12345678123456781234567812345678", TEXT, UUID, "12345678-1234-5678-1234-567812345678"),
+        (
+            "{12345678-1234-5678-1234-567812345678}",
+            TEXT,
+            UUID,
+            "12345678-1234-5678-1234-567812345678",
+        ),
+        (
+            "urn:uuid:12345678123456781234567812345678",
+            TEXT,
+            UUID,
+            "12345678-1234-5678-1234-567812345678",
+        ),
         ("abc", OWN, SHORT_OWN, "abc"),
     ],
 )
@@ -97,7 +114,12 @@ def test_what_fits(value, before, after, converted):
         ("2026-01-01T00:00:00.123456Z", TEXT, MOMENT, "more digits of a second than the 3"),
         ("2026-01-01T00:00:00,1234", TEXT, MOMENT, "more digits of a second than the 3|not a date"),
         # Python reads six digits and leaves out the others.
-        ("2026-01-01T00:00:00.1230000001Z", TEXT, MOMENT, "more digits of a second than the 3|not a date"),
+        (
+            "2026-01-01T00:00:00.1230000001Z",
+            TEXT,
+            MOMENT,
+            "more digits of a second than the 3|not a date",
+        ),
         ("2026-01-01T00:00:00.0000001", TEXT, DATE, "which a date would lose|not a date"),
         ("01:02:03.1234567", TEXT, TIME, "more digits of a second than the 6|not a time"),
         # Another client has written a time of day, which the field does not show.
@@ -126,7 +148,12 @@ def test_what_fits(value, before, after, converted):
         ("+1234567812345678123456781234567", TEXT, UUID, "not a UUID"),
         ("1_345678123456781234567812345678", TEXT, UUID, "not a UUID"),
         ("abcd", OWN, SHORT_OWN, "4 characters exceed the maximum 3"),
-        ("0000000000000005", encoded("varchar", "duration", row_id=True), encoded("bigint", "duration"), "another way"),
+        (
+            "0000000000000005",
+            encoded("varchar", "duration", row_id=True),
+            encoded("bigint", "duration"),
+            "another way",
+        ),
     ],
 )
 def test_what_does_not_fit(value, before, after, reason):

@@ -19,7 +19,13 @@ from appwrite_orm_django.fields import ArrayField
 from appwrite_orm_django.schema.columns import Column, column_for
 from appwrite_orm_django.schema.conversion import convert, meaning
 from appwrite_orm_django.schema.definitions import Encoding
-from appwrite_orm_django.schema.encodings import as_recorded, encoding_of, from_record, hidden, reads_alike
+from appwrite_orm_django.schema.encodings import (
+    as_recorded,
+    encoding_of,
+    from_record,
+    hidden,
+    reads_alike,
+)
 from tests.library.models import Book, Everything, Numbered, Token
 
 UTC = datetime.timezone.utc
@@ -72,7 +78,10 @@ def test_what_a_value_means_is_what_the_codec_reads(name):
         (models.BigAutoField(primary_key=True), -7),
         (models.BigAutoField(primary_key=True), 2**53 - 1),
         (models.DateField(primary_key=True), datetime.date(2024, 2, 29)),
-        (models.DateTimeField(primary_key=True), datetime.datetime(2024, 2, 29, 1, 2, 3, 4000, tzinfo=UTC)),
+        (
+            models.DateTimeField(primary_key=True),
+            datetime.datetime(2024, 2, 29, 1, 2, 3, 4000, tzinfo=UTC),
+        ),
         (models.DecimalField(max_digits=9, decimal_places=2, primary_key=True), D("9.90")),
         (models.UUIDField(primary_key=True), uuid.UUID(int=7)),
         (models.CharField(max_length=9, primary_key=True), "abc"),
@@ -80,15 +89,25 @@ def test_what_a_value_means_is_what_the_codec_reads(name):
 )
 @isolate_apps("tests.library")
 def test_row_ids_are_read_as_the_backend_writes_them(key, value):
-    attributes = {"__module__": "tests.library.models", "Meta": type("Meta", (), {"app_label": "library"})}
+    attributes = {
+        "__module__": "tests.library.models",
+        "Meta": type("Meta", (), {"app_label": "library"}),
+    }
     target = type("Target", (models.Model,), {**attributes, "key": key})
     field = models.ForeignKey(target, models.CASCADE)
-    type("Source", (models.Model,), {**attributes, "Meta": type("Meta", (), {"app_label": "library"}), "target": field})
+    type(
+        "Source",
+        (models.Model,),
+        {**attributes, "Meta": type("Meta", (), {"app_label": "library"}), "target": field},
+    )
     column = described(field)
     wire = codec_for(field).encode(value)
     assert encoding_of(key) == column.encoding
     if column.encoding.kind != "datetime":  # ... which nothing but another such key is converted to
-        assert convert(wire, column, replace(column, encoding=replace(column.encoding, target=""))) == wire
+        assert (
+            convert(wire, column, replace(column, encoding=replace(column.encoding, target="")))
+            == wire
+        )
     if column.encoding.kind in {"integer", "date", "decimal", "uuid"}:
         assert meaning(wire, column) == value
 
@@ -96,7 +115,12 @@ def test_row_ids_are_read_as_the_backend_writes_them(key, value):
 def test_what_is_recorded_comes_back():
     places = [None, 0, 12]
     for kind in ("integer", "decimal", "long decimal", "MyCodec"):
-        for encoding in [Encoding(kind, n, row_id, array) for n in places for row_id in (0, 1) for array in (0, 1)]:
+        for encoding in [
+            Encoding(kind, n, row_id, array)
+            for n in places
+            for row_id in (0, 1)
+            for array in (0, 1)
+        ]:
             assert from_record(as_recorded(encoding)) == encoding
     assert from_record("of a (later) version (7)").kind == "of a (later) version (7)"
 

@@ -97,7 +97,11 @@ def test_sqlite_runs_and_keeps_the_rules(sqlite):
     author = 'INSERT INTO author ("$id", "$createdAt", "$updatedAt", name, kind, stars) VALUES (?, ?, ?, ?, ?, ?)'
     sqlite.execute(author, ("a1", *moments, "Zola", "it's", 5))
     assert sqlite.execute("SELECT bio, alive FROM author").fetchall() == [("it's", 1)]
-    for row_id, name, kind, stars in (("a2", "Zola", "poet", 1), ("a3", "x", "critic", 1), ("a4", "x", "poet", 6)):
+    for row_id, name, kind, stars in (
+        ("a2", "Zola", "poet", 1),
+        ("a3", "x", "critic", 1),
+        ("a4", "x", "poet", 6),
+    ):
         with pytest.raises(sqlite3.IntegrityError):
             sqlite.execute(author, (row_id, *moments, name, kind, stars))
     book = 'INSERT INTO book ("$id", "$createdAt", "$updatedAt", author_id) VALUES (?, ?, ?, ?)'
@@ -113,15 +117,21 @@ def test_relationships_that_hold_an_id_are_columns_in_sql(sqlite):
     )
     database = Database("d", (Table("a"), Table("b", columns=columns)))
     sqlite.executescript(export(database, "sql", relations=[], dialect="sqlite"))
-    assert [row[1:3] for row in sqlite.execute("PRAGMA table_info(b)")][3:] == [("one", "varchar(36)")]
-    assert len(sqlite.execute("PRAGMA index_list(b)").fetchall()) == 2  # of the key, and of the relationship
+    assert [row[1:3] for row in sqlite.execute("PRAGMA table_info(b)")][3:] == [
+        ("one", "varchar(36)")
+    ]
+    assert (
+        len(sqlite.execute("PRAGMA index_list(b)").fetchall()) == 2
+    )  # of the key, and of the relationship
 
 
 def test_the_whole_library_runs_in_sqlite(sqlite):
     models = models_of("appwrite")
     database = read_models("library", models)
     sqlite.executescript(export(database, "sql", relations=relations_of(models), dialect="sqlite"))
-    made = {name for (name,) in sqlite.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    made = {
+        name for (name,) in sqlite.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    }
     assert made == {table.id for table in database}
     assert sqlite.execute("PRAGMA foreign_key_check").fetchall() == []
     targets = {row[2] for row in sqlite.execute("PRAGMA foreign_key_list(library_book)")}
@@ -161,7 +171,9 @@ def test_mermaid():
 
 def test_mermaid_of_odd_names():
     odd = Database("d", (Table("2nd.table", columns=(Column("9lives", "varchar", 5),)),))
-    text = export(odd, "mermaid", relations=[Relation("2nd.table", "9lives", "2nd.table", single=True)])
+    text = export(
+        odd, "mermaid", relations=[Relation("2nd.table", "9lives", "2nd.table", single=True)]
+    )
     assert '    "2nd.table" {' in text
     assert '    "2nd.table" |o--o| "2nd.table" : c9lives' in text
 
@@ -171,8 +183,17 @@ def test_the_project_file_of_appwrites_command_line():
     assert (document["projectId"], document["endpoint"]) == ("p", "https://example.org/v1")
     assert document["tablesDB"] == [{"$id": "shop", "name": "shop", "enabled": True}]
     book, author = document["tables"]
-    assert (book["$id"], book["databaseId"], book["rowSecurity"], book["enabled"]) == ("book", "shop", True, True)
-    assert author["$permissions"] == ['create("users")', 'read("any")', 'update("team:staff/owner")']
+    assert (book["$id"], book["databaseId"], book["rowSecurity"], book["enabled"]) == (
+        "book",
+        "shop",
+        True,
+        True,
+    )
+    assert author["$permissions"] == [
+        'create("users")',
+        'read("any")',
+        'update("team:staff/owner")',
+    ]
     columns = {column["key"]: column for column in author["columns"]}
     assert columns["name"] == {
         "key": "name", "type": "varchar", "required": True, "array": False, "default": None, "size": 50, "encrypt": False,
@@ -186,12 +207,18 @@ def test_firestore_rules():
     text = exported("firebase")
     assert "    match /author/{id} {" in text
     assert "      allow read: if true;\n" in text
-    assert "      allow create: if (request.auth != null) && is_author(request.resource.data);\n" in text
+    assert (
+        "      allow create: if (request.auth != null) && is_author(request.resource.data);\n"
+        in text
+    )
     assert '(request.auth != null && "staff/owner" in request.auth.token.teams)' in text
     assert "      allow delete: if false;\n" in text
     assert '(data["name"] is string && data["name"].size() <= 50)' in text
     assert 'data["kind"] in ["poet", "it\'s"]' in text
-    assert '(!("stars" in data) || data["stars"] == null || (data["stars"] is int && data["stars"] >= 1' in text
+    assert (
+        '(!("stars" in data) || data["stars"] == null || (data["stars"] is int && data["stars"] >= 1'
+        in text
+    )
     own = re.search(r"match /book/.*?allow read: if (.*?);", text, re.DOTALL)[1]
     assert own.startswith('(request.auth != null && "vip" in request.auth.token.labels) || ')
     assert r'"read(\"any\")" in resource.data["$permissions"]' in own
@@ -205,7 +232,9 @@ def test_relations_of_models():
     # Countries are not among the models.
     assert not [one for one in found if one.column == "country_id"]
     tag = Translation._meta.get_field("tag").related_model
-    assert relations_of([Translation, tag]) == (Relation("library_translation", "tag_id", "library_tag", "name"),)
+    assert relations_of([Translation, tag]) == (
+        Relation("library_translation", "tag_id", "library_tag", "name"),
+    )
 
 
 def test_what_a_type_does_not_tell_is_said():

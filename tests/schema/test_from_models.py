@@ -62,13 +62,20 @@ def test_through_tables_are_tables():
 
 def test_slugs_and_unique_fields():
     model = make(
-        a=models.SlugField(), b=models.SlugField(unique=True), c=models.IntegerField(unique=True, db_index=True)
+        a=models.SlugField(),
+        b=models.SlugField(unique=True),
+        c=models.IntegerField(unique=True, db_index=True),
     )
     assert indexes(model) == ["b_uniq: unique (b)", "c_uniq: unique (c)", "a_idx: key (a)"]
 
 
 def test_named_indexes_keep_their_names_and_orders():
-    meta = {"indexes": [models.Index(fields=["a", "-b"], name="ab"), models.Index(fields=["a"], name="primary")]}
+    meta = {
+        "indexes": [
+            models.Index(fields=["a", "-b"], name="ab"),
+            models.Index(fields=["a"], name="primary"),
+        ]
+    }
     model = make(meta=meta, a=models.IntegerField(), b=models.IntegerField())
     assert indexes(model) == ["ab: key (a, b desc)", "primary_idx: key (a)"]
 
@@ -79,7 +86,9 @@ def test_a_second_index_over_the_same_columns_is_left_out():
         "unique_together": [("a", "b")],
         "constraints": [models.UniqueConstraint(fields=["a", "b"], name="again")],
     }
-    assert indexes(make(meta=meta, a=models.IntegerField(), b=models.IntegerField())) == ["a_b_uniq: unique (a, b)"]
+    assert indexes(make(meta=meta, a=models.IntegerField(), b=models.IntegerField())) == [
+        "a_b_uniq: unique (a, b)"
+    ]
 
 
 def test_system_columns_can_be_indexed():
@@ -100,15 +109,22 @@ def test_long_columns_are_indexed_by_their_beginning():
         whole=models.CharField(max_length=768, db_index=True),
         long=models.CharField(max_length=769, db_index=True),
     )
-    assert indexes(model) == ["i: key (a(383), b(383), n)", "whole_idx: key (whole)", "long_idx: key (long(768))"]
+    assert indexes(model) == [
+        "i: key (a(383), b(383), n)",
+        "whole_idx: key (whole)",
+        "long_idx: key (long(768))",
+    ]
 
 
 def test_a_long_unique_column_is_refused_with_the_arithmetic():
     model = make(
-        meta={"unique_together": [("a", "b")]}, a=models.CharField(max_length=700), b=models.CharField(max_length=69)
+        meta={"unique_together": [("a", "b")]},
+        a=models.CharField(max_length=700),
+        b=models.CharField(max_length=69),
     )
     with pytest.raises(
-        SchemaTooLarge, match=r"a_b_uniq: a unique index over a 700 \+ b 69 = 769 characters; Appwrite allows 768"
+        SchemaTooLarge,
+        match=r"a_b_uniq: a unique index over a 700 \+ b 69 = 769 characters; Appwrite allows 768",
     ):
         table_for(model)
 
@@ -117,7 +133,8 @@ def test_a_wide_row_is_refused_with_the_arithmetic():
     fields = {f"c{n}": models.CharField(max_length=4000) for n in range(4)}
     table_for(make("Fits", **fields))
     with pytest.raises(
-        SchemaTooLarge, match=r"library_thing: a row would be 81,077 bytes wide; Appwrite allows 65,534"
+        SchemaTooLarge,
+        match=r"library_thing: a row would be 81,077 bytes wide; Appwrite allows 65,534",
     ) as caught:
         table_for(make(last=models.CharField(max_length=4000), **fields))
     assert "Widest: c0 16,002, c1 16,002, c2 16,002." in str(caught.value)
@@ -126,13 +143,19 @@ def test_a_wide_row_is_refused_with_the_arithmetic():
 @pytest.mark.parametrize(
     ("constraint", "message"),
     [
-        (models.UniqueConstraint(fields=["a"], condition=models.Q(a=1), name="u"), "which has a condition"),
+        (
+            models.UniqueConstraint(fields=["a"], condition=models.Q(a=1), name="u"),
+            "which has a condition",
+        ),
         (models.UniqueConstraint(Lower("a"), name="u"), "which has expressions"),
         (
             models.UniqueConstraint(fields=["a"], name="u", deferrable=models.Deferrable.DEFERRED),
             "which has deferred checking",
         ),
-        (models.UniqueConstraint(fields=["a"], name="u", nulls_distinct=False), "any number of nulls"),
+        (
+            models.UniqueConstraint(fields=["a"], name="u", nulls_distinct=False),
+            "any number of nulls",
+        ),
     ],
 )
 def test_constraints_that_would_not_be_enforced_are_refused(constraint, message):
@@ -158,7 +181,10 @@ def test_what_is_left_out_without_harm_is_noted():
 
 
 def test_an_array_cannot_be_indexed():
-    model = make(a=ArrayField(models.IntegerField()), meta={"indexes": [models.Index(fields=["a"], name="i")]})
+    model = make(
+        a=ArrayField(models.IntegerField()),
+        meta={"indexes": [models.Index(fields=["a"], name="i")]},
+    )
     with pytest.raises(UnsupportedModel, match="cannot index the array a"):
         table_for(model)
 
@@ -169,13 +195,21 @@ def test_multi_table_inheritance_has_a_table_for_each_level():
     table = table_for(child)[0]
     assert [column.key for column in table.columns] == ["b"]
     with pytest.raises(UnsupportedModel, match="cannot cover a, which is in another table"):
-        table_for(make("Other", base=parent, meta={"constraints": [models.UniqueConstraint(fields=["a"], name="u")]}))
+        table_for(
+            make(
+                "Other",
+                base=parent,
+                meta={"constraints": [models.UniqueConstraint(fields=["a"], name="u")]},
+            )
+        )
 
 
 def test_names_that_appwrite_takes_for_one_are_refused():
     one = make("One", meta={"db_table": "thing"})
     two = make("Two", meta={"db_table": "THING"})
-    with pytest.raises(UnsupportedModel, match=r"library.One and library.Two|library.Two and library.One"):
+    with pytest.raises(
+        UnsupportedModel, match=r"library.One and library.Two|library.Two and library.One"
+    ):
         read_models("shop", [one, two])
     with pytest.raises(UnsupportedModel, match=r"already has a column a;"):
         table_for(make("Three", a=models.IntegerField(), b=models.IntegerField(db_column="A")))
@@ -189,8 +223,15 @@ def test_long_names_are_shortened():
 
 def test_permissions_and_row_security():
     model = make(
-        a=models.IntegerField(), appwrite_permissions=('read("any")', 'write("users")'), appwrite_row_security=True
+        a=models.IntegerField(),
+        appwrite_permissions=('read("any")', 'write("users")'),
+        appwrite_row_security=True,
     )
     table = table_for(model)[0]
-    assert sorted(table.permissions) == ['create("users")', 'delete("users")', 'read("any")', 'update("users")']
+    assert sorted(table.permissions) == [
+        'create("users")',
+        'delete("users")',
+        'read("any")',
+        'update("users")',
+    ]
     assert table.row_security

@@ -41,7 +41,9 @@ def test_the_widest_row():
     columns = (Column("a", "varchar", 16_000), Column("b", "varchar", 116))
     assert row_bytes(columns) == 65_534
     check_table(Table("t", columns=columns))
-    with pytest.raises(SchemaTooLarge, match="t: a row would be 65,535 bytes wide; Appwrite allows 65,534"):
+    with pytest.raises(
+        SchemaTooLarge, match="t: a row would be 65,535 bytes wide; Appwrite allows 65,534"
+    ):
         check_table(Table("t", columns=(*columns, Column("c", "boolean"))))
 
 

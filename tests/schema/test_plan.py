@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from appwrite_orm_django.schema.definitions import Column, Computed, Database, Index, Relation, Table
+from appwrite_orm_django.schema.definitions import (
+    Column,
+    Computed,
+    Database,
+    Index,
+    Relation,
+    Table,
+)
 from appwrite_orm_django.schema.names import OWN_TABLES, replacement_key
 from appwrite_orm_django.schema.plan import make_plan
 from appwrite_orm_django.schema.steps import (
@@ -43,7 +50,9 @@ def test_from_nothing():
 
 
 def test_steps_come_in_the_order_of_their_phases():
-    wanted = database(A, replace(B, min=0), Column("new", "boolean"), indexes=[Index("i", "key", ("new",))])
+    wanted = database(
+        A, replace(B, min=0), Column("new", "boolean"), indexes=[Index("i", "key", ("new",))]
+    )
     live = database(A, B, Column("old", "boolean"), indexes=[Index("j", "key", ("b",))])
     plan = make_plan(wanted, Database("d", (*live.tables, Table("gone"))), prune=True)
     order = [PHASES.index(type(step)) for step in plan.steps]
@@ -118,7 +127,9 @@ def test_relationship_columns_are_left_alone():
 
 
 def test_tables_of_nobody_are_left_unless_pruned():
-    live = Database("d", (Table("t", columns=(A,)), Table("stranger"), Table(OWN_TABLES + "claims")))
+    live = Database(
+        "d", (Table("t", columns=(A,)), Table("stranger"), Table(OWN_TABLES + "claims"))
+    )
     plan = make_plan(database(A), live)
     assert (plan.steps, list(map(str, plan.left))) == ((), ["table stranger"])
     assert lines(database(A), live, prune=True) == ["- table stranger"]
@@ -134,10 +145,14 @@ class TestRenames:
     RENAMES = {("t", "b"): "a"}
 
     def test_a_rename_is_no_drop(self):
-        plan = make_plan(database(replace(A, key="b")), database(A), renames=self.RENAMES, prune=True)
+        plan = make_plan(
+            database(replace(A, key="b")), database(A), renames=self.RENAMES, prune=True
+        )
         assert [type(step) for step in plan.steps] == [RenameColumn]
 
-    @pytest.mark.parametrize("live", [database(replace(A, key="b")), database(A, replace(A, key="b")), database()])
+    @pytest.mark.parametrize(
+        "live", [database(replace(A, key="b")), database(A, replace(A, key="b")), database()]
+    )
     def test_a_rename_that_has_happened_or_cannot_is_none(self, live):
         steps = make_plan(database(replace(A, key="b")), live, renames=self.RENAMES).steps
         assert not any(isinstance(step, RenameColumn) for step in steps)
@@ -153,7 +168,9 @@ class TestRenames:
 def test_only_one_permission_more_is_no_loss():
     live = database(A, permissions=frozenset({"r"}))
     plan = make_plan(database(A, permissions=frozenset({"r", "s"}), row_security=True), live)
-    assert [f"{step.sign} {step}" for step in plan.steps] == ["~ table t permissions r, s, row security on"]
+    assert [f"{step.sign} {step}" for step in plan.steps] == [
+        "~ table t permissions r, s, row security on"
+    ]
     assert plan.destructive == ()
 
 

@@ -20,7 +20,10 @@ class Counting(testing.AppwriteTestMixin, TransactionTestCase):
         assert self.assertAppwriteRequests(1, Author.objects.count) == 1
 
     def test_a_wrong_number_fails_and_lists_the_requests(self):
-        with self.assertRaisesMessage(AssertionError, "1. POST /tablesdb/"), self.assertAppwriteRequests(2):
+        with (
+            self.assertRaisesMessage(AssertionError, "1. POST /tablesdb/"),
+            self.assertAppwriteRequests(2),
+        ):
             Author.objects.create(name="Zola")
 
     def test_an_error_in_the_block_is_not_hidden_by_the_count(self):
@@ -71,7 +74,10 @@ class TestFixtures:
         with assert_appwrite_requests(1) as log:
             Author.objects.create(name="Zola")
         assert log[0].status == 201
-        with pytest.raises(AssertionError, match="0 requests to Appwrite, 3 expected"), assert_appwrite_requests(3):
+        with (
+            pytest.raises(AssertionError, match="0 requests to Appwrite, 3 expected"),
+            assert_appwrite_requests(3),
+        ):
             pass
 
     def test_a_fault_that_passes_is_retried(self, appwrite_faults, appwrite_requests):
@@ -90,7 +96,11 @@ class TestRecording:
         Country.objects.all().delete()
         with testing.replayed_appwrite(path):
             Country.objects.create(code="FR", name="France")
-            assert list(Country.objects.values_list("pk", "name").iterator()) == first == [("FR", "France")]
+            assert (
+                list(Country.objects.values_list("pk", "name").iterator())
+                == first
+                == [("FR", "France")]
+            )
         assert not Country.objects.exists()
 
     def test_a_recording_holds_no_secret(self, tmp_path):
@@ -98,19 +108,33 @@ class TestRecording:
         with testing.recorded_appwrite(path):
             Country.objects.create(code="FR", name="France")
         (line,) = path.read_text().splitlines()
-        assert set(json.loads(line)) == {"method", "path", "query", "body", "status", "type", "answer"}
+        assert set(json.loads(line)) == {
+            "method",
+            "path",
+            "query",
+            "body",
+            "status",
+            "type",
+            "answer",
+        }
 
     def test_a_request_that_was_not_recorded_fails(self, tmp_path):
         path = tmp_path / "recording.jsonl"
         path.write_text("")
-        with pytest.raises(testing.UnexpectedRequest, match="no answer for POST"), testing.replayed_appwrite(path):
+        with (
+            pytest.raises(testing.UnexpectedRequest, match="no answer for POST"),
+            testing.replayed_appwrite(path),
+        ):
             Country.objects.create(code="FR", name="France")
 
     def test_a_recorded_request_that_is_not_made_fails(self, tmp_path):
         path = tmp_path / "recording.jsonl"
         with testing.recorded_appwrite(path):
             Country.objects.create(code="FR", name="France")
-        with pytest.raises(testing.UnexpectedRequest, match="1 recorded requests"), testing.replayed_appwrite(path):
+        with (
+            pytest.raises(testing.UnexpectedRequest, match="1 recorded requests"),
+            testing.replayed_appwrite(path),
+        ):
             pass
 
 
@@ -118,7 +142,11 @@ def test_settings_for_tests_point_at_a_private_server():
     databases = testing.with_local_appwrite(
         {
             "default": {"ENGINE": "django.db.backends.sqlite3"},
-            "appwrite": {"ENGINE": "appwrite_orm_django.backend", "HOST": "https://x.example/v1", "NAME": "shop"},
+            "appwrite": {
+                "ENGINE": "appwrite_orm_django.backend",
+                "HOST": "https://x.example/v1",
+                "NAME": "shop",
+            },
         },
         feature_level="2.x",
     )

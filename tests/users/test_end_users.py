@@ -21,7 +21,12 @@ from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.client.errors import Unauthorized
 from appwrite_orm_django.client.identity import Identity, current_identity
 from appwrite_orm_django.conf import UserSettings
-from appwrite_orm_django.users.accounts import InvalidUserToken, appwrite_key, appwrite_user, user_id
+from appwrite_orm_django.users.accounts import (
+    InvalidUserToken,
+    appwrite_key,
+    appwrite_user,
+    user_id,
+)
 from appwrite_orm_django.users.middleware import AppwriteUserMiddleware, visitor_not_required
 from tests.library.models import Diary
 
@@ -35,9 +40,10 @@ class Sent(list):
         self._send, self._pool = pool.send, pool
 
     def __enter__(self):
-        self._pool.send = lambda request, timeouts: (self.append(dict(request.headers)), self._send(request, timeouts))[
-            1
-        ]
+        self._pool.send = lambda request, timeouts: (
+            self.append(dict(request.headers)),
+            self._send(request, timeouts),
+        )[1]
         return self
 
     def __exit__(self, *exc):
@@ -76,7 +82,8 @@ def texts():
 
 def write(text, owner):
     return Diary.objects.create(
-        text=text, permissions=[f'{action}("user:{owner}")' for action in ("read", "update", "delete")]
+        text=text,
+        permissions=[f'{action}("user:{owner}")' for action in ("read", "update", "delete")],
     )
 
 
@@ -107,8 +114,14 @@ def test_reads_that_were_compiled_before_are_kept_apart_too(ann, bob):
         lambda: [diary.text for diary in prepared],
         lambda: [diary.text for diary in prepared()],
         lambda: [diary.text for diary in Diary.objects.filter(text__startswith="of")],
-        lambda: [text for text in (f"of {owner}" for owner in rows) if Diary.objects.filter(text=text).count()],
-        lambda: [rows[owner].text for owner in rows if Diary.objects.filter(pk=rows[owner].pk).first()],
+        lambda: [
+            text
+            for text in (f"of {owner}" for owner in rows)
+            if Diary.objects.filter(text=text).count()
+        ],
+        lambda: [
+            rows[owner].text for owner in rows if Diary.objects.filter(pk=rows[owner].pk).first()
+        ],
         lambda: list(Diary.objects.values_list("text", flat=True).order_by("-text")),
     ]
     for _ in range(2):
@@ -154,7 +167,9 @@ def test_a_change_of_roles_makes_other_entries(user, appwrite):
         assert jwt not in appwrite.cache_identity
 
 
-@pytest.mark.parametrize("token", [{"jwt": "a.b.c"}, {"session": "nonsense"}, {"jwt": "with blank"}])
+@pytest.mark.parametrize(
+    "token", [{"jwt": "a.b.c"}, {"session": "nonsense"}, {"jwt": "with blank"}]
+)
 def test_an_invalid_token_is_an_error_and_never_the_key(token, sent):
     write("of ann", "ann")
     sent.clear()
@@ -244,7 +259,11 @@ def test_a_user_writes_by_their_permissions(ann, bob, requests):
     with appwrite_user(jwt=ann["jwt"]):
         assert Diary.objects.filter(text="ours").delete()[0] == 1
     assert Diary.objects.count() == 0
-    assert not [record for record in requests if record.path.endswith("/rows") and record.method in ("PATCH", "DELETE")]
+    assert not [
+        record
+        for record in requests
+        if record.path.endswith("/rows") and record.method in ("PATCH", "DELETE")
+    ]
 
 
 def test_a_user_makes_many_rows_at_once_or_none(ann):
@@ -255,7 +274,9 @@ def test_a_user_makes_many_rows_at_once_or_none(ann):
             'read("user:ann")', 'update("user:ann")', 'delete("user:ann")'
         }  # fmt: skip
         with pytest.raises(OperationalError):
-            Diary.objects.bulk_create([Diary(text="new"), Diary(text="for bob", permissions=['read("user:bob")'])])
+            Diary.objects.bulk_create(
+                [Diary(text="new"), Diary(text="for bob", permissions=['read("user:bob")'])]
+            )
         assert texts() == list("01234")
 
 
@@ -264,13 +285,17 @@ def test_a_user_makes_rows_and_changes_those_that_are_there(ann, bob):
     hidden = write("of bob", "bob")
     with appwrite_user(jwt=ann["jwt"]):
         old = Diary.objects.create(text="old", mood=3)
-        made = Diary.objects.bulk_create([Diary(pk=old.pk, text="changed"), Diary(text="new")], **options)
+        made = Diary.objects.bulk_create(
+            [Diary(pk=old.pk, text="changed"), Diary(text="new")], **options
+        )
         assert sorted(Diary.objects.values_list("text", "mood")) == [("changed", 3), ("new", 0)]
         assert made[0].created_at == old.created_at
         assert Diary.objects.get(text="new").permissions
         # A row that ann may not see is in the way, and is not changed.
         with pytest.raises(IntegrityError):
-            Diary.objects.bulk_create([Diary(pk=old.pk, text="again"), Diary(pk=hidden.pk, text="mine")], **options)
+            Diary.objects.bulk_create(
+                [Diary(pk=old.pk, text="again"), Diary(pk=hidden.pk, text="mine")], **options
+            )
         assert texts() == ["changed", "new"]
     assert texts() == ["changed", "new", "of bob"]
 
@@ -284,13 +309,17 @@ def test_a_user_is_told_that_moments_are_not_theirs_to_set(ann, inside):
         old.created_at = when
         for change in (
             lambda: Diary.objects.create(text="new", created_at=when),
-            lambda: Diary.objects.bulk_create([Diary(text="new", updated_at=when), Diary(text="newer")]),
+            lambda: Diary.objects.bulk_create(
+                [Diary(text="new", updated_at=when), Diary(text="newer")]
+            ),
             lambda: Diary.objects.update(created_at=when),
             lambda: Diary.objects.update(created_at=F("updated_at")),
             lambda: Diary.objects.filter(pk=old.pk).update(updated_at=when),
             old.save,
         ):
-            with pytest.raises(NotSupportedError, match=r"only API keys set \$(cre|upd)atedAt.*nothing was written"):
+            with pytest.raises(
+                NotSupportedError, match=r"only API keys set \$(cre|upd)atedAt.*nothing was written"
+            ):
                 if inside:
                     with transaction.atomic("appwrite"):
                         change()
@@ -304,7 +333,10 @@ def test_a_user_is_told_that_moments_are_not_theirs_to_set(ann, inside):
             raise ZeroDivisionError
         new.save()
         made = Diary.objects.bulk_create([Diary(text="two"), Diary(text="three")])
-        assert all(one.created_at == Diary.objects.nocache().get(pk=one.pk).created_at for one in (new, *made))
+        assert all(
+            one.created_at == Diary.objects.nocache().get(pk=one.pk).created_at
+            for one in (new, *made)
+        )
 
 
 def test_a_block_of_a_user_commits_and_notices_conflicts(ann):
@@ -348,9 +380,16 @@ def test_one_block_belongs_to_one_identity(ann, bob):
     write("of ann", "ann")
     with transaction.atomic("appwrite"):
         assert texts() == ["of ann"]
-        with appwrite_user(jwt=ann["jwt"]), pytest.raises(TransactionManagementError, match="another identity"):
+        with (
+            appwrite_user(jwt=ann["jwt"]),
+            pytest.raises(TransactionManagementError, match="another identity"),
+        ):
             texts()
-    with pytest.raises(TransactionManagementError), transaction.atomic("appwrite"), appwrite_user(jwt=ann["jwt"]):
+    with (
+        pytest.raises(TransactionManagementError),
+        transaction.atomic("appwrite"),
+        appwrite_user(jwt=ann["jwt"]),
+    ):
         Diary.objects.create(text="staged as ann")
         Diary.objects.create(text="and again")
         # The commit would be the key's.
@@ -384,12 +423,17 @@ def test_without_a_user_required_aliases_refuse(connect, ann):
         thread = threading.Thread(target=lambda: caught.append(_refused()))
         thread.start()
         thread.join()
-    assert caught == [True], "a thread of one's own does not inherit the user, and is not given the key"
+    assert caught == [True], (
+        "a thread of one's own does not inherit the user, and is not given the key"
+    )
 
 
 def _refused():
     connection = connections["appwrite"]
-    connection.settings_dict = {**connection.settings_dict, "OPTIONS": {"USERS": {"REQUIRED": True}}}
+    connection.settings_dict = {
+        **connection.settings_dict,
+        "OPTIONS": {"USERS": {"REQUIRED": True}},
+    }
     try:
         texts()
     except OperationalError:
@@ -445,7 +489,8 @@ def test_threads_that_read_and_write_at_once_never_see_another_users_rows(user):
                 if turn % 23 == 0:
                     Diary.objects.create(text=f"{name} {turn}", mood=seed)
                 found = {text.split()[0] for text in texts()} | {
-                    diary.text.split()[0] for diary in Diary.objects.filter(mood__gte=0).order_by("text")[:5]
+                    diary.text.split()[0]
+                    for diary in Diary.objects.filter(mood__gte=0).order_by("text")[:5]
                 }
                 reads.append(turn)
                 if found != {name}:
@@ -515,7 +560,10 @@ def test_an_expired_token_is_401_before_the_view_runs(user, monkeypatch):
     jwt = user("ann", jwtDuration=10)["jwt"]
     now = time.time()
     monkeypatch.setattr("appwrite_orm_django.client.identity.time.time", lambda: now + 11)
-    assert respond(lambda request: pytest.fail("the view ran"), **{"X-Appwrite-JWT": jwt}).status_code == 401
+    assert (
+        respond(lambda request: pytest.fail("the view ran"), **{"X-Appwrite-JWT": jwt}).status_code
+        == 401
+    )
 
 
 def users(monkeypatch, settings, **options):
@@ -559,7 +607,9 @@ def test_the_middleware_within_django(ann, client, monkeypatch, settings):
     ]
     assert client.get("/admin/").status_code == 401
     assert client.get("/admin/", headers={"X-Appwrite-JWT": ann["jwt"]}).status_code == 302
-    assert client.post("/appwrite/webhook/").status_code == 404, "it answers for itself: none is configured"
+    assert client.post("/appwrite/webhook/").status_code == 404, (
+        "it answers for itself: none is configured"
+    )
 
 
 def test_cookies_and_the_session_can_hold_the_token(ann, monkeypatch, settings):
@@ -631,7 +681,9 @@ def test_every_way_to_the_cache_names_the_identity():
             owner = node.func.value
             if node.func.attr in ("read", "is_cached") and getattr(owner, "attr", "") == "cache":
                 given = {keyword.arg for keyword in node.keywords}
-                never_cached = any(k.arg == "timeout" and getattr(k.value, "value", 1) == 0 for k in node.keywords)
+                never_cached = any(
+                    k.arg == "timeout" and getattr(k.value, "value", 1) == 0 for k in node.keywords
+                )
                 if "identity" not in given and not never_cached:
                     forgotten.append(f"{path.name}:{node.lineno}")
     assert forgotten == []

@@ -94,7 +94,9 @@ def shop(request, endpoint, connect, monkeypatch):
     if real.server():
         pytest.skip("needs users of the local server")
     monkeypatch.setattr(backend_transport, "_transports", {})
-    host = endpoint if request.param == "http" else f"local:?project=demo#secrets-{request.node.name}"
+    host = (
+        endpoint if request.param == "http" else f"local:?project=demo#secrets-{request.node.name}"
+    )
     options = {
         "WEBHOOK": {"URL": URL, "SECRETS": [HOOK], "REMEMBER_S": 0},
         "REALTIME": {"URL": "ws://127.0.0.1:1/v1/realtime", "SESSION_SECRET": LISTENER},
@@ -168,7 +170,9 @@ def as_session():
 
 def through_middleware():
     accounts.forget_all()
-    middleware = AppwriteUserMiddleware(lambda request: HttpResponse(Diary.objects.nocache().count()))
+    middleware = AppwriteUserMiddleware(
+        lambda request: HttpResponse(Diary.objects.nocache().count())
+    )
     assert middleware(REQUESTS[0]).status_code == 200
 
 
@@ -182,7 +186,9 @@ def calls_of_the_sdk():
 
 def webhook_made():
     transport = connections["appwrite"].transport
-    client_webhooks.create_webhook(transport, "w", "W", URL, ["databases.*.tables.*.rows.*.create"], secret=HOOK)
+    client_webhooks.create_webhook(
+        transport, "w", "W", URL, ["databases.*.tables.*.rows.*.create"], secret=HOOK
+    )
     client_webhooks.set_webhook_secret(transport, "w", HOOK)
     list(client_webhooks.list_webhooks(transport))
     client_webhooks.delete_webhook(transport, "w")
@@ -191,7 +197,10 @@ def webhook_made():
 def delivery_verified():
     body = b'{"$id": "r", "$databaseId": "library", "$tableId": "library_tag"}'
     request = RequestFactory().post(
-        "/appwrite/webhook/", body, content_type="application/json", headers={"x-appwrite-webhook-signature": "wrong"}
+        "/appwrite/webhook/",
+        body,
+        content_type="application/json",
+        headers={"x-appwrite-webhook-signature": "wrong"},
     )
     assert webhook(request).status_code == 401
 
@@ -213,7 +222,9 @@ def settings_read():
 
 def commands():
     call_command("appwrite_webhook", "list", database="appwrite", stdout=Discard())
-    call_command("appwrite_schema", database="appwrite", app_label="library", model="Tag", stdout=Discard())
+    call_command(
+        "appwrite_schema", database="appwrite", app_label="library", model="Tag", stdout=Discard()
+    )
 
 
 class Discard:
@@ -274,7 +285,14 @@ LEFT_ALONE = (
     # ... and where a secret comes in: who passes it has it in clear.
     "/client/secret.py",
 )  # fmt: skip
-ENTRIES = {"appwrite_user", "call", "create_webhook", "read", "set_webhook_secret", "without_secrets_in_clear"}
+ENTRIES = {
+    "appwrite_user",
+    "call",
+    "create_webhook",
+    "read",
+    "set_webhook_secret",
+    "without_secrets_in_clear",
+}
 OF_THE_SERVER = ("adapter.py", "server.py", "bodies.py", "keys.py", "routing.py", "messages.py")
 
 
@@ -284,13 +302,20 @@ def raising_at(number, kind=Injected):
 
     def trace(frame, event, arg):
         name = frame.f_code.co_filename
-        if name.endswith(LEFT_ALONE) or {frame.f_code.co_name, frame.f_back.f_code.co_name} & ENTRIES:
+        if (
+            name.endswith(LEFT_ALONE)
+            or {frame.f_code.co_name, frame.f_back.f_code.co_name} & ENTRIES
+        ):
             return
         if name.startswith(LOCAL_ROOT) and not name.endswith(OF_THE_SERVER):
             return
         left[0] -= 1
         if left[0] == 0:
-            raise kind(frame.f_code.co_qualname if hasattr(frame.f_code, "co_qualname") else frame.f_code.co_name)
+            raise kind(
+                frame.f_code.co_qualname
+                if hasattr(frame.f_code, "co_qualname")
+                else frame.f_code.co_name
+            )
         return
 
     return trace, left
@@ -354,7 +379,9 @@ def walked(error):
     one = error
     while one is not None:
         texts += [str(one), repr(one), repr(one.args), repr(vars(one))]
-        texts.append("".join(traceback.StackSummary.extract(clean_tb(one), capture_locals=True).format()))
+        texts.append(
+            "".join(traceback.StackSummary.extract(clean_tb(one), capture_locals=True).format())
+        )
         one = one.__cause__ or one.__context__
     texts.append(pickle.dumps(error).decode("latin-1"))
     return "\n".join(texts)
@@ -405,7 +432,10 @@ def test_what_fails_shows_no_secret(shop, failing):
 
 
 ANSWERS = {
-    "401 that repeats the key": {"json": {"message": f"no such key {KEY}", "type": "user_unauthorized"}, "status": 401},
+    "401 that repeats the key": {
+        "json": {"message": f"no such key {KEY}", "type": "user_unauthorized"},
+        "status": 401,
+    },
     "500 that repeats it in a page": {"body": f"<html>{KEY}</html>", "status": 500},
     "502": {"body": KEY, "status": 502},
     "429": {"body": KEY, "status": 429, "content_type": f"text/{KEY}"},
@@ -423,7 +453,9 @@ ANSWERS = {
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 def test_whatever_the_server_answers_shows_no_secret(answer, caplog):
     caplog.set_level(logging.DEBUG)
-    transport = Transport("https://appwrite.example/v1", "demo", Secret(KEY), backoff=Backoff(sleep=lambda _: None))
+    transport = Transport(
+        "https://appwrite.example/v1", "demo", Secret(KEY), backoff=Backoff(sleep=lambda _: None)
+    )
     with responses.RequestsMock(assert_all_requests_are_fired=False) as server:
         for method in ("GET", "POST"):
             server.add(method, "https://appwrite.example/v1/tablesdb", **answer)
@@ -440,7 +472,11 @@ def test_whatever_the_server_answers_shows_no_secret(answer, caplog):
 def test_warnings_of_the_server_are_blanked(caplog):
     transport = Transport("https://appwrite.example/v1", "demo", KEY)
     with responses.RequestsMock() as server:
-        server.get("https://appwrite.example/v1/x", json={}, headers={"x-appwrite-warning": f"old key {KEY}"})
+        server.get(
+            "https://appwrite.example/v1/x",
+            json={},
+            headers={"x-appwrite-warning": f"old key {KEY}"},
+        )
         transport.call("GET", "/x")
     assert "old key ***" in caplog.text
     assert shown_in(caplog.text) == []
@@ -450,7 +486,10 @@ def test_the_settings_on_a_debug_page(monkeypatch):
     databases = copy.deepcopy(settings.DATABASES)
     databases["appwrite"] |= {
         "PASSWORD": KEY,
-        "OPTIONS": {"WEBHOOK": {"URL": URL, "SECRETS": [HOOK]}, "REALTIME": {"SESSION_SECRET": LISTENER}},
+        "OPTIONS": {
+            "WEBHOOK": {"URL": URL, "SECRETS": [HOOK]},
+            "REALTIME": {"SESSION_SECRET": LISTENER},
+        },
     }
     monkeypatch.setattr(settings._wrapped, "DATABASES", databases)
     error = raised_by(lambda: 1 / 0)
@@ -460,7 +499,10 @@ def test_the_settings_on_a_debug_page(monkeypatch):
 
 def test_the_name_under_which_it_would_be_shown_is_refused():
     with pytest.raises(ImproperlyConfigured, match=r"must be renamed to .SESSION_SECRET") as caught:
-        Options.read("appwrite", {"REALTIME": {"SESSION": LISTENER}, "WEBHOOK": {"URL": URL, "SECRETS": [HOOK]}})
+        Options.read(
+            "appwrite",
+            {"REALTIME": {"SESSION": LISTENER}, "WEBHOOK": {"URL": URL, "SECRETS": [HOOK]}},
+        )
     assert HOOK not in report(caught.value)
 
 
@@ -499,7 +541,11 @@ def test_the_request_on_a_debug_page(shop, monkeypatch):
     middleware = AppwriteUserMiddleware(lambda request: seen.append(request) or HttpResponse())
     for name in ("x-shop-visitor", "X-Appwrite-JWT", "X-Appwrite-Session"):
         request = RequestFactory().get("/", headers={name: TOKENS["jwt"]})
-        request.COOKIES = {"visitor": TOKENS["jwt"], "a_session_demo": TOKENS["session"], "colour": "green"}
+        request.COOKIES = {
+            "visitor": TOKENS["jwt"],
+            "a_session_demo": TOKENS["session"],
+            "colour": "green",
+        }
         middleware(request)
         text = report(raised_by(lambda: 1 / 0), seen.pop())
         assert shown_in(text) == []
@@ -508,7 +554,9 @@ def test_the_request_on_a_debug_page(shop, monkeypatch):
 
 def test_a_filter_for_sites_without_the_middleware(shop, monkeypatch):
     monkeypatch.setattr(
-        settings, "DEFAULT_EXCEPTION_REPORTER_FILTER", "appwrite_orm_django.users.reporting.ExceptionReporterFilter"
+        settings,
+        "DEFAULT_EXCEPTION_REPORTER_FILTER",
+        "appwrite_orm_django.users.reporting.ExceptionReporterFilter",
     )
     get_default_exception_reporter_filter.cache_clear()
     request = RequestFactory().get("/", headers={"x-appwrite-jwt": TOKENS["jwt"]})
@@ -533,7 +581,12 @@ def test_nothing_that_holds_a_secret_shows_it(shop):
             shop.options.realtime,
             vars(transport),
         ]
-        assert shown_in(" ".join([pprint.pformat(one) for one in holders] + [repr(one) for one in holders])) == []
+        assert (
+            shown_in(
+                " ".join([pprint.pformat(one) for one in holders] + [repr(one) for one in holders])
+            )
+            == []
+        )
         assert shown_in(repr(backend_transport._transports)) == []
     assert acting.get_headers().get("x-appwrite-key") is None
     assert transport.get_headers()["x-appwrite-key"] == KEY
@@ -559,7 +612,9 @@ def test_a_secret_is_a_text_that_is_not_shown():
     with pytest.raises(ValueError, match="contains a lone surrogate") as caught:
         Secret("0123456789\ud800").encoded()
     assert "0123456789" not in walked(caught.value)
-    assert Secret("a/b+c=de").blanked_in(b'"a\\/b+c=de" a/b+c=de a%2Fb%2Bc%3Dde') == b'"***" *** ***'
+    assert (
+        Secret("a/b+c=de").blanked_in(b'"a\\/b+c=de" a/b+c=de a%2Fb%2Bc%3Dde') == b'"***" *** ***'
+    )
     assert Secret("abc").blanked_in(b"abc") == b"abc"
 
 
@@ -603,7 +658,9 @@ def test_frames_are_left_behind_and_what_was_handled_before_is_not():
 def test_the_local_server_logs_what_nobody_foresaw_without_variables(monkeypatch, caplog):
     server = LocalServer(key=KEY)
     monkeypatch.setattr("appwrite_local.server.read_params", None)
-    request = Request("GET", "/v1/tablesdb", "", {"x-appwrite-project": "demo", "x-appwrite-key": KEY})
+    request = Request(
+        "GET", "/v1/tablesdb", "", {"x-appwrite-project": "demo", "x-appwrite-key": KEY}
+    )
     assert server.handle(request).status == 500
     assert "TypeError" in caplog.text
     assert [record.exc_info for record in caplog.records] == [None]
