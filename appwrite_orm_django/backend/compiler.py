@@ -188,7 +188,7 @@ class SQLCompiler(compiler.SQLCompiler):
             return []
         return [
             order_by.resolve_expression(self.query, allow_joins=True, reuse=None)
-            for order_by, _ in self._order_by_pairs()
+            for order_by, _ in self._order_by_pairs()  # type: ignore[func-returns-value]  # the stubs leave its result out
         ]
 
     def execute_sql(
@@ -203,7 +203,7 @@ class SQLCompiler(compiler.SQLCompiler):
         Streamed reads and everything that is not a read bypass it.
         """
         if result_type not in (MULTI, SINGLE) or self.query.explain_info is not None:
-            return super().execute_sql(result_type, chunked_fetch, chunk_size)
+            return super().execute_sql(result_type, chunked_fetch, chunk_size)  # type: ignore[call-overload]  # the stubs know literals only
         try:
             command = self.read_command()
         except EmptyResultSet:
@@ -313,7 +313,7 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
 
 class SQLDeleteCompiler(compiler.SQLDeleteCompiler, SQLCompiler):
     def execute_sql(self, result_type: str = MULTI, *chunks: Any) -> Any:
-        deleted = compiler.SQLCompiler.execute_sql(self, result_type, *chunks)
+        deleted = compiler.SQLCompiler.execute_sql(self, result_type, *chunks)  # type: ignore[call-overload]  # the stubs know literals only
         # None if no row can match, as for an id that Appwrite refuses. Model.delete() adds the
         # numbers up.
         return 0 if deleted is None else deleted

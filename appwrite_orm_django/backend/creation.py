@@ -19,7 +19,7 @@ class DatabaseCreation(BaseDatabaseCreation):
         if not keepdb:
             self._drop(name)
         self._create_tables_of_appwrite_migrate(name)
-        return name
+        return name  # type: ignore[no-any-return]  # Django's value, of this type
 
     def _create_tables_of_appwrite_migrate(self, name: str) -> None:
         """

@@ -147,7 +147,7 @@ def fill_of(field: Field[Any, Any], connection: Connection) -> Fill:
                 lambda: _wire(field, Defaults(connection).value(field, default)),
             )
         value = expression.value if isinstance(expression, Value) else expression
-        return _written(field, value, connection)
+        return _written(field, value, connection)  # type: ignore[no-any-return]  # Django's value, of this type
     if isinstance(field, OrderWrt) and not field.has_default():
         return 0  # the default of Django's AlterOrderWithRespectTo
     # Read now, because a migration's operation may set a default only while it runs.
@@ -163,7 +163,7 @@ def fill_of(field: Field[Any, Any], connection: Connection) -> Fill:
             "the time of the run", lambda: _wire(field, editor.effective_default(field))
         )
     try:
-        return _wire(field, editor.effective_default(field))
+        return _wire(field, editor.effective_default(field))  # type: ignore[no-any-return]  # Django's value, of this type
     except (DataError, ValidationError, ArithmeticError, TypeError, ValueError):
         # Raise only if there is a row that needs the default.
         return Computed(

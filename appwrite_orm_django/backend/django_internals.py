@@ -197,7 +197,7 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
 HOOKS_OF_OTHER_VERSIONS: Mapping[str, str] = {}
 
 
-def check_version(version: tuple[int, ...] = django.VERSION) -> None:
+def check_version(version: tuple[int, ...] = django.VERSION) -> None:  # type: ignore[assignment]  # a tuple that begins with two numbers
     """
     Reject a version of Django that the library was not tested with.
 

@@ -50,7 +50,7 @@ class DatabaseOperations(BaseDatabaseOperations):
     def no_limit_value(self) -> None:
         return None
 
-    def pk_default_value(self) -> None:
+    def pk_default_value(self) -> None:  # type: ignore[override]  # None as on other databases that number by themselves
         return None
 
     def savepoint_create_sql(self, sid: str) -> Command:  # type: ignore[override]  # commands take the place of SQL

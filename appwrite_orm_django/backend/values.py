@@ -50,7 +50,7 @@ def column_key(field: models.Field[Any, Any]) -> str:
         return ROW_ID
     if field.column in SYSTEM_COLUMNS:
         return field.column
-    key = names.column_key(field.column)
+    key = names.column_key(field.column)  # type: ignore[arg-type]  # the stubs allow None, which no concrete field has
     return RelationshipKey(key) if getattr(field, "appwrite_relationship", False) else key
 
 
@@ -500,7 +500,7 @@ class JsonCodec(Codec):
         if "\\ud" in text:
             # A lone surrogate would pass as ASCII while it is escaped.
             check_text(json.dumps(json.loads(text), ensure_ascii=False))
-        return text
+        return text  # type: ignore[no-any-return]  # Django's value, of this type
 
 
 def _refuse_constant(name: str) -> None:

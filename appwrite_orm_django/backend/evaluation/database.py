@@ -290,7 +290,7 @@ class LocalDatabase(base.DatabaseWrapper):
                 # Stored as text: SQLite would round the number.
                 declaration, collation = "text", decimals.COLLATION
         return LocalColumn(
-            unquoted(field.column),
+            unquoted(field.column),  # type: ignore[arg-type]  # the stubs allow None, which no concrete field has
             column_key(field),
             declaration,
             collation,

@@ -93,7 +93,7 @@ def register(connection: sqlite3.Connection) -> None:
         if WINDOWS:
             connection.create_window_function(name, 1, aggregate)  # type: ignore[attr-defined]  # from Python 3.11 on
         else:
-            connection.create_aggregate(name, 1, aggregate)
+            connection.create_aggregate(name, 1, aggregate)  # type: ignore[arg-type]  # its class is called for a new one
     for name, (arguments, function) in _SQLITE_FUNCTIONS.items():
         connection.create_function(
             f"APPWRITE_{name}", arguments, _of_numbers(function), deterministic=True

@@ -61,10 +61,10 @@ class Loader:
         for column, values in zip(self.columns, columns, strict=True):
             if column.is_row_id:
                 self.row_ids.update(values)
-        values = chain.from_iterable(zip(*columns, strict=True))
+        flat = chain.from_iterable(zip(*columns, strict=True))
         width, full = len(columns) * self._together, len(rows) // self._together
-        self._raw.executemany(self._many, (tuple(islice(values, width)) for _ in range(full)))
-        self._raw.executemany(self._one, zip(*[values] * len(columns), strict=True))
+        self._raw.executemany(self._many, (tuple(islice(flat, width)) for _ in range(full)))
+        self._raw.executemany(self._one, zip(*[flat] * len(columns), strict=True))
 
     def _new(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Leave out known rows: those of another step, and those that moved between pages."""
@@ -200,7 +200,9 @@ class Run:
     def _finish(self, loaders: Iterable[Loader]) -> None:
         loaders = list(loaders)
         if self.database.folds:
-            row_ids = set().union(*(loader.row_ids for loader in loaders)) - {None}
+            row_ids = {
+                row_id for loader in loaders for row_id in loader.row_ids if row_id is not None
+            }
             if self.program.is_collated or not have_one_spelling(row_ids):
                 for loader in loaders:
                     loader.collate()

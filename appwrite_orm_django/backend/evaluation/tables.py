@@ -135,7 +135,7 @@ def refuse_names_that_sqlite_confuses(
     """
     seen: dict[str, Field[Any, Any]] = {}
     for field in fields:
-        other = seen.setdefault(unquoted(field.column).lower(), field)
+        other = seen.setdefault(unquoted(field.column).lower(), field)  # type: ignore[arg-type]  # the stubs allow None, which no concrete field has
         if other is not field:
             raise NotSupportedError(
                 f"{model._meta.db_table}: the columns {other.column} and {field.column} differ "
@@ -160,7 +160,7 @@ def model_of(query: Query, alias: str) -> type[Model]:
     join = query.alias_map[alias]
     candidates: list[type[Model]] = []
     if join.join_type is None:
-        candidates.append(query.model)
+        candidates.append(query.model)  # type: ignore[arg-type]  # the stubs allow None, which no concrete field has
     else:
         field = join.join_field
         candidates.extend(

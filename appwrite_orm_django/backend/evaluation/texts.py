@@ -121,7 +121,7 @@ def _compares_row_ids(lookup: Lookup[Any]) -> bool:
         if isinstance(lookup, In) and isinstance(lookup.rhs, Query)
         else ()
     )
-    return len(selected) == 1 and is_row_id(selected[0]) and not lookup.rhs.combinator
+    return len(selected) == 1 and is_row_id(selected[0]) and not lookup.rhs.combinator  # type: ignore[misc]  # its length was checked above
 
 
 def is_unknown(node: Any) -> bool:

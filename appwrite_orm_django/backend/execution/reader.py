@@ -131,12 +131,12 @@ def after(row: Mapping[str, Any], order: Sequence[Order], *, nulls_are_low: bool
         None if the server might not find the row's own values, or the filter would be too long for
         it.
     """
-    order = _that_counts(order)
-    if order is None or not all(_is_found(row[one.column]) for one in order):
+    deciding = _that_counts(order)
+    if deciding is None or not all(_is_found(row[one.column]) for one in deciding):
         return None
     same: list[Query] = []
     alternatives: list[Query] = []
-    for one in order:
+    for one in deciding:
         value = int(row[SEQUENCE]) if one.column == SEQUENCE else row[one.column]
         beyond = _beyond(one, value, nulls_last=puts_nulls_last(one, nulls_are_low=nulls_are_low))
         alternatives += [_all([*same, found]) for found in beyond]

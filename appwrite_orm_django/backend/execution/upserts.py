@@ -288,7 +288,7 @@ def _violation(
     own = {columns: {row_id.lower() for row_id in by_id} for columns, by_id in images.items()}
     for row in found:
         for columns, ids in wanted.items():
-            row_id = ids.get(unique_value(columns, row, text))
+            row_id = ids.get(unique_value(columns, row, text))  # type: ignore[assignment]  # looked at in the next line
             if row_id is not None and row[ROW_ID].lower() not in own[columns]:
                 return _clash(columns, images[columns][row_id], row_id, row[ROW_ID])
     return None
@@ -378,7 +378,7 @@ def _met(
     alternatives = (
         query
         for columns, rows in values
-        for query in _combinations(columns, _complete(columns, rows))
+        for query in _combinations(columns, _complete(columns, rows))  # type: ignore[arg-type]  # rows of the command
     )
     freed = {row_id.lower() for row_id in change.deleted}
     found: list[Row] = []

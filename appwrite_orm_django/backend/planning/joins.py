@@ -162,7 +162,7 @@ class Sources:
             raise Unanswerable("a join on more than a pair of equal columns")
         if join.join_field.get_extra_restriction(alias, parent):
             raise Unanswerable("a join on more than a pair of equal columns")
-        ((left, right),) = pairs
+        ((left, right),) = pairs  # type: ignore[misc]  # its length was checked above
         if not _compare_alike(left, right):
             raise Unanswerable("columns of different types")
         name = f"t{len(self._names) + 1}"
@@ -183,7 +183,7 @@ class Sources:
 
         The table may belong to the model's child or parent.
         """
-        return column_key(tables.field_of_column(self.models[alias], field.column))
+        return column_key(tables.field_of_column(self.models[alias], field.column))  # type: ignore[arg-type]  # the stubs allow None, which no concrete field has
 
     def is_base(self, column: Col) -> bool:
         return column.alias == self.base

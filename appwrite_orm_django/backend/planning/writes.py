@@ -97,7 +97,7 @@ def unique_columns(model: type[Model]) -> Unique:
     ]
     sets += [tuple(names) for names in opts.unique_together]
     sets += [
-        constraint.fields
+        tuple(constraint.fields)  # type: ignore[misc]  # its length was checked above
         for constraint in opts.constraints
         if isinstance(constraint, UniqueConstraint)
         and constraint.fields
@@ -482,7 +482,7 @@ class _Prepared(ExpressionWrapper):
 def _reads_columns(expression: Any, pk: Field[Any, Any]) -> bool:
     """Return whether the value depends on any column of the row except its primary key."""
     if isinstance(expression, Col):
-        return expression.target != pk
+        return bool(expression.target != pk)
     if isinstance(expression, Query):
         return True
     return any(
@@ -509,4 +509,4 @@ def delete_command(compiler: DeleteCompiler) -> Command:
     condition, exact = _condition(compiler, query) if compiler.single_alias else (None, False)
     if not exact or (compiler.connection.is_dirty(ref) and not condition.names_ids_only):
         condition = _condition_by_ids(compiler, query)
-    return DeleteRows(ref, condition, reads.only_row_id(condition), query.model)
+    return DeleteRows(ref, condition, reads.only_row_id(condition), query.model)  # type: ignore[arg-type]  # exact, so there is a condition
