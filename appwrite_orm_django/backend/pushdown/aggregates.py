@@ -33,8 +33,8 @@ class Aggregate(NamedTuple):
 
 
 def aggregate(expression: Any) -> Aggregate | None:
-    """Describe an aggregate of Django's own, None if it is none or more than that."""
-    if type(expression) not in KNOWN:
+    """Describe an aggregate of Django's own, None if it is none or more than that, such as one with a template."""
+    if type(expression) not in KNOWN or expression.extra:
         return None
     source, *others = expression.get_source_expressions()
     if any(other is not None for other in others):
