@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.db import transaction
-from django.db.models import Avg, Count, Exists, F, Max, Min, OuterRef, Q, StdDev, Sum
+from django.db.models import Avg, Count, Exists, F, IntegerField, Max, Min, OuterRef, Q, StdDev, Sum
 from django.db.models.functions import Coalesce, Lower
 
 from appwrite_local.messages import Response
@@ -264,5 +264,32 @@ def test_too_many_values_for_one_request(whole_pages):
             .values("author")
             .annotate(n=Count("pk"))
             .order_by("author")
+        )
+    )
+
+
+OTHERWISE = [
+    Count("pages", template="MAX(%(expressions)s)"),
+    Count("*", function="SUM", template="%(function)s(7)"),
+    Max("pages", function="MIN"),
+    Min("title", template="MAX(%(expressions)s)"),
+    Sum("pages", template="%(function)s(%(expressions)s + 1)"),
+    Avg("pages", template="SUM(%(expressions)s)", output_field=IntegerField()),
+]
+
+
+@pytest.mark.parametrize("aggregate", OTHERWISE, ids=lambda one: type(one).__name__)
+def test_aggregates_with_sql_of_their_own_are_evaluated_as_that(kind, aggregate):
+    assert_same(lambda rows: rows(Book).aggregate(x=aggregate))
+    assert_same(
+        lambda rows: rows(Book).values_list("author").annotate(x=aggregate).order_by("author")
+    )
+    assert_same(
+        lambda rows: (
+            rows(Book)
+            .values_list("status")
+            .annotate(x=aggregate)
+            .filter(x__isnull=False)
+            .order_by("status")
         )
     )

@@ -251,9 +251,10 @@ def aggregate(expression: Any) -> Aggregate | None:
     """
     Describe one of Django's own aggregates.
 
-    None for any other expression, and for an aggregate with a filter or an order.
+    None for any other expression, and for an aggregate with a filter, an order or SQL of its own
+    (``template``, ``function``).
     """
-    if type(expression) not in KNOWN:
+    if type(expression) not in KNOWN or expression.extra:
         return None
     source, *others = expression.get_source_expressions()
     if any(other is not None for other in others):
