@@ -130,7 +130,7 @@ screenshots: install
 	$(BIN)/python -m docs.screenshots --minutes $(MINUTES)
 
 # The suite on the Appwrite that APPWRITE_TEST_ENDPOINT, APPWRITE_TEST_PROJECT and APPWRITE_TEST_KEY name (CONTRIBUTING.md).
-REAL ?= tests/backend tests/schema tests/doctor tests/e2e/test_demo.py::test_the_check_passes_with_all_rows
+REAL ?= tests/backend tests/orm tests/changes tests/users tests/checks tests/contrib tests/testing tests/schema tests/doctor tests/e2e/test_demo.py::test_the_check_passes_with_all_rows
 WORKERS ?= 2
 .PHONY: real
 real: install

@@ -1,5 +1,7 @@
 """
-A small Appwrite for development and tests: the TablesDB API on SQLite.
+Serve a small Appwrite for development and tests: the TablesDB API on SQLite.
 
-It knows Appwrite's API and imports nothing of the library beside it, which reaches it through ``registry``, ``adapter`` and ``server``. Tested in ``tests/appwrite_local/``, mostly by replaying recordings of a real server.
+This package imports nothing of the library, which uses it through ``registry``, ``adapter`` and
+``server``. It is tested in ``tests/appwrite_local/``, mostly by replaying recordings of a real
+server.
 """

@@ -1,4 +1,4 @@
-"""A server without a socket: ``requests`` hands over the request, and gets back the bytes that HTTP would have carried."""
+"""Serve ``requests`` without a socket, with the same bytes that HTTP would carry."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from appwrite_local.server import LocalServer
 
 class LocalAdapter(BaseAdapter):
     """
-    A transport adapter that serves whatever is sent to it from a server in this process.
+    A transport adapter that sends all requests to a server in this process.
 
-    Mount it on any prefix; scheme and host do not matter, the path starts with ``/v1``. Faults look as they do on a socket: a connection
-    that is cut is a ``ConnectionError``, an answer later than the read timeout a ``ReadTimeout``, after that time.
+    Mount it on any prefix; scheme and host do not matter, and the path starts with ``/v1``. Faults
+    look as on a socket: a cut connection raises ``ConnectionError``, and an answer later than the
+    read timeout raises ``ReadTimeout`` after that time.
     """
 
     def __init__(self, server: LocalServer, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -32,7 +33,12 @@ class LocalAdapter(BaseAdapter):
         self._sleep = sleep
 
     def send(
-        self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, *args: Any, **kwargs: Any
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        *args: Any,
+        **kwargs: Any,
     ) -> requests.Response:
         url = urlsplit(request.url or "")
         body = request.body or b""
@@ -52,16 +58,19 @@ class LocalAdapter(BaseAdapter):
         read_timeout_s = timeout[1] if isinstance(timeout, tuple) else timeout
         if read_timeout_s is not None and answer.delay_s >= read_timeout_s:
             self._sleep(read_timeout_s)
-            raise requests.ReadTimeout(f"Read timed out. (read timeout={read_timeout_s})", request=request)
+            raise requests.ReadTimeout(
+                f"Read timed out. (read timeout={read_timeout_s})", request=request
+            )
         self._sleep(answer.delay_s)
         if answer.cut:
             broken = ProtocolError(
-                "Connection aborted.", RemoteDisconnected("Remote end closed connection without response")
+                "Connection aborted.",
+                RemoteDisconnected("Remote end closed connection without response"),
             )
             raise requests.ConnectionError(broken, request=request)
 
     def close(self) -> None:
-        """Do nothing: the server belongs to whoever made it."""
+        """Do nothing: the caller that made the server closes it."""
 
 
 def _text(value: str | bytes) -> str:
@@ -85,8 +94,10 @@ def _response(request: requests.PreparedRequest, answer: Response) -> requests.R
     return response
 
 
-def local_session(server: LocalServer, headers: Mapping[str, str] | None = None) -> requests.Session:
-    """Make a session that reaches a server under any ``http://`` address."""
+def local_session(
+    server: LocalServer, headers: Mapping[str, str] | None = None
+) -> requests.Session:
+    """Return a session that reaches a server under any ``http://`` address."""
     session = requests.Session()
     session.trust_env = False
     session.mount("http://", LocalAdapter(server))
@@ -95,5 +106,5 @@ def local_session(server: LocalServer, headers: Mapping[str, str] | None = None)
 
 
 def session() -> requests.Session:
-    """Make a session with a new server of its own: project ``demo``, key ``secret``."""
+    """Return a session with a new server of its own: project ``demo``, key ``secret``."""
     return local_session(LocalServer())

@@ -1,8 +1,9 @@
 """
-Lists that are more than rows of one table: aggregates, groups, distinct rows and joins.
+List more than the rows of one table: aggregates, groups, distinct rows and joins.
 
-What a list asks for is read and checked once (``RichList``), and then run as groups or as rows. Feature level 2.x only.
-Source: recordings ``agg-*``, ``group-by``, ``having``, ``distinct``, ``join-*`` of the preview.
+A list request is parsed and checked once (``RichList``), then run as groups or as rows. Only
+feature level 2.x has these lists. Source: recordings ``agg-*``, ``group-by``, ``having``,
+``distinct``, ``join-*`` of the preview.
 """
 
 from __future__ import annotations
@@ -17,10 +18,26 @@ from appwrite_local.collation import fold
 from appwrite_local.errors import ApiError, unauthorized
 from appwrite_local.permissions import allows
 from appwrite_local.queries import check, fields, sql
-from appwrite_local.queries.aggregates import Gathered, aggregate, alias_of, column_name, of_first_row, of_group
+from appwrite_local.queries.aggregates import (
+    Gathered,
+    aggregate,
+    alias_of,
+    column_name,
+    of_first_row,
+    of_group,
+)
 from appwrite_local.queries.cells import Cells, satisfies, sorted_groups
 from appwrite_local.queries.fields import Field
-from appwrite_local.queries.joins import MAIN, Joined, Scope, Source, loosened, names_in, read_joins, sources
+from appwrite_local.queries.joins import (
+    MAIN,
+    Joined,
+    Scope,
+    Source,
+    loosened,
+    names_in,
+    read_joins,
+    sources,
+)
 from appwrite_local.queries.parse import AGGREGATES, CURSORS, JOINS, ORDERS, Query
 from appwrite_local.routing import Call
 from appwrite_local.row_store import TOTAL_CAP
@@ -38,7 +55,7 @@ Decode = Callable[[Any], Any]
 
 @dataclass(slots=True)
 class RichList:
-    """One list of queries, checked: which tables it reads, which of their rows, and what it wants to know of them."""
+    """A checked list request: the tables and rows that it reads, and what it selects of them."""
 
     table: Table
     rules: TextRules
@@ -50,12 +67,14 @@ class RichList:
 
     @property
     def gives_rows(self) -> bool:
-        """Tell whether the answer is made of whole rows, with their ids."""
+        """Return whether the answer consists of whole rows, with their ids."""
         return not self.is_grouped and not (self.is_distinct and self.selected is not None)
 
     @property
     def is_grouped(self) -> bool:
-        return any(query.method in AGGREGATES or query.method == "groupBy" for query in self.queries)
+        return any(
+            query.method in AGGREGATES or query.method == "groupBy" for query in self.queries
+        )
 
     @property
     def is_distinct(self) -> bool:
@@ -63,7 +82,9 @@ class RichList:
 
     @property
     def selected(self) -> list[str] | None:
-        names = [value for query in self.queries if query.method == "select" for value in query.values]
+        names = [
+            value for query in self.queries if query.method == "select" for value in query.values
+        ]
         return None if not names or "*" in names else names
 
     def of(self, *methods: str) -> list[Query]:
@@ -80,20 +101,24 @@ def find_rich(
     Run a list that is more than rows of one table.
 
     Returns:
-        The page of rows or groups, and how many rows match: ungrouped, not distinct, at most 5,000; 0 when that is not asked for.
+        The page of rows or groups, and the number of matches: ungrouped, not distinct, at most
+        5,000; 0 if no total is requested.
 
     Raises:
-        ApiError: what the server refuses, and 500 where its database would.
+        ApiError: an error of the server, and 500 where its database fails.
     """
     wanted = _read(call, table, queries)
     if cursor is not None and wanted.is_grouped:
-        raise ApiError("general_query_invalid", message="Cursor pagination is not supported with aggregation queries")
+        raise ApiError(
+            "general_query_invalid",
+            message="Cursor pagination is not supported with aggregation queries",
+        )
     rows = find_groups(call, wanted) if wanted.is_grouped else _find_rows(call, wanted, cursor)
     return rows, _count(call, wanted) if with_total else 0
 
 
 def get_joined(call: Call, table: Table, row_id: str, queries: Sequence[Query]) -> Row | None:
-    """Find one row with what is joined to it; the first match if there are several."""
+    """Return one row with its joined columns; the first match if there are several."""
     wanted = _read(call, table, queries)
     by_id = sql.Condition(f"{MAIN}._uid_fold = ?", [fold(row_id)])
     wanted.where = sql.all_of([wanted.where, by_id])
@@ -103,10 +128,10 @@ def get_joined(call: Call, table: Table, row_id: str, queries: Sequence[Query]) 
 
 def read_for_bulk(call: Call, table: Table, queries: Sequence[Query]) -> RichList:
     """
-    Read the queries of a bulk call.
+    Parse the queries of a bulk call.
 
     Raises:
-        ApiError: 400 for a join: such a call never translates the table's id.
+        ApiError: 400 for a join, because such a call never translates the table's id.
     """
     wanted = _read(call, table, queries, bulk=True)
     if wanted.of(*CURSORS):
@@ -116,37 +141,53 @@ def read_for_bulk(call: Call, table: Table, queries: Sequence[Query]) -> RichLis
 
 
 def find_bulk(call: Call, wanted: RichList) -> list[Row]:
-    """Find what a bulk call means: rows, or what is no row and cannot be written."""
+    """Find what a bulk call selects: rows, or results that are not rows and cannot be written."""
     return find_groups(call, wanted) if wanted.is_grouped else _find_rows(call, wanted, None)
 
 
 def _read(call: Call, table: Table, queries: Sequence[Query], *, bulk: bool = False) -> RichList:
     rules = call.server.rules
     main = fields.table_fields(table, rules)
-    joined = [] if bulk else read_joins(queries, lambda table_id: _joined_table(call, table, table_id), table)
+    joined = (
+        []
+        if bulk
+        else read_joins(queries, lambda table_id: _joined_table(call, table, table_id), table)
+    )
     scope = Scope(main, joined, rules)
     scope.admit(
-        [name for name in names_in(queries) if "." in name], frozenset(join.alias for join in joined if join.alias)
+        [name for name in names_in(queries) if "." in name],
+        frozenset(join.alias for join in joined if join.alias),
     )
     _check(queries, scope, table)
     if bulk and any(query.method in JOINS for query in queries):
         first = next(query for query in queries if query.method in JOINS)
-        raise ApiError("general_query_invalid", message=f"Joined collection '{first.attribute}' not found")
+        raise ApiError(
+            "general_query_invalid", message=f"Joined collection '{first.attribute}' not found"
+        )
     _require_readable(call, joined)
     related_reads.selection_of(queries, table)
     selected = [name for query in queries if query.method == "select" for name in query.values]
-    # Related rows are not loaded here: a path along a relationship is a column that the database does not have.
-    if scope.unknown or any("." in name and name not in scope for name in selected) or _names_nothing(queries, scope):
+    # Related rows are not loaded here: the database has no column for a path along a relationship.
+    if (
+        scope.unknown
+        or any("." in name and name not in scope for name in selected)
+        or _names_nothing(queries, scope)
+    ):
         raise ApiError("general_unknown")
-    where = [sql.compile_filter(loosened(query, scope), scope) for query in queries if query.is_filter]
+    where = [
+        sql.compile_filter(loosened(query, scope), scope) for query in queries if query.is_filter
+    ]
     if not allows(table.permissions, "read", call.identity):
         where.append(_readable(call.identity.roles))
     return RichList(table, rules, queries, joined, scope, sql.all_of(where))
 
 
 def _names_nothing(queries: Sequence[Query], scope: Scope) -> bool:
-    """Tell whether a query names the side of a relationship that holds nothing."""
-    names = [*names_in(queries), *(query.attribute for query in queries if query.method in AGGREGATES)]
+    """Return whether a query names the side of a relationship that stores nothing."""
+    names = [
+        *names_in(queries),
+        *(query.attribute for query in queries if query.method in AGGREGATES),
+    ]
     columns = [scope[name].column for name in names if name in scope]
     return any(column is not None and column.is_virtual for column in columns)
 
@@ -160,9 +201,13 @@ def _joined_table(call: Call, main: Table, table_id: str) -> Table:
 
 def _check(queries: Sequence[Query], scope: Scope, table: Table) -> None:
     names = {alias_of(query) for query in queries if query.method in AGGREGATES}
-    checked = [query for query in queries if not (query.method in ORDERS and query.attribute in names)]
+    checked = [
+        query for query in queries if not (query.method in ORDERS and query.attribute in names)
+    ]
     fulltext = frozenset(
-        index.columns[0] for index in table.all_indexes if index.type == "fulltext" and len(index.columns) == 1
+        index.columns[0]
+        for index in table.all_indexes
+        if index.type == "fulltext" and len(index.columns) == 1
     )
     check.check_queries(checked, scope, fulltext, SELECTABLE)
     nested = [
@@ -176,7 +221,11 @@ def _check(queries: Sequence[Query], scope: Scope, table: Table) -> None:
 
 
 def _require_readable(call: Call, joined: Sequence[Joined]) -> None:
-    """Refuse tables that the caller may not read as a whole: permissions of single rows do not help here."""
+    """
+    Reject tables that the caller may not read as a whole.
+
+    Permissions of single rows do not help here.
+    """
     for join in joined:
         if not allows(join.table.permissions, "read", call.identity):
             raise unauthorized()
@@ -200,23 +249,40 @@ def _count(call: Call, wanted: RichList) -> int:
 
 
 def find_groups(call: Call, wanted: RichList) -> list[Row]:
-    """Compute groups, or the one group of all rows; in the order of what they are grouped by unless asked otherwise."""
+    """
+    Compute the groups, or the one group of all rows.
+
+    Without an explicit order they are ordered by the grouped columns.
+    """
     grouped_by = _group_columns(wanted)
-    gathered = [aggregate(query, wanted.scope) for query in wanted.of(*AGGREGATES)] + _shown_columns(wanted, grouped_by)
+    gathered = [
+        aggregate(query, wanted.scope) for query in wanted.of(*AGGREGATES)
+    ] + _shown_columns(wanted, grouped_by)
     orders = _group_orders(wanted, gathered)
     groups: list[Cells] = []
     for source in wanted.sources():
         groups += _groups_of(
-            call, wanted, source, [*gathered, *(extra for _, extra, _ in orders if extra is not None)], grouped_by
+            call,
+            wanted,
+            source,
+            [*gathered, *(extra for _, extra, _ in orders if extra is not None)],
+            grouped_by,
         )
-    named = {name for query in wanted.of("groupBy") for name in query.values} if grouped_by else set()
+    named = (
+        {name for query in wanted.of("groupBy") for name in query.values} if grouped_by else set()
+    )
     for query in wanted.of("having"):
         groups = [
             group
             for group in groups
-            if all(satisfies(_nameable(group, named), condition, wanted.rules) for condition in query.values)
+            if all(
+                satisfies(_nameable(group, named), condition, wanted.rules)
+                for condition in query.values
+            )
         ]
-    groups = sorted_groups(groups, [(name, descending) for name, _, descending in orders], wanted.rules)
+    groups = sorted_groups(
+        groups, [(name, descending) for name, _, descending in orders], wanted.rules
+    )
     shown = [{item.name: group[item.name].text for item in gathered} for group in groups]
     if wanted.is_distinct:
         shown = [row for position, row in enumerate(shown) if row not in shown[:position]]
@@ -225,7 +291,7 @@ def find_groups(call: Call, wanted: RichList) -> list[Row]:
 
 
 def _nameable(group: Cells, named: set[str]) -> Cells:
-    """Let a condition name what is grouped by as the client knows it: ``$id`` is answered under another name."""
+    """Translate ``$id`` in a condition, because the answer shows it under another name."""
     return {**{name: group[column_name(name)] for name in named}, **group}
 
 
@@ -233,12 +299,14 @@ def _group_columns(wanted: RichList) -> list[tuple[str, Field]]:
     columns: dict[str, Field] = {}
     for name in (value for query in wanted.of("groupBy") for value in query.values):
         field = wanted.scope.get(name) if isinstance(name, str) else None
-        # An internal column of a joined table is 500, although aggregates of it are answered.
+        # An internal column of a joined table is a 500, although aggregates of it are answered.
         if field is None or ".$" in name:
             raise ApiError("general_unknown")
         if name in _INTERNALS and wanted.joined:
             # Beside a join, a bare internal name is the joined table's (recording ``join-left``).
-            field = replace(field, value=_moved(field.value, wanted), compare=_moved(field.compare, wanted))
+            field = replace(
+                field, value=_moved(field.value, wanted), compare=_moved(field.compare, wanted)
+            )
         columns.setdefault(column_name(name), field)
     return list(columns.items())
 
@@ -248,7 +316,7 @@ def _moved(expression: str, wanted: RichList) -> str:
 
 
 def _shown_columns(wanted: RichList, grouped_by: Sequence[tuple[str, Field]]) -> list[Gathered]:
-    """Give the plain columns of an answer: what is grouped by, or what is selected beside aggregates of all rows."""
+    """Return the plain columns of an answer: grouped, or selected beside aggregates of all rows."""
     if grouped_by:
         return [of_group(name, field, _position(wanted)) for name, field in grouped_by]
     selected = wanted.selected or []
@@ -260,39 +328,56 @@ def _shown_columns(wanted: RichList, grouped_by: Sequence[tuple[str, Field]]) ->
 
 
 def _position(wanted: RichList) -> str:
-    """Tell rows apart by their place: that of the asked table's row, or of the joined one's where there is none."""
+    """
+    Return SQL that identifies a row by its position.
+
+    That is the queried table's row, or the joined table's where there is none.
+    """
     places = [f"{MAIN}._id", *(f"{join.sql}._id" for join in wanted.joined)]
     return places[0] if len(places) == 1 else f"COALESCE({', '.join(places)})"
 
 
-def _group_orders(wanted: RichList, gathered: Sequence[Gathered]) -> list[tuple[str, Gathered | None, bool]]:
-    """Give what groups are ordered by: a name among theirs, or a column of their first row."""
+def _group_orders(
+    wanted: RichList, gathered: Sequence[Gathered]
+) -> list[tuple[str, Gathered | None, bool]]:
+    """Return what groups are ordered by: one of their names, or a column of their first row."""
     names = {item.name for item in gathered}
     orders: list[tuple[str, Gathered | None, bool]] = []
     for query in wanted.of(*ORDERS):
         if query.method == "orderRandom":
             continue
-        name = query.attribute if query.attribute in names else column_name(query.attribute or "$sequence")
+        name = (
+            query.attribute
+            if query.attribute in names
+            else column_name(query.attribute or "$sequence")
+        )
         extra = None
         if name not in names:
             name = f"\0{query.attribute}"
-            extra = of_first_row(name, wanted.scope[query.attribute or "$sequence"], _position(wanted))
+            extra = of_first_row(
+                name, wanted.scope[query.attribute or "$sequence"], _position(wanted)
+            )
         orders.append((name, extra, query.method == "orderDesc"))
     return orders
 
 
 def _groups_of(
-    call: Call, wanted: RichList, source: Source, gathered: Sequence[Gathered], grouped_by: Sequence[tuple[str, Field]]
+    call: Call,
+    wanted: RichList,
+    source: Source,
+    gathered: Sequence[Gathered],
+    grouped_by: Sequence[tuple[str, Field]],
 ) -> list[Cells]:
     where = source.where(wanted.where)
-    statement = (
-        f"SELECT {', '.join(part for item in gathered for part in item.sql)} FROM {source.sql.sql} WHERE {where.sql}"
-    )
+    statement = f"SELECT {', '.join(part for item in gathered for part in item.sql)} FROM {source.sql.sql} WHERE {where.sql}"
     if grouped_by:
-        # The plus keeps SQLite from walking an index, which would look every row up by itself: ten times as long.
+        # The plus keeps SQLite from walking an index, which would look up every row separately and
+        # take ten times as long.
         keys = [f"+{field.compare}" for _, field in grouped_by]
         nulls = " NULLS LAST" if wanted.rules.nulls_last else ""
-        statement += f" GROUP BY {', '.join(keys)} ORDER BY {', '.join(key + nulls for key in keys)}"
+        statement += (
+            f" GROUP BY {', '.join(keys)} ORDER BY {', '.join(key + nulls for key in keys)}"
+        )
     records = call.session.all(statement, [*source.sql.params, *where.params])
     return [_cells(gathered, record) for record in records]
 
@@ -321,20 +406,33 @@ class _Shown:
     decode: Decode | None = None
 
 
-def _find_rows(call: Call, wanted: RichList, cursor: Row | None, *, single: bool = False) -> list[Row]:
-    wanted.where = sql.all_of([wanted.where, *_having(wanted)]) if wanted.of("having") else wanted.where
-    plan = sql.compile_queries(
-        [query for query in wanted.queries if query.method in ORDERS or query.method in CURSORS], wanted.scope
+def _find_rows(
+    call: Call, wanted: RichList, cursor: Row | None, *, single: bool = False
+) -> list[Row]:
+    wanted.where = (
+        sql.all_of([wanted.where, *_having(wanted)]) if wanted.of("having") else wanted.where
     )
-    where = wanted.where if cursor is None else sql.all_of([wanted.where, _beyond(call, wanted, plan, cursor)])
+    plan = sql.compile_queries(
+        [query for query in wanted.queries if query.method in ORDERS or query.method in CURSORS],
+        wanted.scope,
+    )
+    where = (
+        wanted.where
+        if cursor is None
+        else sql.all_of([wanted.where, _beyond(call, wanted, plan, cursor)])
+    )
     collapses = wanted.is_distinct and wanted.selected is not None
     shown = _shown(wanted)
-    internals = [f"{MAIN}.{name}" for name in ("_uid", "_id", "_created", "_updated", "_permissions")]
+    internals = [
+        f"{MAIN}.{name}" for name in ("_uid", "_id", "_created", "_updated", "_permissions")
+    ]
     backwards = plan.cursor is not None and plan.cursor.method == "cursorBefore"
     orders = [order.sql(reverse=backwards) for order in plan.orders] + (
         [] if single else _ties(wanted, backwards=backwards)
     )
-    statement, params = _statement(wanted, where, [item.sql for item in shown] + internals, orders, collapses=collapses)
+    statement, params = _statement(
+        wanted, where, [item.sql for item in shown] + internals, orders, collapses=collapses
+    )
     limit, offset = (1, 0) if single else _limits(wanted)
     records = call.session.all(f"{statement} LIMIT ? OFFSET ?", [*params, limit, offset])
     if backwards:
@@ -344,41 +442,62 @@ def _find_rows(call: Call, wanted: RichList, cursor: Row | None, *, single: bool
 
 
 def _ties(wanted: RichList, *, backwards: bool) -> list[str]:
-    """Order rows that repeat the asked table's by the joined ones."""
+    """Order repeated rows of the queried table by the joined rows."""
     return [f"{join.sql}._id{' DESC' if backwards else ''}" for join in wanted.joined]
 
 
 def _statement(
-    wanted: RichList, where: sql.Condition, columns: Sequence[str], orders: Sequence[str], *, collapses: bool
+    wanted: RichList,
+    where: sql.Condition,
+    columns: Sequence[str],
+    orders: Sequence[str],
+    *,
+    collapses: bool,
 ) -> tuple[str, list[Any]]:
-    """Build the SELECT; two halves of a full join are put in order together."""
+    """Build the SELECT; the two halves of a full join are sorted together."""
     keys = [
-        order.removesuffix(" DESC").removesuffix(" NULLS LAST").removesuffix(" NULLS FIRST").removesuffix(" DESC")
+        order.removesuffix(" DESC")
+        .removesuffix(" NULLS LAST")
+        .removesuffix(" NULLS FIRST")
+        .removesuffix(" DESC")
         for order in orders
     ]
     halves, params = [], []
     for source in wanted.sources():
         condition = source.where(where)
-        listed = ", ".join(f"{expression} AS x{position}" for position, expression in enumerate([*columns, *keys]))
-        # With one MIN, SQLite takes the other columns from the row that has it: the first of those that are alike.
+        listed = ", ".join(
+            f"{expression} AS x{position}" for position, expression in enumerate([*columns, *keys])
+        )
+        # With one MIN, SQLite takes the other columns from the row with the minimum, and from the
+        # first of equal rows.
         first, group = (
-            (f", MIN({_position(wanted)})", f" GROUP BY {', '.join(_distinct_keys(wanted))}") if collapses else ("", "")
+            (f", MIN({_position(wanted)})", f" GROUP BY {', '.join(_distinct_keys(wanted))}")
+            if collapses
+            else ("", "")
         )
         halves.append(f"SELECT {listed}{first} FROM {source.sql.sql} WHERE {condition.sql}{group}")
         params += [*source.sql.params, *condition.params]
-    named = [f"x{len(columns) + position}{order[len(keys[position]) :]}" for position, order in enumerate(orders)]
+    named = [
+        f"x{len(columns) + position}{order[len(keys[position]) :]}"
+        for position, order in enumerate(orders)
+    ]
     return f"SELECT * FROM ({' UNION ALL '.join(halves)}) ORDER BY {', '.join(named)}", params
 
 
 def _distinct_keys(wanted: RichList) -> list[str]:
     names = dict.fromkeys(wanted.selected or [])
-    return [f"{MAIN}._permissions" if name == "$permissions" else wanted.scope[name].compare for name in names]
+    return [
+        f"{MAIN}._permissions" if name == "$permissions" else wanted.scope[name].compare
+        for name in names
+    ]
 
 
 def _having(wanted: RichList) -> list[sql.Condition]:
-    """Compile conditions on rows that are not grouped: they can only name what is answered."""
+    """Compile conditions on ungrouped rows, which can only name columns of the answer."""
     selected = wanted.selected
-    known = {key: field for key, field in wanted.scope.items() if selected is None or key in selected}
+    known = {
+        key: field for key, field in wanted.scope.items() if selected is None or key in selected
+    }
     conditions = [condition for query in wanted.of("having") for condition in query.values]
     if not all(name in known for name in names_in(conditions)) or not all(
         condition.is_filter for condition in conditions
@@ -388,7 +507,7 @@ def _having(wanted: RichList) -> list[sql.Condition]:
     try:
         check.check_queries(conditions, known)
     except ApiError as error:
-        # Nobody has checked them, and the database does not understand them.
+        # Nothing has checked them, and the database does not understand them.
         raise ApiError("general_unknown") from error
     return [sql.compile_filter(condition, known) for condition in conditions]
 
@@ -399,12 +518,15 @@ def _beyond(call: Call, wanted: RichList, plan: sql.Plan, cursor: Row) -> sql.Co
         order.by.compare if order.by is not None and order.by.compare.startswith(own) else "NULL"
         for order in plan.orders
     ]
-    statement = f"SELECT {', '.join(expressions)} FROM {wanted.table.sql} AS {MAIN} WHERE {MAIN}._id = ?"
+    statement = (
+        f"SELECT {', '.join(expressions)} FROM {wanted.table.sql} AS {MAIN} WHERE {MAIN}._id = ?"
+    )
     values = call.session.one(statement, (int(cursor["$sequence"]),)) or ()
     for order, query, value in zip(plan.orders, [*wanted.of(*ORDERS), None], values, strict=False):
         if order.by is not None and value is None:
             raise ApiError(
-                "database_query_order_null", key=order.by.key if query is None else query.attribute or order.by.key
+                "database_query_order_null",
+                key=order.by.key if query is None else query.attribute or order.by.key,
             )
     return sql.after_cursor(plan, values)
 
@@ -412,10 +534,16 @@ def _beyond(call: Call, wanted: RichList, plan: sql.Plan, cursor: Row) -> sql.Co
 def _shown(wanted: RichList) -> list[_Shown]:
     selected = wanted.selected
     if selected is None:
-        joined = {key: item for join in wanted.joined for key, item in _whole_table(join, wanted.rules).items()}
+        joined = {
+            key: item
+            for join in wanted.joined
+            for key, item in _whole_table(join, wanted.rules).items()
+        }
         own = {column.key: _own_column(column) for column in wanted.table.stored.values()}
         return list({**joined, **own}.values())
-    stored = [_own_column(wanted.table.stored[name]) for name in selected if name in wanted.table.stored]
+    stored = [
+        _own_column(wanted.table.stored[name]) for name in selected if name in wanted.table.stored
+    ]
     return stored + _joined_columns(wanted, selected)
 
 
@@ -425,11 +553,18 @@ def _own_column(column: Column) -> _Shown:
 
 def _whole_table(join: Joined, rules: TextRules) -> dict[str, _Shown]:
     known = fields.table_fields(join.table, rules)
-    return {key: _Shown((key,), f"{join.sql}.{known[key].value}", known[key].raw_text) for key in join.table.stored}
+    return {
+        key: _Shown((key,), f"{join.sql}.{known[key].value}", known[key].raw_text)
+        for key in join.table.stored
+    }
 
 
 def _joined_columns(wanted: RichList, selected: Sequence[str]) -> list[_Shown]:
-    """Give selected columns of joined tables: under the name they were selected by, and under their own where nothing else has it."""
+    """
+    Return the selected columns of joined tables.
+
+    Each has the name under which it was selected, and its own name unless that is taken.
+    """
     shown: list[_Shown] = []
     taken = set(selected)
     for name in selected:
@@ -460,7 +595,7 @@ def _row(wanted: RichList, shown: Sequence[_Shown], record: Sequence[Any]) -> Ro
 
 
 def _distinct_row(wanted: RichList, shown: Sequence[_Shown], record: Sequence[Any]) -> Row:
-    """Make a row of what was selected; it has no id, nor what else only a single row has, unless that was selected."""
+    """Build a row of the selected columns only: no id or other internal key unless selected."""
     whole, selected = _row(wanted, shown, record), wanted.selected or []
     row = {**_values(shown, record), "$id": None, **_BLANKS}
     row.update({key: whole[key] for key in _INTERNALS if key in selected})
@@ -469,9 +604,14 @@ def _distinct_row(wanted: RichList, shown: Sequence[_Shown], record: Sequence[An
 
 def _filled(row: Row, wanted: RichList) -> Row:
     if any("." in name for name in wanted.selected or ()):
-        # Selecting from a joined table makes the server look at all of its own columns; arrays without a value are empty then.
+        # Selecting from a joined table makes the server process all columns of the queried table;
+        # arrays without a value are then empty.
         row.update(
-            {column.key: [] for column in wanted.table.columns.values() if column.array and column.key not in row}
+            {
+                column.key: []
+                for column in wanted.table.columns.values()
+                if column.array and column.key not in row
+            }
         )
     row["$databaseId"], row["$tableId"] = wanted.table.database.id, wanted.table.id
     return row

@@ -1,4 +1,4 @@
-"""Parameters as they were sent: query strings and bodies, in PHP's bracket notation or JSON."""
+"""Parse parameters: query strings and bodies, in PHP's bracket notation or JSON."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SUBSCRIPT = re.compile(r"\[([^\[\]]*)\]")
 
 def parameters(request: Request) -> dict[str, Any]:
     """
-    Read what a request sent: a GET's query string, or the body of anything else.
+    Read the parameters of a request: a GET's query string, or the body of any other method.
 
-    A body that is not JSON, or JSON that is no object, counts as empty: the server then misses the first parameter it needs
-    (recording ``malformed-bodies``).
+    A body that is not JSON, or not a JSON object, counts as empty; the server then reports the
+    first missing parameter (recording ``malformed-bodies``).
     """
     if request.method == "GET":
         return parse_form(request.query_string)
@@ -41,7 +41,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 
 def parse_form(text: str) -> dict[str, Any]:
-    """Read ``a=1&b[]=2&c[x]=3`` as PHP does: the last of equal names wins, brackets nest."""
+    """Parse ``a=1&b[]=2&c[x]=3`` as PHP does: the last of equal names wins, brackets nest."""
     result: dict[str, Any] = {}
     for name, value in parse_qsl(text, keep_blank_values=True):
         match = _NAME.match(name)
@@ -63,22 +63,27 @@ def _put(target: dict[str, Any], path: list[str], value: str) -> None:
 
 
 def _lists(value: Any) -> Any:
-    """Turn mappings whose keys count from 0 into lists, as PHP's arrays are both."""
+    """Turn mappings whose keys count from 0 into lists; PHP's arrays are both."""
     if not isinstance(value, dict):
         return value
     inner = {key: _lists(item) for key, item in value.items()}
-    return list(inner.values()) if list(inner) == [str(position) for position in range(len(inner))] else inner
+    return (
+        list(inner.values())
+        if list(inner) == [str(position) for position in range(len(inner))]
+        else inner
+    )
 
 
-# Objects among parameters: given as such, as lists (PHP knows no difference), or as the JSON text of either
+# An object among the parameters may be an object, a list (PHP does not distinguish them), or the
+# JSON text of either.
 
 
 def read_object(value: Any) -> dict[str, Any]:
     """
-    Read an object. A list's keys are its positions.
+    Parse an object. The keys of a list are its positions.
 
     Raises:
-        ApiError: 500 for the JSON of anything else, on which the server itself fails.
+        ApiError: 500 for any other JSON, on which the server itself fails.
     """
     if isinstance(value, str):
         value = decode_json(value)
@@ -90,5 +95,7 @@ def read_object(value: Any) -> dict[str, Any]:
 
 
 def read_objects(values: Any) -> list[dict[str, Any]]:
-    """Read a list of objects; an object of objects counts as one."""
-    return [read_object(value) for value in (values.values() if isinstance(values, Mapping) else values)]
+    """Parse a list of objects; an object of objects counts as a list."""
+    return [
+        read_object(value) for value in (values.values() if isinstance(values, Mapping) else values)
+    ]

@@ -1,4 +1,9 @@
-"""Many rows in one call. Only keys may; create and upsert take at most 100 rows, update and delete whatever their queries find."""
+"""
+Write many rows in one call.
+
+Only API keys may do so. Create and upsert take at most 100 rows; update and delete write all rows
+that their queries find.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +45,7 @@ MAX_ECHOED = 100
 
 
 def create(call: Call) -> Response:
-    """Create one row, or many: one route does both."""
+    """Create one row or many; both use the same route."""
     data, rows = data_of(call), call.args["rows"]
     if not data and not rows:
         raise ApiError("row_missing_data")
@@ -53,7 +58,7 @@ def create(call: Call) -> Response:
 
 
 def create_rows(call: Call) -> Response:
-    """Create rows that all stand or fall together."""
+    """Create rows; either all succeed or none."""
     args = call.args
     if not call.identity.is_key:
         message = "The current user or API key does not have the required scopes to access the requested resource."
@@ -83,7 +88,8 @@ def create_rows(call: Call) -> Response:
         return _staged(call, staging.stage_bulk_create(call, table, staged))
     try:
         rows = [
-            writer.create(row_id, item, granted) for row_id, item, granted in zip(ids, items, permissions, strict=True)
+            writer.create(row_id, item, granted)
+            for row_id, item, granted in zip(ids, items, permissions, strict=True)
         ]
     except Duplicate as error:
         raise taken(call, error, "") from error
@@ -113,9 +119,11 @@ def _given_permissions(item: Mapping[str, Any]) -> list[str] | None:
 
 
 def _unchecked_permissions(item: Mapping[str, Any]) -> list[str] | None:
-    """Give an upsert's permissions, which the server takes as they are (recording ``bulk-upsert``)."""
+    """Return an upsert's permissions, which are not checked (recording ``bulk-upsert``)."""
     permissions = item.get("$permissions")
-    if permissions is None or (isinstance(permissions, list) and all(isinstance(one, str) for one in permissions)):
+    if permissions is None or (
+        isinstance(permissions, list) and all(isinstance(one, str) for one in permissions)
+    ):
         return permissions
     raise ApiError("general_unknown")
 
@@ -173,16 +181,23 @@ def delete_rows(call: Call) -> Response:
     writer_of(call, table).delete(rows)
     call.events.note(table, "delete", rows, legacy=True)
     hidden = () if select is None else [key for key in table.columns if key not in select]
-    return _echo(call, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows])
+    return _echo(
+        call, 200, [{key: value for key, value in row.items() if key not in hidden} for row in rows]
+    )
 
 
 def _update_found(
-    call: Call, table: Table, queries: Sequence[parse.Query], data: Mapping[str, Any], permissions: Sequence[str] | None
+    call: Call,
+    table: Table,
+    queries: Sequence[parse.Query],
+    data: Mapping[str, Any],
+    permissions: Sequence[str] | None,
 ) -> Response:
     """
-    Update what queries find that may give no rows, and answer with what they found.
+    Update the results of queries that may return no rows, and answer with those results.
 
-    An aggregate has no id, so the server's UPDATE meets no row; its answer shows the aggregate as if it were one (recording ``agg-in-writes``).
+    An aggregate has no id, so the server's UPDATE matches no row, and its answer shows the
+    aggregate as if it were a row (recording ``agg-in-writes``).
     """
     wanted = aggregate_lists.read_for_bulk(call, table, queries)
     found = aggregate_lists.find_bulk(call, wanted)
@@ -191,14 +206,28 @@ def _update_found(
     if wanted.gives_rows:
         call.events.note(table, "update", changed, legacy=True)
         return _echo(call, 200, changed)
-    # Checks the values like any other update, though there is no row to give them to.
-    columns: Row = {key: shown(column, normalize(column, data.get(key))) for key, column in table.columns.items()}
-    rest = {"$id": None, "$sequence": "", "$createdAt": "", "$updatedAt": now_text(), **_place(table)}
+        # Checks the values like any other update, though no row receives them.
+    columns: Row = {
+        key: shown(column, normalize(column, data.get(key)))
+        for key, column in table.columns.items()
+    }
+    rest = {
+        "$id": None,
+        "$sequence": "",
+        "$createdAt": "",
+        "$updatedAt": now_text(),
+        **_place(table),
+    }
     return _echo(
         call,
         200,
         [
-            {**columns, **_own_cells(row), **{key: columns[key] for key in data if key in columns}, **rest}
+            {
+                **columns,
+                **_own_cells(row),
+                **{key: columns[key] for key in data if key in columns},
+                **rest,
+            }
             for row in found
         ],
     )
@@ -223,14 +252,14 @@ def _place(table: Table) -> Row:
 
 def _table_for_keys(call: Call) -> Table:
     if not call.identity.is_key:
-        # To anybody else the server looks the database up without the right to see it.
+        # For any other caller the server looks up the database without the right to see it.
         raise ApiError("database_not_found", id=call.args["databaseId"])
     return table_of(call)
 
 
 def refuse_relationships(call: Call, table: Table, action: str) -> None:
     """
-    Refuse a bulk call on a table with relationships.
+    Reject a bulk call on a table with relationships.
 
     Raises:
         ApiError: 400 ``general_bad_request``.
@@ -242,25 +271,33 @@ def refuse_relationships(call: Call, table: Table, action: str) -> None:
         )
 
 
-def _matching(call: Call, table: Table, queries: list[parse.Query]) -> tuple[list[Row], list[str] | None]:
+def _matching(
+    call: Call, table: Table, queries: list[parse.Query]
+) -> tuple[list[Row], list[str] | None]:
     known = fields.table_fields(table, call.server.rules)
     check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
     plan = sql.compile_queries(queries, known)
     if plan.cursor is not None:
-        # The server takes the cursor's id for a row and fails.
+        # The server takes the id of the cursor for a row and fails.
         raise ApiError("general_unknown")
     rows = store_of(call, table).find(
-        plan.where.sql, plan.where.params, order=sql.order_by(plan), limit=plan.limit, offset=plan.offset
+        plan.where.sql,
+        plan.where.params,
+        order=sql.order_by(plan),
+        limit=plan.limit,
+        offset=plan.offset,
     )
     return rows, plan.select
 
 
 def _masked(table: Table, row: Row, select: list[str] | None) -> Row:
-    """Show as null what a select left out, as the server does after an update."""
+    """Set columns that a select omitted to null, as the server does after an update."""
     if select is None and not table.hidden:
         return row
     return {
-        key: value if select is None or key not in table.columns or key in select else shown(table.columns[key], None)
+        key: value
+        if select is None or key not in table.columns or key in select
+        else shown(table.columns[key], None)
         for key, value in row.items()
         if key not in table.hidden
     }
@@ -285,9 +322,18 @@ ROUTES = [
         ROWS_PATH,
         create,
         WRITE,
-        (*DATABASE_TABLE, Param("rowId", CustomId(), ""), DATA, PERMISSIONS, Param("rows", _ROWS, []), TRANSACTION),
+        (
+            *DATABASE_TABLE,
+            Param("rowId", CustomId(), ""),
+            DATA,
+            PERMISSIONS,
+            Param("rows", _ROWS, []),
+            TRANSACTION,
+        ),
     ),
-    Route("PUT", ROWS_PATH, upsert_rows, WRITE, (*DATABASE_TABLE, Param("rows", _ROWS), TRANSACTION)),
+    Route(
+        "PUT", ROWS_PATH, upsert_rows, WRITE, (*DATABASE_TABLE, Param("rows", _ROWS), TRANSACTION)
+    ),
     Route(
         "PATCH",
         ROWS_PATH,
@@ -295,5 +341,11 @@ ROUTES = [
         WRITE,
         (*DATABASE_TABLE, DATA, Param("queries", QUERIES, []), TRANSACTION),
     ),
-    Route("DELETE", ROWS_PATH, delete_rows, WRITE, (*DATABASE_TABLE, Param("queries", QUERIES, []), TRANSACTION)),
+    Route(
+        "DELETE",
+        ROWS_PATH,
+        delete_rows,
+        WRITE,
+        (*DATABASE_TABLE, Param("queries", QUERIES, []), TRANSACTION),
+    ),
 ]

@@ -1,5 +1,5 @@
 """
-The types of columns: what each one takes when it is created, how it is shown, how wide it is.
+Define the types of columns: their parameters, their representation and their width.
 
 Source: recordings ``column-*``, ``columns-limits``, ``columns-list``.
 """
@@ -39,7 +39,7 @@ MAX_COLUMNS = 1_017 - 7
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """A validator made of a function that gives a rule when it is broken."""
+    """A validator made from a function that returns the text of the broken rule."""
 
     check: Callable[[Any], str | None]
 
@@ -57,7 +57,11 @@ def _spatial_check(kind: str) -> _Check:
 
 
 def _datetime_check(value: Any) -> str | None:
-    return None if isinstance(value, str) and datetimes.parse_datetime(value) is not None else datetimes.RULE
+    return (
+        None
+        if isinstance(value, str) and datetimes.parse_datetime(value) is not None
+        else datetimes.RULE
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,8 @@ class ColumnType:
     Attributes:
         segment: as in ``/columns/{segment}``.
         stored: the column's ``type``.
-        default: what its default value has to be.
-        extra: parameters of its own, by name.
+        default: the validator of the default value.
+        extra: further parameters, by name.
         arrays: whether it can be an array.
     """
 
@@ -105,13 +109,20 @@ TYPES = [
 ]
 BY_SEGMENT = {kind.segment: kind for kind in TYPES}
 
-SIZES: dict[str, Validator] = {"varchar": IntegerRange(1, MAX_VARCHAR), "string": IntegerRange(1, MAX_STRING)}
-BOUNDS: dict[str, Validator] = {"integer": Nullable(_INT), "bigint": Nullable(_INT), "float": Nullable(Float())}
+SIZES: dict[str, Validator] = {
+    "varchar": IntegerRange(1, MAX_VARCHAR),
+    "string": IntegerRange(1, MAX_STRING),
+}
+BOUNDS: dict[str, Validator] = {
+    "integer": Nullable(_INT),
+    "bigint": Nullable(_INT),
+    "float": Nullable(Float()),
+}
 ELEMENTS = list_of(Text(255), None)
 
 
 def segment_of(column: Column) -> str:
-    """Give the route segment that shows a column."""
+    """Return the route segment that shows a column."""
     if column.format:
         return column.format
     return {"double": "float", "linestring": "line"}.get(column.type, column.type)
@@ -121,11 +132,13 @@ def column_json(
     column: Column, family: Family, segment: str | None = None, *, encrypt: bool | None = None
 ) -> dict[str, Any]:
     """
-    Show a column.
+    Return a column as the API shows it.
 
     Args:
-        segment: as which type; a PATCH through another type's route answers in that type's shape.
-        encrypt: what to say about encryption. The server knows it only in some answers and says null in others.
+        segment: the type to show; a PATCH through another type's route answers in that type's
+            shape.
+        encrypt: the encryption to show. The server knows it only in some answers and shows null in
+            others.
     """
     shown: dict[str, Any] = {
         "key": column.key, "type": column.type, "status": column.status, "error": column.error, "required": column.required,
@@ -157,13 +170,13 @@ def _shown_bounds(column: Column) -> tuple[Any, Any]:
 
 
 def _bounds(column: Column) -> tuple[Any, Any]:
-    """Give the bounds of a number, those of its type where it has none of its own."""
+    """Return the bounds of a number, by default those of its type."""
     low, high = (-MAX_DOUBLE, MAX_DOUBLE) if column.type == "double" else (INT64_MIN, INT64_MAX)
     return low if column.low is None else column.low, high if column.high is None else column.high
 
 
 def width_bytes(column: Column) -> int:
-    """Give what a column takes of a row's 65,535 bytes (recording ``columns-limits``)."""
+    """Return how many of a row's 65,535 bytes a column takes (recording ``columns-limits``)."""
     if column.type == "relationship":
         return 1_021
     if column.array or column.type in ("text", "mediumtext", "longtext", "linestring", "polygon"):
@@ -182,19 +195,25 @@ def bytes_used(columns: list[Column]) -> int:
 
 
 def integer_size(high: Any) -> int:
-    """Give the bytes of an integer column: the upper bound alone decides."""
+    """Return the bytes of an integer column, which depend on the upper bound alone."""
     return 4 if high is not None and high <= values.INT32_MAX else 8
 
 
 def make_column(kind: ColumnType, args: Mapping[str, Any]) -> Column:
     """
-    Build the column that a create request asks for.
+    Build the column that a create request describes.
 
     Raises:
-        ApiError: 400 ``column_default_unsupported``, ``column_value_invalid`` or ``general_bad_request``.
+        ApiError: 400 ``column_default_unsupported``, ``column_value_invalid`` or
+            ``general_bad_request``.
     """
     column = Column(
-        0, args["key"], kind.stored, required=args["required"], array=args.get("array", False), format=kind.format
+        0,
+        args["key"],
+        kind.stored,
+        required=args["required"],
+        array=args.get("array", False),
+        format=kind.format,
     )
     column.default = args["default"]
     column.size = values.FORMAT_SIZES.get(kind.format, args.get("size") or 0)
@@ -212,13 +231,16 @@ def make_column(kind: ColumnType, args: Mapping[str, Any]) -> Column:
 
 def check_default(column: Column, *, lengths: bool = True) -> None:
     """
-    Refuse bounds that contradict each other, and a default that the column would refuse.
+    Reject contradictory bounds, and a default that the column would reject.
 
     Args:
-        lengths: whether a text's length counts; an update forgets to look (recording ``column-varchar``).
+        lengths: whether to check the length of a text; an update does not (recording
+            ``column-varchar``).
     """
     if column.low is not None and column.high is not None and column.low > column.high:
-        raise ApiError("column_value_invalid", message="Minimum value must be lesser than maximum value")
+        raise ApiError(
+            "column_value_invalid", message="Minimum value must be lesser than maximum value"
+        )
     default = column.default
     if default is None:
         return
@@ -228,14 +250,21 @@ def check_default(column: Column, *, lengths: bool = True) -> None:
         low, high = _bounds(column)
         if not low <= default <= high:
             raise ApiError("column_value_invalid", message=range_rule(low, high))
-    if lengths and column.type in TEXT_TYPES and not column.format and len(default) > values.text_size(column):
-        message = f"Value must be a valid string and no longer than {values.text_size(column)} chars"
+    if (
+        lengths
+        and column.type in TEXT_TYPES
+        and not column.format
+        and len(default) > values.text_size(column)
+    ):
+        message = (
+            f"Value must be a valid string and no longer than {values.text_size(column)} chars"
+        )
         raise ApiError("column_value_invalid", message=message)
 
 
 def refuse_default(column: Column) -> None:
     """
-    Refuse a default where none can be.
+    Reject a default where none is allowed.
 
     Raises:
         ApiError: 400 ``column_default_unsupported``.
@@ -249,5 +278,9 @@ def refuse_default(column: Column) -> None:
 
 
 def normalized_default(column: Column) -> Any:
-    """Give the default as it will be shown and filled in."""
-    return None if column.default is None else values.shown(column, values.normalize(column, column.default))
+    """Return the default as it is shown and filled in."""
+    return (
+        None
+        if column.default is None
+        else values.shown(column, values.normalize(column, column.default))
+    )

@@ -1,4 +1,4 @@
-"""Columns, those of relationships among them: created and deleted asynchronously, as on the server."""
+"""Create, change and delete columns, including relationships, asynchronously as on the server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ from appwrite_local.column_types import (
 )
 from appwrite_local.datetimes import now_text
 from appwrite_local.errors import ApiError
-from appwrite_local.indexes import check_held_indexes, drop_column_from_indexes, rename_in_indexes, table_of
+from appwrite_local.indexes import (
+    check_held_indexes,
+    drop_column_from_indexes,
+    rename_in_indexes,
+    table_of,
+)
 from appwrite_local.messages import Response, json_response, no_content
 from appwrite_local.metadata_lists import Listing, select_entries
 from appwrite_local.routing import Call, Handler, Param, Route
@@ -54,7 +59,7 @@ _LISTING = Listing(
 
 
 def reloaded(session: Session, table: Table, key: str) -> Column:
-    """Read a column back after it was written."""
+    """Read a column back after a write."""
     return next(column for column in load_columns(session, table.seq) if column.key == key)
 
 
@@ -67,7 +72,7 @@ def column_of(call: Call, table: Table) -> Column:
 
 def add_column(session: Session, table: Table, column: Column, *, ready_at: float) -> Column:
     """
-    Add a column to a table, and make room for it in storage.
+    Add a column to a table, and allocate its storage.
 
     Raises:
         ApiError: 409 ``column_already_exists``; 400 ``column_limit_exceeded``.
@@ -75,12 +80,13 @@ def add_column(session: Session, table: Table, column: Column, *, ready_at: floa
     if table.find_column(column.key) is not None:
         raise ApiError("column_already_exists", key=column.key)
     refuse_too_wide(table, [*table.all_columns, column])
-    # One of the same key may still be waiting to be swept away.
+    # A deleted column of the same key may still be waiting for the sweep.
     sweep_columns(session, table.seq)
     now = now_text()
     column.default = normalized_default(column)
     column.seq = session.insert(
-        "INSERT INTO _columns (table_seq, key, definition, ready_at, created, updated) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO _columns (table_seq, key, definition, ready_at, created, updated) VALUES (?, "
+        "?, ?, ?, ?, ?)",
         (table.seq, column.key, column.definition(), ready_at, now, now),
     )
     column.created = column.updated = now
@@ -95,9 +101,10 @@ def refuse_too_wide(table: Table, columns: list[Column]) -> None:
 
 
 def sweep_columns(session: Session, table_seq: int) -> None:
-    """Remove columns whose deletion is over."""
+    """Remove columns whose deletion has finished."""
     for seq, key, definition in session.all(
-        "SELECT seq, key, definition FROM _columns WHERE table_seq = ? AND gone_at <= ?", (table_seq, time.time())
+        "SELECT seq, key, definition FROM _columns WHERE table_seq = ? AND gone_at <= ?",
+        (table_seq, time.time()),
     ):
         remove_column(session, table_seq, Column(seq, key, **_definition(definition)))
 
@@ -134,9 +141,13 @@ def list_columns(call: Call) -> Response:
     chosen, total = select_entries(
         _LISTING, entries, call.args["queries"], call.args["total"], level=call.server.feature_level
     )
-    # Of encryption the list knows nothing, but for the oldest type.
+    # The list shows encryption only for the oldest type.
     shown = [
-        column_json(columns[n], call.family, encrypt=columns[n].encrypt if columns[n].type == "string" else None)
+        column_json(
+            columns[n],
+            call.family,
+            encrypt=columns[n].encrypt if columns[n].type == "string" else None,
+        )
         for n in chosen
     ]
     return json_response(200, {"total": total, call.family.name("columns"): shown})
@@ -164,7 +175,9 @@ def delete_column(call: Call) -> Response:
     indexes = call.server.deletions.indexes(call.session, table.seq, delay_s)
     drop_column_from_indexes(call.session, table.seq, column, indexes)
     if delay_s:
-        call.session.execute("UPDATE _columns SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, column.seq))
+        call.session.execute(
+            "UPDATE _columns SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, column.seq)
+        )
         call.session.touch_schema()
     else:
         remove_column(call.session, table.seq, column)
@@ -180,8 +193,12 @@ def _updater(kind: ColumnType) -> Handler:
         changed = _changed(column, kind, call.args)
         _refuse_short_size(call.session, table, column, changed)
         new_key = call.args["newKey"]
-        if new_key and new_key.lower() != column.key.lower() and table.find_column(new_key) is not None:
-            # The text names the old key.
+        if (
+            new_key
+            and new_key.lower() != column.key.lower()
+            and table.find_column(new_key) is not None
+        ):
+            # The error names the old key.
             raise ApiError("column_already_exists", key=column.key)
         changed.key = new_key or column.key
         if new_key or call.args.get("size"):
@@ -194,7 +211,9 @@ def _updater(kind: ColumnType) -> Handler:
         if changed.key != column.key:
             rename_in_indexes(call.session, table.seq, column.key, changed.key)
         call.session.touch_schema()
-        return json_response(200, column_json(reloaded(call.session, table, changed.key), call.family, kind.segment))
+        return json_response(
+            200, column_json(reloaded(call.session, table, changed.key), call.family, kind.segment)
+        )
 
     return update_column
 
@@ -225,14 +244,16 @@ def _refuse_short_size(session: Session, table: Table, column: Column, changed: 
         raise ApiError("column_invalid_resize")
 
 
-# Relationships: two columns at once, one in each table, the far one hidden when the relationship is one-way (recording ``rel-columns``).
+# A relationship is two columns at once, one in each table; the far column of a one-way relationship
+# is hidden (recording ``rel-columns``).
 
 
 def create_relationship(call: Call) -> Response:
     """
     Create a relationship.
 
-    A key that the related table has already is found out too late: the column stays, and is never available.
+    The server notices too late that the related table already has the key: the column stays, and
+    never becomes available.
     """
     args = call.args
     table = table_of(call)
@@ -241,14 +262,19 @@ def create_relationship(call: Call) -> Response:
         raise ApiError("table_not_found", id=args["relatedTableId"])
     key, back = args["key"] or related.id, args["twoWayKey"] or table.id
     _refuse_existing(table, related, key, back)
-    refuse_too_wide(table, [*table.all_columns, _relation_side(call, table, related, key, back, "parent")])
+    refuse_too_wide(
+        table, [*table.all_columns, _relation_side(call, table, related, key, back, "parent")]
+    )
     ready_at = time.time() + call.server.column_delay_s + call.fate.delay_s
     parent = _relation_side(call, table, related, key, back, "parent")
     if related.seq == table.seq:
         parent.options["failed"] = (
-            f'Failed to create relationship indexes: Invalid index attribute "{_relation_index_key(parent)}" not found'
+            "Failed to create relationship indexes: Invalid index attribute "
+            f'"{_relation_index_key(parent)}" not found'
         )
-        return _created_relationship(call, _insert_relationship(call.session, table, parent, faults.NEVER))
+        return _created_relationship(
+            call, _insert_relationship(call.session, table, parent, faults.NEVER)
+        )
     if args["twoWay"] and related.find_column(back) is not None:
         _insert_relationship(call.session, table, parent, faults.NEVER)
         refusal = ApiError("column_already_exists", key=back)
@@ -279,7 +305,9 @@ def _refuse_existing(table: Table, related: Table, key: str, back: str) -> None:
             raise ApiError("column_already_exists", key=back)
 
 
-def _relation_side(call: Call, table: Table, related: Table, key: str, back: str, side: str) -> Column:
+def _relation_side(
+    call: Call, table: Table, related: Table, key: str, back: str, side: str
+) -> Column:
     args = call.args
     column = Column(0, key, "relationship")
     column.options = {
@@ -298,18 +326,23 @@ def _relation_side(call: Call, table: Table, related: Table, key: str, back: str
 
 
 def _relation_index_key(column: Column) -> str:
-    return str(column.options["twoWayKey"] if column.options["relationType"] == "oneToMany" else column.key)
+    return str(
+        column.options["twoWayKey"] if column.options["relationType"] == "oneToMany" else column.key
+    )
 
 
 def _insert_relationship(session: Session, table: Table, column: Column, ready_at: float) -> Column:
     sweep_columns(session, table.seq)
     now = now_text()
     column.seq = session.insert(
-        "INSERT INTO _columns (table_seq, key, definition, ready_at, created, updated) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO _columns (table_seq, key, definition, ready_at, created, updated) VALUES (?, "
+        "?, ?, ?, ?, ?)",
         (table.seq, column.key, column.definition(), ready_at, now, now),
     )
     column.options.setdefault("relation", column.seq)
-    session.execute("UPDATE _columns SET definition = ? WHERE seq = ?", (column.definition(), column.seq))
+    session.execute(
+        "UPDATE _columns SET definition = ? WHERE seq = ?", (column.definition(), column.seq)
+    )
     column.created = column.updated = now
     session.touch_schema()
     return column
@@ -333,7 +366,7 @@ def _created_relationship(call: Call, column: Column) -> Response:
 
 
 def update_relationship(call: Call) -> Response:
-    """Rename a relationship or change what deletions do; what is left out is reset to ``restrict``."""
+    """Rename a relationship or change ``onDelete``, which is reset to ``restrict`` if omitted."""
     table = table_of(call)
     column = column_of(call, table)
     if column.type != "relationship":
@@ -365,28 +398,37 @@ def _both_sides(session: Session, column: Column) -> list[Column]:
         found += [
             other
             for other in load_columns(session, table_seq)
-            if other.type == "relationship" and other.options["relation"] == column.options["relation"]
+            if other.type == "relationship"
+            and other.options["relation"] == column.options["relation"]
         ]
     return found
 
 
 def delete_relationship(call: Call, table: Table, column: Column) -> None:
-    """Delete both sides of a relationship. With a delay both read ``deleting`` for so long; their values are gone at once."""
+    """
+    Delete both sides of a relationship.
+
+    With a delay both show ``deleting`` for that long; their values are gone at once.
+    """
     if column.options["relationType"] == "manyToMany":
         relations.drop_pairs(call.session, relations.link_of(column))
     delay_s = call.server.column_delay_s
     for other in _both_sides(call.session, column):
-        table_seq = call.session.scalar("SELECT table_seq FROM _columns WHERE seq = ?", (other.seq,))
+        table_seq = call.session.scalar(
+            "SELECT table_seq FROM _columns WHERE seq = ?", (other.seq,)
+        )
         call.session.execute(f"DROP INDEX IF EXISTS {_relation_index(other)}")
         if delay_s and not other.is_hidden:
-            call.session.execute("UPDATE _columns SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, other.seq))
+            call.session.execute(
+                "UPDATE _columns SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, other.seq)
+            )
             call.session.touch_schema()
         else:
             remove_column(call.session, table_seq, other)
 
 
 def forget_relationships(call: Call, table: Table) -> None:
-    """Delete all relationships of a table that is about to go, from the other tables too."""
+    """Delete all relationships of a table that is about to be deleted, in the other tables too."""
     for column in [*table.all_columns, *table.hidden.values()]:
         if column.type == "relationship":
             delete_relationship(call, table, column)
@@ -433,7 +475,7 @@ def _create_params(kind: ColumnType) -> tuple[Param, ...]:
 
 
 def _update_params(kind: ColumnType) -> tuple[Param, ...]:
-    # Only spatial columns may leave the default out.
+    # Only spatial columns may omit the default.
     default = (
         Param("default", Nullable(kind.default))
         if kind.arrays
@@ -458,7 +500,9 @@ def _optional_key(name: str) -> Param:
 def _on_delete(default: Any) -> Param:
     choice = OneOf(_ON_DELETE)
     return (
-        Param("onDelete", choice, "restrict") if default else Param("onDelete", Nullable(choice), None, nullable=True)
+        Param("onDelete", choice, "restrict")
+        if default
+        else Param("onDelete", Nullable(choice), None, nullable=True)
     )
 
 

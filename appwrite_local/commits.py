@@ -1,9 +1,10 @@
 """
-Commits: a transaction's log is replayed, in order, inside one transaction of the storage.
+Commit transactions: replay the log, in order, inside one transaction of the storage.
 
-An operation on a row that the replay has not touched yet conflicts when the row was written after the operation was staged. What
-fails is told in the legacy family's words, whichever family staged it (recordings ``tx-conflict-*``, ``tx-invalid-commit``). Of what
-was staged the moments of creation and change are passed over, also where a key has staged them.
+An operation on a row that the replay has not touched yet conflicts if the row was written after the
+operation was staged. Errors use the legacy family's words, whichever family staged the operation
+(recordings ``tx-conflict-*``, ``tx-invalid-commit``). Staged creation and update times are ignored,
+even those staged with a key.
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ from appwrite_local.writes import DATES, Writer
 
 
 class Conflict(Exception):
-    """A row was written by somebody else after the operation on it was staged."""
+    """Another client wrote a row after the operation on it was staged."""
 
 
 @dataclass(slots=True)
 class Replay:
     """
-    One commit on its way.
+    One commit in progress.
 
     Attributes:
         touched: rows that the replay itself has written; they cannot conflict any more.
-        deleted: rows as they were, by the operation that deleted them.
+        deleted: the former rows, by the operation that deleted them.
     """
 
     call: Call
@@ -51,7 +52,7 @@ class Replay:
         Apply all operations.
 
         Raises:
-            ApiError: what the caller is told, in TablesDB's types.
+            ApiError: the error for the caller, in TablesDB's types.
         """
         for operation in operations:
             try:
@@ -59,13 +60,17 @@ class Replay:
             except (Conflict, Duplicate) as error:
                 raise ApiError("transaction_conflict") from error
             except (TypeError, ValueError, KeyError, AttributeError) as error:
-                # Staged without a look at its shape.
+                # It was staged without a check of its shape.
                 raise ApiError("general_unknown") from error
         for operation in operations:
             self._note(operation)
 
     def _note(self, operation: log.Operation) -> None:
-        """Note the event of an operation: of one row, as it is after all of them. One that is gone by then is told of by its deletion only."""
+        """
+        Record the event of an operation on one row, with the row's state after the whole commit.
+
+        A row that no longer exists then has only the event of its deletion.
+        """
         action, table = _EVENT_ACTIONS.get(operation.action), self._table(operation.table_seq)
         if action is None or table is None:
             return
@@ -95,10 +100,10 @@ class Replay:
 
     def claim(self, table: Table, row: Row, operation: log.Operation) -> bool:
         """
-        Note that the replay writes a row, and tell whether it had done so before.
+        Record that the replay writes a row; return whether it has written the row before.
 
         Raises:
-            Conflict: it had not, and somebody else has since the staging.
+            Conflict: another client has written the row since the staging.
         """
         key = (table.seq, row["$sequence"])
         if key in self.touched:
@@ -110,7 +115,7 @@ class Replay:
 
 
 def _without_moments(data: Any) -> Any:
-    """Leave out the moments that were staged, those of related rows too: every row gets the moment of the commit."""
+    """Drop staged times, also of related rows: every row gets the time of the commit."""
     if isinstance(data, dict):
         return {key: _without_moments(value) for key, value in data.items() if key not in DATES}
     return [_without_moments(item) for item in data] if isinstance(data, list) else data
@@ -146,15 +151,19 @@ def _update(replay: Replay, table: Table, operation: log.Operation) -> None:
 
 
 def _upsert(replay: Replay, table: Table, operation: log.Operation) -> None:
-    # An upsert that came by the operations route does not carry its id, and the server makes one (recording ``tx-operations``).
+    # An upsert staged through the operations route lacks its id, and the server makes one
+    # (recording ``tx-operations``).
     _upsert_row(replay, table, operation.data, operation)
 
 
-def _upsert_row(replay: Replay, table: Table, data: Mapping[str, Any], operation: log.Operation) -> None:
+def _upsert_row(
+    replay: Replay, table: Table, data: Mapping[str, Any], operation: log.Operation
+) -> None:
     row_id = str(data.get("$id") or identifiers.new_id())
     old = replay.store(table).get(row_id)
     if old is not None and replay.claim(table, old, operation):
-        # The server completes it from what the transaction has written, so that nothing required is missed.
+        # The server completes it with the rows written by the transaction, so that no required
+        # value is missing.
         data = {**{key: old[key] for key in table.columns if key in old}, **data}
     row = replay.writer(table).upsert(row_id, _without_moments(data), _permissions(data))
     if row is not None:
@@ -195,11 +204,13 @@ def _bulk_update(replay: Replay, table: Table, operation: log.Operation) -> None
         replay.claim(table, row, operation)
 
 
-def _replayed_update(replay: Replay, table: Table, rows: Sequence[Row], data: Mapping[str, Any]) -> None:
+def _replayed_update(
+    replay: Replay, table: Table, rows: Sequence[Row], data: Mapping[str, Any]
+) -> None:
     try:
         replay.writer(table).update_many(rows, data, _permissions(data))
     except ApiError as error:
-        # Outside a transaction nobody handles a unique violation here, and it is a 500.
+        # Outside a transaction the server does not handle a unique violation here: a 500.
         if isinstance(error.__cause__, Duplicate):
             raise error.__cause__ from error
         raise
@@ -217,7 +228,7 @@ def _matching(replay: Replay, table: Table, texts: Sequence[str]) -> list[Row]:
     if parse.is_rich(queries):
         wanted = aggregate_lists.read_for_bulk(replay.call, table, queries)
         found = aggregate_lists.find_bulk(replay.call, wanted)
-        # To what is no row (an aggregate, a distinct value) nothing happens.
+        # Results that are not rows (aggregates, distinct values) are ignored.
         return found if wanted.gives_rows else []
     known = fields.table_fields(table, replay.call.server.rules)
     check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
@@ -230,8 +241,10 @@ def _matching(replay: Replay, table: Table, texts: Sequence[str]) -> list[Row]:
     )
 
 
-def _step(sign: int, limit_name: str, replay: Replay, table: Table, operation: log.Operation) -> None:
-    # Increments never conflict: they add to whatever is there.
+def _step(
+    sign: int, limit_name: str, replay: Replay, table: Table, operation: log.Operation
+) -> None:
+    # Increments never conflict, because they add to the current value.
     row = _required(replay, table, operation)
     data = operation.data
     column = table.columns.get(data.get("column") or data.get("attribute") or "")
@@ -240,16 +253,22 @@ def _step(sign: int, limit_name: str, replay: Replay, table: Table, operation: l
     limit = data.get(limit_name)
     change = sign * increments.number(data.get("value", 1))
     try:
-        increments.step(replay.store(table), row, column, change, None if limit is None else increments.number(limit))
+        increments.step(
+            replay.store(table),
+            row,
+            column,
+            change,
+            None if limit is None else increments.number(limit),
+        )
     except ApiError as error:
         if error.error_type == "column_value_limit":
-            # Nobody has put it into the words of the route.
+            # The error does not use the route's words.
             word, reached = error.values["word"], error.values["limit"]
             text = f"Attribute value exceeds {word} limit: {reached}"
             raise ApiError("column_limit_exceeded", message=text) from error
         if error.error_type != "attribute_type_invalid":
             raise
-        # What the increment route refuses by name, nobody has foreseen here.
+        # The server does not handle the errors here that the increment route reports by name.
         raise ApiError("general_unknown") from error
     replay.touched.add((table.seq, row["$sequence"]))
 
@@ -267,7 +286,7 @@ _APPLY: dict[str, Callable[[Replay, Table, log.Operation], None]] = {
     "bulkCreate": _bulk_create, "bulkUpdate": _bulk_update, "bulkUpsert": _bulk_upsert, "bulkDelete": _bulk_delete,
 }  # fmt: skip
 
-# Bulk operations are told of by nothing.
+# Bulk operations have no events.
 _EVENT_ACTIONS: dict[str, Action] = {
     "create": "create", "update": "update", "upsert": "update", "increment": "update", "decrement": "update", "delete": "delete",
 }  # fmt: skip

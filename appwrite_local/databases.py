@@ -1,4 +1,4 @@
-"""Databases: the outermost shelf."""
+"""Create, list, change and delete databases."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def create_database(call: Call) -> Response:
     now = now_text()
     family = "legacy" if call.family.names else "tablesdb"
     session.execute(
-        "INSERT INTO _databases (id, name, enabled, type, created, updated) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO _databases (id, name, enabled, type, created, updated) VALUES (?, ?, ?, ?, ?, "
+        "?)",
         (database_id, args["name"], args["enabled"], family, now, now),
     )
     return json_response(201, database_json(require_database(session, database_id), call))
@@ -54,16 +55,22 @@ def list_databases(call: Call) -> Response:
         if search in database.id.lower() or search in database.name.lower()
     ]
     level = call.server.feature_level
-    chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"], level=level)
-    return json_response(200, {"total": total, "databases": [entries[position] for position in chosen]})
+    chosen, total = select_entries(
+        _LISTING, entries, call.args["queries"], call.args["total"], level=level
+    )
+    return json_response(
+        200, {"total": total, "databases": [entries[position] for position in chosen]}
+    )
 
 
 def get_database(call: Call) -> Response:
-    return json_response(200, database_json(require_database(call.session, call.args["databaseId"]), call))
+    return json_response(
+        200, database_json(require_database(call.session, call.args["databaseId"]), call)
+    )
 
 
 def update_database(call: Call) -> Response:
-    """Rename, enable or disable. What is left out of ``enabled`` is enabled again."""
+    """Rename, enable or disable a database; ``enabled`` is true if omitted."""
     database = require_database(call.session, call.args["databaseId"])
     name = call.args["name"] or database.name
     call.session.execute(
@@ -76,7 +83,9 @@ def update_database(call: Call) -> Response:
 
 def delete_database(call: Call) -> Response:
     database = require_database(call.session, call.args["databaseId"])
-    for (table_seq,) in call.session.all("SELECT seq FROM _tables WHERE database_seq = ?", (database.seq,)):
+    for (table_seq,) in call.session.all(
+        "SELECT seq FROM _tables WHERE database_seq = ?", (database.seq,)
+    ):
         forget_table(call.session, table_seq)
     call.session.execute("DELETE FROM _databases WHERE seq = ?", (database.seq,))
     call.session.touch_schema()
@@ -84,9 +93,11 @@ def delete_database(call: Call) -> Response:
 
 
 def forget_table(session: Session, table_seq: int) -> None:
-    """Remove a table with its rows and all that is known of it."""
+    """Delete a table with its rows and everything that refers to it."""
     row_store.drop_storage(session, table_seq)
-    for (definition,) in session.all("SELECT definition FROM _columns WHERE table_seq = ?", (table_seq,)):
+    for (definition,) in session.all(
+        "SELECT definition FROM _columns WHERE table_seq = ?", (table_seq,)
+    ):
         options = json.loads(definition)["options"]
         if options.get("relationType") == "manyToMany":
             session.execute(f"DROP TABLE IF EXISTS pairs_{int(options['relation'])}")

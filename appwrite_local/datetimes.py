@@ -1,4 +1,4 @@
-"""Datetimes: the one format that goes out, and the many texts that PHP takes in."""
+"""Parse the many texts that PHP accepts as datetimes, and format the one that it sends."""
 
 from __future__ import annotations
 
@@ -38,19 +38,29 @@ _FORMATS = [
 _CLOCK_DIGITS = re.compile(r"([01]\d|2[0-4])([0-5]\d)")
 _YEAR_ALONE = re.compile(r"\d{4}")
 _TIMESTAMP = re.compile(r"@(-?\d+)(?:\.(\d{1,6}))?")
-_RELATIVE = re.compile(r"\s*([+-]?\d+)\s*(sec|second|min|minute|hour|day|week|month|year)s?(\s+ago)?\s*", re.IGNORECASE)
+_RELATIVE = re.compile(
+    r"\s*([+-]?\d+)\s*(sec|second|min|minute|hour|day|week|month|year)s?(\s+ago)?\s*", re.IGNORECASE
+)
 _DAYS = {"today": 0, "midnight": 0, "tomorrow": 1, "yesterday": -1}
-_SECONDS = {"sec": 1, "second": 1, "min": 60, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+_SECONDS = {
+    "sec": 1,
+    "second": 1,
+    "min": 60,
+    "minute": 60,
+    "hour": 3600,
+    "day": 86400,
+    "week": 604800,
+}
 
 
 def format_datetime(moment: datetime) -> str:
-    """Format as ``2026-01-01T00:00:00.000+00:00``: UTC, milliseconds cut off."""
+    """Format as ``2026-01-01T00:00:00.000+00:00``: UTC, truncated to milliseconds."""
     moment = moment.astimezone(timezone.utc)
     return f"{moment.isoformat(timespec='milliseconds')}"
 
 
 def now() -> datetime:
-    """Return the present moment of the server's clock, which tests may set."""
+    """Return the current time of the server's clock, which tests may set."""
     return datetime.now(timezone.utc)
 
 
@@ -60,10 +70,11 @@ def now_text() -> str:
 
 def parse_datetime(text: str) -> str | None:
     """
-    Read a datetime as PHP's ``DateTime`` does, and give it in the one format that is stored and sent.
+    Parse a datetime as PHP's ``DateTime`` does, and return it in the stored format.
 
-    No zone means UTC; days and hours beyond their end carry over ("2020-02-30" is the first of March). ``None`` for what is no
-    datetime, and for what lies before the year 1000 or after the last full second of 9999 (recordings ``row-datetime``, ``dates-engine``).
+    Without a zone it is UTC. Days and hours beyond their range carry over ("2020-02-30" is the
+    first of March). ``None`` for text that is not a datetime, and for times before the year 1000 or
+    after the last full second of 9999 (recordings ``row-datetime``, ``dates-engine``).
     """
     if _WIRE.fullmatch(text):
         moment = _strict(text)
@@ -134,7 +145,10 @@ def _clock(parts: dict[str, str | None]) -> timedelta | None:
     if hour > 24 or minute > 59 or second > 60 or (hour == 24 and (minute or second)):
         return None
     return timedelta(
-        hours=hour, minutes=minute, seconds=second, microseconds=int((parts.get("fraction") or "")[:6].ljust(6, "0"))
+        hours=hour,
+        minutes=minute,
+        seconds=second,
+        microseconds=int((parts.get("fraction") or "")[:6].ljust(6, "0")),
     )
 
 
@@ -143,9 +157,13 @@ def _zone(name: str | None) -> tzinfo | None:
         return timezone.utc
     if name[0] in "+-":
         digits = name[1:].replace(":", "")
-        hours, minutes = (int(digits[:-2]), int(digits[-2:])) if len(digits) > 2 else (int(digits), 0)
+        hours, minutes = (
+            (int(digits[:-2]), int(digits[-2:])) if len(digits) > 2 else (int(digits), 0)
+        )
         offset = timedelta(hours=hours, minutes=minutes)
-        return timezone(-offset if name[0] == "-" else offset) if offset < timedelta(days=1) else None
+        return (
+            timezone(-offset if name[0] == "-" else offset) if offset < timedelta(days=1) else None
+        )
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
@@ -164,7 +182,9 @@ def _from_words(words: str) -> datetime | None:
     if match := _CLOCK_DIGITS.fullmatch(words):
         return midnight + timedelta(hours=int(match[1]), minutes=int(match[2]))
     if _YEAR_ALONE.fullmatch(words):
-        return now.replace(year=int(words), month=1, day=1) + timedelta(days=now.timetuple().tm_yday - 1)
+        return now.replace(year=int(words), month=1, day=1) + timedelta(
+            days=now.timetuple().tm_yday - 1
+        )
     if match := _TIMESTAMP.fullmatch(words):
         return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(
             seconds=int(match[1]), microseconds=int((match[2] or "").ljust(6, "0"))

@@ -1,5 +1,5 @@
 """
-Every refusal the server knows: type, status and text in one table, and the envelope they are sent in.
+Define every error of the server: type, status and text in one table, and the response envelope.
 
 Source: the ``message`` and ``type`` of every recorded 4xx and 5xx answer.
 """
@@ -10,9 +10,10 @@ from appwrite_local.families import TABLES_DB, Family
 from appwrite_local.messages import Response, json_response
 
 REPORTED_VERSION = "1.9.6"
-"""Both feature levels report it, as the servers behind the recordings do."""
+"""Both feature levels report this version, as the recorded servers do."""
 
-# TablesDB's name of the error: status, text. A family's words stand in braces; other braces are values.
+# TablesDB's name of the error: status, text. Words of a route family stand in braces; other braces
+# are values.
 _ERRORS: dict[str, tuple[int, str]] = {
     "attribute_type_invalid": (400, '{service} "{key}" is not a number'),
     "column_already_exists": (409, "{Column} with the requested key '{key}' already exists. {Column} keys must be unique, try again with a different key."),
@@ -78,7 +79,7 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "webhook_not_found": (404, "Webhook with the requested ID could not be found."),
 }  # fmt: skip
 
-# Several texts of one type.
+# Types with several texts.
 _SENT_AS = {
     "column_default_of_array": "column_default_unsupported",
     "column_default_of_required": "column_default_unsupported",
@@ -95,11 +96,12 @@ _SENT_AS = {
 
 class ApiError(Exception):
     """
-    A refusal, raised anywhere below the server's ``handle``.
+    An error response, raised anywhere below the server's ``handle``.
 
     Args:
-        error_type: TablesDB's name of the error, a key of the table above; the legacy family renames it when it is sent.
-        values: what the text's braces stand for.
+        error_type: TablesDB's name of the error, a key of the table above. The legacy family
+            translates it in the response.
+        values: the values of the braces in the text.
     """
 
     def __init__(self, error_type: str, **values: Any) -> None:
@@ -113,7 +115,7 @@ class ApiError(Exception):
         return _ERRORS[self.error_type][0]
 
     def response(self, family: Family = TABLES_DB) -> Response:
-        """Make the answer that refuses a request, in a family's words."""
+        """Return the error response in a family's words."""
         status, text = _ERRORS[self.error_type]
         envelope = {
             "message": text.format(**family.words, **self.values),
@@ -121,10 +123,14 @@ class ApiError(Exception):
             "type": family.error_type(_SENT_AS.get(self.error_type, self.error_type)),
             "version": REPORTED_VERSION,
         }
-        return json_response(status, envelope, {"Cache-Control": "no-cache, no-store, must-revalidate"})
+        return json_response(
+            status, envelope, {"Cache-Control": "no-cache, no-store, must-revalidate"}
+        )
 
 
-def unauthorized(message: str = "The current user is not authorized to perform the requested action.") -> ApiError:
+def unauthorized(
+    message: str = "The current user is not authorized to perform the requested action.",
+) -> ApiError:
     return ApiError("user_unauthorized", message=message)
 
 

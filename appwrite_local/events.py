@@ -1,9 +1,10 @@
 """
-What happened to rows, tables and databases, for whoever listens: webhooks and realtime connections.
+Publish changes of rows, tables and databases to webhooks and realtime connections.
 
-Events are collected while a request is served and published when what it wrote is stored. Their names are the server's: each row has 42
-for webhooks. Source: Appwrite's event generator (``src/Appwrite/Event/Event.php``), the labels of its routes, its ``Transactions/Update.php``
-and observation of a 1.9.6 server.
+Events are collected while a request is served, and published once its writes are stored. Their
+names are the server's: each row has 42 for webhooks. Source: Appwrite's event generator
+(``src/Appwrite/Event/Event.php``), the labels of its routes, its ``Transactions/Update.php`` and
+observation of a 1.9.6 server.
 """
 
 from __future__ import annotations
@@ -19,9 +20,14 @@ from appwrite_local.schema import Table
 
 Action = Literal["create", "update", "upsert", "delete"]
 MAX_PER_CALL = 100
-"""Of a bulk call only the rows that it echoes are told of."""
+"""A bulk call publishes events only for the rows that it echoes."""
 
-_ACTIONS: dict[str, Action] = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
+_ACTIONS: dict[str, Action] = {
+    "POST": "create",
+    "PUT": "update",
+    "PATCH": "update",
+    "DELETE": "delete",
+}
 _TO_TABLES = {"documents": "rows", "collections": "tables", "attributes": "columns"}
 _TO_COLLECTIONS = {"rows": "documents", "tables": "collections", "columns": "attributes"}
 _TO_LEGACY = {"tablesdb": "databases", **_TO_COLLECTIONS}
@@ -31,13 +37,15 @@ _TO_TABLESDB = {"databases": "tablesdb", **_TO_TABLES}
 @dataclass(frozen=True, slots=True)
 class Event:
     """
-    One thing that was written: a row, a column, an index, a table or a database.
+    One change: of a row, a column, an index, a table or a database.
 
     Attributes:
-        place: words and ids, from the database inwards: ``("databases", "d", "tables", "t", "rows", "r")``.
-        payload: of a row as its caller's family spells it; of what was deleted the last state.
-        database_type: as the database's own ``type``; realtime names rows' events by it.
-        readers: the roles that realtime connections need one of. Of what is no row nobody is told but Appwrite's console.
+        place: words and ids, from the database inwards: ``("databases", "d", "tables", "t", "rows",
+            "r")``.
+        payload: a row in the words of its caller's family; after a deletion the last state.
+        database_type: the database's own ``type``; realtime names rows' events by it.
+        readers: the roles of which a realtime connection needs one. Changes of anything but rows
+            reach only Appwrite's console.
     """
 
     project: str
@@ -50,19 +58,19 @@ class Event:
 
     @property
     def names(self) -> list[str]:
-        """All names by which webhooks choose, as a delivery lists them."""
+        """All names that webhooks can select, in the order of a delivery."""
         return _names(self.place, self.action)
 
     @property
     def realtime_names(self) -> list[str]:
-        """All names by which realtime tells of it: those of its database's own kind come first."""
+        """All names that realtime sends; those of the database's own kind come first."""
         if self.database_type == "legacy":
             return self.names
         return _names(tuple(_replaced(self.place, _TO_TABLESDB)), self.action)
 
     @property
     def channels(self) -> list[str]:
-        """The realtime channels that carry the event; none for what is no row."""
+        """The realtime channels that carry the event; none for anything but rows."""
         if len(self.place) < 6 or self.place[4] not in ("rows", "documents"):
             return []
         _, database, _, table, _, row = self.place
@@ -87,7 +95,11 @@ def _names(place: tuple[str, ...], action: str) -> list[str]:
 
 @lru_cache
 def _patterns(depth: int) -> list[tuple[tuple[bool, ...], bool]]:
-    """Return which ids are wildcards, and whether the action follows, in each name of something so deep, in the server's order."""
+    """
+    Return which ids are wildcards, and whether the action follows, for each name.
+
+    The names are those of an object at this depth, in the server's order.
+    """
     shapes = [(depth, True), *((levels, False) for levels in range(depth, 0, -1))]
     found = [
         (tuple(level in wild for level in range(levels)), with_action)
@@ -109,18 +121,22 @@ def _wildcards(depth: int) -> Iterator[frozenset[int]]:
                 continue
             for inner in keys:
                 if inner not in (current, key):
-                    yield from (frozenset({inner}), frozenset({inner, current}), frozenset({current}))
+                    yield from (
+                        frozenset({inner}),
+                        frozenset({inner, current}),
+                        frozenset({current}),
+                    )
 
 
 def _mirrored(names: Sequence[str]) -> Iterator[str]:
-    """Yield each name, and behind it the same in the other family's words."""
+    """Yield each name, followed by the same name in the other family's words."""
     first = names[0]
     is_mirrored = "tablesdb." in first or "collections" in first or "tables" in first
     for name in names:
         yield name
         if not is_mirrored:
             continue
-        # Whole segments are replaced, so that an id that is such a word is replaced as well.
+        # Whole segments are replaced, so an id that equals such a word is replaced as well.
         if "tablesdb" in name:
             legacy = ".".join(_replaced(name.split("."), _TO_LEGACY))
             yield legacy
@@ -137,7 +153,7 @@ def _replaced(parts: Sequence[str], words: Mapping[str, str]) -> list[str]:
 
 @dataclass(slots=True)
 class EventLog:
-    """The events of one request, which are published when what it wrote is stored."""
+    """The events of one request, published once its writes are stored."""
 
     identity: Identity
     family: Family
@@ -146,12 +162,20 @@ class EventLog:
     def clear(self) -> None:
         self.written.clear()
 
-    def note(self, table: Table, action: Action, rows: Iterable[Mapping[str, Any]], *, legacy: bool = False) -> None:
+    def note(
+        self,
+        table: Table,
+        action: Action,
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        legacy: bool = False,
+    ) -> None:
         """
-        Note rows that a call has written; they are told of once the call has succeeded.
+        Record rows that a call has written; their events are published if the call succeeds.
 
         Args:
-            legacy: the first name is in the legacy family's words, whichever the call's is: so for what is created, and for bulk calls.
+            legacy: whether the first name uses the legacy family's words, whichever family the call
+                is in. This is so for created rows and for bulk calls.
         """
         for number, row in enumerate(rows):
             if number >= MAX_PER_CALL:
@@ -162,17 +186,35 @@ class EventLog:
             payload = _visible(table, row)
             if self.family.names:
                 payload = {
-                    self.family.name(key) if key.startswith("$") else key: value for key, value in payload.items()
+                    self.family.name(key) if key.startswith("$") else key: value
+                    for key, value in payload.items()
                 }
             self._note_row(table, action, row, payload, LEGACY if legacy else self.family)
 
     def note_committed(self, table: Table, action: Action, row: Mapping[str, Any]) -> None:
-        """Note a row that a commit has written. Its payload names the table in both families' words, and no database."""
-        payload = {key: value for key, value in _visible(table, row).items() if key != "$databaseId"}
-        self._note_row(table, action, row, {**payload, "$tableId": table.id, "$collectionId": table.id}, self.family)
+        """
+        Record a row that a commit has written.
+
+        Its payload names the table in both families' words, and no database.
+        """
+        payload = {
+            key: value for key, value in _visible(table, row).items() if key != "$databaseId"
+        }
+        self._note_row(
+            table,
+            action,
+            row,
+            {**payload, "$tableId": table.id, "$collectionId": table.id},
+            self.family,
+        )
 
     def _note_row(
-        self, table: Table, action: Action, row: Mapping[str, Any], payload: Mapping[str, Any], family: Family
+        self,
+        table: Table,
+        action: Action,
+        row: Mapping[str, Any],
+        payload: Mapping[str, Any],
+        family: Family,
     ) -> None:
         tables, rows = (family.segments.get(word, word) for word in ("tables", "rows"))
         readers = {*table.permissions, *(row.get("$permissions", ()) if table.row_security else ())}
@@ -182,15 +224,20 @@ class EventLog:
         )  # fmt: skip
 
     def note_schema(
-        self, method: str, segments: Sequence[str], database_id: str, table: Table | None, shown: Mapping[str, Any]
+        self,
+        method: str,
+        segments: Sequence[str],
+        database_id: str,
+        table: Table | None,
+        shown: Mapping[str, Any],
     ) -> None:
         """
-        Note what a route has done to a database or to what is in it.
+        Record a route's change of a database or of its schema.
 
         Args:
-            segments: of the route's path.
-            table: that of the column or index.
-            shown: the answer; of what was deleted, what there was to be read before.
+            segments: the segments of the route's path.
+            table: the table of the column or index.
+            shown: the response; after a deletion, the state before it.
         """
         tables = self.family.segments.get("tables", "tables")
         words = [
@@ -206,7 +253,7 @@ class EventLog:
         else:
             key = f"{table.database.seq}_{table.seq}_{shown['key']}"
             place = ("databases", database_id, tables, table.id, words[-1], key)
-            # By the label of the route, deleting one is an update.
+            # The label of the route calls a deletion an update.
             action = "update" if action == "delete" else action
         self._add(place, action, shown)
 
@@ -219,9 +266,13 @@ class EventLog:
         readers: frozenset[str] = frozenset(),
     ) -> None:
         caller = self.identity
-        self.written.append(Event(caller.project, caller.user_id, place, action, payload, database_type, readers))
+        self.written.append(
+            Event(caller.project, caller.user_id, place, action, payload, database_type, readers)
+        )
 
 
 def _visible(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
-    hidden = {column.key for column in table.columns.values() if column.type == "relationship"} | set(table.hidden)
+    hidden = {
+        column.key for column in table.columns.values() if column.type == "relationship"
+    } | set(table.hidden)
     return {key: value for key, value in row.items() if key not in hidden}

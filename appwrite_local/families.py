@@ -1,8 +1,9 @@
 """
-The two families of routes over the same data, and their words.
+Define the two families of routes over the same data, and their words.
 
-``/databases/{}/collections/{}/documents`` is the older spelling of ``/tablesdb/{}/tables/{}/rows``. Every route is written once, in TablesDB's
-words; the legacy family is served by renaming path segments, parameters, answers and error types (recordings ``legacy-*``).
+``/databases/{}/collections/{}/documents`` is the older spelling of ``/tablesdb/{}/tables/{}/rows``.
+Every route is implemented once, in TablesDB's words. The legacy family translates path segments,
+parameters, answers and error types (recordings ``legacy-*``).
 """
 
 from dataclasses import dataclass, field
@@ -14,9 +15,9 @@ class Family:
     One spelling of the API.
 
     Attributes:
-        words: for error texts.
-        segments: TablesDB's path segment to this family's.
-        names: TablesDB's parameter or answer key to this family's; what is not in it is spelt alike.
+        words: the words of error texts.
+        segments: maps TablesDB's path segments to this family's.
+        names: maps TablesDB's parameters and answer keys to this family's; all others are the same.
     """
 
     service: str

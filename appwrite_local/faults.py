@@ -1,8 +1,9 @@
 """
-Faults on demand: what networks, proxies and busy servers do, done when a test asks for it.
+Simulate the faults of networks, proxies and busy servers when a test requests them.
 
-Set by ``LocalServer(faults=[...])``, by ``appwrite_server --fault TEXT``, or through the endpoint ``/v1/local/faults``, which only this
-server has and only its full key may use. Each process has its own; requests to ``/v1/local/`` are never disturbed.
+Set faults by ``LocalServer(faults=[...])``, by ``appwrite_server --fault TEXT``, or through the
+endpoint ``/v1/local/faults``, which only this server has and only its full key may use. Each
+process has its own faults; requests to ``/v1/local/`` are never affected.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from appwrite_local.messages import Request, Response
 from appwrite_local.schema import Column
 
 Kind = Literal[
-    "latency", "rate-limit", "error", "cut", "slow-columns", "stuck-columns", "failed-columns", "expired-key"
+    "latency",
+    "rate-limit",
+    "error",
+    "cut",
+    "slow-columns",
+    "stuck-columns",
+    "failed-columns",
+    "expired-key",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _COLUMN_KINDS = ("slow-columns", "stuck-columns", "failed-columns")
@@ -29,23 +37,26 @@ _STATUSES = (500, 502, 503, 504)
 PREFIX = "/local/"
 SCOPES = ("local.admin",)
 NEVER = 1e18
-"""A time that does not come, for columns that never become available."""
+"""A time that never comes, for columns that never become available."""
 
 
 @dataclass(slots=True)
 class Fault:
     """
-    One disturbance.
+    One fault.
 
     Attributes:
-        kind: ``latency``: the answer comes ``seconds`` late. ``rate-limit``: 429 with ``Retry-After: seconds``. ``error``: ``status``, 500
-            and 503 in Appwrite's envelope, 502 and 504 as a proxy's page. ``cut``: the connection is closed without an answer.
-            ``slow-columns``: columns and indexes take ``seconds`` longer; ``stuck-columns``: they stay ``processing`` for ever;
-            ``failed-columns``: columns end as ``failed``. ``expired-key``: 401 ``project_key_expired`` for whoever uses a key.
-        method: only requests of this method.
-        path: only requests whose path after ``/v1`` matches this shell pattern; ``*`` matches slashes too.
-        times: how many requests to disturb; ``None`` for all.
-        applied: for ``error`` and ``cut``: whether the request takes effect all the same.
+        kind: ``latency``: the answer comes ``seconds`` late. ``rate-limit``: 429 with
+            ``Retry-After: seconds``. ``error``: ``status``, 500 and 503 in Appwrite's envelope, 502
+            and 504 as a proxy's page. ``cut``: the connection is closed without an answer.
+            ``slow-columns``: columns and indexes take ``seconds`` longer; ``stuck-columns``: they
+            stay ``processing`` forever; ``failed-columns``: columns end as ``failed``.
+            ``expired-key``: 401 ``project_key_expired`` for requests with a key.
+        method: affects only requests of this method.
+        path: affects only requests whose path after ``/v1`` matches this shell pattern; ``*``
+            matches slashes too.
+        times: how many requests to affect; ``None`` for all.
+        applied: for ``error`` and ``cut``: whether the request still takes effect.
     """
 
     kind: Kind
@@ -59,11 +70,16 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"no fault {self.kind!r}; there are {', '.join(KINDS)}")
+            raise ValueError(f"unknown fault {self.kind!r}; the faults are {', '.join(KINDS)}")
         if self.status not in _STATUSES:
-            raise ValueError(f"status {self.status!r} is none of {', '.join(map(str, _STATUSES))}")
+            raise ValueError(
+                f"status must be one of {', '.join(map(str, _STATUSES))}, got {self.status!r}"
+            )
         if self.seconds < 0 or (self.times is not None and self.times < 1):
-            raise ValueError("seconds cannot be negative, and times is at least 1")
+            raise ValueError(
+                f"seconds must be at least 0 and times at least 1, got {self.seconds!r} and "
+                f"{self.times!r}"
+            )
 
     def matches(self, method: str, path: str) -> bool:
         return self.method in ("*", method) and fnmatchcase(path, self.path)
@@ -71,28 +87,30 @@ class Fault:
 
 def parse_fault(text: str) -> Fault:
     """
-    Read ``kind,option=value,...``, as the command's flag takes it.
+    Parse ``kind,option=value,...``, the format of the command's flag.
 
     >>> fault = parse_fault("cut,method=POST,path=*/rows,times=1,applied=true")
     >>> (fault.kind, fault.method, fault.path, fault.times, fault.applied)
     ('cut', 'POST', '*/rows', 1, True)
 
     Raises:
-        ValueError: an unknown kind or option, or a value it cannot have.
+        ValueError: an unknown kind or option, or an invalid value.
     """
     kind, *options = text.split(",")
     given: dict[str, Any] = {"kind": kind.strip()}
     for option in options:
         name, equals, value = (part.strip() for part in option.partition("="))
         if not equals or name not in _READERS:
-            raise ValueError(f"no option {name!r} of faults; there are {', '.join(_READERS)}")
+            raise ValueError(
+                f"unknown option {name!r}; the options of faults are {', '.join(_READERS)}"
+            )
         given[name] = _READERS[name](value)
     return Fault(**given)
 
 
 def _flag(text: str) -> bool:
     if text not in ("true", "false"):
-        raise ValueError(f"{text!r} is neither true nor false")
+        raise ValueError(f"expected true or false, got {text!r}")
     return text == "true"
 
 
@@ -112,7 +130,7 @@ class Faults:
             self.add(fault)
 
     def add(self, fault: Fault | str) -> Fault:
-        """Begin to disturb requests, by a fault or by the text of one."""
+        """Add a fault, given as an object or as text."""
         made = parse_fault(fault) if isinstance(fault, str) else fault
         with self._lock:
             self._faults.append(made)
@@ -134,7 +152,7 @@ class Faults:
 
     @contextlib.contextmanager
     def active(self, *faults: Fault | str) -> Iterator[list[Fault]]:
-        """Disturb requests for the length of a block."""
+        """Apply faults during the block."""
         made = [self.add(fault) for fault in faults]
         try:
             yield made
@@ -143,7 +161,7 @@ class Faults:
                 self.remove(fault.id)
 
     def take(self, request: Request, path: str) -> list[Fault]:
-        """Find what disturbs a request, and count it. Of errors, limits and cuts the first one does."""
+        """Count a request and return its faults; of errors, limits and cuts only the first."""
         if not self._faults or path.startswith(PREFIX):
             return []
         found: list[Fault] = []
@@ -165,14 +183,16 @@ class Faults:
 
 def _concerns(fault: Fault, request: Request, path: str) -> bool:
     if fault.kind in _COLUMN_KINDS:
-        return request.method == "POST" and any(part in path for part in ("/columns/", "/attributes/", "/indexes"))
+        return request.method == "POST" and any(
+            part in path for part in ("/columns/", "/attributes/", "/indexes")
+        )
     if fault.kind == "expired-key":
         return "x-appwrite-key" in request.headers
     return True
 
 
 def answer_before(faults: Sequence[Fault]) -> Response | None:
-    """Give the answer to a request that is not to be looked at, ``None`` when it is."""
+    """Return the answer that replaces the handling of a request, or ``None``."""
     for fault in faults:
         if fault.kind == "rate-limit":
             return _rate_limited(fault)
@@ -184,7 +204,7 @@ def answer_before(faults: Sequence[Fault]) -> Response | None:
 
 
 def answer_after(faults: Sequence[Fault], response: Response) -> Response:
-    """Give the answer to a request that was served, as its caller gets it."""
+    """Return the answer to a handled request as its caller receives it."""
     for fault in faults:
         if fault.kind in ("error", "cut"):
             response = _instead(fault)
@@ -204,7 +224,11 @@ def _instead(fault: Fault) -> Response:
 
 def _rate_limited(fault: Fault) -> Response:
     response = _refused("general_rate_limit_exceeded")
-    response.headers |= {"Retry-After": f"{fault.seconds:.0f}", "X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "0"}
+    response.headers |= {
+        "Retry-After": f"{fault.seconds:.0f}",
+        "X-RateLimit-Limit": "60",
+        "X-RateLimit-Remaining": "0",
+    }
     return response
 
 
@@ -215,11 +239,11 @@ def _refused(error_type: str) -> Response:
 @dataclass(slots=True)
 class ColumnFate:
     """
-    What becomes of a column or index that is being created.
+    The outcome of creating a column or index.
 
     Attributes:
-        delay_s: seconds until it is available, the server's own delay left aside.
-        failure: the text of its error, when it ends as ``failed``.
+        delay_s: seconds until it is available, in addition to the server's own delay.
+        failure: the text of its error, if it ends as ``failed``.
     """
 
     delay_s: float = 0.0

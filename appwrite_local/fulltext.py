@@ -1,8 +1,9 @@
 """
-``search`` and ``notSearch``, as MariaDB's boolean mode answers the way the server asks.
+Evaluate ``search`` and ``notSearch`` as MariaDB's boolean mode does for the server's queries.
 
-Special characters become blanks, words are alternatives, and the last one is a prefix; a text in quotes is a phrase. Words of fewer than
-three letters and the commonest words are not indexed (recording ``indexes-fulltext``).
+Special characters become blanks, words are alternatives, and the last word is a prefix; a text in
+quotes is a phrase. Words of fewer than three letters and the most common words are not indexed
+(recording ``indexes-fulltext``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from appwrite_local.text_rules import MARIADB
 MIN_WORD = 3
 _SPECIAL = re.compile(r"[@+\-*)(<>~\"]")
 _WORD = re.compile(r"\w+(?:'\w+)*")
-# InnoDB's own list of words that it does not index.
+# InnoDB's default list of words that it does not index.
 _STOPWORDS = frozenset(
     [
         "a",
@@ -66,7 +67,7 @@ class Search:
 
 
 def read_search(text: str) -> Search:
-    """Read what a client searches for."""
+    """Parse a search text."""
     exact = len(text) > 1 and text.startswith('"') and text.endswith('"')
     words = _words(_SPECIAL.sub(" ", text))
     if exact:
@@ -75,14 +76,17 @@ def read_search(text: str) -> Search:
 
 
 def matches(text: str | None, searched: str) -> bool:
-    """Tell whether a text is found. Null never is, so ``notSearch`` finds it."""
+    """Return whether a text matches. Null never does, so ``notSearch`` finds it."""
     if text is None:
         return False
     search = read_search(searched)
     words = _words(text)
     if search.phrase:
         size = len(search.phrase)
-        return any(tuple(words[start : start + size]) == search.phrase for start in range(len(words) - size + 1))
+        return any(
+            tuple(words[start : start + size]) == search.phrase
+            for start in range(len(words) - size + 1)
+        )
     indexed = {word for word in words if len(word) >= MIN_WORD and word.lower() not in _STOPWORDS}
     if any(word in indexed for word in search.words):
         return True

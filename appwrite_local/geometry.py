@@ -1,10 +1,12 @@
 """
-How two geometries lie to each other, in the plane, for spatial queries.
+Compute how two geometries relate in the plane, for spatial queries.
 
-A geometry is what rows hold: a point ``[x, y]``, a line of points, or a polygon of closed rings (the first is the outline, the others are
-holes). Lines are cut where they meet the other geometry, and each piece is judged by its middle.
+A geometry is a row's value: a point ``[x, y]``, a line of points, or a polygon of closed rings (the
+first is the outline, the others are holes). Lines are cut where they meet the other geometry, and
+each piece is located by its midpoint.
 
-Source: recording ``query-point``; the names are those of the OpenGIS predicates the server's database computes.
+Source: recording ``query-point``; the names are those of the OpenGIS predicates that the server's
+database computes.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ Geometry = Any
 
 
 def kind_of(geometry: Geometry) -> str:
-    """Tell a geometry's kind from its nesting."""
+    """Return a geometry's kind, from its nesting."""
     if geometry and isinstance(geometry[0], int | float):
         return "point"
     if geometry and geometry[0] and isinstance(geometry[0][0], int | float):
@@ -32,7 +34,7 @@ def kind_of(geometry: Geometry) -> str:
 
 
 def is_geometry(value: Any) -> bool:
-    """Tell whether a query's value is a point, a line or a polygon."""
+    """Return whether a query's value is a point, a line or a polygon."""
     if not isinstance(value, list) or not value:
         return False
     if all(isinstance(item, int | float) and not isinstance(item, bool) for item in value):
@@ -61,19 +63,29 @@ def _on_segment(point: Point, a: Point, b: Point) -> bool:
 def _to_segment(point: Point, a: Point, b: Point) -> float:
     dx, dy = b[0] - a[0], b[1] - a[1]
     length = dx * dx + dy * dy
-    t = 0.0 if not length else max(0.0, min(1.0, ((point[0] - a[0]) * dx + (point[1] - a[1]) * dy) / length))
+    t = (
+        0.0
+        if not length
+        else max(0.0, min(1.0, ((point[0] - a[0]) * dx + (point[1] - a[1]) * dy) / length))
+    )
     return math.hypot(point[0] - a[0] - t * dx, point[1] - a[1] - t * dy)
 
 
 def _place(point: Point, geometry: Geometry) -> str:
-    """Tell whether a point lies ``in``, on the ``edge`` of, or ``out`` of a geometry. A line's edge is its two ends."""
+    """
+    Return whether a point lies ``in``, on the ``edge`` of, or ``out`` of a geometry.
+
+    A line's edge is its two ends.
+    """
     kind = kind_of(geometry)
     if kind == "point":
         return "in" if _same_point(point, geometry) else "out"
     on_line = any(_on_segment(point, a, b) for a, b in _segments(geometry))
     if kind == "linestring":
         closed = _same_point(geometry[0], geometry[-1])
-        at_end = not closed and (_same_point(point, geometry[0]) or _same_point(point, geometry[-1]))
+        at_end = not closed and (
+            _same_point(point, geometry[0]) or _same_point(point, geometry[-1])
+        )
         return "edge" if at_end else "in" if on_line else "out"
     if on_line:
         return "edge"
@@ -88,7 +100,7 @@ def _ray_crosses(point: Point, a: Point, b: Point) -> bool:
 
 
 def _cuts(a: Point, b: Point, other: Geometry) -> list[float]:
-    """Give where a segment meets another geometry's lines, as fractions of its length."""
+    """Return where a segment meets another geometry's lines, as fractions of its length."""
     found = {0.0, 1.0}
     dx, dy = b[0] - a[0], b[1] - a[1]
     for c, d in _segments(other):
@@ -107,7 +119,7 @@ def _cuts(a: Point, b: Point, other: Geometry) -> list[float]:
 
 
 def _pieces(geometry: Geometry, other: Geometry) -> Iterator[Point]:
-    """Give the middle of every piece of a geometry's lines, cut where they meet the other one."""
+    """Return the midpoints of a geometry's lines, cut where they meet the other geometry."""
     for a, b in _segments(geometry):
         cuts = _cuts(a, b, other)
         for start, end in pairwise(cuts):
@@ -117,7 +129,11 @@ def _pieces(geometry: Geometry, other: Geometry) -> Iterator[Point]:
 
 
 def _vertices(geometry: Geometry) -> list[Point]:
-    return [geometry] if kind_of(geometry) == "point" else [point for line in _lines(geometry) for point in line]
+    return (
+        [geometry]
+        if kind_of(geometry) == "point"
+        else [point for line in _lines(geometry) for point in line]
+    )
 
 
 def intersects(a: Geometry, b: Geometry) -> bool:
@@ -141,7 +157,9 @@ def _interiors_meet(a: Geometry, b: Geometry) -> bool:
     if kind_of(a) == "linestring" and kind_of(b) == "linestring":
         if any(_place(middle, b) == "in" for middle in _pieces(a, b)):
             return True
-        return any(_place(point, a) == "in" and _place(point, b) == "in" for point in _meeting_points(a, b))
+        return any(
+            _place(point, a) == "in" and _place(point, b) == "in" for point in _meeting_points(a, b)
+        )
     line, area = (a, b) if kind_of(a) == "linestring" else (b, a)
     return any(_place(middle, area) == "in" for middle in _pieces(line, area))
 
@@ -153,14 +171,14 @@ def _meeting_points(a: Geometry, b: Geometry) -> Iterator[Point]:
 
 
 def touches(a: Geometry, b: Geometry) -> bool:
-    """Tell whether geometries meet at their edges only. Two points have no edges."""
+    """Return whether geometries meet only at their edges. Two points have no edges."""
     if kind_of(a) == kind_of(b) == "point":
         return False
     return intersects(a, b) and not _interiors_meet(a, b)
 
 
 def crosses(a: Geometry, b: Geometry) -> bool:
-    """Tell whether a line runs through an area, or two lines through each other."""
+    """Return whether a line runs through an area, or two lines through each other."""
     kinds = (kind_of(a), kind_of(b))
     if kinds == ("linestring", "linestring"):
         return _interiors_meet(a, b) and all(_place(middle, b) == "out" for middle in _pieces(a, b))
@@ -171,7 +189,7 @@ def crosses(a: Geometry, b: Geometry) -> bool:
 
 
 def overlaps(a: Geometry, b: Geometry) -> bool:
-    """Tell whether two lines or two areas share a part, and each has one of its own."""
+    """Return whether two lines or two areas share a part, and each has a part of its own."""
     if kind_of(a) != kind_of(b) or kind_of(a) == "point" or not _interiors_meet(a, b):
         return False
     if kind_of(a) == "linestring" and all(_place(middle, b) == "out" for middle in _pieces(a, b)):
@@ -180,7 +198,7 @@ def overlaps(a: Geometry, b: Geometry) -> bool:
 
 
 def contains(a: Geometry, b: Geometry) -> bool:
-    """Tell whether no part of ``b`` is outside ``a``, and some part is inside it."""
+    """Return whether no part of ``b`` is outside ``a``, and some part is inside it."""
     if kind_of(b) == "point":
         return _place(b, a) == "in"
     if kind_of(a) == "point" or any(_place(point, a) == "out" for point in _vertices(b)):
@@ -189,13 +207,13 @@ def contains(a: Geometry, b: Geometry) -> bool:
     if "out" in places or (kind_of(a) == "linestring" and kind_of(b) == "polygon"):
         return False
     if kind_of(b) == "polygon":
-        # A hole of the outer one, or a bay, would leave a part of the inner one outside.
+        # A hole or a bay of the outer geometry would leave a part of the inner one outside.
         return not any(_place(middle, b) == "in" for middle in _pieces(a, b))
     return "in" in places
 
 
 def equals(a: Geometry, b: Geometry) -> bool:
-    """Tell whether geometries are the same set of points, whatever their direction or first point."""
+    """Return whether geometries are the same set of points, in any direction from any point."""
     if kind_of(a) != kind_of(b):
         return False
     if kind_of(a) == "point":
@@ -211,7 +229,7 @@ def equals(a: Geometry, b: Geometry) -> bool:
 
 
 def distance(a: Geometry, b: Geometry) -> float:
-    """Give the shortest distance, in the coordinates' own unit."""
+    """Return the shortest distance, in the unit of the coordinates."""
     if intersects(a, b):
         return 0.0
     pairs = [(point, other) for one, other in ((a, b), (b, a)) for point in _vertices(one)]
@@ -225,9 +243,11 @@ def _to_geometry(point: Point, other: Geometry) -> float:
 
 
 def distance_m(a: Point, b: Point) -> float:
-    """Give the distance of two points on the globe, in metres."""
+    """Return the distance of two points on the globe, in metres."""
     (x1, y1), (x2, y2) = ((math.radians(value) for value in point) for point in (a, b))
-    haversine = math.sin((y2 - y1) / 2) ** 2 + math.cos(y1) * math.cos(y2) * math.sin((x2 - x1) / 2) ** 2
+    haversine = (
+        math.sin((y2 - y1) / 2) ** 2 + math.cos(y1) * math.cos(y2) * math.sin((x2 - x1) / 2) ** 2
+    )
     return 2 * EARTH_RADIUS_M * math.asin(min(1.0, math.sqrt(haversine)))
 
 
@@ -243,12 +263,16 @@ _DISTANCES: dict[str, Callable[[float, float], bool]] = {
 
 
 def relates(stored: str | None, relation: str, value: str) -> bool | None:
-    """Tell how a stored geometry lies to a query's, both as JSON. Null relates to nothing."""
+    """Return whether a stored geometry relates so to a query's, both as JSON; null never does."""
     return None if stored is None else _RELATIONS[relation](json.loads(stored), json.loads(value))
 
 
 def is_distant(stored: str | None, method: str, value: str) -> bool | None:
-    """Compare a stored geometry's distance from a query's: ``[geometry, distance, in metres?]`` as JSON."""
+    """
+    Compare the distance of a stored geometry from a query's.
+
+    The query's value is ``[geometry, distance, in metres?]``; both are JSON.
+    """
     if stored is None:
         return None
     geometry, wanted, in_metres = json.loads(value)

@@ -1,4 +1,4 @@
-"""Ids and keys: what is allowed, and how new ones are made."""
+"""Validate ids and keys, and make new ones."""
 
 import re
 import secrets
@@ -11,17 +11,25 @@ UID_RULE = "UID must contain at most 36 chars. Valid chars are a-z, A-Z, 0-9, an
 
 
 def is_valid(value: object) -> bool:
-    """Tell whether a value may be an id or a key: ASCII, at most 36 characters, the first one a letter or digit."""
+    """
+    Return whether a value is a valid id or key.
+
+    It must be ASCII, of at most 36 characters, and begin with a letter or digit.
+    """
     return isinstance(value, str) and _VALID.fullmatch(value) is not None
 
 
 def new_id() -> str:
-    """Make an id as ``ID.unique()`` does: 13 hex digits of time in microseconds, 7 of chance."""
+    """Return an id like ``ID.unique()``: 13 hex digits of time in microseconds, 7 random ones."""
     return f"{time.time_ns() // 1000:013x}{secrets.randbelow(16**7):07x}"
 
 
 def chosen(value: object) -> str:
-    """Give the id a client asked for. ``true`` passes the server's check and becomes text (recording ``rows-ids``)."""
+    """
+    Return the id that a client requested.
+
+    ``true`` passes the server's check and becomes text (recording ``rows-ids``).
+    """
     if value == "unique()":
         return new_id()
     return "1" if value is True else str(value)

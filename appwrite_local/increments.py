@@ -1,5 +1,5 @@
 """
-The routes that count a column up or down by one row's id.
+Increment and decrement a column of one row, addressed by its id.
 
 Source: recordings ``increment``, ``decrement``.
 """
@@ -16,7 +16,15 @@ from appwrite_local.operators import round_half_up
 from appwrite_local.permissions import may
 from appwrite_local.routing import Call, Handler, Param, Route
 from appwrite_local.row_store import RowStore
-from appwrite_local.rows import DATABASE_TABLE, ROWS_PATH, TRANSACTION, WRITE, row_json, store_of, table_of
+from appwrite_local.rows import (
+    DATABASE_TABLE,
+    ROWS_PATH,
+    TRANSACTION,
+    WRITE,
+    row_json,
+    store_of,
+    table_of,
+)
 from appwrite_local.schema import Column
 from appwrite_local.validators import INT64_MAX, INT64_MIN, Key, Nullable, Numeric, Uid
 from appwrite_local.values import Row, normalize
@@ -26,18 +34,23 @@ from appwrite_local.wire import wire_number
 def _counter(sign: int, limit_name: str) -> Handler:
     def count(call: Call) -> Response:
         args = call.args
-        value, limit = number(args["value"]), None if args[limit_name] is None else number(args[limit_name])
+        value, limit = (
+            number(args["value"]),
+            None if args[limit_name] is None else number(args[limit_name]),
+        )
         if value <= 0:
             raise invalid_argument("Value must be numeric and greater than 0")
         table = table_of(call)
         if staging.is_staged(call):
             action = "increment" if sign > 0 else "decrement"
-            return json_response(200, row_json(call, staging.stage_step(call, table, action, limit_name)))
+            return json_response(
+                200, row_json(call, staging.stage_step(call, table, action, limit_name))
+            )
         store = store_of(call, table)
         row = store.get(args["rowId"])
         column = table.columns.get(args["column"])
         if row is None or column is None:
-            # The server forgets to fill the key into the text.
+            # The server does not fill the key into the text.
             raise ApiError("column_not_found", key="%s")
         if not may(table, row["$permissions"], "update", call.identity):
             raise unauthorized()
@@ -51,7 +64,7 @@ def _counter(sign: int, limit_name: str) -> Handler:
 
 def step(store: RowStore, row: Row, column: Column, change: float, limit: float | None) -> float:
     """
-    Count one row's column up or down, and give the number that is answered.
+    Increment or decrement one row's column, and return the number in the answer.
 
     Raises:
         ApiError: 400 ``attribute_type_invalid`` or ``column_limit_exceeded``.
@@ -65,11 +78,14 @@ def step(store: RowStore, row: Row, column: Column, change: float, limit: float 
         raise ApiError("column_value_limit", key=column.key, word=word, limit=_printed(limit))
     if column.type != "double" and not INT64_MIN <= shown <= INT64_MAX:
         raise ApiError("column_value_limit", key=column.key, word=word, limit="")
-    # Null stays null in the database though the answer counts from zero, and the database adds floats.
+    # Null stays null in the database although the answer counts from zero. The database adds
+    # floats.
     stored = None if current is None else float(current) + float(change)
     if stored is not None and column.type != "double":
         stored = round_half_up(stored)
-    store.update(row["$sequence"], {column.key: normalize(column, stored), "$updatedAt": now_text()})
+    store.update(
+        row["$sequence"], {column.key: normalize(column, stored), "$updatedAt": now_text()}
+    )
     return shown
 
 
@@ -84,7 +100,12 @@ def number(value: Any) -> float:
     return float(value) if isinstance(value, float) else int(value)
 
 
-_ROW_COLUMN = (*DATABASE_TABLE, Param("rowId", Uid()), Param("column", Key()), Param("value", Numeric(), 1))
+_ROW_COLUMN = (
+    *DATABASE_TABLE,
+    Param("rowId", Uid()),
+    Param("column", Key()),
+    Param("value", Numeric(), 1),
+)
 
 
 def _limit(name: str) -> Param:
@@ -94,6 +115,18 @@ def _limit(name: str) -> Param:
 _PATH = ROWS_PATH + "/{rowId}/{column}"
 
 ROUTES = [
-    Route("PATCH", _PATH + "/increment", _counter(1, "max"), WRITE, (*_ROW_COLUMN, _limit("max"), TRANSACTION)),
-    Route("PATCH", _PATH + "/decrement", _counter(-1, "min"), WRITE, (*_ROW_COLUMN, _limit("min"), TRANSACTION)),
+    Route(
+        "PATCH",
+        _PATH + "/increment",
+        _counter(1, "max"),
+        WRITE,
+        (*_ROW_COLUMN, _limit("max"), TRANSACTION),
+    ),
+    Route(
+        "PATCH",
+        _PATH + "/decrement",
+        _counter(-1, "min"),
+        WRITE,
+        (*_ROW_COLUMN, _limit("min"), TRANSACTION),
+    ),
 ]

@@ -1,5 +1,5 @@
 """
-Indexes: checked as the server checks them, and built in SQLite so that filters and orders use them.
+Check indexes as the server does, and build them in SQLite so that filters and orders use them.
 
 Source: recordings ``indexes-*``.
 """
@@ -53,7 +53,9 @@ _LISTING = Listing(
 
 class _ColumnKey:
     def problem(self, value: Any) -> str | None:
-        return None if value in INTERNAL_KEYS or identifiers.is_valid(value) else identifiers.KEY_RULE
+        return (
+            None if value in INTERNAL_KEYS or identifiers.is_valid(value) else identifiers.KEY_RULE
+        )
 
 
 class _Order:
@@ -83,12 +85,19 @@ def create_index(call: Call) -> Response:
         raise ApiError("column_index_limit_exceeded", id=table.id)
     lengths = [length or 0 for length in args["lengths"]]
     lengths += [0] * (len(args["columns"]) - len(lengths))
-    index = Index(0, args["key"], args["type"], list(args["columns"]), lengths, list(args["orders"]))
+    index = Index(
+        0, args["key"], args["type"], list(args["columns"]), lengths, list(args["orders"])
+    )
     _refuse_unknown(table, index)
     check_index(table, index, given_lengths=len(args["lengths"]))
     if table.find_index(args["key"]) is not None:
         raise ApiError("column_index_already_exists", key=args["key"])
-    index = add_index(call.session, table, index, ready_at=time.time() + call.server.column_delay_s + call.fate.delay_s)
+    index = add_index(
+        call.session,
+        table,
+        index,
+        ready_at=time.time() + call.server.column_delay_s + call.fate.delay_s,
+    )
     if call.server.index_lag:
         call.server.young_indexes[index.seq] = call.server.index_lag
     index.status = "processing"
@@ -103,16 +112,22 @@ def _refuse_unknown(table: Table, index: Index) -> None:
         if column is None:
             raise ApiError("column_unknown", key=key)
         if column.type == "relationship":
-            raise ApiError("column_type_invalid", message=f"Cannot create an index for a relationship column: {key}")
+            raise ApiError(
+                "column_type_invalid",
+                message=f"Cannot create an index for a relationship column: {key}",
+            )
         if column.status != "available":
             raise ApiError("column_not_available", key=key)
         if column.array:
-            raise ApiError("index_invalid", message="Creating indexes on array attributes is not currently supported.")
+            raise ApiError(
+                "index_invalid",
+                message="Creating indexes on array attributes is not currently supported.",
+            )
 
 
 def check_index(table: Table, index: Index, given_lengths: int = 0) -> None:
     """
-    Refuse what the database could not index.
+    Reject indexes that the database cannot build.
 
     Raises:
         ApiError: 400 ``column_index_invalid``, in the server's order.
@@ -180,7 +195,7 @@ def _lengths_problem(index: Index, columns: Sequence[tuple[str, Column | None]])
 
 def check_held_indexes(table: Table, changed: Column) -> None:
     """
-    Refuse to change a column so that an index of its table, over whatever columns, could not be made as it is.
+    Reject a change of a column that makes any index of its table invalid.
 
     Raises:
         ApiError: 400 ``column_index_invalid``.
@@ -192,19 +207,26 @@ def check_held_indexes(table: Table, changed: Column) -> None:
         held = index.as_held()
         if held.columns:
             held.columns = [changed.key if key == before else key for key in held.columns]
-            check_index(after, held, given_lengths=0 if index.type == "fulltext" else len(held.lengths))
+            check_index(
+                after, held, given_lengths=0 if index.type == "fulltext" else len(held.lengths)
+            )
 
 
 def add_index(session: Session, table: Table, index: Index, *, ready_at: float) -> Index:
-    session.execute("DELETE FROM _indexes WHERE table_seq = ? AND gone_at <= ?", (table.seq, time.time()))
+    session.execute(
+        "DELETE FROM _indexes WHERE table_seq = ? AND gone_at <= ?", (table.seq, time.time())
+    )
     now = now_text()
     index.seq = session.insert(
-        "INSERT INTO _indexes (table_seq, key, definition, ready_at, created, updated) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO _indexes (table_seq, key, definition, ready_at, created, updated) VALUES (?, "
+        "?, ?, ?, ?, ?)",
         (table.seq, index.key, index.definition(), ready_at, now, now),
     )
     index.created = index.updated = now
     index.built = build_index(session, table, index)
-    session.execute("UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq))
+    session.execute(
+        "UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq)
+    )
     session.touch_schema()
     return index
 
@@ -214,15 +236,19 @@ def build_index(session: Session, table: Table, index: Index) -> bool:
     Build an index in SQLite.
 
     Returns:
-        False for what SQLite has no such index for, and for a unique index over duplicates: that one is then listed and has no effect,
-        as on the server (recording ``indexes-unique-fails``).
+        False if SQLite has no such index, and for a unique index over duplicates: it is then listed
+        and has no effect, as on the server (recording ``indexes-unique-fails``).
     """
     if index.type not in ("key", "unique"):
         return False
     parts = []
     for position, key in enumerate(index.columns):
         column = table.find_column(key)
-        length = index.lengths[position] if position < len(index.lengths) and index.type == "unique" else None
+        length = (
+            index.lengths[position]
+            if position < len(index.lengths) and index.type == "unique"
+            else None
+        )
         order = index.orders[position] if position < len(index.orders) else None
         expression = INTERNALS[key].compare if column is None else index_expression(column, length)
         parts.append(expression + (" DESC" if order and order.upper() == "DESC" else ""))
@@ -239,10 +265,16 @@ def list_indexes(call: Call) -> Response:
     table = table_of(call)
     indexes = [seen(call, index) for index in table.all_indexes]
     entries, level = [_entry(index) for index in indexes], call.server.feature_level
-    chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"], level=level)
+    chosen, total = select_entries(
+        _LISTING, entries, call.args["queries"], call.args["total"], level=level
+    )
     name = call.family.name("columns")
     return json_response(
-        200, {"total": total, "indexes": [index_json(table, indexes[position], name) for position in chosen]}
+        200,
+        {
+            "total": total,
+            "indexes": [index_json(table, indexes[position], name) for position in chosen],
+        },
     )
 
 
@@ -262,7 +294,7 @@ def get_index(call: Call) -> Response:
 
 
 def seen(call: Call, index: Index) -> Index:
-    """Give an index as it reads now: one that was just made is not ready yet."""
+    """Return an index with its current status: a new one is not ready yet."""
     return replace(index, status="processing") if index.seq in call.server.young_indexes else index
 
 
@@ -273,7 +305,9 @@ def delete_index(call: Call) -> Response:
     if not _drop_held(call.session, index):
         pass
     elif delay_s:
-        call.session.execute("UPDATE _indexes SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, index.seq))
+        call.session.execute(
+            "UPDATE _indexes SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, index.seq)
+        )
     else:
         call.session.execute("DELETE FROM _indexes WHERE seq = ?", (index.seq,))
     call.session.touch_schema()
@@ -281,7 +315,9 @@ def delete_index(call: Call) -> Response:
 
 
 def table_of(call: Call) -> Table:
-    return require_table(call.server.schema, call.session, call.args["databaseId"], call.args["tableId"])
+    return require_table(
+        call.server.schema, call.session, call.args["databaseId"], call.args["tableId"]
+    )
 
 
 def _index_of(call: Call, table: Table) -> Index:
@@ -292,24 +328,33 @@ def _index_of(call: Call, table: Table) -> Index:
 
 
 def _drop_held(session: Session, index: Index) -> bool:
-    """Drop an index in the database; one that the database does not have is stuck for ever, and False is returned."""
+    """Drop an index; return False if the database does not have it, which leaves it stuck."""
     if not index.held_columns:
         index.stuck = "Index not found"
-        session.execute("UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq))
+        session.execute(
+            "UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq)
+        )
         session.touch_schema()
         return False
     session.execute(f"DROP INDEX IF EXISTS {index.sql}")
     return True
 
 
-def drop_column_from_indexes(session: Session, table_seq: int, column: Column, indexes: Sequence[Index]) -> None:
+def drop_column_from_indexes(
+    session: Session, table_seq: int, column: Column, indexes: Sequence[Index]
+) -> None:
     """
-    Take a column out of every index. One that is left empty, or like another one, goes (recording ``indexes-and-columns``).
+    Remove a column from every index.
 
-    The database forgets an index when its last column goes. What is listed goes by ``indexes``, as ``Deletions`` says. All lengths and
-    orders go that are like those of the column, in the list; none goes in the database.
+    An index is deleted if it is then empty, or equal to another one (recording
+    ``indexes-and-columns``).
 
-    A unique index that lost a column stays as it was built only if no duplicates appear; else it has no effect.
+    The database forgets an index with its last column. The listed state follows ``indexes``; see
+    ``Deletions``. The list loses all lengths and orders that equal those of the column, and the
+    database loses none.
+
+    A unique index that lost a column stays built only if no duplicates appear; otherwise it has no
+    effect.
     """
     for index in load_indexes(session, table_seq):
         if column.key in index.held_columns:
@@ -325,10 +370,14 @@ def _take_out_held(session: Session, table_seq: int, index: Index, key: str) -> 
     index.held, index.held_lengths = [one for one in held.columns if one != key], held.lengths
     session.execute(f"DROP INDEX IF EXISTS {index.sql}")
     index.built = bool(index.held) and _rebuild(session, table_seq, index.as_held())
-    session.execute("UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq))
+    session.execute(
+        "UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq)
+    )
 
 
-def _take_out_listed(session: Session, table_seq: int, seen: Index, key: str, others: Sequence[Index]) -> None:
+def _take_out_listed(
+    session: Session, table_seq: int, seen: Index, key: str, others: Sequence[Index]
+) -> None:
     index = next((one for one in load_indexes(session, table_seq) if one.seq == seen.seq), None)
     if index is None:
         return
@@ -337,26 +386,31 @@ def _take_out_listed(session: Session, table_seq: int, seen: Index, key: str, ot
     seen.lengths = _without(seen.lengths, position)
     seen.orders = _without(seen.orders, position)
     alike = any(
-        other.seq != seen.seq and (other.columns, other.orders) == (seen.columns, seen.orders) for other in others
+        other.seq != seen.seq and (other.columns, other.orders) == (seen.columns, seen.orders)
+        for other in others
     )
     index.columns, index.lengths, index.orders = seen.columns, seen.lengths, seen.orders
     if not seen.columns or (alike and _drop_held(session, index)):
         session.execute("DELETE FROM _indexes WHERE seq = ?", (index.seq,))
     elif not alike:
-        session.execute("UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq))
+        session.execute(
+            "UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq)
+        )
 
 
 T = TypeVar("T")
 
 
 def _without(entries: list[T], position: int) -> list[T]:
-    """Return the entries that are not like the one at a position: all of those go."""
+    """Return the entries that differ from the one at a position; all equal ones are dropped."""
     return [entry for entry in entries if entry not in entries[position : position + 1]]
 
 
 def _rebuild(session: Session, table_seq: int, index: Index) -> bool:
     nowhere = Database(0, "", "", True, "", "", "")
-    table = Table(table_seq, nowhere, "", "", True, False, [], "", "", load_columns(session, table_seq), [])
+    table = Table(
+        table_seq, nowhere, "", "", True, False, [], "", "", load_columns(session, table_seq), []
+    )
     return build_index(session, table, index)
 
 
@@ -366,7 +420,9 @@ def rename_in_indexes(session: Session, table_seq: int, old: str, new: str) -> N
             index.columns = [new if key == old else key for key in index.columns]
             if index.held is not None:
                 index.held = [new if key == old else key for key in index.held]
-            session.execute("UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq))
+            session.execute(
+                "UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq)
+            )
 
 
 _TABLE = (Param("databaseId", Uid()), Param("tableId", Uid()))

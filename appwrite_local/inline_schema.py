@@ -1,7 +1,8 @@
 """
-Columns and indexes given while a table is created: checked by rules of their own, available at once.
+Create the columns and indexes that are sent with a new table.
 
-Source: recordings ``tables-inline-errors``, ``tables-inline-schema``, ``tables-inline-types``.
+They have checks of their own and are available at once. Source: recordings
+``tables-inline-errors``, ``tables-inline-schema``, ``tables-inline-types``.
 """
 
 from __future__ import annotations
@@ -28,16 +29,28 @@ _MAX_INDEX_COLUMNS = 100
 _SIZED = ("string", "varchar")
 _TEXTS = (*_SIZED, "text", "mediumtext", "longtext")
 _NUMBERS = ("integer", "bigint", "double")
-_TYPES_1_9 = ("string", "integer", "bigint", "double", "boolean", "datetime", "point", "linestring", "polygon")
+_TYPES_1_9 = (
+    "string",
+    "integer",
+    "bigint",
+    "double",
+    "boolean",
+    "datetime",
+    "point",
+    "linestring",
+    "polygon",
+)
 _TYPES_2X = (*_TYPES_1_9, "varchar", "text", "mediumtext", "longtext", *_FORMAT_NAMES)
 _TYPES = {"1.9": _TYPES_1_9, "2.x": _TYPES_2X}
 
 _Given = Mapping[str, Any]
 
 
-def add_inline_schema(session: Session, table: Table, columns: Any, indexes: Any, level: FeatureLevel = "1.9") -> None:
+def add_inline_schema(
+    session: Session, table: Table, columns: Any, indexes: Any, level: FeatureLevel = "1.9"
+) -> None:
     """
-    Give a new table its columns and indexes.
+    Add columns and indexes to a new table.
 
     Raises:
         ApiError: 400 ``general_argument_invalid``; the caller's transaction undoes the table.
@@ -63,7 +76,7 @@ def _read_columns(given: Any, level: FeatureLevel) -> list[Column]:
 
 
 def _resolved(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Write out a short type: ``email`` is a string with a format and a size."""
+    """Expand a short type: ``email`` is a string with a format and a size."""
     kind = given["type"]
     if kind not in _FORMAT_NAMES:
         return dict(given)
@@ -72,7 +85,14 @@ def _resolved(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _column(given: Mapping[str, Any], level: FeatureLevel) -> Column:
     kind = given["type"]
-    column = Column(0, given["key"], kind, default=given.get("default"), low=given.get("min"), high=given.get("max"))
+    column = Column(
+        0,
+        given["key"],
+        kind,
+        default=given.get("default"),
+        low=given.get("min"),
+        high=given.get("max"),
+    )
     column.required, column.array = given.get("required") is True, given.get("array") is True
     column.signed = given.get("signed") is not False
     column.bounded = column.low is not None or column.high is not None
@@ -80,7 +100,7 @@ def _column(given: Mapping[str, Any], level: FeatureLevel) -> Column:
     column.elements = list(given.get("elements") or []) if column.format == "enum" else []
     column.size = 0 if kind in ("text", "mediumtext", "longtext") else given.get("size") or 0
     if level == "2.x" and kind == "datetime":
-        # Such a column lacks the filter that the column route gives it: values go to the database as they come.
+        # Such a column lacks the filter of the column route: values reach the database unchanged.
         column.options = {"unfiltered": True}
     return column
 
@@ -98,16 +118,27 @@ def _index(given: Mapping[str, Any], table: Table) -> Index:
     for key in columns:
         column = table.find_column(key)
         if column is not None and column.array:
-            raise ApiError("index_invalid", message="Creating indexes on array attributes is not currently supported.")
+            raise ApiError(
+                "index_invalid",
+                message="Creating indexes on array attributes is not currently supported.",
+            )
         if column is None and key not in INTERNAL_KEYS:
-            raise ApiError("column_index_invalid", message=f'Invalid index attribute "{key}" not found')
+            raise ApiError(
+                "column_index_invalid", message=f'Invalid index attribute "{key}" not found'
+            )
     lengths = [length or 0 for length in given.get("lengths") or [0] * len(columns)]
     return Index(
-        0, given["key"], given["type"], list(columns), lengths, [order or None for order in given.get("orders") or []]
+        0,
+        given["key"],
+        given["type"],
+        list(columns),
+        lengths,
+        [order or None for order in given.get("orders") or []],
     )
 
 
-# What may be given, in the server's order and with its words (recording ``base-inline``, and the server's validator)
+# The allowed values, in the server's order and with its words (recording ``base-inline``, and the
+# server's validator).
 
 
 def _check_inline(position: int, given: _Given, types: tuple[str, ...]) -> None:
@@ -119,16 +150,20 @@ def _check_inline(position: int, given: _Given, types: tuple[str, ...]) -> None:
     """
     for name in ("key", "type"):
         if given.get(name) is None:
-            raise invalid_argument(f"Attribute at index {position} is missing required field '{name}'")
+            raise invalid_argument(
+                f"Attribute at index {position} is missing required field '{name}'"
+            )
     if not identifiers.is_valid(given["key"]):
-        raise invalid_argument(f"Invalid key for attribute at index {position}: {identifiers.KEY_RULE}")
+        raise invalid_argument(
+            f"Invalid key for attribute at index {position}: {identifiers.KEY_RULE}"
+        )
     if given["type"] not in types:
         raise invalid_argument(f"Invalid type for attribute '{given['key']}': {given['type']}")
 
 
 def _check_resolved(given: _Given, level: FeatureLevel) -> None:
     """
-    Check the rest of a column whose short type (``email``) was written out (``string`` with a format).
+    Check the rest of a column after its short type (``email``) was expanded.
 
     Raises:
         ApiError: 400 ``general_argument_invalid``.
@@ -136,7 +171,14 @@ def _check_resolved(given: _Given, level: FeatureLevel) -> None:
     size = given.get("size")
     if level == "2.x" and size is not None and not is_int(size):
         raise invalid_argument(f"Invalid size for attribute '{given['key']}': must be an integer")
-    for check in (_check_size, _check_format, _check_flags, _check_bounds, _check_default, _check_elements):
+    for check in (
+        _check_size,
+        _check_format,
+        _check_flags,
+        _check_bounds,
+        _check_default,
+        _check_elements,
+    ):
         problem = check(given)
         if problem is not None:
             raise invalid_argument(problem)
@@ -153,7 +195,11 @@ def _check_format(given: _Given) -> str | None:
     name = given.get("format") or ""
     if name and given["type"] not in _SIZED:
         return f"Format is only allowed for string type for attribute '{given['key']}'"
-    return f"Invalid format for attribute '{given['key']}': {name}" if name and name not in _FORMAT_NAMES else None
+    return (
+        f"Invalid format for attribute '{given['key']}': {name}"
+        if name and name not in _FORMAT_NAMES
+        else None
+    )
 
 
 def _check_flags(given: _Given) -> str | None:
@@ -179,7 +225,9 @@ def _check_bounds(given: _Given) -> str | None:
         if bound is not None and not is_number(bound):
             return f"Attribute '{given['key']}': {name} is invalid. Value must be a valid {'float' if given['type'] == 'double' else 'integer'}"
     if low is not None and high is not None and low > high:
-        return f"Attribute '{given['key']}': minimum value must be less than or equal to maximum value"
+        return (
+            f"Attribute '{given['key']}': minimum value must be less than or equal to maximum value"
+        )
     return None
 
 
@@ -190,7 +238,9 @@ def _check_default(given: _Given) -> str | None:
         return _check_text_default(given)
     if given["type"] in _NUMBERS:
         return _check_number_default(given)
-    check = {"boolean": _check_boolean_default, "datetime": _check_datetime_default}.get(given["type"])
+    check = {"boolean": _check_boolean_default, "datetime": _check_datetime_default}.get(
+        given["type"]
+    )
     return None if check is None else check(given)
 
 
@@ -208,7 +258,11 @@ def _check_text_default(given: _Given) -> str | None:
             "ip": ("IP", "a valid IP address"),
             "url": ("URL", "a valid URL"),
         }[name]
-        return None if accepts(default) else f"Default value for {words[0]} attribute '{key}' must be {words[1]}"
+        return (
+            None
+            if accepts(default)
+            else f"Default value for {words[0]} attribute '{key}' must be {words[1]}"
+        )
     return None
 
 
@@ -254,7 +308,9 @@ def _check_elements(given: _Given) -> str | None:
         return f"Attribute '{key}' with enum format must have 'elements' array"
     for position, element in enumerate(elements):
         if not isinstance(element, str) or element in ("", "0"):
-            return f"Enum element at index {position} for attribute '{key}' must be a non-empty string"
+            return (
+                f"Enum element at index {position} for attribute '{key}' must be a non-empty string"
+            )
         if len(element.encode()) > _MAX_ELEMENT_BYTES:
             return f"Enum element at index {position} for attribute '{key}' exceeds maximum length of {_MAX_ELEMENT_BYTES} characters"
     default = given.get("default")
@@ -273,7 +329,12 @@ def _check_inline_index(position: int, given: _Given, taken: set[str]) -> None:
     Raises:
         ApiError: 400 ``general_argument_invalid``.
     """
-    for check in (_check_index_shape, _check_index_columns, _check_index_orders, _check_index_lengths):
+    for check in (
+        _check_index_shape,
+        _check_index_columns,
+        _check_index_orders,
+        _check_index_lengths,
+    ):
         problem = check(position, given)
         if problem is not None:
             raise invalid_argument(problem)
@@ -289,7 +350,11 @@ def _check_index_shape(position: int, given: _Given) -> str | None:
         return f"Index at position {position} is missing required field 'attributes' (must be an array)"
     if not identifiers.is_valid(given["key"]):
         return f"Invalid key for index at position {position}: {identifiers.KEY_RULE}"
-    return None if given["type"] in INDEX_KINDS else f"Invalid type for index '{given['key']}': {given['type']}"
+    return (
+        None
+        if given["type"] in INDEX_KINDS
+        else f"Invalid type for index '{given['key']}': {given['type']}"
+    )
 
 
 def _check_index_columns(_: int, given: _Given) -> str | None:
@@ -312,14 +377,20 @@ def _check_index_orders(_: int, given: _Given) -> str | None:
     if problem is not None or orders is None:
         return problem
     wrong = next((order for order in orders if order not in (None, "", "ASC", "DESC")), None)
-    return None if wrong is None else f"Invalid order '{wrong}' in index '{key}'. Must be 'ASC' or 'DESC'"
+    return (
+        None
+        if wrong is None
+        else f"Invalid order '{wrong}' in index '{key}'. Must be 'ASC' or 'DESC'"
+    )
 
 
 def _check_index_lengths(_: int, given: _Given) -> str | None:
     problem = _list_problem(given, "lengths")
     if problem is not None:
         return problem
-    if all(length is None or (is_int(length) and length >= 0) for length in given.get("lengths") or ()):
+    if all(
+        length is None or (is_int(length) and length >= 0) for length in given.get("lengths") or ()
+    ):
         return None
     return f"Invalid length in index '{given['key']}': must be a non-negative integer or null"
 

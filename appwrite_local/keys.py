@@ -1,4 +1,4 @@
-"""Who is calling: the project, its keys and their scopes, and guests."""
+"""Authenticate callers: the project, its API keys and their scopes, and guests."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ USER_SCOPES = GUEST_SCOPES | {"account"}
 
 def identify(server: ServerState, session: Session, request: Request, project: str) -> Identity:
     """
-    Tell who sent a request.
+    Return the caller of a request.
 
     Raises:
-        ApiError: as in recording ``auth-errors``: no project for a key (403), unknown project (404), unknown key (401).
+        ApiError: as in recording ``auth-errors``: no project for a key (403), unknown project
+            (404), unknown key (401).
     """
     headers = request.headers
     secret = headers.get("x-appwrite-key")
@@ -54,14 +55,16 @@ def _identify_key(server: ServerState, session: Session, project: str, secret: s
 
 def authorize(identity: Identity, scopes: tuple[str, ...]) -> None:
     """
-    Refuse a caller who lacks all of a route's scopes, or who names no project where one is needed.
+    Reject a caller who lacks all of a route's scopes, or who names no project where one is needed.
 
     Raises:
         ApiError: 401.
     """
     if not identity.has_one_of(scopes):
         listed = json.dumps(list(scopes), separators=(",", ":"))
-        raise ApiError("general_unauthorized_scope", message=f"{identity.label} missing scopes ({listed})")
+        raise ApiError(
+            "general_unauthorized_scope", message=f"{identity.label} missing scopes ({listed})"
+        )
     if not identity.project and "public" not in scopes:
         raise ApiError("general_access_forbidden")
 
@@ -75,11 +78,19 @@ def create_key(call: Call) -> Response:
         "INSERT INTO _keys VALUES (?, ?, ?, ?, ?, ?, ?)",
         (key_id, args["name"], json.dumps(list(args["scopes"])), secret, args["expire"], now, now),
     )
-    return json_response(201, _key_json(key_id, now, now, args["name"], args["expire"], list(args["scopes"]), secret))
+    return json_response(
+        201, _key_json(key_id, now, now, args["name"], args["expire"], list(args["scopes"]), secret)
+    )
 
 
 def _key_json(
-    key_id: str, created: str, updated: str, name: str, expire: str | None, scopes: list[str], secret: str
+    key_id: str,
+    created: str,
+    updated: str,
+    name: str,
+    expire: str | None,
+    scopes: list[str],
+    secret: str,
 ) -> dict[str, object]:
     return {
         "$id": key_id, "$createdAt": created, "$updatedAt": updated, "name": name, "expire": expire or "", "scopes": scopes,
@@ -88,7 +99,9 @@ def _key_json(
 
 
 def list_keys(call: Call) -> Response:
-    rows = call.session.all("SELECT id, created, updated, name, expire, scopes, secret FROM _keys ORDER BY created")
+    rows = call.session.all(
+        "SELECT id, created, updated, name, expire, scopes, secret FROM _keys ORDER BY created"
+    )
     keys = [
         _key_json(key_id, created, updated, name, expire, json.loads(scopes), secret)
         for key_id, created, updated, name, expire, scopes, secret in rows

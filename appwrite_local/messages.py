@@ -1,4 +1,4 @@
-"""What goes in and out of the server, whichever way it was carried: HTTP, WSGI or a call in the same process."""
+"""Define requests and responses independently of their transport: HTTP, WSGI or a direct call."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,13 +13,14 @@ class Request:
     """
     One request, undecoded.
 
-    ``path`` is percent-decoded and starts with ``/``; ``query_string`` is as it was sent; header names are lower case.
+    ``path`` is percent-decoded and starts with ``/``. ``query_string`` is unchanged. Header names
+    are lower case.
     """
 
     method: str
     path: str
     query_string: str = ""
-    # Not shown: keys, tokens and secrets of webhooks travel in them.
+    # Hidden from ``repr``: they carry keys, tokens and secrets of webhooks.
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
@@ -27,11 +28,11 @@ class Request:
 @dataclass(slots=True)
 class Response:
     """
-    One answer. ``body`` is empty for 204.
+    One response. ``body`` is empty for 204.
 
     Attributes:
-        delay_s: how much later than now it is to arrive; whoever carries it waits.
-        cut: that no answer is to arrive at all: whoever carries it closes the connection.
+        delay_s: how many seconds later the transport must deliver it.
+        cut: whether the transport must close the connection instead of answering.
     """
 
     status: int
@@ -42,7 +43,9 @@ class Response:
 
 
 def json_response(status: int, body: Json, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(status, encode_json(body), {"Content-Type": JSON_CONTENT_TYPE, **(headers or {})})
+    return Response(
+        status, encode_json(body), {"Content-Type": JSON_CONTENT_TYPE, **(headers or {})}
+    )
 
 
 def no_content() -> Response:

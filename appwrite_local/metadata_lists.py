@@ -1,8 +1,9 @@
 """
-Lists of databases, tables, columns and indexes: filters, orders, cursors and totals over a few entries.
+List databases, tables, columns and indexes with filters, orders, cursors and totals.
 
-The entries are put into a table of their own for the length of one request, so that they are asked in the same SQL as rows.
-Source: recordings ``databases-list``, ``tables-list``, ``columns-list``, ``indexes-key``.
+The few entries are put into a temporary table for one request, so that the same SQL as for rows
+queries them. Source: recordings ``databases-list``, ``tables-list``, ``columns-list``,
+``indexes-key``.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ class Listing:
     A kind of list.
 
     Attributes:
-        noun: for the error about a cursor.
-        kinds: what may be asked about, beside the internal keys.
-        cursor_key: which of them a cursor names.
+        noun: the noun in the error about a cursor.
+        kinds: the keys that may be queried besides the internal keys.
+        cursor_key: the key that a cursor names.
     """
 
     noun: str
@@ -42,7 +43,11 @@ class Listing:
         for position, (key, kind) in enumerate(self.kinds.items()):
             value = f"c{position}"
             fields[key] = make_field(
-                key, kind, value, f"f{position}" if kind == "text" else value, array=key in self.arrays
+                key,
+                kind,
+                value,
+                f"f{position}" if kind == "text" else value,
+                array=key in self.arrays,
             )
         return fields
 
@@ -56,19 +61,20 @@ def select_entries(
     level: parse.Level = "1.9",
 ) -> tuple[list[int], int]:
     """
-    Choose entries.
+    Select entries.
 
     Args:
-        entries: in order of creation; each with the listing's keys and the internal ones.
+        entries: in order of creation; each with the keys of the list and the internal ones.
         queries: as sent.
-        total: as sent; a false one skips counting.
-        level: which query methods are known.
+        total: as sent; a false value skips counting.
+        level: the feature level, which decides the known query methods.
 
     Returns:
-        Positions of the chosen entries, in order, and how many there are in all.
+        Positions of the selected entries, in order, and the number of all matches.
 
     Raises:
-        ApiError: 400 ``general_argument_invalid``, wrapping what is wrong with the queries; 400 ``general_cursor_not_found``.
+        ApiError: 400 ``general_argument_invalid``, wrapping the error of the queries; 400
+            ``general_cursor_not_found``.
     """
     fields = listing.fields()
     parsed = _checked(queries, fields, level)
@@ -80,11 +86,15 @@ def select_entries(
             page = sql.all_of([page, _beyond(connection, listing, plan, entries)])
         limit = sql.DEFAULT_LIMIT if plan.limit is None else plan.limit
         statement = f"SELECT _id FROM entries WHERE {page.sql} ORDER BY {sql.order_by(plan)} LIMIT ? OFFSET ?"
-        chosen = [row[0] - 1 for row in connection.execute(statement, [*page.params, limit, plan.offset])]
+        chosen = [
+            row[0] - 1 for row in connection.execute(statement, [*page.params, limit, plan.offset])
+        ]
         if plan.cursor is not None and plan.cursor.method == "cursorBefore":
             chosen.reverse()
         count = (
-            connection.execute(f"SELECT COUNT(*) FROM entries WHERE {plan.where.sql}", plan.where.params).fetchone()[0]
+            connection.execute(
+                f"SELECT COUNT(*) FROM entries WHERE {plan.where.sql}", plan.where.params
+            ).fetchone()[0]
             if truthy(total)
             else 0
         )
@@ -97,7 +107,9 @@ def _checked(queries: Sequence[str], fields: Fields, level: parse.Level) -> list
     try:
         parsed = parse.parse_queries(queries, level)
     except parse.UnreadableQuery as error:
-        raise invalid_argument(f"Invalid `queries` param: Invalid query: {error.message}") from error
+        raise invalid_argument(
+            f"Invalid `queries` param: Invalid query: {error.message}"
+        ) from error
     for query in parsed:
         if query.method == "select" or query.method in parse.RICH:
             raise invalid_argument(f"Invalid `queries` param: Invalid query method: {query.method}")
@@ -136,14 +148,26 @@ def _values(listing: Listing, entry: Mapping[str, Any]) -> list[Any]:
 
 
 def _beyond(
-    connection: sqlite3.Connection, listing: Listing, plan: sql.Plan, entries: Sequence[Mapping[str, Any]]
+    connection: sqlite3.Connection,
+    listing: Listing,
+    plan: sql.Plan,
+    entries: Sequence[Mapping[str, Any]],
 ) -> sql.Condition:
     cursor_id = check.check_cursor(plan.cursor) if plan.cursor is not None else ""
     position = next(
-        (number for number, entry in enumerate(entries) if entry[listing.cursor_key].lower() == cursor_id.lower()), None
+        (
+            number
+            for number, entry in enumerate(entries)
+            if entry[listing.cursor_key].lower() == cursor_id.lower()
+        ),
+        None,
     )
     if position is None:
         raise ApiError("general_cursor_not_found", noun=listing.noun, id=cursor_id)
-    expressions = ", ".join("NULL" if order.by is None else order.by.compare for order in plan.orders)
-    values = connection.execute(f"SELECT {expressions} FROM entries WHERE _id = ?", [position + 1]).fetchone()
+    expressions = ", ".join(
+        "NULL" if order.by is None else order.by.compare for order in plan.orders
+    )
+    values = connection.execute(
+        f"SELECT {expressions} FROM entries WHERE _id = ?", [position + 1]
+    ).fetchone()
     return sql.after_cursor(plan, values)

@@ -1,8 +1,8 @@
 """
-Row operators: texts in updates that are run instead of stored.
+Run row operators: texts in updates that are evaluated instead of stored.
 
-A value is an operator when it is the JSON text of an object whose ``method`` is known (recordings ``operators-*``); on create it is
-text like any other.
+A value is an operator if it is the JSON text of an object whose ``method`` is known (recordings
+``operators-*``); on create it is plain text.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ class Operator:
 
 def split(values: Mapping[str, Any]) -> tuple[Row, dict[str, Operator]]:
     """
-    Part values into those to store and operators to run.
+    Split values into those to store and operators to run.
 
     Raises:
-        ApiError: 400 ``general_bad_request`` for an operator whose values are no list.
+        ApiError: 400 ``general_bad_request`` for an operator whose values are not a list.
     """
     given: Row = {}
     found: dict[str, Operator] = {}
@@ -85,19 +85,20 @@ def _read(key: str, value: Any) -> Operator | None:
         return None
     values = fields.get("values", [])
     if not isinstance(values, dict | list):
-        message = (
-            f'Invalid operator for attribute "{key}": Invalid operator values. Must be an array, got {php_type(values)}'
-        )
+        message = f'Invalid operator for attribute "{key}": Invalid operator values. Must be an array, got {php_type(values)}'
         raise ApiError("general_bad_request", message=message)
     return Operator(fields["method"], list(values.values()) if isinstance(values, dict) else values)
 
 
-def apply(table: Table, applied: Mapping[str, Operator], row: Mapping[str, Any], *, known_row: bool = True) -> Row:
+def apply(
+    table: Table, applied: Mapping[str, Operator], row: Mapping[str, Any], *, known_row: bool = True
+) -> Row:
     """
-    Run operators on a row and give the new values.
+    Run operators on a row and return the new values.
 
     Args:
-        known_row: whether the server had the row at hand when it checked; if not, it does not foresee an overflow.
+        known_row: whether the server has loaded the row when it checks; otherwise it does not
+            detect an overflow.
 
     Raises:
         ApiError: 400 ``row_invalid_structure``.
@@ -112,7 +113,7 @@ def apply(table: Table, applied: Mapping[str, Operator], row: Mapping[str, Any],
 
 def check(column: Column, operator: Operator, current: Any) -> None:
     """
-    Refuse an operator that cannot be run on a column, or not on its current value.
+    Reject an operator that cannot run on a column, or not on its current value.
 
     Raises:
         ApiError: 400 ``row_invalid_structure``.
@@ -123,7 +124,7 @@ def check(column: Column, operator: Operator, current: Any) -> None:
 
 
 def apply_to_nothing(table: Table, applied: Mapping[str, Operator]) -> Row:
-    """Run operators on a row that is not there yet: from zero, nothing or an empty list."""
+    """Run operators on a row that does not exist yet: from zero, nothing or an empty list."""
     return apply(table, applied, {})
 
 
@@ -136,14 +137,20 @@ def _problem(column: Column, operator: Operator, current: Any) -> str | None:
         return _numeric_problem(column, operator, current, what)
     if method in ARRAY:
         return (
-            f"{what} to non-array field '{column.key}'" if not column.array else _array_problem(operator, current, what)
+            f"{what} to non-array field '{column.key}'"
+            if not column.array
+            else _array_problem(operator, current, what)
         )
     if method in STRING:
         if column.type not in TEXT_TYPES or column.array:
             return f"{what} to non-string field '{column.key}'"
         return _string_problem(column, operator, current, what)
     if method == "toggle":
-        return None if column.type == "boolean" and not column.array else f"{what} to non-boolean field '{column.key}'"
+        return (
+            None
+            if column.type == "boolean" and not column.array
+            else f"{what} to non-boolean field '{column.key}'"
+        )
     if column.type != "datetime" or column.array:
         return f"{what} to non-datetime field '{column.key}'"
     return (
@@ -179,7 +186,11 @@ def _array_problem(operator: Operator, current: Any, what: str) -> str | None:
         if not is_int(index) or index < 0:
             return f"{what}: index must be a non-negative integer"
         length = len(current or [])
-        return f"{what}: index {index} is out of bounds for array of length {length}" if index > length else None
+        return (
+            f"{what}: index {index} is out of bounds for array of length {length}"
+            if index > length
+            else None
+        )
     if method == "arrayRemove" and not operator.values:
         return f"{what}: requires a value to remove"
     if method == "arrayIntersect" and not operator.values:
@@ -191,7 +202,9 @@ def _array_problem(operator: Operator, current: Any, what: str) -> str | None:
 
 def _string_problem(column: Column, operator: Operator, current: Any, what: str) -> str | None:
     if operator.method == "stringReplace":
-        good = len(operator.values) == 2 and all(isinstance(value, str) for value in operator.values)
+        good = len(operator.values) == 2 and all(
+            isinstance(value, str) for value in operator.values
+        )
         return None if good else f"{what}: requires exactly 2 string values (search and replace)"
     if not operator.values or not isinstance(operator.value(), str):
         return f"{what}: requires a string value"
@@ -241,16 +254,18 @@ def _run_numeric(column: Column, operator: Operator, current: float) -> float:
     result = _compute(operator.method, current, _number(operator.value()))
     if operator.value(1) is not None and operator.method != "modulo":
         limit = _number(operator.value(1))
-        result = max(result, limit) if operator.method in ("decrement", "divide") else min(result, limit)
+        result = (
+            max(result, limit) if operator.method in ("decrement", "divide") else min(result, limit)
+        )
     return round_half_up(result) if column.type == "integer" else float(result)
 
 
 def round_half_up(value: float) -> int:
-    """Round as the database does when it stores a fraction in an integer column: halves go away from zero."""
+    """Round as the database does to store a fraction in an integer column: half away from zero."""
     if isinstance(value, int):
         return value
     if value.is_integer():
-        return int(value)  # near 2**53 half more would already be one more
+        return int(value)  # near 2**53, adding a half would already change the integer
     return math.floor(value + 0.5) if value >= 0 else math.ceil(value - 0.5)
 
 
@@ -262,13 +277,14 @@ def _run_array(column: Column, operator: Operator, items: list[Any]) -> list[Any
         return values + items
     if method == "arrayInsert":
         return [*items[: values[0]], values[1], *items[values[0] :]]
-    # The rest takes the array apart as text in the database, so numbers in arrays of text become text.
+    # The database processes all other arrays as text, so numbers in arrays of text become text.
     items = [_as_text(item) if column.type in TEXT_TYPES else item for item in items]
     if method == "arrayRemove":
         return [item for item in items if item != values[0]]
     if method == "arrayUnique":
         return sorted(
-            {json.dumps(item): item for item in items}.values(), key=lambda item: (item is not None, str(item))
+            {json.dumps(item): item for item in items}.values(),
+            key=lambda item: (item is not None, str(item)),
         )
     if method == "arrayIntersect":
         return [item for item in items if item in values]

@@ -1,5 +1,5 @@
 """
-Callers, and the permission strings that let them do something: what these may be, what they allow.
+Model callers and the permission strings that authorize them.
 
 Source: recordings ``rows-permissions``, ``permissions-guests``.
 """
@@ -33,10 +33,11 @@ class Identity:
     A caller.
 
     Attributes:
-        project: the project id as sent, empty when there was none.
+        project: the project id as sent, empty if there was none.
         scopes: ``None`` means every scope.
         user_id: empty for keys and guests.
-        roles: what permissions are compared with; empty for a key, which no permission stops.
+        roles: the roles that permissions are compared with; empty for a key, which bypasses
+            permissions.
     """
 
     project: str
@@ -55,7 +56,7 @@ class Identity:
 
 
 class Permissions:
-    """A validator for a list of permissions; its problem is the text of the first one that is wrong."""
+    """A validator for a list of permissions; its problem describes the first invalid one."""
 
     def __init__(self, actions: tuple[str, ...]) -> None:
         self._actions = actions
@@ -65,13 +66,17 @@ class Permissions:
             return "Permissions must be an array of strings."
         if len(value) > MAX_PERMISSIONS:
             return f"You can only provide up to {MAX_PERMISSIONS} permissions."
-        return next((problem for item in value if (problem := self._item_problem(item)) is not None), None)
+        return next(
+            (problem for item in value if (problem := self._item_problem(item)) is not None), None
+        )
 
     def _item_problem(self, item: Any) -> str | None:
         if not isinstance(item, str):
             return "Every permission must be of type string."
         if not item.startswith(self._actions):
-            return f'Permission "{item}" is not allowed. Must be one of: {", ".join(self._actions)}.'
+            return (
+                f'Permission "{item}" is not allowed. Must be one of: {", ".join(self._actions)}.'
+            )
         match = _FORMAT.fullmatch(item)
         if match is None:
             return f'Invalid permission string format: "{item}".'
@@ -120,11 +125,15 @@ def _dimension_problem(name: str, dimension: str) -> str | None:
 
 
 def expand(permissions: Iterable[str], actions: tuple[str, ...] = ROW_ACTIONS) -> list[str]:
-    """Replace ``write`` by what it stands for and drop what is there twice."""
+    """Expand ``write`` and drop duplicates."""
     result: list[str] = []
     for permission in permissions:
         action, _, role = permission.partition("(")
-        names = [name for name in ("create", "update", "delete") if name in actions] if action == "write" else [action]
+        names = (
+            [name for name in ("create", "update", "delete") if name in actions]
+            if action == "write"
+            else [action]
+        )
         for name in names:
             if (text := f"{name}({role}") not in result:
                 result.append(text)
@@ -132,9 +141,11 @@ def expand(permissions: Iterable[str], actions: tuple[str, ...] = ROW_ACTIONS) -
 
 
 def roles_for(permissions: Iterable[str], action: str) -> list[str]:
-    """Give the roles a list of permissions lets do something."""
+    """Return the roles to which a list of permissions grants an action."""
     prefix = f'{action}("'
-    return [permission[len(prefix) : -2] for permission in permissions if permission.startswith(prefix)]
+    return [
+        permission[len(prefix) : -2] for permission in permissions if permission.startswith(prefix)
+    ]
 
 
 def allows(permissions: Iterable[str], action: str, identity: Identity) -> bool:
@@ -143,7 +154,7 @@ def allows(permissions: Iterable[str], action: str, identity: Identity) -> bool:
 
 def require_create(table: Table, identity: Identity) -> None:
     """
-    Refuse a caller who may not add rows to a table.
+    Reject a caller who may not add rows to a table.
 
     Raises:
         ApiError: 401, with the words of the check that failed.
@@ -153,14 +164,17 @@ def require_create(table: Table, identity: Identity) -> None:
     granted = roles_for(table.permissions, "create")
     if not granted:
         raise unauthorized("No permissions provided for action 'create'")
-    own, given = (json.dumps(list(roles), separators=(",", ":")) for roles in (identity.roles, granted))
+    own, given = (
+        json.dumps(list(roles), separators=(",", ":")) for roles in (identity.roles, granted)
+    )
     raise unauthorized(
-        f'Missing "create" permission for role "{granted[-1]}". Only "{own}" scopes are allowed and "{given}" was given.'
+        f'Missing "create" permission for role "{granted[-1]}". Only "{own}" scopes are allowed '
+        f'and "{given}" was given.'
     )
 
 
 def may(table: Table, row_permissions: Iterable[str], action: str, identity: Identity) -> bool:
-    """Tell whether the table's permissions, or under row security the row's, let a caller do something."""
+    """Return whether the table or, under row security, the row permits a caller's action."""
     return allows(table.permissions, action, identity) or (
         table.row_security and allows(row_permissions, action, identity)
     )
@@ -168,7 +182,7 @@ def may(table: Table, row_permissions: Iterable[str], action: str, identity: Ide
 
 def require_grantable(permissions: Iterable[str], identity: Identity) -> None:
     """
-    Refuse permissions for roles that a caller without a key does not have.
+    Reject permissions for roles that a caller without a key does not have.
 
     Raises:
         ApiError: 401.
@@ -181,18 +195,20 @@ def require_grantable(permissions: Iterable[str], identity: Identity) -> None:
 
 
 def default_permissions(identity: Identity) -> list[str]:
-    """Give the permissions of a new row that was sent none: users own what they make."""
+    """Return the default permissions of a new row: users own the rows that they create."""
     return (
-        [f'{action}("user:{identity.user_id}")' for action in ("read", "update", "delete")] if identity.user_id else []
+        [f'{action}("user:{identity.user_id}")' for action in ("read", "update", "delete")]
+        if identity.user_id
+        else []
     )
 
 
 def require_listable(table: Table, identity: Identity) -> None:
     """
-    Refuse a caller who can read nothing of a table.
+    Reject a caller who can read nothing of a table.
 
     Raises:
-        ApiError: 401, unless row security lets single rows be read.
+        ApiError: 401, unless row security may allow single rows.
     """
     if not allows(table.permissions, "read", identity) and not table.row_security:
         raise unauthorized()
@@ -200,7 +216,7 @@ def require_listable(table: Table, identity: Identity) -> None:
 
 def read_permissions(value: Any) -> list[str] | None:
     """
-    Read the permissions that a nested or a staged row carries among its values.
+    Return the permissions that a nested or a staged row carries among its values.
 
     Raises:
         ApiError: 400 ``general_bad_request``.

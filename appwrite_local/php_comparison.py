@@ -1,5 +1,5 @@
 """
-PHP's loose comparison of JSON values (PHP 8), by which the server filters what a transaction has staged.
+Compare JSON values loosely as PHP 8 does; the server filters staged rows this way.
 
 Source: https://www.php.net/manual/en/language.operators.comparison.php
 """
@@ -13,7 +13,7 @@ from appwrite_local.validators import is_number, is_numeric
 
 
 def compare(left: Any, right: Any) -> int:
-    """Compare as ``<=>`` does: negative, 0 or positive."""
+    """Compare like ``<=>``: negative, 0 or positive."""
     if isinstance(left, bool | None) or isinstance(right, bool | None):
         if left is None and isinstance(right, str):
             return _order("", right)
@@ -40,7 +40,7 @@ def _truth(value: Any) -> bool:
 
 
 def _compare_arrays(left: Any, right: Any) -> int:
-    # An array is greater than anything that is none; of two, the longer one is.
+    # An array is greater than any other type; of two arrays, the longer one is greater.
     if isinstance(left, list | dict) and isinstance(right, list | dict):
         if len(left) != len(right):
             return len(left) - len(right)
@@ -55,7 +55,7 @@ def _text(value: Any) -> str:
 
 
 def number(value: Any) -> int | float:
-    """Read a number, or a text of one; anything else counts as 0."""
+    """Return a number, or the number in a text; anything else counts as 0."""
     if is_number(value):
         return value  # type: ignore[no-any-return]
     if not is_numeric(value):

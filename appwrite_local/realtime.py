@@ -1,8 +1,9 @@
 """
-Realtime: who listens to which channels, and what each of them is told. No socket here; see ``realtime_server``.
+Manage realtime connections, their subscriptions and their messages, without sockets.
 
-Source: Appwrite's realtime server (``app/realtime.php``) and its documentation. Guests and users are told of rows they may read; keys are
-not taken, and nothing is sent again after a broken connection.
+``realtime_server`` adds the sockets. Guests and users receive rows that they may read; API keys are
+not accepted, and nothing is sent again after a lost connection. Source: Appwrite's realtime server
+(``app/realtime.php``) and its documentation.
 """
 
 from __future__ import annotations
@@ -30,26 +31,37 @@ from appwrite_local.state import ServerState
 MAX_WAITING = 1_000
 POLICY_VIOLATION = 1008
 _COMPARISONS = frozenset(
-    {"equal", "notEqual", "lessThan", "lessThanEqual", "greaterThan", "greaterThanEqual", "isNull", "isNotNull"}
+    {
+        "equal",
+        "notEqual",
+        "lessThan",
+        "lessThanEqual",
+        "greaterThan",
+        "greaterThanEqual",
+        "isNull",
+        "isNotNull",
+    }
 )
 
 logger = logging.getLogger(__name__)
 
 
 class Refused(Exception):
-    """What a client asked for is not given; the connection is closed."""
+    """The client's request is refused, and the connection is closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Channels, and the conditions that a row's payload has to meet."""
+    """Channels, and the conditions that a row's payload must meet."""
 
     id: str
     channels: frozenset[str]
     queries: tuple[parse.Query, ...] = ()
 
     def wants(self, event: Event, channels: frozenset[str]) -> bool:
-        return not self.channels.isdisjoint(channels) and all(_holds(query, event.payload) for query in self.queries)
+        return not self.channels.isdisjoint(channels) and all(
+            _holds(query, event.payload) for query in self.queries
+        )
 
 
 def _holds(query: parse.Query, payload: Mapping[str, Any]) -> bool:
@@ -62,10 +74,10 @@ def _holds(query: parse.Query, payload: Mapping[str, Any]) -> bool:
 
 def read_queries(texts: Sequence[str]) -> tuple[parse.Query, ...]:
     """
-    Read the conditions of a subscription.
+    Parse the conditions of a subscription.
 
     Raises:
-        Refused: what cannot be read, and methods that realtime does not know.
+        Refused: conditions that cannot be parsed, and methods that realtime does not support.
     """
     try:
         queries = parse.parse_queries(texts)
@@ -95,7 +107,8 @@ class Connection:
     One client.
 
     Attributes:
-        outbox: texts to be sent, ``None`` last. A client that does not read loses what does not fit.
+        outbox: texts to send, ``None`` last. A client that does not read loses messages that do not
+            fit.
     """
 
     identity: Identity
@@ -107,18 +120,22 @@ class Connection:
         try:
             self.outbox.put_nowait(json.dumps(message, separators=(",", ":"), ensure_ascii=False))
         except queue.Full:
-            logger.warning("A realtime client does not read; it was not told of %s", kind)
+            logger.warning("A realtime client does not read; it missed the event %s", kind)
 
     def subscribe(
         self, channels: Sequence[str], queries: Sequence[str] = (), subscription_id: str = ""
     ) -> Subscription:
-        made = Subscription(subscription_id or identifiers.new_id(), frozenset(channels), read_queries(queries))
+        made = Subscription(
+            subscription_id or identifiers.new_id(), frozenset(channels), read_queries(queries)
+        )
         self.subscriptions = {**self.subscriptions, made.id: made}
         return made
 
     def unsubscribe(self, subscription_id: str) -> bool:
         found = subscription_id in self.subscriptions
-        self.subscriptions = {key: value for key, value in self.subscriptions.items() if key != subscription_id}
+        self.subscriptions = {
+            key: value for key, value in self.subscriptions.items() if key != subscription_id
+        }
         return found
 
     @property
@@ -126,7 +143,7 @@ class Connection:
         return sorted({channel for one in self.subscriptions.values() for channel in one.channels})
 
     def tell(self, event: Event, channels: Sequence[str]) -> None:
-        """Send an event if some subscription wants it and the client may read the row."""
+        """Send an event if a subscription matches it and the client may read the row."""
         if event.readers.isdisjoint(self.identity.roles):
             return
         known = frozenset(channels)
@@ -159,7 +176,11 @@ class Hub:
         return True
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Tell every connection what concerns it. Takes the time of putting texts into queues, however slow the clients are."""
+        """
+        Send each event to the connections that it concerns.
+
+        This only puts texts into queues, so slow clients do not delay it.
+        """
         connections = self._connections
         if not connections:
             return
@@ -170,32 +191,42 @@ class Hub:
 
     def open(self, query_string: str, headers: Mapping[str, str]) -> Connection:
         """
-        Open a connection for a client that asked for ``/v1/realtime?project=...&channels[]=...``.
+        Open a connection for a client of ``/v1/realtime?project=...&channels[]=...``.
 
         Raises:
-            Refused: no project, no channel, or a token that does not hold.
+            Refused: no project, no channel, or an invalid token.
         """
         pairs = parse_qsl(query_string, keep_blank_values=True)
         project = headers.get("x-appwrite-project") or dict(pairs).get("project", "")
         if not project or not self._server.knows_project(project):
             raise Refused("Missing or unknown project ID")
-        channels = [value for name, value in pairs if name == "channels" or name.startswith("channels[")]
+        channels = [
+            value for name, value in pairs if name == "channels" or name.startswith("channels[")
+        ]
         if not channels:
             raise Refused("Missing channels")
-        queries = [value for name, value in pairs if name == "queries" or name.startswith("queries[")]
+        queries = [
+            value for name, value in pairs if name == "queries" or name.startswith("queries[")
+        ]
         connection = Connection(self._identify(query_string, headers, project))
         first = connection.subscribe(channels, queries)
         with self._lock:
             self._connections = (*self._connections, connection)
         connection.send(
             "connected",
-            {"channels": connection.channels, "subscriptions": {"0": first.id}, "user": _user(connection.identity)},
+            {
+                "channels": connection.channels,
+                "subscriptions": {"0": first.id},
+                "user": _user(connection.identity),
+            },
         )
         return connection
 
     def close(self, connection: Connection) -> None:
         with self._lock:
-            self._connections = tuple(known for known in self._connections if known is not connection)
+            self._connections = tuple(
+                known for known in self._connections if known is not connection
+            )
         try:
             connection.outbox.put_nowait(None)
         except queue.Full:
@@ -209,14 +240,16 @@ class Hub:
             with self._server.storage.session(writes=False) as session:
                 return identify(self._server, session, request, project)
         except ApiError as error:
-            raise Refused("The current user is not authorized to perform the requested action.") from error
+            raise Refused(
+                "The current user is not authorized to perform the requested action."
+            ) from error
 
     def receive(self, connection: Connection, text: str | bytes) -> None:
         """
-        Act on what a client sent: ``ping``, ``authentication``, ``subscribe`` or ``unsubscribe``.
+        Handle a client's ``ping``, ``authentication``, ``subscribe`` or ``unsubscribe``.
 
         Raises:
-            Refused: anything else.
+            Refused: any other message.
         """
         try:
             message = json.loads(text)
@@ -242,7 +275,9 @@ class Hub:
         if not identity.user_id:
             raise Refused("Session is not valid.")
         connection.identity = identity
-        connection.send("response", {"to": "authentication", "success": True, "user": _user(identity)})
+        connection.send(
+            "response", {"to": "authentication", "success": True, "user": _user(identity)}
+        )
 
     def _subscribe(self, connection: Connection, data: Any) -> None:
         made = []
@@ -252,10 +287,17 @@ class Hub:
                 item.get("queries", []),
                 item.get("subscriptionId", ""),
             )
-            if not channels or not _are_texts(channels) or not _are_texts(queries) or not isinstance(wanted, str):
+            if (
+                not channels
+                or not _are_texts(channels)
+                or not _are_texts(queries)
+                or not isinstance(wanted, str)
+            ):
                 raise Refused("Payload is not valid.")
             one = connection.subscribe(channels, queries, wanted)
-            made.append({"subscriptionId": one.id, "channels": sorted(one.channels), "queries": queries})
+            made.append(
+                {"subscriptionId": one.id, "channels": sorted(one.channels), "queries": queries}
+            )
         connection.send("response", {"to": "subscribe", "success": True, "subscriptions": made})
 
     def _unsubscribe(self, connection: Connection, data: Any) -> None:

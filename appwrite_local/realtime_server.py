@@ -1,4 +1,8 @@
-"""Realtime behind WebSocket, on a port of its own beside HTTP: ``ws://host:port/v1/realtime``. Needs the extra ``realtime``."""
+"""
+Serve realtime over WebSocket, on a port of its own beside HTTP: ``ws://host:port/v1/realtime``.
+
+This needs the extra ``realtime``.
+"""
 
 from __future__ import annotations
 
@@ -19,23 +23,23 @@ if TYPE_CHECKING:
     from websockets.http11 import Request, Response
 
 PATHS = ("/v1/realtime", "/v1/realtime/")
-#: Each connection has a thread; with so many of them, others are turned away.
+#: Each connection has a thread; further connections are rejected.
 MAX_CONNECTIONS = 500
-#: So long may a client take to say what it wants.
+#: Seconds within which a client must complete the handshake.
 HANDSHAKE_S = 5.0
-#: What clients say is short; what they are told is not bounded by this.
+#: The limit for messages of clients, which are short; messages to clients have no limit.
 MAX_MESSAGE_BYTES = 64 * 1024
 
 
 class RealtimeServer:
     """
-    Serves a local server's realtime events until it is closed.
+    Serve the realtime events of a local server until it is closed.
 
     Args:
-        port: 0 for any free one; ``port`` tells which.
+        port: 0 for any free port; read it from ``port``.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OSError: the address cannot be bound.
     """
 
     def __init__(self, server: LocalServer, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -49,7 +53,9 @@ class RealtimeServer:
             max_size=MAX_MESSAGE_BYTES,
         )
         self.port: int = self._server.socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, name="local-appwrite-realtime", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="local-appwrite-realtime", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
@@ -67,11 +73,12 @@ class RealtimeServer:
     def _talk(self, socket: ServerConnection) -> None:
         request = socket.request
         if request is None:
-            # Only before the handshake, which is over.
+            # This applies only to the handshake, which is over.
             return
         try:
             connection = self._hub.open(
-                urlsplit(request.path).query, {name.lower(): value for name, value in request.headers.raw_items()}
+                urlsplit(request.path).query,
+                {name.lower(): value for name, value in request.headers.raw_items()},
             )
         except Refused as refusal:
             _refuse(socket, refusal)

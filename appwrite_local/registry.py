@@ -1,13 +1,14 @@
 """
-Which server a ``local:`` location stands for.
+Find the server of a ``local:`` location.
 
     local:                          the one server in the memory of this process
-    local:#name                     a further one, private to whoever knows the name (tests)
+    local:#name                     a further one with a name of its own, for tests
     local:/path/dev.sqlite3         a file, also for several processes
     local:?feature-level=2.x        options follow a question mark, before a fragment
 
-Options are ``feature-level``, ``engine``, ``column-delay`` (seconds), ``project`` and ``key``. Without the last two a ``local:`` server takes any
-project id and any key that is not empty: there is one project, and a key may do everything.
+Options are ``feature-level``, ``engine``, ``column-delay`` (seconds), ``project`` and ``key``.
+Without the last two a ``local:`` server accepts any project id and any key that is not empty: there
+is one project, and every key has all scopes.
 """
 
 from __future__ import annotations
@@ -46,13 +47,14 @@ def is_local(location: str) -> bool:
 
 def local_server(location: str) -> LocalServer:
     """
-    Give the server of a location: the same object for the same location, as long as the process lives.
+    Return the server of a location: one object per location for the life of the process.
 
     Args:
         location: see above. Two spellings of one file are two servers on one file, which is safe.
 
     Raises:
-        ValueError: as ``check_location``; or the file cannot be opened, or is none of SQLite's, another program's, or of a newer version.
+        ValueError: as ``check_location``; or the file cannot be opened, is not an SQLite file,
+            belongs to another program, or has a newer version.
     """
     with _lock:
         server = _servers.get(location)
@@ -62,7 +64,7 @@ def local_server(location: str) -> LocalServer:
 
 
 def forget(location: str) -> None:
-    """Close a location's server; the next call makes a new one. What was in memory is gone."""
+    """Close a location's server; the next call makes a new one. Data in memory is lost."""
     with _lock:
         server = _servers.pop(location, None)
     if server is not None:
@@ -71,10 +73,11 @@ def forget(location: str) -> None:
 
 def check_location(location: str) -> None:
     """
-    Look at a location without opening anything.
+    Check a location without opening anything.
 
     Raises:
-        ValueError: not a ``local:`` location, an unknown option or a value it cannot have, a file in a directory that is not there.
+        ValueError: not a ``local:`` location, an unknown option, an invalid value, or a file in a
+            directory that does not exist.
     """
     _storage_and_arguments(location)
 
@@ -86,12 +89,17 @@ def _make(location: str) -> LocalServer:
     except WrongFormat as error:
         raise ValueError(f"{location!r}: {error}") from error
     except sqlite3.DatabaseError as error:
-        raise ValueError(f"{location!r}: {storage} is no file that SQLite can use ({error}).") from error
+        raise ValueError(
+            f"{location!r}: {storage} is no file that SQLite can use ({error})."
+        ) from error
 
 
 def _storage_and_arguments(location: str) -> tuple[str, dict[str, Any]]:
     if not is_local(location):
-        raise ValueError(f"{location!r} is not a local server: expected 'local:', 'local:#name' or 'local:/path'.")
+        raise ValueError(
+            f"{location!r} is not a local server: expected 'local:', 'local:#name' or "
+            "'local:/path'."
+        )
     path, _, options = location.removeprefix(SCHEME).partition("#")[0].partition("?")
     arguments = _arguments(location, options)
     if not path:
@@ -111,14 +119,20 @@ def _arguments(location: str, text: str) -> dict[str, Any]:
         raise ValueError(f"{location!r}: options are written ?name=value&name=value.") from None
     unknown = sorted(set(given) - set(get_args(Option)))
     if unknown:
-        raise ValueError(f"{location!r}: unknown option {unknown[0]!r}; there are {', '.join(get_args(Option))}.")
+        raise ValueError(
+            f"{location!r}: unknown option {unknown[0]!r}; the options are "
+            f"{', '.join(get_args(Option))}."
+        )
     arguments: dict[str, Any] = {"project": given.get("project"), "key": given.get("key")}
     if "feature-level" in given:
         arguments["feature_level"] = cast(
-            FeatureLevel, _one_of(location, "feature-level", given["feature-level"], get_args(FeatureLevel))
+            FeatureLevel,
+            _one_of(location, "feature-level", given["feature-level"], get_args(FeatureLevel)),
         )
     if "engine" in given:
-        arguments["engine"] = cast(Engine, _one_of(location, "engine", given["engine"], get_args(Engine)))
+        arguments["engine"] = cast(
+            Engine, _one_of(location, "engine", given["engine"], get_args(Engine))
+        )
     if "column-delay" in given:
         arguments["column_delay_s"] = _seconds(location, given["column-delay"])
     return arguments
@@ -128,10 +142,14 @@ def _seconds(location: str, value: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise ValueError(f"{location!r}: column-delay {value!r} is no number of seconds.") from None
+        raise ValueError(
+            f"{location!r}: column-delay must be a number of seconds, got {value!r}."
+        ) from None
 
 
 def _one_of(location: str, name: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
-        raise ValueError(f"{location!r}: {name} {value!r} is none of {', '.join(allowed)}.")
+        raise ValueError(
+            f"{location!r}: {name} must be one of {', '.join(allowed)}, got {value!r}."
+        )
     return value

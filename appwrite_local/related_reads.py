@@ -1,5 +1,5 @@
 """
-Reading along relationships: what a ``select`` loads, and filters on related columns.
+Read along relationships: load the rows of a ``select``, and filter by related columns.
 
 Source: recordings ``rel-*``, ``base-relationships``.
 """
@@ -21,12 +21,12 @@ from appwrite_local.values import Row
 @dataclass(slots=True)
 class Selection:
     """
-    What to show of a table's rows.
+    The part of a table's rows to show.
 
     Attributes:
-        everything: whether ``*`` was asked for.
-        own: keys asked for by name.
-        nested: what to show of related rows, by the key of the relationship.
+        everything: whether ``*`` was selected.
+        own: keys selected by name.
+        nested: the part of related rows to show, by the key of the relationship.
     """
 
     everything: bool = False
@@ -44,12 +44,14 @@ class Selection:
 
     def keys(self, table: Table) -> list[str] | None:
         """
-        Give the stored keys to read, ``None`` for all.
+        Return the stored keys to read, ``None`` for all.
 
-        Of a row of which only related rows are asked for, its own columns are shown unless it holds one of their ids: the server then
-        takes that one for a selection.
+        If only related rows are selected, the row's own columns are shown as well, unless it holds
+        one of their ids: the server then takes that one for a selection.
         """
-        held = [key for key in self.nested if key in table.columns and not table.columns[key].is_virtual]
+        held = [
+            key for key in self.nested if key in table.columns and not table.columns[key].is_virtual
+        ]
         if self.everything or not (self.own or held):
             return None
         return [*self.own, *held]
@@ -60,25 +62,33 @@ def selection_of(queries: Sequence[parse.Query], table: Table) -> Selection:
     Collect the selects of a list of queries.
 
     Raises:
-        ApiError: 400 ``general_query_invalid`` for a relationship that is selected as if it were a value.
+        ApiError: 400 ``general_query_invalid`` for a relationship that is selected like a value.
     """
     selection = Selection()
     for query in queries:
         if query.method == "select":
             for value in query.values:
                 selection.add(str(value))
-    wrong = [key for key in selection.own if key in table.columns and table.columns[key].type == "relationship"]
+    wrong = [
+        key
+        for key in selection.own
+        if key in table.columns and table.columns[key].type == "relationship"
+    ]
     if wrong and not selection.everything:
-        raise ApiError("general_query_invalid", message=f"Cannot select attributes: {', '.join(wrong)}")
+        raise ApiError(
+            "general_query_invalid", message=f"Cannot select attributes: {', '.join(wrong)}"
+        )
     return selection
 
 
-def split_filters(queries: Sequence[parse.Query], table: Table) -> tuple[list[parse.Query], list[parse.Query]]:
+def split_filters(
+    queries: Sequence[parse.Query], table: Table
+) -> tuple[list[parse.Query], list[parse.Query]]:
     """
-    Part queries into those on the table itself and filters on related columns.
+    Split queries into those on the table itself and filters on related columns.
 
     Raises:
-        ApiError: 400 or 500 for what asks about a relationship that stores nothing in this table.
+        ApiError: 400 or 500 for a query on a relationship that stores nothing in this table.
     """
     own: list[parse.Query] = []
     related: list[parse.Query] = []
@@ -111,10 +121,12 @@ def related_condition(call: Call, table: Table, filters: Sequence[parse.Query]) 
     """
     Compile filters on related columns.
 
-    All that begin with one key hold for one and the same related row, but for ``containsAll``: each of its values may be another's.
+    All filters that begin with the same key must match the same related row, except
+    ``containsAll``, whose values may each match another row.
 
     Raises:
-        ApiError: as for filters on the related table itself; 400 for two values that one column would have to be equal to.
+        ApiError: as for filters on the related table itself; 400 for one column that would have to
+            equal two values.
     """
     by_link: dict[str, list[parse.Query]] = {}
     known = relations.links(table)
@@ -143,7 +155,9 @@ def _refuse_two_values(key: str, queries: Sequence[parse.Query]) -> None:
             )
 
 
-def _link_condition(call: Call, table: Table, link: Link, queries: Sequence[parse.Query]) -> sql.Condition:
+def _link_condition(
+    call: Call, table: Table, link: Link, queries: Sequence[parse.Query]
+) -> sql.Condition:
     other = Relations(call).related_table(table, link)
     if other is None:
         return sql.Condition("0")
@@ -166,13 +180,15 @@ def _link_condition(call: Call, table: Table, link: Link, queries: Sequence[pars
         return sql.Condition(f"_uid IN ({pairs})", inner.params)
     back = other.columns.get(link.back)
     if back is None:
-        # A key that only the hidden side holds is not looked through.
+        # The server does not follow a key that only the hidden side holds.
         return sql.Condition("0")
     return sql.Condition(f"_uid IN (SELECT {back.sql} {matching})", inner.params)
 
 
-def load(call: Call, table: Table, rows: Sequence[Row], selection: Selection, depth: int = 1) -> None:
-    """Put related rows into rows, as a selection asks, down to the level that the server stops at."""
+def load(
+    call: Call, table: Table, rows: Sequence[Row], selection: Selection, depth: int = 1
+) -> None:
+    """Add the selected related rows to rows, down to the server's maximum depth."""
     known = relations.links(table)
     for key, nested in selection.nested.items():
         if key not in known:
@@ -184,7 +200,9 @@ def load(call: Call, table: Table, rows: Sequence[Row], selection: Selection, de
             _load_link(call, table, rows, known[key], nested, depth)
 
 
-def _load_link(call: Call, table: Table, rows: Sequence[Row], link: Link, nested: Selection, depth: int) -> None:
+def _load_link(
+    call: Call, table: Table, rows: Sequence[Row], link: Link, nested: Selection, depth: int
+) -> None:
     following = Relations(call)
     other = following.related_table(table, link)
     if other is None:
@@ -222,13 +240,17 @@ def _attach(call: Call, table: Table, other: Table, row: Row, link: Link, found:
 
 
 def dangling(call: Call, table: Table) -> Row:
-    """Give what stands for a row that does not exist: its place, and nothing more."""
+    """Return the placeholder of a row that does not exist: only its place."""
     place: Row = {"$databaseId": table.database.id, "$tableId": table.id, "$sequence": ""}
-    return {**place, "$createdAt": "", "$updatedAt": ""} if call.server.feature_level == "2.x" else place
+    return (
+        {**place, "$createdAt": "", "$updatedAt": ""}
+        if call.server.feature_level == "2.x"
+        else place
+    )
 
 
 def populate(call: Call, table: Table, row: Row, depth: int = 1) -> None:
-    """Put all related rows into one that was written, as answers to writes show them."""
+    """Add all related rows to a written row, as answers to writes show them."""
     following = Relations(call)
     for key, link in relations.links(table).items():
         if depth >= MAX_DEPTH:

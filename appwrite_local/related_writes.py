@@ -1,5 +1,5 @@
 """
-Writing rows of tables with relationships: links by id, nested rows, and what a deletion does to related rows.
+Write rows of tables with relationships: links by id, nested rows, and ``onDelete``.
 
 Source: recordings ``rel-*``, ``base-relationships``.
 """
@@ -30,7 +30,7 @@ def invalid_value(message: str) -> ApiError:
 
 
 def plain_view(table: Table) -> Table:
-    """Give a table without the relationships that store nothing in it: what a plain ``Writer`` can write."""
+    """Return a table without relationships that store nothing in it, for a plain ``Writer``."""
     view: Table | None = table.plans.get("plain_view")
     if view is None:
         columns = [column for column in table.all_columns if not column.is_virtual]
@@ -41,10 +41,11 @@ def plain_view(table: Table) -> Table:
 @dataclass(slots=True)
 class RelatedWriter:
     """
-    Changes one table's rows and the rows they are related to; otherwise as ``Writer``.
+    Write one table's rows and the rows related to them; otherwise like ``Writer``.
 
     Args:
-        depth: the level of the rows written here; nested rows are one deeper, and relationships of the last level are left out.
+        depth: the level of the rows written here. Nested rows are one level deeper, and
+            relationships of the last level are omitted.
     """
 
     call: Call
@@ -58,7 +59,10 @@ class RelatedWriter:
     @property
     def _plain(self) -> Writer:
         return Writer(
-            self.call.session, plain_view(self.table), self.call.server.rules, trusted=self.call.identity.is_key
+            self.call.session,
+            plain_view(self.table),
+            self.call.server.rules,
+            trusted=self.call.identity.is_key,
         )
 
     def _links(self, data: Mapping[str, Any]) -> dict[str, Link]:
@@ -66,11 +70,13 @@ class RelatedWriter:
 
     def create(self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str]) -> Row:
         """
-        Add a row, and the nested rows in it before it.
+        Add a row, after the nested rows in it.
 
         Raises:
-            ApiError: 400 ``row_invalid_structure``, ``relationship_value_invalid``; 401 for a nested row that exists and would change.
-            Duplicate: the id or a unique index is taken. Rows that were related before stay related (recording ``rel-oneToOne-twoway``).
+            ApiError: 400 ``row_invalid_structure``, ``relationship_value_invalid``; 401 for a
+                nested row that exists and would change.
+            Duplicate: the id or a unique index is taken. Rows that were related before stay related
+                (recording ``rel-oneToOne-twoway``).
         """
         given = self._links(data)
         _check_shapes(given, data)
@@ -87,15 +93,17 @@ class RelatedWriter:
         self._drop_absent(row, given)
         return self._populated(row)
 
-    def upsert(self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row | None:
-        """Add or change a row. Related rows are linked as for a new one: what was linked before stays."""
+    def upsert(
+        self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str] | None
+    ) -> Row | None:
+        """Add or change a row. Links are added as for a new row; earlier links stay."""
         given = self._links(data)
         _check_shapes(given, data)
         old = self._relations.store(self.table).get(row_id)
         keys = self._link_new(row_id, given, data, permissions or ())
         row = self._plain.upsert(row_id, {**self._without_links(data, given), **keys}, permissions)
         if row is None:
-            # Nothing of its own to write; its relationships may still be something.
+            # There is nothing to write in the row itself, but maybe in its relationships.
             row = old if given else None
         if row is None:
             return None
@@ -103,13 +111,17 @@ class RelatedWriter:
             self._drop_absent(row, given)
         return self._populated(row)
 
-    def update(self, row_id: str, old: Row, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row:
+    def update(
+        self, row_id: str, old: Row, data: Mapping[str, Any], permissions: Sequence[str] | None
+    ) -> Row:
         """
-        Change a row. A list of related rows replaces the one before; rows that do not exist are passed over.
+        Change a row.
+
+        A list of related rows replaces the previous one; rows that do not exist are ignored.
 
         Raises:
             ApiError: 400 ``row_invalid_structure``, ``relationship_value_invalid``.
-            Duplicate: a unique index is taken, that of a one-to-one relationship among them.
+            Duplicate: a unique index is taken, including that of a one-to-one relationship.
         """
         given = self._links(data) if self.depth < MAX_DEPTH else {}
         _check_shapes(given, data)
@@ -119,22 +131,30 @@ class RelatedWriter:
             value = data[key]
             if link.is_list:
                 if value is None:
-                    raise invalid_value(f"Invalid relationship value. Must be either {_LIST}, NULL given.")
+                    raise invalid_value(
+                        f"Invalid relationship value. Must be either {_LIST}, NULL given."
+                    )
                 changed |= self._replace_list(old, link, value)
             else:
                 keys[key] = self._relink(old, link, value)
-        row = self._plain.update(row_id, old, {**self._without_links(data, self._links(data)), **keys}, permissions)
+        row = self._plain.update(
+            row_id, old, {**self._without_links(data, self._links(data)), **keys}, permissions
+        )
         if changed and row["$updatedAt"] == old["$updatedAt"]:
             row["$updatedAt"] = datetimes.now_text()
-            self._relations.store(self.table).update(row["$sequence"], {"$updatedAt": row["$updatedAt"]})
+            self._relations.store(self.table).update(
+                row["$sequence"], {"$updatedAt": row["$updatedAt"]}
+            )
         return self._populated(row)
 
-    def update_many(self, rows: Sequence[Row], data: Mapping[str, Any], permissions: Sequence[str] | None) -> list[Row]:
+    def update_many(
+        self, rows: Sequence[Row], data: Mapping[str, Any], permissions: Sequence[str] | None
+    ) -> list[Row]:
         return self._plain.update_many(rows, data, permissions)
 
     def delete(self, rows: Sequence[Row]) -> None:
         """
-        Remove rows, and do to related rows what their relationships ask for.
+        Delete rows, and apply ``onDelete`` to related rows.
 
         Raises:
             ApiError: 403 ``row_delete_restricted``.
@@ -145,7 +165,7 @@ class RelatedWriter:
         return {key: value for key, value in data.items() if key not in given}
 
     def _drop_absent(self, row: Row, given: Mapping[str, Link]) -> None:
-        """Leave out of the answer the single relationships that were not sent; lists are shown empty."""
+        """Drop single relationships that were not sent from the answer; lists are shown empty."""
         for key, link in relations.links(self.table).items():
             if link.holds_key and key not in given:
                 row.pop(key, None)
@@ -157,9 +177,13 @@ class RelatedWriter:
         return row
 
     def _link_new(
-        self, row_id: str, given: Mapping[str, Link], data: Mapping[str, Any], permissions: Sequence[str]
+        self,
+        row_id: str,
+        given: Mapping[str, Link],
+        data: Mapping[str, Any],
+        permissions: Sequence[str],
     ) -> Row:
-        """Relate rows to one that is about to be made, and give the ids it is to hold."""
+        """Relate rows to a new row, and return the ids that it stores."""
         keys: Row = {}
         for key, link in given.items():
             value = data[key]
@@ -182,18 +206,26 @@ class RelatedWriter:
         row = self._relations.store(table).get(row_id)
         if row is None:
             return self._create_nested(table, row_id, value, permissions)
-        if any(key not in row or row[key] != sent for key, sent in value.items() if not key.startswith("$")):
-            # Whoever asks: the server checks a permission here that no key has.
+        if any(
+            key not in row or row[key] != sent
+            for key, sent in value.items()
+            if not key.startswith("$")
+        ):
+            # For every caller: the server checks a permission here that no key has.
             raise unauthorized("Authorization Error")
         return row_id
 
-    def _create_nested(self, table: Table, row_id: str, value: Mapping[str, Any], permissions: Sequence[str]) -> str:
+    def _create_nested(
+        self, table: Table, row_id: str, value: Mapping[str, Any], permissions: Sequence[str]
+    ) -> str:
         own = read_permissions(value.get("$permissions"))
-        RelatedWriter(self.call, table, self.depth + 1).create(row_id, value, permissions if own is None else own)
+        RelatedWriter(self.call, table, self.depth + 1).create(
+            row_id, value, permissions if own is None else own
+        )
         return row_id
 
     def _relink(self, old: Row, link: Link, value: Any) -> str | None:
-        """Change a single relationship, and give the id to hold."""
+        """Change a single relationship, and return the id to store."""
         if value is None:
             if link.mirrors and old.get(link.key) is not None:
                 self._set_key(link, old[link.key], link.back, None)
@@ -203,13 +235,14 @@ class RelatedWriter:
             try:
                 self._set_key(link, related_id, link.back, old["$id"])
             except Duplicate:
-                # Another row still points here. A nested row is changed all the same (recording ``rel-oneToOne-twoway``).
+                # Another row still points here. A nested row is changed nevertheless (recording
+                # ``rel-oneToOne-twoway``).
                 if not isinstance(value, dict):
                     raise
         return related_id
 
     def _nested_changed(self, old: Row, link: Link, value: Any) -> str | None:
-        """Write a nested row, or look for the one an id names; ``None`` when it does not exist."""
+        """Write a nested row, or find the row of an id; return ``None`` if it does not exist."""
         if isinstance(value, str):
             return value if self._exists(link, value) else None
         table = self._other(link)
@@ -222,8 +255,15 @@ class RelatedWriter:
         return row_id
 
     def _replace_list(self, old: Row, link: Link, items: Sequence[Any]) -> bool:
-        wanted = [related_id for item in items if (related_id := self._nested_changed(old, link, item)) is not None]
-        before = [row["$id"] for row in self._relations.related(self.table, link, [old], []).get(old["$id"], [])]
+        wanted = [
+            related_id
+            for item in items
+            if (related_id := self._nested_changed(old, link, item)) is not None
+        ]
+        before = [
+            row["$id"]
+            for row in self._relations.related(self.table, link, [old], []).get(old["$id"], [])
+        ]
         for related_id in before:
             if related_id not in wanted:
                 self._detach(old["$id"], link, related_id)
@@ -235,14 +275,18 @@ class RelatedWriter:
     def _attach(self, row_id: str, link: Link, related_id: str) -> None:
         if link.kind == "manyToMany":
             own, far = link.ends
-            self.call.session.execute(f"INSERT INTO {link.pairs} ({own}, {far}) VALUES (?, ?)", (row_id, related_id))
+            self.call.session.execute(
+                f"INSERT INTO {link.pairs} ({own}, {far}) VALUES (?, ?)", (row_id, related_id)
+            )
         else:
             self._set_key(link, related_id, link.back, row_id)
 
     def _detach(self, row_id: str, link: Link, related_id: str) -> None:
         if link.kind == "manyToMany":
             own, far = link.ends
-            self.call.session.execute(f"DELETE FROM {link.pairs} WHERE {own} = ? AND {far} = ?", (row_id, related_id))
+            self.call.session.execute(
+                f"DELETE FROM {link.pairs} WHERE {own} = ? AND {far} = ?", (row_id, related_id)
+            )
         else:
             self._set_key(link, related_id, link.back, None)
 
@@ -266,21 +310,27 @@ def _check_shapes(given: Mapping[str, Link], data: Mapping[str, Any]) -> None:
     for key in given:
         items = data[key] if isinstance(data[key], list) else [data[key]]
         if not all(isinstance(item, str | dict | None) for item in items):
-            raise invalid_value("Relationship value must be an object, document ID string, or associative array")
+            raise invalid_value(
+                "Relationship value must be an object, document ID string, or associative array"
+            )
     for key, link in given.items():
         value = data[key]
         if link.is_list and isinstance(value, str | dict):
             kind = "document ID" if isinstance(value, str) else "document"
-            raise invalid_value(f"Invalid relationship value. Must be either {_LIST}, {kind} given.")
+            raise invalid_value(
+                f"Invalid relationship value. Must be either {_LIST}, {kind} given."
+            )
         if not link.is_list and isinstance(value, list):
-            raise invalid_value(f"Invalid relationship value. Must be either {_ONE}, {php_type(value)} given.")
+            raise invalid_value(
+                f"Invalid relationship value. Must be either {_ONE}, {php_type(value)} given."
+            )
         if isinstance(value, list) and None in value:
             raise invalid_value(f"Invalid relationship value. Must be either {_LIST}, NULL given.")
 
 
 @dataclass(slots=True)
 class _Deletion:
-    """Removes rows and follows ``onDelete``; a row that is on its way out is not entered again."""
+    """Delete rows and follow ``onDelete``; a row that is already being deleted is not revisited."""
 
     call: Call
     _leaving: set[tuple[int, str]] | None = None
@@ -294,14 +344,16 @@ class _Deletion:
             for link in relations.all_links(table):
                 _ON_DELETE[link.on_delete](self, table, row, link)
                 if link.kind == "manyToMany":
-                    self.call.session.execute(f"DELETE FROM {link.pairs} WHERE {link.ends[0]} = ?", (row["$id"],))
+                    self.call.session.execute(
+                        f"DELETE FROM {link.pairs} WHERE {link.ends[0]} = ?", (row["$id"],)
+                    )
             Relations(self.call).store(table).delete([row["$sequence"]])
 
     def _related(self, table: Table, row: Row, link: Link) -> list[Row]:
         return Relations(self.call).related(table, link, [row], []).get(row["$id"], [])
 
     def _pointing(self, table: Table, row: Row, link: Link) -> list[Row]:
-        """Find the rows of the other side whose key names a row, for links that hold none themselves."""
+        """Find rows of the other side whose key names a row, for links that store no ids."""
         other = Relations(self.call).related_table(table, link)
         column = None if other is None else other.stored.get(link.back)
         if other is None or column is None:
@@ -341,8 +393,18 @@ class _Deletion:
         elif link.is_list:
             rows = self._pointing(table, row, link)
         else:
-            rows = self._related(table, row, link) if link.kind == "oneToOne" and link.holds_key else []
-        self.delete(other, [Relations(self.call).store(other).get(one["$id"]) or one for one in rows])
+            rows = (
+                self._related(table, row, link)
+                if link.kind == "oneToOne" and link.holds_key
+                else []
+            )
+        self.delete(
+            other, [Relations(self.call).store(other).get(one["$id"]) or one for one in rows]
+        )
 
 
-_ON_DELETE = {"restrict": _Deletion.restrict, "setNull": _Deletion.set_null, "cascade": _Deletion.cascade}
+_ON_DELETE = {
+    "restrict": _Deletion.restrict,
+    "setNull": _Deletion.set_null,
+    "cascade": _Deletion.cascade,
+}

@@ -1,8 +1,9 @@
 """
-Relationships: which side of which type holds ids, and how to get from rows to their related rows.
+Follow relationships: know which side of each type stores ids, and find related rows.
 
-A side that holds ids is a column like any other. The sides of a many-to-many relationship hold none: their pairs stand in a table of
-their own. The far side of a one-way relationship exists too, but no list of columns shows it (``Column.is_hidden``).
+A side that stores ids is a column like any other. The sides of a many-to-many relationship store
+none; a separate table holds their pairs. The far side of a one-way relationship exists too, but no
+list of columns shows it (``Column.is_hidden``).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from appwrite_local.storage import Session
 from appwrite_local.values import Row
 
 MAX_DEPTH = 3
-"""Levels of rows that are written or read in one request, the first one counted (recording ``rel-nested``)."""
+"""How many levels of rows one request writes or reads, including the first (``rel-nested``)."""
 
 _CHUNK = 500
 
@@ -59,11 +60,14 @@ class Link:
 
     @property
     def is_list(self) -> bool:
-        return self.kind == "manyToMany" or (self.kind, self.side) in (("oneToMany", "parent"), ("manyToOne", "child"))
+        return self.kind == "manyToMany" or (self.kind, self.side) in (
+            ("oneToMany", "parent"),
+            ("manyToOne", "child"),
+        )
 
     @property
     def mirrors(self) -> bool:
-        """Whether both sides hold the other's id."""
+        """Whether both sides store the other's id."""
         return self.kind == "oneToOne" and self.two_way
 
     @property
@@ -84,8 +88,12 @@ def link_of(column: Column) -> Link:
 
 
 def links(table: Table) -> dict[str, Link]:
-    """Give a table's relationships that can be seen, by key."""
-    return {key: link_of(column) for key, column in table.columns.items() if column.type == "relationship"}
+    """Return a table's visible relationships, by key."""
+    return {
+        key: link_of(column)
+        for key, column in table.columns.items()
+        if column.type == "relationship"
+    }
 
 
 def all_links(table: Table) -> Iterator[Link]:
@@ -95,11 +103,16 @@ def all_links(table: Table) -> Iterator[Link]:
 
 
 def are_in(table: Table) -> bool:
-    return bool(table.hidden) or any(column.type == "relationship" for column in table.columns.values())
+    return bool(table.hidden) or any(
+        column.type == "relationship" for column in table.columns.values()
+    )
 
 
 def create_pairs(session: Session, link: Link) -> None:
-    session.execute(f"CREATE TABLE {link.pairs} (_id INTEGER PRIMARY KEY, parent TEXT NOT NULL, child TEXT NOT NULL)")
+    session.execute(
+        f"CREATE TABLE {link.pairs} (_id INTEGER PRIMARY KEY, parent TEXT NOT NULL, child TEXT NOT "
+        "NULL)"
+    )
     for end in ("parent", "child"):
         session.execute(f"CREATE INDEX {link.pairs}_{end} ON {link.pairs} ({end})")
 
@@ -110,7 +123,7 @@ def drop_pairs(session: Session, link: Link) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Relations:
-    """Follows relationships for one request."""
+    """Follow relationships for one request."""
 
     call: Call
 
@@ -134,7 +147,7 @@ class Relations:
             select: keys to read of the related rows, ``None`` for all.
 
         Returns:
-            The related rows by the ids of ``rows``; those without any are left out.
+            The related rows by the ids of ``rows``; rows without any are omitted.
         """
         other = self.related_table(table, link)
         if other is None or not rows:
@@ -174,17 +187,21 @@ class Relations:
             grouped.setdefault(row[link.back], []).append(row)
         return grouped
 
-    def _find(self, table: Table, expression: str, values: Sequence[str], select: Sequence[str] | None) -> list[Row]:
+    def _find(
+        self, table: Table, expression: str, values: Sequence[str], select: Sequence[str] | None
+    ) -> list[Row]:
         rows: list[Row] = []
         readable = readable_rows(table, self.call.identity)
         for chunk in _chunks(values):
-            where = sql.all_of([sql.Condition(f"{expression} IN ({_marks(chunk)})", list(chunk)), readable])
+            where = sql.all_of(
+                [sql.Condition(f"{expression} IN ({_marks(chunk)})", list(chunk)), readable]
+            )
             rows += self.store(table).find(where.sql, where.params, select=select)
         return rows
 
 
 def readable_rows(table: Table, identity: Identity) -> sql.Condition:
-    """Give the condition that keeps a caller from rows that neither the table's permissions nor their own let him read."""
+    """Return the condition that hides rows which neither table nor row permissions let be read."""
     if allows(table.permissions, "read", identity):
         return sql.Condition("1")
     if not table.row_security:

@@ -1,4 +1,8 @@
-"""Every route there is, in one list; and the handlers of those that ask or disturb the server itself: its health, its faults."""
+"""
+List all routes.
+
+This module also has the handlers that concern the server itself: its health and its faults.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +39,11 @@ def get_health(_: Call) -> Response:
 
 
 def fault_json(fault: Fault, hits: int) -> dict[str, Any]:
-    return {"$id": fault.id, **{name: value for name, value in asdict(fault).items() if name != "id"}, "hits": hits}
+    return {
+        "$id": fault.id,
+        **{name: value for name, value in asdict(fault).items() if name != "id"},
+        "hits": hits,
+    }
 
 
 def list_faults(call: Call) -> Response:
@@ -46,7 +54,9 @@ def list_faults(call: Call) -> Response:
 
 def create_fault(call: Call) -> Response:
     names = {item.name for item in fields(Fault)} - {"id"}
-    given = {name: value for name, value in call.args.items() if name in names and value is not None}
+    given = {
+        name: value for name, value in call.args.items() if name in names and value is not None
+    }
     try:
         fault = Fault(**given)
         fault.matches("GET", "/")
@@ -69,7 +79,8 @@ def delete_fault(call: Call) -> Response:
 
 _PATH = "/local/faults"
 _OPTIONS = tuple(
-    Param(name, Anything(), None, nullable=True) for name in ("method", "path", "times", "seconds", "status", "applied")
+    Param(name, Anything(), None, nullable=True)
+    for name in ("method", "path", "times", "seconds", "status", "applied")
 )
 
 ROUTES = [
@@ -83,7 +94,7 @@ ROUTES = [
 
 
 def all_routes() -> Iterator[Route]:
-    """Yield all routes: those under ``/tablesdb`` also in the legacy family's spelling."""
+    """Yield all routes; those under ``/tablesdb`` also in the legacy family's spelling."""
     for module in (databases, tables, columns, indexes, rows, bulk, increments, transactions):
         for route in module.ROUTES:
             yield route

@@ -1,4 +1,4 @@
-"""Routes: what a path means, who may call it, and which parameters it takes."""
+"""Match paths to routes, with their scopes and parameters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REQUIRED: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A parameter, in TablesDB's spelling. ``default`` is used when it is absent; without one it must be sent."""
+    """A parameter, in TablesDB's spelling. It is required unless it has a ``default``."""
 
     name: str
     validator: Validator
@@ -31,7 +31,7 @@ class Param:
 
 @dataclass(slots=True)
 class Call:
-    """One request on its way through a route: what the handler sees."""
+    """One request inside a route, as its handler sees it."""
 
     server: ServerState
     session: Session
@@ -56,8 +56,9 @@ class Route:
 
     Attributes:
         scopes: a caller needs one of them.
-        writes: whether the handler may write; it then runs inside a write transaction of the storage.
-        since: the feature level that knows the route.
+        writes: whether the handler may write; it then runs inside a write transaction of the
+            storage.
+        since: the first feature level with this route.
     """
 
     method: str
@@ -78,7 +79,11 @@ class Route:
         """Whether the route writes a database, a table, a column or an index."""
         words = [segment for segment in self.segments[1:] if not segment.startswith("{")]
         service = self.segments[0] in ("tablesdb", "databases")
-        return self.writes and service and not {"transactions", "rows", "documents"}.intersection(words)
+        return (
+            self.writes
+            and service
+            and not {"transactions", "rows", "documents"}.intersection(words)
+        )
 
     def in_legacy_words(self) -> Route:
         path = "/".join(LEGACY.segments.get(segment, segment) for segment in self.path.split("/"))
@@ -87,7 +92,7 @@ class Route:
 
 @dataclass(slots=True)
 class Router:
-    """Finds the route of a request; a fixed segment wins over a parameter."""
+    """Find the route of a request; a fixed segment wins over a parameter."""
 
     _by_shape: dict[tuple[str, int], list[Route]] = field(default_factory=dict)
 
@@ -116,13 +121,15 @@ def _match_segments(pattern: tuple[str, ...], segments: list[str]) -> dict[str, 
     return values
 
 
-def read_params(route: Route, path_values: Mapping[str, str], sent: Mapping[str, Any]) -> dict[str, Any]:
+def read_params(
+    route: Route, path_values: Mapping[str, str], sent: Mapping[str, Any]
+) -> dict[str, Any]:
     """
     Check and collect a route's parameters, in the order of their declaration.
 
     Raises:
-        ApiError: 400 for a missing or refused one. A null where none is expected is 500, as on the server (recording
-            ``rows-missing-data``).
+        ApiError: 400 for a missing or invalid one. A null where none is expected is a 500, as on
+            the server (recording ``rows-missing-data``).
     """
     args: dict[str, Any] = {}
     for param in route.params:

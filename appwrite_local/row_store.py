@@ -1,4 +1,4 @@
-"""A table's rows in SQLite: read and written as dictionaries of the values that are sent."""
+"""Read and write a table's rows in SQLite, as dictionaries of the values that the API sends."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class Duplicate(Exception):
 
     Attributes:
         of_id: whether it is the id.
-        keeps_writes: whether what was written before it stays, as on the server where rows are related before they are made.
+        keeps_writes: whether earlier writes stay, as on the server where rows are related before
+            they are created.
     """
 
     keeps_writes = False
@@ -38,13 +39,13 @@ class Duplicate(Exception):
 
     @classmethod
     def of(cls, error: sqlite3.IntegrityError) -> Duplicate:
-        """Tell what was taken from what SQLite complains about: it names the id's column, and indexes by their name."""
+        """Return what was taken, from SQLite's error, which names the id's column or the index."""
         return cls(of_id="._uid_fold" in str(error))
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """How to read a choice of columns: the SQL, the keys, and the few values that need decoding."""
+    """How to read a selection of columns: the SQL, the keys, and the values to decode."""
 
     sql: str
     keys: tuple[str, ...]
@@ -54,8 +55,9 @@ class _Reader:
 def create_storage(session: Session, table_seq: int) -> None:
     table = f"rows_{table_seq}"
     session.execute(
-        f"CREATE TABLE {table} (_id INTEGER PRIMARY KEY AUTOINCREMENT, _uid TEXT NOT NULL, _uid_fold TEXT NOT NULL UNIQUE,"
-        " _created TEXT NOT NULL, _updated TEXT NOT NULL, _permissions TEXT NOT NULL)"
+        f"CREATE TABLE {table} (_id INTEGER PRIMARY KEY AUTOINCREMENT, _uid TEXT NOT NULL, "
+        "_uid_fold TEXT NOT NULL UNIQUE, _created TEXT NOT NULL, _updated TEXT NOT NULL, "
+        "_permissions TEXT NOT NULL)"
     )
     # Every table of the server has these two.
     session.execute(f"CREATE INDEX {table}_created ON {table} (_created)")
@@ -86,14 +88,14 @@ class RowStore:
         self._text = text
 
     def get(self, row_id: str, select: Sequence[str] | None = None) -> Row | None:
-        """Find a row by id; ids are compared without case, as the server does."""
+        """Find a row by id; ids are compared without case, as on the server."""
         rows = self.find("_uid_fold = ?", (fold(row_id),), select=select)
         return rows[0] if rows else None
 
     def find(
         self, where: str, params: Iterable[Any], *, order: str = "_id", limit: int | None = None, offset: int = 0, select: Sequence[str] | None = None,
     ) -> list[Row]:  # fmt: skip
-        """Read rows. ``select`` names columns; the internal keys always come along."""
+        """Read rows. ``select`` names columns; the internal keys are always included."""
         reader = self._reader(select)
         sql = f"SELECT {reader.sql} FROM {self.table.sql} WHERE {where} ORDER BY {order}"
         values = list(params)
@@ -120,26 +122,38 @@ class RowStore:
         cache_key = ("reader", None if select is None else tuple(select))
         reader: _Reader | None = self.table.plans.get(cache_key)
         if reader is None:
-            columns = [column for column in self.table.stored.values() if select is None or column.key in select]
+            columns = [
+                column
+                for column in self.table.stored.values()
+                if select is None or column.key in select
+            ]
             reader = _Reader(
                 ", ".join([*(column.sql for column in columns), _INTERNAL_SQL]),
                 (*(column.key for column in columns), *_INTERNAL_KEYS),
-                tuple((column.key, decode) for column in columns if (decode := decoder(column)) is not None),
+                tuple(
+                    (column.key, decode)
+                    for column in columns
+                    if (decode := decoder(column)) is not None
+                ),
             )
             if len(self.table.plans) < 200:
                 self.table.plans[cache_key] = reader
         return reader
 
     def count(self, where: str, params: Iterable[Any]) -> int:
-        """Count rows, up to the server's cap."""
+        """Count rows, up to the server's maximum."""
         count = self._session.scalar(
-            f"SELECT COUNT(*) FROM (SELECT 1 FROM {self.table.sql} WHERE {where} LIMIT {TOTAL_CAP})", list(params)
+            f"SELECT COUNT(*) FROM (SELECT 1 FROM {self.table.sql} WHERE {where} LIMIT "
+            f"{TOTAL_CAP})",
+            list(params),
         )
         return int(count)
 
     def compare_values(self, sequence: int, expressions: Sequence[str]) -> tuple[Any, ...]:
-        """Read what a row compares by, for a cursor that stands on it."""
-        row = self._session.one(f"SELECT {', '.join(expressions)} FROM {self.table.sql} WHERE _id = ?", (sequence,))
+        """Return the values that a row is ordered by, for a cursor at this row."""
+        row = self._session.one(
+            f"SELECT {', '.join(expressions)} FROM {self.table.sql} WHERE _id = ?", (sequence,)
+        )
         return row or ()
 
     def is_empty(self) -> bool:
@@ -147,7 +161,7 @@ class RowStore:
 
     def insert(self, row: Row) -> str:
         """
-        Add a row and give its sequence.
+        Add a row and return its sequence.
 
         Raises:
             Duplicate: the id or a unique index is taken.
@@ -161,7 +175,7 @@ class RowStore:
 
     def update(self, sequence: str, changes: Row) -> None:
         """
-        Change a row's values; ``$``-keys among them too.
+        Change a row's values, including ``$``-keys.
 
         Raises:
             Duplicate: the new id or a unique index is taken.
@@ -180,7 +194,11 @@ class RowStore:
             self._session.execute(f"DELETE FROM {self.table.sql} WHERE _id = ?", (int(sequence),))
 
     def find_clash(self, row: Row) -> Row | None:
-        """Find the row that an insert would clash with: by id first, then by each unique index in the order of their making."""
+        """
+        Find the row that an insert would clash with.
+
+        The id counts first, then each unique index in order of creation.
+        """
         found = self.get(row["$id"])
         if found is not None:
             return found
@@ -191,7 +209,9 @@ class RowStore:
                     return found
         return None
 
-    def _find_by_index(self, keys: Sequence[str], lengths: Sequence[int | None], row: Row) -> Row | None:
+    def _find_by_index(
+        self, keys: Sequence[str], lengths: Sequence[int | None], row: Row
+    ) -> Row | None:
         parts, params = [], []
         for position, key in enumerate(keys):
             column = self.table.columns.get(key)
@@ -225,7 +245,7 @@ class RowStore:
 
 
 def index_expression(column: Column, length: int | None) -> str:
-    """Give the SQL an index is built on: the collation's key of the text, or of its first characters."""
+    """Return the SQL of an index: the collation's key of the text, or of its first characters."""
     if length and column.has_fold:
         return f"ci_fold(substr({column.sql}, 1, {int(length)}))"
     return column.folded_sql if column.has_fold else column.sql

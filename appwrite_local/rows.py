@@ -1,11 +1,18 @@
-"""Rows, one at a time, and lists of them."""
+"""Handle single rows, and lists of rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from appwrite_local import aggregate_lists, datetimes, related_reads, relations, staged_state, staging
+from appwrite_local import (
+    aggregate_lists,
+    datetimes,
+    related_reads,
+    relations,
+    staged_state,
+    staging,
+)
 from appwrite_local.bodies import read_object
 from appwrite_local.errors import ApiError, invalid_argument, unauthorized
 from appwrite_local.messages import Response, json_response, no_content
@@ -46,7 +53,7 @@ def table_of(call: Call) -> Table:
     Find the table of a call, as its caller may see it.
 
     Raises:
-        ApiError: 404, also when the table or its database is disabled and the caller has no key.
+        ApiError: 404, also if the table or its database is disabled and the caller has no key.
     """
     database_id, table_id = call.args["databaseId"], call.args["tableId"]
     table = call.server.schema.table(call.session, database_id, table_id)
@@ -74,15 +81,19 @@ def store_of(call: Call, table: Table) -> RowStore:
 
 
 def row_json(call: Call, row: Row) -> dict[str, Any]:
-    """Give a row in the words of the caller's family and response format."""
+    """Return a row in the words of the caller's family and response format."""
     return rows_json(call, [row])[0]
 
 
 def rows_json(call: Call, rows: Sequence[Row]) -> Sequence[dict[str, Any]]:
-    """Give rows in the words of the caller's family and response format."""
+    """Return rows in the words of the caller's family and response format."""
     if call.family.names:
         rows = [
-            {call.family.name(key) if key.startswith("$") else key: value for key, value in row.items()} for row in rows
+            {
+                call.family.name(key) if key.startswith("$") else key: value
+                for key, value in row.items()
+            }
+            for row in rows
         ]
     if call.server.engine == "mongodb":
         return [{**row, "$sequence": _uuid(row["$sequence"])} for row in rows]
@@ -92,12 +103,20 @@ def rows_json(call: Call, rows: Sequence[Row]) -> Sequence[dict[str, Any]]:
 
 
 def _uuid(sequence: str) -> str:
-    """Give a number in the form that MongoDB's rows have instead of it, in the same order. Filters take the number still."""
+    """
+    Return the text that MongoDB's rows have instead of a sequence number, in the same order.
+
+    Filters still take the number.
+    """
     return f"01900000-0000-7000-8000-{int(sequence):012x}" if sequence else ""
 
 
 def taken(call: Call, error: Duplicate, row_id: str) -> ApiError:
-    """Give the refusal of a row whose id, or what a unique index holds of it, is taken; 1.9 on MariaDB tells no difference."""
+    """
+    Return the error for a row whose id or unique value is taken.
+
+    1.9 on MariaDB does not distinguish the two.
+    """
     tells = call.server.feature_level == "2.x" or call.server.engine == "postgresql"
     if tells and not error.of_id:
         refusal = ApiError("row_unique_constraint_violation")
@@ -121,7 +140,7 @@ def permissions_of(call: Call) -> list[str] | None:
 
 
 def create_row(call: Call, data: Mapping[str, Any]) -> Response:
-    """Create one row; the route is ``bulk``'s, for it creates many as well."""
+    """Create one row. The route belongs to ``bulk``, because it creates many rows as well."""
     args = call.args
     if args["rowId"] in ("", "0"):
         raise ApiError("row_id_missing")
@@ -216,7 +235,11 @@ def _row_to_write(call: Call, table: Table, action: str) -> Row:
 
 
 def _seen_at(call: Call) -> str | None:
-    """Read ``X-Appwrite-Timestamp``: the caller has not seen what was written after it (recording ``timestamp-conflict``)."""
+    """
+    Parse ``X-Appwrite-Timestamp``: the caller has not seen later writes.
+
+    Source: recording ``timestamp-conflict``.
+    """
     text = call.request.headers.get("x-appwrite-timestamp")
     moment = None if text is None else datetimes.parse_datetime(text)
     if text is not None and moment is None:
@@ -252,7 +275,7 @@ def upsert_row(call: Call) -> Response:
     else:
         row = store_of(call, table).get(row_id)
     if row is None:
-        # Nothing to store: 1.9 answers with a row of nothing, 2.x with nothing at all.
+        # Nothing to store: 1.9 answers with an empty row, 2.x with nothing.
         place = {"$databaseId": table.database.id, "$tableId": table.id, "$sequence": ""}
         return json_response(200, {} if call.server.feature_level == "2.x" else place)
     return json_response(200, row_json(call, row))
@@ -305,7 +328,7 @@ def find_rows(
     Run a list of queries.
 
     Returns:
-        The page of rows, and how many match in all (0 when that is not asked for, never more than 5,000).
+        The page of rows, and the number of matches (0 if no total is requested, at most 5,000).
     """
     known = fields.table_fields(table, call.server.rules)
     store = store_of(call, table)
@@ -324,7 +347,12 @@ def find_rows(
     page = where if cursor is None else sql.all_of([where, _beyond(plan, store, cursor)])
     limit = sql.DEFAULT_LIMIT if plan.limit is None else plan.limit
     rows = store.find(
-        page.sql, page.params, order=sql.order_by(plan), limit=limit, offset=plan.offset, select=selection.keys(table)
+        page.sql,
+        page.params,
+        order=sql.order_by(plan),
+        limit=limit,
+        offset=plan.offset,
+        select=selection.keys(table),
     )
     if plan.cursor is not None and plan.cursor.method == "cursorBefore":
         rows.reverse()
@@ -350,7 +378,8 @@ def _cursor_row(queries: Sequence[parse.Query], store: RowStore, noun: str) -> R
 
 def _beyond(plan: sql.Plan, store: RowStore, cursor: Row) -> sql.Condition:
     values = store.compare_values(
-        int(cursor["$sequence"]), ["NULL" if order.by is None else order.by.compare for order in plan.orders]
+        int(cursor["$sequence"]),
+        ["NULL" if order.by is None else order.by.compare for order in plan.orders],
     )
     for order, value in zip(plan.orders, values, strict=True):
         if order.by is not None and value is None:
@@ -360,7 +389,9 @@ def _beyond(plan: sql.Plan, store: RowStore, cursor: Row) -> sql.Condition:
 
 def fulltext_keys(table: Table) -> frozenset[str]:
     return frozenset(
-        index.columns[0] for index in table.all_indexes if index.type == "fulltext" and len(index.columns) == 1
+        index.columns[0]
+        for index in table.all_indexes
+        if index.type == "fulltext" and len(index.columns) == 1
     )
 
 

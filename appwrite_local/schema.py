@@ -1,7 +1,8 @@
 """
-Databases, tables, columns and indexes as records, and how they are found.
+Keep the records of databases, tables, columns and indexes.
 
-Definitions of tables are cached by each process and thrown away when the storage's schema version moved, whoever moved it.
+Each process caches the definitions of tables, and drops them when any process has changed the
+storage's schema version.
 """
 
 from __future__ import annotations
@@ -32,12 +33,13 @@ class Column:
     A column's definition.
 
     Attributes:
-        type: as in answers: string, varchar, text, mediumtext, longtext, integer, bigint, double, boolean, datetime, point,
-            linestring, polygon, relationship.
-        format: of strings: email, url, ip, enum or nothing.
-        low, high: bounds as given; ``None`` when inline columns leave them out.
-        bounded: whether values are checked against bounds as a format (column routes) or only by type (inline columns).
-        options: what only one type has (relationships).
+        type: as in answers: string, varchar, text, mediumtext, longtext, integer, bigint, double,
+            boolean, datetime, point, linestring, polygon, relationship.
+        format: of strings: email, url, ip, enum or empty.
+        low, high: bounds as given; ``None`` if inline columns omit them.
+        bounded: whether values are checked against bounds as a format (column routes) or only by
+            type (inline columns).
+        options: options of a single type (relationships).
     """
 
     seq: int
@@ -66,17 +68,21 @@ class Column:
 
     @property
     def folded_sql(self) -> str:
-        """The shadow column that holds the collation's key; see ``has_fold``."""
+        """The shadow column with the collation's key; see ``has_fold``."""
         return f"f{self.seq}"
 
     @property
     def is_hidden(self) -> bool:
-        """Whether this is the far side of a one-way relationship, which no list of columns shows."""
+        """Whether this is the far side of a one-way relationship, which no list shows."""
         return bool(self.options.get("hidden"))
 
     @property
     def is_virtual(self) -> bool:
-        """Whether this is the side of a relationship that stores nothing: the ids stand in the other table, or in one of their own."""
+        """
+        Whether this is the side of a relationship that stores nothing.
+
+        The ids are in the other table, or in a table of their own.
+        """
         return self.type == "relationship" and not self.options["holdsKey"]
 
     @property
@@ -111,14 +117,16 @@ class Index:
     """
     An index's definition.
 
-    The server keeps two descriptions of an index. One is listed; the other is the database's own, and it is the one that changes of
-    columns are checked against. They part when a column of the index is deleted.
+    The server keeps two descriptions of an index. The API lists one. The other is the database's
+    own, which is checked when columns change. They diverge when a column of the index is deleted.
 
     Attributes:
-        built: whether SQLite holds it. A unique index over duplicates is never built and yet available, as on the server.
-        held: the columns of the database's own description, where they differ from ``columns``; empty when the database has no such index.
-        held_lengths: their lengths. A column that is deleted leaves its length behind.
-        stuck: why the index could not be deleted; empty when nobody tried in vain.
+        built: whether SQLite holds it. A unique index over duplicates is never built and yet
+            available, as on the server.
+        held: the columns of the database's own description, if they differ from ``columns``; empty
+            if the database has no such index.
+        held_lengths: their lengths. A deleted column leaves its length behind.
+        stuck: why the index could not be deleted; empty if no deletion has failed.
     """
 
     seq: int
@@ -160,10 +168,11 @@ class Table:
     A table's definition.
 
     Attributes:
-        all_columns: whatever their status.
-        columns: those that are available, by key.
+        all_columns: columns of any status.
+        columns: the available columns, by key.
         hidden: the far sides of one-way relationships.
-        stored: what rows hold: ``columns`` and ``hidden`` without the sides of relationships that store nothing.
+        stored: the columns that rows store: ``columns`` and ``hidden`` without the sides of
+            relationships that store nothing.
     """
 
     seq: int
@@ -194,8 +203,10 @@ class Table:
         return f"rows_{self.seq}"
 
     def find_column(self, key: str) -> Column | None:
-        """Find a column by key, available or not; keys are case-insensitive here and nowhere else."""
-        return next((column for column in self.all_columns if column.key.lower() == key.lower()), None)
+        """Find a column by key, available or not; only here are keys case-insensitive."""
+        return next(
+            (column for column in self.all_columns if column.key.lower() == key.lower()), None
+        )
 
     def find_index(self, key: str) -> Index | None:
         return next((index for index in self.all_indexes if index.key.lower() == key.lower()), None)
@@ -207,7 +218,7 @@ def _load(session: Session, database_id: str, table_id: str) -> Table | None:
 
 
 class SchemaCache:
-    """The tables one process has read, for as long as the schema version stands."""
+    """The tables that a process has read, valid for one schema version."""
 
     def __init__(self) -> None:
         self.version = -1
@@ -215,7 +226,8 @@ class SchemaCache:
 
     def table(self, session: Session, database_id: str, table_id: str) -> Table | None:
         if session.schema_touched:
-            # Undone, the next change would bring this version number again, and what was read meanwhile would pass for it.
+            # After a rollback the next change reuses this version number, and definitions read
+            # meanwhile would seem to belong to it.
             return _load(session, database_id, table_id)
         version = session.scalar("SELECT schema_version FROM _meta")
         if version != self.version:
@@ -230,9 +242,11 @@ class SchemaCache:
 
 
 def table_by_seq(cache: SchemaCache, session: Session, seq: int) -> Table | None:
-    """Find a table by number, which, unlike its id, is never used twice."""
+    """Find a table by number, which, unlike its id, is never reused."""
     row = session.one(
-        "SELECT d.id, t.id FROM _tables t JOIN _databases d ON d.seq = t.database_seq WHERE t.seq = ?", (seq,)
+        "SELECT d.id, t.id FROM _tables t JOIN _databases d ON d.seq = t.database_seq WHERE t.seq "
+        "= ?",
+        (seq,),
     )
     return None if row is None else cache.table(session, row[0], row[1])
 
@@ -251,7 +265,7 @@ def find_database(session: Session, database_id: str) -> Database | None:
 
 
 def database_of(row: tuple[Any, ...]) -> Database:
-    """Make a record of a row of ``seq, id, name, enabled, type, created, updated``."""
+    """Build a record from a row of ``seq, id, name, enabled, type, created, updated``."""
     seq, stored_id, name, enabled, kind, created, updated = row
     return Database(seq, stored_id, name, bool(enabled), kind, created, updated)
 
@@ -276,14 +290,17 @@ def load_table(session: Session, database: Database, table_id: str) -> Table | N
 
 def load_columns(session: Session, table_seq: int) -> list[Column]:
     rows = session.all(
-        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _columns WHERE table_seq = ? ORDER BY seq",
+        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _columns WHERE "
+        "table_seq = ? ORDER BY seq",
         (table_seq,),
     )
     columns = []
     for seq, key, definition, ready_at, gone_at, created, updated in rows:
         status = _status(ready_at, gone_at)
         if status is not None:
-            column = Column(seq, key, **json.loads(definition), status=status, created=created, updated=updated)
+            column = Column(
+                seq, key, **json.loads(definition), status=status, created=created, updated=updated
+            )
             if "failed" in column.options:
                 column.status, column.error = "failed", column.options["failed"]
             columns.append(column)
@@ -292,14 +309,17 @@ def load_columns(session: Session, table_seq: int) -> list[Column]:
 
 def load_indexes(session: Session, table_seq: int) -> list[Index]:
     rows = session.all(
-        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _indexes WHERE table_seq = ? ORDER BY seq",
+        "SELECT seq, key, definition, ready_at, gone_at, created, updated FROM _indexes WHERE "
+        "table_seq = ? ORDER BY seq",
         (table_seq,),
     )
     indexes = []
     for seq, key, definition, ready_at, gone_at, created, updated in rows:
         status = _status(ready_at, gone_at)
         if status is not None:
-            index = Index(seq, key, **json.loads(definition), status=status, created=created, updated=updated)
+            index = Index(
+                seq, key, **json.loads(definition), status=status, created=created, updated=updated
+            )
             if index.stuck:
                 index.status, index.error = "stuck", index.stuck
             indexes.append(index)
@@ -307,7 +327,7 @@ def load_indexes(session: Session, table_seq: int) -> list[Index]:
 
 
 def _status(ready_at: float, gone_at: float | None) -> str | None:
-    """Tell what has become of an asynchronous entry by now; ``None`` when it is gone."""
+    """Return the current status of an asynchronous entry; ``None`` if it is gone."""
     now = time.time()
     if gone_at is not None:
         return "deleting" if now < gone_at else None
@@ -318,24 +338,27 @@ class Deletions:
     """
     The indexes of tables as the server's worker sees them while columns are being deleted.
 
-    It gets them with each request, as they were then. Of columns that are deleted at the same time none is missing there yet, so what the
-    worker makes of an index for the first is lost with the second. Two are at the same time when one follows on the other, or within the
-    server's delay.
+    The worker receives the indexes with each request, as they were then. Columns that are deleted
+    at the same time are all still there, so the second deletion overwrites the indexes that the
+    first has changed. Deletions are at the same time if one directly follows the other, or begins
+    within the server's delay.
     """
 
     def __init__(self) -> None:
         self._seen: dict[int, tuple[float, list[Index]]] = {}
 
     def indexes(self, session: Session, table_seq: int, delay_s: float) -> list[Index]:
-        """Return the indexes that the deletion of a column of a table begins with."""
+        """Return the indexes that the deletion of a column of a table starts from."""
         _until, indexes = self._seen.get(table_seq, (0.0, []))
         known = {index.seq for index in indexes}
-        indexes = indexes + [index for index in load_indexes(session, table_seq) if index.seq not in known]
+        indexes = indexes + [
+            index for index in load_indexes(session, table_seq) if index.seq not in known
+        ]
         self._seen[table_seq] = (time.time() + delay_s, indexes)
         return [replace(index, columns=[*index.columns]) for index in indexes]
 
     def settle(self) -> None:
-        """Let those be over that have had their time."""
+        """Drop deletions whose time is over."""
         now = time.time()
         self._seen = {seq: seen for seq, seen in self._seen.items() if seen[0] > now}
 
@@ -349,7 +372,7 @@ def require_database(session: Session, database_id: str) -> Database:
 
 def require_table(cache: SchemaCache, session: Session, database_id: str, table_id: str) -> Table:
     """
-    Find a table for a caller who may see disabled ones.
+    Find a table for a caller who may see disabled tables.
 
     Raises:
         ApiError: 404 ``database_not_found`` or ``table_not_found``.

@@ -1,7 +1,7 @@
 """
-The server itself: a request in, a response out, whoever carries them.
+Run the server: turn a request into a response, whatever the transport.
 
-``LocalServer.handle`` is all there is to it; ``wsgi``, ``adapter`` and the tests call it.
+``LocalServer.handle`` is the only entry point; ``wsgi``, ``adapter`` and the tests call it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from urllib.parse import parse_qsl
 from appwrite_local import bodies, routes, webhooks
 from appwrite_local.errors import ApiError
 from appwrite_local.events import Event
-from appwrite_local.faults import ColumnFate, Fault, Faults, answer_after, answer_before, column_fate
+from appwrite_local.faults import (
+    ColumnFate,
+    Fault,
+    Faults,
+    answer_after,
+    answer_before,
+    column_fate,
+)
 from appwrite_local.keys import authorize, identify
 from appwrite_local.messages import Request, Response
 from appwrite_local.realtime import Hub
@@ -32,21 +39,24 @@ logger = logging.getLogger(__name__)
 
 class LocalServer(ServerState):
     """
-    An Appwrite of its own: one project, its databases and its keys.
+    An independent Appwrite server: one project, its databases and its keys.
 
-    Safe to call from many threads; several servers in one process share nothing.
+    It is safe to call from many threads; several servers in one process share nothing.
 
     Args:
         storage: ``:memory:`` or the path of a file. Several processes may open one file.
-        project: the only project id that is known. ``None``: any id is taken for the same project.
+        project: the only known project id. ``None``: any id names the same project.
         key: a key with all scopes. ``None``: any key that is not empty has all scopes.
-        feature_level: ``1.9`` answers as the release 1.9.6 does; ``2.x`` adds aggregates, joins, distinct and ``rows/query``.
-        engine: whose text semantics to follow. Of MongoDB's there are exact comparisons, the width of tables and the form of ``$sequence`` only.
-        column_delay_s: how long a column stays ``processing`` after it was created, and ``deleting`` after it was deleted. With 0 it is
-            available at the next request.
-        index_lag: for how many further requests a new index reads ``processing`` when there is no delay. Building one is never over at
-            once on a server, and clients that look too early should find that out (recording ``indexes-errors``).
-        faults: what is to go wrong, as objects or texts; see ``faults``.
+        feature_level: ``1.9`` answers like release 1.9.6; ``2.x`` adds aggregates, joins, distinct
+            and ``rows/query``.
+        engine: the database whose text semantics apply. Of MongoDB's there are only exact
+            comparisons, the width of tables and the form of ``$sequence``.
+        column_delay_s: how long a column stays ``processing`` after its creation, and ``deleting``
+            after its deletion. With 0 it is available at the next request.
+        index_lag: for how many further requests a new index reads ``processing`` if there is no
+            delay. A server never builds one at once, and clients that look too early should notice
+            (recording ``indexes-errors``).
+        faults: faults to simulate, as objects or texts; see ``faults``.
     """
 
     def __init__(
@@ -76,16 +86,19 @@ class LocalServer(ServerState):
         self.realtime = Hub(self)
         self.webhooks = webhooks.Deliverer(self.storage)
         self._router = Router()
-        self._router.add(route for route in routes.all_routes() if route.since == "1.9" or feature_level == "2.x")
+        self._router.add(
+            route for route in routes.all_routes() if route.since == "1.9" or feature_level == "2.x"
+        )
 
     def __repr__(self) -> str:
         return f"<LocalServer {self.storage.location} feature_level={self.feature_level}>"
 
     def handle(self, request: Request) -> Response:
         """
-        Answer one request. Never raises: what nobody foresaw is a logged 500 in the server's own envelope.
+        Answer one request, and never raise.
 
-        An answer may be meant to come late, or not at all: see ``Response``.
+        An unexpected exception is logged and becomes a 500 in the server's own envelope. A response
+        may be late or cut off; see ``Response``.
         """
         disturbing = self.faults.take(request, request.path.removeprefix(PREFIX))
         if not disturbing:
@@ -109,10 +122,11 @@ class LocalServer(ServerState):
         except ApiError as error:
             return error.response(route.family)
         except Exception:  # noqa: BLE001 - logged, and answered as the server answers it
-            # As text: what handles log records may show the variables of an exception's frames, and keys are among them.
+            # As text: a handler of log records may show the variables of an exception's frames,
+            # which include keys.
             logger.error("%s %s\n%s", request.method, request.path, traceback.format_exc())  # noqa: TRY400
             return ApiError("general_unknown").response(route.family)
-        # Whoever listens is told of it now that it is stored.
+        # The writes are stored now, so publish them.
         self.realtime.publish(written)
         self.webhooks.enqueue(deliveries)
         return answer
@@ -143,7 +157,7 @@ class LocalServer(ServerState):
             return answer, written, webhooks.deliveries(session, written) if written else []
 
     def _deleted(self, call: Call, route: Route) -> Response | None:
-        """Read what a route is about to delete, for its event."""
+        """Read an object that a route is about to delete, for its event."""
         if route.method != "DELETE" or not route.writes_schema:
             return None
         found = self._router.match("GET", call.request.path.removeprefix(PREFIX))
@@ -152,22 +166,28 @@ class LocalServer(ServerState):
         try:
             return found[0].handler(call)
         except ApiError:
-            return None  # which the route will say itself
+            return None  # the route reports the error itself
 
-    def _note_schema(self, call: Call, route: Route, answer: Response, before: Response | None) -> None:
+    def _note_schema(
+        self, call: Call, route: Route, answer: Response, before: Response | None
+    ) -> None:
         if not route.writes_schema or answer.status >= 300:
             return
         inside = route.segments[4:] and route.segments[3] == "{tableId}"
         database_id = call.args["databaseId"]
-        table = self.schema.table(call.session, database_id, call.args["tableId"]) if inside else None
-        call.events.note_schema(route.method, route.segments, database_id, table, json.loads((before or answer).body))
+        table = (
+            self.schema.table(call.session, database_id, call.args["tableId"]) if inside else None
+        )
+        call.events.note_schema(
+            route.method, route.segments, database_id, table, json.loads((before or answer).body)
+        )
 
     def flush(self, timeout_s: float = 10.0) -> bool:
-        """Wait for the webhooks of all requests so far, and tell whether they were delivered, or failed, in time."""
+        """Wait for the webhooks of all requests so far; return whether all finished in time."""
         return self.webhooks.flush(timeout_s)
 
     def close(self) -> None:
-        """Stop what runs in the background and let go of the storage. A server in memory forgets everything."""
+        """Stop background threads and close the storage. A server in memory loses its data."""
         self.webhooks.close()
         self.storage.close()
 
@@ -180,7 +200,7 @@ def _project_of(request: Request) -> str:
 
 
 def unknown_route() -> Response:
-    """Answer as the server answers what it does not know: a page, whatever was asked for."""
+    """Return the page that the server sends for any unknown path."""
     return Response(
         404,
         b"<!DOCTYPE html><html><body><h1>404 Not Found</h1></body></html>",

@@ -1,5 +1,5 @@
 """
-Points, lines and polygons.
+Validate and convert points, lines and polygons.
 
 Source: recordings ``row-point``, ``row-line``, ``row-polygon``, ``query-point``.
 """
@@ -16,7 +16,7 @@ _WKT = re.compile(r"\s*(POINT|LINESTRING|POLYGON)\s*\(.*\)\s*", re.IGNORECASE | 
 
 
 def problem(kind: str, value: Any) -> str | None:
-    """Give the rule that a value breaks, as it follows the attribute's name."""
+    """Return the rule that a value breaks, as worded after the attribute's name."""
     reason = _reason(kind, value)
     return None if reason is None else f"Value must be a valid {kind}: {reason}"
 
@@ -28,7 +28,9 @@ def _reason(kind: str, value: Any) -> str | None:
         value = list(value.values())
     if not isinstance(value, list):
         return "Spatial value must be array or WKT string"
-    return {"point": _point_reason, "linestring": _line_reason, "polygon": _polygon_reason}[kind](value)
+    return {"point": _point_reason, "linestring": _line_reason, "polygon": _polygon_reason}[kind](
+        value
+    )
 
 
 def _point_reason(value: list[Any]) -> str | None:
@@ -87,7 +89,7 @@ def _polygon_reason(value: list[Any]) -> str | None:
 
 
 def shown(value: Any) -> Any:
-    """Give a geometry with its whole numbers as integers."""
+    """Return a geometry with its whole numbers as integers."""
     if isinstance(value, list):
         return [shown(item) for item in value]
     return wire_number(value) if isinstance(value, float) else value
@@ -109,7 +111,10 @@ def _parse_wkt(kind: str, text: str) -> Any:
     if match is None or match[1].lower() != kind:
         return None
     try:
-        rings = [[_pair(point) for point in ring.split(",")] for ring in re.findall(r"\(([^()]*)\)", text)]
+        rings = [
+            [_pair(point) for point in ring.split(",")]
+            for ring in re.findall(r"\(([^()]*)\)", text)
+        ]
     except ValueError:
         return None
     if not rings:

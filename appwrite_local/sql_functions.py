@@ -1,8 +1,9 @@
 """
-The SQL functions that SQLite lacks, or computes otherwise than the server's database.
+Add SQL functions that SQLite lacks, or computes differently from the server's database.
 
-Text is compared as MariaDB or PostgreSQL does. Sums of doubles are added in the order of the rows, where SQLite corrects rounding errors;
-variances use the recurrence that MariaDB uses, so that the last digit is the same (recordings ``agg-sum-avg``, ``agg-statistics``).
+Text is compared as in MariaDB or PostgreSQL. Sums of doubles are added in the order of the rows,
+where SQLite corrects rounding errors. Variances use MariaDB's recurrence, so that the last digit is
+the same (recordings ``agg-sum-avg``, ``agg-statistics``).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _ALL_ONES = 2**64 - 1
 
 
 def register(connection: sqlite3.Connection, rules: TextRules) -> None:
-    """Add the functions to a connection. They are deterministic, hence allowed in indexes."""
+    """Add the functions to a connection. They are deterministic, as indexes require."""
     fold, like_fold = rules.fold, rules.like_fold
 
     def ci_fold(text: Any) -> str | None:
@@ -78,7 +79,7 @@ def _pattern(text: str, flags: int) -> re.Pattern[str]:
 
 
 def is_pattern(text: Any) -> bool:
-    """Tell whether a text is a regular expression that can be run."""
+    """Return whether a text is a valid regular expression."""
     try:
         re.compile(str(text))
     except (re.error, OverflowError, RecursionError):
@@ -87,14 +88,14 @@ def is_pattern(text: Any) -> bool:
 
 
 def number_text(value: Any) -> str | None:
-    """Give a number as the database casts it to text: whole floats without a fraction."""
+    """Return a number as the database casts it to text: whole floats without a fraction."""
     if value is None:
         return None
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def array_any(array: Any, wanted: str) -> bool | None:
-    """Tell whether a JSON array holds one of the wanted values, exactly (recording ``query-array-string``)."""
+    """Return whether a JSON array holds a wanted value exactly (``query-array-string``)."""
     if array is None:
         return None
     held = json.loads(array)
@@ -109,7 +110,7 @@ def array_all(array: Any, wanted: str) -> bool | None:
 
 
 def _holds(held: list[Any], value: Any) -> bool:
-    # Python takes True for 1; JSON does not.
+    # In Python True equals 1; in JSON it does not.
     return any(item == value and isinstance(item, bool) == isinstance(value, bool) for item in held)
 
 
@@ -122,8 +123,14 @@ def _id_fold(value: Any) -> str | None:
 
 
 def _datetime_number(value: str | None) -> int | None:
-    """Read a stored datetime as the digits from year to millisecond, which is the number it is to MariaDB, times 1,000."""
-    return None if value is None else int("".join(digit for digit in value[:23] if digit.isdecimal()))
+    """
+    Return a stored datetime as the digits from year to millisecond.
+
+    That is its numeric value in MariaDB, times 1,000.
+    """
+    return (
+        None if value is None else int("".join(digit for digit in value[:23] if digit.isdecimal()))
+    )
 
 
 class _RunningSum:
@@ -139,7 +146,7 @@ class _RunningSum:
 
 
 class _Moments:
-    """Count, and sum of squared distances from the mean, as text."""
+    """The count, and the sum of squared distances from the mean, as text."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -158,7 +165,7 @@ class _Moments:
 
 
 class _Bits:
-    """A 64-bit aggregate; the result is text, for it may exceed what SQLite holds."""
+    """A 64-bit aggregate; the result is text, because it may exceed SQLite's integers."""
 
     initial = 0
 
@@ -167,7 +174,8 @@ class _Bits:
 
     def step(self, value: float | None) -> None:
         if value is not None:
-            # Doubles are rounded half to even; what is wider than 64 bits counts as the widest number.
+            # Doubles are rounded half to even; a number wider than 64 bits counts as the widest
+            # integer.
             self.take(min(max(round(value), -(2**63)), 2**63 - 1) & _ALL_ONES)
 
     def take(self, bits: int) -> None:
@@ -195,7 +203,7 @@ class _BitsXor(_Bits):
 
 
 class _OfLeast:
-    """The first value whose key is the least; rows without a key do not count."""
+    """The first value with the least key; rows without a key do not count."""
 
     def __init__(self) -> None:
         self.value: Any = None

@@ -1,8 +1,9 @@
 """
-What reads inside a transaction see: committed rows, patched by what was staged.
+Compute what reads inside a transaction see: committed rows, patched by staged operations.
 
-The server's merge is approximate, and so is this: a staged row is listed whatever the filters, order and page say, and staged increments
-of the TablesDB routes are not seen (recordings ``tx-reads``, ``legacy-bulk``, ``base-transactions``).
+The server's merge is approximate, and so is this one. A staged row is listed whatever the filters,
+order and page are, and staged increments of the TablesDB routes are invisible (recordings
+``tx-reads``, ``legacy-bulk``, ``base-transactions``).
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ _NO_FILTERS = CURSORS | ORDERS | {"limit", "offset", "select"}
 @dataclass(slots=True)
 class Entry:
     """
-    What a transaction did to one row.
+    A transaction's change of one row.
 
     Attributes:
         action: create, update, upsert or delete.
-        row: what was staged, which of an update is the changes alone.
+        row: the staged row; for an update only the changes.
     """
 
     action: str
@@ -48,7 +49,7 @@ Holds = Callable[[Any, Sequence[Any]], bool]
 
 
 def state_of(call: Call, table: Table) -> State:
-    """Replay a transaction's log for one table. Of a transaction that is unknown or over, nothing is seen."""
+    """Replay a transaction's log for one table; an unknown or ended transaction shows nothing."""
     transaction = log.find_visible(call.session, call.args["transactionId"], call.identity)
     state: State = {}
     if transaction is None or transaction.status != "pending":
@@ -81,7 +82,7 @@ def _delete(state: State, operation: log.Operation) -> None:
 
 
 def _step(sign: int, state: State, operation: log.Operation) -> None:
-    # The state is kept by the legacy family's word for a column, and TablesDB's is not looked for.
+    # The state uses the legacy family's word for a column, and TablesDB's word is never found.
     key = operation.data.get("attribute")
     row_id = operation.row_id or ""
     if key is None or (row_id in state and not state[row_id].exists):
@@ -129,7 +130,11 @@ def _bulk_delete(state: State, operation: log.Operation) -> None:
 
 def _matching(state: State, operation: log.Operation) -> State:
     filters = _filters(parse_queries(operation.data["queries"], "2.x"))
-    return {row_id: entry for row_id, entry in state.items() if entry.exists and matches(entry.row, filters)}
+    return {
+        row_id: entry
+        for row_id, entry in state.items()
+        if entry.exists and matches(entry.row, filters)
+    }
 
 
 _REPLAY = {
@@ -139,7 +144,7 @@ _REPLAY = {
 
 
 def current_row(call: Call, table: Table, row_id: str) -> Row | None:
-    """Give a row as the transaction sees it; a row that only the transaction knows has no dates and no sequence."""
+    """Return a row as the transaction sees it; a row that it created has no dates and sequence."""
     entry = state_of(call, table).get(row_id)
     committed = RowStore(call.session, table, call.server.rules).get(row_id)
     if entry is None:
@@ -157,9 +162,11 @@ def _seen(entry: Entry, committed: Row | None) -> Row | None:
     return dict(entry.row) if entry.action == "upsert" else None
 
 
-def merge_row(call: Call, table: Table, row_id: str, committed: Row | None, queries: Sequence[Query]) -> Row | None:
+def merge_row(
+    call: Call, table: Table, row_id: str, committed: Row | None, queries: Sequence[Query]
+) -> Row | None:
     """
-    Give the answer to a get inside a transaction.
+    Return the answer to a get inside a transaction.
 
     Args:
         committed: the row as a get outside would find it.
@@ -175,17 +182,18 @@ def merge_list(
     call: Call, table: Table, page: Sequence[Row], count: int, queries: Sequence[Query]
 ) -> tuple[list[Row], int]:
     """
-    Give the answer to a list inside a transaction.
+    Return the answer to a list inside a transaction.
 
     Args:
         page: the rows that a list outside would find.
-        count: how many of them there are in all.
+        count: the number of all matches outside.
 
     Returns:
-        The rows, and the total as the server reckons it: never below 0, and right only by chance.
+        The rows, and the total as the server computes it: never below 0, and right only by chance.
     """
     state = state_of(call, table)
-    # Groups and distinct rows have no id, and of several without one only the last is left (recording ``agg-transactions``).
+    # Groups and distinct rows have no id; of several rows without one only the last is kept
+    # (recording ``agg-transactions``).
     rows = {row.get("$id"): row for row in page}
     found = set(rows)
     filters = _filters(queries)
@@ -211,14 +219,26 @@ def _difference(entry: Entry, filters: Sequence[Query], *, was_found: bool) -> i
 
 
 def _shown(call: Call, table: Table, row: Row, queries: Sequence[Query]) -> Row:
-    """Complete a merged row. One that a select has passed over has lost its sequence, and on 2.x where it comes from."""
+    """
+    Complete a merged row.
+
+    A row that a select has reduced has lost its sequence, and on 2.x also its database and table.
+    """
     newer = call.server.feature_level == "2.x"
     place = {"$databaseId": table.database.id, "$tableId": table.id}
     selected = [
-        value for query in queries if query.method == "select" for value in query.values if "." not in str(value)
+        value
+        for query in queries
+        if query.method == "select"
+        for value in query.values
+        if "." not in str(value)
     ]
     if not selected or "*" in selected:
-        missing: Row = {"$sequence": ""} if "$sequence" in row else {"$sequence": "", **(_NO_DATES if newer else {})}
+        missing: Row = (
+            {"$sequence": ""}
+            if "$sequence" in row
+            else {"$sequence": "", **(_NO_DATES if newer else {})}
+        )
         return {**missing, **({} if newer and "$sequence" not in row else place), **row}
     shown: Row = {key: row[key] for key in ("$id", "$permissions", *selected) if key in row}
     for key in ("$createdAt", "$updatedAt"):
@@ -234,9 +254,11 @@ def _filters(queries: Sequence[Query]) -> list[Query]:
 
 
 def matches(row: Mapping[str, Any], filters: Sequence[Query]) -> bool:
-    """Compare a staged row with filters as PHP compares; a filter of a kind not known here holds for every row."""
+    """Match a staged row against filters as PHP compares; unsupported filters match every row."""
     return all(
-        _HOLDS[query.method](row.get(query.attribute), query.values) for query in filters if query.method in _HOLDS
+        _HOLDS[query.method](row.get(query.attribute), query.values)
+        for query in filters
+        if query.method in _HOLDS
     )
 
 
@@ -255,9 +277,15 @@ def _order_is(accepts: Callable[[int], bool]) -> Holds:
 _HOLDS: dict[str, Holds] = {
     "equal": _is_one_of,
     "notEqual": lambda value, values: not _is_one_of(value, values),
-    "contains": lambda value, values: isinstance(value, list) and any(_is_one_of(item, value) for item in values),
-    "startsWith": lambda value, values: isinstance(value, str) and any(value.startswith(str(part)) for part in values),
-    "endsWith": lambda value, values: isinstance(value, str) and any(value.endswith(str(part)) for part in values),
+    "contains": lambda value, values: (
+        isinstance(value, list) and any(_is_one_of(item, value) for item in values)
+    ),
+    "startsWith": lambda value, values: (
+        isinstance(value, str) and any(value.startswith(str(part)) for part in values)
+    ),
+    "endsWith": lambda value, values: (
+        isinstance(value, str) and any(value.endswith(str(part)) for part in values)
+    ),
     "greaterThan": _order_is(lambda order: order > 0),
     "greaterThanEqual": _order_is(lambda order: order >= 0),
     "lessThan": _order_is(lambda order: order < 0),
@@ -265,6 +293,7 @@ _HOLDS: dict[str, Holds] = {
     "isNull": _is_null,
     "isNotNull": lambda value, values: not _is_null(value, values),
     "between": lambda value, values: (
-        php_comparison.compare(value, values[0]) >= 0 and php_comparison.compare(value, values[1]) <= 0
+        php_comparison.compare(value, values[0]) >= 0
+        and php_comparison.compare(value, values[1]) <= 0
     ),
 }

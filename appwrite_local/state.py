@@ -1,4 +1,4 @@
-"""What a server is set to, and what one process of it remembers between requests."""
+"""Hold a server's settings, and the state that one process keeps between requests."""
 
 from __future__ import annotations
 
@@ -20,24 +20,27 @@ from appwrite_local.text_rules import TextRules
 FeatureLevel = Literal["1.9", "2.x"]
 Engine = Literal["mariadb", "postgresql", "mongodb"]
 
-#: The key unless another one is given. Everybody knows it.
+#: The key unless another one is given. It is public.
 DEFAULT_KEY = "secret"
 MAX_LISTS = 1_000
 
 
 class ListCache:
     """
-    Lists that a client asked to be kept for a while, by request. Schema changes and ``purge`` drop a table's.
+    List answers that a client asked to be kept for a while, by request.
 
-    Writes to rows do not show in them until they expire (recording ``list-cache``).
+    Schema changes and ``purge`` drop those of a table. Written rows do not show in them until they
+    expire (recording ``list-cache``).
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._answers: OrderedDict[tuple[Hashable, ...], tuple[float, Response]] = OrderedDict()
 
-    def answer(self, key: tuple[Hashable, ...], ttl_s: int, make: Callable[[], Response]) -> Response:
-        """Give the kept answer, or make and keep one. ``key`` starts with the table's sequence."""
+    def answer(
+        self, key: tuple[Hashable, ...], ttl_s: int, make: Callable[[], Response]
+    ) -> Response:
+        """Return the kept answer, or make and keep it. ``key`` starts with the table's sequence."""
         with self._lock:
             until, kept = self._answers.get(key, (0.0, None))
         if kept is not None and until > time.monotonic():
@@ -62,12 +65,12 @@ def _marked(response: Response, cache: str) -> Response:
 @dataclass(eq=False, repr=False)
 class ServerState:
     """
-    The server as the handlers of routes see it; ``LocalServer`` says what its settings mean.
+    The server as the handlers of routes see it; ``LocalServer`` documents its settings.
 
     Attributes:
-        key_hash: a hash of the key, which is thus not to be found in what this process shows of its objects.
+        key_hash: a hash of the key, so that the objects of this process do not show the key itself.
         young_indexes: for how many further requests an index reads ``processing``, by its number.
-        operation_problem: why a list of operations was last refused.
+        operation_problem: why a list of operations was last rejected.
     """
 
     storage: Storage
@@ -87,7 +90,7 @@ class ServerState:
 
     @property
     def key_is_known(self) -> bool:
-        """Whether anybody knows a key that is accepted: any one is, the default one, or an empty one."""
+        """Whether the accepted key is public: any key, the default key, or an empty one."""
         return self.key_hash is None or self.key_hash in (hash_key(DEFAULT_KEY), hash_key(""))
 
     def knows_project(self, project: str) -> bool:
@@ -99,12 +102,12 @@ class ServerState:
         return hmac.compare_digest(hash_key(secret), self.key_hash)
 
     def casts_sequences(self, request: Request) -> bool:
-        """Tell whether a caller speaks an older response format, in which ``$sequence`` is a number (recording ``response-format``)."""
+        """Return whether a caller uses an older response format, with a numeric ``$sequence``."""
         wanted = request.headers.get("x-appwrite-response-format")
         return wanted is not None and _version(wanted) < (1, 9)
 
     def age_indexes(self) -> None:
-        """Count a request, after some of which a new index is ready."""
+        """Count a request; a new index is ready after some of them."""
         for index_seq, requests_left in list(self.young_indexes.items()):
             if requests_left:
                 self.young_indexes[index_seq] = requests_left - 1

@@ -1,8 +1,9 @@
 """
-SQLite: one file or one memory for everything a server holds.
+Store everything that a server holds in SQLite, in one file or in memory.
 
-A file is opened by each thread on its own connection, in WAL mode; writes begin immediately, so that several threads and processes wait
-for each other instead of failing. A server in memory has one connection, and one request at a time.
+Each thread opens a file on its own connection, in WAL mode. Writes begin immediately, so that
+several threads and processes wait for each other instead of failing. A server in memory has one
+connection, and handles one request at a time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from appwrite_local import sql_functions
 from appwrite_local.text_rules import MARIADB, TextRules
 
 BUSY_TIMEOUT_S = 60.0
-# Where the pool of a server in memory is kept; those of files are kept by process.
+# The key of the pool of a server in memory; pools of files are kept by process.
 _MEMORY = 0
 
 _METADATA = """
@@ -58,21 +59,23 @@ CREATE TABLE IF NOT EXISTS _transactions (
 """
 
 
-#: Written into each file (``PRAGMA user_version``); to be raised with every change that older versions of this package cannot read.
+#: Written into each file (``PRAGMA user_version``). Increment it with every change that older
+#: versions of this package cannot read.
 FORMAT = 1
-# Tells SQLite files of this program from those of others (``PRAGMA application_id``): "Appw".
+# Distinguishes this program's SQLite files (``PRAGMA application_id``): "Appw".
 _APPLICATION_ID = 0x41707077
 
 
 class WrongFormat(Exception):
-    """A file of a newer version of this package, or of another program."""
+    """The file belongs to a newer version of this package, or to another program."""
 
 
 class Session:
     """
-    One request's hold on the storage.
+    One request's access to the storage.
 
-    Row values travel as plain tuples; names of tables and columns in SQL are made of numbers only, never of what a client sent.
+    Row values are plain tuples. Names of tables and columns in SQL consist of numbers only, never
+    of text from a client.
     """
 
     def __init__(self, connection: sqlite3.Connection, *, writes: bool) -> None:
@@ -102,13 +105,13 @@ class Session:
         return sequence or 0
 
     def touch_schema(self) -> None:
-        """Tell every process that the cached definitions of tables are out of date."""
+        """Invalidate the cached definitions of tables in every process."""
         self._connection.execute("UPDATE _meta SET schema_version = schema_version + 1")
         self.schema_touched = True
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Undo what the block did if it raises, and keep what was done before it."""
+        """Undo the block if it raises, and keep everything done before it."""
         self._connection.execute("SAVEPOINT part")
         try:
             yield
@@ -121,15 +124,17 @@ class Session:
 
 class Storage:
     """
-    Where a server keeps its data.
+    The data of a server.
 
     Args:
-        location: the path of a file, made if absent, or ``:memory:``. Memory is private to this object, whatever the number of threads.
-        rules: how text is compared. A file must always be opened with the rules it was filled with.
+        location: the path of a file, created if absent, or ``:memory:``. Memory is private to this
+            object, whatever the number of threads.
+        rules: how text is compared. Always open a file with the rules it was filled with.
 
     Raises:
-        WrongFormat: the file was written by a newer version of this package, or by another program; it was left as it is.
-        sqlite3.DatabaseError: the file cannot be opened, or is none of SQLite's.
+        WrongFormat: the file was written by a newer version of this package, or by another program;
+            it is unchanged.
+        sqlite3.DatabaseError: the file cannot be opened, or is not an SQLite file.
     """
 
     def __init__(self, location: str = ":memory:", rules: TextRules = MARIADB) -> None:
@@ -139,13 +144,15 @@ class Storage:
         self._lock = threading.RLock()
         self._pid = os.getpid()
         if not self.in_memory:
-            # Before anything is done to it: also the switch to WAL is written into the file.
-            with contextlib.closing(sqlite3.connect(location, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as found:
+            # Check this first: even the switch to WAL is written into the file.
+            with contextlib.closing(
+                sqlite3.connect(location, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            ) as found:
                 _check_format(found, location)
         connection = self._connect()
         self._create_metadata(connection)
         self._give_back(connection)
-        # Whoever forgets to close gets no warnings about it, also at the end of the process.
+        # A caller that forgets to close gets no warnings about it, also at the end of the process.
         weakref.finalize(self, _close_idle, self._pools)
 
     @property
@@ -155,9 +162,9 @@ class Storage:
     @contextlib.contextmanager
     def session(self, *, writes: bool) -> Iterator[Session]:
         """
-        Run a block in one transaction: immediate if it writes, else one consistent view.
+        Run the block in one transaction: immediate if it writes, else one consistent view.
 
-        What the block wrote is kept only if it does not raise.
+        The writes of the block are kept only if it does not raise.
         """
         with self._exclusive(), self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -169,21 +176,22 @@ class Storage:
             connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Close what is idle. Data in memory is gone then."""
+        """Close idle connections. Data in memory is lost then."""
         with self._lock:
             _close_idle(self._pools)
 
     def _exclusive(self) -> contextlib.AbstractContextManager[object]:
         if self._pid != os.getpid():
-            # A fork while another thread held the lock would leave it held for ever.
+            # A fork while another thread holds the lock would leave it held forever.
             self._pid = os.getpid()
             self._lock = threading.RLock()
         return self._lock if self.in_memory else contextlib.nullcontext()
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        # Connections are kept per process: SQLite forbids carrying one over a fork. Memory has no second copy to open, and a child
-        # that goes on with the one it inherited works on its own copy of the pages.
+        # Connections are kept per process, because SQLite forbids carrying one over a fork. Memory
+        # has no second copy to open; a child that uses the inherited connection works on its own
+        # copy of the pages.
         pool = self._pools.setdefault(_MEMORY if self.in_memory else os.getpid(), [])
         try:
             connection = pool.pop()
@@ -199,7 +207,11 @@ class Storage:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.location, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=512
+            self.location,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
         )
         try:
             sql_functions.register(connection, self.rules)
@@ -207,7 +219,7 @@ class Storage:
                 _enter_wal(connection)
                 connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA cache_size = -65536")
-        except sqlite3.Error:  # a file of something else
+        except sqlite3.Error:  # not an SQLite file
             connection.close()
             raise
         return connection
@@ -217,7 +229,7 @@ class Storage:
             return
         connection.execute("BEGIN IMMEDIATE")
         try:
-            # Another process may have been first, and of another version.
+            # Another process, with another version, may have been first.
             _check_format(connection, self.location)
             for statement in _METADATA.split(";"):
                 connection.execute(statement)
@@ -233,37 +245,46 @@ class Storage:
 
 def _check_format(connection: sqlite3.Connection, location: str) -> int:
     """
-    Return the format of a file: 0 for one without, which is empty or was written before there were formats, as 1 is now.
+    Return the format of a file.
+
+    0 means none: the file is empty or was written before formats existed, which equals 1.
 
     Raises:
-        WrongFormat: it is newer than this version knows, or another program's.
+        WrongFormat: the format is newer than this version, or another program's.
     """
     (version,), (application,) = (
-        connection.execute(f"PRAGMA {name}").fetchone() for name in ("user_version", "application_id")
+        connection.execute(f"PRAGMA {name}").fetchone()
+        for name in ("user_version", "application_id")
     )
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    is_ours = application == _APPLICATION_ID or (not application and not version and {"_meta", "_tables"} <= tables)
+    tables = {
+        name
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    }
+    is_ours = application == _APPLICATION_ID or (
+        not application and not version and {"_meta", "_tables"} <= tables
+    )
     if not is_ours and (application or version or tables):
         raise WrongFormat(
-            f"{location} is a database of another program, and is left as it is: name another file, which need not exist."
+            f"{location} is a database of another program, and is left as it is: name another "
+            "file, which need not exist."
         )
     if version > FORMAT:
         raise WrongFormat(
-            f"{location} has format {version}, and this version of appwrite-orm-django reads up to {FORMAT}: "
-            "upgrade it to the version that wrote the file, or name another file."
+            f"{location} has format {version}, and this version of appwrite-orm-django reads up to "
+            f"{FORMAT}: upgrade it to the version that wrote the file, or name another file."
         )
     return int(version)
 
 
 def _close_idle(pools: dict[int, list[sqlite3.Connection]]) -> None:
-    """Close this process's connections, and not those a parent has under the same object."""
+    """Close this process's connections, but not those of a parent under the same object."""
     for pid in (_MEMORY, os.getpid()):
         for connection in pools.pop(pid, []):
             connection.close()
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL, which SQLite refuses without waiting while another process is doing the same."""
+    """Switch to WAL; SQLite fails at once if another process is doing the same."""
     deadline = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:

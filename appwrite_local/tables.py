@@ -1,4 +1,4 @@
-"""Tables, with or without their columns and indexes in the same request."""
+"""Create, list, change and delete tables, with or without columns and indexes inline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,16 @@ from appwrite_local.permissions import TABLE_ACTIONS, Permissions, expand
 from appwrite_local.queries.fields import Kind
 from appwrite_local.routing import Call, Param, Route
 from appwrite_local.schema import Table, load_table, require_database, require_table
-from appwrite_local.validators import QUERIES, Boolean, CustomId, JsonObject, Nullable, Uid, list_of, truthy
+from appwrite_local.validators import (
+    QUERIES,
+    Boolean,
+    CustomId,
+    JsonObject,
+    Nullable,
+    Uid,
+    list_of,
+    truthy,
+)
 
 READ = ("tables.read", "collections.read")
 WRITE = ("tables.write", "collections.write")
@@ -39,8 +48,8 @@ def create_table(call: Call) -> Response:
     """
     Create a table.
 
-    On 1.9 the answer shows it without the columns it was created with; the next read has them (recordings ``tables-inline-schema``,
-    ``base-inline``).
+    On 1.9 the answer shows it without the columns that were sent; the next read has them
+    (recordings ``tables-inline-schema``, ``base-inline``).
     """
     args, session = call.args, call.session
     database = require_database(session, args["databaseId"])
@@ -50,7 +59,8 @@ def create_table(call: Call) -> Response:
     now = now_text()
     permissions = expand(args["permissions"] or [], TABLE_ACTIONS)
     table_seq = session.insert(
-        "INSERT INTO _tables (database_seq, id, name, enabled, row_security, permissions, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO _tables (database_seq, id, name, enabled, row_security, permissions, created, "
+        "updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             database.seq,
             table_id,
@@ -75,13 +85,17 @@ def create_table(call: Call) -> Response:
 def list_tables(call: Call) -> Response:
     database = require_database(call.session, call.args["databaseId"])
     tables = []
-    for (table_id,) in call.session.all("SELECT id FROM _tables WHERE database_seq = ? ORDER BY seq", (database.seq,)):
+    for (table_id,) in call.session.all(
+        "SELECT id FROM _tables WHERE database_seq = ? ORDER BY seq", (database.seq,)
+    ):
         table = call.server.schema.table(call.session, database.id, table_id)
         if table is not None:
             tables.append(table)
     search = call.args["search"].lower()
-    tables = [table for table in tables if search in table.id.lower() or search in table.name.lower()]
-    # TablesDB looks for the column under the other family's name and finds it under neither.
+    tables = [
+        table for table in tables if search in table.id.lower() or search in table.name.lower()
+    ]
+    # TablesDB looks for the column under the other family's name and never finds it.
     kinds: dict[str, Kind] = {"name": "text", "enabled": "boolean"}
     if call.family.names:
         kinds["documentSecurity"] = "boolean"
@@ -94,7 +108,9 @@ def list_tables(call: Call) -> Response:
         for table in tables
     ]  # fmt: skip
     level = call.server.feature_level
-    chosen, total = select_entries(listing, entries, call.args["queries"], call.args["total"], level=level)
+    chosen, total = select_entries(
+        listing, entries, call.args["queries"], call.args["total"], level=level
+    )
     shown = [table_json(tables[position], call) for position in chosen]
     return json_response(200, {"total": total, call.family.name("tables"): shown})
 
@@ -104,16 +120,28 @@ def get_table(call: Call) -> Response:
 
 
 def _table_of(call: Call, table_id: str | None = None) -> Table:
-    return require_table(call.server.schema, call.session, call.args["databaseId"], table_id or call.args["tableId"])
+    return require_table(
+        call.server.schema, call.session, call.args["databaseId"], table_id or call.args["tableId"]
+    )
 
 
 def update_table(call: Call) -> Response:
-    """Change a table. What is left out is reset, but for the name and the permissions (recording ``tables-put-resets``)."""
+    """
+    Change a table.
+
+    Omitted parameters are reset, except the name and the permissions (recording
+    ``tables-put-resets``).
+    """
     args = call.args
     table = _table_of(call)
-    permissions = table.permissions if args["permissions"] is None else expand(args["permissions"], TABLE_ACTIONS)
+    permissions = (
+        table.permissions
+        if args["permissions"] is None
+        else expand(args["permissions"], TABLE_ACTIONS)
+    )
     call.session.execute(
-        "UPDATE _tables SET name = ?, enabled = ?, row_security = ?, permissions = ?, updated = ? WHERE seq = ?",
+        "UPDATE _tables SET name = ?, enabled = ?, row_security = ?, permissions = ?, updated = ? "
+        "WHERE seq = ?",
         (
             args["name"] or table.name,
             args["enabled"],

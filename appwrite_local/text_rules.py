@@ -1,8 +1,8 @@
 """
-How the database under the server compares text.
+Define how the database below the server compares text.
 
-MariaDB: ``utf8mb4_general_ci``, nulls first. PostgreSQL: ``equal`` and order by code point, patterns without case, nulls last; ids are
-compared without case by both.
+MariaDB: ``utf8mb4_general_ci``, nulls first. PostgreSQL: ``equal`` and order by code point,
+patterns without case, nulls last. Both compare ids without case.
 """
 
 from __future__ import annotations
@@ -17,20 +17,22 @@ from appwrite_local import collation
 @dataclass(frozen=True, slots=True)
 class TextRules:
     """
-    One database's rules.
+    The rules of one database.
 
     Attributes:
-        fold: maps texts so that code point order is the order, and equality the equality, of the originals.
+        fold: maps texts so that their code point order and equality are those of the originals.
         like_fold: maps texts so that patterns match when the mapped pattern matches.
-        escapes_backslash: whether the server escapes it in patterns. 1.9 does not, and the database then reads it as an escape of the next
-            character, also of the wildcard that the server added (recording ``collation-like``).
-        upsert_overwrites: whether an upsert that meets a unique index changes the other row instead of failing (recording
-            ``rows-upsert-unique``).
+        escapes_backslash: whether the server escapes it in patterns. 1.9 does not, and the database
+            then reads it as an escape of the next character, even of the wildcard that the server
+            added (recording ``collation-like``).
+        upsert_overwrites: whether an upsert that meets a unique index changes the other row instead
+            of failing (recording ``rows-upsert-unique``).
         prefix_range: bounds of ``fold`` for all texts with a prefix, or ``None``.
         regex_flags: of Python's ``re``, for the filter ``regex``.
-        samples_by_default: whether ``stddev`` and ``variance`` are of a sample, not of a population.
-        float_digits: significant digits of a float that is written into a column, or that rows are counted with. PHP writes 14 on 1.9,
-            and on 2.x 17, which is all of it.
+        samples_by_default: whether ``stddev`` and ``variance`` are of a sample, not of a
+            population.
+        float_digits: significant digits of a float that is written into a column, or by which rows
+            are counted. PHP writes 14 on 1.9, and all 17 on 2.x.
     """
 
     fold: Callable[[str], str]
@@ -54,10 +56,16 @@ def _no_range(_: str) -> None:
 
 MARIADB = TextRules(collation.fold, collation.like_fold, collation.prefix_range)
 POSTGRESQL = TextRules(
-    _same, str.lower, _no_range, nulls_last=True, regex_flags=0, upsert_overwrites=False, samples_by_default=True
+    _same,
+    str.lower,
+    _no_range,
+    nulls_last=True,
+    regex_flags=0,
+    upsert_overwrites=False,
+    samples_by_default=True,
 )
 
-#: Exact comparisons and nulls first; its patterns are not imitated.
+#: Exact comparisons and nulls first; the engine's patterns are not imitated.
 MONGODB = TextRules(_same, str.lower, _no_range, regex_flags=0, upsert_overwrites=False)
 
 RULES = {"mariadb": MARIADB, "postgresql": POSTGRESQL, "mongodb": MONGODB}

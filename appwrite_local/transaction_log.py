@@ -1,7 +1,8 @@
 """
-Transactions and what was staged in them, as they are kept in storage.
+Store transactions and their staged operations.
 
-A transaction is a log: nothing is checked against the rows, and nothing is locked, before it is committed.
+A transaction is a log: before the commit, nothing is checked against the rows and nothing is
+locked.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Transaction:
 
     Attributes:
         status: pending, committing, committed or failed; an expired one stays pending.
-        operations: how many were staged.
+        operations: the number of staged operations.
         owner: the id of the user who began it; empty for keys and guests.
     """
 
@@ -54,10 +55,10 @@ class Operation:
     One staged operation.
 
     Attributes:
-        table_seq: the table, which may be gone by the time of the commit.
+        table_seq: the table, which may no longer exist at the commit.
         row_id: ``None`` for bulk actions.
         data: as it was sent; its shape depends on the action.
-        staged_at: rows changed by others from this moment on conflict.
+        staged_at: rows that other clients change from this time on conflict.
     """
 
     table_seq: int
@@ -71,13 +72,17 @@ _COLUMNS = "seq, id, status, operations, expires, owner, created, updated"
 
 
 def begin(session: Session, ttl_s: int, owner: str) -> Transaction:
-    """Open a transaction, and forget those that ended long ago."""
+    """Open a transaction, and delete those that ended long ago."""
     now = datetimes.now()
     _sweep(session, datetimes.format_datetime(now - KEPT_FOR))
     transaction_id = identifiers.new_id()
-    started, expires = datetimes.format_datetime(now), datetimes.format_datetime(now + timedelta(seconds=ttl_s))
+    started, expires = (
+        datetimes.format_datetime(now),
+        datetimes.format_datetime(now + timedelta(seconds=ttl_s)),
+    )
     session.execute(
-        "INSERT INTO _transactions (id, status, operations, expires, owner, created, updated) VALUES (?, 'pending', 0, ?, ?, ?, ?)",
+        "INSERT INTO _transactions (id, status, operations, expires, owner, created, updated) "
+        "VALUES (?, 'pending', 0, ?, ?, ?, ?)",
         (transaction_id, expires, owner, started, started),
     )
     return _find(session, transaction_id) or _lost(transaction_id)
@@ -89,7 +94,9 @@ def _lost(transaction_id: str) -> Transaction:
 
 def _sweep(session: Session, before: str) -> None:
     session.execute(
-        "DELETE FROM _operations WHERE transaction_seq IN (SELECT seq FROM _transactions WHERE expires < ?)", (before,)
+        "DELETE FROM _operations WHERE transaction_seq IN (SELECT seq FROM _transactions WHERE "
+        "expires < ?)",
+        (before,),
     )
     session.execute("DELETE FROM _transactions WHERE expires < ?", (before,))
 
@@ -126,10 +133,11 @@ def require(call: Call, transaction_id: str) -> Transaction:
 
 def require_ready(call: Call, transaction_id: str) -> Transaction:
     """
-    Find a transaction that can be staged in or ended.
+    Find a transaction that accepts operations or can be ended.
 
     Raises:
-        ApiError: 404 ``transaction_not_found``, 400 ``transaction_not_ready``, ``transaction_expired``.
+        ApiError: 404 ``transaction_not_found``, 400 ``transaction_not_ready``,
+            ``transaction_expired``.
     """
     transaction = require(call, transaction_id)
     if transaction.status != "pending":
@@ -139,7 +147,9 @@ def require_ready(call: Call, transaction_id: str) -> Transaction:
 
 def require_pending(call: Call, transaction_id: str) -> Transaction:
     """
-    Find a transaction for increments and bulk changes, which know one refusal for all that is wrong with it (recording ``tx-errors``).
+    Find a transaction for increments and bulk changes.
+
+    They answer with the same error for all problems (recording ``tx-errors``).
 
     Raises:
         ApiError: 400 ``general_bad_request``, ``transaction_expired``.
@@ -157,21 +167,28 @@ def not_pending() -> ApiError:
 
 def _unexpired(call: Call, transaction: Transaction) -> Transaction:
     if transaction.is_expired:
-        # 1.9.6 lets the status 410 not through and answers 500.
-        raise ApiError("transaction_expired" if call.server.feature_level == "2.x" else "transaction_expired_unmapped")
+        # 1.9.6 does not pass on the status 410 and answers 500.
+        raise ApiError(
+            "transaction_expired"
+            if call.server.feature_level == "2.x"
+            else "transaction_expired_unmapped"
+        )
     return transaction
 
 
 def require_room(transaction: Transaction, adding: int) -> None:
     """
-    Refuse more operations than a transaction holds.
+    Reject more operations than a transaction may hold.
 
     Raises:
         ApiError: 400 ``transaction_limit_exceeded``.
     """
     if transaction.operations + adding > MAX_OPERATIONS:
         raise ApiError(
-            "transaction_limit_exceeded", existing=transaction.operations, adding=adding, maximum=MAX_OPERATIONS
+            "transaction_limit_exceeded",
+            existing=transaction.operations,
+            adding=adding,
+            maximum=MAX_OPERATIONS,
         )
 
 
@@ -185,7 +202,8 @@ def append(
     staged_at: str,
 ) -> None:
     session.execute(
-        "INSERT INTO _operations (transaction_seq, table_seq, row_id, action, data, staged_at) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO _operations (transaction_seq, table_seq, row_id, action, data, staged_at) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
         (transaction.seq, table_seq, row_id, action, json.dumps(data), staged_at),
     )
     session.execute(
@@ -196,7 +214,8 @@ def append(
 
 def operations(session: Session, transaction: Transaction) -> list[Operation]:
     rows = session.all(
-        "SELECT table_seq, row_id, action, data, staged_at FROM _operations WHERE transaction_seq = ? ORDER BY seq",
+        "SELECT table_seq, row_id, action, data, staged_at FROM _operations WHERE transaction_seq "
+        "= ? ORDER BY seq",
         (transaction.seq,),
     )
     return [
@@ -206,7 +225,11 @@ def operations(session: Session, transaction: Transaction) -> list[Operation]:
 
 
 def finish(session: Session, transaction: Transaction, status: str) -> Transaction:
-    """Give a transaction its last status. The record stays for a while, as a second commit must be refused; the log goes."""
+    """
+    Set a transaction's final status and delete its log.
+
+    The record stays for a while, because a second commit must be rejected.
+    """
     session.execute(
         "UPDATE _transactions SET status = ?, updated = ? WHERE seq = ?",
         (status, datetimes.now_text(), transaction.seq),
@@ -222,10 +245,10 @@ def remove(session: Session, transaction: Transaction) -> None:
 
 def moment_after(written: str | None) -> str:
     """
-    Give the time of a staging, later than a write that came before it.
+    Return the time of a staging, later than a preceding write.
 
-    Times have milliseconds, and this server answers several requests in one: without waiting for the next, a row written just before
-    the staging could not be told from one written just after it.
+    Times have milliseconds, and this server answers several requests in one. Without waiting for
+    the next, a row written just before the staging would look like one written just after it.
 
     Args:
         written: when the row was last written, if it exists.

@@ -1,4 +1,8 @@
-"""Transactions: begun, filled with operations, committed or thrown away (recordings ``tx-*``, ``base-transactions``)."""
+"""
+Begin transactions, stage operations, commit and roll back.
+
+Source: recordings ``tx-*``, ``base-transactions``.
+"""
 
 from __future__ import annotations
 
@@ -43,12 +47,21 @@ def create_transaction(call: Call) -> Response:
 
 def list_transactions(call: Call) -> Response:
     queries = call.args["queries"]
-    entries = [transaction_json(transaction) for transaction in log.list_visible(call.session, call.identity)]
-    if any(query.method in parse.CURSORS for query in _readable(queries, call.server.feature_level)):
+    entries = [
+        transaction_json(transaction)
+        for transaction in log.list_visible(call.session, call.identity)
+    ]
+    if any(
+        query.method in parse.CURSORS for query in _readable(queries, call.server.feature_level)
+    ):
         # The server looks for the cursor in the wrong place, and fails.
         raise ApiError("general_unknown")
-    chosen, total = select_entries(_LISTING, entries, queries, call.args["total"], level=call.server.feature_level)
-    return json_response(200, {"total": total, "transactions": [entries[position] for position in chosen]})
+    chosen, total = select_entries(
+        _LISTING, entries, queries, call.args["total"], level=call.server.feature_level
+    )
+    return json_response(
+        200, {"total": total, "transactions": [entries[position] for position in chosen]}
+    )
 
 
 def _readable(queries: Any, level: parse.Level) -> list[parse.Query]:
@@ -86,7 +99,7 @@ def _commit(call: Call, transaction: log.Transaction) -> Response:
         with call.session.savepoint():
             commits.Replay(call).run(operations)
     except ApiError as error:
-        # Refused, yet not undone as a whole: that the transaction has failed must be remembered.
+        # Rejected, but not undone as a whole: the failure of the transaction must be stored.
         call.events.clear()
         status = "committing" if error.error_type == "general_unknown" else "failed"
         log.finish(call.session, transaction, status)
@@ -111,7 +124,10 @@ def add_operations(call: Call) -> Response:
 
 
 def _stage(
-    call: Call, transaction: log.Transaction, operation: Mapping[str, Any], created: set[tuple[int, str]]
+    call: Call,
+    transaction: log.Transaction,
+    operation: Mapping[str, Any],
+    created: set[tuple[int, str]],
 ) -> None:
     action: str = operation["action"]
     row_id: str = operation.get(call.family.name("rowId"), "")
@@ -137,19 +153,23 @@ def _stage(
 
 
 def _shaped(action: str, data: Any) -> Any:
-    """Read a list as a mapping where one is meant: PHP knows no difference."""
+    """Convert a list to a mapping where one is expected; PHP does not distinguish them."""
     if action == "bulkUpdate":
         return {**data, "data": read_object(data["data"])}
     return data if action in _BULK else read_object(data)
 
 
 def _table(call: Call, operation: Mapping[str, Any]) -> Table:
-    call.args = {**call.args, "databaseId": operation["databaseId"], "tableId": operation[call.family.name("tableId")]}
+    call.args = {
+        **call.args,
+        "databaseId": operation["databaseId"],
+        "tableId": operation[call.family.name("tableId")],
+    }
     try:
         return table_of(call)
     except ApiError as error:
         if error.error_type == "table_not_found":
-            # Told in the older words in both families.
+            # Both families report it in the older words.
             raise ApiError("legacy_table_not_found", **error.values) from error
         raise
 
@@ -171,14 +191,19 @@ def _check_bulk(call: Call, table: Table) -> None:
     if any(column.type == "relationship" for column in table.columns.values()):
         word = call.family.name("tableId")
         raise ApiError(
-            "general_bad_request", message=f"Bulk operations are not supported for {word} with relationship attributes"
+            "general_bad_request",
+            message=f"Bulk operations are not supported for {word} with relationship attributes",
         )
 
 
-def _check_allowed(call: Call, table: Table, operation: Mapping[str, Any], old: dict[str, Any] | None) -> None:
+def _check_allowed(
+    call: Call, table: Table, operation: Mapping[str, Any], old: dict[str, Any] | None
+) -> None:
     if call.identity.is_key:
         return
-    action = {"increment": "update", "decrement": "update"}.get(operation["action"], operation["action"])
+    action = {"increment": "update", "decrement": "update"}.get(
+        operation["action"], operation["action"]
+    )
     if action == "upsert":
         action = "create" if old is None else "update"
     granted = () if old is None else old.get("$permissions", ())
@@ -196,18 +221,23 @@ def _check_allowed(call: Call, table: Table, operation: Mapping[str, Any], old: 
 
 def _check_operations(call: Call, operations: Any) -> None:
     """
-    Check the shape of what is to be staged.
+    Check the shape of operations to be staged.
 
     Raises:
-        ApiError: 400 ``general_argument_invalid``. What is no list at all is refused with the sentence of the refusal before: the
-            server's validator remembers it (recording ``tx-operations-errors``).
+        ApiError: 400 ``general_argument_invalid``. A value that is not a list is rejected with the
+            text of the previous rejection, which the server's validator remembers (recording
+            ``tx-operations-errors``).
     """
     if isinstance(operations, list):
-        problem = next((problem for item in operations if (problem := _problem(call, item)) is not None), None)
+        problem = next(
+            (problem for item in operations if (problem := _problem(call, item)) is not None), None
+        )
         if problem is None:
             return
         call.server.operation_problem = problem
-    raise invalid_argument(f"Invalid `operations` param: Value must a valid array and {call.server.operation_problem}")
+    raise invalid_argument(
+        f"Invalid `operations` param: Value must a valid array and {call.server.operation_problem}"
+    )
 
 
 def _problem(call: Call, operation: Any) -> str | None:
@@ -226,7 +256,9 @@ def _problem(call: Call, operation: Any) -> str | None:
         return f"Key 'action' must be one of: {', '.join(_SINGLE + _BULK)}"
     if action in _SINGLE and row_key not in operation:
         return f"Key '{row_key}' is required for action '{action}'"
-    if row_key in operation and (not isinstance(operation[row_key], str) or not operation[row_key].strip()):
+    if row_key in operation and (
+        not isinstance(operation[row_key], str) or not operation[row_key].strip()
+    ):
         return f"Key '{row_key}' must be a non-empty string"
     return _data_problem(call, action, operation)
 
@@ -257,7 +289,11 @@ def _bulk_problem(action: str, data: Any) -> str | None:
         return None
     if "data" not in data:
         return f"Key 'data' is required in data for {action}"
-    return None if isinstance(data["data"], dict | list) else f"Key 'data.data' must be an array for {action}"
+    return (
+        None
+        if isinstance(data["data"], dict | list)
+        else f"Key 'data.data' must be an array for {action}"
+    )
 
 
 _ID = Param("transactionId", Uid())

@@ -1,8 +1,10 @@
 """
-Users of the local server, as far as rows are concerned: an id, labels, teams, and two ways to prove who one is.
+Manage users of the local server, as far as rows need them.
 
-There is no sign-up: ``POST /v1/local/users``, which only this server has and only its full key may use, makes a user and gives a session
-secret and a JWT. Both are taken where Appwrite takes them: ``X-Appwrite-Session`` or the session cookie, ``X-Appwrite-JWT`` or ``?jwt=``.
+A user has an id, labels and teams, and authenticates with a session or a JWT. There is no sign-up:
+``POST /v1/local/users``, which only this server has and only its full key may use, makes a user and
+returns a session secret and a JWT. Both are accepted where Appwrite accepts them:
+``X-Appwrite-Session`` or the session cookie, ``X-Appwrite-JWT`` or ``?jwt=``.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ class User:
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """What permissions are compared with (Appwrite: ``User::getRoles``)."""
+        """The roles that permissions are compared with (Appwrite: ``User::getRoles``)."""
         status = "verified" if self.verified else "unverified"
         teams = [
             role
@@ -61,7 +63,15 @@ class User:
             for role in (f"team:{team}", *(f"team:{team}/{name}" for name in names))
         ]
         labels = [f"label:{label}" for label in self.labels]
-        return ("any", f"user:{self.id}", f"user:{self.id}/{status}", "users", f"users/{status}", *teams, *labels)
+        return (
+            "any",
+            f"user:{self.id}",
+            f"user:{self.id}/{status}",
+            "users",
+            f"users/{status}",
+            *teams,
+            *labels,
+        )
 
     @property
     def label(self) -> str:
@@ -70,7 +80,8 @@ class User:
 
 def _find(session: Session, where: str, value: str) -> User | None:
     row = session.one(
-        f"SELECT id, name, email, verified, labels, teams, session FROM _users WHERE {where} = ?", (value,)
+        f"SELECT id, name, email, verified, labels, teams, session FROM _users WHERE {where} = ?",
+        (value,),
     )
     if row is None:
         return None
@@ -80,7 +91,7 @@ def _find(session: Session, where: str, value: str) -> User | None:
 
 def identify_user(session: Session, request: Request, project: str) -> User | None:
     """
-    Tell which user sent a request, ``None`` for guests.
+    Return the user who sent a request, ``None`` for guests.
 
     Raises:
         ApiError: 401 ``user_jwt_invalid``; 403 ``user_jwt_and_cookie_set``.
@@ -90,7 +101,7 @@ def identify_user(session: Session, request: Request, project: str) -> User | No
         raise ApiError("user_jwt_and_cookie_set")
     if token:
         return _by_jwt(session, token)
-    # An unknown session is no error: its bearer is a guest.
+    # An unknown session is not an error; its bearer is a guest.
     return _find(session, "session", secret) if secret else None
 
 
@@ -115,14 +126,22 @@ def _sent_session(request: Request, project: str) -> str:
 
 
 def make_jwt(user: User, ttl_s: int = JWT_TTL_S) -> str:
-    """Make a token that is good for ``ttl_s`` seconds. It is signed with the secret of the session, and ends with it."""
+    """
+    Make a token that is valid for ``ttl_s`` seconds.
+
+    The session's secret signs it, and it ends with the session.
+    """
     head = _encode({"typ": "JWT", "alg": "HS256"})
     body = _encode({"userId": user.id, "exp": int(time.time()) + ttl_s})
     return f"{head}.{body}.{_signature(user, f'{head}.{body}')}"
 
 
 def _encode(value: Mapping[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).rstrip(b"=").decode()
+    return (
+        base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode())
+        .rstrip(b"=")
+        .decode()
+    )
 
 
 def _signature(user: User, text: str) -> str:
@@ -131,7 +150,11 @@ def _signature(user: User, text: str) -> str:
 
 
 def _by_jwt(session: Session, token: str) -> User:
-    """Find the bearer of a token. What is wrong is told in the words of the server's library, adhocore/jwt, and in its order."""
+    """
+    Find the bearer of a token.
+
+    Errors use the texts and the order of the server's library, adhocore/jwt.
+    """
     parts = token.split(".", 2)
     if len(parts) < 3:
         raise _bad_jwt("Invalid token: Incomplete segments")
@@ -144,10 +167,12 @@ def _by_jwt(session: Session, token: str) -> User:
         payload = _decoded(parts[1])
         user_id, expires = str(payload["userId"]), float(payload["exp"])
     except (ApiError, ValueError, KeyError, TypeError) as error:
-        # The server checks the signature first; here the payload tells by whose secret.
+        # The server checks the signature first; here the payload tells whose secret to use.
         raise _bad_jwt("Invalid token: Signature failed") from error
     user = _find(session, "id", user_id)
-    if user is None or not hmac.compare_digest(_signature(user, f"{parts[0]}.{parts[1]}").encode(), parts[2].encode()):
+    if user is None or not hmac.compare_digest(
+        _signature(user, f"{parts[0]}.{parts[1]}").encode(), parts[2].encode()
+    ):
         raise _bad_jwt("Invalid token: Signature failed")
     if expires <= time.time():
         raise _bad_jwt("Invalid token: Expired")
@@ -173,10 +198,13 @@ def user_json(user: User, ttl_s: int = JWT_TTL_S) -> dict[str, Any]:
 
 
 def get_account(call: Call) -> Response:
-    """Say who the caller is. Only users get here: neither keys nor guests have the scope ``account``."""
+    """Return the caller. Only users get here: keys and guests lack the scope ``account``."""
     user = _find(call.session, "id", call.identity.user_id)
     if user is None:
-        raise ApiError("general_unauthorized_scope", message=f'{call.identity.label} missing scopes (["account"])')
+        raise ApiError(
+            "general_unauthorized_scope",
+            message=f'{call.identity.label} missing scopes (["account"])',
+        )
     return json_response(
         200,
         {
@@ -187,16 +215,23 @@ def get_account(call: Call) -> Response:
 
 
 def create_user(call: Call) -> Response:
-    """Make a user, or change the one of this id: its session stays."""
+    """Make a user, or change the one of this id, who keeps the session."""
     args = call.args
     user_id = identifiers.new_id() if args["userId"] == "unique()" else args["userId"]
     known = _find(call.session, "id", user_id)
     secret = secrets.token_hex(32) if known is None else known.session
     user = User(
-        user_id, args["name"], args["email"], args["verified"], list(args["labels"]), _teams(args["teams"]), secret
+        user_id,
+        args["name"],
+        args["email"],
+        args["verified"],
+        list(args["labels"]),
+        _teams(args["teams"]),
+        secret,
     )
     call.session.execute(
-        "INSERT OR REPLACE INTO _users (id, name, email, verified, labels, teams, session, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO _users (id, name, email, verified, labels, teams, session, "
+        "created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             user.id,
             user.name,
@@ -218,11 +253,14 @@ def _teams(value: Any) -> dict[str, list[str]]:
         else value
     )
     if not isinstance(given, dict) or not all(
-        identifiers.is_valid(team) and isinstance(roles, list) and all(isinstance(role, str) for role in roles)
+        identifiers.is_valid(team)
+        and isinstance(roles, list)
+        and all(isinstance(role, str) for role in roles)
         for team, roles in given.items()
     ):
         raise invalid_argument(
-            "Invalid `teams` param: Value must be a list of team ids, or an object of team ids and their lists of roles"
+            "Invalid `teams` param: Value must be a list of team ids, or an object of team ids and "
+            "their lists of roles"
         )
     return given
 

@@ -1,7 +1,8 @@
 """
-Checks of request parameters, each with the text the server refuses with.
+Check request parameters, and return the server's error texts.
 
-A validator's ``problem`` gives ``None`` for a good value, else the description that follows ``Invalid `name` param:``.
+A validator's ``problem`` is ``None`` for a valid value, otherwise the description that follows
+``Invalid `name` param:``.
 """
 
 import re
@@ -42,7 +43,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Anything:
-    """For a parameter whose shape its handler checks."""
+    """For a parameter whose handler checks its shape."""
 
     def problem(self, value: Any) -> str | None:
         return None
@@ -54,7 +55,12 @@ class HttpUrl:
         if isinstance(value, str):
             try:
                 parts = urlsplit(value)
-                if parts.scheme in ("http", "https") and parts.hostname and value.isprintable() and " " not in value:
+                if (
+                    parts.scheme in ("http", "https")
+                    and parts.hostname
+                    and value.isprintable()
+                    and " " not in value
+                ):
                     return None
             except ValueError:
                 pass
@@ -81,7 +87,11 @@ class Key:
 @dataclass(frozen=True, slots=True)
 class CustomId:
     def problem(self, value: Any) -> str | None:
-        return None if value == "unique()" or value is True or identifiers.is_valid(value) else identifiers.KEY_RULE
+        return (
+            None
+            if value == "unique()" or value is True or identifiers.is_valid(value)
+            else identifiers.KEY_RULE
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +107,25 @@ class Boolean:
     def problem(self, value: Any) -> str | None:
         if isinstance(value, bool):
             return None
-        if self.loose and not isinstance(value, float) and value in ("true", "false", "1", "0", 1, 0):
+        if (
+            self.loose
+            and not isinstance(value, float)
+            and value in ("true", "false", "1", "0", 1, 0)
+        ):
             return None
         return "Value must be a valid boolean"
 
 
 def truthy(value: Any) -> bool:
-    """Read a loose boolean as PHP does: of texts, only ``""`` and ``"0"`` are false, so ``"false"`` is true."""
+    """Parse a loose boolean as PHP does: only the texts ``""`` and ``"0"`` are false."""
     return value not in ("", "0") if isinstance(value, str) else bool(value)
 
 
 def is_int(value: Any) -> bool:
-    """Tell whether a JSON number is an integer to PHP: it reads anything wider than int64 as a float."""
-    return isinstance(value, int) and not isinstance(value, bool) and INT64_MIN <= value <= INT64_MAX
+    """Return whether PHP parses a JSON number as an integer; beyond int64 it is a float."""
+    return (
+        isinstance(value, int) and not isinstance(value, bool) and INT64_MIN <= value <= INT64_MAX
+    )
 
 
 def is_number(value: Any) -> bool:
@@ -117,13 +133,17 @@ def is_number(value: Any) -> bool:
 
 
 def is_numeric(value: Any) -> bool:
-    """Tell whether PHP's ``is_numeric`` holds: numbers, and texts that read as one."""
+    """Return whether PHP's ``is_numeric`` is true: for numbers, and for texts of numbers."""
     if is_number(value):
         return True
     if not isinstance(value, str) or "_" in value:
         return False
     try:
-        return float(value) is not None and value.strip().lower().lstrip("+-") not in ("nan", "inf", "infinity")
+        return float(value) is not None and value.strip().lower().lstrip("+-") not in (
+            "nan",
+            "inf",
+            "infinity",
+        )
     except ValueError:
         return False
 
@@ -161,9 +181,7 @@ class Int64:
 
 
 # The server prints the bounds as floats, which rounds the upper one.
-INT64_RULE = (
-    "Value must be a valid signed 64-bit integer between -9,223,372,036,854,775,808 and 9,223,372,036,854,775,808"
-)
+INT64_RULE = "Value must be a valid signed 64-bit integer between -9,223,372,036,854,775,808 and 9,223,372,036,854,775,808"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +230,14 @@ class ListOf:
             and all(self.inner.problem(item) is None for item in value)
         ):
             return None
-        return f"Value must a valid array no longer than {self.max_items} items and {self.description}"
+        return (
+            f"Value must a valid array no longer than {self.max_items} items and {self.description}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class JsonObject:
-    """An object, a list (PHP knows no difference) or a text that is JSON."""
+    """An object, a list (PHP does not distinguish them) or a text with JSON."""
 
     def problem(self, value: Any) -> str | None:
         if isinstance(value, dict | list):
@@ -235,7 +255,7 @@ JSON_RULE = "Value must be a valid JSON string"
 
 
 def list_of(inner: Validator, probe: Any) -> ListOf:
-    """Make a list validator; ``probe`` is a value the inner one refuses, to learn its description."""
+    """Make a list validator; the inner one must reject ``probe``, which gives its description."""
     return ListOf(inner, inner.problem(probe) or "")
 
 

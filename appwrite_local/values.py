@@ -1,5 +1,5 @@
 """
-Row values: what a column takes, how it is stored, how it is sent.
+Check, store and send row values, by the type of their column.
 
 Source: recordings ``row-*`` (one per column type), ``rows-defaults``, ``columns-update-narrow``.
 """
@@ -17,7 +17,14 @@ from appwrite_local import datetimes, spatial
 from appwrite_local.errors import ApiError, invalid_structure
 from appwrite_local.schema import SPATIAL_TYPES, TEXT_TYPES, Column, Table
 from appwrite_local.text_rules import TextRules
-from appwrite_local.validators import INT64_MAX, INT64_MIN, INT64_RULE, is_int, is_number, range_rule
+from appwrite_local.validators import (
+    INT64_MAX,
+    INT64_MIN,
+    INT64_RULE,
+    is_int,
+    is_number,
+    range_rule,
+)
 from appwrite_local.wire import wire_number
 
 Check = Callable[[Any], str | None]
@@ -35,7 +42,7 @@ _INTEGER_TEXT = re.compile(r"-?\d{1,20}")
 
 
 def text_size(column: Column) -> int:
-    """Give the characters a text column holds."""
+    """Return how many characters a text column holds."""
     return _TEXT_SIZES.get(column.type, column.size)
 
 
@@ -49,7 +56,11 @@ def _text(max_length: int) -> Check:
 
 
 def is_email(value: str) -> bool:
-    """Tell whether the server takes a text for an address; a host in brackets is one of IPv4, or of IPv6 with that before it."""
+    """
+    Return whether the server accepts a text as an email address.
+
+    A host in brackets is an IPv4 address, or an IPv6 address after ``IPv6:``.
+    """
     name, _, host = value.rpartition("@")
     if host.startswith("[") and host.endswith("]"):
         is_v6 = host[1:6].lower() == "ipv6:"
@@ -59,7 +70,7 @@ def is_email(value: str) -> bool:
 
 
 def is_url(value: str) -> bool:
-    """Tell whether PHP's ``FILTER_VALIDATE_URL`` accepts a text: ASCII, with a scheme and a host."""
+    """Return whether PHP's ``FILTER_VALIDATE_URL`` accepts a text: ASCII, with scheme and host."""
     if not value.isascii() or not value.isprintable() or " " in value:
         return False
     try:
@@ -70,7 +81,12 @@ def is_url(value: str) -> bool:
         return False
     if parts.scheme in ("mailto", "news", "file"):
         return "://" in value or bool(parts.path)
-    return bool(parts.scheme and host and re.fullmatch(r"[A-Za-z0-9.:-]+", host) and not host.startswith((".", "-")))
+    return bool(
+        parts.scheme
+        and host
+        and re.fullmatch(r"[A-Za-z0-9.:-]+", host)
+        and not host.startswith((".", "-"))
+    )
 
 
 def is_ip(value: str) -> bool:
@@ -130,23 +146,35 @@ def _boolean(value: Any) -> str | None:
 
 
 def _datetime(value: Any) -> str | None:
-    return None if isinstance(value, str) and datetimes.parse_datetime(value) is not None else datetimes.RULE
+    return (
+        None
+        if isinstance(value, str) and datetimes.parse_datetime(value) is not None
+        else datetimes.RULE
+    )
 
 
 def is_unfiltered(column: Column) -> bool:
-    """Tell whether values of a datetime column go to the database as they come: it was made inline on 2.x (recording ``base-inline``)."""
+    """
+    Return whether values of a datetime column reach the database unchanged.
+
+    This is so if it was made inline on 2.x (recording ``base-inline``).
+    """
     return bool(column.options.get("unfiltered"))
 
 
 def _unfiltered(value: Any) -> str | None:
     if _PLAIN_DATETIME.fullmatch(value) is None:
-        # The database refuses a zone, and the server knows no answer to that.
+        # The database rejects a zone, and the server does not handle that error.
         raise ApiError("general_unknown")
     return None
 
 
 def _ciphertext_length(value: str) -> int:
-    """Give what is stored of an encrypted text: JSON with the cipher's parameters, and the text in base64 (recording ``columns-encrypt``)."""
+    """
+    Return the stored form of an encrypted text: JSON with the cipher's parameters.
+
+    The text itself is in base64 (recording ``columns-encrypt``).
+    """
     envelope = '{"data":"","method":"aes-128-gcm","iv":"","tag":"","version":"1"}'
     return len(envelope) + 24 + 32 + 4 * -(-len(value.encode()) // 3)
 
@@ -156,7 +184,11 @@ def _encrypted_text(max_length: int) -> Check:
 
     def check(value: Any) -> str | None:
         problem = plain(value)
-        return problem if problem is not None or _ciphertext_length(value) <= max_length else plain(None)
+        return (
+            problem
+            if problem is not None or _ciphertext_length(value) <= max_length
+            else plain(None)
+        )
 
     return check
 
@@ -169,12 +201,19 @@ def _checks(column: Column) -> list[Check]:
     if column.type == "integer":
         wide = column.size == 8
         high = INT64_MAX if wide else INT32_MAX
-        checks = [_int64 if wide else _int32(signed=column.signed), _range(-high if column.signed else 0, high)]
+        checks = [
+            _int64 if wide else _int32(signed=column.signed),
+            _range(-high if column.signed else 0, high),
+        ]
         return checks + _bounds(column, INT64_MIN, INT64_MAX)
     if column.type == "bigint":
         return [_bigint, *_bounds(column, INT64_MIN, INT64_MAX)]
     if column.type == "double":
-        return [_float, _range(-_MAX_DOUBLE, _MAX_DOUBLE), *_bounds(column, -_MAX_DOUBLE, _MAX_DOUBLE)]
+        return [
+            _float,
+            _range(-_MAX_DOUBLE, _MAX_DOUBLE),
+            *_bounds(column, -_MAX_DOUBLE, _MAX_DOUBLE),
+        ]
     if column.type in SPATIAL_TYPES:
         return [lambda value: spatial.problem(column.type, value)]
     if is_unfiltered(column):
@@ -185,12 +224,14 @@ def _checks(column: Column) -> list[Check]:
 def _bounds(column: Column, low: float, high: float) -> list[Check]:
     if column.low is None and column.high is None:
         return []
-    bound = _range(low if column.low is None else column.low, high if column.high is None else column.high)
+    bound = _range(
+        low if column.low is None else column.low, high if column.high is None else column.high
+    )
     return [(lambda value: bound(int(value))) if column.type == "bigint" else bound]
 
 
 class ColumnRule:
-    """What one column refuses, and with which words."""
+    """The values that one column rejects, and the texts for it."""
 
     def __init__(self, column: Column) -> None:
         self.column = column
@@ -199,7 +240,7 @@ class ColumnRule:
         self._label = "format" if column.format or (numeric and column.bounded) else "type"
 
     def problem(self, value: Any) -> str | None:
-        """Give the sentence for a refused value. Nulls are checked by whoever knows whether they may be."""
+        """Return the text for an invalid value. The caller checks nulls."""
         key = self.column.key
         if not self.column.array:
             return self._item_problem(value, key)
@@ -224,17 +265,19 @@ class ColumnRule:
 
 
 def rules(table: Table) -> dict[str, ColumnRule]:
-    """Give a table's rules; kept with its definition."""
+    """Return a table's rules; kept with its definition."""
     known: dict[str, ColumnRule] | None = table.plans.get("rules")
     if known is None:
         known = table.plans["rules"] = {
-            column.key: ColumnRule(column) for column in table.columns.values() if column.type != "relationship"
+            column.key: ColumnRule(column)
+            for column in table.columns.values()
+            if column.type != "relationship"
         }
     return known
 
 
 def with_defaults(table: Table, data: Mapping[str, Any]) -> Row:
-    """Fill what is missing or null from the columns' defaults."""
+    """Fill missing and null values from the columns' defaults."""
     row = dict(data)
     for column in table.columns.values():
         if column.default is not None and row.get(column.key) is None:
@@ -244,10 +287,11 @@ def with_defaults(table: Table, data: Mapping[str, Any]) -> Row:
 
 def check_whole(table: Table, data: Mapping[str, Any]) -> None:
     """
-    Check a row that is to be stored as a whole.
+    Check a complete row before it is stored.
 
     Raises:
-        ApiError: 400 ``row_invalid_structure``: first what is required and missing, then what is unknown, then the values.
+        ApiError: 400 ``row_invalid_structure``: first for missing required values, then for unknown
+            keys, then for invalid values.
     """
     check_required(table, data)
     check_unknown(table, data)
@@ -263,12 +307,16 @@ def check_required(table: Table, data: Mapping[str, Any]) -> None:
 def check_values(table: Table, data: Mapping[str, Any]) -> None:
     known = rules(table)
     for key, value in data.items():
-        if value is not None and key in known and (problem := known[key].problem(value)) is not None:
+        if (
+            value is not None
+            and key in known
+            and (problem := known[key].problem(value)) is not None
+        ):
             raise invalid_structure(problem)
 
 
 def check_part(table: Table, data: Mapping[str, Any]) -> None:
-    """Check values that many rows are to get: nulls are refused by the type itself where a value is required."""
+    """Check values for many rows; the type itself rejects nulls where a value is required."""
     check_unknown(table, data)
     known = rules(table)
     for key, value in data.items():
@@ -287,7 +335,7 @@ def check_unknown(table: Table, data: Mapping[str, Any]) -> None:
 
 
 def normalize(column: Column, value: Any) -> Any:
-    """Turn a checked value into the one that is stored. See ``shown`` for what is sent."""
+    """Turn a checked value into the stored one. See ``shown`` for the value that is sent."""
     if value is None:
         return None
     if column.array:
@@ -297,12 +345,16 @@ def normalize(column: Column, value: Any) -> Any:
 
 
 def shown(column: Column, value: Any) -> Any:
-    """Give a value as it is sent: an array is never null, and whole floats have no fraction."""
+    """Return a value as it is sent: an array is never null, and whole floats have no fraction."""
     if column.array:
         if value is not None and not isinstance(value, list):
             # Staged in a transaction, and not checked yet.
             return value
-        return [] if value is None else [wire_number(item) if isinstance(item, float) else item for item in value]
+        return (
+            []
+            if value is None
+            else [wire_number(item) if isinstance(item, float) else item for item in value]
+        )
     if column.type in SPATIAL_TYPES:
         return spatial.shown(value) if isinstance(value, list) else value
     return wire_number(value) if isinstance(value, float) else value
@@ -310,12 +362,13 @@ def shown(column: Column, value: Any) -> Any:
 
 def _normalize_item(column: Column, value: Any) -> Any:
     if value is None:
-        # A cast in the server makes numbers of nulls in arrays, but for bigint.
+        # The server casts nulls in arrays to numbers, except in arrays of bigint.
         return {"integer": 0, "double": 0, "boolean": False}.get(column.type)
     if column.type == "datetime":
         return value if is_unfiltered(column) else datetimes.parse_datetime(value)
     if column.type == "double":
-        # What was an integer in JSON stays one: it keeps its digits on the way into the database, and a float does not.
+        # An integer in JSON stays an integer and keeps its digits on the way into the database; a
+        # float does not.
         return int(float(value)) if isinstance(value, int) else value
     if column.type == "bigint":
         return int(value)
@@ -325,7 +378,7 @@ def _normalize_item(column: Column, value: Any) -> Any:
 
 
 def to_storage(column: Column, value: Any, text: TextRules) -> tuple[Any, ...]:
-    """Give what SQLite stores for a normalized value: one value, and the collation's key beside it where the column has one."""
+    """Return what SQLite stores: the value, and the collation's key if the column has one."""
     if value is None:
         return (None, None) if column.has_fold else (None,)
     if (
@@ -346,7 +399,11 @@ def to_storage(column: Column, value: Any, text: TextRules) -> tuple[Any, ...]:
 
 
 def stored_float(value: float, digits: int) -> float:
-    """Give a float as it reaches the database: as text of so many digits, unless it was an integer (recording ``query-numbers``)."""
+    """
+    Return a float as it reaches the database: as text of so many digits.
+
+    A number that was an integer stays one (recording ``query-numbers``).
+    """
     return float(f"{value:.{digits}G}") if isinstance(value, float) else float(value)
 
 
@@ -359,7 +416,9 @@ def storage_columns(column: Column) -> tuple[str, ...]:
 def storage_type(column: Column) -> str:
     if column.array:
         return "TEXT"
-    return {"integer": "INTEGER", "bigint": "INTEGER", "boolean": "INTEGER", "double": "REAL"}.get(column.type, "TEXT")
+    return {"integer": "INTEGER", "bigint": "INTEGER", "boolean": "INTEGER", "double": "REAL"}.get(
+        column.type, "TEXT"
+    )
 
 
 def _array_from_storage(value: Any) -> Any:
@@ -368,7 +427,9 @@ def _array_from_storage(value: Any) -> Any:
 
 def _numbers_from_storage(value: Any) -> Any:
     return (
-        [] if value is None else [wire_number(item) if isinstance(item, float) else item for item in json.loads(value)]
+        []
+        if value is None
+        else [wire_number(item) if isinstance(item, float) else item for item in json.loads(value)]
     )
 
 
@@ -389,7 +450,7 @@ def _unfiltered_from_storage(value: Any) -> Any:
 
 
 def decoder(column: Column) -> Callable[[Any], Any] | None:
-    """Give what turns a stored value into the one that is sent; ``None`` when they are the same."""
+    """Return the function from stored to sent values; ``None`` if they are the same."""
     if column.array:
         return _numbers_from_storage if column.type == "double" else _array_from_storage
     if column.type in SPATIAL_TYPES:

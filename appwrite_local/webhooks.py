@@ -1,8 +1,9 @@
 """
-Webhooks: kept through the API, delivered by a thread of their own.
+Manage webhooks through the API, and deliver events to them in a thread.
 
-Deliveries are tried once, signed as the server signs them, and counted: ten failures in a row disable a webhook. A full queue drops
-deliveries rather than hold up writers. Source: ``src/Appwrite/Platform/Workers/Webhooks.php`` and observation of a 1.9.6 server.
+Deliveries are tried once, signed as the server signs them, and counted: ten consecutive failures
+disable a webhook. A full queue drops deliveries instead of blocking writers. Source:
+``src/Appwrite/Platform/Workers/Webhooks.php`` and observation of a 1.9.6 server.
 """
 
 from __future__ import annotations
@@ -33,7 +34,17 @@ from appwrite_local.messages import Response, json_response, no_content
 from appwrite_local.metadata_lists import Listing, select_entries
 from appwrite_local.routing import Call, Param, Route
 from appwrite_local.storage import Session, Storage
-from appwrite_local.validators import QUERIES, Boolean, CustomId, HttpUrl, Matching, Nullable, Text, Uid, list_of
+from appwrite_local.validators import (
+    QUERIES,
+    Boolean,
+    CustomId,
+    HttpUrl,
+    Matching,
+    Nullable,
+    Text,
+    Uid,
+    list_of,
+)
 
 MAX_FAILURES = 10
 MAX_QUEUED = 10_000
@@ -41,7 +52,9 @@ TIMEOUT_S = 15.0
 READ = ("webhooks.read",)
 WRITE = ("webhooks.write",)
 
-_LISTING = Listing("Webhook", {"name": "text", "url": "text", "enabled": "boolean", "attempts": "integer"})
+_LISTING = Listing(
+    "Webhook", {"name": "text", "url": "text", "enabled": "boolean", "attempts": "integer"}
+)
 _COLUMNS = "id, name, url, events, tls, username, password, secret, enabled, logs, attempts, created, updated"
 
 logger = logging.getLogger(__name__)
@@ -70,7 +83,11 @@ def _load(session: Session, where: str = "1", params: Sequence[Any] = ()) -> lis
 
 
 def _webhook(values: dict[str, Any]) -> Webhook:
-    shaped = {"events": json.loads(values["events"]), "tls": bool(values["tls"]), "enabled": bool(values["enabled"])}
+    shaped = {
+        "events": json.loads(values["events"]),
+        "tls": bool(values["tls"]),
+        "enabled": bool(values["enabled"]),
+    }
     return Webhook(**{**values, **shaped})
 
 
@@ -102,7 +119,9 @@ def create_webhook(call: Call) -> Response:
             args["authPassword"], secret, args["enabled"], now, now,
         ),
     )  # fmt: skip
-    return json_response(201, webhook_json(_load(call.session, "id = ?", (webhook_id,))[0], secret=secret))
+    return json_response(
+        201, webhook_json(_load(call.session, "id = ?", (webhook_id,))[0], secret=secret)
+    )
 
 
 def _listed(value: Any) -> list[str]:
@@ -112,7 +131,9 @@ def _listed(value: Any) -> list[str]:
 def list_webhooks(call: Call) -> Response:
     entries = [webhook_json(webhook) for webhook in _load(call.session)]
     chosen, total = select_entries(_LISTING, entries, call.args["queries"], call.args["total"])
-    return json_response(200, {"total": total, "webhooks": [entries[position] for position in chosen]})
+    return json_response(
+        200, {"total": total, "webhooks": [entries[position] for position in chosen]}
+    )
 
 
 def get_webhook(call: Call) -> Response:
@@ -120,11 +141,11 @@ def get_webhook(call: Call) -> Response:
 
 
 def update_webhook(call: Call) -> Response:
-    """Set all options. What is left out is reset; enabling forgets the failures."""
+    """Set all options. Omitted ones are reset; enabling resets the count of failures."""
     args, webhook = call.args, _require(call)
     call.session.execute(
-        "UPDATE _webhooks SET name = ?, url = ?, events = ?, tls = ?, username = ?, password = ?, enabled = ?, attempts = ?, updated = ?"
-        " WHERE id = ?",
+        "UPDATE _webhooks SET name = ?, url = ?, events = ?, tls = ?, username = ?, password = ?, "
+        "enabled = ?, attempts = ?, updated = ? WHERE id = ?",
         (
             args["name"], args["url"], json.dumps(_listed(args["events"])), args["tls"], args["authUsername"], args["authPassword"],
             args["enabled"], 0 if args["enabled"] else webhook.attempts, now_text(), webhook.id,
@@ -135,7 +156,10 @@ def update_webhook(call: Call) -> Response:
 
 def renew_secret(call: Call) -> Response:
     webhook, secret = _require(call), call.args["secret"] or secrets.token_hex(64)
-    call.session.execute("UPDATE _webhooks SET secret = ?, updated = ? WHERE id = ?", (secret, now_text(), webhook.id))
+    call.session.execute(
+        "UPDATE _webhooks SET secret = ?, updated = ? WHERE id = ?",
+        (secret, now_text(), webhook.id),
+    )
     return json_response(200, webhook_json(_require(call), secret=secret))
 
 
@@ -145,7 +169,7 @@ def delete_webhook(call: Call) -> Response:
 
 
 def deliveries(session: Session, events: Sequence[Event]) -> list[tuple[Webhook, Event]]:
-    """Find which webhooks are to be told of which events, in the order of the events."""
+    """Return the webhooks to call for each event, in the order of the events."""
     if session.one("SELECT 1 FROM _webhooks WHERE enabled") is None:
         return []
     webhooks = _load(session, "enabled")
@@ -162,7 +186,11 @@ def encode_payload(payload: Mapping[str, Any]) -> bytes:
 
 
 def sign(secret: str, url: str, body: bytes) -> str:
-    """Sign a delivery: HMAC-SHA1 over the percent-decoded URL and the body as it is sent, in base64."""
+    """
+    Sign a delivery with HMAC-SHA1, in base64.
+
+    The signature covers the percent-decoded URL and the body as it is sent.
+    """
     digest = hmac.new(secret.encode(), unquote(url).encode() + body, hashlib.sha1).digest()
     return base64.b64encode(digest).decode()
 
@@ -181,7 +209,11 @@ def headers_of(webhook: Webhook, event: Event, body: bytes) -> dict[str, str]:
 
 
 class Deliverer:
-    """Delivers in the order of the writes, one at a time, in a thread that starts with the first delivery of a process."""
+    """
+    Deliver in the order of the writes, one delivery at a time.
+
+    The thread starts with the first delivery of a process.
+    """
 
     def __init__(self, storage: Storage, timeout_s: float = TIMEOUT_S) -> None:
         self._storage = storage
@@ -192,7 +224,7 @@ class Deliverer:
         self._pid = os.getpid()
 
     def enqueue(self, items: Sequence[tuple[Webhook, Event]]) -> None:
-        """Deliver soon. What does not fit into the queue is dropped, and logged."""
+        """Enqueue a delivery. If the queue is full, it is dropped and logged."""
         if not items:
             return
         self._start()
@@ -200,10 +232,14 @@ class Deliverer:
             try:
                 self._queue.put_nowait(item)
             except queue.Full:
-                logger.warning("The webhook queue is full: %s was not told of %s", item[0].url, item[1].names[0])
+                logger.warning(
+                    "The webhook queue is full; the delivery to %s of %s was dropped",
+                    item[0].url,
+                    item[1].names[0],
+                )
 
     def flush(self, timeout_s: float = 10.0) -> bool:
-        """Wait until everything that was enqueued is delivered or has failed, and tell whether that was in time."""
+        """Wait for all enqueued deliveries; return whether they finished in time."""
         deadline = time.monotonic() + timeout_s
         with self._queue.all_tasks_done:
             while self._queue.unfinished_tasks:
@@ -214,7 +250,7 @@ class Deliverer:
         return True
 
     def close(self) -> None:
-        """Stop after what is being delivered now; the rest of the queue is dropped."""
+        """Stop after the current delivery; the rest of the queue is dropped."""
         with self._lock:
             thread, self._thread = self._thread, None
         if thread is None or not thread.is_alive() or self._pid != os.getpid():
@@ -231,10 +267,12 @@ class Deliverer:
     def _start(self) -> None:
         with self._lock:
             if self._pid != os.getpid():
-                # A fork does not take threads along.
+                # Threads do not survive a fork.
                 self._pid, self._thread, self._queue = os.getpid(), None, queue.Queue(MAX_QUEUED)
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="local-appwrite-webhooks", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._run, name="local-appwrite-webhooks", daemon=True
+                )
                 self._thread.start()
 
     def _run(self) -> None:
@@ -244,7 +282,7 @@ class Deliverer:
                 try:
                     self._deliver(session, *item)
                 except Exception:  # noqa: BLE001 - logged, and the next one is delivered all the same
-                    # As text: the variables of the frames hold the webhook's secret.
+                    # As text: the variables of the frames include the webhook's secret.
                     logger.error("A webhook could not be delivered\n%s", traceback.format_exc())  # noqa: TRY400
                 finally:
                     self._queue.task_done()
@@ -252,7 +290,9 @@ class Deliverer:
 
     def _deliver(self, session: requests.Session, webhook: Webhook, event: Event) -> None:
         body = encode_payload(event.payload)
-        auth = (webhook.username, webhook.password) if webhook.username or webhook.password else None
+        auth = (
+            (webhook.username, webhook.password) if webhook.username or webhook.password else None
+        )
         problem = ""
         try:
             response = session.post(
@@ -272,7 +312,8 @@ class Deliverer:
             return
         text = f"URL: {webhook.url}\nMethod: POST\n{problem}"
         self._update(
-            f"attempts = attempts + 1, logs = ?, enabled = enabled AND attempts + 1 < {MAX_FAILURES}, updated = ?",
+            "attempts = attempts + 1, logs = ?, enabled = enabled AND attempts + 1 < "
+            f"{MAX_FAILURES}, updated = ?",
             (text, now_text()),
             webhook,
         )
@@ -283,7 +324,9 @@ class Deliverer:
 
 
 _ID = Param("webhookId", Uid())
-_EVENTS = list_of(Matching(r"[A-Za-z]+(\.([A-Za-z0-9*][A-Za-z0-9._-]*|\*))*", "Event is not valid."), None)
+_EVENTS = list_of(
+    Matching(r"[A-Za-z]+(\.([A-Za-z0-9*][A-Za-z0-9._-]*|\*))*", "Event is not valid."), None
+)
 _SECRET = Param("secret", Nullable(Text(256, 8)), None, nullable=True)
 _OPTIONS = (
     Param("name", Text(128)), Param("url", HttpUrl()), Param("events", _EVENTS), Param("enabled", Boolean(), True),

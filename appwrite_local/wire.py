@@ -1,12 +1,13 @@
-"""JSON as the server writes and reads it."""
+"""Read and write JSON as the server does."""
 
 import json
 from typing import Any, TypeAlias
 
 Json: TypeAlias = Any
-"""A decoded JSON value. The shapes are checked where they are used; a recursive alias would only move the checks."""
+"""A decoded JSON value. Its users check the shape; a recursive alias would only move the checks."""
 
-# From here on PHP writes a float with an exponent, as json.dumps does; below it a whole float has no fraction.
+# From here on PHP writes a float with an exponent, as json.dumps does. Below it a whole float has
+# no fraction.
 _EXPONENT_FROM = 1e17
 
 MAX_DEPTH = 512
@@ -24,7 +25,7 @@ def encode_json(body: Json) -> bytes:
 
 
 def wire_number(value: float) -> float:
-    """Give a float as the server prints it: whole ones without a fraction (recording ``row-float``)."""
+    """Return a float as the server prints it: whole floats lack a fraction (``row-float``)."""
     if value.is_integer() and abs(value) < _EXPONENT_FROM:
         return int(value)
     return value
@@ -32,10 +33,10 @@ def wire_number(value: float) -> float:
 
 def decode_json(text: str | bytes) -> Json:
     """
-    Read JSON strictly, and as PHP does: an integer beyond 64 bits is a float.
+    Parse JSON strictly, and as PHP does: an integer beyond 64 bits is a float.
 
     Raises:
-        MalformedJson: also for NaN and infinities, which Python would let through.
+        MalformedJson: also for NaN and infinities, which Python would accept.
     """
     try:
         value = json.loads(text, parse_constant=_refuse_constant, parse_int=_integer)
@@ -58,7 +59,7 @@ def _refuse_constant(name: str) -> Json:
 
 
 def php_type(value: Json) -> str:
-    """Name a value's type as PHP's ``gettype`` does; it appears in error texts."""
+    """Return a value's type as PHP's ``gettype`` names it in error texts."""
     if value is None:
         return "NULL"
     if isinstance(value, bool):

@@ -1,9 +1,9 @@
 """
-The one place where rows change.
+Write rows; no other module does.
 
-Single routes, bulk routes and commits of transactions all end here, inside a session that the caller opened, so that a caller can make
-several changes stand or fall together. Arguments were checked for their shape by the routes; what depends on the table and on the rows
-is checked here.
+Single routes, bulk routes and commits of transactions all end here, inside a session that the
+caller opened, so that several changes can succeed or fail together. The routes have checked the
+shape of arguments; the checks that depend on the table and on the rows are here.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from appwrite_local.values import (
     with_defaults,
 )
 
-# Keys of rows that a client may send and the server never takes over.
+# Keys of rows that a client may send and the server never stores.
 _IGNORED = ("$id", "$sequence", "$databaseId", "$tableId", "$collectionId", "$permissions")
-#: The moments that a key may set.
+#: The times that a key may set.
 DATES = ("$createdAt", "$updatedAt")
 
 
 @dataclass(slots=True)
 class Writer:
     """
-    Changes one table's rows.
+    Write one table's rows.
 
     Args:
-        now: the date of every change made here: rows of one call are of one age.
+        now: the time of every change made here; all rows of one call have the same time.
         trusted: whether the caller may set ``$createdAt`` and ``$updatedAt``, as keys may.
     """
 
@@ -59,7 +59,7 @@ class Writer:
 
     def check_new(self, data: Mapping[str, Any]) -> None:
         """
-        Refuse a row that ``create`` would refuse for its values.
+        Reject a row whose values ``create`` would reject.
 
         Raises:
             ApiError: 400 ``row_invalid_structure``.
@@ -82,12 +82,14 @@ class Writer:
         row["$sequence"] = self.store.insert(row)
         return self._as_sent(row)
 
-    def update(self, row_id: str, old: Row, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row:
+    def update(
+        self, row_id: str, old: Row, data: Mapping[str, Any], permissions: Sequence[str] | None
+    ) -> Row:
         """
         Change a row.
 
-        Any update fills null columns that have a default, and renames the id to the spelling it was addressed by (recordings
-        ``rows-defaults``, ``rows-update``).
+        Any update fills null columns that have a default, and changes the spelling of the id to the
+        one in the request (recordings ``rows-defaults``, ``rows-update``).
 
         Raises:
             ApiError: 400 ``row_invalid_structure``.
@@ -114,20 +116,23 @@ class Writer:
             self.store.update(old["$sequence"], changed)
         return self._as_sent(row)
 
-    def upsert(self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str] | None) -> Row | None:
+    def upsert(
+        self, row_id: str, data: Mapping[str, Any], permissions: Sequence[str] | None
+    ) -> Row | None:
         """
         Add or change a row, as the server's ``INSERT ... ON DUPLICATE KEY UPDATE`` does.
 
-        A row is "old" only under exactly this id. A new one that meets another row (an id in other case, a unique index) overwrites that
-        row's values and answers as if it had been added, with an empty ``$sequence`` (recordings ``rows-upsert``,
-        ``rows-upsert-unique``).
+        A row is "old" only under exactly this id. A new one that meets another row (an id in other
+        case, a unique index) overwrites that row's values and answers as if it had been added, with
+        an empty ``$sequence`` (recordings ``rows-upsert``, ``rows-upsert-unique``).
 
         Returns:
-            The row, or ``None`` when there was nothing to do: a new row of falsy values, or an old one as it is.
+            The row, or ``None`` if there was nothing to do: a new row of falsy values, or an
+            unchanged old one.
 
         Raises:
             ApiError: 400 ``row_invalid_structure``.
-            Duplicate: changing the row met another one.
+            Duplicate: the changed row clashes with another one.
         """
         old = self.store.get(row_id)
         if old is not None and old["$id"] != row_id:
@@ -142,16 +147,24 @@ class Writer:
             else self._overwrite_own(old, values, dates, permissions)
         )
 
-    def _is_nothing_new(self, old: Row | None, values: Row, permissions: Sequence[str] | None) -> bool:
+    def _is_nothing_new(
+        self, old: Row | None, values: Row, permissions: Sequence[str] | None
+    ) -> bool:
         if old is None:
             return not permissions and all(not value and value != "0" for value in values.values())
         if permissions is not None and list(permissions) != old["$permissions"]:
             return False
-        return set(values) == set(self.table.columns) and all(old[key] == value for key, value in values.items())
+        return set(values) == set(self.table.columns) and all(
+            old[key] == value for key, value in values.items()
+        )
 
-    def _overwrite_own(self, old: Row, values: Row, dates: Row, permissions: Sequence[str] | None) -> Row:
+    def _overwrite_own(
+        self, old: Row, values: Row, dates: Row, permissions: Sequence[str] | None
+    ) -> Row:
         given, applied = operators.split(values)
-        sent = {key: value for key, value in with_defaults(self.table, given).items() if key in given}
+        sent = {
+            key: value for key, value in with_defaults(self.table, given).items() if key in given
+        }
         self._check_required_sent(values)
         current = {key: old[key] for key in self.table.columns}
         self._check({**current, **sent}, applied, current)
@@ -161,11 +174,11 @@ class Writer:
         if permissions is not None:
             changed["$permissions"] = list(permissions)
         self.store.update(old["$sequence"], changed)
-        # The date of creation is answered as sent, and not stored.
+        # The creation time is answered as sent, and not stored.
         return self._as_sent({**old, **changed, **dates})
 
     def _check(self, merged: Row, applied: Mapping[str, operators.Operator], current: Row) -> None:
-        """Check a whole row, column by column: its values, and the operators where there are some."""
+        """Check a whole row, column by column: its values, and its operators if there are any."""
         check_required(self.table, {**merged, **dict.fromkeys(applied, "")})
         for key, column in self.table.columns.items():
             if key in applied:
@@ -178,13 +191,21 @@ class Writer:
             if column.required and values.get(column.key) is None:
                 raise invalid_structure(f'Missing required attribute "{column.key}"')
 
-    def _insert_or_overwrite(self, row_id: str, values: Row, dates: Row, permissions: Sequence[str] | None) -> Row:
+    def _insert_or_overwrite(
+        self, row_id: str, values: Row, dates: Row, permissions: Sequence[str] | None
+    ) -> Row:
         given, applied = operators.split(values)
-        filled = with_defaults(self.table, {**given, **operators.apply_to_nothing(self.table, applied)})
+        filled = with_defaults(
+            self.table, {**given, **operators.apply_to_nothing(self.table, applied)}
+        )
         check_whole(self.table, filled)
         row = self._new_row(row_id, filled, dates, permissions or ())
         clash = self.store.find_clash(row)
-        if clash is not None and not self.text.upsert_overwrites and fold(clash["$id"]) != fold(row_id):
+        if (
+            clash is not None
+            and not self.text.upsert_overwrites
+            and fold(clash["$id"]) != fold(row_id)
+        ):
             raise Duplicate(of_id=False)
         if clash is None:
             row["$sequence"] = self.store.insert(row)
@@ -201,19 +222,25 @@ class Writer:
         row["$sequence"] = ""
         return self._as_sent(row)
 
-    def update_many(self, rows: Sequence[Row], data: Mapping[str, Any], permissions: Sequence[str] | None) -> list[Row]:
+    def update_many(
+        self, rows: Sequence[Row], data: Mapping[str, Any], permissions: Sequence[str] | None
+    ) -> list[Row]:
         """
-        Give many rows the same values.
+        Write the same values to many rows.
 
-        Any null of a column with a default is answered with the default, and stays null in storage (recording ``rows-defaults``).
+        The answer shows the default for any null of a column with a default, which stays null in
+        storage (recording ``rows-defaults``).
 
         Raises:
-            ApiError: 400 ``row_invalid_structure``; 500 ``general_unknown`` when a unique index is violated.
+            ApiError: 400 ``row_invalid_structure``; 500 ``general_unknown`` if a unique index is
+                violated.
         """
         values, dates = self._split(data)
         given, applied = operators.split(values)
         check_unknown(self.table, values)
-        filled = {key: value for key, value in with_defaults(self.table, given).items() if key in given}
+        filled = {
+            key: value for key, value in with_defaults(self.table, given).items() if key in given
+        }
         check_part(self.table, filled)
         new = self._normalized(filled)
         kept = {key: (None if given[key] is None else value) for key, value in new.items()}
@@ -228,15 +255,19 @@ class Writer:
                 self.store.update(row["$sequence"], {**kept, **computed, **extra})
             except Duplicate as error:
                 raise ApiError("general_unknown") from error
-            changed_rows.append(self._as_sent({**with_defaults(self.table, {**row, **new, **computed}), **extra}))
+            changed_rows.append(
+                self._as_sent({**with_defaults(self.table, {**row, **new, **computed}), **extra})
+            )
         return changed_rows
 
     def delete(self, rows: Sequence[Row]) -> None:
         self.store.delete([row["$sequence"] for row in rows])
 
     def _split(self, data: Mapping[str, Any]) -> tuple[Row, Row]:
-        """Part what was sent into the columns' values and the dates that a trusted caller may set."""
-        values = {key: value for key, value in data.items() if key not in _IGNORED and key not in DATES}
+        """Split the request into values of columns, and dates that a trusted caller may set."""
+        values = {
+            key: value for key, value in data.items() if key not in _IGNORED and key not in DATES
+        }
         dates: Row = {}
         for key in DATES:
             value = data.get(key)
@@ -258,7 +289,10 @@ class Writer:
         }
 
     def _new_row(self, row_id: str, values: Row, dates: Row, permissions: Sequence[str]) -> Row:
-        row: Row = {column.key: normalize(column, values.get(column.key)) for column in self.table.columns.values()}
+        row: Row = {
+            column.key: normalize(column, values.get(column.key))
+            for column in self.table.columns.values()
+        }
         row.update(
             {
                 "$id": row_id, "$createdAt": dates.get("$createdAt", self.now), "$updatedAt": dates.get("$updatedAt", self.now),
@@ -269,9 +303,11 @@ class Writer:
 
 
 def _same(new: Any, old: Any) -> bool:
-    return (new == old and isinstance(new, bool) == isinstance(old, bool)) or (new is None and old == [])
+    return (new == old and isinstance(new, bool) == isinstance(old, bool)) or (
+        new is None and old == []
+    )
 
 
 def fresh_id(row_id: Any) -> str:
-    """Give the id for a row that asked for one of its own choice, or for none."""
+    """Return the id of a new row: the requested one, or a new one."""
     return identifiers.new_id() if row_id is None else identifiers.chosen(row_id)

@@ -1,4 +1,4 @@
-"""The server behind HTTP: a WSGI application, and waitress to run it."""
+"""Serve over HTTP: a WSGI application, and waitress to run it."""
 
 from __future__ import annotations
 
@@ -22,20 +22,23 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 MAX_BODY_BYTES = 12 * 1024 * 1024
-# A request line of 64,000 characters is answered; somewhat longer ones are not, on the server either.
+# A request line of 64,000 characters is answered. Slightly longer ones are not, as on the server.
 MAX_HEADER_BYTES = 66_000
 THREADS = 8
-#: So many connections are kept open. With more, those go first that have not sent their request, then those that wait for the next one.
+#: The number of connections kept open. Beyond it, connections that have not sent their request are
+#: closed first, then those that wait for the next one.
 MAX_CONNECTIONS = 500
-#: A request that has not arrived whole after so many seconds, counted from its first byte, is given up.
+#: Seconds, from its first byte, within which a request must arrive completely.
 REQUEST_S = 30.0
-#: A connection over which nothing is sent for so many seconds is closed.
+#: Seconds after which an idle connection is closed.
 IDLE_S = 120
 
 _REASONS = {200: "OK", 201: "Created", 202: "Accepted", 204: "No Content"}
 
 
-def make_application(server: LocalServer) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
+def make_application(
+    server: LocalServer,
+) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
     """Make a WSGI application of a server."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -43,13 +46,15 @@ def make_application(server: LocalServer) -> Callable[[WSGIEnvironment, StartRes
         if response.delay_s:
             time.sleep(response.delay_s)
         if response.cut:
-            # What waitress raises itself when the other end hangs up: it closes the socket and writes nothing.
+            # What waitress itself raises if the client hangs up: it closes the socket and writes
+            # nothing.
             raise ClientDisconnected
         headers = [*response.headers.items(), ("Server", "Appwrite")]
         if response.status != 204:
             headers.append(("Content-Length", str(len(response.body))))
         elif "Content-Type" not in response.headers:
-            # The server's HTTP library adds it; the SDK for Python reads it from every answer, and fails where there is none.
+            # The server's HTTP library adds it. The SDK for Python reads it from every answer, and
+            # fails without it.
             headers.append(("Content-Type", "text/html"))
         start_response(f"{response.status} {_REASONS.get(response.status, 'Error')}", headers)
         return [response.body] if response.body else []
@@ -58,49 +63,57 @@ def make_application(server: LocalServer) -> Callable[[WSGIEnvironment, StartRes
 
 
 def _request(environ: WSGIEnvironment) -> Request:
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    headers = {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
     if environ.get("CONTENT_TYPE"):
         headers["content-type"] = environ["CONTENT_TYPE"]
     length = int(environ.get("CONTENT_LENGTH") or 0)
     body = environ["wsgi.input"].read(length) if length else b""
-    # WSGI carries a path's bytes as latin-1.
+    # WSGI carries the bytes of a path as latin-1.
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     return Request(environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), headers, body)
 
 
 class OpenToOthers(ValueError):
-    """A server that others can reach has a key that they know."""
+    """Other machines can reach the server, and its key is public."""
 
 
 def check_reach(server: LocalServer, host: str) -> None:
     """
-    Make sure that whoever can reach the server does not know its key.
+    Check that a server which other machines can reach has a secret key.
 
     Raises:
-        OpenToOthers: they do.
+        OpenToOthers: its key is public.
         OSError: the host has no address.
     """
     if server.key_is_known and not _is_loopback(host):
         raise OpenToOthers(
-            f"{host or 'every address'} can be reached from other machines, and the server's key is no secret: "
-            "give it a key of its own, or listen on 127.0.0.1."
+            f"{host or 'every address'} can be reached from other machines, and the server's key "
+            "is public: set another key, or listen on 127.0.0.1."
         )
 
 
 def _is_loopback(host: str) -> bool:
     if not host:
         return False
-    found = {str(address[0]) for *_, address in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    found = {
+        str(address[0]) for *_, address in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    }
     addresses = [ipaddress.ip_address(text.partition("%")[0]) for text in found]
-    return all((getattr(address, "ipv4_mapped", None) or address).is_loopback for address in addresses)
+    return all(
+        (getattr(address, "ipv4_mapped", None) or address).is_loopback for address in addresses
+    )
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """
-    A connection that knows since when it has been waiting for the rest of a request.
+    A connection that records since when it has been waiting for the rest of a request.
 
     Attributes:
-        waits_since: Unix time; None while a request is served, and between two of them.
+        waits_since: Unix time; None while a request is served, and between two requests.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -117,7 +130,11 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
 
 class _Server(TcpWSGIServer):  # type: ignore[misc]
-    """Waitress, which would stop to accept connections when there are too many, those included that never send a request."""
+    """
+    A waitress server that closes the oldest waiting connection when there are too many.
+
+    Plain waitress stops accepting connections then, even if the others never send a request.
+    """
 
     channel_class = _Channel
 
@@ -125,17 +142,22 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
         super().handle_accept()
         if len(self.active_channels) > MAX_CONNECTIONS:
             idle = [channel for channel in self.active_channels.values() if not channel.requests]
-            # Not one whose answer is on its way, and the one that has waited longest.
+            # Not one whose answer is under way; of the others, the one that has waited longest.
             idle = [channel for channel in idle if not channel.total_outbufs_len]
             if idle:
                 min(
-                    idle, key=lambda one: (one.waits_since is None, one.waits_since or one.last_activity)
+                    idle,
+                    key=lambda one: (one.waits_since is None, one.waits_since or one.last_activity),
                 ).handle_close()
 
     def maintenance(self, now: float) -> None:
         super().maintenance(now)
         for channel in self.active_channels.values():
-            if not channel.requests and channel.waits_since is not None and now - channel.waits_since > REQUEST_S:
+            if (
+                not channel.requests
+                and channel.waits_since is not None
+                and now - channel.waits_since > REQUEST_S
+            ):
                 channel.will_close = True
 
 
@@ -144,24 +166,25 @@ def make_http_server(server: LocalServer, host: str, port: int, threads: int = T
     Make an HTTP/1.1 server that is bound and not yet running.
 
     Args:
-        port: 0 for any free one; ``effective_port`` tells which.
+        port: 0 for any free port; read it from ``effective_port``.
 
     Returns:
-        A waitress server: ``run()`` serves until a signal ends the process. Another thread ends it with ``stop_http_server``.
+        A waitress server: ``run()`` serves until a signal ends the process. Another thread ends it
+        with ``stop_http_server``.
 
     Raises:
         OpenToOthers: as ``check_reach``.
-        OSError: the address cannot be listened on.
+        OSError: the address cannot be bound.
     """
     check_reach(server, host)
-    # waitress says of each request that has to wait for a thread that it does.
+    # waitress logs each request that has to wait for a thread.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=1024)
     adjustments = Adjustments(
         sockets=[listener], threads=threads, max_request_header_size=MAX_HEADER_BYTES, max_request_body_size=MAX_BODY_BYTES,
         clear_untrusted_proxy_headers=True, ident="Appwrite", channel_timeout=IDLE_S, cleanup_interval=1,
-        # Beyond the ones that are kept: those that are being answered are never closed.
+        # On top of the kept connections: those that are being answered are never closed.
         connection_limit=MAX_CONNECTIONS + 100, asyncore_use_poll=True,
     )  # fmt: skip
     http: Any = _Server(
@@ -171,30 +194,33 @@ def make_http_server(server: LocalServer, host: str, port: int, threads: int = T
         bind_socket=False,
         sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
     )
-    # Of a socket that is handed in, waitress keeps the port as text.
+    # waitress keeps the port of a given socket as text.
     http.effective_port = int(http.effective_port)
     return http
 
 
 def stop_http_server(http: Any) -> None:
     """
-    End a server that runs in another thread.
+    Stop a server that runs in another thread.
 
-    Its own loop closes the sockets: closed from here they would be gone while it waits for them, which it takes for an error.
+    Its own loop closes the sockets. Closed from here, they would be gone while it waits for them,
+    which it treats as an error.
     """
     http.trigger.pull_trigger(lambda: http.asyncore.close_all(http._map))
 
 
 @contextmanager
-def running_http_server(server: LocalServer, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def running_http_server(
+    server: LocalServer, host: str = "127.0.0.1", port: int = 0
+) -> Iterator[str]:
     """
-    Serve over HTTP in a thread of this process for the length of a block.
+    Serve over HTTP in a thread of this process during the block.
 
     Yields:
         The endpoint, for example ``http://127.0.0.1:49152/v1``.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OSError: the address cannot be bound.
     """
     http = make_http_server(server, host, port)
     thread = threading.Thread(target=http.run, name="local-appwrite", daemon=True)

@@ -1,7 +1,8 @@
 """
-Modules that were moved, for this release only: importing one by its old name raises an error with the new one.
+Raise an error with the new name when a moved module is imported by its old name.
 
-A finder instead of modules in the old places: a module would be found by whatever looks for ``forms`` or ``views`` in every app.
+This exists for one release only. It is a finder, because modules in the old places would be found
+by tools that look for ``forms`` or ``views`` in every app.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 _PACKAGE = "appwrite_orm_django"
-#: New names, by the old ones within the package.
+#: Maps old names within the package to new ones.
 MOVED = {
     "aliases": "conf",
     "array_forms": "orm.array_forms",
@@ -48,29 +49,30 @@ MOVED = {
 
 
 class MovedModules(MetaPathFinder):
-    """Asked after all others, and so only for modules that are not there."""
+    """The last finder, which is asked only for modules that do not exist."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None, /
     ) -> ModuleSpec | None:
         """
-        Return None for every module that is not one of those that were moved.
+        Return None for every module that was not moved.
 
         Raises:
-            ModuleNotFoundError: the module was moved; the message has its new name.
+            ModuleNotFoundError: the module was moved; the message contains its new name.
         """
         package, _, name = fullname.partition(".")
         if package == _PACKAGE and name in MOVED:
             new = MOVED[name]
             place = new if new.startswith("appwrite_local") else f"{_PACKAGE}.{new}"
-            # Without ``name``, for "from appwrite_orm_django import handlers" would swallow it.
+            # With ``name`` set, "from appwrite_orm_django import handlers" would swallow the error.
             raise ModuleNotFoundError(
-                f"{fullname} has moved to {place}. Change the import, the setting or the migration that names it."
+                f"{fullname} has moved to {place}. Change the import, the setting or the migration "
+                "that names it."
             )
         return None
 
 
 def install() -> None:
-    """Put the finder behind the others, once."""
+    """Append the finder to ``sys.meta_path``, unless it is there already."""
     if not any(isinstance(finder, MovedModules) for finder in sys.meta_path):
         sys.meta_path.append(MovedModules())

@@ -1,4 +1,4 @@
-"""Django looks for an app's admin here; the classes are in ``contrib.admin``."""
+"""Provide the classes of ``contrib.admin`` where Django looks for an app's admin."""
 
 from appwrite_orm_django.contrib.admin import (
     AppwriteModelAdmin,

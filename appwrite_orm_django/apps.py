@@ -33,7 +33,11 @@ class AppwriteOrmConfig(AppConfig):
 # that run checks should import.
 _CHECKS = {
     ("appwrite",): ["databases.check_settings"],
-    ("appwrite", checks.Tags.models): ["models.check_models", "models.check_routing", "models.check_relations"],
+    ("appwrite", checks.Tags.models): [
+        "models.check_models",
+        "models.check_routing",
+        "models.check_relations",
+    ],
     ("appwrite", checks.Tags.database): ["databases.check_drift"],
     (checks.Tags.caches,): ["cache.check_settings"],
     (checks.Tags.models,): ["cache.check_models"],
@@ -92,4 +96,7 @@ def hold_what_was_saved(instance: Any, using: str, update_fields: Any = None, **
     if not is_appwrite(connections[using]):
         return
     fields = instance._meta.concrete_fields
-    hold(instance, (field for field in fields if update_fields is None or field.name in update_fields))
+    hold(
+        instance,
+        (field for field in fields if update_fields is None or field.name in update_fields),
+    )

@@ -34,7 +34,11 @@ def without_secrets_in_clear(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def appwrite_aliases() -> list[str]:
     """Return the aliases in ``DATABASES`` that use this engine."""
-    return [alias for alias, database in django_settings.DATABASES.items() if database.get("ENGINE") == ENGINE]
+    return [
+        alias
+        for alias, database in django_settings.DATABASES.items()
+        if database.get("ENGINE") == ENGINE
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,9 @@ class CacheSettings:
             oldest first; None for no limit. Other backends have limits of their own.
         statistics_interval: seconds between two writes of a process's counters to the cache; 0
             never writes them.
+        direct_redis_reads: read from ``django-redis`` over connections of this library, which takes
+            14 us of processor time for two keys instead of 50. False reads with ``get_many``, as
+            from any other backend.
     """
 
     enabled: bool = True
@@ -93,6 +100,7 @@ class CacheSettings:
     lease_ttl: float = 10.0
     max_bytes: int | None = 64 * 1024 * 1024
     statistics_interval: float = 10.0
+    direct_redis_reads: bool = True
 
     @classmethod
     def read(cls, alias: str, options: Mapping[str, Any]) -> CacheSettings:
@@ -130,13 +138,24 @@ class CacheSettings:
             value = getattr(self, name)
             if value is None and name in ("lease_above", "max_bytes"):
                 continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or not bound <= value < float("inf"):
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or not bound <= value < float("inf")
+            ):
                 return f'["{name.upper()}"] is {value!r}; it must be a number of at least {bound}.'
+        if not isinstance(self.direct_redis_reads, bool):
+            return (
+                f'["DIRECT_REDIS_READS"] is {self.direct_redis_reads!r}; it must be True or False.'
+            )
         if any(isinstance(value, bool) or not value >= 0 for _, value in self.timeouts):
             return '["TIMEOUTS"] must map tables to seconds of at least 0.'
         if not 0 <= self.jitter < 1:
             return f'["JITTER"] is {self.jitter!r}; it must be at least 0 and less than 1.'
-        if not self.key_prefix or not self.key_prefix.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        if (
+            not self.key_prefix
+            or not self.key_prefix.replace("-", "").replace("_", "").replace(".", "").isalnum()
+        ):
             return f'["KEY_PREFIX"] is {self.key_prefix!r}; it may only contain letters, digits, "-", "_" and ".".'
         if not self.key_prefix.isascii() or len(self.key_prefix) > 40:
             return f'["KEY_PREFIX"] is {self.key_prefix!r}; it must be at most 40 ASCII characters long.'
@@ -187,7 +206,9 @@ class UserSettings:
         where = f'DATABASES["{alias}"]["OPTIONS"]["USERS"]'
         settings = _read(cls, where, options)
         if isinstance(settings.confirm_s, bool) or not 0 <= settings.confirm_s <= 900:
-            raise ImproperlyConfigured(f'{where}["CONFIRM_S"] must be a number of seconds from 0 to 900.')
+            raise ImproperlyConfigured(
+                f'{where}["CONFIRM_S"] must be a number of seconds from 0 to 900.'
+            )
         if settings.anonymous not in ("guest", "refuse", "key"):
             raise ImproperlyConfigured(f'{where}["ANONYMOUS"] must be "guest", "refuse" or "key".')
         if not isinstance(settings.required, bool):
@@ -244,9 +265,12 @@ class WebhookSettings:
         _check_url(settings.url, where)
         secrets = settings.secrets
         if not isinstance(secrets, tuple) or not all(
-            isinstance(secret, Secret) and len(secret) in SECRET_LENGTHS and secret.is_encodable for secret in secrets
+            isinstance(secret, Secret) and len(secret) in SECRET_LENGTHS and secret.is_encodable
+            for secret in secrets
         ):
-            raise ImproperlyConfigured(f'{where}["SECRETS"] must be a list of strings of 8 to 256 characters.')
+            raise ImproperlyConfigured(
+                f'{where}["SECRETS"] must be a list of strings of 8 to 256 characters.'
+            )
         if settings.secrets and urlsplit(settings.url).scheme not in ("http", "https"):
             raise ImproperlyConfigured(
                 f'{where}["URL"] must be the address that Appwrite calls, such as '
@@ -304,7 +328,8 @@ class RealtimeSettings:
             )
         if settings.url and urlsplit(settings.url).scheme not in ("ws", "wss"):
             raise ImproperlyConfigured(
-                f'{where}["URL"] must be an address such as wss://fra.cloud.appwrite.io/v1/realtime.'
+                f'{where}["URL"] must be an address such as '
+                "wss://fra.cloud.appwrite.io/v1/realtime."
             )
         _check_numbers(settings, where, {"ping_s": 0.01, "longest_pause_s": 0, "coalesce_s": 0})
         return settings
@@ -395,7 +420,9 @@ class Options:
                     f'DATABASES["{alias}"]["OPTIONS"]["{name.upper()}"] must be a positive integer.'
                 )
         if options.text not in ("mariadb", "postgresql"):
-            raise ImproperlyConfigured(f'DATABASES["{alias}"]["OPTIONS"]["TEXT"] must be "mariadb" or "postgresql".')
+            raise ImproperlyConfigured(
+                f'DATABASES["{alias}"]["OPTIONS"]["TEXT"] must be "mariadb" or "postgresql".'
+            )
         if options.feature_level not in (None, "1.9", "2.x"):
             raise ImproperlyConfigured(
                 f'DATABASES["{alias}"]["OPTIONS"]["FEATURE_LEVEL"] must be "1.9", "2.x" or None.'
@@ -414,7 +441,9 @@ def _read(cls: type[Settings], where: str, given: Any) -> Settings:
         raise ImproperlyConfigured(f"{where} must be a dictionary.")
     known = {each.name.upper(): each.name for each in fields(cls)}  # type: ignore[arg-type]  # all are dataclasses
     if unknown := sorted(set(given) - set(known), key=str):
-        raise ImproperlyConfigured(f"{where} has no key {unknown[0]!r}. Valid keys are {', '.join(sorted(known))}.")
+        raise ImproperlyConfigured(
+            f"{where} has no key {unknown[0]!r}. Valid keys are {', '.join(sorted(known))}."
+        )
     return cls(**{known[key]: value for key, value in given.items()})
 
 
@@ -426,5 +455,11 @@ def _check_url(url: Any, where: str) -> None:
 def _check_numbers(settings: Any, where: str, least: Mapping[str, float]) -> None:
     for name, bound in least.items():
         value = getattr(settings, name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not bound <= value < float("inf"):
-            raise ImproperlyConfigured(f'{where}["{name.upper()}"] must be a number of at least {bound:g}.')
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float))
+            or not bound <= value < float("inf")
+        ):
+            raise ImproperlyConfigured(
+                f'{where}["{name.upper()}"] must be a number of at least {bound:g}.'
+            )

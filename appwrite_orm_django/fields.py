@@ -1,4 +1,4 @@
-"""Fields for what Appwrite has and Django has no word for."""
+"""Model fields for Appwrite's column types that Django has no fields for."""
 
 from __future__ import annotations
 
@@ -36,14 +36,15 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
     from appwrite_orm_django.schema.columns import Column
 
-    # What may be assigned to a field, and what is read from it: in django-stubs every field has these two parameters.
+    # The types that can be assigned to a field and read from it. In django-stubs every field has
+    # these two parameters.
     _Set = TypeVar("_Set", contravariant=True, default=Any)
     _Get = TypeVar("_Get", covariant=True, default=Any)
     _Item = TypeVar("_Item", covariant=True)
     _To = TypeVar("_To", bound=models.Model)
 
     class _FieldOf(Protocol[_Item]):
-        """A field, by the type that django-stubs give to its values."""
+        """A field whose values have this type in django-stubs."""
 
         @property
         def _pyi_private_get_type(self) -> _Item: ...
@@ -51,7 +52,8 @@ if TYPE_CHECKING:
     _Field = models.Field
     _CharField = models.CharField
     _Texts = list[str] | tuple[str, ...] | Set[str] | Combinable
-    # Given None an object gets an id when it is saved. A key that refers to it, and may be null, reads None as well.
+    # An object whose id is None gets one when it is saved. A nullable key that refers to it can
+    # also be None.
     _SetId = TypeVar("_SetId", contravariant=True, default=str | Combinable | None)
     _GetId = TypeVar("_GetId", covariant=True, default=str)
     _MomentBase = models.DateTimeField[str | datetime.date | Combinable | None, datetime.datetime]
@@ -60,7 +62,7 @@ else:
 
     _Set, _Get, _SetId, _GetId = map(TypeVar, ("_Set", "_Get", "_SetId", "_GetId"))
 
-    # Django lets only its foreign keys be subscribed.
+    # Django makes only its foreign keys subscriptable.
     class _Field(models.Field):
         def __class_getitem__(cls, parameters: Any) -> Any:
             return cls
@@ -85,10 +87,10 @@ __all__ = [
 
 class RowIdField(_CharField[_SetId, _GetId]):
     """
-    The row's ``$id``: text of at most 36 characters out of A-Z, a-z, 0-9, ``.``, ``-`` and ``_``.
+    The row's ``$id``: a string of at most 36 characters (A-Z, a-z, 0-9, ``.``, ``-`` and ``_``).
 
-    A new object gets one at once (24 hexadecimal characters, the time first) unless you give one. Appwrite compares ids without
-    case: ``abc`` and ``ABC`` are one row.
+    A new object gets an id at once, unless you pass one: 24 hexadecimal characters that begin with
+    the time. Appwrite compares ids without case: ``abc`` and ``ABC`` are the same row.
     """
 
     description = _("Appwrite row id")
@@ -117,11 +119,15 @@ class RowIdField(_CharField[_SetId, _GetId]):
 
 
 class _SystemDateTimeField(_MomentBase):
-    """A moment that the server keeps. Read it; writing it is for imports (an API key may set it on creation)."""
+    """
+    A timestamp that the server keeps.
+
+    Only imports should write it: with an API key it can be set when the row is created.
+    """
 
     system_column: str
     descriptor_class = MomentAttribute
-    # The answer to a create tells it, so a new object knows it without asking again.
+    # The response to a create contains it, so new objects need no second request.
     db_returning = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -138,19 +144,19 @@ class _SystemDateTimeField(_MomentBase):
 
 
 class CreatedAtField(_SystemDateTimeField):
-    """The row's ``$createdAt``, in milliseconds."""
+    """The row's ``$createdAt``, with millisecond precision."""
 
     system_column = "$createdAt"
 
 
 class UpdatedAtField(_SystemDateTimeField):
-    """The row's ``$updatedAt``, in milliseconds."""
+    """The row's ``$updatedAt``, with millisecond precision."""
 
     system_column = "$updatedAt"
 
 
 class _ListCodec(Codec):
-    """A JSON array; each element by the codec of its own type."""
+    """Encode an array as JSON, each element with the codec of its type."""
 
     orders = False
     is_text = False
@@ -159,12 +165,12 @@ class _ListCodec(Codec):
     def __init__(self, element: Codec) -> None:
         self.element = element
         self.shortens = isinstance(element, DateTimeCodec)
-        # Text and whole numbers come back as they are written.
+        # Text and integers are read exactly as they were written.
         self._is_plain = type(element) in (Codec, IntegerCodec)
 
     def encode(self, value: Any) -> list[Any]:
         if isinstance(value, str) or not isinstance(value, Sequence):
-            raise OutOfRange(f"an array is a list, not {type(value).__name__}")
+            raise OutOfRange(f"an array takes a list, got {type(value).__name__}")
         return [self._encoded(number, item) for number, item in enumerate(value, 1)]
 
     def _encoded(self, number: int, item: Any) -> Any:
@@ -174,8 +180,10 @@ class _ListCodec(Codec):
             except OutOfRange as error:
                 raise OutOfRange(f"item {number}: {error}", error.side) from None
         if type(self.element) in _WITHOUT_NULL:
-            # Observed: a null becomes 0, or false (recordings ``row-float``, ``row-integer``).
-            raise OutOfRange(f"item {number} is None, in the place of which Appwrite would store a zero. Leave it out")
+            # Appwrite stores null as 0 or false (recordings ``row-float``, ``row-integer``).
+            raise OutOfRange(
+                f"item {number} is None, which Appwrite would store as zero. Leave it out"
+            )
         return None
 
     def held(self, value: Any) -> Any:
@@ -190,15 +198,17 @@ class _ListCodec(Codec):
         return [None if item is None else self.element.decode(item) for item in wire]
 
     def stored(self, wire: Any) -> str:
-        # As a constant is written: Appwrite answers 1 for 1.0.
-        return json.dumps(wire if self._is_plain else self.encode(self.decode(wire)), ensure_ascii=False)
+        # Write elements as constants are written: Appwrite returns 1 for 1.0.
+        return json.dumps(
+            wire if self._is_plain else self.encode(self.decode(wire)), ensure_ascii=False
+        )
 
 
 _WITHOUT_NULL = (BooleanCodec, FloatCodec, IntegerCodec)
 
 
 class _ListField(_Field[_Set, _Get]):
-    """What arrays and permissions share: a list of values of ``base_field``."""
+    """The base class of array and permission fields: a list of values of ``base_field``."""
 
     empty_strings_allowed = False
     base_field: models.Field[Any, Any]
@@ -215,7 +225,11 @@ class _ListField(_Field[_Set, _Get]):
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
-        if value is None or isinstance(value, str) or not isinstance(value, (list, tuple, set, frozenset)):
+        if (
+            value is None
+            or isinstance(value, str)
+            or not isinstance(value, (list, tuple, set, frozenset))
+        ):
             return value
         return [self.base_field.get_prep_value(item) for item in value]
 
@@ -226,7 +240,7 @@ class _ListField(_Field[_Set, _Get]):
             return value
         if is_appwrite(connection):
             return self._prepared(value, connection)
-        # For SQLite, in which local evaluation runs, and for any other database: the JSON that Appwrite holds.
+        # SQLite, which runs local evaluation, and other databases get the JSON that Appwrite holds.
         items = self._prepared(value, _appwrite_connection(connection.alias) or connection)
         try:
             return json.dumps(self.appwrite_codec().encode(items), ensure_ascii=False)
@@ -234,14 +248,16 @@ class _ListField(_Field[_Set, _Get]):
             raise DataError(f"{self}: {error}.") from error
 
     def _prepared(self, items: Sequence[Any], connection: Any) -> list[Any]:
-        """Prepare elements as Appwrite's codecs take them; other databases' adapters would make text of them."""
+        """Prepare elements for Appwrite's codecs; adapters of other databases would return text."""
         return [
-            None if item is None else self.base_field.get_db_prep_value(item, connection, prepared=True)
+            None
+            if item is None
+            else self.base_field.get_db_prep_value(item, connection, prepared=True)
             for item in items
         ]
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        # From Appwrite itself a list arrives; out of local evaluation its JSON.
+        # Appwrite returns a list, local evaluation its JSON.
         if isinstance(value, str):
             value = self.appwrite_codec().decode(json.loads(value))
         convert = getattr(self.base_field, "from_db_value", None)
@@ -261,7 +277,10 @@ class _ListField(_Field[_Set, _Get]):
             raise exceptions.ValidationError(_("Enter a list of values."), code="invalid_list")
         from appwrite_orm_django.orm.array_forms import read_element
 
-        return [self._item(number, read_element, self.base_field, item) for number, item in enumerate(value, 1)]
+        return [
+            self._item(number, read_element, self.base_field, item)
+            for number, item in enumerate(value, 1)
+        ]
 
     def _item(self, number: int, check: Callable[..., Any], *args: Any) -> Any:
         try:
@@ -283,12 +302,16 @@ class _ListField(_Field[_Set, _Get]):
         try:
             self.appwrite_codec().encode(self._prepared(self.get_prep_value(value), connection))
         except (OutOfRange, InvalidText) as error:
-            raise exceptions.ValidationError(f"{str(error)[:1].upper()}{str(error)[1:]}.", code="invalid") from error
+            raise exceptions.ValidationError(
+                f"{str(error)[:1].upper()}{str(error)[1:]}.", code="invalid"
+            ) from error
 
     def formfield(self, **kwargs: Any) -> Any:
         from appwrite_orm_django.orm.array_forms import ArrayFormField
 
-        return super().formfield(**{"form_class": ArrayFormField, "base_field": self.base_field, **kwargs})
+        return super().formfield(
+            **{"form_class": ArrayFormField, "base_field": self.base_field, **kwargs}
+        )
 
     def value_to_string(self, obj: Any) -> str:
         values: Any = self.value_from_object(obj)
@@ -302,7 +325,11 @@ class _ListField(_Field[_Set, _Get]):
 
 
 def _appwrite_connection(alias: str) -> DatabaseWrapper | None:
-    """Return a connection to Appwrite: that of the alias, which local evaluation's database shares, or else any; None without one."""
+    """
+    Return a connection to Appwrite, or None if there is none.
+
+    Prefer the connection of ``alias``, which the database of local evaluation shares.
+    """
     known = (connections[name] for name in (alias, *connections) if name in connections)
     return next((connection for connection in known if is_appwrite(connection)), None)
 
@@ -311,8 +338,9 @@ class ArrayField(_ListField[_Set, _Get]):
     """
     An Appwrite array column: a list of values of one type.
 
-    ``ArrayField(models.CharField(max_length=50))``. Lookups: ``contains`` (has all these elements), ``overlap`` (has any of them),
-    both compared exactly, with case. The server stores no difference between no list and an empty one: both read as ``[]``.
+    For example, ``ArrayField(models.CharField(max_length=50))``. The lookups are ``contains`` (has
+    all of these elements) and ``overlap`` (has any of them); both compare exactly and with case.
+    Appwrite does not distinguish null from an empty list: both are read as ``[]``.
     """
 
     description = _("Array of %(base_field)s")
@@ -327,7 +355,9 @@ class ArrayField(_ListField[_Set, _Get]):
     ) -> None: ...
     @overload
     def __init__(
-        self: ArrayField[list[_Item] | tuple[_Item, ...] | Set[_Item] | Combinable | None, list[_Item] | None],
+        self: ArrayField[
+            list[_Item] | tuple[_Item, ...] | Set[_Item] | Combinable | None, list[_Item] | None
+        ],
         base_field: _FieldOf[_Item],
         *,
         null: Literal[True],
@@ -353,7 +383,7 @@ class ArrayField(_ListField[_Set, _Get]):
         base.model = self.model
         element = column_for(base)
         if element is None:
-            raise ValueError(f"{self}: {base.__class__.__name__} has no column type of its own.")
+            raise ValueError(f"{self}: Appwrite has no column type for {base.__class__.__name__}.")
         return element.as_array(key, required=False)
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -362,7 +392,7 @@ class ArrayField(_ListField[_Set, _Get]):
             errors.append(
                 checks.Error(
                     "The elements of an array can be neither relations nor arrays.",
-                    hint="Use a model of its own, or a JSONField. See docs/reference/checks.md#appwrite-e010",
+                    hint="Use a separate model or a JSONField. See docs/reference/checks.md#appwrite-e010",
                     obj=self,
                     id="appwrite.E010",
                 )
@@ -371,17 +401,27 @@ class ArrayField(_ListField[_Set, _Get]):
 
 
 class EnumField(_CharField[_Set, _Get]):
-    """A text field whose ``choices`` become the elements of an Appwrite enum column: the server refuses anything else."""
+    """
+    A text field over an Appwrite enum column.
+
+    Its ``choices`` become the elements of the column; the server rejects any other value.
+    """
 
     description = _("Appwrite enum")
 
     @overload
     def __init__(
-        self: EnumField[str | Combinable, str], *args: Any, null: Literal[False] = False, **kwargs: Any
+        self: EnumField[str | Combinable, str],
+        *args: Any,
+        null: Literal[False] = False,
+        **kwargs: Any,
     ) -> None: ...
     @overload
     def __init__(
-        self: EnumField[str | Combinable | None, str | None], *args: Any, null: Literal[True], **kwargs: Any
+        self: EnumField[str | Combinable | None, str | None],
+        *args: Any,
+        null: Literal[True],
+        **kwargs: Any,
     ) -> None: ...
     @overload
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
@@ -397,7 +437,7 @@ class EnumField(_CharField[_Set, _Get]):
 
     @property
     def elements(self) -> tuple[str, ...]:
-        """The values of the choices, in their order."""
+        """The values of the choices, in order."""
         return tuple(str(value) for value, _label in self.flatchoices)
 
     def appwrite_column(self, key: str) -> Column:
@@ -424,8 +464,8 @@ class PermissionsField(_ListField[_Texts, list[str]]):
     """
     The row's ``$permissions``: a list such as ``['read("any")', 'update("user:5f3e")']``.
 
-    They count where the table has row security (``appwrite_row_security = True`` on the model) and only for callers without an API
-    key. Appwrite can not filter by them.
+    They apply only if the table has row security (``appwrite_row_security = True`` on the model),
+    and only to clients without an API key. Appwrite cannot filter by them.
     """
 
     description = _("Appwrite row permissions")
@@ -443,20 +483,20 @@ class PermissionsField(_ListField[_Texts, list[str]]):
         return name, path, args, kwargs
 
     def get_lookup(self, lookup_name: str) -> Any:
-        raise exceptions.FieldError("Appwrite can not filter rows by their permissions.")
+        raise exceptions.FieldError("Appwrite cannot filter rows by their permissions.")
 
 
-# Django keeps to these itself; they are for other clients of the table.
+# Django's collector implements these itself; the column's rule serves other clients of the table.
 _ON_DELETE: dict[Any, str] = {models.CASCADE: "cascade", models.SET_NULL: "setNull"}
 
 
 class _Relationship(models.ForeignKey[_Set, _Get]):
-    #: What ``column_key`` tells the readers and writers by: the server treats such a column in its own way.
+    #: Marks a relationship column for ``column_key``: the server treats such columns differently.
     appwrite_relationship = True
     relation_type: str
 
     def __init__(self, to: Any, on_delete: Any, **kwargs: Any) -> None:
-        # Appwrite can require no relationship, and keeps an index of its own over it.
+        # Appwrite cannot require a relationship, and it indexes the column itself.
         kwargs.setdefault("null", True)
         kwargs.setdefault("blank", True)
         kwargs.setdefault("db_index", False)
@@ -464,7 +504,7 @@ class _Relationship(models.ForeignKey[_Set, _Get]):
 
     def get_attname_column(self) -> tuple[str, str]:  # type: ignore[override]  # as in django-stubs
         attname, _column = super().get_attname_column()
-        # The key is that of the relationship; no "_id" comes after it.
+        # The column's key is that of the relationship, without the suffix "_id".
         return attname, self.db_column or self.name
 
     def appwrite_column(self, key: str) -> Column:
@@ -473,10 +513,12 @@ class _Relationship(models.ForeignKey[_Set, _Get]):
         from appwrite_orm_django.schema.names import column_key, table_id
 
         other = self.remote_field.model._meta.db_table
-        # One that two relationships between the same tables do not share.
+        # The key must be unique among the relationships between the same two tables.
         far_key = column_key(f"{self.model._meta.db_table}_{key}")
         on_delete = _ON_DELETE.get(self.remote_field.on_delete, "restrict")
-        relation = Relation(table_id(other), self.relation_type, two_way_key=far_key, on_delete=on_delete)
+        relation = Relation(
+            table_id(other), self.relation_type, two_way_key=far_key, on_delete=on_delete
+        )
         return Column(key, "relationship", related=relation)
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -484,8 +526,8 @@ class _Relationship(models.ForeignKey[_Set, _Get]):
         if not self.null:
             errors.append(
                 checks.Error(
-                    "A relationship column can be empty: Appwrite has no required ones.",
-                    hint="Leave null=False out; blank=False makes forms ask. See docs/reference/checks.md#appwrite-e012",
+                    "Appwrite cannot require a relationship, so the field must allow NULL.",
+                    hint="Remove null=False; use blank=False to require a value in forms. See docs/reference/checks.md#appwrite-e012",
                     obj=self,
                     id="appwrite.E012",
                 )
@@ -493,7 +535,7 @@ class _Relationship(models.ForeignKey[_Set, _Get]):
         if self.remote_field.model is self.model:
             errors.append(
                 checks.Error(
-                    "Appwrite cannot make a relationship of a table with itself.",
+                    "Appwrite cannot relate a table to itself.",
                     hint="Use a ForeignKey. See docs/reference/checks.md#appwrite-e013",
                     obj=self,
                     id="appwrite.E013",
@@ -504,17 +546,19 @@ class _Relationship(models.ForeignKey[_Set, _Get]):
 
 class RelationshipField(_Relationship[_Set, _Get]):
     """
-    A ``ForeignKey`` over an Appwrite relationship column, on the side that holds the other row's id.
+    A ``ForeignKey`` over the relationship column that holds the other row's id.
 
-    That is the side of a many-to-one relationship where it was made, and the far side of a two-way one-to-many. Reading, filtering,
-    ordering, joins, prefetches and writing work as with a ``ForeignKey``. On a table with a relationship column Appwrite refuses bulk
-    calls, so updates and deletions of many rows are sent one at a time. Prefer a ``ForeignKey`` for new tables.
+    This is the side on which a many-to-one relationship was created, and the far side of a two-way
+    one-to-many relationship. Reading, filtering, ordering, joins, prefetches and writing work as
+    with a ``ForeignKey``. Appwrite rejects bulk calls on tables with relationship columns, so
+    updates and deletions of many rows are sent one at a time. Prefer a ``ForeignKey`` for new
+    tables.
     """
 
     description = _("Appwrite relationship (many-to-one)")
     relation_type = "manyToOne"
 
-    # Of a model that is named the plugin of django-stubs puts the class in the place of Any.
+    # If the model is given by name, the plugin of django-stubs replaces Any with its class.
     @overload
     def __init__(
         self: RelationshipField[_To | Combinable | None, _To | None],
@@ -534,12 +578,16 @@ class RelationshipField(_Relationship[_Set, _Get]):
 
 
 class OneToOneRelationshipField(_Relationship[_Set, _Get], models.OneToOneField[_Set, _Get]):
-    """A ``OneToOneField`` over an Appwrite one-to-one relationship column; the server keeps its unique index. See ``RelationshipField``."""
+    """
+    A ``OneToOneField`` over an Appwrite one-to-one relationship column.
+
+    The server keeps the column's unique index. See ``RelationshipField``.
+    """
 
     description = _("Appwrite relationship (one-to-one)")
     relation_type = "oneToOne"
 
-    # Of a model that is named the plugin of django-stubs puts the class in the place of Any.
+    # If the model is given by name, the plugin of django-stubs replaces Any with its class.
     @overload
     def __init__(
         self: OneToOneRelationshipField[_To | Combinable | None, _To | None],

@@ -1,4 +1,4 @@
-"""Indexes that Appwrite has and Django has no word for."""
+"""Declare Appwrite indexes that Django's ``Index`` cannot describe."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ __all__ = ["AppwriteIndex"]
 
 class AppwriteIndex(models.Index):
     """
-    An index of a kind, or with lengths, of its own.
+    An index with a type or lengths.
 
     Args:
-        type: ``key``, ``unique`` or ``fulltext``. Django does not know that a unique one is: prefer a UniqueConstraint where it will do.
-        lengths: indexed characters for each field, 0 for all of them; left out, they are what fits.
+        type: ``key``, ``unique`` or ``fulltext``. Django does not know that a ``unique`` index is
+            unique; prefer a ``UniqueConstraint`` where possible.
+        lengths: number of characters to index for each field, 0 for all of them. Defaults to as
+            many as fit.
     """
 
     def __init__(
@@ -28,7 +30,10 @@ class AppwriteIndex(models.Index):
     ) -> None:
         super().__init__(*expressions, **kwargs)
         if lengths and len(lengths) != len(self.fields):
-            raise ValueError(f"The index {self.name} needs one length for each of its {len(self.fields)} fields.")
+            raise ValueError(
+                f"Index {self.name} needs one length for each of its {len(self.fields)} fields, "
+                f"got {len(lengths)}."
+            )
         self.appwrite_type = type
         self.appwrite_lengths = tuple(lengths)
 

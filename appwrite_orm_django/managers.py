@@ -1,4 +1,4 @@
-"""The manager and queryset of Appwrite models: Django's own, and what Django has no word for."""
+"""The manager and queryset of Appwrite models, with methods for the cache."""
 
 from __future__ import annotations
 
@@ -36,18 +36,23 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
     """
     A queryset over rows in Appwrite.
 
-    The methods about the cache do nothing on a database that is not on Appwrite: there nothing is cached, ``is_cached()`` and
-    ``is_updated()`` are False, and querysets are just read.
+    On databases other than Appwrite nothing is cached: ``is_cached()`` and ``is_updated()`` return
+    False, and the other cache methods only read the rows or do nothing.
     """
 
     if TYPE_CHECKING:
-        # These change the type of a row, for which django-stubs name Django's queryset.
-        def values(self, *fields: str | Combinable, **expressions: Any) -> AppwriteQuerySet[ModelT, dict[str, Any]]: ...
+        # These methods change the row type. In django-stubs they return Django's queryset.
+        def values(
+            self, *fields: str | Combinable, **expressions: Any
+        ) -> AppwriteQuerySet[ModelT, dict[str, Any]]: ...
         def values_list(
             self, *fields: str | Combinable, flat: bool = False, named: bool = False
         ) -> AppwriteQuerySet[ModelT, Any]: ...
         def dates(
-            self, field_name: str, kind: Literal["year", "month", "week", "day"], order: Literal["ASC", "DESC"] = "ASC"
+            self,
+            field_name: str,
+            kind: Literal["year", "month", "week", "day"],
+            order: Literal["ASC", "DESC"] = "ASC",
         ) -> AppwriteQuerySet[ModelT, datetime.date]: ...
         def datetimes(
             self,
@@ -66,10 +71,11 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
         update_fields: Collection[str] | None = None,
         unique_fields: Collection[str] | None = None,
     ) -> list[ModelT]:
-        # Outside a block each batch of 100 rows is one request, atomic by itself. Inside one all are committed together. Users can make
-        # rows only one by one: for them it is always a block. Updating conflicts makes a block for each batch in any case.
+        # Outside a transaction each batch of 100 rows is one atomic request; inside, all batches
+        # commit together. End users can create rows only one by one, so for them this is always a
+        # transaction. With ``update_conflicts`` each batch is a transaction in any case.
         self._for_write = True
-        # Django asks for it again with each object, and the routers with it.
+        # Django looks this up for each object, and asks the routers each time.
         self._db = self.db
         connection = connections[self.db]
         as_user = is_appwrite(connection) and connection.identity is not None
@@ -77,15 +83,23 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
             objs = list(objs)
             self._forget_what_was_read(objs, update_fields or ())
         noting = connection.noting_commits() if is_appwrite(connection) else nullcontext()
-        direct = nullcontext() if as_user and not update_conflicts else self._direct_outside_a_block()
+        direct = (
+            nullcontext() if as_user and not update_conflicts else self._direct_outside_a_block()
+        )
         with noting as end, direct:
             made = super().bulk_create(
                 objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
             )
         if not ignore_conflicts:
-            # Of rows that were there already only what the server keeps is known.
-            known = [field for field in self.model._meta.concrete_fields if not update_conflicts or field.db_returning]
-            self._remember(made, {field.attname for field in known}, end if end and end.written else None)
+            # Of rows that existed before, only the values that the server returned are known.
+            known = [
+                field
+                for field in self.model._meta.concrete_fields
+                if not update_conflicts or field.db_returning
+            ]
+            self._remember(
+                made, {field.attname for field in known}, end if end and end.written else None
+            )
         return made
 
     def bulk_update(
@@ -113,9 +127,11 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
         **kwargs: Any,
     ) -> tuple[ModelT, bool]:
         """
-        Do as Django's, and try again if somebody else was faster: nobody can be made to wait for the row, so one of two is refused.
+        Update or create an object as Django does, and retry after losing a race.
 
-        Inside ``atomic`` there is one attempt, and the block is refused at its end. Callables among the values may be called again.
+        Appwrite has no row locks, so one of two concurrent writes of a row is rejected. Inside
+        ``atomic`` there is only one attempt, and the block is rejected at its end. Callables among
+        the values are called again on each attempt.
         """
         self._for_write = True
         connection = connections[self.db]
@@ -128,7 +144,8 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
                 if alone or attempt == retries.MAX_ATTEMPTS:
                     raise
             except IntegrityError:
-                # As get_or_create() does: somebody has made the object, or it is another value that is taken.
+                # As in get_or_create(): either another client created the object, or the error is
+                # about another unique value.
                 if alone or was_taken or not self.nocache().filter(**kwargs).exists():
                     raise
                 was_taken = True
@@ -143,7 +160,8 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
     ) -> tuple[ModelT, bool]:
         def make() -> tuple[ModelT, bool]:
             made, is_new = self.update_or_create(defaults, create_defaults, **kwargs)
-            # Its block is committed: what is asked for when it is looked at cannot be asked for in an event loop.
+            # The first access to this attribute after the commit may send a request, which is not
+            # allowed in an event loop.
             getattr(made, "updated_at", None)
             return made, is_new
 
@@ -153,24 +171,42 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
     update_or_create.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
 
     def _forget_what_was_read(self, objs: Sequence[Any], names: Collection[str]) -> None:
-        """Let ``save()`` of these objects send the fields that are written now past it, also if they get back the values that were read."""
+        """
+        Make ``save()`` of these objects send these fields, whatever their values.
+
+        A bulk write is about to change the columns, so the values that were read are stale.
+        """
         attnames = self._attnames(names)
         for obj in objs if hasattr(self.model, "_forget") else ():
             obj._forget(attnames)
 
-    def _remember(self, objs: Sequence[Any], attnames: Collection[str], end: BlockEnd | None = None) -> None:
-        """Let ``save()`` of these objects send what is assigned from now on; ``end`` is that of a block that has ended already."""
+    def _remember(
+        self, objs: Sequence[Any], attnames: Collection[str], end: BlockEnd | None = None
+    ) -> None:
+        """
+        Make ``save()`` of these objects send only fields that are assigned from now on.
+
+        Pass ``end`` if the block of this write has ended already.
+        """
         end = end or uncommitted(connections[self.db])
         for obj in objs if hasattr(self.model, "_remember") else ():
             obj._remember(attnames, self.db, end)
 
     def _attnames(self, names: Collection[str]) -> set[str]:
-        return {field.attname for field in self.model._meta.concrete_fields if {field.name, field.attname} & set(names)}
+        return {
+            field.attname
+            for field in self.model._meta.concrete_fields
+            if {field.name, field.attname} & set(names)
+        }
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        # Without cascades this is one request; Django would put a block around it all the same.
+        # Without cascades this is one request, around which Django would still open a transaction.
         rows: Any = self
-        if self._result_cache is None and not self.query.is_sliced and Collector(self.db, rows).can_fast_delete(rows):
+        if (
+            self._result_cache is None
+            and not self.query.is_sliced
+            and Collector(self.db, rows).can_fast_delete(rows)
+        ):
             with self._direct_outside_a_block():
                 return super().delete()
         return super().delete()
@@ -185,23 +221,23 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
             return nullcontext()
         return connection.direct_writes()
 
-    # The cache of this queryset
+    # Methods for the cache of this queryset
 
     def cache(self, timeout: float | None = None) -> Self:
         """
-        Return a queryset whose result is kept for ``timeout`` seconds, instead of as long as model and settings say.
+        Return a queryset whose result is cached for ``timeout`` seconds.
 
-        An entry keeps the timeout it was stored with: a queryset that finds one does not change it. What ``prefetch_related`` reads
-        along with the rows is kept likewise, where its queryset (of a ``Prefetch``) does not say otherwise.
+        A cached entry keeps the timeout that it was stored with. Rows that ``prefetch_related()``
+        reads are cached for the same time, unless the queryset of a ``Prefetch`` sets its own.
 
         Args:
-            timeout: seconds; 0 for not at all; None for what model and settings say.
+            timeout: seconds; 0 disables the cache; None uses the timeout of the model or settings.
 
         Raises:
-            ValueError: a negative number.
+            ValueError: the timeout is negative.
         """
         if timeout is not None and not timeout >= 0:
-            raise ValueError(f"A cache timeout is a number of seconds of at least 0, not {timeout!r}.")
+            raise ValueError(f"A cache timeout must be at least 0 seconds, got {timeout!r}.")
         clone: Self = self._chain()  # type: ignore[attr-defined]  # a private name
         choose(clone.query, timeout)
         return clone
@@ -215,7 +251,7 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
             super()._prefetch_related_objects()  # type: ignore[misc]  # a private name
 
     def _iterator(self, *args: Any) -> Iterator[Any]:
-        # Django prefetches here a chunk at a time, whenever the next row is asked for.
+        # Django prefetches one chunk at a time here, during the call for the next row.
         rows, choice, end = super()._iterator(*args), chosen(self.query), object()  # type: ignore[misc]
         while True:
             with inherited(choice):
@@ -226,40 +262,53 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
 
     def is_cached(self) -> bool:
         """
-        Say whether the rows of this queryset would come from the cache, at the cost of one call to it and no request.
+        Return whether the rows of this queryset would come from the cache.
 
-        About the rows only: ``count()``, ``exists()`` and what ``prefetch_related`` adds are entries of their own.
+        This takes one call to the cache and no request. It covers the rows only: ``count()``,
+        ``exists()`` and the rows that ``prefetch_related()`` adds are separate entries.
 
         Raises:
-            NotSupportedError: as reading it would.
+            NotSupportedError: the queryset cannot be evaluated.
         """
         connection = cached_connection(self.db)
         return connection is not None and bool(connection.is_cached(self.query))
 
     def warm(self) -> int:
-        """Read the rows into the cache if they are not there, related ones to prefetch included; return their number."""
+        """
+        Read the rows and those they prefetch into the cache, unless they are there already.
+
+        Return the number of rows.
+        """
         return len(self.all())
 
     def refresh(self) -> int:
-        """Invalidate every table that this queryset reads, and read it anew; return the number of rows."""
+        """Invalidate every table that this queryset reads, read it, and return its number of rows."""
         control.invalidate(self)
         return self.warm()
 
-    # The cache of the model's table
+    # Methods for the cache of the model's table
 
     def is_updated(self) -> bool:
-        """Say whether anything read from the model's own table since its last write is cached; one call to the cache."""
+        """
+        Return whether the cache holds anything read from the model's table since its last write.
+
+        This takes one call to the cache.
+        """
         connection = cached_connection(self.db)
-        return connection is not None and bool(connection.cache.is_updated([connection.table_of(self.model)]))
+        return connection is not None and bool(
+            connection.cache.is_updated([connection.table_of(self.model)])
+        )
 
     def set_updated(self, updated: bool) -> bool:
         """
-        Call the cache of the model's own table outdated (False), or fresh (True).
+        Mark the cache of the model's table as fresh (True) or stale (False).
 
-        False outdates everything read from the table. True loads nothing, and brings back nothing that a write has outdated.
+        False invalidates everything read from the table. True loads nothing, and it does not
+        restore entries that a write has invalidated.
 
         Returns:
-            True if it is so now; False if the cache does not answer (an invalidation is then made up for as soon as it does).
+            True on success; False if the cache does not respond. An invalidation is then repeated
+                as soon as the cache is back.
         """
         connection = cached_connection(self.db)
         if connection is None:
@@ -291,7 +340,11 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
 if TYPE_CHECKING:
 
     class _FromQuerySet(models.Manager[ModelT]):
-        """What ``from_queryset`` below makes: django-stubs know that only with their plugin, and not as a base class."""
+        """
+        The type of the class that ``from_queryset()`` below returns.
+
+        Without their plugin django-stubs do not know it, and even with it not as a base class.
+        """
 
         def get_queryset(self) -> AppwriteQuerySet[ModelT]: ...
         def cache(self, timeout: float | None = None) -> AppwriteQuerySet[ModelT]: ...
@@ -304,7 +357,7 @@ if TYPE_CHECKING:
         async def ais_updated(self) -> bool: ...
         async def aset_updated(self, updated: bool) -> bool: ...
 
-        # Those of Django's methods that return a queryset.
+        # Django's methods that return a queryset.
         def all(self) -> AppwriteQuerySet[ModelT]: ...
         def none(self) -> AppwriteQuerySet[ModelT]: ...
         def filter(self, *args: Any, **kwargs: Any) -> AppwriteQuerySet[ModelT]: ...
@@ -323,17 +376,32 @@ if TYPE_CHECKING:
             self, *lookups: str | models.Prefetch[Any, Any, Any] | None
         ) -> AppwriteQuerySet[ModelT]: ...
         def select_for_update(
-            self, nowait: bool = ..., skip_locked: bool = ..., of: Sequence[str] = ..., no_key: bool = ...
+            self,
+            nowait: bool = ...,
+            skip_locked: bool = ...,
+            of: Sequence[str] = ...,
+            no_key: bool = ...,
         ) -> AppwriteQuerySet[ModelT]: ...
-        def union(self, *other_qs: models.QuerySet[models.Model, Any], all: bool = ...) -> AppwriteQuerySet[ModelT]: ...
-        def intersection(self, *other_qs: models.QuerySet[models.Model, Any]) -> AppwriteQuerySet[ModelT]: ...
-        def difference(self, *other_qs: models.QuerySet[models.Model, Any]) -> AppwriteQuerySet[ModelT]: ...
-        def values(self, *fields: str | Combinable, **expressions: Any) -> AppwriteQuerySet[ModelT, dict[str, Any]]: ...
+        def union(
+            self, *other_qs: models.QuerySet[models.Model, Any], all: bool = ...
+        ) -> AppwriteQuerySet[ModelT]: ...
+        def intersection(
+            self, *other_qs: models.QuerySet[models.Model, Any]
+        ) -> AppwriteQuerySet[ModelT]: ...
+        def difference(
+            self, *other_qs: models.QuerySet[models.Model, Any]
+        ) -> AppwriteQuerySet[ModelT]: ...
+        def values(
+            self, *fields: str | Combinable, **expressions: Any
+        ) -> AppwriteQuerySet[ModelT, dict[str, Any]]: ...
         def values_list(
             self, *fields: str | Combinable, flat: bool = ..., named: bool = ...
         ) -> AppwriteQuerySet[ModelT, Any]: ...
         def dates(
-            self, field_name: str, kind: Literal["year", "month", "week", "day"], order: Literal["ASC", "DESC"] = ...
+            self,
+            field_name: str,
+            kind: Literal["year", "month", "week", "day"],
+            order: Literal["ASC", "DESC"] = ...,
         ) -> AppwriteQuerySet[ModelT, datetime.date]: ...
         def datetimes(
             self,
@@ -351,20 +419,29 @@ class AppwriteManager(_FromQuerySet[ModelT]):
     """
     The default manager of ``AppwriteModel``.
 
-    ``warm()`` and ``refresh()`` of the model's own manager read what the model lists as ``appwrite_warm``; those of a related manager
-    (``author.books``), and of the manager of a model that lists nothing, read its rows, as a queryset's do.
+    ``warm()`` and ``refresh()`` read the queries that the model lists in ``appwrite_warm``. On a
+    related manager (``author.books``), or if the model lists none, they read the manager's rows, as
+    the methods of a queryset do.
     """
 
     use_in_migrations = False
 
     def warm(self) -> int:
-        """Read what the model lists to warm, or else all of its rows, where not cached yet; return the number of rows."""
+        """
+        Load the queries in ``appwrite_warm``, or else all rows, into the cache.
+
+        Queries that are cached already are not sent. Return the number of rows.
+        """
         if self._stands_for_the_list():
             return control.warm(self.model)
         return self.get_queryset().warm()
 
     def refresh(self) -> int:
-        """Invalidate the model's table and read anew what the model lists to warm, or else all of its rows; return their number."""
+        """
+        Invalidate the model's table, and load the queries in ``appwrite_warm``, or else all rows.
+
+        Return the number of rows.
+        """
         if self._stands_for_the_list():
             return control.refresh(self.model, using=self.db)
         return self.get_queryset().refresh()
@@ -379,5 +456,5 @@ class AppwriteManager(_FromQuerySet[ModelT]):
     arefresh.alters_data = True  # type: ignore[attr-defined]
 
     def _stands_for_the_list(self) -> bool:
-        # Django gives related managers the instance that they belong to.
+        # Only related managers have an instance.
         return not hasattr(self, "instance") and bool(getattr(self.model, "appwrite_warm", ()))

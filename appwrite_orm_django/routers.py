@@ -46,7 +46,9 @@ class AppwriteRouter:
         today = self._model_named(model._meta.app_label, model._meta.object_name)
         if today is not None:
             return self.alias_of(today)
-        ours = any(isinstance(field, (CreatedAtField, RowIdField)) for field in model._meta.concrete_fields)
+        ours = any(
+            isinstance(field, (CreatedAtField, RowIdField)) for field in model._meta.concrete_fields
+        )
         return self._first_alias() if ours else None
 
     def _first_alias(self) -> str | None:
@@ -84,7 +86,10 @@ class AppwriteRouter:
         return appwrite_aliases()
 
     def _elsewhere(
-        self, model: type[models.Model], hints: dict[str, Any], decide: Callable[[type[models.Model]], str]
+        self,
+        model: type[models.Model],
+        hints: dict[str, Any],
+        decide: Callable[[type[models.Model]], str],
     ) -> str | None:
         """
         Return the alias of a model outside Appwrite that is reached from an Appwrite object.
@@ -93,7 +98,11 @@ class AppwriteRouter:
         """
         instance = hints.get("instance")
         home = None if instance is None else self.alias_of(type(instance))
-        if home is None or instance is None or instance._state.db not in (home, *self.aliases_beside()):
+        if (
+            home is None
+            or instance is None
+            or instance._state.db not in (home, *self.aliases_beside())
+        ):
             return None
         return decide(model)
 
@@ -103,7 +112,9 @@ class AppwriteRouter:
             return True
         return None
 
-    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
+    def allow_migrate(
+        self, db: str, app_label: str, model_name: str | None = None, **hints: Any
+    ) -> bool | None:
         if app_label == "appwrite_orm_django" and model_name is not None:
             # The model behind the admin's cache panel has no table, but dumpdata would look for
             # one.

@@ -59,7 +59,9 @@ def retry_on_conflict(function: Callable[..., Any] | None = None, /, *, attempts
             least 1.
     """
     if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-        raise TypeError(f"retry_on_conflict(attempts=...) must be an integer of at least 1, got {attempts!r}.")
+        raise TypeError(
+            f"retry_on_conflict(attempts=...) must be an integer of at least 1, got {attempts!r}."
+        )
     if function is None:
         return functools.partial(_decorated, attempts=attempts)
     return _decorated(function, attempts=attempts)
@@ -67,7 +69,9 @@ def retry_on_conflict(function: Callable[..., Any] | None = None, /, *, attempts
 
 def _decorated(function: Callable[..., Any], *, attempts: int) -> Callable[..., Any]:
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise TypeError(f"retry_on_conflict does not support generators, and {function.__qualname__} is one.")
+        raise TypeError(
+            f"retry_on_conflict does not support generators, and {function.__qualname__} is one."
+        )
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)

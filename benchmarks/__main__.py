@@ -1,8 +1,9 @@
 """
-Run every benchmark, print the report as Markdown and save it: ``python -m benchmarks [--quick]``, which ``make bench`` does.
+Run every benchmark, print the report as Markdown and save it: ``python -m benchmarks [--quick]``,
+which ``make bench`` does.
 
-Figures go to ``benchmarks/results/*.json``, the report to ``benchmarks/results/report.md``; that of a whole run also becomes a page
-of the documentation, ``docs/reference/benchmarks.md``.
+Figures go to ``benchmarks/results/*.json``, the report to ``benchmarks/results/report.md``; that of
+a whole run also becomes a page of the documentation, ``docs/reference/benchmarks.md``.
 """
 
 from __future__ import annotations
@@ -76,8 +77,14 @@ def head() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="few rounds and little work: to see that all of it runs")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="few rounds and little work: to see that all of it runs",
+    )
     parser.add_argument("--only", nargs="*", choices=RUNS, default=list(RUNS))
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
@@ -90,7 +97,9 @@ def main() -> None:
         print(sections[-1], flush=True)
     text = "\n".join(sections)
     missed = [line for line in text.splitlines() if line.startswith("- MISSED")]
-    text += f"\n{len(missed)} targets missed; {(time.monotonic() - began) / 60:.1f} minutes in all.\n"
+    text += (
+        f"\n{len(missed)} targets missed; {(time.monotonic() - began) / 60:.1f} minutes in all.\n"
+    )
     (RESULTS / "report.md").write_text(text)
     if not options.quick and options.only == list(RUNS):
         PAGE.write_text(text)

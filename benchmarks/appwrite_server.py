@@ -17,14 +17,33 @@ PROJECT = KEY = "bench"
 
 
 @contextmanager
-def appwrite_server(rows: int = 0, feature_level: str = "1.9", script: str = "benchmarks.filling") -> Iterator[str]:
+def appwrite_server(
+    rows: int = 0, feature_level: str = "1.9", script: str = "benchmarks.filling"
+) -> Iterator[str]:
     """Fill a file with so many items, serve it, and give the endpoint."""
-    with tempfile.TemporaryDirectory(prefix="appwrite-bench-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="appwrite-bench-", ignore_cleanup_errors=True
+    ) as folder:
         path = Path(folder) / "rows.sqlite3"
         subprocess.run([sys.executable, "-m", script, f"local:{path}", str(rows)], check=True)
         port = free_port()
-        command = [sys.executable, "manage.py", "appwrite_server", "--addrport", f"127.0.0.1:{port}"]
-        command += ["--project", PROJECT, "--key", KEY, "--storage", str(path), "--feature-level", feature_level]
+        command = [
+            sys.executable,
+            "manage.py",
+            "appwrite_server",
+            "--addrport",
+            f"127.0.0.1:{port}",
+        ]
+        command += [
+            "--project",
+            PROJECT,
+            "--key",
+            KEY,
+            "--storage",
+            str(path),
+            "--feature-level",
+            feature_level,
+        ]
         with running([*command, "--realtime-port", "0"], port):
             yield f"http://127.0.0.1:{port}/v1"
 
@@ -74,9 +93,21 @@ def tls_terminator(endpoint: str) -> Iterator[tuple[str, str]]:
             "2",
         ]
         command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-        subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+        subprocess.run(
+            [*command, "-keyout", str(key), "-out", str(certificate)],
+            check=True,
+            capture_output=True,
+        )
         target = endpoint.split("/")[2].rpartition(":")[2]
-        program = [sys.executable, "-m", "benchmarks.appwrite_server", str(port), target, str(certificate), str(key)]
+        program = [
+            sys.executable,
+            "-m",
+            "benchmarks.appwrite_server",
+            str(port),
+            target,
+            str(certificate),
+            str(key),
+        ]
         with running(program, port):
             yield f"https://localhost:{port}/v1", str(certificate)
 

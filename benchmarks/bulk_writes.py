@@ -1,8 +1,9 @@
 """
 Bulk writes: create, update and delete many rows: ``python -m benchmarks.bulk_writes [--quick]``.
 
-*sdk, bulk* makes the SDK's bulk calls by hand (100 rows a create, one call for an update or a deletion); *sdk, rows* one call for each
-row, for one row in twenty, its time counted twenty times. Each begins with an empty table of its own server.
+*sdk, bulk* makes the SDK's bulk calls by hand (100 rows a create, one call for an update or a
+deletion); *sdk, rows* one call for each row, for one row in twenty, its time counted twenty times.
+Each begins with an empty table of its own server.
 """
 
 from __future__ import annotations
@@ -58,7 +59,10 @@ def _bulk(endpoint: str) -> dict[str, Callable[..., None]]:
 
     def create(rows: int) -> None:
         for start in range(0, rows, 100):
-            batch = [{"$id": f"row{number}", **_data(number)} for number in range(start, min(start + 100, rows))]
+            batch = [
+                {"$id": f"row{number}", **_data(number)}
+                for number in range(start, min(start + 100, rows))
+            ]
             tables.create_rows("shop", "shop_item", batch)
 
     # The server answers with every row it changed, all at once.
@@ -78,7 +82,9 @@ def _library(endpoint: str) -> dict[str, Callable[..., None]]:
     from benchmarks.shop.items import Item
 
     def create(rows: int) -> None:
-        Item.objects.bulk_create([Item(id=f"row{number}", **_data(number)) for number in range(rows)])
+        Item.objects.bulk_create(
+            [Item(id=f"row{number}", **_data(number)) for number in range(rows)]
+        )
 
     def update(rows: int) -> None:
         _check(Item.objects.update(stock=1), rows)
@@ -99,7 +105,9 @@ def measure(rows: int, rounds: int) -> list[Figures]:
     with ExitStack() as stack:
         # A server for each: what one has deleted must not make the other's table larger.
         contenders = {
-            name: stack.enter_context(Contender("benchmarks.bulk_writes", name, stack.enter_context(appwrite_server())))
+            name: stack.enter_context(
+                Contender("benchmarks.bulk_writes", name, stack.enter_context(appwrite_server()))
+            )
             for name in NAMES
         }
         for _ in range(rounds):

@@ -1,9 +1,11 @@
 """
 How long a cached hit takes, beside other packages and a floor.
 
-Each contender is a process of its own (they patch Django). In every round each of them is timed once, in an order drawn anew, so that
-whatever else the machine does falls on all alike; the figures are the medians over rounds of the ratio to the floor of the same round.
-Below them stands how many reads of each package were stale (``benchmarks.staleness``): being quick is easy if one may be wrong.
+Each contender is a process of its own (they patch Django). In every round each of them is timed
+once, in an order drawn anew, so that whatever else the machine does falls on all alike; the figures
+are the medians over rounds of the ratio to the floor of the same round. Below them stands how many
+reads of each package were stale (``benchmarks.staleness``): being quick is easy if one may be
+wrong.
 """
 
 import argparse
@@ -37,7 +39,9 @@ class Contender:
 
     def __init__(self, name: str, redis_url: str) -> None:
         command = [sys.executable, "-m", "benchmarks.contenders", name, redis_url]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         if self._answer() != "ready":
             raise SystemExit(f"{name} did not start")
 
@@ -55,7 +59,9 @@ class Contender:
         return self._process.stdout.readline().strip()
 
 
-def measure(names: tuple[str, ...], rounds: int, seconds: float) -> dict[int, dict[str, list[float]]]:
+def measure(
+    names: tuple[str, ...], rounds: int, seconds: float
+) -> dict[int, dict[str, list[float]]]:
     """Return for each number of rows and each way of calling the seconds per call, round by round."""
     figures: dict[int, dict[str, list[float]]] = {rows: {} for rows in ROWS}
     with RedisServer() as server:
@@ -78,7 +84,9 @@ def ratios(figures: dict[int, dict[str, list[float]]]) -> dict[str, dict[int, fl
     for rows, labels in figures.items():
         for label, spent in labels.items():
             pairs = zip(spent, labels["floor"], strict=True)
-            result.setdefault(label, {})[rows] = statistics.median(mine / floor for mine, floor in pairs)
+            result.setdefault(label, {})[rows] = statistics.median(
+                mine / floor for mine, floor in pairs
+            )
     return result
 
 
@@ -133,10 +141,15 @@ def main(arguments: list[str] | None = None) -> None:
     """Run, print a table and, if asked, save the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=0.25, help="per contender, number of rows and round")
+    parser.add_argument(
+        "--seconds", type=float, default=0.25, help="per contender, number of rows and round"
+    )
     parser.add_argument("--only", nargs="*", default=CONTENDERS, help=f"of {', '.join(CONTENDERS)}")
     parser.add_argument(
-        "--staleness", type=float, default=20, help="seconds to count stale reads of each package; 0: not at all"
+        "--staleness",
+        type=float,
+        default=20,
+        help="seconds to count stale reads of each package; 0: not at all",
     )
     parser.add_argument("--json", type=Path, help="where to save the figures")
     options = parser.parse_args(arguments)
@@ -144,7 +157,9 @@ def main(arguments: list[str] | None = None) -> None:
     before = os.getloadavg()[0]
     figures = measure(names, options.rounds, options.seconds)
     client = f"redis-py {version('redis')}, {'with' if importlib.util.find_spec('hiredis') else 'without'} hiredis"
-    print(f"Python {platform.python_version()}, {client}; load {before:.1f} before, {os.getloadavg()[0]:.1f} after")
+    print(
+        f"Python {platform.python_version()}, {client}; load {before:.1f} before, {os.getloadavg()[0]:.1f} after"
+    )
     print(table(figures))
     stale = staleness.measure(staleness.NAMES, options.staleness) if options.staleness else {}
     if stale:

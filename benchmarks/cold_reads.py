@@ -1,9 +1,11 @@
 """
-Cold reads: from a table to model instances, the cache off: ``python -m benchmarks.cold_reads [--quick]``.
+Cold reads: from a table to model instances, the cache off: ``python -m benchmarks.cold_reads
+[--quick]``.
 
-All ask the same local server over HTTP for the same rows of six columns, in the same pages. *floor* is ``requests.Session`` and
-``json.loads`` and leaves it at dicts; *sdk* is the Appwrite SDK's ``TablesDB.list_rows``; *library* makes a list of model instances,
-and *library, json* does so where orjson is missing.
+All ask the same local server over HTTP for the same rows of six columns, in the same pages. *floor*
+is ``requests.Session`` and ``json.loads`` and leaves it at dicts; *sdk* is the Appwrite SDK's
+``TablesDB.list_rows``; *library* makes a list of model instances, and *library, json* does so where
+orjson is missing.
 """
 
 from __future__ import annotations
@@ -25,7 +27,12 @@ NAMES = ("floor", "sdk", "library", "library, json")
 
 
 def prepare(name: str, endpoint: str) -> dict[str, Callable[..., None]]:
-    read = {"floor": _floor, "sdk": _sdk, "library": _library, "library, json": _library_without_orjson}[name](endpoint)
+    read = {
+        "floor": _floor,
+        "sdk": _sdk,
+        "library": _library,
+        "library, json": _library_without_orjson,
+    }[name](endpoint)
 
     def repeat(rows: int, times: int) -> None:
         for _ in range(times):
@@ -56,7 +63,9 @@ def _floor(endpoint: str) -> Callable[[int], list[Any]]:
             asked.append('{"method":"select","values":["name","stock","active"]}')
             if found:
                 asked.append(json.dumps({"method": "cursorAfter", "values": [found[-1]["$id"]]}))
-            params = {f"queries[{place}]": text for place, text in enumerate(asked)} | {"total": "0"}
+            params = {f"queries[{place}]": text for place, text in enumerate(asked)} | {
+                "total": "0"
+            }
             answer = session.get(f"{endpoint}/tablesdb/shop/tables/shop_item/rows", params=params)
             found += json.loads(answer.content)["rows"]
         return found
@@ -114,7 +123,9 @@ def _library_without_orjson(endpoint: str) -> Callable[[int], list[Any]]:
     return _library(endpoint)
 
 
-def measure(rounds: int, sizes: tuple[int, ...] = SIZES, names: tuple[str, ...] = NAMES) -> list[Figures]:
+def measure(
+    rounds: int, sizes: tuple[int, ...] = SIZES, names: tuple[str, ...] = NAMES
+) -> list[Figures]:
     found: list[Figures] = []
     with appwrite_server(max(sizes)) as endpoint:
         contenders = {name: Contender("benchmarks.cold_reads", name, endpoint) for name in names}
@@ -125,8 +136,13 @@ def measure(rounds: int, sizes: tuple[int, ...] = SIZES, names: tuple[str, ...] 
                 times = CALLS.get(rows, 5)
                 for contender in contenders.values():
                     contender.call("read", rows=rows, times=1)
-                calls = {name: partial(one.call, "read", rows=rows, times=times) for name, one in contenders.items()}
-                found.append(interleave(Figures(f"{rows:,} rows", rows * times, "rows"), calls, rounds))
+                calls = {
+                    name: partial(one.call, "read", rows=rows, times=times)
+                    for name, one in contenders.items()
+                }
+                found.append(
+                    interleave(Figures(f"{rows:,} rows", rows * times, "rows"), calls, rounds)
+                )
         finally:
             for contender in contenders.values():
                 contender.__exit__()
@@ -139,7 +155,12 @@ def run(quick: bool) -> Report:
         "Cold reads",
         "Rows of six columns from the local server over HTTP to model instances, without the cache. The floor is a GET with "
         "`requests.Session` and `json.loads`, and makes no instances.",
-        comparisons=(("library", "floor"), ("library", "sdk"), ("library, json", "floor"), ("library, json", "sdk")),
+        comparisons=(
+            ("library", "floor"),
+            ("library", "sdk"),
+            ("library, json", "floor"),
+            ("library, json", "sdk"),
+        ),
         targets=(Target("library", "floor", 1.15), Target("library", "sdk", 1.0)),
     )
     report.figures = measure(3 if quick else 15)

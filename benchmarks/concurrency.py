@@ -4,9 +4,10 @@ Nothing is lost when many write at once: ``python -m benchmarks.concurrency``.
 Two runs against ``manage.py appwrite_server``, exit status 1 if a sum is wrong:
 
 - threads add one to the same row with ``F()``; every increment must be there;
-- processes move money between accounts in ``atomic`` blocks, and run a block again that was refused, over connections that are cut at
-  random, before a request arrives or before its answer does; each account must have what the transfers come to, each made once. Those
-  whose end is unknown are counted, and not run again.
+- processes move money between accounts in ``atomic`` blocks, and run a block again that was
+  refused, over connections that are cut at random, before a request arrives or before its answer
+  does; each account must have what the transfers come to, each made once. Those whose end is
+  unknown are counted, and not run again.
 """
 
 from __future__ import annotations
@@ -33,12 +34,16 @@ MAX_TRIES = 500
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, default=16)
     parser.add_argument("--increments", type=int, default=200, help="of each thread")
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--transfers", type=int, default=50, help="of each process")
-    parser.add_argument("--cut", type=float, default=0.02, help="share of requests whose connection is cut")
+    parser.add_argument(
+        "--cut", type=float, default=0.02, help="share of requests whose connection is cut"
+    )
     given = parser.parse_args()
     with server() as port:
         set_up(port)
@@ -48,7 +53,10 @@ def main() -> int:
             moved = money(proxy, given.processes, given.transfers)
         found = dict(model().objects.filter(pk__in=ACCOUNTS).values_list("pk", "number"))
         total, expected = sum(found.values()), START * len(ACCOUNTS)
-        wrong = sum(found[account] != START + change for account, change in zip(ACCOUNTS, moved.changes, strict=True))
+        wrong = sum(
+            found[account] != START + change
+            for account, change in zip(ACCOUNTS, moved.changes, strict=True)
+        )
         print(
             f"money: {moved.done} transfers, {moved.refused} refused, {moved.unknown} unknown, {cuts[0]} connections cut, "
             f"{total} of {expected} left, {wrong} accounts wrong"
@@ -81,7 +89,9 @@ def increments(threads: int, each: int) -> bool:
     for thread in adding:
         thread.join()
     found = model().objects.get(pk=COUNTER).number
-    print(f"increments: {found} of {threads * each} by {threads} threads in {time.monotonic() - started:.1f} s")
+    print(
+        f"increments: {found} of {threads * each} by {threads} threads in {time.monotonic() - started:.1f} s"
+    )
     return bool(found == threads * each)
 
 
@@ -89,7 +99,10 @@ def money(port: int, processes: int, each: int) -> Moved:
     """Let processes move money; return what they have done."""
     context = multiprocessing.get_context("spawn")
     counts, changes = context.Array("i", 3), context.Array("i", len(ACCOUNTS))
-    workers = [context.Process(target=move, args=(port, each, seed, counts, changes)) for seed in range(processes)]
+    workers = [
+        context.Process(target=move, args=(port, each, seed, counts, changes))
+        for seed in range(processes)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -161,7 +174,8 @@ def cutting_proxy(port: int, share: float) -> Iterator[tuple[int, list[int]]]:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def forward(source: socket.socket, sink: socket.socket) -> None:
-        # A cut on the way there is a request that may never arrive, one on the way back an answer that never does.
+        # A cut on the way there is a request that may never arrive, one on the way back an answer
+        # that never does.
         try:
             while data := source.recv(65536):
                 if choice.random() < share / 2:

@@ -1,8 +1,9 @@
 """
 How the library's time grows with its work: ``python -m benchmarks.growth [--quick]``.
 
-Cold reads, whole tables, local evaluation and migrations over sizes ten times apart. Reported is the exponent of the power that fits the quickest rounds best: 1 is as
-fast as the work grows, less is a constant share that counts for less, more would be trouble.
+Cold reads, whole tables, local evaluation and migrations over sizes ten times apart. Reported is
+the exponent of the power that fits the quickest rounds best: 1 is as fast as the work grows, less
+is a constant share that counts for less, more would be trouble.
 """
 
 from __future__ import annotations
@@ -30,8 +31,12 @@ def exponent(points: Points) -> float:
 
 
 def _of_whole_tables(sizes: Sequence[int], rounds: int) -> Points:
-    # Long enough for the machine to change its pace meanwhile: all sizes in turn, and of the largest table.
-    with appwrite_server(max(sizes)) as endpoint, Contender("benchmarks.whole_table", "library", endpoint) as library:
+    # Long enough for the machine to change its pace meanwhile: all sizes in turn, and of the
+    # largest table.
+    with (
+        appwrite_server(max(sizes)) as endpoint,
+        Contender("benchmarks.whole_table", "library", endpoint) as library,
+    ):
         calls = {f"{size}": partial(library.call, "whole", rows=size) for size in sizes}
         figures = interleave(Figures("whole tables", 1, "rows"), calls, rounds)
     return [(size, min(sample["cpu"] for sample in figures.samples[f"{size}"])) for size in sizes]
@@ -78,9 +83,13 @@ def _of_migrations(sizes: Sequence[int]) -> list[str]:
     """Two rounds: most of their time is the server's."""
     measured = [migration.measure(size, 2, ("library",)) for size in sizes]
     notes = []
-    for name, found in zip(("migration", "migration without changes"), zip(*measured, strict=True), strict=True):
+    for name, found in zip(
+        ("migration", "migration without changes"), zip(*measured, strict=True), strict=True
+    ):
         requests = ", ".join(f"{figures.median('library', 'requests'):.0f}" for figures in found)
-        verdict = _verdict(name, _points(found, "library", sizes), f"tables of {migration.COLUMNS} columns")
+        verdict = _verdict(
+            name, _points(found, "library", sizes), f"tables of {migration.COLUMNS} columns"
+        )
         notes.append(f"{verdict}, {requests} requests")
     return notes
 

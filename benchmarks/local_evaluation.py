@@ -1,10 +1,12 @@
 """
 What the server cannot do, evaluated here: ``python -m benchmarks.local_evaluation [--quick]``.
 
-A group-by over a table, a join of three tables, and a list page of 100 rows in an order that the server does not have, on a server of level
-1.9. *library, first* fetches the rows and evaluates, *library, cached* answers again from the cache; *sqlite* is Django on a SQLite file with
-the same rows; *transfer* gets the rows and columns that the question needs, with ``requests`` and ``json`` and nothing of the library; *plain
-list* is the library's list of the same rows in an order that the server has.
+A group-by over a table, a join of three tables, and a list page of 100 rows in an order that the
+server does not have, on a server of level 1.9. *library, first* fetches the rows and evaluates,
+*library, cached* answers again from the cache; *sqlite* is Django on a SQLite file with the same
+rows; *transfer* gets the rows and columns that the question needs, with ``requests`` and ``json``
+and nothing of the library; *plain list* is the library's list of the same rows in an order that the
+server has.
 """
 
 from __future__ import annotations
@@ -26,7 +28,13 @@ def prepare(name: str, endpoint: str, rows: str) -> dict[str, Callable[..., Any]
 
     # A bound on what one query may fetch is a bound on mistakes, not on this.
     limit = max(int(rows) + 1_000, 10_000)
-    configure(endpoint, cache=True, apps=("benchmarks.sales",), LOCAL_EVALUATION_MAX_ROWS=limit, FEATURE_LEVEL="1.9")
+    configure(
+        endpoint,
+        cache=True,
+        apps=("benchmarks.sales",),
+        LOCAL_EVALUATION_MAX_ROWS=limit,
+        FEATURE_LEVEL="1.9",
+    )
     from django.db import connection
     from django.db.models import Count, Sum
     from django.db.models.functions import Lower
@@ -42,7 +50,9 @@ def prepare(name: str, endpoint: str, rows: str) -> dict[str, Callable[..., Any]
     sellers = models.Seller.objects.using(using)
 
     def group() -> list[Any]:
-        return list(sales.values("kind").annotate(n=Count("pk"), total=Sum("amount")).order_by("kind"))
+        return list(
+            sales.values("kind").annotate(n=Count("pk"), total=Sum("amount")).order_by("kind")
+        )
 
     def join() -> list[Any]:
         wanted = sales.filter(seller__region__name="region 1").order_by("pk")
@@ -71,12 +81,19 @@ def prepare(name: str, endpoint: str, rows: str) -> dict[str, Callable[..., Any]
 
 def measure(rows: int, rounds: int) -> list[Figures]:
     sizes = {"group": rows, "join": rows, "page": 100}
-    found = [Figures(f"{question} {sizes[question]:,} rows", sizes[question], "rows") for question in QUESTIONS]
+    found = [
+        Figures(f"{question} {sizes[question]:,} rows", sizes[question], "rows")
+        for question in QUESTIONS
+    ]
     with ExitStack() as stack:
-        endpoint = stack.enter_context(appwrite_server(script="benchmarks.sales.filling", rows=rows))
+        endpoint = stack.enter_context(
+            appwrite_server(script="benchmarks.sales.filling", rows=rows)
+        )
         arguments = (endpoint, str(rows))
         sqlite = stack.enter_context(Contender("benchmarks.local_evaluation", "sqlite", *arguments))
-        library = stack.enter_context(Contender("benchmarks.local_evaluation", "library", *arguments))
+        library = stack.enter_context(
+            Contender("benchmarks.local_evaluation", "library", *arguments)
+        )
         transfer = stack.enter_context(Contender("benchmarks.sales.transfer", endpoint))
         sqlite.call("fill", rows=rows)
         for figures, question in zip(found, QUESTIONS, strict=True):
@@ -111,7 +128,9 @@ def run(quick: bool) -> Report:
             ("library, first", "sqlite"),
             ("library, cached", "sqlite"),
         ),
-        targets=(Target("library, first", "transfer", 1.3, ("group 10,000 rows", "join 10,000 rows")),),
+        targets=(
+            Target("library, first", "transfer", 1.3, ("group 10,000 rows", "join 10,000 rows")),
+        ),
     )
     report.figures = measure(1_000 if quick else 10_000, 3 if quick else 9)
     report.save()

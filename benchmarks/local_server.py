@@ -1,8 +1,10 @@
 """
-How fast the local server is with many rows in one table: ``python -m benchmarks.local_server [--rows 1000000] [--keep FILE]``.
+How fast the local server is with many rows in one table: ``python -m benchmarks.local_server
+[--rows 1000000] [--keep FILE]``.
 
-The rows are put into the storage directly, as a bulk call would store them; what is measured goes through the whole server in this
-process, from the request's text to the answer's bytes. Figures are printed; nothing is asserted.
+The rows are put into the storage directly, as a bulk call would store them; what is measured goes
+through the whole server in this process, from the request's text to the answer's bytes. Figures are
+printed; nothing is asserted.
 """
 
 from __future__ import annotations
@@ -26,7 +28,11 @@ from appwrite_orm_django.schema.collation import fold
 CHUNK = 20_000
 WORDS = ("tea", "Kaffee", "mate", "Öl", "rice", "salt", "Zimt", "bread", "olive", "fig")
 ROWS_PATH = "/v1/tablesdb/d/tables/t/rows"
-HEADERS = {"x-appwrite-project": "demo", "x-appwrite-key": "secret", "content-type": "application/json"}
+HEADERS = {
+    "x-appwrite-project": "demo",
+    "x-appwrite-key": "secret",
+    "content-type": "application/json",
+}
 COLUMNS: tuple[dict[str, Any], ...] = (
     {"key": "name", "type": "varchar", "size": 60},
     {"key": "kind", "type": "varchar", "size": 20},
@@ -51,9 +57,15 @@ class Bench:
         self.server = LocalServer(path, feature_level="2.x")
         self.rows = rows
 
-    def ask(self, method: str, path: str, queries: tuple[str, ...] = (), body: Any = None) -> Response:
-        query_string = urlencode([(f"queries[{place}]", text) for place, text in enumerate(queries)])
-        request = Request(method, path, query_string, HEADERS, b"" if body is None else json.dumps(body).encode())
+    def ask(
+        self, method: str, path: str, queries: tuple[str, ...] = (), body: Any = None
+    ) -> Response:
+        query_string = urlencode(
+            [(f"queries[{place}]", text) for place, text in enumerate(queries)]
+        )
+        request = Request(
+            method, path, query_string, HEADERS, b"" if body is None else json.dumps(body).encode()
+        )
         response = self.server.handle(request)
         if response.status >= 300:
             raise RuntimeError(response.body)
@@ -109,7 +121,9 @@ def measure(label: str, ask: Callable[[int], Response], rounds: int) -> None:
         size = len(ask(number).body)
         times.append((time.perf_counter() - began) * 1000)
     times.sort()
-    print(f"{label:<48} {statistics.median(times):9.3f} {times[0]:9.3f} {times[int(len(times) * 0.95)]:9.3f} {size:9,}")
+    print(
+        f"{label:<48} {statistics.median(times):9.3f} {times[0]:9.3f} {times[int(len(times) * 0.95)]:9.3f} {size:9,}"
+    )
 
 
 def run(bench: Bench) -> None:
@@ -124,8 +138,14 @@ def run(bench: Bench) -> None:
     limit, no_total = query("limit", "", 1000), ()
     measure("list, first page of 25", listing(*no_total), 50)
     measure("list of 1,000 rows", listing(limit), 30)
-    measure("list of 1,000 rows, 2 columns", listing(limit, query("select", "", "name", "price")), 30)
-    measure("equal on an index, 100 rows", listing(query("equal", "price", 4711), query("limit", "", 100)), 50)
+    measure(
+        "list of 1,000 rows, 2 columns", listing(limit, query("select", "", "name", "price")), 30
+    )
+    measure(
+        "equal on an index, 100 rows",
+        listing(query("equal", "price", 4711), query("limit", "", 100)),
+        50,
+    )
     measure(
         "equal and order on an index, 1,000 rows",
         listing(query("equal", "kind", "TEA"), query("orderDesc", "price"), limit),
@@ -141,22 +161,34 @@ def run(bench: Bench) -> None:
         listing(query("startsWith", "name", "fig number 99"), query("limit", "", 100)),
         20,
     )
-    measure("cursor in the middle, 100 rows", listing(query("cursorAfter", "", middle), query("limit", "", 100)), 50)
+    measure(
+        "cursor in the middle, 100 rows",
+        listing(query("cursorAfter", "", middle), query("limit", "", 100)),
+        50,
+    )
     deep = (query("orderAsc", "price"), query("cursorAfter", "", middle), query("limit", "", 100))
     measure("cursor in the middle of an order, 100 rows", listing(*deep), 50)
     measure("offset 100,000, 25 rows", listing(query("offset", "", min(100_000, rows // 2))), 5)
     measure("count of all rows (aggregate)", listing(query("count", "*", "n")), 5)
-    measure("count on an index (aggregate)", listing(query("count", "*", "n"), query("equal", "kind", "tea")), 5)
+    measure(
+        "count on an index (aggregate)",
+        listing(query("count", "*", "n"), query("equal", "kind", "tea")),
+        5,
+    )
     measure("sum by group", listing(query("groupBy", "", "kind"), query("sum", "price", "s")), 2)
     body = {"rowId": "unique()", "data": {"name": "new", "kind": "new", "price": 1}}
     measure("create a row", lambda _: bench.ask("POST", ROWS_PATH, body=body), 200)
     measure(
-        "update a row", lambda n: bench.ask("PATCH", f"{ROWS_PATH}/r{n:09d}", body={"data": {"price": n + rows}}), 200
+        "update a row",
+        lambda n: bench.ask("PATCH", f"{ROWS_PATH}/r{n:09d}", body={"data": {"price": n + rows}}),
+        200,
     )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="How fast the local server is with many rows in one table.")
+    parser = argparse.ArgumentParser(
+        description="How fast the local server is with many rows in one table."
+    )
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--file", type=Path, help="keep the data here, and use it if it is there")
     args = parser.parse_args()
@@ -166,7 +198,9 @@ def main() -> None:
         bench = Bench(str(path), args.rows)
         if not is_filled:
             seconds = bench.fill()
-            print(f"filled {args.rows:,} rows in {seconds:.1f} s, {path.stat().st_size / 2**20:,.0f} MiB")
+            print(
+                f"filled {args.rows:,} rows in {seconds:.1f} s, {path.stat().st_size / 2**20:,.0f} MiB"
+            )
         run(bench)
         bench.server.close()
 

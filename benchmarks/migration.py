@@ -1,8 +1,9 @@
 """
 A migration of many tables: ``python -m benchmarks.migration [--quick]``.
 
-50 models of 20 columns are brought to an empty database, and then once more, which changes nothing, on a server of level 2.x. *floor* makes the same
-tables with their columns in one request each through ``requests.Session``; it compares nothing and waits for nothing.
+50 models of 20 columns are brought to an empty database, and then once more, which changes nothing,
+on a server of level 2.x. *floor* makes the same tables with their columns in one request each
+through ``requests.Session``; it compares nothing and waits for nothing.
 """
 
 from __future__ import annotations
@@ -35,8 +36,15 @@ def _library(endpoint: str, tables: int) -> dict[str, Callable[..., Any]]:
 
     for number in range(tables):
         meta = type("Meta", (), {"app_label": "shop"})
-        fields = {f"column_{place}": models.CharField(max_length=50, null=True) for place in range(COLUMNS)}
-        type(f"Table{number}", (AppwriteModel,), {"__module__": "benchmarks.shop.items", "Meta": meta, **fields})
+        fields = {
+            f"column_{place}": models.CharField(max_length=50, null=True)
+            for place in range(COLUMNS)
+        }
+        type(
+            f"Table{number}",
+            (AppwriteModel,),
+            {"__module__": "benchmarks.shop.items", "Meta": meta, **fields},
+        )
 
     def migrate() -> dict[str, float]:
         with captured_requests("appwrite") as requests:
@@ -60,9 +68,16 @@ def _floor(endpoint: str, tables: int) -> dict[str, Callable[..., Any]]:
 
     def migrate() -> dict[str, float]:
         post("/tablesdb", {"databaseId": "floor", "name": "floor"})
-        columns = [{"key": f"column_{place}", "type": "varchar", "size": 50} for place in range(COLUMNS)]
+        columns = [
+            {"key": f"column_{place}", "type": "varchar", "size": 50} for place in range(COLUMNS)
+        ]
         for number in range(tables):
-            body = {"tableId": f"table{number}", "name": f"table{number}", "columns": columns, "indexes": []}
+            body = {
+                "tableId": f"table{number}",
+                "name": f"table{number}",
+                "columns": columns,
+                "indexes": [],
+            }
             post("/tablesdb/floor/tables", body)
         return {"requests": tables + 1}
 
@@ -80,14 +95,19 @@ def measure(tables: int, rounds: int, names: Sequence[str] = ("floor", "library"
         contenders = {
             name: stack.enter_context(
                 Contender(
-                    "benchmarks.migration", name, stack.enter_context(appwrite_server(feature_level="2.x")), str(tables)
+                    "benchmarks.migration",
+                    name,
+                    stack.enter_context(appwrite_server(feature_level="2.x")),
+                    str(tables),
                 )
             )
             for name in names
         }
         contenders["library"].call("drop")
         for _ in range(rounds):
-            interleave(first, {name: partial(one.call, "migrate") for name, one in contenders.items()}, 1)
+            interleave(
+                first, {name: partial(one.call, "migrate") for name, one in contenders.items()}, 1
+            )
             interleave(again, {"library": partial(contenders["library"].call, "migrate")}, 1)
             for contender in contenders.values():
                 contender.call("drop")

@@ -10,6 +10,10 @@ from benchmarks.rounds import Report
 
 def parse(about: str | None, run: Callable[[bool], Report]) -> None:
     """Run one benchmark as the command line says, and print its section of the report."""
-    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="few rounds and little work: to see that it runs")
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="few rounds and little work: to see that it runs"
+    )
     print(run(parser.parse_args().quick).markdown())

@@ -8,7 +8,11 @@ from benchmarks.appwrite_server import KEY, PROJECT
 
 
 def configure(
-    endpoint: str, *, cache: bool = False, apps: tuple[str, ...] = ("benchmarks.shop",), **options: Any
+    endpoint: str,
+    *,
+    cache: bool = False,
+    apps: tuple[str, ...] = ("benchmarks.shop",),
+    **options: Any,
 ) -> None:
     import django
     from django.conf import settings
@@ -23,7 +27,10 @@ def configure(
     }
     settings.configure(
         USE_TZ=True,
-        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}, "appwrite": appwrite},
+        DATABASES={
+            "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
+            "appwrite": appwrite,
+        },
         DATABASE_ROUTERS=["appwrite_orm_django.routers.AppwriteRouter"],
         INSTALLED_APPS=["appwrite_orm_django", *apps],
     )

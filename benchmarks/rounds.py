@@ -1,11 +1,13 @@
 """
-What the benchmarks of speed have in common: programs in processes of their own, timed in turn, and ratios between them.
+What the benchmarks of speed have in common: programs in processes of their own, timed in turn, and
+ratios between them.
 
-A contender is a module with ``prepare(*arguments)``, which returns named calls. Each runs in a process of its own
-(``python -m benchmarks.worker``), for packages patch Django and memory adds up. In every round each contender does the same task once, in
-an order drawn anew, so that whatever else the machine does falls on all alike. What is reported is the median over the rounds of the
-ratio to another contender *of the same round*, with the quartiles beside it. Wall time is what a user waits; CPU time is what
-another program on the same machine disturbs less.
+A contender is a module with ``prepare(*arguments)``, which returns named calls. Each runs in a
+process of its own (``python -m benchmarks.worker``), for packages patch Django and memory adds up.
+In every round each contender does the same task once, in an order drawn anew, so that whatever else
+the machine does falls on all alike. What is reported is the median over the rounds of the ratio to
+another contender *of the same round*, with the quartiles beside it. Wall time is what a user waits;
+CPU time is what another program on the same machine disturbs less.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ class Contender:
         self._command = [sys.executable, "-m", "benchmarks.worker", module, *arguments]
 
     def __enter__(self) -> Contender:
-        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self._read()
         return self
 
@@ -126,7 +130,10 @@ class Report:
         """Return the section of the report: a table of ratios, the targets, the notes."""
         lines = [f"## {self.title}", "", self.about, ""]
         if self.figures:
-            lines += ["| task | compared | wall: median (quartiles) | CPU | rounds |", "|---|---|---|---|---|"]
+            lines += [
+                "| task | compared | wall: median (quartiles) | CPU | rounds |",
+                "|---|---|---|---|---|",
+            ]
             lines += [line for figures in self.figures for line in self._rows(figures)]
             lines.append("")
         lines += [f"- {text}" for text in (*self.verdicts(), *self.notes)]
@@ -137,9 +144,12 @@ class Report:
         for mine, other in self.comparisons:
             if mine in figures.samples and other in figures.samples:
                 wall = figures.ratios(mine, other)
-                # Where the work is done in other processes than the one that is timed, nobody has its CPU time.
+                # Where the work is done in other processes than the one that is timed, nobody has
+                # its CPU time.
                 known = "cpu" in figures.samples[mine][0]
-                cpu = f"{statistics.median(figures.ratios(mine, other, 'cpu')):.2f}" if known else ""
+                cpu = (
+                    f"{statistics.median(figures.ratios(mine, other, 'cpu')):.2f}" if known else ""
+                )
                 yield f"| {figures.task} | {mine} / {other} | {spread(wall)} | {cpu} | {len(wall)} |"
 
     def verdicts(self) -> Iterable[str]:

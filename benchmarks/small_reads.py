@@ -1,8 +1,9 @@
 """
 Many small reads over TLS: 500 gets by id: ``python -m benchmarks.small_reads [--quick]``.
 
-A terminator in a process of its own stands before the local server. The SDK opens a connection for each request (and does not verify
-the certificate, which is to its advantage); the library keeps its connection, and verifies.
+A terminator in a process of its own stands before the local server. The SDK opens a connection for
+each request (and does not verify the certificate, which is to its advantage); the library keeps its
+connection, and verifies.
 """
 
 from __future__ import annotations
@@ -66,10 +67,15 @@ def run(quick: bool) -> Report:
             Contender(arguments[0], "sdk", *arguments[2:]) as sdk,
             Contender(arguments[0], "library", *arguments[2:]) as ours,
         ):
-            calls = {"sdk": partial(sdk.call, "gets", times=times), "library": partial(ours.call, "gets", times=times)}
+            calls = {
+                "sdk": partial(sdk.call, "gets", times=times),
+                "library": partial(ours.call, "gets", times=times),
+            }
             for call in calls.values():
                 call()
-            report.figures = [interleave(Figures(f"{times} gets", times, "rows"), calls, 3 if quick else 9)]
+            report.figures = [
+                interleave(Figures(f"{times} gets", times, "rows"), calls, 3 if quick else 9)
+            ]
     report.save()
     return report
 

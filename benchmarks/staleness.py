@@ -1,5 +1,6 @@
 """
-How many reads see less than a write that had returned before them: this library and others, 4 readers and 1 writer, nothing killed.
+How many reads see less than a write that had returned before them: this library and others, 4
+readers and 1 writer, nothing killed.
 
 Other packages cache rows of SQLite, this one rows of a local server over HTTP.
 """
@@ -26,7 +27,11 @@ def _measure_one(name: str, seconds: float) -> dict[str, Any]:
     rows = hammered_rows(100)
     with RedisServer() as redis:
         caches = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": redis.url}}
-        store: Any = OrmStore(caches, {}, rows) if name == "appwrite" else PackageStore(name, redis.url, rows)
+        store: Any = (
+            OrmStore(caches, {}, rows)
+            if name == "appwrite"
+            else PackageStore(name, redis.url, rows)
+        )
         store.start()
         try:
             return hammer(
@@ -49,7 +54,9 @@ def table(figures: dict[str, dict[str, Any]]) -> str:
     lines = [f"{'stale reads':<22}{'reads':>10}{'writes':>10}{'stale':>10}{'share':>10}"]
     for name, one in figures.items():
         share = one["old_reads"] / max(1, one["reads"])
-        lines.append(f"{name:<22}{one['reads']:>10}{one['writes']:>10}{one['old_reads']:>10}{share:>10.2%}")
+        lines.append(
+            f"{name:<22}{one['reads']:>10}{one['writes']:>10}{one['old_reads']:>10}{share:>10.2%}"
+        )
     return "\n".join(lines)
 
 

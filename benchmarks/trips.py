@@ -1,9 +1,10 @@
 """
 Count the files of the library that one call enters: ``python -m benchmarks.trips``.
 
-A reader who follows a call has to open each of these files, and to change files at each crossing. Both are counted with ``sys.setprofile``
-over the functions of the package, the local Appwrite left out, on the second call of each kind: the first also imports.
-The counts are the same on every machine.
+A reader who follows a call has to open each of these files, and to change files at each crossing.
+Both are counted with ``sys.setprofile`` over the functions of the package, the local Appwrite left
+out, on the second call of each kind: the first also imports. The counts are the same on every
+machine.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ def measure() -> dict[str, Trip]:
     from benchmarks.shop.items import Item
 
     call_command("appwrite_migrate", verbosity=0)
-    first, second = (Item.objects.create(name=name, stock=1, active=True) for name in ("first", "second"))
+    first, second = (
+        Item.objects.create(name=name, stock=1, active=True) for name in ("first", "second")
+    )
 
     def change_both() -> None:
         with transaction.atomic(using="appwrite"):
@@ -114,7 +117,10 @@ def main() -> None:
         print(f"| {name} | {len(trip.files)} | {trip.crossings} |")
     if arguments.files:
         for name, trip in trips.items():
-            print(f"\n{name}\n" + "\n".join(f"  {file} ({trip.visits.count(file)})" for file in sorted(trip.files)))
+            print(
+                f"\n{name}\n"
+                + "\n".join(f"  {file} ({trip.visits.count(file)})" for file in sorted(trip.files))
+            )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """
 A list page under load: ``python -m benchmarks.under_load [--quick]``.
 
-gunicorn with 4 threads serves the same page (25 of 1,000 products in a table, with a count) five ways, the library's with its own
-paginator; 16 clients ask for it, one way after the other in each round. *warm* is with the cache full, *cold* without any cache, *writes* with ten writes a second. Pages per second, and how long half and 99 of 100 pages took.
+gunicorn with 4 threads serves the same page (25 of 1,000 products in a table, with a count) five
+ways, the library's with its own paginator; 16 clients ask for it, one way after the other in each
+round. *warm* is with the cache full, *cold* without any cache, *writes* with ten writes a second.
+Pages per second, and how long half and 99 of 100 pages took.
 """
 
 from __future__ import annotations
@@ -32,7 +34,17 @@ PACKAGES = (*CACHED, "sqlite")
 def site(package: str, endpoint: str, redis_url: str, *, cache: bool = True) -> Iterator[int]:
     """Serve the page with one package, and give the port."""
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "--workers", "1", "--threads", "4", "--bind", f"127.0.0.1:{port}"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--workers",
+        "1",
+        "--threads",
+        "4",
+        "--bind",
+        f"127.0.0.1:{port}",
+    ]
     settings = {
         "BENCH_PACKAGE": package,
         "BENCH_ENDPOINT": endpoint,
@@ -99,11 +111,17 @@ def measure(rounds: int, seconds: float) -> list[Figures]:
         redis = stack.enter_context(RedisServer())
         ports = {name: stack.enter_context(site(name, endpoint, redis.url)) for name in PACKAGES}
         cold = stack.enter_context(site("library", endpoint, redis.url, cache=False))
-        warm: dict[str, Callable[[], Sample]] = {name: partial(load, port, seconds) for name, port in ports.items()}
+        warm: dict[str, Callable[[], Sample]] = {
+            name: partial(load, port, seconds) for name, port in ports.items()
+        }
         for port in (*ports.values(), cold):
             load(port, 1)
         interleave(found["warm"], warm, rounds)
-        interleave(found["cold"], {"library": partial(load, cold, seconds), "sqlite": warm["sqlite"]}, rounds)
+        interleave(
+            found["cold"],
+            {"library": partial(load, cold, seconds), "sqlite": warm["sqlite"]},
+            rounds,
+        )
         writing = {name: partial(load, port, seconds, writes=True) for name, port in ports.items()}
         interleave(found["writes"], writing, rounds)
     return list(found.values())

@@ -1,8 +1,9 @@
 """
 A whole table, row by row: ``python -m benchmarks.whole_table [--quick]``.
 
-*library* is ``for item in Item.objects.iterator()``; *sdk, 1,000* the loop one writes with the SDK, with a cursor and a limit of 1,000;
-*sdk, 25* the same with the server's own page of 25, over a tenth of the rows, its time counted ten times.
+*library* is ``for item in Item.objects.iterator()``; *sdk, 1,000* the loop one writes with the SDK,
+with a cursor and a limit of 1,000; *sdk, 25* the same with the server's own page of 25, over a
+tenth of the rows, its time counted ten times.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ NAMES = ("sdk, 25", "sdk, 1,000", "library")
 
 
 def prepare(name: str, endpoint: str) -> dict[str, Callable[..., Any]]:
-    walk = _library(endpoint) if name == "library" else _sdk(endpoint, 25 if name == "sdk, 25" else 1000)
+    walk = (
+        _library(endpoint)
+        if name == "library"
+        else _sdk(endpoint, 25 if name == "sdk, 25" else 1000)
+    )
     before = peak_mb()
 
     def whole(rows: int) -> dict[str, float]:
@@ -48,7 +53,10 @@ def _sdk(endpoint: str, page: int) -> Callable[[int], int]:
     def walk(rows: int) -> int:
         seen, last = 0, None
         while seen < rows:
-            asked = [Query.limit(min(page, rows - seen)), *([Query.cursor_after(last)] if last else [])]
+            asked = [
+                Query.limit(min(page, rows - seen)),
+                *([Query.cursor_after(last)] if last else []),
+            ]
             found = rows_of(tables.list_rows("shop", "shop_item", asked, total=False))
             if not found:
                 break
@@ -105,7 +113,10 @@ def run(quick: bool) -> Report:
     word = "met" if used < MAX_MEMORY_MB else "MISSED"
     report.notes = [
         f"{word}: memory of the library's process grows by at most {MAX_MEMORY_MB} MiB while it iterates: {used:.0f} MiB",
-        *(f"{name}: {figures.work / figures.median(name):,.0f} rows per second" for name in figures.samples),
+        *(
+            f"{name}: {figures.work / figures.median(name):,.0f} rows per second"
+            for name in figures.samples
+        ),
     ]
     report.save()
     return report

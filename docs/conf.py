@@ -9,9 +9,7 @@ from django.conf import settings
 
 project = "appwrite-orm-django"
 author = "The appwrite-orm-django authors"
-project_copyright = (
-    "The appwrite-orm-django authors. Appwrite is a trademark of its owners; this is an independent project"
-)
+project_copyright = "The appwrite-orm-django authors. Appwrite is a trademark of its owners; this is an independent project"
 version = release = installed_version("appwrite-orm-django")
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -34,5 +32,7 @@ html_css_files = ["site.css"]
 
 # Autodoc imports models, managers and admin classes, and those want settings.
 APPS = ["admin", "auth", "contenttypes", "messages", "sessions"]
-settings.configure(INSTALLED_APPS=[*(f"django.contrib.{name}" for name in APPS), "appwrite_orm_django"])
+settings.configure(
+    INSTALLED_APPS=[*(f"django.contrib.{name}" for name in APPS), "appwrite_orm_django"]
+)
 django.setup()

@@ -1,10 +1,12 @@
 """
-Make the pictures of the README: the demo in headless Chromium, after some visitors and an editor have been there.
+Make the pictures of the README.
+
+They show the demo in headless Chromium, after visits by some readers and an editor.
 
     python -m docs.screenshots --minutes 10
 
-The chart of the cache's panel shows an hour; the visitors stay for as long as they are told to. Needs Chromium and its driver, redis-server,
-and the extra ``screenshots``.
+The chart of the cache's panel shows an hour; the visitors stay for as long as they are told to.
+Needs Chromium and its driver, redis-server, and the extra ``screenshots``.
 """
 
 from __future__ import annotations
@@ -54,7 +56,12 @@ EDITED = [("country", "AQ"), ("currency", "XTS"), ("script", "Zyyy")]
 def demo() -> Iterator[str]:
     """Run the demo on the local server in memory; gives its address."""
     with tempfile.TemporaryDirectory() as var, RedisServer() as redis:
-        env = {"PATH": "/usr/bin:/bin", "TESTPROJECT_VAR": var, "APPWRITE_ENDPOINT": "local:", "REDIS_URL": redis.url}
+        env = {
+            "PATH": "/usr/bin:/bin",
+            "TESTPROJECT_VAR": var,
+            "APPWRITE_ENDPOINT": "local:",
+            "REDIS_URL": redis.url,
+        }
         command = [sys.executable, ROOT / "manage.py", "demo", "--addrport", "127.0.0.1:0"]
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)  # noqa: S603
         try:
@@ -102,7 +109,9 @@ def edit(session: requests.Session, site: str, table: str, code: str) -> None:
     """Put a full stop behind a name, or take it away again."""
     address = f"{site}/admin/world/{table}/{code}/change/"
     page = session.get(address, timeout=60).text
-    fields = dict(re.findall(r'<input type="(?:text|hidden)" name="([\w-]+)" value="([^"]*)"', page))
+    fields = dict(
+        re.findall(r'<input type="(?:text|hidden)" name="([\w-]+)" value="([^"]*)"', page)
+    )
     name = fields["name"]
     fields["name"] = name.removesuffix(".") if name.endswith(".") else f"{name}."
     answer = session.post(address, {**fields, **token(session)}, timeout=60)
@@ -118,7 +127,9 @@ def token(session: requests.Session) -> dict[str, str]:
 def chromium() -> Iterator[webdriver.Chrome]:
     programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
     if None in programs:
-        raise SystemExit("Install Chromium and its driver (Debian: apt install chromium chromium-driver).")
+        raise SystemExit(
+            "Install Chromium and its driver (Debian: apt install chromium chromium-driver)."
+        )
     options = webdriver.ChromeOptions()
     options.binary_location = str(programs[0])
     for argument in (
@@ -138,7 +149,13 @@ def chromium() -> Iterator[webdriver.Chrome]:
 
 
 def picture(
-    driver: webdriver.Chrome, name: str, address: str, *, width: int, height: int, scheme: str = "light"
+    driver: webdriver.Chrome,
+    name: str,
+    address: str,
+    *,
+    width: int,
+    height: int,
+    scheme: str = "light",
 ) -> None:
     """Take a picture of what is above the fold."""
     driver.execute_cdp_cmd(
@@ -165,8 +182,15 @@ def small(png: bytes) -> bytes:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=0, help="how long visitors read before the pictures are taken")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=0,
+        help="how long visitors read before the pictures are taken",
+    )
     minutes = parser.parse_args().minutes
     IMAGES.mkdir(exist_ok=True)
     with demo() as site, chromium() as driver:

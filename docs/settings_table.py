@@ -43,9 +43,13 @@ class SettingsTable(Directive):
                 f"     - {meaning}",
             ]
         if described != set(defaults):
-            raise self.error(f"{self.arguments[0]} does not describe {sorted(set(defaults) ^ described)}.")
+            raise self.error(
+                f"{self.arguments[0]} does not describe {sorted(set(defaults) ^ described)}."
+            )
         parent = nodes.container()
-        self.state.nested_parse(StringList(lines, source=self.arguments[0]), self.content_offset, parent)
+        self.state.nested_parse(
+            StringList(lines, source=self.arguments[0]), self.content_offset, parent
+        )
         return parent.children
 
 
@@ -73,7 +77,12 @@ def shown_default(field: dataclasses.Field[Any]) -> str:
     value = field.default
     if isinstance(value, Secret) or value in ("", ()):
         return ""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1024 * 1024 and value % (1024 * 1024) == 0:
+    if (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and value >= 1024 * 1024
+        and value % (1024 * 1024) == 0
+    ):
         return f"{value // (1024 * 1024)} MiB"
     if isinstance(value, float) and value.is_integer():
         value = int(value)

@@ -1,8 +1,9 @@
 """
 Settings of the demo: an ordinary Django site whose catalogue lives in Appwrite.
 
-Without any environment it runs on the local server, in files under ``var/``. With ``APPWRITE_ENDPOINT``, ``APPWRITE_PROJECT_ID``,
-``APPWRITE_API_KEY`` and ``APPWRITE_DATABASE_ID`` it runs on that Appwrite instead.
+Without any environment it runs on the local server, in files under ``var/``. With
+``APPWRITE_ENDPOINT``, ``APPWRITE_PROJECT_ID``, ``APPWRITE_API_KEY`` and ``APPWRITE_DATABASE_ID`` it
+runs on that Appwrite instead.
 """
 
 import os
@@ -75,7 +76,8 @@ DATABASES = {
     # The catalogue.
     "appwrite": {
         "ENGINE": "appwrite_orm_django.backend",
-        "HOST": os.environ.get("APPWRITE_ENDPOINT") or f"local:{quote(str(VAR / 'appwrite.sqlite3'))}",
+        "HOST": os.environ.get("APPWRITE_ENDPOINT")
+        or f"local:{quote(str(VAR / 'appwrite.sqlite3'))}",
         "USER": os.environ.get("APPWRITE_PROJECT_ID") or "demo",
         "PASSWORD": os.environ.get("APPWRITE_API_KEY") or "demo-key",
         "NAME": os.environ.get("APPWRITE_DATABASE_ID") or "world",
@@ -83,13 +85,20 @@ DATABASES = {
 }
 if os.environ.get("APPWRITE_WEBHOOK_SECRET"):
     DATABASES["appwrite"]["OPTIONS"] = {
-        "WEBHOOK": {"URL": os.environ["APPWRITE_WEBHOOK_URL"], "SECRETS": [os.environ["APPWRITE_WEBHOOK_SECRET"]]}
+        "WEBHOOK": {
+            "URL": os.environ["APPWRITE_WEBHOOK_URL"],
+            "SECRETS": [os.environ["APPWRITE_WEBHOOK_SECRET"]],
+        }
     }
-# Reads from Appwrite are kept here. One process needs no more; several must share one, or each sees the others' writes late.
+# Reads from Appwrite are kept here. One process needs no more; several must share one, or each sees
+# the others' writes late.
 CACHES = {
     "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": os.environ["REDIS_URL"]}
     if os.environ.get("REDIS_URL")
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
 }
 DATABASE_ROUTERS = ["appwrite_orm_django.routers.AppwriteRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -13,14 +13,30 @@ from hypothesis import HealthCheck, settings
 from appwrite_orm_django.backend.capabilities import feature_level
 from appwrite_orm_django.client.transport import RequestRecord, Transport
 from tests import real
+from tests.fixtures import (  # noqa: F401
+    appwrite,
+    connect,
+    each_level,
+    everything,
+    kind,
+    servers_of_each_kind,
+    shelves,
+    shelves_of_each_kind,
+)
 from tests.real.names import RealServer
 from tests.real.run import RealRun, RealTests
 
 # How long an example takes says more about the machine than about the code. By default the same examples come each time; the long targets
 # of the Makefile draw new ones. Both say whether, since Hypothesis has a default of its own wherever ``CI`` is set.
-settings.register_profile("fixed", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
-    "drawn", deadline=None, derandomize=False, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "fixed", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "drawn",
+    deadline=None,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("fixed")
 
@@ -107,11 +123,13 @@ def behind_alias(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Tran
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_test_environment, django_db_blocker, django_db_modify_db_settings) -> Iterator[None]:
+def django_db_setup(
+    django_test_environment, django_db_blocker, django_db_modify_db_settings
+) -> Iterator[None]:
     """
     Make the test databases of all aliases.
 
-    pytest-django makes those that marks name; data that is loaded once for a module (tests/backend/conftest.py) needs them without
+    pytest-django makes those that marks name; data that is loaded once for a module (tests/fixtures.py) needs them without
     a mark, which would empty them after each test.
     """
     with django_db_blocker.unblock():

@@ -8,7 +8,9 @@ APPWRITE = "appwrite"
 
 def twin():
     """Return the alias of the SQLite database that compares text as the server behind ``appwrite`` does."""
-    return {"mariadb": "twin", "postgresql": "twin-postgresql"}[connections[APPWRITE].text_semantics]
+    return {"mariadb": "twin", "postgresql": "twin-postgresql"}[
+        connections[APPWRITE].text_semantics
+    ]
 
 
 def copy_to_twin(*models_):
@@ -63,7 +65,11 @@ def plain(found, seen=()):
     if isinstance(found, dict):
         return {key: plain(value) for key, value in found.items()}
     if isinstance(found, (list, tuple)):
-        return type(found)(map(plain, found)) if type(found) in (list, tuple) else tuple(map(plain, found))
+        return (
+            type(found)(map(plain, found))
+            if type(found) in (list, tuple)
+            else tuple(map(plain, found))
+        )
     if isinstance(found, memoryview):
         return bytes(found)
     if isinstance(found, models.fields.files.FieldFile):
@@ -75,7 +81,9 @@ def assert_same(question):
     """Assert that both sides answer alike, type by type, and return the answer."""
     expected = answer(question, twin())
     found = answer(question, APPWRITE)
-    assert found == expected, f"Appwrite:\n  {found!r}\nSQLite:\n  {expected!r}\n{_explained(question)}"
+    assert found == expected, (
+        f"Appwrite:\n  {found!r}\nSQLite:\n  {expected!r}\n{_explained(question)}"
+    )
     return found
 
 

@@ -30,7 +30,22 @@ from hypothesis import strategies as st
 from tests.library.models import Author, Book, Country, Review, Tag
 
 TEXTS = st.sampled_from(
-    ["", "a", "germinal", "GERMINAL", "é", "Nana", "%", "_", "\\", "Émile Zola", "novel", "France", "red", " "]
+    [
+        "",
+        "a",
+        "germinal",
+        "GERMINAL",
+        "é",
+        "Nana",
+        "%",
+        "_",
+        "\\",
+        "Émile Zola",
+        "novel",
+        "France",
+        "red",
+        " ",
+    ]
 )
 NUMBERS = st.sampled_from([-1, 0, 1, 2, 3, 4.5, 400, 447, 591, 1900])
 YEARS = st.sampled_from([1000, 1802, 1840, 1862, 1885, 1966])
@@ -63,7 +78,16 @@ SINGLE = {
 }  # fmt: skip
 # What makes groups, no two values of which are equal to the server and differ; and numbers to put together.
 GROUPS = {
-    Book: ["author", "editor", "pages", "price", "in_print", "author__country__name", "author__rating", "published"],
+    Book: [
+        "author",
+        "editor",
+        "pages",
+        "price",
+        "in_print",
+        "author__country__name",
+        "author__rating",
+        "published",
+    ],
     Author: ["country", "rating", "born", "country__name"],
     Country: ["code", "name"],
     Tag: ["name", "books__in_print"],
@@ -113,7 +137,13 @@ class Question:
 def conditions(draw, model):
     name = draw(st.sampled_from(sorted(LEAVES[model])))
     values = LEAVES[model][name]
-    lookups = TEXT_LOOKUPS if values is TEXTS else NUMBER_LOOKUPS if values in (NUMBERS, YEARS) else ("exact", "isnull")
+    lookups = (
+        TEXT_LOOKUPS
+        if values is TEXTS
+        else NUMBER_LOOKUPS
+        if values in (NUMBERS, YEARS)
+        else ("exact", "isnull")
+    )
     lookup = draw(st.sampled_from(lookups))
     if lookup == "isnull":
         value = draw(st.booleans())
@@ -136,7 +166,9 @@ def comparisons(draw, model):
     """
     one, two = (draw(st.sampled_from(NUMERIC[model])) for _ in range(2))
     return draw(
-        st.sampled_from([Q(**{f"{one}__gt": F(two)}), Q(**{one: F(two) * 2}), Q(**{f"{one}__lte": F(two) + 1})])
+        st.sampled_from(
+            [Q(**{f"{one}__gt": F(two)}), Q(**{one: F(two) * 2}), Q(**{f"{one}__lte": F(two) + 1})]
+        )
     )
 
 
@@ -157,7 +189,9 @@ def filtered(draw, model, *, most=2):
     question = Question(model)
     for _ in range(draw(st.integers(0, most))):
         method, tree = draw(st.sampled_from(["filter", "exclude"])), draw(trees(model))
-        question = question.then(f"{method}({tree!r})", lambda found, rows, m=method, t=tree: getattr(found, m)(t))
+        question = question.then(
+            f"{method}({tree!r})", lambda found, rows, m=method, t=tree: getattr(found, m)(t)
+        )
     return question
 
 
@@ -174,11 +208,17 @@ def orders(draw, model, names=None):
 
 def slices(draw):
     low, size = draw(st.integers(0, 3)), draw(st.integers(0, 4))
-    return draw(st.sampled_from([slice(None), slice(None), slice(low, low + size), slice(low, None)]))
+    return draw(
+        st.sampled_from([slice(None), slice(None), slice(low, low + size), slice(low, None)])
+    )
 
 
 def cut(question, part):
-    return question if part == slice(None) else question.then(f"[{part}]", lambda found, rows: found[part])
+    return (
+        question
+        if part == slice(None)
+        else question.then(f"[{part}]", lambda found, rows: found[part])
+    )
 
 
 @st.composite
@@ -187,11 +227,15 @@ def numbers(draw, question, order, *, distinct):
     if distinct:
         question, order = question.then("distinct()", lambda found, rows: found.distinct()), []
     if draw(st.booleans()):
-        question = question.then(f"order_by({order})", lambda found, rows: found.order_by(*order, "pk"))
+        question = question.then(
+            f"order_by({order})", lambda found, rows: found.order_by(*order, "pk")
+        )
         question = cut(cut(question, slices(draw)), slices(draw))
     method = draw(st.sampled_from(["count", "count", "exists", "aggregate"]))
     arguments = {"number": Count("*")} if method == "aggregate" else {}
-    return question.then(f"{method}({arguments or ''})", lambda found, rows: getattr(found, method)(**arguments))
+    return question.then(
+        f"{method}({arguments or ''})", lambda found, rows: getattr(found, method)(**arguments)
+    )
 
 
 @st.composite
@@ -200,7 +244,18 @@ def row_questions(draw, model):
     question = draw(filtered(model))
     order = draw(orders(model))
     shape = draw(
-        st.sampled_from(["rows", "distinct", "values", "related", "subset", "number", "number", "distinct number"])
+        st.sampled_from(
+            [
+                "rows",
+                "distinct",
+                "values",
+                "related",
+                "subset",
+                "number",
+                "number",
+                "distinct number",
+            ]
+        )
     )
     if "number" in shape:
         return draw(numbers(question, order, distinct=shape == "distinct number"))
@@ -214,14 +269,21 @@ def row_questions(draw, model):
     if shape == "values":
         names = draw(st.lists(st.sampled_from(SINGLE[model]), min_size=1, max_size=3, unique=True))
         method = draw(st.sampled_from(["values", "values_list"]))
-        question = question.then(f"{method}({names})", lambda found, rows: getattr(found, method)("pk", *names))
+        question = question.then(
+            f"{method}({names})", lambda found, rows: getattr(found, method)("pk", *names)
+        )
     if shape == "related" and model in (Book, Review):
-        names = {Book: ["author__country", "editor"], Review: ["book__author", "book__editor"]}[model]
-        question = question.then("select_related()", lambda found, rows: found.select_related(*names))
+        names = {Book: ["author__country", "editor"], Review: ["book__author", "book__editor"]}[
+            model
+        ]
+        question = question.then(
+            "select_related()", lambda found, rows: found.select_related(*names)
+        )
     if shape == "subset":
         inner = draw(filtered(model, most=1))
         return question.then(
-            f"filter(pk__in={inner})", lambda found, rows: found.filter(pk__in=inner(rows).values("pk"))
+            f"filter(pk__in={inner})",
+            lambda found, rows: found.filter(pk__in=inner(rows).values("pk")),
         )
     return cut(question, slices(draw))
 
@@ -248,11 +310,16 @@ def aggregate_questions(draw, model):
     found = draw(aggregates(model))
     shape = draw(st.sampled_from(["all", "groups", "rows", "rows", "groups", "sliced", "again"]))
     if shape == "all":
-        return question.then(f"aggregate({found})", lambda asked, rows: asked.aggregate(n=Count("*"), **found))
-    if shape == "sliced":
-        question = cut(question.then("order_by(pk)", lambda asked, rows: asked.order_by("pk")), slices(draw))
         return question.then(
-            "aggregate(Count(pk))", lambda asked, rows: asked.aggregate(n=Count("pk"), star=Count("*"), most=Max("pk"))
+            f"aggregate({found})", lambda asked, rows: asked.aggregate(n=Count("*"), **found)
+        )
+    if shape == "sliced":
+        question = cut(
+            question.then("order_by(pk)", lambda asked, rows: asked.order_by("pk")), slices(draw)
+        )
+        return question.then(
+            "aggregate(Count(pk))",
+            lambda asked, rows: asked.aggregate(n=Count("pk"), star=Count("*"), most=Max("pk")),
         )
     if shape == "again":
         return question.then(
@@ -262,16 +329,26 @@ def aggregate_questions(draw, model):
     names = ["pk"]
     if shape == "groups":
         names = draw(st.lists(st.sampled_from(GROUPS[model]), min_size=1, max_size=2, unique=True))
-        question = question.then(f"values({names})", lambda asked, rows: asked.order_by().values(*names))
+        question = question.then(
+            f"values({names})", lambda asked, rows: asked.order_by().values(*names)
+        )
     question = question.then(f"annotate({found})", lambda asked, rows: asked.annotate(**found))
     if draw(st.booleans()):
         lookup = draw(st.sampled_from(["x0__gt", "x0__lte", "x0__isnull", "x0"]))
-        value = draw(st.booleans()) if lookup.endswith("isnull") else draw(st.sampled_from([0, 1, 2, 400]))
+        value = (
+            draw(st.booleans())
+            if lookup.endswith("isnull")
+            else draw(st.sampled_from([0, 1, 2, 400]))
+        )
         having = Q(**{lookup: value})
-        having = draw(st.sampled_from([having, ~having, having | Q(**{f"{names[0]}__isnull": True})]))
+        having = draw(
+            st.sampled_from([having, ~having, having | Q(**{f"{names[0]}__isnull": True})])
+        )
         question = question.then(f"filter({having})", lambda asked, rows: asked.filter(having))
     order = draw(orders(model, ["x0", *(SINGLE[model] if shape == "rows" else names)]))
-    question = question.then(f"order_by({order})", lambda asked, rows: asked.order_by(*order, *names))
+    question = question.then(
+        f"order_by({order})", lambda asked, rows: asked.order_by(*order, *names)
+    )
     return cut(question, slices(draw))
 
 
@@ -280,7 +357,18 @@ def expression_questions(draw, model):
     """Ask for what is computed for each row: cases, subqueries, set operations."""
     question = draw(filtered(model, most=1))
     shape = draw(
-        st.sampled_from(["case", "exists", "subquery", "union", "intersection", "difference", "arithmetic", "window"])
+        st.sampled_from(
+            [
+                "case",
+                "exists",
+                "subquery",
+                "union",
+                "intersection",
+                "difference",
+                "arithmetic",
+                "window",
+            ]
+        )
     )
     order = draw(orders(model))
     if shape in ("union", "intersection", "difference"):
@@ -295,21 +383,38 @@ def expression_questions(draw, model):
         tree = draw(trees(model))
         case = Case(When(tree, then=Value(1)), default=Value(0), output_field=IntegerField())
         return question.then(
-            f"annotate({case})", lambda found, rows: found.annotate(x=case).order_by("x", *order, "pk")
+            f"annotate({case})",
+            lambda found, rows: found.annotate(x=case).order_by("x", *order, "pk"),
         )
     if shape == "window":
         # Of rows that are not repeated for others that they are joined with: nothing would decide which of those has which number.
-        window = Window(RowNumber(), partition_by=draw(st.sampled_from([None, *GROUPS[model][:1]])), order_by="pk")
-        question = Question(model).then("annotate(RowNumber())", lambda found, rows: found.annotate(x=window))
-        text = Q(**{f"{SINGLE[model][0]}__{draw(st.sampled_from(['gt', 'icontains', 'exact']))}": draw(TEXTS)})
+        window = Window(
+            RowNumber(),
+            partition_by=draw(st.sampled_from([None, *GROUPS[model][:1]])),
+            order_by="pk",
+        )
+        question = Question(model).then(
+            "annotate(RowNumber())", lambda found, rows: found.annotate(x=window)
+        )
+        text = Q(
+            **{
+                f"{SINGLE[model][0]}__{draw(st.sampled_from(['gt', 'icontains', 'exact']))}": draw(
+                    TEXTS
+                )
+            }
+        )
         tree = draw(comparisons(model)) if model in NUMERIC and draw(st.booleans()) else text
         number = draw(st.sampled_from([Q(x__lte=2), ~Q(x__gt=1), Q(x__in=[2, 3])]))
         condition = draw(st.sampled_from([number, number & tree, number | tree, ~(number | tree)]))
-        question = question.then(f"filter({condition})", lambda found, rows: found.filter(condition))
+        question = question.then(
+            f"filter({condition})", lambda found, rows: found.filter(condition)
+        )
         names = draw(st.sampled_from([(), ("pk",), ("pk", SINGLE[model][0])]))
         if names:
             question = question.then(f"values({names})", lambda found, rows: found.values(*names))
-        question = question.then(f"order_by({order})", lambda found, rows: found.order_by(*order, "pk"))
+        question = question.then(
+            f"order_by({order})", lambda found, rows: found.order_by(*order, "pk")
+        )
         return cut(question, slices(draw))
     if shape == "arithmetic":
         one, two = (draw(st.sampled_from(SUMS[model][:1])) for _ in range(2))
@@ -319,7 +424,13 @@ def expression_questions(draw, model):
             lambda found, rows: found.annotate(x=F(one) + F(two)).order_by(*order, "pk", "x"),
         )
     inner = draw(filtered(Review, most=1)) if model is Book else draw(filtered(Book, most=1))
-    outer = {Book: "book", Author: "author", Country: "author__country", Tag: "tags", Review: "reviews"}[model]
+    outer = {
+        Book: "book",
+        Author: "author",
+        Country: "author__country",
+        Tag: "tags",
+        Review: "reviews",
+    }[model]
     if shape == "exists":
         negated = draw(st.booleans())
         return question.then(
@@ -333,7 +444,9 @@ def expression_questions(draw, model):
     return question.then(
         f"annotate(Subquery({inner}))",
         lambda found, rows: found.annotate(
-            x=Subquery(inner(rows).filter(**{outer: OuterRef("pk")}).order_by("pk").values("pk")[:1])
+            x=Subquery(
+                inner(rows).filter(**{outer: OuterRef("pk")}).order_by("pk").values("pk")[:1]
+            )
         ).order_by("x", *order, "pk"),
     )
 
@@ -341,7 +454,10 @@ def expression_questions(draw, model):
 def questions():
     return st.sampled_from(MODELS).flatmap(
         lambda model: st.one_of(
-            row_questions(model), row_questions(model), aggregate_questions(model), expression_questions(model)
+            row_questions(model),
+            row_questions(model),
+            aggregate_questions(model),
+            expression_questions(model),
         )
     )
 
@@ -353,7 +469,13 @@ def changes(draw):
     kind = draw(st.sampled_from(["constant", "expression", "case", "bulk_update", "delete"]))
     number = draw(st.integers(0, 5))
     own = draw(
-        st.sampled_from([Q(stars=number), ~Q(stars__gt=number), Q(text__iexact="REVIEW 1") | Q(stars__in=[0, 2])])
+        st.sampled_from(
+            [
+                Q(stars=number),
+                ~Q(stars__gt=number),
+                Q(text__iexact="REVIEW 1") | Q(stars__in=[0, 2]),
+            ]
+        )
     )
     case = Case(When(own, then=F("stars") + 1), default=Value(number))
 

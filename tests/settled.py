@@ -28,11 +28,16 @@ def settle(transport: Transport, table: TableRef) -> None:
     """Wait until no column and no index of a table is being made or deleted. On the local server none is, unless a test says so."""
     deadline = time.monotonic() + _DEADLINE_S
     while real.server():
-        items = [*column_routes.list_columns(transport, table), *index_routes.list_indexes(transport, table)]
+        items = [
+            *column_routes.list_columns(transport, table),
+            *index_routes.list_indexes(transport, table),
+        ]
         under_way = [item["key"] for item in items if item["status"] in _UNDER_WAY]
         if not under_way:
             return
-        assert time.monotonic() < deadline, f"{table.table}: {under_way} are still under way after {_DEADLINE_S:g} s"
+        assert time.monotonic() < deadline, (
+            f"{table.table}: {under_way} are still under way after {_DEADLINE_S:g} s"
+        )
         time.sleep(0.05)
 
 

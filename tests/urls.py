@@ -1,4 +1,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls), path("appwrite/", include("appwrite_orm_django.changes.urls"))]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("appwrite/", include("appwrite_orm_django.changes.urls")),
+]

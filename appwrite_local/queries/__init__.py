@@ -1,5 +1,6 @@
 """
-Queries: from the texts a client sends to the WHERE and ORDER BY that SQLite runs.
+Turn the query texts of a client into the WHERE and ORDER BY of SQLite.
 
-``parse`` reads them, ``check`` refuses what the server refuses, ``sql`` compiles the rest, ``fields`` says what may be asked about.
+``parse`` reads the texts, ``check`` rejects what the server rejects, ``sql`` compiles the rest, and
+``fields`` defines what may be queried.
 """

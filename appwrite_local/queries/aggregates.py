@@ -1,8 +1,9 @@
 """
-Aggregates: the SQL that gathers what is needed, and the text that MariaDB would make of it.
+Compile aggregates to SQL, and format the results as MariaDB would.
 
-Sums of whole numbers are exact decimals, averages of them have four digits more; doubles stay doubles; text counts as the number it begins
-with; a datetime counts as the number of its digits. Source: recordings ``agg-*``.
+Sums of integers are exact decimals, and their averages have four more digits. Doubles stay doubles.
+Text counts as the number it begins with, and a datetime as the number of its digits. Source:
+recordings ``agg-*``.
 """
 
 from __future__ import annotations
@@ -28,7 +29,12 @@ _FUNCTIONS = {
     "bitAnd": "BIT_AND", "bitOr": "BIT_OR", "bitXor": "BIT_XOR",
 }  # fmt: skip
 _WHOLE = frozenset({"integer", "boolean", "sequence"})
-_INTERNAL_NAMES = {"$id": "_uid", "$sequence": "_id", "$createdAt": "_createdAt", "$updatedAt": "_updatedAt"}
+_INTERNAL_NAMES = {
+    "$id": "_uid",
+    "$sequence": "_id",
+    "$createdAt": "_createdAt",
+    "$updatedAt": "_updatedAt",
+}
 
 Finish = Callable[[Sequence[Any]], Cell]
 
@@ -36,12 +42,12 @@ Finish = Callable[[Sequence[Any]], Cell]
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """
-    Something a group answers with.
+    One value of a group's answer.
 
     Attributes:
         name: its key in the answer.
         sql: expressions to select.
-        finish: makes the cell of their values.
+        finish: makes the cell from their values.
     """
 
     name: str
@@ -51,13 +57,16 @@ class Gathered:
 
 def alias_of(query: Query) -> str | None:
     """
-    Give the name a client chose for an aggregate.
+    Return the name that a client chose for an aggregate.
 
     Raises:
-        ApiError: 500 for what is no name to the database: too long, or with a dot, which parts a table from its column there.
+        ApiError: 500 for a name that is invalid in the database: too long, or with a dot, which
+            separates a table from its column there.
     """
     value = query.values[0] if query.values else None
-    if isinstance(value, list | dict) or (isinstance(value, str) and (len(value) > MAX_ALIAS or "." in value)):
+    if isinstance(value, list | dict) or (
+        isinstance(value, str) and (len(value) > MAX_ALIAS or "." in value)
+    ):
         raise ApiError("general_unknown")
     if value is None or value == "":
         return None
@@ -65,7 +74,11 @@ def alias_of(query: Query) -> str | None:
 
 
 def column_name(attribute: str) -> str:
-    """Give the name a column has in an answer: joined ones lose their prefix, internal ones have the database's name."""
+    """
+    Return the name of a column in an answer.
+
+    Joined columns lose their prefix, and internal ones have the database's name.
+    """
     name = attribute.partition(".")[2] or attribute
     return _INTERNAL_NAMES.get(name, name)
 
@@ -103,7 +116,7 @@ def of_first_row(name: str, field: Field, position: str) -> Gathered:
     Answer with a column's value in the first row of the group.
 
     Args:
-        position: SQL that tells which row is the first.
+        position: SQL that orders the rows.
     """
     value = f"of_least({field.value}, {position})"
     return Gathered(
@@ -115,12 +128,16 @@ def of_first_row(name: str, field: Field, position: str) -> Gathered:
 
 def of_group(name: str, field: Field, position: str) -> Gathered:
     """
-    Answer with a column that rows are grouped by: of texts that are equal to the database, the first row's.
+    Answer with a grouped column: of texts that are equal to the database, the first row's.
 
-    Native functions do it; a million rows are too many for functions in Python.
+    This uses native functions, because a million rows are too many for functions in Python.
     """
     if field.value == field.compare:
-        return Gathered(name, (f"MIN({field.value})",), lambda values: Cell(field.raw_text(values[0]), values[0]))
+        return Gathered(
+            name,
+            (f"MIN({field.value})",),
+            lambda values: Cell(field.raw_text(values[0]), values[0]),
+        )
     first = f"SUBSTR(MIN(PRINTF('%020d', {position}) || {field.value}), 21)"
     sql = (first, f"MIN({field.compare})")
     return Gathered(name, sql, lambda values: Cell(field.raw_text(values[0]), values[1]))
@@ -131,7 +148,7 @@ def _whole(values: Sequence[Any]) -> Cell:
 
 
 def _decimal(digits: int, scale: int) -> Cell:
-    """Make a cell of a decimal number given by its digits."""
+    """Make a cell from the digits of a decimal number."""
     value = Decimal(digits).scaleb(-scale)
     return Cell(f"{value:.{scale}f}", value)
 
@@ -154,7 +171,7 @@ def _count_distinct(field: Field) -> tuple[tuple[str, ...], Finish]:
 
 
 def _scale(field: Field) -> int | None:
-    """Give the digits after the point that a column has as an exact number, ``None`` for doubles and texts."""
+    """Return a column's number of decimal places, ``None`` for doubles and texts."""
     if field.array:
         return None
     if field.kind == "datetime":
@@ -171,7 +188,7 @@ def _number(field: Field) -> str:
 
 
 def _exact_parts(field: Field) -> tuple[str, ...]:
-    # Two halves, for the sum of 64-bit numbers needs more than 64 bits.
+    # Two halves, because the sum of 64-bit numbers needs more than 64 bits.
     number = _number(field)
     return f"SUM({number} >> 32)", f"SUM({number} & 4294967295)", f"COUNT({number})"
 
@@ -204,7 +221,9 @@ def _avg(field: Field) -> tuple[tuple[str, ...], Finish]:
     def finish(values: Sequence[Any]) -> Cell:
         total, count = _exact_total(values)
         return (
-            _decimal(_divided(total * 10**_EXTRA_DIGITS, count), scale + _EXTRA_DIGITS) if count else Cell(None, None)
+            _decimal(_divided(total * 10**_EXTRA_DIGITS, count), scale + _EXTRA_DIGITS)
+            if count
+            else Cell(None, None)
         )
 
     return _exact_parts(field), finish
@@ -219,8 +238,10 @@ def _divided(number: int, by: int) -> int:
 def _extreme(function: str, keyed: str) -> Callable[[Field], tuple[tuple[str, ...], Finish]]:
     def make(field: Field) -> tuple[tuple[str, ...], Finish]:
         if field.value == field.compare:
-            return (f"{function}({field.value})",), lambda values: Cell(field.raw_text(values[0]), values[0])
-        # Of texts that are equal to the database it gives the one it met first.
+            return (f"{function}({field.value})",), lambda values: Cell(
+                field.raw_text(values[0]), values[0]
+            )
+        # Of texts that are equal to the database, SQLite returns the first one that it met.
         sql = (f"{keyed}({field.value}, {field.compare})", f"{function}({field.compare})")
         return sql, lambda values: Cell(field.raw_text(values[0]), values[1])
 
@@ -233,11 +254,15 @@ def _spread(
     def make(field: Field) -> tuple[tuple[str, ...], Finish]:
         scale = _scale(field)
         digits = None if scale is None else scale + _EXTRA_DIGITS
-        number = f"{_number(field)} / 1000.0" if field.kind == "datetime" and not field.array else _number(field)
+        number = (
+            f"{_number(field)} / 1000.0"
+            if field.kind == "datetime" and not field.array
+            else _number(field)
+        )
 
         def finish(values: Sequence[Any]) -> Cell:
             sample = samples or (by_default and field.rules.samples_by_default)
-            # Without any row SQLite has nothing to say.
+            # Without any row SQLite returns nothing.
             count_text, _, squares = (values[0] or "0 0").partition(" ")
             count = int(count_text) - sample
             if count <= 0:
@@ -252,8 +277,14 @@ def _spread(
 
 def _bits(function: str, initial: int) -> Callable[[Field], tuple[tuple[str, ...], Finish]]:
     def make(field: Field) -> tuple[tuple[str, ...], Finish]:
-        number = f"{_number(field)} / 1000" if field.kind == "datetime" and not field.array else _number(field)
-        return (f"{function}({number})",), lambda values: _whole([initial if values[0] is None else int(values[0])])
+        number = (
+            f"{_number(field)} / 1000"
+            if field.kind == "datetime" and not field.array
+            else _number(field)
+        )
+        return (f"{function}({number})",), lambda values: _whole(
+            [initial if values[0] is None else int(values[0])]
+        )
 
     return make
 

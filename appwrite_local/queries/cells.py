@@ -1,8 +1,8 @@
 """
-Cells of grouped rows: ordered, and filtered by ``having``, as the database does it on its side.
+Order the cells of groups, and filter them by ``having``, as the database does.
 
-Groups are few; they are put in order here and not in SQL, because sums may be wider than what SQLite holds.
-Source: recordings ``group-by``, ``having``.
+Groups are few. They are ordered here and not in SQL, because sums may be wider than SQLite's
+integers. Source: recordings ``group-by``, ``having``.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Cell:
     One value of a group.
 
     Attributes:
-        text: as it is sent, ``None`` for null.
-        key: what it compares by: a number, or the folded text; ``None`` for null.
+        text: the text that is sent, ``None`` for null.
+        key: the value to compare: a number, or the folded text; ``None`` for null.
     """
 
     text: str | None
@@ -48,12 +48,14 @@ _NEGATIVES = {
 }  # fmt: skip
 
 
-def sorted_groups(groups: Sequence[Cells], orders: Sequence[tuple[str, bool]], rules: TextRules) -> list[Cells]:
+def sorted_groups(
+    groups: Sequence[Cells], orders: Sequence[tuple[str, bool]], rules: TextRules
+) -> list[Cells]:
     """
-    Put groups in order.
+    Sort groups.
 
     Args:
-        orders: names of cells, and whether each descends. Groups that are alike keep their order.
+        orders: names of cells, and whether each descends. Equal groups keep their order.
     """
     ordered = list(groups)
     for name, descending in reversed(orders):
@@ -67,7 +69,7 @@ def sorted_groups(groups: Sequence[Cells], orders: Sequence[tuple[str, bool]], r
 
 def satisfies(cells: Cells, query: Query, rules: TextRules) -> bool:
     """
-    Tell whether a group meets a condition; one that is neither true nor false does not.
+    Return whether a group meets a condition; an unknown result counts as false.
 
     Raises:
         ApiError: 500 for a name that is not among the cells, as on the server.
@@ -100,7 +102,7 @@ def _joined(word: str, truths: Sequence[bool | None]) -> bool | None:
 
 
 def _operand(cell: Cell, value: Any, rules: TextRules) -> Any:
-    """Turn a condition's value into what the cell is compared with: numbers win over text."""
+    """Convert a condition's value to the type of the cell's key; numbers take precedence."""
     if isinstance(value, bool):
         value = int(value)
     if cell.is_number:
@@ -126,7 +128,9 @@ def _is_moment(cell: Cell) -> bool:
     )
 
 
-def _compared(compare: Callable[[Any, Any], bool]) -> Callable[[Cell, Sequence[Any], TextRules], bool]:
+def _compared(
+    compare: Callable[[Any, Any], bool],
+) -> Callable[[Cell, Sequence[Any], TextRules], bool]:
     def test(cell: Cell, values: Sequence[Any], rules: TextRules) -> bool:
         return any(_compare(compare, cell, value, rules) for value in values)
 
@@ -135,7 +139,11 @@ def _compared(compare: Callable[[Any, Any], bool]) -> Callable[[Cell, Sequence[A
 
 def _compare(compare: Callable[[Any, Any], bool], cell: Cell, value: Any, rules: TextRules) -> bool:
     operand = _operand(cell, value, rules)
-    key = number_prefix(cell.text or "") if isinstance(operand, int | float) and not cell.is_number else cell.key
+    key = (
+        number_prefix(cell.text or "")
+        if isinstance(operand, int | float) and not cell.is_number
+        else cell.key
+    )
     return compare(key, operand)
 
 
@@ -149,7 +157,9 @@ def _between(cell: Cell, values: Sequence[Any], rules: TextRules) -> bool:
 
 def _matched(match: Callable[[str, str], bool]) -> Callable[[Cell, Sequence[Any], TextRules], bool]:
     def test(cell: Cell, values: Sequence[Any], rules: TextRules) -> bool:
-        return any(match(rules.like_fold(cell.text or ""), rules.like_fold(str(value))) for value in values)
+        return any(
+            match(rules.like_fold(cell.text or ""), rules.like_fold(str(value))) for value in values
+        )
 
     return test
 

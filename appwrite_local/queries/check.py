@@ -1,7 +1,8 @@
 """
-What the server refuses in queries that can be read, in its order and with its texts.
+Reject valid query texts that the server rejects, in its order and with its errors.
 
-Source: recordings ``query-errors``, ``query-internals``, ``query-limits`` and those named after a column type.
+Source: recordings ``query-errors``, ``query-internals``, ``query-limits`` and those named after a
+column type.
 """
 
 from __future__ import annotations
@@ -13,14 +14,26 @@ from appwrite_local import identifiers
 from appwrite_local.errors import ApiError, invalid_query
 from appwrite_local.geometry import is_geometry, kind_of
 from appwrite_local.queries.fields import Field, Fields
-from appwrite_local.queries.parse import CURSORS, JOINS, LOGICAL, ORDERS, RICH, SPATIAL, UNIONS, VECTOR, Query
+from appwrite_local.queries.parse import (
+    CURSORS,
+    JOINS,
+    LOGICAL,
+    ORDERS,
+    RICH,
+    SPATIAL,
+    UNIONS,
+    VECTOR,
+    Query,
+)
 from appwrite_local.validators import INT64_MAX, is_int, is_number, is_numeric, range_rule
 
 MAX_VALUES = 500
 _AT_LEAST_ONE = frozenset({"equal", "contains", "containsAny", "containsAll", "notContains"})
 _TWO = frozenset({"between", "notBetween"})
 _NONE = frozenset({"isNull", "isNotNull"})
-_FOR_ARRAYS = frozenset({"contains", "containsAny", "containsAll", "notContains", "isNull", "isNotNull"})
+_FOR_ARRAYS = frozenset(
+    {"contains", "containsAny", "containsAll", "notContains", "isNull", "isNotNull"}
+)
 _CONTAINS = frozenset({"contains", "containsAny", "containsAll", "notContains"})
 # MariaDB 10.11 has no function for ``covers``: it passes the checks and fails there.
 _FOR_SPATIAL = SPATIAL | _CONTAINS | {"equal", "notEqual", "spatialEquals", "notSpatialEquals"}
@@ -35,11 +48,11 @@ def check_queries(
     selectable: frozenset[str] = frozenset(),
 ) -> None:
     """
-    Refuse what the server would refuse.
+    Reject queries that the server would reject.
 
     Args:
         fulltext: keys of columns with a fulltext index of their own.
-        selectable: what ``select`` may name beside the fields.
+        selectable: names that ``select`` accepts besides the fields.
 
     Raises:
         ApiError: 400 ``general_query_invalid``; 500 where the server itself fails.
@@ -48,14 +61,21 @@ def check_queries(
         _check(query, fields, selectable)
     for query in _flat(queries):
         field = fields.get(query.attribute)
-        if field is not None and field.kind == "spatial" and query.is_filter and query.method not in _FOR_SPATIAL:
+        if (
+            field is not None
+            and field.kind == "spatial"
+            and query.is_filter
+            and query.method not in _FOR_SPATIAL
+        ):
             raise ApiError("general_unknown")
         if query.method in ("search", "notSearch") and query.attribute not in fulltext:
             raise ApiError(
                 "general_query_invalid",
                 message=f'Searching by attribute "{query.attribute}" requires a fulltext index.',
             )
-        if query.method in _CRASHES or ("." in query.attribute and query.is_filter and query.attribute not in fields):
+        if query.method in _CRASHES or (
+            "." in query.attribute and query.is_filter and query.attribute not in fields
+        ):
             raise ApiError("general_unknown")
 
 
@@ -128,23 +148,33 @@ def _check_filter(query: Query, fields: Fields) -> None:
 
 
 def _check_schemaless(query: Query, fields: Fields) -> None:
-    """Refuse what only databases without a schema answer; the older server does not even refuse."""
+    """Reject queries that need a database without a schema; the older server lets them pass."""
     if query.level == "1.9":
         return
     if not query.values:
-        raise invalid_query(f"{query.method[0].upper()}{query.method[1:]} queries require at least one value.")
+        raise invalid_query(
+            f"{query.method[0].upper()}{query.method[1:]} queries require at least one value."
+        )
     _known_field(query.attribute, fields)
 
 
 def _check_spatial_column(query: Query, fields: Fields) -> None:
     field = _known_field(query.attribute, fields)
     if field.kind != "spatial":
-        raise invalid_query(f'Spatial query "{query.method}" cannot be applied on non-spatial attribute: {field.key}')
+        raise invalid_query(
+            f'Spatial query "{query.method}" cannot be applied on non-spatial attribute: '
+            f"{field.key}"
+        )
 
 
 def _check_distance(query: Query) -> None:
     first = query.values[0] if len(query.values) == 1 else None
-    if not isinstance(first, list) or len(first) != 3 or not is_number(first[1]) or not is_geometry(first[0]):
+    if (
+        not isinstance(first, list)
+        or len(first) != 3
+        or not is_number(first[1])
+        or not is_geometry(first[0])
+    ):
         raise invalid_query("Distance query requires [[geometry, distance]] parameters")
 
 
@@ -177,10 +207,13 @@ def _check_values(query: Query, field: Field) -> None:
     ):
         shown = "notContains" if query.method == "notContains" else "contains"
         raise invalid_query(
-            f'Cannot query {shown} on attribute "{field.key}" because it is not an array, string, or object.'
+            f'Cannot query {shown} on attribute "{field.key}" because it is not an array, string, '
+            "or object."
         )
     if field.array and query.method not in _FOR_ARRAYS:
-        raise invalid_query(f'Cannot query {query.method} on attribute "{field.key}" because it is an array.')
+        raise invalid_query(
+            f'Cannot query {query.method} on attribute "{field.key}" because it is an array.'
+        )
 
 
 def _check_spatial(query: Query, field: Field) -> None:
@@ -192,7 +225,8 @@ def _check_spatial(query: Query, field: Field) -> None:
     kinds = [kind_of(geometries[0]), "point" if field.column is None else field.column.type]
     if query.method.startswith("distance") and query.values[0][2] and kinds != ["point", "point"]:
         raise ApiError(
-            "general_query_invalid", message=f"Distance in meters is not supported between {kinds[1]} and {kinds[0]}"
+            "general_query_invalid",
+            message=f"Distance in meters is not supported between {kinds[1]} and {kinds[0]}",
         )
 
 
@@ -229,7 +263,7 @@ def _check_number(query: Query, name: str, low: int) -> None:
 
 
 def read_integer(value: Any) -> int | None:
-    """Read what passed as a limit or offset: an int64, or a text of one."""
+    """Return the integer of a checked limit or offset: an int64, or a text of one."""
     if isinstance(value, str):
         digits = value.strip()
         value = int(digits) if digits.lstrip("+-").isdecimal() else value
@@ -238,10 +272,10 @@ def read_integer(value: Any) -> int | None:
 
 def check_cursor(query: Query) -> str:
     """
-    Give the id a cursor stands at.
+    Return the id of a cursor's row.
 
     Raises:
-        ApiError: 400 when it is no id.
+        ApiError: 400 if it is not an id.
     """
     value = query.values[0] if query.values else None
     if not identifiers.is_valid(value):

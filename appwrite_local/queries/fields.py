@@ -1,4 +1,4 @@
-"""What a query may ask about: a table's columns, its internal columns, or the columns of a list of metadata."""
+"""Define the fields of queries: columns of tables, internal columns, and columns of metadata."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from appwrite_local.schema import SPATIAL_TYPES, TEXT_TYPES, Column, Table
 from appwrite_local.text_rules import MARIADB, TextRules
 from appwrite_local.validators import is_int, is_number
 
-Kind = Literal["text", "id", "sequence", "integer", "float", "boolean", "datetime", "spatial", "relationship"]
+Kind = Literal[
+    "text", "id", "sequence", "integer", "float", "boolean", "datetime", "spatial", "relationship"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """
-    Something that can be filtered or ordered by.
+    A field to filter or order by.
 
     Attributes:
-        value: SQL for what is stored.
-        compare: SQL for what comparisons and orders use: for text the collation's key.
-        accepts: whether a query's value has the right type.
-        reads: turns a query's value into what ``compare`` is compared with.
+        value: SQL of the stored value.
+        compare: SQL that comparisons and orders use: for text the collation's key.
+        accepts: returns whether a query's value has the right type.
+        reads: converts a query's value for the comparison with ``compare``.
     """
 
     key: str
@@ -42,7 +44,7 @@ class Field:
         return self.kind in ("text", "id")
 
     def raw_text(self, value: Any) -> str | None:
-        """Give the text of a stored value, as MariaDB writes it."""
+        """Return the text of a stored value, as MariaDB writes it."""
         if value is None:
             return None
         if self.array:
@@ -72,7 +74,7 @@ def _is_sequence(value: Any) -> bool:
 
 
 def _is_datetime(value: Any) -> bool:
-    # "" would be read as now; rows take it, queries do not.
+    # "" would be read as the current time; rows accept it, queries do not.
     return isinstance(value, str) and value != "" and parse_datetime(value) is not None
 
 
@@ -96,7 +98,9 @@ _KINDS: dict[str, Kind] = {
 
 
 def make_field(key: str, kind: Kind, value: str, compare: str = "", **options: Any) -> Field:
-    return Field(key, kind, value, compare or value, options.pop("accepts", _ACCEPTS[kind]), **options)
+    return Field(
+        key, kind, value, compare or value, options.pop("accepts", _ACCEPTS[kind]), **options
+    )
 
 
 INTERNALS: Fields = {
@@ -108,7 +112,7 @@ INTERNALS: Fields = {
 
 
 def table_fields(table: Table, rules: TextRules) -> Fields:
-    """Give the fields of a table's rows; kept with the table's definition."""
+    """Return the fields of a table's rows; kept with the table's definition."""
     fields: Fields | None = table.plans.get("fields")
     if fields is None:
         fields = {key: replace(field, rules=rules) for key, field in INTERNALS.items()}
@@ -132,7 +136,7 @@ def column_field(column: Column, rules: TextRules) -> Field:
 
 
 def is_narrow(column: Column) -> bool:
-    """Tell whether an integer column has 4 bytes: only its upper bound decides (recording ``query-numbers``)."""
+    """Return whether an integer column has 4 bytes, by its upper bound (``query-numbers``)."""
     return column.size != 8
 
 

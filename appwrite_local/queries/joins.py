@@ -1,8 +1,8 @@
 """
-Joins: other tables beside the asked one, under names of the client's choice.
+Join other tables to the queried one, under aliases of the client's choice.
 
-The asked table is ``m`` in SQL, joined ones are ``j1``, ``j2``, ...; whatever a client called them never gets there.
-Source: recordings ``join-*``.
+In SQL the queried table is ``m`` and joined ones are ``j1``, ``j2``, ...; the client's aliases
+never reach it. Source: recordings ``join-*``.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Joined:
     One joined table.
 
     Attributes:
-        alias: what the client calls it; empty when it gave no name, and then nothing can name its columns.
-        sql: what SQL calls it.
-        conditions: of ``on`` with two columns and an operator, as sent.
+        alias: the client's alias; if empty, nothing can name its columns.
+        sql: its alias in SQL.
+        conditions: those of ``on`` with two columns and an operator, as sent.
         filters: further conditions of the join.
     """
 
@@ -51,10 +51,11 @@ class Joined:
 
 class Scope(dict[str, Field]):
     """
-    The fields of all joined tables: those of the asked table by their key, others as ``alias.key``.
+    The fields of all tables: those of the queried table by their key, others as ``alias.key``.
 
     Attributes:
-        unknown: names under a known alias that do not exist. The server notices only when it asks its database.
+        unknown: names under a known alias that do not exist. The server notices only when it
+            queries its database.
     """
 
     def __init__(self, main: Fields, joined: Sequence[Joined], rules: TextRules) -> None:
@@ -65,7 +66,7 @@ class Scope(dict[str, Field]):
                 self.update(aliased(join, rules))
 
     def admit(self, names: Sequence[str], aliases: frozenset[str]) -> None:
-        """Let unknown columns of known tables pass the checks, and remember them."""
+        """Let unknown columns of known tables pass the checks, and record them."""
         for name in names:
             if name not in self and name.partition(".")[0] in aliases and not name.endswith(".*"):
                 self[name] = make_field(name, "text", "NULL", accepts=lambda _: True)
@@ -73,7 +74,7 @@ class Scope(dict[str, Field]):
 
 
 def aliased(join: Joined, rules: TextRules) -> Fields:
-    """Give a joined table's fields as ``alias.key``; of their values only the shape is checked."""
+    """Return a joined table's fields as ``alias.key``; only the shape of values is checked."""
     return {
         f"{join.alias}.{key}": replace(qualified(field, join.sql), accepts=_is_scalar)
         for key, field in table_fields(join.table, rules).items()
@@ -88,12 +89,15 @@ def _is_scalar(value: Any) -> bool:
     return not isinstance(value, list | dict)
 
 
-def read_joins(queries: Sequence[Query], find_table: Callable[[str], Table], main: Table) -> list[Joined]:
+def read_joins(
+    queries: Sequence[Query], find_table: Callable[[str], Table], main: Table
+) -> list[Joined]:
     """
-    Read the joins among queries.
+    Parse the joins among queries.
 
     Raises:
-        ApiError: 404 for a table that does not exist; so it is said of the asked one for a join that says nothing.
+        ApiError: 404 for a table that does not exist. A join that names no table reports the
+            queried one.
     """
     joined: list[Joined] = []
     for query in queries:
@@ -113,11 +117,13 @@ def _read(query: Query, table: Table, sql: str) -> Joined:
     else:
         conditions, alias = (tuple(plain[:3]),), plain[3] if len(plain) > 3 else ""
     filters = tuple(part for part in nested if part.method != "on")
-    return Joined(query.method, alias if isinstance(alias, str) else "", sql, table, conditions, filters)
+    return Joined(
+        query.method, alias if isinstance(alias, str) else "", sql, table, conditions, filters
+    )
 
 
 def names_in(queries: Sequence[Query]) -> Iterator[str]:
-    """Yield every column name that queries mention."""
+    """Yield every column name in queries."""
     for query in queries:
         if query.method in LOGICAL or query.method in JOINS:
             yield from names_in([part for part in query.values if isinstance(part, Query)])
@@ -129,10 +135,11 @@ def names_in(queries: Sequence[Query]) -> Iterator[str]:
 
 def loosened(query: Query, fields: Fields, *, everywhere: bool = False) -> Query:
     """
-    Give a filter with the values that the database would compare with: it converts where the server did not check.
+    Return a filter with its values converted as the database converts what the server left.
 
     Args:
-        everywhere: whether columns of the asked table are meant too, and not only joined ones.
+        everywhere: whether to convert for columns of the queried table too, and not only for joined
+            ones.
     """
     if query.method in LOGICAL:
         nested = [loosened(part, fields, everywhere=everywhere) for part in query.values]
@@ -156,23 +163,26 @@ def _converted(value: Any, field: Field) -> Any:
 
 
 def _as_number(value: Any) -> float:
-    """Read a number as the database would: what is wider than 64 bits, as a double."""
+    """Parse a number as the database does: a double if it is wider than 64 bits."""
     number = number_prefix(value) if isinstance(value, str) else value
     if isinstance(number, float):
         if not math.isfinite(number):
             return 0
         return int(number) if number.is_integer() and abs(number) < _EXACT else number
-    return number if INT64_MIN <= number <= INT64_MAX else float(min(max(number, -_WIDEST), _WIDEST))
+    return (
+        number if INT64_MIN <= number <= INT64_MAX else float(min(max(number, -_WIDEST), _WIDEST))
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """
-    What rows are read from.
+    A source of rows.
 
     Attributes:
-        sql: the FROM clause, with what its question marks stand for.
-        extra: a condition of its own: the second half of a full join has only rows without one of the asked table.
+        sql: the FROM clause, with its parameters.
+        extra: a further condition: the second half of a full join has only rows without a row of
+            the queried table.
     """
 
     sql: Condition
@@ -184,10 +194,11 @@ class Source:
 
 def sources(main: Table, joined: Sequence[Joined], rules: TextRules) -> list[Source]:
     """
-    Build what to read from: one source, or the two halves of a full join.
+    Build the sources to read from: one, or the two halves of a full join.
 
     Raises:
-        ApiError: 400 for an operator or a column that is none; 500 for columns that do not exist and names used twice.
+        ApiError: 400 for an invalid operator or column; 500 for columns that do not exist and names
+            used twice.
     """
     names = [join.alias or f"\0{join.table.seq}" for join in joined]
     if len(set(names)) < len(names):
@@ -195,7 +206,9 @@ def sources(main: Table, joined: Sequence[Joined], rules: TextRules) -> list[Sou
     has_full = any(join.method == "fullOuterJoin" for join in joined)
     halves = [Source(_from(main, joined, rules, "leftJoin"))]
     if has_full:
-        halves.append(Source(_from(main, joined, rules, "rightJoin"), Condition(f"{MAIN}._id IS NULL")))
+        halves.append(
+            Source(_from(main, joined, rules, "rightJoin"), Condition(f"{MAIN}._id IS NULL"))
+        )
     return halves
 
 
@@ -203,14 +216,18 @@ def _from(main: Table, joined: Sequence[Joined], rules: TextRules, full: str) ->
     sql, params = f"{main.sql} AS {MAIN}", []
     known = Scope(table_fields(main, rules), [], rules)
     for join in joined:
-        own = {key: qualified(field, join.sql) for key, field in table_fields(join.table, rules).items()}
+        own = {
+            key: qualified(field, join.sql)
+            for key, field in table_fields(join.table, rules).items()
+        }
         if join.alias:
             known.update(aliased(join, rules))
         on = _on(join, known, own)
         target = f"{join.table.sql} AS {join.sql}"
         method = full if join.method == "fullOuterJoin" else join.method
         if method == "rightJoin":
-            # Older releases of SQLite have no right join. A lone table in brackets would lose its name.
+            # Older releases of SQLite have no right join. A lone table in brackets would lose its
+            # alias.
             left = f"({sql})" if " JOIN " in sql else sql
             sql = f"{target} LEFT JOIN {left} ON {on.sql}"
         else:
@@ -234,7 +251,9 @@ def _column_condition(condition: Sequence[Any], known: Fields, own: Fields) -> C
     ours, theirs = known.get(left), known.get(right) if "." in right else own.get(right)
     if ours is None or theirs is None:
         raise ApiError("general_unknown")
-    return Condition(f"{_comparable(ours, theirs)} {_OPERATORS[operator]} {_comparable(theirs, ours)}")
+    return Condition(
+        f"{_comparable(ours, theirs)} {_OPERATORS[operator]} {_comparable(theirs, ours)}"
+    )
 
 
 def _comparable(field: Field, other: Field) -> str:
@@ -245,6 +264,7 @@ def _comparable(field: Field, other: Field) -> str:
     if field.is_text is not other.is_text:
         return field.value
     if field.kind == "text" and other.kind == "id" and field.rules.fold is not fold:
-        # An id beside text that respects case (PostgreSQL): ids are compared without, and that counts for both sides.
+        # An id compared with case-sensitive text (PostgreSQL): ids are compared without case, and
+        # then both sides are.
         return f"id_fold({field.value})"
     return field.compare

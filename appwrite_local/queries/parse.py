@@ -1,4 +1,4 @@
-"""From query texts to ``Query`` objects (recording ``query-errors``)."""
+"""Parse query texts into ``Query`` objects (recording ``query-errors``)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ AGGREGATES = frozenset(
 )  # fmt: skip
 JOINS = frozenset({"join", "leftJoin", "rightJoin", "fullOuterJoin", "crossJoin", "naturalJoin"})
 UNIONS = frozenset({"union", "unionAll"})
-# What makes a list more than rows of one table.
+# These make a list more than rows of one table.
 RICH = AGGREGATES | JOINS | UNIONS | {"groupBy", "having", "distinct"}
 _NEW_FILTERS = frozenset({"regex", "covers", "notCovers", "spatialEquals", "notSpatialEquals"})
 _METHODS_2X = METHODS | _NEW_FILTERS | RICH
@@ -48,10 +48,12 @@ _NESTING_2X = LOGICAL | UNIONS | {"having"}
 @dataclass(slots=True)
 class Query:
     """
-    One query; the values of ``and``, ``or`` and ``having`` are queries themselves, those of a join may be.
+    One query.
+
+    The values of ``and``, ``or`` and ``having`` are queries themselves; those of a join may be.
 
     Attributes:
-        level: whose rules it was read by.
+        level: the feature level whose rules apply.
     """
 
     method: str
@@ -65,7 +67,7 @@ class Query:
 
 
 class UnreadableQuery(ApiError):
-    """400: the text is no query at all."""
+    """400: the text is not a query."""
 
     def __init__(self, message: str) -> None:
         super().__init__("general_query_invalid", message=message)
@@ -74,10 +76,10 @@ class UnreadableQuery(ApiError):
 
 def parse_queries(texts: Iterable[str], level: Level = "1.9") -> list[Query]:
     """
-    Read query texts.
+    Parse query texts.
 
     Args:
-        level: a newer feature level knows more methods.
+        level: the feature level; a newer one knows more methods.
 
     Raises:
         UnreadableQuery: with the server's text.
@@ -97,21 +99,27 @@ def _parse_text(text: str, level: Level) -> Query:
 
 def parse_object(value: Json, level: Level = "1.9") -> Query:
     """
-    Read one decoded query, nested ones included.
+    Parse one decoded query, including nested ones.
 
     Raises:
-        ApiError: ``UnreadableQuery``, or 500 when a nested query is no object (so does the server).
+        ApiError: ``UnreadableQuery``, or 500 if a nested query is not an object (as on the server).
     """
     if not isinstance(value, dict | list):
         raise ApiError("general_unknown")
     fields = value if isinstance(value, dict) else {}
-    method, attribute, values = fields.get("method", ""), fields.get("attribute", ""), fields.get("values", [])
+    method, attribute, values = (
+        fields.get("method", ""),
+        fields.get("attribute", ""),
+        fields.get("values", []),
+    )
     if not isinstance(method, str):
         raise UnreadableQuery(f"Invalid query method. Must be a string, got {php_type(method)}")
     if method not in (_METHODS_2X if level == "2.x" else METHODS):
         raise _unknown_method(method, level)
     if not isinstance(attribute, str):
-        raise UnreadableQuery(f"Invalid query attribute. Must be a string, got {php_type(attribute)}")
+        raise UnreadableQuery(
+            f"Invalid query attribute. Must be a string, got {php_type(attribute)}"
+        )
     if isinstance(values, dict):
         values = list(values.values())
     if not isinstance(values, list):
@@ -125,12 +133,14 @@ def parse_object(value: Json, level: Level = "1.9") -> Query:
 
 def _unknown_method(method: str, level: Level) -> UnreadableQuery:
     if method == "raw" and level == "2.x":
-        return UnreadableQuery("Raw queries cannot be parsed from untrusted input; construct via Query::raw() in code")
+        return UnreadableQuery(
+            "Raw queries cannot be parsed from untrusted input; construct via Query::raw() in code"
+        )
     return UnreadableQuery(f"Invalid query method: {method}")
 
 
 def _join_part(part: dict[str, Any], level: Level) -> Query:
-    """Read a condition inside a join: ``on`` with two columns and an operator, or a filter."""
+    """Parse a condition inside a join: ``on`` with two columns and an operator, or a filter."""
     if part.get("method") != "on":
         return parse_object(part, level)
     values = part.get("values", [])
@@ -138,5 +148,5 @@ def _join_part(part: dict[str, Any], level: Level) -> Query:
 
 
 def is_rich(queries: Iterable[Query]) -> bool:
-    """Tell whether a list asks for more than rows of one table."""
+    """Return whether a list asks for more than rows of one table."""
     return any(query.method in RICH for query in queries)

@@ -1,8 +1,9 @@
 """
-Values as MariaDB writes them to a client that asks for text.
+Format values as MariaDB writes them to a client that asks for text.
 
-The server turns columns of the asked table back into their types; what it computes or joins it passes on as it came: numbers are texts,
-booleans ``"0"`` and ``"1"``, datetimes have a blank and no zone, arrays are JSON. Source: recordings ``agg-*``, ``join-*`` of the preview.
+The server converts columns of the queried table back to their types. It passes on computed and
+joined values unchanged: numbers are texts, booleans ``"0"`` and ``"1"``, datetimes have a blank and
+no zone, arrays are JSON. Source: recordings ``agg-*``, ``join-*`` of the preview.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 import json
 import re
 
-# A double keeps plain digits while the decimal point stands within them or this far from them.
+# A double keeps plain digits while the decimal point is within them or this far from them.
 _PLAIN_DIGITS = 15
 _MAX_DOUBLE = 1.7976931348623157e308
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def double_text(value: float) -> str:
-    """Write a double with the fewest digits that tell it from others, as MariaDB does: ``1e15``, ``0.00001``, ``2``."""
+    """Write a double with the fewest digits that identify it: ``1e15``, ``0.00001``, ``2``."""
     mantissa, _, exponent = f"{value!r}".partition("e")
     sign = "-" if mantissa.startswith("-") else ""
     whole, _, fraction = mantissa.lstrip("-").partition(".")
@@ -41,7 +42,7 @@ def _plain(digits: str, point: int) -> str:
 
 
 def number_prefix(text: str) -> float:
-    """Read a text as a number as far as it is one; nothing is zero, and too much is the largest double."""
+    """Return the number that a text begins with, else zero; at most the largest double."""
     match = _NUMBER.match(text.lstrip())
     return min(max(float(match[0]), -_MAX_DOUBLE), _MAX_DOUBLE) if match else 0.0
 
@@ -52,5 +53,5 @@ def datetime_text(stored: str) -> str:
 
 
 def array_text(stored: str) -> str:
-    """Write a stored array as PHP encoded it: ASCII, slashes escaped."""
+    """Write a stored array as PHP encodes it: ASCII, slashes escaped."""
     return json.dumps(json.loads(stored), separators=(",", ":")).replace("/", "\\/")

@@ -1,4 +1,8 @@
-"""From checked queries to SQL. Only names made of numbers are written into it; every value is a parameter."""
+"""
+Compile checked queries to SQL.
+
+The SQL contains only names made of numbers; every value is a parameter.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ _MAX_MARKS = 300
 
 @dataclass(slots=True)
 class Condition:
-    """A piece of WHERE and what its question marks stand for."""
+    """A piece of WHERE, and its parameters."""
 
     sql: str
     params: list[Any] = field(default_factory=list)
@@ -50,12 +54,13 @@ class Order:
 @dataclass(slots=True)
 class Plan:
     """
-    What a list of queries asks for.
+    The parts of a list request.
 
     Attributes:
-        limit: ``None`` when the client named none.
-        cursor: the query that names a row, if any; of several the first counts, as for limit and offset.
-        select: keys asked for, ``None`` for all.
+        limit: ``None`` if the client named none.
+        cursor: the query that names a row, if any; the first of several counts, as for limit and
+            offset.
+        select: selected keys, ``None`` for all.
     """
 
     where: Condition
@@ -67,16 +72,19 @@ class Plan:
 
 
 def compile_queries(queries: Sequence[Query], fields: Fields) -> Plan:
-    """Compile queries that ``check_queries`` let through."""
+    """Compile queries that ``check_queries`` accepted."""
     plan = Plan(
-        all_of([compile_filter(query, fields) for query in queries if query.is_filter]), _orders(queries, fields)
+        all_of([compile_filter(query, fields) for query in queries if query.is_filter]),
+        _orders(queries, fields),
     )
     limits = [query for query in queries if query.method == "limit"]
     offsets = [query for query in queries if query.method == "offset"]
     plan.limit = read_integer(limits[0].values[0]) if limits else None
     plan.offset = (read_integer(offsets[0].values[0]) or 0) if offsets else 0
     plan.cursor = next((query for query in queries if query.method in CURSORS), None)
-    selected = [str(value) for query in queries if query.method == "select" for value in query.values]
+    selected = [
+        str(value) for query in queries if query.method == "select" for value in query.values
+    ]
     plan.select = None if not selected or "*" in selected else selected
     return plan
 
@@ -87,7 +95,9 @@ def _orders(queries: Sequence[Query], fields: Fields) -> list[Order]:
         if query.method == "orderRandom":
             orders.append(Order(None))
         elif query.method in ORDERS:
-            orders.append(Order(fields[query.attribute or "$sequence"], query.method == "orderDesc"))
+            orders.append(
+                Order(fields[query.attribute or "$sequence"], query.method == "orderDesc")
+            )
     if not any(order.by is not None and order.by.key in ("$id", "$sequence") for order in orders):
         orders.append(Order(fields["$sequence"]))
     return orders
@@ -95,7 +105,9 @@ def _orders(queries: Sequence[Query], fields: Fields) -> list[Order]:
 
 def after_cursor(plan: Plan, values: Sequence[Any]) -> Condition:
     """
-    Compile "beyond the row at the cursor": the first order column is beyond, or it is equal and the next one is.
+    Compile "beyond the row of the cursor".
+
+    A row is beyond it if the first order column is, or if that is equal and the next one is.
 
     Args:
         values: the cursor row's values of ``compare``, one per order.
@@ -113,7 +125,8 @@ def after_cursor(plan: Plan, values: Sequence[Any]) -> Condition:
         bounds.append(Condition(f"{order.by.compare} {operator}= ?", [value]))
         beyond.append(all_of([*equal, Condition(f"{order.by.compare} {operator} ?", [value])]))
         equal.append(Condition(f"{order.by.compare} = ?", [value]))
-    # The bound says nothing new, but lets an index start at the cursor: SQLite does not see it in the alternatives.
+    # The bound is redundant, but lets an index start at the cursor: SQLite does not derive it from
+    # the alternatives.
     return any_of(beyond) if len(beyond) < 2 else all_of([bounds[0], any_of(beyond)])
 
 
@@ -132,14 +145,21 @@ def compile_filter(query: Query, fields: Fields) -> Condition:
 
 
 def _spatial(query: Query, by: Field) -> Condition:
-    """Compile a relation of geometries; of a negated one null is as little true as of the relation itself."""
+    """Compile a relation of geometries; for null neither the relation nor its negation is true."""
     if query.method.startswith("distance"):
-        return Condition(f"geo_distant({by.value}, ?, ?)", [query.method, encode_json(query.values[0]).decode()])
+        return Condition(
+            f"geo_distant({by.value}, ?, ?)", [query.method, encode_json(query.values[0]).decode()]
+        )
     negated = query.method.startswith("not")
     relation = query.method[3].lower() + query.method[4:] if negated else query.method
-    relation = {"containsAny": "contains", "containsAll": "contains", "spatialEquals": "equal"}.get(relation, relation)
+    relation = {"containsAny": "contains", "containsAll": "contains", "spatialEquals": "equal"}.get(
+        relation, relation
+    )
     condition = any_of(
-        [Condition(f"geo_relates({by.value}, ?, ?)", [relation, encode_json(value).decode()]) for value in query.values]
+        [
+            Condition(f"geo_relates({by.value}, ?, ?)", [relation, encode_json(value).decode()])
+            for value in query.values
+        ]
     )
     return _not(condition) if negated else condition
 
@@ -156,7 +176,9 @@ def _joined(conditions: Sequence[Condition], word: str, empty: str) -> Condition
     if len(conditions) == 1:
         return conditions[0]
     sql = word.join(f"({condition.sql})" for condition in conditions)
-    return Condition(sql or empty, [value for condition in conditions for value in condition.params])
+    return Condition(
+        sql or empty, [value for condition in conditions for value in condition.params]
+    )
 
 
 def _not(condition: Condition) -> Condition:
@@ -164,11 +186,11 @@ def _not(condition: Condition) -> Condition:
 
 
 def stored(by: Field, value: Any) -> Any:
-    """Turn a query's value into what the field's ``compare`` holds."""
+    """Convert a query's value to the form of the field's ``compare``."""
     if value is None:
         return None
     if by.kind == "id":
-        # Whatever the rules for text, ids are compared without case.
+        # Under all rules for text, ids are compared without case.
         return fold(value)
     if by.is_text:
         return by.rules.fold(value)
@@ -184,10 +206,12 @@ def stored(by: Field, value: Any) -> Any:
 
 class FilterFloat(float):
     """
-    A float as a list reaches the database with it: written with 17 places (``SQL::getFloatPrecision`` in the server's database library).
+    A float as a list sends it to the database: written with 17 digits.
+
+    Source: ``SQL::getFloatPrecision`` in the server's database library.
 
     Attributes:
-        given: the float as it came.
+        given: the float as it was sent.
     """
 
     given: float
@@ -200,13 +224,17 @@ class FilterFloat(float):
 
 def as_counted(condition: Condition, digits: int) -> Condition:
     """
-    Give a condition as the server counts with it: floats cut to so many digits.
+    Return a condition as the server uses it for counting: floats are cut to so many digits.
 
-    Finding compares with more of it, so the total may count rows that are not found (recording ``query-numbers``).
+    Finding compares with more digits, so the total may include rows that are not found (recording
+    ``query-numbers``).
     """
     return Condition(
         condition.sql,
-        [stored_float(value.given, digits) if isinstance(value, FilterFloat) else value for value in condition.params],
+        [
+            stored_float(value.given, digits) if isinstance(value, FilterFloat) else value
+            for value in condition.params
+        ],
     )
 
 
@@ -215,8 +243,10 @@ def _equal(query: Query, by: Field) -> Condition:
     if len(values) == 1:
         return Condition(f"{by.compare} = ?", values)
     if len(values) > _MAX_MARKS:
-        # A hundred lists of 500 would be more question marks than SQLite takes where nobody has raised its limit of 32,766.
-        return Condition(f"{by.compare} IN (SELECT value FROM json_each(?))", [encode_json(values).decode()])
+        # A hundred lists of 500 would need more parameters than SQLite's default limit of 32,766.
+        return Condition(
+            f"{by.compare} IN (SELECT value FROM json_each(?))", [encode_json(values).decode()]
+        )
     return Condition(f"{by.compare} IN ({', '.join('?' * len(values))})", values)
 
 
@@ -238,7 +268,9 @@ def _is_null(_: Query, by: Field) -> Condition:
 def _starts(query: Query, by: Field) -> Condition:
     part = query.values[0]
     if not by.is_text:
-        return Condition("number_text(" + by.value + ") LIKE ? ESCAPE '!'", [_like(stored(by, part)) + "%"])
+        return Condition(
+            "number_text(" + by.value + ") LIKE ? ESCAPE '!'", [_like(stored(by, part)) + "%"]
+        )
     if _escapes_itself(part, by):
         return _pattern(by, _escaped(part) + "%")
     check = Condition(f"ci_starts({by.value}, ?)", [by.rules.like_fold(part)])
@@ -251,7 +283,9 @@ def _starts(query: Query, by: Field) -> Condition:
 def _ends(query: Query, by: Field) -> Condition:
     part = query.values[0]
     if not by.is_text:
-        return Condition("number_text(" + by.value + ") LIKE ? ESCAPE '!'", ["%" + _like(stored(by, part))])
+        return Condition(
+            "number_text(" + by.value + ") LIKE ? ESCAPE '!'", ["%" + _like(stored(by, part))]
+        )
     if _escapes_itself(part, by):
         return _pattern(by, "%" + _escaped(part))
     return Condition(f"ci_ends({by.value}, ?)", [by.rules.like_fold(part)])
@@ -259,7 +293,9 @@ def _ends(query: Query, by: Field) -> Condition:
 
 def _like(value: Any) -> str:
     text = (
-        str(int(value)) if isinstance(value, bool) else str(wire_number(value) if isinstance(value, float) else value)
+        str(int(value))
+        if isinstance(value, bool)
+        else str(wire_number(value) if isinstance(value, float) else value)
     )
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
@@ -275,7 +311,8 @@ def _contains(part: str, by: Field) -> Condition:
         return _pattern(by, "%" + _escaped(part) + "%")
     bounds = by.rules.prefix_range(part)
     if bounds is not None and not part.endswith(" "):
-        # Folds keep such a part as it is wherever it stands, and SQLite looks for it many times faster than Python.
+        # Folds keep such a part unchanged in any position, and SQLite searches for it many times
+        # faster than Python.
         return Condition(f"instr({by.compare}, ?)", [bounds[0]])
     return Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(part)])
 
@@ -296,22 +333,30 @@ def _contains_all(query: Query, by: Field) -> Condition:
     if by.array:
         return Condition(f"array_all({by.value}, ?)", [_json(by, query.values)])
     if query.level == "1.9":
-        # On plain text the server looks for JSON in it and finds nothing (recording ``query-string``).
+        # On plain text the server searches for JSON and finds nothing (recording
+        # ``query-string``).
         return Condition("0")
-    return all_of([Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(value)]) for value in query.values])
+    return all_of(
+        [
+            Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(value)])
+            for value in query.values
+        ]
+    )
 
 
 def _regex(query: Query, by: Field) -> Condition:
     pattern = query.values[0]
     if not is_pattern(pattern):
-        # The database refuses it while it runs, and the server knows no answer to that.
+        # The database rejects it at run time, and the server does not handle that error.
         raise ApiError("general_unknown")
     return Condition(f"regex_match({by.value}, ?)", [str(pattern)])
 
 
 def _json(by: Field, values: list[Any]) -> str:
-    # Floats keep their digits inside arrays: those are stored as JSON.
-    return encode_json([value if by.is_text or by.kind == "float" else stored(by, value) for value in values]).decode()
+    # Floats keep their digits inside arrays, which are stored as JSON.
+    return encode_json(
+        [value if by.is_text or by.kind == "float" else stored(by, value) for value in values]
+    ).decode()
 
 
 def _search(query: Query, by: Field) -> Condition:

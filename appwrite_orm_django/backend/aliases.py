@@ -32,7 +32,8 @@ def appwrite_connection(alias: str) -> DatabaseWrapper:
     connection = connections[alias]
     if not is_appwrite(connection):
         raise ImproperlyConfigured(
-            f'DATABASES["{alias}"] is not an Appwrite database: its "ENGINE" is "{connection.settings_dict["ENGINE"]}".\n'
+            f'DATABASES["{alias}"] is not an Appwrite database: its "ENGINE" is '
+            f'"{connection.settings_dict["ENGINE"]}".\n'
             f'Name an alias whose "ENGINE" is "{ENGINE}".'
         )
     return connection

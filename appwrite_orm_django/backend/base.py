@@ -22,7 +22,11 @@ from django.db import OperationalError
 
 from appwrite_orm_django.backend.client import DatabaseClient
 from appwrite_orm_django.backend.creation import DatabaseCreation
-from appwrite_orm_django.backend.cursor import AppwriteCursorDebugWrapper, AppwriteCursorWrapper, Cursor
+from appwrite_orm_django.backend.cursor import (
+    AppwriteCursorDebugWrapper,
+    AppwriteCursorWrapper,
+    Cursor,
+)
 from appwrite_orm_django.backend.features import DatabaseFeatures
 from appwrite_orm_django.backend.introspection import DatabaseIntrospection
 from appwrite_orm_django.backend.operations import DatabaseOperations
@@ -161,7 +165,9 @@ class DatabaseWrapper(RequestsMixin):
         "%s",
     )
     pattern_esc = "{}"
-    pattern_ops = dict.fromkeys(("contains", "icontains", "startswith", "istartswith", "endswith", "iendswith"), "{}")
+    pattern_ops = dict.fromkeys(
+        ("contains", "icontains", "startswith", "istartswith", "endswith", "iendswith"), "{}"
+    )
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)
@@ -212,7 +218,9 @@ class DatabaseWrapper(RequestsMixin):
             needed |= {"USER": "the Appwrite project id", "PASSWORD": "an API key of the project"}
         for key, what in needed.items():
             if not self.settings_dict[key]:
-                raise ImproperlyConfigured(f'DATABASES["{self.alias}"]["{key}"] is empty; set it to {what}.')
+                raise ImproperlyConfigured(
+                    f'DATABASES["{self.alias}"]["{key}"] is empty; set it to {what}.'
+                )
         return {}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Transport:
@@ -300,7 +308,9 @@ class DatabaseWrapper(RequestsMixin):
         try:
             actions[command.action](command.name)
         except KeyError:
-            raise OperationalError(f"There is no savepoint {command.name!r} to {command.action}.") from None
+            raise OperationalError(
+                f"There is no savepoint {command.name!r} to {command.action}."
+            ) from None
 
     @property
     def in_savepoint(self) -> bool:
@@ -310,7 +320,9 @@ class DatabaseWrapper(RequestsMixin):
     @property
     def rolls_back_in_the_end(self) -> bool:
         """Return whether the outermost block belongs to a ``TestCase``, which never commits."""
-        return bool(self.atomic_blocks) and bool(getattr(self.atomic_blocks[0], "_from_testcase", False))
+        return bool(self.atomic_blocks) and bool(
+            getattr(self.atomic_blocks[0], "_from_testcase", False)
+        )
 
     @contextmanager
     def direct_writes(self) -> Iterator[None]:

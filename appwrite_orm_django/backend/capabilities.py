@@ -64,7 +64,9 @@ def probe(transport: Transport, table: TableRef) -> Level | None:
     None if it does not answer, because it is unreachable or the table does not exist.
     """
     try:
-        answer = rows.list_rows(transport, table, [Query("count", "*", (_ALIAS,)), queries.limit(1)])
+        answer = rows.list_rows(
+            transport, table, [Query("count", "*", (_ALIAS,)), queries.limit(1)]
+        )
     except InvalidQuery:
         return "1.9"
     except AppwriteError:

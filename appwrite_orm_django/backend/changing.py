@@ -25,7 +25,9 @@ def announced(connection: Connection, steps: Iterable[Step]) -> Iterator[None]:
     Raises:
         IntentNotStored, InvalidationNotStored: with ``STRICT_WRITES``, if the cache cannot be told.
     """
-    with connection.cache.write({step.table: None for step in steps if step.table}, staged=False) as write:
+    with connection.cache.write(
+        {step.table: None for step in steps if step.table}, staged=False
+    ) as write:
 
         def keep_alive(_record: Any) -> None:
             write.keep_alive()

@@ -8,4 +8,7 @@ from django.db.backends.base.client import BaseDatabaseClient
 
 class DatabaseClient(BaseDatabaseClient):
     def runshell(self, parameters: object) -> NoReturn:
-        raise CommandError("Appwrite has no command-line shell for its tables; use its console, or manage.py shell.")
+        raise CommandError(
+            "Appwrite has no command-line shell for its tables; use its console, or manage.py "
+            "shell."
+        )

@@ -73,7 +73,11 @@ def raw_write(method: str, path: str, params: Mapping[str, Any]) -> RawWrite | N
     database, table = unquote(found["database"]), unquote(found["table"])
     if not found["rows"]:
         # New columns and indexes leave the rows unchanged.
-        return RawWrite(database, table) if method == "DELETE" or (method != "POST" and found["part"]) else None
+        return (
+            RawWrite(database, table)
+            if method == "DELETE" or (method != "POST" and found["part"])
+            else None
+        )
     row_id = unquote(found["row"]) if found["row"] else None
     if row_id is None and method == "POST" and "rows" not in params and "documents" not in params:
         named = params.get("rowId", params.get("documentId"))
@@ -109,7 +113,9 @@ class TellingTransport(Transport):
         watch: checks answers until it knows the engine under the server.
     """
 
-    def __init__(self, *args: Any, announce: Announce, watch: EngineWatch | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, announce: Announce, watch: EngineWatch | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._announce = announce
         self._watch = watch
@@ -126,13 +132,23 @@ class TellingTransport(Transport):
         return other
 
     def call(
-        self, method: str, path: str = "", headers: Any = None, params: Any = None, *args: Any, **kwargs: Any
+        self,
+        method: str,
+        path: str = "",
+        headers: Any = None,
+        params: Any = None,
+        *args: Any,
+        **kwargs: Any,
     ) -> Any:
         headers = without_secrets_in_clear(headers)
         watch = self._watch
         if watch is not None and watch.problem:
             raise ImproperlyConfigured(watch.problem)
-        write = None if getattr(_own, "writing", False) else raw_write(method.upper(), path, params or {})
+        write = (
+            None
+            if getattr(_own, "writing", False)
+            else raw_write(method.upper(), path, params or {})
+        )
         with nullcontext() if write is None else self._announce(write):
             answer = super().call(method, path, headers, params, *args, **kwargs)
         if watch is not None and not watch.settled:

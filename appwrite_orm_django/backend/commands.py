@@ -252,13 +252,17 @@ class Condition:
             return False
         if self.queries:
             return self.queries[0].method == "equal" and self.queries[0].column == ROW_ID
-        return self.memberships[0].column == ROW_ID and not isinstance(self.memberships[0].values, ValuesOf)
+        return self.memberships[0].column == ROW_ID and not isinstance(
+            self.memberships[0].values, ValuesOf
+        )
 
     @property
     def commands(self) -> tuple[Command, ...]:
         """Return the commands that have to run before the values of memberships are known."""
         return tuple(
-            membership.values.command for membership in self.memberships if isinstance(membership.values, ValuesOf)
+            membership.values.command
+            for membership in self.memberships
+            if isinstance(membership.values, ValuesOf)
         )
 
     @property
@@ -388,7 +392,9 @@ class Periods(Command):
     descending: bool = False
     offset: int = 0
     limit: int | None = None
-    decode: Callable[[Any], datetime.date] = field(default=lambda wire: wire, compare=False, repr=False)
+    decode: Callable[[Any], datetime.date] = field(
+        default=lambda wire: wire, compare=False, repr=False
+    )
     encode: Callable[[Any], Any] = field(default=lambda value: value, compare=False, repr=False)
     shown: Converter = field(default=lambda value: value, compare=False, repr=False)
     zone: datetime.tzinfo | None = field(default=None, compare=False, repr=False)
@@ -646,7 +652,11 @@ class WriteResult:
     __slots__ = ("count", "row", "rows")
 
     def __init__(
-        self, count: int, rows: list[tuple[Any, ...]] | None = None, *, row: Mapping[str, Any] | None = None
+        self,
+        count: int,
+        rows: list[tuple[Any, ...]] | None = None,
+        *,
+        row: Mapping[str, Any] | None = None,
     ) -> None:
         self.count = count
         self.rows = rows or []

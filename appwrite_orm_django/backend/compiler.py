@@ -26,7 +26,14 @@ from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGL
 from django.db.models.sql.query import RawQuery
 
 from appwrite_orm_django.backend import evaluation
-from appwrite_orm_django.backend.commands import Command, CountRows, Explain, GetRow, ListRows, OneRow
+from appwrite_orm_django.backend.commands import (
+    Command,
+    CountRows,
+    Explain,
+    GetRow,
+    ListRows,
+    OneRow,
+)
 from appwrite_orm_django.backend.execution import locking
 from appwrite_orm_django.backend.execution.cached_reads import cached_rows
 from appwrite_orm_django.backend.planning import reads, server
@@ -60,9 +67,9 @@ class SQLCompiler(compiler.SQLCompiler):
         if isinstance(self.query, RawQuery):
             # The rows of raw SQL come from SQLite unconverted.
             database = self.connection.local_database
-            found: dict[int, Any] = database.ops.compiler("SQLCompiler")(self.query, database, None).get_converters(
-                expressions
-            )
+            found: dict[int, Any] = database.ops.compiler("SQLCompiler")(
+                self.query, database, None
+            ).get_converters(expressions)
             return found
         return {}
 
@@ -71,9 +78,15 @@ class SQLCompiler(compiler.SQLCompiler):
         if self._whole is None:
             result: tuple[Any, Any, Any] = super().get_select(with_col_aliases)
             return result
-        return list(self._whole.select), {"model": self.query.model, "select_fields": self._whole.positions}, {}
+        return (
+            list(self._whole.select),
+            {"model": self.query.model, "select_fields": self._whole.positions},
+            {},
+        )
 
-    def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[Command, tuple[()]]:  # type: ignore[override]  # commands take the place of SQL
+    def as_sql(
+        self, with_limits: bool = True, with_col_aliases: bool = False
+    ) -> tuple[Command, tuple[()]]:  # type: ignore[override]  # commands take the place of SQL
         command = self.read_command()
         if (asked := self.query.explain_info) is not None:
             # Rejects formats and options: there are none.
@@ -96,12 +109,20 @@ class SQLCompiler(compiler.SQLCompiler):
             self.setup_query()
             if self.query.is_empty() and self.elide_empty:
                 raise EmptyResultSet
-            if self.query.high_mark is not None and self.query.high_mark == self.query.low_mark and self.elide_empty:
+            if (
+                self.query.high_mark is not None
+                and self.query.high_mark == self.query.low_mark
+                and self.elide_empty
+            ):
                 raise EmptyResultSet
             command = self._pushed_down()
             if self.query.select_for_update:
                 # Each row to lock has to be identifiable in the result.
-                return command if isinstance(command, (GetRow, ListRows)) else evaluation.plan_query(self)
+                return (
+                    command
+                    if isinstance(command, (GetRow, ListRows))
+                    else evaluation.plan_query(self)
+                )
             if command is None or (isinstance(command, OneRow) and len(command.parts) > 1):
                 # One request, where the server can do it, is better than several.
                 command = server.plan(self) or command
@@ -140,8 +161,11 @@ class SQLCompiler(compiler.SQLCompiler):
             if self.elide_empty:
                 raise
             return None
-        # The reader knows how the log leaves one row; what it makes of several is left to local evaluation.
-        return command if isinstance(command, GetRow) or not self.connection.is_dirty(table) else None
+        # The reader knows how the log leaves one row; what it makes of several is left to local
+        # evaluation.
+        return (
+            command if isinstance(command, GetRow) or not self.connection.is_dirty(table) else None
+        )
 
     def _simple_ordering(self) -> list[OrderBy] | None:
         query = self.query
@@ -150,7 +174,9 @@ class SQLCompiler(compiler.SQLCompiler):
         names = query.order_by
         if not names and query.default_ordering:
             names = self._whole.model._meta.ordering or ()
-        return self._whole.ordering(names, reverse=not query.standard_ordering, annotations=query.annotations)
+        return self._whole.ordering(
+            names, reverse=not query.standard_ordering, annotations=query.annotations
+        )
 
     def resolved_ordering(self) -> list[OrderBy]:
         """
@@ -162,7 +188,7 @@ class SQLCompiler(compiler.SQLCompiler):
             return []
         return [
             order_by.resolve_expression(self.query, allow_joins=True, reuse=None)
-            for order_by, _ in self._order_by_pairs()
+            for order_by, _ in self._order_by_pairs()  # type: ignore[func-returns-value]  # the stubs leave its result out
         ]
 
     def execute_sql(
@@ -177,7 +203,7 @@ class SQLCompiler(compiler.SQLCompiler):
         Streamed reads and everything that is not a read bypass it.
         """
         if result_type not in (MULTI, SINGLE) or self.query.explain_info is not None:
-            return super().execute_sql(result_type, chunked_fetch, chunk_size)
+            return super().execute_sql(result_type, chunked_fetch, chunk_size)  # type: ignore[call-overload]  # the stubs know literals only
         try:
             command = self.read_command()
         except EmptyResultSet:
@@ -190,7 +216,9 @@ class SQLCompiler(compiler.SQLCompiler):
             return super().execute_sql(result_type, chunked_fetch, chunk_size)
 
         load = partial(self.connection.load_rows, command)
-        rows = cached_rows(self.connection, command, load, timeout=self.cache_timeout, model=self.query.model)
+        rows = cached_rows(
+            self.connection, command, load, timeout=self.cache_timeout, model=self.query.model
+        )
         if result_type == SINGLE:
             return rows[0] if rows else None
         return [rows]
@@ -214,9 +242,14 @@ class SQLCompiler(compiler.SQLCompiler):
 
 class SQLAggregateCompiler(SQLCompiler):
     def setup_query(self, with_col_aliases: bool = False) -> None:
-        self.select = [(expression, ("", ()), alias) for alias, expression in self.query.annotation_select.items()]
+        self.select = [
+            (expression, ("", ()), alias)
+            for alias, expression in self.query.annotation_select.items()
+        ]
         self.klass_info = None
-        self.annotation_col_map = {alias: index for index, alias in enumerate(self.query.annotation_select)}
+        self.annotation_col_map = {
+            alias: index for index, alias in enumerate(self.query.annotation_select)
+        }
         self.col_count = len(self.select)
 
     def read_command(self) -> Command:
@@ -231,7 +264,12 @@ class SQLAggregateCompiler(SQLCompiler):
         """
         inner = self.query.inner_query
         (counted, *others) = map(aggregate, self.query.annotation_select.values())
-        is_count = not others and counted is not None and counted.function is Count and not counted.distinct
+        is_count = (
+            not others
+            and counted is not None
+            and counted.function is Count
+            and not counted.distinct
+        )
         if not (inner.is_sliced and is_count and isinstance(counted.source, Star)):
             return None
         try:
@@ -275,7 +313,7 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
 
 class SQLDeleteCompiler(compiler.SQLDeleteCompiler, SQLCompiler):
     def execute_sql(self, result_type: str = MULTI, *chunks: Any) -> Any:
-        deleted = compiler.SQLCompiler.execute_sql(self, result_type, *chunks)
+        deleted = compiler.SQLCompiler.execute_sql(self, result_type, *chunks)  # type: ignore[call-overload]  # the stubs know literals only
         # None if no row can match, as for an id that Appwrite refuses. Model.delete() adds the
         # numbers up.
         return 0 if deleted is None else deleted

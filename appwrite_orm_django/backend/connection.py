@@ -201,7 +201,9 @@ class Block(Protocol):
 
     def before_read(self) -> None: ...
 
-    def over(self, fetch: Fetch, condition: Condition, committed: Iterable[Row]) -> Iterator[Row]: ...
+    def over(
+        self, fetch: Fetch, condition: Condition, committed: Iterable[Row]
+    ) -> Iterator[Row]: ...
 
     def as_left(self, table: TableRef, states: Sequence[RowState]) -> Iterator[Row]: ...
 
@@ -210,7 +212,12 @@ class Block(Protocol):
     def shown_versions(self, command: Command) -> tuple[int, int] | tuple[()] | None: ...
 
     def note_shown(
-        self, table: TableRef, rows: list[tuple[Any, ...]], outputs: Sequence[Output], row_id: int, updated_at: int
+        self,
+        table: TableRef,
+        rows: list[tuple[Any, ...]],
+        outputs: Sequence[Output],
+        row_id: int,
+        updated_at: int,
     ) -> bool: ...
 
     def locking(self) -> AbstractContextManager[set[Key]]: ...

@@ -19,7 +19,7 @@ class DatabaseCreation(BaseDatabaseCreation):
         if not keepdb:
             self._drop(name)
         self._create_tables_of_appwrite_migrate(name)
-        return name
+        return name  # type: ignore[no-any-return]  # Django's value, of this type
 
     def _create_tables_of_appwrite_migrate(self, name: str) -> None:
         """
@@ -56,7 +56,11 @@ class DatabaseCreation(BaseDatabaseCreation):
         return ""
 
     def test_db_signature(self) -> tuple[Any, ...]:
-        return (*self.connection.project, self.connection.settings_dict["ENGINE"], self._get_test_db_name())
+        return (
+            *self.connection.project,
+            self.connection.settings_dict["ENGINE"],
+            self._get_test_db_name(),
+        )
 
 
 def models_without_migration(alias: str) -> list[type[Model]]:
@@ -77,5 +81,7 @@ def models_without_migration(alias: str) -> list[type[Model]]:
         return (owner._meta.app_label, owner._meta.model_name) in created
 
     return [
-        model for model in models_of(alias) if model._meta.app_label in loader.migrated_apps and not is_created(model)
+        model
+        for model in models_of(alias)
+        if model._meta.app_label in loader.migrated_apps and not is_created(model)
     ]

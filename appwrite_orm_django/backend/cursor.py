@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 def refuse_sql(text: object) -> NotSupportedError:
     """Return the error for SQL text, which Appwrite cannot run."""
     return NotSupportedError(
-        f"Appwrite runs no SQL, and the library evaluates only SQL that reads; got {str(text)[:100]}\n"
-        f"Use the queryset API, or connection.transport for requests that it does not cover."
+        "Appwrite runs no SQL, and the library evaluates only SQL that reads; got "
+        f"{str(text)[:100]}\n"
+        "Use the queryset API, or connection.transport for requests that it does not cover."
     )
 
 
@@ -57,7 +58,9 @@ class Cursor:
             self.connection.savepoint_command(command)
             return self
         watcher = instrumentation.current()
-        with nullcontext() if watcher is None else watcher.executing(self.connection.alias, command):
+        with (
+            nullcontext() if watcher is None else watcher.executing(self.connection.alias, command)
+        ):
             self._run(command)
         return self
 
@@ -106,7 +109,9 @@ class Cursor:
 
 
 class _ShowsText:
-    def _execute_with_wrappers(self, sql: Any, params: Any, many: bool, executor: Callable[..., Any]) -> Any:
+    def _execute_with_wrappers(
+        self, sql: Any, params: Any, many: bool, executor: Callable[..., Any]
+    ) -> Any:
         parent: Any = super()
         if not isinstance(sql, Command) or not self.db.execute_wrappers:  # type: ignore[attr-defined]  # the cursor's
             return parent._execute_with_wrappers(sql, params, many, executor)

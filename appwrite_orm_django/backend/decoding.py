@@ -49,7 +49,9 @@ def definition_of(*fields: Field[Any, Any]) -> str:
     """
     # The reverse side of a relation shows its target field.
     shown = (field if isinstance(field, Field) else field.target_field for field in fields)
-    found = [_definition(field) if hasattr(field, "model") else _worked_out(field) for field in shown]
+    found = [
+        _definition(field) if hasattr(field, "model") else _worked_out(field) for field in shown
+    ]
     return found[0] if len(found) == 1 else digest(*found)
 
 
@@ -75,7 +77,9 @@ def _parameters(field: Field[Any, Any], depth: int) -> str:
         given: Mapping[str, Any] = {name: getattr(field, name, None) for name in _OF_DJANGO}
         return _of(given, depth + 1)
     _name, _path, args, kwargs = field.deconstruct()
-    return _of((args, {name: value for name, value in kwargs.items() if name not in _IDLE}), depth + 1)
+    return _of(
+        (args, {name: value for name, value in kwargs.items() if name not in _IDLE}), depth + 1
+    )
 
 
 def _of(value: Any, depth: int) -> str:
@@ -98,16 +102,21 @@ def _of(value: Any, depth: int) -> str:
         return _joined("set", sorted(_of(item, depth + 1) for item in value))
     if isinstance(value, Mapping):
         return _joined(
-            "mapping", sorted(f"{_of(key, depth + 1)}: {_of(item, depth + 1)}" for key, item in value.items())
+            "mapping",
+            sorted(f"{_of(key, depth + 1)}: {_of(item, depth + 1)}" for key, item in value.items()),
         )
     if isinstance(value, functools.partial):
-        return _joined("partial", (_of(part, depth + 1) for part in (value.func, value.args, value.keywords)))
+        return _joined(
+            "partial", (_of(part, depth + 1) for part in (value.func, value.args, value.keywords))
+        )
     if isinstance(value, types.MethodType):
         return _joined("method", (_of(value.__func__, depth + 1), _of(value.__self__, depth + 1)))
     if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
         return _joined(_name(value), (_of_function(value, depth),))
     if isinstance(value, types.CodeType):
-        return _joined(value.co_name, (value.co_code.hex(), *value.co_names, _of(value.co_consts, depth + 1)))
+        return _joined(
+            value.co_name, (value.co_code.hex(), *value.co_names, _of(value.co_consts, depth + 1))
+        )
     return _joined(_of_class(value, depth), (_of(getattr(value, "__dict__", None), depth + 1),))
 
 
@@ -127,7 +136,9 @@ def _of_function(function: Any, depth: int) -> str:
         ("django.", "appwrite_orm_django.")
     ):
         return ""
-    closure = [cell.cell_contents for cell in function.__closure__ or () if not _is_class_cell(cell)]
+    closure = [
+        cell.cell_contents for cell in function.__closure__ or () if not _is_class_cell(cell)
+    ]
     parts = (function.__code__, function.__defaults__, function.__kwdefaults__, closure)
     return _joined(_name(function), (_of(part, depth + 1) for part in parts))
 

@@ -43,7 +43,9 @@ class Defaults:
 
     def value(self, field: Field[Any, Any], default: DatabaseDefault) -> Any:
         """Return the value of a field's default, prepared for the database."""
-        return field.get_db_prep_save(self._constant(default.expression), connection=self._connection)
+        return field.get_db_prep_save(
+            self._constant(default.expression), connection=self._connection
+        )
 
     def _constant(self, expression: Any) -> Any:
         if type(expression) is Value or not _is_stable(expression):
@@ -55,7 +57,11 @@ class Defaults:
 
 def constant(expression: Any, connection: Connection) -> Any:
     """Return the value of a resolved expression that reads no columns."""
-    return expression.value if type(expression) is Value else evaluation.constant(expression, connection)
+    return (
+        expression.value
+        if type(expression) is Value
+        else evaluation.constant(expression, connection)
+    )
 
 
 #: Expressions whose value may differ from row to row, or may hide such an expression.
@@ -69,7 +75,8 @@ def _is_stable(expression: Any) -> bool:
     Django's own functions have, except ``Random``. Other functions may not.
     """
     return all(
-        type(node).__module__.startswith("django.") and type(node) not in _UNSTABLE for node in _nodes(expression)
+        type(node).__module__.startswith("django.") and type(node) not in _UNSTABLE
+        for node in _nodes(expression)
     )
 
 
@@ -98,7 +105,9 @@ def refusal(field: Field[Any, Any]) -> str:
     # A check may run where tests allow no database. They do not track this one.
     database.connection = database.get_new_connection(database.get_connection_params())
     try:
-        query.annotations["value"] = expression.resolve_expression(query, allow_joins=False, for_save=True)
+        query.annotations["value"] = expression.resolve_expression(
+            query, allow_joins=False, for_save=True
+        )
         query.set_annotation_mask({"value"})
         query.default_cols = False
         sql, params = query.get_compiler(connection=database).as_sql()
@@ -134,30 +143,41 @@ def fill_of(field: Field[Any, Any], connection: Connection) -> Fill:
                 expression.resolve_expression(Query(field.model), allow_joins=False, for_save=True)
             )
             return Computed(
-                f"the db_default of {field.name}", lambda: _wire(field, Defaults(connection).value(field, default))
+                f"the db_default of {field.name}",
+                lambda: _wire(field, Defaults(connection).value(field, default)),
             )
         value = expression.value if isinstance(expression, Value) else expression
-        return _written(field, value, connection)
+        return _written(field, value, connection)  # type: ignore[no-any-return]  # Django's value, of this type
     if isinstance(field, OrderWrt) and not field.has_default():
         return 0  # the default of Django's AlterOrderWithRespectTo
     # Read now, because a migration's operation may set a default only while it runs.
     default, editor = field.default, connection.schema_editor()
     if field.has_default() and callable(default):
-        return Computed(f"the default of {field.name}", lambda: _written(field, default(), connection))
-    if not field.has_default() and (getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)):
-        return Computed("the time of the run", lambda: _wire(field, editor.effective_default(field)))
+        return Computed(
+            f"the default of {field.name}", lambda: _written(field, default(), connection)
+        )
+    if not field.has_default() and (
+        getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
+    ):
+        return Computed(
+            "the time of the run", lambda: _wire(field, editor.effective_default(field))
+        )
     try:
-        return _wire(field, editor.effective_default(field))
+        return _wire(field, editor.effective_default(field))  # type: ignore[no-any-return]  # Django's value, of this type
     except (DataError, ValidationError, ArithmeticError, TypeError, ValueError):
         # Raise only if there is a row that needs the default.
-        return Computed(f"the default of {field.name}", lambda: _written(field, default, connection))
+        return Computed(
+            f"the default of {field.name}", lambda: _written(field, default, connection)
+        )
 
 
 def _written(field: Field[Any, Any], value: Any, connection: Connection) -> Any:
     try:
         return _wire(field, field.get_db_prep_save(value, connection=connection))
     except (ValidationError, ArithmeticError, TypeError, ValueError) as error:
-        raise DataError(f"{field.model._meta.db_table}.{field.column}: the default {value!r}: {error}") from error
+        raise DataError(
+            f"{field.model._meta.db_table}.{field.column}: the default {value!r}: {error}"
+        ) from error
 
 
 def _wire(field: Field[Any, Any], prepared: Any) -> Any:

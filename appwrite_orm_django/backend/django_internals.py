@@ -43,17 +43,26 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
             "the connection",
             ("_close", "_commit", "_rollback", "_set_autocommit"),
         ),
-        Internal("django.db.backends.base.client.BaseDatabaseClient", "`dbshell`, which is refused"),
+        Internal(
+            "django.db.backends.base.client.BaseDatabaseClient", "`dbshell`, which is refused"
+        ),
         Internal(
             "django.db.backends.base.creation.BaseDatabaseCreation",
             "test databases",
             ("_create_test_db", "_destroy_test_db", "_get_test_db_name"),
         ),
-        Internal("django.db.backends.base.features.BaseDatabaseFeatures", "the features of the backend"),
-        Internal("django.db.backends.base.introspection.BaseDatabaseIntrospection", "`inspectdb` and `migrate`"),
+        Internal(
+            "django.db.backends.base.features.BaseDatabaseFeatures", "the features of the backend"
+        ),
+        Internal(
+            "django.db.backends.base.introspection.BaseDatabaseIntrospection",
+            "`inspectdb` and `migrate`",
+        ),
         Internal("django.db.backends.base.introspection.FieldInfo", "`inspectdb` and `migrate`"),
         Internal("django.db.backends.base.introspection.TableInfo", "`inspectdb` and `migrate`"),
-        Internal("django.db.backends.base.operations.BaseDatabaseOperations", "conversion of values"),
+        Internal(
+            "django.db.backends.base.operations.BaseDatabaseOperations", "conversion of values"
+        ),
         Internal(
             "django.db.backends.base.schema.BaseDatabaseSchemaEditor",
             "migrations; `RenameModel` calls `_alter_many_to_many`",
@@ -71,7 +80,11 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
         Internal("django.db.backends.utils.names_digest", "names of indexes that are too long"),
     ),
     "Queries": (
-        Internal("django.db.models.sql.compiler", "the compilers, which make commands here", ("_order_by_pairs",)),
+        Internal(
+            "django.db.models.sql.compiler",
+            "the compilers, which make commands here",
+            ("_order_by_pairs",),
+        ),
         Internal("django.db.models.sql.compiler.PositionRef", "ordering by a selected expression"),
         Internal("django.db.models.sql.Query", "the query of a queryset"),
         Internal("django.db.models.sql.AggregateQuery", "`aggregate()`"),
@@ -80,8 +93,12 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
         Internal("django.db.models.sql.constants.GET_ITERATOR_CHUNK_SIZE", "rows per chunk"),
         Internal("django.db.models.sql.constants.INNER", "joins"),
         Internal("django.db.models.sql.constants.LOUTER", "joins"),
-        Internal("django.db.models.sql.constants.MULTI", "the kind of result that a compiler returns"),
-        Internal("django.db.models.sql.constants.SINGLE", "the kind of result that a compiler returns"),
+        Internal(
+            "django.db.models.sql.constants.MULTI", "the kind of result that a compiler returns"
+        ),
+        Internal(
+            "django.db.models.sql.constants.SINGLE", "the kind of result that a compiler returns"
+        ),
         Internal("django.db.models.sql.where.AND", "conditions"),
         Internal("django.db.models.sql.where.OR", "conditions"),
         Internal("django.db.models.sql.where.ExtraWhere", "`extra()`, which is evaluated locally"),
@@ -89,10 +106,16 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
         Internal("django.db.models.sql.where.WhereNode", "conditions"),
         Internal("django.db.models.expressions.BaseExpression", "the two sides of a comparison"),
         Internal("django.db.models.expressions.Col", "a column of a query"),
-        Internal("django.db.models.expressions.ExpressionList", "the expressions of an `IN`, since Django 5.2"),
+        Internal(
+            "django.db.models.expressions.ExpressionList",
+            "the expressions of an `IN`, since Django 5.2",
+        ),
         Internal("django.db.models.expressions.ColPairs", "the columns of a composite key"),
         Internal("django.db.models.expressions.Combinable", "operators of expressions"),
-        Internal("django.db.models.expressions.CombinedExpression", '`F("stock") - 1`, which Appwrite does atomically'),
+        Internal(
+            "django.db.models.expressions.CombinedExpression",
+            '`F("stock") - 1`, which Appwrite does atomically',
+        ),
         Internal("django.db.models.expressions.DatabaseDefault", "a field left to `db_default`"),
         Internal("django.db.models.expressions.OrderBy", "ordering"),
         Internal("django.db.models.expressions.Ref", "references to annotations"),
@@ -134,9 +157,12 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
             "instances from cached rows: fields that may be set directly",
         ),
         Internal(
-            "django.db.models.deletion.Collector", "whether a deletion cascades; one that does not is a single request"
+            "django.db.models.deletion.Collector",
+            "whether a deletion cascades; one that does not is a single request",
         ),
-        Internal("django.db.migrations.loader.MigrationLoader", "whether an app has migrations, in tests"),
+        Internal(
+            "django.db.migrations.loader.MigrationLoader", "whether an app has migrations, in tests"
+        ),
         Internal(
             "django.db.models.Model",
             "the values that `save()` has written, and the rows that an insert estimates",
@@ -171,7 +197,7 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
 HOOKS_OF_OTHER_VERSIONS: Mapping[str, str] = {}
 
 
-def check_version(version: tuple[int, ...] = django.VERSION) -> None:
+def check_version(version: tuple[int, ...] = django.VERSION) -> None:  # type: ignore[assignment]  # a tuple that begins with two numbers
     """
     Reject a version of Django that the library was not tested with.
 
@@ -181,7 +207,8 @@ def check_version(version: tuple[int, ...] = django.VERSION) -> None:
     oldest, newest = TESTED
     if not oldest <= version[:2] <= newest:
         raise ImproperlyConfigured(
-            f"appwrite_orm_django does not support Django {'.'.join(map(str, version[:2]))}: it was tested with "
-            f"{'.'.join(map(str, oldest))} to {'.'.join(map(str, newest))}, and uses names that Django may change.\n"
-            f"Install one of these versions, or a newer appwrite-orm-django."
+            f"appwrite_orm_django does not support Django {'.'.join(map(str, version[:2]))}: it "
+            f"was tested with {'.'.join(map(str, oldest))} to {'.'.join(map(str, newest))}, and "
+            "uses names that Django may change.\n"
+            "Install one of these versions, or a newer appwrite-orm-django."
         )

@@ -94,9 +94,12 @@ class EngineWatch:
         option = f'DATABASES["{self._alias}"]["OPTIONS"]["TEXT"]'
         if evidence.engine == "MongoDB":
             return (
-                f'{option} is "{self._text}", but the server under {self._host} runs on MongoDB: {evidence.shown_by}. '
-                "Text, order and row counts differ there, so queries would return wrong rows; no more requests are sent.\n"
-                "MongoDB is not supported. Use an Appwrite on MariaDB or PostgreSQL (_APP_DB_ADAPTER in its installation)."
+                f'{option} is "{self._text}", but the server under {self._host} runs on MongoDB: '
+                f"{evidence.shown_by}. "
+                "Text, order and row counts differ there, so queries would return wrong rows; no "
+                "more requests are sent.\n"
+                "MongoDB is not supported. Use an Appwrite on MariaDB or PostgreSQL "
+                "(_APP_DB_ADAPTER in its installation)."
             )
         if local_endpoint.is_local(self._host):
             source = f"the local server at {self._host} imitates"
@@ -108,9 +111,11 @@ class EngineWatch:
         if found not in _NAMES or found == self._text:
             return ""
         return (
-            f'{option} is "{self._text}", but {source} the rules of {_NAMES[found]} for text and nulls. '
+            f'{option} is "{self._text}", but {source} the rules of {_NAMES[found]} for text and '
+            "nulls. "
             "Queries would return wrong rows; no more requests are sent.\n"
-            f'Set it to "{found}"; if the engine of the server has changed since, run manage.py appwrite_doctor again.'
+            f'Set it to "{found}"; if the engine of the server has changed since, run manage.py '
+            "appwrite_doctor again."
         )
 
     def _recorded(self) -> str | None:
@@ -130,5 +135,7 @@ class EngineWatch:
         except Unauthorized:
             return ""  # a key that may read no rows
         except AppwriteError as error:
-            logger.info("%s: cannot read the findings of appwrite_doctor yet: %s", self._alias, error)
+            logger.info(
+                "%s: cannot read the findings of appwrite_doctor yet: %s", self._alias, error
+            )
             return None

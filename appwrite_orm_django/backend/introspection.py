@@ -69,7 +69,9 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         # A foreign key is a plain column here, and a relationship column is not a foreign key.
         return {}
 
-    def get_sequences(self, cursor: Any, table_name: str, table_fields: Any = ()) -> list[dict[str, Any]]:
+    def get_sequences(
+        self, cursor: Any, table_name: str, table_fields: Any = ()
+    ) -> list[dict[str, Any]]:
         return []
 
     def get_constraints(self, cursor: Any, table_name: str) -> dict[str, dict[str, Any]]:
@@ -78,7 +80,10 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
             "primary": primary,
             **{
                 index.key: _constraint(
-                    index.columns, unique=index.type == "unique", kind=index.type, orders=index.orders
+                    index.columns,
+                    unique=index.type == "unique",
+                    kind=index.type,
+                    orders=index.orders,
                 )
                 for index in self._table(table_name).indexes
             },

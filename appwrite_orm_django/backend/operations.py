@@ -50,7 +50,7 @@ class DatabaseOperations(BaseDatabaseOperations):
     def no_limit_value(self) -> None:
         return None
 
-    def pk_default_value(self) -> None:
+    def pk_default_value(self) -> None:  # type: ignore[override]  # None as on other databases that number by themselves
         return None
 
     def savepoint_create_sql(self, sid: str) -> Command:  # type: ignore[override]  # commands take the place of SQL
@@ -88,7 +88,9 @@ class DatabaseOperations(BaseDatabaseOperations):
         # The codec has already made it a timedelta; other backends get microseconds here.
         return value
 
-    def adapt_decimalfield_value(self, value: Any, max_digits: Any = None, decimal_places: Any = None) -> Any:
+    def adapt_decimalfield_value(
+        self, value: Any, max_digits: Any = None, decimal_places: Any = None
+    ) -> Any:
         return value
 
     def adapt_ipaddressfield_value(self, value: Any) -> Any:
@@ -103,11 +105,15 @@ class DatabaseOperations(BaseDatabaseOperations):
     def return_insert_columns(self, fields: Any) -> tuple[str, tuple[()]]:
         return "", ()
 
-    def sql_flush(self, style: Any, tables: Any, *, reset_sequences: bool = False, allow_cascade: bool = False) -> Any:
+    def sql_flush(
+        self, style: Any, tables: Any, *, reset_sequences: bool = False, allow_cascade: bool = False
+    ) -> Any:
         from appwrite_orm_django.backend.commands import Condition, DeleteRows
         from appwrite_orm_django.backend.values import table_id
 
-        return [DeleteRows(self.connection.table_ref(table_id(table)), Condition()) for table in tables]
+        return [
+            DeleteRows(self.connection.table_ref(table_id(table)), Condition()) for table in tables
+        ]
 
     def execute_sql_flush(self, sql_list: Any) -> None:
         with self.connection.cursor() as cursor:

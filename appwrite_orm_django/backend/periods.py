@@ -30,7 +30,7 @@ def start_of(moment: datetime.datetime, kind: Kind) -> datetime.datetime:
     if kind in WHOLE_DAYS:
         return datetime.datetime(moment.year, moment.month, moment.day)
     smaller = {"hour": {"minute": 0, "second": 0}, "minute": {"second": 0}, "second": {}}[kind]
-    return moment.replace(microsecond=0, **smaller)
+    return moment.replace(microsecond=0, **smaller)  # type: ignore[arg-type]  # names of parts of a time
 
 
 def next_start(start: datetime.datetime, kind: Kind) -> datetime.datetime:

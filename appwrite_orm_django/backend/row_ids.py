@@ -11,7 +11,13 @@ import threading
 import time
 
 from appwrite_orm_django.client.fork_safety import in_each_child
-from appwrite_orm_django.schema.names import MAX_INTEGER, InvalidRowId, check_text, decode_integer, encode_integer
+from appwrite_orm_django.schema.names import (
+    MAX_INTEGER,
+    InvalidRowId,
+    check_text,
+    decode_integer,
+    encode_integer,
+)
 
 __all__ = [
     "MAX_INTEGER",
@@ -46,7 +52,11 @@ class _RowIds:
         with self._lock:
             # Random steps, not 1: a forked child inherits the last pair, and would count on from it
             # like its parent.
-            bits = self._bits + 1 + secrets.randbits(36) if now <= self._moment else secrets.randbits(51)
+            bits = (
+                self._bits + 1 + secrets.randbits(36)
+                if now <= self._moment
+                else secrets.randbits(51)
+            )
             if bits >= 1 << 52:
                 self._moment, bits = self._moment + 1, secrets.randbits(51)
             self._moment, self._bits = max(now, self._moment), bits

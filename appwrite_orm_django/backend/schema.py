@@ -71,7 +71,9 @@ def as_message(error: Exception) -> Exception:
 @cache
 def _with_message(cls: type[Exception]) -> type[Exception]:
     return type(
-        cls.__name__, (cls, CommandError), {"__module__": cls.__module__, "__doc__": cls.__doc__, "returncode": 1}
+        cls.__name__,
+        (cls, CommandError),
+        {"__module__": cls.__module__, "__doc__": cls.__doc__, "returncode": 1},
     )
 
 
@@ -96,7 +98,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     def __enter__(self) -> Any:
         if self.connection.identity is not None:
             raise NotSupportedError(
-                "Schema changes need the API key, but a user is in force here: run them outside of appwrite_user()."
+                "Schema changes need the API key, but a user is in force here: run them outside of "
+                "appwrite_user()."
             )
         return super().__enter__()
 
@@ -127,12 +130,19 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         wanted = table_id(model._meta.db_table)
         for other in model._meta.apps.get_models():
             options = other._meta
-            if options.label == model._meta.label or options.proxy or not options.managed or options.swapped:
+            if (
+                options.label == model._meta.label
+                or options.proxy
+                or not options.managed
+                or options.swapped
+            ):
                 continue
             if table_id(options.db_table) == wanted:
                 raise NotSupportedError(
-                    f"{model._meta.label} cannot use the table {wanted}, which belongs to {options.label}.\n"
-                    "Way out: if the model was renamed, use migrations.RenameModel instead of CreateModel and DeleteModel."
+                    f"{model._meta.label} cannot use the table {wanted}, which belongs to "
+                    f"{options.label}.\n"
+                    "Way out: if the model was renamed, use migrations.RenameModel instead of "
+                    "CreateModel and DeleteModel."
                 )
 
     @_ends_in_its_message
@@ -161,11 +171,14 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return
         if self._has_rows(old):
             raise NotSupportedError(
-                f"Appwrite cannot change the id of a table: {old_db_table} has rows and cannot become {new_db_table}.\n"
+                f"Appwrite cannot change the id of a table: {old_db_table} has rows and cannot "
+                f"become {new_db_table}.\n"
                 f'Keep the old id with Meta.db_table = "{old_db_table}"'
                 f"{', or db_table on the many-to-many field' if model._meta.auto_created else ''}."
             )
-        self._make(replace(self._with_encodings(live), id=new, name=new), self._live_table(new_db_table))
+        self._make(
+            replace(self._with_encodings(live), id=new, name=new), self._live_table(new_db_table)
+        )
         self._drop(old)
         self._forget(old)
 
@@ -194,28 +207,45 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         if live is None or not any(column.key.lower() in keys for column in live.columns):
             return
         live = self._with_encodings(live)
-        kept = replace(live, columns=tuple(one for one in live.columns if one.key.lower() not in keys), indexes=())
+        kept = replace(
+            live,
+            columns=tuple(one for one in live.columns if one.key.lower() not in keys),
+            indexes=(),
+        )
         # Also indexes over further columns. The server would keep these indexes without this
         # column.
-        over = tuple(index for index in live.indexes if keys & {one.lower() for one in index.columns})
+        over = tuple(
+            index for index in live.indexes if keys & {one.lower() for one in index.columns}
+        )
         plan = make_plan(
-            self._database(kept), self._database(replace(live, indexes=over)), prune=True, all_tables=False
+            self._database(kept),
+            self._database(replace(live, indexes=over)),
+            prune=True,
+            all_tables=False,
         )
         self._apply(*plan.steps)
         self._drop(fill_table(live.id, key))
 
     @_ends_in_its_message
     def alter_field(
-        self, model: type[Model], old_field: Field[Any, Any], new_field: Field[Any, Any], strict: bool = False
+        self,
+        model: type[Model],
+        old_field: Field[Any, Any],
+        new_field: Field[Any, Any],
+        strict: bool = False,
     ) -> None:
         if old_field.many_to_many or new_field.many_to_many:
             self._alter_relation(model, old_field, new_field, strict)
             return
         if old_field.primary_key != new_field.primary_key:
             raise NotSupportedError(
-                f"{model._meta.db_table}: the primary key is the row's $id and cannot become another field."
+                f"{model._meta.db_table}: the primary key is the row's $id and cannot become "
+                "another field."
             )
-        before, after = self._table(getattr(old_field, "model", model)), self._table(getattr(new_field, "model", model))
+        before, after = (
+            self._table(getattr(old_field, "model", model)),
+            self._table(getattr(new_field, "model", model)),
+        )
         renames = {}
         if not new_field.primary_key and column_key(old_field) != column_key(new_field):
             renames = {(after.id, column_key(new_field)): column_key(old_field)}
@@ -224,7 +254,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             self._change_what_refers_to(old_field, new_field)
 
     def _alter_relation(
-        self, model: type[Model], old_field: Field[Any, Any], new_field: Field[Any, Any], strict: bool
+        self,
+        model: type[Model],
+        old_field: Field[Any, Any],
+        new_field: Field[Any, Any],
+        strict: bool,
     ) -> None:
         made = [
             field.many_to_many and bool(field.remote_field.through._meta.auto_created)
@@ -234,13 +268,17 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             self._alter_many_to_many(model, old_field, new_field, strict)
         elif not (old_field.many_to_many and new_field.many_to_many) or any(made):
             raise ValueError(
-                f"Cannot alter field {old_field} into {new_field} - they are not compatible types (you cannot alter to or "
-                "from M2M fields, or add or remove through= on M2M fields)"
+                f"Cannot alter field {old_field} into {new_field} - they are not compatible types "
+                "(you cannot alter to or from M2M fields, or add or remove through= on M2M fields)"
             )
 
     @_ends_in_its_message
     def _alter_many_to_many(
-        self, model: type[Model], old_field: Field[Any, Any], new_field: Field[Any, Any], strict: bool
+        self,
+        model: type[Model],
+        old_field: Field[Any, Any],
+        new_field: Field[Any, Any],
+        strict: bool,
     ) -> None:
         """
         Move the table of a many-to-many field.
@@ -250,14 +288,21 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         old, new = old_field.remote_field.through, new_field.remote_field.through
         self.alter_db_table(old, old._meta.db_table, new._meta.db_table)
         ends = [
-            [column_key(through._meta.get_field(name)) for name in (one.m2m_field_name(), one.m2m_reverse_field_name())]
+            [
+                column_key(through._meta.get_field(name))
+                for name in (one.m2m_field_name(), one.m2m_reverse_field_name())
+            ]
             for one, through in ((old_field, old), (new_field, new))
         ]
         before, after = self._table(old), self._table(new)
-        renames = {(after.id, key): old_key for old_key, key in zip(*ends, strict=True) if key != old_key}
+        renames = {
+            (after.id, key): old_key for old_key, key in zip(*ends, strict=True) if key != old_key
+        }
         self._change(before, after, renames)
 
-    def _change_what_refers_to(self, old_field: Field[Any, Any], new_field: Field[Any, Any]) -> None:
+    def _change_what_refers_to(
+        self, old_field: Field[Any, Any], new_field: Field[Any, Any]
+    ) -> None:
         """Convert foreign keys to this field to its type and encoding."""
         old = {(key.model._meta.label_lower, key.name): key for key in _keys_to(old_field)}
         for key in _keys_to(new_field):
@@ -268,7 +313,9 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     # Indexes and constraints
 
     @_ends_in_its_message
-    def alter_unique_together(self, model: type[Model], old_unique_together: Any, new_unique_together: Any) -> None:
+    def alter_unique_together(
+        self, model: type[Model], old_unique_together: Any, new_unique_together: Any
+    ) -> None:
         self._change(
             self._table(model, unique_together=old_unique_together),
             self._table(model, unique_together=new_unique_together),
@@ -277,9 +324,13 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         )
 
     @_ends_in_its_message
-    def alter_index_together(self, model: type[Model], old_index_together: Any, new_index_together: Any) -> None:
+    def alter_index_together(
+        self, model: type[Model], old_index_together: Any, new_index_together: Any
+    ) -> None:
         def indexes(together: Iterable[Sequence[str]]) -> list[ModelIndex]:
-            made = [ModelIndex(fields=list(names), name=f"{'_'.join(names)}_idx") for names in together]
+            made = [
+                ModelIndex(fields=list(names), name=f"{'_'.join(names)}_idx") for names in together
+            ]
             return [*model._meta.indexes, *made]
 
         self._change(
@@ -323,7 +374,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         names = {one.name for one in (old, new) if one is not None}
         others = [one for one in getattr(model._meta, option) if one.name not in names]
         before, after = (
-            self._table(model, **{option: [*others, *([] if one is None else [one])]}) for one in (old, new)
+            self._table(model, **{option: [*others, *([] if one is None else [one])]})
+            for one in (old, new)
         )
         self._change(before, after, by_name=True, adds=new is not None)
 
@@ -365,7 +417,9 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return
         renames = renames or {}
         new_keys = {old: new for (_table, new), old in renames.items()}
-        columns = tuple(column for column in after.columns if not _is_same(before.column(column.key), column))
+        columns = tuple(
+            column for column in after.columns if not _is_same(before.column(column.key), column)
+        )
         was = [(index, _renamed(index, new_keys)) for index in before.indexes]
         gone = _gone(live, was, after.indexes, by_name=by_name)
         # Do not create an index over a column that is ahead, whose type a later migration or
@@ -380,7 +434,9 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             columns=columns,
             indexes=tuple(
                 index
-                for index in _concerned(live, [renamed for _index, renamed in was], after, columns, by_name=by_name)
+                for index in _concerned(
+                    live, [renamed for _index, renamed in was], after, columns, by_name=by_name
+                )
                 if {key for key in index.columns if key not in SYSTEM_COLUMNS}.issubset(there)
             ),
             permissions=frozenset(),
@@ -400,24 +456,41 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 return
             live = self._live_table(after.id) or live
         raise NotAvailable(
-            f"{after.id}: after {MAX_ROUNDS} rounds the server still shows a difference: {'; '.join(map(str, steps))}.\n"
+            f"{after.id}: after {MAX_ROUNDS} rounds the server still shows a difference: "
+            f"{'; '.join(map(str, steps))}.\n"
             "Is another client changing the schema? Run migrate again."
         )
 
     def _steps(
-        self, live: Table, wanted: Table, renames: Mapping[tuple[str, str], str], gone: frozenset[str]
+        self,
+        live: Table,
+        wanted: Table,
+        renames: Mapping[tuple[str, str], str],
+        gone: frozenset[str],
     ) -> list[Step]:
         dropped = [DropIndex(live.id, index) for index in live.indexes if index.key in gone]
-        kept = replace(live, indexes=tuple(index for index in live.indexes if index.key not in gone))
+        kept = replace(
+            live, indexes=tuple(index for index in live.indexes if index.key not in gone)
+        )
         marks = self._marks(kept, wanted)
-        plan = make_plan(self._database(wanted), self._database(kept, *marks), renames=renames, all_tables=False)
+        plan = make_plan(
+            self._database(wanted), self._database(kept, *marks), renames=renames, all_tables=False
+        )
         return [*dropped, *plan.steps]
 
     def _marks(self, live: Table, wanted: Table) -> list[Table]:
         """Return the marks left by a run that was killed (see ``schema.apply``)."""
-        there = [index.key for index in live.indexes if index.type == "unique" and _is_one_of(index, wanted.indexes)]
+        there = [
+            index.key
+            for index in live.indexes
+            if index.type == "unique" and _is_one_of(index, wanted.indexes)
+        ]
         ids = [trial_table(live.id, key) for key in there]
-        ids += [fill_table(live.id, column.key) for column in wanted.columns if live.column(column.key) is not None]
+        ids += [
+            fill_table(live.id, column.key)
+            for column in wanted.columns
+            if live.column(column.key) is not None
+        ]
         return [mark for mark in map(self._live_table, ids) if mark is not None]
 
     # The server
@@ -433,7 +506,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return None
 
     def _has_rows(self, table: str) -> bool:
-        return bool(rows.list_rows(self.connection.transport, self.connection.table_ref(table), [limit(1)])["rows"])
+        return bool(
+            rows.list_rows(self.connection.transport, self.connection.table_ref(table), [limit(1)])[
+                "rows"
+            ]
+        )
 
     def _make(self, wanted: Table, live: Table | None) -> None:
         """Create a table, or finish creating it after an interrupted operation."""
@@ -442,8 +519,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         elif not self._has_rows(live.id):
             # After an interrupted operation the table has no rows. A table with rows is in the
             # state that later operations or appwrite_migrate left.
-            missing = make_plan(self._database(wanted), self._database(live), all_tables=False).steps
-            self._apply(*(step for step in missing if isinstance(step, (CreateColumn, CreateIndex))))
+            missing = make_plan(
+                self._database(wanted), self._database(live), all_tables=False
+            ).steps
+            self._apply(
+                *(step for step in missing if isinstance(step, (CreateColumn, CreateIndex)))
+            )
 
     def _create(self, table: Table) -> None:
         self._apply(CreateDatabase("", self.connection.database_id), CreateTable(table.id, table))
@@ -455,11 +536,15 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         The record takes precedence over a migration. An earlier run of the migration, or
         appwrite_migrate, may have changed the column already.
         """
-        known = with_encodings(live, read_records_of(self.connection.transport, self.connection.database_id, live.id))
+        known = with_encodings(
+            live, read_records_of(self.connection.transport, self.connection.database_id, live.id)
+        )
         if before is None:
             return known
         columns = [_assumed(column, before.column(column.key)) for column in known.columns]
-        return replace(known, columns=tuple(columns), id_encoding=known.id_encoding or before.id_encoding)
+        return replace(
+            known, columns=tuple(columns), id_encoding=known.id_encoding or before.id_encoding
+        )
 
     def _apply(self, *steps: Step) -> None:
         fold = collation.fold if self.connection.text_semantics == "mariadb" else str
@@ -483,7 +568,9 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         forget_table(self.connection.transport, self.connection.database_id, table)
 
 
-def _gone(live: Table, was: Iterable[tuple[Index, Index]], then: Iterable[Index], *, by_name: bool) -> frozenset[str]:
+def _gone(
+    live: Table, was: Iterable[tuple[Index, Index]], then: Iterable[Index], *, by_name: bool
+) -> frozenset[str]:
     """
     Return the keys of the server's indexes that are no longer described.
 
@@ -496,9 +583,19 @@ def _gone(live: Table, was: Iterable[tuple[Index, Index]], then: Iterable[Index]
     keys: set[str] = set()
     for index, renamed in was:
         if renamed.definition not in definitions:
-            keys |= {one.key for one in live.indexes if one.definition in {index.definition, renamed.definition}}
-        elif by_name and not any((one.key, one.definition) == (index.key, index.definition) for one in asked_for):
-            keys |= {one.key for one in live.indexes if (one.key, one.definition) == (index.key, index.definition)}
+            keys |= {
+                one.key
+                for one in live.indexes
+                if one.definition in {index.definition, renamed.definition}
+            }
+        elif by_name and not any(
+            (one.key, one.definition) == (index.key, index.definition) for one in asked_for
+        ):
+            keys |= {
+                one.key
+                for one in live.indexes
+                if (one.key, one.definition) == (index.key, index.definition)
+            }
     return frozenset(keys)
 
 
@@ -563,5 +660,10 @@ def _keys_to(field: Field[Any, Any]) -> Iterator[Field[Any, Any]]:
     """
     for relation in field.model._meta.get_fields(include_hidden=True):
         key = relation.field if relation.auto_created and not relation.concrete else None
-        if key is not None and key.concrete and not key.many_to_many and field in key.foreign_related_fields:
+        if (
+            key is not None
+            and key.concrete
+            and not key.many_to_many
+            and field in key.foreign_related_fields
+        ):
             yield key

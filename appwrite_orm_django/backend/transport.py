@@ -71,7 +71,8 @@ class RequestsMixin(Connection):
             note_user()
         if identity is None and self.options.users.required and not is_stated(self.alias):
             raise OperationalError(
-                f'"{self.alias}" only allows requests for users (USERS["REQUIRED"]), and no user is active here.\n'
+                f'"{self.alias}" only allows requests for users (USERS["REQUIRED"]), and no user '
+                "is active here.\n"
                 f"Wrap the code in appwrite_user(), or in appwrite_key() to use the API key."
             )
         if self.transaction is not None:
@@ -162,5 +163,7 @@ def _announce(endpoint: str, project: str, write: RawWrite) -> Iterator[None]:
             elif write.database.lower() == connection.database_id.lower():
                 tables = [] if write.row_id else [write.table]
                 rows = [(write.table, write.row_id)] if write.row_id else []
-                stack.enter_context(connection.cache.write(tables, rows, operation=write.operation, staged=False))
+                stack.enter_context(
+                    connection.cache.write(tables, rows, operation=write.operation, staged=False)
+                )
         yield

@@ -62,8 +62,12 @@ class Accounts:
         if identity.kind == "guest":
             return _GUEST
         if identity.is_over:
-            raise InvalidUserToken(f"The user's JWT has expired.\n{InvalidUserToken.hint}", type="user_jwt_invalid")
-        key = digest(transport.endpoint, transport.project, identity.kind, identity.token.fingerprint)
+            raise InvalidUserToken(
+                f"The user's JWT has expired.\n{InvalidUserToken.hint}", type="user_jwt_invalid"
+            )
+        key = digest(
+            transport.endpoint, transport.project, identity.kind, identity.token.fingerprint
+        )
         now = time.monotonic()
         known = self._known.get(key)
         if known is not None and now < known[1]:
@@ -76,14 +80,17 @@ class Accounts:
         except Unauthorized as error:
             self._forget(key)
             raise InvalidUserToken(
-                f"The user's {'JWT' if identity.kind == 'jwt' else 'session'} is invalid.\n{InvalidUserToken.hint}",
+                f"The user's {'JWT' if identity.kind == 'jwt' else 'session'} is "
+                f"invalid.\n{InvalidUserToken.hint}",
                 type=error.type,
                 code=error.code,
                 request=error.request,
             ) from None
         with self._lock:
             if len(self._known) >= _MOST_REMEMBERED:
-                self._known = {other: entry for other, entry in self._known.items() if entry[1] > now}
+                self._known = {
+                    other: entry for other, entry in self._known.items() if entry[1] > now
+                }
                 if len(self._known) >= _MOST_REMEMBERED:
                     self._known = {}
             self._known[key] = (account, now + confirm_s)

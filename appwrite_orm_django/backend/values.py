@@ -50,7 +50,7 @@ def column_key(field: models.Field[Any, Any]) -> str:
         return ROW_ID
     if field.column in SYSTEM_COLUMNS:
         return field.column
-    key = names.column_key(field.column)
+    key = names.column_key(field.column)  # type: ignore[arg-type]  # the stubs allow None, which no concrete field has
     return RelationshipKey(key) if getattr(field, "appwrite_relationship", False) else key
 
 
@@ -192,7 +192,9 @@ def _whole(value: Any) -> int:
     """
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise OutOfRange(f"{value} is not an integer", 0 if math.isnan(value) else (1 if value > 0 else -1))
+            raise OutOfRange(
+                f"{value} is not an integer", 0 if math.isnan(value) else (1 if value > 0 else -1)
+            )
         value = decimal.Decimal(value)
     if isinstance(value, decimal.Decimal) and value.is_finite():
         return int(value.to_integral_value(decimal.ROUND_HALF_UP))
@@ -257,7 +259,10 @@ class FloatCodec(Codec):
         if is_found(wire):
             return None
         exact = decimal.Decimal(wire)
-        low, high = (float(exact.quantize(_PLACE, way)) for way in (decimal.ROUND_FLOOR, decimal.ROUND_CEILING))
+        low, high = (
+            float(exact.quantize(_PLACE, way))
+            for way in (decimal.ROUND_FLOOR, decimal.ROUND_CEILING)
+        )
         return low, high
 
     def decode(self, wire: Any) -> float:
@@ -297,7 +302,10 @@ class ScaledDecimalCodec(Codec):
     def encode(self, value: Any) -> int:
         number = decimal.Decimal(value)
         if not number.is_finite():
-            raise OutOfRange(f"Appwrite cannot store {number}", 0 if number.is_nan() else (1 if number > 0 else -1))
+            raise OutOfRange(
+                f"Appwrite cannot store {number}",
+                0 if number.is_nan() else (1 if number > 0 else -1),
+            )
         with decimal.localcontext() as context:
             context.prec = 60
             try:
@@ -305,7 +313,9 @@ class ScaledDecimalCodec(Codec):
             except decimal.InvalidOperation:
                 scaled = 10**self.max_digits if number > 0 else -(10**self.max_digits)
         if abs(scaled) >= 10**self.max_digits:
-            raise OutOfRange(f"{number} has more than {self.max_digits} digits", 1 if scaled > 0 else -1)
+            raise OutOfRange(
+                f"{number} has more than {self.max_digits} digits", 1 if scaled > 0 else -1
+            )
         return scaled
 
     def below(self, value: Any) -> int | None:
@@ -366,7 +376,9 @@ class DateTimeCodec(Codec):
             try:
                 moment = moment.astimezone(datetime.timezone.utc)
             except OverflowError:
-                raise OutOfRange(f"{value} is out of range in UTC", 1 if value.year > 5000 else -1) from None
+                raise OutOfRange(
+                    f"{value} is out of range in UTC", 1 if value.year > 5000 else -1
+                ) from None
         if moment.year < 1000:
             raise OutOfRange(f"Appwrite's datetimes begin with the year 1000, got {value}", -1)
         if moment.microsecond >= 1000 and moment.replace(microsecond=0, tzinfo=None) == LAST_MOMENT:
@@ -488,7 +500,7 @@ class JsonCodec(Codec):
         if "\\ud" in text:
             # A lone surrogate would pass as ASCII while it is escaped.
             check_text(json.dumps(json.loads(text), ensure_ascii=False))
-        return text
+        return text  # type: ignore[no-any-return]  # Django's value, of this type
 
 
 def _refuse_constant(name: str) -> None:
@@ -584,7 +596,11 @@ INTEGER_RANGES = {
 _TEXT = Codec()
 
 
-_BUILTIN_DECODERS: dict[type[Codec], Callable[[Any], Any]] = {IntegerCodec: int, FloatCodec: float, BooleanCodec: bool}
+_BUILTIN_DECODERS: dict[type[Codec], Callable[[Any], Any]] = {
+    IntegerCodec: int,
+    FloatCodec: float,
+    BooleanCodec: bool,
+}
 
 
 def page_decoder(codec: Codec) -> Callable[[Any], Any]:
@@ -647,10 +663,16 @@ def _codec_by_type(field: models.Field[Any, Any]) -> Codec:
         digits, places = field.max_digits, field.decimal_places  # type: ignore[attr-defined]  # DecimalField's own
         if digits is None or places is None:
             return TextDecimalCodec(60, 30)
-        return (ScaledDecimalCodec if digits <= MAX_SCALED_DIGITS else TextDecimalCodec)(digits, places)
+        return (ScaledDecimalCodec if digits <= MAX_SCALED_DIGITS else TextDecimalCodec)(
+            digits, places
+        )
     if kind in INTEGER_RANGES:
         low, high = INTEGER_RANGES[kind]
-        return IntegerCodec(max(low, -(2**31)), min(high, 2**31 - 1)) if _is_narrow(field) else IntegerCodec(low, high)
+        return (
+            IntegerCodec(max(low, -(2**31)), min(high, 2**31 - 1))
+            if _is_narrow(field)
+            else IntegerCodec(low, high)
+        )
     return _CODECS.get(kind, _TEXT)
 
 
@@ -677,4 +699,8 @@ def users_data(data: Mapping[str, Any]) -> dict[str, Any]:
     Only API keys may set the server's datetimes. An empty list of permissions would make the row
     inaccessible to everybody; without a list, the server gives it to the user who creates it.
     """
-    return {key: value for key, value in data.items() if key not in MOMENTS and (key != PERMISSIONS or value)}
+    return {
+        key: value
+        for key, value in data.items()
+        if key not in MOMENTS and (key != PERMISSIONS or value)
+    }

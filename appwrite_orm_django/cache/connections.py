@@ -1,4 +1,4 @@
-"""What the cache asks a connection; it knows models, queries and tables by these only."""
+"""Define what the cache asks of a connection: its only access to models, queries and tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class CachedConnection(BaseDatabaseWrapper):
-    """A connection whose queries are cached; every connection to Appwrite is one, and no other."""
+    """A connection whose queries are cached: every connection to Appwrite, and no other."""
 
     @property
     @abstractmethod
@@ -36,6 +36,6 @@ class CachedConnection(BaseDatabaseWrapper):
 
 
 def cached_connection(alias: str) -> CachedConnection | None:
-    """Return the connection of an alias, None if it is not to Appwrite."""
+    """Return the connection of an alias, or None if it does not use Appwrite."""
     connection = connections[alias]
     return connection if isinstance(connection, CachedConnection) else None

@@ -1,8 +1,8 @@
 """
-Manual control of the cache: what a program says about rows that changed without it, and what it wants to have at hand.
+Control the cache by hand: invalidate after changes made elsewhere, and warm what will be needed.
 
-Everything here works on models, instances and querysets. Those whose database is not on Appwrite have no cache of ours: they are
-passed over, so that code which serves models of several databases needs no distinction.
+Everything here takes models, instances and querysets. Those of other databases are ignored, because
+this cache holds nothing of theirs; code that serves models of several databases needs no branches.
 """
 
 from __future__ import annotations
@@ -28,15 +28,18 @@ def appwrite_aliases() -> list[str]:
 
 def invalidate(*targets: Target, using: str | None = None) -> bool:
     """
-    Make outdated what is cached of these, in one round trip per database.
+    Invalidate everything cached for these targets, in one round trip per database.
 
     Args:
-        targets: a model (everything read from its table); an instance (its row, and every list of its table, but no other row that
-            was read by its key); a queryset or manager (everything read from any table that it reads).
-        using: the database alias; left out, the one that each target was read from or would be written to.
+        targets: a model (everything read from its table); an instance (its row and every list of
+            its table, but no other row that was read by its key); a queryset or manager (everything
+            read from any table that it reads).
+        using: the database alias. By default, the database that each target was read from or would
+            be written to.
 
     Returns:
-        False if a cache did not answer. It is then told as soon as it does, and this process reads past it until then.
+        False if a cache did not answer. The invalidation is then retried until it does, and this
+        process bypasses the cache meanwhile.
 
     Raises:
         TypeError: a target is none of the above.
@@ -52,7 +55,9 @@ def invalidate(*targets: Target, using: str | None = None) -> bool:
         elif isinstance(target, models.Model):
             _add_instance(connection, target, tables, rows)
         else:
-            query = target.query if isinstance(target, models.QuerySet) else target.get_queryset().query
+            query = (
+                target.query if isinstance(target, models.QuerySet) else target.get_queryset().query
+            )
             tables.extend(connection.dependencies(query)[0])
     told = [connection.cache.invalidate(*parts) for connection, parts in pending.items()]
     return all(told)
@@ -65,14 +70,19 @@ def _alias_of(target: Target) -> str:
         return target._state.db or router.db_for_write(type(target), instance=target)
     if isinstance(target, models.QuerySet | models.Manager):
         return target.db
-    raise TypeError(f"invalidate() takes models, instances and querysets, not {target!r:.100}.")
+    raise TypeError(f"invalidate() takes models, instances and querysets, got {target!r:.100}.")
 
 
 def _add_instance(
-    connection: CachedConnection, instance: models.Model, tables: list[str], rows: list[tuple[str, str]]
+    connection: CachedConnection,
+    instance: models.Model,
+    tables: list[str],
+    rows: list[tuple[str, str]],
 ) -> None:
     model = type(instance)
-    read, row = connection.dependencies(model._base_manager.using(connection.alias).filter(pk=instance.pk).query)
+    read, row = connection.dependencies(
+        model._base_manager.using(connection.alias).filter(pk=instance.pk).query
+    )
     if row is not None:
         rows.append(row)
     else:  # rows in several tables (inheritance), which are read together
@@ -81,16 +91,19 @@ def _add_instance(
 
 def clear(using: str | None = None) -> bool:
     """
-    Make everything that is cached of one Appwrite database, or of all, outdated.
+    Invalidate everything cached for one Appwrite database, or for all of them.
 
-    Entries are left to expire; they are served no more. Nothing else on the same cache is touched.
+    The entries are no longer served, and stay in the cache until they expire. Nothing else in the
+    same cache is touched.
 
     Returns:
         As ``invalidate``.
     """
     chosen = filter(None, map(cached_connection, [using] if using else appwrite_aliases()))
     told = [
-        connection.cache.invalidate([connection.table_of(model) for model in connection.cached_models()])
+        connection.cache.invalidate(
+            [connection.table_of(model) for model in connection.cached_models()]
+        )
         for connection in chosen
     ]
     return all(told)
@@ -99,13 +112,15 @@ def clear(using: str | None = None) -> bool:
 @contextmanager
 def batch(using: str | None = None) -> Iterator[None]:
     """
-    Treat all writes within as one: each table is invalidated when it is first written, and once more at the end.
+    Combine all writes in the block: invalidate each table at its first write and again at the end.
 
-    For loops of many small writes, which would otherwise cost two round trips to the cache each. Until the end this thread reads the
-    tables it has written past the cache. May be nested; then the outermost counts. It is no transaction: writes take effect at once.
+    Use it for loops of many small writes, which would otherwise cost two round trips to the cache
+    each. Until the block ends, this thread bypasses the cache for the tables that it has written.
+    Blocks may be nested; the outermost counts. This is not a transaction: writes take effect at
+    once.
 
     Args:
-        using: the database alias; left out, every database on Appwrite.
+        using: the database alias. By default, every Appwrite database.
     """
     with ExitStack() as stack:
         for alias in [using] if using else appwrite_aliases():
@@ -119,25 +134,25 @@ def batch(using: str | None = None) -> Iterator[None]:
 
 class Loader(NamedTuple):
     """
-    One thing to have at hand: a queryset, made anew each time.
+    One item to warm: a queryset, made anew each time.
 
     Attributes:
-        model: whose list it is on.
-        make: returns a queryset, or the answer of one that it has run itself (a count, say).
+        model: the model that lists it.
+        make: returns a queryset, or the result of a query that it has run itself (a count, say).
     """
 
     model: Model
     make: Callable[[], Any]
 
     def load(self) -> int:
-        """Read through the cache; return the number of rows, 1 for an answer that is no queryset."""
+        """Read through the cache; return the number of rows, or 1 if the result is no queryset."""
         found = self.make()
         return len(found) if isinstance(found, models.QuerySet) else 1
 
 
 def loaders_of(model: Model) -> list[Loader]:
     """
-    Return what a model lists as ``appwrite_warm``.
+    Return the items that a model lists as ``appwrite_warm``.
 
     Raises:
         TypeError: an item is neither a queryset nor callable.
@@ -152,21 +167,22 @@ def _maker(model: Model, item: Any) -> Callable[[], Any]:
         make: Callable[[], Any] = item
         return make
     raise TypeError(
-        f"{model._meta.label}.appwrite_warm holds {item!r:.100}; it takes querysets, and callables that return one."
+        f"{model._meta.label}.appwrite_warm holds {item!r:.100}; it takes querysets, and callables "
+        "that return one."
     )
 
 
 def warm(model: Model) -> int:
-    """Read what a model lists to warm, where it is not cached yet; return the number of rows."""
+    """Load what a model lists to warm and is not cached; return the number of rows."""
     return sum(loader.load() for loader in loaders_of(model))
 
 
 def refresh(model: Model, using: str | None = None) -> int:
-    """Invalidate a model's table and read anew what the model lists to warm; return the number of rows."""
+    """Invalidate a model's table and warm what the model lists; return the number of rows."""
     invalidate(model, using=using)
     return warm(model)
 
 
-def warmed_models(models_: Iterable[Model]) -> list[Model]:
-    """Return those models that list something to warm."""
-    return [model for model in models_ if getattr(model, "appwrite_warm", ())]
+def warmed_models(candidates: Iterable[Model]) -> list[Model]:
+    """Return the models that list something to warm."""
+    return [model for model in candidates if getattr(model, "appwrite_warm", ())]

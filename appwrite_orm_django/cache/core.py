@@ -1,4 +1,4 @@
-"""What all connections of a process share for one database and cache: the store, the loads under way, the counters."""
+"""Share one store, its loads in flight and its counters among all connections of a process."""
 
 import math
 import os
@@ -20,12 +20,13 @@ from .store import Store
 
 class Core:
     """
-    The shared part of a cache. ``clock`` gives monotonic seconds: by it writes know when to renew their notice.
+    The shared part of a cache. ``clock`` gives monotonic seconds; writes renew their notice by it.
 
     Args:
-        settings: what applies.
+        settings: the settings of the cache.
         namespace: opaque text that differs between Appwrite databases.
-        write_limit_s: the longest that one attempt of a request may be in flight, as far as the client can tell.
+        write_limit_s: the longest that one attempt of a request may be in flight, as far as the
+            client can tell.
     """
 
     def __init__(self, settings: CacheSettings, namespace: str, write_limit_s: float = 0.0) -> None:
@@ -36,7 +37,13 @@ class Core:
         self.token_ttl = max(settings.token_timeout, 2 * longest)
         self.protocol = Protocol(lock_ttl=lock_ttl, token_ttl=self.token_ttl)
         self.keys = KeySpace(settings.key_prefix, namespace)
-        self.store = Store(settings.alias, lock_ttl=lock_ttl, token_ttl=self.token_ttl, max_bytes=settings.max_bytes)
+        self.store = Store(
+            settings.alias,
+            lock_ttl=lock_ttl,
+            token_ttl=self.token_ttl,
+            max_bytes=settings.max_bytes,
+            direct_redis_reads=settings.direct_redis_reads,
+        )
         self.flights = Flights()
         self.statistics = Statistics(
             key=self.keys.statistics,
@@ -49,7 +56,7 @@ class Core:
         self.early = self._early if settings.early_refresh or settings.stale_on_error else None
 
     def timeout_for(self, tables: tuple[str, ...]) -> float:
-        """Return what ``CacheSettings.timeout_for`` does, worked out once."""
+        """Return the result of ``CacheSettings.timeout_for``, computed once per set of tables."""
         found = self._timeouts.get(tables)
         if found is None:
             if len(self._timeouts) >= 1000:
@@ -58,17 +65,20 @@ class Core:
         return found
 
     def life_s(self, timeout: float) -> float:
-        """Vary a timeout at random, and keep a bit longer what may be served stale."""
+        """Vary a timeout at random by ``jitter``; return at most the life of a token."""
         jitter = self.settings.jitter
         return min(timeout * random.uniform(1 - jitter, 1 + jitter), self.token_ttl)  # noqa: S311 - spreads load
 
     def _early(self, header: entries.Header) -> bool:
         """
-        Decide whether to load a valid entry again before its time is over.
+        Decide whether to reload a valid entry before it expires.
 
-        The closer the end and the longer the load, the likelier; so one reader does it while the others still hit. After Vattani,
-        Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede Prevention" (VLDB 2015). A machine whose clock is ahead
-        sees an end that is not: without ``stale_on_error`` the cache itself drops what is over, so that is no reason to load.
+        The closer the end and the longer the load, the likelier a reload, so that one reader
+        reloads while the others still hit. After Vattani, Chierichetti and Lowenstein, "Optimal
+        Probabilistic Cache Stampede Prevention" (VLDB 2015).
+
+        A machine whose clock is ahead sees entries expire too early. Without ``stale_on_error`` the
+        cache itself drops expired entries, so a negative remainder is then no reason to reload.
         """
         remaining = header.filled_at + header.timeout_s - time.time()
         if remaining <= 0:
@@ -87,7 +97,7 @@ _cores: dict[tuple[CacheSettings, str, float], Core] = {}
 
 
 def core_for(settings: CacheSettings, namespace: str, write_limit_s: float = 0.0) -> Core:
-    """Return the core for these settings and this database, the same one throughout the process."""
+    """Return the core for these settings and this database; there is one per process."""
     key = (settings, namespace, write_limit_s)
     with _lock:
         core = _cores.get(key)
@@ -99,14 +109,14 @@ def core_for(settings: CacheSettings, namespace: str, write_limit_s: float = 0.0
 
 
 def _begin() -> None:
-    # A process that only ever hits would else tell nobody: a hit is one round trip and nothing beside it.
+    # A hit publishes nothing, being a single round trip. A process that only hits publishes here.
     request_finished.connect(publish_if_due, dispatch_uid="appwrite_orm_django.publish_if_due")
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork)
 
 
 def publish_if_due(**_: object) -> None:
-    """Have each cache of this process leave its counters if it is time to; a receiver for Django's ``request_finished``."""
+    """Publish the counters of each cache that is due. Receives Django's ``request_finished``."""
     for core in list(_cores.values()):
         core.statistics.publish_if_due()
 

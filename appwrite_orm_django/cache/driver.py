@@ -1,19 +1,12 @@
-"""
-Runs programs of the protocol: the cache operations on the store, a load by calling it, waiting by waiting.
+"""Run the generators of the protocol: operate on the store, call the load, and wait."""
 
-``drive`` and ``adrive`` differ only in how they wait; everything else is in ``_Run``.
-"""
-
-import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import TimeoutError as WaitTimeout
 from contextvars import ContextVar
 from typing import Any, NamedTuple
-
-from asgiref.sync import sync_to_async
 
 from appwrite_orm_django.cache.single_flight import Flight
 
@@ -23,12 +16,13 @@ from .protocol import Bump, Fill, GetMany, Join, Lease, Load, Loaded, Mint, Oper
 
 logger = logging.getLogger("appwrite_orm_django.cache")
 
-# A load that itself reads through the cache must not wait for another thread's load, which may be waiting for this one.
+# A load that itself reads through the cache must not wait for another thread's load, which may be
+# waiting for this one.
 _loading: ContextVar[bool] = ContextVar("appwrite_cache_loading", default=False)
 
 
 class Look(NamedTuple):
-    """A first look into the cache, made before there was a program; and what was noted just before it."""
+    """A first look into the cache, with the state of this process as noted just before it."""
 
     found: dict[str, Any] | None
     minted: int
@@ -36,7 +30,11 @@ class Look(NamedTuple):
 
 
 def look(core: Core, keys: Sequence[str], tokens: int) -> Look:
-    """Look into the cache. Most reads are hits, and a hit needs no more than this: it is not worth running a program for."""
+    """
+    Look into the cache.
+
+    Most reads are hits, and a hit needs no more than this, so no generator is started for it.
+    """
     minted, stored = core.store.mint_sequence, core.flights.stored
     return Look(core.store.get_many(keys, tokens), minted, stored)
 
@@ -47,7 +45,13 @@ def drive(
     load: Callable[[], Any] | None = None,
     first: Look | None = None,
 ) -> Any:
-    """Run a program to its end and return its result; raises only what ``load`` raises. ``first`` answers its first operation."""
+    """
+    Run a generator to its end and return its result; raise only what ``load`` raises.
+
+    Args:
+        load: reads from Appwrite; required if the generator may yield ``Load``.
+        first: a look that answers the first operation.
+    """
     run = _Run(core, first)
     answer: Any = None
     try:
@@ -79,49 +83,8 @@ def drive(
         run.end()
 
 
-async def adrive(
-    core: Core,
-    program: Generator[Operation, Any, Any],
-    load: Callable[[], Awaitable[Any]] | None = None,
-    first: Look | None = None,
-) -> Any:
-    """Run a program without blocking the event loop: each cache operation in a thread, the load awaited."""
-    # Not the backend's own ``aget_many``: on every backend it loops key by key, and with it goes the one round trip.
-    run = _Run(core, first)
-    answer: Any = None
-    try:
-        while True:
-            try:
-                operation = program.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            if type(operation) is GetMany:
-                answer = run.first_look() if run.has_looked else await sync_to_async(run.get_many)(operation)
-            elif type(operation) is Load:
-                assert load is not None  # noqa: S101
-                answer = await run.aload(operation, load)
-            elif type(operation) is Join:
-                flight, answer = run.join(operation)
-                if flight is not None:
-                    try:
-                        # Shielded: a reader that is cancelled must not cancel the load of all others.
-                        landed = asyncio.shield(asyncio.wrap_future(flight))
-                        answer = run.joined(await asyncio.wait_for(landed, core.protocol.lock_ttl))
-                    except (asyncio.TimeoutError, TimeoutError):
-                        answer = None
-            elif type(operation) is Pause:
-                pause = run.pause_s(operation)
-                if pause is not None:
-                    await asyncio.sleep(pause)
-                answer = pause is not None
-            else:
-                answer = await sync_to_async(run.write)(operation)
-    finally:
-        run.end()
-
-
 class _Run:
-    """One run of a program: what the sync and the async driver have in common."""
+    """One run of a generator."""
 
     __slots__ = ("_core", "_flight", "_landed", "_look", "has_looked")
 
@@ -153,7 +116,11 @@ class _Run:
         return store.lease(operation.key, self._core.settings.lease_ttl)
 
     def pause_s(self, operation: Pause) -> float | None:
-        """Return how long to wait for the process that loads: 10 ms, doubling to 0.2 s, each varied by half; None when it took too long."""
+        """
+        Return the seconds to wait for the process that loads: 10 ms, doubling to 0.2 s.
+
+        Each pause varies by half at random. None if ``lease_ttl`` has passed.
+        """
         pause = min(0.01 * 2.0**operation.attempt, 0.2)
         waited = sum(min(0.01 * 2.0**attempt, 0.2) for attempt in range(operation.attempt))
         if waited >= self._core.settings.lease_ttl:
@@ -161,7 +128,7 @@ class _Run:
         return pause * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load
 
     def join(self, operation: Join) -> tuple[Flight | None, Loaded | None]:
-        """Return a load to wait for, or what one that is over brought, or neither: this run loads."""
+        """Return a load to wait for, or a finished one; if there is neither, this run loads."""
         if _loading.get():
             return None, None
         key = (operation.entry, operation.tokens)
@@ -182,17 +149,10 @@ class _Run:
             _loading.reset(token)
         return self._loaded(operation, value, time.perf_counter() - started)
 
-    async def aload(self, operation: Load, load: Callable[[], Awaitable[Any]]) -> Loaded:
-        started = time.perf_counter()
-        token = _loading.set(True)
-        try:
-            value = await load()
-        finally:
-            _loading.reset(token)
-        return self._loaded(operation, value, time.perf_counter() - started)
-
     def _loaded(self, operation: Load, value: Any, seconds: float) -> Loaded:
-        loaded = Loaded(value, self._body(value) if operation.sealed else None, seconds, time.time())
+        loaded = Loaded(
+            value, self._body(value) if operation.sealed else None, seconds, time.time()
+        )
         if self._flight is not None:
             self._core.flights.land(self._flight, loaded)
             self._landed = True
@@ -201,12 +161,12 @@ class _Run:
     def _body(self, value: Any) -> bytes | None:
         try:
             return entries.encode(value, compress_above=self._core.settings.compress_above)
-        except Exception as exc:  # noqa: BLE001 - pickling raises what the value's class likes; the reader has its value
+        except Exception as exc:  # noqa: BLE001 - pickling may raise anything
             logger.warning("a result cannot be cached: %r", exc)
             return None
 
     def end(self) -> None:
-        """Let those who wait for a load that failed go on by themselves."""
+        """Release the readers that wait for a load that failed; each then loads by itself."""
         if self._flight is not None:
             if not self._landed:
                 self._core.flights.land(self._flight, None)

@@ -1,12 +1,15 @@
 """
-What is stored under an entry's key: a small header with the tokens, then the rows, pickled and, above a size, compressed.
+Encode the entries of the cache: a small header with the tokens, then the rows, pickled.
 
-Pickle (protocol 5) of converted values, chosen by measurement: 1,000 rows of 6 columns, two of them moments, load in 270 us with those packed
-(see ``columns``) and 340 us as they are, against 348 us with msgpack and native timestamps; and every type comes back as it was (``Decimal``, ``UUID``, ``date``, time zones) without extension
-types. It adds no risk: Django's cache backends unpickle whatever the cache holds anyway, so whoever can write there is trusted already.
+Pickle (protocol 5) was chosen by measurement. 1,000 rows of 6 columns, two of them datetimes, load
+in 270 us with the datetimes packed (see ``row_packing``) and in 340 us without; msgpack with native
+timestamps takes 348 us. Every type comes back as it was (``Decimal``, ``UUID``, ``date``, time
+zones) without extension types. Pickle adds no risk: Django's cache backends unpickle whatever the
+cache holds, so anybody who can write there is trusted already.
 
-Compression is lz4 where the package is installed, else zlib at level 1; an entry names its codec. The same 1,000 rows (81 kB): lz4 20 us to
-unpack and 53 kB, zlib 165 us and 42 kB. An entry whose codec this process lacks is treated as absent.
+Larger entries are compressed, with lz4 where the package is installed and with zlib at level 1
+otherwise. Unpacking the same 1,000 rows (81 kB) takes 20 us with lz4 (53 kB) and 165 us with zlib
+(42 kB). An entry names its codec; an entry whose codec this process lacks counts as absent.
 """
 
 import pickle
@@ -26,11 +29,11 @@ except ImportError:  # an optional extra; zlib serves without it
 
 lz4: ModuleType | None = _lz4
 
-# Releases of this library with different formats never read each other's entries, but do see each other's tokens.
+# Releases with different formats never read each other's entries, but do see each other's tokens.
 FORMAT = 2
 MAX_TOKENS = 255  # their number is one byte of the header
 PLAIN, ZLIB, LZ4 = 0, 1, 2
-SPLIT = 16  # added to the codec: what was pickled are the columns of rows (see ``columns``)
+SPLIT = 16  # added to the codec: the rows were pickled as columns (see ``row_packing``)
 
 _HEADER = struct.Struct(
     "<BBdff"
@@ -39,11 +42,16 @@ _RAW_SIZE = struct.Struct("<Q")
 
 
 class EntryError(Exception):
-    """An entry cannot be read: damaged, of another format, or packed with a codec that is not installed here."""
+    """An entry is damaged, has another format, or needs a codec that is not installed here."""
 
 
 class Header(NamedTuple):
-    """``filled_at`` is Unix time on the machine that filled it, and serves only for statistics, ages and early refresh."""
+    """
+    The header of an entry.
+
+    ``filled_at`` is Unix time on the machine that filled the entry. It serves only for statistics,
+    ages and early refresh.
+    """
 
     filled_at: float
     timeout_s: float
@@ -55,36 +63,49 @@ def _token_struct(count: int) -> struct.Struct:
     return struct.Struct(f"<{count}q")
 
 
-def seal(tokens: tuple[int, ...], body: bytes, *, load_s: float, filled_at: float, timeout: float) -> bytes:
-    """Put a body (from ``encode``) under the tokens seen before its load."""
+def seal(
+    tokens: tuple[int, ...], body: bytes, *, load_s: float, filled_at: float, timeout: float
+) -> bytes:
+    """Join a body from ``encode`` to the tokens that were read before its load."""
     head = _HEADER.pack(FORMAT, len(tokens), filled_at, timeout, load_s)
     return b"".join((head, _token_struct(len(tokens)).pack(*tokens), body))
 
 
 def is_entry(value: object) -> bool:
-    """Tell whether what the cache holds under an entry's key looks like one of ours."""
+    """Return whether a value found under an entry's key looks like an entry of this format."""
     return type(value) is bytes and len(value) > _HEADER.size and value[0] == FORMAT
 
 
 def is_valid(value: object, tokens: tuple[object, ...]) -> bool:
-    """Tell whether an entry was loaded under exactly these tokens. An absent token (None) or a negative one never matches."""
-    if type(value) is not bytes or len(value) <= _HEADER.size or value[0] != FORMAT or value[1] != len(tokens):
+    """
+    Return whether an entry was loaded under exactly these tokens.
+
+    An absent token (None) or a negative one never matches.
+    """
+    if (
+        type(value) is not bytes
+        or len(value) <= _HEADER.size
+        or value[0] != FORMAT
+        or value[1] != len(tokens)
+    ):
         return False
     try:
         return value.startswith(_token_struct(len(tokens)).pack(*tokens), _HEADER.size)
-    except struct.error:  # a token is absent, or no integer
+    except struct.error:  # a token is absent or not an integer
         return False
 
 
 def header(entry: bytes) -> Header:
-    """Read an entry's header; the entry must have passed ``is_entry`` or ``is_valid``."""
+    """Return the header of an entry that has passed ``is_entry`` or ``is_valid``."""
     _, _, filled_at, timeout, load_s = _HEADER.unpack_from(entry)
     return Header(filled_at, timeout, load_s)
 
 
 def encode(value: Any, *, compress_above: int) -> bytes:
     """
-    Pack a value (rows as tuples, a number, anything picklable) into a body; above ``compress_above`` bytes of pickle, compressed.
+    Pack a value (rows as tuples, a number, anything picklable) into a body.
+
+    The body is compressed if its pickle is larger than ``compress_above`` bytes.
 
     Raises:
         Exception: whatever pickling the value raises.
@@ -96,7 +117,9 @@ def encode(value: Any, *, compress_above: int) -> bytes:
 
 
 def _compress(raw: bytes, layout: int) -> bytes:
-    codec, packed = (LZ4, lz4.compress(raw, store_size=False)) if lz4 else (ZLIB, zlib.compress(raw, 1))
+    codec, packed = (
+        (LZ4, lz4.compress(raw, store_size=False)) if lz4 else (ZLIB, zlib.compress(raw, 1))
+    )
     return b"".join((bytes((codec + layout,)), _RAW_SIZE.pack(len(raw)), packed))
 
 
@@ -105,17 +128,17 @@ def decode(entry: bytes) -> Any:
     Unpack the value of an entry.
 
     Raises:
-        EntryError: it cannot be read. To be treated as a miss.
+        EntryError: the entry cannot be read. Treat it as a miss.
     """
     return _decode_from(entry, _HEADER.size + 8 * entry[1])
 
 
 def decode_body(body: bytes) -> Any:
     """
-    Unpack what ``encode`` packed.
+    Unpack a body from ``encode``.
 
     Raises:
-        EntryError: it cannot be read.
+        EntryError: the body cannot be read.
     """
     return _decode_from(body, 0)
 

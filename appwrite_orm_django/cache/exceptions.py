@@ -1,4 +1,4 @@
-"""What a write can raise on the cache's account, only ever with ``STRICT_WRITES``. Reads never raise on its account."""
+"""Define the errors of ``STRICT_WRITES``. Reads never raise because of the cache."""
 
 from django.db.utils import OperationalError
 
@@ -6,12 +6,17 @@ __all__ = ["IntentNotStored", "InvalidationNotStored"]
 
 
 class IntentNotStored(OperationalError):
-    """The write was not sent: the cache could not be told of it beforehand. Nothing has changed; it may be repeated."""
+    """
+    The write was not sent, because the cache could not be notified beforehand.
+
+    Nothing has changed, so the write may be retried.
+    """
 
 
 class InvalidationNotStored(OperationalError):
     """
-    The write has been made, but the cache could not be told of its end.
+    The write has been made, but the cache could not be notified of its end.
 
-    Other processes may serve older rows until the cache answers (this process keeps trying) or ``LOCK_TTL`` is over.
+    Other processes may serve stale rows until the cache answers (this process keeps trying) or
+    until ``LOCK_TTL`` is over.
     """

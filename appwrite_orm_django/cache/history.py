@@ -1,4 +1,4 @@
-"""Reads per minute of the last hour: what a chart shows, in a few hundred bytes per process."""
+"""Keep the reads per minute of the last hour for a chart, in a few hundred bytes per process."""
 
 import json
 from collections.abc import Iterable
@@ -6,17 +6,18 @@ from typing import NamedTuple
 
 __all__ = ["MINUTES", "History", "Minute"]
 
-#: Minutes that are remembered.
+#: How many minutes are kept.
 MINUTES = 60
 
 
 class Minute(NamedTuple):
     """
-    The reads of one minute, of all tables.
+    The reads of one minute, over all tables.
 
     Attributes:
         number: Unix time in whole minutes.
-        passed: reads past the cache, and outdated entries that were served because Appwrite could not be reached.
+        passed: reads that bypassed the cache, and stale entries served because Appwrite could not
+            be reached.
     """
 
     number: int
@@ -31,21 +32,22 @@ class Minute(NamedTuple):
 
 class History:
     """
-    The minutes of one process, made of running totals that it is told now and then.
+    The minutes of one process, computed from running totals that are noted now and then.
 
-    What was counted since the last time belongs to the minute in which it is told: as exact as it is told often.
+    Reads counted since the last note belong to the minute of the next one, so frequent notes are
+    more exact.
     """
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything; the totals begin at zero again."""
+        """Forget everything; the totals restart at zero."""
         self._minutes: dict[int, Minute] = {}
         self._told = Minute(0)
 
     def note(self, hits: int, misses: int, passed: int, now: float) -> None:
-        """Take note of the totals so far."""
+        """Note the totals so far."""
         number = int(now // 60)
         before, self._told = self._told, Minute(0, hits, misses, passed)
         new = Minute(number, hits - before.hits, misses - before.misses, passed - before.passed)
@@ -55,7 +57,7 @@ class History:
             del self._minutes[old]
 
     def to_json(self) -> str:
-        """Write the minutes down, to be read by ``from_json``."""
+        """Serialize the minutes for ``from_json``."""
         return json.dumps(list(self._minutes.values()))
 
     def minutes(self) -> list[Minute]:
@@ -63,7 +65,7 @@ class History:
 
 
 def from_json(text: str) -> list[Minute]:
-    """Read what another process has written; nothing if another version of this library wrote it otherwise."""
+    """Parse another process's minutes; return none if another version wrote them differently."""
     try:
         return [Minute(*map(int, values)) for values in json.loads(text or "[]")]
     except (TypeError, ValueError):
@@ -71,7 +73,7 @@ def from_json(text: str) -> list[Minute]:
 
 
 def added(minutes: Iterable[Minute]) -> dict[int, Minute]:
-    """Add up the same minutes of several processes; by number."""
+    """Add up the minutes of several processes, by number."""
     found: dict[int, Minute] = {}
     for one in minutes:
         other = found.get(one.number, Minute(one.number))
@@ -82,7 +84,7 @@ def added(minutes: Iterable[Minute]) -> dict[int, Minute]:
 
 
 def last_hour(minutes: Iterable[Minute], now: float) -> list[Minute]:
-    """Return the last sixty minutes, oldest first, those without reads included."""
+    """Return the last sixty minutes, oldest first, including those without reads."""
     found = added(minutes)
     end = int(now // 60)
     return [found.get(number, Minute(number)) for number in range(end - MINUTES + 1, end + 1)]

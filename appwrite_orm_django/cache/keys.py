@@ -1,9 +1,11 @@
 """
-Names of cache keys.
+Name the keys of the cache.
 
-All carry the version of the protocol and the namespace in braces, which Redis Cluster takes as the part to hash: the keys of one database
-land on one node, as reading many at once requires. Entries carry the version of their format as well: two releases of this library on one
-cache never read each other's, and yet a write of either is seen by both, as tokens are the same.
+Every key carries the version of the protocol, and the namespace in braces. Redis Cluster hashes
+only the part in braces, so the keys of one database land on one node, as ``MGET`` requires.
+
+Entries carry the version of their format as well. Two releases of this library on one cache never
+read each other's entries, yet a write by either is seen by both, because they share the tokens.
 """
 
 import re
@@ -14,14 +16,15 @@ from hashlib import blake2b
 from .entries import FORMAT
 from .protocol import VERSION, ReadPlan
 
-# What every Django backend takes in a key without a warning (memcached: no blanks, no control characters, 250 in all).
+# Every Django backend takes these in a key without a warning. memcached allows no blanks, no
+# control characters and 250 characters in all.
 _SAFE = re.compile(r"[!-~]{1,64}\Z").match
 
 
 def hashing(*parts: bytes | str) -> blake2b:
-    """Begin a hash with these parts; where one ends and the next begins counts."""
-    # blake2b: the quickest cryptographic hash of the standard library (1.3 us here). A collision would serve one query's rows for
-    # another's, maybe across identities, so 128 bits of a cryptographic one it must be.
+    """Begin a hash of these parts; the boundaries between the parts count."""
+    # blake2b is the fastest cryptographic hash of the standard library (1.3 us here). A collision
+    # would serve one query's rows for another, maybe across identities, hence 128 bits.
     state = blake2b(digest_size=16)
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -37,7 +40,7 @@ def digest(*parts: bytes | str) -> str:
 
 @lru_cache(maxsize=4096)
 def fold(identifier: str) -> str:
-    """Write a table or row id as its key has it: Appwrite's ids ignore case, so two spellings must meet in one key."""
+    """Return a table or row id as written in keys; Appwrite's ids ignore case, and so must keys."""
     folded = identifier.lower()
     return folded if _SAFE(folded) else "#" + digest(folded)
 
@@ -47,8 +50,9 @@ class KeySpace:
     The keys of one Appwrite database.
 
     Args:
-        prefix: short text that tells this library's keys from others on the same cache.
-        namespace: opaque text that differs between databases (say, endpoint + project + database); hashed here.
+        prefix: short text that separates the keys of this library from others in the same cache.
+        namespace: opaque text that differs between databases (say, endpoint + project + database);
+            hashed here.
     """
 
     def __init__(self, prefix: str, namespace: str) -> None:
@@ -58,26 +62,30 @@ class KeySpace:
         self._callers: dict[str, blake2b] = {}
 
     def table(self, table: str) -> str:
-        """Name the token every list of this table depends on; every write of it changes it."""
+        """Return the key of the token of all lists of this table; every write changes it."""
         key = self._tables.get(table)
         if key is None:
             key = self._tables[table] = f"{self.stem}v:{fold(table)}"
         return key
 
     def rows(self, table: str) -> str:
-        """Name the token every single row depends on besides its own; writes of rows not known by id change it."""
+        """
+        Return the key of the token that all single rows of this table depend on.
+
+        Writes of rows that are not known by id change it. Each row has a token of its own as well.
+        """
         return f"{self.stem}g:{fold(table)}"
 
     def row(self, table: str, row_id: str) -> str:
-        """Name the token of a single row."""
+        """Return the key of a single row's token."""
         return f"{self.stem}r:{fold(table)}:{fold(row_id)}"
 
     def mark(self, table: str) -> str:
-        """Name the mark that says under which token of the table something was last loaded."""
+        """Return the key of the mark: the token under which something was last loaded."""
         return f"{self.stem}f:{fold(table)}"
 
     def entry(self, command: bytes | str, identity: str) -> str:
-        """Name the entry of a command, made as this identity (Appwrite's permissions are per caller)."""
+        """Return the key of a command's entry; identities share none, as permissions differ."""
         state = self._callers.get(identity)
         if state is None:
             state = self._callers[identity] = hashing(self.namespace, identity)
@@ -88,36 +96,46 @@ class KeySpace:
         return f"{self.stem}e{FORMAT}:{state.hexdigest()}"
 
     def statistics(self, process: str) -> str:
-        """Name where a process leaves its counters; with an empty name, the list of processes."""
+        """Return the key of a process's counters, or of the list of processes for an empty name."""
         return f"{self.stem}s:{process}"
 
     def plan(
-        self, command: bytes | str, tables: Sequence[str], row: tuple[str, str] | None = None, identity: str = ""
+        self,
+        command: bytes | str,
+        tables: Sequence[str],
+        row: tuple[str, str] | None = None,
+        identity: str = "",
     ) -> ReadPlan:
         """
-        Lay out a read.
+        Return the keys that one read needs.
 
         Args:
-            command: the final command, canonical: whatever decides the answer must be in it.
+            command: the final command in canonical form, including everything that decides the
+                result.
             tables: all tables involved.
-            row: ``(table, row id)`` if all the answer takes from that table is this one row; it need not be among ``tables``.
-            identity: who asks.
+            row: ``(table, row id)`` if the result depends on this one row only of that table, which
+                need not be among ``tables``.
+            identity: the identity that makes the request.
         """
         entry = self.entry(command, identity)
-        lists = [table for table in dict.fromkeys(tables) if row is None or fold(table) != fold(row[0])]
+        lists = [
+            table for table in dict.fromkeys(tables) if row is None or fold(table) != fold(row[0])
+        ]
         tokens = [self.table(table) for table in lists]
         marks = tuple((self.mark(table), index) for index, table in enumerate(lists))
         if row is not None:
             tokens += (self.rows(row[0]), self.row(*row))
         return ReadPlan(entry, tuple(tokens), marks, f"{entry}:", (*tokens, entry))
 
-    def written(self, tables: Iterable[str], rows: Iterable[tuple[str, str]] = ()) -> tuple[str, ...]:
+    def written(
+        self, tables: Iterable[str], rows: Iterable[tuple[str, str]] = ()
+    ) -> tuple[str, ...]:
         """
-        List the tokens a write changes.
+        Return the keys of the tokens that a write changes.
 
         Args:
             tables: tables of which any row may change.
-            rows: ``(table, row id)`` of writes by id; other rows' entries survive those.
+            rows: ``(table, row id)`` of rows written by id; entries of other rows stay valid.
         """
         keys: dict[str, None] = {}
         for table in tables:

@@ -1,7 +1,7 @@
 """
-What one does to a cache from outside of a request: look at it, refresh it, check it against Appwrite.
+Inspect and refresh a cache, and verify it against Appwrite.
 
-Plain data in and out; ``manage.py appwrite_cache`` parses, calls and prints.
+Everything here returns plain data; ``manage.py appwrite_cache`` parses, calls and prints.
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ from appwrite_orm_django.cache.control import invalidate, loaders_of
 from appwrite_orm_django.cache.statistics import Counters
 from appwrite_orm_django.cache.timeouts import choose
 
-__all__ = ["Difference", "TableState", "Verification", "refreshed", "states", "totals", "verified", "warmed"]
+__all__ = [
+    "Difference",
+    "TableState",
+    "Verification",
+    "refreshed",
+    "states",
+    "totals",
+    "verified",
+    "warmed",
+]
 
 Model = type[models.Model]
 Progress = Callable[[str], None]
@@ -31,7 +40,7 @@ class TableState:
     Attributes:
         updated: whether anything read since the last write is cached.
         timeout_s: how long its entries live.
-        warm: how many items of what the model lists to warm are cached, of how many.
+        warm: how many of the items that the model lists to warm are cached, and how many it lists.
     """
 
     model: str
@@ -42,13 +51,15 @@ class TableState:
 
 
 def states(alias: str, chosen: Iterable[Model]) -> Iterator[TableState]:
-    """Yield the state of each model's table; asks the cache only, never Appwrite."""
+    """Yield the state of each model's table, asking only the cache."""
     connection = _connection(alias)
     for model in chosen:
         table = connection.table_of(model)
         listed = _listed(connection, model)
         cached = sum(
-            connection.is_cached(item.query) if isinstance(item, models.QuerySet) else item is not _NOT_CACHED
+            connection.is_cached(item.query)
+            if isinstance(item, models.QuerySet)
+            else item is not _NOT_CACHED
             for item in listed
         )
         yield TableState(
@@ -61,15 +72,19 @@ def states(alias: str, chosen: Iterable[Model]) -> Iterator[TableState]:
 
 
 def totals(alias: str, chosen: Iterable[Model]) -> dict[str, Counters]:
-    """Return the counters of each model's table, added up over all processes; models nobody has read have none."""
+    """Return the counters of each model's table that was read, added up over all processes."""
     connection = _connection(alias)
     counted = connection.cache.statistics.total()
     by_table = {connection.table_of(model): model._meta.label for model in chosen}
-    return {by_table[table]: counters for table, counters in sorted(counted.items()) if table in by_table}
+    return {
+        by_table[table]: counters
+        for table, counters in sorted(counted.items())
+        if table in by_table
+    }
 
 
 def warmed(chosen: Iterable[Model]) -> Iterator[tuple[Model, int]]:
-    """Load what each model lists to warm, where it is not cached; yield model and rows, one item of its list after the other."""
+    """Load what each model lists to warm and is not cached; yield model and rows for each item."""
     for model in chosen:
         for loader in loaders_of(model):
             yield model, loader.load()
@@ -77,9 +92,10 @@ def warmed(chosen: Iterable[Model]) -> Iterator[tuple[Model, int]]:
 
 def refreshed(alias: str, chosen: Sequence[Model]) -> Iterator[tuple[Model, int]]:
     """
-    Invalidate the tables of the models and load what they list to warm; yields as ``warmed``.
+    Invalidate the tables of the models and load what they list to warm; yield as ``warmed`` does.
 
-    All are invalidated before anything is loaded: lists may read each other's tables, and would be outdated again.
+    All tables are invalidated before anything is loaded. Lists may read each other's tables, and a
+    later invalidation would make them stale again.
     """
     invalidate(*chosen, using=alias)
     yield from warmed(chosen)
@@ -90,7 +106,7 @@ def refreshed(alias: str, chosen: Sequence[Model]) -> Iterator[tuple[Model, int]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A cached result that is not what Appwrite answers; both cut to 200 characters."""
+    """A cached result that differs from Appwrite's; both texts are cut to 200 characters."""
 
     model: str
     query: str
@@ -101,11 +117,11 @@ class Difference:
 @dataclass(frozen=True, slots=True)
 class Verification:
     """
-    What was found for one model.
+    The outcome for one model.
 
     Attributes:
         checked: cached results that were compared.
-        absent: results that would have been compared but are not cached.
+        absent: results that were to be compared but are not cached.
         unknown: items of the model's list that are no querysets and cannot be looked up.
     """
 
@@ -118,13 +134,14 @@ class Verification:
 
 def verified(alias: str, chosen: Iterable[Model], *, sample: int = 20) -> Iterator[Verification]:
     """
-    Compare cached results with Appwrite's answers, model by model.
+    Compare cached results with Appwrite's, model by model.
 
-    Django's cache API cannot list what a cache holds, so this looks where readers look: at the querysets that models list to warm, at
-    ``all()``, and at single rows by key, for ``sample`` rows of each table.
+    Django's cache API cannot list the contents of a cache, so this looks where readers look: at the
+    querysets that models list to warm, at ``all()``, and at single rows by key, for ``sample`` rows
+    of each table.
 
-    A write between the two readings is no difference: a result that differs is read from the cache once more, and counts only if it
-    is still cached and still the same as before.
+    A write between the two reads is not a difference. A result that differs is read from the cache
+    once more, and counts only if it is still cached and unchanged.
     """
     for model in chosen:
         items = _listed(_connection(alias), model)
@@ -153,11 +170,13 @@ def _compare(model: Model, alias: str, queryset: models.QuerySet[Any]) -> Differ
         return True
     if not connection.is_cached(queryset.query) or _rows(queryset) != cached:
         return None
-    return Difference(model._meta.label, str(queryset.query)[:200], *_first_unlike(cached, fresh))
+    return Difference(
+        model._meta.label, str(queryset.query)[:200], *_first_difference(cached, fresh)
+    )
 
 
 def _rows(queryset: models.QuerySet[Any]) -> list[Any]:
-    # Instances are equal when their keys are; what was read into them is what counts.
+    # Instances are equal when their keys are equal; compare the values that were read into them.
     return [
         {name: value for name, value in vars(row).items() if not name.startswith("_")}
         if isinstance(row, models.Model)
@@ -166,9 +185,11 @@ def _rows(queryset: models.QuerySet[Any]) -> list[Any]:
     ]
 
 
-def _first_unlike(cached: list[Any], fresh: list[Any]) -> tuple[str, str]:
+def _first_difference(cached: list[Any], fresh: list[Any]) -> tuple[str, str]:
     for number in range(max(len(cached), len(fresh))):
-        one, other = (rows[number] if number < len(rows) else "no such row" for rows in (cached, fresh))
+        one, other = (
+            rows[number] if number < len(rows) else "no such row" for rows in (cached, fresh)
+        )
         if one == other:
             continue
         if isinstance(one, dict) and isinstance(other, dict):
@@ -179,7 +200,11 @@ def _first_unlike(cached: list[Any], fresh: list[Any]) -> tuple[str, str]:
 
 
 def _keys(manager: Any, sample: int) -> list[Any]:
-    return list(_uncached(manager.order_by("pk").values_list("pk", flat=True)[:sample])) if sample else []
+    return (
+        list(_uncached(manager.order_by("pk").values_list("pk", flat=True)[:sample]))
+        if sample
+        else []
+    )
 
 
 def _by_key(manager: Any, pk: Any) -> models.QuerySet[Any]:
@@ -188,19 +213,19 @@ def _by_key(manager: Any, pk: Any) -> models.QuerySet[Any]:
     return found
 
 
-# What ``get()`` limits its query to, one more than it shows in its error.
+# The limit that ``get()`` puts on its query.
 _GET_LIMIT = 21
 
 
 def _uncached(queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-    # Not ``nocache()``, which only our querysets have.
+    # ``nocache()`` exists only on this library's querysets.
     clone: models.QuerySet[Any] = queryset.all()
     choose(clone.query, 0)
     return clone
 
 
 class _AskedAppwrite(Exception):
-    """Stops a query that is not answered by the cache."""
+    """Stops a query that the cache does not answer."""
 
 
 def _refuse(*_: Any) -> None:
@@ -211,11 +236,15 @@ _NOT_CACHED = object()
 
 
 def _listed(connection: CachedConnection, model: Model) -> list[Any]:
-    """Return what each item of a model's list to warm makes; of those that run their own query, the cached answer or _NOT_CACHED."""
+    """
+    Return the result of each item that a model lists to warm.
+
+    For an item that runs its own query, this is the cached result, or _NOT_CACHED.
+    """
     found = []
     for loader in loaders_of(model):
         try:
-            # Called before a request is made, so that looking loads nothing.
+            # The wrapper runs before any request is made, so looking loads nothing.
             with connection.execute_wrapper(_refuse):
                 found.append(loader.make())
         except _AskedAppwrite:

@@ -1,4 +1,4 @@
-"""The counters for Prometheus, through the ``prometheus-client`` package (extra ``metrics``)."""
+"""Export the counters to Prometheus with the ``prometheus-client`` package (extra ``metrics``)."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,23 +14,26 @@ _FAMILIES = {
     "misses": ("appwrite_cache_misses", "Reads that had to be loaded."),
     "fills": ("appwrite_cache_fills", "Results stored."),
     "bypasses": ("appwrite_cache_bypasses", "Reads that could not use the cache."),
-    "stale": ("appwrite_cache_stale", "Outdated entries served because Appwrite could not be reached."),
+    "stale": (
+        "appwrite_cache_stale",
+        "Stale entries served because Appwrite could not be reached.",
+    ),
     "invalidations": ("appwrite_cache_invalidations", "Writes and manual invalidations."),
     "bytes_served": ("appwrite_cache_served_bytes", "Packed bytes of entries served."),
     "bytes_stored": ("appwrite_cache_stored_bytes", "Packed bytes of entries stored."),
     "seconds_loading": ("appwrite_cache_loading_seconds", "Time spent loading."),
-    "seconds_saved": ("appwrite_cache_saved_seconds", "Time that loading what was served had taken."),
+    "seconds_saved": ("appwrite_cache_saved_seconds", "Load time of the entries served."),
 }
 
 
 class CacheCollector(Collector):
     """
-    Report this process's counters, by alias and table.
+    Report the counters of this process, by alias and table.
 
-    Of this process only: Prometheus adds up over processes itself.
+    Other processes are left out, because Prometheus adds up over processes itself.
 
     Args:
-        statistics: alias to the ``statistics`` of its cache.
+        statistics: maps each alias to the ``statistics`` of its cache.
     """
 
     def __init__(self, statistics: Mapping[str, Statistics]) -> None:

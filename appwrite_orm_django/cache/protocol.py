@@ -1,21 +1,27 @@
 """
-The consistency protocol, without I/O: generators that yield cache operations and are sent their results.
+Define the consistency protocol, without I/O.
 
-The sync driver, the async driver and the model checker (``tests/cache/model.py``) all run this one text. The argument for it is in
+The protocol consists of generators that yield cache operations and are sent the answers. The driver
+and the model checker (``tests/cache/model.py``) run this same code. The full argument is in
 ``docs/explanation/cache-protocol.md``; in short:
 
-* Each table (and, for ``get(pk)``, each row) has one *token*: a random number that never comes back. An entry carries the tokens seen
-  **before** its load and is served only while they are the current ones.
-* A write puts a new token before it is sent and another after its end. The second is why a read that starts after the write returned
-  cannot be served anything older. The first is for a writer that dies in between, or does not learn what became of its request.
-* A write of many requests puts a new first token before each of them that comes more than a third of ``lock_ttl`` after the last one:
-  whatever it sends, the token outlives it by two thirds, and nothing is cached in between.
-* A token put by a writer lives ``lock_ttl`` seconds and no longer. So whatever was loaded while another write was in flight dies
-  with its token, even if that other writer was killed, and even if a third writer has overwritten all its traces. This replaces
-  write-intent slots, which two writers can share and the first to finish then clears for both.
-* Only a token made because there was *none* lives long: absence proves that no write began within the last ``lock_ttl`` seconds.
+* Each table (and, for ``get(pk)``, each row) has one *token*: a random number that never repeats.
+  An entry carries the tokens read **before** its load and is served only while they are current.
+* A write stores a new token before it is sent and another after its end. Because of the second, a
+  read that starts after the write returned cannot be served anything older. The first covers a
+  writer that dies in between, or never learns the outcome of its request.
+* A write of many requests stores a new first token before each request that comes more than a third
+  of ``lock_ttl`` after the last one. So the token outlives every request by two thirds, and nothing
+  is cached in between.
+* A writer's token lives ``lock_ttl`` seconds and no longer. So anything loaded while another write
+  was in flight expires with its token, even if that writer was killed and a third writer has
+  overwritten all its traces. This replaces write-intent slots: two writers can share a slot, and
+  the first to finish clears it for both.
+* Only a token made because there was *none* lives long: absence proves that no write began within
+  the last ``lock_ttl`` seconds.
 
-Tokens are integers because django-redis stores those raw. Negative: a write is in flight, or its end is unknown.
+Tokens are integers because django-redis stores those raw. A negative token means that a write is in
+flight, or that its outcome is unknown.
 """
 
 import secrets
@@ -26,18 +32,20 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from . import entries
 
-#: Part of every key. A release in which tokens mean anything else needs another, and then no write of either release is seen by the other.
+#: Part of every key. A release that changes the meaning of tokens must change it; then writes of
+#: one release are not seen by the other.
 VERSION = 1
 
-# -- operations ------------------------------------------------------------------------------------------------------------------
+# Operations
 
 
 class GetMany(NamedTuple):
     """
-    Ask for these keys in one round trip. Sent back: a dict of those present, or None if the cache did not answer.
+    Read these keys in one round trip. The answer is a dict of those present, or None on failure.
 
-    The first ``tokens`` of them are keys of tokens. A store that can do so in the same round trip may, before it reads, *add* a token
-    to live ``token_ttl`` under each of those that is absent, by one atomic ``add`` each.
+    The first ``tokens`` of the keys are keys of tokens. A store that can do so in the same round
+    trip may, before it reads, *add* a token with a life of ``token_ttl`` under each of those that
+    is absent, by one atomic ``add`` each.
     """
 
     keys: Sequence[str]
@@ -46,9 +54,9 @@ class GetMany(NamedTuple):
 
 class Bump(NamedTuple):
     """
-    Store these tokens, whatever is there. Sent back: True only if they are known to be stored.
+    Store these tokens unconditionally. The answer is True only if they are known to be stored.
 
-    ``urgent``: worth an attempt even if the cache did not answer a moment ago.
+    ``urgent``: try even if the cache failed a moment ago.
     """
 
     tokens: Mapping[str, int]
@@ -60,8 +68,9 @@ class Mint(NamedTuple):
     """
     Store tokens where there are none.
 
-    With ``only_if_absent`` (always a single token then) the store must be one atomic ``add``. Sent back: True if stored; False if
-    not; None if it is worth looking again: another thread of this process minted one since the keys were read, or looking does it.
+    With ``only_if_absent`` (always a single token) the store must use one atomic ``add``. The
+    answer is whether it was stored, or None to look again: another thread of this process has
+    minted one since the keys were read, or looking mints it.
     """
 
     tokens: Mapping[str, int]
@@ -70,29 +79,29 @@ class Mint(NamedTuple):
 
 
 class Fill(NamedTuple):
-    """Store an entry (and the marks of its tables). Sent back: whether it was stored, as far as one knows."""
+    """Store an entry and the marks of its tables. The answer is whether it was stored."""
 
     items: Mapping[str, int | bytes]
     timeout: float
 
 
 class Lease(NamedTuple):
-    """Ask to be the process that loads: an atomic ``add``. Sent back: False only if another process holds the lease."""
+    """Request the lease to load, by an atomic ``add``. False only if another process holds it."""
 
     key: str
 
 
 class Pause(NamedTuple):
-    """Wait a little, longer with each attempt. Sent back: False when there is no patience left."""
+    """Wait a little, longer with each attempt. The answer is False when time has run out."""
 
     attempt: int
 
 
 class Join(NamedTuple):
     """
-    Ask whether a load of this entry under these very tokens is under way, or just over, in this process.
+    Join a load of this entry under exactly these tokens in this process, in flight or just over.
 
-    Sent back: its ``Loaded``, after waiting for it, or None: this reader is the one who loads.
+    The answer is its ``Loaded``, after waiting for it, or None if this reader has to load.
     """
 
     entry: str
@@ -100,13 +109,18 @@ class Join(NamedTuple):
 
 
 class Load(NamedTuple):
-    """Read from Appwrite. Sent back: a ``Loaded``; with ``sealed``, its body is wanted too."""
+    """Read from Appwrite. The answer is a ``Loaded``, with a body if ``sealed``."""
 
     sealed: bool
 
 
 class Loaded(NamedTuple):
-    """What a load brought: the value for the caller, its encoded body (None if it cannot be encoded), how long it took and when."""
+    """
+    The result of a load.
+
+    Holds the value for the caller, its encoded body (None if it cannot be encoded), the seconds
+    that the load took, and the Unix time.
+    """
 
     value: Any
     body: bytes | None
@@ -121,10 +135,10 @@ Reason = Literal["", "down", "writing", "raced", "joined", "early"]
 
 class Reading(NamedTuple):
     """
-    How a read ended.
+    The outcome of a read.
 
-    ``entry`` is the sealed entry a hit is to be decoded from; ``loaded`` is what was loaded otherwise. ``stored`` is the size in
-    bytes of what was put into the cache, 0 if nothing was.
+    ``entry`` is the sealed entry to decode on a hit; otherwise ``loaded`` is the result of the
+    load. ``stored`` is the size in bytes of what was put into the cache, 0 if nothing was.
     """
 
     outcome: Outcome
@@ -138,8 +152,9 @@ class ReadPlan(NamedTuple):
     """
     The keys of one read.
 
-    ``tokens`` are the keys of what it depends on, ``marks`` pairs the mark of each table with the index of its token, ``lease`` is the
-    prefix of the lease's key. ``keys`` is ``(*tokens, entry)``, kept because every read needs it.
+    ``tokens`` are the keys of the tokens that it depends on. ``marks`` pairs the mark of each table
+    with the index of its token. ``lease`` is the prefix of the lease's key. ``keys`` is ``(*tokens,
+    entry)``, kept because every read needs it.
     """
 
     entry: str
@@ -151,12 +166,13 @@ class ReadPlan(NamedTuple):
 
 class ReadOptions(NamedTuple):
     """
-    What a reader wants.
+    The options of one read.
 
-    ``timeout``: seconds an entry lives, jitter included. ``fill``: whether it may be stored. ``early``: decides from a valid entry's
-    header whether to load it again before its time. ``max_bytes``: a larger body is not stored. ``grace``: seconds to
-    keep an entry beyond its timeout. ``lease_above_s``: ask for a cross-process lease when the last load took longer;
-    None never asks. ``skip_entry``: do not serve what is there (it could not be decoded).
+    ``timeout``: seconds that an entry lives, jitter included. ``fill``: whether it may be stored.
+    ``early``: decides from a valid entry's header whether to reload it before it expires.
+    ``lease_above_s``: ask for a cross-process lease if the last load took longer; None never asks.
+    ``skip_entry``: ignore the entry found, because it could not be decoded. ``max_bytes``: do not
+    store a larger body. ``grace``: seconds to keep an entry beyond its timeout.
     """
 
     timeout: float
@@ -169,25 +185,31 @@ class ReadOptions(NamedTuple):
 
 
 def random_token() -> int:
-    """Make a token: positive, 62 random bits. One that met an entry by chance would need some 2**61 tries."""
+    """Return a new token: positive, 62 random bits. A chance match would take some 2**61 tries."""
     return secrets.randbits(62) + 1
 
 
 def is_token(value: object) -> bool:
-    """Tell whether what the cache holds can be a token; anything else (another program's data) counts as absent."""
+    """Return whether a cached value can be a token; any other program's data counts as absent."""
     return type(value) is int and value != 0 and -(1 << 63) < value < 1 << 63
 
 
-# A write renews its notice after this share of ``lock_ttl``; what is left of it must outlast any single request.
+# A write renews its notice after this share of ``lock_ttl``. The rest of ``lock_ttl`` must outlast
+# any single request.
 _RENEWED_AFTER = 1 / 3
 
 
 def lock_ttl_for(request_s: float) -> float:
-    """Return the least ``lock_ttl``, in seconds, under which a request that may be in flight this long is always announced."""
+    """
+    Return the least ``lock_ttl`` under which a request is announced for as long as it is in flight.
+
+    Args:
+        request_s: the longest that a request may be in flight. Both are seconds.
+    """
     return request_s / (1 - _RENEWED_AFTER)
 
 
-# -- the protocol ----------------------------------------------------------------------------------------------------------------
+# The protocol
 
 
 class Protocol:
@@ -195,8 +217,9 @@ class Protocol:
     The rules for tokens and entries; holds no state.
 
     Args:
-        lock_ttl: seconds that a writer's token lives, at least ``lock_ttl_for`` the longest time between sending a request and the
-            moment the server can no longer apply it: the HTTP timeouts plus the server's own limit (15 s on 1.9).
+        lock_ttl: seconds that a writer's token lives. It must be at least ``lock_ttl_for`` the
+            longest time from sending a request until the server can no longer apply it: the HTTP
+            timeouts plus the server's own limit (15 s on 1.9).
         token_ttl: seconds that a token made from absence lives, at least as long as entries do.
     """
 
@@ -211,15 +234,18 @@ class Protocol:
 
     def read(self, plan: ReadPlan, options: ReadOptions) -> Generator[Operation, Any, Reading]:
         """
-        Serve an entry or load one: one ``GetMany`` for a hit, at most two more round trips for a miss.
+        Serve an entry or load one.
 
-        They are ``Fill`` and, before it, at most one of ``Mint`` and ``Lease``, so that the bound holds in every case.
+        A hit is one ``GetMany``. A miss takes at most two more round trips: ``Fill`` and, before
+        it, at most one of ``Mint`` and ``Lease``.
         """
         found = yield GetMany(plan.keys, len(plan.tokens))
         if found is None:
             return Reading("bypass", "down", loaded=(yield Load(sealed=False)))
         entry = None if options.skip_entry else self.serve(plan, found)
-        early = entry is not None and options.early is not None and options.early(entries.header(entry))
+        early = (
+            entry is not None and options.early is not None and options.early(entries.header(entry))
+        )
         if entry is not None and not early:
             return Reading("hit", entry=entry)
         entry = found.get(plan.entry)
@@ -249,7 +275,7 @@ class Protocol:
         return Reading("miss", "early" if early else "", loaded=loaded, stored=stored)
 
     def serve(self, plan: ReadPlan, found: Mapping[str, Any]) -> bytes | None:
-        """Return the entry if it carries exactly the tokens that were found with it: the whole rule of a hit."""
+        """Return the entry if it carries exactly the tokens found with it; only this is a hit."""
         entry = found.get(plan.entry)
         if entry is not None and entries.is_valid(entry, tuple(map(found.get, plan.tokens))):
             return entry  # type: ignore[no-any-return]
@@ -262,20 +288,25 @@ class Protocol:
         self, plan: ReadPlan, values: tuple[object, ...]
     ) -> Generator[Operation, Any, tuple[tuple[int, ...] | None, Reason]]:
         """
-        Make the tokens that are missing, before the load.
+        Make the missing tokens before the load.
 
-        One that is missing is *added*: success proves that no write is in flight, so it may live long. Several would need several
-        round trips; they are set instead, which is an invalidation and always safe, but as such proves nothing and lives ``lock_ttl``.
+        A single missing token is *added*. Success proves that no write is in flight, so the token
+        may live long. Several would need several round trips, so they are set instead. That is an
+        invalidation and always safe, but proves nothing; these tokens live ``lock_ttl``.
         """
         for _ in range(2):
             if any(is_token(value) and value < 0 for value in values):  # type: ignore[operator]
                 return None, "writing"
-            missing = [key for key, value in zip(plan.tokens, values, strict=True) if not is_token(value)]
+            missing = [
+                key for key, value in zip(plan.tokens, values, strict=True) if not is_token(value)
+            ]
             if not missing:
                 return self._known(values), ""
             fresh = {key: self.new_token() for key in missing}
             alone = len(fresh) == 1
-            done = yield Mint(fresh, self.token_ttl if alone else self.lock_ttl, only_if_absent=alone)
+            done = yield Mint(
+                fresh, self.token_ttl if alone else self.lock_ttl, only_if_absent=alone
+            )
             if done:
                 return tuple(
                     fresh.get(key, value)  # type: ignore[arg-type]
@@ -290,13 +321,21 @@ class Protocol:
         return self._known(values), "raced"
 
     def _wants_lease(self, entry: bytes | None, options: ReadOptions) -> bool:
-        # How long the last load took is known from the entry it left. Quick loads are not worth a round trip.
-        if entry is None or options.lease_above_s is None or not options.fill or not entries.is_entry(entry):
+        # The stale entry says how long the last load took. Fast loads are not worth a round trip.
+        if (
+            entry is None
+            or options.lease_above_s is None
+            or not options.fill
+            or not entries.is_entry(entry)
+        ):
             return False
         return entries.header(entry).load_s >= options.lease_above_s
 
-    def _await_lease(self, plan: ReadPlan, tokens: tuple[int, ...]) -> Generator[Operation, Any, bytes | None]:
-        # The key names the tokens, so nobody has to release it: the next invalidation makes another.
+    def _await_lease(
+        self, plan: ReadPlan, tokens: tuple[int, ...]
+    ) -> Generator[Operation, Any, bytes | None]:
+        # The key contains the tokens, so the lease needs no release: the next invalidation changes
+        # the key.
         if (yield Lease(f"{plan.lease}{reduce(xor, tokens):x}")):
             return None
         attempt = 0
@@ -315,7 +354,9 @@ class Protocol:
             return 0
         if len(tokens) > entries.MAX_TOKENS:
             return 0
-        entry = entries.seal(tokens, loaded.body, load_s=loaded.seconds, filled_at=loaded.at, timeout=options.timeout)
+        entry = entries.seal(
+            tokens, loaded.body, load_s=loaded.seconds, filled_at=loaded.at, timeout=options.timeout
+        )
         items: dict[str, int | bytes] = {plan.entry: entry}
         items.update((mark, tokens[index]) for mark, index in plan.marks)
         stored = yield Fill(items, options.timeout + options.grace)
@@ -325,68 +366,92 @@ class Protocol:
 
     def begin(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
         """
-        Say that a write of these tables and rows is about to be sent, or goes on. Returns False if that could not be stored.
+        Announce that a write of these tables and rows is about to be sent, or continues.
 
-        The token need not be the one that was put before: to readers any negative one says the same.
+        Return False if that could not be stored. The token may differ from the previous one,
+        because any negative token means the same to readers.
         """
         stored: bool = yield Bump({key: -self.new_token() for key in keys}, self.lock_ttl)
         return stored
 
     def is_due(self, age: float) -> bool:
-        """Return whether a write whose last notice is this many seconds old has to ``begin`` anew before its next request."""
+        """Return whether a notice of this age (seconds) must be renewed before a request."""
         return age > self.lock_ttl * _RENEWED_AFTER
 
     def settle(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
         """
-        Say that a write has come to a definite end, applied or refused; also the whole of a manual invalidation.
+        Record the definite end of a write, applied or refused; also invalidate by hand.
 
-        The token lives ``lock_ttl`` and no longer: another write of the same table may still be in flight, and if its writer dies,
-        what is loaded from now on may lack it.
+        The token lives ``lock_ttl`` and no longer. Another write of the same table may still be in
+        flight, and if its writer dies, rows loaded from now on may lack it.
         """
-        stored: bool = yield Bump({key: self.new_token() for key in keys}, self.lock_ttl, urgent=True)
+        stored: bool = yield Bump(
+            {key: self.new_token() for key in keys}, self.lock_ttl, urgent=True
+        )
         return stored
 
     def leave_open(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
-        """Say that nobody knows how a write ended: the server may still apply it, so reads pass the cache for ``lock_ttl``."""
-        stored: bool = yield Bump({key: -self.new_token() for key in keys}, self.lock_ttl, urgent=True)
+        """
+        Record that the outcome of a write is unknown.
+
+        The server may still apply it, so reads bypass the cache for ``lock_ttl``.
+        """
+        stored: bool = yield Bump(
+            {key: -self.new_token() for key in keys}, self.lock_ttl, urgent=True
+        )
         return stored
 
     # By hand
 
-    def freshness(self, tables: Sequence[tuple[str, str]]) -> Generator[Operation, Any, tuple[bool, ...] | None]:
+    def freshness(
+        self, tables: Sequence[tuple[str, str]]
+    ) -> Generator[Operation, Any, tuple[bool, ...] | None]:
         """
-        Tell for each (token key, mark key) whether an entry could be served: something was loaded under the current token.
+        Return for each (token key, mark key) whether something was loaded under the current token.
 
-        Returns None if the cache did not answer. ``Fill`` sets the mark together with the entry, so asking costs readers nothing.
+        Return None if the cache did not answer. ``Fill`` sets the mark together with the entry, so
+        this costs readers nothing.
         """
         found = yield GetMany([key for pair in tables for key in pair])
         if found is None:
             return None
         return tuple(
-            is_token(token := found.get(key)) and token > 0 and found.get(mark) == token for key, mark in tables
+            is_token(token := found.get(key)) and token > 0 and found.get(mark) == token
+            for key, mark in tables
         )
 
-    def mark_fresh(self, tables: Sequence[tuple[str, str]], timeout: float) -> Generator[Operation, Any, bool]:
+    def mark_fresh(
+        self, tables: Sequence[tuple[str, str]], timeout: float
+    ) -> Generator[Operation, Any, bool]:
         """
-        Make ``freshness`` true without loading anything. Cannot bring back an entry that a write has invalidated: tokens never return.
+        Make ``freshness`` true without loading anything.
 
-        A token that says "a write is in flight" is replaced, which takes back the caution after a write whose end was unknown.
+        This cannot revive an entry that a write has invalidated, because tokens never repeat. A
+        token of a write in flight is replaced, which also ends the bypass after a write whose
+        outcome was unknown.
         """
         found = yield GetMany([key for key, _ in tables])
         if found is None:
             return False
-        replaced = {key: self.new_token() for key, _ in tables if not is_token(found.get(key)) or found[key] < 0}
+        replaced = {
+            key: self.new_token()
+            for key, _ in tables
+            if not is_token(found.get(key)) or found[key] < 0
+        }
         if replaced and not (yield Bump(replaced, self.lock_ttl)):
             return False
-        marks: dict[str, int | bytes] = {mark: replaced.get(key) or found[key] for key, mark in tables}
+        marks: dict[str, int | bytes] = {
+            mark: replaced.get(key) or found[key] for key, mark in tables
+        }
         stored: bool = yield Fill(marks, timeout)
         return stored
 
     def tokens(self, keys: Sequence[str]) -> Generator[Operation, Any, tuple[int, ...] | None]:
         """
-        Return the current tokens, made where missing, or None if there are none to rely on (a write in flight, the cache is down).
+        Return the current tokens, minting those that are missing.
 
-        They change with every write, so they serve as an ETag that costs one round trip.
+        Return None if none can be relied on: a write is in flight, or the cache is down. Tokens
+        change with every write, so they serve as an ETag that costs one round trip.
         """
         found = yield GetMany(keys, len(keys))
         if found is None:

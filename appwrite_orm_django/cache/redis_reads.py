@@ -1,13 +1,17 @@
 """
-Reading many keys through django-redis with less ceremony.
+Read many keys through django-redis with less overhead than its ``get_many``.
 
-14 us of processor time for two keys, where ``get_many`` takes 50 and a bare ``GET`` of redis-py 32.
-It is the same command (one ``MGET``), sent and read by redis-py's own ``Connection``, with the pool's own parameters. Left out is what
-surrounds it: the pool asks the socket twice, and counts several times, before and after each command. So connections for reading are kept
-here, no more than there are reads at once. One is used by nobody else while a reply is outstanding, and is thrown away when anything
-at all goes wrong meanwhile: a reply that is read by the wrong reader would be another query's rows.
+Two keys take 14 us of processor time, where ``get_many`` takes 50 and a bare ``GET`` of redis-py
+32. The command is the same ``MGET``, sent and read by redis-py's own ``Connection`` with the
+parameters of the pool. The overhead left out is the pool's: it polls the socket twice, and counts
+several times, before and after each command. So this module keeps connections for reading, at most
+as many as there are concurrent reads.
 
-Only for the very classes that are known to do no more; everything else is asked by ``get_many``.
+Only one read uses a connection while a reply is outstanding, and the connection is closed if
+anything goes wrong meanwhile. Otherwise a later read could receive another query's rows.
+
+This serves only the exact classes that are known to work this way; all others use ``get_many``.
+``OPTIONS["CACHE"]["DIRECT_REDIS_READS"]`` turns it off.
 """
 
 import os
@@ -28,12 +32,14 @@ _MOST_IDLE = 32
 
 class DirectReads:
     """
-    Reads from one of Django's caches, as ``get_many`` does.
+    Read from one of Django's caches, as ``get_many`` does.
 
     Args:
-        new_token: makes a token.
-        token_ttl: seconds that a token lives which is added because there was none; None never adds any.
-        lock_ttl: seconds that any other token may live, at most.
+        new_token: returns a new token.
+        token_ttl: seconds that a token lives that was added because there was none; None never adds
+            one.
+        lock_ttl: the longest that any other token may live, in seconds.
+        is_enabled: False uses ``get_many`` with every backend.
     """
 
     def __init__(
@@ -42,11 +48,13 @@ class DirectReads:
         *,
         token_ttl: float | None = None,
         lock_ttl: float = 0.0,
+        is_enabled: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.new_token = new_token
         self.token_ttl = token_ttl
         self.lock_ttl = lock_ttl
+        self.is_enabled = is_enabled
         self.clock = clock
         self._lines = threading.local()
         self._memories: WeakKeyDictionary[Any, dict[tuple[Any, ...], _Memory]] = WeakKeyDictionary()
@@ -57,8 +65,9 @@ class DirectReads:
         Return those of the keys that are present.
 
         Args:
-            tokens: how many of the keys, from the first on, are those of tokens. Where one of them is not known to be there, and the
-                client allows for it, the same round trip adds those that are absent, each atomically, before it reads.
+            tokens: how many keys, from the first on, are those of tokens. If the client allows it
+                and one of them is not expected to be present, the same round trip first adds the
+                absent ones, each atomically.
 
         Raises:
             Exception: whatever the backend raises.
@@ -70,11 +79,11 @@ class DirectReads:
         return line.get_many(keys, tokens)
 
     def adds(self, cache: BaseCache) -> bool:
-        """Tell whether ``get_many`` adds tokens that are absent."""
+        """Return whether ``get_many`` adds absent tokens."""
         return self._line(cache).adds
 
     def expect(self, cache: BaseCache, tokens: Iterable[str], ends_at: float) -> None:
-        """Note that these tokens have just been stored, and until when they live, on the clock."""
+        """Note that these tokens have just been stored, and live until ``ends_at`` on the clock."""
         line = self._line(cache)
         if line.adds:
             line.memory.expect(tokens, ends_at)
@@ -87,7 +96,7 @@ class DirectReads:
         return line
 
     def _open(self, cache: Any) -> "_Line":
-        client = _plain_client(cache)
+        client = _plain_client(cache) if self.is_enabled else None
         pool = None if client is None else _plain_pool(client)
         if pool is None:
             return _Line(self, cache, client, None, [], _Memory())
@@ -98,12 +107,12 @@ class DirectReads:
 
 class _Memory:
     """
-    What all threads remember of one Redis and key prefix.
+    The state that all threads share about one Redis and key prefix.
 
     Attributes:
-        names: for each key its full name, as the wire has it.
-        expected: until when a token is expected to be there.
-        adds: False once the server has refused to add any.
+        names: the full name of each key, encoded for the wire.
+        expected: until when each token is expected to be present.
+        adds: False once the server has refused to add tokens.
     """
 
     __slots__ = ("adds", "expected", "names")
@@ -121,12 +130,22 @@ class _Memory:
 
 
 class _Line:
-    """What one cache object reads with; ``client`` is None if it is to be asked by ``get_many``, ``pool`` if redis-py's pool is to be used."""
+    """
+    The connections of one cache object.
+
+    ``client`` is None to use ``get_many``; ``pool`` is None to use the pool of redis-py.
+    """
 
     __slots__ = ("_idle", "_owner", "_unpack", "cache", "client", "memory", "pool")
 
     def __init__(
-        self, owner: DirectReads, cache: Any, client: Any, pool: Any, idle: list[Any], memory: _Memory
+        self,
+        owner: DirectReads,
+        cache: Any,
+        client: Any,
+        pool: Any,
+        idle: list[Any],
+        memory: _Memory,
     ) -> None:
         self._owner = owner
         self.cache = cache
@@ -148,7 +167,8 @@ class _Line:
                     return self._found(keys, self._add_and_ask(keys, tokens, now))
             found = self._found(keys, self._ask(keys))
             if any(key not in found for key in keys[:tokens]):
-                expected.clear()  # it was evicted, or all were: the cache was emptied, or another one has taken its place
+                # Evicted, or the cache was cleared or replaced: other tokens may be gone as well.
+                expected.clear()
             return found
         return self._found(keys, self._ask(keys))
 
@@ -157,7 +177,7 @@ class _Line:
         for key, value in zip(keys, values, strict=True):
             if value is None:
                 continue
-            # What pickle writes never is a number, which the client would try first.
+            # The client tries to read a number first; a pickle never is one.
             if self._unpack and value[:1] == b"\x80":
                 found[key] = pickle.loads(value)  # noqa: S301 - as the client does
             else:
@@ -170,18 +190,22 @@ class _Line:
         return values
 
     def _add_and_ask(self, keys: Sequence[str], tokens: int, now: float) -> Sequence[Any]:
-        """Add tokens that are absent, and then read, so that what is read is what other readers see as well, whoever put it there."""
+        """Add absent tokens, then read them back: another client may have added its own first."""
         names, ttl = self.memory.names, self._owner.token_ttl
         assert ttl is not None  # noqa: S101 - else ``adds`` is False
         parts = [
             b"*6\r\n$3\r\nSET\r\n%b%b$2\r\nNX\r\n$2\r\nPX\r\n%b"
-            % (names.get(key) or self._name(key), _bulk(b"%d" % self._owner.new_token()), _bulk(b"%d" % (ttl * 1000)))
+            % (
+                names.get(key) or self._name(key),
+                _bulk(b"%d" % self._owner.new_token()),
+                _bulk(b"%d" % (ttl * 1000)),
+            )
             for key in keys[:tokens]
         ]
         try:
             replies = self._exchange(b"".join((*parts, self._mget(keys))), tokens + 1)
         except _redis().ResponseError as refusal:
-            # A user who may only read will never add any; a server that is full, or a replica just now, may change.
+            # A user without write permission never gets it; a full server or a replica may change.
             self.memory.adds = not isinstance(refusal, _redis().exceptions.NoPermissionError)
             replies = None
         if replies is None:
@@ -193,13 +217,13 @@ class _Line:
 
     def _exchange(self, commands: bytes, count: int) -> list[Any] | None:
         """
-        Send commands over a connection that nobody else uses meanwhile.
+        Send commands over a connection that no other read uses meanwhile.
 
         Returns:
-            Their replies; None if the connection was lost.
+            Their replies, or None if the connection was lost.
 
         Raises:
-            ResponseError: the server has refused one of them.
+            ResponseError: the server refused one of the commands.
             TimeoutError: no answer in time.
         """
         idle = self._idle
@@ -208,7 +232,8 @@ class _Line:
             connection.send_packed_command((commands,))
             replies = [connection.read_response() for _ in range(count)]
         except (_redis().ConnectionError, OSError):
-            # Most likely it was closed while idle; or the server was started anew, and holds nothing now. The client will see.
+            # It was closed while idle, or the server was restarted and is empty. The pool of
+            # redis-py reconnects, or raises.
             connection.disconnect()
             self._forget(idle)
             self.memory.expected.clear()
@@ -223,10 +248,10 @@ class _Line:
         return replies
 
     def _take(self, idle: list[Any]) -> Any:
-        # ``pop`` and ``append`` are atomic, so there is no lock that a fork could leave taken.
+        # ``pop`` and ``append`` are atomic, so no lock could be held across a fork.
         try:
             connection = idle.pop()
-            while connection.pid != os.getpid():  # a parent's, which it goes on using
+            while connection.pid != os.getpid():  # the parent's, which still uses it
                 connection = idle.pop()
         except IndexError:
             return self.pool.connection_class(**self.pool.connection_kwargs)
@@ -241,7 +266,9 @@ class _Line:
 
     def _ask_pool(self, keys: Sequence[str]) -> Sequence[Any]:
         make_key = self.client.make_key
-        values: list[Any] = self.client.get_client(write=False).mget([str(make_key(key)) for key in keys])
+        values: list[Any] = self.client.get_client(write=False).mget(
+            [str(make_key(key)) for key in keys]
+        )
         return values
 
     def _mget(self, keys: Sequence[str]) -> bytes:
@@ -266,27 +293,34 @@ def _redis() -> Any:
 
 
 def _plain_client(cache: Any) -> Any:
-    """Return django-redis' client if both classes are its own and not subclasses, which may do anything."""
+    """Return django-redis' client, unless it or the cache is a subclass, which may do anything."""
     module = sys.modules.get("django_redis.cache")
     if module is None or type(cache) is not module.RedisCache:
         return None
     client = cache.client
-    return client if type(client) is sys.modules["django_redis.client.default"].DefaultClient else None
+    return (
+        client if type(client) is sys.modules["django_redis.client.default"].DefaultClient else None
+    )
 
 
 def _plain_pool(client: Any) -> Any:
     """
-    Return the client's pool if connections like its own may be kept beside it.
+    Return the client's pool if further connections like its own may be opened beside it.
 
-    Not with several servers, of which replicas are asked in turn; not where the number of connections is bounded, or they are to be
-    closed after each request; not with Sentinel or Cluster, which choose a server for each connection.
+    This excludes several servers (reads rotate over the replicas), a bounded number of connections,
+    connections that close after each request, and Sentinel and Cluster, which choose a server for
+    each connection.
     """
     redis = _redis()
     if len(client._server) != 1 or _closes_connections(client):
         return None
     inner = client.get_client(write=False)
     pool = inner.connection_pool
-    if type(inner) is not redis.Redis or inner.connection is not None or type(pool) is not redis.ConnectionPool:
+    if (
+        type(inner) is not redis.Redis
+        or inner.connection is not None
+        or type(pool) is not redis.ConnectionPool
+    ):
         return None
     kinds = (redis.Connection, redis.SSLConnection, redis.UnixDomainSocketConnection)
     is_bounded = pool.max_connections != redis.ConnectionPool().max_connections
@@ -295,15 +329,22 @@ def _plain_pool(client: Any) -> Any:
 
 
 def _closes_connections(client: Any) -> bool:
-    return bool(client._options.get("CLOSE_CONNECTION", getattr(settings, "DJANGO_REDIS_CLOSE_CONNECTION", False)))
+    return bool(
+        client._options.get(
+            "CLOSE_CONNECTION", getattr(settings, "DJANGO_REDIS_CLOSE_CONNECTION", False)
+        )
+    )
 
 
 def _is_pickled_only(client: Any) -> bool:
-    """Tell whether what is no number is stored just as pickle writes it."""
+    """Return whether the client stores everything but numbers exactly as pickle writes it."""
     if client is None:
         return False
     serializer, compressor = type(client._serializer), type(client._compressor)
-    names = (f"{serializer.__module__}.{serializer.__qualname__}", f"{compressor.__module__}.{compressor.__qualname__}")
+    names = (
+        f"{serializer.__module__}.{serializer.__qualname__}",
+        f"{compressor.__module__}.{compressor.__qualname__}",
+    )
     return names == (
         "django_redis.serializers.pickle.PickleSerializer",
         "django_redis.compressors.identity.IdentityCompressor",

@@ -1,20 +1,21 @@
 """
-The cache as the database backend uses it.
+Serve the database backend from the cache.
 
-One ``QueryCache`` per connection (so per thread), made with ``QueryCache.open``; what processes share goes through a ``Core``. A backend calls:
+There is one ``QueryCache`` per connection (so per thread), made with ``QueryCache.open``. They
+share the state of the process through a ``Core``. A backend calls::
 
     rows = cache.read(command, tables, load)                       # every read
     with cache.write(["product"], operation="update"): ...         # every write that is not by id
     with cache.write(rows=[("product", pk)], operation="update"): ...
-    cache.enter_atomic(); ...; cache.exit_atomic(committed=True)    # atomic blocks; the commit itself within ``committing()``
+    cache.enter_atomic(); ...; cache.exit_atomic(committed=True)   # ``atomic`` blocks
+    with cache.committing(): ...                                   # the commit itself
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
-from asgiref.sync import sync_to_async
 from django.db.utils import InterfaceError, OperationalError
 from django.utils.asyncio import async_unsafe
 
@@ -23,7 +24,7 @@ from appwrite_orm_django.conf import CacheSettings
 
 from . import entries
 from .core import Core, core_for
-from .driver import Look, adrive, drive, look
+from .driver import Look, drive, look
 from .keys import fold
 from .protocol import Reading, ReadOptions, ReadPlan
 from .statistics import LastWrite, Source, Statistics, report
@@ -34,12 +35,12 @@ __all__ = ["QueryCache", "Write"]
 logger = logging.getLogger("appwrite_orm_django.cache")
 T = TypeVar("T")
 
-# More rows than this in one write are told as "any row": each would be a key of its own.
+# A write of more rows invalidates the whole table, because each row would be a key of its own.
 _MOST_ROWS = 100
 
 
 class _Found(NamedTuple):
-    """What a first look into the cache came to: a value, or why there is none."""
+    """The result of a first look into the cache: a value, or the reason why there is none."""
 
     why_not: Literal["", "missed", "ending", "unreadable"]
     value: Any = None
@@ -51,9 +52,10 @@ def _never(_: BaseException) -> bool:
 
 def _is_outage(error: BaseException) -> bool:
     """
-    Say whether the server could not answer, rather than would not.
+    Return whether the server could not answer, as opposed to refusing.
 
-    A refusal (401, 403) is an operational error as well, and whoever is refused must not be served what was read before.
+    A refusal (401, 403) is an operational error as well, but a caller who is refused must not be
+    served rows that were read before.
     """
     code = getattr(error, "code", None)
     return not isinstance(code, int) or code >= 500 or code in (408, 429)
@@ -63,16 +65,19 @@ class QueryCache:
     """
     The cache of one database, as one connection sees it.
 
-    Not to be shared between threads: it knows whether its connection is inside ``atomic`` or ``batch``, and which tables it has written there.
+    Do not share it between threads: it knows whether its connection is inside ``atomic`` or
+    ``batch``, and which tables the connection has written there.
 
     Args:
-        core: what the process shares.
+        core: the state shared by the process.
         alias: the database alias, for signals and statistics.
-        is_definite: tells from an exception that ended a write whether the server is known to have refused it. Without it, every
-            exception leaves the write open (the server may still apply it).
+        is_definite: returns whether the exception that ended a write proves that the server refused
+            it. By default no exception does, so every failed write may still be applied.
     """
 
-    def __init__(self, core: Core, alias: str, *, is_definite: Callable[[BaseException], bool] = _never) -> None:
+    def __init__(
+        self, core: Core, alias: str, *, is_definite: Callable[[BaseException], bool] = _never
+    ) -> None:
         self.core = core
         self.alias = alias
         self.settings = core.settings
@@ -93,14 +98,16 @@ class QueryCache:
         is_definite: Callable[[BaseException], bool] = _never,
     ) -> "QueryCache":
         """
-        Make the cache of a connection.
+        Return the cache of a connection.
 
         Args:
             alias: the database alias.
             settings: ``CacheSettings.read(alias, OPTIONS["CACHE"])``.
-            namespace: opaque text, different for each Appwrite database: endpoint, project and database id.
-            write_limit_s: the longest that one attempt of a request can be in flight, the server's own limit included. Raises
-                ``lock_ttl`` where a notice could end before the attempt that it announces.
+            namespace: opaque text, different for each Appwrite database: endpoint, project and
+                database id.
+            write_limit_s: the longest that one attempt of a request can be in flight, including the
+                server's own limit. ``lock_ttl`` is raised if a notice could otherwise expire before
+                the attempt that it announces.
             is_definite: see the class.
         """
         return cls(core_for(settings, namespace, write_limit_s), alias, is_definite=is_definite)
@@ -110,9 +117,10 @@ class QueryCache:
         """The counters of this cache in this process."""
         return self.core.statistics
 
-    # -- reading -------------------------------------------------------------------------------------------------------------
+    # Reading
 
-    # A miss would be refused in a coroutine, by Django's guard around cursors. So a hit is, too: else code would run as long as it is cached.
+    # Django's guard around cursors refuses a miss in a coroutine. A hit is refused too: otherwise
+    # code would work only as long as its rows are cached.
     @async_unsafe
     def read(
         self,
@@ -126,19 +134,24 @@ class QueryCache:
         plan: ReadPlan | None = None,
     ) -> T:
         """
-        Return what ``load()`` returns, from the cache where it is fresh.
+        Return the result of ``load()``, from the cache where it is fresh.
 
-        A hit is one ``get_many`` and nothing else. A miss adds one ``set_many`` and, when a token is missing that could not be added
-        while looking, or a lease is asked for, one round trip more. What comes back is the caller's own: no other reader holds the same object.
+        A hit is one ``get_many`` and nothing else. A miss adds one ``set_many``. It takes a further
+        round trip if it asks for a lease, or if a token is missing that looking could not add. The
+        result belongs to the caller: no other reader holds the same object.
 
         Args:
-            command: the final command in a canonical form; two commands may share it only if their answers are the same.
-            tables: ids of all tables the answer depends on, at least one; the first is whose statistics it counts for.
-            load: reads from Appwrite; called in this thread, at most once. Whatever it raises is raised here, and nothing is stored.
-            row: ``(table, row id)`` if the answer takes no more than this one row from that table: it then survives writes to other rows.
-            identity: on whose behalf the request is made; entries are never shared between identities.
-            timeout: seconds, instead of the settings'; 0 neither reads nor fills the cache.
-            plan: what ``core.keys.plan`` makes of these very arguments, where the caller has kept it.
+            command: the final command in canonical form. Two commands may share it only if their
+                results are the same.
+            tables: ids of all tables that the result depends on, at least one. The read counts in
+                the statistics of the first.
+            load: reads from Appwrite; called in this thread, at most once. Its exceptions
+                propagate, and nothing is stored then.
+            row: ``(table, row id)`` if the result depends on this one row only of that table. It
+                then survives writes to other rows.
+            identity: the identity that makes the request; identities never share entries.
+            timeout: seconds, overriding the settings; 0 neither reads nor fills the cache.
+            plan: the result of ``core.keys.plan`` for these very arguments, if the caller kept it.
         """
         names = tuple(tables)
         if timeout is None:
@@ -158,7 +171,7 @@ class QueryCache:
         try:
             reading = drive(core, core.protocol.read(plan, options), load, first)
             value = self._value(reading)
-        except entries.EntryError:  # of another process's entry, after waiting for it
+        except entries.EntryError:  # in another process's entry, after waiting for it
             value, reading = load(), Reading("bypass")
         except (OperationalError, InterfaceError) as error:
             may = self._may_be_stale and _is_outage(error)
@@ -168,47 +181,10 @@ class QueryCache:
         self._account(names, reading, options, identity)
         return value
 
-    async def aread(
-        self,
-        command: bytes | str,
-        tables: Sequence[str],
-        load: Callable[[], Awaitable[T]],
-        *,
-        row: Row | None = None,
-        identity: str = "",
-        timeout: float | None = None,
-    ) -> T:
-        """Do as ``read`` does, awaiting ``load()``; the event loop is not blocked by the cache."""
-        names = tuple(tables)
-        if timeout is None:
-            timeout = self.core.timeout_for(names)
-        if not self._may_read(names, row, timeout):
-            value = await load()
-            self._passed(names, identity)
-            return value
-        core = self.core
-        plan = core.keys.plan(command, names, row, identity)
-        first = await sync_to_async(look)(core, plan.keys, len(plan.tokens))
-        found = self._find(names, plan, first, identity)
-        if not found.why_not:
-            return cast("T", found.value)
-        options = self._options(timeout, found)
-        try:
-            reading = await adrive(core, core.protocol.read(plan, options), load, first)
-            value = self._value(reading)
-        except entries.EntryError:
-            value, reading = await load(), Reading("bypass")
-        except (OperationalError, InterfaceError) as error:
-            get_many = sync_to_async(core.store.get_many)
-            may = self._may_be_stale and _is_outage(error)
-            reading, value = self._stale(await get_many((plan.entry,)) if may else None, plan)
-            if reading is None:
-                raise
-        await sync_to_async(self._account)(names, reading, options, identity)
-        return value
-
-    def _find(self, tables: tuple[str, ...], plan: ReadPlan, first: Look, identity: str) -> "_Found":
-        """Serve a hit from a first look, or tell why it is none."""
+    def _find(
+        self, tables: tuple[str, ...], plan: ReadPlan, first: Look, identity: str
+    ) -> "_Found":
+        """Return the value of a hit from a first look, or the reason why it is not a hit."""
         entry = None if first.found is None else self.core.protocol.serve(plan, first.found)
         if entry is None:
             return _Found("missed")
@@ -262,15 +238,19 @@ class QueryCache:
             return entries.decode(reading.entry)
         loaded = reading.loaded
         assert loaded is not None  # noqa: S101 - one of the two is always there
-        # Another thread's result is decoded anew: its rows belong to that thread's caller.
-        return entries.decode_body(loaded.body) if reading.reason == "joined" and loaded.body else loaded.value
+        # Decode another thread's result again, because its rows belong to that thread's caller.
+        return (
+            entries.decode_body(loaded.body)
+            if reading.reason == "joined" and loaded.body
+            else loaded.value
+        )
 
     @property
     def _may_be_stale(self) -> bool:
         return bool(self.settings.stale_on_error) and not self._depth
 
     def _stale(self, found: dict[str, Any] | None, plan: ReadPlan) -> tuple[Reading | None, Any]:
-        """Return what is left of an entry, to be served although it is outdated; (None, None) if nothing is."""
+        """Return a stale entry that may still be served, or (None, None) if there is none."""
         entry = (found or {}).get(plan.entry)
         if not isinstance(entry, bytes) or not entries.is_entry(entry):
             return None, None
@@ -279,7 +259,9 @@ class QueryCache:
         except entries.EntryError:
             return None, None
 
-    def _account(self, tables: tuple[str, ...], reading: Reading, options: ReadOptions, identity: str) -> None:
+    def _account(
+        self, tables: tuple[str, ...], reading: Reading, options: ReadOptions, identity: str
+    ) -> None:
         counters = self.statistics.counters(tables[0])
         head: entries.Header | None = None
         if reading.entry is not None:
@@ -292,7 +274,9 @@ class QueryCache:
             counters.fills += 1
             counters.bytes_stored += reading.stored
             head = entries.Header(reading.loaded.at, options.timeout, reading.loaded.seconds)
-        name = {"hit": "hits", "miss": "misses", "bypass": "bypasses", "stale": "stale"}[reading.outcome]
+        name = {"hit": "hits", "miss": "misses", "bypass": "bypasses", "stale": "stale"}[
+            reading.outcome
+        ]
         setattr(counters, name, getattr(counters, name) + 1)
         report(self.alias, tables, reading.outcome, reading.reason, head, identity)
         signal = signals.cache_hit if reading.outcome == "hit" else signals.cache_missed
@@ -303,7 +287,7 @@ class QueryCache:
         if signal.has_listeners(None):
             signal.send(sender=None, alias=self.alias, **values)
 
-    # -- writing -------------------------------------------------------------------------------------------------------------
+    # Writing
 
     def write(
         self,
@@ -316,22 +300,22 @@ class QueryCache:
         source: Source = "write",
     ) -> Write:
         """
-        Announce a write; to be used as a context manager around the request (or requests) that make it.
+        Return a context manager that announces a write; make the requests of the write inside it.
 
-        Outside ``atomic``: one round trip before, one after. Inside, nothing is visible yet: the tables are noted, and the
-        round trips are made by ``committing``.
+        Outside ``atomic`` it costs one round trip before and one after. Inside, nothing is visible
+        yet: the tables are noted, and ``committing`` makes the round trips.
 
         Args:
-            tables: ids of tables any row of which may change.
-            rows: ``(table, row id)`` of rows written by id. Up to 100; more count as the whole table.
-            operation: "create", "update" or "delete"; ``rows_changed`` is sent only if it is given, when the write is done (inside
-                ``atomic``: committed).
+            tables: ids of tables of which any row may change.
+            rows: ``(table, row id)`` of rows written by id. More than 100 count as the whole table.
+            operation: "create", "update" or "delete". If given, ``rows_changed`` is sent when the
+                write is done (inside ``atomic``: committed).
             sender: the model class, for ``rows_changed``.
-            staged: False for a write that takes effect at once although the connection is inside ``atomic``.
-            source: who makes it.
+            staged: False for a write that takes effect at once even inside ``atomic``.
+            source: the source of the write.
 
         Raises:
-            IntentNotStored: with ``STRICT_WRITES``, on entering; nothing has been sent then.
+            IntentNotStored: with ``STRICT_WRITES``, on entering; nothing has been sent.
             InvalidationNotStored: with ``STRICT_WRITES``, on leaving; the write has been made.
         """
         rows = tuple(rows)
@@ -343,12 +327,13 @@ class QueryCache:
         self, tables: Iterable[str] = (), rows: Iterable[Row] = (), *, source: Source = "invalidate"
     ) -> bool:
         """
-        Make everything cached of these tables (or single rows, and all lists of their tables) outdated, in one round trip.
+        Invalidate these tables, or single rows and all lists of their tables, in one round trip.
 
-        Returns False if the cache did not answer: it is done as soon as it does, and this process reads past it until then.
+        Return False if the cache did not answer. The invalidation is then retried until it does,
+        and this process bypasses the cache meanwhile.
 
         Args:
-            source: who changed the rows; shown by ``last_writes`` and told by the signals.
+            source: the source of the change, for ``last_writes`` and the signals.
         """
         write = self.write(tables, rows, source=source)
         if not write.keys or not self.settings.enabled:
@@ -359,13 +344,16 @@ class QueryCache:
         self.note_invalidated(write)
         return stored
 
-    def outdate(self, table: str, pks: Sequence[str] | None, *, source: Source, others: bool) -> bool:
+    def outdate(
+        self, table: str, pks: Sequence[str] | None, *, source: Source, others: bool
+    ) -> bool:
         """
-        Invalidate after somebody else's write, in one round trip; returns as ``invalidate``.
+        Invalidate after another client's write, in one round trip; return as ``invalidate`` does.
 
         Args:
-            pks: the rows told of; None for any.
-            others: further rows may have changed that nobody tells of, so that what was read by key is outdated as well.
+            pks: the rows that are known to have changed; None for any.
+            others: whether unreported rows may have changed too, so that everything read by key
+                must be invalidated as well.
         """
         rows = () if pks is None else tuple((table, pk) for pk in pks)
         return self.invalidate((table,) if pks is None or others else (), rows, source=source)
@@ -373,23 +361,30 @@ class QueryCache:
     def send_rows_changed(
         self, table: str, pks: Sequence[str] | None, *, operation: str, sender: Any, source: Source
     ) -> None:
-        """Send ``rows_changed`` for rows that have been invalidated; what a receiver raises is raised here."""
+        """Send ``rows_changed`` for invalidated rows; exceptions of receivers propagate."""
         pks = None if pks is None else tuple(pks)
         signals.rows_changed.send(
-            sender=sender, alias=self.alias, table=table, pks=pks, operation=operation, source=source
+            sender=sender,
+            alias=self.alias,
+            table=table,
+            pks=pks,
+            operation=operation,
+            source=source,
         )
 
     def last_writes(self) -> dict[str, list[LastWrite]]:
-        """Return, per table, when its rows last changed, by which source, here or in another process; the latest first."""
+        """Return the last writes of each table, by source and process, the latest first."""
         return self.statistics.last_writes()
 
     def note_invalidated(self, write: Write) -> None:
         for table in write.all_tables:
             self.statistics.counters(table).invalidations += 1
-        self._send(signals.cache_invalidated, tables=write.all_tables, rows=write.rows, source=write.source)
+        self._send(
+            signals.cache_invalidated, tables=write.all_tables, rows=write.rows, source=write.source
+        )
         self.statistics.note_write(write.all_tables, write.source)
 
-    # -- transactions --------------------------------------------------------------------------------------------------------
+    # Transactions
 
     @property
     def in_atomic(self) -> bool:
@@ -398,17 +393,19 @@ class QueryCache:
 
     def enter_atomic(self) -> None:
         """
-        Say that an ``atomic`` block begins. Until the outermost ends nothing is stored, and tables written in it are read past the cache.
+        Record that an ``atomic`` block begins.
 
-        Savepoints may be told too, with an ``exit_atomic`` each; rolling one back does not make its tables clean.
+        Until the outermost block ends, nothing is stored, and reads of tables written in it bypass
+        the cache. Savepoints may be recorded too, each with an ``exit_atomic``; rolling one back
+        does not make its tables clean.
         """
         self._depth += 1
 
     def exit_atomic(self, *, committed: bool) -> None:
         """
-        Say that an ``atomic`` block has ended.
+        Record that an ``atomic`` block has ended.
 
-        A commit that was not made within ``committing`` invalidates here: after it, without notice before it.
+        A commit made outside ``committing`` is invalidated here, without an announcement before it.
         """
         self._depth = max(0, self._depth - 1)
         if self._depth:
@@ -422,19 +419,25 @@ class QueryCache:
 
     def committing(self) -> Write:
         """
-        Announce the commit of everything written since ``enter_atomic``; a context manager around the request that commits.
+        Return a context manager that announces the commit of all writes since ``enter_atomic``.
 
-        Nothing happens, at no cost, if nothing was written. Raises as ``write``.
+        Make the request that commits inside it. It costs nothing if nothing was written. It raises
+        what ``write`` raises.
         """
         tables = [table for table, rows in self._dirty.items() if rows is None]
-        rows = [(table, row) for table, known in self._dirty.items() if known is not None for row in known]
+        rows = [
+            (table, row)
+            for table, known in self._dirty.items()
+            if known is not None
+            for row in known
+        ]
         write = self.write(tables, rows, staged=False)
         write.announces, self._unannounced = self._unannounced, []
         self._dirty = {}
         return write
 
     def note_staged(self, write: Write) -> None:
-        """Remember a write inside ``atomic``; called by ``Write``."""
+        """Note a write inside ``atomic``; called by ``Write``."""
         for table, row in write.rows:
             known = self._dirty.setdefault(fold(table), {})
             if known is not None:
@@ -444,17 +447,22 @@ class QueryCache:
         self._unannounced.append(write)
 
     def forget_staged(self, write: Write) -> None:
-        """Announce no write that the server has refused to stage; its tables stay dirty. Called by ``Write``."""
+        """
+        Forget a write that the server refused to stage, so that it is never announced.
+
+        Its tables stay dirty. Called by ``Write``.
+        """
         self._unannounced = [other for other in self._unannounced if other is not write]
 
     @contextmanager
     def batch(self) -> Iterator[None]:
         """
-        Treat all writes within as one: each table is invalidated when it is first written, and once more at the end.
+        Combine all writes in the block: invalidate each table at its first write and at the end.
 
-        Until the end, this connection reads those tables past the cache. Other processes do as well, unless yet another write of the
-        same table ends meanwhile: then they may see the batch's rows only after its end, as with any write that has not returned.
-        May be nested; then the outermost counts.
+        Until the end, this connection bypasses the cache for those tables. So do other processes,
+        unless another write of the same table ends meanwhile. Then they may see the rows of the
+        batch only after its end, as with any write that has not returned. Blocks may be nested; the
+        outermost counts.
 
         Raises:
             IntentNotStored: as ``write``.
@@ -468,42 +476,67 @@ class QueryCache:
             finally:
                 self.current_batch = None
 
-    # -- by hand -------------------------------------------------------------------------------------------------------------
+    # Manual control
 
     def is_updated(self, tables: Sequence[str]) -> bool:
-        """Tell whether the cache of all these tables is fresh: something was loaded since the last write. False if it does not answer."""
-        fresh = drive(self.core, self.core.protocol.freshness(self._marks(tables))) if self.settings.enabled else None
+        """
+        Return whether something was loaded from each of these tables since its last write.
+
+        False if the cache does not answer.
+        """
+        fresh = (
+            drive(self.core, self.core.protocol.freshness(self._marks(tables)))
+            if self.settings.enabled
+            else None
+        )
         return fresh is not None and all(fresh)
 
     def freshness(self, tables: Sequence[str]) -> dict[str, bool]:
-        """Tell of each table whether its cache is fresh, in one call to the cache; empty if it does not answer."""
-        fresh = drive(self.core, self.core.protocol.freshness(self._marks(tables))) if self.settings.enabled else None
+        """Return whether each table's cache is fresh, in one call; empty if the cache fails."""
+        fresh = (
+            drive(self.core, self.core.protocol.freshness(self._marks(tables)))
+            if self.settings.enabled
+            else None
+        )
         return {} if fresh is None else dict(zip(tables, fresh, strict=True))
 
     def set_updated(self, tables: Sequence[str], updated: bool) -> bool:
-        """Invalidate these tables (False), or call them fresh without loading anything (True). Returns False if the cache does not answer."""
+        """
+        Invalidate these tables (False), or mark them fresh without loading anything (True).
+
+        Return False if the cache does not answer.
+        """
         if not updated:
             return self.invalidate(tables)
         timeout = self.core.life_s(self.settings.timeout_for(tuple(tables)))
         return bool(
-            self.settings.enabled and drive(self.core, self.core.protocol.mark_fresh(self._marks(tables), timeout))
+            self.settings.enabled
+            and drive(self.core, self.core.protocol.mark_fresh(self._marks(tables), timeout))
         )
 
     def is_cached(
-        self, command: bytes | str, tables: Sequence[str], *, row: Row | None = None, identity: str = ""
+        self,
+        command: bytes | str,
+        tables: Sequence[str],
+        *,
+        row: Row | None = None,
+        identity: str = "",
     ) -> bool:
-        """Tell whether ``read`` with the same arguments would be a hit. Counts nothing."""
+        """Return whether ``read`` with the same arguments would be a hit. Count nothing."""
         if not self._may_read(tuple(tables), row, 1):
             return False
         plan = self.core.keys.plan(command, tables, row, identity)
         found = self.core.store.get_many(plan.keys)
-        return found is not None and entries.is_valid(found.get(plan.entry), tuple(map(found.get, plan.tokens)))
+        return found is not None and entries.is_valid(
+            found.get(plan.entry), tuple(map(found.get, plan.tokens))
+        )
 
     def tokens(self, tables: Sequence[str]) -> tuple[int, ...] | None:
         """
-        Return a token for each table that changes with every write to it, for an ETag; None if there is none to rely on just now.
+        Return a token for each table that changes with every write to it, for an ETag.
 
-        One round trip, or two when a token has to be made. A token also changes now and then without a write.
+        Return None if no token can be relied on now. This takes one round trip, or two if a token
+        has to be minted. A token may also change without a write.
         """
         if not self._may_read(tuple(tables), None, 1):
             return None

@@ -1,4 +1,4 @@
-"""Loads under way in this process: N readers that miss the same entry under the same tokens share one load."""
+"""Let concurrent readers in one process share a load of the same entry under the same tokens."""
 
 import math
 import threading
@@ -20,13 +20,15 @@ _KEPT_BYTES = 256 * 1024
 
 class Flights:
     """
-    Loads by entry and tokens.
+    Loads in flight, by entry and tokens.
 
-    A load that is over is kept for a moment: a reader that looked into the cache just before the entry was stored, and here just after,
-    would load again. Its tokens say that it may use the result, just as they would if it had come from the cache.
+    A finished load is kept for a moment. A reader may have looked into the cache just before the
+    entry was stored, and arrive here just after; it would load again. Equal tokens allow it to use
+    the result, as if it had come from the cache.
 
     Attributes:
-        stored: how many loads have ended and been stored; for a reader to note before it looks into the cache.
+        stored: how many loads have ended and been stored; readers note it before they look into the
+            cache.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -37,16 +39,18 @@ class Flights:
         self.stored = 0
 
     def after_fork(self) -> None:
-        """Forget the parent's loads: nobody here will end them."""
+        """Forget the parent's loads, which no thread of this process will end."""
         self._lock = threading.Lock()
         self._under_way.clear()
         self._over.clear()
 
     def join(self, key: Key, stored: int) -> tuple[Flight | None, Loaded | None]:
         """
-        Return a load to wait for, or the result of one not yet stored when ``stored`` was noted, or (None, None).
+        Return a load to wait for, a finished load, or (None, None).
 
-        In the last case the caller loads, and has to call ``land``, and ``end`` when the result is stored.
+        A finished load is returned only if it was not yet stored when ``stored`` was noted. On
+        (None, None) the caller must load, call ``land``, and call ``end`` once the result is
+        stored.
         """
         with self._lock:
             flight = self._under_way.get(key)
@@ -59,18 +63,20 @@ class Flights:
             return None, None
 
     def land(self, key: Key, loaded: Loaded | None) -> None:
-        """End a load; None if it failed, whereupon each of those waiting loads by itself."""
+        """End a load. None means that it failed; then each waiting reader loads by itself."""
         with self._lock:
             flight = self._under_way.pop(key, None)
             if loaded is not None and loaded.body is not None and len(loaded.body) <= _KEPT_BYTES:
                 self._over[key] = (self._clock() + _KEPT_S, math.inf, loaded._replace(value=None))
-            while self._over and (len(self._over) > _KEPT or next(iter(self._over.values()))[0] <= self._clock()):
+            while self._over and (
+                len(self._over) > _KEPT or next(iter(self._over.values()))[0] <= self._clock()
+            ):
                 self._over.popitem(last=False)
         if flight is not None and not flight.done():
             flight.set_result(loaded)
 
     def end(self, key: Key) -> None:
-        """Say that the result of a load is stored, or never will be: who looks into the cache from now on has no need of it here."""
+        """Note that a load is stored, or never will be; later readers do not need it here."""
         with self._lock:
             self.stored += 1
             over = self._over.get(key)

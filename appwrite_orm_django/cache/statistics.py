@@ -1,8 +1,10 @@
 """
-Counters per table: always on, because counting takes no lock and no round trip.
+Count reads and writes per table; always on, because counting takes no lock and no round trip.
 
-Each thread counts in a shard of its own; shards are added up when somebody asks. Every ``statistics_interval`` seconds, and soon after a write, a process
-leaves its totals (not differences: repeating or losing one does no harm) in the cache, so that they can be added up over processes.
+Each thread counts in a shard of its own, and the shards are added up on demand. A process publishes
+its totals in the cache every ``statistics_interval`` seconds and soon after a write, so that they
+can be added up over processes. It publishes totals, not differences, so repeating or losing a
+publication does no harm.
 """
 
 import json
@@ -21,9 +23,19 @@ from .entries import Header
 from .history import History, Minute, from_json, last_hour
 from .protocol import Outcome, Reason
 
-__all__ = ["Counters", "LastWrite", "Overview", "ReadEvent", "Reads", "Source", "Statistics", "observe_reads"]
+__all__ = [
+    "Counters",
+    "LastWrite",
+    "Overview",
+    "ReadEvent",
+    "Reads",
+    "Source",
+    "Statistics",
+    "observe_reads",
+]
 
-#: Who made rows change: a write through this library, ``invalidate()`` and its like by hand, or another client, and how one learnt of it.
+#: The source of a change: a write through this library, ``invalidate()`` and other manual control,
+#: or another client's write, reported by a webhook or by realtime.
 Source = Literal["write", "invalidate", "webhook", "realtime"]
 _SOURCES = frozenset(get_args(Source))
 
@@ -31,11 +43,13 @@ _SOURCES = frozenset(get_args(Source))
 @dataclass(slots=True)
 class Counters:
     """
-    What happened to one table's entries.
+    Counts of the reads and writes of one table.
 
-    ``stale`` reads were served an outdated entry because Appwrite could not be reached; they are among no other count. A ``miss`` was
-    loaded, and a ``fill`` stored; a ``bypass`` was loaded because the cache could not be used (a write in flight, a dirty table in a
-    transaction, the cache down). Bytes are of packed entries; ``seconds_saved`` adds up how long the load of each entry served took.
+    A ``miss`` was loaded, and a ``fill`` was stored. A ``bypass`` was loaded because the cache
+    could not be used: a write was in flight, the table dirty in a transaction, or the cache down. A
+    ``stale`` read was served a stale entry because Appwrite could not be reached; no other counter
+    includes it. Bytes are of packed entries. ``seconds_saved`` adds up the load times of all
+    entries served.
     """
 
     hits: int = 0
@@ -51,7 +65,7 @@ class Counters:
 
     @property
     def hit_rate(self) -> float | None:
-        """Hits per read that the cache could have answered, 0.0 to 1.0; None before the first."""
+        """The share of hits in hits and misses, 0.0 to 1.0; None before the first."""
         asked = self.hits + self.misses
         return self.hits / asked if asked else None
 
@@ -62,17 +76,17 @@ class Counters:
 
 Table = dict[str, Counters]
 
-# After a write a process leaves what it knows sooner than usual, so that one sees elsewhere who wrote last.
+# A process publishes sooner after a write, so that other processes show the last write in time.
 _WRITES_INTERVAL_S = 1.0
 
 
 class ReadEvent(NamedTuple):
     """
-    One read as ``observe_reads`` reports it.
+    One read, as reported by ``observe_reads``.
 
     Attributes:
         expires_at: Unix time; None if nothing was or could be stored.
-        identity: for whom it was made, as entries are kept apart by it; empty for the API key.
+        identity: the identity that made the read; empty for the API key.
     """
 
     alias: str
@@ -88,7 +102,8 @@ class Reads(list[ReadEvent]):
     Reads in the order in which they were made.
 
     Attributes:
-        for_users: whether anything was asked for a user or a guest, be it past the cache and the ORM.
+        for_users: whether anything was requested as a user or guest, even past the cache and the
+            ORM.
     """
 
     for_users = False
@@ -96,12 +111,12 @@ class Reads(list[ReadEvent]):
 
 class LastWrite(NamedTuple):
     """
-    When rows of a table last changed, as far as the cache was told.
+    The time of the last known change to rows of a table.
 
     Attributes:
         at: Unix time.
-        source: who changed them.
-        here: whether it was this process that made the write, or was told of it; False for another one.
+        source: the source of the change.
+        here: whether this process made the write or was notified of it; False for another process.
     """
 
     at: float
@@ -110,7 +125,11 @@ class LastWrite(NamedTuple):
 
 
 class Overview(NamedTuple):
-    """What all processes that share a cache have counted: totals and last writes by table, reads of the last sixty minutes."""
+    """
+    The counts of all processes that share a cache.
+
+    Holds totals and last writes by table, and the reads of the last sixty minutes.
+    """
 
     totals: dict[str, Counters]
     writes: dict[str, list[LastWrite]]
@@ -122,7 +141,7 @@ _observers: ContextVar[tuple[Reads, ...]] = ContextVar("appwrite_cache_observers
 
 @contextmanager
 def observe_reads() -> Iterator[Reads]:
-    """Collect the reads made within, in order, by this thread or task (and threads that inherit its context)."""
+    """Collect the reads made in the block by this thread or task, and threads with its context."""
     events = Reads()
     token = _observers.set((*_observers.get(), events))
     try:
@@ -132,22 +151,27 @@ def observe_reads() -> Iterator[Reads]:
 
 
 def report(
-    alias: str, tables: tuple[str, ...], outcome: Outcome, reason: Reason, header: Header | None, identity: str
+    alias: str,
+    tables: tuple[str, ...],
+    outcome: Outcome,
+    reason: Reason,
+    header: Header | None,
+    identity: str,
 ) -> None:
-    """Tell those who observe reads; nothing happens if nobody does."""
+    """Report a read to the active ``observe_reads`` blocks."""
     for events in _observers.get():
         expires_at = None if header is None else header.filled_at + header.timeout_s
         events.append(ReadEvent(alias, tables, outcome, reason, expires_at, identity))
 
 
 def note_user() -> None:
-    """Tell those who observe reads that something is asked for a user or a guest."""
+    """Note in the active ``observe_reads`` blocks that a request is made as a user or guest."""
     for events in _observers.get():
         events.for_users = True
 
 
 class _Owner:
-    """Lives in a thread's local storage, so that its end tells of the thread's."""
+    """An object in a thread's local storage; its finalizer marks the end of the thread."""
 
     __slots__ = ("__weakref__", "table")
 
@@ -157,14 +181,14 @@ class _Owner:
 
 class Statistics:
     """
-    Counters of one cache in this process, and the way to those of the others.
+    Counters of one cache in this process, and access to those of other processes.
 
     Args:
-        key: names a key of the shared cache: a process's, or with "" the list of processes.
-        get_many: reads keys from it; None if it does not answer.
+        key: returns the cache key of a process or, for "", of the list of processes.
+        get_many: reads keys from the cache; returns None if it does not answer.
         put: stores text under a key for some seconds.
-        interval_s: how often to leave the totals there; 0 never.
-        run: runs what leaves them, so that no reader waits for it.
+        interval_s: seconds between publications; 0 never publishes.
+        run: runs the publication, so that no reader waits for it.
     """
 
     _LIFE_S = 24 * 3600.0
@@ -188,7 +212,7 @@ class Statistics:
         self.after_fork()
 
     def after_fork(self) -> None:
-        """Start from nothing in a new process; what was counted belongs to the parent."""
+        """Start from zero in a new process; the earlier counts belong to the parent."""
         self.process = f"{os.getpid():x}-{secrets.token_hex(4)}"
         self._lock = threading.RLock()  # a finalizer may run in a thread that holds it
         self._local = threading.local()
@@ -205,7 +229,7 @@ class Statistics:
     # Counting
 
     def counters(self, table: str) -> Counters:
-        """Return this thread's counters of a table, to be added to by this thread only."""
+        """Return this thread's counters of a table; only this thread may add to them."""
         try:
             shard: Table = self._local.owner.table
         except AttributeError:
@@ -241,7 +265,7 @@ class Statistics:
         return total
 
     def reset(self) -> None:
-        """Start again from zero in this process, and in the others as soon as they next leave their totals."""
+        """Restart from zero in this process, and in the others at their next publication."""
         with self._lock:
             self._reset_here()
         self._reset_seen = secrets.token_hex(4)
@@ -249,12 +273,13 @@ class Statistics:
         self.publish()
 
     def _reset_here(self) -> None:
-        # Threads go on adding to their shards meanwhile, so those cannot be emptied; their sum is taken off instead.
+        # Other threads keep adding to their shards, which therefore cannot be emptied. Subtract
+        # their current sum instead.
         _add(self._baseline, self.snapshot())
         self._history.clear()
 
     def note_write(self, tables: Iterable[str], source: Source) -> None:
-        """Remember that rows of these tables have just changed; others learn of it within a second or so."""
+        """Note that rows of these tables have just changed; published within about a second."""
         now = time.time()
         with self._lock:
             for table in tables:
@@ -268,7 +293,7 @@ class Statistics:
         return bool(self._interval_s) and self._clock() >= self._due_at
 
     def publish_if_due(self) -> None:
-        """Have the totals left in the cache if it is time to. Not called on a hit, which is one round trip and nothing else."""
+        """Publish the totals if that is due. Not called on a hit, which is a single round trip."""
         if self.is_due() and self._publishing.acquire(blocking=False):
             try:
                 due = self.is_due()
@@ -280,7 +305,7 @@ class Statistics:
                 self._run(self.publish)
 
     def publish(self) -> None:
-        """Leave this process's totals in the cache, and its name in the list of processes. Never raises."""
+        """Publish the totals of this process, and add it to the list of processes. Never raise."""
         found = self._get_many((self._key(""), self._key("reset")))
         if found is None:
             return
@@ -291,13 +316,16 @@ class Statistics:
                 self._reset_here()
         processes = _names(found.get(self._key("")))
         if self.process not in processes:
-            # Two processes that do this at once lose one name; it is back when its owner next comes by.
+            # Two processes in a race lose one name; its owner adds it again when it next publishes.
             self._put(self._key(""), json.dumps([*processes, self.process][-256:]), self._LIFE_S)
         counted = self.snapshot()
         self._put(self._key(self.process), json.dumps(_plain(counted)), self._LIFE_S)
         with self._lock:
             self._note_minute(counted)
-            writes, minutes = json.dumps(self._writes) if self._writes else "", self._history.to_json()
+            writes, minutes = (
+                json.dumps(self._writes) if self._writes else "",
+                self._history.to_json(),
+            )
         if writes:
             self._put(self._writes_key(self.process), writes, self._LIFE_S)
         self._put(self._minutes_key(self.process), minutes, self._LIFE_S)
@@ -313,14 +341,17 @@ class Statistics:
 
     def overview(self) -> Overview:
         """
-        Return what all processes have counted, as each last left it (this one's is current).
+        Return the counts of all processes, as last published; this process's are current.
 
-        Costs a handful of calls to the cache, however many processes and tables there are. Only this process's if it does not answer.
+        The number of calls to the cache does not depend on the number of processes and tables. If
+        the cache does not answer, only this process is counted.
         """
         self.publish()
         listed = self._get_many((self._key(""),)) or {}
         others = [name for name in _names(listed.get(self._key(""))) if name != self.process]
-        keys = [key(name) for name in others for key in (self._key, self._writes_key, self._minutes_key)]
+        keys = [
+            key(name) for name in others for key in (self._key, self._writes_key, self._minutes_key)
+        ]
         found = (self._get_many(keys) if keys else None) or {}
         with self._lock:
             told = [(True, {table: dict(sources) for table, sources in self._writes.items()})]
@@ -335,9 +366,10 @@ class Statistics:
 
     def total(self) -> dict[str, Counters]:
         """
-        Add up the counters of all processes that share the cache, per table, as each last left them (this one's are current).
+        Add up the counters of all processes, per table.
 
-        Only this process's if the cache does not answer.
+        Those of other processes are as last published. If the cache does not answer, only this
+        process is counted.
         """
         return self.overview().totals
 
@@ -349,23 +381,27 @@ class Statistics:
 
     def last_writes(self) -> dict[str, list[LastWrite]]:
         """
-        Return when rows of each table last changed, by each source, in this process and in others; the latest first.
+        Return the last writes of each table, by source, here and in other processes; latest first.
 
-        A write of this process that a webhook or realtime then tells of as well (its echo) is here twice, once by each source. What
-        happened before the last restart of a process is forgotten after a day.
+        A write of this process that a webhook or realtime reports as well (its echo) appears twice,
+        once for each source. Writes before the last restart of a process are forgotten after a day.
         """
         return self.overview().writes
 
 
 def _counted(text: object) -> Table:
     try:
-        return {table: Counters(**counts) for table, counts in json.loads(_text(text) or "{}").items()}
+        return {
+            table: Counters(**counts) for table, counts in json.loads(_text(text) or "{}").items()
+        }
     except (AttributeError, TypeError, ValueError):  # left by another version of this library
         return {}
 
 
-def _latest(told: Iterable[tuple[bool, dict[str, dict[Source, float]]]]) -> dict[str, list[LastWrite]]:
-    """Merge who wrote what when, told by this process (True) and by others."""
+def _latest(
+    told: Iterable[tuple[bool, dict[str, dict[Source, float]]]],
+) -> dict[str, list[LastWrite]]:
+    """Merge the last writes of this process (True) and of others."""
     found: dict[str, dict[tuple[Source, bool], float]] = {}
     for here, writes in told:
         for table, sources in writes.items():

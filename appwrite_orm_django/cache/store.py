@@ -1,9 +1,12 @@
 """
-The protocol's operations on a Django cache, with every fault caught: nothing here raises on the cache's account.
+Perform the protocol's operations on a Django cache; a fault of the cache is never raised here.
 
-A fault opens a circuit breaker: until it closes, operations fail at once instead of waiting for a cache that is not there. If the cache
-had let somebody wait, a thread finds out when it is back, so that no page waits a second time. Tokens that a finished write could not
-store are *owed*: before this process reads from the cache again it pays them, and a thread keeps trying to.
+A fault opens a circuit breaker. Until it closes, operations fail at once instead of waiting for an
+absent cache. After a timeout, a thread probes the cache until it answers, so that no page waits a
+second time.
+
+Tokens that a finished write could not store are *owed*. This process pays them before it reads from
+the cache again, and a thread keeps trying to.
 """
 
 import logging
@@ -33,12 +36,12 @@ _VERIFY_ATTEMPTS = 3
 
 class Breaker:
     """
-    Remember that the cache failed, and for how long to leave it alone: 0.1 s, doubling to 8 s; one attempt after each pause.
+    Skip a failed cache for a while: 0.1 s, doubling to 8 s, with one attempt after each pause.
 
-    Not locked: at worst two threads make the attempt.
+    There is no lock; at worst two threads make the attempt.
 
     Attributes:
-        is_probed: somebody else finds out when the cache answers; until then there are no attempts.
+        is_probed: a thread is probing the cache; until it succeeds, there are no other attempts.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -50,12 +53,8 @@ class Breaker:
 
     @property
     def lets_wait(self) -> bool:
-        """Whether the last fault took its time: a timeout, not a refusal."""
+        """Whether the last fault took long: a timeout rather than a refused connection."""
         return self._faults > 0 and self._fault_took_s >= _QUICK_FAULT_S
-
-    @property
-    def has_failed(self) -> bool:
-        return self._faults > 0
 
     def is_open(self, *, urgent: bool = False) -> bool:
         if not self._faults:
@@ -64,20 +63,23 @@ class Breaker:
             return True
         now = self._clock()
         if now < self._closed_at:
-            # A cache that refuses connections costs nothing to ask; one that lets us wait does.
+            # A cache that refuses connections costs nothing to ask; one that times out does.
             return not (urgent and not self.lets_wait)
         self._closed_at = now + self._pause_s()
         return False
 
     def fail(self, alias: str, exc: Exception, since: float) -> None:
-        """Note a fault of an operation that began at ``since``."""
+        """Note that an operation that began at ``since`` failed."""
         self._faults += 1
         self._fault_took_s = self._clock() - since
         self._closed_at = self._clock() + self._pause_s()
         if self._faults == 1:
-            # Not ``%r``, by which redis-py's errors only name themselves; nor the command that it quotes, with rows in it.
+            # Errors of redis-py show only their names in ``%r``. Their text quotes the command,
+            # with rows in it, so that part is cut off.
             text = f"{type(exc).__name__}: {str(exc).rpartition(' caused error: ')[2][:200]}"
-            logger.warning('The cache CACHES["%s"] failed; reads go to Appwrite meanwhile: %s', alias, text)
+            logger.warning(
+                'The cache CACHES["%s"] failed; reads go to Appwrite meanwhile: %s', alias, text
+            )
 
     def succeed(self) -> None:
         if self._faults:
@@ -90,9 +92,10 @@ class Breaker:
 
 class Ledger:
     """
-    Which entries this process put into a ``LocMemCache``, and their sizes, oldest first; the backend itself only counts entries.
+    The entries that this process put into a ``LocMemCache``, and their sizes, oldest first.
 
-    An upper bound: what the backend dropped by itself is still counted until its time is over.
+    The backend itself counts only entries. The total is an upper bound: entries that the backend
+    has dropped count until they expire.
     """
 
     def __init__(self, max_bytes: int, clock: Callable[[], float]) -> None:
@@ -103,7 +106,7 @@ class Ledger:
         self.total_bytes = 0
 
     def add(self, key: str, size: int, timeout: float) -> list[str]:
-        """Note an entry; return the keys of those that have to go (over, or the oldest)."""
+        """Note an entry; return the keys to delete: expired entries, or the oldest."""
         gone = []
         now = self._clock()
         with self._lock:
@@ -125,13 +128,14 @@ class Ledger:
 
 class Store:
     """
-    One of Django's caches, as the protocol's drivers use it.
+    One of Django's caches, as the driver uses it.
 
     Args:
-        alias: which of ``CACHES``.
-        lock_ttl: seconds that tokens paid late live.
+        alias: the alias in ``CACHES``.
+        lock_ttl: seconds that tokens live which are paid late.
         token_ttl: seconds that tokens live which are added while looking; None adds none.
-        max_bytes: bound for a ``LocMemCache``, or None.
+        max_bytes: the limit of a ``LocMemCache``, or None.
+        direct_redis_reads: whether to bypass ``get_many`` of django-redis; see ``redis_reads``.
         clock: monotonic seconds.
     """
 
@@ -142,13 +146,20 @@ class Store:
         lock_ttl: float,
         token_ttl: float | None = None,
         max_bytes: int | None = None,
+        direct_redis_reads: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.alias = alias
         self._lock_ttl = lock_ttl
         self._breaker = Breaker(clock)
         self._clock = clock
-        self._direct = DirectReads(random_token, token_ttl=token_ttl, lock_ttl=lock_ttl, clock=clock)
+        self._direct = DirectReads(
+            random_token,
+            token_ttl=token_ttl,
+            lock_ttl=lock_ttl,
+            is_enabled=direct_redis_reads,
+            clock=clock,
+        )
         self._ledger = None if max_bytes is None else Ledger(max_bytes, clock)
         self._owed: dict[str, object] = {}
         self._owed_lock = threading.Lock()
@@ -183,13 +194,8 @@ class Store:
         finally:
             self._breaker.is_probed = False
 
-    @property
-    def is_available(self) -> bool:
-        """Tell whether the last operation succeeded; asks nobody."""
-        return not self._breaker.has_failed
-
     def after_fork(self) -> None:
-        """Replace locks that the parent's threads may have held."""
+        """Replace locks that the parent's threads may have held, and restart its threads."""
         self._owed_lock = threading.Lock()
         self._mint_lock = threading.Lock()
         self._payer = None
@@ -203,7 +209,7 @@ class Store:
     # Operations
 
     def get_many(self, keys: Sequence[str], tokens: int = 0) -> dict[str, Any] | None:
-        # Debts first: paying asks the breaker itself, which lets through one attempt at a time.
+        # Pay first: paying checks the breaker itself, which allows one attempt at a time.
         if not self.pay() if self._owed else self._breaker.is_open():
             return None
         started = self._clock()
@@ -238,10 +244,10 @@ class Store:
 
     def _take_away(self, tokens: Iterable[str]) -> None:
         """
-        Delete tokens that could not be changed: a Redis that is full refuses to store anything, but deletes.
+        Delete tokens that could not be changed: a full Redis rejects writes but allows deletes.
 
-        Without a token no entry is served, in no process. It is second best, for it does not stand against the case that yet another
-        write is under way, whose writer is killed; the tokens are owed as well.
+        Without a token no process serves an entry. This is second best: it does not cover another
+        write in flight whose writer is killed. So the tokens are owed as well.
         """
         started = self._clock()
         try:
@@ -250,25 +256,26 @@ class Store:
             self._fail(exc, started)
 
     def _set_for_sure(self, cache: BaseCache, tokens: Mapping[str, int], timeout: float) -> bool:
-        # Some backends swallow their faults: a token believed to be stored would be a write that nobody notices.
+        # Some backends swallow faults. A token falsely believed stored would hide a write.
         if not _swallows_faults(cache):
             return not cache.set_many(dict(tokens), timeout)
         for _ in range(_VERIFY_ATTEMPTS):
             cache.set_many(dict(tokens), timeout)
             found = cache.get_many(tokens)
-            # Another writer may have put a newer one over ours; it cannot be told from an older one, so try again.
+            # Another writer may have replaced ours with a newer token. It looks the same as an
+            # older one, so try again.
             if all(found.get(key) == token for key, token in tokens.items()):
                 return True
         return False
 
     def mint(self, operation: Mint, seen: int) -> bool | None:
         """
-        Store missing tokens, unless a thread of this process did since ``mint_sequence`` was ``seen``.
+        Store missing tokens, unless a thread of this process has since ``mint_sequence`` was seen.
 
-        One at a time: of N threads that find the same token missing, one makes it and the others use that one, so that they all
-        wait for one load. Tokens are missing rarely enough for one lock.
+        One lock serializes all minting, because tokens are missing rarely. Of N threads that miss
+        the same token, one mints it and the others use it, so they all wait for one load.
 
-        Where looking adds tokens, one has gone that was expected: looking again will add it.
+        If looking adds tokens, an expected token has gone; looking again will add it.
         """
         if not self._breaker.is_open() and self._direct.adds(caches[self.alias]):
             return None
@@ -311,7 +318,7 @@ class Store:
                 return False
             self._keep_within_bounds(cache, items, timeout)
         except (TypeError, ValueError) as exc:
-            # The backend's serializer (JSON, say) takes no bytes. That is no reason to stop asking the cache for tokens.
+            # The backend's serializer (JSON, say) rejects bytes. Tokens still work.
             logger.warning('CACHES["%s"] cannot store an entry: %r', self.alias, exc)
             return False
         except Exception as exc:  # noqa: BLE001
@@ -319,7 +326,9 @@ class Store:
             return False
         return True
 
-    def _keep_within_bounds(self, cache: BaseCache, items: Mapping[str, int | bytes], timeout: float) -> None:
+    def _keep_within_bounds(
+        self, cache: BaseCache, items: Mapping[str, int | bytes], timeout: float
+    ) -> None:
         if self._ledger is None or not isinstance(cache, LocMemCache):
             return
         for key, value in items.items():
@@ -338,25 +347,26 @@ class Store:
             return True
 
     def put(self, key: str, value: str, timeout: float) -> None:
-        """Store something that nothing depends on (statistics)."""
+        """Store a value that nothing depends on (statistics)."""
         self.fill({key: value.encode()}, timeout)
 
     # Debts
 
     def owe(self, keys: Iterable[str]) -> None:
-        """Promise to change these tokens as soon as the cache answers; until then this process reads past it."""
+        """Record tokens to change as soon as the cache answers; bypass the cache until then."""
         with self._owed_lock:
             if not self._owed:
                 logger.warning(
-                    'The cache CACHES["%s"] could not be told of a write. It is told as soon as it answers this process; others may '
-                    "serve older rows until then, if it answers them.",
+                    'The cache CACHES["%s"] did not store an invalidation. This process retries '
+                    "until it does; other "
+                    "processes that reach the cache may serve stale rows until then.",
                     self.alias,
                 )
             self._owed.update(dict.fromkeys(keys, object()))
         self._start_paying()
 
     def pay(self) -> bool:
-        """Change the tokens that are owed; return whether nothing is owed any more."""
+        """Change the tokens that are owed; return whether none are left."""
         with self._owed_lock:
             debts = dict(self._owed)
         if debts:
@@ -364,7 +374,7 @@ class Store:
                 return False
             with self._owed_lock:
                 for key, debt in debts.items():
-                    # A write that took effect after our bump may have renewed the debt meanwhile; that one stands.
+                    # A write that ended after our bump may have renewed the debt; keep that one.
                     if self._owed.get(key) is debt:
                         del self._owed[key]
         return not self._owed
@@ -383,9 +393,9 @@ class Store:
 
     def in_background(self, task: Callable[[], None]) -> threading.Thread | None:
         """
-        Run something that talks to the cache without anybody waiting for it; connections are closed after it.
+        Run a task that uses the cache in a thread, and close its connections afterwards.
 
-        Returns None, and runs nothing, while the interpreter ends: it starts no threads then.
+        Return None and run nothing while the interpreter shuts down, when no thread can start.
         """
 
         def run() -> None:
@@ -393,7 +403,7 @@ class Store:
             cache = caches[self.alias]
             cache.close()
             if isinstance(cache, DatabaseCache):
-                connections.close_all()  # this thread's own; nobody else will
+                connections.close_all()  # this thread's own, which nothing else closes
 
         thread = threading.Thread(target=run, name="appwrite-cache", daemon=True)
         try:
@@ -404,15 +414,20 @@ class Store:
 
 
 def _swallows_faults(cache: BaseCache) -> bool:
-    """Tell whether the backend says nothing when a write to it fails: django-redis if told to, Django's database cache always."""
+    """
+    Return whether the backend hides failed writes.
+
+    django-redis does so if configured to, and Django's database cache always does.
+    """
     return bool(getattr(cache, "_ignore_exceptions", False)) or isinstance(cache, DatabaseCache)
 
 
 def _in_transaction(cache: BaseCache) -> bool:
     """
-    Tell whether what is stored now could be rolled back, and is hidden until the commit: Django's database cache inside ``atomic``.
+    Return whether a store now could be rolled back, and stays invisible until the commit.
 
-    Tokens are then owed, and paid by a thread, which has a connection of its own.
+    This is so with Django's database cache inside ``atomic``. Tokens are then owed, and paid by a
+    thread, which has its own connection.
     """
     if not isinstance(cache, DatabaseCache):
         return False

@@ -1,8 +1,9 @@
 """
-How long a queryset's rows are to be cached, where it says so itself: ``QuerySet.cache(timeout)`` and ``nocache()``.
+Override the timeout of a single queryset: ``QuerySet.cache(timeout)`` and ``nocache()``.
 
-The choice is an attribute of the query. What ``prefetch_related`` reads are querysets that nobody sees, made by managers one level after the other;
-they take the choice of the queryset that they are read for, unless they have one of their own.
+The override is an attribute of the query. ``prefetch_related`` makes further querysets, level by
+level, that user code never sees. They inherit the override of the queryset that they are read for,
+unless they have their own.
 """
 
 from collections.abc import Iterator
@@ -15,12 +16,12 @@ _inherited: ContextVar[float | None] = ContextVar("appwrite_cache_choice", defau
 
 
 def choose(query: Any, timeout: float | None) -> None:
-    """Have the rows of this query cached for so many seconds; 0 not at all, None as the settings say."""
+    """Cache the rows of this query for so many seconds; 0 not at all, None as in the settings."""
     setattr(query, _ATTRIBUTE, timeout)
 
 
 def chosen(query: Any) -> float | None:
-    """Return for how many seconds the rows of a query are to be cached, None for as long as the settings say."""
+    """Return the override of a query's timeout in seconds, or None to use the settings."""
     try:
         timeout: float | None = query.__dict__[_ATTRIBUTE]
     except KeyError:
@@ -30,7 +31,7 @@ def chosen(query: Any) -> float | None:
 
 @contextmanager
 def inherited(timeout: float | None) -> Iterator[None]:
-    """Let queries within that have no choice of their own take this one; None for none."""
+    """Let queries in the block that have no override of their own inherit this one."""
     token = _inherited.set(timeout)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Writes, as the cache sees them: announced, made, ended; alone, in a transaction or in a batch."""
+"""Announce writes and invalidate after them: single, in a transaction or in a batch."""
 
 import threading
 import time
@@ -17,14 +17,15 @@ from .statistics import Source
 
 Row: TypeAlias = tuple[str, str]
 
-# How long a write that has been made tries to store its end: a strict one before it gives up with an error, a lenient one
-# before it returns with its tokens owed. The latter only if the cache was there when it began: else each write would wait.
+# How long a finished write tries to store its end. Then a strict write raises, and a lenient one
+# returns with its tokens owed. A lenient write tries only if the cache answered when it began;
+# otherwise each write would wait.
 _STRICT_PATIENCE_S = 3.0
 _LENIENT_PATIENCE_S = 1.0
 
 
 class _UnderWay(threading.local):
-    """The writes and batches that this thread is making, the outermost first."""
+    """The writes and batches in progress in this thread, the outermost first."""
 
     def __init__(self) -> None:
         self.notices: list[Write | Batch] = []
@@ -35,10 +36,13 @@ _under_way = _UnderWay()
 
 def keep_alive() -> None:
     """
-    Renew the notices of all writes that this thread is making; to be called before each request that may change rows.
+    Renew the notices of all writes in progress in this thread.
+
+    Call it before each request that may change rows.
 
     Raises:
-        IntentNotStored: with ``STRICT_WRITES``, if a notice was due and could not be stored. The request must not be sent.
+        IntentNotStored: with ``STRICT_WRITES``, if a notice was due and could not be stored. The
+            request must not be sent.
     """
     for notice in _under_way.notices:
         notice.keep_alive()
@@ -46,10 +50,11 @@ def keep_alive() -> None:
 
 class WritingCache(Protocol):
     """
-    The cache of one connection, as far as its writes need it; ``service.QueryCache`` is one.
+    The part of a connection's cache that its writes use; ``service.QueryCache`` implements it.
 
     Attributes:
-        is_definite: return whether an exception that ended a write proves that the server refused it.
+        is_definite: returns whether the exception that ended a write proves that the server refused
+            it.
         current_batch: the batch that the connection is in.
     """
 
@@ -71,12 +76,15 @@ class WritingCache(Protocol):
 
 class Write:
     """
-    A write in the making: ``begin``, the request, ``finish``; or a ``with`` block, which tells from the exception how it ended.
+    A write in progress: call ``begin``, make the request, call ``finish``.
+
+    As a context manager it does both, and tells from the exception how the write ended.
 
     Attributes:
-        keys: the tokens it changes.
-        announces: writes of a transaction that ``rows_changed`` is sent for when this one, their commit, is done.
-        source: who made it; see ``statistics.Source``.
+        keys: the keys of the tokens that it changes.
+        announces: the writes of a transaction whose ``rows_changed`` is sent when this one, their
+            commit, is done.
+        source: the source of the write; see ``statistics.Source``.
     """
 
     __slots__ = (
@@ -129,10 +137,10 @@ class Write:
 
     def begin(self) -> None:
         """
-        Say that the write is about to be sent.
+        Announce that the write is about to be sent.
 
         Raises:
-            IntentNotStored: with ``STRICT_WRITES``, if that could not be stored.
+            IntentNotStored: with ``STRICT_WRITES``, if the notice could not be stored.
         """
         cache = self._cache
         if cache.in_atomic and self._staged:
@@ -154,17 +162,21 @@ class Write:
         if self._told or not again:
             self._begun_at = now
         if not self._told and cache.settings.strict_writes:
-            what = "not written any further; requests sent earlier have been" if again else "not written"
+            what = (
+                "not written any further (earlier requests have been)" if again else "not written"
+            )
             raise IntentNotStored(
-                f'{", ".join(self.all_tables)}: {what}, because the cache CACHES["{cache.settings.alias}"] cannot be told beforehand. '
-                'Try again when it answers, or turn OPTIONS["CACHE"]["STRICT_WRITES"] off.'
+                f"{', '.join(self.all_tables)}: {what}, because the cache "
+                f'CACHES["{cache.settings.alias}"] did not store the notice of it. Try again when '
+                'the cache answers, or turn OPTIONS["CACHE"]["STRICT_WRITES"] off.'
             )
 
     def keep_alive(self) -> None:
         """
-        Renew the notice if it is due; to be called before each request of the write. Costs a round trip every third of ``lock_ttl``.
+        Renew the notice if it is due; call this before each request of the write.
 
-        A renewal that fails is tried again before the next request; the end of the write is stored, or owed, in any case.
+        It costs a round trip every third of ``lock_ttl``. A failed renewal is retried before the
+        next request. The end of the write is stored, or owed, in any case.
 
         Raises:
             IntentNotStored: as ``begin``.
@@ -177,14 +189,16 @@ class Write:
 
     def finish(self, *, ambiguous: bool = False, refused: bool = False) -> None:
         """
-        Say that the write has ended.
+        Record that the write has ended.
 
         Args:
-            ambiguous: nobody knows whether the server applied it or still will (a timeout, a cut connection, a 5xx).
+            ambiguous: the server may have applied it, or still may (a timeout, a cut connection, a
+                5xx).
             refused: the server is known not to have applied it.
 
         Raises:
-            InvalidationNotStored: with ``STRICT_WRITES``, if that could not be stored within three seconds.
+            InvalidationNotStored: with ``STRICT_WRITES``, if the end could not be stored within
+                three seconds.
         """
         cache = self._cache
         if self in _under_way.notices:
@@ -204,7 +218,13 @@ class Write:
     def store_end(self, *, ambiguous: bool) -> None:
         cache = self._cache
         end = cache.core.protocol.leave_open if ambiguous else cache.core.protocol.settle
-        patience = _STRICT_PATIENCE_S if cache.settings.strict_writes else _LENIENT_PATIENCE_S if self._told else 0.0
+        patience = (
+            _STRICT_PATIENCE_S
+            if cache.settings.strict_writes
+            else _LENIENT_PATIENCE_S
+            if self._told
+            else 0.0
+        )
         gives_up_at = time.monotonic() + patience
         while not drive(cache.core, end(self.keys)):
             if time.monotonic() >= gives_up_at:
@@ -215,8 +235,10 @@ class Write:
             return
         if cache.settings.strict_writes:
             raise InvalidationNotStored(
-                f'{", ".join(self.all_tables)}: written, but the cache CACHES["{cache.settings.alias}"] could not be told of it within '
-                f"{_STRICT_PATIENCE_S:g} s. Other processes may serve older rows for up to {cache.core.protocol.lock_ttl:g} s."
+                f"{', '.join(self.all_tables)}: written, but the cache "
+                f'CACHES["{cache.settings.alias}"] did not store the invalidation within '
+                f"{_STRICT_PATIENCE_S:g} s. Other processes may serve stale rows for up to "
+                f"{cache.core.protocol.lock_ttl:g} s."
             )
 
     def _send_rows_changed(self) -> None:
@@ -243,19 +265,23 @@ class Write:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         refused = exc is not None and self._cache.is_definite(exc)
         try:
             self.finish(ambiguous=exc is not None and not refused, refused=refused)
         except InvalidationNotStored:
-            # The write's own failure says more, and its rows were invalidated before it as far as the cache knows.
+            # The error of the write itself says more. Its rows were invalidated before it, as far
+            # as the cache knows.
             if exc is None:
                 raise
 
 
 class Batch:
-    """The writes within ``batch()``: the tables told of so far. To be entered and left as a context manager."""
+    """The writes inside ``batch()``, and the tables announced so far; a context manager."""
 
     def __init__(self, cache: WritingCache) -> None:
         self._cache = cache

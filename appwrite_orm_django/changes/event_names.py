@@ -53,7 +53,9 @@ class Written(NamedTuple):
     problem: str = ""
 
 
-def read_event(names: Iterable[Any], payload: Any, database: str, tables: Collection[str]) -> Written:
+def read_event(
+    names: Iterable[Any], payload: Any, database: str, tables: Collection[str]
+) -> Written:
     """
     Return what an event may have changed in a database.
 
@@ -78,7 +80,13 @@ def read_event(names: Iterable[Any], payload: Any, database: str, tables: Collec
 
 
 def _of_row(
-    names: list[str], row: dict[str, Any], table: str, database: str, tables: Collection[str], *, stated: bool
+    names: list[str],
+    row: dict[str, Any],
+    table: str,
+    database: str,
+    tables: Collection[str],
+    *,
+    stated: bool,
 ) -> Written:
     found = tuple(known for known in tables if known.lower() == table.lower())
     if not found:
@@ -147,7 +155,9 @@ def _of_tables(parts: dict[str, list[str]], names: list[str]) -> Written:
     if not concerned:
         return _nothing(f"{names[0]} only concerns an index")
     of_rows = all(_are_all(places, "rows.", "documents.") for places in parts.values())
-    return Written(concerned, None, _operation(names, None) if of_rows else "change", "it contains no row")
+    return Written(
+        concerned, None, _operation(names, None) if of_rows else "change", "it contains no row"
+    )
 
 
 def _are_all(places: list[str], *beginnings: str) -> bool:
@@ -177,7 +187,10 @@ def _within(database: str, rests: list[str]) -> Iterator[str]:
 def _is_in(table: str, place: str) -> bool:
     if place == table:
         return True
-    return place.startswith(f"{table}.") and place[len(table) + 1 :].partition(".")[0] in _PARTS_OF_TABLES
+    return (
+        place.startswith(f"{table}.")
+        and place[len(table) + 1 :].partition(".")[0] in _PARTS_OF_TABLES
+    )
 
 
 def _operation(names: list[str], row_id: str | None) -> str:
@@ -187,7 +200,9 @@ def _operation(names: list[str], row_id: str | None) -> str:
     A row's id may end like an action, so names that end in the id and an action take precedence.
     """
     endings = [name.lower().rpartition(".") for name in names]
-    ours = {action for place, _, action in endings if row_id and place.endswith(f".{row_id.lower()}")} & set(ACTIONS)
+    ours = {
+        action for place, _, action in endings if row_id and place.endswith(f".{row_id.lower()}")
+    } & set(ACTIONS)
     actions = ours or {action for _, _, action in endings} & set(ACTIONS)
     return ACTIONS[actions.pop()] if len(actions) == 1 else "change"
 

@@ -97,14 +97,23 @@ class _Registered:
     sources: frozenset[str] | None
     background: bool
 
-    def wants(self, alias: str, table: str, operation: str, source: str) -> type[models.Model] | None:
+    def wants(
+        self, alias: str, table: str, operation: str, source: str
+    ) -> type[models.Model] | None:
         if self.sources is not None and source not in self.sources:
             return None
         # "change" may stand for any operation.
-        if self.operations is not None and operation != "change" and operation not in self.operations:
+        if (
+            self.operations is not None
+            and operation != "change"
+            and operation not in self.operations
+        ):
             return None
         connection = appwrite_connection(alias)
-        return next((model for model in self.chosen if fold(connection.table_of(model)) == fold(table)), None)
+        return next(
+            (model for model in self.chosen if fold(connection.table_of(model)) == fold(table)),
+            None,
+        )
 
 
 _registered: list[_Registered] = []
@@ -170,7 +179,9 @@ def wait(timeout_s: float = 10.0) -> bool:
     return _worker.wait(timeout_s)
 
 
-def _receive(*, alias: str, table: str, pks: tuple[str, ...] | None, operation: str, source: str, **_: Any) -> None:
+def _receive(
+    *, alias: str, table: str, pks: tuple[str, ...] | None, operation: str, source: str, **_: Any
+) -> None:
     for registration in tuple(_registered):
         model = registration.wants(alias, table, operation, source)
         if model is None:
@@ -269,7 +280,9 @@ class _Worker:
         try:
             threading.Thread(target=put, name="appwrite-handlers-retry", daemon=True).start()
         except RuntimeError:  # the interpreter is shutting down
-            logger.warning("Giving up on %s for %s: the process is ending", _name(function), change.table)
+            logger.warning(
+                "Giving up on %s for %s: the process is ending", _name(function), change.table
+            )
             self._done()
 
     def _done(self) -> None:

@@ -75,7 +75,9 @@ class Health:
         state = f"not connected: {self.problem or 'connecting'}"
         if self.connected_at is not None:
             state = f"listening for {now - self.connected_at:.0f} s"
-        last = "" if self.last_event_at is None else f", the last {now - self.last_event_at:.0f} s ago"
+        last = (
+            "" if self.last_event_at is None else f", the last {now - self.last_event_at:.0f} s ago"
+        )
         return f"{state}; {self.events} events{last}; connection number {self.connections}"
 
 
@@ -101,9 +103,12 @@ class Listener:
         self._database = connection.database_id
         self._tables = tables_of(alias)
         if not self._tables:
-            raise ImproperlyConfigured(f'No model uses the database "{alias}": there is nothing to listen to.')
+            raise ImproperlyConfigured(
+                f'No model uses the database "{alias}": there is nothing to listen to.'
+            )
         self._address = self._with_channels(
-            self.settings.address(connection.settings_dict["HOST"]), connection.settings_dict["USER"]
+            self.settings.address(connection.settings_dict["HOST"]),
+            connection.settings_dict["USER"],
         )
         self._stopping = threading.Event()
         self._pause = pause or self._stopping.wait
@@ -165,11 +170,17 @@ class Listener:
     def _take(self, data: Mapping[str, Any]) -> None:
         self.health.events += 1
         self.health.last_event_at = time.time()
-        written = read_event(data.get("events") or (), data.get("payload"), self._database, self._tables)
+        written = read_event(
+            data.get("events") or (), data.get("payload"), self._database, self._tables
+        )
         if written.problem:
             level = logging.WARNING if written.tables else logging.DEBUG
             logger.log(
-                level, "Realtime of %s, an event for %d tables: %s", self.alias, len(written.tables), written.problem
+                level,
+                "Realtime of %s, an event for %d tables: %s",
+                self.alias,
+                len(written.tables),
+                written.problem,
             )
         notice = Notice(written.row_id, written.operation, "realtime")
         for table in written.tables:
@@ -186,11 +197,15 @@ class Listener:
 
     def _with_channels(self, address: str, project: str) -> str:
         channels = [f"databases.{self._database}.tables.{table}.rows" for table in self._tables]
-        return _with_channels(address, project, ["rows"] if len(channels) > MAX_CHANNELS else channels)
+        return _with_channels(
+            address, project, ["rows"] if len(channels) > MAX_CHANNELS else channels
+        )
 
 
 @contextmanager
-def hearing(alias: str, channels: Sequence[str]) -> Iterator[Callable[[float], Mapping[str, Any] | None]]:
+def hearing(
+    alias: str, channels: Sequence[str]
+) -> Iterator[Callable[[float], Mapping[str, Any] | None]]:
     """
     Listen to channels with the configured session, and yield a function that returns events.
 
@@ -220,7 +235,9 @@ def hearing(alias: str, channels: Sequence[str]) -> Iterator[Callable[[float], M
             with _refusing():
                 address = settings.address(connection.settings_dict["HOST"])
                 address = _with_channels(address, connection.settings_dict["USER"], channels)
-                socket = stack.enter_context(_connected(address, settings, connection.options.verify))
+                socket = stack.enter_context(
+                    _connected(address, settings, connection.options.verify)
+                )
         except TimeoutError:
             raise Refused(f"no connection within {_CONNECT_S:g} s") from None
         yield hear
@@ -267,7 +284,8 @@ def _greet(hello: Mapping[str, Any], settings: RealtimeSettings) -> None:
         raise Refused(f"Appwrite refuses: {data.get('message', hello.get('type'))}")
     if settings.session_secret and not data.get("user"):
         raise Refused(
-            'the session in OPTIONS["REALTIME"]["SESSION_SECRET"] is invalid, and a guest receives fewer events'
+            'the session in OPTIONS["REALTIME"]["SESSION_SECRET"] is invalid, and a guest receives '
+            "fewer events"
         )
 
 

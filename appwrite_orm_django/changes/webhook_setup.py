@@ -49,7 +49,9 @@ def events_for(alias: str) -> list[str]:
     """
     connection = appwrite_connection(alias)
     base = f"databases.{connection.database_id}.tables"
-    names = dict.fromkeys([*(connection.table_of(model) for model in connection.cached_models()), PROBES_TABLE])
+    names = dict.fromkeys(
+        [*(connection.table_of(model) for model in connection.cached_models()), PROBES_TABLE]
+    )
     if len(names) > MAX_EVENTS:
         return [f"{base}.*.rows.*"]
     return [f"{base}.{name}.rows.*" for name in names]
@@ -76,12 +78,16 @@ def create(alias: str) -> tuple[Literal["created", "updated"], webhooks.Webhook]
     id_, name = webhook_id_for(alias), f"appwrite-orm-django {connection.database_id}"
     events, tls, secret = events_for(alias), settings.url.startswith("https:"), settings.secrets[0]
     try:
-        return "created", webhooks.create_webhook(transport, id_, name, settings.url, events, tls=tls, secret=secret)
+        return "created", webhooks.create_webhook(
+            transport, id_, name, settings.url, events, tls=tls, secret=secret
+        )
     except AlreadyExists:
         # Set the secret first: the new address would reject every delivery signed with the old
         # secret.
         webhooks.set_webhook_secret(transport, id_, secret)
-        found = webhooks.update_webhook(transport, id_, name=name, url=settings.url, events=events, tls=tls)
+        found = webhooks.update_webhook(
+            transport, id_, name=name, url=settings.url, events=events, tls=tls
+        )
         return "updated", found
 
 
@@ -152,7 +158,9 @@ def check(
     try:
         before = webhooks.get_webhook(transport, webhook_id_for(alias))
     except NotFound:
-        return Checked(False, problem="There is no webhook: create it with appwrite_webhook create.")
+        return Checked(
+            False, problem="There is no webhook: create it with appwrite_webhook create."
+        )
     if problem := _obstacle(alias, before):
         return Checked(False, problem=problem)
     row_id = new_row_id()
@@ -168,7 +176,9 @@ def check(
                 return Checked(True, clock() - started)
             after = webhooks.get_webhook(transport, webhook_id_for(alias))
             if after["attempts"] > before["attempts"]:
-                return Checked(False, problem=f"Appwrite could not deliver: {_first_lines(after['logs'])}")
+                return Checked(
+                    False, problem=f"Appwrite could not deliver: {_first_lines(after['logs'])}"
+                )
             sleep(0.1)
         return Checked(False, problem=_silence(connection, wait_s))
     finally:

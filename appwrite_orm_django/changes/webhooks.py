@@ -102,7 +102,9 @@ def webhook(request: HttpRequest) -> HttpResponse:
         delivery = read(request, settings)
     except Refused as refusal:
         logger.warning("Rejected a webhook delivery with %s: %s", refusal.status, refusal)
-        response = HttpResponse(f"{refusal}\n", status=refusal.status, content_type="text/plain; charset=utf-8")
+        response = HttpResponse(
+            f"{refusal}\n", status=refusal.status, content_type="text/plain; charset=utf-8"
+        )
         if refusal.status == 405:
             response["Allow"] = "POST"
         return response
@@ -220,15 +222,23 @@ def _take(delivery: Delivery, settings: Mapping[str, WebhookSettings]) -> None:
         else:
             unused = written.problem
     if not is_used:
-        level = logging.DEBUG if all(settings[alias].ignore_unknown for alias in delivery.aliases) else logging.WARNING
+        level = (
+            logging.DEBUG
+            if all(settings[alias].ignore_unknown for alias in delivery.aliases)
+            else logging.WARNING
+        )
         logger.log(level, "Ignored a webhook delivery: %s", unused)
 
 
-def _invalidate(alias: str, written: Written, delivery: Delivery, settings: WebhookSettings) -> None:
+def _invalidate(
+    alias: str, written: Written, delivery: Delivery, settings: WebhookSettings
+) -> None:
     if written.problem:
         logger.warning(
             "A webhook delivery invalidates %s: %s",
-            f"every row of {len(written.tables)} tables" if len(written.tables) > 1 else written.tables[0],
+            f"every row of {len(written.tables)} tables"
+            if len(written.tables) > 1
+            else written.tables[0],
             written.problem,
         )
     models = tables_of(alias)

@@ -41,7 +41,8 @@ def check_settings(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> 
             messages.append(
                 error(
                     30,
-                    f'DATABASES["{alias}"]["OPTIONS"]["CACHE"]["ALIAS"] is {read.alias!r}, which is not in CACHES.',
+                    f'DATABASES["{alias}"]["OPTIONS"]["CACHE"]["ALIAS"] is {read.alias!r}, which '
+                    "is not in CACHES.",
                     f"Name one of {', '.join(sorted(settings.CACHES))}.",
                 )
             )
@@ -53,16 +54,25 @@ def check_settings(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> 
 def check_models(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
     """Check ``appwrite_cache_timeout`` and ``appwrite_warm`` of every model."""
     configs = apps.get_app_configs() if app_configs is None else app_configs
-    return [message for config in configs for model in config.get_models() for message in _model_messages(model)]
+    return [
+        message
+        for config in configs
+        for model in config.get_models()
+        for message in _model_messages(model)
+    ]
 
 
-def check_deployment(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+def check_deployment(
+    app_configs: Sequence[AppConfig] | None = None, **_: Any
+) -> list[CheckMessage]:
     """Check for settings that are safe in development only, under ``manage.py check --deploy``."""
     return [
         warning(
             33,
-            f'CACHES["{name}"] is local to each process: a write invalidates the cache of its own process only.',
-            "Other worker processes serve stale rows until the timeout. Use a shared cache, such as Redis.",
+            f'CACHES["{name}"] is local to each process: a write invalidates the cache of its own '
+            "process only.",
+            "Other worker processes serve stale rows until the timeout. Use a shared cache, such "
+            "as Redis.",
         )
         for name in _caches_in_use()
         if _is(name, LocMemCache)
@@ -73,7 +83,10 @@ def check_deployment(app_configs: Sequence[AppConfig] | None = None, **_: Any) -
 
 
 def _cache_options() -> dict[str, dict[str, Any]]:
-    return {alias: settings.DATABASES[alias].get("OPTIONS", {}).get("CACHE", {}) for alias in appwrite_aliases()}
+    return {
+        alias: settings.DATABASES[alias].get("OPTIONS", {}).get("CACHE", {})
+        for alias in appwrite_aliases()
+    }
 
 
 def _caches_in_use() -> list[str]:
@@ -99,7 +112,9 @@ def _cache_messages(name: str) -> Iterator[CheckMessage]:
     backend = str(config.get("BACKEND", ""))
     is_django_redis = backend.startswith("django_redis.")
     where = f'CACHES["{name}"]'
-    if is_django_redis and options.get("IGNORE_EXCEPTIONS", getattr(settings, "DJANGO_REDIS_IGNORE_EXCEPTIONS", False)):
+    if is_django_redis and options.get(
+        "IGNORE_EXCEPTIONS", getattr(settings, "DJANGO_REDIS_IGNORE_EXCEPTIONS", False)
+    ):
         yield warning(
             30,
             f"{where} ignores exceptions, which hides that an invalidation was lost.",
@@ -109,8 +124,10 @@ def _cache_messages(name: str) -> Iterator[CheckMessage]:
     if _reads_from_replicas(backend, config):
         yield warning(
             31,
-            f"{where} reads from replicas, which lag behind: stale rows can be served for a moment after a write.",
-            "Use the primary alone as LOCATION (with Sentinel: the default client, and ?is_master=1).",
+            f"{where} reads from replicas, which lag behind: stale rows can be served for a moment "
+            "after a write.",
+            "Use the primary alone as LOCATION (with Sentinel: the default client, and "
+            "?is_master=1).",
         )
     if _is(name, DummyCache):
         yield warning(
@@ -140,7 +157,9 @@ def _cache_messages(name: str) -> Iterator[CheckMessage]:
 def _shares_a_database(config: dict[str, Any]) -> bool:
     table = BaseDatabaseCache(config.get("LOCATION", ""), {})
     alias = router.db_for_write(table.cache_model_class)  # type: ignore[attr-defined]  # Django's, which django-stubs leave out
-    return alias == DEFAULT_DB_ALIAS or bool(settings.DATABASES.get(alias, {}).get("ATOMIC_REQUESTS"))
+    return alias == DEFAULT_DB_ALIAS or bool(
+        settings.DATABASES.get(alias, {}).get("ATOMIC_REQUESTS")
+    )
 
 
 def _reads_from_replicas(backend: str, config: dict[str, Any]) -> bool:
@@ -168,4 +187,9 @@ def _model_messages(model: type[models.Model]) -> Iterator[CheckMessage]:
     try:
         loaders_of(model)
     except TypeError as exc:
-        yield error(32, str(exc), "Write a callable without arguments: lambda: Product.objects.all().", model)
+        yield error(
+            32,
+            str(exc),
+            "Write a callable without arguments: lambda: Product.objects.all().",
+            model,
+        )

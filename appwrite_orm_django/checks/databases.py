@@ -40,11 +40,18 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> Message
     """Check the entries of ``DATABASES`` that are on Appwrite."""
     if app_configs is not None:
         return []
-    return [message for alias in appwrite_aliases() for message in _check_entry(alias, settings.DATABASES[alias])]
+    return [
+        message
+        for alias in appwrite_aliases()
+        for message in _check_entry(alias, settings.DATABASES[alias])
+    ]
 
 
 def _check_entry(alias: str, entry: dict[str, Any]) -> Iterator[checks.CheckMessage]:
-    entry = {**hidden(entry, ("PASSWORD",)), "OPTIONS": without_secrets_in_clear(entry.get("OPTIONS") or {})}
+    entry = {
+        **hidden(entry, ("PASSWORD",)),
+        "OPTIONS": without_secrets_in_clear(entry.get("OPTIONS") or {}),
+    }
     where = f'DATABASES["{alias}"]'
     host, name = str(entry.get("HOST") or ""), str(entry.get("NAME") or "")
     local = host.startswith("local:")
@@ -61,13 +68,16 @@ def _check_entry(alias: str, entry: dict[str, Any]) -> Iterator[checks.CheckMess
         yield error(
             1,
             f'{where}["NAME"] is {name!r}, which cannot be the id of a database.',
-            "An id has at most 36 letters, digits, dots, hyphens and underscores, and starts with a letter or digit.",
+            "An id has at most 36 letters, digits, dots, hyphens and underscores, and starts with "
+            "a letter or digit.",
         )
     if host:
         yield from _check_host(f'{where}["HOST"]', host)
     # ``checks.cache`` checks the cache's settings.
     try:
-        Options.read(alias, {key: value for key, value in entry["OPTIONS"].items() if key != "CACHE"})
+        Options.read(
+            alias, {key: value for key, value in entry["OPTIONS"].items() if key != "CACHE"}
+        )
     except (ImproperlyConfigured, TypeError, ValueError) as exc:
         yield error(2, str(exc), "Correct the option, or remove it.")
 
@@ -80,15 +90,20 @@ def _check_host(where: str, host: str) -> Iterator[checks.CheckMessage]:
             yield error(
                 1,
                 f"{where}: {exc}",
-                "Write local: for a server in memory, or local:/path/to/a.sqlite3 for a server in a file.",
+                "Write local: for a server in memory, or local:/path/to/a.sqlite3 for a server in "
+                "a file.",
             )
     elif not re.match(r"https?://[^/]", host):
         yield error(1, f"{where} is {host!r}, which is not a URL.", "Write https://<host>/v1.")
     elif not host.rstrip("/").endswith("/v1"):
-        yield warning(2, f"{where} is {host!r}; Appwrite's endpoints end in /v1.", "Write https://<host>/v1.")
+        yield warning(
+            2, f"{where} is {host!r}; Appwrite's endpoints end in /v1.", "Write https://<host>/v1."
+        )
 
 
-def check_drift(app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any) -> Messages:
+def check_drift(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
+) -> Messages:
     """Compare the models with the servers of these databases; without ``databases``, do nothing."""
     return [
         message
@@ -98,14 +113,18 @@ def check_drift(app_configs: Sequence[AppConfig] | None, databases: Sequence[str
     ]
 
 
-def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator[checks.CheckMessage]:
+def _check_live(
+    alias: str, app_configs: Sequence[AppConfig] | None
+) -> Iterator[checks.CheckMessage]:
     connection = appwrite_connection(alias)
     # Imported here because they import the SDK, which takes longer to import than all of Django,
     # and start-up contacts no server.
     from appwrite_orm_django.schema.migrate import Options as MigrateOptions
     from appwrite_orm_django.schema.migrate import plan_for
 
-    wanted_models = [m for m in models_of(alias) if app_configs is None or m._meta.app_config in app_configs]
+    wanted_models = [
+        m for m in models_of(alias) if app_configs is None or m._meta.app_config in app_configs
+    ]
     try:
         wanted = read_models(connection.database_id, wanted_models)
         if app_configs is None:
@@ -113,7 +132,9 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
     except (UnsupportedModel, SchemaTooLarge):
         return  # check_models reports this
     try:
-        plan = plan_for(connection.transport, wanted, MigrateOptions(all_tables=app_configs is None))
+        plan = plan_for(
+            connection.transport, wanted, MigrateOptions(all_tables=app_configs is None)
+        )
     except UnsupportedModel as exc:
         yield warning(10, f'"{alias}" does not match the models: {exc}', "See the message.")
         return
@@ -122,7 +143,9 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
         yield warning(
             11,
             f'The schema of "{alias}" could not be compared with the models: {exc}',
-            needed if isinstance(exc, MissingScope) else "Run the check again when the server answers.",
+            needed
+            if isinstance(exc, MissingScope)
+            else "Run the check again when the server answers.",
         )
         return
     if plan.steps:
@@ -130,7 +153,8 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
         more = len(plan.steps) - _MAX_STEPS_SHOWN
         yield warning(
             10,
-            f'"{alias}" does not match the models: {shown}{f"; and {more} more" if more > 0 else ""}.',
+            f'"{alias}" does not match the models: '
+            f"{shown}{f'; and {more} more' if more > 0 else ''}.",
             f"Run manage.py appwrite_migrate --database {alias} --plan to see the changes, and "
             "without --plan to apply them. If migrations create these tables, run manage.py "
             f"migrate --database {alias}.",
@@ -142,7 +166,8 @@ def _check_live(alias: str, app_configs: Sequence[AppConfig] | None) -> Iterator
             12,
             f'"{alias}" has tables, columns or indexes without a model: '
             f"{shown}{f' and {more} more' if more > 0 else ''}.",
-            "appwrite_migrate --prune drops them. Silence this check if other applications use them.",
+            "appwrite_migrate --prune drops them. Silence this check if other applications use "
+            "them.",
         )
     yield from _check_feature_level(alias, connection, wanted_models)
 
@@ -155,11 +180,18 @@ def _check_feature_level(
     pinned = connection.options.feature_level
     if pinned is None or not models_:
         return
-    level = capabilities.probe(connection.transport, connection.table_ref(connection.table_of(models_[0])))
+    level = capabilities.probe(
+        connection.transport, connection.table_ref(connection.table_of(models_[0]))
+    )
     if level is not None and level != pinned:
-        can = "supports aggregates and joins" if level == "2.x" else "supports neither aggregates nor joins"
+        can = (
+            "supports aggregates and joins"
+            if level == "2.x"
+            else "supports neither aggregates nor joins"
+        )
         yield warning(
             13,
-            f'DATABASES["{alias}"]["OPTIONS"]["FEATURE_LEVEL"] is "{pinned}", but the server {can}.',
+            f'DATABASES["{alias}"]["OPTIONS"]["FEATURE_LEVEL"] is "{pinned}", but the server '
+            f"{can}.",
             f'Set it to "{level}", or remove it.',
         )

@@ -30,8 +30,15 @@ def from_error(number: int, refused: Exception, obj: Any) -> checks.CheckMessage
 
 
 def _message(
-    kind: type[checks.Error | checks.Warning], letter: str, number: int, text: str, hint: str, obj: Any
+    kind: type[checks.Error | checks.Warning],
+    letter: str,
+    number: int,
+    text: str,
+    hint: str,
+    obj: Any,
 ) -> checks.CheckMessage:
     id_ = f"{letter}{number:03}"
     docs = _CACHE_DOCS if number in _CACHE_NUMBERS else _DOCS
-    return kind(text, hint=f"{hint} See {docs}#appwrite-{id_.lower()}", obj=obj, id=f"appwrite.{id_}")
+    return kind(
+        text, hint=f"{hint} See {docs}#appwrite-{id_.lower()}", obj=obj, id=f"appwrite.{id_}"
+    )

@@ -33,7 +33,9 @@ _PERMISSION = re.compile(
 )
 
 
-def check_models(app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any) -> Messages:
+def check_models(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
+) -> Messages:
     """
     Check all models whose tables belong on Appwrite.
 
@@ -51,7 +53,9 @@ def check_models(app_configs: Sequence[AppConfig] | None, databases: Sequence[st
 
 def check_model(model: Model, *, django_looks: bool = False) -> Messages:
     """Check the fields of a model and, if they are valid, its indexes and its size."""
-    found = [message for field in model._meta.local_concrete_fields for message in _check_field(field)]
+    found = [
+        message for field in model._meta.local_concrete_fields for message in _check_field(field)
+    ]
     found += _check_permissions(model)
     if not any(message.id == "appwrite.E003" for message in found):
         found += _check_table(model, django_looks)
@@ -66,7 +70,9 @@ def _check_field(field: models.Field[Any, Any]) -> Iterator[checks.CheckMessage]
     else:
         if field.has_db_default():
             yield from _check_db_default(field, column)
-    if isinstance(field, PermissionsField) and not getattr(field.model, "appwrite_row_security", False):
+    if isinstance(field, PermissionsField) and not getattr(
+        field.model, "appwrite_row_security", False
+    ):
         yield warning(
             1,
             "The rows' permissions have no effect, because the table has no row security.",
@@ -84,9 +90,16 @@ def _check_field(field: models.Field[Any, Any]) -> Iterator[checks.CheckMessage]
         )
 
 
-def _check_db_default(field: models.Field[Any, Any], column: Column | None) -> Iterator[checks.CheckMessage]:
+def _check_db_default(
+    field: models.Field[Any, Any], column: Column | None
+) -> Iterator[checks.CheckMessage]:
     if refused := refusal(field):
-        yield error(3, f"db_default cannot be evaluated: {refused}.", "Use default=, or another expression.", field)
+        yield error(
+            3,
+            f"db_default cannot be evaluated: {refused}.",
+            "Use default=, or another expression.",
+            field,
+        )
     elif column is not None and (reason := only_django_writes(field, column)):
         yield warning(
             5,
@@ -103,7 +116,8 @@ def _check_permissions(model: Model) -> Iterator[checks.CheckMessage]:
         if not _PERMISSION.fullmatch(str(permission)):
             yield error(
                 9,
-                f"appwrite_permissions has {str(permission)!r}, which is not a permission of Appwrite.",
+                f"appwrite_permissions has {str(permission)!r}, which is not a permission of "
+                "Appwrite.",
                 """Write a tuple of permissions such as read("any") and update("team:staff/owner").""",
                 model,
             )
@@ -117,7 +131,9 @@ def _check_table(model: Model, django_looks: bool) -> Iterator[checks.CheckMessa
         yield from_error(6, exc, model)
         return
     try:
-        indexes, notes = indexes_for(model, id_, columns, **(_without_what_django_says(model) if django_looks else {}))
+        indexes, notes = indexes_for(
+            model, id_, columns, **(_without_what_django_says(model) if django_looks else {})
+        )
         check_table(Table(id_, columns=columns, indexes=indexes))
     except UnsupportedModel as exc:
         yield from_error(4, exc, model)
@@ -137,9 +153,13 @@ def _without_what_django_says(model: Model) -> dict[str, Any]:
     options = model._meta
     return {
         "constraints": [
-            constraint for constraint in options.constraints if not isinstance(constraint, models.CheckConstraint)
+            constraint
+            for constraint in options.constraints
+            if not isinstance(constraint, models.CheckConstraint)
         ],
-        "indexes": [index for index in options.indexes if not index.expressions and index.condition is None],
+        "indexes": [
+            index for index in options.indexes if not index.expressions and index.condition is None
+        ],
     }
 
 
@@ -177,7 +197,10 @@ def _check_route(model: Model) -> Iterator[checks.CheckMessage]:
     else:
         way_out = f'Add a database with the ENGINE "{ENGINE}" to DATABASES.'
     yield error(
-        7, f'The rows of this AppwriteModel would go to the database "{alias}", not to Appwrite.', way_out, model
+        7,
+        f'The rows of this AppwriteModel would go to the database "{alias}", not to Appwrite.',
+        way_out,
+        model,
     )
 
 
@@ -218,7 +241,8 @@ def _check_relation(model: Model, field: Any) -> Iterator[checks.CheckMessage]:
     if field.db_constraint and not _on_appwrite(here):
         yield error(
             8,
-            f"A foreign key leads from {between}: the constraint would need a table that does not exist there.",
+            f"A foreign key leads from {between}: the constraint would need a table that does not "
+            "exist there.",
             "Use db_constraint=False.",
             field,
         )

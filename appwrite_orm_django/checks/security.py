@@ -32,17 +32,24 @@ def check_webhooks(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> 
     """Check ``OPTIONS["WEBHOOK"]`` and ``OPTIONS["REALTIME"]`` of each database."""
     found: Messages = []
     for alias, options in _all_options():
-        known = {Secret(str(settings.DATABASES[alias].get("PASSWORD") or "")), Secret(str(settings.SECRET_KEY))}
+        known = {
+            Secret(str(settings.DATABASES[alias].get("PASSWORD") or "")),
+            Secret(str(settings.SECRET_KEY)),
+        }
         if known & set(options.webhook.secrets):
             found.append(
                 error(
                     40,
                     f'DATABASES["{alias}"]["OPTIONS"]["WEBHOOK"]["SECRETS"] contains the API key '
                     "or Django's SECRET_KEY.",
-                    "A secret that signs deliveries must not unlock anything else. Generate a separate secret.",
+                    "A secret that signs deliveries must not unlock anything else. Generate a "
+                    "separate secret.",
                 )
             )
-        if "REALTIME" in (settings.DATABASES[alias].get("OPTIONS") or {}) and not options.realtime.session_secret:
+        if (
+            "REALTIME" in (settings.DATABASES[alias].get("OPTIONS") or {})
+            and not options.realtime.session_secret
+        ):
             found.append(
                 warning(
                     44,
@@ -89,7 +96,8 @@ def check_users(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> Mes
                     41,
                     f"{where} reads the token from the session, but AppwriteUserMiddleware runs "
                     "before SessionMiddleware.",
-                    "Put it after SessionMiddleware; otherwise every visitor is treated as having no token.",
+                    "Put it after SessionMiddleware; otherwise every visitor is treated as having "
+                    "no token.",
                 )
             )
         if users.anonymous == "key":
@@ -118,7 +126,9 @@ def check_deployment(app_configs: Sequence[AppConfig] | None = None, **_: Any) -
                     "Serve the endpoint over TLS, and run appwrite_webhook create again.",
                 )
             )
-        hears = options.webhook.secrets or "REALTIME" in (settings.DATABASES[alias].get("OPTIONS") or {})
+        hears = options.webhook.secrets or "REALTIME" in (
+            settings.DATABASES[alias].get("OPTIONS") or {}
+        )
         if hears and _is_private(options.cache.alias):
             found.append(
                 warning(
@@ -133,7 +143,8 @@ def check_deployment(app_configs: Sequence[AppConfig] | None = None, **_: Any) -
             found.append(
                 warning(
                     45,
-                    f'DATABASES["{alias}"]["HOST"] is not https, but users\' tokens are sent to it.',
+                    f'DATABASES["{alias}"]["HOST"] is not https, but users\' tokens are sent to '
+                    "it.",
                     "Use https, unless the server is on this machine or in a private network.",
                 )
             )
@@ -173,7 +184,8 @@ def _own_tables_messages() -> Iterator[CheckMessage]:
         if alias in appwrite_aliases():
             yield error(
                 42,
-                f'The rows of {label} are on "{alias}", where AppwriteUserMiddleware reads as the end user.',
+                f'The rows of {label} are on "{alias}", where AppwriteUserMiddleware reads as the '
+                "end user.",
                 "Keep users and sessions on another database, or on an alias without USERS.",
             )
 

@@ -51,7 +51,9 @@ _PATH = re.compile(
     r"(?:/(?:rows|documents)/(?P<row>[^/]+)(?:/(?P<counted>[^/]+)/(?:increment|decrement))?"
     r"|/(?:columns|attributes)(?:/[a-z]+)?/(?P<column>[^/]+))?"
 )
-_COLUMN = re.compile(r"""(?:[Aa]ttribute|field|[Cc]olumn with the requested key) ["'](?P<key>[^"'\[]+)""")
+_COLUMN = re.compile(
+    r"""(?:[Aa]ttribute|field|[Cc]olumn with the requested key) ["'](?P<key>[^"'\[]+)"""
+)
 _UNKNOWN_COLUMN = re.compile(
     r"""(?:Unknown attribute: "|Attribute not found in schema: )(?P<key>[A-Za-z0-9$][A-Za-z0-9_.$-]*)"""
 )
@@ -108,7 +110,11 @@ class Request:
         named = unknown or _COLUMN.search(message)
         column = names.get("counted") or names.get("column") or (named and named["key"])
         row_id = names.get("row")
-        hint = "Run manage.py appwrite_migrate if the models have this column." if unknown else self._hint(cls)
+        hint = (
+            "Run manage.py appwrite_migrate if the models have this column."
+            if unknown
+            else self._hint(cls)
+        )
         if ambiguous and self.writes:
             hint = f"{IN_DOUBT} {hint}"
         place = ".".join(name for name in (names.get("table"), column) if name)
@@ -151,11 +157,15 @@ def read(
         return _success(request, status, content, content_type, blank)
     content = blank(content)
     text = content.decode("utf-8", "replace")
-    location, content_type = (blank(header.encode()).decode() for header in (location, content_type))
+    location, content_type = (
+        blank(header.encode()).decode() for header in (location, content_type)
+    )
     if 300 <= status < 400:
         # If followed, a POST would become a GET, and the API key would go wherever the answer
         # points.
-        raise request.error(NotAppwrite, f"redirected to {cut(location)}", code=status, response_text=text)
+        raise request.error(
+            NotAppwrite, f"redirected to {cut(location)}", code=status, response_text=text
+        )
     body = _json_object(content)
     if body is None or not isinstance(body.get("message"), str):
         raise _foreign(request, status, text, content_type)
@@ -173,7 +183,13 @@ def read(
     )
 
 
-def _success(request: Request, status: int, content: bytes, content_type: str, blank: Callable[[bytes], bytes]) -> Any:
+def _success(
+    request: Request,
+    status: int,
+    content: bytes,
+    content_type: str,
+    blank: Callable[[bytes], bytes],
+) -> Any:
     if not content.strip():
         return {}
     with suppress(ValueError):

@@ -58,15 +58,28 @@ def create_column(
         LimitExceeded: the table would become too wide.
         InvalidSchema: the options contradict each other.
     """
-    body = {"key": key, "required": required, **{name: value for name, value in options.items() if value is not None}}
+    body = {
+        "key": key,
+        "required": required,
+        **{name: value for name, value in options.items() if value is not None},
+    }
     if type_ == "relationship":  # never required, and the key is unknown there
         del body["required"]
-    column: Column = transport.call("POST", f"{table.path}/columns/{_ROUTES.get(type_, type_)}", params=body, safe=True)
+    column: Column = transport.call(
+        "POST", f"{table.path}/columns/{_ROUTES.get(type_, type_)}", params=body, safe=True
+    )
     return column
 
 
 def update_column(
-    transport: Transport, table: TableRef, type_: str, key: str, *, required: bool, default: Any, **options: Any
+    transport: Transport,
+    table: TableRef,
+    type_: str,
+    key: str,
+    *,
+    required: bool,
+    default: Any,
+    **options: Any,
 ) -> Column:
     """
     Change a column.

@@ -34,7 +34,9 @@ def get_database(transport: Transport, database_id: str) -> Database:
     return database
 
 
-def create_database(transport: Transport, database_id: str, name: str, *, enabled: bool = True) -> Database:
+def create_database(
+    transport: Transport, database_id: str, name: str, *, enabled: bool = True
+) -> Database:
     """
     Create a database.
 
@@ -47,14 +49,18 @@ def create_database(transport: Transport, database_id: str, name: str, *, enable
     return database
 
 
-def update_database(transport: Transport, database_id: str, *, name: str, enabled: bool) -> Database:
+def update_database(
+    transport: Transport, database_id: str, *, name: str, enabled: bool
+) -> Database:
     """
     Set ``name`` and ``enabled``.
 
     Both must be given: the server resets those left out (recording ``tables-put-resets``).
     """
     body = {"name": name, "enabled": enabled}
-    database: Database = transport.call("PUT", f"/tablesdb/{path_segment(database_id)}", params=body, safe=True)
+    database: Database = transport.call(
+        "PUT", f"/tablesdb/{path_segment(database_id)}", params=body, safe=True
+    )
     return database
 
 

@@ -31,7 +31,12 @@ def evidence_in(answer: Any) -> Evidence | None:
         return None
     for noun in ("rows", "tables", "documents", "collections"):
         listed = answer.get(noun)
-        if "$id" not in answer and isinstance(listed, list) and listed and isinstance(listed[0], dict):
+        if (
+            "$id" not in answer
+            and isinstance(listed, list)
+            and listed
+            and isinstance(listed[0], dict)
+        ):
             answer = listed[0]
     if "$sequence" in answer:
         sequence = answer["$sequence"]
@@ -42,4 +47,6 @@ def evidence_in(answer: Any) -> Evidence | None:
     width = answer.get("bytesMax")
     if "databaseId" not in answer or not isinstance(width, int):
         return None
-    return Evidence("SQL" if width else "MongoDB", f'the table "{answer.get("$id")}" has the bytesMax {width}')
+    return Evidence(
+        "SQL" if width else "MongoDB", f'the table "{answer.get("$id")}" has the bytesMax {width}'
+    )

@@ -149,7 +149,8 @@ class Unauthorized(AppwriteError, utils.OperationalError):
         "Appwrite Cloud has one for each region."
     )
     user_hint: ClassVar[str] = (
-        "The request was made as a user, without the API key: the permissions of the table and the row apply."
+        "The request was made as a user, without the API key: the permissions of the table and the "
+        "row apply."
     )
 
 
@@ -329,7 +330,12 @@ class UniqueViolation(AppwriteError, utils.IntegrityError):
     """
 
     def __init__(
-        self, text: str = "", *, columns: tuple[str, ...] = (), existing_id: str | None = None, **attributes: Any
+        self,
+        text: str = "",
+        *,
+        columns: tuple[str, ...] = (),
+        existing_id: str | None = None,
+        **attributes: Any,
     ) -> None:
         super().__init__(text, **attributes)
         self.columns = columns
@@ -464,7 +470,12 @@ BY_TYPE: Mapping[str, type[AppwriteError]] = {
     "webhook_not_found": NotFound,
 }
 
-_LEGACY_PREFIXES = {"document_": "row_", "attribute_": "column_", "collection_": "table_", "index_": "column_index_"}
+_LEGACY_PREFIXES = {
+    "document_": "row_",
+    "attribute_": "column_",
+    "collection_": "table_",
+    "index_": "column_index_",
+}
 
 _BY_STATUS: Mapping[int, type[AppwriteError]] = {
     400: InvalidRequest,

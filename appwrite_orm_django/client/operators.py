@@ -56,7 +56,9 @@ def operator(method: str, *values: object) -> str:
     """
     if method not in METHODS:
         raise ValueError(f"{method!r} is not an operator of Appwrite.")
-    return json.dumps({"method": method, "values": list(values)}, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(
+        {"method": method, "values": list(values)}, separators=(",", ":"), ensure_ascii=False
+    )
 
 
 def looks_like_operator(value: object) -> bool:
@@ -76,14 +78,20 @@ def looks_like_operator(value: object) -> bool:
     if not (text.startswith("{") and text.endswith("}")):
         return False
     try:
-        parsed = json.loads(_STRING_OR_LITERAL.sub(_lower_literal, text), parse_int=str, parse_constant=_refuse)
+        parsed = json.loads(
+            _STRING_OR_LITERAL.sub(_lower_literal, text), parse_int=str, parse_constant=_refuse
+        )
     except ValueError:
         return False
     except RecursionError:
         # The server stops at 512 levels; Python's limit depends on the caller's stack. Two writes
         # are always right.
         return True
-    return isinstance(parsed, dict) and isinstance(method := parsed.get("method"), str) and method in METHODS
+    return (
+        isinstance(parsed, dict)
+        and isinstance(method := parsed.get("method"), str)
+        and method in METHODS
+    )
 
 
 def text_in_two_writes(data: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:

@@ -96,12 +96,16 @@ class Query:
         if self.column is not None:
             form["attribute"] = self.column
         if self.values:
-            form["values"] = [value._as_object() if isinstance(value, Query) else value for value in self.values]
+            form["values"] = [
+                value._as_object() if isinstance(value, Query) else value for value in self.values
+            ]
         return form
 
     def __str__(self) -> str:
         parts = [] if self.column is None else [self.column]
-        parts += [str(value) if isinstance(value, Query) else _shown(value) for value in self.values]
+        parts += [
+            str(value) if isinstance(value, Query) else _shown(value) for value in self.values
+        ]
         return f"{self.method}({', '.join(parts)})"
 
 
@@ -114,7 +118,9 @@ def check_limits(queries: Sequence[Query]) -> list[str]:
             a filter has more than 500 values.
     """
     if len(queries) > MAX_QUERIES:
-        raise QueryLimitExceeded(f"{len(queries)} queries in one request; the server accepts {MAX_QUERIES}.")
+        raise QueryLimitExceeded(
+            f"{len(queries)} queries in one request; the server accepts {MAX_QUERIES}."
+        )
     texts = []
     for query in queries:
         text = query.to_json()
@@ -124,7 +130,9 @@ def check_limits(queries: Sequence[Query]) -> list[str]:
                 f"{MAX_QUERY_LENGTH:,}. Split its values."
             )
         if (most := _most_values(query)) > MAX_VALUES:
-            raise QueryLimitExceeded(f"{_head(query)} has {most} values; the server accepts {MAX_VALUES}. Split them.")
+            raise QueryLimitExceeded(
+                f"{_head(query)} has {most} values; the server accepts {MAX_VALUES}. Split them."
+            )
         texts.append(text)
     return texts
 

@@ -105,4 +105,6 @@ def may_repeat(failure: Failure, *, safe: bool, timeouts: int) -> bool:
     if isinstance(error, RequestTimeout):
         # 408 is the server's own limit for a query, which it would reach again.
         return error.code is None and timeouts < 2
-    return isinstance(error, ConnectionFailed) or (isinstance(error, ServerError) and error.code in _PASSING_STATUS)
+    return isinstance(error, ConnectionFailed) or (
+        isinstance(error, ServerError) and error.code in _PASSING_STATUS
+    )

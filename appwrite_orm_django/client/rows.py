@@ -64,7 +64,9 @@ def list_rows(
     expect = {"rows": list, "total": int}
     if posts is not None and sum(map(len, texts)) > _LONG_QUERIES and posts():
         body = _without_none(queries=texts, total=total, transactionId=transaction_id)
-        return _call(transport, "POST", f"{table.path}/rows/query", params=body, safe=True, expect=expect)
+        return _call(
+            transport, "POST", f"{table.path}/rows/query", params=body, safe=True, expect=expect
+        )
     params = {"queries": texts, "total": total, "transactionId": transaction_id}
     return _call(transport, "GET", f"{table.path}/rows", params=params, expect=expect)
 
@@ -110,10 +112,20 @@ def create_row(
         InvalidId: the id is invalid.
     """
     path_segment(row_id)
-    body = _without_none(rowId=row_id, data=dict(data), permissions=_listed(permissions), transactionId=transaction_id)
+    body = _without_none(
+        rowId=row_id,
+        data=dict(data),
+        permissions=_listed(permissions),
+        transactionId=transaction_id,
+    )
     try:
         return _call(
-            transport, "POST", f"{table.path}/rows", params=body, safe=transaction_id is None, expect={"$id": str}
+            transport,
+            "POST",
+            f"{table.path}/rows",
+            params=body,
+            safe=transaction_id is None,
+            expect={"$id": str},
         )
     except UniqueViolation as error:
         if not error.ambiguous:
@@ -122,7 +134,11 @@ def create_row(
 
 
 def create_rows(
-    transport: Transport, table: TableRef, rows: Iterable[Mapping[str, Any]], *, transaction_id: str | None = None
+    transport: Transport,
+    table: TableRef,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    transaction_id: str | None = None,
 ) -> list[Row]:
     """
     Create up to 100 rows, all or none, and return them in the given order.
@@ -140,7 +156,12 @@ def create_rows(
     body = _without_none(rows=sent, transactionId=transaction_id)
     try:
         answer = _call(
-            transport, "POST", f"{table.path}/rows", params=body, safe=transaction_id is None, expect={"rows": list}
+            transport,
+            "POST",
+            f"{table.path}/rows",
+            params=body,
+            safe=transaction_id is None,
+            expect={"rows": list},
         )
     except UniqueViolation as error:
         if not error.ambiguous:
@@ -176,10 +197,19 @@ def update_row(
         InvalidStructure: a value does not fit, or a required column is still null.
     """
     body = _without_none(
-        data=None if data is None else dict(data), permissions=_listed(permissions), transactionId=transaction_id
+        data=None if data is None else dict(data),
+        permissions=_listed(permissions),
+        transactionId=transaction_id,
     )
     headers = {"X-Appwrite-Timestamp": unmodified_since}
-    return _call(transport, "PATCH", _row_path(table, row_id), headers=headers, params=body, expect={"$id": str})
+    return _call(
+        transport,
+        "PATCH",
+        _row_path(table, row_id),
+        headers=headers,
+        params=body,
+        expect={"$id": str},
+    )
 
 
 def update_rows(
@@ -197,7 +227,9 @@ def update_rows(
     partway leaves the earlier ones changed. A violated unique index raises ServerError here
     (recording ``bulk-update``).
     """
-    body = _without_none(data=dict(data), queries=check_limits(queries), transactionId=transaction_id)
+    body = _without_none(
+        data=dict(data), queries=check_limits(queries), transactionId=transaction_id
+    )
     answer = _call(transport, "PATCH", f"{table.path}/rows", params=body, expect={"total": int})
     return int(answer["total"])
 
@@ -218,13 +250,19 @@ def upsert_row(
     reports success (recording ``rows-upsert-unique``). A new row with only falsy values is answered
     ``{}`` and not created (recording ``rows-upsert``).
     """
-    body = _without_none(data=dict(data), permissions=_listed(permissions), transactionId=transaction_id)
+    body = _without_none(
+        data=dict(data), permissions=_listed(permissions), transactionId=transaction_id
+    )
     row: Row = transport.call("PUT", _row_path(table, row_id), params=body)
     return row
 
 
 def upsert_rows(
-    transport: Transport, table: TableRef, rows: Iterable[Mapping[str, Any]], *, transaction_id: str | None = None
+    transport: Transport,
+    table: TableRef,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    transaction_id: str | None = None,
 ) -> list[Row]:
     """
     Create or change up to 100 rows, and return those that changed.
@@ -232,7 +270,9 @@ def upsert_rows(
     Beware as in ``upsert_row``.
     """
     body = _without_none(rows=[dict(row) for row in rows], transactionId=transaction_id)
-    changed: list[Row] = _call(transport, "PUT", f"{table.path}/rows", params=body, expect={"rows": list})["rows"]
+    changed: list[Row] = _call(
+        transport, "PUT", f"{table.path}/rows", params=body, expect={"rows": list}
+    )["rows"]
     return changed
 
 
@@ -255,14 +295,20 @@ def delete_row(
     headers = {"X-Appwrite-Timestamp": unmodified_since}
     body = _without_none(transactionId=transaction_id)
     try:
-        transport.call("DELETE", _row_path(table, row_id), headers, body, safe=transaction_id is None)
+        transport.call(
+            "DELETE", _row_path(table, row_id), headers, body, safe=transaction_id is None
+        )
     except RowNotFound as error:
         if not error.ambiguous:
             raise
 
 
 def delete_rows(
-    transport: Transport, table: TableRef, queries: Sequence[Query] = (), *, transaction_id: str | None = None
+    transport: Transport,
+    table: TableRef,
+    queries: Sequence[Query] = (),
+    *,
+    transaction_id: str | None = None,
 ) -> int:
     """
     Delete all matching rows, or all rows, and return how many.
@@ -315,10 +361,14 @@ def decrement_column(
     return _call(transport, "PATCH", path, params=body, expect={"$id": str})
 
 
-def _call(transport: Transport, method: str, path: str, *, expect: Mapping[str, type], **kwargs: Any) -> dict[str, Any]:
+def _call(
+    transport: Transport, method: str, path: str, *, expect: Mapping[str, type], **kwargs: Any
+) -> dict[str, Any]:
     """Make a call, and return its answer if it is an object with these members."""
     answer: Any = transport.call(method, path, **kwargs)
-    if isinstance(answer, dict) and all(isinstance(answer.get(name), kind) for name, kind in expect.items()):
+    if isinstance(answer, dict) and all(
+        isinstance(answer.get(name), kind) for name, kind in expect.items()
+    ):
         return answer
     request = Request(method, path, transport.settings)
     text = f"the answer lacks {' and '.join(expect)}, which Appwrite's answers have"
@@ -338,7 +388,9 @@ def _without_none(**params: Any) -> dict[str, Any]:
     return {name: value for name, value in params.items() if value is not None}
 
 
-def _own_rows(transport: Transport, table: TableRef, sent: list[Row], conflict: UniqueViolation) -> list[Row]:
+def _own_rows(
+    transport: Transport, table: TableRef, sent: list[Row], conflict: UniqueViolation
+) -> list[Row]:
     """
     Return the rows if an earlier attempt created them.
 
@@ -347,7 +399,9 @@ def _own_rows(transport: Transport, table: TableRef, sent: list[Row], conflict: 
     columns = sorted({key for row in sent for key in row if not key.startswith("$")})
     ids = [row["$id"] for row in sent]
     try:
-        page = list_rows(transport, table, [equal("$id", *ids), select(columns or ["$id"]), limit(len(ids))])
+        page = list_rows(
+            transport, table, [equal("$id", *ids), select(columns or ["$id"]), limit(len(ids))]
+        )
     except AppwriteError as error:
         error.ambiguous = True
         raise
@@ -358,13 +412,19 @@ def _own_rows(transport: Transport, table: TableRef, sent: list[Row], conflict: 
     raise conflict
 
 
-def holds(stored: Mapping[str, Any], data: Mapping[str, Any], permissions: Sequence[str] | None = None) -> bool:
+def holds(
+    stored: Mapping[str, Any], data: Mapping[str, Any], permissions: Sequence[str] | None = None
+) -> bool:
     """Return whether a row of the server has these columns, and these permissions if given."""
-    return _same(data, stored) and (permissions is None or list(permissions) == stored.get("$permissions"))
+    return _same(data, stored) and (
+        permissions is None or list(permissions) == stored.get("$permissions")
+    )
 
 
 def _same(sent: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
-    return all(_same_value(value, stored.get(key)) for key, value in sent.items() if key != "$permissions")
+    return all(
+        _same_value(value, stored.get(key)) for key, value in sent.items() if key != "$permissions"
+    )
 
 
 def _same_value(sent: Any, stored: Any) -> bool:

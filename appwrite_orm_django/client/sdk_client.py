@@ -46,7 +46,9 @@ class SdkClient:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
         from appwrite.client import Client
 
         return MethodType(getattr(Client, name), self)
@@ -59,7 +61,8 @@ class SdkClient:
     def get_headers(self) -> dict[str, str]:
         """Return the headers of every request in clear, including the key."""
         return {
-            name: value.reveal() if isinstance(value, Secret) else value for name, value in self._global_headers.items()
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in self._global_headers.items()
         }
 
     def chunked_upload(self, *args: Any, **kwargs: Any) -> NoReturn:

@@ -19,7 +19,9 @@ from .transport import Transport
 Table = dict[str, Any]
 
 
-def list_tables(transport: Transport, database_id: str, queries: Sequence[Query] = ()) -> Iterator[Table]:
+def list_tables(
+    transport: Transport, database_id: str, queries: Sequence[Query] = ()
+) -> Iterator[Table]:
     """
     Yield every table of a database, with its columns and indexes inside.
 
@@ -82,19 +84,32 @@ def create_table(
         body["columns"] = [dict(column) for column in columns]
     if indexes:
         body["indexes"] = [dict(index) for index in indexes]
-    created: Table = transport.call("POST", f"/tablesdb/{path_segment(table.database)}/tables", params=body, safe=True)
+    created: Table = transport.call(
+        "POST", f"/tablesdb/{path_segment(table.database)}/tables", params=body, safe=True
+    )
     return created
 
 
 def update_table(
-    transport: Transport, table: TableRef, *, name: str, permissions: Sequence[str], row_security: bool, enabled: bool
+    transport: Transport,
+    table: TableRef,
+    *,
+    name: str,
+    permissions: Sequence[str],
+    row_security: bool,
+    enabled: bool,
 ) -> Table:
     """
     Set all options of a table.
 
     All must be given: the server resets those left out (recording ``tables-put-resets``).
     """
-    body = {"name": name, "permissions": list(permissions), "rowSecurity": row_security, "enabled": enabled}
+    body = {
+        "name": name,
+        "permissions": list(permissions),
+        "rowSecurity": row_security,
+        "enabled": enabled,
+    }
     updated: Table = transport.call("PUT", table.path, params=body, safe=True)
     return updated
 

@@ -66,7 +66,9 @@ def create_operations(
         RowNotFound: a row to update, increment or delete does not exist.
     """
     body = {"operations": [dict(operation) for operation in operations]}
-    state: Transaction = transport.call("POST", f"{_PATH}/{path_segment(transaction_id)}/operations", params=body)
+    state: Transaction = transport.call(
+        "POST", f"{_PATH}/{path_segment(transaction_id)}/operations", params=body
+    )
     return state
 
 

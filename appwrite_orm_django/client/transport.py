@@ -61,7 +61,10 @@ def prepare(
     prepared.method = method
     prepared.url = url
     prepared.headers = CaseInsensitiveDict(
-        {name: value.reveal() if isinstance(value, Secret) else value for name, value in headers.items()}
+        {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in headers.items()
+        }
     )
     if body is not None:
         prepared.body = body.encoded()
@@ -95,7 +98,9 @@ class SessionPool:
             self._made = (os.getpid(), session)
         return session
 
-    def send(self, request: requests.PreparedRequest, timeouts_s: tuple[float, float]) -> requests.Response:
+    def send(
+        self, request: requests.PreparedRequest, timeouts_s: tuple[float, float]
+    ) -> requests.Response:
         """
         Send a request and read its whole answer.
 
@@ -129,7 +134,9 @@ class SessionPool:
         session.verify = (_ca_bundle() or True) if self._verify is True else self._verify
         for prefix in ("https://", "http://"):
             # Retry in one place only: requests would repeat a write that may have been applied.
-            session.mount(prefix, HTTPAdapter(pool_connections=1, pool_maxsize=self._pool_size, max_retries=0))
+            session.mount(
+                prefix, HTTPAdapter(pool_connections=1, pool_maxsize=self._pool_size, max_retries=0)
+            )
         if local_endpoint.is_local(self._endpoint):
             session.mount(local_endpoint.BASE_URL, local_endpoint.adapter_for(self._endpoint))
         return session
@@ -225,7 +232,11 @@ class Transport(SdkClient):
         self._check_settings(key)
         local = local_endpoint.is_local(self.endpoint)
         # Normalize the URL, such as an international host name, once.
-        url = requests.Request("GET", local_endpoint.BASE_URL if local else self.endpoint).prepare().url
+        url = (
+            requests.Request("GET", local_endpoint.BASE_URL if local else self.endpoint)
+            .prepare()
+            .url
+        )
         self._base_url = (url or "").rstrip("/")
         try:
             self._pool = SessionPool(self.endpoint, pool_size=pool_size, verify=verify)
@@ -237,7 +248,8 @@ class Transport(SdkClient):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "A Transport holds an API key and open connections and cannot be pickled or copied; make a new one."
+            "A Transport holds an API key and open connections and cannot be pickled or copied; "
+            "make a new one."
         )
 
     def add_listener(self, listener: Listener) -> None:
@@ -287,7 +299,9 @@ class Transport(SdkClient):
         other.__dict__.update(self.__dict__)
         other.identity = identity
         other._global_headers = {
-            name: value for name, value in self._global_headers.items() if name.lower() not in _SECRET_HEADERS
+            name: value
+            for name, value in self._global_headers.items()
+            if name.lower() not in _SECRET_HEADERS
         }
         return other
 
@@ -333,7 +347,9 @@ class Transport(SdkClient):
         started = self._clock()
         outcome, attempts = self._send(sendable, safe=not request.writes if safe is None else safe)
         status = outcome.error.code if isinstance(outcome, Failure) else outcome.status
-        record = RequestRecord(request.method, path, params, self._clock() - started, status, attempts)
+        record = RequestRecord(
+            request.method, path, params, self._clock() - started, status, attempts
+        )
         self._tell(record)
         if isinstance(outcome, Failure):
             raise outcome.error
@@ -381,7 +397,9 @@ class Transport(SdkClient):
         except requests.RequestException as error:
             return _failure(request, error, urlsplit(self._base_url).netloc)
         for warning in filter(None, response.headers.get("x-appwrite-warning", "").split(";")):
-            logger.warning("%s: the server warns: %s", request, self._blank(warning.strip().encode()).decode())
+            logger.warning(
+                "%s: the server warns: %s", request, self._blank(warning.strip().encode()).decode()
+            )
         try:
             return _Answer(
                 response.status_code,
@@ -398,14 +416,20 @@ class Transport(SdkClient):
             )
         except AppwriteError as error:
             error.__traceback__ = None
-            return Failure(error, retry_after_s=self._backoff.retry_after_s(response.headers.get("retry-after")))
+            return Failure(
+                error,
+                retry_after_s=self._backoff.retry_after_s(response.headers.get("retry-after")),
+            )
 
     def _exchange(self, sendable: _Sendable) -> requests.Response:
         prepared = prepare(sendable.request.method, sendable.url, sendable.headers, sendable.body)
         return self._pool.send(prepared, self._timeouts_s)
 
     def _sendable(
-        self, request: Request, headers: CaseInsensitiveDict[str | Secret], params: Mapping[str, Any]
+        self,
+        request: Request,
+        headers: CaseInsensitiveDict[str | Secret],
+        params: Mapping[str, Any],
     ) -> _Sendable:
         url = self._base_url + _url_text(request, quote, request.path, "/%:@!$&'()*+,;=~")
         body = None
@@ -460,7 +484,9 @@ class Transport(SdkClient):
                     f'{self.settings}["{name}"] contains characters that no HTTP header may have.'
                 )
 
-    def _merged_headers(self, headers: Mapping[str, str | Secret | None]) -> CaseInsensitiveDict[str | Secret]:
+    def _merged_headers(
+        self, headers: Mapping[str, str | Secret | None]
+    ) -> CaseInsensitiveDict[str | Secret]:
         merged: CaseInsensitiveDict[str | Secret] = CaseInsensitiveDict(self._global_headers)
         # Releases of the SDK keep the project either in these headers or in each call of a service.
         merged["x-appwrite-project"] = self.project
@@ -470,7 +496,9 @@ class Transport(SdkClient):
             if value is None:
                 merged.pop(name, None)
             elif not Secret(value).is_header:
-                raise TypeError(f"The header {name} contains characters that no HTTP header may have.")
+                raise TypeError(
+                    f"The header {name} contains characters that no HTTP header may have."
+                )
             else:
                 merged[name] = value
         for name in _SECRET_HEADERS:
@@ -487,7 +515,9 @@ class Transport(SdkClient):
         return content if self.identity is None else self.identity.token.blanked_in(content)
 
 
-def without_secrets_in_clear(headers: Mapping[str, str | Secret | None] | None) -> Mapping[str, str | Secret | None]:
+def without_secrets_in_clear(
+    headers: Mapping[str, str | Secret | None] | None,
+) -> Mapping[str, str | Secret | None]:
     """Return the headers with keys and tokens wrapped in ``Secret``."""
     return {
         name: Secret(value) if value is not None and name.lower() in _SECRET_HEADERS else value
@@ -527,21 +557,32 @@ def _failure(request: Request, error: requests.RequestException, server: str) ->
     reason = _reason(error)
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return Failure(
-            request.error(RequestTimeout, f"no connection to {server} within the connect timeout"), never_sent=True
+            request.error(RequestTimeout, f"no connection to {server} within the connect timeout"),
+            never_sent=True,
         )
     if isinstance(error, requests.exceptions.Timeout):
         return Failure(
-            request.error(RequestTimeout, f"no answer from {server} within the read timeout", ambiguous=True)
+            request.error(
+                RequestTimeout, f"no answer from {server} within the read timeout", ambiguous=True
+            )
         )
     if _find(error, ssl.SSLCertVerificationError):
         text = f"the certificate of {server} was rejected: {reason}. OPTIONS['VERIFY'] can name a CA bundle"
         return Failure(request.error(ConnectionFailed, text), hopeless=True)
     if _find(error, NewConnectionError):
-        return Failure(request.error(ConnectionFailed, f"no connection to {server}: {reason}"), never_sent=True)
+        return Failure(
+            request.error(ConnectionFailed, f"no connection to {server}: {reason}"), never_sent=True
+        )
     if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.ConnectionError):
         # requests raises this for a URL or a header that it cannot send.
-        return Failure(request.error(NotAppwrite, f"the endpoint cannot be requested: {type(error).__name__}"))
-    return Failure(request.error(ConnectionFailed, f"the connection to {server} broke: {reason}", ambiguous=True))
+        return Failure(
+            request.error(NotAppwrite, f"the endpoint cannot be requested: {type(error).__name__}")
+        )
+    return Failure(
+        request.error(
+            ConnectionFailed, f"the connection to {server} broke: {reason}", ambiguous=True
+        )
+    )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -549,7 +590,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while isinstance(current, BaseException):
         yield current
         nested = [
-            value for value in (getattr(current, "reason", None), *current.args) if isinstance(value, BaseException)
+            value
+            for value in (getattr(current, "reason", None), *current.args)
+            if isinstance(value, BaseException)
         ]
         current = nested[0] if nested else current.__cause__ or current.__context__
 
@@ -585,10 +628,18 @@ def _encoded(request: Request, params: Mapping[str, Any]) -> Secret:
     """Return the body as JSON, hidden until it is sent because webhooks have secrets in it."""
     try:
         body = Secret(
-            json.dumps(params, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_sdk_value)
+            json.dumps(
+                params,
+                ensure_ascii=False,
+                allow_nan=False,
+                separators=(",", ":"),
+                default=_sdk_value,
+            )
         )
     except ValueError as error:  # NaN and infinities
-        raise request.error(InvalidValue, f"a value cannot be sent: {type(error).__name__}") from None
+        raise request.error(
+            InvalidValue, f"a value cannot be sent: {type(error).__name__}"
+        ) from None
     if not body.is_encodable:
         raise request.error(InvalidValue, "a value cannot be sent: it contains a lone surrogate")
     return body
@@ -612,4 +663,6 @@ def _sdk_value(value: object) -> object:
 
 def _only_json(content_type: str) -> None:
     if content_type and not content_type.startswith("application/json"):
-        raise TypeError(f"This transport only sends JSON; use the SDK's own Client for {content_type}.")
+        raise TypeError(
+            f"This transport only sends JSON; use the SDK's own Client for {content_type}."
+        )

@@ -71,7 +71,9 @@ def describe(response: HttpResponseBase, reads: Sequence[ReadEvent]) -> HttpResp
     """Set the cache headers of a response, unless they are already set."""
     if reads:
         response.headers.setdefault(STATUS, status_of(reads))
-        response.headers.setdefault(TABLE, ", ".join(sorted({table for read in reads for table in read.tables})))
+        response.headers.setdefault(
+            TABLE, ", ".join(sorted({table for read in reads for table in read.tables}))
+        )
     return response
 
 

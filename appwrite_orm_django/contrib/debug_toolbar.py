@@ -67,7 +67,9 @@ class _Recorder:
                     query.result, query.reason = reads[-1].outcome.upper(), reads[-1].reason
 
     def executing(self, alias: str, command: Command) -> AbstractContextManager[Any]:
-        if self._open:  # this loads an entry for a read through the cache, which is recorded already
+        if (
+            self._open
+        ):  # this loads an entry for a read through the cache, which is recorded already
             return ExitStack()
         return self._executed(alias, command)
 
@@ -157,7 +159,9 @@ class AppwritePanel(Panel):
 
     def generate_stats(self, request: Any, response: Any) -> None:
         queries = self._recorder.queries
-        requests = [request for query in queries for request in query.requests] + self._recorder.loose
+        requests = [
+            request for query in queries for request in query.requests
+        ] + self._recorder.loose
         results = [query.result for query in queries]
         self.record_stats(
             {

@@ -138,7 +138,10 @@ def export_rows(
         if encodings and start is None:
             yield _line(["encodings", table.id, encodings])
         for page in _pages(transport, TableRef(database.id, table.id), start):
-            keys = [*_KEPT, *(column.key for column in table.columns if column.type != "relationship")]
+            keys = [
+                *_KEPT,
+                *(column.key for column in table.columns if column.type != "relationship"),
+            ]
             for row in page:
                 yield _line(["row", table.id, {key: row[key] for key in keys if key in row}])
             totals[table.id] += len(page)
@@ -146,7 +149,9 @@ def export_rows(
     yield _line(["end", dict(totals)])
 
 
-def _pages(transport: Transport, table: TableRef, after: str | None) -> Iterator[list[dict[str, Any]]]:
+def _pages(
+    transport: Transport, table: TableRef, after: str | None
+) -> Iterator[list[dict[str, Any]]]:
     while True:
         start: list[Query] = [] if after is None else [cursor_after(after)]
         page = rows.list_rows(transport, table, [limit(PAGE_SIZE), *start])["rows"]
@@ -223,12 +228,16 @@ def import_rows(
             batch.add(table_id, row, len(line), number)
     batch.send()
     if totals is None:
-        raise BadFile("The file has no last line, because its export was interrupted. All of its rows are imported.")
+        raise BadFile(
+            "The file has no last line, because its export was interrupted. All of its rows are "
+            "imported."
+        )
     wrong = [table for table in {*totals, *seen} if totals.get(table, 0) != seen[table]]
     if wrong:
         table = min(wrong)
         raise BadFile(
-            f"{table}: the last line announces {totals.get(table, 0):,} rows, but the file has {seen[table]:,}."
+            f"{table}: the last line announces {totals.get(table, 0):,} rows, but the file has "
+            f"{seen[table]:,}."
         )
     return done
 
@@ -242,7 +251,12 @@ class _Batch:
     """
 
     def __init__(
-        self, transport: Transport, database: Database, done: Imported, announce: Announce, progress: Progress
+        self,
+        transport: Transport,
+        database: Database,
+        done: Imported,
+        announce: Announce,
+        progress: Progress,
     ) -> None:
         self._transport, self._database = transport, database
         self._done, self._announce, self._progress = done, announce, progress
@@ -315,14 +329,18 @@ class _Batch:
         # Appwrite rejects bulk calls on a table with a relationship.
         for row in new:
             data = {key: value for key, value in row.items() if key not in {"$id", "$permissions"}}
-            rows.create_row(self._transport, ref, row["$id"], data, permissions=row.get("$permissions"))
+            rows.create_row(
+                self._transport, ref, row["$id"], data, permissions=row.get("$permissions")
+            )
 
     def _known(self, ref: TableRef, ids: list[str]) -> set[str]:
         found: set[str] = set()
         for start in range(0, len(ids), _IDS_PER_QUERY):
             part = ids[start : start + _IDS_PER_QUERY]
             queries = [equal("$id", *part), select(["$id"]), limit(len(part))]
-            found |= {row["$id"].lower() for row in rows.list_rows(self._transport, ref, queries)["rows"]}
+            found |= {
+                row["$id"].lower() for row in rows.list_rows(self._transport, ref, queries)["rows"]
+            }
         return found
 
 
@@ -340,7 +358,8 @@ def _parsed(line: bytes, where: str) -> list[Any]:
         content = json.loads(line)
     except ValueError as error:
         raise BadFile(
-            f"{where[0].upper()}{where[1:]} is not JSON: the file is damaged, or not from appwrite_export."
+            f"{where[0].upper()}{where[1:]} is not JSON: the file is damaged, or not from "
+            "appwrite_export."
         ) from error
     if _is_line(content):
         return list(content)
@@ -356,5 +375,9 @@ def _is_line(content: Any) -> bool:
         return False
     kind, table, row = content
     if kind == "encodings":
-        return isinstance(table, str) and isinstance(row, dict) and all(isinstance(text, str) for text in row.values())
+        return (
+            isinstance(table, str)
+            and isinstance(row, dict)
+            and all(isinstance(text, str) for text in row.values())
+        )
     return isinstance(table, str) and isinstance(row, dict) and isinstance(row.get("$id"), str)

@@ -123,7 +123,9 @@ def cache_headers(
         if iscoroutinefunction(view):
 
             @wraps(view)
-            async def asynchronous(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            async def asynchronous(
+                request: HttpRequest, *args: Any, **kwargs: Any
+            ) -> HttpResponseBase:
                 if request.method not in ("GET", "HEAD"):
                     return cast(HttpResponseBase, await view(request, *args, **kwargs))
                 asked, unchanged = await sync_to_async(page.check)(request)
@@ -174,7 +176,17 @@ _HARMLESS = frozenset(
     x-scheme x-timer x-varnish x-vercel-id
     """.split()  # noqa: SIM905 - a line for each would be two pages
 )
-_HARMLESS_FAMILIES = ("accept-", "hx-", "if-", "sec-", "turbo-", "x-b3-", "x-datadog-", "x-inertia", "x-up-")
+_HARMLESS_FAMILIES = (
+    "accept-",
+    "hx-",
+    "if-",
+    "sec-",
+    "turbo-",
+    "x-b3-",
+    "x-datadog-",
+    "x-inertia",
+    "x-up-",
+)
 # Variables in which web servers name the authenticated user, also by a certificate.
 _BY_THE_SERVER = re.compile(
     r"(?:REDIRECT_)*(?:REMOTE_(?:USER|IDENT)|AUTH_(?:USER|PASSWORD|TYPE)|LOGON_USER|(?:SSL|TLS)_CLIENT_\w+|CERT_(?:SUBJECT|SERIALNUMBER|COOKIE))"
@@ -248,7 +260,9 @@ class _Page:
         response["ETag"] = _etag(state, until)
         self._allow(response, until)
         response[STATUS] = "HIT"
-        response[TABLE] = ", ".join(sorted({table for _, tables in self._tables() for table in tables}))
+        response[TABLE] = ", ".join(
+            sorted({table for _, tables in self._tables() for table in tables})
+        )
         return asked, response
 
     def _known_until(self, request: HttpRequest, state: str) -> int | None:
@@ -267,7 +281,9 @@ class _Page:
                 return seen.until
         return None
 
-    def finish(self, request: HttpRequest, response: HttpResponseBase, reads: Reads, asked: _Asked) -> HttpResponseBase:
+    def finish(
+        self, request: HttpRequest, response: HttpResponseBase, reads: Reads, asked: _Asked
+    ) -> HttpResponseBase:
         """Set the headers of a rendered page."""
         if response.status_code != 200:
             return response
@@ -278,7 +294,11 @@ class _Page:
             if reads.for_users and "public" not in response["Cache-Control"]:
                 patch_cache_control(response, private=True)
             return response
-        personal = [] if self._key else [*self._who_asks(request), *_traces(request, response, reads, asked)]
+        personal = (
+            []
+            if self._key
+            else [*self._who_asks(request), *_traces(request, response, reads, asked)]
+        )
         if personal:
             logger.debug("%s is not public: %s.", request.path, ", ".join(dict.fromkeys(personal)))
         state = None if personal or response.streaming else asked.state
@@ -306,7 +326,9 @@ class _Page:
 
     def _until(self, reads: Sequence[ReadEvent]) -> int | None:
         covered = {(alias, table) for alias, tables in self._tables() for table in tables}
-        foreign = sorted({table for read in reads for table in read.tables if (read.alias, table) not in covered})
+        foreign = sorted(
+            {table for read in reads for table in read.tables if (read.alias, table) not in covered}
+        )
         if foreign:
             logger.warning(
                 "A page with cache_headers(%s) also reads %s, so browsers do not cache it. Name "
@@ -321,7 +343,8 @@ class _Page:
             return None
         if not known:
             timeouts = [
-                _connection(alias).cache.settings.timeout_for(tuple(tables)) for alias, tables in self._tables()
+                _connection(alias).cache.settings.timeout_for(tuple(tables))
+                for alias, tables in self._tables()
             ]
             known = [time.time() + min(timeouts)]
         return int(min(known))
@@ -334,14 +357,20 @@ class _Page:
             alias = router.db_for_read(model)
             found.setdefault(alias, []).append(_connection(alias, model).table_of(model))
         if not found:
-            raise ImproperlyConfigured("cache_headers() needs the models whose tables the page reads.")
+            raise ImproperlyConfigured(
+                "cache_headers() needs the models whose tables the page reads."
+            )
         return list(found.items())
 
     # Visitors
 
     def _who_asks(self, request: HttpRequest) -> list[str]:
         """Return what may tell visitors apart; empty only if nothing does."""
-        found = [f"appwrite_user() for {alias}" for alias in appwrite_aliases() if current_identity(alias) is not None]
+        found = [
+            f"appwrite_user() for {alias}"
+            for alias in appwrite_aliases()
+            if current_identity(alias) is not None
+        ]
         before = reads_so_far(request)
         if before is not None and before.for_users:
             found.append("a read for a user")
@@ -371,20 +400,35 @@ class _Page:
         return {name: Secret(value).fingerprint for name, value in found.items()}
 
     def _is_harmless(self, name: str) -> bool:
-        is_named = name not in ("authorization", "cookie") and name in {header.lower() for header in self._vary}
-        return is_named or name in _HARMLESS or name.startswith(_HARMLESS_FAMILIES) or self._is_ignored(name)
+        is_named = name not in ("authorization", "cookie") and name in {
+            header.lower() for header in self._vary
+        }
+        return (
+            is_named
+            or name in _HARMLESS
+            or name.startswith(_HARMLESS_FAMILIES)
+            or self._is_ignored(name)
+        )
 
     def _is_ignored(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self._ignore)
 
     def _state(self, request: HttpRequest) -> str | None:
-        parts = [self._version, str(request.META.get("HTTP_HOST", "")), request.get_full_path(), *_locale()]
+        parts = [
+            self._version,
+            str(request.META.get("HTTP_HOST", "")),
+            request.get_full_path(),
+            *_locale(),
+        ]
         parts += [f"{name}: {request.headers.get(name, '')}" for name in self._vary]
         if self._key is not None:
             # Call the key first, because it may load the user.
             parts.append(self._key(request))
             if not self._public:
-                parts += [f"{name}: {value}" for name, value in without_frames(self._credentials, request).items()]
+                parts += [
+                    f"{name}: {value}"
+                    for name, value in without_frames(self._credentials, request).items()
+                ]
         for alias, tables in self._tables():
             tokens = _connection(alias).cache.tokens(tables)
             if tokens is None:
@@ -418,7 +462,8 @@ def _connection(alias: str, model: type[models.Model] | None = None) -> Database
     connection = connections[alias]
     if not is_appwrite(connection):
         raise ImproperlyConfigured(
-            f"cache_headers() needs models on Appwrite, got {model and model._meta.label} on {alias}."
+            f"cache_headers() needs models on Appwrite, got {model and model._meta.label} on "
+            f"{alias}."
         )
     return connection
 
@@ -435,7 +480,9 @@ def _locale() -> tuple[str, str]:
     return language or "", timezone.get_current_timezone_name() if settings.USE_TZ else ""
 
 
-def _traces(request: HttpRequest, response: HttpResponseBase, reads: Reads, asked: _Asked) -> Iterator[str]:
+def _traces(
+    request: HttpRequest, response: HttpResponseBase, reads: Reads, asked: _Asked
+) -> Iterator[str]:
     """Yield the signs that a page was rendered for a particular visitor."""
     if reads.for_users or any(read.identity for read in reads):
         yield "a read for a user"
@@ -469,7 +516,9 @@ def _signed_in(request: HttpRequest) -> dict[str, str]:
             # An unevaluated user has affected nothing, and evaluating it would use the session.
             user = None if user._wrapped is empty else user._wrapped  # type: ignore[attr-defined]
         if user is not None and getattr(user, "is_authenticated", True):
-            found[f"request.{name}"] = f"{type(user).__qualname__} {getattr(user, 'pk', None) or user}"
+            found[f"request.{name}"] = (
+                f"{type(user).__qualname__} {getattr(user, 'pk', None) or user}"
+            )
     key = getattr(getattr(request, "session", None), "session_key", None)
     if key:
         found["the session"] = str(key)
@@ -565,7 +614,9 @@ class RefreshView(View):
             return HttpResponseBadRequest("No model given. Send model=app_label.Model.")
         loaded = {model._meta.label: control.refresh(model) for model in chosen}
         target = request.POST.get("next", "")
-        if url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+        if url_has_allowed_host_and_scheme(
+            target, {request.get_host()}, require_https=request.is_secure()
+        ):
             return HttpResponseRedirect(target)
         return JsonResponse({"refreshed": loaded})
 

@@ -22,7 +22,14 @@ from django.utils.translation import gettext as _
 
 from appwrite_orm_django.backend.aliases import is_appwrite
 
-__all__ = ["AppwritePaginator", "AtLeast", "CursorPage", "CursorPaginator", "ExactPaginator", "InvalidCursor"]
+__all__ = [
+    "AppwritePaginator",
+    "AtLeast",
+    "CursorPage",
+    "CursorPaginator",
+    "ExactPaginator",
+    "InvalidCursor",
+]
 
 #: Appwrite counts at most this many rows in one request (recording ``total-cap``).
 COUNT_LIMIT = 5000
@@ -131,7 +138,12 @@ class AppwritePaginator(Paginator):
     def _read_with_count(self, number: Any) -> QuerySet[Any] | None:
         """Count, and return the page's rows if they were read in the same request."""
         queryset: Any = self.object_list
-        if "count" in self.__dict__ or self.orphans or not isinstance(queryset, QuerySet) or queryset.query.is_sliced:
+        if (
+            "count" in self.__dict__
+            or self.orphans
+            or not isinstance(queryset, QuerySet)
+            or queryset.query.is_sliced
+        ):
             return None
         try:
             bottom = (self._page_number(number) - 1) * self.per_page
@@ -236,7 +248,9 @@ class CursorPaginator:
         del found[self.per_page :]
         if is_backwards:
             found.reverse()
-        has_previous, has_next = (has_more, True) if is_backwards else (values is not None, has_more)
+        has_previous, has_next = (
+            (has_more, True) if is_backwards else (values is not None, has_more)
+        )
         return CursorPage(
             found,
             self._cursor(found[0], is_backwards=True) if found and has_previous else "",
@@ -245,9 +259,12 @@ class CursorPaginator:
 
     def _cursor(self, row: models.Model, *, is_backwards: bool) -> str:
         values = [
-            None if field.value_from_object(row) is None else field.value_to_string(row) for field in self._fields
+            None if field.value_from_object(row) is None else field.value_to_string(row)
+            for field in self._fields
         ]
-        return signing.dumps([",".join(self.order), is_backwards, values], salt=self._salt, compress=True)
+        return signing.dumps(
+            [",".join(self.order), is_backwards, values], salt=self._salt, compress=True
+        )
 
     def _read(self, cursor: str) -> tuple[list[Any], bool]:
         try:
@@ -257,7 +274,8 @@ class CursorPaginator:
         if order != ",".join(self.order):
             raise InvalidCursor
         values = [
-            None if text is None else field.to_python(text) for field, text in zip(self._fields, texts, strict=True)
+            None if text is None else field.to_python(text)
+            for field, text in zip(self._fields, texts, strict=True)
         ]
         return values, is_backwards
 
@@ -266,7 +284,9 @@ class CursorPaginator:
         found, same = Q(pk__in=[]), Q()
         for name, field, value in zip(order, self._fields, values, strict=True):
             key = name.removeprefix("-")
-            if (after := self._after(key, field, value, is_descending=name.startswith("-"))) is not None:
+            if (
+                after := self._after(key, field, value, is_descending=name.startswith("-"))
+            ) is not None:
                 found |= same & after
             same &= Q(**{f"{key}__isnull": True}) if value is None else Q(**{key: value})
         return found
@@ -296,10 +316,14 @@ def _reverse(name: str) -> str:
 def _own_field(model: type[models.Model], name: str) -> Any:
     if name == "pk":
         return model._meta.pk
-    field: Any = next((field for field in model._meta.concrete_fields if name in (field.name, field.attname)), None)
+    field: Any = next(
+        (field for field in model._meta.concrete_fields if name in (field.name, field.attname)),
+        None,
+    )
     if field is None:
         raise ImproperlyConfigured(
-            f"A cursor of {model._meta.label} needs an order by fields of the model itself, got {name!r}."
+            f"A cursor of {model._meta.label} needs an order by fields of the model itself, got "
+            f"{name!r}."
         )
     return field
 

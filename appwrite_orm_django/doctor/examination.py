@@ -72,7 +72,11 @@ def text_rules(findings: Iterable[Finding], level: str) -> str:
 
     Return an empty string if no value does, or if findings are missing.
     """
-    found = {finding.assumption.name: finding for finding in findings if finding.assumption.name in TEXT_RULES}
+    found = {
+        finding.assumption.name: finding
+        for finding in findings
+        if finding.assumption.name in TEXT_RULES
+    }
     if len(found) < len(TEXT_RULES):
         return ""
     for text in ("mariadb", "postgresql"):

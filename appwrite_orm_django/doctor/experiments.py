@@ -78,7 +78,9 @@ def engine(scratch: Scratch) -> str:
 def feature_level(scratch: Scratch) -> str:
     scratch.create(number=1)
     try:
-        found = rows.list_rows(scratch.transport, scratch.table, [Query("count", "*", ("counted",)), limit(1)])["rows"]
+        found = rows.list_rows(
+            scratch.transport, scratch.table, [Query("count", "*", ("counted",)), limit(1)]
+        )["rows"]
     except InvalidQuery:
         return "1.9"
     return "2.x" if found and "counted" in found[0] else "1.9"
@@ -129,7 +131,13 @@ def text_prefix(scratch: Scratch) -> str:
     for text in ("Zola", "Gazola"):
         scratch.create(text=text)
     found = {row["text"] for row in scratch.find(starts_with("text", "Zol"))}
-    return "anchored" if found == {"Zola"} else "anywhere in the text" if len(found) == 2 else "not found"
+    return (
+        "anchored"
+        if found == {"Zola"}
+        else "anywhere in the text"
+        if len(found) == 2
+        else "not found"
+    )
 
 
 def text_wildcards(scratch: Scratch) -> str:
@@ -167,7 +175,11 @@ def sequence(scratch: Scratch) -> str:
     made = [scratch.create(number=number)["$sequence"] for number in range(3)]
     if not all(str(each).isdecimal() for each in made):
         return "text"
-    return "growing numbers" if sorted(map(int, made)) == list(map(int, made)) else "numbers in no order"
+    return (
+        "growing numbers"
+        if sorted(map(int, made)) == list(map(int, made))
+        else "numbers in no order"
+    )
 
 
 # Nulls
@@ -200,7 +212,9 @@ def integers(scratch: Scratch) -> str:
 
 def float_digits(scratch: Scratch) -> str:
     stored = scratch.create(real=LONG_FLOAT)["real"]
-    digits = next((digits for digits in range(17, 0, -1) if float(f"{LONG_FLOAT:.{digits}g}") == stored), 0)
+    digits = next(
+        (digits for digits in range(17, 0, -1) if float(f"{LONG_FLOAT:.{digits}g}") == stored), 0
+    )
     return "all" if stored == LONG_FLOAT else str(digits)
 
 
@@ -227,7 +241,11 @@ def moment_precision(scratch: Scratch) -> str:
 
 def moment_range(scratch: Scratch) -> str:
     first, last = "1000-01-01T00:00:00.000+00:00", "9999-12-31T23:59:59.000+00:00"
-    refused = [each for each in (first, last) if _answer(partial(scratch.create, moment=each), DataError) == REFUSED]
+    refused = [
+        each
+        for each in (first, last)
+        if _answer(partial(scratch.create, moment=each), DataError) == REFUSED
+    ]
     return "years 1000 to 9999" if not refused else f"{refused[0]} refused"
 
 
@@ -287,7 +305,9 @@ def unique_over_duplicates(scratch: Scratch) -> str:
         return "failed"
     try:
         return (
-            "available, absent" if _answer(lambda: scratch.create(number=1), UniqueViolation) == ACCEPTED else "built"
+            "available, absent"
+            if _answer(lambda: scratch.create(number=1), UniqueViolation) == ACCEPTED
+            else "built"
         )
     finally:
         scratch.drop_index(index.key)
@@ -305,7 +325,9 @@ def bulk_create_atomic(scratch: Scratch) -> str:
     taken = scratch.create(text="taken")["$id"]
     with suppress(IntegrityError):
         rows.create_rows(
-            scratch.transport, scratch.table, [{"$id": new_id(), "text": "x"}, {"$id": taken, "text": "x"}]
+            scratch.transport,
+            scratch.table,
+            [{"$id": new_id(), "text": "x"}, {"$id": taken, "text": "x"}],
         )
     return "all or nothing" if len(scratch.find()) == 1 else "some rows"
 
@@ -336,9 +358,15 @@ def page_cursor(scratch: Scratch) -> str:
     seen: list[str] = []
     for _ in range(4):
         after = [cursor_after(seen[-1])] if seen else []
-        page = rows.list_rows(scratch.transport, scratch.table, [select(["$id"]), limit(20), *after])["rows"]
+        page = rows.list_rows(
+            scratch.transport, scratch.table, [select(["$id"]), limit(20), *after]
+        )["rows"]
         seen += [row["$id"] for row in page]
-    return "every row once" if len(seen) == 60 and set(seen) == made else f"{len(set(seen))} of 60 rows"
+    return (
+        "every row once"
+        if len(seen) == 60 and set(seen) == made
+        else f"{len(set(seen))} of 60 rows"
+    )
 
 
 def total(scratch: Scratch) -> str:
@@ -388,7 +416,9 @@ def conflicting_creates(scratch: Scratch) -> str:
     row_id = new_id()
     with scratch.transaction() as first, scratch.transaction() as second:
         for transaction in (first, second):
-            scratch.stage(transaction, scratch.operation("bulkCreate", data=[{"$id": row_id, "text": "x"}]))
+            scratch.stage(
+                transaction, scratch.operation("bulkCreate", data=[{"$id": row_id, "text": "x"}])
+            )
         scratch.commit(first)
         return _answer(lambda: scratch.commit(second), TransactionConflict)
 
@@ -417,7 +447,9 @@ def commit_atomic(scratch: Scratch) -> str:
 
 def commit_size(scratch: Scratch) -> str:
     with scratch.transaction() as transaction:
-        wanted = [scratch.operation("create", new_id(), {"number": number}) for number in range(100)]
+        wanted = [
+            scratch.operation("create", new_id(), {"number": number}) for number in range(100)
+        ]
         scratch.stage(transaction, *wanted)
         scratch.commit(transaction)
     return f"{len(scratch.find())} operations"
@@ -433,7 +465,9 @@ def commit_bulk_count(scratch: Scratch) -> str:
 def commit_created_at(scratch: Scratch) -> str:
     moment, row_id = "2001-02-03T04:05:06.789+00:00", new_id()
     with scratch.transaction() as transaction:
-        scratch.stage(transaction, scratch.operation("create", row_id, {"text": "x", "$createdAt": moment}))
+        scratch.stage(
+            transaction, scratch.operation("create", row_id, {"text": "x", "$createdAt": moment})
+        )
         scratch.commit(transaction)
     return "kept" if scratch.get(row_id)["$createdAt"] == moment else "ignored"
 
@@ -461,7 +495,11 @@ def new_column(scratch: Scratch) -> str:
 def renamed_columns(scratch: Scratch) -> str:
     lost = []
     value: Any
-    for type_, value in (("varchar", "x"), ("bigint", 5), ("datetime", "2026-02-03T04:05:06.789+00:00")):
+    for type_, value in (
+        ("varchar", "x"),
+        ("bigint", 5),
+        ("datetime", "2026-02-03T04:05:06.789+00:00"),
+    ):
         before, after = f"old_{type_}", f"new_{type_}"
         scratch.add_column(Column(before, type_, 10 if type_ == "varchar" else None))
         row_id = scratch.create(**{before: value})["$id"]

@@ -146,7 +146,9 @@ class Scratch:
     def create_many(self, count: int, **data: Any) -> list[str]:
         """Create up to 100 rows with the same values in one request, and return their ids."""
         ids = [new_id() for _ in range(count)]
-        rows.create_rows(self.transport, self.table, [{"$id": row_id, **_explicit(data)} for row_id in ids])
+        rows.create_rows(
+            self.transport, self.table, [{"$id": row_id, **_explicit(data)} for row_id in ids]
+        )
         return ids
 
     def get(self, row_id: str) -> Row:
@@ -157,7 +159,9 @@ class Scratch:
 
     def find(self, *queries: Query) -> list[Row]:
         """Return at most 500 rows that match."""
-        found: list[Row] = rows.list_rows(self.transport, self.table, [*queries, limit(500)])["rows"]
+        found: list[Row] = rows.list_rows(self.transport, self.table, [*queries, limit(500)])[
+            "rows"
+        ]
         return found
 
     def exists(self, row_id: str) -> bool:
@@ -166,7 +170,9 @@ class Scratch:
     def add_column(self, column: Column) -> None:
         """Create a column and wait until it can be used."""
         options = {"size": column.size, "default": column.default}
-        columns.create_column(self.transport, self.table, column.type, column.key, required=column.required, **options)
+        columns.create_column(
+            self.transport, self.table, column.type, column.key, required=column.required, **options
+        )
         self._wait("until_available", column.key, columns.list_columns, "columns")
 
     def drop_column(self, key: str) -> None:
@@ -190,16 +196,22 @@ class Scratch:
         indexes.delete_index(self.transport, self.table, key)
         self._wait("until_gone", key, indexes.list_indexes, "indexes")
 
-    def _wait(self, until: str, key: str, listed: Callable[..., Iterator[dict[str, Any]]], noun: str) -> None:
+    def _wait(
+        self, until: str, key: str, listed: Callable[..., Iterator[dict[str, Any]]], noun: str
+    ) -> None:
         read: Callable[[dict[str, Any]], Any] = read_column if noun == "columns" else read_index
         getattr(self.waiter, until)(
-            [(TABLE, key)], lambda _table: [read(body) for body in listed(self.transport, self.table)], noun
+            [(TABLE, key)],
+            lambda _table: [read(body) for body in listed(self.transport, self.table)],
+            noun,
         )
 
     @contextmanager
     def transaction(self) -> Iterator[str]:
         """Open a transaction and yield its id; roll it back at the end if it is still open."""
-        transaction_id = str(transactions.create_transaction(self.transport, transactions.MIN_TTL_S)["$id"])
+        transaction_id = str(
+            transactions.create_transaction(self.transport, transactions.MIN_TTL_S)["$id"]
+        )
         try:
             yield transaction_id
         finally:
@@ -208,7 +220,11 @@ class Scratch:
 
     def operation(self, action: str, row_id: str | None = None, data: Any = None) -> dict[str, Any]:
         """Return an operation on the table, in the form that a transaction stages."""
-        operation: dict[str, Any] = {"databaseId": self.database, "tableId": TABLE, "action": action}
+        operation: dict[str, Any] = {
+            "databaseId": self.database,
+            "tableId": TABLE,
+            "action": action,
+        }
         if row_id is not None:
             operation["rowId"] = row_id
         if data is not None:
@@ -233,7 +249,9 @@ def _explicit(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def scratch(transport: Transport, database: str | None = None, *, keep: bool = False) -> Iterator[Scratch]:
+def scratch(
+    transport: Transport, database: str | None = None, *, keep: bool = False
+) -> Iterator[Scratch]:
     """
     Create the table for experiments and delete it at the end, also after an exception or Ctrl-C.
 
@@ -247,7 +265,11 @@ def scratch(transport: Transport, database: str | None = None, *, keep: bool = F
     """
     made = database is None
     name = database or f"{DATABASE_PREFIX}{secrets.token_hex(6)}"
-    delete = partial(_delete_database, transport, name) if made else partial(_delete_table, transport, name)
+    delete = (
+        partial(_delete_database, transport, name)
+        if made
+        else partial(_delete_table, transport, name)
+    )
     try:
         if made:
             _delete_leftovers(transport)
@@ -255,7 +277,12 @@ def scratch(transport: Transport, database: str | None = None, *, keep: bool = F
             databases.get_database(transport, database)
             _delete_table(transport, database)
         try:
-            migrate(transport, Database(name, (Table(TABLE, "Experiments", COLUMNS, (UNIQUE,), row_security=True),)))
+            migrate(
+                transport,
+                Database(
+                    name, (Table(TABLE, "Experiments", COLUMNS, (UNIQUE,), row_security=True),)
+                ),
+            )
             yield Scratch(transport, name)
         finally:
             if not keep:

@@ -96,9 +96,13 @@ def _heard(scratch: Scratch) -> Heard:
     ears = _ears(scratch)
     if ears.heard is None:
         ears.heard = Heard()
-        with ears.listen([f"databases.{scratch.database}.tables.{scratch.table.table}.rows"]) as hear:
+        with ears.listen(
+            [f"databases.{scratch.database}.tables.{scratch.table.table}.rows"]
+        ) as hear:
             outside, inside = new_id(), new_id()
-            rows.create_row(scratch.transport, scratch.table, outside, {"text": "x"}, permissions=_ANYBODY)
+            rows.create_row(
+                scratch.transport, scratch.table, outside, {"text": "x"}, permissions=_ANYBODY
+            )
             row = _of_row(hear, outside, ears.wait_s)
             with scratch.transaction() as transaction:
                 data = {"text": "x", "$permissions": _ANYBODY}
@@ -150,7 +154,11 @@ def _placed(scratch: Scratch, event: Event | None) -> str:
 
 
 def _silence(scratch: Scratch) -> str:
-    return f"nothing within {_ears(scratch).wait_s:g} s" if _heard(scratch).connected else NO_CONNECTION
+    return (
+        f"nothing within {_ears(scratch).wait_s:g} s"
+        if _heard(scratch).connected
+        else NO_CONNECTION
+    )
 
 
 def realtime_names(scratch: Scratch) -> str:

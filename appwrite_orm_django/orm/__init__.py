@@ -1,1 +1,1 @@
-"""What ``models``, ``fields`` and ``managers`` are made of."""
+"""The parts that ``models``, ``fields`` and ``managers`` are made of."""

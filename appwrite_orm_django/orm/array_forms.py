@@ -1,4 +1,4 @@
-"""The form field of arrays."""
+"""The form field of ``ArrayField``."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ __all__ = ["ArrayFormField"]
 
 class ArrayFormField(forms.Field):
     """
-    The form field of an ``ArrayField``: a JSON list, ``["2026-01-02", "2026-01-03"]``, or values between commas.
+    The form field of an ``ArrayField``.
 
-    Dates, times and moments are written in ISO 8601; moments without an offset are of the current time zone, as in Django's own fields.
+    It accepts a JSON list, ``["2026-01-02", "2026-01-03"]``, or values separated by commas. Dates,
+    times and datetimes are written in ISO 8601. Datetimes without an offset are in the current time
+    zone, as in Django's own fields.
 
     Args:
-        base_field: the model field of the elements, which reads each of them.
+        base_field: the model field of the elements, which parses each of them.
     """
 
     widget = forms.Textarea
@@ -40,7 +42,9 @@ class ArrayFormField(forms.Field):
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, (list, tuple, set, frozenset)):
-            return json.dumps([_shown(item) for item in value], ensure_ascii=False, cls=DjangoJSONEncoder)
+            return json.dumps(
+                [_shown(item) for item in value], ensure_ascii=False, cls=DjangoJSONEncoder
+            )
         return value
 
     def to_python(self, value: Any) -> list[Any]:
@@ -48,7 +52,8 @@ class ArrayFormField(forms.Field):
         Return the elements.
 
         Raises:
-            ValidationError: it is no list, or the type of the elements refuses one of them; says which.
+            ValidationError: the value is not a list, or an element is invalid; the message contains
+                the number of the element.
         """
         if value in self.empty_values:
             return []
@@ -62,7 +67,7 @@ class ArrayFormField(forms.Field):
             return []
         if text[:1] not in ("[", "{"):
             return [part.strip() for part in text.split(",") if part.strip()]
-        # Of decimals no digit may be lost, and JSON has no NaN.
+        # Decimals must keep every digit, and NaN must reach the field, which rejects it.
         parse_float = str if isinstance(self.base_field, models.DecimalField) else None
         try:
             return json.loads(text, parse_float=parse_float, parse_constant=str)
@@ -82,7 +87,7 @@ class ArrayFormField(forms.Field):
     def _read(self, item: Any) -> Any:
         value = read_element(self.base_field, item)
         if isinstance(value, datetime.datetime):
-            return forms.DateTimeField().to_python(value)  # of the current time zone
+            return forms.DateTimeField().to_python(value)  # in the current time zone
         return bytes(value) if isinstance(value, memoryview) else value
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -94,19 +99,23 @@ class ArrayFormField(forms.Field):
             return True
 
     def _comparable(self, value: Any) -> list[Any]:
-        # By type as well: 1 and true are equal to Python.
+        # Compare types as well: 1 and True are equal in Python.
         return [(type(item), item) for item in self.to_python(value)]
 
 
 def read_element(field: models.Field[Any, Any], item: Any) -> Any:
     """
-    Return what JSON has as an element of an array, as the field of the elements takes it.
+    Convert an element from JSON to the type of the field.
+
+    Unlike the field's own ``to_python()``, this neither truncates nor guesses.
 
     Raises:
-        ValidationError: it is of another type; other than the field's own ``to_python`` nothing is cut or guessed.
+        ValidationError: the element is of another type.
     """
     invalid = ValidationError(
-        field.error_messages.get("invalid", _("Enter a valid value.")), code="invalid", params={"value": item}
+        field.error_messages.get("invalid", _("Enter a valid value.")),
+        code="invalid",
+        params={"value": item},
     )
     if isinstance(item, (list, dict)) and not isinstance(field, models.JSONField):
         raise invalid
@@ -124,7 +133,11 @@ _WRITTEN_AS_TEXT = (models.DateField, models.TimeField, models.DurationField, mo
 
 
 def _shown(item: Any) -> Any:
-    """Return an element as JSON has it; a moment whole, of which Django's encoder for JSON would leave milliseconds."""
+    """
+    Return an element as JSON writes it.
+
+    Datetimes keep their microseconds, which Django's JSON encoder would cut to milliseconds.
+    """
     if isinstance(item, datetime.datetime):
         return (timezone.localtime(item) if timezone.is_aware(item) else item).isoformat()
     if isinstance(item, (datetime.date, datetime.time)):

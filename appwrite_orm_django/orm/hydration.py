@@ -1,9 +1,9 @@
 """
-From rows to instances, without ``Model.__init__`` where that is known to do nothing but store attributes.
+Make instances of rows, bypassing ``Model.__init__`` where it only stores attributes.
 
-``from_db`` takes 2.1 us a row of six columns, of which 0.3 us are needed: a function that is compiled once per model stores the
-attributes directly. It is used only where nobody can tell the difference (see ``_names_to_store``), else Django's own
-``ModelIterable`` or ``from_db`` is.
+``from_db`` takes 2.1 us for a row of six columns. A function compiled once for each model stores
+the attributes directly, in 0.3 us. It is used only if the result is the same (see
+``_names_to_store``); otherwise Django's own ``ModelIterable`` or ``from_db`` does the work.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     ModelT = TypeVar("ModelT", bound=models.Model, covariant=True)
-    # As in django-stubs: what iterating gives, which values() and the like change.
+    # As in django-stubs: the type of a row, which values() and similar methods change.
     RowT = TypeVar("RowT", covariant=True, default=ModelT)
 else:
     from typing import TypeVar
@@ -57,9 +57,11 @@ __all__ = [
 
 class MomentAttribute(DeferredAttribute):
     """
-    Reads what the server keeps: of a row that was written in a block, which knows only estimates, it asks once the block is committed.
+    Read a timestamp that the server keeps.
 
-    It has to set as well: what an object holds would come before what only gets.
+    A transaction knows only an estimate for the rows it writes, so the first read after the commit
+    asks the server. The class is a data descriptor, because instance attributes take precedence
+    over descriptors that only get.
     """
 
     def __get__(self, instance: Any, cls: Any = None) -> Any:
@@ -83,38 +85,53 @@ class MomentAttribute(DeferredAttribute):
             raise AttributeError(self.field.attname) from None
 
 
-# What assigning to a field of a new instance does with these comes to storing the value in ``__dict__``.
-_PLAIN_DESCRIPTORS = (DeferredAttribute, ForeignKeyDeferredAttribute, FileDescriptor, MomentAttribute)
-#: What is remembered of the row of an instance: names of attributes, their values, the alias that they came from, and the end of the
-#: block on which it depends whether the row will hold them.
+# For these descriptors, assigning to a new instance only stores the value in ``__dict__``.
+_PLAIN_DESCRIPTORS = (
+    DeferredAttribute,
+    ForeignKeyDeferredAttribute,
+    FileDescriptor,
+    MomentAttribute,
+)
+#: The known state of an instance's row: attribute names, their values, the alias they were read
+#: from, and the end of the block that decides whether the row will hold them.
 Known = tuple[Collection[str], Collection[Any], str | None, BlockEnd | None]
 NOTHING_KNOWN: Known = ((), (), None, None)
-# The ``from_db`` and ``__setattr__`` functions that do as Django's, and remember what is read and what is assigned.
+# ``from_db`` and ``__setattr__`` functions that act as Django's and record reads and assignments.
 _remembering: set[Any] = set()
 _stock_from_db = models.Model.from_db.__func__  # type: ignore[attr-defined]
 
 
 def remembers_loaded(model: type[models.Model]) -> None:
     """
-    Take the model's ``from_db`` and ``__setattr__`` for those of Django with a memory.
+    Declare that the model's ``from_db`` and ``__setattr__`` act as Django's and only record.
 
-    The one puts what is ``Known`` into ``_loaded``, and the other notes what is assigned to an instance that has it.
+    ``from_db`` puts what is ``Known`` into ``_loaded``, and ``__setattr__`` notes the names
+    assigned to an instance that has ``_loaded``.
     """
     _remembering.update((model.from_db.__func__, model.__setattr__))  # type: ignore[attr-defined]
 
 
-_names: weakref.WeakKeyDictionary[type[models.Model], list[str] | None] = weakref.WeakKeyDictionary()
-_writers: weakref.WeakKeyDictionary[type[models.Model], Callable[..., list[models.Model]]] = weakref.WeakKeyDictionary()
+_names: weakref.WeakKeyDictionary[type[models.Model], list[str] | None] = (
+    weakref.WeakKeyDictionary()
+)
+_writers: weakref.WeakKeyDictionary[type[models.Model], Callable[..., list[models.Model]]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
-def writer_for(model: type[models.Model], connection: BaseDatabaseWrapper) -> Callable[..., list[models.Model]] | None:
+def writer_for(
+    model: type[models.Model], connection: BaseDatabaseWrapper
+) -> Callable[..., list[models.Model]] | None:
     """
-    Return what makes instances as ``model.from_db`` does, of rows from ``connection`` that hold every concrete field in order and nothing else.
+    Return a function that makes instances of rows as ``model.from_db`` does.
 
-    It is good for one batch: whether signals are listened to, and whether what is read may be rolled back, can be different for the next.
+    The rows come from ``connection`` and hold exactly the concrete fields, in order. Use the
+    function for one batch only: before the next, a signal may get receivers or a transaction may
+    begin.
 
     Returns:
-        ``write(model, rows, db, fetch_mode=None)``, the last being Django 6.1's; None if only ``from_db`` itself will do.
+        ``write(model, rows, db, fetch_mode=None)``, the last argument being Django 6.1's; None if
+        only ``from_db`` itself gives the right result.
     """
     from_db = getattr(model.from_db, "__func__", None)
     if from_db is not _stock_from_db and from_db not in _remembering:
@@ -130,9 +147,17 @@ def writer_for(model: type[models.Model], connection: BaseDatabaseWrapper) -> Ca
 
 
 def instance_from(
-    model: Any, db: str | None, values: Collection[Any], field_names: Collection[str], fetch_mode: Any = None
+    model: Any,
+    db: str | None,
+    values: Collection[Any],
+    field_names: Collection[str],
+    fetch_mode: Any = None,
 ) -> Any:
-    """Return the instance that Django's ``from_db`` makes of these; None if making it may do more than to store attributes."""
+    """
+    Return the instance that Django's ``from_db`` makes of these values.
+
+    Return None if making it may do more than store attributes.
+    """
     names = _names_to_store(model)
     if names is None:
         return None
@@ -151,8 +176,12 @@ def instance_from(
 
 
 def _names_to_store(model: Any) -> list[str] | None:
-    """Return the attributes of the concrete fields; None if making an instance may do more than to store them."""
-    # What can change while the process runs: somebody listens to instances being made, or a test has put a mock in the way.
+    """
+    Return the attribute names of the concrete fields.
+
+    Return None if making an instance may do more than store these attributes.
+    """
+    # These can change while the process runs: signals get receivers, and tests replace methods.
     if (
         model.__init__ is not models.Model.__init__
         or (pre_init.receivers and pre_init.has_listeners(model))
@@ -171,15 +200,21 @@ def _stores_plainly(model: type[models.Model], names: Sequence[str]) -> bool:
     if type(model).__call__ is not ModelBase.__call__:
         return False
     for base in model.__mro__:
-        # ``Model.__init__`` calls the next one in line, so that of a mixin behind it counts as well.
+        # ``Model.__init__`` calls ``super().__init__()``, so a mixin after it counts as well.
         own = {"__init__", "__new__", "__setattr__", "__getattribute__"} & vars(base).keys()
-        if base not in (models.Model, object) and any(vars(base)[name] not in _remembering for name in own):
+        if base not in (models.Model, object) and any(
+            vars(base)[name] not in _remembering for name in own
+        ):
             return False
     return all(type(getattr_static(model, name, None)) in _PLAIN_DESCRIPTORS for name in names)
 
 
 def _compile(
-    model: type[models.Model], names: Sequence[str], *, remember: bool, by_attribute: bool | None = None
+    model: type[models.Model],
+    names: Sequence[str],
+    *,
+    remember: bool,
+    by_attribute: bool | None = None,
 ) -> Callable[..., list[models.Model]]:
     if by_attribute is None:
         by_attribute = all(map(_is_plain_name, names)) and _is_plain_object(model)
@@ -206,11 +241,13 @@ def _compile(
         "new": object.__new__,
         "ModelState": ModelState,
         "names": list(names),
-        # Python stores most cheaply what no class of its own looks at; each model has one, for its instances' common keys.
+        # Storing is cheapest on a class without ``__setattr__``. Each model has its own such class,
+        # so that its instances share their keys.
         "Plain": type("Plain", (), {}),
     }
-    # Nothing from outside gets into the text but names of fields, quoted or known to be identifiers. A row of six columns takes
-    # 0.21 us by attribute and 0.26 through ``__dict__`` on 3.11; 0.33 with a new dict.
+    # Only field names get into this text, and they are quoted or known to be identifiers. On
+    # Python 3.11 a row of six columns takes 0.21 us by attribute, 0.26 us through ``__dict__``, and
+    # 0.33 us with a new dict.
     exec("\n".join(lines), namespace)  # noqa: S102
     write: Callable[..., list[models.Model]] = namespace["write"]
     return write
@@ -221,7 +258,7 @@ def _is_plain_name(name: str) -> bool:
 
 
 def _is_plain_object(model: type[models.Model]) -> bool:
-    """Say whether an object without a class to speak of can become an instance of the model."""
+    """Return whether an instance of an empty class can become an instance of the model."""
     try:
         type("Plain", (), {})().__class__ = model
     except TypeError:
@@ -230,7 +267,7 @@ def _is_plain_object(model: type[models.Model]) -> bool:
 
 
 class FastModelIterable(ModelIterable):
-    """Django's ``ModelIterable``, quicker where whole instances of one model are read at once."""
+    """A ``ModelIterable`` that is faster for reading whole instances of one model."""
 
     queryset: Any
     chunked_fetch: bool
@@ -240,7 +277,9 @@ class FastModelIterable(ModelIterable):
         queryset = self.queryset
         connection = connections[queryset.db]
         fetch_mode = getattr(queryset, "_fetch_mode", None)
-        special = is_special(queryset.query, fetch_mode) or (self.chunked_fetch and _selects_more(queryset.query))
+        special = is_special(queryset.query, fetch_mode) or (
+            self.chunked_fetch and _selects_more(queryset.query)
+        )
         write = None if special else writer_for(queryset.model, connection)
         if write is None:
             return super().__iter__()
@@ -254,11 +293,15 @@ class FastModelIterable(ModelIterable):
     def _streamed(self, connection: BaseDatabaseWrapper, fetch_mode: Any) -> Iterator[models.Model]:
         queryset = self.queryset
         compiler = queryset.query.get_compiler(using=connection.alias)
-        # Django's own iterable does not ask before the first instance is wanted either.
-        found = iter(compiler.results_iter(compiler.execute_sql(chunked_fetch=True, chunk_size=self.chunk_size)))
+        # Like Django's iterable, this generator runs the query only on the first ``next()``.
+        found = iter(
+            compiler.results_iter(
+                compiler.execute_sql(chunked_fetch=True, chunk_size=self.chunk_size)
+            )
+        )
         while rows := list(itertools.islice(found, self.chunk_size)):
             write = writer_for(queryset.model, connection)
-            if write is None:  # somebody listens since
+            if write is None:  # a signal got receivers since the last chunk
                 names = [field.attname for field in queryset.model._meta.concrete_fields]
                 made = [queryset.model.from_db(connection.alias, names, row) for row in rows]
             else:
@@ -267,7 +310,9 @@ class FastModelIterable(ModelIterable):
                 attach(queryset, made)
             yield from made
 
-    def _made(self, write: Callable[..., list[models.Model]], db: str, fetch_mode: Any) -> list[models.Model]:
+    def _made(
+        self, write: Callable[..., list[models.Model]], db: str, fetch_mode: Any
+    ) -> list[models.Model]:
         query, model = self.queryset.query, self.queryset.model
         compiler = query.get_compiler(using=db)
         rows = compiler.results_iter(compiler.execute_sql())
@@ -280,13 +325,13 @@ class FastModelIterable(ModelIterable):
         made = write(model, [row[start:end] for row in rows], db, fetch_mode)
         for instance, row in zip(made, rows, strict=True):
             for name, position in annotations.items():
-                # A model that would do more was refused by writer_for().
+                # writer_for() has excluded models with a ``__setattr__`` that does more.
                 object.__setattr__(instance, name, row[position])
         return made
 
 
 def is_special(query: Any, fetch_mode: Any) -> bool:
-    """Say whether instances hold less or more than the fields of one model, or know of each other."""
+    """Return whether instances hold other fields than their model's, or track their peers."""
     return bool(
         query.select_related
         or not query.default_cols
@@ -300,7 +345,7 @@ def _selects_more(query: Any) -> bool:
 
 
 def attach(queryset: Any, made: Iterable[models.Model]) -> None:
-    """Give instances the objects that they were found through, such as the author in ``author.books.all()``."""
+    """Set related objects that are known already, such as the author in ``author.books.all()``."""
     for field, known in queryset._known_related_objects.items():
         names = [name if name != "self" else field.attname for name in field.from_fields]
         key_of = attrgetter(*(queryset.model._meta.get_field(name).attname for name in names))
@@ -310,12 +355,14 @@ def attach(queryset: Any, made: Iterable[models.Model]) -> None:
                 setattr(instance, field.name, related)
 
 
-#: Where instances are assigned to while they are read: annotations, and the objects that they are found through.
-READING = frozenset(function.__code__ for function in (ModelIterable.__iter__, RawModelIterable.__iter__, attach))
+#: The functions that assign to instances while reading: annotations and known related objects.
+READING = frozenset(
+    function.__code__ for function in (ModelIterable.__iter__, RawModelIterable.__iter__, attach)
+)
 
 
 class InstanceQuerySet(models.QuerySet[ModelT, RowT]):
-    """A queryset whose rows become instances in the quick way."""
+    """A queryset that makes its instances with ``FastModelIterable``."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -323,27 +370,32 @@ class InstanceQuerySet(models.QuerySet[ModelT, RowT]):
 
     def prepared(self) -> Prepared[RowT]:
         """
-        Return this queryset compiled: something to iterate over, each time a read of its own, at about the cost of asking the cache.
+        Return this queryset compiled, to be iterated over any number of times.
 
-        >>> cheap = Product.objects.filter(price__lt=10).order_by("name").prepared()  # doctest: +SKIP
+        Each iteration reads afresh and costs little more than asking the cache.
+
+        >>> cheap = Product.objects.filter(price__lt=10).order_by("name").prepared()  # doctest:
+        +SKIP
         >>> [product.name for product in cheap]  # doctest: +SKIP
 
-        It may be kept, in a module as well, and shared by threads. What it asks is what the queryset asked when this was called; what
-        it answers is what ``list(queryset.all())`` would now.
+        The result can be kept, for example at module level, and shared between threads. Its query
+        is fixed when this method is called; its rows are those that ``list(queryset.all())`` would
+        return at the time of the iteration.
         """
         return Prepared(self)
 
 
 class Prepared(Generic[_Result]):
     """
-    What ``InstanceQuerySet.prepared()`` returns: iterate over it, or call it for a list of its own.
+    A compiled queryset: iterate over it, or call it for a new list.
 
-    A queryset that cannot be kept compiled (joins, subqueries, ``values()``, ``prefetch_related``, anything evaluated locally, another
-    database than Appwrite) is evaluated as always.
+    ``InstanceQuerySet.prepared()`` returns it. Querysets that cannot be kept compiled (joins,
+    subqueries, ``values()``, ``prefetch_related()``, local evaluation, databases other than
+    Appwrite) are evaluated as usual.
     """
 
     def __init__(self, queryset: InstanceQuerySet[Any, _Result]) -> None:
-        # A copy that nobody else can change. Never evaluated itself, so it keeps no rows.
+        # A private copy. It is never evaluated itself, so it keeps no rows.
         self._queryset: Any = queryset.all()
         self._fetch_mode = getattr(self._queryset, "_fetch_mode", None)
         self._is_plain = not (
@@ -358,7 +410,7 @@ class Prepared(Generic[_Result]):
         return iter(self())
 
     def __call__(self) -> list[_Result]:
-        """Read the rows, from the cache where it is fresh."""
+        """Return the rows, from the cache where it is fresh."""
         queryset = self._queryset
         connection = connections[queryset.db]
         if not self._is_plain or not is_appwrite(connection):
@@ -368,7 +420,10 @@ class Prepared(Generic[_Result]):
         if known is None or write is None:
             return list(queryset.all())
         made: list[Any] = write(
-            queryset.model, connection.prepared_reads.rows(known), connection.alias, self._fetch_mode
+            queryset.model,
+            connection.prepared_reads.rows(known),
+            connection.alias,
+            self._fetch_mode,
         )
         if queryset._known_related_objects:
             attach(queryset, made)

@@ -1,9 +1,11 @@
 """
-Django's fields over columns that these fields alone do not describe, such as a number from 1 to 5 or a text in a ``mediumtext``.
+Django's fields with an argument for the column's own properties.
 
-``inspectdb`` writes them for tables that others have made. Each takes one more argument, ``stored``: what the column has beyond, or
-instead of, what the field asks for; its keys are ``type``, ``size``, ``required``, ``default``, ``min``, ``max``, ``encrypt`` and ``encoding``
-(how the values are written, for a field that reads them as they stand).
+``inspectdb`` writes these fields for tables that other clients created, if Django's field alone
+does not describe the column: an integer from 1 to 5, say, or text in a ``mediumtext``. The argument
+``stored`` overrides the properties that the field asks for. Its keys are ``type``, ``size``,
+``required``, ``default``, ``min``, ``max``, ``encrypt`` and ``encoding`` (the format of the values,
+for a field that reads them unchanged).
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ class _Stored(models.Field):
     def __init__(self, *args: Any, stored: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         self.stored = dict(stored or {})
         if unknown := sorted(set(self.stored) - _KEYS):
-            raise TypeError(f"stored has no key {unknown[0]!r}. Known are {', '.join(sorted(_KEYS))}.")
+            raise TypeError(
+                f"stored has no key {unknown[0]!r}. Valid keys are {', '.join(sorted(_KEYS))}."
+            )
         super().__init__(*args, **kwargs)
 
     def deconstruct(self) -> Any:
@@ -69,7 +73,7 @@ class _Stored(models.Field):
 
 
 class ArrayField(_Stored, fields.ArrayField):
-    """An ``ArrayField``; bounds and sizes belong to its element."""
+    """An ``ArrayField``; bounds and sizes apply to its elements."""
 
 
 class BigIntegerField(_Stored, models.BigIntegerField):

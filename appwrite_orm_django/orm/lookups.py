@@ -1,7 +1,8 @@
 """
-Lookups of array fields: exact and with case, as the server compares elements.
+Lookups of array fields, which compare exactly and with case, as the server does.
 
-Every process has them; what pushes them down comes with the compiler, which is the one that asks.
+Every process loads this module, so the code that pushes the lookups down is imported only when a
+query is compiled.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _ArrayLookup(Lookup):
-    """Compares the elements of an array with a list of constants."""
+    """Compare the elements of an array with a list of constants."""
 
     sqlite_condition: str
 
@@ -34,7 +35,7 @@ class _ArrayLookup(Lookup):
 
 @ArrayField.register_lookup
 class ArrayContains(_ArrayLookup):
-    """The array has every one of these elements."""
+    """Match arrays that have all of these elements."""
 
     lookup_name = "contains"
     sqlite_condition = (
@@ -54,12 +55,10 @@ class ArrayContains(_ArrayLookup):
 
 @ArrayField.register_lookup
 class ArrayOverlap(_ArrayLookup):
-    """The array has at least one of these elements."""
+    """Match arrays that have at least one of these elements."""
 
     lookup_name = "overlap"
-    sqlite_condition = (
-        "EXISTS (SELECT 1 FROM json_each({lhs}) held JOIN json_each(%s) wanted ON held.value = wanted.value)"
-    )
+    sqlite_condition = "EXISTS (SELECT 1 FROM json_each({lhs}) held JOIN json_each(%s) wanted ON held.value = wanted.value)"
 
     def appwrite_narrowing(self, truth_value: bool, scope: Scope) -> Narrowing:
         from appwrite_orm_django.backend.planning import where

@@ -1,4 +1,4 @@
-"""Many-to-many relationship columns, which hold no id in either table and so are no fields."""
+"""Read and set many-to-many relationship columns, which hold no ids and so cannot be fields."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ _To = TypeVar("_To", bound=models.Model)
 
 class ManyToManyRelationship(Generic[_To]):
     """
-    A many-to-many relationship column of Appwrite's, seen from one of the tables that have it.
+    An Appwrite many-to-many relationship column, on either of its two tables.
 
-    An attribute of a model, and no field: forms, the admin, filters and ``prefetch_related`` know nothing of it, and ``appwrite_migrate``
-    leaves the column alone. Read from an object it is a ``RelatedRows``. Use a ``ManyToManyField`` for tables of your own.
+    This is an attribute of the model, not a field: forms, the admin, filters and
+    ``prefetch_related()`` ignore it, and ``appwrite_migrate`` leaves the column alone. On an
+    instance it is a ``RelatedRows``. Use a ``ManyToManyField`` for your own tables.
 
     Args:
-        to: the model of the other table, or its name, ``"app.Model"`` or ``"Model"`` of the same app.
-        db_column: key of the column; the name of the attribute when left out.
+        to: the model of the other table, or its name: ``"app.Model"``, or ``"Model"`` in the same
+            app.
+        db_column: key of the column. Defaults to the name of the attribute.
     """
 
     def __init__(self, to: str | type[_To], *, db_column: str | None = None) -> None:
@@ -47,7 +49,9 @@ class ManyToManyRelationship(Generic[_To]):
     def __get__(self, instance: None, owner: Model) -> ManyToManyRelationship[_To]: ...
     @overload
     def __get__(self, instance: models.Model, owner: Model) -> RelatedRows[_To]: ...
-    def __get__(self, instance: models.Model | None, owner: Model) -> ManyToManyRelationship[_To] | RelatedRows[_To]:
+    def __get__(
+        self, instance: models.Model | None, owner: Model
+    ) -> ManyToManyRelationship[_To] | RelatedRows[_To]:
         if instance is None:
             return self
         if instance.pk is None or instance._state.adding:
@@ -67,10 +71,11 @@ class ManyToManyRelationship(Generic[_To]):
 
 class RelatedRows(Generic[_To]):
     """
-    What one row is related to.
+    The rows that one row is related to.
 
-    Nothing is remembered: Appwrite loads related rows only when they are asked for by name (recording ``rel-manyToMany``), and a row's
-    ``$updatedAt`` need not move when the list is changed from the other side, so no cache could know when it is old.
+    They are never cached. Appwrite returns related rows only if a query selects them by name
+    (recording ``rel-manyToMany``), and changing the list from the other side need not change a
+    row's ``$updatedAt``, so no cache could tell when its copy is stale.
     """
 
     def __init__(self, instance: models.Model, model: type[_To], key: str) -> None:
@@ -81,40 +86,59 @@ class RelatedRows(Generic[_To]):
     def ids(self) -> list[Any]:
         """Return the primary keys of the related rows, in the server's order; one request."""
         connection = self._connection(router.db_for_read)
-        row = rows.get_row(connection.transport, self._table(connection), self._row_id(), [select([f"{self._key}.*"])])
+        row = rows.get_row(
+            connection.transport,
+            self._table(connection),
+            self._row_id(),
+            [select([f"{self._key}.*"])],
+        )
         return [self._decoded(related) for related in row[self._key]]
 
     def all(self) -> models.QuerySet[_To]:
-        """Return a queryset of the related rows as they are listed now; one request here, and what the queryset itself takes."""
+        """
+        Return a queryset of the rows that are related now.
+
+        This sends one request for the ids; the queryset sends its own.
+        """
         connection = self._connection(router.db_for_read)
-        listed: models.QuerySet[_To] = self.model._default_manager.using(connection.alias).filter(pk__in=self.ids())
+        listed: models.QuerySet[_To] = self.model._default_manager.using(connection.alias).filter(
+            pk__in=self.ids()
+        )
         return listed
 
     def set(self, related: Iterable[Any]) -> None:
         """
-        Make these, objects or primary keys, the related rows, and no others; one request, at once.
+        Replace the related rows with these objects or primary keys, in one immediate request.
 
-        To add one row, set ``[*ids(), row]``; what others add between the two requests is lost, for Appwrite takes whole lists only.
+        To add one row, set ``[*ids(), row]``. Rows that other clients add between the two requests
+        are lost, because Appwrite accepts only whole lists.
 
         Raises:
-            NotSupportedError: inside ``atomic``, for the list would be there before the block ends, and stay there if it fails.
-            IntegrityError: some rows do not exist. Appwrite leaves these out and says nothing; the others are related now.
+            NotSupportedError: called inside ``atomic``. The list would be visible before the block
+                ends and remain if it failed.
+            IntegrityError: some rows do not exist. Appwrite ignores these silently; the other rows
+                are related now.
         """
         connection = self._connection(router.db_for_write)
         table = self._table(connection)
         if connection.in_atomic_block:
-            raise NotSupportedError(f"{table.table}.{self._key} cannot be set inside atomic: do it before or after it.")
+            raise NotSupportedError(
+                f"{table.table}.{self._key} cannot be set inside atomic: set it before or after."
+            )
         encode = codec_for(self.model._meta.pk).encode
         wanted = list(dict.fromkeys(encode(getattr(one, "pk", one)) for one in related))
         try:
-            answer = rows.update_row(connection.transport, table, self._row_id(), {self._key: wanted})
+            answer = rows.update_row(
+                connection.transport, table, self._row_id(), {self._key: wanted}
+            )
         finally:
-            # The write to this table is told by the transport; what it does to the other one only we know.
+            # The transport invalidates only this table, but the write changes the other one too.
             invalidate(self.model, using=connection.alias)
         there = {row[ROW_ID].lower() for row in answer[self._key]}
         if missing := [row_id for row_id in wanted if row_id.lower() not in there]:
             raise IntegrityError(
-                f"{table.table}.{self._key}: no rows with the ids {', '.join(missing[:10])}; the others were related to {self._row_id()}."
+                f"{table.table}.{self._key}: no rows with the ids {', '.join(missing[:10])}; the "
+                f"others were related to {self._row_id()}."
             )
 
     set.alters_data = True  # type: ignore[attr-defined]
@@ -123,7 +147,9 @@ class RelatedRows(Generic[_To]):
         alias = self._instance._state.db or choose(type(self._instance), instance=self._instance)
         connection = connections[alias]
         if not is_appwrite(connection):
-            raise NotSupportedError(f'The rows of {type(self._instance).__name__} on "{alias}" are not on Appwrite.')
+            raise NotSupportedError(
+                f'{type(self._instance).__name__} rows in database "{alias}" are not on Appwrite.'
+            )
         return connection
 
     def _table(self, connection: DatabaseWrapper) -> TableRef:

@@ -84,7 +84,11 @@ def described_column(field: Field, key: str) -> Column:
         UnsupportedModel: Appwrite has no column for the field.
     """
     stored_as = stored_field(field)
-    column = Column(key, "varchar", MAX_LENGTH) if stored_as.primary_key else _by_type(field, stored_as, key)
+    column = (
+        Column(key, "varchar", MAX_LENGTH)
+        if stored_as.primary_key
+        else _by_type(field, stored_as, key)
+    )
     return with_defaults(field, column if field.null else replace(column, required=True))
 
 
@@ -95,9 +99,9 @@ def _by_type(field: Field, stored_as: Field, key: str) -> Column:
         return column
     # The internal type of these two fields is CharField.
     formats = {models.EmailField: _email, models.URLField: _url}
-    make = next((make for cls, make in formats.items() if isinstance(stored_as, cls)), None) or _TYPES.get(
-        stored_as.get_internal_type()
-    )
+    make = next(
+        (make for cls, make in formats.items() if isinstance(stored_as, cls)), None
+    ) or _TYPES.get(stored_as.get_internal_type())
     if make is None:
         raise _unsupported(
             field,
@@ -113,7 +117,9 @@ def _char(field: Field, key: str) -> Column:
         return Column(key, "longtext")
     if length <= MAX_VARCHAR:
         return Column(key, "varchar", length)
-    return Column(key, next((name for name, bytes_ in _TEXT_BYTES if length * 4 <= bytes_), "longtext"))
+    return Column(
+        key, next((name for name, bytes_ in _TEXT_BYTES if length * 4 <= bytes_), "longtext")
+    )
 
 
 def _email(field: Field, key: str) -> Column:
@@ -131,7 +137,11 @@ def _may_have_format(field: Field, longest: int) -> bool:
 def _decimal(field: Field, key: str) -> Column:
     digits: int | None = getattr(field, "max_digits", None)
     if digits is None or getattr(field, "decimal_places", None) is None:
-        raise _unsupported(field, "Appwrite needs a maximum length for decimals", "set max_digits and decimal_places")
+        raise _unsupported(
+            field,
+            "Appwrite needs a maximum length for decimals",
+            "set max_digits and decimal_places",
+        )
     if digits > MAX_SCALED_DIGITS:
         return Column(key, "varchar", digits + 3)  # a sign, a point, and a zero before it
     largest = 10**digits - 1

@@ -36,7 +36,13 @@ def same_rules(live: Column, wanted: Column) -> bool:
     size = live.size == wanted.size or wanted.size is None
     elements = set(live.elements) == set(wanted.elements)
     bounds = _bounds(live) == _bounds(wanted)
-    return size and elements and bounds and live.required == wanted.required and live.default == wanted.default
+    return (
+        size
+        and elements
+        and bounds
+        and live.required == wanted.required
+        and live.default == wanted.default
+    )
 
 
 def _bounds(column: Column) -> tuple[float, float]:

@@ -25,7 +25,16 @@ _INTEGER = re.compile(r"\s*[+-]?\d+\s*")
 _FRACTION = re.compile(r"[.,](\d+)")
 #: Python takes for a UUID whatever ``int()`` reads, such as ``1_2`` and ``+1``.
 _UUID = re.compile(r"(?:urn:)?(?:uuid:)?\{?(?:[0-9a-f]-?){32}\}?", re.IGNORECASE)
-_TRUTH = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
+_TRUTH = {
+    "true": True,
+    "t": True,
+    "yes": True,
+    "1": True,
+    "false": False,
+    "f": False,
+    "no": False,
+    "0": False,
+}
 _NUMBERS = frozenset({"boolean", "decimal", "float", "integer", "long decimal"})
 #: Kinds that can be written as text and read back.
 _SPELLED = _NUMBERS | {"date", "datetime", "json", "time", "uuid"}
@@ -66,7 +75,11 @@ def has_equals(before: Encoding, after: Encoding) -> bool:
     first, second = before.kind, after.kind
     if before.row_id and after.target and first != second:
         return False  # an id of another table
-    if first == second or (first in _NUMBERS and second in _NUMBERS) or {first, second} == {"date", "datetime"}:
+    if (
+        first == second
+        or (first in _NUMBERS and second in _NUMBERS)
+        or {first, second} == {"date", "datetime"}
+    ):
         return True
     return (first == "text" and second in _SPELLED) or (second == "text" and first in _SPELLED)
 
@@ -90,7 +103,9 @@ def convert(value: Any, before: Column, after: Column) -> Any:
         raise CannotConvert("Appwrite stores 0 for null in a list of numbers")
     if not after.array and len(items) > 1:
         raise CannotConvert(f"{len(items)} values for a column that holds one")
-    converted = [None if item is None else convert_one(item, source, after, target) for item in items]
+    converted = [
+        None if item is None else convert_one(item, source, after, target) for item in items
+    ]
     if after.array:
         return converted
     return converted[0] if converted else None
@@ -100,7 +115,11 @@ def meaning(value: Any, column: Column) -> Any:
     """Return a column's value for display, 9.90 for 990, or unchanged if it cannot be decoded."""
     source = of_column(column)
     try:
-        return [_read(item, source) for item in value] if isinstance(value, list) else _read(value, source)
+        return (
+            [_read(item, source) for item in value]
+            if isinstance(value, list)
+            else _read(value, source)
+        )
     except CannotConvert:
         return value
 
@@ -116,7 +135,8 @@ def convert_one(item: Any, source: Encoding, after: Column, target: Encoding) ->
         if after.type in {"point", "linestring", "polygon"}:
             raise CannotConvert(f"no other type can be converted to a {after.type}")
         raise CannotConvert(
-            f"{'row id of ' if source.row_id else ''}{source.kind} cannot be converted to {target.kind}"
+            f"{'row id of ' if source.row_id else ''}{source.kind} cannot be converted to "
+            f"{target.kind}"
         )
     value = _read(item, source)
     if target.kind == "text":
@@ -256,7 +276,10 @@ def _places(value: Any, places: int) -> int:
 def _scaled(value: Any, after: Column, target: Encoding) -> int:
     places = target.places or 0
     scaled = _places(value, places)
-    low, high = (_INTEGERS[side] if bound is None else bound for side, bound in enumerate((after.min, after.max)))
+    low, high = (
+        _INTEGERS[side] if bound is None else bound
+        for side, bound in enumerate((after.min, after.max))
+    )
     if not low <= scaled <= high:
         least, most = (_read_scaled(bound, target) for bound in (low, high))
         raise CannotConvert(f"not between {least} and {most}")
@@ -297,15 +320,27 @@ def _as_held(number: float) -> float:
 
 
 def _bounded(number: Any, after: Column) -> Any:
-    low = after.min if after.min is not None else _INTEGERS[0] if after.type != "double" else -math.inf
-    high = after.max if after.max is not None else _INTEGERS[1] if after.type != "double" else math.inf
+    low = (
+        after.min
+        if after.min is not None
+        else _INTEGERS[0]
+        if after.type != "double"
+        else -math.inf
+    )
+    high = (
+        after.max if after.max is not None else _INTEGERS[1] if after.type != "double" else math.inf
+    )
     if not low <= number <= high:
         raise CannotConvert(f"not between {low} and {high}")
     return number
 
 
 def _truth(value: Any) -> bool:
-    truth = _TRUTH.get(value.strip().lower()) if isinstance(value, str) else {0: False, 1: True}.get(value)
+    truth = (
+        _TRUTH.get(value.strip().lower())
+        if isinstance(value, str)
+        else {0: False, 1: True}.get(value)
+    )
     if truth is None:
         raise CannotConvert("neither true nor false")
     return truth
@@ -316,7 +351,9 @@ def _moment(value: Any) -> str:
     try:
         text = value.isoformat() if isinstance(value, date) else value.replace("Z", "+00:00")
         moment = datetime.fromisoformat(text)
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(
+            timezone.utc
+        )
     except OverflowError:
         raise CannotConvert(_OUT_OF_BOUNDS) from None
     except (AttributeError, ValueError):
@@ -375,7 +412,10 @@ def _uuid(value: Any) -> str:
 def _json(value: str) -> str:
     """Return JSON in the format of ``JSONField``."""
     try:
-        return json.dumps(json.loads(value, object_pairs_hook=_json_object, parse_float=_json_float), allow_nan=False)
+        return json.dumps(
+            json.loads(value, object_pairs_hook=_json_object, parse_float=_json_float),
+            allow_nan=False,
+        )
     except CannotConvert:
         raise
     except RecursionError:
@@ -387,7 +427,9 @@ def _json(value: str) -> str:
 def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        twice = next(key for key, count in Counter(key for key, _value in pairs).items() if count > 1)
+        twice = next(
+            key for key, count in Counter(key for key, _value in pairs).items() if count > 1
+        )
         raise CannotConvert(f"JSON with the key {twice!r} twice, of which Python keeps the last")
     return found
 

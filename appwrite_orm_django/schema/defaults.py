@@ -38,7 +38,19 @@ _KINDS: dict[str, type] = {
     "boolean": bool,
     "double": float,
     **dict.fromkeys(
-        ("datetime", "email", "enum", "ip", "longtext", "mediumtext", "string", "text", "url", "varchar"), str
+        (
+            "datetime",
+            "email",
+            "enum",
+            "ip",
+            "longtext",
+            "mediumtext",
+            "string",
+            "text",
+            "url",
+            "varchar",
+        ),
+        str,
     ),
 }
 
@@ -73,19 +85,29 @@ def _server_default(field: Field, column: Column) -> Value:
         if not getattr(field.db_default, "allowed_default", False):
             raise _unsupported(field, "a db_default cannot read columns or tables", "use default=")
         return None
-    literal = field.db_default.value if isinstance(field.db_default, models.Value) else field.db_default
+    literal = (
+        field.db_default.value if isinstance(field.db_default, models.Value) else field.db_default
+    )
     try:
         default = _written(field, literal)
     except (ValidationError, ArithmeticError, TypeError, ValueError) as error:
-        raise _unsupported(field, f"db_default={literal!r} is not a valid value", "correct it") from error
+        raise _unsupported(
+            field, f"db_default={literal!r} is not a valid value", "correct it"
+        ) from error
     longest = characters_of(column)
     if isinstance(default, str) and longest is not None and len(default) > longest:
         # The server accepts a default that is too long in a later change of the column (recording
         # column-varchar), and then rejects new rows.
         raise _unsupported(
-            field, f"db_default has {len(default)} characters, the column holds {longest}", "use a shorter one"
+            field,
+            f"db_default has {len(default)} characters, the column holds {longest}",
+            "use a shorter one",
         )
-    return default if not field.null and not column.array and type(default) is _KINDS.get(column.type) else None
+    return (
+        default
+        if not field.null and not column.array and type(default) is _KINDS.get(column.type)
+        else None
+    )
 
 
 def _is_expression(default: Any) -> bool:
@@ -128,7 +150,11 @@ def _decimal(field: Field, value: Decimal) -> Value:
 
 def _moment(field: Field, value: datetime) -> Value:
     moment: datetime = field.get_prep_value(value)
-    moment = moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
+    moment = (
+        moment.replace(tzinfo=timezone.utc)
+        if moment.tzinfo is None
+        else moment.astimezone(timezone.utc)
+    )
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+00:00"
 
 

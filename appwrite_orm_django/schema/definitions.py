@@ -158,7 +158,9 @@ class Column:
     def as_array(self, key: str, *, required: bool = False) -> Column:
         """Return an array column of the same type; the server allows no default for it."""
         encoding = None if self.encoding is None else replace(self.encoding, array=True)
-        return replace(self, key=key, required=required, array=True, default=None, fill=None, encoding=encoding)
+        return replace(
+            self, key=key, required=required, array=True, default=None, fill=None, encoding=encoding
+        )
 
     def __str__(self) -> str:
         """Return the definition for display: ``varchar(100)[] required``."""
@@ -216,7 +218,9 @@ class Index:
         """Return the definition for display: ``unique (author, title desc)``."""
         parts = []
         for position, column in enumerate(self.columns):
-            length = f"({self.lengths[position]})" if self.lengths and self.lengths[position] else ""
+            length = (
+                f"({self.lengths[position]})" if self.lengths and self.lengths[position] else ""
+            )
             order = " desc" if self.orders and self.orders[position] == "DESC" else ""
             parts.append(f"{column}{length}{order}")
         return f"{self.type} ({', '.join(parts)})"

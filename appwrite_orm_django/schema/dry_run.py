@@ -11,7 +11,14 @@ from appwrite_orm_django.schema import rows
 from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.apply.work import Keys, Work
 from appwrite_orm_django.schema.definitions import Column, Index
-from appwrite_orm_django.schema.steps import CreateColumn, CreateIndex, Plan, RenameColumn, ReplaceColumn, Step
+from appwrite_orm_django.schema.steps import (
+    CreateColumn,
+    CreateIndex,
+    Plan,
+    RenameColumn,
+    ReplaceColumn,
+    Step,
+)
 
 Write = tuple[str, str, Mapping[str, Any]]
 
@@ -23,7 +30,9 @@ class _Recorder:
         self._transport = transport
         self.writes: list[Write] = []
 
-    def call(self, method: str, path: str = "", headers: Any = None, params: Any = None, **options: Any) -> Any:
+    def call(
+        self, method: str, path: str = "", headers: Any = None, params: Any = None, **options: Any
+    ) -> Any:
         if method.upper() == "GET":
             return self._transport.call(method, path, headers, params, **options)
         self.writes.append((method.upper(), path, dict(params or {})))
@@ -46,7 +55,9 @@ class _Rehearsed(Work):
         return []
 
     def record_assumed(self, table: str, column: Column) -> None:
-        renamed = {step.column.key for step in self._steps_of(table) if isinstance(step, RenameColumn)}
+        renamed = {
+            step.column.key for step in self._steps_of(table) if isinstance(step, RenameColumn)
+        }
         if column.key not in renamed:  # otherwise the rename would have recorded it before
             super().record_assumed(table, column)
 
@@ -67,7 +78,10 @@ class _Rehearsed(Work):
         return 0  # the count does not affect what is written
 
     def count_without_value(self, table: str, column: Column) -> int:
-        new = any(isinstance(step, CreateColumn) and step.column.key == column.key for step in self._steps_of(table))
+        new = any(
+            isinstance(step, CreateColumn) and step.column.key == column.key
+            for step in self._steps_of(table)
+        )
         if new:
             return int(self.has_rows(table))
         renamed = (step for step in self._steps_of(table) if isinstance(step, RenameColumn))

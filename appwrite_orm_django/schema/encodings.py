@@ -57,7 +57,9 @@ _PLAIN = {
 #: Pairs of kinds where values of the first can be read as the second without a change.
 _ALIKE = frozenset({("uuid", "text"), ("json", "text"), ("date", "datetime")})
 #: The format of a record, for example ``array id decimal(2)``.
-_RECORDED = re.compile(r"(?P<array>array )?(?P<row_id>id )?(?P<kind>[^()]+?)(?:\((?P<places>\d+)\))?")
+_RECORDED = re.compile(
+    r"(?P<array>array )?(?P<row_id>id )?(?P<kind>[^()]+?)(?:\((?P<places>\d+)\))?"
+)
 
 
 def encoding_of(field: Field) -> Encoding:
@@ -69,7 +71,9 @@ def encoding_of(field: Field) -> Encoding:
         encoding = Encoding(type(codec()).__name__)
     elif kind == "DecimalField":
         digits, places = stored_as.max_digits, stored_as.decimal_places  # type: ignore[attr-defined]  # its own
-        encoding = Encoding("decimal" if (digits or 60) <= MAX_SCALED_DIGITS else "long decimal", places)
+        encoding = Encoding(
+            "decimal" if (digits or 60) <= MAX_SCALED_DIGITS else "long decimal", places
+        )
     else:
         encoding = Encoding(_KINDS.get(kind, "text"))
     if not row_id or encoding.kind in {"text", "uuid"}:
@@ -85,7 +89,10 @@ def _storage_of(field: Field) -> tuple[Field, bool, str]:
     the table that a foreign key points to.
     """
     row_id, target = field.primary_key, ""
-    while field.remote_field is not None and (pointed_to := getattr(field, "target_field", None)) is not None:
+    while (
+        field.remote_field is not None
+        and (pointed_to := getattr(field, "target_field", None)) is not None
+    ):
         field = pointed_to
         row_id = row_id or field.primary_key
         target = target or (table_id(field.model._meta.db_table) if field.primary_key else "")
@@ -157,4 +164,9 @@ def from_record(text: str) -> Encoding:
     if found is None:
         return Encoding(text)
     places = found["places"]
-    return Encoding(found["kind"], None if places is None else int(places), bool(found["row_id"]), bool(found["array"]))
+    return Encoding(
+        found["kind"],
+        None if places is None else int(places),
+        bool(found["row_id"]),
+        bool(found["array"]),
+    )

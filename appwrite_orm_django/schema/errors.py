@@ -40,10 +40,18 @@ def missing_values(table: str, missing: Mapping[str, int]) -> MissingValues:
     """
     named = "; ".join(f"{key} because {_rows(count)} no value" for key, count in missing.items())
     return MissingValues(
-        f"{table}: the server cannot require {named}, and the field has no default to fill them with.\n"
-        "Give the field a default or null=True; or keep null=True until a data migration has filled the rows."
+        f"{table}: the server cannot require {named}, and the field has no default to fill them "
+        "with.\n"
+        "Give the field a default or null=True; or keep null=True until a data migration has "
+        "filled the rows."
     )
 
 
 def _rows(count: int) -> str:
-    return "one row has" if count == 1 else f"{count:,} rows have" if count < 5000 else "5,000 rows or more have"
+    return (
+        "one row has"
+        if count == 1
+        else f"{count:,} rows have"
+        if count < 5000
+        else "5,000 rows or more have"
+    )

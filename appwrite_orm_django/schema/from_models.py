@@ -39,7 +39,9 @@ def models_of(alias: str) -> list[Model]:
     ]
 
 
-def read_models(database_id: str, models_: Iterable[Model], fill_of: FillOf | None = None) -> Database:
+def read_models(
+    database_id: str, models_: Iterable[Model], fill_of: FillOf | None = None
+) -> Database:
     """
     Return the database that these models need.
 
@@ -57,7 +59,8 @@ def read_models(database_id: str, models_: Iterable[Model], fill_of: FillOf | No
         table, table_notes = table_for(model, fill_of)
         if (other := tables.get(table.id.lower())) is not None:
             raise UnsupportedModel(
-                f"{model._meta.label} and {other[1]._meta.label} both need the table {table.id}; Appwrite compares ids without case.\n"
+                f"{model._meta.label} and {other[1]._meta.label} both need the table {table.id}; "
+                "Appwrite compares ids without case.\n"
                 "Way out: set Meta.db_table on one of them."
             )
         tables[table.id.lower()] = (table, model)
@@ -65,7 +68,9 @@ def read_models(database_id: str, models_: Iterable[Model], fill_of: FillOf | No
     return Database(database_id, tuple(table for table, _model in tables.values()), tuple(notes))
 
 
-def table_for(model: Model, fill_of: FillOf | None = None, **other: Any) -> tuple[Table, tuple[str, ...]]:
+def table_for(
+    model: Model, fill_of: FillOf | None = None, **other: Any
+) -> tuple[Table, tuple[str, ...]]:
     """
     Return the table of a model, and notes about everything that Appwrite leaves out.
 
@@ -141,15 +146,20 @@ def columns_of(model: Model, fill_of: FillOf | None = None) -> tuple[Column, ...
         column = column_for(field)
         if column is not None and column.key.lower() in columns:
             raise UnsupportedModel(
-                f"{field}: the table already has a column {columns[column.key.lower()].key}; Appwrite compares keys without case.\n"
+                f"{field}: the table already has a column {columns[column.key.lower()].key}; "
+                "Appwrite compares keys without case.\n"
                 "Way out: set db_column on one of the two fields."
             )
         if other is not field:
             raise UnsupportedModel(
-                f"{field}: its column {field.column} and {other.column}, that of {other.name}, differ by case alone; SQLite, in which queries "
-                f"are evaluated locally, compares names without case.\n"
-                "Way out: set db_column on one of the two fields; a primary key can have any, because its column is $id on the server."
+                f"{field}: its column {field.column} and {other.column}, that of {other.name}, "
+                "differ by case alone; SQLite, in which queries are evaluated locally, compares "
+                "names without case.\n"
+                "Way out: set db_column on one of the two fields; a primary key can have any, "
+                "because its column is $id on the server."
             )
         if column is not None:
-            columns[column.key.lower()] = column if fill_of is None else replace(column, fill=fill_of(field))
+            columns[column.key.lower()] = (
+                column if fill_of is None else replace(column, fill=fill_of(field))
+            )
     return tuple(columns.values())

@@ -88,7 +88,9 @@ def read_column(body: dict[str, Any]) -> Column:
 
 def read_index(body: dict[str, Any]) -> Index:
     """Return the index in an answer of the server (recording ``indexes-key``)."""
-    orders = tuple(cast(Literal["ASC", "DESC"], (order or "ASC").upper()) for order in body.get("orders") or ())
+    orders = tuple(
+        cast(Literal["ASC", "DESC"], (order or "ASC").upper()) for order in body.get("orders") or ()
+    )
     lengths = tuple(length or 0 for length in body.get("lengths") or ())
     return Index(
         body["key"],

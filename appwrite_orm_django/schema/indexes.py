@@ -67,13 +67,16 @@ def indexes_for(
         for key in index.columns:
             if (column := by_key.get(key)) is not None and column.array:
                 raise UnsupportedModel(
-                    f"{model._meta.label}: Appwrite cannot index the array {key}.\nWay out: drop the index."
+                    f"{model._meta.label}: Appwrite cannot index the array {key}.\nWay out: drop "
+                    "the index."
                 )
         # Every table has an index over ``$id``, but no other index of its own.
         if index.columns in chosen or index.columns == ("$id",):
             continue
         chosen[index.columns] = (
-            index if index.lengths else replace(index, lengths=index_lengths(table_id, index, by_key))
+            index
+            if index.lengths
+            else replace(index, lengths=index_lengths(table_id, index, by_key))
         )
     notes += _unchecked_constraints(model, constraints)
     return tuple(chosen.values()), tuple(notes)
@@ -102,12 +105,14 @@ def _unique_constraint(model: Model, constraint: models.UniqueConstraint) -> Ind
     ):
         if getattr(constraint, attribute, None):
             raise UnsupportedModel(
-                f"{model._meta.label}: Appwrite cannot enforce the UniqueConstraint {constraint.name}, which has {what}.\n"
+                f"{model._meta.label}: Appwrite cannot enforce the UniqueConstraint "
+                f"{constraint.name}, which has {what}.\n"
                 "Way out: drop it, or store the unique value in a field of its own."
             )
     if getattr(constraint, "nulls_distinct", None) is False:
         raise UnsupportedModel(
-            f"{model._meta.label}: Appwrite's unique indexes allow any number of nulls, unlike the UniqueConstraint {constraint.name}.\n"
+            f"{model._meta.label}: Appwrite's unique indexes allow any number of nulls, unlike the "
+            f"UniqueConstraint {constraint.name}.\n"
             "Way out: drop nulls_distinct=False, or null=True."
         )
     return _unique(model, constraint.fields, constraint.name)
@@ -118,22 +123,35 @@ def _unique(model: Model, names: Any, name: str | None = None) -> Index:
     return Index(_index_name(name or f"{'_'.join(columns)}_uniq"), "unique", columns)
 
 
-def _named_indexes(model: Model, indexes: Iterable[models.Index], notes: list[str]) -> Iterator[Index]:
+def _named_indexes(
+    model: Model, indexes: Iterable[models.Index], notes: list[str]
+) -> Iterator[Index]:
     for index in indexes:
-        reason = "expressions" if index.expressions else "a condition" if index.condition is not None else None
+        reason = (
+            "expressions"
+            if index.expressions
+            else "a condition"
+            if index.condition is not None
+            else None
+        )
         if reason:
             # As on MySQL, a missing index makes queries slower, not wrong.
             notes.append(
-                f"{model._meta.label}: the index {index.name} is left out because Appwrite has no indexes with {reason}."
+                f"{model._meta.label}: the index {index.name} is left out because Appwrite has no "
+                f"indexes with {reason}."
             )
             continue
         columns = tuple(_key(model, name) for name, _order in index.fields_orders)
         orders: tuple[Literal["ASC", "DESC"], ...] = tuple(
             "DESC" if order else "ASC" for _name, order in index.fields_orders
         )
-        kind: Literal["key", "unique", "fulltext", "spatial"] = getattr(index, "appwrite_type", "key")
+        kind: Literal["key", "unique", "fulltext", "spatial"] = getattr(
+            index, "appwrite_type", "key"
+        )
         lengths: tuple[int, ...] = getattr(index, "appwrite_lengths", ())
-        yield Index(_index_name(index.name), kind, columns, orders if "DESC" in orders else (), lengths)
+        yield Index(
+            _index_name(index.name), kind, columns, orders if "DESC" in orders else (), lengths
+        )
 
 
 def _field_indexes(model: Model) -> Iterator[Index]:
@@ -145,9 +163,11 @@ def _field_indexes(model: Model) -> Iterator[Index]:
 
 def _unchecked_constraints(model: Model, constraints: Iterable[BaseConstraint]) -> list[str]:
     return [
-        f"{model._meta.label}: the constraint {constraint.name} is checked by full_clean() only; Appwrite has no {type(constraint).__name__}."
+        f"{model._meta.label}: the constraint {constraint.name} is checked by full_clean() only; "
+        f"Appwrite has no {type(constraint).__name__}."
         for constraint in constraints
-        if isinstance(constraint, BaseConstraint) and not isinstance(constraint, models.UniqueConstraint)
+        if isinstance(constraint, BaseConstraint)
+        and not isinstance(constraint, models.UniqueConstraint)
     ]
 
 
@@ -155,11 +175,14 @@ def _key(model: Model, name: str) -> str:
     field = model._meta.get_field(name)
     if field not in model._meta.local_concrete_fields:
         raise UnsupportedModel(
-            f"{model._meta.label}: an index cannot cover {name}, which is in another table.\nWay out: index it there."
+            f"{model._meta.label}: an index cannot cover {name}, which is in another table.\nWay "
+            "out: index it there."
         )
     key = key_for(field)  # type: ignore[arg-type]  # concrete fields only, by the check above
     if key is None or hasattr(field, "appwrite_relationship"):
-        raise UnsupportedModel(f"{model._meta.label}: {name} has no column to index.\nWay out: drop the index.")
+        raise UnsupportedModel(
+            f"{model._meta.label}: {name} has no column to index.\nWay out: drop the index."
+        )
     return key
 
 

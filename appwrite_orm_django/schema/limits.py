@@ -85,13 +85,18 @@ def check_table(table: Table) -> None:
         widest = sorted(table.columns, key=width_bytes, reverse=True)[:3]
         named = ", ".join(f"{column.key} {width_bytes(column):,}" for column in widest)
         raise SchemaTooLarge(
-            f"{table.id}: a row would be {used:,} bytes wide; Appwrite allows {MAX_ROW_BYTES:,} (a varchar takes 4 per character).\n"
+            f"{table.id}: a row would be {used:,} bytes wide; Appwrite allows {MAX_ROW_BYTES:,} (a "
+            "varchar takes 4 per character).\n"
             f"Widest: {named}. A TextField takes {_POINTER_BYTES}."
         )
     if len(table.columns) > MAX_COLUMNS:
-        raise SchemaTooLarge(f"{table.id}: {len(table.columns):,} columns; Appwrite allows {MAX_COLUMNS:,}.")
+        raise SchemaTooLarge(
+            f"{table.id}: {len(table.columns):,} columns; Appwrite allows {MAX_COLUMNS:,}."
+        )
     if len(table.indexes) > MAX_INDEXES:
-        raise SchemaTooLarge(f"{table.id}: {len(table.indexes)} indexes; Appwrite allows {MAX_INDEXES}.")
+        raise SchemaTooLarge(
+            f"{table.id}: {len(table.indexes)} indexes; Appwrite allows {MAX_INDEXES}."
+        )
 
 
 def index_lengths(table_id: str, index: Index, columns: dict[str, Column]) -> tuple[int, ...]:
@@ -106,20 +111,27 @@ def index_lengths(table_id: str, index: Index, columns: dict[str, Column]) -> tu
     """
     if index.type in {"fulltext", "spatial"}:
         return ()
-    sizes = [_indexed_length(columns[key]) if key in columns else _SYSTEM_LENGTH for key in index.columns]
+    sizes = [
+        _indexed_length(columns[key]) if key in columns else _SYSTEM_LENGTH for key in index.columns
+    ]
     total = sum(sizes)
     if total <= MAX_INDEX_LENGTH:
         return ()
     if index.type == "unique":
-        named = " + ".join(f"{key} {size:,}" for key, size in zip(index.columns, sizes, strict=True))
+        named = " + ".join(
+            f"{key} {size:,}" for key, size in zip(index.columns, sizes, strict=True)
+        )
         raise SchemaTooLarge(
-            f"{table_id}.{index.key}: a unique index over {named} = {total:,} characters; Appwrite allows {MAX_INDEX_LENGTH}.\n"
+            f"{table_id}.{index.key}: a unique index over {named} = {total:,} characters; Appwrite "
+            f"allows {MAX_INDEX_LENGTH}.\n"
             "Shorten max_length, or make a shorter digest of the value unique."
         )
     texts = [position for position, size in enumerate(sizes) if size > _SHORT]
     room = MAX_INDEX_LENGTH - sum(size for size in sizes if size <= _SHORT)
     share = room // len(texts)
-    return tuple(min(size, share) if position in texts else 0 for position, size in enumerate(sizes))
+    return tuple(
+        min(size, share) if position in texts else 0 for position, size in enumerate(sizes)
+    )
 
 
 #: The length of a system column, which is an id or a date; texts up to ``_SHORT`` stay whole.

@@ -51,7 +51,11 @@ def plan_for(transport: Transport, wanted: Database, options: Options | None = N
     if live is None:
         return _plan(wanted, live, options)
     # The records are read after the tables, because a record is written before its column changes.
-    records = read_records(transport, live) if any(table.id_encoding is not None for table in wanted) else {}
+    records = (
+        read_records(transport, live)
+        if any(table.id_encoding is not None for table in wanted)
+        else {}
+    )
     plan = _plan(wanted, recorded(live, records), options)
     doubtful = plan.tables()
     if not doubtful:
@@ -65,7 +69,12 @@ def plan_for(transport: Transport, wanted: Database, options: Options | None = N
 
 
 def _unique_indexes(database: Database) -> set[tuple[str, str]]:
-    return {(table.id, index.key) for table in database for index in table.indexes if index.type == "unique"}
+    return {
+        (table.id, index.key)
+        for table in database
+        for index in table.indexes
+        if index.type == "unique"
+    }
 
 
 def _with_new_tables(database: Database, later: Database | None) -> Database:
@@ -113,13 +122,16 @@ def migrate(
         return notes
     remaining = "; ".join(f"{step.sign} {step}" for step in plan.steps)
     raise NotAvailable(
-        f"{wanted.id}: after {MAX_ROUNDS} rounds the server still shows a difference: {cut(remaining)}\n"
+        f"{wanted.id}: after {MAX_ROUNDS} rounds the server still shows a difference: "
+        f"{cut(remaining)}\n"
         "Is another client changing the schema? Run appwrite_migrate again."
     )
 
 
 def _plan(wanted: Database, live: Database | None, options: Options) -> Plan:
-    return make_plan(wanted, live, prune=options.prune, renames=options.renames, all_tables=options.all_tables)
+    return make_plan(
+        wanted, live, prune=options.prune, renames=options.renames, all_tables=options.all_tables
+    )
 
 
 def _looked_at(transport: Transport, live: Database, doubtful: set[str]) -> list[Table]:

@@ -51,7 +51,9 @@ _SIMPLE = {
     "text": "TextField",
 }
 #: Types whose default a field can state as ``db_default``; others state it in ``stored``.
-_WITH_DB_DEFAULT = frozenset({"bigint", "boolean", "double", "email", "integer", "url", "varchar", *TEXT_TYPES})
+_WITH_DB_DEFAULT = frozenset(
+    {"bigint", "boolean", "double", "email", "integer", "url", "varchar", *TEXT_TYPES}
+)
 #: Fields of encodings that a column's type does not determine.
 _ENCODED = {
     "binary": "BinaryField",
@@ -77,14 +79,33 @@ _OUR_FIELDS = frozenset(
 )
 _MANY = "ManyToManyRelationship"
 _TAKEN = frozenset(
-    {*dir(models.Model), "id", "row_id", "created_at", "updated_at", "permissions", "objects", "pk", "DoesNotExist"}
-    | {"MultipleObjectsReturned", "appwrite_permissions", "appwrite_row_security", "appwrite_database"}
+    {
+        *dir(models.Model),
+        "id",
+        "row_id",
+        "created_at",
+        "updated_at",
+        "permissions",
+        "objects",
+        "pk",
+        "DoesNotExist",
+    }
+    | {
+        "MultipleObjectsReturned",
+        "appwrite_permissions",
+        "appwrite_row_security",
+        "appwrite_database",
+    }
 )
 
 
 def model_source(database: Database) -> Iterator[str]:
     """Yield the lines of a ``models.py`` without the library's tables and ``django_migrations``."""
-    tables = [table for table in database if not table.id.startswith(OWN_TABLES) and table.id != MIGRATIONS_TABLE]
+    tables = [
+        table
+        for table in database
+        if not table.id.startswith(OWN_TABLES) and table.id != MIGRATIONS_TABLE
+    ]
     names = _Names()
     tables.sort(key=lambda table: table.id)
     model_names = {table.id: names.of_model(table) for table in tables}
@@ -143,7 +164,13 @@ class _Call:
     def __str__(self) -> str:
         arguments = [str(self.first)] if self.first else []
         arguments += [f"{name}={value!r}" for name, value in self.options.items()]
-        prefix = "inspected." if "stored" in self.options else "" if self.name in _OUR_FIELDS | {_MANY} else "models."
+        prefix = (
+            "inspected."
+            if "stored" in self.options
+            else ""
+            if self.name in _OUR_FIELDS | {_MANY}
+            else "models."
+        )
         return f"{prefix}{self.name}({', '.join(arguments)})"
 
     def uses(self) -> set[str]:
@@ -206,16 +233,24 @@ class _Body:
         if model is None or not relation.holds_one or far:
             self._comments.append(
                 f"{column.key}: {column}, "
-                + ("which no field maps." if relation.kind == "manyToMany" else "whose field is in the other model.")
+                + (
+                    "which no field maps."
+                    if relation.kind == "manyToMany"
+                    else "whose field is in the other model."
+                )
             )
             return
         name = _field_name(column.key, taken)
         _new(f"{name}_id", taken)
         options: dict[str, Any] = {"db_column": column.key} if name != column.key else {}
         # The far side's key in Appwrite is the related name in Django.
-        options["related_name"] = _field_name(relation.two_way_key, set(_TAKEN)) if relation.two_way else "+"
+        options["related_name"] = (
+            _field_name(relation.two_way_key, set(_TAKEN)) if relation.two_way else "+"
+        )
         on_delete = {"cascade": "CASCADE", "setNull": "SET_NULL"}.get(relation.on_delete, "PROTECT")
-        field_class = "OneToOneRelationshipField" if relation.kind == "oneToOne" else "RelationshipField"
+        field_class = (
+            "OneToOneRelationshipField" if relation.kind == "oneToOne" else "RelationshipField"
+        )
         call = _Call(field_class, options, f"{model!r}, models.{on_delete}")
         self._calls.append((name, call))
         self.uses.add(field_class)
@@ -253,7 +288,10 @@ class _Body:
         if len(index.columns) == 1 and not index.orders and self._as_option(table, index):
             return
         descending = [order == "DESC" for order in index.orders] or [False] * len(index.columns)
-        fields = [f"{'-' * down}{self._fields[key]}" for key, down in zip(index.columns, descending, strict=True)]
+        fields = [
+            f"{'-' * down}{self._fields[key]}"
+            for key, down in zip(index.columns, descending, strict=True)
+        ]
         options = f"fields={fields!r}, name={names.of_index(table, index)!r}"
         fits = _fitting_lengths(table, index) == index.lengths
         if index.type == "unique" and fits and not index.orders:
@@ -290,17 +328,23 @@ def _call_for(column: Column) -> _Call | None:
     """Return the field for a column, or None if no field maps it."""
     if column.array:
         encoding = None if column.encoding is None else replace(column.encoding, array=False)
-        element = _call_for(replace(column, array=False, required=True, default=None, encoding=encoding))
+        element = _call_for(
+            replace(column, array=False, required=True, default=None, encoding=encoding)
+        )
         if element is None:
             return None
-        return _Call("ArrayField", {"stored": {"required": True}} if column.required else {}, element)
+        return _Call(
+            "ArrayField", {"stored": {"required": True}} if column.required else {}, element
+        )
     encoded = _encoded_call(column)
     found = encoded or _plain_call(column)
     if found is None:
         return None
     name, options = found
     if column.default is not None and encoded:
-        options["db_default"] = json.loads(str(column.default)) if name == "JSONField" else _literal(column)
+        options["db_default"] = (
+            json.loads(str(column.default)) if name == "JSONField" else _literal(column)
+        )
     elif column.default is not None and column.type in _WITH_DB_DEFAULT:
         options["db_default"] = column.default
     elif not column.required:
@@ -334,7 +378,10 @@ def _key_call(encoding: Encoding | None) -> _Call | None:
         return None
     if "decimal" in encoding.kind:
         digits = MAX_SCALED_DIGITS if encoding.kind == "decimal" else MAX_LENGTH
-        return _Call("DecimalField", {"primary_key": True, "max_digits": digits, "decimal_places": encoding.places})
+        return _Call(
+            "DecimalField",
+            {"primary_key": True, "max_digits": digits, "decimal_places": encoding.places},
+        )
     name = _KEYS.get(encoding.kind)
     return None if name is None else _Call(name, {"primary_key": True})
 
@@ -345,11 +392,16 @@ def _encoded_call(column: Column) -> tuple[str, dict[str, Any]] | None:
     if encoding is None or encoding.row_id or not hidden(column):
         return None
     if encoding.kind == "decimal":
-        bounds = [len(str(abs(int(bound)))) for bound in (column.min, column.max) if bound is not None]
+        bounds = [
+            len(str(abs(int(bound)))) for bound in (column.min, column.max) if bound is not None
+        ]
         digits = max(bounds) if len(bounds) == 2 else MAX_SCALED_DIGITS
         return "DecimalField", {"max_digits": digits, "decimal_places": encoding.places}
     if encoding.kind == "long decimal":
-        return "DecimalField", {"max_digits": (column.size or 0) - 3, "decimal_places": encoding.places}
+        return "DecimalField", {
+            "max_digits": (column.size or 0) - 3,
+            "decimal_places": encoding.places,
+        }
     name = _ENCODED.get(encoding.kind)
     return None if name is None else (name, {})
 

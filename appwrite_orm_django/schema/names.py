@@ -138,8 +138,8 @@ def check_text(value: str) -> str:
     if len(value) > 36:
         raise InvalidRowId(f"an Appwrite row id has at most 36 characters, got {len(value)}")
     raise InvalidRowId(
-        f"an Appwrite row id consists of A-Z, a-z, 0-9, '.', '-' and '_' and starts with a letter or a digit, "
-        f"got {value[:100]!r}"
+        "an Appwrite row id consists of A-Z, a-z, 0-9, '.', '-' and '_' and starts with a letter "
+        f"or a digit, got {value[:100]!r}"
     )
 
 

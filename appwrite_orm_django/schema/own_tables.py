@@ -11,7 +11,9 @@ CLAIM_COLUMN = "row"
 
 #: Transactions that change the same version of a row create the same row in this table, so only one
 #: of them can commit.
-CLAIMS = Table(f"{OWN_TABLES}claims", "Claims of appwrite-orm-django", (Column(CLAIM_COLUMN, "varchar", 100),))
+CLAIMS = Table(
+    f"{OWN_TABLES}claims", "Claims of appwrite-orm-django", (Column(CLAIM_COLUMN, "varchar", 100),)
+)
 
 #: The encodings of columns, a row for each column (see ``records``). Of the text types, 1.9 accepts
 #: only the old type ``string`` in the request that creates the table.

@@ -96,16 +96,23 @@ def make_plan(
     ids = {table.id.lower() for table in wanted}
     idle = marks - _marks(wanted, live) if marks else marks
     for table in live:
-        ours = (table.id.startswith(OWN_TABLES) and table.id not in idle) or table.id == MIGRATIONS_TABLE
+        ours = (
+            table.id.startswith(OWN_TABLES) and table.id not in idle
+        ) or table.id == MIGRATIONS_TABLE
         if all_tables and not ours and table.id.lower() not in ids:
             (steps if prune else left).append(DropTable(table.id, table))
     order = {kind: position for position, kind in enumerate(PHASES)}
     steps.sort(key=lambda step: order[type(step)])
-    notes = (*wanted.notes, *_idle_renames(live, wanted, renames or {}), *_renamed_tables(steps, left))
+    notes = (
+        *wanted.notes,
+        *_idle_renames(live, wanted, renames or {}),
+        *_renamed_tables(steps, left),
+    )
     notes += tuple(_beyond_repair(wanted, live))
     if unrecorded:
         notes += (
-            f"{len(unrecorded):,} columns have no recorded encoding. This run records the encodings that the models describe.",
+            f"{len(unrecorded):,} columns have no recorded encoding. This run records the "
+            "encodings that the models describe.",
         )
     return Plan(wanted.id, tuple(steps), tuple(left), notes, tuple(unrecorded))
 
@@ -114,14 +121,21 @@ def _marks(*databases: Database) -> set[str]:
     """Return the ids of the marks that the indexes and columns of these databases can have."""
     tables = [table for database in databases for table in database]
     indexes = {trial_table(table.id, index.key) for table in tables for index in table.indexes}
-    return indexes | {fill_table(table.id, column.key) for table in tables for column in table.columns}
+    return indexes | {
+        fill_table(table.id, column.key) for table in tables for column in table.columns
+    }
 
 
 def _idle_renames(live: Database, wanted: Database, renames: Renames) -> Iterator[str]:
     """Yield a warning for each rename whose old and new column are both missing."""
     for (table_id, new_key), old_key in renames.items():
         table = live.table(table_id)
-        if table is None or wanted.table(table_id) is None or table.column(new_key) or table.column(old_key):
+        if (
+            table is None
+            or wanted.table(table_id) is None
+            or table.column(new_key)
+            or table.column(old_key)
+        ):
             continue
         yield f"{table.id} has no column {old_key} to rename to {new_key}."
 
@@ -133,9 +147,12 @@ def _renamed_tables(steps: list[Step], left: list[Step]) -> Iterator[str]:
         if not isinstance(step, CreateTable) or not step.definition.columns:
             continue
         for orphan in orphans:
-            if {column.key for column in orphan.columns} == {column.key for column in step.definition.columns}:
+            if {column.key for column in orphan.columns} == {
+                column.key for column in step.definition.columns
+            }:
                 yield (
-                    f"{step.table} will be created empty; {orphan.id} has the same columns. Appwrite cannot rename a table: "
+                    f"{step.table} will be created empty; {orphan.id} has the same columns. "
+                    "Appwrite cannot rename a table: "
                     f'if the model was renamed, keep Meta.db_table = "{orphan.id}".'
                 )
 
@@ -148,29 +165,44 @@ def _beyond_repair(wanted: Database, live: Database) -> Iterator[str]:
         for index in table.indexes:
             if asked_for and asked_for.index(index.key) is None and _is_beyond_repair(index, there):
                 yield (
-                    f"{table.id}: Appwrite lists the index {index.key} ({', '.join(index.columns)}) but does not have it and cannot delete it. "
-                    "It does no harm and leaves the list with its columns."
+                    f"{table.id}: Appwrite lists the index {index.key} "
+                    f"({', '.join(index.columns)}) but does not have it and cannot delete it. It "
+                    "does no harm and leaves the list with its columns."
                 )
 
 
-def _compare_tables(wanted: Table, live: Table, renames: Renames, marks: set[str]) -> tuple[list[Step], list[Step]]:
+def _compare_tables(
+    wanted: Table, live: Table, renames: Renames, marks: set[str]
+) -> tuple[list[Step], list[Step]]:
     live, steps = _renamed(wanted, live, renames)
     there = {column.key.lower(): column for column in live.columns}
     for column in wanted.columns:
         steps += _compare_columns(live.id, there, column, marks)
     freeing = {step.before.key: step for step in _freeing(wanted, live, steps)}
     # The next plan finds the other changes to a replaced column.
-    steps = [step for step in steps if not (isinstance(step, ChangeColumn) and step.before.key in freeing)]
+    steps = [
+        step
+        for step in steps
+        if not (isinstance(step, ChangeColumn) and step.before.key in freeing)
+    ]
     steps += freeing.values()
     if live.id_encoding and wanted.id_encoding and live.id_encoding != wanted.id_encoding:
         steps.append(ReadOtherwise(live.id, ROW_ID, live.id_encoding, wanted.id_encoding))
     keys = {column.key.lower() for column in wanted.columns}
-    unknown = [column for column in live.columns if column.key.lower() not in keys and column.type != "relationship"]
+    unknown = [
+        column
+        for column in live.columns
+        if column.key.lower() not in keys and column.type != "relationship"
+    ]
     # A successor of a column that matches its field is left over from a change that was reverted.
     pending = {step.after.key for step in steps if isinstance(step, ReplaceColumn)}
     pending |= {column.key for column in wanted.columns if column.key.lower() not in there}
     successors = {replacement_key(key) for key in pending} if unknown else set()
-    aside = {replaced_key(column.key).lower(): column.key for column in wanted.columns} if unknown else {}
+    aside = (
+        {replaced_key(column.key).lower(): column.key for column in wanted.columns}
+        if unknown
+        else {}
+    )
     extra: list[Step] = []
     for column in unknown:
         if (original := aside.get(column.key.lower())) is None:
@@ -190,7 +222,9 @@ def _renamed(wanted: Table, live: Table, renames: Renames) -> tuple[Table, list[
     steps: list[Step] = []
     pending = {new: old for (table_id, new), old in renames.items() if table_id == wanted.id}
     # Of the renames a to b and b to c, the second comes first, in whatever order they are given.
-    while (ready := next((pair for pair in pending.items() if _may_rename(live, *pair)), None)) is not None:
+    while (
+        ready := next((pair for pair in pending.items() if _may_rename(live, *pair)), None)
+    ) is not None:
         new_key, old_key = ready
         del pending[new_key]
         old = live.column(old_key)
@@ -199,7 +233,12 @@ def _renamed(wanted: Table, live: Table, renames: Renames) -> tuple[Table, list[
         steps.append(step)
     for column in wanted.columns:
         known = live.column(column.key)
-        if known is None or known.key == column.key or known.status != "available" or known.type == "relationship":
+        if (
+            known is None
+            or known.key == column.key
+            or known.status != "available"
+            or known.type == "relationship"
+        ):
             continue
         # The server compares keys without case, but queries and rows use the exact key.
         step, live = _rename(live, known, replace(_taken(known, column), key=column.key))
@@ -220,11 +259,15 @@ def _rename(live: Table, old: Column, new: Column) -> tuple[RenameColumn, Table]
 
 def _may_rename(live: Table, new_key: str, old_key: str) -> bool:
     # A replacement that was stopped just after the drop has left a column that takes the new key.
-    taken = any(live.column(key) for key in (new_key, replacement_key(new_key), replaced_key(new_key)))
+    taken = any(
+        live.column(key) for key in (new_key, replacement_key(new_key), replaced_key(new_key))
+    )
     return not taken and live.column(old_key) is not None
 
 
-def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column, marks: set[str]) -> Iterator[Step]:
+def _compare_columns(
+    table: str, there: Mapping[str, Column], wanted: Column, marks: set[str]
+) -> Iterator[Step]:
     known = there.get(wanted.key.lower())
     if known is None:
         yield from _missing_column(table, there, wanted, marks)
@@ -241,7 +284,8 @@ def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column, ma
     elif not same_storage(known, wanted) or not reads_alike(known.encoding, wanted.encoding):
         if "relationship" in {known.type, wanted.type}:
             raise UnsupportedModel(
-                f"{table}.{wanted.key}: the server has {known}, the model asks for {wanted}; one cannot become the other.\n"
+                f"{table}.{wanted.key}: the server has {known}, the model asks for {wanted}; one "
+                "cannot become the other.\n"
                 "Way out: map it with the field that inspectdb writes, or use another db_column."
             )
         yield ReplaceColumn(table, known, wanted)
@@ -250,11 +294,17 @@ def _compare_columns(table: str, there: Mapping[str, Column], wanted: Column, ma
             yield FillColumn(table, replace(known, fill=wanted.fill))
         if not same_rules(known, wanted):
             yield ChangeColumn(table, known, wanted)
-        if known.encoding is not None and wanted.encoding is not None and known.encoding != wanted.encoding:
+        if (
+            known.encoding is not None
+            and wanted.encoding is not None
+            and known.encoding != wanted.encoding
+        ):
             yield ReadOtherwise(table, wanted.key, known.encoding, wanted.encoding)
 
 
-def _missing_column(table: str, there: Mapping[str, Column], wanted: Column, marks: set[str]) -> Iterator[Step]:
+def _missing_column(
+    table: str, there: Mapping[str, Column], wanted: Column, marks: set[str]
+) -> Iterator[Step]:
     # A column that was set aside and has no successor is the result of two concurrent runs.
     aside = there.get(replaced_key(wanted.key).lower())
     successor = there.get(replacement_key(wanted.key).lower()) or aside
@@ -284,7 +334,9 @@ def _unrecorded(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[R
     """Yield a record for each column that has none and that no step records."""
     recording = {key for step in steps for key in _recorded_by(step)}
     found = [(column.key, live.column(column.key), column.encoding) for column in wanted.columns]
-    known = [(key, column.encoding, encoding) for key, column, encoding in found if column is not None]
+    known = [
+        (key, column.encoding, encoding) for key, column, encoding in found if column is not None
+    ]
     for key, there, encoding in [(ROW_ID, live.id_encoding, wanted.id_encoding), *known]:
         if there is None and encoding is not None and key.lower() not in recording:
             yield Record(live.id, key, encoding)
@@ -312,14 +364,17 @@ def _compare_indexes(
     """
     steps: list[Step] = []
     there = {column.key.lower() for column in live.columns} | _SYSTEM_KEYS
-    broken = {index.key for index in live.indexes if index.is_lost or not there.issuperset(_keys(index))}
+    broken = {
+        index.key for index in live.indexes if index.is_lost or not there.issuperset(_keys(index))
+    }
     whole = replace(live, indexes=tuple(index for index in live.indexes if index.key not in broken))
     # These have a wanted key but another definition. They have to be dropped even if their
     # definition is that of another wanted index.
     in_the_way = {
         known.key
         for index in wanted.indexes
-        if _by_definition(whole, index, wanted) is None and (known := live.index(index.key)) is not None
+        if _by_definition(whole, index, wanted) is None
+        and (known := live.index(index.key)) is not None
     }
     used: set[str] = set()
     for index in wanted.indexes:
@@ -400,9 +455,12 @@ def _freeing(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[Repl
 
 def _definition(index: Index, table: Table) -> tuple[object, ...]:
     """Return everything but the name, with 0 for each length that covers its whole column."""
-    sizes = [characters_of(column) if (column := table.column(key)) else None for key in index.columns]
+    sizes = [
+        characters_of(column) if (column := table.column(key)) else None for key in index.columns
+    ]
     lengths = [
-        0 if size is not None and length >= size else length for size, length in zip(sizes, index.lengths, strict=False)
+        0 if size is not None and length >= size else length
+        for size, length in zip(sizes, index.lengths, strict=False)
     ]
     return replace(index, lengths=tuple(lengths) if any(lengths) else ()).definition
 
@@ -410,8 +468,15 @@ def _definition(index: Index, table: Table) -> tuple[object, ...]:
 def _by_definition(live: Table, wanted: Index, table: Table) -> Index | None:
     """Return an index with the same definition, preferably with the same key."""
     definition = _definition(wanted, table)
-    same = [index for index in live.indexes if _definition(index, table) == definition and index.status == "available"]
-    return next((index for index in same if index.key.lower() == wanted.key.lower()), same[0] if same else None)
+    same = [
+        index
+        for index in live.indexes
+        if _definition(index, table) == definition and index.status == "available"
+    ]
+    return next(
+        (index for index in same if index.key.lower() == wanted.key.lower()),
+        same[0] if same else None,
+    )
 
 
 def _compare_options(wanted: Table, live: Table) -> Iterable[Step]:

@@ -50,16 +50,26 @@ def refuse(transport: Transport, plan: Plan, fold: rows.Fold, *, outside: bool =
         ref = TableRef(plan.database, step.table)
         if isinstance(step, ReplaceColumn):
             replaced[step.table, step.after.key] = step
-            rows.refuse_unconvertible(transport, ref, step.before, step.after, now[step.table].get(step.before.key))
+            rows.refuse_unconvertible(
+                transport, ref, step.before, step.after, now[step.table].get(step.before.key)
+            )
         elif isinstance(step, ReadOtherwise) and step.key == ROW_ID:
             rows.refuse_other_ids(transport, ref, step.before, step.after)
         elif isinstance(step, ChangeColumn) and (
             _shortens(step.before, step.after) or (outside and narrows(step.before, step.after))
         ):
-            rows.refuse_unconvertible(transport, ref, step.before, step.after, now[step.table].get(step.before.key))
+            rows.refuse_unconvertible(
+                transport, ref, step.before, step.after, now[step.table].get(step.before.key)
+            )
     _refuse_missing(transport, plan, now)
-    new = {(step.table, step.column.key): step.column for step in plan.steps if isinstance(step, CreateColumn)}
-    changed = [step for step in plan.steps if isinstance(step, ChangeColumn) and _becomes_required(step)]
+    new = {
+        (step.table, step.column.key): step.column
+        for step in plan.steps
+        if isinstance(step, CreateColumn)
+    }
+    changed = [
+        step for step in plan.steps if isinstance(step, ChangeColumn) and _becomes_required(step)
+    ]
     filled = {(step.table, step.after.key): step.after for step in changed}
     for step in plan.steps:
         if not isinstance(step, CreateIndex) or step.index.type != "unique":
@@ -97,7 +107,8 @@ def _fitting(table: str, column: Column) -> Any:
         return convert(_given(column), column, column)
     except CannotConvert as error:
         raise UnconvertibleRows(
-            f"{table}.{column.key}: the column {column} cannot hold the default for its rows, {_given(column)!r}: {error}.\n"
+            f"{table}.{column.key}: the column {column} cannot hold the default for its rows, "
+            f"{_given(column)!r}: {error}.\n"
             "Give the field another default, or null=True."
         ) from error
 
@@ -112,13 +123,20 @@ def _refuse_missing(transport: Transport, plan: Plan, now: Mapping[str, Mapping[
     to_fill = {(step.table, step.column.key) for step in plan.steps if isinstance(step, FillColumn)}
     for step in plan.steps:
         ref = TableRef(plan.database, step.table)
-        if isinstance(step, CreateColumn) and (step.column.required or step.column.fill is not None):
+        if isinstance(step, CreateColumn) and (
+            step.column.required or step.column.fill is not None
+        ):
             column, count = step.column, rows.count_rows(transport, ref)
         elif isinstance(step, ReplaceColumn) and step.after.required:
             key = now[step.table].get(step.before.key, step.before.key)
-            column, count = step.after, rows.count_without_value_converted(transport, ref, key, step.before, step.after)
+            column, count = (
+                step.after,
+                rows.count_without_value_converted(transport, ref, key, step.before, step.after),
+            )
         elif (
-            isinstance(step, ChangeColumn) and _becomes_required(step) and (step.table, step.before.key) not in to_fill
+            isinstance(step, ChangeColumn)
+            and _becomes_required(step)
+            and (step.table, step.before.key) not in to_fill
         ):
             key = now[step.table].get(step.before.key, step.before.key)
             column, count = step.after, rows.count_without_value(transport, ref, key)
@@ -151,11 +169,15 @@ def refuse_duplicates(
         DuplicateRows: rows violate the index; the error names at most five pairs.
     """
     copies = copies_prefix(table.table, index.key)
-    found = rows.duplicates(transport, table, list(index.columns), fold, now, converters, constants, copies)
+    found = rows.duplicates(
+        transport, table, list(index.columns), fold, now, converters, constants, copies
+    )
     if found:
         raise DuplicateRows(
-            f"{table.table}: the unique index {index.key} ({', '.join(index.columns)}) cannot be created over duplicates: {'; '.join(found)}.\n"
-            "Appwrite would call it available and enforce nothing. Correct the rows and run appwrite_migrate again."
+            f"{table.table}: the unique index {index.key} ({', '.join(index.columns)}) cannot be "
+            f"created over duplicates: {'; '.join(found)}.\n"
+            "Appwrite would call it available and enforce nothing. Correct the rows and run "
+            "appwrite_migrate again."
         )
 
 

@@ -20,7 +20,12 @@ from django.db.backends.utils import names_digest
 
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client import tables as table_routes
-from appwrite_orm_django.client.errors import AlreadyExists, DatabaseNotFound, RowNotFound, TableNotFound
+from appwrite_orm_django.client.errors import (
+    AlreadyExists,
+    DatabaseNotFound,
+    RowNotFound,
+    TableNotFound,
+)
 from appwrite_orm_django.client.queries import Query, cursor_after, equal, limit, select
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
@@ -96,7 +101,11 @@ def _page(transport: Transport, database: str, queries: list[Query]) -> list[dic
 
 
 def _by_key(page: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Encoding]:
-    return {(row["table_id"].lower(), row["key"].lower()): _encoding(row) for row in page if row["table_id"] != SERVER}
+    return {
+        (row["table_id"].lower(), row["key"].lower()): _encoding(row)
+        for row in page
+        if row["table_id"] != SERVER
+    }
 
 
 def read_recorded(transport: Transport, live: Database) -> Database:
@@ -106,22 +115,34 @@ def read_recorded(transport: Transport, live: Database) -> Database:
 
 def recorded(live: Database, records: Records) -> Database:
     """Return a live database with the encodings of these records."""
-    return replace(live, tables=tuple(with_encodings(table, records) for table in live)) if records else live
+    return (
+        replace(live, tables=tuple(with_encodings(table, records) for table in live))
+        if records
+        else live
+    )
 
 
 def with_encodings(table: Table, records: Records) -> Table:
     """Return a live table with the encodings of these records."""
-    of_table = {key: encoding for (id_, key), encoding in records.items() if id_ == table.id.lower()}
+    of_table = {
+        key: encoding for (id_, key), encoding in records.items() if id_ == table.id.lower()
+    }
     # A column that was set aside has a record under its original key.
     known = {replaced_key(key).lower(): encoding for key, encoding in of_table.items()} | of_table
     columns = [replace(column, encoding=known.get(column.key.lower())) for column in table.columns]
     return replace(table, columns=tuple(columns), id_encoding=known.get(ROW_ID))
 
 
-def records_of(table: str, columns: Iterable[Column], id_encoding: Encoding | None = None) -> list[Record]:
+def records_of(
+    table: str, columns: Iterable[Column], id_encoding: Encoding | None = None
+) -> list[Record]:
     """Return the records for columns and for the row ids."""
     found = [] if id_encoding is None else [Record(table, ROW_ID, id_encoding)]
-    return found + [Record(table, column.key, column.encoding) for column in columns if column.encoding is not None]
+    return found + [
+        Record(table, column.key, column.encoding)
+        for column in columns
+        if column.encoding is not None
+    ]
 
 
 def read_record(transport: Transport, database: str, table: str, key: str) -> Encoding | None:
@@ -139,7 +160,11 @@ def write_records(transport: Transport, database: str, records: Sequence[Record]
 
     This creates the table of records if it does not exist.
     """
-    _upsert(transport, database, [_data(record.table, record.key, as_recorded(record.encoding)) for record in records])
+    _upsert(
+        transport,
+        database,
+        [_data(record.table, record.key, as_recorded(record.encoding)) for record in records],
+    )
 
 
 def read_findings(transport: Transport, database: str) -> dict[str, str]:
@@ -184,7 +209,9 @@ def create_records_table(transport: Transport, database: str) -> None:
     """Create the table of records if it does not exist; one request, so it is never incomplete."""
     with contextlib.suppress(AlreadyExists):
         columns = [inline_column(column) for column in ENCODINGS.columns]
-        table_routes.create_table(transport, TableRef(database, ENCODINGS.id), ENCODINGS.name, columns=columns)
+        table_routes.create_table(
+            transport, TableRef(database, ENCODINGS.id), ENCODINGS.name, columns=columns
+        )
 
 
 def forget_columns(transport: Transport, database: str, columns: Iterable[tuple[str, str]]) -> None:

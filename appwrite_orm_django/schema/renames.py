@@ -39,7 +39,9 @@ def read_renames(texts: Iterable[str], models_: Iterable[Model]) -> dict[tuple[s
         try:
             field = model._meta.get_field(match["new"])
         except FieldDoesNotExist:
-            raise ValueError(f"--rename {text}: {model._meta.label} has no field {match['new']}.") from None
+            raise ValueError(
+                f"--rename {text}: {model._meta.label} has no field {match['new']}."
+            ) from None
         key = key_for(field)  # type: ignore[arg-type]  # a relation without a column has none either
         if key is None:
             raise ValueError(f"--rename {text}: {match['new']} has no column.")
@@ -59,7 +61,10 @@ def _refuse_circles(renames: dict[tuple[str, str], str]) -> None:
         for _ in renames:
             key = renames.get((table, key)) if key is not None else None
             if key == start:
-                raise ValueError(f"--rename: columns of {table} cannot change places in one run; use a third name.")
+                raise ValueError(
+                    f"--rename: columns of {table} cannot change places in one run; use a third "
+                    "name."
+                )
 
 
 def _model(text: str, app: str | None, name: str, known: list[Model]) -> Model:
@@ -70,6 +75,7 @@ def _model(text: str, app: str | None, name: str, known: list[Model]) -> Model:
     ]
     if len(found) != 1:
         raise ValueError(
-            f"--rename {text}: {len(found) or 'no'} model{'s' if len(found) > 1 else ''} named {name}; write app.Model.old=new."
+            f"--rename {text}: {len(found) or 'no'} model{'s' if len(found) > 1 else ''} named "
+            f"{name}; write app.Model.old=new."
         )
     return found[0]

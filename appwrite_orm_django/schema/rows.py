@@ -68,7 +68,9 @@ def count_rows(transport: Transport, table: TableRef) -> int:
 
 def count_without_value(transport: Transport, table: TableRef, column: str) -> int:
     """Count rows that have null in a column, up to 5,000, where the server stops counting."""
-    page = rows.list_rows(transport, table, [is_null(column), limit(1), select(["$id"])], total=True)
+    page = rows.list_rows(
+        transport, table, [is_null(column), limit(1), select(["$id"])], total=True
+    )
     return int(page["total"])
 
 
@@ -78,7 +80,9 @@ def count_without_value_converted(
     """Count rows whose value, such as an empty list, becomes null in a column of another type."""
     if not before.array or after.array:
         return count_without_value(transport, table, key)
-    return sum(1 for row in every_row(transport, table, [key]) if convert(row[key], before, after) is None)
+    return sum(
+        1 for row in every_row(transport, table, [key]) if convert(row[key], before, after) is None
+    )
 
 
 def count_outside(transport: Transport, table: TableRef, column: Column) -> int:
@@ -99,7 +103,9 @@ def count_outside(transport: Transport, table: TableRef, column: Column) -> int:
     return int(page["total"])
 
 
-def fill(transport: Transport, table: TableRef, column: str, value: Any, until: str | None = None) -> None:
+def fill(
+    transport: Transport, table: TableRef, column: str, value: Any, until: str | None = None
+) -> None:
     """
     Set a column to a value in all rows where it is null, 1,000 at a time.
 
@@ -111,32 +117,43 @@ def fill(transport: Transport, table: TableRef, column: str, value: Any, until: 
     Raises:
         DuplicateRows: a unique index over the column forbids it; no row was changed.
     """
-    which = [is_null(column)] + ([less_than_equal("$createdAt", until)] if until is not None else [])
+    which = [is_null(column)] + (
+        [less_than_equal("$createdAt", until)] if until is not None else []
+    )
     try:
         _fill(transport, table, column, value, which)
     except (ServerError, UniqueViolation) as error:
         # The error of a bulk update does not name the unique index (recording bulk-update).
         unique = [read_index(body) for body in index_routes.list_indexes(transport, table)]
-        broken = next((index for index in unique if index.type == "unique" and column in index.columns), None)
+        broken = next(
+            (index for index in unique if index.type == "unique" and column in index.columns), None
+        )
         if broken is None or error.code not in {409, 500}:
             raise
         raise DuplicateRows(
-            f"{table.table}: rows without {column} cannot all get {value!r}: the unique index {broken.key} forbids it.\n"
+            f"{table.table}: rows without {column} cannot all get {value!r}: the unique index "
+            f"{broken.key} forbids it.\n"
             "Give each row its own value in a data migration and run appwrite_migrate again."
         ) from error
 
 
-def _fill(transport: Transport, table: TableRef, column: str, value: Any, which: list[Query]) -> None:
+def _fill(
+    transport: Transport, table: TableRef, column: str, value: Any, which: list[Query]
+) -> None:
     if looks_like_operator(value):
         # Appended to null, the text stays plain text (recording operators-other). The single write
         # leaves no half-written value after an interruption.
         for row_id in _ids(transport, table, which):
-            answer = rows.update_row(transport, table, row_id, {column: operator("stringConcat", value)})
+            answer = rows.update_row(
+                transport, table, row_id, {column: operator("stringConcat", value)}
+            )
             if answer[column] != value:
                 _write_text(transport, table, column, value, row_id)
         return
     try:
-        while rows.update_rows(transport, table, {column: value}, [*which, limit(_BATCH)]) == _BATCH:
+        while (
+            rows.update_rows(transport, table, {column: value}, [*which, limit(_BATCH)]) == _BATCH
+        ):
             continue
     except InvalidRequest as error:
         _refuse_other_than_bulk(error)
@@ -154,7 +171,9 @@ def _refuse_other_than_bulk(error: InvalidRequest) -> None:
         raise error
 
 
-def _update_rows(transport: Transport, table: TableRef, data: dict[str, Any], ids: list[str]) -> None:
+def _update_rows(
+    transport: Transport, table: TableRef, data: dict[str, Any], ids: list[str]
+) -> None:
     try:
         rows.update_rows(transport, table, data, [equal("$id", *ids)])
     except InvalidRequest as error:
@@ -163,7 +182,9 @@ def _update_rows(transport: Transport, table: TableRef, data: dict[str, Any], id
             rows.update_row(transport, table, row_id, data)
 
 
-def every_row(transport: Transport, table: TableRef, columns: list[str]) -> Iterator[dict[str, Any]]:
+def every_row(
+    transport: Transport, table: TableRef, columns: list[str]
+) -> Iterator[dict[str, Any]]:
     """Yield these columns of all rows, in the order of creation."""
     for page in _pages(transport, table, columns):
         yield from page
@@ -174,7 +195,9 @@ def _pages(
 ) -> Iterator[list[dict[str, Any]]]:
     after: list[Query] = []
     while True:
-        page = rows.list_rows(transport, table, [*filters, select(columns), limit(PAGE_SIZE), *after])["rows"]
+        page = rows.list_rows(
+            transport, table, [*filters, select(columns), limit(PAGE_SIZE), *after]
+        )["rows"]
         yield page
         if len(page) < PAGE_SIZE:
             return
@@ -211,7 +234,9 @@ def duplicates(
     found: list[str] = []
     for row in every_row(transport, table, keys or ["$id"]):
         values = [
-            constants[column] if column in constants else converters.get(column, _same)(row[now.get(column, column)])
+            constants[column]
+            if column in constants
+            else converters.get(column, _same)(row[now.get(column, column)])
             for column in columns
         ]
         if None in values or (copies and row["$id"].startswith(copies)):
@@ -254,12 +279,15 @@ def copy(transport: Transport, table: TableRef, before: Column, after: Column) -
         except InvalidStructure as error:
             # The server is stricter than Django's validators. The old column is unchanged.
             raise UnconvertibleRows(
-                f"{table.table}.{before.key} cannot become {after}: the server rejected a value: {error}\n"
+                f"{table.table}.{before.key} cannot become {after}: the server rejected a value: "
+                f"{error}\n"
                 "No value was lost. Correct the rows and run appwrite_migrate again."
             ) from error
 
 
-def _write(transport: Transport, table: TableRef, column: str, groups: list[tuple[Any, list[str]]]) -> None:
+def _write(
+    transport: Transport, table: TableRef, column: str, groups: list[tuple[Any, list[str]]]
+) -> None:
     single: list[tuple[str, Any]] = []
     for value, ids in groups:
         if looks_like_operator(value):
@@ -274,12 +302,16 @@ def _write(transport: Transport, table: TableRef, column: str, groups: list[tupl
         _write_each(transport, table, column, single[start : start + transactions.MAX_OPERATIONS])
 
 
-def _write_each(transport: Transport, table: TableRef, column: str, values: list[tuple[str, Any]]) -> None:
+def _write_each(
+    transport: Transport, table: TableRef, column: str, values: list[tuple[str, Any]]
+) -> None:
     """Write a value to each row in one transaction, or row by row if another write conflicts."""
     base = {"databaseId": table.database, "tableId": table.table, "action": "update"}
     try:
         transaction = transactions.create_transaction(transport)["$id"]
-        operations = [{**base, "rowId": row_id, "data": {column: value}} for row_id, value in values]
+        operations = [
+            {**base, "rowId": row_id, "data": {column: value}} for row_id, value in values
+        ]
         transactions.create_operations(transport, transaction, operations)
         transactions.commit(transport, transaction)
     except AppwriteError as error:
@@ -300,7 +332,9 @@ def _write_text(transport: Transport, table: TableRef, column: str, text: str, r
         rows.update_row(transport, table, row_id, {column: text})
 
 
-def enforces(transport: Transport, table: TableRef, columns: list[str], optional: list[str], prefix: str) -> bool:
+def enforces(
+    transport: Transport, table: TableRef, columns: list[str], optional: list[str], prefix: str
+) -> bool:
     """
     Return whether the server enforces a unique index, by trying to store a copy of a row.
 
@@ -315,7 +349,11 @@ def enforces(transport: Transport, table: TableRef, columns: list[str], optional
     for row in every_row(transport, table, ["*"]):
         if any(row[column] is None for column in columns):
             continue
-        data = {key: value for key, value in row.items() if not key.startswith("$") and key not in optional}
+        data = {
+            key: value
+            for key, value in row.items()
+            if not key.startswith("$") and key not in optional
+        }
         copy_id = f"{prefix}{uuid.uuid4().hex[:20]}"
         try:
             rows.create_row(transport, table, copy_id, data)
@@ -368,7 +406,8 @@ def refuse_unconvertible(
         )
         became = str(target) if before.encoding is not None and source != target else str(after)
         raise UnconvertibleRows(
-            f"{table.table}.{before.key} cannot become {became}: {'; '.join(refused)}.\nNothing was changed. {way_out}"
+            f"{table.table}.{before.key} cannot become {became}: {'; '.join(refused)}.\nNothing "
+            f"was changed. {way_out}"
         )
 
 
@@ -377,7 +416,9 @@ def _shown(value: Any, column: Column) -> str:
     return shown(value) if found == value else str(found)
 
 
-def refuse_other_ids(transport: Transport, table: TableRef, before: Encoding, after: Encoding) -> None:
+def refuse_other_ids(
+    transport: Transport, table: TableRef, before: Encoding, after: Encoding
+) -> None:
     """
     Check that the ids of all rows mean the same in another encoding, since an id cannot be changed.
 
@@ -394,7 +435,7 @@ def refuse_other_ids(transport: Transport, table: TableRef, before: Encoding, af
             break
     if refused:
         raise UnconvertibleRows(
-            f"{table.table}: the primary key cannot become {after}: the row ids were written as {before}, and Appwrite cannot change "
-            f"them: {', '.join(refused)}.\n"
+            f"{table.table}: the primary key cannot become {after}: the row ids were written as "
+            f"{before}, and Appwrite cannot change them: {', '.join(refused)}.\n"
             "Nothing was changed. Keep the primary key, or create another model and copy the rows."
         )

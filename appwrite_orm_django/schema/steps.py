@@ -217,7 +217,9 @@ class ReplaceColumn(Step):
     def warning(self) -> str:
         warning = "copies every row's value into a new column"
         if self.before.encoding is None and hidden(self.after):
-            warning += f"; the old column has no recorded encoding and is read as plain {self.before.type}"
+            warning += (
+                f"; the old column has no recorded encoding and is read as plain {self.before.type}"
+            )
         return warning
 
     def __str__(self) -> str:
@@ -238,7 +240,9 @@ class ReadOtherwise(Step):
     after: Encoding
 
     def __str__(self) -> str:
-        subject = f"row ids of {self.table}" if self.key == ROW_ID else f"column {self.table}.{self.key}"
+        subject = (
+            f"row ids of {self.table}" if self.key == ROW_ID else f"column {self.table}.{self.key}"
+        )
         return f"{subject} read as {self.after} instead of {self.before}"
 
 
@@ -339,11 +343,17 @@ class Plan:
 
     def tables(self) -> set[str]:
         """Return the ids of the tables that the plan changes, without those that it creates."""
-        return {step.table for step in self.steps if not isinstance(step, (CreateDatabase, CreateTable))}
+        return {
+            step.table for step in self.steps if not isinstance(step, (CreateDatabase, CreateTable))
+        }
 
 
 def _about_rows(column: Column) -> str:
     given = column.fill if column.default is None else column.default
     if given is not None:
         return f"rows without a value get {given!r}"
-    return "rejected while rows have no value: the field has no default to give them" if column.required else ""
+    return (
+        "rejected while rows have no value: the field has no default to give them"
+        if column.required
+        else ""
+    )

@@ -37,7 +37,9 @@ class Waiter:
         self._clock = clock
         self._sleep = sleep
 
-    def until_available(self, wanted: Iterable[tuple[str, str]], read: Callable[[str], Sequence[T]], noun: str) -> None:
+    def until_available(
+        self, wanted: Iterable[tuple[str, str]], read: Callable[[str], Sequence[T]], noun: str
+    ) -> None:
         """
         Wait until columns or indexes are available.
 
@@ -52,8 +54,14 @@ class Waiter:
 
         def open_of(table: str, keys: set[str]) -> set[str]:
             found = {item.key.lower(): item for item in read(table)}
-            _refuse_failed(table, [found[key.lower()] for key in keys if key.lower() in found], noun)
-            return {key for key in keys if key.lower() not in found or found[key.lower()].status != "available"}
+            _refuse_failed(
+                table, [found[key.lower()] for key in keys if key.lower() in found], noun
+            )
+            return {
+                key
+                for key in keys
+                if key.lower() not in found or found[key.lower()].status != "available"
+            }
 
         self._poll(wanted, open_of, noun, "available")
 
@@ -113,13 +121,21 @@ class Waiter:
         def open_of(table: str, keys: set[str]) -> set[str]:
             found = {item.key.lower(): item for item in read(table)}
             gone.update((table, key) for key in keys if key.lower() not in found)
-            return {key for key in keys if key.lower() in found and found[key.lower()].status == "deleting"}
+            return {
+                key
+                for key in keys
+                if key.lower() in found and found[key.lower()].status == "deleting"
+            }
 
         self._poll(items, open_of, noun, "gone")
         return gone
 
     def _poll(
-        self, items: Iterable[tuple[str, str]], open_of: Callable[[str, set[str]], set[str]], noun: str, state: str
+        self,
+        items: Iterable[tuple[str, str]],
+        open_of: Callable[[str, set[str]], set[str]],
+        noun: str,
+        state: str,
     ) -> None:
         waiting: dict[str, set[str]] = defaultdict(set)
         for table, key in items:
@@ -127,13 +143,20 @@ class Waiter:
         deadline = self._clock() + self._deadline_s
         pause_s = FIRST_PAUSE_S
         while True:
-            waiting = {table: left for table, keys in waiting.items() if (left := open_of(table, keys))}
+            waiting = {
+                table: left for table, keys in waiting.items() if (left := open_of(table, keys))
+            }
             if not waiting:
                 return
             if self._clock() >= deadline:
-                named = ", ".join(f"{table}.{key}" for table, keys in sorted(waiting.items()) for key in sorted(keys))
+                named = ", ".join(
+                    f"{table}.{key}"
+                    for table, keys in sorted(waiting.items())
+                    for key in sorted(keys)
+                )
                 raise NotAvailable(
-                    f"{noun} {named}: not {state} after {self._deadline_s:.0f} s. Is Appwrite's worker for databases running?\n"
+                    f"{noun} {named}: not {state} after {self._deadline_s:.0f} s. Is Appwrite's "
+                    "worker for databases running?\n"
                     "Run appwrite_migrate again to continue."
                 )
             self._sleep(pause_s)
@@ -145,5 +168,6 @@ def _refuse_failed(table: str, items: Iterable[Column | Index], noun: str) -> No
         if item.status in {"failed", "stuck"}:
             reason = f": {item.error}" if item.error else ""
             raise NotAvailable(
-                f"{noun} {table}.{item.key} is {item.status}{reason}.\nRun appwrite_migrate again to drop and recreate it."
+                f"{noun} {table}.{item.key} is {item.status}{reason}.\nRun appwrite_migrate again "
+                "to drop and recreate it."
             )

@@ -11,7 +11,16 @@ from .definitions import INT32, INT64, Column, Index
 #: So datetimes always use their own route.
 INLINE_OLD = frozenset({"integer", "bigint", "double", "boolean", "string"})
 #: The types that 2.x accepts inline (recording base-inline).
-INLINE_NEW = INLINE_OLD | {"varchar", "text", "mediumtext", "longtext", "email", "url", "ip", "enum"}
+INLINE_NEW = INLINE_OLD | {
+    "varchar",
+    "text",
+    "mediumtext",
+    "longtext",
+    "email",
+    "url",
+    "ip",
+    "enum",
+}
 MAX_INLINE = 100
 
 _LARGEST_DOUBLE = 1.7976931348623157e308
@@ -59,7 +68,12 @@ def changed_options(before: Column, after: Column) -> dict[str, Any]:
 
 def inline_column(column: Column) -> dict[str, Any]:
     """Return a column in the format of a create-table call."""
-    return {"key": column.key, "type": column.type, "required": column.required, **column_options(column)}
+    return {
+        "key": column.key,
+        "type": column.type,
+        "required": column.required,
+        **column_options(column),
+    }
 
 
 def inline_index(index: Index) -> dict[str, Any]:

@@ -35,7 +35,9 @@ def unlocalized(value: float) -> str:
 def minute_time(number: int) -> str:
     """Return the local time of day of a minute, given in whole minutes of Unix time."""
     moment = datetime.datetime.fromtimestamp(number * 60, datetime.timezone.utc)
-    return date_format(timezone.localtime(moment) if settings.USE_TZ else moment.replace(tzinfo=None), "H:i")
+    return date_format(
+        timezone.localtime(moment) if settings.USE_TZ else moment.replace(tzinfo=None), "H:i"
+    )
 
 
 @register.filter

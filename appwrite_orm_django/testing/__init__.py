@@ -9,7 +9,11 @@ Django's test cases have a mixin. See ``docs/howto/testing.md``.
 from appwrite_orm_django.testing.cases import AppwriteTestMixin
 from appwrite_orm_django.testing.databases import with_local_appwrite
 from appwrite_orm_django.testing.faults import appwrite_faults
-from appwrite_orm_django.testing.recording import UnexpectedRequest, recorded_appwrite, replayed_appwrite
+from appwrite_orm_django.testing.recording import (
+    UnexpectedRequest,
+    recorded_appwrite,
+    replayed_appwrite,
+)
 from appwrite_orm_django.testing.requests import RequestLog, captured_requests
 
 __all__ = [

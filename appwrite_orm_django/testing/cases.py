@@ -20,7 +20,12 @@ class AppwriteTestMixin:
     """
 
     def assertAppwriteRequests(
-        self, num: int, func: Callable[..., Any] | None = None, *args: Any, using: str | None = None, **kwargs: Any
+        self,
+        num: int,
+        func: Callable[..., Any] | None = None,
+        *args: Any,
+        using: str | None = None,
+        **kwargs: Any,
     ) -> Any:
         """
         Check the number of requests to Appwrite, as ``assertNumQueries`` does for queries.
@@ -42,7 +47,9 @@ class AppwriteTestMixin:
             yield log
         log.check(num)
 
-    def appwrite_faults(self, *faults: Fault | str, using: str | None = None) -> AbstractContextManager[list[Fault]]:
+    def appwrite_faults(
+        self, *faults: Fault | str, using: str | None = None
+    ) -> AbstractContextManager[list[Fault]]:
         """
         Make the local server misbehave within a block.
 

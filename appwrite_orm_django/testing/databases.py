@@ -9,7 +9,9 @@ from typing import Any
 from appwrite_orm_django.conf import ENGINE
 
 
-def with_local_appwrite(databases: Mapping[str, Any], *, feature_level: str = "1.9") -> dict[str, Any]:
+def with_local_appwrite(
+    databases: Mapping[str, Any], *, feature_level: str = "1.9"
+) -> dict[str, Any]:
     """
     Return ``DATABASES`` with a local server in memory for every Appwrite alias.
 

@@ -11,7 +11,9 @@ from appwrite_local.registry import is_local, local_server
 from appwrite_orm_django.conf import appwrite_aliases
 
 
-def appwrite_faults(*faults: Fault | str, using: str | None = None) -> AbstractContextManager[list[Fault]]:
+def appwrite_faults(
+    *faults: Fault | str, using: str | None = None
+) -> AbstractContextManager[list[Fault]]:
     """
     Return a context manager that simulates faults of the local Appwrite of an alias.
 

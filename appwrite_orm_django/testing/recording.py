@@ -39,11 +39,15 @@ def recorded_appwrite(path: str | Path, using: str | None = None) -> Iterator[No
     lines: list[Line] = []
     with _transport(using).through(lambda adapter: _Recorder(adapter, lines)):
         yield
-    Path(path).write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+    Path(path).write_text(
+        "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8"
+    )
 
 
 @contextmanager
-def replayed_appwrite(path: str | Path, using: str | None = None, *, all_used: bool = True) -> Iterator[None]:
+def replayed_appwrite(
+    path: str | Path, using: str | None = None, *, all_used: bool = True
+) -> Iterator[None]:
     """
     Answer requests to Appwrite within the block from a file, without a server.
 
@@ -60,7 +64,9 @@ def replayed_appwrite(path: str | Path, using: str | None = None, *, all_used: b
     with _transport(using).through(lambda _adapter: _Player(lines)):
         yield
     if all_used and lines:
-        raise UnexpectedRequest(f"{len(lines)} recorded requests were not made; the first is {_shown(lines[0])}")
+        raise UnexpectedRequest(
+            f"{len(lines)} recorded requests were not made; the first is {_shown(lines[0])}"
+        )
 
 
 def _transport(using: str | None) -> Transport:
@@ -70,7 +76,12 @@ def _transport(using: str | None) -> Transport:
 def _question(request: requests.PreparedRequest) -> Line:
     url = urlsplit(request.url or "")
     body = request.body.decode() if isinstance(request.body, bytes) else request.body
-    return {"method": request.method, "path": url.path, "query": url.query, "body": json.loads(body) if body else None}
+    return {
+        "method": request.method,
+        "path": url.path,
+        "query": url.query,
+        "body": json.loads(body) if body else None,
+    }
 
 
 def _shown(question: Mapping[str, Any]) -> str:
@@ -83,7 +94,9 @@ class _Recorder(BaseAdapter):
         self._inner = inner
         self._lines = lines
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
         response = self._inner.send(request, *args, **kwargs)
         answer = {
             "status": response.status_code,
@@ -102,7 +115,9 @@ class _Player(BaseAdapter):
         super().__init__()
         self._lines = lines
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
         question = _question(request)
         for number, line in enumerate(self._lines):
             if all(line[key] == value for key, value in question.items()):

@@ -48,10 +48,13 @@ def appwrite_user(
         raise TypeError("appwrite_user() takes exactly one of jwt, session and guest=True.")
     if guest:
         return acting_as(Identity("guest"), using)
-    identity = Identity("session", Secret(session or "")) if jwt is None else Identity("jwt", Secret(jwt))
+    identity = (
+        Identity("session", Secret(session or "")) if jwt is None else Identity("jwt", Secret(jwt))
+    )
     if not identity.token or identity.is_over:
         raise InvalidUserToken(
-            f"The user's {'session' if jwt is None else 'JWT'} {'has expired' if identity.token else 'is empty'}.\n"
+            f"The user's {'session' if jwt is None else 'JWT'} "
+            f"{'has expired' if identity.token else 'is empty'}.\n"
             f"{InvalidUserToken.hint}",
             type="user_session_not_found" if jwt is None else "user_jwt_invalid",
         )

@@ -80,7 +80,9 @@ class AppwriteUserMiddleware:
         except InvalidUserToken:
             return refusal()
 
-    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
         """Answer 401 if the view used an invalid token."""
         error: BaseException | None = exception
         while error is not None:
@@ -106,7 +108,9 @@ class AppwriteUserMiddleware:
         with _in_force(identities):
             yield identities
 
-    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
         """Answer 401 if the visitor's token has expired, or is missing and required."""
         if request.META.get(_REFUSED) and not getattr(view, "appwrite_visitor_not_required", False):
             return refusal()
@@ -120,7 +124,10 @@ class AppwriteUserMiddleware:
                 patch_vary_headers(response, ["Cookie"])
         if any(identities.values()) and not response.has_header("Cache-Control"):
             patch_cache_control(response, private=True)
-        if isinstance(response, StreamingHttpResponse) and getattr(response, "file_to_stream", None) is None:
+        if (
+            isinstance(response, StreamingHttpResponse)
+            and getattr(response, "file_to_stream", None) is None
+        ):
             content: Any = response.streaming_content
             response.streaming_content = (
                 _akept(content, identities) if response.is_async else _kept(content, identities)
@@ -149,7 +156,9 @@ def visitor(request: HttpRequest, settings: UserSettings) -> Identity | None:
     else:
         return Identity("guest") if settings.anonymous == "guest" else None
     if identity.is_over:
-        raise InvalidUserToken(f"The user's JWT has expired.\n{InvalidUserToken.hint}", type="user_jwt_invalid")
+        raise InvalidUserToken(
+            f"The user's JWT has expired.\n{InvalidUserToken.hint}", type="user_jwt_invalid"
+        )
     return identity
 
 
@@ -159,18 +168,24 @@ def _tokens(request: HttpRequest, settings: UserSettings) -> dict[str, Secret]:
 
     Call it within ``without_frames``.
     """
-    jwt = _header(request, settings.header) or (settings.cookie and request.COOKIES.get(settings.cookie))
+    jwt = _header(request, settings.header) or (
+        settings.cookie and request.COOKIES.get(settings.cookie)
+    )
     secret = settings.session_cookie and request.COOKIES.get(settings.session_cookie)
     session = getattr(request, "session", None)
     if session is not None:
         jwt = jwt or (settings.session_key and session.get(settings.session_key))
-        secret = secret or (settings.session_secret_key and session.get(settings.session_secret_key))
+        secret = secret or (
+            settings.session_secret_key and session.get(settings.session_secret_key)
+        )
     return {"jwt": Secret(str(jwt or "")), "session": Secret(str(secret or ""))}
 
 
 def refusal() -> HttpResponse:
     """Return the response to a visitor whose token is invalid."""
-    response = HttpResponse("Sign in again.\n", status=401, content_type="text/plain; charset=utf-8")
+    response = HttpResponse(
+        "Sign in again.\n", status=401, content_type="text/plain; charset=utf-8"
+    )
     response["WWW-Authenticate"] = 'Bearer error="invalid_token"'
     patch_cache_control(response, private=True, no_store=True)
     return response
@@ -183,7 +198,10 @@ def _header(request: HttpRequest, name: str | None) -> str:
 
 
 def _users_settings() -> dict[str, UserSettings]:
-    given = {alias: (settings.DATABASES[alias].get("OPTIONS") or {}).get("USERS") for alias in appwrite_aliases()}
+    given = {
+        alias: (settings.DATABASES[alias].get("OPTIONS") or {}).get("USERS")
+        for alias in appwrite_aliases()
+    }
     chosen = {alias: options for alias, options in given.items() if options is not None} or given
     return {alias: UserSettings.read(alias, options or {}) for alias, options in chosen.items()}
 

@@ -44,7 +44,9 @@ def reporter_filter() -> SafeExceptionReporterFilter:
     default = get_default_exception_reporter_filter()
     if isinstance(default, HidesTokens):
         return default
-    made: SafeExceptionReporterFilter = type("ExceptionReporterFilter", (HidesTokens, type(default)), {})()
+    made: SafeExceptionReporterFilter = type(
+        "ExceptionReporterFilter", (HidesTokens, type(default)), {}
+    )()
     return made
 
 

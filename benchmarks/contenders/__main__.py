@@ -1,8 +1,9 @@
 """
-A contender's process: reads ``<rows> <seconds>`` lines, times its calls for about that long, answers with JSON.
+A contender's process: reads ``<rows> <seconds>`` lines, times its calls for about that long,
+answers with JSON.
 
-The answer maps each way of calling to the seconds of one call: the least of five equal parts of the time, which is what the
-machine can do when nothing else runs.
+The answer maps each way of calling to the seconds of one call: the least of five equal parts of the
+time, which is what the machine can do when nothing else runs.
 """
 
 import gc
@@ -39,7 +40,12 @@ def main() -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         rows, seconds = int(line.split()[0]), float(line.split()[1])
-        print(json.dumps({label: time_call(call, rows, seconds) for label, call in calls(rows).items()}), flush=True)
+        print(
+            json.dumps(
+                {label: time_call(call, rows, seconds) for label, call in calls(rows).items()}
+            ),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -29,7 +29,9 @@ def prepare(redis_url: str) -> Callable[[int], dict[str, Callable[[], list[Any]]
 
     call_command("appwrite_migrate", verbosity=0)
     columns = ("id", "name", "stock", "active")
-    Item.objects.bulk_create(Item(**{name: record[name] for name in columns}) for record in records(1000))
+    Item.objects.bulk_create(
+        Item(**{name: record[name] for name in columns}) for record in records(1000)
+    )
 
     def calls(rows: int) -> dict[str, Callable[[], list[Any]]]:
         return {

@@ -21,7 +21,9 @@ def prepare(redis_url: str) -> Callable[[int], dict[str, Callable[[], list[Any]]
         client.set(key, pickle.dumps([tuple(record.values()) for record in records(rows)], 5))
 
         def call() -> list[Any]:
-            return [Product.from_db("default", COLUMNS, row) for row in pickle.loads(client.get(key))]
+            return [
+                Product.from_db("default", COLUMNS, row) for row in pickle.loads(client.get(key))
+            ]
 
         return {"floor": call}
 

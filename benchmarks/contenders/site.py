@@ -9,7 +9,10 @@ from django.conf import settings
 
 
 def configure(
-    redis_url: str, *apps: str, more_databases: dict[str, dict[str, Any]] | None = None, **values: Any
+    redis_url: str,
+    *apps: str,
+    more_databases: dict[str, dict[str, Any]] | None = None,
+    **values: Any,
 ) -> None:
     """Set Django up with these apps, one SQLite file and django-redis as the default cache."""
     settings.configure(

@@ -17,24 +17,45 @@ def main() -> None:
     """Hammer, print the figures, end with 1 if any read was old or failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--store", choices=("orm", "driver"), default="orm", help="the whole library, or its cache alone"
+        "--store",
+        choices=("orm", "driver"),
+        default="orm",
+        help="the whole library, or its cache alone",
     )
-    parser.add_argument("--cache", choices=CACHES, default="redis", help="locmem: threads of one process, no kills")
+    parser.add_argument(
+        "--cache", choices=CACHES, default="redis", help="locmem: threads of one process, no kills"
+    )
     parser.add_argument("--readers", type=int, default=4)
     parser.add_argument("--writers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument(
-        "--reads", type=int, default=0, help="go on until there were so many, four times as long at most"
+        "--reads",
+        type=int,
+        default=0,
+        help="go on until there were so many, four times as long at most",
     )
-    parser.add_argument("--pause", type=float, default=0.05, help="seconds between two writes of a writer, on average")
+    parser.add_argument(
+        "--pause",
+        type=float,
+        default=0.05,
+        help="seconds between two writes of a writer, on average",
+    )
     parser.add_argument("--chaos", nargs="*", choices=CHAOS, default=CHAOS)
     parser.add_argument("--lenient", action="store_true", help="without STRICT_WRITES")
-    parser.add_argument("--deaf", action="store_true", help="break the invalidation, to see that it is noticed")
+    parser.add_argument(
+        "--deaf", action="store_true", help="break the invalidation, to see that it is noticed"
+    )
     options = parser.parse_args()
     threads = options.cache == "locmem"
-    chaos = set(options.chaos) - (set() if options.cache == "redis" else {"restart"}) - ({"kill"} if threads else set())
+    chaos = (
+        set(options.chaos)
+        - (set() if options.cache == "redis" else {"restart"})
+        - ({"kill"} if threads else set())
+    )
     with (
-        tempfile.TemporaryDirectory(prefix="appwrite-hammer-", ignore_cleanup_errors=True) as directory,
+        tempfile.TemporaryDirectory(
+            prefix="appwrite-hammer-", ignore_cleanup_errors=True
+        ) as directory,
         RedisServer() if options.cache == "redis" else contextlib.nullcontext() as redis,
     ):
         cache = {"STRICT_WRITES": not options.lenient, "LOCK_TTL": 5, "LEASE_ABOVE": 0.0}
@@ -58,7 +79,16 @@ def main() -> None:
             )
         finally:
             store.stop()
-    print(json.dumps({"store": options.store, "cache": options.cache, "strict": not options.lenient, **figures}))
+    print(
+        json.dumps(
+            {
+                "store": options.store,
+                "cache": options.cache,
+                "strict": not options.lenient,
+                **figures,
+            }
+        )
+    )
     if figures["old"] or figures["errors"] or figures["failed_writes"] or not figures["reads"]:
         raise SystemExit(1)
 

@@ -20,8 +20,10 @@ class OrmStore:
     Args:
         caches: Django's ``CACHES``.
         settings: the ``CACHE`` dictionary of the database.
-        deaf: write through an alias that tells the cache nothing, to see whether the hammer notices.
-        database: the SQLite file of Django's default database, for the cache backend that needs one.
+        deaf: write through an alias that tells the cache nothing, to see whether the hammer
+            notices.
+        database: the SQLite file of Django's default database, for the cache backend that needs
+            one.
     """
 
     caches: dict[str, Any]
@@ -36,7 +38,13 @@ class OrmStore:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        command = [sys.executable, "manage.py", "appwrite_server", "--addrport", f"127.0.0.1:{self.port}"]
+        command = [
+            sys.executable,
+            "manage.py",
+            "appwrite_server",
+            "--addrport",
+            f"127.0.0.1:{self.port}",
+        ]
         command += ["--project", "hammer", "--key", "hammer", "--realtime-port", "0"]
         self._server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 30
@@ -49,7 +57,8 @@ class OrmStore:
                 break
         else:
             raise SystemExit("the local server does not answer")
-        # Elsewhere: a process can set up one Django, and the one that starts stores may start several.
+        # Elsewhere: a process can set up one Django, and the one that starts stores may start
+        # several.
         process = multiprocessing.get_context("spawn").Process(target=_make_rows, args=(self,))
         process.start()
         process.join()
@@ -94,7 +103,11 @@ class OrmSession:
                     "default": {
                         "ENGINE": "django.db.backends.sqlite3",
                         "NAME": store.database,
-                        "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": _JOURNAL},
+                        "OPTIONS": {
+                            "timeout": 20,
+                            "transaction_mode": "IMMEDIATE",
+                            "init_command": _JOURNAL,
+                        },
                     },
                     "appwrite": {**appwrite, "OPTIONS": {"CACHE": store.settings}},
                     "deaf": {**appwrite, "OPTIONS": {"CACHE": {"ENABLED": False}}},
@@ -112,7 +125,10 @@ class OrmSession:
             lambda: {one.pk: one.number for one in Version.objects.all()},
             lambda: {one.pk: one.number for one in prepared},
             lambda: dict(Version.objects.values_list("pk", "number")),
-            lambda: {one.pk: one.number for one in Version.objects.filter(number__gte=0).order_by("-number")},
+            lambda: {
+                one.pk: one.number
+                for one in Version.objects.filter(number__gte=0).order_by("-number")
+            },
         )
 
     def make_rows(self, rows: tuple[str, ...]) -> None:
@@ -134,8 +150,11 @@ class OrmSession:
         from django.db import connections
         from django.db.models import F
 
-        updated = self._unless_refused(lambda: self._rows.filter(pk=row).update(number=F("number") + 1))
-        # The server's answer to the increment holds what it came to, also when others increment at the same time.
+        updated = self._unless_refused(
+            lambda: self._rows.filter(pk=row).update(number=F("number") + 1)
+        )
+        # The server's answer to the increment holds what it came to, also when others increment at
+        # the same time.
         written: Any = connections[self._using]
         return int(written.last_written_row["number"]) if updated else None
 
@@ -145,12 +164,16 @@ class OrmSession:
     def restore(self, row: str) -> int | None:
         from django.db import IntegrityError
 
-        # Higher than anything that increments have come to since the last time: those take longer than a microsecond each.
+        # Higher than anything that increments have come to since the last time: those take longer
+        # than a microsecond each.
         version = time.time_ns() // 1000
         try:
             made = self._unless_refused(lambda: self._rows.create(pk=row, number=version))
         except IntegrityError:  # it was never removed, or a process that is gone has restored it
-            made = self._unless_refused(lambda: self._rows.filter(pk=row).update(number=version)) or None
+            made = (
+                self._unless_refused(lambda: self._rows.filter(pk=row).update(number=version))
+                or None
+            )
         return None if made is None else version
 
     @property

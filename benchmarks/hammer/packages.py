@@ -11,7 +11,8 @@ from benchmarks.hammer.stores import hammered_rows
 @dataclass
 class PackageStore:
     """
-    A table on SQLite before one of the packages. For one writer: versions are counted by reading past the cache, then saving.
+    A table on SQLite before one of the packages. For one writer: versions are counted by reading
+    past the cache, then saving.
 
     Args:
         package: "cacheops" or "cachalot".
@@ -21,10 +22,15 @@ class PackageStore:
     package: str
     redis_url: str
     rows: tuple[str, ...] = field(default_factory=hammered_rows)
-    path: str = field(default_factory=lambda: str(Path(tempfile.mkdtemp(prefix="appwrite-hammer-")) / "rows.sqlite3"))
+    path: str = field(
+        default_factory=lambda: str(
+            Path(tempfile.mkdtemp(prefix="appwrite-hammer-")) / "rows.sqlite3"
+        )
+    )
 
     def start(self) -> None:
-        # Elsewhere: a process can set up one Django, and the one that starts stores may start several.
+        # Elsewhere: a process can set up one Django, and the one that starts stores may start
+        # several.
         process = multiprocessing.get_context("spawn").Process(target=_make_rows, args=(self,))
         process.start()
         process.join()
@@ -48,7 +54,12 @@ class PackageSession:
         if not settings.configured:
             settings.configure(
                 USE_TZ=True,
-                CACHES={"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": store.redis_url}},
+                CACHES={
+                    "default": {
+                        "BACKEND": "django_redis.cache.RedisCache",
+                        "LOCATION": store.redis_url,
+                    }
+                },
                 DATABASES={
                     "default": {
                         "ENGINE": "django.db.backends.sqlite3",

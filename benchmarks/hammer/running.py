@@ -20,11 +20,13 @@ CHAOS = ("kill", "invalidate", "flush", "restart")
 
 class Board:
     """
-    What the processes tell each other, in shared memory without locks: a process that is killed holds none.
+    What the processes tell each other, in shared memory without locks: a process that is killed
+    holds none.
 
-    Every cell has one writer. ``returned[writer][row]`` is the newest version of which that writer's write has returned. Each row is
-    removed and restored by one writer only: ``gone[row]`` is odd from before the removal until after the restoration,
-    ``removed[row]`` equals it while the row is certain not to be there, and is 0 otherwise.
+    Every cell has one writer. ``returned[writer][row]`` is the newest version of which that
+    writer's write has returned. Each row is removed and restored by one writer only: ``gone[row]``
+    is odd from before the removal until after the restoration, ``removed[row]`` equals it while the
+    row is certain not to be there, and is 0 otherwise.
     """
 
     def __init__(self, context: SpawnContext, readers: int, writers: int, rows: int) -> None:
@@ -80,7 +82,9 @@ def read_on(store: Store, board: Board, number: int, tell: bool) -> None:
             continue
         board.reads[number] += 1
         wrong = [
-            (name, why) for name, told in before.items() if (why := board.why_old(index[name], told, seen.get(name)))
+            (name, why)
+            for name, told in before.items()
+            if (why := board.why_old(index[name], told, seen.get(name)))
         ]
         board.old[number] += len(wrong)
         board.old_reads[number] += bool(wrong)
@@ -100,7 +104,15 @@ def write_on(store: Store, board: Board, number: int, pause_s: float) -> None:
     while not board.over.value:
         position = left_gone.pop() if left_gone else throw.randrange(len(store.rows))
         try:
-            version = _write(session, store, board, number, position, throw.uniform(0, pause_s), mine=position in own)
+            version = _write(
+                session,
+                store,
+                board,
+                number,
+                position,
+                throw.uniform(0, pause_s),
+                mine=position in own,
+            )
         except Exception as exc:  # noqa: BLE001 - like a reader: no fault of the cache may reach a writer
             board.failed[number] += 1
             print(f"writer {number}: {exc!r}", file=sys.stderr)
@@ -114,10 +126,21 @@ def write_on(store: Store, board: Board, number: int, pause_s: float) -> None:
 
 
 def _write(
-    session: Session, store: Store, board: Board, number: int, position: int, pause_s: float, *, mine: bool
+    session: Session,
+    store: Store,
+    board: Board,
+    number: int,
+    position: int,
+    pause_s: float,
+    *,
+    mine: bool,
 ) -> int | None:
     row = store.rows[position]
-    removes = isinstance(session, RemovingSession) and mine and (board.gone[position] % 2 or random.random() < 0.2)
+    removes = (
+        isinstance(session, RemovingSession)
+        and mine
+        and (board.gone[position] % 2 or random.random() < 0.2)
+    )
     if removes and isinstance(session, RemovingSession):
         return _remove_and_restore(session, row, board, number, position, pause_s)
     return session.write(row)
@@ -150,11 +173,13 @@ def hammer(
     tell: bool = True,
 ) -> dict[str, Any]:
     """
-    Hammer a started store for at least this long and this many reads, four times as long at most; return the figures.
+    Hammer a started store for at least this long and this many reads, four times as long at most;
+    return the figures.
 
     Without ``seconds`` the number of reads alone decides, and ``ONLY_READS_S`` is the end.
 
-    With ``threads``, readers and writers are threads of this process, which share a cache in its memory; none of them can be killed.
+    With ``threads``, readers and writers are threads of this process, which share a cache in its
+    memory; none of them can be killed.
     """
     context = multiprocessing.get_context("spawn")
     board = Board(context, readers, writers, len(store.rows))
@@ -176,7 +201,9 @@ def hammer(
     started = time.monotonic()
     longest_s = 4 * seconds or ONLY_READS_S
     try:
-        while (spent := time.monotonic() - started) < longest_s and (spent < seconds or sum(board.reads) < reads):
+        while (spent := time.monotonic() - started) < longest_s and (
+            spent < seconds or sum(board.reads) < reads
+        ):
             time.sleep(random.uniform(0.1, 0.5))
             kind = random.choice(sorted(chaos)) if chaos else ""
             if kind == "kill":

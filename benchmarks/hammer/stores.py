@@ -1,7 +1,8 @@
 """
 What can be hammered.
 
-A store is started once, in the main process, and is then sent (pickled) to the processes, each of which opens a session of its own.
+A store is started once, in the main process, and is then sent (pickled) to the processes, each of
+which opens a session of its own.
 """
 
 import threading
@@ -109,7 +110,9 @@ class DriverSession:
         self._rows = store.rows
         self._deaf = store.deaf
         self._truth = TruthClient(store.port)
-        self._cache = QueryCache.open("hammer", CacheSettings.read("hammer", store.settings), "hammer")
+        self._cache = QueryCache.open(
+            "hammer", CacheSettings.read("hammer", store.settings), "hammer"
+        )
 
     def read(self, row: str | None) -> dict[str, int]:
         rows = self._rows if row is None else (row,)

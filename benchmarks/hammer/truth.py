@@ -1,8 +1,10 @@
 """
-The truth of the ``driver`` store: a server that holds versions of rows, over a socket, slow at random like a real one.
+The truth of the ``driver`` store: a server that holds versions of rows, over a socket, slow at
+random like a real one.
 
-A request is a line of JSON, ``["read", [row, ...]]`` or ``["write", row]``; the answer is the list of versions, or the new version. A write
-whose client is gone is applied all the same, up to ``SLOWEST_S`` later.
+A request is a line of JSON, ``["read", [row, ...]]`` or ``["write", row]``; the answer is the list
+of versions, or the new version. A write whose client is gone is applied all the same, up to
+``SLOWEST_S`` later.
 """
 
 import json

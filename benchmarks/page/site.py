@@ -30,7 +30,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "sqlite": {},
 }
-APPS = {"library": ["appwrite_orm_django"], "cachalot": ["cachalot"], "cacheops": ["cacheops"], "sqlite": []}
+APPS = {
+    "library": ["appwrite_orm_django"],
+    "cachalot": ["cachalot"],
+    "cacheops": ["cacheops"],
+    "sqlite": [],
+}
 
 configure(
     URL,

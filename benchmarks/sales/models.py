@@ -36,10 +36,16 @@ def fill(using: str, rows: int) -> None:
     """Make so many sales of 100 sellers in 10 regions."""
     regions = [Region(pk=f"region{number}", name=f"region {number}") for number in range(10)]
     sellers = [
-        Seller(pk=f"seller{number}", name=f"seller {number}", region=regions[number % 10]) for number in range(100)
+        Seller(pk=f"seller{number}", name=f"seller {number}", region=regions[number % 10])
+        for number in range(100)
     ]
     sales = [
-        Sale(pk=f"sale{number}", seller=sellers[number % 100], kind=f"kind {number % 7}", amount=number)
+        Sale(
+            pk=f"sale{number}",
+            seller=sellers[number % 100],
+            kind=f"kind {number % 7}",
+            amount=number,
+        )
         for number in range(rows)
     ]
     # Appwrite says itself when a row was made; SQLite wants to be told.

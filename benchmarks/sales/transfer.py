@@ -10,7 +10,8 @@ import requests
 
 from benchmarks.appwrite_server import KEY, PROJECT
 
-#: One more than a thousand, as the library asks for: a list of just a thousand needs no second request to find its end.
+#: One more than a thousand, as the library asks for: a list of just a thousand needs no second
+#: request to find its end.
 PAGE = 1_001
 #: Values of one filter; the server takes no more.
 MOST = 500

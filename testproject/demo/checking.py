@@ -45,16 +45,26 @@ class Site:
     def get(self, page: str, path: str, *, status: int = 200) -> tuple[str, Page]:
         return self._request("GET", page, path, None, status)
 
-    def post(self, page: str, path: str, data: dict[str, str], *, status: int = 302) -> tuple[str, Page]:
+    def post(
+        self, page: str, path: str, data: dict[str, str], *, status: int = 302
+    ) -> tuple[str, Page]:
         token = {"csrfmiddlewaretoken": self.session.cookies["csrftoken"]}
         return self._request("POST", page, path, {**token, **data}, status)
 
-    def _request(self, method: str, page: str, path: str, data: dict[str, str] | None, status: int) -> tuple[str, Page]:
+    def _request(
+        self, method: str, page: str, path: str, data: dict[str, str] | None, status: int
+    ) -> tuple[str, Page]:
         try:
-            response = self.session.request(method, self.base_url + path, data=data, timeout=60, allow_redirects=False)
+            response = self.session.request(
+                method, self.base_url + path, data=data, timeout=60, allow_redirects=False
+            )
         except requests.RequestException as error:
             raise CheckFailed(f"{page}: {error}") from error
-        expect(response.status_code == status, page, f"{path} answered {response.status_code}, not {status}")
+        expect(
+            response.status_code == status,
+            page,
+            f"{path} answered {response.status_code}, not {status}",
+        )
         # Static files do not come by the middleware that counts, and ask for nothing.
         self.visits.append(Visit(page, path, int(response.headers.get("X-Appwrite-Requests", 0))))
         return response.text, Page(response.text)
@@ -96,18 +106,32 @@ def check_site(base_url: str, password: str) -> list[dict[str, Any]]:
 
 def _check_lists(site: Site) -> None:
     text, _ = site.get("home", "/")
-    expect(f"{Subdivision.objects.count():,}" in text, "home", "the number of subdivisions is not there")
+    expect(
+        f"{Subdivision.objects.count():,}" in text,
+        "home",
+        "the number of subdivisions is not there",
+    )
     site.get("style sheet", "/static/world/world.css")
 
     _, page = site.get("list", "/countries/")
     names = [row[1] for row in _rows(page, "list")]
-    expect(names == sorted(names, key=collation.fold), "list", f"countries are not in order: {names}")
+    expect(
+        names == sorted(names, key=collation.fold), "list", f"countries are not in order: {names}"
+    )
     _, page = site.get("list again", "/countries/")
-    expect([row[1] for row in _rows(page, "list again")] == names, "list again", "it differs from the first time")
+    expect(
+        [row[1] for row in _rows(page, "list again")] == names,
+        "list again",
+        "it differs from the first time",
+    )
 
     _, page = site.get("sort", "/countries/?sort=-name")
     backwards = [row[1] for row in _rows(page, "sort")]
-    expect(backwards == sorted(backwards, key=collation.fold, reverse=True), "sort", f"not descending: {backwards}")
+    expect(
+        backwards == sorted(backwards, key=collation.fold, reverse=True),
+        "sort",
+        f"not descending: {backwards}",
+    )
 
     _, first = site.get("list of two relations", "/subdivisions/")
     code, name, _type, country, *_ = _rows(first, "list of two relations")[0]
@@ -115,7 +139,11 @@ def _check_lists(site: Site) -> None:
     _, found = site.get("search", f"/subdivisions/?q={quote(word)}")
     rows = _rows(found, "search")
     expect(any(row[0] == code for row in rows), "search", f"{word!r} does not find {code}")
-    strangers = [row for row in rows if not collation.contains(row[1], word) and row[0].lower() != word.lower()]
+    strangers = [
+        row
+        for row in rows
+        if not collation.contains(row[1], word) and row[0].lower() != word.lower()
+    ]
     expect(not strangers, "search", f"{word!r} finds {strangers}")
 
     country_code = code.partition("-")[0]
@@ -134,7 +162,9 @@ def _check_details(site: Site) -> None:
     subdivisions = Subdivision.objects.filter(country=country).count()
     text, page = site.get("detail", f"/countries/{country.pk}/")
     expect(
-        page.items == subdivisions, "detail", f"{country} has {subdivisions} subdivisions, the page shows {page.items}"
+        page.items == subdivisions,
+        "detail",
+        f"{country} has {subdivisions} subdivisions, the page shows {page.items}",
     )
     subdivision = Subdivision.objects.order_by("pk")[0]
     text, _ = site.get("detail of two relations", f"/subdivisions/{subdivision.pk}/")
@@ -144,7 +174,11 @@ def _check_details(site: Site) -> None:
 
 def _log_in(site: Site, password: str) -> None:
     site.get("admin login", "/admin/login/")
-    site.post("admin login", "/admin/login/", {"username": USERNAME, "password": password, "next": "/admin/"})
+    site.post(
+        "admin login",
+        "/admin/login/",
+        {"username": USERNAME, "password": password, "next": "/admin/"},
+    )
     text, _ = site.get("admin", "/admin/")
     expect("Subdivisions" in text, "admin", "it does not list the tables; the login did not work")
 
@@ -152,7 +186,11 @@ def _log_in(site: Site, password: str) -> None:
 def _check_changelists(site: Site) -> None:
     _, page = site.get("admin changelist", "/admin/world/subdivision/")
     rows = _rows(page, "admin changelist", "result_list")
-    expect(len(rows) == min(100, Subdivision.objects.count()), "admin changelist", f"it shows {len(rows)} rows")
+    expect(
+        len(rows) == min(100, Subdivision.objects.count()),
+        "admin changelist",
+        f"it shows {len(rows)} rows",
+    )
     expect(all(row[3] for row in rows), "admin changelist", "a row has no country")
     code = rows[0][2]
     _, page = site.get("admin search", f"/admin/world/subdivision/?q={code}")
@@ -170,7 +208,11 @@ def _edit_a_row(site: Site) -> None:
     change = f"/admin/world/currency/{_SPARE_CODE}/change/"
     site.get("admin change", change)
     # Text that would be an operator or a query, were it not sent as what it is.
-    site.post("admin change", change, {"numeric": _SPARE_NUMBER, "name": '{"method":"increment","values":[1]}'})
+    site.post(
+        "admin change",
+        change,
+        {"numeric": _SPARE_NUMBER, "name": '{"method":"increment","values":[1]}'},
+    )
     text, _ = site.get("detail of a changed row", f"/currencies/{_SPARE_CODE}/")
     expect("increment" in text, "admin change", "the change is not on the row's page")
 

@@ -49,7 +49,9 @@ class AppwriteRequestsMiddleware:
         finally:
             _tally.reset(token)
         response["X-Appwrite-Requests"] = str(tally.requests)
-        response["Server-Timing"] = f'appwrite;desc="{tally.requests} requests";dur={tally.duration_ms:.1f}'
+        response["Server-Timing"] = (
+            f'appwrite;desc="{tally.requests} requests";dur={tally.duration_ms:.1f}'
+        )
         return response
 
 

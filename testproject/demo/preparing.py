@@ -22,8 +22,9 @@ def password_for(host: str) -> str:
     """
     Return the password to log in with: a known one only where nobody else can use it.
 
-    On a loopback address with DEBUG on, "demo" is convenient and reaches nobody. Anywhere else everybody who reads the README
-    would be an administrator, so each start draws a new password and prints it.
+    On a loopback address with DEBUG on, "demo" is convenient and reaches nobody. Anywhere else
+    everybody who reads the README would be an administrator, so each start draws a new password and
+    prints it.
     """
     return USERNAME if settings.DEBUG and is_loopback(host) else secrets.token_urlsafe(12)
 

@@ -23,7 +23,9 @@ def parse_addrport(text: str) -> tuple[str, int]:
     """
     host, separator, port = text.rpartition(":")
     if not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"{text!r} is no address and port; write 127.0.0.1:8000, or the port alone.")
+        raise ValueError(
+            f"{text!r} is no address and port; write 127.0.0.1:8000, or the port alone."
+        )
     return (host if separator else "127.0.0.1"), int(port)
 
 
@@ -38,7 +40,9 @@ def make_server(host: str, port: int) -> BaseWSGIServer:
         OSError: the address can not be bound.
     """
     application: Any = StaticFilesHandler(get_wsgi_application())
-    server: BaseWSGIServer = create_server(application, host=host.strip("[]"), port=port, threads=THREADS, ident=None)
+    server: BaseWSGIServer = create_server(
+        application, host=host.strip("[]"), port=port, threads=THREADS, ident=None
+    )
     return server
 
 

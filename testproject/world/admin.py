@@ -44,7 +44,9 @@ class SubdivisionTypeAdmin(CodedAdmin):
     search_fields = ["name"]
     prepopulated_fields = {"slug": ["name"]}
 
-    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, list[str]]:
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: Any = None
+    ) -> dict[str, list[str]]:
         return {} if obj else self.prepopulated_fields
 
 
@@ -57,7 +59,8 @@ class SubdivisionAdmin(CodedAdmin):
     search_fields = ["name", "=code", "=country__alpha_2"]
     actions = ["detach"]
 
-    # Sorted by the key, which the table holds: by the related row's name, every row would have to be fetched first.
+    # Sorted by the key, which the table holds: by the related row's name, every row would have to
+    # be fetched first.
     @admin.display(description="country", ordering="country_id")
     def country_name(self, subdivision: Subdivision) -> str:
         return subdivision.country.name

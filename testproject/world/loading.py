@@ -29,12 +29,15 @@ MODELS: tuple[type[Model], ...] = (
 _ID_LENGTH = 36
 
 
-def load(*, rows: int | None = None, report: Callable[[str, int, int], None] | None = None) -> dict[str, int]:
+def load(
+    *, rows: int | None = None, report: Callable[[str, int, int], None] | None = None
+) -> dict[str, int]:
     """
     Create the rows of all tables that do not exist yet.
 
     Args:
-        rows: at most this many of each table, chosen so that every relation still leads to a row; left out, all.
+        rows: at most this many of each table, chosen so that every relation still leads to a row;
+            left out, all.
         report: called after each table with its name, the rows created and the rows it is to hold.
 
     Returns:
@@ -63,14 +66,23 @@ def _catalogue(rows: int | None) -> dict[type[Model], list[Any]]:
     subdivisions = list(_subdivisions({country.alpha_2 for country in countries}, rows))
     type_names = sorted({subdivision.type for subdivision in subdivisions})
     return {
-        Country: [Country(**_fields(country, "alpha_2", "alpha_3", "numeric", "name")) for country in countries],
+        Country: [
+            Country(**_fields(country, "alpha_2", "alpha_3", "numeric", "name"))
+            for country in countries
+        ],
         CountryName: [name for country in countries for name in _names(country)],
         SubdivisionType: [SubdivisionType(slug=_type_slug(name), name=name) for name in type_names],
         Subdivision: [_subdivision(one) for one in subdivisions],
         FormerCountry: [_former_country(one) for one in list(pycountry.historic_countries)[:rows]],
-        Currency: [Currency(**_fields(one, "alpha_3", "numeric", "name")) for one in list(pycountry.currencies)[:rows]],
+        Currency: [
+            Currency(**_fields(one, "alpha_3", "numeric", "name"))
+            for one in list(pycountry.currencies)[:rows]
+        ],
         Language: [_language(one) for one in list(pycountry.languages)[:rows]],
-        Script: [Script(**_fields(one, "alpha_4", "numeric", "name")) for one in list(pycountry.scripts)[:rows]],
+        Script: [
+            Script(**_fields(one, "alpha_4", "numeric", "name"))
+            for one in list(pycountry.scripts)[:rows]
+        ],
     }
 
 
@@ -84,19 +96,28 @@ def _names(country: Any) -> Iterator[CountryName]:
         name = getattr(country, f"{kind.value}_name", None)
         if name:
             # An id that can be told beforehand, so that a second run finds the row.
-            yield CountryName(id=f"{country.alpha_2}-{kind.value}", country_id=country.alpha_2, kind=kind, name=name)
+            yield CountryName(
+                id=f"{country.alpha_2}-{kind.value}",
+                country_id=country.alpha_2,
+                kind=kind,
+                name=name,
+            )
 
 
 def _subdivisions(country_codes: set[str], rows: int | None) -> Iterator[Any]:
     """Yield subdivisions of these countries; one whose parent was left out is left out as well."""
     entries = sorted(
-        (entry for entry in pycountry.subdivisions if entry.country_code in country_codes), key=lambda one: one.code
+        (entry for entry in pycountry.subdivisions if entry.country_code in country_codes),
+        key=lambda one: one.code,
     )
     if rows is None:
         yield from entries
         return
     taken: set[str] = set()
-    for entry in [*(e for e in entries if not e.parent_code), *(e for e in entries if e.parent_code)]:
+    for entry in [
+        *(e for e in entries if not e.parent_code),
+        *(e for e in entries if e.parent_code),
+    ]:
         if len(taken) == rows:
             return
         if not entry.parent_code or entry.parent_code in taken:
@@ -128,7 +149,16 @@ def _former_country(entry: Any) -> FormerCountry:
 def _language(entry: Any) -> Language:
     return Language(
         alpha_2=getattr(entry, "alpha_2", None),
-        **_fields(entry, "alpha_3", "bibliographic", "name", "inverted_name", "common_name", "scope", "type"),
+        **_fields(
+            entry,
+            "alpha_3",
+            "bibliographic",
+            "name",
+            "inverted_name",
+            "common_name",
+            "scope",
+            "type",
+        ),
     )
 
 

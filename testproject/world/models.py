@@ -1,8 +1,9 @@
 """
 The ISO tables of countries, subdivisions, currencies, languages and scripts, in Appwrite.
 
-Where a table has a code of its own, the code is the row's ``$id``: a link then reads ``/countries/FR/``, and a foreign key
-is the code itself. ``CountryName`` has no code and gets the id that ``AppwriteModel`` makes.
+Where a table has a code of its own, the code is the row's ``$id``: a link then reads
+``/countries/FR/``, and a foreign key is the code itself. ``CountryName`` has no code and gets the
+id that ``AppwriteModel`` makes.
 """
 
 from django.db import models
@@ -53,7 +54,8 @@ class CountryName(AppwriteModel):
 
     class Meta:
         ordering = ["kind", "pk"]
-        # Not a UniqueConstraint: Django's inline forms check only this kind, and would let the server refuse the row.
+        # Not a UniqueConstraint: Django's inline forms check only this kind, and would let the
+        # server refuse the row.
         unique_together = [("country", "kind")]
 
     def __str__(self):
@@ -96,7 +98,9 @@ class Subdivision(CodedModel):
     name = models.CharField(max_length=100, db_index=True)
     country = models.ForeignKey(Country, models.CASCADE, related_name="subdivisions")
     type = models.ForeignKey(SubdivisionType, models.PROTECT, related_name="subdivisions")
-    parent = models.ForeignKey("self", models.CASCADE, related_name="children", null=True, blank=True)
+    parent = models.ForeignKey(
+        "self", models.CASCADE, related_name="children", null=True, blank=True
+    )
 
 
 class Currency(CodedModel):

@@ -17,5 +17,9 @@ urlpatterns = [
     path("scripts/", views.ScriptList.as_view(), name="script-list"),
     path("scripts/<str:pk>/", views.ScriptDetail.as_view(), name="script-detail"),
     path("former-countries/", views.FormerCountryList.as_view(), name="formercountry-list"),
-    path("former-countries/<str:pk>/", views.FormerCountryDetail.as_view(), name="formercountry-detail"),
+    path(
+        "former-countries/<str:pk>/",
+        views.FormerCountryDetail.as_view(),
+        name="formercountry-detail",
+    ),
 ]

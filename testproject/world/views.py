@@ -12,7 +12,15 @@ from django.views.generic import TemplateView
 from appwrite_orm_django.contrib.forms import CachedModelChoiceField
 from appwrite_orm_django.contrib.pagination import ExactPaginator
 from appwrite_orm_django.contrib.views import AppwriteDetailView, AppwriteListView, Column
-from testproject.world.models import Country, Currency, FormerCountry, Language, Script, Subdivision, SubdivisionType
+from testproject.world.models import (
+    Country,
+    Currency,
+    FormerCountry,
+    Language,
+    Script,
+    Subdivision,
+    SubdivisionType,
+)
 
 CODE = Column("pk", "Code", "aw-code")
 NUMBER = Column("numeric", css="aw-code")
@@ -34,7 +42,11 @@ def first_letter() -> tuple[str, forms.Field]:
 def presence(field: str, label: str, *choices: tuple[str, str]) -> tuple[str, forms.Field]:
     """Make a filter for rows with and without a value; the last choice is for those without."""
     return f"{field}__isnull", forms.TypedChoiceField(
-        label=label, required=False, choices=choices, coerce=lambda value: value == choices[-1][0], empty_value=None
+        label=label,
+        required=False,
+        choices=choices,
+        coerce=lambda value: value == choices[-1][0],
+        empty_value=None,
     )
 
 
@@ -67,7 +79,11 @@ class HomeView(TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         models = (Country, Subdivision, Language, Currency, Script, FormerCountry)
         tables = [
-            {"opts": model._meta, "list_url": f"world:{model._meta.model_name}-list", "rows": model.objects.count()}
+            {
+                "opts": model._meta,
+                "list_url": f"world:{model._meta.model_name}-list",
+                "rows": model.objects.count(),
+            }
             for model in models
         ]
         return super().get_context_data(tables=tables, **kwargs)
@@ -75,7 +91,13 @@ class HomeView(TemplateView):
 
 class CountryList(ListView):
     queryset = Country.objects.prefetch_related("names")
-    list_display = (CODE, "name", "official_name", Column("alpha_3", "Three letters", "aw-code aw-secondary"), NUMBER)
+    list_display = (
+        CODE,
+        "name",
+        "official_name",
+        Column("alpha_3", "Three letters", "aw-code aw-secondary"),
+        NUMBER,
+    )
     search_fields = ("name", "=pk", "=alpha_3", "numeric__exact")
     ordering_fields = ("pk", "name", "alpha_3", "numeric")
 
@@ -88,7 +110,9 @@ class CountryDetail(DetailView):
     template_name = "world/country_detail.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        subdivisions = self.object.subdivisions.select_related("type").order_by("type_id", "name", "pk")
+        subdivisions = self.object.subdivisions.select_related("type").order_by(
+            "type_id", "name", "pk"
+        )
         return super().get_context_data(subdivisions=subdivisions, **kwargs)
 
 
@@ -102,9 +126,21 @@ class SubdivisionList(ListView):
         Column("parent__name", "Within", "aw-secondary"),
     )
     list_filter = (
-        ("country", NameChoiceField(Country.objects.all(), required=False, empty_label="All countries")),
-        ("type", NameChoiceField(SubdivisionType.objects.all(), required=False, empty_label="All types")),
-        presence("parent", "Level", ("", "All levels"), ("within", "Within another"), ("top", "Top level")),
+        (
+            "country",
+            NameChoiceField(Country.objects.all(), required=False, empty_label="All countries"),
+        ),
+        (
+            "type",
+            NameChoiceField(SubdivisionType.objects.all(), required=False, empty_label="All types"),
+        ),
+        presence(
+            "parent",
+            "Level",
+            ("", "All levels"),
+            ("within", "Within another"),
+            ("top", "Top level"),
+        ),
     )
     search_fields = ("name", "=pk")
     ordering_fields = ("pk", "name", "type_id", "country_id", "parent_id")
@@ -115,7 +151,9 @@ class SubdivisionDetail(DetailView):
     template_name = "world/subdivision_detail.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(children=self.object.children.select_related("type"), **kwargs)
+        return super().get_context_data(
+            children=self.object.children.select_related("type"), **kwargs
+        )
 
 
 class CurrencyList(ListView):
@@ -139,7 +177,13 @@ class LanguageList(ListView):
     list_filter = (
         "type",
         "scope",
-        presence("alpha_2", "Two-letter code", ("", "All"), ("with", "With one"), ("without", "Without one")),
+        presence(
+            "alpha_2",
+            "Two-letter code",
+            ("", "All"),
+            ("with", "With one"),
+            ("without", "Without one"),
+        ),
     )
     search_fields = ("name", "=pk", "=alpha_2", "common_name")
     ordering_fields = ("pk", "name", "alpha_2", "type", "scope")
@@ -183,4 +227,12 @@ class FormerCountryList(ListView):
 
 class FormerCountryDetail(DetailView):
     model = FormerCountry
-    detail_display = ("alpha_4", "alpha_2", "alpha_3", "numeric", "withdrawn", "comment", "updated_at")
+    detail_display = (
+        "alpha_4",
+        "alpha_2",
+        "alpha_3",
+        "numeric",
+        "withdrawn",
+        "comment",
+        "updated_at",
+    )

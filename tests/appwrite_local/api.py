@@ -22,7 +22,9 @@ def query(method: str, attribute: str = "", *values: Any) -> str:
 class Api:
     """Sends requests to a server and gives back what came: ``(status, decoded body)``."""
 
-    def __init__(self, server: LocalServer | None = None, headers: dict[str, str] = KEY, **options: Any) -> None:
+    def __init__(
+        self, server: LocalServer | None = None, headers: dict[str, str] = KEY, **options: Any
+    ) -> None:
         self.server = server or LocalServer(**options)
         self.rows = ""
         self.session: requests.Session = local_session(self.server, headers)
@@ -36,7 +38,9 @@ class Api:
 
     def send(self, method: str, path: str, body: Any = None, **params: Any) -> tuple[int, Any]:
         pairs = [(name, value) for name, value in params.items() if name != "queries"]
-        pairs += [(f"queries[{number}]", text) for number, text in enumerate(params.get("queries", ()))]
+        pairs += [
+            (f"queries[{number}]", text) for number, text in enumerate(params.get("queries", ()))
+        ]
         response = self.session.request(method, ENDPOINT + path, params=pairs, json=body)
         return response.status_code, response.json() if response.content else None
 
@@ -61,12 +65,17 @@ class Api:
         assert 200 <= status < 300, answer
         return answer
 
-    def make_table(self, table_id: str = "t", *, columns: dict[str, str] | None = None, **settings: Any) -> str:
+    def make_table(
+        self, table_id: str = "t", *, columns: dict[str, str] | None = None, **settings: Any
+    ) -> str:
         """Make a table in database ``d``, with a column of each given kind, and give the path of its rows."""
         if self.get("/tablesdb/d")[0] == 404:
             self.made("/tablesdb", {"databaseId": "d", "name": "D"})
         self.made("/tablesdb/d/tables", {"tableId": table_id, "name": table_id, **settings})
         for key, kind in (columns or {}).items():
             size = {"size": 40} if kind == "varchar" else {}
-            self.made(f"/tablesdb/d/tables/{table_id}/columns/{kind}", {"key": key, "required": False, **size})
+            self.made(
+                f"/tablesdb/d/tables/{table_id}/columns/{kind}",
+                {"key": key, "required": False, **size},
+            )
         return f"/tablesdb/d/tables/{table_id}/rows"

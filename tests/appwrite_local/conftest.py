@@ -35,19 +35,32 @@ class Api:
     rows: str = "/tablesdb/d/tables/t/rows"
 
     def call(
-        self, method: str, path: str, body: Any = None, params: dict[str, Any] | None = None, **headers: str
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        params: dict[str, Any] | None = None,
+        **headers: str,
     ) -> Answer:
-        sent = {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        sent = {
+            **self.headers,
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
         raw = b""
         if body is not None:
             raw = body if isinstance(body, bytes) else json.dumps(body).encode()
             sent.setdefault("content-type", "application/json")
-        response = self.server.handle(Request(method, "/v1" + path, urlencode(params or {}), sent, raw))
+        response = self.server.handle(
+            Request(method, "/v1" + path, urlencode(params or {}), sent, raw)
+        )
         return Answer(
-            response.status, json.loads(response.body) if response.body.startswith((b"{", b"[")) else response.body
+            response.status,
+            json.loads(response.body) if response.body.startswith((b"{", b"[")) else response.body,
         )
 
-    def ok(self, method: str, path: str, body: Any = None, params: dict[str, Any] | None = None) -> Any:
+    def ok(
+        self, method: str, path: str, body: Any = None, params: dict[str, Any] | None = None
+    ) -> Any:
         answer = self.call(method, path, body, params)
         assert answer.status < 300, answer
         return answer.body
@@ -56,7 +69,9 @@ class Api:
         self.call("POST", "/tablesdb", {"databaseId": "d", "name": "D"})
         self.ok("POST", "/tablesdb/d/tables", {"tableId": "t", "name": "T", **table})
         for segment, column in columns:
-            self.ok("POST", f"/tablesdb/d/tables/t/columns/{segment}", {"required": False, **column})
+            self.ok(
+                "POST", f"/tablesdb/d/tables/t/columns/{segment}", {"required": False, **column}
+            )
 
     def add(self, *rows: dict[str, Any]) -> None:
         self.ok("POST", self.rows, {"rows": list(rows)})
@@ -77,7 +92,10 @@ def query(method: str, attribute: str | None = None, *values: Any) -> dict[str, 
 
 
 def query_params(*queries: dict[str, Any]) -> dict[str, str]:
-    return {f"queries[{number}]": json.dumps(one, ensure_ascii=False) for number, one in enumerate(queries)}
+    return {
+        f"queries[{number}]": json.dumps(one, ensure_ascii=False)
+        for number, one in enumerate(queries)
+    }
 
 
 @pytest.fixture

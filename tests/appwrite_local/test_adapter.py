@@ -19,8 +19,15 @@ HEADERS = {"X-Appwrite-Project": "demo", "X-Appwrite-Key": "secret"}
 def test_requests_reach_the_server_on_any_prefix(server: LocalServer) -> None:
     with requests.Session() as client:
         client.mount("local://", LocalAdapter(server))
-        made = client.post("local://anything/v1/tablesdb", json={"databaseId": "d", "name": "Däta 😀"}, headers=HEADERS)
-        assert (made.status_code, made.headers["content-type"]) == (201, "application/json; charset=UTF-8")
+        made = client.post(
+            "local://anything/v1/tablesdb",
+            json={"databaseId": "d", "name": "Däta 😀"},
+            headers=HEADERS,
+        )
+        assert (made.status_code, made.headers["content-type"]) == (
+            201,
+            "application/json; charset=UTF-8",
+        )
         listed = client.get(
             "local://anything/v1/tablesdb",
             params={"queries[0]": '{"method":"equal","attribute":"name","values":["dätä 😀"]}'},
@@ -32,7 +39,9 @@ def test_requests_reach_the_server_on_any_prefix(server: LocalServer) -> None:
 
 def test_a_session_for_the_runner_has_a_server_of_its_own() -> None:
     with session() as one, session() as other:
-        one.post("http://testserver/v1/tablesdb", json={"databaseId": "d", "name": "D"}, headers=HEADERS)
+        one.post(
+            "http://testserver/v1/tablesdb", json={"databaseId": "d", "name": "D"}, headers=HEADERS
+        )
         assert other.get("http://testserver/v1/tablesdb", headers=HEADERS).json()["total"] == 0
 
 
@@ -49,23 +58,37 @@ def test_local_servers_take_any_project_and_any_key_but_none() -> None:
         client.mount("http://", LocalAdapter(server))
         assert (
             client.get(
-                "http://x/v1/tablesdb", headers={"X-Appwrite-Project": "any", "X-Appwrite-Key": "thing"}
+                "http://x/v1/tablesdb",
+                headers={"X-Appwrite-Project": "any", "X-Appwrite-Key": "thing"},
             ).status_code
             == 200
         )
         assert (
-            client.get("http://x/v1/tablesdb", headers={"X-Appwrite-Project": "any", "X-Appwrite-Key": ""}).status_code
+            client.get(
+                "http://x/v1/tablesdb", headers={"X-Appwrite-Project": "any", "X-Appwrite-Key": ""}
+            ).status_code
             == 401
         )
-        assert client.get("http://x/v1/tablesdb", headers={"X-Appwrite-Project": "any"}).status_code == 401
+        assert (
+            client.get("http://x/v1/tablesdb", headers={"X-Appwrite-Project": "any"}).status_code
+            == 401
+        )
     forget("local:#registry-c")
 
 
 def test_options_are_read(tmp_path: Path) -> None:
     location = f"local:{tmp_path}/dev.sqlite3?feature-level=2.x&column-delay=0.5&engine=postgresql&project=p&key=k"
     server = local_server(location)
-    assert (server.feature_level, server.engine, server.column_delay_s) == ("2.x", "postgresql", 0.5)
-    assert (server.project, server.accepts_key("k"), server.accepts_key("other")) == ("p", True, False)
+    assert (server.feature_level, server.engine, server.column_delay_s) == (
+        "2.x",
+        "postgresql",
+        0.5,
+    )
+    assert (server.project, server.accepts_key("k"), server.accepts_key("other")) == (
+        "p",
+        True,
+        False,
+    )
     assert (tmp_path / "dev.sqlite3").exists()
     forget(location)
 
@@ -74,11 +97,11 @@ def test_options_are_read(tmp_path: Path) -> None:
     ("location", "words"),
     [
         ("http://x/v1", "is not a local server"),
-        ("local:?frob=1", "unknown option 'frob'; there are feature-level"),
+        ("local:?frob=1", "unknown option 'frob'; the options are feature-level"),
         ("local:?frob", "options are written"),
-        ("local:?feature-level=3", "feature-level '3' is none of 1.9, 2.x"),
-        ("local:?engine=oracle", "engine 'oracle' is none of"),
-        ("local:?column-delay=soon", "column-delay 'soon' is no number"),
+        ("local:?feature-level=3", "feature-level must be one of 1.9, 2.x, got '3'"),
+        ("local:?engine=oracle", "engine must be one of"),
+        ("local:?column-delay=soon", "column-delay must be a number of seconds, got 'soon'"),
         ("local:/no/such/dev.sqlite3", "there is no directory /no/such"),
         ("local:/tmp", "/tmp is a directory"),
     ],
@@ -112,5 +135,8 @@ def test_a_file_survives_a_fork(tmp_path: Path) -> None:
             made = client.post("http://x/v1/tablesdb", json={"databaseId": "child", "name": "D"})
             os._exit(0 if made.status_code == 201 else 1)
         assert os.waitpid(child, 0)[1] == 0
-        assert [one["$id"] for one in client.get("http://x/v1/tablesdb").json()["databases"]] == ["before", "child"]
+        assert [one["$id"] for one in client.get("http://x/v1/tablesdb").json()["databases"]] == [
+            "before",
+            "child",
+        ]
     forget(location)

@@ -35,7 +35,9 @@ def one(shop: Api, method: str, attribute: str, *filters: str) -> Any:
         ("bitAnd", "pieces", "0"), ("bitOr", "pieces", "7"), ("bitXor", "pieces", "7"),
     ],
 )  # fmt: skip
-def test_results_are_texts_as_mariadb_writes_them(shop: Api, method: str, attribute: str, expected: str) -> None:
+def test_results_are_texts_as_mariadb_writes_them(
+    shop: Api, method: str, attribute: str, expected: str
+) -> None:
     assert one(shop, method, attribute) == expected
 
 
@@ -46,7 +48,9 @@ def test_results_are_texts_as_mariadb_writes_them(shop: Api, method: str, attrib
         ("varSamp", None), ("bitAnd", "18446744073709551615"), ("bitOr", "0"), ("bitXor", "0"),
     ],
 )  # fmt: skip
-def test_nothing_aggregates_to_null_but_for_counts_and_bits(shop: Api, method: str, expected: str | None) -> None:
+def test_nothing_aggregates_to_null_but_for_counts_and_bits(
+    shop: Api, method: str, expected: str | None
+) -> None:
     assert one(shop, method, "pieces", query("equal", "pieces", 99)) == expected
 
 
@@ -66,7 +70,9 @@ def test_sums_of_big_integers_are_exact() -> None:
     api = Api(feature_level="2.x")
     rows = api.make_table(columns={"n": "bigint"})
     values = [2**63 - 1, 2**63 - 1, -5]
-    api.made(rows, {"rows": [{"$id": f"r{place}", "n": value} for place, value in enumerate(values)]})
+    api.made(
+        rows, {"rows": [{"$id": f"r{place}", "n": value} for place, value in enumerate(values)]}
+    )
     assert listed(api, query("sum", "n", "s"), query("avg", "n", "a"), path=rows) == [
         {"s": "18446744073709551609", "a": "6148914691236517203.0000"}
     ]
@@ -83,7 +89,10 @@ def test_text_counts_as_the_number_it_begins_with() -> None:
 def test_of_texts_that_are_equal_the_first_is_given() -> None:
     api = Api(feature_level="2.x")
     rows = api.make_table(columns={"s": "varchar"})
-    api.made(rows, {"rows": [{"$id": "a", "s": "ann"}, {"$id": "b", "s": "Ann"}, {"$id": "c", "s": "Änn"}]})
+    api.made(
+        rows,
+        {"rows": [{"$id": "a", "s": "ann"}, {"$id": "b", "s": "Ann"}, {"$id": "c", "s": "Änn"}]},
+    )
     wanted = [query("min", "s", "low"), query("max", "s", "high"), query("countDistinct", "s", "n")]
     assert listed(api, *wanted, path=rows) == [{"low": "ann", "high": "ann", "n": "1"}]
 
@@ -106,7 +115,9 @@ def test_total_counts_rows_that_match_and_can_be_left_out(shop: Api) -> None:
         ("stddevPop", "pieces", "STDDEV_POP(`pieces`)"), ("bitOr", "pieces", "BIT_OR(`pieces`)"), ("min", "$id", "MIN(`_uid`)"),
     ],
 )  # fmt: skip
-def test_without_an_alias_the_key_is_the_expression(shop: Api, method: str, attribute: str, name: str) -> None:
+def test_without_an_alias_the_key_is_the_expression(
+    shop: Api, method: str, attribute: str, name: str
+) -> None:
     plain = json.dumps({"method": method, "attribute": attribute})
     assert list(listed(shop, plain)[0]) == [name]
 
@@ -121,9 +132,12 @@ def test_aliases_are_taken_as_they_are(shop: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "attribute"), [("sum", "nope"), ("sum", "*"), ("sum", ""), ("countDistinct", "*"), ("min", "a.b")]
+    ("method", "attribute"),
+    [("sum", "nope"), ("sum", "*"), ("sum", ""), ("countDistinct", "*"), ("min", "a.b")],
 )
-def test_what_cannot_be_aggregated_is_a_server_error(shop: Api, method: str, attribute: str) -> None:
+def test_what_cannot_be_aggregated_is_a_server_error(
+    shop: Api, method: str, attribute: str
+) -> None:
     assert shop.get(ORDER_ROWS, queries=[query(method, attribute, "x")])[0] == 500
 
 
@@ -144,8 +158,16 @@ def test_groups_are_ordered_by_number_not_by_text() -> None:
     rows = api.make_table(columns={"g": "varchar", "n": "integer"})
     api.made(rows, {"rows": [{"$id": f"r{n}", "g": f"g{n}", "n": n} for n in (9, 10, 100)]})
     wanted = [query("groupBy", "", "g"), query("sum", "n", "s")]
-    assert [row["s"] for row in listed(api, *wanted, query("orderDesc", "s"), path=rows)] == ["100", "10", "9"]
-    assert [row["s"] for row in listed(api, *wanted, query("orderAsc", "n"), path=rows)] == ["9", "10", "100"]
+    assert [row["s"] for row in listed(api, *wanted, query("orderDesc", "s"), path=rows)] == [
+        "100",
+        "10",
+        "9",
+    ]
+    assert [row["s"] for row in listed(api, *wanted, query("orderAsc", "n"), path=rows)] == [
+        "9",
+        "10",
+        "100",
+    ]
 
 
 def test_groups_are_paged(shop: Api) -> None:
@@ -153,7 +175,10 @@ def test_groups_are_paged(shop: Api) -> None:
     assert listed(shop, *wanted, query("limit", "", 1)) == [{"customer": "c0", "n": "2"}]
     assert listed(shop, *wanted, query("offset", "", 2)) == [{"customer": "gone", "n": "1"}]
     status, answer = shop.get(ORDER_ROWS, queries=[*wanted, query("cursorAfter", "", "o1")])
-    assert (status, answer["message"]) == (400, "Cursor pagination is not supported with aggregation queries")
+    assert (status, answer["message"]) == (
+        400,
+        "Cursor pagination is not supported with aggregation queries",
+    )
 
 
 def test_groups_have_25_to_a_page_like_rows() -> None:
@@ -172,7 +197,11 @@ def condition(method: str, attribute: str, *values: Any) -> dict[str, Any]:
 
 
 def groups_with(shop: Api, *conditions: dict[str, Any]) -> list[str]:
-    wanted = [query("groupBy", "", "customer"), query("count", "*", "n"), query("sum", "pieces", "s")]
+    wanted = [
+        query("groupBy", "", "customer"),
+        query("count", "*", "n"),
+        query("sum", "pieces", "s"),
+    ]
     return [row["customer"] for row in listed(shop, *wanted, having(*conditions))]
 
 
@@ -194,21 +223,30 @@ def groups_with(shop: Api, *conditions: dict[str, Any]) -> list[str]:
         ([condition("greaterThan", "n", "0.5x")], ["c0", "c1", "gone"]),
     ],
 )  # fmt: skip
-def test_having_filters_groups(shop: Api, conditions: list[dict[str, Any]], expected: list[str]) -> None:
+def test_having_filters_groups(
+    shop: Api, conditions: list[dict[str, Any]], expected: list[str]
+) -> None:
     assert groups_with(shop, *conditions) == expected
 
 
 def test_having_sees_only_what_is_answered(shop: Api) -> None:
     grouped = [query("groupBy", "", "customer"), query("count", "*", "n")]
-    assert shop.get(ORDER_ROWS, queries=[*grouped, having(condition("equal", "pieces", 1))])[0] == 500
+    assert (
+        shop.get(ORDER_ROWS, queries=[*grouped, having(condition("equal", "pieces", 1))])[0] == 500
+    )
     assert shop.get(ORDER_ROWS, queries=[having(condition("equal", "n", 1))])[0] == 500
-    assert [row["pieces"] for row in listed(shop, having(condition("greaterThan", "pieces", 1)))] == [2, 4]
+    assert [
+        row["pieces"] for row in listed(shop, having(condition("greaterThan", "pieces", 1)))
+    ] == [2, 4]
 
 
 def test_groups_of_equal_text_show_the_first_spelling() -> None:
     api = Api(feature_level="2.x")
     rows = api.make_table(columns={"s": "varchar"})
-    api.made(rows, {"rows": [{"$id": "a", "s": "Ann"}, {"$id": "b", "s": "ANN "}, {"$id": "c", "s": "bob"}]})
+    api.made(
+        rows,
+        {"rows": [{"$id": "a", "s": "Ann"}, {"$id": "b", "s": "ANN "}, {"$id": "c", "s": "bob"}]},
+    )
     assert listed(api, query("groupBy", "", "s"), query("count", "*", "n"), path=rows) == [
         {"s": "Ann", "n": "2"}, {"s": "bob", "n": "1"},
     ]  # fmt: skip
@@ -233,18 +271,31 @@ def test_bulk_calls_with_aggregates_change_nothing() -> None:
     api = open_shop()
     wanted = [query("count", "*", "n")]
     status, answer = api.patch(ORDER_ROWS, {"data": {"pieces": 99}, "queries": wanted})
-    assert (status, answer["total"], answer["rows"][0]["n"], answer["rows"][0]["$id"]) == (200, 1, "4", None)
+    assert (status, answer["total"], answer["rows"][0]["n"], answer["rows"][0]["$id"]) == (
+        200,
+        1,
+        "4",
+        None,
+    )
     assert api.delete(ORDER_ROWS, {"queries": [query("groupBy", "", "paid")]})[1]["total"] == 3
-    assert listed(api, query("max", "pieces", "m"), query("count", "*", "n")) == [{"m": "4", "n": "4"}]
+    assert listed(api, query("max", "pieces", "m"), query("count", "*", "n")) == [
+        {"m": "4", "n": "4"}
+    ]
 
 
 def test_bulk_calls_with_distinct_rows_are_like_others() -> None:
     api = open_shop()
     status, answer = api.patch(
-        ORDER_ROWS, {"data": {"pieces": 7}, "queries": [query("distinct"), query("equal", "customer", "c0")]}
+        ORDER_ROWS,
+        {"data": {"pieces": 7}, "queries": [query("distinct"), query("equal", "customer", "c0")]},
     )
     assert (status, answer["total"]) == (200, 2)
-    assert api.delete(ORDER_ROWS, {"queries": [query("distinct"), query("equal", "pieces", 7)]})[1]["total"] == 2
+    assert (
+        api.delete(ORDER_ROWS, {"queries": [query("distinct"), query("equal", "pieces", 7)]})[1][
+            "total"
+        ]
+        == 2
+    )
     assert listed(api, query("count", "*", "n")) == [{"n": "2"}]
 
 
@@ -262,7 +313,9 @@ def test_bulk_calls_with_distinct_values_change_nothing_even_with_ids() -> None:
     chosen = [query("distinct"), query("select", "", "$id", "customer")]
     assert api.patch(ORDER_ROWS, {"data": {"pieces": 7}, "queries": chosen})[1]["total"] == 4
     assert api.delete(ORDER_ROWS, {"queries": chosen})[1]["total"] == 4
-    assert listed(api, query("count", "*", "n"), query("sum", "pieces", "s")) == [{"n": "4", "s": "7"}]
+    assert listed(api, query("count", "*", "n"), query("sum", "pieces", "s")) == [
+        {"n": "4", "s": "7"}
+    ]
 
 
 def test_numbers_without_measure_are_the_largest_or_null() -> None:
@@ -275,7 +328,9 @@ def test_numbers_without_measure_are_the_largest_or_null() -> None:
         query("variance", "s", "var"),
         query("bitOr", "s", "bits"),
     ]
-    assert listed(api, *wanted, path=rows) == [{"sum": None, "avg": None, "var": "0", "bits": str(2**63 - 1)}]
+    assert listed(api, *wanted, path=rows) == [
+        {"sum": None, "avg": None, "var": "0", "bits": str(2**63 - 1)}
+    ]
     assert listed(api, query("sum", "s", "x"), query("equal", "$id", "a"), path=rows) == [
         {"x": "1.7976931348623157e308"}
     ]

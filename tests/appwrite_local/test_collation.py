@@ -36,7 +36,16 @@ def test_texts_that_are_equal(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("ß", "ss"), ("æ", "ae"), ("ø", "o"), ("a", " a"), ("a", "a\u00a0"), ("a", "a\t"), ("œ", "oe"), ("đ", "d")],
+    [
+        ("ß", "ss"),
+        ("æ", "ae"),
+        ("ø", "o"),
+        ("a", " a"),
+        ("a", "a\u00a0"),
+        ("a", "a\t"),
+        ("œ", "oe"),
+        ("đ", "d"),
+    ],
 )
 def test_texts_that_are_not_equal(one: str, other: str) -> None:
     assert collation.fold(one) != collation.fold(other)
@@ -57,12 +66,36 @@ def test_blanks_that_padding_adds_sort_above_control_characters() -> None:
         "\uffff",
     ]
     ascending.sort(key=collation.fold)
-    assert ascending == ["\t", "", "a\x00", "a\x1f", "a \tz", "a", "a b", "a!", "a\u00a0", "b", "\uffff"]
+    assert ascending == [
+        "\t",
+        "",
+        "a\x00",
+        "a\x1f",
+        "a \tz",
+        "a",
+        "a b",
+        "a!",
+        "a\u00a0",
+        "b",
+        "\uffff",
+    ]
 
 
 def test_order_is_by_weight_and_not_by_letter_case() -> None:
     texts = ["_", "Z", "a", "é", "F", "ü", "V", "ÿ", "Z!", "[", "ø"]
-    assert sorted(texts, key=collation.fold) == ["a", "é", "F", "ü", "V", "ÿ", "Z", "Z!", "[", "_", "ø"]
+    assert sorted(texts, key=collation.fold) == [
+        "a",
+        "é",
+        "F",
+        "ü",
+        "V",
+        "ÿ",
+        "Z",
+        "Z!",
+        "[",
+        "_",
+        "ø",
+    ]
 
 
 @given(TEXTS, st.integers(0, 3))
@@ -87,7 +120,9 @@ def test_prefix_range_holds_every_text_with_the_prefix(prefix: str, rest: str) -
 
 
 @given(TEXTS, TEXTS)
-def test_folds_keep_parts_that_have_a_prefix_range_and_no_blank_at_their_end(text: str, part: str) -> None:
+def test_folds_keep_parts_that_have_a_prefix_range_and_no_blank_at_their_end(
+    text: str, part: str
+) -> None:
     bounds = collation.prefix_range(part)
     if bounds is not None and not part.endswith(" "):
         assert (bounds[0] in collation.fold(text)) == collation.contains(text, part)

@@ -23,7 +23,9 @@ from appwrite_local.adapter import local_session
 from appwrite_local.server import LocalServer
 from appwrite_local.wsgi import running_http_server
 
-FOLDER = Path(os.environ.get("APPWRITE_CONFORMANCE") or Path(__file__).parents[3] / "shared" / "conformance")
+FOLDER = Path(
+    os.environ.get("APPWRITE_CONFORMANCE") or Path(__file__).parents[3] / "shared" / "conformance"
+)
 LEVELS = {"stable": "1.9", "preview": "2.x"}
 CARRIERS = ["in-process", "http"] if os.environ.get("APPWRITE_CONFORMANCE_HTTP") else ["in-process"]
 HEADERS = {"X-Appwrite-Project": "demo", "X-Appwrite-Key": "secret"}
@@ -76,7 +78,9 @@ def sessions() -> Iterator[dict[tuple[str, str], tuple[requests.Session, str]]]:
 
 
 @pytest.mark.parametrize(("carrier", "folder", "path"), _scenarios())
-def test_the_server_answers_as_recorded(sessions: Any, carrier: str, folder: str, path: Path) -> None:
+def test_the_server_answers_as_recorded(
+    sessions: Any, carrier: str, folder: str, path: Path
+) -> None:
     assert replay is not None
     session, base_url = sessions[carrier, folder]
     (scenario,) = replay.iter_scenarios([path])

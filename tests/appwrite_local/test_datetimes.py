@@ -45,6 +45,8 @@ def test_refused(text: str) -> None:
     assert parse_datetime(text) is None
 
 
-@pytest.mark.parametrize("text", ["", "now", "tomorrow", "yesterday", "+1 day", "2 weeks ago", "noon"])
+@pytest.mark.parametrize(
+    "text", ["", "now", "tomorrow", "yesterday", "+1 day", "2 weeks ago", "noon"]
+)
 def test_relative_texts_are_datetimes_too(text: str) -> None:
     assert parse_datetime(text) is not None

@@ -14,7 +14,9 @@ def shop() -> Api:
 
 
 def customers(shop: Api, *queries: str) -> list[str]:
-    return [row["customer"] for row in listed(shop, DISTINCT, query("select", "", "customer"), *queries)]
+    return [
+        row["customer"] for row in listed(shop, DISTINCT, query("select", "", "customer"), *queries)
+    ]
 
 
 def test_rows_alike_are_given_once_in_the_order_of_the_first(shop: Api) -> None:
@@ -27,15 +29,21 @@ def test_order_and_page_apply_to_what_is_left(shop: Api) -> None:
 
 
 def test_total_counts_rows_before(shop: Api) -> None:
-    assert shop.get(ORDER_ROWS, queries=[DISTINCT, query("select", "", "customer")])[1]["total"] == 4
+    assert (
+        shop.get(ORDER_ROWS, queries=[DISTINCT, query("select", "", "customer")])[1]["total"] == 4
+    )
 
 
 def test_rows_have_no_id_unless_it_was_selected(shop: Api) -> None:
-    row = shop.get(ORDER_ROWS, queries=[DISTINCT, query("select", "", "paid"), query("limit", "", 1)])[1]["rows"][0]
+    row = shop.get(
+        ORDER_ROWS, queries=[DISTINCT, query("select", "", "paid"), query("limit", "", 1)]
+    )[1]["rows"][0]
     assert row == {
         "paid": True, "$id": None, "$sequence": "", "$createdAt": "", "$updatedAt": "", "$databaseId": "d", "$tableId": "orders",
     }  # fmt: skip
-    row = shop.get(ORDER_ROWS, queries=[DISTINCT, query("select", "", "$id"), query("limit", "", 1)])[1]["rows"][0]
+    row = shop.get(
+        ORDER_ROWS, queries=[DISTINCT, query("select", "", "$id"), query("limit", "", 1)]
+    )[1]["rows"][0]
     assert row["$id"] == "o0"
 
 
@@ -49,9 +57,18 @@ def test_text_is_alike_as_the_collation_says() -> None:
     api = Api(feature_level="2.x")
     rows = api.make_table(columns={"s": "varchar"})
     api.made(
-        rows, {"rows": [{"$id": f"r{place}", "s": text} for place, text in enumerate(["Ann", "ánn ", "bob", "ANN"])]}
+        rows,
+        {
+            "rows": [
+                {"$id": f"r{place}", "s": text}
+                for place, text in enumerate(["Ann", "ánn ", "bob", "ANN"])
+            ]
+        },
     )
-    assert listed(api, DISTINCT, query("select", "", "s"), path=rows) == [{"s": "Ann"}, {"s": "bob"}]
+    assert listed(api, DISTINCT, query("select", "", "s"), path=rows) == [
+        {"s": "Ann"},
+        {"s": "bob"},
+    ]
 
 
 def test_not_for_a_single_row(shop: Api) -> None:

@@ -11,14 +11,21 @@ from tests.appwrite_local.shop import ORDER_ROWS, open_shop
 
 
 def test_databases_have_a_status() -> None:
-    assert Api(feature_level="2.x").made("/tablesdb", {"databaseId": "d", "name": "D"})["status"] == "ready"
-    assert "status" not in Api(feature_level="1.9").made("/tablesdb", {"databaseId": "d", "name": "D"})
+    assert (
+        Api(feature_level="2.x").made("/tablesdb", {"databaseId": "d", "name": "D"})["status"]
+        == "ready"
+    )
+    assert "status" not in Api(feature_level="1.9").made(
+        "/tablesdb", {"databaseId": "d", "name": "D"}
+    )
 
 
 def test_rows_can_be_asked_by_post() -> None:
     shop = open_shop()
     for queries in ([], [query("greaterThan", "pieces", 1)], [query("count", "*", "n")]):
-        assert shop.post(f"{ORDER_ROWS}/query", {"queries": queries}) == shop.get(ORDER_ROWS, queries=queries)
+        assert shop.post(f"{ORDER_ROWS}/query", {"queries": queries}) == shop.get(
+            ORDER_ROWS, queries=queries
+        )
 
 
 def test_post_honours_false() -> None:
@@ -49,9 +56,15 @@ def test_every_type_of_column_can_be_made_with_its_table(
 ) -> None:
     api = Api(feature_level="2.x")
     api.made("/tablesdb", {"databaseId": "d", "name": "D"})
-    table = api.made("/tablesdb/d/tables", {"tableId": "t", "name": "T", "columns": [{"key": "a", **given}]})
+    table = api.made(
+        "/tablesdb/d/tables", {"tableId": "t", "name": "T", "columns": [{"key": "a", **given}]}
+    )
     column = table["columns"][0]
-    assert (column["type"], column.get("format") or None, column["status"]) == (type_, format_, "available")
+    assert (column["type"], column.get("format") or None, column["status"]) == (
+        type_,
+        format_,
+        "available",
+    )
     assert table["bytesUsed"] == 1067 + bytes_
     assert api.get("/tablesdb/d/tables/t")[1] == table
 
@@ -78,7 +91,9 @@ def test_every_type_of_column_can_be_made_with_its_table(
 def test_refusals_of_inline_columns(given: dict[str, Any], message: str) -> None:
     api = Api(feature_level="2.x")
     api.made("/tablesdb", {"databaseId": "d", "name": "D"})
-    status, answer = api.post("/tablesdb/d/tables", {"tableId": "t", "name": "T", "columns": [{"key": "a", **given}]})
+    status, answer = api.post(
+        "/tablesdb/d/tables", {"tableId": "t", "name": "T", "columns": [{"key": "a", **given}]}
+    )
     assert (status, answer["type"], answer["message"]) == (400, "general_argument_invalid", message)
     assert api.get("/tablesdb/d/tables/t")[0] == 404
 
@@ -88,7 +103,9 @@ def test_inline_keys_are_unique() -> None:
     api.made("/tablesdb", {"databaseId": "d", "name": "D"})
     columns = [{"key": "a", "type": "text"}, {"key": "a", "type": "text"}]
     assert (
-        api.post("/tablesdb/d/tables", {"tableId": "t", "name": "T", "columns": columns})[1]["message"]
+        api.post("/tablesdb/d/tables", {"tableId": "t", "name": "T", "columns": columns})[1][
+            "message"
+        ]
         == "Duplicate attribute key: a"
     )
 
@@ -96,7 +113,10 @@ def test_inline_keys_are_unique() -> None:
 def test_inline_datetimes_go_to_the_database_as_they_come() -> None:
     api = Api(feature_level="2.x")
     api.made("/tablesdb", {"databaseId": "d", "name": "D"})
-    api.made("/tablesdb/d/tables", {"tableId": "t", "name": "T", "columns": [{"key": "a", "type": "datetime"}]})
+    api.made(
+        "/tablesdb/d/tables",
+        {"tableId": "t", "name": "T", "columns": [{"key": "a", "type": "datetime"}]},
+    )
     rows = "/tablesdb/d/tables/t/rows"
     assert api.post(rows, {"rowId": "z", "data": {"a": "2020-01-01T00:00:00Z"}})[0] == 500
     assert api.made(rows, {"rowId": "r", "data": {"a": "2020-01-01"}})["a"] == "2020-01-01"
@@ -114,7 +134,9 @@ def test_unique_violations_have_a_type_of_their_own() -> None:
         assert api.post(rows, {"rowId": "c", "data": {"s": "X"}})[1]["type"] == error
         assert api.patch(f"{rows}/b", {"data": {"s": "x"}})[1]["type"] == error
         assert api.post(rows, {"rows": [{"$id": "d", "s": "x"}]})[1]["type"] == error
-        assert api.post(rows, {"rowId": "A", "data": {"s": "new"}})[1]["type"] == "row_already_exists"
+        assert (
+            api.post(rows, {"rowId": "A", "data": {"s": "new"}})[1]["type"] == "row_already_exists"
+        )
 
 
 def test_an_upsert_of_nothing_answers_nothing() -> None:
@@ -126,9 +148,14 @@ def test_an_upsert_of_nothing_answers_nothing() -> None:
 
 def test_regex_ignores_case_like_other_filters_of_text() -> None:
     shop = open_shop()
-    found = shop.get("/tablesdb/d/tables/customers/rows", queries=[query("regex", "name", "^AN+$")])[1]
+    found = shop.get(
+        "/tablesdb/d/tables/customers/rows", queries=[query("regex", "name", "^AN+$")]
+    )[1]
     assert [row["$id"] for row in found["rows"]] == ["c0", "c2"]
-    assert shop.get("/tablesdb/d/tables/customers/rows", queries=[query("regex", "name", "(")])[0] == 500
+    assert (
+        shop.get("/tablesdb/d/tables/customers/rows", queries=[query("regex", "name", "(")])[0]
+        == 500
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,7 +181,10 @@ def test_lists_of_metadata_know_the_words_but_not_the_deeds() -> None:
         "/tablesdb/d/tables/orders/indexes",
     ):
         status, answer = shop.get(path, queries=[query("count", "*", "n")])
-        assert (status, answer["message"]) == (400, "Invalid `queries` param: Invalid query method: count")
+        assert (status, answer["message"]) == (
+            400,
+            "Invalid `queries` param: Invalid query method: count",
+        )
 
 
 def test_geometries_can_be_compared_by_name() -> None:

@@ -44,4 +44,6 @@ def test_relations(relation: object, one: object, other: object, expected: bool)
 def test_distances() -> None:
     assert geometry.distance([0, 0], [[3, -1], [3, 1]]) == 3
     assert geometry.distance(SQUARE, [1, 1]) == 0
-    assert geometry.distance_m([13.4050, 52.5200], [2.3522, 48.8566]) == pytest.approx(877_000, rel=0.01)
+    assert geometry.distance_m([13.4050, 52.5200], [2.3522, 48.8566]) == pytest.approx(
+        877_000, rel=0.01
+    )

@@ -30,7 +30,11 @@ def plans(api: Api, path: str, *queries: str) -> list[str]:
     finally:
         connection.set_trace_callback(None)
     asked = [statement for statement in statements if " FROM rows_" in statement]
-    return [line[3] for statement in asked for line in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+    return [
+        line[3]
+        for statement in asked
+        for line in connection.execute(f"EXPLAIN QUERY PLAN {statement}")
+    ]
 
 
 def scans(steps: list[str]) -> list[str]:
@@ -68,12 +72,20 @@ def test_orders_on_indexed_columns_do_not_sort(api: Api, order: str, column: str
 
 
 def test_the_default_order_is_that_of_the_table(api: Api) -> None:
-    assert not [step for step in plans(api, api.rows, query("limit", "", 10)) if "TEMP B-TREE" in step]
+    assert not [
+        step for step in plans(api, api.rows, query("limit", "", 10)) if "TEMP B-TREE" in step
+    ]
 
 
 @pytest.mark.parametrize("cursor", ["cursorAfter", "cursorBefore"])
 @pytest.mark.parametrize(
-    "orders", [(), (query("orderAsc", "n"),), (query("orderDesc", "s"),), (query("orderDesc", "$createdAt"),)]
+    "orders",
+    [
+        (),
+        (query("orderAsc", "n"),),
+        (query("orderDesc", "s"),),
+        (query("orderDesc", "$createdAt"),),
+    ],
 )
 def test_cursor_pages_start_at_the_cursor(api: Api, cursor: str, orders: tuple[str, ...]) -> None:
     steps = plans(api, api.rows, *orders, query(cursor, "", "r1-50"), query("limit", "", 10))
@@ -88,13 +100,17 @@ def test_cursor_pages_start_at_the_cursor(api: Api, cursor: str, orders: tuple[s
 
 
 def test_a_row_is_found_by_its_id(api: Api) -> None:
-    assert plans(api, f"{api.rows}/r1-50") == ["SEARCH rows_1 USING INDEX sqlite_autoindex_rows_1_1 (_uid_fold=?)"]
+    assert plans(api, f"{api.rows}/r1-50") == [
+        "SEARCH rows_1 USING INDEX sqlite_autoindex_rows_1_1 (_uid_fold=?)"
+    ]
 
 
 def test_joins_search_the_joined_table(api: Api) -> None:
     other = api.make_table("other", columns={"ref": "varchar"})
     api.made(other, {"rows": [{"$id": "a", "ref": "r1-5"}, {"$id": "b", "ref": "R2-7"}]})
-    steps = plans(api, other, query("join", "t", "ref", "=", "$id", "x"), query("select", "", "x.n"))
+    steps = plans(
+        api, other, query("join", "t", "ref", "=", "$id", "x"), query("select", "", "x.n")
+    )
     assert any(step.startswith("SEARCH j1 USING INDEX") for step in steps)
 
 

@@ -33,7 +33,12 @@ def test_left_join_keeps_every_row_of_the_asked_table(shop: Api) -> None:
 
 
 def test_right_join_keeps_every_row_of_the_joined_table(shop: Api) -> None:
-    assert pairs(shop, RIGHT, query("orderDesc", "pieces")) == [(4, "Bob"), (2, "Ann"), (1, "Ann"), (None, "ann")]
+    assert pairs(shop, RIGHT, query("orderDesc", "pieces")) == [
+        (4, "Bob"),
+        (2, "Ann"),
+        (1, "Ann"),
+        (None, "ann"),
+    ]
 
 
 def test_full_join_keeps_every_row(shop: Api) -> None:
@@ -48,12 +53,23 @@ def test_full_join_keeps_every_row(shop: Api) -> None:
 
 def test_full_joins_are_ordered_and_paged_as_one(shop: Api) -> None:
     ordered = [FULL, query("orderAsc", "x.name"), query("orderAsc", "pieces")]
-    assert pairs(shop, *ordered) == [(None, None), (None, "ann"), (1, "Ann"), (2, "Ann"), (4, "Bob")]
-    assert pairs(shop, *ordered, query("offset", "", 1), query("limit", "", 2)) == [(None, "ann"), (1, "Ann")]
+    assert pairs(shop, *ordered) == [
+        (None, None),
+        (None, "ann"),
+        (1, "Ann"),
+        (2, "Ann"),
+        (4, "Bob"),
+    ]
+    assert pairs(shop, *ordered, query("offset", "", 1), query("limit", "", 2)) == [
+        (None, "ann"),
+        (1, "Ann"),
+    ]
 
 
 def test_cross_join_pairs_all(shop: Api) -> None:
-    assert listed(shop, query("crossJoin", "customers", "x"), query("count", "*", "n")) == [{"n": "12"}]
+    assert listed(shop, query("crossJoin", "customers", "x"), query("count", "*", "n")) == [
+        {"n": "12"}
+    ]
 
 
 def test_total_counts_pairs(shop: Api) -> None:
@@ -93,7 +109,9 @@ def test_without_select_joined_columns_stand_beside_own_ones(shop: Api) -> None:
 
 
 def test_joined_columns_can_be_filtered_and_ordered(shop: Api) -> None:
-    assert pairs(shop, JOIN, query("equal", "x.name", "ANN"), query("greaterThan", "pieces", 1)) == [(2, "Ann")]
+    assert pairs(
+        shop, JOIN, query("equal", "x.name", "ANN"), query("greaterThan", "pieces", 1)
+    ) == [(2, "Ann")]
     assert pairs(shop, LEFT, query("isNull", "x.$id")) == [(None, None)]
     assert pairs(shop, JOIN, query("orderDesc", "x.age"), query("orderDesc", "pieces")) == [
         (4, "Bob"),
@@ -103,7 +121,10 @@ def test_joined_columns_can_be_filtered_and_ordered(shop: Api) -> None:
     either = json.dumps(
         {
             "method": "or",
-            "values": [json.loads(query("equal", "x.name", "Bob")), json.loads(query("equal", "pieces", 1))],
+            "values": [
+                json.loads(query("equal", "x.name", "Bob")),
+                json.loads(query("equal", "pieces", 1)),
+            ],
         }
     )
     assert pairs(shop, JOIN, either) == [(1, "Ann"), (4, "Bob")]
@@ -121,12 +142,18 @@ def test_cursor_pages_over_a_join(shop: Api) -> None:
 
 
 def test_cursor_with_an_order_by_a_joined_column_is_refused(shop: Api) -> None:
-    status, answer = shop.get(ORDER_ROWS, queries=[JOIN, query("orderAsc", "x.name"), query("cursorAfter", "", "o0")])
+    status, answer = shop.get(
+        ORDER_ROWS, queries=[JOIN, query("orderAsc", "x.name"), query("cursorAfter", "", "o0")]
+    )
     assert (status, answer["type"]) == (400, "database_query_order_null")
 
 
 def test_joins_are_aggregated_and_grouped(shop: Api) -> None:
-    wanted = [query("groupBy", "", "x.city"), query("sum", "pieces", "s"), query("count", "x.$id", "n")]
+    wanted = [
+        query("groupBy", "", "x.city"),
+        query("sum", "pieces", "s"),
+        query("count", "x.$id", "n"),
+    ]
     assert listed(shop, LEFT, *wanted) == [
         {"city": None, "s": None, "n": "0"},
         {"city": "Oslo", "s": "4", "n": "1"},
@@ -139,12 +166,13 @@ def test_a_full_join_is_aggregated_half_by_half(shop: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operator", "expected"), [("=", "0"), ("!=", "6"), ("<>", "6"), ("<", "6"), ("<=", "6"), (">", "0"), (">=", "0")]
+    ("operator", "expected"),
+    [("=", "0"), ("!=", "6"), ("<>", "6"), ("<", "6"), ("<=", "6"), (">", "0"), (">=", "0")],
 )
 def test_operators(shop: Api, operator: str, expected: str) -> None:
-    assert listed(shop, query("join", "customers", "pieces", operator, "age", "x"), query("count", "*", "n")) == [
-        {"n": expected}
-    ]
+    assert listed(
+        shop, query("join", "customers", "pieces", operator, "age", "x"), query("count", "*", "n")
+    ) == [{"n": expected}]
 
 
 def on(*values: Any) -> dict[str, Any]:
@@ -152,15 +180,29 @@ def on(*values: Any) -> dict[str, Any]:
 
 
 def test_several_conditions_and_filters_of_a_join(shop: Api) -> None:
-    conditions = ["x", on("customer", "=", "$id"), {"method": "equal", "attribute": "x.city", "values": ["Rome"]}]
-    assert pairs(shop, query("leftJoin", "customers", *conditions)) == [(1, "Ann"), (2, "Ann"), (4, None), (None, None)]
+    conditions = [
+        "x",
+        on("customer", "=", "$id"),
+        {"method": "equal", "attribute": "x.city", "values": ["Rome"]},
+    ]
+    assert pairs(shop, query("leftJoin", "customers", *conditions)) == [
+        (1, "Ann"),
+        (2, "Ann"),
+        (4, None),
+        (None, None),
+    ]
     both = query("join", "customers", on("customer", "=", "$id"), on("pieces", "<", "age"))
     assert listed(shop, both, query("count", "*", "n")) == [{"n": "3"}]
 
 
 def test_chained_joins_name_earlier_ones(shop: Api) -> None:
     chained = query("join", "orders", "x.$id", "=", "customer", "again")
-    wanted = [JOIN, chained, query("select", "", "pieces", "again.pieces"), query("equal", "pieces", 1)]
+    wanted = [
+        JOIN,
+        chained,
+        query("select", "", "pieces", "again.pieces"),
+        query("equal", "pieces", 1),
+    ]
     assert [row["again.pieces"] for row in listed(shop, *wanted)] == ["1", "2"]
     assert shop.get(ORDER_ROWS, queries=[chained, JOIN])[0] == 500
 
@@ -184,16 +226,22 @@ def test_a_table_joined_with_itself(shop: Api) -> None:
 
 def test_text_is_joined_with_numbers_as_a_number(shop: Api) -> None:
     api = Api(feature_level="2.x")
-    texts, numbers = api.make_table("a", columns={"s": "varchar"}), api.make_table("b", columns={"n": "integer"})
+    texts, numbers = (
+        api.make_table("a", columns={"s": "varchar"}),
+        api.make_table("b", columns={"n": "integer"}),
+    )
     api.made(texts, {"rows": [{"$id": "x", "s": "7 dwarfs"}, {"$id": "y", "s": "none"}]})
     api.made(numbers, {"rows": [{"$id": "seven", "n": 7}]})
-    assert listed(api, query("join", "b", "s", "=", "n", "j"), query("select", "", "s"), path=texts) == [
-        {"s": "7 dwarfs"}
-    ]
+    assert listed(
+        api, query("join", "b", "s", "=", "n", "j"), query("select", "", "s"), path=texts
+    ) == [{"s": "7 dwarfs"}]
 
 
 def test_distinct_over_a_join(shop: Api) -> None:
-    assert [row["x.city"] for row in listed(shop, query("distinct"), LEFT, query("select", "", "x.city"))] == [
+    assert [
+        row["x.city"]
+        for row in listed(shop, query("distinct"), LEFT, query("select", "", "x.city"))
+    ] == [
         "Rome",
         "Oslo",
         None,
@@ -241,7 +289,9 @@ def test_names_that_do_not_exist(shop: Api, other: str, status: int) -> None:
     assert shop.get(ORDER_ROWS, queries=[JOIN, other])[0] == status
 
 
-@pytest.mark.parametrize("alias", ["main", "m", "j1", "bad alias", "x'; DROP TABLE rows_1; --", 'x" --', "`x`"])
+@pytest.mark.parametrize(
+    "alias", ["main", "m", "j1", "bad alias", "x'; DROP TABLE rows_1; --", 'x" --', "`x`"]
+)
 def test_aliases_never_reach_the_database(shop: Api, alias: str) -> None:
     join = query("join", "customers", "customer", "=", "$id", alias)
     wanted = query("select", "", f"{alias}.name")
@@ -273,7 +323,9 @@ def test_a_guest_counts_only_rows_that_are_readable() -> None:
     api.put("/tablesdb/d/tables/orders", {"rowSecurity": True})
     api.patch(f"{ORDER_ROWS}/o1", {"permissions": ['read("any")']})
     guest = api.acting_as(GUEST)
-    assert listed(guest, query("count", "*", "n"), query("sum", "pieces", "s")) == [{"n": "1", "s": "2"}]
+    assert listed(guest, query("count", "*", "n"), query("sum", "pieces", "s")) == [
+        {"n": "1", "s": "2"}
+    ]
     assert listed(guest, query("distinct"), query("select", "", "customer")) == [{"customer": "c0"}]
 
 
@@ -282,6 +334,8 @@ def test_ids_join_text_without_case(engine: str) -> None:
     api = open_shop(engine=engine)
     api.made(ORDER_ROWS, {"rowId": "o4", "data": {"customer": "C1", "pieces": 9}})
     joined = query("join", "customers", "customer", "=", "$id", "c")
-    assert [row["pieces"] for row in listed(api, joined, query("select", "", "pieces", "c.name"))] == [1, 2, 4, 9]
+    assert [
+        row["pieces"] for row in listed(api, joined, query("select", "", "pieces", "c.name"))
+    ] == [1, 2, 4, 9]
     back = query("join", "orders", "$id", "=", "customer", "o")
     assert len(listed(api, back, query("select", "", "name"), path=CUSTOMER_ROWS)) == 4

@@ -24,7 +24,9 @@ def test_an_address_in_brackets_is_a_host_of_an_email(address: str, is_taken: bo
 def test_an_integer_beyond_64_bits_is_a_float() -> None:
     api = Api()
     rows = api.make_table(columns={"f": "float"})
-    for number, value in enumerate((12345678901234567890, 12345678901234567890.0, -12345678901234567890)):
+    for number, value in enumerate(
+        (12345678901234567890, 12345678901234567890.0, -12345678901234567890)
+    ):
         sign = -1 if value < 0 else 1
         made = api.made(rows, {"rowId": f"r{number}", "data": {"f": value}})
         assert made["f"] == sign * 1.2345678901234567e19

@@ -32,7 +32,9 @@ def found(api: Api, *queries: str) -> str:
         ("endsWith", "PHA", "abc"), ("notEndsWith", "pha", "de"), ("startsWith", "%", ""), ("contains", "_", ""),
     ],
 )  # fmt: skip
-def test_equality_has_case_and_patterns_have_not(api: Api, method: str, value: str, expected: str) -> None:
+def test_equality_has_case_and_patterns_have_not(
+    api: Api, method: str, value: str, expected: str
+) -> None:
     assert found(api, query(method, "s", value)) == expected
 
 
@@ -43,7 +45,10 @@ def test_order_is_by_code_point_and_nulls_come_last(api: Api) -> None:
 
 def test_pages_follow_that_order(api: Api) -> None:
     assert found(api, query("orderAsc", "s"), query("cursorAfter", "", "d")) == "ec"
-    assert found(api, query("orderAsc", "s"), query("cursorBefore", "", "e"), query("limit", "", 2)) == "ad"
+    assert (
+        found(api, query("orderAsc", "s"), query("cursorBefore", "", "e"), query("limit", "", 2))
+        == "ad"
+    )
 
 
 def test_ids_are_found_and_taken_without_case(api: Api) -> None:
@@ -85,7 +90,10 @@ def test_an_upsert_into_ones_own_row_is_none(unique: Api) -> None:
 
 def test_an_index_by_prefix_tells_case_apart(api: Api) -> None:
     api.made("/tablesdb/d/tables/t/columns/text", {"key": "t", "required": False})
-    api.made("/tablesdb/d/tables/t/indexes", {"key": "p", "type": "unique", "columns": ["t"], "lengths": [3]})
+    api.made(
+        "/tablesdb/d/tables/t/indexes",
+        {"key": "p", "type": "unique", "columns": ["t"], "lengths": [3]},
+    )
     assert api.post(api.rows, {"rowId": "x", "data": {"t": "abcd"}})[0] == 201
     assert api.post(api.rows, {"rowId": "y", "data": {"t": "ABCe"}})[0] == 201
     assert api.post(api.rows, {"rowId": "z", "data": {"t": "abcz"}})[0] == 409
@@ -94,10 +102,21 @@ def test_an_index_by_prefix_tells_case_apart(api: Api) -> None:
 def test_groups_and_distinct_rows_tell_case_apart() -> None:
     api = Api(engine="postgresql", feature_level="2.x")
     rows = api.make_table(columns={"s": "varchar"})
-    api.made(rows, {"rows": [{"$id": f"r{place}", "s": text} for place, text in enumerate(["a", "A", None, "a"])]})
-    grouped = api.get(rows, queries=[query("groupBy", "", "s"), query("count", "*", "n")])[1]["rows"]
+    api.made(
+        rows,
+        {
+            "rows": [
+                {"$id": f"r{place}", "s": text} for place, text in enumerate(["a", "A", None, "a"])
+            ]
+        },
+    )
+    grouped = api.get(rows, queries=[query("groupBy", "", "s"), query("count", "*", "n")])[1][
+        "rows"
+    ]
     assert [(row["s"], row["n"]) for row in grouped] == [("A", "1"), ("a", "2"), (None, "1")]
-    distinct = api.get(rows, queries=[query("distinct"), query("select", "", "s"), query("orderAsc", "s")])[1]["rows"]
+    distinct = api.get(
+        rows, queries=[query("distinct"), query("select", "", "s"), query("orderAsc", "s")]
+    )[1]["rows"]
     assert [row["s"] for row in distinct] == ["A", "a", None]
     assert api.get(rows, queries=[query("regex", "s", "^a$")])[1]["total"] == 2
 

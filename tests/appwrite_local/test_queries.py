@@ -67,7 +67,9 @@ def test_filters(rows: Api, method: str, attribute: str, values: list[object], f
         (-1e300, -1e300, 1, 1),
     ],
 )
-def test_floats_reach_the_database_with_17_places(api: Api, value: float, sent: float, found: int, total: int) -> None:
+def test_floats_reach_the_database_with_17_places(
+    api: Api, value: float, sent: float, found: int, total: int
+) -> None:
     api.make_table(("float", {"key": "f"}))
     api.add({"$id": "a", "f": value})
     answer = api.list(query("equal", "f", sent))
@@ -76,7 +78,10 @@ def test_floats_reach_the_database_with_17_places(api: Api, value: float, sent: 
 
 def test_and_and_or_nest(rows: Api) -> None:
     either = query(
-        "or", None, query("isNull", "n"), query("and", None, query("equal", "n", 2), query("equal", "b", False))
+        "or",
+        None,
+        query("isNull", "n"),
+        query("and", None, query("equal", "n", 2), query("equal", "b", False)),
     )
     assert rows.find(either) == ["d", "e"]
 
@@ -84,7 +89,13 @@ def test_and_and_or_nest(rows: Api) -> None:
 def test_nulls_come_first_and_ties_by_sequence(rows: Api) -> None:
     assert rows.find(query("orderAsc", "n")) == ["d", "b", "c", "e", "a"]
     assert rows.find(query("orderDesc", "n")) == ["a", "c", "e", "b", "d"]
-    assert rows.find(query("orderDesc", "b"), query("orderAsc", "name")) == ["d", "a", "b", "e", "c"]
+    assert rows.find(query("orderDesc", "b"), query("orderAsc", "name")) == [
+        "d",
+        "a",
+        "b",
+        "e",
+        "c",
+    ]
 
 
 def test_a_page_has_25_rows_unless_told_otherwise(api: Api) -> None:
@@ -106,17 +117,33 @@ def test_cursors_walk_through_every_row_once_in_both_directions(rows: Api) -> No
         seen += page
         page = rows.find(order, query("limit", None, 2), query("cursorAfter", None, seen[-1]))
     assert seen == whole
-    assert rows.find(order, query("cursorBefore", None, whole[-1]), query("limit", None, 2)) == whole[2:4]
+    assert (
+        rows.find(order, query("cursorBefore", None, whole[-1]), query("limit", None, 2))
+        == whole[2:4]
+    )
 
 
 def test_a_cursor_on_a_null_is_refused(rows: Api) -> None:
-    answer = rows.call("GET", rows.rows, params=query_params(query("orderAsc", "n"), query("cursorAfter", None, "d")))
+    answer = rows.call(
+        "GET",
+        rows.rows,
+        params=query_params(query("orderAsc", "n"), query("cursorAfter", None, "d")),
+    )
     assert answer.error == (400, "database_query_order_null")
 
 
 def test_select_keeps_the_internal_keys(rows: Api) -> None:
     row = rows.list(query("select", None, "n"), query("equal", "$id", "a"))["rows"][0]
-    assert set(row) == {"n", "$id", "$sequence", "$createdAt", "$updatedAt", "$permissions", "$databaseId", "$tableId"}
+    assert set(row) == {
+        "n",
+        "$id",
+        "$sequence",
+        "$createdAt",
+        "$updatedAt",
+        "$permissions",
+        "$databaseId",
+        "$tableId",
+    }
 
 
 def test_the_total_stops_at_5000_and_bulk_changes_do_not(api: Api) -> None:
@@ -137,9 +164,18 @@ def test_the_total_stops_at_5000_and_bulk_changes_do_not(api: Api) -> None:
     [
         ("{", "Invalid query: Syntax error"),
         ('{"method":"frob"}', "Invalid query method: frob"),
-        ('{"method":"equal","attribute":"n","values":"x"}', "Invalid query values. Must be an array, got string"),
-        ('{"method":"equal","attribute":"n"}', "Invalid query: Equal queries require at least one value."),
-        ('{"method":"equal","attribute":"nope","values":[1]}', "Invalid query: Attribute not found in schema: nope"),
+        (
+            '{"method":"equal","attribute":"n","values":"x"}',
+            "Invalid query values. Must be an array, got string",
+        ),
+        (
+            '{"method":"equal","attribute":"n"}',
+            "Invalid query: Equal queries require at least one value.",
+        ),
+        (
+            '{"method":"equal","attribute":"nope","values":[1]}',
+            "Invalid query: Attribute not found in schema: nope",
+        ),
         (
             '{"method":"equal","attribute":"n","values":[null]}',
             'Invalid query: Query value is invalid for attribute "n"',
@@ -157,19 +193,28 @@ def test_refused_queries(rows: Api, text: str, message: str) -> None:
 
 def test_limits_of_number_and_length(rows: Api) -> None:
     values = list(range(500))
-    assert rows.call("GET", rows.rows, params=query_params(query("equal", "n", *values))).status == 200
-    assert rows.call("GET", rows.rows, params=query_params(query("equal", "n", *values, 500))).error == (
+    assert (
+        rows.call("GET", rows.rows, params=query_params(query("equal", "n", *values))).status == 200
+    )
+    assert rows.call(
+        "GET", rows.rows, params=query_params(query("equal", "n", *values, 500))
+    ).error == (
         400,
         "general_query_invalid",
     )
     many = [query("notEqual", "n", number) for number in range(100)]
     assert rows.call("GET", rows.rows, params=query_params(*many)).status == 200
-    assert rows.call("GET", rows.rows, params=query_params(*many, many[0])).error == (400, "general_argument_invalid")
+    assert rows.call("GET", rows.rows, params=query_params(*many, many[0])).error == (
+        400,
+        "general_argument_invalid",
+    )
     fitting = json.dumps({"method": "contains", "attribute": "name", "values": [""]})
     for length, status in ((4096, 200), (4097, 400)):
         assert (
             rows.call(
-                "GET", rows.rows, params={"queries[0]": fitting.replace('""', f'"{"x" * (length - len(fitting))}"')}
+                "GET",
+                rows.rows,
+                params={"queries[0]": fitting.replace('""', f'"{"x" * (length - len(fitting))}"')},
             ).status
             == status
         )
@@ -180,5 +225,15 @@ def test_text_that_looks_like_sql_is_text(rows: Api) -> None:
     rows.ok("POST", rows.rows, {"rowId": "evil", "data": {"name": evil}})
     for method in ("equal", "contains", "startsWith", "endsWith"):
         assert rows.find(query(method, "name", evil)) == ["evil"]
-    assert rows.call("GET", rows.rows, params=query_params(query("equal", 'name" = 1 OR 1=1 --', "x"))).status == 400
-    assert rows.call("GET", rows.rows, params=query_params(query("orderAsc", "name; DROP TABLE rows_1"))).status == 400
+    assert (
+        rows.call(
+            "GET", rows.rows, params=query_params(query("equal", 'name" = 1 OR 1=1 --', "x"))
+        ).status
+        == 400
+    )
+    assert (
+        rows.call(
+            "GET", rows.rows, params=query_params(query("orderAsc", "name; DROP TABLE rows_1"))
+        ).status
+        == 400
+    )

@@ -19,9 +19,17 @@ from .api import Api, query
 class Client:
     """A realtime client: connects, and reads what comes as plain objects."""
 
-    def __init__(self, port: int, channels: list[str], headers: dict[str, str] | None = None, **params: str) -> None:
-        pairs = [("project", "demo"), *(("channels[]", channel) for channel in channels), *params.items()]
-        address = f"ws://127.0.0.1:{port}/v1/realtime?" + "&".join(f"{name}={value}" for name, value in pairs)
+    def __init__(
+        self, port: int, channels: list[str], headers: dict[str, str] | None = None, **params: str
+    ) -> None:
+        pairs = [
+            ("project", "demo"),
+            *(("channels[]", channel) for channel in channels),
+            *params.items(),
+        ]
+        address = f"ws://127.0.0.1:{port}/v1/realtime?" + "&".join(
+            f"{name}={value}" for name, value in pairs
+        )
         self._open = ExitStack()
         self.socket: ClientConnection = self._open.enter_context(
             connect(address, additional_headers=headers, proxy=None)
@@ -78,8 +86,13 @@ def test_guests_hear_of_rows_that_anybody_may_read(world: World) -> None:
     world.api.made(rows, {"rowId": "r", "data": {"n": 1}})
     event = guest.read()["data"]
     assert event["payload"]["n"] == 1
-    assert len(event["events"]) == 64, "those of its own kind of database, and those of the older ones"
-    assert event["events"][:2] == ["tablesdb.d.tables.t.rows.r.create", "databases.d.collections.t.documents.r.create"]
+    assert len(event["events"]) == 64, (
+        "those of its own kind of database, and those of the older ones"
+    )
+    assert event["events"][:2] == [
+        "tablesdb.d.tables.t.rows.r.create",
+        "databases.d.collections.t.documents.r.create",
+    ]
     assert "databases.d.tables.t.rows.r" in event["channels"]
     assert event["subscriptions"] == [guest.hello["data"]["subscriptions"]["0"]]
 
@@ -120,7 +133,10 @@ def test_users_hear_of_their_rows_and_guests_do_not(world: World) -> None:
     ann, bob = world.user("ann"), world.user("bob")
     by_session = world.client("rows", headers={"X-Appwrite-Session": ann["session"]})
     by_token = world.client("rows", jwt=ann["jwt"])
-    others = [world.client("rows"), world.client("rows", headers={"X-Appwrite-Session": bob["session"]})]
+    others = [
+        world.client("rows"),
+        world.client("rows", headers={"X-Appwrite-Session": bob["session"]}),
+    ]
     with_key = world.client("rows", headers={"X-Appwrite-Key": "secret"})
     world.api.made(rows, {"rowId": "r", "data": {"n": 1}, "permissions": ['read("user:ann")']})
     assert [client.heard() for client in (by_session, by_token)] == [["r.create"]] * 2
@@ -142,10 +158,18 @@ def test_subscriptions_come_and_go_and_have_conditions(world: World) -> None:
     client = world.client("account")
     conditions = [
         json.dumps(
-            {"method": "or", "values": [json.loads(query("equal", "n", 1)), json.loads(query("greaterThan", "n", 8))]}
+            {
+                "method": "or",
+                "values": [
+                    json.loads(query("equal", "n", 1)),
+                    json.loads(query("greaterThan", "n", 8)),
+                ],
+            }
         )
     ]
-    made = client.send("subscribe", [{"subscriptionId": "mine", "channels": ["rows"], "queries": conditions}])["data"]
+    made = client.send(
+        "subscribe", [{"subscriptionId": "mine", "channels": ["rows"], "queries": conditions}]
+    )["data"]
     assert made["subscriptions"][0]["subscriptionId"] == "mine"
     for number in (1, 5, 9):
         world.api.made(rows, {"rowId": f"r{number}", "data": {"n": number}})
@@ -182,9 +206,14 @@ def test_changes_to_tables_are_not_heard(world: World) -> None:
 
 def test_a_database_of_the_legacy_family_keeps_its_names(world: World) -> None:
     world.api.made("/databases", {"databaseId": "old", "name": "Old"})
-    world.api.made("/databases/old/collections", {"collectionId": "c", "name": "C", "permissions": ['read("any")']})
+    world.api.made(
+        "/databases/old/collections",
+        {"collectionId": "c", "name": "C", "permissions": ['read("any")']},
+    )
     client = world.client("documents")
-    world.api.made("/databases/old/collections/c/attributes/integer", {"key": "n", "required": False})
+    world.api.made(
+        "/databases/old/collections/c/attributes/integer", {"key": "n", "required": False}
+    )
     world.api.made("/databases/old/collections/c/documents", {"documentId": "r", "data": {"n": 1}})
     names = client.read()["data"]["events"]
     assert (len(names), names[0]) == (42, "databases.old.collections.c.documents.r.create")
@@ -220,7 +249,9 @@ def test_what_is_not_understood_ends_the_connection(world: World, message: str) 
     ("channels", "headers", "params"),
     [([], None, {}), (["rows"], {"X-Appwrite-JWT": "x"}, {}), (["rows"], None, {"queries[]": "x"})],
 )
-def test_connections_that_are_refused(world: World, channels: list[str], headers: Any, params: dict[str, str]) -> None:
+def test_connections_that_are_refused(
+    world: World, channels: list[str], headers: Any, params: dict[str, str]
+) -> None:
     client = world.client(*channels, headers=headers, **params)
     assert client.hello["type"] == "error"
 

@@ -18,7 +18,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "local-server.md"
 def documented() -> dict[str, set[str]]:
     text = PAGE.read_text(encoding="utf-8")
     table = text[text.index("<!-- routes -->") : text.index("<!-- end of routes -->")]
-    return {path: set(methods.split()) for path, methods in re.findall(r"\| `(/[^`]+)`[^|]*\| ([A-Z ]+) \|", table)}
+    return {
+        path: set(methods.split())
+        for path, methods in re.findall(r"\| `(/[^`]+)`[^|]*\| ([A-Z ]+) \|", table)
+    }
 
 
 def existing() -> dict[str, set[str]]:
@@ -61,4 +64,7 @@ def test_every_method_of_2x_is_named() -> None:
 )
 def test_what_is_not_there_answers_like_an_unknown_route(path: str) -> None:
     response = Api(feature_level="2.x").session.get(ENDPOINT + path)
-    assert (response.status_code, response.headers["Content-Type"]) == (404, "text/html; charset=UTF-8")
+    assert (response.status_code, response.headers["Content-Type"]) == (
+        404,
+        "text/html; charset=UTF-8",
+    )

@@ -13,7 +13,13 @@ def api() -> Api:
     api = Api(feature_level="2.x")
     authors = api.make_table("authors", columns={"name": "varchar"})
     books = api.rows = api.make_table("books", columns={"pages": "integer"})
-    relation = {"relatedTableId": "authors", "type": "manyToOne", "key": "author", "twoWay": True, "twoWayKey": "books"}
+    relation = {
+        "relatedTableId": "authors",
+        "type": "manyToOne",
+        "key": "author",
+        "twoWay": True,
+        "twoWayKey": "books",
+    }
     api.made("/tablesdb/d/tables/books/columns/relationship", relation)
     for row_id, author in (("b0", "a0"), ("b1", "a1"), ("b2", "a0"), ("b3", None)):
         if author is not None and api.get(f"{authors}/{author}")[0] == 404:
@@ -23,7 +29,9 @@ def api() -> Api:
 
 
 def test_a_held_id_is_grouped_by_like_text(api: Api) -> None:
-    assert listed(api, query("groupBy", "", "author"), query("sum", "pages", "s"), path=api.rows) == [
+    assert listed(
+        api, query("groupBy", "", "author"), query("sum", "pages", "s"), path=api.rows
+    ) == [
         {"author": None, "s": "100"},
         {"author": "a0", "s": "200"},
         {"author": "a1", "s": "100"},
@@ -52,7 +60,9 @@ def test_a_relationship_cannot_be_selected_as_a_value(api: Api) -> None:
         (query("distinct"), query("equal", "books", "b0")),
     ],
 )
-def test_what_the_database_does_not_hold_is_a_server_error(api: Api, queries: tuple[str, ...]) -> None:
+def test_what_the_database_does_not_hold_is_a_server_error(
+    api: Api, queries: tuple[str, ...]
+) -> None:
     assert api.get("/tablesdb/d/tables/authors/rows", queries=queries)[0] == 500
 
 

@@ -17,11 +17,24 @@ def api() -> Iterator[Api]:
     api.close()
 
 
-def relate(api: Api, kind: str, *, two_way: bool = False, on_delete: str = "restrict") -> tuple[str, str]:
+def relate(
+    api: Api, kind: str, *, two_way: bool = False, on_delete: str = "restrict"
+) -> tuple[str, str]:
     """Make tables ``book`` and ``author`` with a relationship ``rel`` (and ``back``), and give the paths of their rows."""
-    books, authors = (api.make_table(name, columns={"name": "varchar"}) for name in ("book", "author"))
-    body = {"relatedTableId": "author", "type": kind, "key": "rel", "twoWay": two_way, "onDelete": on_delete}
-    api.made("/tablesdb/d/tables/book/columns/relationship", {**body, "twoWayKey": "back"} if two_way else body)
+    books, authors = (
+        api.make_table(name, columns={"name": "varchar"}) for name in ("book", "author")
+    )
+    body = {
+        "relatedTableId": "author",
+        "type": kind,
+        "key": "rel",
+        "twoWay": two_way,
+        "onDelete": on_delete,
+    }
+    api.made(
+        "/tablesdb/d/tables/book/columns/relationship",
+        {**body, "twoWayKey": "back"} if two_way else body,
+    )
     return books, authors
 
 
@@ -63,7 +76,9 @@ def test_filters_that_share_a_key_hold_for_one_and_the_same_related_row(api: Api
     make(api, authors, "x", age=1)
     make(api, authors, "y", age=2)
     make(api, books, "both", rel=["x", "y"])
-    assert ids(api, books, query("equal", "rel.name", "x"), query("equal", "rel.age", 1)) == ["both"]
+    assert ids(api, books, query("equal", "rel.name", "x"), query("equal", "rel.age", 1)) == [
+        "both"
+    ]
     assert ids(api, books, query("equal", "rel.name", "x"), query("equal", "rel.age", 2)) == []
 
 
@@ -75,7 +90,9 @@ def test_all_of_several_values_may_be_those_of_several_related_rows(api: Api) ->
     make(api, books, "b2", rel=["x"])
     assert ids(api, books, query("containsAll", "rel.name", "x", "y")) == ["b1"]
     assert ids(api, books, query("containsAll", "rel.name", "x")) == ["b1", "b2"]
-    status, body = api.get(books, queries=[query("equal", "rel.name", "x"), query("equal", "rel.name", "y")])
+    status, body = api.get(
+        books, queries=[query("equal", "rel.name", "x"), query("equal", "rel.name", "y")]
+    )
     assert (status, body["type"]) == (400, "general_query_invalid")
 
 
@@ -84,7 +101,10 @@ def test_related_filters_count_and_page_like_others(api: Api) -> None:
     make(api, authors, "x")
     for number in range(7):
         make(api, books, f"b{number}", rel="x" if number % 2 else None)
-    body = api.get(books, queries=[query("equal", "rel.name", "x"), query("limit", "", 2), query("offset", "", 1)])[1]
+    body = api.get(
+        books,
+        queries=[query("equal", "rel.name", "x"), query("limit", "", 2), query("offset", "", 1)],
+    )[1]
     assert (body["total"], [row["$id"] for row in body["rows"]]) == (3, ["b3", "b5"])
 
 
@@ -144,7 +164,8 @@ def test_rows_a_guest_may_not_read_are_not_loaded(api: Api) -> None:
         api.make_table("author", columns={"name": "varchar"}, rowSecurity=True),
     )
     api.made(
-        "/tablesdb/d/tables/book/columns/relationship", {"relatedTableId": "author", "type": "oneToMany", "key": "rel"}
+        "/tablesdb/d/tables/book/columns/relationship",
+        {"relatedTableId": "author", "type": "oneToMany", "key": "rel"},
     )
     api.made(authors, {"rowId": "open", "data": {"name": "o"}, "permissions": ['read("any")']})
     make(api, authors, "closed")

@@ -54,7 +54,10 @@ def test_values_come_back(table: Api, data: dict[str, object], shown: dict[str, 
     ],
 )
 def test_values_that_do_not_fit_are_refused(table: Api, data: dict[str, object]) -> None:
-    assert table.call("POST", table.rows, {"rowId": "r", "data": data}).error == (400, "row_invalid_structure")
+    assert table.call("POST", table.rows, {"rowId": "r", "data": data}).error == (
+        400,
+        "row_invalid_structure",
+    )
     assert table.find() == []
 
 
@@ -65,14 +68,25 @@ def test_floats_are_stored_with_14_digits(table: Api) -> None:
 
 def test_ids_are_compared_without_case(table: Api) -> None:
     table.add({"$id": "abc", "n": 1})
-    assert table.call("POST", table.rows, {"rowId": "ABC", "data": {"n": 1}}).error == (409, "row_already_exists")
+    assert table.call("POST", table.rows, {"rowId": "ABC", "data": {"n": 1}}).error == (
+        409,
+        "row_already_exists",
+    )
     assert table.ok("GET", table.rows + "/AbC")["$id"] == "abc"
 
 
 def test_a_bulk_create_stands_or_falls_together(table: Api) -> None:
-    assert table.call("POST", table.rows, {"rows": [{"$id": "a", "n": 1}, {"$id": "b", "n": "x"}]}).status == 400
+    assert (
+        table.call(
+            "POST", table.rows, {"rows": [{"$id": "a", "n": 1}, {"$id": "b", "n": "x"}]}
+        ).status
+        == 400
+    )
     assert table.find() == []
-    assert table.call("POST", table.rows, {"rows": [{"n": 1}] * 101}).error == (400, "general_argument_invalid")
+    assert table.call("POST", table.rows, {"rows": [{"n": 1}] * 101}).error == (
+        400,
+        "general_argument_invalid",
+    )
 
 
 def test_sequences_are_never_used_again(table: Api) -> None:
@@ -86,7 +100,9 @@ def test_sequences_are_never_used_again(table: Api) -> None:
 def test_an_update_without_a_change_keeps_its_date(table: Api) -> None:
     table.add({"$id": "a", "n": 1, "$updatedAt": "2010-01-01T00:00:00.000+00:00"})
     assert table.ok("PATCH", table.rows + "/a", {"data": {"n": 1}})["$updatedAt"].startswith("2010")
-    assert not table.ok("PATCH", table.rows + "/a", {"data": {"n": 2}})["$updatedAt"].startswith("2010")
+    assert not table.ok("PATCH", table.rows + "/a", {"data": {"n": 2}})["$updatedAt"].startswith(
+        "2010"
+    )
 
 
 def test_an_upsert_of_falsy_values_creates_nothing(table: Api) -> None:
@@ -95,7 +111,9 @@ def test_an_upsert_of_falsy_values_creates_nothing(table: Api) -> None:
 
 
 def test_an_upsert_into_a_unique_index_changes_the_other_row(table: Api) -> None:
-    table.ok("POST", "/tablesdb/d/tables/t/indexes", {"key": "u", "type": "unique", "columns": ["s"]})
+    table.ok(
+        "POST", "/tablesdb/d/tables/t/indexes", {"key": "u", "type": "unique", "columns": ["s"]}
+    )
     table.add({"$id": "a", "s": "one", "n": 1})
     assert table.ok("PUT", table.rows + "/b", {"data": {"s": "ONE", "n": 5}})["$id"] == "b"
     assert table.find() == ["a"]
@@ -103,14 +121,23 @@ def test_an_upsert_into_a_unique_index_changes_the_other_row(table: Api) -> None
 
 
 def test_a_violated_index_in_a_bulk_update_is_a_500_and_changes_nothing(table: Api) -> None:
-    table.ok("POST", "/tablesdb/d/tables/t/indexes", {"key": "u", "type": "unique", "columns": ["s"]})
+    table.ok(
+        "POST", "/tablesdb/d/tables/t/indexes", {"key": "u", "type": "unique", "columns": ["s"]}
+    )
     table.add({"$id": "a", "s": "one"}, {"$id": "b", "s": "two"})
-    assert table.call("PATCH", table.rows, {"data": {"s": "same"}}).error == (500, "general_unknown")
+    assert table.call("PATCH", table.rows, {"data": {"s": "same"}}).error == (
+        500,
+        "general_unknown",
+    )
     assert table.find(query("equal", "s", "one", "two")) == ["a", "b"]
 
 
 def test_nulls_do_not_clash_in_a_unique_index(table: Api) -> None:
-    table.ok("POST", "/tablesdb/d/tables/t/indexes", {"key": "u", "type": "unique", "columns": ["s", "n"]})
+    table.ok(
+        "POST",
+        "/tablesdb/d/tables/t/indexes",
+        {"key": "u", "type": "unique", "columns": ["s", "n"]},
+    )
     table.add({"$id": "a", "s": "x"}, {"$id": "b", "s": "x"})
     assert table.find() == ["a", "b"]
 
@@ -125,7 +152,10 @@ def test_operators_run_on_update_and_are_text_on_create(table: Api) -> None:
 def test_a_write_that_asks_to_be_staged_is_never_done_at_once(table: Api) -> None:
     transaction = table.ok("POST", "/tablesdb/transactions", {})["$id"]
     staged = {"rowId": "r", "data": {"n": 1}}
-    assert table.call("POST", table.rows, {**staged, "transactionId": "nope"}).error == (404, "transaction_not_found")
+    assert table.call("POST", table.rows, {**staged, "transactionId": "nope"}).error == (
+        404,
+        "transaction_not_found",
+    )
     table.ok("POST", table.rows, {**staged, "transactionId": transaction})
     assert table.find() == []
 
@@ -144,7 +174,9 @@ def test_guests_see_what_permissions_show_them(api: Api) -> None:
 
 
 def test_a_key_with_few_scopes_may_do_little(table: Api) -> None:
-    key = table.ok("POST", "/project/keys", {"keyId": "unique()", "name": "reader", "scopes": ["rows.read"]})
+    key = table.ok(
+        "POST", "/project/keys", {"keyId": "unique()", "name": "reader", "scopes": ["rows.read"]}
+    )
     reader = Api(table.server, {"x-appwrite-project": "demo", "x-appwrite-key": key["secret"]})
     assert reader.find() == []
     assert reader.call("POST", reader.rows, {"rowId": "r", "data": {"n": 1}}).error == (
@@ -164,6 +196,9 @@ def test_postgresql_text_respects_case_and_puts_nulls_last() -> None:
     assert api.find(query("equal", "s", "a")) == ["a"]
     assert api.find(query("contains", "s", "A")) == ["a", "b"]
     assert api.find(query("orderAsc", "s")) == ["b", "a", "c"]
-    assert api.call("PUT", api.rows + "/d", {"data": {"s": "A"}}).error == (409, "row_unique_constraint_violation")
+    assert api.call("PUT", api.rows + "/d", {"data": {"s": "A"}}).error == (
+        409,
+        "row_unique_constraint_violation",
+    )
     assert api.call("POST", api.rows, {"rowId": "A", "data": {"s": "z"}}).status == 409
     server.close()

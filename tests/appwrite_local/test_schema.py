@@ -14,7 +14,10 @@ INDEXES = "/tablesdb/d/tables/t/indexes"
 
 def test_a_column_is_processing_when_made_and_available_when_asked_for(api: Api) -> None:
     api.make_table()
-    assert api.ok("POST", COLUMNS + "/integer", {"key": "n", "required": False})["status"] == "processing"
+    assert (
+        api.ok("POST", COLUMNS + "/integer", {"key": "n", "required": False})["status"]
+        == "processing"
+    )
     assert api.ok("GET", COLUMNS + "/n")["status"] == "available"
 
 
@@ -23,7 +26,10 @@ def test_a_delay_keeps_columns_unusable_for_a_while(monkeypatch: pytest.MonkeyPa
     api = Api(server)
     api.make_table(("integer", {"key": "n"}))
     assert api.ok("GET", COLUMNS + "/n")["status"] == "processing"
-    assert api.call("POST", api.rows, {"rowId": "r", "data": {"n": 1}}).error == (400, "row_invalid_structure")
+    assert api.call("POST", api.rows, {"rowId": "r", "data": {"n": 1}}).error == (
+        400,
+        "row_invalid_structure",
+    )
     assert api.call("POST", INDEXES, {"key": "i", "type": "key", "columns": ["n"]}).error == (
         400,
         "column_not_available",
@@ -46,7 +52,10 @@ def test_a_new_index_reads_processing_for_a_request_where_the_server_says_so() -
     api = Api(server)
     api.make_table(("integer", {"key": "n"}))
     api.ok("POST", INDEXES, {"key": "i", "type": "key", "columns": ["n"]})
-    assert [api.ok("GET", INDEXES + "/i")["status"] for _ in range(2)] == ["processing", "available"]
+    assert [api.ok("GET", INDEXES + "/i")["status"] for _ in range(2)] == [
+        "processing",
+        "available",
+    ]
     server.close()
 
 
@@ -57,7 +66,10 @@ def test_a_renamed_column_keeps_its_values_and_its_index(api: Api) -> None:
     api.ok("PATCH", COLUMNS + "/varchar/a", {"required": False, "default": None, "newKey": "title"})
     assert api.find(query("equal", "title", "X")) == ["r"]
     assert api.ok("GET", INDEXES + "/u")["columns"] == ["title"]
-    assert api.call("POST", api.rows, {"rowId": "s", "data": {"title": "X"}}).error == (409, "row_already_exists")
+    assert api.call("POST", api.rows, {"rowId": "s", "data": {"title": "X"}}).error == (
+        409,
+        "row_already_exists",
+    )
 
 
 def test_a_deleted_column_takes_its_index_along_and_its_key_can_be_used_again(api: Api) -> None:
@@ -89,7 +101,12 @@ def test_a_unique_index_on_a_prefix_compares_the_prefix(api: Api) -> None:
 @pytest.mark.parametrize(("size", "status"), [(16_000, 202), (16_381, 400)])
 def test_a_row_has_65535_bytes(api: Api, size: int, status: int) -> None:
     api.make_table()
-    assert api.call("POST", COLUMNS + "/varchar", {"key": "wide", "required": False, "size": size}).status == status
+    assert (
+        api.call(
+            "POST", COLUMNS + "/varchar", {"key": "wide", "required": False, "size": size}
+        ).status
+        == status
+    )
 
 
 def test_deleting_a_database_frees_its_id_and_leaves_no_rows_behind(api: Api) -> None:
@@ -108,18 +125,28 @@ def test_keys_with_dots_and_dashes_are_columns_like_any_other(api: Api) -> None:
 
 def test_both_families_see_the_same_rows(api: Api) -> None:
     api.make_table(("integer", {"key": "n"}))
-    made = api.ok("POST", "/databases/d/collections/t/documents", {"documentId": "x", "data": {"n": 1}})
+    made = api.ok(
+        "POST", "/databases/d/collections/t/documents", {"documentId": "x", "data": {"n": 1}}
+    )
     assert made["$collectionId"] == "t"
     assert api.ok("GET", api.rows + "/x")["$tableId"] == "t"
-    assert api.call("GET", "/databases/d/collections/t/documents/nope").error == (404, "document_not_found")
+    assert api.call("GET", "/databases/d/collections/t/documents/nope").error == (
+        404,
+        "document_not_found",
+    )
 
 
-COUNT = "Invalid index lengths. Count of lengths must be equal or less than the number of attributes."
+COUNT = (
+    "Invalid index lengths. Count of lengths must be equal or less than the number of attributes."
+)
 
 
 def indexes_of(api: Api) -> dict[str, tuple[str, str, list[str], list[int], list[str]]]:
     found = api.ok("GET", INDEXES)["indexes"]
-    return {one["key"]: (one["status"], one["error"], one["columns"], one["lengths"], one["orders"]) for one in found}
+    return {
+        one["key"]: (one["status"], one["error"], one["columns"], one["lengths"], one["orders"])
+        for one in found
+    }
 
 
 def three(api: Api, *indexes: dict[str, object]) -> None:
@@ -130,9 +157,19 @@ def three(api: Api, *indexes: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("column", ["a", "b", "c"], ids=["first", "middle", "last"])
-def test_a_deleted_column_goes_from_an_index_with_all_lengths_and_orders_like_its_own(api: Api, column: str) -> None:
+def test_a_deleted_column_goes_from_an_index_with_all_lengths_and_orders_like_its_own(
+    api: Api, column: str
+) -> None:
     lengths = {"a": 10, "b": 10, "c": 20}
-    three(api, {"key": "i", "columns": ["a", "b", "c"], "lengths": [10, 10, 20], "orders": ["ASC", "DESC", "ASC"]})
+    three(
+        api,
+        {
+            "key": "i",
+            "columns": ["a", "b", "c"],
+            "lengths": [10, 10, 20],
+            "orders": ["ASC", "DESC", "ASC"],
+        },
+    )
     api.ok("DELETE", f"{COLUMNS}/{column}")
     orders = {"a": ["DESC"], "b": ["ASC", "ASC"], "c": ["DESC"]}[column]
     assert indexes_of(api)["i"] == (
@@ -144,12 +181,20 @@ def test_a_deleted_column_goes_from_an_index_with_all_lengths_and_orders_like_it
     )
 
 
-def test_after_a_column_of_a_composite_index_no_column_of_the_table_can_be_renamed_or_resized(api: Api) -> None:
+def test_after_a_column_of_a_composite_index_no_column_of_the_table_can_be_renamed_or_resized(
+    api: Api,
+) -> None:
     three(api, {"key": "i", "columns": ["a", "b"]})
     api.ok("DELETE", COLUMNS + "/a")
     api.ok("POST", COLUMNS + "/integer", {"key": "a_new", "required": False})
-    for path, body in (("integer/a_new", {"newKey": "a"}), ("varchar/c", {"size": 60}), ("varchar/b", {"newKey": "b"})):
-        answer = api.call("PATCH", f"{COLUMNS}/{path}", {"required": False, "default": None, **body})
+    for path, body in (
+        ("integer/a_new", {"newKey": "a"}),
+        ("varchar/c", {"size": 60}),
+        ("varchar/b", {"newKey": "b"}),
+    ):
+        answer = api.call(
+            "PATCH", f"{COLUMNS}/{path}", {"required": False, "default": None, **body}
+        )
         assert (*answer.error, answer.body["message"]) == (400, "column_index_invalid", COUNT)
     api.ok("PATCH", COLUMNS + "/varchar/b", {"required": False, "default": "x"})
     api.ok("DELETE", INDEXES + "/i")
@@ -163,7 +208,9 @@ def test_after_a_column_of_a_composite_index_no_column_of_the_table_can_be_renam
         ([40, 0], 30, 'Index length 40 is larger than the size for a: 30"'),
     ],
 )
-def test_a_column_is_not_resized_beyond_its_indexes(api: Api, lengths: list[int], size: int, message: str) -> None:
+def test_a_column_is_not_resized_beyond_its_indexes(
+    api: Api, lengths: list[int], size: int, message: str
+) -> None:
     three(api, {"key": "i", "columns": ["a", "b"], "lengths": lengths})
     body = {"required": False, "default": None, "size": size}
     answer = api.call("PATCH", COLUMNS + "/varchar/a", body)
@@ -172,7 +219,9 @@ def test_a_column_is_not_resized_beyond_its_indexes(api: Api, lengths: list[int]
     api.ok("PATCH", COLUMNS + "/varchar/a", body)
 
 
-def test_an_index_whose_columns_are_deleted_one_after_the_other_goes_with_the_last(api: Api) -> None:
+def test_an_index_whose_columns_are_deleted_one_after_the_other_goes_with_the_last(
+    api: Api,
+) -> None:
     three(api, {"key": "i", "columns": ["a", "b"]})
     for key in "ab":
         api.ok("DELETE", f"{COLUMNS}/{key}")
@@ -209,10 +258,14 @@ def test_an_index_whose_columns_are_deleted_at_once_stays_and_is_stuck(
 
 
 def test_an_index_that_becomes_like_another_one_when_columns_go_at_once_is_stuck(api: Api) -> None:
-    three(api, {"key": "i", "columns": ["a", "b"]}, {"key": "single", "columns": ["a"], "orders": []})
+    three(
+        api, {"key": "i", "columns": ["a", "b"]}, {"key": "single", "columns": ["a"], "orders": []}
+    )
     for key in "ab":
         api.ok("DELETE", f"{COLUMNS}/{key}")
-    assert {key: found[:3] for key, found in indexes_of(api).items()} == {"i": ("stuck", "Index not found", ["a"])}
+    assert {key: found[:3] for key, found in indexes_of(api).items()} == {
+        "i": ("stuck", "Index not found", ["a"])
+    }
 
 
 def test_an_index_is_not_found_by_its_key_in_capitals(api: Api) -> None:

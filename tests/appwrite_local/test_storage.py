@@ -24,7 +24,8 @@ def explain(api: Api, *queries: dict[str, object]) -> str:
         table = api.server.schema.table(session, "d", "t")
         assert table is not None
         plan = sql.compile_queries(
-            [parse.parse_object(one) for one in queries], fields.table_fields(table, api.server.rules)
+            [parse.parse_object(one) for one in queries],
+            fields.table_fields(table, api.server.rules),
         )
         statement = f"EXPLAIN QUERY PLAN SELECT * FROM {table.sql} WHERE {plan.where.sql} ORDER BY {sql.order_by(plan)} LIMIT 25"
         return "\n".join(str(row[3]) for row in session.all(statement, plan.where.params))
@@ -33,10 +34,14 @@ def explain(api: Api, *queries: dict[str, object]) -> str:
 @pytest.fixture
 def indexed(api: Api) -> Api:
     api.make_table(
-        ("varchar", {"key": "name", "size": 50}), ("integer", {"key": "n"}), ("varchar", {"key": "cat", "size": 50})
+        ("varchar", {"key": "name", "size": 50}),
+        ("integer", {"key": "n"}),
+        ("varchar", {"key": "cat", "size": 50}),
     )
     for key, columns in (("by_name", ["name"]), ("by_cat_n", ["cat", "n"])):
-        api.ok("POST", "/tablesdb/d/tables/t/indexes", {"key": key, "type": "key", "columns": columns})
+        api.ok(
+            "POST", "/tablesdb/d/tables/t/indexes", {"key": key, "type": "key", "columns": columns}
+        )
     return api
 
 
@@ -85,14 +90,24 @@ def _work(path: str, worker: int, rounds: int) -> list[int]:
     statuses = []
     api = Api(server)
     for number in range(rounds):
-        statuses.append(api.call("POST", api.rows, {"rowId": f"w{worker}-{number}", "data": {"n": number}}).status)
+        statuses.append(
+            api.call(
+                "POST", api.rows, {"rowId": f"w{worker}-{number}", "data": {"n": number}}
+            ).status
+        )
         statuses.append(api.call("PATCH", api.rows + "/shared/n/increment", {}).status)
-        statuses.append(api.call("GET", api.rows, params={"queries[0]": '{"method":"limit","values":[5]}'}).status)
+        statuses.append(
+            api.call(
+                "GET", api.rows, params={"queries[0]": '{"method":"limit","values":[5]}'}
+            ).status
+        )
     server.close()
     return statuses
 
 
-def _threads(path: str, process: int, results: multiprocessing.Queue[list[int]], threads: int, rounds: int) -> None:
+def _threads(
+    path: str, process: int, results: multiprocessing.Queue[list[int]], threads: int, rounds: int
+) -> None:
     found: list[int] = []
     workers = [
         threading.Thread(target=lambda number=number: found.extend(_work(path, number, rounds)))
@@ -115,14 +130,17 @@ def test_8_threads_and_4_processes_on_one_file_lose_nothing(tmp_path: Path) -> N
     results: multiprocessing.Queue[list[int]] = context.Queue()
     rounds = 10
     processes = [
-        context.Process(target=_threads, args=(path, number, results, 8 if number == 0 else 1, rounds))
+        context.Process(
+            target=_threads, args=(path, number, results, 8 if number == 0 else 1, rounds)
+        )
         for number in range(1, 4)
     ]
     for process in processes:
         process.start()
     found: list[int] = []
     threads = [
-        threading.Thread(target=lambda number=number: found.extend(_work(path, number, rounds))) for number in range(8)
+        threading.Thread(target=lambda number=number: found.extend(_work(path, number, rounds)))
+        for number in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -142,7 +160,11 @@ def test_one_server_in_memory_serves_many_threads(api: Api) -> None:
     api.make_table(("integer", {"key": "n"}))
     api.ok("POST", api.rows, {"rowId": "shared", "data": {"n": 0}})
     threads = [
-        threading.Thread(target=lambda: [api.ok("PATCH", api.rows + "/shared/n/increment", {}) for _ in range(25)])
+        threading.Thread(
+            target=lambda: [
+                api.ok("PATCH", api.rows + "/shared/n/increment", {}) for _ in range(25)
+            ]
+        )
         for _ in range(8)
     ]
     for thread in threads:
@@ -214,9 +236,7 @@ def test_a_file_without_a_format_is_taken_for_the_first_one(filled: Path) -> Non
 def test_a_file_of_a_newer_version_is_refused_and_left_alone(filled: Path) -> None:
     pragma(filled, "user_version", FORMAT + 1)
     before = filled.read_bytes()
-    text = (
-        rf"dev.sqlite3 has format {FORMAT + 1}, and this version of appwrite-orm-django reads up to {FORMAT}: upgrade"
-    )
+    text = rf"dev.sqlite3 has format {FORMAT + 1}, and this version of appwrite-orm-django reads up to {FORMAT}: upgrade"
     with pytest.raises(WrongFormat, match=text):
         LocalServer(str(filled))
     with pytest.raises(CommandError, match=text):
@@ -233,10 +253,16 @@ def test_a_file_of_a_newer_version_is_refused_and_left_alone(filled: Path) -> No
         ["CREATE TABLE django_migrations (id INTEGER)"],
         ["CREATE TABLE _meta (x INTEGER)"],
         ["PRAGMA user_version = 7"],
-        ["PRAGMA application_id = 7", "CREATE TABLE _meta (x INTEGER)", "CREATE TABLE _tables (x INTEGER)"],
+        [
+            "PRAGMA application_id = 7",
+            "CREATE TABLE _meta (x INTEGER)",
+            "CREATE TABLE _tables (x INTEGER)",
+        ],
     ],
 )
-def test_a_file_of_another_program_is_refused_and_left_alone(tmp_path: Path, statements: list[str]) -> None:
+def test_a_file_of_another_program_is_refused_and_left_alone(
+    tmp_path: Path, statements: list[str]
+) -> None:
     path = tmp_path / "db.sqlite3"
     connection = sqlite3.connect(path)
     for statement in statements:
@@ -244,7 +270,9 @@ def test_a_file_of_another_program_is_refused_and_left_alone(tmp_path: Path, sta
     connection.commit()
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(WrongFormat, match=r"db\.sqlite3 is a database of another program, and is left as it is"):
+    with pytest.raises(
+        WrongFormat, match=r"db\.sqlite3 is a database of another program, and is left as it is"
+    ):
         LocalServer(str(path))
     with pytest.raises(CommandError, match="of another program"):
         call_command("appwrite_server", storage=str(path))

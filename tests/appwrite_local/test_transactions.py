@@ -17,7 +17,9 @@ CONFLICT = (409, "transaction_conflict")
 def api() -> Iterator[Api]:
     api = Api()
     api.rows = api.make_table(columns={"n": "integer", "s": "varchar"})
-    api.made(api.rows, {"rows": [{"$id": f"r{number}", "n": number, "s": "a"} for number in range(4)]})
+    api.made(
+        api.rows, {"rows": [{"$id": f"r{number}", "n": number, "s": "a"} for number in range(4)]}
+    )
     yield api
     api.close()
 
@@ -38,7 +40,8 @@ def values(api: Api, key: str = "n", **params: Any) -> dict[str, Any]:
 def expire(api: Api, transaction: str) -> None:
     with api.server.storage.session(writes=True) as session:
         session.execute(
-            "UPDATE _transactions SET expires = '2020-01-01T00:00:00.000+00:00' WHERE id = ?", (transaction,)
+            "UPDATE _transactions SET expires = '2020-01-01T00:00:00.000+00:00' WHERE id = ?",
+            (transaction,),
         )
 
 
@@ -64,7 +67,9 @@ def test_reads_inside_see_staged_rows_whatever_the_filter(api: Api) -> None:
 
 
 @pytest.mark.parametrize("attempt", range(20))
-def test_a_write_between_staging_and_commit_conflicts_however_fast_it_was(api: Api, attempt: int) -> None:
+def test_a_write_between_staging_and_commit_conflicts_however_fast_it_was(
+    api: Api, attempt: int
+) -> None:
     api.patch(f"{api.rows}/r0", {"data": {"n": 40}})
     transaction = begin(api)
     api.patch(f"{api.rows}/r0", {"data": {"n": 50}, "transactionId": transaction})
@@ -75,7 +80,9 @@ def test_a_write_between_staging_and_commit_conflicts_however_fast_it_was(api: A
 
 
 @pytest.mark.parametrize("attempt", range(20))
-def test_a_write_before_the_staging_does_not_conflict_however_late_it_was(api: Api, attempt: int) -> None:
+def test_a_write_before_the_staging_does_not_conflict_however_late_it_was(
+    api: Api, attempt: int
+) -> None:
     transaction = begin(api)
     api.patch(f"{api.rows}/r0", {"data": {"n": 40}})
     api.patch(f"{api.rows}/r0", {"data": {"n": 50}, "transactionId": transaction})
@@ -103,9 +110,12 @@ def test_rows_the_transaction_itself_has_written_do_not_conflict(api: Api) -> No
 
 
 @pytest.mark.parametrize(
-    ("action", "data"), [("bulkUpdate", {"queries": [], "data": {"s": "x"}}), ("bulkDelete", {"queries": []})]
+    ("action", "data"),
+    [("bulkUpdate", {"queries": [], "data": {"s": "x"}}), ("bulkDelete", {"queries": []})],
 )
-def test_bulk_operations_conflict_by_the_rows_they_find(api: Api, action: str, data: dict[str, Any]) -> None:
+def test_bulk_operations_conflict_by_the_rows_they_find(
+    api: Api, action: str, data: dict[str, Any]
+) -> None:
     transaction = begin(api)
     operation = {"databaseId": "d", "tableId": "t", "action": action, "data": data}
     api.made(f"/tablesdb/transactions/{transaction}/operations", {"operations": [operation]})
@@ -139,7 +149,9 @@ def test_what_fails_late_undoes_what_came_before(api: Api) -> None:
 
 
 @pytest.mark.parametrize(("level", "answer"), [("1.9", 500), ("2.x", 410)])
-def test_an_expired_transaction_takes_nothing_more_and_stays_pending(level: str, answer: int) -> None:
+def test_an_expired_transaction_takes_nothing_more_and_stays_pending(
+    level: str, answer: int
+) -> None:
     api = Api(feature_level=level)
     rows = api.make_table(columns={"n": "integer"})
     transaction = begin(api, ttl=60)
@@ -157,20 +169,33 @@ def test_a_finished_transaction_is_not_ready(api: Api) -> None:
     transaction = begin(api)
     assert commit(api, transaction) == (200, "committed")
     assert commit(api, transaction) == (400, "transaction_not_ready")
-    status, body = api.post(api.rows, {"rowId": "x", "data": {"n": 1}, "transactionId": transaction})
+    status, body = api.post(
+        api.rows, {"rowId": "x", "data": {"n": 1}, "transactionId": transaction}
+    )
     assert (status, body["type"]) == (400, "transaction_not_ready")
 
 
 @pytest.mark.parametrize(("staged", "fits"), [(99, True), (100, True), (101, False)])
 def test_a_transaction_holds_a_hundred_operations(api: Api, staged: int, fits: bool) -> None:
     operations = [
-        {"databaseId": "d", "tableId": "t", "action": "create", "rowId": f"o{number}", "data": {"n": number}}
+        {
+            "databaseId": "d",
+            "tableId": "t",
+            "action": "create",
+            "rowId": f"o{number}",
+            "data": {"n": number},
+        }
         for number in range(staged)
     ]
-    status, body = api.post(f"/tablesdb/transactions/{begin(api)}/operations", {"operations": operations})
+    status, body = api.post(
+        f"/tablesdb/transactions/{begin(api)}/operations", {"operations": operations}
+    )
     assert status == (201 if fits else 400)
     if not fits:
-        assert body["message"] == "Transaction already has 0 operations, adding 101 would exceed the maximum of 100"
+        assert (
+            body["message"]
+            == "Transaction already has 0 operations, adding 101 would exceed the maximum of 100"
+        )
 
 
 def test_a_table_deleted_before_the_commit_is_not_found(api: Api) -> None:
@@ -201,7 +226,12 @@ def test_php_compares_staged_values_loosely(api: Api) -> None:
 
 def test_operations_of_odd_shapes_end_their_transaction(api: Api) -> None:
     transaction = begin(api)
-    operation = {"databaseId": "d", "tableId": "t", "action": "bulkUpdate", "data": {"queries": [5], "data": {"n": 1}}}
+    operation = {
+        "databaseId": "d",
+        "tableId": "t",
+        "action": "bulkUpdate",
+        "data": {"queries": [5], "data": {"n": 1}},
+    }
     api.made(f"/tablesdb/transactions/{transaction}/operations", {"operations": [operation]})
     assert commit(api, transaction) == (500, "general_unknown")
     assert commit(api, transaction) == (400, "transaction_not_ready")
@@ -226,7 +256,9 @@ DATED = {"$createdAt": WHEN, "$updatedAt": WHEN}
     ],
     ids=lambda operation: operation["action"],
 )
-def test_moments_that_are_staged_are_passed_over_by_the_commit(api: Api, operation: dict[str, Any]) -> None:
+def test_moments_that_are_staged_are_passed_over_by_the_commit(
+    api: Api, operation: dict[str, Any]
+) -> None:
     transaction = begin(api)
     _, database, _, table = api.rows.strip("/").split("/")[:4]
     api.made(
@@ -240,8 +272,16 @@ def test_moments_that_are_staged_are_passed_over_by_the_commit(api: Api, operati
 @pytest.mark.parametrize(
     ("action", "data", "text"),
     [
-        ("increment", {"column": "n", "value": 5, "max": 4}, "Attribute value exceeds maximum limit: 4"),
-        ("decrement", {"column": "n", "value": 5, "min": -4}, "Attribute value exceeds minimum limit: -4"),
+        (
+            "increment",
+            {"column": "n", "value": 5, "max": 4},
+            "Attribute value exceeds maximum limit: 4",
+        ),
+        (
+            "decrement",
+            {"column": "n", "value": 5, "min": -4},
+            "Attribute value exceeds minimum limit: -4",
+        ),
     ],
 )
 def test_a_commit_that_passes_a_limit_says_so_in_the_words_of_the_database(
@@ -249,7 +289,13 @@ def test_a_commit_that_passes_a_limit_says_so_in_the_words_of_the_database(
 ) -> None:
     transaction = begin(api)
     _, database, _, table = api.rows.strip("/").split("/")[:4]
-    operation = {"databaseId": database, "tableId": table, "rowId": "r0", "action": action, "data": data}
+    operation = {
+        "databaseId": database,
+        "tableId": table,
+        "rowId": "r0",
+        "action": action,
+        "data": data,
+    }
     api.made(f"/tablesdb/transactions/{transaction}/operations", {"operations": [operation]})
     status, body = api.patch(f"/tablesdb/transactions/{transaction}", {"commit": True})
     assert (status, body["type"], body["message"]) == (400, "attribute_limit_exceeded", text)

@@ -29,7 +29,9 @@ def names(api: Api, rows: str) -> list[str]:
 
 
 def test_users_own_what_they_make_under_row_security(api: Api) -> None:
-    rows = api.make_table(columns={"n": "integer"}, permissions=['create("users")'], rowSecurity=True)
+    rows = api.make_table(
+        columns={"n": "integer"}, permissions=['create("users")'], rowSecurity=True
+    )
     ann, bob = user(api, "ann"), user(api, "bob")
     made = ann.made(rows, {"rowId": "r", "data": {"n": 1}})
     assert made["$permissions"] == ['read("user:ann")', 'update("user:ann")', 'delete("user:ann")']
@@ -42,7 +44,16 @@ def test_users_own_what_they_make_under_row_security(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "role",
-    ["any", "users", "users/verified", "user:ann", "user:ann/verified", "team:red", "team:red/owner", "label:vip"],
+    [
+        "any",
+        "users",
+        "users/verified",
+        "user:ann",
+        "user:ann/verified",
+        "team:red",
+        "team:red/owner",
+        "label:vip",
+    ],
 )
 def test_every_role_of_a_user_opens_a_table(api: Api, role: str) -> None:
     rows = api.make_table(columns={"n": "integer"}, permissions=[f'read("{role}")'])
@@ -53,7 +64,15 @@ def test_every_role_of_a_user_opens_a_table(api: Api, role: str) -> None:
 
 @pytest.mark.parametrize(
     "role",
-    ["guests", "users/unverified", "user:bob", "user:ann/unverified", "team:blue", "team:red/guest", "label:staff"],
+    [
+        "guests",
+        "users/unverified",
+        "user:bob",
+        "user:ann/unverified",
+        "team:blue",
+        "team:red/guest",
+        "label:staff",
+    ],
 )
 def test_no_other_role_does(api: Api, role: str) -> None:
     rows = api.make_table(columns={"n": "integer"}, permissions=[f'read("{role}")'])
@@ -62,7 +81,9 @@ def test_no_other_role_does(api: Api, role: str) -> None:
 
 
 def test_users_grant_only_roles_they_have(api: Api) -> None:
-    rows = api.make_table(columns={"n": "integer"}, permissions=['create("users")'], rowSecurity=True)
+    rows = api.make_table(
+        columns={"n": "integer"}, permissions=['create("users")'], rowSecurity=True
+    )
     ann = user(api, "ann", teams=["red"])
     body = {"rowId": "r", "data": {"n": 1}, "permissions": ['read("team:red")']}
     assert ann.post(rows, body)[0] == 201
@@ -134,14 +155,23 @@ def test_users_see_their_own_transactions_alone(api: Api) -> None:
 
 
 def test_only_the_full_key_makes_users(api: Api) -> None:
-    limited = api.made("/project/keys", {"keyId": "unique()", "name": "k", "scopes": ["rows.read"]})["secret"]
+    limited = api.made(
+        "/project/keys", {"keyId": "unique()", "name": "k", "scopes": ["rows.read"]}
+    )["secret"]
     for headers in ({}, {"X-Appwrite-Key": limited}):
-        assert api.acting_as(headers).post("/local/users", {})[1]["type"] == "general_unauthorized_scope"
+        assert (
+            api.acting_as(headers).post("/local/users", {})[1]["type"]
+            == "general_unauthorized_scope"
+        )
 
 
 def test_keys_expire(api: Api) -> None:
     rows = api.make_table(columns={"n": "integer"})
-    for expire, status in (("2020-01-01T00:00:00.000+00:00", 401), ("2999-01-01T00:00:00.000+00:00", 200), (None, 200)):
+    for expire, status in (
+        ("2020-01-01T00:00:00.000+00:00", 401),
+        ("2999-01-01T00:00:00.000+00:00", 200),
+        (None, 200),
+    ):
         body = {"keyId": "unique()", "name": "k", "scopes": ["rows.read"], "expire": expire}
         secret = api.made("/project/keys", body)["secret"]
         assert api.acting_as({"X-Appwrite-Key": secret}).get(rows)[0] == status

@@ -45,7 +45,9 @@ def receiver() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            receiver.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            receiver.received.append(
+                ({name.lower(): value for name, value in self.headers.items()}, body)
+            )
             self.send_response(receiver.status)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -55,7 +57,9 @@ def receiver() -> Iterator[Receiver]:
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.daemon_threads = True
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(
+        target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
     thread.start()
     receiver.url = f"http://127.0.0.1:{http.server_address[1]}/hook/%41%20b?x=1"
     yield receiver
@@ -83,7 +87,9 @@ def subscribe(api: Api, receiver: Receiver, *events: str, **options: Any) -> Any
     return api.made("/webhooks", {**body, **options})
 
 
-def test_a_delivery_is_signed_over_the_decoded_url_and_the_raw_body(api: Api, receiver: Receiver) -> None:
+def test_a_delivery_is_signed_over_the_decoded_url_and_the_raw_body(
+    api: Api, receiver: Receiver
+) -> None:
     subscribe(api, receiver)
     api.made(api.rows, {"rowId": "r", "data": {"s": "Zoë a/b", "n": 1}})
     assert api.server.flush()
@@ -91,7 +97,9 @@ def test_a_delivery_is_signed_over_the_decoded_url_and_the_raw_body(api: Api, re
     assert b"Zo\\u00eb a\\/b" in body
     assert b" " not in body.replace(b" a\\/b", b"")
     url = receiver.url.replace("%41%20b", "A b")
-    expected = base64.b64encode(hmac.new(b"topsecret", url.encode() + body, hashlib.sha1).digest()).decode()
+    expected = base64.b64encode(
+        hmac.new(b"topsecret", url.encode() + body, hashlib.sha1).digest()
+    ).decode()
     assert headers["x-appwrite-webhook-signature"] == expected
     assert headers["x-appwrite-webhook-id"] == "w"
     assert headers["x-appwrite-webhook-name"] == "W"
@@ -106,8 +114,14 @@ def test_a_row_has_42_event_names(api: Api, receiver: Receiver) -> None:
     assert api.server.flush()
     names = receiver.events[0]
     assert len(names) == len(set(names)) == 42
-    assert names[0] == "databases.d.collections.t.documents.r.create", "what is created is named in the older words"
-    assert {"databases.d", "databases.*.collections.*.documents.*.create", "databases.*.tables.t.rows.*"} <= set(names)
+    assert names[0] == "databases.d.collections.t.documents.r.create", (
+        "what is created is named in the older words"
+    )
+    assert {
+        "databases.d",
+        "databases.*.collections.*.documents.*.create",
+        "databases.*.tables.t.rows.*",
+    } <= set(names)
 
 
 def test_every_way_to_write_a_row_is_told_of(api: Api, receiver: Receiver) -> None:
@@ -135,12 +149,21 @@ def test_every_way_to_write_a_row_is_told_of(api: Api, receiver: Receiver) -> No
 
 def committed(api: Api, *operations: dict[str, Any], base: str = "/tablesdb") -> int:
     transaction = api.made(f"{base}/transactions", {})["$id"]
-    place = {"databaseId": "d", "tableId": "t"} if base == "/tablesdb" else {"databaseId": "d", "collectionId": "t"}
-    api.made(f"{base}/transactions/{transaction}/operations", {"operations": [{**place, **one} for one in operations]})
+    place = (
+        {"databaseId": "d", "tableId": "t"}
+        if base == "/tablesdb"
+        else {"databaseId": "d", "collectionId": "t"}
+    )
+    api.made(
+        f"{base}/transactions/{transaction}/operations",
+        {"operations": [{**place, **one} for one in operations]},
+    )
     return api.patch(f"{base}/transactions/{transaction}", {"commit": True})[0]
 
 
-def test_commits_tell_of_single_operations_and_failed_ones_of_nothing(api: Api, receiver: Receiver) -> None:
+def test_commits_tell_of_single_operations_and_failed_ones_of_nothing(
+    api: Api, receiver: Receiver
+) -> None:
     subscribe(api, receiver, ROWS)
     bad = {"action": "create", "rowId": "bad", "data": {"n": "x"}}
     assert committed(api, {"action": "create", "rowId": "ok", "data": {"n": 1}}, bad) == 400
@@ -148,7 +171,10 @@ def test_commits_tell_of_single_operations_and_failed_ones_of_nothing(api: Api, 
     assert receiver.received == []
     bulk = {"action": "bulkCreate", "data": [{"$id": "b0", "n": 1}]}
     increment = {"action": "increment", "rowId": "ok", "data": {"column": "n", "value": 2}}
-    assert committed(api, {"action": "create", "rowId": "ok", "data": {"n": 1}}, bulk, increment) == 200
+    assert (
+        committed(api, {"action": "create", "rowId": "ok", "data": {"n": 1}}, bulk, increment)
+        == 200
+    )
     assert api.server.flush()
     assert [(names[0], body["n"]) for names, body in zip(receiver.events, receiver.bodies, strict=True)] == [
         ("databases.d.tables.t.rows.ok.create", 3), ("databases.d.tables.t.rows.ok.update", 3),
@@ -157,9 +183,12 @@ def test_commits_tell_of_single_operations_and_failed_ones_of_nothing(api: Api, 
 
 @pytest.mark.parametrize("level", ["1.9", "2.x"])
 @pytest.mark.parametrize(
-    ("base", "words"), [("/tablesdb", ("tables", "rows")), ("/databases", ("collections", "documents"))]
+    ("base", "words"),
+    [("/tablesdb", ("tables", "rows")), ("/databases", ("collections", "documents"))],
 )
-def test_what_a_commit_tells(receiver: Receiver, level: Any, base: str, words: tuple[str, str]) -> None:
+def test_what_a_commit_tells(
+    receiver: Receiver, level: Any, base: str, words: tuple[str, str]
+) -> None:
     api = Api(feature_level=level)
     rows = api.make_table(columns={"n": "integer"})
     for row_id in ("updated", "counted", "upserted", "deleted"):
@@ -173,11 +202,17 @@ def test_what_a_commit_tells(receiver: Receiver, level: Any, base: str, words: t
         ("delete", "passing", {}),
     ]  # fmt: skip
     assert (
-        committed(api, *({"action": action, id_: row_id, "data": data} for action, row_id, data in done), base=base)
+        committed(
+            api,
+            *({"action": action, id_: row_id, "data": data} for action, row_id, data in done),
+            base=base,
+        )
         == 200
     )
     assert api.server.flush()
-    told = [(names[0], body["n"]) for names, body in zip(receiver.events, receiver.bodies, strict=True)]
+    told = [
+        (names[0], body["n"]) for names, body in zip(receiver.events, receiver.bodies, strict=True)
+    ]
     place = f"databases.d.{words[0]}.t.{words[1]}."
     assert told == [
         (f"{place}created.create", 2), (f"{place}updated.update", 2), (f"{place}counted.update", -1),
@@ -190,7 +225,9 @@ def test_what_a_commit_tells(receiver: Receiver, level: Any, base: str, words: t
     api.close()
 
 
-def test_changes_to_databases_tables_columns_and_indexes_are_told_of(api: Api, receiver: Receiver) -> None:
+def test_changes_to_databases_tables_columns_and_indexes_are_told_of(
+    api: Api, receiver: Receiver
+) -> None:
     subscribe(api, receiver, "databases.*")
     api.made("/tablesdb", {"databaseId": "e", "name": "E"})
     api.put("/tablesdb/e", {"name": "F"})
@@ -218,7 +255,9 @@ def test_changes_to_databases_tables_columns_and_indexes_are_told_of(api: Api, r
     assert all("$tableId" not in body for body in receiver.bodies)
 
 
-def test_an_id_that_is_a_word_of_the_names_is_mirrored_like_one(api: Api, receiver: Receiver) -> None:
+def test_an_id_that_is_a_word_of_the_names_is_mirrored_like_one(
+    api: Api, receiver: Receiver
+) -> None:
     """Observed in the source: whole segments are replaced, whatever they stand for."""
     rows = api.make_table("tables", columns={"n": "integer"})
     subscribe(api, receiver, "databases.d.tables.tables.rows.*.update")
@@ -232,7 +271,9 @@ def test_an_id_that_is_a_word_of_the_names_is_mirrored_like_one(api: Api, receiv
 
 def test_of_a_bulk_call_at_most_100_rows_are_told_of(api: Api, receiver: Receiver) -> None:
     for start in (0, 100):
-        api.made(api.rows, {"rows": [{"$id": f"r{start + number}", "n": 1} for number in range(100)]})
+        api.made(
+            api.rows, {"rows": [{"$id": f"r{start + number}", "n": 1} for number in range(100)]}
+        )
     subscribe(api, receiver, f"{ROWS}.update")
     api.patch(api.rows, {"data": {"n": 2}, "queries": []})
     assert api.server.flush()
@@ -248,14 +289,20 @@ def test_what_was_refused_or_not_asked_for_is_not_told(api: Api, receiver: Recei
     assert receiver.received == []
 
 
-def test_ten_failures_disable_a_webhook_and_enabling_forgives_them(api: Api, receiver: Receiver) -> None:
+def test_ten_failures_disable_a_webhook_and_enabling_forgives_them(
+    api: Api, receiver: Receiver
+) -> None:
     subscribe(api, receiver)
     receiver.status = 500
     for number in range(MAX_FAILURES + 2):
         api.made(api.rows, {"rowId": f"r{number}", "data": {"n": 1}})
         assert api.server.flush()
     webhook = api.get("/webhooks/w")[1]
-    assert (webhook["attempts"], webhook["enabled"], len(receiver.received)) == (MAX_FAILURES, False, MAX_FAILURES)
+    assert (webhook["attempts"], webhook["enabled"], len(receiver.received)) == (
+        MAX_FAILURES,
+        False,
+        MAX_FAILURES,
+    )
     assert "Response code: 500" in webhook["logs"]
     assert webhook["secret"] == ""
     enabled = {"name": "W", "url": receiver.url, "events": [f"{ROWS}.create"], "enabled": True}
@@ -266,7 +313,9 @@ def test_ten_failures_disable_a_webhook_and_enabling_forgives_them(api: Api, rec
     assert len(receiver.received) == MAX_FAILURES + 1
 
 
-def test_a_receiver_that_is_not_there_counts_as_a_failure_and_holds_nobody_up(api: Api, receiver: Receiver) -> None:
+def test_a_receiver_that_is_not_there_counts_as_a_failure_and_holds_nobody_up(
+    api: Api, receiver: Receiver
+) -> None:
     subscribe(api, receiver, url="http://127.0.0.1:1/")
     api.made(api.rows, {"rowId": "r", "data": {"n": 1}})
     assert api.server.flush()
@@ -297,7 +346,11 @@ def test_closing_the_server_does_not_wait_for_the_queue(api: Api, receiver: Rece
     subscribe(api, receiver)
     before = set(threading.enumerate())
     api.made(api.rows, {"rows": [{"$id": f"r{number}", "n": 1} for number in range(100)]})
-    deliverers = [thread for thread in set(threading.enumerate()) - before if thread.name == "local-appwrite-webhooks"]
+    deliverers = [
+        thread
+        for thread in set(threading.enumerate()) - before
+        if thread.name == "local-appwrite-webhooks"
+    ]
     api.server.close()
     assert [thread.is_alive() for thread in deliverers] == [False]
 

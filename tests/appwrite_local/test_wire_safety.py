@@ -24,7 +24,11 @@ from appwrite_local.messages import Request, Response
 from appwrite_local.server import LocalServer
 
 EXAMPLES = int(os.environ.get("APPWRITE_FUZZ_EXAMPLES", "0"))
-HEADERS = {"x-appwrite-project": "demo", "x-appwrite-key": "secret", "content-type": "application/json"}
+HEADERS = {
+    "x-appwrite-project": "demo",
+    "x-appwrite-key": "secret",
+    "content-type": "application/json",
+}
 ROWS = "/v1/tablesdb/d/tables/t/rows"
 
 INJECTIONS = [
@@ -40,7 +44,11 @@ def fuzzed(share: float = 1.0) -> Any:
     return settings(
         max_examples=examples,
         deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.too_slow,
+            HealthCheck.data_too_large,
+        ],
     )
 
 
@@ -68,7 +76,9 @@ class Target:
     def make(self, database_id: str) -> None:
         path = f"/v1/tablesdb/{database_id}"
         self.ok("POST", "/v1/tablesdb", {"databaseId": database_id, "name": database_id})
-        self.ok("POST", f"{path}/tables", {"tableId": "t", "name": "T", "permissions": ['read("any")']})
+        self.ok(
+            "POST", f"{path}/tables", {"tableId": "t", "name": "T", "permissions": ['read("any")']}
+        )
         for kind, key in (
             ("varchar", "s"),
             ("integer", "n"),
@@ -80,11 +90,20 @@ class Target:
             body = {"key": key, "required": False, **({"size": 20} if kind == "varchar" else {})}
             self.ok("POST", f"{path}/tables/t/columns/{kind}", body)
         self.ok(
-            "POST", f"{path}/tables/t/columns/varchar", {"key": "tags", "required": False, "size": 20, "array": True}
+            "POST",
+            f"{path}/tables/t/columns/varchar",
+            {"key": "tags", "required": False, "size": 20, "array": True},
         )
         for kind, column in (("key", "n"), ("fulltext", "s")):
-            self.ok("POST", f"{path}/tables/t/indexes", {"key": f"by_{column}", "type": kind, "columns": [column]})
-        rows = [{"$id": f"r{n}", "s": f"text {n}", "n": n, "f": n / 2, "b": True, "tags": ["a"]} for n in range(5)]
+            self.ok(
+                "POST",
+                f"{path}/tables/t/indexes",
+                {"key": f"by_{column}", "type": kind, "columns": [column]},
+            )
+        rows = [
+            {"$id": f"r{n}", "s": f"text {n}", "n": n, "f": n / 2, "b": True, "tags": ["a"]}
+            for n in range(5)
+        ]
         self.ok("POST", f"{path}/tables/t/rows", {"rows": rows})
 
     def ok(self, method: str, path: str, body: Any) -> None:
@@ -103,13 +122,20 @@ class Target:
             return tables, schema, columns, session.all("SELECT * FROM rows_1 ORDER BY _id")
 
     def send(
-        self, method: str, path: str, query_string: str = "", body: bytes = b"", headers: dict[str, str] = HEADERS
+        self,
+        method: str,
+        path: str,
+        query_string: str = "",
+        body: bytes = b"",
+        headers: dict[str, str] = HEADERS,
     ) -> Response:
         """Send a request, and check what must hold for every one."""
         self.log.records.clear()
         response = self.server.handle(Request(method, path, query_string, headers, body))
         unforeseen = [logging.Formatter().format(record) for record in self.log.records]
-        assert not unforeseen, f"{method} {path} {query_string} {body[:2000]!r}\n" + "\n".join(unforeseen)
+        assert not unforeseen, f"{method} {path} {query_string} {body[:2000]!r}\n" + "\n".join(
+            unforeseen
+        )
         check_envelope(response)
         return response
 
@@ -201,13 +227,17 @@ queries = st.recursive(
     lambda inner: st.fixed_dictionaries({"method": st.sampled_from(["and", "or", "having", "elemMatch", "join"]), "attribute": attributes, "values": st.lists(inner, max_size=3)}),
     max_leaves=4,
 )  # fmt: skip
-query_texts = st.one_of(queries.map(json.dumps), queries.map(json.dumps), texts, values.map(json.dumps))
+query_texts = st.one_of(
+    queries.map(json.dumps), queries.map(json.dumps), texts, values.map(json.dumps)
+)
 
 # A fault that happened to be well-formed would disturb what comes after it.
 ALL_ROUTES = [route for route in routes.all_routes() if not route.path.startswith("/local/")]
 ids = st.one_of(st.sampled_from(["d", "t", "r1", "s", "n", "by_n", "x"]), texts)
 bodies = st.one_of(
-    st.binary(max_size=60), values.map(lambda value: json.dumps(value).encode()), texts.map(lambda text: text.encode())
+    st.binary(max_size=60),
+    values.map(lambda value: json.dumps(value).encode()),
+    texts.map(lambda text: text.encode()),
 )
 content_types = st.sampled_from(
     [
@@ -223,7 +253,10 @@ content_types = st.sampled_from(
 
 
 def path_of(route: Any, data: st.DataObject) -> str:
-    drawn = (data.draw(ids).replace("/", "%") if segment.startswith("{") else segment for segment in route.segments)
+    drawn = (
+        data.draw(ids).replace("/", "%") if segment.startswith("{") else segment
+        for segment in route.segments
+    )
     return "/v1/" + "/".join(drawn)
 
 
@@ -245,10 +278,17 @@ def test_any_value_for_every_parameter(target: Target, data: st.DataObject) -> N
         name = route.family.name(param.name)
         if data.draw(st.booleans()):
             sent[name] = data.draw(
-                st.one_of(values, st.lists(query_texts, max_size=2), st.dictionaries(attributes, scalars, max_size=3))
+                st.one_of(
+                    values,
+                    st.lists(query_texts, max_size=2),
+                    st.dictionaries(attributes, scalars, max_size=3),
+                )
             )
     if route.method == "GET":
-        pairs = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in sent.items()]
+        pairs = [
+            (name, value if isinstance(value, str) else json.dumps(value))
+            for name, value in sent.items()
+        ]
         target.send("GET", path_of(route, data), urlencode(pairs, errors="replace"))
     else:
         target.send(route.method, path_of(route, data), "", json.dumps(sent).encode())
@@ -267,7 +307,22 @@ joined_queries = st.fixed_dictionaries(
     {
         "method": st.sampled_from(METHODS),
         "attribute": st.sampled_from(
-            [f"x.{key}" for key in ("s", "n", "f", "b", "at", "p", "tags", "$id", "$sequence", "$createdAt", "nope")]
+            [
+                f"x.{key}"
+                for key in (
+                    "s",
+                    "n",
+                    "f",
+                    "b",
+                    "at",
+                    "p",
+                    "tags",
+                    "$id",
+                    "$sequence",
+                    "$createdAt",
+                    "nope",
+                )
+            ]
         ),
         "values": likely,
     }
@@ -280,7 +335,9 @@ joined_queries = st.fixed_dictionaries(
     st.sampled_from(["s", "n", "f", "b", "at", "p", "tags", "$id", "$sequence"]),
     st.lists(st.one_of(joined_queries, joined_queries, query_texts), min_size=1, max_size=3),
 )
-def test_any_queries_beside_a_join(target: Target, method: str, column: str, texts: list[str]) -> None:
+def test_any_queries_beside_a_join(
+    target: Target, method: str, column: str, texts: list[str]
+) -> None:
     join = json.dumps({"method": method, "attribute": "t", "values": [column, "=", "n", "x"]})
     pairs = [(f"queries[{place}]", text) for place, text in enumerate([join, *texts])]
     target.send("GET", ROWS, urlencode(pairs, errors="replace"))
@@ -295,28 +352,44 @@ having_queries = st.lists(
 
 @fuzzed(2)
 @given(
-    st.sampled_from(["s", "n", "f", "b", "at", "tags", "$id", ""]), having_queries, st.lists(query_texts, max_size=2)
+    st.sampled_from(["s", "n", "f", "b", "at", "tags", "$id", ""]),
+    having_queries,
+    st.lists(query_texts, max_size=2),
 )
-def test_any_conditions_on_groups(target: Target, column: str, having: str, texts: list[str]) -> None:
+def test_any_conditions_on_groups(
+    target: Target, column: str, having: str, texts: list[str]
+) -> None:
     grouped = [
         json.dumps({"method": "groupBy", "values": [column]}),
         json.dumps({"method": "sum", "attribute": "n", "values": ["a"]}),
     ]
-    pairs = [(f"queries[{place}]", text) for place, text in enumerate([*(grouped if column else []), having, *texts])]
+    pairs = [
+        (f"queries[{place}]", text)
+        for place, text in enumerate([*(grouped if column else []), having, *texts])
+    ]
     target.send("GET", ROWS, urlencode(pairs, errors="replace"))
     target.assert_safe()
 
 
 @fuzzed()
-@given(st.lists(query_texts, min_size=1, max_size=3), st.dictionaries(attributes, scalars, max_size=3))
-def test_any_queries_and_data_in_bulk(target: Target, texts: list[str], row: dict[str, Any]) -> None:
+@given(
+    st.lists(query_texts, min_size=1, max_size=3), st.dictionaries(attributes, scalars, max_size=3)
+)
+def test_any_queries_and_data_in_bulk(
+    target: Target, texts: list[str], row: dict[str, Any]
+) -> None:
     target.send("PATCH", ROWS, "", json.dumps({"queries": texts, "data": row}).encode())
     target.send("DELETE", ROWS, "", json.dumps({"queries": texts}).encode())
     target.assert_safe()
 
 
 @fuzzed()
-@given(st.lists(st.dictionaries(st.one_of(attributes, st.just("$permissions")), values, max_size=4), max_size=3))
+@given(
+    st.lists(
+        st.dictionaries(st.one_of(attributes, st.just("$permissions")), values, max_size=4),
+        max_size=3,
+    )
+)
 def test_any_rows(target: Target, rows: list[Any]) -> None:
     for method in ("POST", "PUT"):
         target.send(method, ROWS, "", json.dumps({"rows": rows}).encode())
@@ -329,9 +402,15 @@ def test_any_rows(target: Target, rows: list[Any]) -> None:
 
 @fuzzed()
 @given(st.binary(max_size=30), st.integers(0, 200), st.integers(0, 200))
-def test_json_with_bytes_cut_out_and_put_in(target: Target, noise: bytes, start: int, length: int) -> None:
+def test_json_with_bytes_cut_out_and_put_in(
+    target: Target, noise: bytes, start: int, length: int
+) -> None:
     whole = json.dumps(
-        {"rowId": "cut", "data": {"s": "x", "n": 1, "tags": ["a", None]}, "permissions": ['read("any")']}
+        {
+            "rowId": "cut",
+            "data": {"s": "x", "n": 1, "tags": ["a", None]},
+            "permissions": ['read("any")'],
+        }
     ).encode()
     target.send("POST", ROWS, "", whole[:start] + noise + whole[start + length :])
     target.send("DELETE", f"{ROWS}/cut")
@@ -351,28 +430,55 @@ def test_sql_in_every_position_is_text(target: Target, hostile: str) -> None:
         f"/v1/tablesdb/d/tables/t/columns/{inner}",
     ):
         for method in ("GET", "PATCH", "PUT", "DELETE"):
-            target.send(method, path, "", json.dumps({"data": {"s": hostile}, "name": hostile}).encode())
+            target.send(
+                method, path, "", json.dumps({"data": {"s": hostile}, "name": hostile}).encode()
+            )
     base = "/v1/tablesdb/d/tables"
     for path, body in (
         ("/v1/tablesdb", {"databaseId": hostile, "name": hostile}),
         (base, {"tableId": hostile, "name": hostile, "permissions": [hostile]}),
-        (base, {"tableId": "y", "name": "y", "columns": [{"key": hostile, "type": "string", "size": 9}]}),
-        (base, {"tableId": "y", "name": "y", "columns": [{"key": "k", "type": hostile, "default": hostile}]}),
         (
             base,
             {
                 "tableId": "y",
                 "name": "y",
-                "indexes": [{"key": hostile, "type": "key", "attributes": [hostile], "orders": [hostile]}],
+                "columns": [{"key": hostile, "type": "string", "size": 9}],
             },
         ),
-        (f"{base}/t/columns/varchar", {"key": hostile, "size": 9, "required": False, "default": hostile}),
-        (f"{base}/t/columns/enum", {"key": "e", "elements": [hostile, "x"], "required": False, "default": hostile}),
+        (
+            base,
+            {
+                "tableId": "y",
+                "name": "y",
+                "columns": [{"key": "k", "type": hostile, "default": hostile}],
+            },
+        ),
+        (
+            base,
+            {
+                "tableId": "y",
+                "name": "y",
+                "indexes": [
+                    {"key": hostile, "type": "key", "attributes": [hostile], "orders": [hostile]}
+                ],
+            },
+        ),
+        (
+            f"{base}/t/columns/varchar",
+            {"key": hostile, "size": 9, "required": False, "default": hostile},
+        ),
+        (
+            f"{base}/t/columns/enum",
+            {"key": "e", "elements": [hostile, "x"], "required": False, "default": hostile},
+        ),
         (
             f"{base}/t/columns/relationship",
             {"relatedTableId": hostile, "type": "oneToMany", "key": hostile, "twoWayKey": hostile},
         ),
-        (f"{base}/t/indexes", {"key": hostile, "type": "key", "columns": ["n"], "orders": [hostile]}),
+        (
+            f"{base}/t/indexes",
+            {"key": hostile, "type": "key", "columns": ["n"], "orders": [hostile]},
+        ),
         (f"{base}/t/indexes", {"key": "k", "type": hostile, "columns": [hostile]}),
         (ROWS, {"rowId": hostile, "data": {"s": hostile, hostile: 1}, "permissions": [hostile]}),
         (ROWS, {"rows": [{"$id": hostile, "s": hostile}]}),
@@ -392,22 +498,37 @@ def _with(method: str, hostile: str) -> list[str]:
         ("t", [hostile, "=", hostile, "x"]),
         ("t", ["s", hostile, "s"]),
     ]
-    return [json.dumps({"method": method, "attribute": attribute, "values": values}) for attribute, values in shapes]
+    return [
+        json.dumps({"method": method, "attribute": attribute, "values": values})
+        for attribute, values in shapes
+    ]
 
 
 def test_text_is_stored_as_it_is(target: Target) -> None:
     for number, hostile in enumerate(text for text in INJECTIONS if len(text) <= 20):
-        target.send("POST", ROWS, "", json.dumps({"rowId": f"kept{number}", "data": {"s": hostile}}).encode())
+        target.send(
+            "POST",
+            ROWS,
+            "",
+            json.dumps({"rowId": f"kept{number}", "data": {"s": hostile}}).encode(),
+        )
         kept = json.loads(target.send("GET", f"{ROWS}/kept{number}").body)
         assert kept["s"] == hostile
     target.assert_safe()
 
 
 @pytest.mark.parametrize("depth", [10, 200, 513, 5_000, 100_000])
-@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('{"data":', "}"), ('[{"rows":', "}]")])
+@pytest.mark.parametrize(
+    ("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('{"data":', "}"), ('[{"rows":', "}]")]
+)
 def test_deep_nesting(target: Target, depth: int, opening: str, closing: str) -> None:
     deep = (opening * depth + "1" + closing * depth).encode()
-    for method, path in (("POST", ROWS), ("PATCH", f"{ROWS}/r1"), ("PUT", ROWS), ("POST", "/v1/tablesdb/d/tables")):
+    for method, path in (
+        ("POST", ROWS),
+        ("PATCH", f"{ROWS}/r1"),
+        ("PUT", ROWS),
+        ("POST", "/v1/tablesdb/d/tables"),
+    ):
         target.send(method, path, "", deep)
         target.send(method, path, "", b'{"data":{"s":"x","tags":%b},"rows":[%b]}' % (deep, deep))
     target.assert_safe()
@@ -419,30 +540,50 @@ def test_deeply_nested_queries(target: Target, method: str) -> None:
     for depth in (5, 40, 90):
         text = leaf
         for _ in range(depth):
-            text = f'{{"method":"{method}","values":[{text},{leaf if len(text) < 3000 else ""}]}}'.replace(",]", "]")
+            text = f'{{"method":"{method}","values":[{text},{leaf if len(text) < 3000 else ""}]}}'.replace(
+                ",]", "]"
+            )
         target.send("GET", ROWS, urlencode([("queries[0]", text)]))
         target.send(
-            "DELETE", ROWS, "", json.dumps({"queries": [text, '{"method":"isNull","attribute":"$id"}']}).encode()
+            "DELETE",
+            ROWS,
+            "",
+            json.dumps({"queries": [text, '{"method":"isNull","attribute":"$id"}']}).encode(),
         )
     target.assert_safe()
 
 
-@pytest.mark.parametrize(("key", "made"), [("n", lambda n: n), ("f", lambda n: n / 2), ("$id", lambda n: f"R{n}")])
-def test_long_lists_of_values_mean_what_short_ones_mean(target: Target, key: str, made: Any) -> None:
+@pytest.mark.parametrize(
+    ("key", "made"), [("n", lambda n: n), ("f", lambda n: n / 2), ("$id", lambda n: f"R{n}")]
+)
+def test_long_lists_of_values_mean_what_short_ones_mean(
+    target: Target, key: str, made: Any
+) -> None:
     found = []
     for length in (5, 300, 301, 500):
         # Repetition keeps the text within 4,096 characters.
         values = [made(n % 50) for n in range(length)]
-        text = json.dumps({"method": "equal", "attribute": key, "values": values}, separators=(",", ":"))
-        answer = json.loads(target.send("GET", ROWS.replace("/d/", "/safe/"), urlencode([("queries[0]", text)])).body)
+        text = json.dumps(
+            {"method": "equal", "attribute": key, "values": values}, separators=(",", ":")
+        )
+        answer = json.loads(
+            target.send(
+                "GET", ROWS.replace("/d/", "/safe/"), urlencode([("queries[0]", text)])
+            ).body
+        )
         found.append([row["$id"] for row in answer.get("rows", ())] or [answer["type"]])
     assert found == [["r0", "r1", "r2", "r3", "r4"]] * 4
 
 
 def test_the_longest_lists_of_conditions(target: Target) -> None:
-    long = json.dumps({"method": "equal", "attribute": "n", "values": list(range(500))}, separators=(",", ":"))
+    long = json.dumps(
+        {"method": "equal", "attribute": "n", "values": list(range(500))}, separators=(",", ":")
+    )
     target.send("GET", ROWS, urlencode([(f"queries[{place}]", long) for place in range(100)]))
-    many = json.dumps({"method": "or", "values": [{"method": "isNull", "attribute": "n"}] * 70}, separators=(",", ":"))
+    many = json.dumps(
+        {"method": "or", "values": [{"method": "isNull", "attribute": "n"}] * 70},
+        separators=(",", ":"),
+    )
     target.send("GET", ROWS, urlencode([(f"queries[{place}]", many) for place in range(100)]))
     target.assert_safe()
 
@@ -453,15 +594,29 @@ def test_huge_bodies(target: Target, size: int) -> None:
     target.send("POST", ROWS, "", b'{"rowId":"huge","data":{"s":"' + b"x" * size + b'"}}')
     target.send("POST", ROWS, "", b'{"rowId":"huge","data":{"n":' + b"9" * size + b"}}")
     target.send(
-        "POST", ROWS, "", b"a[b]=1&" * (size // 7), {**HEADERS, "content-type": "application/x-www-form-urlencoded"}
+        "POST",
+        ROWS,
+        "",
+        b"a[b]=1&" * (size // 7),
+        {**HEADERS, "content-type": "application/x-www-form-urlencoded"},
     )
     target.assert_safe()
 
 
 def test_unknown_parameters_are_ignored(target: Target) -> None:
-    strange = {"rowId": "strange", "data": {"s": "x"}, "sql": "DROP TABLE rows_1", "__proto__": {}, "$where": 1, "": 2}
+    strange = {
+        "rowId": "strange",
+        "data": {"s": "x"},
+        "sql": "DROP TABLE rows_1",
+        "__proto__": {},
+        "$where": 1,
+        "": 2,
+    }
     assert target.send("POST", ROWS, "", json.dumps(strange).encode()).status == 201
-    assert target.send("GET", ROWS, "sql=1&a[][b]=2&[x]=3&queries[0][1]=4&queries=5").status in (200, 400)
+    assert target.send("GET", ROWS, "sql=1&a[][b]=2&[x]=3&queries[0][1]=4&queries=5").status in (
+        200,
+        400,
+    )
     target.send("DELETE", f"{ROWS}/strange")
     target.assert_safe()
 

@@ -16,7 +16,12 @@ from tests.settled import columns
 if real.server():
     RIGHT = {**real.server().settings, "NAME": real.database_id("shop")}
 else:
-    RIGHT = {"HOST": "local:?project=demo&key=secret#bad-input", "USER": "demo", "PASSWORD": "secret", "NAME": "shop"}
+    RIGHT = {
+        "HOST": "local:?project=demo&key=secret#bad-input",
+        "USER": "demo",
+        "PASSWORD": "secret",
+        "NAME": "shop",
+    }
 ONCE = {"CONNECT_TIMEOUT_S": 300, "READ_TIMEOUT_S": 300, "RETRIES": 0}
 
 pytestmark = pytest.mark.usefixtures("_unblocked")
@@ -84,11 +89,23 @@ class TestSettings:
 
     @pytest.mark.parametrize("key", ["HOST", "NAME", "USER", "PASSWORD"])
     def test_empty_settings(self, connect, key):
-        connect(**{"HOST": "https://appwrite.example.org/v1", "USER": "a", "PASSWORD": "b", "NAME": "c", key: ""})
-        with pytest.raises(ImproperlyConfigured, match=rf'DATABASES\["appwrite"\]\["{key}"\] is empty'):
+        connect(
+            **{
+                "HOST": "https://appwrite.example.org/v1",
+                "USER": "a",
+                "PASSWORD": "b",
+                "NAME": "c",
+                key: "",
+            }
+        )
+        with pytest.raises(
+            ImproperlyConfigured, match=rf'DATABASES\["appwrite"\]\["{key}"\] is empty'
+        ):
             Author.objects.count()
 
-    @pytest.mark.parametrize("host", ["appwrite.example.org", "ftp://appwrite.example.org/v1", "https://"])
+    @pytest.mark.parametrize(
+        "host", ["appwrite.example.org", "ftp://appwrite.example.org/v1", "https://"]
+    )
     def test_an_endpoint_that_is_none(self, connect, host):
         connect(HOST=host)
         with pytest.raises(ImproperlyConfigured, match=r'DATABASES\["appwrite"\]\["HOST"\]'):
@@ -222,7 +239,9 @@ class TestServer:
         assert 'DATABASES["appwrite"]["HOST"]' in text
         assert "Welcome" not in text
 
-    @pytest.mark.parametrize("body", [b"", b"[]", b'"text"', b"null", b'{"rows": 5}', b'{"total": "x"}'])
+    @pytest.mark.parametrize(
+        "body", [b"", b"[]", b'"text"', b"null", b'{"rows": 5}', b'{"total": "x"}']
+    )
     def test_answers_json_of_somebody_else(self, connect, body):
         with server(answer("200 OK", "application/json", body)) as endpoint:
             connect(HOST=endpoint, OPTIONS=ONCE)

@@ -11,13 +11,19 @@ from django.db.models import F, Q
 from django.db.models.functions import Trunc
 from django.utils import timezone
 
-from tests.backend.conftest import moment
-from tests.backend.kinds import level_settings
+from tests.fixtures import moment
+from tests.kinds import level_settings
 from tests.library.models import Everything, Lists
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
-OPERATORS = {"exact": operator.eq, "lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge}
+OPERATORS = {
+    "exact": operator.eq,
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+}
 MOMENTS = [
     moment(1000, 1, 1),
     moment(1000, 12, 31, 23, 59, 59, 999000),
@@ -59,7 +65,10 @@ def rows_of(value):
 
 @pytest.fixture(params=["alone", "block"])
 def everything(request, level):
-    made = [Everything(char=str(number), **rows_of(value)) for number, value in enumerate([None, *MOMENTS])]
+    made = [
+        Everything(char=str(number), **rows_of(value))
+        for number, value in enumerate([None, *MOMENTS])
+    ]
     if request.param == "alone":
         yield Everything.objects.bulk_create(made)
         return
@@ -79,7 +88,11 @@ def check(rows, condition, is_found):
     assert found(condition) == names
     assert objects.filter(condition).count() == len(names)
     assert objects.filter(condition).exists() is bool(names)
-    assert found(~condition) == set(objects.exclude(condition).values_list("char", flat=True)) == every - names
+    assert (
+        found(~condition)
+        == set(objects.exclude(condition).values_list("char", flat=True))
+        == every - names
+    )
     assert found(~~condition) == names
     assert found(condition | Q(char="3")) == names | {"3"}
     assert found(~condition | Q(char="3")) == every - names | {"3"}
@@ -136,7 +149,10 @@ def test_years(everything, lookup):
     if lookup in OPERATORS:
         compare, questions = OPERATORS[lookup], [(year, year) for year in YEARS]
     elif lookup == "in":
-        compare, questions = (lambda one, years: one in years), [(YEARS, YEARS), ([1, 9999], [1, 9999]), ([], [])]
+        compare, questions = (
+            (lambda one, years: one in years),
+            [(YEARS, YEARS), ([1, 9999], [1, 9999]), ([], [])],
+        )
     else:
         compare = lambda one, ends: ends[0] <= one <= ends[1]  # noqa: E731
         questions = [(pair, pair) for pair in itertools.product(YEARS[::2], YEARS[1::2])]
@@ -159,7 +175,11 @@ def test_years(everything, lookup):
 def test_ranges_and_lists(everything):
     for low, high in itertools.product(BOUNDS[::2], BOUNDS[1::2]):
         days = between(low.date(), high.date())
-        check(everything, Q(datetime__range=(low, high)), same("datetime", between(held(low), held(high))))
+        check(
+            everything,
+            Q(datetime__range=(low, high)),
+            same("datetime", between(held(low), held(high))),
+        )
         check(
             everything,
             Q(date__range=(low.date(), high.date())),
@@ -170,9 +190,13 @@ def test_ranges_and_lists(everything):
             Q(datetime__date__range=(low.date(), high.date())),
             same("datetime", lambda one, days=days: days(one.date())),
         )
-    check(everything, Q(datetime__in=BOUNDS), same("datetime", lambda one: one in map(held, BOUNDS)))
     check(
-        everything, Q(date__in=[b.date() for b in BOUNDS]), same("date", lambda one: one in [b.date() for b in BOUNDS])
+        everything, Q(datetime__in=BOUNDS), same("datetime", lambda one: one in map(held, BOUNDS))
+    )
+    check(
+        everything,
+        Q(date__in=[b.date() for b in BOUNDS]),
+        same("date", lambda one: one in [b.date() for b in BOUNDS]),
     )
     check(everything, Q(datetime__in=BOUNDS[:2]), lambda row: False)
     check(
@@ -183,7 +207,8 @@ def test_ranges_and_lists(everything):
 
 
 @pytest.mark.parametrize(
-    "part", ["month", "day", "week_day", "iso_week_day", "quarter", "week", "hour", "minute", "second"]
+    "part",
+    ["month", "day", "week_day", "iso_week_day", "quarter", "week", "hour", "minute", "second"],
 )
 def test_other_parts(everything, part):
     parts = {
@@ -194,20 +219,34 @@ def test_other_parts(everything, part):
     }
     read = parts.get(part, lambda one: getattr(one, part))
     for value in (0, 1, 4, 23, 53, 59):
-        check(everything, Q(**{f"datetime__{part}": value}), same("datetime", lambda one, v=value: read(one) == v))
-        check(everything, Q(**{f"datetime__{part}__gte": value}), same("datetime", lambda one, v=value: read(one) >= v))
+        check(
+            everything,
+            Q(**{f"datetime__{part}": value}),
+            same("datetime", lambda one, v=value: read(one) == v),
+        )
+        check(
+            everything,
+            Q(**{f"datetime__{part}__gte": value}),
+            same("datetime", lambda one, v=value: read(one) >= v),
+        )
 
 
 @pytest.mark.parametrize("kind", ["year", "quarter", "month", "week", "day", "hour", "second"])
 def test_truncation(everything, kind):
-    found = dict(Everything.objects.annotate(cut=Trunc("datetime", kind)).values_list("char", "cut"))
+    found = dict(
+        Everything.objects.annotate(cut=Trunc("datetime", kind)).values_list("char", "cut")
+    )
 
     def cut(one):
         if one is None:
             return None
         if kind == "week":
-            return (one - datetime.timedelta(days=one.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
-        zeros = {"second": {}, "hour": {"minute": 0, "second": 0}}.get(kind, {"hour": 0, "minute": 0, "second": 0})
+            return (one - datetime.timedelta(days=one.weekday())).replace(
+                hour=0, minute=0, second=0, microsecond=0
+            )
+        zeros = {"second": {}, "hour": {"minute": 0, "second": 0}}.get(
+            kind, {"hour": 0, "minute": 0, "second": 0}
+        )
         if kind in ("month", "year", "quarter"):
             zeros["day"] = 1
         if kind == "year":
@@ -230,7 +269,11 @@ def test_years_of_another_zone(everything, zone):
 
         def year(one):
             # Python has no year 10000.
-            return 10000 if one > moment(9999, 12, 31, 12) and zone == "Asia/Tokyo" else one.astimezone(here).year
+            return (
+                10000
+                if one > moment(9999, 12, 31, 12) and zone == "Asia/Tokyo"
+                else one.astimezone(here).year
+            )
 
         for lookup, compare in OPERATORS.items():
             for bound in YEARS:
@@ -256,16 +299,42 @@ ARRAYS = {
     ],
     "integers": [[], [1], [1, 2], [2, 1], [0], [-1, -1], [2**53 + 1], [2**53], [10]],
     "booleans": [[], [True], [False, True], [False]],
-    "moments": [[], [moment(1000, 1, 1)], [MOMENTS[3], MOMENTS[-1]], [MOMENTS[-1]], [moment(2000, 1, 1), None]],
-    "dates": [[], [datetime.date(1000, 1, 1)], [datetime.date(9999, 12, 31), None], [datetime.date(9999, 12, 31)]],
+    "moments": [
+        [],
+        [moment(1000, 1, 1)],
+        [MOMENTS[3], MOMENTS[-1]],
+        [MOMENTS[-1]],
+        [moment(2000, 1, 1), None],
+    ],
+    "dates": [
+        [],
+        [datetime.date(1000, 1, 1)],
+        [datetime.date(9999, 12, 31), None],
+        [datetime.date(9999, 12, 31)],
+    ],
     "texts": [[], [None], ["a", None], ["A"], ["a"], [""], ["1"], ["a", "A"]],
 }
 ASKED = {
-    "floats": [*ARRAYS["floats"], [1], [1, 2.0], [True], [-0.0], [0], [0.3], [10**22], [1e300], [3.14]],
+    "floats": [
+        *ARRAYS["floats"],
+        [1],
+        [1, 2.0],
+        [True],
+        [-0.0],
+        [0],
+        [0.3],
+        [10**22],
+        [1e300],
+        [3.14],
+    ],
     "integers": [*ARRAYS["integers"], [1.0], [True], [2.0, 1], [3], [2**53 + 0.0]],
     "booleans": [*ARRAYS["booleans"], [1], [0, 1]],
     "moments": [*ARRAYS["moments"], [moment(2000, 1, 1), moment(2000, 1, 1)], [moment(2001, 1, 1)]],
-    "dates": [*ARRAYS["dates"], [datetime.date(2000, 1, 1)], [datetime.date.max, datetime.date(1000, 1, 1)]],
+    "dates": [
+        *ARRAYS["dates"],
+        [datetime.date(2000, 1, 1)],
+        [datetime.date.max, datetime.date(1000, 1, 1)],
+    ],
     "texts": [*ARRAYS["texts"], ["b"], ["á"]],
 }
 SETS = {
@@ -287,24 +356,41 @@ def test_arrays(level, name, place):
 
         def check_arrays(condition, is_found):
             names = {pk for pk, value in held.items() if is_found(value)}
-            found = lambda *conditions: set(Lists.objects.filter(*conditions).values_list("pk", flat=True))  # noqa: E731
+
+            def found(*conditions):
+                return set(Lists.objects.filter(*conditions).values_list("pk", flat=True))
+
             assert found(condition) == names, condition
             assert Lists.objects.filter(condition).count() == len(names), condition
             assert found(~condition) == held.keys() - names, condition
-            assert set(Lists.objects.exclude(condition).values_list("pk", flat=True)) == held.keys() - names, condition
+            assert (
+                set(Lists.objects.exclude(condition).values_list("pk", flat=True))
+                == held.keys() - names
+            ), condition
             assert found(condition | Q(pk=first.pk)) == names | {first.pk}, condition
-            assert found(~(condition | Q(pk=first.pk))) == held.keys() - names - {first.pk}, condition
-            assert set(Lists.objects.filter(condition, emails=F("emails")).values_list("pk", flat=True)) == names, (
+            assert found(~(condition | Q(pk=first.pk))) == held.keys() - names - {first.pk}, (
                 condition
             )
             assert (
-                set(Lists.objects.filter(~condition, emails=F("emails")).values_list("pk", flat=True))
+                set(
+                    Lists.objects.filter(condition, emails=F("emails")).values_list("pk", flat=True)
+                )
+                == names
+            ), condition
+            assert (
+                set(
+                    Lists.objects.filter(~condition, emails=F("emails")).values_list(
+                        "pk", flat=True
+                    )
+                )
                 == held.keys() - names
             ), condition
 
         for asked in ASKED[name]:
             for lookup, compare in SETS.items():
-                check_arrays(Q(**{f"{name}__{lookup}": asked}), lambda value, a=asked, c=compare: c(value, a))
+                check_arrays(
+                    Q(**{f"{name}__{lookup}": asked}), lambda value, a=asked, c=compare: c(value, a)
+                )
         for several in (ASKED[name], ASKED[name][:1], ASKED[name][-2:], []):
             check_arrays(Q(**{f"{name}__in": several}), lambda value, s=several: value in s)
         assert set(Lists.objects.filter(**{name: F(name)})) == set(made)
@@ -324,6 +410,11 @@ def test_arrays(level, name, place):
 @pytest.mark.parametrize("lookup", [*SETS, "in"])
 def test_what_no_array_holds_is_refused_by_each_lookup(level, lookup, name, element):
     condition = Q(**{f"{name}__{lookup}": [[element]] if lookup == "in" else [element]})
-    for question in (condition, ~condition, condition | Q(emails=[]), condition & Q(texts=F("texts"))):
+    for question in (
+        condition,
+        ~condition,
+        condition | Q(emails=[]),
+        condition & Q(texts=F("texts")),
+    ):
         with pytest.raises(DataError, match=rf"Lists.{name}: item 1"):
             Lists.objects.filter(question).exists()

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transactio
 
 @pytest.fixture
 def book():
-    author = Author.objects.create(name="Zola", country=Country.objects.create(code="FR", name="France"))
+    author = Author.objects.create(
+        name="Zola", country=Country.objects.create(code="FR", name="France")
+    )
     return Book.objects.create(title="Nana", author=author, pages=10)
 
 
@@ -31,7 +33,9 @@ READS = {
     "values": lambda: list(Book.objects.values("title", "pages")),
     "values_list": lambda: list(Book.objects.values_list("title", flat=True)),
     "aggregate": lambda: Book.objects.aggregate(Sum("pages")),
-    "select_related": lambda: [one.author.country.name for one in Book.objects.select_related("author__country")],
+    "select_related": lambda: [
+        one.author.country.name for one in Book.objects.select_related("author__country")
+    ],
     "prefetch": lambda: [list(one.books.all()) for one in Author.objects.prefetch_related("books")],
     "relation": lambda: list(Book.objects.filter(author__country__name="France")),
     "related manager": lambda: list(Author.objects.get(name="Zola").books.all()),
@@ -70,12 +74,17 @@ def test_results_of_different_questions_are_kept_apart(book):
 WRITES = {
     "save": lambda book: (setattr(book, "pages", 11), book.save()),
     "create": lambda book: Book.objects.create(title="Germinal", author=book.author),
-    "bulk_create": lambda book: Book.objects.bulk_create([Book(title="Germinal", author=book.author)]),
+    "bulk_create": lambda book: Book.objects.bulk_create(
+        [Book(title="Germinal", author=book.author)]
+    ),
     "update": lambda book: Book.objects.filter(pages=10).update(pages=11),
     "update by key": lambda book: Book.objects.filter(pk=book.pk).update(pages=11),
     "increment": lambda book: Book.objects.filter(pk=book.pk).update(pages=F("pages") + 1),
     "update from expression": lambda book: Book.objects.update(pages=F("pages") * 2),
-    "bulk_update": lambda book: (setattr(book, "pages", 11), Book.objects.bulk_update([book], ["pages"])),
+    "bulk_update": lambda book: (
+        setattr(book, "pages", 11),
+        Book.objects.bulk_update([book], ["pages"]),
+    ),
     "delete": lambda book: book.delete(),
     "delete many": lambda book: Book.objects.all().delete(),
 }
@@ -169,7 +178,11 @@ def test_a_block_that_was_served_from_the_cache_still_notices_a_conflict(book):
 
 
 @pytest.mark.parametrize(
-    "read", [lambda: Book.objects.values_list("pages", flat=True).get(), lambda: Book.objects.only("pages").get().pages]
+    "read",
+    [
+        lambda: Book.objects.values_list("pages", flat=True).get(),
+        lambda: Book.objects.only("pages").get().pages,
+    ],
 )
 def test_a_block_that_read_only_some_columns_still_notices_a_conflict(book, read):
     assert read() == 10
@@ -201,7 +214,9 @@ def test_hits_have_the_types_of_misses(book):
     first = Author.objects.values().get()
     again = Author.objects.values().get()
     assert first == again
-    assert {key: type(value) for key, value in first.items()} == {key: type(value) for key, value in again.items()}
+    assert {key: type(value) for key, value in first.items()} == {
+        key: type(value) for key, value in again.items()
+    }
 
 
 def write_elsewhere(action):
@@ -238,5 +253,7 @@ def test_the_same_text_of_two_fields_is_two_answers(book):
             return value + self.ending
 
     for ending in ("!", "?"):
-        found = Book.objects.annotate(shown=Cast("title", Ending(ending=ending, max_length=200))).first()
+        found = Book.objects.annotate(
+            shown=Cast("title", Ending(ending=ending, max_length=200))
+        ).first()
         assert found.shown == found.title + ending

@@ -12,8 +12,12 @@ pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transactio
 
 @pytest.fixture
 def zola():
-    author = Author.objects.create(name="Zola", country=Country.objects.create(code="FR", name="France"))
-    Book.objects.create(title="Nana", author=author, pages=1).tags.add(Tag.objects.create(name="novel"))
+    author = Author.objects.create(
+        name="Zola", country=Country.objects.create(code="FR", name="France")
+    )
+    Book.objects.create(title="Nana", author=author, pages=1).tags.add(
+        Tag.objects.create(name="novel")
+    )
     return author
 
 
@@ -46,7 +50,8 @@ SHELF = [("Zola", "Nana", "novel")]
 
 
 @pytest.mark.parametrize(
-    ("choose", "timeout"), [(lambda q: q.nocache(), 0), (lambda q: q.cache(20), 20), (lambda q: q, None)]
+    ("choose", "timeout"),
+    [(lambda q: q.nocache(), 0), (lambda q: q.cache(20), 20), (lambda q: q, None)],
 )
 def test_prefetched_rows_are_cached_as_the_queryset_is(zola, timeouts, choose, timeout):
     assert titles(choose(Author.objects.prefetch_related(*NESTED))) == SHELF
@@ -74,7 +79,9 @@ def test_what_a_prefetch_chooses_itself_counts(zola, timeouts):
 
 def test_streamed_rows_choose_for_what_is_prefetched_along(zola, timeouts):
     Author.objects.create(name="Hugo")
-    streamed = Author.objects.cache(20).prefetch_related("books").order_by("name").iterator(chunk_size=1)
+    streamed = (
+        Author.objects.cache(20).prefetch_related("books").order_by("name").iterator(chunk_size=1)
+    )
     assert [len(author.books.all()) for author in streamed] == [0, 1]
     assert [seen for table, seen in timeouts if table == "book"] == [20, 20]
 

@@ -27,18 +27,30 @@ def names():
 
 
 CALLS = {
-    "create": (lambda client, table, tag: rows.create_row(client, table, "x", {"name": "poem"}), ["novel", "poem"]),
+    "create": (
+        lambda client, table, tag: rows.create_row(client, table, "x", {"name": "poem"}),
+        ["novel", "poem"],
+    ),
     "create many": (
         lambda client, table, tag: rows.create_rows(client, table, [{"$id": "x", "name": "poem"}]),
         ["novel", "poem"],
     ),
-    "update": (lambda client, table, tag: rows.update_row(client, table, tag.pk, {"name": "poem"}), ["poem"]),
-    "update many": (lambda client, table, tag: rows.update_rows(client, table, {"name": "poem"}), ["poem"]),
+    "update": (
+        lambda client, table, tag: rows.update_row(client, table, tag.pk, {"name": "poem"}),
+        ["poem"],
+    ),
+    "update many": (
+        lambda client, table, tag: rows.update_rows(client, table, {"name": "poem"}),
+        ["poem"],
+    ),
     "delete": (lambda client, table, tag: rows.delete_row(client, table, tag.pk), []),
     "delete many": (lambda client, table, tag: rows.delete_rows(client, table), []),
     "as the SDK calls": (
         lambda client, table, tag: client.call(
-            "patch", f"{table.path}/rows/{tag.pk}", {"content-type": "application/json"}, {"data": {"name": "poem"}}
+            "patch",
+            f"{table.path}/rows/{tag.pk}",
+            {"content-type": "application/json"},
+            {"data": {"name": "poem"}},
         ),
         ["poem"],
     ),
@@ -106,7 +118,9 @@ def test_the_backends_own_writes_are_told_once(tag, monkeypatch, block):
     bumps = []
     store = connections["appwrite"].cache.core.store
     bump = store.bump
-    monkeypatch.setattr(store, "bump", lambda *args, **more: bumps.append(args) or bump(*args, **more))
+    monkeypatch.setattr(
+        store, "bump", lambda *args, **more: bumps.append(args) or bump(*args, **more)
+    )
     if block:
         with transaction.atomic(using="appwrite"):
             Tag.objects.filter(pk=tag.pk).update(name="poem")

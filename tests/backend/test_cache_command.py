@@ -17,7 +17,9 @@ pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transactio
 
 @pytest.fixture
 def tags(monkeypatch):
-    monkeypatch.setattr(Tag, "appwrite_warm", [lambda: Tag.objects.order_by("name"), lambda: Tag.objects.count()])
+    monkeypatch.setattr(
+        Tag, "appwrite_warm", [lambda: Tag.objects.order_by("name"), lambda: Tag.objects.count()]
+    )
     return Tag.objects.bulk_create([Tag(name="novel"), Tag(name="poem")])
 
 
@@ -57,7 +59,10 @@ def test_status(tags, requests):
         "library.Tag  library_tag  yes      300        1 of 2",
     ]
     assert len(data("status")) > 15
-    assert {state["model"] for state in data("status", "library")} >= {"library.Tag", "library.Book_tags"}
+    assert {state["model"] for state in data("status", "library")} >= {
+        "library.Tag",
+        "library.Book_tags",
+    }
 
 
 def test_stats_and_their_reset(tags):
@@ -85,7 +90,9 @@ def test_clear_and_invalidate(tags):
 
 
 def test_a_cache_that_does_not_answer_is_an_error(monkeypatch):
-    monkeypatch.setattr(connections["appwrite"].cache.core.store, "bump", lambda *args, **more: False)
+    monkeypatch.setattr(
+        connections["appwrite"].cache.core.store, "bump", lambda *args, **more: False
+    )
     monkeypatch.setattr(connections["appwrite"].cache.core.store, "owe", lambda keys: None)
     with pytest.raises(SystemExit):
         run("clear")
@@ -140,7 +147,13 @@ def test_verify_finds_nothing_wrong_with_a_good_cache(tags):
     run("warm")
     Tag.objects.get(pk=tags[0].pk)
     (found,) = data("verify", "library.Tag")
-    assert found == {"model": "library.Tag", "checked": 2, "not_cached": 2, "unknown": 1, "differences": []}
+    assert found == {
+        "model": "library.Tag",
+        "checked": 2,
+        "not_cached": 2,
+        "unknown": 1,
+        "differences": [],
+    }
 
 
 def test_verify_reports_what_differs(tags):
@@ -162,7 +175,9 @@ def test_models_and_databases_that_are_not_there():
         run("status", "library.Nothing")
     with pytest.raises(CommandError, match='auth has no table on "appwrite"'):
         run("status", "auth")
-    with pytest.raises(CommandError, match=r'"default" is not on Appwrite\. Aliases on Appwrite: appwrite'):
+    with pytest.raises(
+        CommandError, match=r'"default" is not on Appwrite\. Aliases on Appwrite: appwrite'
+    ):
         run("status", database="default")
 
 

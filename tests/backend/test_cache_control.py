@@ -17,7 +17,9 @@ pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], tr
 
 @pytest.fixture
 def book():
-    author = Author.objects.create(name="Zola", country=Country.objects.create(code="FR", name="France"))
+    author = Author.objects.create(
+        name="Zola", country=Country.objects.create(code="FR", name="France")
+    )
     return Book.objects.create(title="Nana", author=author, pages=10)
 
 
@@ -81,7 +83,9 @@ def test_a_timeout_is_that_of_the_entry(book, monkeypatch):
     stored = []
     store = connections["appwrite"].cache.core.store
     fill = store.fill
-    monkeypatch.setattr(store, "fill", lambda items, timeout: stored.append(timeout) or fill(items, timeout))
+    monkeypatch.setattr(
+        store, "fill", lambda items, timeout: stored.append(timeout) or fill(items, timeout)
+    )
     list(Book.objects.cache(timeout=20))
     assert 18 <= stored[0] <= 22
     clear()
@@ -182,7 +186,7 @@ def test_invalidate_a_queryset_outdates_every_table_it_reads(book):
 
 
 def test_invalidate_refuses_what_it_does_not_know():
-    with pytest.raises(TypeError, match="takes models, instances and querysets, not 'Book'"):
+    with pytest.raises(TypeError, match="takes models, instances and querysets, got 'Book'"):
         invalidate("Book")
 
 
@@ -210,7 +214,9 @@ def test_refresh_of_a_queryset_loads_it_anew(book, foreign_write, requests):
 
 
 def test_a_model_lists_what_to_warm(book, requests, monkeypatch):
-    monkeypatch.setattr(Book, "appwrite_warm", [lambda: Book.objects.filter(pages=10), lambda: Book.objects.count()])
+    monkeypatch.setattr(
+        Book, "appwrite_warm", [lambda: Book.objects.filter(pages=10), lambda: Book.objects.count()]
+    )
     assert Book.objects.warm() == 2
     requests.clear()
     assert Book.objects.warm() == 2
@@ -265,7 +271,9 @@ def test_a_batch_is_one_invalidation_before_and_one_after(book, monkeypatch):
     calls = []
     store = connections["appwrite"].cache.core.store
     bump = store.bump
-    monkeypatch.setattr(store, "bump", lambda *args, **more: calls.append(args) or bump(*args, **more))
+    monkeypatch.setattr(
+        store, "bump", lambda *args, **more: calls.append(args) or bump(*args, **more)
+    )
     assert titles() == ["Nana"]
     with batch():
         for pages in range(5):
@@ -307,7 +315,11 @@ def test_a_database_without_this_cache_is_passed_over():
 def test_async_reads_come_from_the_cache(book, requests):
     async def read():
         one = await Book.objects.aget(pk=book.pk)
-        return one.title, await Book.objects.acount(), [row.pk async for row in Book.objects.filter(pages=10)]
+        return (
+            one.title,
+            await Book.objects.acount(),
+            [row.pk async for row in Book.objects.filter(pages=10)],
+        )
 
     first = async_to_sync(read)()
     requests.clear()

@@ -21,7 +21,7 @@ from appwrite_orm_django.cache.statistics import observe_reads
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.fields import ArrayField, EnumField
 from appwrite_orm_django.models import AppwriteModel
-from tests.backend.kinds import level_settings
+from tests.kinds import level_settings
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
@@ -220,7 +220,9 @@ def create(connection, family):
         editor.create_model(part)
     table, parts = connection.table_ref("cached_thing"), connection.table_ref("cached_part")
     rows.create_rows(connection.transport, table, [{"$id": f"t{n}", "value": wire, "note": note} for n, note in enumerate("ab")])  # fmt: skip
-    rows.create_rows(connection.transport, parts, [{"$id": f"p{n}", "of_id": f"t{n}"} for n in range(2)])
+    rows.create_rows(
+        connection.transport, parts, [{"$id": f"p{n}", "of_id": f"t{n}"} for n in range(2)]
+    )
     return made, part
 
 
@@ -244,7 +246,9 @@ def test_no_definition_reads_what_another_one_has_cached(server, family):
             differing += len(set(map(str, expected.values()))) > 1
             for order in (definitions, reversed(definitions)):
                 django_cache.clear()
-                found = {definition: outcome(read, *definitions[definition]) for definition in order}
+                found = {
+                    definition: outcome(read, *definitions[definition]) for definition in order
+                }
                 assert found == expected, name
         assert differing > 12, "the family's definitions hardly differ"
     finally:
@@ -275,11 +279,17 @@ def keyed(field):
 
 KEY_READS = {
     "list": lambda keyed, part: [one.pk for one in keyed._default_manager.all()],
-    "values": lambda keyed, part: list(keyed._default_manager.order_by("note").values_list("pk", "note")),
-    "evaluated locally": lambda keyed, part: [one.pk for one in keyed._default_manager.filter(note=Lower("note"))],
+    "values": lambda keyed, part: list(
+        keyed._default_manager.order_by("note").values_list("pk", "note")
+    ),
+    "evaluated locally": lambda keyed, part: [
+        one.pk for one in keyed._default_manager.filter(note=Lower("note"))
+    ],
     "foreign key": lambda keyed, part: [one.of_id for one in part.objects.all()],
     "values of a foreign key": lambda keyed, part: list(part.objects.values_list("of", flat=True)),
-    "joined": lambda keyed, part: list(part.objects.filter(of__note="a").values_list("of__pk", "of_id")),
+    "joined": lambda keyed, part: list(
+        part.objects.filter(of__note="a").values_list("of__pk", "of_id")
+    ),
     "least": lambda keyed, part: keyed._default_manager.aggregate(Min("pk")),
 }
 
@@ -301,7 +311,9 @@ def test_no_kind_of_key_reads_what_another_one_has_cached(server, key, definitio
         editor.create_model(made)
         editor.create_model(part)
     try:
-        rows.create_row(server.transport, server.table_ref("cached_thing"), key, {"note": "a", "value": "v"})
+        rows.create_row(
+            server.transport, server.table_ref("cached_thing"), key, {"note": "a", "value": "v"}
+        )
         rows.create_row(server.transport, server.table_ref("cached_part"), "p1", {"of_id": key})
         releases = {name: keyed(make()) for name, make in definitions.items()}
         for name, read in KEY_READS.items():
@@ -311,7 +323,9 @@ def test_no_kind_of_key_reads_what_another_one_has_cached(server, key, definitio
                 expected[definition] = outcome(read, *release)
             assert len(set(map(str, expected.values()))) == 2, (name, expected)
             django_cache.clear()
-            assert {definition: outcome(read, *release) for definition, release in releases.items()} == expected, name
+            assert {
+                definition: outcome(read, *release) for definition, release in releases.items()
+            } == expected, name
     finally:
         destroy(server, part, made)
 
@@ -342,7 +356,10 @@ def test_a_write_of_one_release_is_seen_by_the_other(server):
         assert [one.value for one in old.objects.all()] == [decimal.Decimal("12.34")] * 2
         new.objects.filter(pk="t1").update(value=decimal.Decimal("0.5678"))
         assert old.objects.get(pk="t1").value == decimal.Decimal("56.78")
-        assert sorted(one.value for one in old.objects.all()) == [decimal.Decimal("12.34"), decimal.Decimal("56.78")]
+        assert sorted(one.value for one in old.objects.all()) == [
+            decimal.Decimal("12.34"),
+            decimal.Decimal("56.78"),
+        ]
     finally:
         destroy(server, *reversed(tables))
 
@@ -378,7 +395,10 @@ def test_a_models_past_does_not_show_in_its_present(server):
         state = ProjectState()
         for model in thing(decimal_field(8, 2)):
             state.add_model(ModelState.from_model(model))
-        past, past_part = state.apps.get_model("library", "Thing"), state.apps.get_model("library", "Part")
+        past, past_part = (
+            state.apps.get_model("library", "Thing"),
+            state.apps.get_model("library", "Part"),
+        )
         for name, read in READS.items():
             django_cache.clear()
             expected = outcome(read, present, part)
@@ -412,12 +432,16 @@ def test_naive_and_aware_moments_are_kept_apart(server, settings, name):
 def test_aliases_of_one_database_read_what_they_would_load_themselves(server):
     """They share entries, but not those that local evaluation makes in the time zone of an alias, or by its rules for text."""
     tables = create(server, "datetime")
-    connections["second"] = DatabaseWrapper({**server.settings_dict, "TIME_ZONE": "Asia/Tokyo"}, "second")
+    connections["second"] = DatabaseWrapper(
+        {**server.settings_dict, "TIME_ZONE": "Asia/Tokyo"}, "second"
+    )
     try:
         made, _ = thing(models.DateTimeField())
         reads = {
             "list": lambda alias: [one.value for one in made.objects.using(alias)],
-            "local": lambda alias: [one.value for one in made.objects.using(alias).filter(note=Lower("note"))],
+            "local": lambda alias: [
+                one.value for one in made.objects.using(alias).filter(note=Lower("note"))
+            ],
         }
         for name, read in reads.items():
             expected = {}
@@ -464,8 +488,12 @@ print({f"{family}/{name}": definition_of(make()) for family, (_, made) in FAMILI
 def test_definitions_differ_in_what_decodes_and_in_nothing_else():
     for _, definitions in FAMILIES.values():
         assert len({definition_of(make()) for make in definitions.values()}) == len(definitions)
-    assert definition_of(char(verbose_name="A", help_text="b", db_index=True)) == definition_of(char())
-    assert definition_of(Shouted(max_length=100, verbose_name="A")) == definition_of(Shouted(max_length=100))
+    assert definition_of(char(verbose_name="A", help_text="b", db_index=True)) == definition_of(
+        char()
+    )
+    assert definition_of(Shouted(max_length=100, verbose_name="A")) == definition_of(
+        Shouted(max_length=100)
+    )
     assert definition_of(Shouted(max_length=100, end="?")) != definition_of(Shouted(max_length=100))
     assert definition_of(models.JSONField(decoder=Floats)) != definition_of(models.JSONField())
 

@@ -31,7 +31,9 @@ def outage(monkeypatch):
 
     def set_outage(cut, error=ConnectionFailed, ambiguous=True):
         def call(method, path="", *args, **kwargs):
-            raise Request(method, path, transport.settings).error(error, "no answer", ambiguous=ambiguous)
+            raise Request(method, path, transport.settings).error(
+                error, "no answer", ambiguous=ambiguous
+            )
 
         monkeypatch.setattr(transport, "call", call if cut else working)
 
@@ -43,7 +45,9 @@ def stale_allowed(monkeypatch):
     connection = connections["appwrite"]
     cache = connection.cache
     settings = replace(cache.settings, stale_on_error=600.0)
-    opened = QueryCache.open("appwrite", settings, cache.core.keys.namespace, is_definite=cache.is_definite)
+    opened = QueryCache.open(
+        "appwrite", settings, cache.core.keys.namespace, is_definite=cache.is_definite
+    )
     monkeypatch.setattr(connection, "_cache", (connection.database_id, opened))
     return opened
 
@@ -53,7 +57,9 @@ def names():
 
 
 def status():
-    response = AppwriteCacheMiddleware(lambda request: HttpResponse(names()))(RequestFactory().get("/"))
+    response = AppwriteCacheMiddleware(lambda request: HttpResponse(names()))(
+        RequestFactory().get("/")
+    )
     return response["X-Cache-Status"], response.content
 
 

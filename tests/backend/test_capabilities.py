@@ -10,8 +10,8 @@ from appwrite_orm_django.backend import capabilities
 from appwrite_orm_django.backend.execution import reader, server_queries
 from appwrite_orm_django.checks import databases
 from tests import real
-from tests.backend.kinds import level_settings
 from tests.differential import assert_same
+from tests.kinds import level_settings
 from tests.library.models import Author, Book, Country
 
 pytestmark = pytest.mark.usefixtures("shelves_of_each_kind")
@@ -37,7 +37,9 @@ def reach(connect, monkeypatch):
             pytest.skip(f"another kind of server ({level})")
         connection = connect(**(settings if real.server() else {**settings, "HOST": HOST}))
         through = connection.transport.through(
-            lambda adapter: adapter if real.server() else LocalAdapter(registry.local_server(settings["HOST"]))
+            lambda adapter: (
+                adapter if real.server() else LocalAdapter(registry.local_server(settings["HOST"]))
+            )
         )
         through.__enter__()
         log = []
@@ -54,7 +56,9 @@ def reach(connect, monkeypatch):
 
 
 def by_author(rows):
-    return rows(Book).values("author").annotate(n=Count("pk"), pages=Sum("pages")).order_by("author")
+    return (
+        rows(Book).values("author").annotate(n=Count("pk"), pages=Sum("pages")).order_by("author")
+    )
 
 
 @pytest.mark.parametrize("level", ["1.9", "2.x"])

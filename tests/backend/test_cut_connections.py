@@ -10,9 +10,14 @@ from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.client import rows, transactions
 from appwrite_orm_django.client.errors import RateLimited, TransactionClosed, TransactionConflict
-from appwrite_orm_django.transactions import WriteBroken, WriteRefused, WriteUnknown, retry_on_conflict
-from tests.backend.steps import cut, nothing, other_client, steps
+from appwrite_orm_django.transactions import (
+    WriteBroken,
+    WriteRefused,
+    WriteUnknown,
+    retry_on_conflict,
+)
 from tests.library.models import Author, Book, Country, Edition, Review, Tag
+from tests.steps import cut, nothing, other_client, steps
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
@@ -72,7 +77,14 @@ def sell_by_expression(edition):
     Edition.objects.filter(pk=edition.pk).update(copies=F("copies") * 1 - 2)
 
 
-BLOCKS = [sell_one_row, sell_and_note, sell_locked, make_several, sell_in_a_loop_of_the_library, sell_by_expression]
+BLOCKS = [
+    sell_one_row,
+    sell_and_note,
+    sell_locked,
+    make_several,
+    sell_in_a_loop_of_the_library,
+    sell_by_expression,
+]
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -270,7 +282,9 @@ def test_bulk_create_with_conflicts_updated(edition, side):
     options = {"update_conflicts": True, "unique_fields": ["isbn"], "update_fields": ["copies"]}
 
     def write():
-        Edition.objects.bulk_create([Edition(isbn="isbn", copies=8), Edition(isbn="new", copies=1)], **options)
+        Edition.objects.bulk_create(
+            [Edition(isbn="isbn", copies=8), Edition(isbn="new", copies=1)], **options
+        )
 
     with steps() as made:
         write()
@@ -296,7 +310,9 @@ def test_a_part_that_was_written_is_told(edition, monkeypatch):
 
     monkeypatch.setattr(rows, "create_rows", fail_later)
     with pytest.raises(WriteBroken, match="100 rows of library_review were written") as caught:
-        retry_on_conflict(Review.objects.bulk_create)([Review(book_id="none", stars=1) for _ in range(250)])
+        retry_on_conflict(Review.objects.bulk_create)(
+            [Review(book_id="none", stars=1) for _ in range(250)]
+        )
     assert (caught.value.written, caught.value.ambiguous) == (100, True)
     assert isinstance(caught.value.__cause__, TransactionConflict)
     assert Review.objects.count() == 100
@@ -307,7 +323,8 @@ def test_other_errors_keep_their_class(edition):
     new = [Edition(isbn=str(number)) for number in range(150)]
     new[120].isbn = "isbn"
     with pytest.raises(
-        IntegrityError, match="100 rows of library_edition were written before this and stay; the next 50 were not"
+        IntegrityError,
+        match="100 rows of library_edition were written before this and stay; the next 50 were not",
     ):
         Edition.objects.bulk_create(new)
     assert Edition.objects.count() == 101
@@ -323,7 +340,13 @@ def test_only_refusals_are_retried():
         calls.append(error)
         raise error
 
-    for error in (WriteUnknown("?"), WriteBroken("!"), RateLimited("429"), IntegrityError("taken"), ValueError()):
+    for error in (
+        WriteUnknown("?"),
+        WriteBroken("!"),
+        RateLimited("429"),
+        IntegrityError("taken"),
+        ValueError(),
+    ):
         calls.clear()
         with pytest.raises(type(error)):
             retry_on_conflict(fail)(error)

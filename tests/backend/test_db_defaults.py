@@ -97,7 +97,12 @@ def test_an_existing_row_gets_the_default_back(article):
 
 def test_other_clients_get_what_a_column_can_hold_and_have_to_write_the_rest(article, appwrite):
     table = appwrite.table_ref("library_article")
-    said = {"seen": "2026-01-01T00:00:00.000+00:00", "made": "2026-01-01T00:00:00.000+00:00", "angle": 1.0, "dice": 0.5}
+    said = {
+        "seen": "2026-01-01T00:00:00.000+00:00",
+        "made": "2026-01-01T00:00:00.000+00:00",
+        "angle": 1.0,
+        "dice": 0.5,
+    }
     row = rows.create_row(appwrite.transport, table, "theirs", said)
     assert (row["headline"], row["cost"], row["stars"]) == ("Untitled", 333, None)
     assert article.objects.get(pk="theirs").stars is None

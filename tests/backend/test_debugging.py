@@ -12,7 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from appwrite_orm_django.backend.values import column_key
 from tests.library.models import Author, Book, Country, Tag
 
-COLUMNS = "({})".format(", ".join(f'"{column_key(field)}"' for field in Author._meta.concrete_fields))
+COLUMNS = "({})".format(
+    ", ".join(f'"{column_key(field)}"' for field in Author._meta.concrete_fields)
+)
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
@@ -31,10 +33,15 @@ def captured(appwrite, work):
 
 def test_the_log_shows_readable_requests(appwrite, zola):
     book = Book(title="Nana", author=zola)
-    assert captured(appwrite, lambda: list(Author.objects.filter(name="x", rating__gt=2).order_by("-name")[5:15])) == [
+    assert captured(
+        appwrite,
+        lambda: list(Author.objects.filter(name="x", rating__gt=2).order_by("-name")[5:15]),
+    ) == [
         f'LIST library_author {COLUMNS} WHERE equal(name, "x") AND greaterThan(rating, 2.0) ORDER BY name DESC LIMIT 10 OFFSET 5'
     ]
-    assert captured(appwrite, lambda: Author.objects.get(pk=zola.pk)) == [f"GET library_author/{zola.pk} {COLUMNS}"]
+    assert captured(appwrite, lambda: Author.objects.get(pk=zola.pk)) == [
+        f"GET library_author/{zola.pk} {COLUMNS}"
+    ]
     assert captured(appwrite, lambda: Author.objects.exclude(rating=1).count()) == [
         "COUNT library_author WHERE or(notEqual(rating, 1.0), isNull(rating))"
     ]
@@ -43,9 +50,9 @@ def test_the_log_shows_readable_requests(appwrite, zola):
     assert captured(appwrite, lambda: Book.objects.filter(pk=book.pk).update(pages=3)) == [
         f'UPDATE library_book/{book.pk} ("pages")'
     ]
-    assert captured(appwrite, lambda: Book.objects.filter(pages=3).update(pages=F("pages") + 1))[0].startswith(
-        "UPDATE library_book row by row"
-    )
+    assert captured(appwrite, lambda: Book.objects.filter(pages=3).update(pages=F("pages") + 1))[
+        0
+    ].startswith("UPDATE library_book row by row")
     assert captured(appwrite, lambda: Tag.objects.filter(name="x")._raw_delete("appwrite")) == [
         'DELETE library_tag WHERE equal(name, "x")'
     ]
@@ -95,13 +102,19 @@ class TestAssertNumQueries(TransactionTestCase):
             Author.objects.create(name="Zola")
             list(Author.objects.all())
         message = 'WHERE equal(name, "x")'
-        with self.assertRaisesMessage(AssertionError, message), self.assertNumQueries(0, using="appwrite"):
+        with (
+            self.assertRaisesMessage(AssertionError, message),
+            self.assertNumQueries(0, using="appwrite"),
+        ):
             list(Author.objects.filter(name="x"))
 
 
 class TestExplain:
     def test_pushed_down(self, zola, requests):
-        assert Author.objects.filter(name="x").explain() == f'LIST library_author {COLUMNS} WHERE equal(name, "x")'
+        assert (
+            Author.objects.filter(name="x").explain()
+            == f'LIST library_author {COLUMNS} WHERE equal(name, "x")'
+        )
         assert not requests
 
     def test_local(self, zola, requests):

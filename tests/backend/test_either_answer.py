@@ -10,7 +10,7 @@ from django.db.models import Avg, Count, F, Max, Min, Q, Sum
 from appwrite_local.messages import json_response
 from appwrite_local.registry import local_server
 from appwrite_orm_django.client import rows
-from tests.backend.kinds import level_settings
+from tests.kinds import level_settings
 from tests.library.models import Everything, Lists, Measurement, Reading
 
 pytestmark = [
@@ -42,7 +42,9 @@ def answers(level, monkeypatch):
     def change(function):
         def changed(request):
             answer = handle(request)
-            if not answer.body or ("/rows" not in request.path and "/transactions" not in request.path):
+            if not answer.body or (
+                "/rows" not in request.path and "/transactions" not in request.path
+            ):
                 return answer
             return json_response(answer.status, function(request, json.loads(answer.body)))
 
@@ -60,8 +62,13 @@ def test_floats_of_all_digits_that_another_client_has_written(level, place):
     connection = connections["appwrite"]
     table = connection.table_ref("library_everything")
     for number, value in enumerate((0.1 + 0.2, 1 / 3, 2.718281828459045)):
-        rows.create_row(connection.transport, table, f"r{number}", {"float": value, "char": str(number)})
-    held = [float(f"{value:.{17 if level == '2.x' else 14}g}") for value in (0.1 + 0.2, 1 / 3, 2.718281828459045)]
+        rows.create_row(
+            connection.transport, table, f"r{number}", {"float": value, "char": str(number)}
+        )
+    held = [
+        float(f"{value:.{17 if level == '2.x' else 14}g}")
+        for value in (0.1 + 0.2, 1 / 3, 2.718281828459045)
+    ]
 
     def look():
         found = Everything.objects.order_by("float")
@@ -70,7 +77,9 @@ def test_floats_of_all_digits_that_another_client_has_written(level, place):
         for value in held:
             near = Everything.objects.filter(float__range=(value - 1e-13, value + 1e-13))
             assert [row.float for row in near] == [value]
-        totals = Everything.objects.aggregate(s=Sum("float"), a=Avg("float"), x=Max("float"), n=Min("float"))
+        totals = Everything.objects.aggregate(
+            s=Sum("float"), a=Avg("float"), x=Max("float"), n=Min("float")
+        )
         assert totals == {"s": sum(held), "a": sum(held) / 3, "x": max(held), "n": min(held)}
         groups = Everything.objects.values("float").annotate(n=Count("pk")).order_by("float")
         assert [(row["float"], row["n"]) for row in groups] == [(value, 1) for value in held]
@@ -88,7 +97,9 @@ def test_floats_of_all_digits_that_another_client_has_written(level, place):
             Everything.objects.update(float=F("float") + 1)
     else:
         Everything.objects.update(float=F("float") + 1)
-    assert {row.float for row in Everything.objects.all()} == {float(f"{value + 1:.14g}") for value in held}
+    assert {row.float for row in Everything.objects.all()} == {
+        float(f"{value + 1:.14g}") for value in held
+    }
 
 
 @pytest.mark.parametrize("value", [12345678901234567890, -(2**70), 1.2345678901234567e19])
@@ -112,16 +123,26 @@ def test_numbers_beyond_64_bits_in_floats(level, value):
 
 QUESTIONS = {
     "no order": lambda: Everything.objects.values("integer").annotate(n=Count("pk")),
-    "by a nullable column": lambda: Everything.objects.values("integer").annotate(n=Count("pk")).order_by("integer"),
-    "downwards": lambda: Everything.objects.values("integer").annotate(n=Count("pk")).order_by("-integer"),
+    "by a nullable column": lambda: (
+        Everything.objects.values("integer").annotate(n=Count("pk")).order_by("integer")
+    ),
+    "downwards": lambda: (
+        Everything.objects.values("integer").annotate(n=Count("pk")).order_by("-integer")
+    ),
     "nulls last": lambda: (
-        Everything.objects.values("integer").annotate(n=Count("pk")).order_by(F("integer").asc(nulls_last=True))
+        Everything.objects.values("integer")
+        .annotate(n=Count("pk"))
+        .order_by(F("integer").asc(nulls_last=True))
     ),
     "by a sum": lambda: (
-        Everything.objects.values("integer").annotate(s=Sum("big"), n=Count("pk")).order_by("s", "integer")
+        Everything.objects.values("integer")
+        .annotate(s=Sum("big"), n=Count("pk"))
+        .order_by("s", "integer")
     ),
     "by a sum, downwards": lambda: (
-        Everything.objects.values("integer").annotate(s=Sum("big"), n=Count("pk")).order_by("-s", "integer")
+        Everything.objects.values("integer")
+        .annotate(s=Sum("big"), n=Count("pk"))
+        .order_by("-s", "integer")
     ),
     "distinct": lambda: Everything.objects.values("integer").distinct(),
 }
@@ -159,12 +180,17 @@ def test_groups_in_whatever_order_where_none_is_asked_for(level, answers, name):
     answers(shuffled)
     found = list(question())
     order = (lambda row: repr(sorted(row.items()))) if name in ("no order", "distinct") else None
-    assert (sorted(found, key=order) if order else found) == (sorted(expected, key=order) if order else expected)
+    assert (sorted(found, key=order) if order else found) == (
+        sorted(expected, key=order) if order else expected
+    )
     assert len({row["integer"] for row in found}) == len(found) == 7
     nulls = [row["integer"] for row in found].index(None)
     if name in ("by a nullable column", "by a sum", "nulls last", "downwards"):
         # Among sums, 2 has none either.
-        assert nulls == {"by a nullable column": 0, "by a sum": 0, "nulls last": 6, "downwards": 6}[name]
+        assert (
+            nulls
+            == {"by a nullable column": 0, "by a sum": 0, "nulls last": 6, "downwards": 6}[name]
+        )
     assert question().count() == 7
 
 
@@ -187,8 +213,16 @@ def test_columns_in_any_order(level, answers):
         list(Everything.objects.order_by("char").values_list("char", "integer", "numbers")),
         list(Everything.objects.order_by("char").values("numbers", "float")),
         [row.numbers for row in Everything.objects.order_by("char")],
-        [tuple(row) for row in Everything.objects.order_by("char").values_list("integer", "char").distinct()],
-        list(Everything.objects.raw("SELECT * FROM library_everything ORDER BY char")[0].__dict__.keys() - {"_state"})
+        [
+            tuple(row)
+            for row in Everything.objects.order_by("char").values_list("integer", "char").distinct()
+        ],
+        list(
+            Everything.objects.raw("SELECT * FROM library_everything ORDER BY char")[
+                0
+            ].__dict__.keys()
+            - {"_state"}
+        )
         != [],
         Everything.objects.get(pk=made.pk).array,
     ]
@@ -206,7 +240,11 @@ def test_columns_in_any_order(level, answers):
         again.char = "c"
         again.save()
         Everything.objects.filter(numbers=[3]).update(integer=7)
-    assert Everything.objects.values_list("char", "integer", "numbers").get(pk=again.pk) == ("c", 7, [3])
+    assert Everything.objects.values_list("char", "integer", "numbers").get(pk=again.pk) == (
+        "c",
+        7,
+        [3],
+    )
 
 
 @pytest.mark.parametrize("shape", ["missing", "null", "empty"])
@@ -239,16 +277,32 @@ def test_empty_arrays_in_answers_to_writes(level, answers, shape):
             everything.integer = 5
             everything.save()
             new = Lists.objects.create(integers=[9], floats=[])
-            assert (full.integers, empty.integers, new.integers, new.floats) == ([1, 2], [], [9], [])
+            assert (full.integers, empty.integers, new.integers, new.floats) == (
+                [1, 2],
+                [],
+                [9],
+                [],
+            )
             if inside:
                 read = Lists.objects.get(pk=full.pk)
                 assert (read.integers, read.floats, read.moments) == ([1, 2], [1.0], [])
-        assert (full.integers, full.floats, empty.integers, empty.texts) == ([1, 2], [1.0], [], ["b"])
+        assert (full.integers, full.floats, empty.integers, empty.texts) == (
+            [1, 2],
+            [1.0],
+            [],
+            ["b"],
+        )
         assert (everything.numbers, everything.array) == ([1], [])
         for one in (full, empty, new, *bulk):
             read = Lists.objects.nocache().get(pk=one.pk)
-            assert [getattr(read, field.attname) for field in Lists._meta.fields if not field.db_returning] == [
-                getattr(one, field.attname) for field in Lists._meta.fields if not field.db_returning
+            assert [
+                getattr(read, field.attname)
+                for field in Lists._meta.fields
+                if not field.db_returning
+            ] == [
+                getattr(one, field.attname)
+                for field in Lists._meta.fields
+                if not field.db_returning
             ]
     assert Everything.objects.nocache().get(pk=none.pk).numbers == []
     updated, _ = Lists.objects.update_or_create(pk=full.pk, defaults={"texts": ["z"]})

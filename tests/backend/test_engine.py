@@ -49,7 +49,9 @@ class Wire:
         self.letters = connection.table_ref("letters")
         self.log = []
         self.transport.add_listener(self.log.append)
-        self.through = self.transport.through(lambda _: LocalAdapter(registry.local_server(location)))
+        self.through = self.transport.through(
+            lambda _: LocalAdapter(registry.local_server(location))
+        )
 
 
 @pytest.fixture
@@ -160,7 +162,9 @@ def _failing(handle):
 
     def failing(request):
         if records.ENCODINGS.id in request.path:
-            return json_response(500, {"message": "down", "code": 500, "type": "general_unknown", "version": "1.9.6"})
+            return json_response(
+                500, {"message": "down", "code": 500, "type": "general_unknown", "version": "1.9.6"}
+            )
         return handle(request)
 
     return failing
@@ -180,7 +184,10 @@ def test_no_thread_is_answered_before_it_is_known(wire, location, monkeypatch):
         refused.append(caught.value)
 
     def slow(request):
-        if records.ENCODINGS.id in request.path and threading.current_thread() is threading.main_thread():
+        if (
+            records.ENCODINGS.id in request.path
+            and threading.current_thread() is threading.main_thread()
+        ):
             thread = threading.Thread(target=in_another_thread)
             thread.start()
             thread.join()

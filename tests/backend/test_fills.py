@@ -78,7 +78,10 @@ def fill(field, name="f"):
         (models.JSONField(default={"a": [1]}), '{"a": [1]}'),
         (models.GenericIPAddressField(default="10.0.0.1"), "10.0.0.1"),
         (ArrayField(models.IntegerField()), None),
-        (ArrayField(models.DateField(), default=[date(2026, 1, 2)]), ["2026-01-02T00:00:00.000+00:00"]),
+        (
+            ArrayField(models.DateField(), default=[date(2026, 1, 2)]),
+            ["2026-01-02T00:00:00.000+00:00"],
+        ),
         (EnumField(choices=[("a", "A")], default="a"), "a"),
         (Shouting(max_length=5, default="loud"), "LOUD"),
         (models.ForeignKey("Target", models.CASCADE, default=7), "0000000000000007"),
@@ -110,9 +113,17 @@ def test_constants(field, expected):
             "00000000-0000-0000-0000-000000000002",
             "the default of f",
         ),
-        (ArrayField(models.CharField(max_length=5), default=lambda: ["a", "b"]), ["a", "b"], "the default of f"),
+        (
+            ArrayField(models.CharField(max_length=5), default=lambda: ["a", "b"]),
+            ["a", "b"],
+            "the default of f",
+        ),
         (models.IntegerField(default=lambda: None), None, "the default of f"),
-        (models.CharField(max_length=5, db_default=Lower(models.Value("ABC"))), "abc", "the db_default of f"),
+        (
+            models.CharField(max_length=5, db_default=Lower(models.Value("ABC"))),
+            "abc",
+            "the db_default of f",
+        ),
     ],
     ids=lambda value: value.__class__.__name__ if isinstance(value, models.Field) else repr(value),
 )
@@ -158,9 +169,18 @@ def test_a_callable_is_called_once_and_only_when_its_value_is_wanted():
 @pytest.mark.parametrize(
     ("field", "message"),
     [
-        (models.IntegerField(default="many"), r"library_thing\.f: the default 'many': Field 'f' expected a number"),
-        (models.PositiveSmallIntegerField(default=-1), r"library_thing\.f: the default -1: -1 is below the minimum"),
-        (models.DecimalField(max_digits=3, decimal_places=1, default=1000), "has more than 3 digits"),
+        (
+            models.IntegerField(default="many"),
+            r"library_thing\.f: the default 'many': Field 'f' expected a number",
+        ),
+        (
+            models.PositiveSmallIntegerField(default=-1),
+            r"library_thing\.f: the default -1: -1 is below the minimum",
+        ),
+        (
+            models.DecimalField(max_digits=3, decimal_places=1, default=1000),
+            "has more than 3 digits",
+        ),
         (models.IntegerField(default=lambda: "many"), "the default 'many'"),
     ],
     ids=["text", "range", "digits", "callable"],

@@ -24,8 +24,17 @@ from django.db.models import (
 )
 from django.db.models.functions import Abs, Cast, Concat
 
-from tests.backend.kinds import level_settings
-from tests.library.models import Author, Book, Country, Everything, Numbered, Owner, Possession, Token
+from tests.kinds import level_settings
+from tests.library.models import (
+    Author,
+    Book,
+    Country,
+    Everything,
+    Numbered,
+    Owner,
+    Possession,
+    Token,
+)
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
@@ -158,10 +167,16 @@ class TestLoneSurrogates:
             Everything.objects.exclude(**{lookup: value}),
             Everything.objects.filter(Q(**{lookup: value}) | Q(integer=F("big"))),
             Everything.objects.values("integer").annotate(n=Count("pk")).filter(**{lookup: value}),
-            Everything.objects.annotate(x=Case(When(then=1, **{lookup: value}), default=0)).values_list("x"),
+            Everything.objects.annotate(
+                x=Case(When(then=1, **{lookup: value}), default=0)
+            ).values_list("x"),
         ):
             # Django leaves annotations out where rows are only counted.
-            counting = () if "x" in found.query.annotations else (lambda q: q.count(), lambda q: q.exists())
+            counting = (
+                ()
+                if "x" in found.query.annotations
+                else (lambda q: q.count(), lambda q: q.exists())
+            )
             for ask in (list, lambda q: q.explain(), *counting):
                 with pytest.raises(DataError, match=r"\\ud800|\\udc00"):
                     ask(found)
@@ -211,9 +226,17 @@ class TestLoneSurrogates:
             lambda: list(Everything.objects.annotate(x=Value(LONE))),
             lambda: Everything.objects.update(char=Concat("char", Value(LONE))),
             lambda: Everything.objects.update(char=Value(LONE)),
-            lambda: list(Everything.objects.raw("SELECT * FROM library_everything WHERE char = %s", [LONE])),
-            lambda: list(Everything.objects.raw("SELECT * FROM library_everything WHERE char = %(a)s", {"a": LONE})),
-            lambda: list(Everything.objects.raw(f"SELECT * FROM library_everything WHERE char = '{LONE}'")),
+            lambda: list(
+                Everything.objects.raw("SELECT * FROM library_everything WHERE char = %s", [LONE])
+            ),
+            lambda: list(
+                Everything.objects.raw(
+                    "SELECT * FROM library_everything WHERE char = %(a)s", {"a": LONE}
+                )
+            ),
+            lambda: list(
+                Everything.objects.raw(f"SELECT * FROM library_everything WHERE char = '{LONE}'")
+            ),
             lambda: connections["appwrite"].cursor().execute("SELECT %s", [LONE]),
             lambda: list(Everything.objects.extra(where=["char = %s"], params=[LONE])),
             lambda: list(Everything.objects.order_by("json__\ud800")),
@@ -227,11 +250,18 @@ class TestLoneSurrogates:
 
     def test_pairs_are_characters(self):
         row = Everything.objects.create(char="🌸", json={"🌸": "🌸"}, array=["🌸"])
-        assert Everything.objects.get(char="🌸", json={"🌸": "🌸"}, json__has_key="🌸", array__contains=["🌸"]) == row
+        assert (
+            Everything.objects.get(
+                char="🌸", json={"🌸": "🌸"}, json__has_key="🌸", array__contains=["🌸"]
+            )
+            == row
+        )
 
 
 def test_forms_say_what_the_column_cannot_hold():
-    form_class = forms.modelform_factory(Everything, fields=["char", "text", "json", "array", "datetime", "date"])
+    form_class = forms.modelform_factory(
+        Everything, fields=["char", "text", "json", "array", "datetime", "date"]
+    )
     wrong = {
         "char": LONE,
         "text": LONE,
@@ -273,24 +303,35 @@ class TestNumbersOfMoreThan64Bits:
     @pytest.fixture(autouse=True)
     def rows(self, place):
         day = datetime.timedelta(days=1)
-        Everything.objects.bulk_create([Everything(big=BIG, duration=100_000_000 * day) for _ in range(3)])
+        Everything.objects.bulk_create(
+            [Everything(big=BIG, duration=100_000_000 * day) for _ in range(3)]
+        )
 
     def exactly_or_not(self, ask, exact):
         """The server's sums have no end, SQLite's do: the answer is right, or an error says that there is none."""
-        assert answer_or_refusal(ask, r"library_everything: .*64 bits.*\n.*DecimalField") in (exact, REFUSED)
+        assert answer_or_refusal(ask, r"library_everything: .*64 bits.*\n.*DecimalField") in (
+            exact,
+            REFUSED,
+        )
 
     def test_sums(self):
         total, long = 3 * BIG, datetime.timedelta(days=300_000_000)
         groups = Everything.objects.values("char").annotate(total=Sum("big"))
         self.exactly_or_not(lambda: Everything.objects.aggregate(x=Sum("big"))["x"], total)
         self.exactly_or_not(lambda: Everything.objects.aggregate(x=Sum("duration"))["x"], long)
-        self.exactly_or_not(lambda: Everything.objects.aggregate(x=Sum(F("big") + 1))["x"], total + 3)
+        self.exactly_or_not(
+            lambda: Everything.objects.aggregate(x=Sum(F("big") + 1))["x"], total + 3
+        )
         self.exactly_or_not(lambda: groups.get()["total"], total)
         self.exactly_or_not(lambda: groups.filter(total__gt=5).get()["total"], total)
         self.exactly_or_not(lambda: groups.order_by("total").get()["total"], total)
-        self.exactly_or_not(lambda: Everything.objects.annotate(x=Window(Sum("big"))).first().x, total)
+        self.exactly_or_not(
+            lambda: Everything.objects.annotate(x=Window(Sum("big"))).first().x, total
+        )
         assert Everything.objects.aggregate(x=Avg("big"))["x"] == pytest.approx(BIG)
-        assert Everything.objects.aggregate(x=Avg("duration"))["x"] == datetime.timedelta(days=100_000_000)
+        assert Everything.objects.aggregate(x=Avg("duration"))["x"] == datetime.timedelta(
+            days=100_000_000
+        )
 
     @pytest.mark.parametrize(
         ("expression", "exact"),
@@ -321,7 +362,8 @@ class TestNumbersOfMoreThan64Bits:
             "lte": value >= 3 * BIG,
         }[lookup]
         found = answer_or_refusal(
-            lambda: groups.filter(**{f"total__{lookup}": value}).exists(), r"64 bits.*\n.*DecimalField"
+            lambda: groups.filter(**{f"total__{lookup}": value}).exists(),
+            r"64 bits.*\n.*DecimalField",
         )
         assert found in (holds, REFUSED)
         assert Everything.objects.filter(**{f"big__{lookup}": value}).exists() is (
@@ -351,7 +393,9 @@ class TestNumbersOfMoreThan64Bits:
 
     def test_what_fits_is_as_before(self):
         Everything.objects.update(big=2**61, integer=7)
-        rows = Everything.objects.annotate(x=F("big") + F("big") - F("integer"), y=F("integer") * F("integer") + 1)
+        rows = Everything.objects.annotate(
+            x=F("big") + F("big") - F("integer"), y=F("integer") * F("integer") + 1
+        )
         assert set(rows.values_list("x", "y")) == {(2**62 - 7, 50)}
         assert rows.filter(x__gt=F("big"), y=50).count() == 3
         assert Everything.objects.aggregate(x=Sum("big"))["x"] == 3 * 2**61
@@ -365,11 +409,19 @@ def test_sums_of_decimals_are_exact_or_refused():
     Everything.objects.bulk_create([Everything(decimal=price) for _ in range(1900)])
     for ask, exact in (
         (lambda: Everything.objects.aggregate(x=Sum("decimal"))["x"], 2000 * price),
-        (lambda: Everything.objects.values("char").annotate(x=Sum("decimal")).filter(x__gt=5).get()["x"], 2000 * price),
         (
-            lambda: Everything.objects.aggregate(x=Sum(Cast("decimal", DecimalField(max_digits=40, decimal_places=4))))[
-                "x"
-            ],
+            lambda: (
+                Everything.objects.values("char")
+                .annotate(x=Sum("decimal"))
+                .filter(x__gt=5)
+                .get()["x"]
+            ),
+            2000 * price,
+        ),
+        (
+            lambda: Everything.objects.aggregate(
+                x=Sum(Cast("decimal", DecimalField(max_digits=40, decimal_places=4)))
+            )["x"],
             2000 * price,
         ),
     ):

@@ -18,13 +18,20 @@ def test_tables(inspect):
 def test_columns(inspect, appwrite):
     columns = {column.name: column for column in inspect("get_table_description", "library_book")}
     assert columns["$id"].display_size == 36
-    assert (columns["title"].type_code, columns["title"].display_size, columns["title"].null_ok) == (
+    assert (
+        columns["title"].type_code,
+        columns["title"].display_size,
+        columns["title"].null_ok,
+    ) == (
         "varchar",
         200,
         False,
     )
     assert columns["price"].null_ok
-    kinds = {appwrite.introspection.get_field_type(column.type_code, column) for column in columns.values()}
+    kinds = {
+        appwrite.introspection.get_field_type(column.type_code, column)
+        for column in columns.values()
+    }
     assert kinds == {"CharField", "BigIntegerField", "DateTimeField", "BooleanField", "TextField"}
 
 
@@ -37,7 +44,13 @@ def test_keys(inspect, appwrite):
 def test_constraints(inspect):
     constraints = inspect("get_constraints", "library_book")
     unique = constraints["one_title_per_author"]
-    assert (unique["unique"], unique["primary_key"], unique["columns"]) == (True, False, ["author_id", "title"])
+    assert (unique["unique"], unique["primary_key"], unique["columns"]) == (
+        True,
+        False,
+        ["author_id", "title"],
+    )
     assert constraints["title_idx"]["index"]
     assert not constraints["title_idx"]["unique"]
-    assert [name for name, constraint in constraints.items() if constraint["primary_key"]] == ["primary"]
+    assert [name for name, constraint in constraints.items() if constraint["primary_key"]] == [
+        "primary"
+    ]

@@ -63,13 +63,17 @@ class TestTablesOfNestedQueries:
     def test_the_default_ordering_of_a_group(self, books):
         Review.objects.create(book=books[0], stars=3)
         assert list(
-            Book.objects.values("author").annotate(number=Count("reviews")).values_list("number", flat=True)
+            Book.objects.values("author")
+            .annotate(number=Count("reviews"))
+            .values_list("number", flat=True)
         ) == [1, 0]
 
     def test_a_reference_two_levels_out(self, books):
         Tag.objects.create(name="Zola")
         inner = Author.objects.filter(name=OuterRef(OuterRef("name")))
-        query = Tag.objects.annotate(known=Exists(Book.objects.annotate(by=Exists(inner)).filter(by=True)))
+        query = Tag.objects.annotate(
+            known=Exists(Book.objects.annotate(by=Exists(inner)).filter(by=True))
+        )
         assert query.get().known
 
     def test_joins_of_one_compilation_are_not_those_of_the_next(self, books):
@@ -78,7 +82,9 @@ class TestTablesOfNestedQueries:
         assert "JOIN" not in str(query.order_by("title").query)
 
     def test_a_new_row_may_hold_what_a_subquery_brings(self, books):
-        longest = Subquery(Book.objects.annotate(most=Max("pages")).order_by("-most").values("most")[:1])
+        longest = Subquery(
+            Book.objects.annotate(most=Max("pages")).order_by("-most").values("most")[:1]
+        )
         book = Book.objects.create(title="Longer", author=books[0].author, pages=longest)
         book.refresh_from_db()
         assert book.pages == 1900
@@ -90,7 +96,9 @@ class TestTablesOfNestedQueries:
 
 class TestFragmentsOfSql:
     def test_further_tables(self, books):
-        query = Book.objects.extra(tables=["library_country"], where=["library_country.code = 'FR'"])
+        query = Book.objects.extra(
+            tables=["library_country"], where=["library_country.code = 'FR'"]
+        )
         assert titles(query.order_by("title")) == ["Germinal", "Les Misérables", "Nana"]
 
     def test_names_are_quoted_as_sqlite_does(self, books, appwrite):
@@ -105,16 +113,21 @@ class TestFragmentsOfSql:
         assert query.extra(select={"longer": longer}).get().longer == 2  # noqa: S610
         assert query.annotate(longer=RawSQL(longer, (), IntegerField())).get().longer == 2  # noqa: S611
         assert query.extra(where=[f"({longer}) = 2"]).count() == 1  # noqa: S610
-        assert Book.objects.extra(order_by=["-longer"], select={"longer": longer})[0].title == "Nana"  # noqa: S610
+        ordered = Book.objects.extra(order_by=["-longer"], select={"longer": longer})  # noqa: S610
+        assert ordered[0].title == "Nana"
 
     def test_a_select_of_a_table_that_only_it_names(self, books):
         Review.objects.bulk_create([Review(book=book, stars=4) for book in books[:2]])
-        number = "SELECT COUNT(*) FROM library_review WHERE library_review.book_id = library_book.id"
+        number = (
+            "SELECT COUNT(*) FROM library_review WHERE library_review.book_id = library_book.id"
+        )
         query = Book.objects.extra(select={"number": number}).order_by("-pages")  # noqa: S610
         assert [book.number for book in query] == [0, 1, 1]
         assert [book.number for book in query[1:2]] == [1]
         assert titles(
-            Book.objects.filter(pk__in=RawSQL("SELECT book_id FROM library_review WHERE stars > %s", [3]))
+            Book.objects.filter(
+                pk__in=RawSQL("SELECT book_id FROM library_review WHERE stars > %s", [3])
+            )
         ) == [
             "Nana",
             "Germinal",
@@ -127,12 +140,16 @@ class TestFragmentsOfSql:
 
     def test_a_template_that_selects(self, books):
         function = Func(
-            "pages", template="(SELECT MAX(pages) FROM library_book) - %(expressions)s", output_field=IntegerField()
+            "pages",
+            template="(SELECT MAX(pages) FROM library_book) - %(expressions)s",
+            output_field=IntegerField(),
         )
         assert Book.objects.filter(title="Nana").annotate(less=function).get().less == 1500
 
     def test_a_page_is_still_asked_for_as_such(self, books, django_assert_num_queries):
-        number = "SELECT COUNT(*) FROM library_review WHERE library_review.book_id = library_book.id"
+        number = (
+            "SELECT COUNT(*) FROM library_review WHERE library_review.book_id = library_book.id"
+        )
         plan = Book.objects.extra(select={"number": number}).order_by("title")[:2].explain()  # noqa: S610
         assert "LIMIT 2" in plan
 
@@ -141,7 +158,9 @@ class TestFragmentsOfSql:
             list(Book.objects.extra(select={"number": "SELECT COUNT(*) FROM nowhere"}))
 
     def test_what_a_select_reads_is_in_the_cache_as_such(self, books):
-        query = Book.objects.filter(title="Nana").extra(select={"number": "SELECT COUNT(*) FROM library_review"})
+        query = Book.objects.filter(title="Nana").extra(
+            select={"number": "SELECT COUNT(*) FROM library_review"}
+        )
         assert query.get().number == 0
         Review.objects.create(book=books[0], stars=3)
         assert query.all().get().number == 1
@@ -158,23 +177,34 @@ class TestFragmentsOfSql:
     )
     def test_which_tables_a_fragment_reads(self, sql, expected):
         assert statements.reads_in(sql) == 1
-        assert statements.sources([sql], ["library_book", "library_tag", "library_book_tags"]) == expected
+        assert (
+            statements.sources([sql], ["library_book", "library_tag", "library_book_tags"])
+            == expected
+        )
 
     @pytest.mark.parametrize(
         "query",
         [
-            lambda: Author.objects.filter(Exists(Book.objects.filter(author=OuterRef("pk"), title="Nana"))),
+            lambda: Author.objects.filter(
+                Exists(Book.objects.filter(author=OuterRef("pk"), title="Nana"))
+            ),
             lambda: Author.objects.annotate(
-                longest=Coalesce(Subquery(Book.objects.filter(author=OuterRef("pk")).values("pages")[:1]), 0)
+                longest=Coalesce(
+                    Subquery(Book.objects.filter(author=OuterRef("pk")).values("pages")[:1]), 0
+                )
             ).filter(longest__gt=3),
             lambda: Author.objects.exclude(
                 books__in=Book.objects.filter(title="Nana").union(Book.objects.filter(pages=1))
             ),
-            lambda: Author.objects.annotate(n=Count("books")).exclude(books__reviews__stars__in=[1, 2]),
+            lambda: Author.objects.annotate(n=Count("books")).exclude(
+                books__reviews__stars__in=[1, 2]
+            ),
         ],
     )
     def test_nested_queries_are_no_fragments(self, appwrite, query):
-        command = evaluation.plan_query(query().query.get_compiler(connection=appwrite), set_up=True)
+        command = evaluation.plan_query(
+            query().query.get_compiler(connection=appwrite), set_up=True
+        )
         assert "SELECT" in command.sql[1:]
         assert command.program.whole_tables == frozenset()
 
@@ -192,9 +222,9 @@ class Doubled(Transform):
 
 
 def test_an_expression_may_bring_sql_for_local_evaluation(books):
-    assert titles(Book.objects.annotate(twice=Doubled("pages", output_field=IntegerField())).filter(twice=800)) == [
-        "Nana"
-    ]
+    assert titles(
+        Book.objects.annotate(twice=Doubled("pages", output_field=IntegerField())).filter(twice=800)
+    ) == ["Nana"]
 
 
 class TestColumnsOfDifferentKinds:
@@ -204,7 +234,10 @@ class TestColumnsOfDifferentKinds:
         Everything.objects.create(integer=child.parent_id, char=str(child.parent_id))
         found = Everything.objects.filter(integer__in=Numbered.objects.values("pk"))
         assert found.count() == 1
-        assert Numbered.objects.filter(pk__in=Everything.objects.values("integer")).get().name == "parent"
+        assert (
+            Numbered.objects.filter(pk__in=Everything.objects.values("integer")).get().name
+            == "parent"
+        )
 
     def test_an_integer_field_holds_a_key_of_53_bits(self):
         key = 2**53 - 1
@@ -228,7 +261,11 @@ class TestJson:
             ("json__contains", {"b": {"c": [2]}}, True),
             ("json__contains", {"b": {}}, True),
             ("json__contains", ["a"], False),
-            ("json__contained_by", {"a": 1, "b": {"c": [1, 2, 3]}, "d": None, "e": "1", "f": 0}, True),
+            (
+                "json__contained_by",
+                {"a": 1, "b": {"c": [1, 2, 3]}, "d": None, "e": "1", "f": 0},
+                True,
+            ),
             ("json__contained_by", {"a": 1}, False),
             ("json__b__c__contains", 2, True),
             ("json__b__c__contains", [2, 1], True),
@@ -259,19 +296,29 @@ class TestNumbers:
     def test_long_decimals_keep_their_digits(self):
         exact = decimal.Decimal("12345678901234567890.0000000001")
         Everything.objects.bulk_create(
-            [Everything(long_decimal=value) for value in (exact, decimal.Decimal(-2), decimal.Decimal(10))]
+            [
+                Everything(long_decimal=value)
+                for value in (exact, decimal.Decimal(-2), decimal.Decimal(10))
+            ]
         )
         query = Everything.objects.annotate(again=F("long_decimal"))
         assert query.get(again=exact).again == exact
         assert [row.again for row in query.order_by("again")] == [-2, 10, exact]
         assert query.filter(again__gt=9).count() == 2
 
-    LONG = ("12345678901234567890.0000000001", "-0.0000000003", "98765432109876543210.9999999999", "0.1")
+    LONG = (
+        "12345678901234567890.0000000001",
+        "-0.0000000003",
+        "98765432109876543210.9999999999",
+        "0.1",
+    )
 
     @pytest.fixture
     def long(self):
         values = [decimal.Decimal(text) for text in self.LONG]
-        Everything.objects.bulk_create([Everything(long_decimal=value, integer=2) for value in values])
+        Everything.objects.bulk_create(
+            [Everything(long_decimal=value, integer=2) for value in values]
+        )
         Everything.objects.create(integer=3)
         return values
 
@@ -294,11 +341,16 @@ class TestNumbers:
         assert found["none"] == 0
 
     def test_groups_are_compared_and_ordered_by_exact_sums(self, long):
-        query = Everything.objects.values("integer").annotate(total=Sum("long_decimal", default=decimal.Decimal(0)))
+        query = Everything.objects.values("integer").annotate(
+            total=Sum("long_decimal", default=decimal.Decimal(0))
+        )
         with decimal.localcontext(decimal.Context(prec=31)):
             total = sum(long)
             least = decimal.Decimal("0.0000000001")
-            assert query.filter(total__gt=total - least, total__lt=total + least).get()["total"] == total
+            assert (
+                query.filter(total__gt=total - least, total__lt=total + least).get()["total"]
+                == total
+            )
             assert not query.filter(total__gt=total)
             assert query.filter(total__gte=9).count() == 1
         assert [group["integer"] for group in query.order_by("total")] == [3, 2]
@@ -310,7 +362,11 @@ class TestNumbers:
             twice=F("long_decimal") * 2,
             half=F("long_decimal") / 2,
             nothing=F("long_decimal") / 0,
-            most=Greatest("long_decimal", "integer", output_field=DecimalField(max_digits=30, decimal_places=10)),
+            most=Greatest(
+                "long_decimal",
+                "integer",
+                output_field=DecimalField(max_digits=30, decimal_places=10),
+            ),
             least=Least("long_decimal", Value(decimal.Decimal(5))),
         ).get(long_decimal=long[0])
         with decimal.localcontext(decimal.Context(prec=31)):
@@ -324,7 +380,10 @@ class TestNumbers:
         Everything.objects.filter(long_decimal=long[0]).update(
             long_decimal=F("long_decimal") - decimal.Decimal("0.0000000001")
         )
-        found = [row.long_decimal for row in Everything.objects.filter(long_decimal__gt=1, long_decimal__lt=long[2])]
+        found = [
+            row.long_decimal
+            for row in Everything.objects.filter(long_decimal__gt=1, long_decimal__lt=long[2])
+        ]
         assert found == [decimal.Decimal(12345678901234567890)]
 
     def test_sums_of_short_decimals_do_not_pass_through_floats(self, books):
@@ -332,9 +391,20 @@ class TestNumbers:
         for book, price in zip(books, prices, strict=True):
             book.price = price
             book.save()
-        found = Book.objects.values("in_print").annotate(total=Sum("price"), mean=Avg("price")).get()
-        assert (found["total"], found["mean"]) == (decimal.Decimal("1000000.29"), decimal.Decimal("333333.430000000"))
-        assert Book.objects.values("in_print").annotate(total=Sum("price")).filter(total=sum(prices)).count() == 1
+        found = (
+            Book.objects.values("in_print").annotate(total=Sum("price"), mean=Avg("price")).get()
+        )
+        assert (found["total"], found["mean"]) == (
+            decimal.Decimal("1000000.29"),
+            decimal.Decimal("333333.430000000"),
+        )
+        assert (
+            Book.objects.values("in_print")
+            .annotate(total=Sum("price"))
+            .filter(total=sum(prices))
+            .count()
+            == 1
+        )
 
     @pytest.mark.parametrize(
         ("field", "value", "places", "expected"),
@@ -353,7 +423,12 @@ class TestNumbers:
         found = Everything.objects.annotate(rounded=Round(field, places)).get().rounded
         assert (type(found), found) == (type(expected), expected)
         if value is not None:
-            assert Everything.objects.annotate(rounded=Round(field, places)).filter(rounded=expected).count() == 1
+            assert (
+                Everything.objects.annotate(rounded=Round(field, places))
+                .filter(rounded=expected)
+                .count()
+                == 1
+            )
 
 
 def test_a_moment_may_be_a_key():
@@ -374,6 +449,8 @@ def test_a_field_is_told_of_the_connection_that_its_rows_come_from(books, appwri
         return value
 
     monkeypatch.setattr(IntegerField, "from_db_value", from_db_value, raising=False)
-    assert Book.objects.filter(pages__lt=F("pages") + 1).values_list("pages", flat=True).count() == 3
+    assert (
+        Book.objects.filter(pages__lt=F("pages") + 1).values_list("pages", flat=True).count() == 3
+    )
     assert len(Book.objects.filter(pages__lt=F("pages") + 1).values_list("pages", flat=True)) == 3
     assert set(told) == {appwrite}

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transactio
 @pytest.fixture
 def authors():
     """Make authors that name their country in two spellings, one of which is the country's own."""
-    Country.objects.bulk_create([Country(code="Fr", name="France"), Country(code="pe", name="Perú")])
+    Country.objects.bulk_create(
+        [Country(code="Fr", name="France"), Country(code="pe", name="Perú")]
+    )
     return Author.objects.bulk_create(
         [
             Author(name="Zola", country_id="Fr", rating=4),
@@ -46,7 +48,13 @@ class TestRowIdsOfSeveralSpellings:
         french = Author.objects.filter(country__name="France").order_by("rating")
         assert names(french) == ["zola", "Zola", "Hugo"]
         shown = Author.objects.select_related("country").order_by(Lower("name"), "rating")
-        assert [row.country and row.country.name for row in shown] == ["France", None, "Perú", "France", "France"]
+        assert [row.country and row.country.name for row in shown] == [
+            "France",
+            None,
+            "Perú",
+            "France",
+            "France",
+        ]
 
     def test_nested_queries(self, authors):
         born_there = Author.objects.filter(country=OuterRef("pk"), rating__lt=2)
@@ -56,28 +64,50 @@ class TestRowIdsOfSeveralSpellings:
         assert Author.objects.exclude(country__in=countries.values("pk")).count() == 2
 
     def test_groups_and_what_is_distinct(self, authors):
-        groups = Author.objects.values("country").annotate(n=Count("pk"), best=Max("rating")).order_by("country")
+        groups = (
+            Author.objects.values("country")
+            .annotate(n=Count("pk"), best=Max("rating"))
+            .order_by("country")
+        )
         assert [(row["n"], row["best"]) for row in groups] == [(1, None), (3, 5), (1, 2)]
         assert Author.objects.aggregate(n=Count("country", distinct=True))["n"] == 2
         assert len(Author.objects.values_list("country").distinct()) == 3
 
     def test_comparisons(self, authors):
         """As SQLite would compare them, PE would come before fr."""
-        assert Author.objects.filter(Q(country__gt="FR") & Q(rating__lt=F("rating") + 1)).get().name == "Vargas"
+        assert (
+            Author.objects.filter(Q(country__gt="FR") & Q(rating__lt=F("rating") + 1)).get().name
+            == "Vargas"
+        )
         assert Author.objects.filter(country="FR", rating__lt=F("rating") + 1).count() == 3
-        assert Author.objects.filter(country__in=["FR", "x"], rating__lt=F("rating") + 1).count() == 3
-        found = Author.objects.aggregate(Min("country"), Max("country"), n=Count("pk", filter=Q(rating__gt=1)))
-        assert (found["country__min"].lower(), found["country__max"].lower(), found["n"]) == ("fr", "pe", 3)
+        assert (
+            Author.objects.filter(country__in=["FR", "x"], rating__lt=F("rating") + 1).count() == 3
+        )
+        found = Author.objects.aggregate(
+            Min("country"), Max("country"), n=Count("pk", filter=Q(rating__gt=1))
+        )
+        assert (found["country__min"].lower(), found["country__max"].lower(), found["n"]) == (
+            "fr",
+            "pe",
+            3,
+        )
         assert Author.objects.filter(country=Coalesce("country", Value("x"))).count() == 4
 
     def test_other_text(self, authors):
         Tag.objects.create(name="fR")
         same = Tag.objects.filter(name=OuterRef("country_id"))
         assert Author.objects.filter(Exists(same)).count() == 3
-        assert Author.objects.filter(country__in=Tag.objects.annotate(up=Upper("name")).values("name")).count() == 3
+        assert (
+            Author.objects.filter(
+                country__in=Tag.objects.annotate(up=Upper("name")).values("name")
+            ).count()
+            == 3
+        )
         assert Author.objects.extra(where=["library_author.country_id = 'FR'"]).count() == 3
         cursor = connections["appwrite"].cursor()
-        cursor.execute("SELECT COUNT(*) FROM library_author a JOIN library_country c ON a.country_id = c.code")
+        cursor.execute(
+            "SELECT COUNT(*) FROM library_author a JOIN library_country c ON a.country_id = c.code"
+        )
         assert cursor.fetchone() == (4,)
 
     def test_have_one_spelling(self):
@@ -104,10 +134,24 @@ class TestGroupsAndOrders:
         )
         countries = [Country(code=f"{number:02}", name=f"Country {number}") for number in range(40)]
         Country.objects.bulk_create(countries)
-        Author.objects.bulk_create(Author(name=f"A{number}", country_id=f"{number % 40:02}") for number in range(200))
+        Author.objects.bulk_create(
+            Author(name=f"A{number}", country_id=f"{number % 40:02}") for number in range(200)
+        )
         assert len(Author.objects.values("name").annotate(n=Count("pk")).order_by("-name")) == 200
-        assert len(Author.objects.select_related("country").order_by("country__name", "pk").filter(pk=F("pk"))) == 200
-        assert Author.objects.filter(Exists(Country.objects.filter(pk=OuterRef("country"), name__gt=""))).count() == 200
+        assert (
+            len(
+                Author.objects.select_related("country")
+                .order_by("country__name", "pk")
+                .filter(pk=F("pk"))
+            )
+            == 200
+        )
+        assert (
+            Author.objects.filter(
+                Exists(Country.objects.filter(pk=OuterRef("country"), name__gt=""))
+            ).count()
+            == 200
+        )
         assert len(compared) <= 200  # the last condition, once for each author
 
 
@@ -142,13 +186,26 @@ class TestThePrivateDatabase:
     def test_threads_have_one_each(self, authors):
         def evaluated(number):
             try:
-                return names(Author.objects.nocache().filter(rating__gt=number).order_by(Upper("name"), "rating"))
+                return names(
+                    Author.objects.nocache()
+                    .filter(rating__gt=number)
+                    .order_by(Upper("name"), "rating")
+                )
             finally:
                 connections["appwrite"].close()
 
         with ThreadPoolExecutor(4) as pool:
             found = list(pool.map(evaluated, [1, 4, 2, 0] * 5))
-        assert found == [["Hugo", "Vargas", "Zola"], ["Hugo"], ["Hugo", "Zola"], ["Hugo", "Vargas", "zola", "Zola"]] * 5
+        assert (
+            found
+            == [
+                ["Hugo", "Vargas", "Zola"],
+                ["Hugo"],
+                ["Hugo", "Zola"],
+                ["Hugo", "Vargas", "zola", "Zola"],
+            ]
+            * 5
+        )
 
     def test_the_same_row_of_two_steps_is_there_once(self, authors):
         Book.objects.create(title="One", author=authors[0], editor=authors[0])

@@ -65,7 +65,8 @@ def shown(value):
 @pytest.fixture(autouse=True)
 def rows():
     Everything.objects.bulk_create(
-        Everything(long_decimal=value, integer=number, char=str(value)) for number, value in enumerate(VALUES)
+        Everything(long_decimal=value, integer=number, char=str(value))
+        for number, value in enumerate(VALUES)
     )
     Everything.objects.create(integer=9)
 
@@ -73,7 +74,9 @@ def rows():
 def computed(**expressions):
     """Return the values of an expression, in the order of ``VALUES``, the null's last."""
     (name,) = expressions
-    return list(Everything.objects.annotate(**expressions).order_by("integer").values_list(name, flat=True))
+    return list(
+        Everything.objects.annotate(**expressions).order_by("integer").values_list(name, flat=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,8 +124,12 @@ def test_round_is_half_away_from_zero_and_has_the_places_asked_for():
     found = computed(x=Round("long_decimal"))
     assert str(found[3]) == "-3"
     assert str(computed(x=Round("long_decimal", precision=2))[4]) == "7.00"
-    assert str(computed(x=Round("long_decimal", precision=9))[0]) == "12345678901234567890.000000001"
-    assert str(computed(x=Round("long_decimal", precision=9))[1]) == "-98765432109876543211.000000000"
+    assert (
+        str(computed(x=Round("long_decimal", precision=9))[0]) == "12345678901234567890.000000001"
+    )
+    assert (
+        str(computed(x=Round("long_decimal", precision=9))[1]) == "-98765432109876543211.000000000"
+    )
 
 
 def test_what_has_no_value_is_null():
@@ -130,12 +137,19 @@ def test_what_has_no_value_is_null():
     assert computed(x=Sqrt("long_decimal"))[1] is None
     assert computed(x=Ln("long_decimal"))[3] is None
     assert computed(x=Power("long_decimal", D("0.5")))[3] is None
-    assert computed(x=Log(D(10), Cast("integer", DecimalField(max_digits=20, decimal_places=0))))[0] is None
+    assert (
+        computed(x=Log(D(10), Cast("integer", DecimalField(max_digits=20, decimal_places=0))))[0]
+        is None
+    )
 
 
 def test_exponentials_and_logarithms_have_28_digits():
-    small = Everything.objects.filter(integer__gte=2, integer__lt=F("integer") + 1).order_by("integer")
-    assert small.annotate(x=Exp("long_decimal")).values_list("x", flat=True)[1] == ENDLESS.exp(D("-2.5"))
+    small = Everything.objects.filter(integer__gte=2, integer__lt=F("integer") + 1).order_by(
+        "integer"
+    )
+    assert small.annotate(x=Exp("long_decimal")).values_list("x", flat=True)[1] == ENDLESS.exp(
+        D("-2.5")
+    )
     assert computed(x=Log(D(10), Abs("long_decimal")))[0] == pytest.approx(D("19.09151498112"))
 
 
@@ -165,7 +179,10 @@ class TestWindows:
         ("function", "expected"),
         [
             (Lag("long_decimal"), lambda values, at: values[at - 1] if at else None),
-            (Lead("long_decimal", default=Value(D("0.5"))), lambda values, at: values[at + 1] if at < 4 else D("0.5")),
+            (
+                Lead("long_decimal", default=Value(D("0.5"))),
+                lambda values, at: values[at + 1] if at < 4 else D("0.5"),
+            ),
             (FirstValue("long_decimal"), lambda values, at: values[0]),
             (LastValue("long_decimal"), lambda values, at: values[at]),
             (NthValue("long_decimal", nth=2), lambda values, at: values[1] if at else None),
@@ -176,7 +193,11 @@ class TestWindows:
     )
     def test_values_are_those_that_were_there(self, function, expected):
         window = Window(function, order_by="integer")
-        query = Everything.objects.filter(long_decimal__isnull=False).annotate(x=window).order_by("integer")
+        query = (
+            Everything.objects.filter(long_decimal__isnull=False)
+            .annotate(x=window)
+            .order_by("integer")
+        )
         assert [row.x for row in query] == [expected(VALUES, at) for at in range(5)]
 
     @pytest.mark.skipif(not decimals.WINDOWS, reason="from Python 3.11 on")
@@ -201,7 +222,9 @@ class TestWindows:
     @pytest.mark.skipif(not decimals.WINDOWS, reason="from Python 3.11 on")
     def test_sums_of_short_decimals_do_not_pass_through_floats(self):
         Everything.objects.filter(integer__lt=3).update(decimal=D("0.1"))
-        query = Everything.objects.filter(integer__lt=3).annotate(total=Window(Sum("decimal"), order_by="integer"))
+        query = Everything.objects.filter(integer__lt=3).annotate(
+            total=Window(Sum("decimal"), order_by="integer")
+        )
         assert [row.integer for row in query.filter(total=D("0.3"))] == [2]
 
     def test_an_older_python_says_so(self, monkeypatch):
@@ -215,7 +238,9 @@ class TestComparisons:
     def test_with_numbers_of_other_columns(self):
         """As numbers the two would be the same."""
         number = 9007199254740992
-        row = Everything.objects.create(integer=number, long_decimal=D(number) + 1, float=0.5, decimal=D("0.5"))
+        row = Everything.objects.create(
+            integer=number, long_decimal=D(number) + 1, float=0.5, decimal=D("0.5")
+        )
         same = Everything.objects.filter(pk=row.pk)
         assert same.filter(long_decimal__gt=F("integer")).exists()
         assert not same.filter(integer=F("long_decimal")).exists()
@@ -242,7 +267,10 @@ def test_a_cast_to_short_decimals_rounds_to_their_places():
     )
     assert small.get().x == -3
     assert small.filter(x=-3).exists()
-    assert Everything.objects.filter(integer=3).annotate(x=Cast("long_decimal", FloatField())).get().x == -2.5
+    assert (
+        Everything.objects.filter(integer=3).annotate(x=Cast("long_decimal", FloatField())).get().x
+        == -2.5
+    )
 
 
 def test_documents_have_numbers_and_no_texts():
@@ -251,7 +279,8 @@ def test_documents_have_numbers_and_no_texts():
     documents = (
         Everything.objects.filter(char__in=["a", "b"])
         .annotate(
-            one=JSONObject(d="long_decimal", double=F("long_decimal") * 2), many=JSONArray("long_decimal", "char")
+            one=JSONObject(d="long_decimal", double=F("long_decimal") * 2),
+            many=JSONArray("long_decimal", "char"),
         )
         .order_by("char")
     )

@@ -12,8 +12,8 @@ from appwrite_orm_django.cache.writes import Batch, Write
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.retries import Backoff
 from appwrite_orm_django.schema import rows as schema_rows
-from tests.backend.kinds import level_of, level_settings
 from tests.cache.backends import TimedCache
+from tests.kinds import level_of, level_settings
 from tests.library.models import Author, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -25,7 +25,11 @@ PER_REQUEST = 60
 MODELS = (
     Author,
     Tag,
-    *(relation.related_model for relation in Tag._meta.get_fields(include_hidden=True) if relation.one_to_many),
+    *(
+        relation.related_model
+        for relation in Tag._meta.get_fields(include_hidden=True)
+        if relation.one_to_many
+    ),
 )
 
 
@@ -38,7 +42,13 @@ class Slow(BaseAdapter):
 
     def __init__(self, adapter, during):
         super().__init__()
-        self.adapter, self.during, self.count, self.kill_at, self.held = adapter, during, 0, None, None
+        self.adapter, self.during, self.count, self.kill_at, self.held = (
+            adapter,
+            during,
+            0,
+            None,
+            None,
+        )
 
     def send(self, request, **kwargs):
         # A server of the 2.x line takes long queries by POST.
@@ -58,7 +68,9 @@ class Slow(BaseAdapter):
 
 @pytest.fixture
 def clock(settings):
-    settings.CACHES = {"default": {"BACKEND": "tests.cache.backends.TimedCache", "LOCATION": "long-writes"}}
+    settings.CACHES = {
+        "default": {"BACKEND": "tests.cache.backends.TimedCache", "LOCATION": "long-writes"}
+    }
     return TimedCache.clock
 
 
@@ -66,7 +78,9 @@ def clock(settings):
 def ours(request, clock, connect):
     """The connection that writes, to a server of each level, by a clock that passes only when the server works."""
     cache = {"LOCK_TTL": LOCK_TTL, "JITTER": 0, "STATISTICS_INTERVAL": 0}
-    settings = level_settings(request.param, "slow", CACHE=cache, CONNECT_TIMEOUT_S=1, READ_TIMEOUT_S=1)
+    settings = level_settings(
+        request.param, "slow", CACHE=cache, CONNECT_TIMEOUT_S=1, READ_TIMEOUT_S=1
+    )
     connection = connect(**settings)
     with connection.schema_editor() as editor:
         for model in MODELS:
@@ -89,7 +103,9 @@ def look(ours):
     def read(model=Tag):
         table = ours.table_of(model)
         with observe_reads() as events:
-            QueryCache(ours.cache.core, "appwrite").read(f"list {table}", [table], lambda: rows_of(model))
+            QueryCache(ours.cache.core, "appwrite").read(
+                f"list {table}", [table], lambda: rows_of(model)
+            )
         return f"{events[-1].outcome} {events[-1].reason}".strip()
 
     def rows_of(model):
@@ -116,12 +132,16 @@ def _update_in_a_block(ours):
 
 def _upsert(ours):
     found = [Tag(id=f"t{number}", name=f"new-{number}") for number in range(250)]
-    Tag.objects.bulk_create(found, update_conflicts=True, unique_fields=["pk"], update_fields=["name"])
+    Tag.objects.bulk_create(
+        found, update_conflicts=True, unique_fields=["pk"], update_fields=["name"]
+    )
 
 
 def _raw_rows(ours):
     for number in range(4):
-        rows.create_row(ours.transport, ours.table_ref("library_tag"), f"raw{number}", {"name": f"raw-{number}"})
+        rows.create_row(
+            ours.transport, ours.table_ref("library_tag"), f"raw{number}", {"name": f"raw-{number}"}
+        )
 
 
 def _fill(ours):
@@ -150,7 +170,9 @@ WRITES = {
 def test_nobody_caches_half_of_a_slow_write(ours, look, name):
     model, write = WRITES[name]
     Tag.objects.bulk_create(tags(60))
-    Author.objects.bulk_create([Author(name=f"author {number}", rating=number) for number in range(6)])
+    Author.objects.bulk_create(
+        [Author(name=f"author {number}", rating=number) for number in range(6)]
+    )
     during = []
     look(model)
     assert look(model) == "hit"
@@ -186,13 +208,17 @@ def test_nobody_caches_anything_between_the_attempts_of_a_request(ours, look, ap
 def dying(monkeypatch):
     """Whatever runs between a process's death and the end of the test does nothing."""
     for ending in (Write, Batch):
-        monkeypatch.setattr(ending, "store_end" if ending is Write else "__exit__", lambda *args, **kwargs: None)
+        monkeypatch.setattr(
+            ending, "store_end" if ending is Write else "__exit__", lambda *args, **kwargs: None
+        )
 
 
 @pytest.mark.parametrize("kill_at", [1, 3, 6])
 @pytest.mark.parametrize("applied", [True, False])
 def test_a_writer_killed_in_the_middle_is_noticed(ours, look, clock, dying, kill_at, applied):
-    Author.objects.bulk_create([Author(name=f"author {number}", rating=number) for number in range(250)])
+    Author.objects.bulk_create(
+        [Author(name=f"author {number}", rating=number) for number in range(250)]
+    )
     clock.pass_by(2 * LOCK_TTL)
     look(Author)
     assert look(Author) == "hit"
@@ -222,7 +248,9 @@ def test_a_writer_killed_in_the_middle_is_noticed(ours, look, clock, dying, kill
 
 
 def test_a_request_is_announced_for_as_long_as_it_may_take(connect):
-    connection = connect(OPTIONS={"CONNECT_TIMEOUT_S": 10, "READ_TIMEOUT_S": 200, "CACHE": {"LOCK_TTL": 5}})
+    connection = connect(
+        OPTIONS={"CONNECT_TIMEOUT_S": 10, "READ_TIMEOUT_S": 200, "CACHE": {"LOCK_TTL": 5}}
+    )
     protocol = connection.cache.core.protocol
     # A notice that is not yet due lives longer than both time limits and what the server goes on for.
     latest = max(age for age in range(1000) if not protocol.is_due(age))

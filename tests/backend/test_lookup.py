@@ -9,8 +9,8 @@ import pytest
 from django.db import models
 from django.db.models import Max, Min, Q
 
-from tests.backend.conftest import moment
 from tests.differential import APPWRITE, answer, assert_same, twin
+from tests.fixtures import moment
 from tests.library.models import Everything
 
 pytestmark = pytest.mark.usefixtures("everything")
@@ -19,8 +19,35 @@ D = decimal.Decimal
 # The null of JSON in a filter: Django 6.1 has a word for it, and deprecates None.
 JSON_NULL = models.JSONNull() if hasattr(models, "JSONNull") else None
 COMPARISONS = ("exact", "gt", "gte", "lt", "lte")
-TEXT = ("exact", "iexact", "gt", "lte", "contains", "icontains", "startswith", "istartswith", "endswith", "iendswith")
-TEXTS = ("", "plain", "PLAIN", "plaîn ", "a", "LAI", "%", "_", "\\", "a_b", "'", '"', "🌸", "x" * 60, "\n")
+TEXT = (
+    "exact",
+    "iexact",
+    "gt",
+    "lte",
+    "contains",
+    "icontains",
+    "startswith",
+    "istartswith",
+    "endswith",
+    "iendswith",
+)
+TEXTS = (
+    "",
+    "plain",
+    "PLAIN",
+    "plaîn ",
+    "a",
+    "LAI",
+    "%",
+    "_",
+    "\\",
+    "a_b",
+    "'",
+    '"',
+    "🌸",
+    "x" * 60,
+    "\n",
+)
 
 VALUES = {
     "char": TEXTS,
@@ -56,7 +83,10 @@ def mismatches(conditions):
     wrong = []
     for condition in conditions:
         for one in (condition, ~condition):
-            ask = lambda rows, q=one: rows(Everything).filter(q).order_by("pk").values_list("pk", flat=True)  # noqa: E731
+
+            def ask(rows, q=one):
+                return rows(Everything).filter(q).order_by("pk").values_list("pk", flat=True)
+
             if (found := answer(ask, APPWRITE)) != (expected := answer(ask, twin())):
                 wrong.append((str(one), len(found), len(expected)))
     return wrong
@@ -66,19 +96,25 @@ def mismatches(conditions):
 def test_comparisons(name):
     lookups = TEXT if name in TEXT_FIELDS else COMPARISONS
     assert not mismatches(
-        Q(**{f"{name}__{lookup}": value}) for lookup, value in itertools.product(lookups, VALUES[name])
+        Q(**{f"{name}__{lookup}": value})
+        for lookup, value in itertools.product(lookups, VALUES[name])
     )
 
 
 @pytest.mark.parametrize("name", VALUES)
 def test_in_and_range(name):
     values = list(VALUES[name])
-    conditions = [Q(**{f"{name}__in": part}) for part in (values, values[:1], values[1:], [], [None], [*values, None])]
+    conditions = [
+        Q(**{f"{name}__in": part})
+        for part in (values, values[:1], values[1:], [], [None], [*values, None])
+    ]
     conditions += [Q(**{f"{name}__range": pair}) for pair in itertools.permutations(values[:4], 2)]
     assert not mismatches(conditions)
 
 
-@pytest.mark.parametrize("name", [f.name for f in Everything._meta.concrete_fields if f.name != "permissions"])
+@pytest.mark.parametrize(
+    "name", [f.name for f in Everything._meta.concrete_fields if f.name != "permissions"]
+)
 def test_isnull(name):
     assert not mismatches(
         [
@@ -91,7 +127,12 @@ def test_isnull(name):
 
 @pytest.mark.parametrize("value", [True, False])
 def test_booleans(value):
-    conditions = [Q(boolean=value), Q(boolean__exact=int(value)), Q(boolean__in=[value]), Q(boolean__gt=value)]
+    conditions = [
+        Q(boolean=value),
+        Q(boolean__exact=int(value)),
+        Q(boolean__in=[value]),
+        Q(boolean__gt=value),
+    ]
     assert not mismatches(conditions)
 
 
@@ -110,7 +151,9 @@ def test_text_lookups_on_other_types(lookup):
         Q(uuid__contains="1234"),
         Q(decimal__startswith="1."),
     ]
-    conditions += [Q(**{f"{name}__{lookup}": "1"}) for name in ("integer", "big", "float", "uuid", "ip")]
+    conditions += [
+        Q(**{f"{name}__{lookup}": "1"}) for name in ("integer", "big", "float", "uuid", "ip")
+    ]
     assert not mismatches(conditions)
 
 
@@ -131,25 +174,41 @@ TIME_PARTS = {"hour": (0, 12, 23), "minute": (0, 30, 59), "second": (0, 59)}
 @pytest.mark.parametrize("name", ["datetime", "date", "time"])
 def test_parts_of_dates_and_times(name, part):
     if part not in (
-        TIME_PARTS if name == "time" else {**DATE_PARTS, **TIME_PARTS} if name == "datetime" else DATE_PARTS
+        TIME_PARTS
+        if name == "time"
+        else {**DATE_PARTS, **TIME_PARTS}
+        if name == "datetime"
+        else DATE_PARTS
     ):
         return
     values = {**DATE_PARTS, **TIME_PARTS}[part]
     lookups = ("exact", "gt", "gte", "lt", "lte")
-    conditions = [Q(**{f"{name}__{part}__{lookup}": value}) for lookup, value in itertools.product(lookups, values)]
-    conditions += [Q(**{f"{name}__{part}__in": values}), Q(**{f"{name}__{part}__range": (min(values), max(values))})]
+    conditions = [
+        Q(**{f"{name}__{part}__{lookup}": value})
+        for lookup, value in itertools.product(lookups, values)
+    ]
+    conditions += [
+        Q(**{f"{name}__{part}__in": values}),
+        Q(**{f"{name}__{part}__range": (min(values), max(values))}),
+    ]
     assert not mismatches(conditions)
 
 
 def test_date_and_time_of_a_datetime():
     days = [datetime.date(2024, 2, 29), datetime.date(2025, 1, 1), datetime.date(9999, 12, 31)]
     times = [datetime.time(0), datetime.time(23, 59, 59, 999000)]
-    conditions = [Q(**{f"datetime__date__{lookup}": day}) for lookup, day in itertools.product(COMPARISONS, days)]
+    conditions = [
+        Q(**{f"datetime__date__{lookup}": day})
+        for lookup, day in itertools.product(COMPARISONS, days)
+    ]
     conditions += [Q(datetime__date=day) for day in days] + [
         Q(datetime__date__in=days),
         Q(datetime__date__range=days[:2]),
     ]
-    conditions += [Q(**{f"datetime__time__{lookup}": time}) for lookup, time in itertools.product(COMPARISONS, times)]
+    conditions += [
+        Q(**{f"datetime__time__{lookup}": time})
+        for lookup, time in itertools.product(COMPARISONS, times)
+    ]
     assert not mismatches(conditions)
 
 
@@ -159,8 +218,16 @@ def test_parts_of_datetimes_count_in_the_current_time_zone(zone):
 
     with timezone.override(zone):
         conditions = [Q(datetime__year=year) for year in (2024, 2025)]
-        conditions += [Q(datetime__date=datetime.date(2025, 1, 1)), Q(datetime__hour=23), Q(datetime__year__gte=2025)]
-        conditions += [Q(datetime__year__lt=2025), Q(datetime__year__gt=2024), Q(datetime__month__in=[1, 2])]
+        conditions += [
+            Q(datetime__date=datetime.date(2025, 1, 1)),
+            Q(datetime__hour=23),
+            Q(datetime__year__gte=2025),
+        ]
+        conditions += [
+            Q(datetime__year__lt=2025),
+            Q(datetime__year__gt=2024),
+            Q(datetime__month__in=[1, 2]),
+        ]
         assert not mismatches(conditions)
 
 
@@ -181,7 +248,11 @@ def test_arrays():
     ]  # fmt: skip
     # Appwrite knows no null array: negations differ there from SQLite's by the rows without one.
     for condition in conditions:
-        assert_same(lambda rows, q=condition: rows(Everything).filter(q).order_by("pk").values_list("pk", flat=True))
+        assert_same(
+            lambda rows, q=condition: (
+                rows(Everything).filter(q).order_by("pk").values_list("pk", flat=True)
+            )
+        )
 
 
 TREES = [
@@ -218,18 +289,35 @@ def test_trees(condition):
 
 
 @pytest.mark.parametrize(
-    "order", ["integer", "-integer", "char", "-float", "boolean", "-decimal", "datetime", "time", "-uuid", "slug"]
+    "order",
+    [
+        "integer",
+        "-integer",
+        "char",
+        "-float",
+        "boolean",
+        "-decimal",
+        "datetime",
+        "time",
+        "-uuid",
+        "slug",
+    ],
 )
 def test_orders_with_nulls_and_ties_over_many_pages(order, connect):
     connect(OPTIONS={"PAGE_SIZE": 1, "CACHE": {"ENABLED": False}})
     for lookup in ({}, {"char__contains": "a"}, {"integer__in": [5, -1, 0, None]}):
         assert_same(
             lambda rows, lookup=lookup: (
-                rows(Everything).filter(**lookup).order_by(order, "pk").values_list("pk", order.strip("-"))
+                rows(Everything)
+                .filter(**lookup)
+                .order_by(order, "pk")
+                .values_list("pk", order.strip("-"))
             )
         )
         assert_same(
-            lambda rows, lookup=lookup: rows(Everything).filter(**lookup).order_by(order, "pk").values_list("pk")[1:4]
+            lambda rows, lookup=lookup: (
+                rows(Everything).filter(**lookup).order_by(order, "pk").values_list("pk")[1:4]
+            )
         )
 
 
@@ -270,15 +358,29 @@ def test_a_datetime_is_found_by_the_value_that_it_was_saved_with():
         ask = Everything.objects.filter(also)
         assert ask.filter(datetime=saved_with).count() == 1
         assert ask.filter(datetime__in=[saved_with]).count() == 1
-        assert ask.filter(datetime__lte=saved_with).count() - ask.filter(datetime__lt=saved_with).count() == 1
-        assert ask.filter(datetime__gte=saved_with).count() - ask.filter(datetime__gt=saved_with).count() == 1
+        assert (
+            ask.filter(datetime__lte=saved_with).count()
+            - ask.filter(datetime__lt=saved_with).count()
+            == 1
+        )
+        assert (
+            ask.filter(datetime__gte=saved_with).count()
+            - ask.filter(datetime__gt=saved_with).count()
+            == 1
+        )
 
 
 def test_least_and_greatest_long_decimals_are_compared_as_numbers():
     def least(rows):
-        found = rows(Everything).values("boolean").annotate(least=Min("long_decimal"), greatest=Max("long_decimal"))
+        found = (
+            rows(Everything)
+            .values("boolean")
+            .annotate(least=Min("long_decimal"), greatest=Max("long_decimal"))
+        )
         return (
-            found.filter(least__gte=decimal.Decimal("-0.5"), greatest__gt=5).order_by("boolean").values_list("boolean")
+            found.filter(least__gte=decimal.Decimal("-0.5"), greatest__gt=5)
+            .order_by("boolean")
+            .values_list("boolean")
         )
 
     assert assert_same(least) == [(("bool", True),)]

@@ -20,9 +20,9 @@ from appwrite_orm_django.backend.transactions import staging
 from appwrite_orm_django.client import databases, rows, transactions
 from appwrite_orm_django.client.errors import WriteRefused
 from tests import real
-from tests.backend.kinds import level_settings
-from tests.backend.steps import other_client, steps
+from tests.kinds import level_settings
 from tests.library.models import Edition
+from tests.steps import other_client, steps
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
@@ -169,8 +169,12 @@ def play(shop, clock, block, stamp, what, number):
     def write():
         wrote.append(True)
         client = other_client()
-        read = datetime.datetime.fromisoformat(rows.get_row(client, table, edition.pk)["$updatedAt"])
-        clock.set_to = None if STAMPS[stamp] is None else read + datetime.timedelta(seconds=STAMPS[stamp])
+        read = datetime.datetime.fromisoformat(
+            rows.get_row(client, table, edition.pk)["$updatedAt"]
+        )
+        clock.set_to = (
+            None if STAMPS[stamp] is None else read + datetime.timedelta(seconds=STAMPS[stamp])
+        )
         for copies in (THEIRS,) if what == SET else (99, THEIRS):
             rows.update_row(client, table, edition.pk, {"copies": copies})
         clock.set_to = None
@@ -200,11 +204,21 @@ def test_no_order_loses_an_update(shop, clock, block, stamp, what):
         if copies not in before_or_after or (refused and copies != THEIRS):
             lost.add(sent[number])
     # The one order that no client can see: after the check, and stamped as if it had been before the staging. Increments lose nothing.
-    unseen = {line for line in lines if line.startswith("PATCH tablesdb/transactions")} if stamp != "right" else set()
-    assert {line.rpartition("/")[0] for line in lost} <= {line.rpartition("/")[0] for line in unseen}
+    unseen = (
+        {line for line in lines if line.startswith("PATCH tablesdb/transactions")}
+        if stamp != "right"
+        else set()
+    )
+    assert {line.rpartition("/")[0] for line in lost} <= {
+        line.rpartition("/")[0] for line in unseen
+    }
 
 
-TAKING = [block for block in BLOCKS if block not in (by_what_is_there, an_increment_in_a_block, an_increment_alone)]
+TAKING = [
+    block
+    for block in BLOCKS
+    if block not in (by_what_is_there, an_increment_in_a_block, an_increment_alone)
+]
 
 
 @pytest.mark.parametrize("stamp", STAMPS)
@@ -222,8 +236,12 @@ def test_of_two_blocks_none_is_lost_in_any_order(shop, clock, block, stamp):
     def elsewhere(pk, committed):
         ours = connections["appwrite"]
         connections["appwrite"] = ours.copy()
-        read = datetime.datetime.fromisoformat(rows.get_row(other_client(), table, pk)["$updatedAt"])
-        clock.set_to = None if STAMPS[stamp] is None else read + datetime.timedelta(seconds=STAMPS[stamp])
+        read = datetime.datetime.fromisoformat(
+            rows.get_row(other_client(), table, pk)["$updatedAt"]
+        )
+        clock.set_to = (
+            None if STAMPS[stamp] is None else read + datetime.timedelta(seconds=STAMPS[stamp])
+        )
         # A server whose clock stands takes every write for one of after the staging; what is staged there has another time.
         try:
             with steps_of_a_clock(clock):
@@ -239,7 +257,9 @@ def test_of_two_blocks_none_is_lost_in_any_order(shop, clock, block, stamp):
         committed: list[str] = []
         with steps(number, before=partial(elsewhere, edition.pk, committed)) as made:
             run(edition.pk, committed)
-        assert Edition.objects.get(pk=edition.pk).copies == START - TAKEN * len(committed), made.lines
+        assert Edition.objects.get(pk=edition.pk).copies == START - TAKEN * len(committed), (
+            made.lines
+        )
         assert committed
         if number >= len(made.lines):
             return
@@ -274,7 +294,12 @@ def test_the_other_client_writes_what_the_row_held(shop, clock):
     def write():
         stored = rows.get_row(other_client(), table, edition.pk)
         for copies in (THEIRS, START):
-            rows.update_row(other_client(), table, edition.pk, {"copies": copies, "$updatedAt": stored["$updatedAt"]})
+            rows.update_row(
+                other_client(),
+                table,
+                edition.pk,
+                {"copies": copies, "$updatedAt": stored["$updatedAt"]},
+            )
 
     with steps(2, before=write):
         one_change(edition.pk)
@@ -293,10 +318,14 @@ def test_a_row_that_is_deleted_as_it_was_read(shop, clock, stamp):
 
     edition = Edition.objects.create(isbn="isbn", copies=START)
     table = shop.table_ref("library_edition")
-    read = datetime.datetime.fromisoformat(rows.get_row(other_client(), table, edition.pk)["$updatedAt"])
+    read = datetime.datetime.fromisoformat(
+        rows.get_row(other_client(), table, edition.pk)["$updatedAt"]
+    )
 
     def write():
-        clock.set_to = None if STAMPS[stamp] is None else read + datetime.timedelta(seconds=STAMPS[stamp])
+        clock.set_to = (
+            None if STAMPS[stamp] is None else read + datetime.timedelta(seconds=STAMPS[stamp])
+        )
         rows.update_row(other_client(), table, edition.pk, {"copies": THEIRS})
         clock.set_to = None
 

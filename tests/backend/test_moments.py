@@ -10,10 +10,19 @@ from django.db import connections, transaction
 from django.db.models import F, Value
 
 from appwrite_orm_django.transactions import WriteBroken, WriteRefused
-from tests.backend.conftest import moment
-from tests.backend.kinds import level_settings
-from tests.backend.steps import cut, steps
-from tests.library.models import Author, Book, Country, Magazine, Publication, Supplement, Tag, Translation
+from tests.fixtures import moment
+from tests.kinds import level_settings
+from tests.library.models import (
+    Author,
+    Book,
+    Country,
+    Magazine,
+    Publication,
+    Supplement,
+    Tag,
+    Translation,
+)
+from tests.steps import cut, steps
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
@@ -55,7 +64,9 @@ def create():
 
 
 def bulk_create():
-    Tag.objects.bulk_create([Tag(name="one", created_at=WHEN), Tag(name="two", created_at=LATER, updated_at=LATER)])
+    Tag.objects.bulk_create(
+        [Tag(name="one", created_at=WHEN), Tag(name="two", created_at=LATER, updated_at=LATER)]
+    )
 
 
 def create_and_update():
@@ -76,7 +87,11 @@ def update_rows_that_are_there():
 
 def load():
     rows = [
-        {"model": "library.tag", "pk": name, "fields": {"name": name, "created_at": created.isoformat(), **more}}
+        {
+            "model": "library.tag",
+            "pk": name,
+            "fields": {"name": name, "created_at": created.isoformat(), **more},
+        }
         for name, created, more in (
             ("one", WHEN, {}),
             ("two", LATER, {"updated_at": LATER.isoformat()}),
@@ -86,7 +101,9 @@ def load():
         found.save(using="appwrite")
 
 
-@pytest.mark.parametrize("write", [create, bulk_create, create_and_update, update_rows_that_are_there, load])
+@pytest.mark.parametrize(
+    "write", [create, bulk_create, create_and_update, update_rows_that_are_there, load]
+)
 @pytest.mark.parametrize("inside", [True, False])
 def test_moments_that_are_given_are_kept(write, inside):
     if write is update_rows_that_are_there:
@@ -144,7 +161,9 @@ class TestObjectsHoldWhatRowsHold:
         old = Tag.objects.create(name="old")
         with atomic():
             one = Tag.objects.create(name="one")
-            two, three = Tag.objects.bulk_create([Tag(name="two"), Tag(name="three", created_at=WHEN)])
+            two, three = Tag.objects.bulk_create(
+                [Tag(name="two"), Tag(name="three", created_at=WHEN)]
+            )
             read = Tag.objects.get(pk=one.pk)
             old.name = "older"
             old.save()
@@ -202,7 +221,10 @@ class TestObjectsHoldWhatRowsHold:
 
     def test_a_copy_is_a_row_of_its_own(self):
         with atomic():
-            tag, other = Country.objects.create(code="FR", name="France"), Author.objects.create(name="Zola")
+            tag, other = (
+                Country.objects.create(code="FR", name="France"),
+                Author.objects.create(name="Zola"),
+            )
         first = other.pk
         other.pk = None
         other._state.adding = True
@@ -347,11 +369,19 @@ def both_by_update_or_create(tag):
 
 def both_by_a_fixture(tag):
     fields = {"name": tag.name, "created_at": WHEN.isoformat(), "updated_at": LATER.isoformat()}
-    (found,) = serializers.deserialize("python", [{"model": "library.tag", "pk": tag.pk, "fields": fields}])
+    (found,) = serializers.deserialize(
+        "python", [{"model": "library.tag", "pk": tag.pk, "fields": fields}]
+    )
     found.save(using="appwrite")
 
 
-BOTH = [both_by_save, both_by_bulk_update, both_by_upsert, both_by_update_or_create, both_by_a_fixture]
+BOTH = [
+    both_by_save,
+    both_by_bulk_update,
+    both_by_upsert,
+    both_by_update_or_create,
+    both_by_a_fixture,
+]
 
 
 @pytest.mark.parametrize("way", BOTH)
@@ -373,7 +403,10 @@ def test_moments_that_an_object_holds_are_not_given_with_others(inside):
         for name, save in (
             ("two", lambda one: one.save()),
             ("three", lambda one: one.save(update_fields=["name", "updated_at", "created_at"])),
-            ("four", lambda one: Tag.objects.update_or_create(pk=one.pk, defaults={"name": "four"})),
+            (
+                "four",
+                lambda one: Tag.objects.update_or_create(pk=one.pk, defaults={"name": "four"}),
+            ),
         ):
             tag = Tag.objects.get(pk=tag.pk)
             tag.name = name
@@ -511,10 +544,18 @@ def write_two():
 
 
 @pytest.mark.parametrize("side", ["before", "after"])
-def test_whichever_request_is_cut_nothing_is_written_or_all_or_the_error_names_what_is_missing(side):
+def test_whichever_request_is_cut_nothing_is_written_or_all_or_the_error_names_what_is_missing(
+    side,
+):
     with steps() as made:
         write_two()
-    assert [line.partition(" ")[0] for line in made.lines] == ["POST", "POST", "PATCH", "PATCH", "PATCH"]
+    assert [line.partition(" ")[0] for line in made.lines] == [
+        "POST",
+        "POST",
+        "PATCH",
+        "PATCH",
+        "PATCH",
+    ]
     told = []
     for number in range(len(made.lines)):
         Tag.objects.all().delete()
@@ -524,12 +565,21 @@ def test_whichever_request_is_cut_nothing_is_written_or_all_or_the_error_names_w
         except WriteBroken as error:
             told.append((number, error.written, str(error)))
             assert Tag.objects.nocache().count() == 2
-            missing = {tag.pk for tag in Tag.objects.nocache() if tag.created_at not in (WHEN, LATER)}
+            missing = {
+                tag.pk for tag in Tag.objects.nocache() if tag.created_at not in (WHEN, LATER)
+            }
             assert {pk for pk in missing if f"+00:00 of {pk}" in told[-1][-1]} == missing != set()
         except WriteRefused:
             assert not Tag.objects.nocache().exists()
         else:
-            assert {name: created for name, (created, _) in moments().items()} == {"one": WHEN, "two": LATER}
+            assert {name: created for name, (created, _) in moments().items()} == {
+                "one": WHEN,
+                "two": LATER,
+            }
     # A change whose answer is lost is read back.
-    assert [(number, written) for number, written, _ in told] == ([(3, 2), (4, 2)] if side == "before" else [])
-    assert all("The block was committed" in text and "$createdAt = 202" in text for *_, text in told)
+    assert [(number, written) for number, written, _ in told] == (
+        [(3, 2), (4, 2)] if side == "before" else []
+    )
+    assert all(
+        "The block was committed" in text and "$createdAt = 202" in text for *_, text in told
+    )

@@ -38,10 +38,15 @@ class TestRelationToAnotherDatabase:
         assert Loan.objects.exclude(reader=ann).count() == 2
         assert Loan.objects.filter(reader__isnull=True).count() == 1
         assert Loan.objects.filter(reader_id__gt=ann.pk).count() == 1
-        assert Loan.objects.filter(reader__in=list(User.objects.filter(username__startswith="a"))).count() == 2
-        assert sorted(set(Loan.objects.exclude(reader=None).values_list("reader", flat=True))) == sorted(
-            User.objects.values_list("pk", flat=True)
+        assert (
+            Loan.objects.filter(
+                reader__in=list(User.objects.filter(username__startswith="a"))
+            ).count()
+            == 2
         )
+        assert sorted(
+            set(Loan.objects.exclude(reader=None).values_list("reader", flat=True))
+        ) == sorted(User.objects.values_list("pk", flat=True))
 
     def test_backwards(self, loans):
         ann = User.objects.get(username="ann")
@@ -53,11 +58,19 @@ class TestRelationToAnotherDatabase:
         requests.clear()
         with django_assert_num_queries(1, using="default"):
             found = list(Loan.objects.prefetch_related("reader").order_by("pk"))
-            assert [loan.reader and loan.reader.username for loan in found] == ["ann", "bob", "ann", None]
+            assert [loan.reader and loan.reader.username for loan in found] == [
+                "ann",
+                "bob",
+                "ann",
+                None,
+            ]
         assert len(requests) == 1
         requests.clear()
         users = list(User.objects.prefetch_related("loans__book").order_by("username"))
-        assert [[loan.book.title for loan in user.loans.all()] for user in users] == [["Nana", "Nana"], ["Nana"]]
+        assert [[loan.book.title for loan in user.loans.all()] for user in users] == [
+            ["Nana", "Nana"],
+            ["Nana"],
+        ]
         assert len(requests) == 2
 
     def test_deleting_a_user_leaves_the_rows_alone(self, loans):
@@ -85,10 +98,14 @@ class TestRelationToAnotherDatabase:
         assert "no query can join the two" in str(caught.value)
 
     def test_a_subquery_towards_another_database_is_refused(self, loans):
-        with pytest.raises((NotSupportedError, ValueError), match=r"different databases|no query can join"):
+        with pytest.raises(
+            (NotSupportedError, ValueError), match=r"different databases|no query can join"
+        ):
             list(User.objects.filter(pk__in=Loan.objects.using("appwrite").values("reader")))
         assert (
-            User.objects.filter(pk__in=list(Loan.objects.exclude(reader=None).values_list("reader", flat=True))).count()
+            User.objects.filter(
+                pk__in=list(Loan.objects.exclude(reader=None).values_list("reader", flat=True))
+            ).count()
             == 2
         )
 
@@ -119,7 +136,9 @@ class TestRouter:
         assert not {model._meta.db_table for model in (User, Permission, ContentType)} & set(tables)
 
     def test_permissions_of_our_models_are_on_the_other_database(self):
-        assert Permission.objects.filter(content_type__app_label="library", codename="change_book").exists()
+        assert Permission.objects.filter(
+            content_type__app_label="library", codename="change_book"
+        ).exists()
 
     def test_using_the_wrong_alias_says_so(self):
         from django.db import OperationalError, ProgrammingError
@@ -137,7 +156,9 @@ class TestSeveralAliases:
 
     def test_what_was_read_elsewhere_is_saved_there(self):
         here = Author.objects.create(pk="zola", name="here")
-        Author(pk="zola", name="there", created_at=here.created_at, updated_at=here.updated_at).save(using="twin")
+        Author(
+            pk="zola", name="there", created_at=here.created_at, updated_at=here.updated_at
+        ).save(using="twin")
         there = Author.objects.using("twin").get()
         there.name = "changed"
         there.save()
@@ -152,7 +173,10 @@ class TestSeveralAliases:
         assert not Book.objects.exists()
         assert not Tag.objects.exists()
         assert Book.objects.using("twin").get().author.name == "there"
-        assert there.delete() == (3, {"library.Book_tags": 1, "library.Book": 1, "library.Author": 1})
+        assert there.delete() == (
+            3,
+            {"library.Book_tags": 1, "library.Book": 1, "library.Author": 1},
+        )
 
     def test_other_models_have_their_own_place(self):
         author = Author(pk="zola")

@@ -8,7 +8,7 @@ from django.test.utils import isolate_apps
 from appwrite_orm_django.checks.models import check_model
 from appwrite_orm_django.fields import RowIdField
 from appwrite_orm_django.models import AppwriteModel
-from tests.backend.kinds import level_settings
+from tests.kinds import level_settings
 from tests.library.models import OddNames
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], transaction=True)
@@ -19,8 +19,12 @@ def rows(request, connect):
     connection = connect(**level_settings(request.param, "names", CACHE={}))
     with connection.schema_editor() as editor:
         editor.create_model(OddNames)
-    one = OddNames.objects.create(capital="One", percent=1, quote=10, keyword=5, blank=7, placeholder=3, quoted=4)
-    two = OddNames.objects.create(capital="Two", percent=2, quote=20, keyword=5, blank=8, placeholder=4, parent=one)
+    one = OddNames.objects.create(
+        capital="One", percent=1, quote=10, keyword=5, blank=7, placeholder=3, quoted=4
+    )
+    two = OddNames.objects.create(
+        capital="Two", percent=2, quote=20, keyword=5, blank=8, placeholder=4, parent=one
+    )
     yield one, two
     OddNames.objects.all()._raw_delete("appwrite")
     connections["appwrite"].close()
@@ -42,7 +46,9 @@ QUESTIONS = [
     (lambda q: names(q.filter(percent=F("percent")).order_by("-quote")), ["Two", "One"]),
     (
         lambda q: list(
-            q.annotate(n=F("percent") + F("placeholder") * F("quoted")).filter(n__gt=6).values_list("capital", "n")
+            q.annotate(n=F("percent") + F("placeholder") * F("quoted"))
+            .filter(n__gt=6)
+            .values_list("capital", "n")
         ),
         [("One", 13)],
     ),
@@ -51,26 +57,55 @@ QUESTIONS = [
         [(5, 2, 3)],
     ),
     (
-        lambda q: list(q.values_list("parent__capital").annotate(total=Sum("placeholder")).order_by("parent__capital")),
+        lambda q: list(
+            q.values_list("parent__capital")
+            .annotate(total=Sum("placeholder"))
+            .order_by("parent__capital")
+        ),
         [(None, 3), ("One", 4)],
     ),
-    (lambda q: [row.parent.percent for row in q.select_related("parent").filter(parent__percent=1)], [1]),
-    (lambda q: names(q.filter(Q(parent__capital__startswith="O") | Q(percent=F("quote")))), ["Two"]),
+    (
+        lambda q: [
+            row.parent.percent for row in q.select_related("parent").filter(parent__percent=1)
+        ],
+        [1],
+    ),
+    (
+        lambda q: names(q.filter(Q(parent__capital__startswith="O") | Q(percent=F("quote")))),
+        ["Two"],
+    ),
     (
         lambda q: names(
-            q.filter(Exists(OddNames.objects.filter(parent=OuterRef("pk"), percent__gt=OuterRef("percent"))))
+            q.filter(
+                Exists(
+                    OddNames.objects.filter(parent=OuterRef("pk"), percent__gt=OuterRef("percent"))
+                )
+            )
         ),
         ["One"],
     ),
-    (lambda q: names(q.filter(pk__in=OddNames.objects.filter(blank=F("blank")).values("parent"))), ["One"]),
+    (
+        lambda q: names(
+            q.filter(pk__in=OddNames.objects.filter(blank=F("blank")).values("parent"))
+        ),
+        ["One"],
+    ),
     (lambda q: sorted(names(q.union(q.filter(percent=2)))), ["One", "Two"]),
     (lambda q: names(q.filter(capital__contains="%")), []),
-    (lambda q: names(q.filter(percent=F("percent"), capital="two").order_by("percent")[:1]), ["Two"]),
     (
-        lambda q: q.aggregate(a=Sum("percent", filter=Q(capital="One")), b=Count("capital", distinct=True)),
+        lambda q: names(q.filter(percent=F("percent"), capital="two").order_by("percent")[:1]),
+        ["Two"],
+    ),
+    (
+        lambda q: q.aggregate(
+            a=Sum("percent", filter=Q(capital="One")), b=Count("capital", distinct=True)
+        ),
         {"a": 1, "b": 2},
     ),
-    (lambda q: names(q.select_related("parent").order_by("parent__percent", "percent")[:1]), ["One"]),
+    (
+        lambda q: names(q.select_related("parent").order_by("parent__percent", "percent")[:1]),
+        ["One"],
+    ),
     (lambda q: names(q.filter(children__percent__gt=1).distinct()), ["One"]),
     (lambda q: q.filter(percent=F("percent")).count(), 2),
 ]
@@ -89,17 +124,26 @@ def test_questions(rows, number, block):
 
 
 def test_sql(rows):
-    (found,) = OddNames.objects.raw('SELECT * FROM "odd names" WHERE "100%% of" = %s AND "say ""hi""" = 20', [2])
+    (found,) = OddNames.objects.raw(
+        'SELECT * FROM "odd names" WHERE "100%% of" = %s AND "say ""hi""" = 20', [2]
+    )
     assert (found.capital, found.quote) == ("Two", 20)
     with connections["appwrite"].cursor() as cursor:
-        cursor.execute('SELECT "ID", "two words" FROM "odd names" WHERE "select" = %s AND "a%%s" = 3', [5])
+        cursor.execute(
+            'SELECT "ID", "two words" FROM "odd names" WHERE "select" = %s AND "a%%s" = 3', [5]
+        )
         assert cursor.fetchall() == [("One", 7)]
     assert names(OddNames.objects.extra(where=['"two words" = %s'], params=[8])) == ["Two"]
 
 
 def test_writes(rows):
     one, two = rows
-    assert OddNames.objects.filter(percent__gte=F("percent")).update(percent=F("percent") + F("placeholder")) == 2
+    assert (
+        OddNames.objects.filter(percent__gte=F("percent")).update(
+            percent=F("percent") + F("placeholder")
+        )
+        == 2
+    )
     assert OddNames.objects.filter(pk=one.pk).update(placeholder=F("placeholder") + 1) == 1
     one.refresh_from_db()
     assert (one.percent, one.placeholder) == (4, 4)
@@ -150,7 +194,9 @@ class TestNamesThatDifferByCase:
         (error,) = [message for message in check_model(Clash) if message.id == "appwrite.E006"]
         assert "ID" in error.msg
         assert "db_column" in error.hint
-        with pytest.raises(NotSupportedError, match=r"id and ID differ only by case.*\n.*db_column"):
+        with pytest.raises(
+            NotSupportedError, match=r"id and ID differ only by case.*\n.*db_column"
+        ):
             list(Clash.objects.filter(label=F("label")))
 
         class Free(AppwriteModel):

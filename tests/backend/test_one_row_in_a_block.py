@@ -11,9 +11,9 @@ from django.db.models.functions import Concat
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.users.accounts import appwrite_user
-from tests.backend.test_arrays import VALUES
 from tests.backend.test_transactions import BOTH, Rollback, atomic, elsewhere
 from tests.library.models import Author, Book, Country, Everything, Lists, Numbered, Token
+from tests.orm.test_arrays import VALUES
 
 EVERY_VALUE = {
     "char": "É ",
@@ -58,7 +58,8 @@ def same(model, pk):
 @pytest.mark.django_db(databases=BOTH, transaction=True)
 class TestValues:
     @pytest.mark.parametrize(
-        ("model", "values"), [(Everything, EVERY_VALUE), (Everything, {}), (Lists, VALUES), (Lists, {})]
+        ("model", "values"),
+        [(Everything, EVERY_VALUE), (Everything, {}), (Lists, VALUES), (Lists, {})],
     )
     def test_of_every_type(self, model, values):
         with atomic():
@@ -66,7 +67,9 @@ class TestValues:
             created = same(model, made.pk)
         committed = model.objects.filter(pk=made.pk).values().get()
         moments = {"created_at", "updated_at"}
-        known = {key: value for key, value in created.items() if key not in moments and value is not None}
+        known = {
+            key: value for key, value in created.items() if key not in moments and value is not None
+        }
         assert {key: value for key, value in committed.items() if key in known} == known
         other = model.objects.create()
         with atomic():
@@ -75,7 +78,12 @@ class TestValues:
             same(model, made.pk)
 
     @pytest.mark.parametrize(
-        ("model", "key"), [(Numbered, {"name": "x"}), (Token, {"label": "x"}), (Country, {"code": "FR", "name": "x"})]
+        ("model", "key"),
+        [
+            (Numbered, {"name": "x"}),
+            (Token, {"label": "x"}),
+            (Country, {"code": "FR", "name": "x"}),
+        ],
     )
     def test_of_every_kind_of_key(self, model, key):
         with atomic():
@@ -109,7 +117,10 @@ class TestValues:
 class TestWhatTheLogMakesOfIt:
     @pytest.fixture
     def rows(self):
-        return [Book.objects.create(title=title, author_id="none", pages=10) for title in ("Nana", "Germinal")]
+        return [
+            Book.objects.create(title=title, author_id="none", pages=10)
+            for title in ("Nana", "Germinal")
+        ]
 
     def test_an_untouched_row_is_one_request(self, rows, requests):
         one, two = rows
@@ -127,7 +138,9 @@ class TestWhatTheLogMakesOfIt:
             requests.clear()
             assert Book.objects.get(pk=one.pk).pages == 11
             assert len(requests.take()) == 1
-            Book.objects.filter(pk=one.pk).update(pages=F("pages") + 5, blurb=Concat("title", Value("!")))
+            Book.objects.filter(pk=one.pk).update(
+                pages=F("pages") + 5, blurb=Concat("title", Value("!"))
+            )
             requests.clear()
             assert Book.objects.values_list("pages", "blurb").get(pk=one.pk) == (16, "Nana!")
             assert not requests.take()
@@ -201,7 +214,10 @@ class TestTheCommit:
     @pytest.mark.parametrize("touched", [False, True])
     @pytest.mark.parametrize("locks", [False, True])
     def test_a_change_of_another_client_is_a_conflict(self, touched, locks):
-        one, two = (Book.objects.create(title=title, author_id="none", pages=1) for title in ("Nana", "Germinal"))
+        one, two = (
+            Book.objects.create(title=title, author_id="none", pages=1)
+            for title in ("Nana", "Germinal")
+        )
         books = Book.objects.select_for_update() if locks else Book.objects
         with pytest.raises(OperationalError, match="changed by another client"), atomic():
             Book.objects.filter(pk=one.pk).update(pages=5)
@@ -215,7 +231,10 @@ class TestTheCommit:
         assert Book.objects.get(pk=two.pk).pages == 7
 
     def test_what_nobody_else_changed_is_none(self):
-        one, two = (Book.objects.create(title=title, author_id="none", pages=1) for title in ("Nana", "Germinal"))
+        one, two = (
+            Book.objects.create(title=title, author_id="none", pages=1)
+            for title in ("Nana", "Germinal")
+        )
         for book in (one, two):
             Book.objects.get(pk=book.pk)  # fills the cache
         with atomic():
@@ -230,5 +249,8 @@ class TestTheCommit:
         user = local_user("ann")
         with atomic():
             made = Book.objects.create(title="Nana", author_id="none")
-            with appwrite_user(jwt=user["jwt"]), pytest.raises(TransactionManagementError, match="another identity"):
+            with (
+                appwrite_user(jwt=user["jwt"]),
+                pytest.raises(TransactionManagementError, match="another identity"),
+            ):
                 Book.objects.get(pk=made.pk)

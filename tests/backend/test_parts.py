@@ -10,7 +10,11 @@ from django.db.models.signals import post_delete, pre_save
 
 from appwrite_orm_django.backend.execution.parts import NOTHING_WRITTEN, Parts
 from appwrite_orm_django.client import transactions
-from appwrite_orm_django.client.errors import TransactionConflict, TransactionLimitExceeded, UniqueViolation
+from appwrite_orm_django.client.errors import (
+    TransactionConflict,
+    TransactionLimitExceeded,
+    UniqueViolation,
+)
 from appwrite_orm_django.signals import rows_changed
 from appwrite_orm_django.transactions import WriteBroken, retry_on_conflict
 from tests.library.models import Author, Book, Edition, Numbered, Review
@@ -24,7 +28,9 @@ def atomic(**options):
 
 @pytest.fixture
 def editions():
-    return Edition.objects.bulk_create([Edition(isbn=f"{number:03}", copies=1) for number in range(250)])
+    return Edition.objects.bulk_create(
+        [Edition(isbn=f"{number:03}", copies=1) for number in range(250)]
+    )
 
 
 def commits(requests):
@@ -38,7 +44,9 @@ def test_bulk_update(editions, manager, batch_size, requests):
         edition.copies = number
     assert manager.bulk_update(editions, ["copies"], batch_size=batch_size) == 250
     assert commits(requests) == 3
-    assert list(Edition.objects.order_by("isbn").values_list("copies", flat=True)) == list(range(250))
+    assert list(Edition.objects.order_by("isbn").values_list("copies", flat=True)) == list(
+        range(250)
+    )
 
 
 def test_bulk_update_by_expressions(editions):
@@ -89,7 +97,9 @@ def test_100_updates_are_a_block(editions, requests):
         for number, edition in enumerate(editions[:100]):
             edition.copies = number
             edition.save()
-    assert sorted(Edition.objects.values_list("copies", flat=True)) == sorted([*range(100), *[1] * 150])
+    assert sorted(Edition.objects.values_list("copies", flat=True)) == sorted(
+        [*range(100), *[1] * 150]
+    )
     assert commits(requests) == 1
 
 
@@ -104,7 +114,9 @@ def test_claims_take_one_place(editions):
 
     change(99)
     assert Edition.objects.get(isbn="098").copies == 197
-    with pytest.raises(TransactionLimitExceeded, match="101 operations: 100 for its changes and 1 for claims"):
+    with pytest.raises(
+        TransactionLimitExceeded, match="101 operations: 100 for its changes and 1 for claims"
+    ):
         change(100)
 
 
@@ -115,13 +127,22 @@ def test_values_that_are_alike_share_a_place():
             review.stars = number % 2
             review.save()
         Review.objects.filter(pk=review.pk).update(stars=5)
-    assert [Review.objects.filter(stars=stars).count() for stars in (0, 1, 5, 9)] == [125, 124, 1, 0]
+    assert [Review.objects.filter(stars=stars).count() for stars in (0, 1, 5, 9)] == [
+        125,
+        124,
+        1,
+        0,
+    ]
 
 
 def fixture(editions, tmp_path):
     fields = {"number": None, "listed": "2026-01-01T00:00:00Z", "counted": "2026-01-01T00:00:00Z"}
     objects = [
-        {"model": "library.edition", "pk": edition.pk, "fields": {"isbn": edition.isbn, "copies": number, **fields}}
+        {
+            "model": "library.edition",
+            "pk": edition.pk,
+            "fields": {"isbn": edition.isbn, "copies": number, **fields},
+        }
         for number, edition in enumerate(editions)
     ]
     path = tmp_path / "editions.json"
@@ -131,7 +152,9 @@ def fixture(editions, tmp_path):
 
 def test_loaddata_over_existing_rows(editions, tmp_path, requests):
     call_command("loaddata", fixture(editions, tmp_path), database="appwrite", verbosity=0)
-    assert list(Edition.objects.order_by("isbn").values_list("copies", flat=True)) == list(range(250))
+    assert list(Edition.objects.order_by("isbn").values_list("copies", flat=True)) == list(
+        range(250)
+    )
     assert commits(requests) == 3
 
 
@@ -175,7 +198,9 @@ def test_a_part_that_is_refused_says_what_was_written(editions, monkeypatch):
         heard.append(pks)
 
     rows_changed.connect(hear, sender=Edition)
-    with pytest.raises(WriteBroken, match="100 changes of this block were written before this and stay") as caught:
+    with pytest.raises(
+        WriteBroken, match="100 changes of this block were written before this and stay"
+    ) as caught:
         retry_on_conflict(Edition.objects.bulk_update)(editions, ["copies"])
     rows_changed.disconnect(hear, sender=Edition)
     assert caught.value.written == 100
@@ -211,11 +236,16 @@ def test_an_error_of_anybody_says_what_was_written(editions, tmp_path, kind):
 
     pre_save.connect(stop, sender=Edition)
     try:
-        with pytest.raises(kind, match=r"stopped\n100 changes of this block were written before this and stay"):
+        with pytest.raises(
+            kind, match=r"stopped\n100 changes of this block were written before this and stay"
+        ):
             call_command("loaddata", fixture(editions, tmp_path), database="appwrite", verbosity=0)
     finally:
         pre_save.disconnect(stop, sender=Edition)
-    assert list(Edition.objects.order_by("isbn").values_list("copies", flat=True)) == [*range(100), *[1] * 150]
+    assert list(Edition.objects.order_by("isbn").values_list("copies", flat=True)) == [
+        *range(100),
+        *[1] * 150,
+    ]
     assert connections["appwrite"].transaction is None
 
 

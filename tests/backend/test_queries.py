@@ -55,7 +55,9 @@ pytestmark = [
 
 
 def case(question):
-    return pytest.param(question, id=" ".join(question.__doc__.split()) if question.__doc__ else None)
+    return pytest.param(
+        question, id=" ".join(question.__doc__.split()) if question.__doc__ else None
+    )
 
 
 QUESTIONS = {
@@ -312,7 +314,9 @@ def test_too_many_rows_for_local_evaluation_say_what_to_do(monkeypatch):
     connection = connections["appwrite"]
     from dataclasses import replace
 
-    monkeypatch.setitem(connection.__dict__, "options", replace(connection.options, local_evaluation_max_rows=3))
+    monkeypatch.setitem(
+        connection.__dict__, "options", replace(connection.options, local_evaluation_max_rows=3)
+    )
     with pytest.raises(NotSupportedError) as caught:
         list(Book.objects.filter(pages__gt=0, title__regex="a"))
     text = str(caught.value)
@@ -324,7 +328,10 @@ def test_too_many_rows_for_local_evaluation_say_what_to_do(monkeypatch):
 class TestRawSql:
     def test_raw(self):
         found = list(
-            Book.objects.raw("SELECT *, pages * 2 AS twice FROM library_book WHERE pages > %s ORDER BY title", [590])
+            Book.objects.raw(
+                "SELECT *, pages * 2 AS twice FROM library_book WHERE pages > %s ORDER BY title",
+                [590],
+            )
         )
         expected = list(Book.objects.filter(pages__gt=590).order_by("title"))
         assert found == expected
@@ -361,7 +368,10 @@ class TestRawSql:
         ],
     )
     def test_what_would_change_anything_is_refused(self, sql):
-        with connections["appwrite"].cursor() as cursor, pytest.raises(NotSupportedError, match="Appwrite runs no SQL"):
+        with (
+            connections["appwrite"].cursor() as cursor,
+            pytest.raises(NotSupportedError, match="Appwrite runs no SQL"),
+        ):
             cursor.execute(sql)
 
     def test_unknown_tables(self):
@@ -372,11 +382,17 @@ class TestRawSql:
             cursor.execute("SELECT * FROM nowhere")
 
     def test_executemany(self):
-        with connections["appwrite"].cursor() as cursor, pytest.raises(NotSupportedError, match="INSERT"):
+        with (
+            connections["appwrite"].cursor() as cursor,
+            pytest.raises(NotSupportedError, match="INSERT"),
+        ):
             cursor.executemany("INSERT INTO x VALUES (%s)", [(1,)])
 
     def test_callproc(self):
-        with connections["appwrite"].cursor() as cursor, pytest.raises(NotSupportedError, match="procedure"):
+        with (
+            connections["appwrite"].cursor() as cursor,
+            pytest.raises(NotSupportedError, match="procedure"),
+        ):
             cursor.callproc("anything")
 
 

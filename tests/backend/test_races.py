@@ -11,7 +11,7 @@ from appwrite_local.server import LocalServer
 from appwrite_local.wsgi import running_http_server
 from appwrite_orm_django.backend.base import DatabaseWrapper
 from tests import real
-from tests.backend.kinds import level_settings
+from tests.kinds import level_settings
 from tests.library.models import Author, Book, Edition, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -106,18 +106,26 @@ def test_bulk_create_with_update_conflicts(together):
     assert sorted(found) == ["a", "b"]
     assert {row.pk for rows in made for row in rows} == set(found.values())
     # All of a list or nothing of it: both rows are somebody's same list, or the later half of it.
-    assert all(copies == number for copies, number in Edition.objects.values_list("copies", "number"))
+    assert all(
+        copies == number for copies, number in Edition.objects.values_list("copies", "number")
+    )
     assert len(set(Edition.objects.values_list("copies", flat=True))) == 1
 
 
 def test_bulk_create_of_one_row_with_update_conflicts(together):
     options = {"update_conflicts": True, "unique_fields": ["isbn"], "update_fields": ["copies"]}
-    together(lambda number: Edition.objects.bulk_create([Edition(isbn="a", copies=number)], **options))
+    together(
+        lambda number: Edition.objects.bulk_create([Edition(isbn="a", copies=number)], **options)
+    )
     assert Edition.objects.count() == 1
 
 
 def test_bulk_create_with_ignore_conflicts(together):
-    together(lambda number: Tag.objects.bulk_create([Tag(name="a"), Tag(name="b")], ignore_conflicts=True))
+    together(
+        lambda number: Tag.objects.bulk_create(
+            [Tag(name="a"), Tag(name="b")], ignore_conflicts=True
+        )
+    )
     assert sorted(Tag.objects.values_list("name", flat=True)) == ["a", "b"]
 
 

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as told
 
 from appwrite_orm_django.backend.base import DatabaseWrapper
-from tests.backend.kinds import KINDS, kind_settings, kinds_of_servers
 from tests.differential import APPWRITE, twin
 from tests.histories import histories
 from tests.histories.living import begin, end, live
 from tests.histories.vocabulary import MODELS
+from tests.kinds import KINDS, kind_settings, kinds_of_servers
 
 EXAMPLES = int(os.environ.get("RANDOM_HISTORIES", "4"))
 REDIS = os.environ.get("REDIS")
@@ -31,7 +31,9 @@ def servers(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         for kind in kinds_of_servers():
             changed = settings_of(kind)
-            connection = connections[APPWRITE] = DatabaseWrapper({**ours.settings_dict, **changed}, APPWRITE)
+            connection = connections[APPWRITE] = DatabaseWrapper(
+                {**ours.settings_dict, **changed}, APPWRITE
+            )
             for model in connection.cached_models():
                 if not model._meta.proxy:
                     with connection.schema_editor() as editor:
@@ -46,7 +48,9 @@ def settings_of(kind):
 @pytest.fixture(params=KINDS, ids="-".join)
 def kind(request, servers, connect, django_db_blocker, settings):
     if REDIS:
-        settings.CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS}}
+        settings.CACHES = {
+            "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS}
+        }
     connect(**settings_of(request.param))
     with django_db_blocker.unblock():
         yield
@@ -62,7 +66,11 @@ def wipe(alias):
     max_examples=EXAMPLES,
     deadline=None,
     print_blob=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+    ],
 )
 @given(history=histories())
 def test_goes_as_on_sqlite(history, kind):

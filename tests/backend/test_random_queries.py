@@ -64,4 +64,6 @@ def _changed_at_once(change, rows):
 
 def _changed(change, alias):
     count = change(Review.objects.using(alias))
-    return count, list(Review.objects.using(alias).order_by("pk").values_list("pk", "stars", "text"))
+    return count, list(
+        Review.objects.using(alias).order_by("pk").values_list("pk", "stars", "text")
+    )

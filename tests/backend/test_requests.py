@@ -6,7 +6,7 @@ from django.db.models import F
 from requests.adapters import BaseAdapter
 from requests.exceptions import ConnectTimeout
 
-from tests.backend.kinds import level_settings
+from tests.kinds import level_settings
 from tests.library.models import Author, Book, Country, Numbered, Review, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -45,10 +45,14 @@ def test_saving_an_object_that_was_just_created_sends_the_changed_field(author, 
 
 def test_getting_by_primary_key_is_one_request(author, requests):
     Author.objects.get(pk=author.pk)
-    assert [record.path.partition("/tables/")[2] for record in requests] == [f"library_author/rows/{author.pk}"]
+    assert [record.path.partition("/tables/")[2] for record in requests] == [
+        f"library_author/rows/{author.pk}"
+    ]
 
 
-@pytest.mark.parametrize(("size", "expected"), [(999, 1), (1000, 1), (1001, 2), (1002, 2), (2003, 3)])
+@pytest.mark.parametrize(
+    ("size", "expected"), [(999, 1), (1000, 1), (1001, 2), (1002, 2), (2003, 3)]
+)
 def test_a_list_is_one_request_a_page(author, requests, size, expected):
     Review.objects.bulk_create(
         [Review(book_id="none", stars=number % 5) for number in range(size)],
@@ -81,7 +85,10 @@ def test_count_is_exact_beyond_the_servers_cap(each_level, requests):
     # Of a slice, no more is counted than is asked for.
     assert Review.objects.order_by("text")[:5000].count() == 5000
     assert Review.objects.all()[1:100].count() == 99
-    assert Review.objects.filter(pk__in=[str(number) for number in range(2)], stars=1)[:10].count() == 0
+    assert (
+        Review.objects.filter(pk__in=[str(number) for number in range(2)], stars=1)[:10].count()
+        == 0
+    )
     assert len(requests) == 3
     assert Review.objects.all()[:5001].count() == 5001
     assert Review.objects.all()[5200:6000].count() == 3
@@ -123,7 +130,9 @@ def shelf(author):
     country = Country.objects.create(code="FR", name="France")
     author.country = country
     author.save()
-    books = Book.objects.bulk_create([Book(title=f"Title {number:03}", author=author) for number in range(30)])
+    books = Book.objects.bulk_create(
+        [Book(title=f"Title {number:03}", author=author) for number in range(30)]
+    )
     tag = Tag.objects.create(name="novel")
     for book in books[:5]:
         book.tags.add(tag)
@@ -155,7 +164,9 @@ def test_prefetching_many_to_many_is_at_most_two_requests_more(shelf, requests):
 
 def test_select_related_is_one_request_more_a_relation(shelf, requests):
     books = list(Book.objects.select_related("author__country", "editor").order_by("title")[:10])
-    assert {(book.author.name, book.author.country.name, book.editor) for book in books} == {("Zola", "France", None)}
+    assert {(book.author.name, book.author.country.name, book.editor) for book in books} == {
+        ("Zola", "France", None)
+    }
     assert len(requests) <= 4
 
 
@@ -170,7 +181,9 @@ def family(each_level, connect):
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 10), (5, 15), (35, 45), (None, 3), (38, None)])
-def test_a_page_of_a_table_joined_with_itself_is_cut_by_the_server(family, each_level, requests, low, high):
+def test_a_page_of_a_table_joined_with_itself_is_cut_by_the_server(
+    family, each_level, requests, low, high
+):
     expected = sorted(family, key=lambda row: (row.name, -row.pk))[low:high]
     requests.clear()
     found = list(Numbered.objects.select_related("parent").order_by("name", "-pk")[low:high])
@@ -186,17 +199,21 @@ def test_a_page_of_a_table_joined_with_itself_twice_keeps_its_filter(family, eac
     requests.clear()
     chain = Numbered.objects.select_related("parent__parent").filter(name__in=["n1", "n2"])
     found = list(chain.order_by("pk")[3:7])
-    assert [(row.pk, row.parent.pk, row.parent.parent and row.parent.parent.name) for row in found] == [
-        (row.pk, row.parent.pk, row.parent.parent and row.parent.parent.name) for row in expected
-    ]
+    assert [
+        (row.pk, row.parent.pk, row.parent.parent and row.parent.parent.name) for row in found
+    ] == [(row.pk, row.parent.pk, row.parent.parent and row.parent.parent.name) for row in expected]
     assert len(requests) == {"1.9": 3, "2.x": 1}[each_level]
 
 
 def test_long_value_lists_are_split_and_nothing_is_lost(author, requests):
-    reviews = Review.objects.bulk_create([Review(book_id="none", stars=number % 5) for number in range(600)])
+    reviews = Review.objects.bulk_create(
+        [Review(book_id="none", stars=number % 5) for number in range(600)]
+    )
     requests.clear()
     found = list(Review.objects.filter(pk__in=[review.pk for review in reviews]))
-    assert [(-review.stars, review.pk) for review in found] == sorted((-review.stars, review.pk) for review in reviews)
+    assert [(-review.stars, review.pk) for review in found] == sorted(
+        (-review.stars, review.pk) for review in reviews
+    )
     assert 2 <= len(requests) <= 6
     requests.clear()
     assert Review.objects.filter(pk__in=[review.pk for review in reviews]).count() == 600
@@ -272,10 +289,14 @@ def test_get_or_create_and_update_or_create(requests):
     assert [line.split()[0] for line in requests.lines] == ["GET", "POST", "POST", "GET", "PATCH"]
 
 
-@pytest.mark.parametrize("order", [["-rating"], ["name", "-rating"], ["-rating", "name"], ["-name", "rating", "-born"]])
+@pytest.mark.parametrize(
+    "order", [["-rating"], ["name", "-rating"], ["-rating", "name"], ["-name", "rating", "-born"]]
+)
 def test_rows_without_a_value_are_on_some_page(requests, connect, order):
     """A cursor compares, and a null is neither more nor less than it: those rows would be on no page."""
-    authors = [Author(name=f"n{number % 2}", rating=None if number % 3 else number) for number in range(20)]
+    authors = [
+        Author(name=f"n{number % 2}", rating=None if number % 3 else number) for number in range(20)
+    ]
     Author.objects.bulk_create(authors)
     connect(OPTIONS={"PAGE_SIZE": 3, "CACHE": {"ENABLED": False}})
     found = list(Author.objects.order_by(*order, "pk"))
@@ -284,7 +305,10 @@ def test_rows_without_a_value_are_on_some_page(requests, connect, order):
     for name in reversed(order):
         key = name.lstrip("-")
         whole.sort(
-            key=lambda author, key=key: (getattr(author, key) is not None, getattr(author, key) or 0),
+            key=lambda author, key=key: (
+                getattr(author, key) is not None,
+                getattr(author, key) or 0,
+            ),
             reverse=name[0] == "-",
         )
     assert [author.pk for author in found] == [author.pk for author in whole]

@@ -29,7 +29,9 @@ def test_an_empty_table_is_made_anew_under_its_other_id(renamed, appwrite):
     before = tables.get_table(appwrite.transport, appwrite.table_ref("library_tag"))
     renamed()
     after = tables.get_table(appwrite.transport, appwrite.table_ref("library_renamed"))
-    assert [column["key"] for column in after["columns"]] == [column["key"] for column in before["columns"]]
+    assert [column["key"] for column in after["columns"]] == [
+        column["key"] for column in before["columns"]
+    ]
     assert [(index["key"], index["type"]) for index in after["indexes"]] == [
         (index["key"], index["type"]) for index in before["indexes"]
     ]
@@ -39,7 +41,9 @@ def test_an_empty_table_is_made_anew_under_its_other_id(renamed, appwrite):
 
 def test_a_table_with_rows_keeps_its_id(renamed, appwrite):
     Tag.objects.create(name="kept")
-    with pytest.raises(NotSupportedError, match="library_tag has rows and cannot become library_renamed"):
+    with pytest.raises(
+        NotSupportedError, match="library_tag has rows and cannot become library_renamed"
+    ):
         renamed()
     assert len(rows.list_rows(appwrite.transport, appwrite.table_ref("library_tag"))["rows"]) == 1
 
@@ -55,7 +59,9 @@ def test_a_unique_index_that_a_killed_run_has_not_tried_out_is_tried_out(appwrit
     Tag.objects.create(name="kept")
     (unique,) = [
         index["key"]
-        for index in tables.get_table(appwrite.transport, appwrite.table_ref("library_tag"))["indexes"]
+        for index in tables.get_table(appwrite.transport, appwrite.table_ref("library_tag"))[
+            "indexes"
+        ]
         if index["type"] == "unique"
     ]
     mark = appwrite.table_ref(trial_table("library_tag", unique))

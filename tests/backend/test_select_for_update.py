@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, F, OuterRef
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.client.errors import WriteRefused
-from tests.backend.kinds import level_settings
+from tests.kinds import level_settings
 from tests.library.models import Author, Book, Country, Review
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -30,7 +30,9 @@ def elsewhere(change):
 
 @pytest.fixture
 def zola():
-    return Author.objects.create(name="Zola", rating=1, country=Country.objects.create(code="FR", name="France"))
+    return Author.objects.create(
+        name="Zola", rating=1, country=Country.objects.create(code="FR", name="France")
+    )
 
 
 def test_a_block_is_refused_if_a_locked_row_has_changed(zola):
@@ -70,14 +72,17 @@ def lines_at_the_end(requests, block):
 
 def test_what_a_lock_costs_if_another_row_is_changed(zola, requests):
     titles = iter("ab")
-    lines = lines_at_the_end(requests, lambda locked: Book.objects.create(title=next(titles), author=locked))
+    lines = lines_at_the_end(
+        requests, lambda locked: Book.objects.create(title=next(titles), author=locked)
+    )
     # The lock row; open, stage, check (rows, lock row), commit.
     assert lines == ["GET", "POST", "POST", "GET", "GET", "PATCH"]
 
 
 def test_what_a_lock_costs_if_the_row_itself_is_changed(zola, requests):
     lines = lines_at_the_end(
-        requests, lambda locked: Author.objects.filter(pk=locked.pk).update(rating=1 + locked.rating)
+        requests,
+        lambda locked: Author.objects.filter(pk=locked.pk).update(rating=1 + locked.rating),
     )
     assert lines == ["POST", "POST", "GET", "PATCH"]
 
@@ -101,8 +106,16 @@ def test_the_cache_is_passed_by(zola, requests):
     "query",
     [
         lambda: list(Author.objects.select_for_update().select_related("country")),
-        lambda: list(Author.objects.select_for_update().filter(country__name="France").select_related("country")),
-        lambda: list(Author.objects.select_for_update().filter(country__name="France").values("name", "country__name")),
+        lambda: list(
+            Author.objects.select_for_update()
+            .filter(country__name="France")
+            .select_related("country")
+        ),
+        lambda: list(
+            Author.objects.select_for_update()
+            .filter(country__name="France")
+            .values("name", "country__name")
+        ),
         lambda: list(Country.objects.select_for_update().iterator()),
     ],
 )
@@ -130,11 +143,16 @@ def test_update_or_create_locks(zola):
 
 
 def test_outside_of_a_block_it_is_refused(zola):
-    with pytest.raises(TransactionManagementError, match="select_for_update cannot be used outside of a transaction"):
+    with pytest.raises(
+        TransactionManagementError,
+        match="select_for_update cannot be used outside of a transaction",
+    ):
         list(Author.objects.select_for_update())
 
 
-@pytest.mark.parametrize("options", [{"nowait": True}, {"skip_locked": True}, {"of": ("self",)}, {"no_key": True}])
+@pytest.mark.parametrize(
+    "options", [{"nowait": True}, {"skip_locked": True}, {"of": ("self",)}, {"no_key": True}]
+)
 def test_what_can_not_be_promised_is_refused(options):
     with atomic(), pytest.raises(NotSupportedError, match=r"select_for_update\(\) does not take"):
         list(Author.objects.select_for_update(**options))
@@ -165,7 +183,10 @@ def both(*actions):
 
 
 def in_one_query():
-    return {author.name: author for author in Author.objects.select_for_update().filter(name__in=["a", "b"])}
+    return {
+        author.name: author
+        for author in Author.objects.select_for_update().filter(name__in=["a", "b"])
+    }
 
 
 def in_two_queries():
@@ -229,7 +250,12 @@ def test_a_row_that_is_locked_by_one_and_changed_by_the_other(zola):
         Author.objects.filter(pk=zola.pk).update(rating=0)
         raised = both(change, lambda: add_book(zola, "Nana"))
         rating, books = Author.objects.get(pk=zola.pk).rating, Book.objects.count()
-        assert (rating, books, set(raised)) in [(0, 1, set()), (1, 1, set()), (0, 0, {1}), (0, 1, {0})]
+        assert (rating, books, set(raised)) in [
+            (0, 1, set()),
+            (1, 1, set()),
+            (0, 0, {1}),
+            (0, 1, {0}),
+        ]
 
 
 def test_locks_are_over_with_their_block(zola):
@@ -315,13 +341,26 @@ def two_authors(request, connect):
 @pytest.mark.parametrize(
     "lock",
     [
-        lambda: Country.objects.select_for_update().filter(authors__name="b", authors__rating=1).exists(),
-        lambda: bool(list(Country.objects.select_for_update().filter(authors__name="b", authors__rating=1))),
-        lambda: list(Country.objects.select_for_update().values_list("pk", "authors__rating")) == [("FR", 1)] * 2,
-        lambda: Country.objects.select_for_update().annotate(number=Count("authors")).get().number == 2,
         lambda: (
             Country.objects.select_for_update()
-            .annotate(other=Exists(Author.objects.filter(country=OuterRef("pk"), name="b", rating=1)))
+            .filter(authors__name="b", authors__rating=1)
+            .exists()
+        ),
+        lambda: bool(
+            list(Country.objects.select_for_update().filter(authors__name="b", authors__rating=1))
+        ),
+        lambda: (
+            list(Country.objects.select_for_update().values_list("pk", "authors__rating"))
+            == [("FR", 1)] * 2
+        ),
+        lambda: (
+            Country.objects.select_for_update().annotate(number=Count("authors")).get().number == 2
+        ),
+        lambda: (
+            Country.objects.select_for_update()
+            .annotate(
+                other=Exists(Author.objects.filter(country=OuterRef("pk"), name="b", rating=1))
+            )
             .get()
             .other
         ),
@@ -345,11 +384,20 @@ def test_what_a_locking_query_reads_of_other_rows_is_not_older_than_its_lock(two
     "queryset",
     [
         lambda: Author.objects.filter(pk__in=Book.objects.select_for_update().values("author")),
-        lambda: Author.objects.annotate(has=Exists(Book.objects.select_for_update().filter(author=OuterRef("pk")))),
-        lambda: Author.objects.exclude(Exists(Book.objects.select_for_update().filter(author=OuterRef("pk")))),
+        lambda: Author.objects.annotate(
+            has=Exists(Book.objects.select_for_update().filter(author=OuterRef("pk")))
+        ),
+        lambda: Author.objects.exclude(
+            Exists(Book.objects.select_for_update().filter(author=OuterRef("pk")))
+        ),
         lambda: Author.objects.values("pk").union(Author.objects.select_for_update().values("pk")),
     ],
 )
 def test_a_lock_that_would_lock_nothing_is_refused(zola, queryset):
-    with pytest.raises(NotSupportedError, match="in a subquery or a combined query would lock nothing"), atomic():
+    with (
+        pytest.raises(
+            NotSupportedError, match="in a subquery or a combined query would lock nothing"
+        ),
+        atomic(),
+    ):
         list(queryset())

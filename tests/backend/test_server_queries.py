@@ -12,8 +12,8 @@ from appwrite_local.messages import Response
 from appwrite_local.registry import local_server
 from appwrite_orm_django.backend.execution import server_queries
 from appwrite_orm_django.client.retries import Backoff
-from tests.backend.kinds import kind_settings, level_of
 from tests.differential import assert_same
+from tests.kinds import kind_settings, level_of
 from tests.library.models import Author, Book, Country, Review, Tag
 
 pytestmark = pytest.mark.usefixtures("kind")
@@ -186,7 +186,12 @@ def test_the_rest_is_evaluated_locally(name, kind):
 
 
 def test_explain_shows_what_is_sent(kind):
-    asked = Author.objects.filter(country__name="France").values("country").annotate(n=Count("books")).filter(n__gt=1)
+    asked = (
+        Author.objects.filter(country__name="France")
+        .values("country")
+        .annotate(n=Count("books"))
+        .filter(n__gt=1)
+    )
     text = asked.order_by("-n").explain()
     if is_2x(kind):
         assert text == (
@@ -236,14 +241,28 @@ def test_a_block_asks_whether_there_are_groups(ask):
 
 
 def test_many_values_go_in_a_body(whole_pages, sent):
-    ids = list(Book.objects.values_list("pk", flat=True)) + [f"none-{number}" for number in range(300)]
+    ids = list(Book.objects.values_list("pk", flat=True)) + [
+        f"none-{number}" for number in range(300)
+    ]
     sent.clear()
-    assert_same(lambda rows: rows(Book).filter(pk__in=ids, author__country__name="France").order_by("pk"))
+    assert_same(
+        lambda rows: rows(Book).filter(pk__in=ids, author__country__name="France").order_by("pk")
+    )
     assert_same(lambda rows: rows(Book).filter(pk__in=ids).order_by("pk"))
     if is_2x(whole_pages):
         assert [(record.method, record.path[-6:]) for record in sent] == [("POST", "/query")] * 2
 
 
 def test_too_many_values_for_one_request(whole_pages):
-    ids = list(Book.objects.values_list("pk", flat=True)) + [f"none-{number}" for number in range(1500)]
-    assert_same(lambda rows: rows(Book).filter(pk__in=ids).values("author").annotate(n=Count("pk")).order_by("author"))
+    ids = list(Book.objects.values_list("pk", flat=True)) + [
+        f"none-{number}" for number in range(1500)
+    ]
+    assert_same(
+        lambda rows: (
+            rows(Book)
+            .filter(pk__in=ids)
+            .values("author")
+            .annotate(n=Count("pk"))
+            .order_by("author")
+        )
+    )

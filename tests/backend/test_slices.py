@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from appwrite_orm_django.backend.execution.reader import TOTAL_CAP
 from appwrite_orm_django.contrib.pagination import AppwritePaginator, ExactPaginator
-from tests.backend.kinds import level_settings
 from tests.differential import APPWRITE, assert_same, plain, twin
+from tests.kinds import level_settings
 from tests.library.models import Author, Book, Country, Review, Tag
 
 QUERYSETS = {
@@ -100,12 +100,15 @@ ENDS = {
     "iterator": lambda found: list(found.iterator(chunk_size=2)),
     "first": lambda found: found.first() if found.ordered else None,
     "pages": lambda found: [
-        [list(page.object_list), page.paginator.count, page.paginator.num_pages] for page in Paginator(found, 3)
+        [list(page.object_list), page.paginator.count, page.paginator.num_pages]
+        for page in Paginator(found, 3)
     ],
     "aggregate": lambda found: found.aggregate(number=Count("pk"), greatest=Max("pk")),
     "star": lambda found: found.aggregate(number=Count("*")),
     "two stars": lambda found: found.aggregate(number=Count("*"), m=Count("*") + 1),
-    "filtered": lambda found: found.aggregate(number=Count("pk", filter=Q(pk__gt="m") | Q(pk__lt="5"))),
+    "filtered": lambda found: found.aggregate(
+        number=Count("pk", filter=Q(pk__gt="m") | Q(pk__lt="5"))
+    ),
 }
 OF_ROWS = ("aggregate", "filtered")
 QUESTIONS = {
@@ -124,7 +127,9 @@ QUESTIONS = {
     "related manager": lambda q: [author.books.order_by("title")[1:].count() for author in q(Author).order_by("pk")],
     "many to many": lambda q: [book.tags.order_by("name")[1:].count() for book in q(Book).order_by("pk")],
 }  # fmt: skip
-each_level = pytest.mark.parametrize("kind", [("1.9", "mariadb"), ("2.x", "postgresql")], ids="-".join, indirect=True)
+each_level = pytest.mark.parametrize(
+    "kind", [("1.9", "mariadb"), ("2.x", "postgresql")], ids="-".join, indirect=True
+)
 OPEN = ("1:", "3:", "50:", "1: 1:", "2: all")
 SHORT = ("list", "count", "exists")
 # Rows of these have no pk to put together, or Django refuses to.
@@ -143,12 +148,19 @@ class TestSlices:
                 continue
             if queryset in WITHOUT_ROWS and end in OF_ROWS:
                 continue
-            assert_same(lambda q, part=part, end=end: ENDS[end](SLICES[part](QUERYSETS[queryset](q))))
+            assert_same(
+                lambda q, part=part, end=end: ENDS[end](SLICES[part](QUERYSETS[queryset](q)))
+            )
 
     @pytest.mark.parametrize("part", SLICES)
     def test_cached(self, part, kind, connect):
         """What is asked twice has one answer, which is not that of another slice."""
-        connect(**{**kind.settings_dict, "OPTIONS": {**kind.settings_dict["OPTIONS"], "CACHE": {"TIMEOUT": 300}}})
+        connect(
+            **{
+                **kind.settings_dict,
+                "OPTIONS": {**kind.settings_dict["OPTIONS"], "CACHE": {"TIMEOUT": 300}},
+            }
+        )
         rows = Review.objects.order_by("pk")
         for other in SLICES:
             SLICES[other](rows).count()
@@ -167,7 +179,10 @@ class TestSlices:
         def changes(reviews):
             with transaction.atomic(using=reviews.db):
                 clean = [len(cut(reviews)), cut(reviews).count(), cut(reviews).exists()]
-                changed = reviews.filter(stars=0).update(stars=7), reviews.filter(stars=1).delete()[0]
+                changed = (
+                    reviews.filter(stars=0).update(stars=7),
+                    reviews.filter(stars=1).delete()[0],
+                )
                 found = cut(reviews.order_by("pk"))
                 dirty = [
                     plain(found.values_list("pk", "stars")),
@@ -207,7 +222,9 @@ def test_beyond_what_the_server_counts(level, connect):
     Tag.objects.bulk_create(Tag(name=f"tag-{number:05}") for number in range(number))
     tags = Tag.objects.order_by("name")
     starts = (0, 1, TOTAL_CAP - 1, TOTAL_CAP, TOTAL_CAP + 1, number - 1, number, number + 1)
-    assert [tags[start:].count() for start in starts] == [max(0, number - start) for start in starts]
+    assert [tags[start:].count() for start in starts] == [
+        max(0, number - start) for start in starts
+    ]
     assert tags[TOTAL_CAP - 2 : TOTAL_CAP + 2].count() == 4
 
 
@@ -218,4 +235,7 @@ def test_what_commands_say_of_their_slice(kind):
         listed.count()
     assert asked[0]["sql"] == "COUNT library_review OFFSET 3"
     assert listed.explain().endswith(" ORDER BY $id OFFSET 3")
-    assert "ORDER BY $id OFFSET 2" in Book.objects.select_related("author").order_by("pk")[2:].explain()
+    assert (
+        "ORDER BY $id OFFSET 2"
+        in Book.objects.select_related("author").order_by("pk")[2:].explain()
+    )

@@ -140,9 +140,13 @@ class TestRowIds:
         book = Book.objects.get(title="Nana")
         plain = rows("SELECT * FROM library_book WHERE id = %s", [book.pk])
         assert rows('SELECT * FROM library_book WHERE "$id" = %s', [book.pk]) == plain
-        assert rows('SELECT * FROM library_book b WHERE b."$id" = %s ORDER BY 4', [book.pk]) == plain
+        assert (
+            rows('SELECT * FROM library_book b WHERE b."$id" = %s ORDER BY 4', [book.pk]) == plain
+        )
         (row,) = plain
-        assert rows('SELECT *, "$id" FROM library_book WHERE id = %s', [book.pk]) == [(*row, book.pk)]
+        assert rows('SELECT *, "$id" FROM library_book WHERE id = %s', [book.pk]) == [
+            (*row, book.pk)
+        ]
 
     def test_tables_whose_keys_have_other_names(self, shelves):
         sql = 'SELECT c."$id", a."$id" FROM library_country c JOIN library_author a ON a.country_id = c."$id" ORDER BY a."$id"'
@@ -150,8 +154,12 @@ class TestRowIds:
         assert rows(sql) == list(expected)
         assert rows('SELECT "$id" FROM library_country ORDER BY "$id"') == self.ids(Country)
         with pytest.raises(OperationalError, match="ambiguous"):
-            rows('SELECT "$id" FROM library_country c JOIN library_author a ON a.country_id = c.code')
-        with pytest.raises(ProgrammingError, match=r"List the columns, .*\"code\" in library_country"):
+            rows(
+                'SELECT "$id" FROM library_country c JOIN library_author a ON a.country_id = c.code'
+            )
+        with pytest.raises(
+            ProgrammingError, match=r"List the columns, .*\"code\" in library_country"
+        ):
             rows('SELECT * FROM library_country c JOIN library_author a ON a.country_id = c."$id"')
         assert rows(
             'SELECT COUNT(*), 2 * MAX(1) FROM library_country c JOIN library_author a ON a.country_id = c."$id"'
@@ -170,14 +178,22 @@ class TestRowIds:
 
     def test_the_servers_own_moments(self, shelves):
         book = Book.objects.get(title="Nana")
-        found = rows('SELECT "$createdAt" <= "$updatedAt", "$createdAt" FROM library_book WHERE "$id" = %s', [book.pk])
+        found = rows(
+            'SELECT "$createdAt" <= "$updatedAt", "$createdAt" FROM library_book WHERE "$id" = %s',
+            [book.pk],
+        )
         assert found == [(1, book.created_at.replace(tzinfo=None))]
 
     def test_raw(self, shelves):
-        (book,) = Book.objects.raw('SELECT "$id", "$createdAt", title FROM library_book WHERE title = %s', ["Nana"])
+        (book,) = Book.objects.raw(
+            'SELECT "$id", "$createdAt", title FROM library_book WHERE title = %s', ["Nana"]
+        )
         expected = Book.objects.get(title="Nana")
         assert (book.pk, book.created_at, book.title) == (expected.pk, expected.created_at, "Nana")
-        assert [one.pk for one in Country.objects.raw('SELECT "$id" FROM library_country ORDER BY "$id"')] == [
+        assert [
+            one.pk
+            for one in Country.objects.raw('SELECT "$id" FROM library_country ORDER BY "$id"')
+        ] == [
             "FR",
             "JP",
             "PE",

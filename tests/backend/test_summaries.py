@@ -11,8 +11,8 @@ from django.db.models import Avg, Count, FloatField, IntegerField, Max, Min, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
-from tests.backend.kinds import kind_settings, level_of
 from tests.differential import assert_same
+from tests.kinds import kind_settings, level_of
 from tests.library.models import Author, Book
 
 pytestmark = pytest.mark.usefixtures("kind")
@@ -29,7 +29,9 @@ def sent(kind):
     kind.transport.remove_listener(log.append)
 
 
-@pytest.mark.parametrize("column", ["pages", "price", "published", "title", "in_print", "pk", "author", "created_at"])
+@pytest.mark.parametrize(
+    "column", ["pages", "price", "published", "title", "in_print", "pk", "author", "created_at"]
+)
 @pytest.mark.parametrize("function", [Min, Max])
 def test_extremes_are_one_request(column, function, sent):
     assert_same(lambda rows: rows(Book).aggregate(x=function(column)))
@@ -38,7 +40,11 @@ def test_extremes_are_one_request(column, function, sent):
 
 
 def test_several_are_at_most_one_request_each(sent):
-    assert_same(lambda rows: rows(Book).aggregate(first=Min("published"), last=Max("published"), n=Count("published")))
+    assert_same(
+        lambda rows: rows(Book).aggregate(
+            first=Min("published"), last=Max("published"), n=Count("published")
+        )
+    )
     assert len(sent) <= 3
 
 
@@ -60,14 +66,29 @@ def test_dates(period, order):
 def test_datetimes(period, zone):
     with timezone.override(ZoneInfo(zone)):
         assert_same(lambda rows: rows(Book).datetimes("published", period))
-        assert_same(lambda rows: rows(Book).datetimes("published", period, "DESC", tzinfo=datetime.timezone.utc))
+        assert_same(
+            lambda rows: rows(Book).datetimes(
+                "published", period, "DESC", tzinfo=datetime.timezone.utc
+            )
+        )
 
 
 def test_truncated_values_by_hand():
     month = TruncMonth("published")
-    assert_same(lambda rows: rows(Book).annotate(m=month).values_list("m", flat=True).distinct().order_by("m"))
     assert_same(
-        lambda rows: rows(Book).filter(published__isnull=False).annotate(m=month).values("m").distinct().order_by("-m")
+        lambda rows: (
+            rows(Book).annotate(m=month).values_list("m", flat=True).distinct().order_by("m")
+        )
+    )
+    assert_same(
+        lambda rows: (
+            rows(Book)
+            .filter(published__isnull=False)
+            .annotate(m=month)
+            .values("m")
+            .distinct()
+            .order_by("-m")
+        )
     )
 
 
@@ -89,7 +110,10 @@ def test_an_open_block_sees_its_own_periods():
 @pytest.fixture
 def many_authors(kind, connect):
     """Have 300 authors, born in 12 different months, and a limit of 30 rows for local evaluation."""
-    born = [datetime.date(1900 + number % 2, 1 + 2 * (number % 6), 1 + number % 28) for number in range(300)]
+    born = [
+        datetime.date(1900 + number % 2, 1 + 2 * (number % 6), 1 + number % 28)
+        for number in range(300)
+    ]
     made = Author.objects.bulk_create([Author(name="many", born=day) for day in born])
     options = {"PAGE_SIZE": 9, "LOCAL_EVALUATION_MAX_ROWS": 30}
     yield connect(**kind_settings(level_of(kind), kind.text_semantics, **options))
@@ -106,12 +130,17 @@ def test_periods_of_more_rows_than_could_be_fetched(many_authors):
     # Each period costs a request or two; the rows, ten a page, would take thirty.
     assert len(log) <= 2 * len(wanted) + 1
     log.clear()
-    assert list(authors.dates("born", "year", "DESC")) == [datetime.date(1901, 1, 1), datetime.date(1900, 1, 1)]
+    assert list(authors.dates("born", "year", "DESC")) == [
+        datetime.date(1901, 1, 1),
+        datetime.date(1900, 1, 1),
+    ]
     assert len(log) <= 4
     log.clear()
     assert list(authors.dates("born", "month")[:1]) == wanted[:1]
     assert len(log) == 1
-    assert authors.aggregate(first=Min("born"), last=Max("born"))["first"] == min(author.born for author in authors)
+    assert authors.aggregate(first=Min("born"), last=Max("born"))["first"] == min(
+        author.born for author in authors
+    )
 
 
 @pytest.fixture

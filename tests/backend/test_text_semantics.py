@@ -52,7 +52,11 @@ def test_nulls_are_where_the_server_has_them_wherever_the_query_runs(order):
 def test_no_page_is_found_by_counting(kind, order):
     """Pages of two rows, with and without a value in a column that orders."""
     with captured_requests() as sent:
-        assert_same(lambda rows: rows(Book).order_by(*order, *([] if "pk" in order else ["created_at", "pk"])))
+        assert_same(
+            lambda rows: rows(Book).order_by(
+                *order, *([] if "pk" in order else ["created_at", "pk"])
+            )
+        )
         assert_same(lambda rows: rows(Book).order_by(*order, "pk")[1:6])
     asked = [query for request in sent for query in request.params["queries"]]
     offsets = [query for query in asked if '"offset"' in query]
@@ -65,7 +69,11 @@ def test_windows_and_subqueries_put_nulls_there_too():
     number = Window(RowNumber(), order_by=[F("rating").desc(), F("pk").asc()])
     assert_same(lambda rows: rows(Author).annotate(number=number).order_by("pk"))
     first = Author.objects.order_by("rating", "pk")[:2]
-    assert_same(lambda rows: rows(Book).filter(author__in=first.using(rows(Author).db).values("pk")).order_by("pk"))
+    assert_same(
+        lambda rows: (
+            rows(Book).filter(author__in=first.using(rows(Author).db).values("pk")).order_by("pk")
+        )
+    )
 
 
 def test_django_is_told(kind):

@@ -37,8 +37,14 @@ def test_each_request_is_one_span_with_method_and_status(spans, appwrite):
     assert [tag.name for tag in Tag.objects.all()] == ["one"]
     assert [tag.name for tag in Tag.objects.all()] == ["one"]  # from the cache
     with pytest.raises(RowNotFound):
-        appwrite.transport.call("GET", f"/tablesdb/{appwrite.database_id}/tables/library_tag/rows/none")
-    assert [attributes(span) for span in spans.get_finished_spans()] == [("POST", 201), ("GET", 200), ("GET", 404)]
+        appwrite.transport.call(
+            "GET", f"/tablesdb/{appwrite.database_id}/tables/library_tag/rows/none"
+        )
+    assert [attributes(span) for span in spans.get_finished_spans()] == [
+        ("POST", 201),
+        ("GET", 200),
+        ("GET", 404),
+    ]
 
 
 def test_no_secret_is_in_a_span(spans, local_user):

@@ -54,7 +54,10 @@ class TestReadYourWrites:
 
     def test_updates_deletes_and_increments_are_seen(self):
         author = Author.objects.create(name="Zola")
-        one, two = (Book.objects.create(title=title, author=author, pages=100) for title in ("Nana", "Germinal"))
+        one, two = (
+            Book.objects.create(title=title, author=author, pages=100)
+            for title in ("Nana", "Germinal")
+        )
         assert Book.objects.filter(pk=one.pk).update(pages=F("pages") + 20) == 1
         assert Book.objects.filter(pages=100).update(in_print=False) == 1
         assert Book.objects.filter(pages=F("pages")).update(pages=F("pages") * 2) == 2
@@ -68,12 +71,15 @@ class TestReadYourWrites:
         assert not Author.objects.exists()
 
     def test_relations_see_the_log_on_every_side(self):
-        author = Author.objects.create(name="Zola", country=Country.objects.create(code="FR", name="France"))
+        author = Author.objects.create(
+            name="Zola", country=Country.objects.create(code="FR", name="France")
+        )
         book = Book.objects.create(title="Nana", author=author)
         book.tags.add(Tag.objects.create(name="novel"))
-        assert [found.title for found in Book.objects.filter(author__country__name="France", tags__name="novel")] == [
-            "Nana"
-        ]
+        assert [
+            found.title
+            for found in Book.objects.filter(author__country__name="France", tags__name="novel")
+        ] == ["Nana"]
         assert [tag.name for tag in book.tags.all()] == ["novel"]
         book.tags.clear()
         assert not Tag.objects.filter(books=book).exists()
@@ -197,7 +203,9 @@ class TestCommit:
     def test_many_rows_in_bulk_fit(self):
         with atomic():
             author = Author.objects.create(name="Zola")
-            Book.objects.bulk_create([Book(title=str(number), author=author) for number in range(300)])
+            Book.objects.bulk_create(
+                [Book(title=str(number), author=author) for number in range(300)]
+            )
             Book.objects.filter(author=author).update(in_print=False)
             Review.objects.bulk_create([Review(book_id="none", stars=1) for number in range(300)])
         assert Book.objects.filter(in_print=False).count() == 300
@@ -252,7 +260,9 @@ class TestCommit:
             Country.objects.create(code="FR", name="France")
         assert not Country.objects.exists()
 
-    def test_a_row_that_somebody_deletes_between_the_check_and_the_commit_is_a_conflict(self, monkeypatch):
+    def test_a_row_that_somebody_deletes_between_the_check_and_the_commit_is_a_conflict(
+        self, monkeypatch
+    ):
         first, commit = Author.objects.create(name="Zola", rating=1), transactions.commit
 
         def late(*args):
@@ -268,9 +278,14 @@ class TestCommit:
     @pytest.mark.parametrize("alone", [True, False])
     def test_conflicts_to_ignore_are_ignored_at_the_commit_as_well(self, alone):
         with atomic():
-            Tag.objects.bulk_create([Tag(name="theirs"), *([] if alone else [Tag(name="ours")])], ignore_conflicts=True)
+            Tag.objects.bulk_create(
+                [Tag(name="theirs"), *([] if alone else [Tag(name="ours")])], ignore_conflicts=True
+            )
             elsewhere(lambda: Tag.objects.create(name="Theirs"))
-        assert sorted(Tag.objects.values_list("name", flat=True)) == ["Theirs", *([] if alone else ["ours"])]
+        assert sorted(Tag.objects.values_list("name", flat=True)) == [
+            "Theirs",
+            *([] if alone else ["ours"]),
+        ]
 
     def test_what_was_changed_since_is_no_conflict_to_ignore(self):
         with pytest.raises(IntegrityError), atomic():
@@ -381,7 +396,9 @@ class TestOddEnds:
         with atomic():
             with atomic():
                 released = appwrite.savepoint_ids[-1]
-            with pytest.raises(OperationalError, match=f"no savepoint '{released}' to roll back to"):
+            with pytest.raises(
+                OperationalError, match=f"no savepoint '{released}' to roll back to"
+            ):
                 appwrite.savepoint_rollback(released)
             transaction.set_rollback(True, using="appwrite")
 
@@ -403,9 +420,14 @@ class TestOddEnds:
 
     def test_an_update_of_a_row_that_was_read_is_told_what_is_taken(self):
         """The server has one answer for this and for a row that somebody changed."""
-        Author.objects.bulk_create([Author(name="Zola", email="z@example.org"), Author(name="Hugo")])
+        Author.objects.bulk_create(
+            [Author(name="Zola", email="z@example.org"), Author(name="Hugo")]
+        )
         with (
-            pytest.raises(IntegrityError, match=r"failed: library_author.email\nRow \S+ already has 'Z@example.org'"),
+            pytest.raises(
+                IntegrityError,
+                match=r"failed: library_author.email\nRow \S+ already has 'Z@example.org'",
+            ),
             atomic(),
         ):
             for author in Author.objects.filter(name="Hugo"):
@@ -418,9 +440,21 @@ class TestOddEnds:
     def test_what_is_ignored_does_not_keep_others_out(self):
         """Of rows that are created with ignore_conflicts only those that are created clash with later ones."""
         Author.objects.create(pk="taken", name="Zola")
-        new = [Author(pk="taken", name="Hugo", email="one@example.org"), Author(pk="other", email="one@example.org")]
-        new += [Author(pk="third", email="one@example.org"), Author(pk="other", email="two@example.org")]
+        new = [
+            Author(pk="taken", name="Hugo", email="one@example.org"),
+            Author(pk="other", email="one@example.org"),
+        ]
+        new += [
+            Author(pk="third", email="one@example.org"),
+            Author(pk="other", email="two@example.org"),
+        ]
         with atomic():
             Author.objects.bulk_create(new, ignore_conflicts=True)
-            assert set(Author.objects.values_list("pk", "email")) == {("taken", None), ("other", "one@example.org")}
-        assert set(Author.objects.values_list("pk", "email")) == {("taken", None), ("other", "one@example.org")}
+            assert set(Author.objects.values_list("pk", "email")) == {
+                ("taken", None),
+                ("other", "one@example.org"),
+            }
+        assert set(Author.objects.values_list("pk", "email")) == {
+            ("taken", None),
+            ("other", "one@example.org"),
+        }

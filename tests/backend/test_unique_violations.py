@@ -15,7 +15,7 @@ from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.client.errors import AppwriteError, UniqueViolation
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.users.accounts import appwrite_user
-from tests.backend.kinds import KINDS, kind_settings
+from tests.kinds import KINDS, kind_settings
 from tests.library.models import Author, Book, Country, Diary, Edition, Numbered, Tag
 from tests.settled import indexes
 
@@ -138,7 +138,9 @@ WRITES = {
 @pytest.mark.parametrize("name", WRITES)
 def test_the_columns_are_named(editions, name):
     write, columns = WRITES[name]
-    before = list(Edition.objects.order_by("isbn").values("pk", "isbn", "shelfmark", "number", "copies"))
+    before = list(
+        Edition.objects.order_by("isbn").values("pk", "isbn", "shelfmark", "number", "copies")
+    )
     with pytest.raises(IntegrityError) as caught:
         write(*editions)
     error = caught.value
@@ -148,13 +150,19 @@ def test_the_columns_are_named(editions, name):
     assert (error.table, error.columns) == ("library_edition", columns)
     assert error.column == (columns[0] if len(columns) == 1 else None)
     assert error.row_id is not None
-    if name not in ("bulk_create, two of them", "update of both", "block that has read, of changes"):
+    if name not in (
+        "bulk_create, two of them",
+        "update of both",
+        "block that has read, of changes",
+    ):
         assert error.existing_id in {edition.pk for edition in editions}
         assert error.existing_id in str(error)
     assert vars(pickle.loads(pickle.dumps(error))) == vars(error)
     if name == "bulk_create, the second batch":
         return  # the first one stays, as outside of a block each is a write of its own
-    after = list(Edition.objects.order_by("isbn").values("pk", "isbn", "shelfmark", "number", "copies"))
+    after = list(
+        Edition.objects.order_by("isbn").values("pk", "isbn", "shelfmark", "number", "copies")
+    )
     assert after == before
 
 
@@ -169,7 +177,9 @@ def test_text_is_compared_as_the_server_does(editions, server):
 
 def test_nulls_are_in_nobodys_way(editions):
     with pytest.raises(UniqueViolation) as caught:
-        Edition.objects.bulk_create([Edition(isbn="x", house="Charpentier"), Edition(isbn="one", number=1)])
+        Edition.objects.bulk_create(
+            [Edition(isbn="x", house="Charpentier"), Edition(isbn="one", number=1)]
+        )
     assert caught.value.columns == ISBN
 
 
@@ -196,7 +206,10 @@ def test_what_it_costs(editions, server, requests):
     for write, expected in (
         (lambda: Edition.objects.create(isbn="one"), ["POST", "GET"]),
         (lambda: saved(editions[1], isbn="one"), ["PATCH", "GET"]),
-        (lambda: saved(Edition.objects.get(pk=editions[1].pk), number=1), ["GET", "PATCH", "GET", "GET"]),
+        (
+            lambda: saved(Edition.objects.get(pk=editions[1].pk), number=1),
+            ["GET", "PATCH", "GET", "GET"],
+        ),
     ):
         requests.clear()
         with pytest.raises(UniqueViolation):
@@ -261,7 +274,9 @@ def test_long_values_are_cut(server):
 
 @pytest.fixture
 def appwrite_book():
-    return Book.objects.create(title="Nana", author=Author.objects.create(name="Zola", email="z@example.org"))
+    return Book.objects.create(
+        title="Nana", author=Author.objects.create(name="Zola", email="z@example.org")
+    )
 
 
 def test_many_to_many(appwrite_book):
@@ -311,7 +326,9 @@ def ann(appwrite, local_user):
 
 
 def diary_of(owner, text):
-    return Diary.objects.create(text=text, permissions=[f'read("user:{owner}")', f'update("user:{owner}")'])
+    return Diary.objects.create(
+        text=text, permissions=[f'read("user:{owner}")', f'update("user:{owner}")']
+    )
 
 
 @pytest.mark.parametrize("declared", [True, False])

@@ -14,9 +14,9 @@ from appwrite_orm_django.client.errors import TransactionLimitExceeded
 from appwrite_orm_django.managers import AppwriteQuerySet
 from appwrite_orm_django.signals import rows_changed
 from tests import differential
-from tests.backend.conftest import moment
-from tests.backend.kinds import KINDS, kind_settings
 from tests.backend.test_transactions import elsewhere
+from tests.fixtures import moment
+from tests.kinds import KINDS, kind_settings
 from tests.library.models import Author, Book, Country, Cover, Edition, Numbered, Tag, Writer
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -72,14 +72,18 @@ class TestOnEveryServer:
     def test_the_last_of_several_with_the_same_value_wins(self, server):
         """As on SQLite and MariaDB, where each row is inserted by itself: the first one makes the row, later ones change it."""
         made = upsert(
-            Edition(isbn="a", house="first", copies=1), Edition(isbn="b"), Edition(isbn="a", house="last", copies=3)
+            Edition(isbn="a", house="first", copies=1),
+            Edition(isbn="b"),
+            Edition(isbn="a", house="last", copies=3),
         )
         assert Edition.objects.values_list("house", "copies").get(isbn="a") == ("first", 3)
         assert made[0].pk == made[2].pk != made[1].pk
         upsert(Edition(isbn="a", copies=4), Edition(isbn="a", copies=5))
         assert copies() == {"a": 5, "b": 0}
 
-    @pytest.mark.django_db(databases=["default", "appwrite", "twin", "twin-postgresql"], transaction=True)
+    @pytest.mark.django_db(
+        databases=["default", "appwrite", "twin", "twin-postgresql"], transaction=True
+    )
     def test_objects_get_the_key_of_their_row(self, server):
         """Also those that came with another one, which is then that of no row; the same here and on the twin."""
         twin = differential.twin()
@@ -87,20 +91,37 @@ class TestOnEveryServer:
             Edition.objects.using(alias).all().delete()
             Edition.objects.using(alias).create(pk="old", isbn="a")
             given = [("one", "a"), ("two", "b"), ("three", "b"), ("four", "a"), ("five", "c")]
-            made = Edition.objects.using(alias).bulk_create([Edition(pk=key, isbn=isbn) for key, isbn in given], **ISBN)
+            made = Edition.objects.using(alias).bulk_create(
+                [Edition(pk=key, isbn=isbn) for key, isbn in given], **ISBN
+            )
             assert [row.pk for row in made] == ["old", "two", "two", "old", "five"], alias
-            assert set(Edition.objects.using(alias).values_list("pk", flat=True)) == {"old", "two", "five"}
+            assert set(Edition.objects.using(alias).values_list("pk", flat=True)) == {
+                "old",
+                "two",
+                "five",
+            }
         Edition.objects.using(twin).all().delete()
 
     def test_nulls_conflict_with_nothing(self, server):
         by_shelfmark = {"unique_fields": ["shelfmark"]}
-        upsert(Edition(isbn="a"), Edition(isbn="b"), Edition(isbn="c", shelfmark="x"), **by_shelfmark)
-        upsert(Edition(isbn="d", copies=1), Edition(isbn="e", shelfmark="x", copies=2), **by_shelfmark)
+        upsert(
+            Edition(isbn="a"), Edition(isbn="b"), Edition(isbn="c", shelfmark="x"), **by_shelfmark
+        )
+        upsert(
+            Edition(isbn="d", copies=1), Edition(isbn="e", shelfmark="x", copies=2), **by_shelfmark
+        )
         assert copies() == {"a": 0, "b": 0, "c": 2, "d": 1}
 
     def test_several_columns(self, server):
         both = {"unique_fields": ["number", "house"]}
-        upsert(*(Edition(isbn=f"{house}{n}", house=house, number=n) for house in "AB" for n in range(3)), **both)
+        upsert(
+            *(
+                Edition(isbn=f"{house}{n}", house=house, number=n)
+                for house in "AB"
+                for n in range(3)
+            ),
+            **both,
+        )
         upsert(
             Edition(isbn="x", house="A", number=1, copies=5),
             Edition(isbn="y", house="B", number=7, copies=6),
@@ -133,12 +154,22 @@ class TestOnEveryServer:
         ):
             with pytest.raises(IntegrityError, match="shelfmark"):
                 upsert(*editions, **fields)
-        assert list(Edition.objects.order_by("isbn").values_list("isbn", "shelfmark", "copies")) == [
+        assert list(
+            Edition.objects.order_by("isbn").values_list("isbn", "shelfmark", "copies")
+        ) == [
             ("a", "one", 0),
             ("b", "two", 9),
         ]
-        upsert(Edition(isbn="a", shelfmark="three", copies=1), Edition(isbn="c", shelfmark="one"), **fields)
-        assert dict(Edition.objects.values_list("isbn", "shelfmark")) == {"a": "three", "b": "two", "c": "one"}
+        upsert(
+            Edition(isbn="a", shelfmark="three", copies=1),
+            Edition(isbn="c", shelfmark="one"),
+            **fields,
+        )
+        assert dict(Edition.objects.values_list("isbn", "shelfmark")) == {
+            "a": "three",
+            "b": "two",
+            "c": "one",
+        }
 
     def test_an_existing_row_is_found_by_the_target_alone(self, server):
         """Its other unique values are not inserted, so they can not clash."""
@@ -150,7 +181,10 @@ class TestOnEveryServer:
     def test_a_moment(self, server):
         released = moment(2024, 2, 29, 12, 30, 15, 123456)
         for number in (1, 2):
-            upsert(Edition(isbn=f"{number}", released=released, copies=number), unique_fields=["released"])
+            upsert(
+                Edition(isbn=f"{number}", released=released, copies=number),
+                unique_fields=["released"],
+            )
         assert Edition.objects.values_list("isbn", "released", "copies").get() == (
             "1", released.replace(microsecond=123000), 2,
         )  # fmt: skip
@@ -158,13 +192,25 @@ class TestOnEveryServer:
     def test_the_primary_key(self, server):
         options = {"update_conflicts": True, "unique_fields": ["pk"], "update_fields": ["name"]}
         Country.objects.create(code="FR", name="France")
-        Country.objects.bulk_create([Country(code="fr", name="Frankreich"), Country(code="PE", name="Peru")], **options)
-        assert dict(Country.objects.values_list("code", "name")) == {"FR": "Frankreich", "PE": "Peru"}
+        Country.objects.bulk_create(
+            [Country(code="fr", name="Frankreich"), Country(code="PE", name="Peru")], **options
+        )
+        assert dict(Country.objects.values_list("code", "name")) == {
+            "FR": "Frankreich",
+            "PE": "Peru",
+        }
         old = Numbered.objects.create(name="old")
-        made = Numbered.objects.bulk_create([Numbered(pk=old.pk, name="new"), Numbered(name="another")], **options)
-        assert dict(Numbered.objects.values_list("pk", "name")) == {old.pk: "new", made[1].pk: "another"}
+        made = Numbered.objects.bulk_create(
+            [Numbered(pk=old.pk, name="new"), Numbered(name="another")], **options
+        )
+        assert dict(Numbered.objects.values_list("pk", "name")) == {
+            old.pk: "new",
+            made[1].pk: "another",
+        }
 
-    @pytest.mark.django_db(databases=["default", "appwrite", "twin", "twin-postgresql"], transaction=True)
+    @pytest.mark.django_db(
+        databases=["default", "appwrite", "twin", "twin-postgresql"], transaction=True
+    )
     def test_as_sqlite_does(self, server):
         """The same lists, repeated values, nulls and columns of either index, here and on Django's own backend."""
         twin, rng = differential.twin(), random.Random(7)
@@ -177,7 +223,9 @@ class TestOnEveryServer:
         }
 
         def drawn():
-            return {name: rng.choice(values) for name, values in pools.items()} | {"copies": rng.randrange(100)}
+            return {name: rng.choice(values) for name, values in pools.items()} | {
+                "copies": rng.randrange(100)
+            }
 
         agreed = 0
         for _ in range(60):
@@ -194,7 +242,10 @@ class TestOnEveryServer:
                     **{**ISBN, "unique_fields": target},
                 )
             stored = [
-                sorted(Edition.objects.using(alias).values_list("isbn", "house", "number", "copies"), key=repr)
+                sorted(
+                    Edition.objects.using(alias).values_list("isbn", "house", "number", "copies"),
+                    key=repr,
+                )
                 for alias in ("appwrite", twin)
             ]
             assert stored[0] == stored[1]
@@ -209,7 +260,11 @@ class TestFields:
         old = Edition.objects.create(isbn="a")
         listed, counted = Edition.objects.values_list("listed", "counted").get()
         assert upsert(Edition(isbn="a", copies=1))[0].pk == old.pk
-        assert Edition.objects.values_list("listed", "counted", "copies").get() == (listed, counted, 1)
+        assert Edition.objects.values_list("listed", "counted", "copies").get() == (
+            listed,
+            counted,
+            1,
+        )
         before = timezone.now()
         upsert(Edition(isbn="a", copies=2), update_fields=["copies", "counted", "updated_at"])
         found = Edition.objects.get()
@@ -219,18 +274,37 @@ class TestFields:
     def test_a_field_with_a_column_name_of_its_own(self):
         upsert(Edition(isbn="a", house="one", number=1))
         upsert(Edition(isbn="a", house="two"), update_fields=["house"])
-        upsert(Edition(isbn="b", house="two", number=1, copies=3), unique_fields=["house", "number"])
-        assert Edition.objects.values_list("isbn", "house", "number", "copies").get() == ("a", "two", 1, 3)
+        upsert(
+            Edition(isbn="b", house="two", number=1, copies=3), unique_fields=["house", "number"]
+        )
+        assert Edition.objects.values_list("isbn", "house", "number", "copies").get() == (
+            "a",
+            "two",
+            1,
+            3,
+        )
 
     def test_foreign_keys(self):
         zola, hugo = Author.objects.bulk_create([Author(name="Zola"), Author(name="Hugo")])
-        options = {"update_conflicts": True, "unique_fields": ["author", "title"], "update_fields": ["editor", "pages"]}
+        options = {
+            "update_conflicts": True,
+            "unique_fields": ["author", "title"],
+            "update_fields": ["editor", "pages"],
+        }
         Book.objects.bulk_create([Book(author=zola, title="Nana", pages=1)], **options)
         Book.objects.bulk_create(
-            [Book(author=zola, title="nana", editor=hugo, pages=2), Book(author=hugo, title="Nana")], **options
+            [
+                Book(author=zola, title="nana", editor=hugo, pages=2),
+                Book(author=hugo, title="Nana"),
+            ],
+            **options,
         )
         assert Book.objects.count() == 2
-        assert Book.objects.values_list("title", "editor__name", "pages").get(author=zola) == ("Nana", "Hugo", 2)
+        assert Book.objects.values_list("title", "editor__name", "pages").get(author=zola) == (
+            "Nana",
+            "Hugo",
+            2,
+        )
 
     def test_a_one_to_one_field(self):
         book = Book.objects.create(title="Nana", author=Author.objects.create(name="Zola"))
@@ -273,9 +347,13 @@ class TestFields:
         assert (same.pk, copies()) == (old.pk, {"a": 4})
 
     def test_columns_without_a_unique_index_are_refused(self):
-        with pytest.raises(ProgrammingError, match=r"no unique index covers exactly \(publishing_house\)"):
+        with pytest.raises(
+            ProgrammingError, match=r"no unique index covers exactly \(publishing_house\)"
+        ):
             upsert(Edition(isbn="a"), unique_fields=["house"])
-        with pytest.raises(ValueError, match="Unique fields that can trigger the upsert must be provided"):
+        with pytest.raises(
+            ValueError, match="Unique fields that can trigger the upsert must be provided"
+        ):
             upsert(Edition(isbn="a"), unique_fields=None)
 
     def test_an_object_that_was_read_is_saved_whole_afterwards(self):
@@ -290,7 +368,9 @@ class TestFields:
     def test_asynchronously(self):
         async def twice():
             for number in (1, 2):
-                made = await Edition.objects.abulk_create([Edition(isbn="a", copies=number)], **ISBN)
+                made = await Edition.objects.abulk_create(
+                    [Edition(isbn="a", copies=number)], **ISBN
+                )
             return made
 
         (made,) = asyncio.run(twice())
@@ -322,7 +402,13 @@ class TestRequests:
         old = Edition.objects.create(isbn="a")
         requests.clear()
         upsert(Edition(isbn="a", copies=2))
-        assert [line.split()[0] for line in self.made(requests)] == ["GET", "POST", "POST", "GET", "PATCH"]
+        assert [line.split()[0] for line in self.made(requests)] == [
+            "GET",
+            "POST",
+            "POST",
+            "GET",
+            "PATCH",
+        ]
         assert Edition.objects.get().pk == old.pk
 
     def test_new_and_old_ones(self, requests):
@@ -339,7 +425,9 @@ class TestRequests:
         options = {"update_conflicts": True, "unique_fields": ["code"], "update_fields": ["name"]}
         Country.objects.bulk_create([Country(code=code, name=code) for code in ("AA", "BB")])
         requests.clear()
-        Country.objects.bulk_create([Country(code=code, name="x") for code in ("AA", "BB", "CC")], **options)
+        Country.objects.bulk_create(
+            [Country(code=code, name="x") for code in ("AA", "BB", "CC")], **options
+        )
         assert [line.split()[0] for line in self.made(requests)] == ["GET", "POST", "POST", "PATCH"]
 
     def test_more_rows_than_a_transaction_takes(self, requests):
@@ -382,7 +470,9 @@ class TestRequests:
         requests.clear()
         upsert(*pairs, unique_fields=["house", "number"])
         lookups = [
-            record for record in requests if record.method == "GET" and record.path.endswith("library_edition/rows")
+            record
+            for record in requests
+            if record.method == "GET" and record.path.endswith("library_edition/rows")
         ]
         assert '"or"' in str(lookups[0].params)
         assert Edition.objects.count() == 60
@@ -396,7 +486,9 @@ class TestBlocks:
             new = Edition.objects.create(isbn="new", copies=1)
             Edition.objects.filter(isbn="renamed").update(isbn="other")
             Edition.objects.get(isbn="deleted").delete()
-            made = upsert(*(Edition(isbn=isbn, copies=5) for isbn in ("new", "other", "renamed", "deleted")))
+            made = upsert(
+                *(Edition(isbn=isbn, copies=5) for isbn in ("new", "other", "renamed", "deleted"))
+            )
             assert made[0].pk == new.pk
             assert copies() == {"new": 5, "other": 5, "renamed": 5, "deleted": 5}
         assert copies() == {"new": 5, "other": 5, "renamed": 5, "deleted": 5}
@@ -431,7 +523,12 @@ class TestBlocks:
                 [Edition(isbn="c", shelfmark="x"), Edition(isbn="d", shelfmark="x")],
                 [Edition(isbn="c", pk=Edition.objects.get(isbn="a").pk)],
             ):
-                with pytest.raises(IntegrityError, match=r"failed: library_edition.(shelfmark|\$id)"), atomic():
+                with (
+                    pytest.raises(
+                        IntegrityError, match=r"failed: library_edition.(shelfmark|\$id)"
+                    ),
+                    atomic(),
+                ):
                     upsert(*editions, update_fields=["shelfmark"])
             upsert(Edition(isbn="b", shelfmark="three"), update_fields=["shelfmark"])
         assert dict(Edition.objects.values_list("isbn", "shelfmark")) == {"a": "one", "b": "three"}
@@ -446,7 +543,10 @@ class TestBlocks:
 
     def test_more_changes_than_a_block_takes(self):
         Edition.objects.bulk_create([Edition(isbn=f"{n:03}") for n in range(101)])
-        with pytest.raises(TransactionLimitExceeded, match="101 for its changes and 2 for claims"), atomic():
+        with (
+            pytest.raises(TransactionLimitExceeded, match="101 for its changes and 2 for claims"),
+            atomic(),
+        ):
             upsert(*(Edition(isbn=f"{n:03}", copies=n + 1) for n in range(101)))
         assert set(copies().values()) == {0}
 
@@ -473,7 +573,11 @@ class TestConcurrency:
 
             return call
 
-        for module, name in ((transactions, "create_transaction"), (rows, "create_rows"), (rows, "update_row")):
+        for module, name in (
+            (transactions, "create_transaction"),
+            (rows, "create_rows"),
+            (rows, "update_row"),
+        ):
             monkeypatch.setattr(module, name, hooked(getattr(module, name)))
         return pending.append
 
@@ -501,7 +605,9 @@ class TestConcurrency:
         options = {"update_conflicts": True, "unique_fields": ["pk"], "update_fields": ["name"]}
         Country.objects.bulk_create([Country(code=code, name=code) for code in ("AA", "BB")])
         between(lambda: Country.objects.filter(code="AA").delete())
-        Country.objects.bulk_create([Country(code=code, name="x") for code in ("AA", "BB")], **options)
+        Country.objects.bulk_create(
+            [Country(code=code, name="x") for code in ("AA", "BB")], **options
+        )
         assert dict(Country.objects.values_list("code", "name")) == {"AA": "x", "BB": "x"}
 
     def test_in_a_block_it_is_a_conflict(self, between):
@@ -567,7 +673,11 @@ class TestCache:
         old = Edition.objects.create(isbn="a", copies=1)
 
         def seen():
-            return copies(), Edition.objects.get(pk=old.pk).copies, Edition.objects.filter(isbn="b").exists()
+            return (
+                copies(),
+                Edition.objects.get(pk=old.pk).copies,
+                Edition.objects.filter(isbn="b").exists(),
+            )
 
         assert seen() == ({"a": 1}, 1, False)
         upsert(Edition(isbn="a", copies=2), Edition(isbn="b", copies=3))

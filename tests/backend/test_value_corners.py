@@ -26,7 +26,7 @@ from django.db.models import (
 
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.testing import captured_requests
-from tests.backend.kinds import level_settings
+from tests.kinds import level_settings
 from tests.library.models import Country, Everything, Publication, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], transaction=True)
@@ -41,7 +41,17 @@ class Colour(str, enum.Enum):
 class TestChangesThatPythonTakesForNone:
     @pytest.mark.parametrize(
         ("before", "after"),
-        [(1, True), (True, 1), (0, False), (1, 1.0), (1.0, 1), (None, 0), (0, None), ("1", 1), (False, 0.0)],
+        [
+            (1, True),
+            (True, 1),
+            (0, False),
+            (1, 1.0),
+            (1.0, 1),
+            (None, 0),
+            (0, None),
+            ("1", 1),
+            (False, 0.0),
+        ],
     )
     def test_json_of_another_kind_is_saved(self, before, after):
         Everything.objects.create(json=before)
@@ -69,7 +79,15 @@ class TestChangesThatPythonTakesForNone:
         with captured_requests() as sent:
             row.save()
         (data,) = [request.params["data"] for request in sent if request.method == "PATCH"]
-        assert data.keys() & {"char", "integer", "float", "decimal", "date", "boolean", "datetime"} == {
+        assert data.keys() & {
+            "char",
+            "integer",
+            "float",
+            "decimal",
+            "date",
+            "boolean",
+            "datetime",
+        } == {
             "char",
             "boolean",
             "decimal",
@@ -162,7 +180,9 @@ class TestWholeNumbers:
 )
 def test_constants_are_of_the_type_that_was_asked_for(value):
     tag = Tag.objects.create(name="x")
-    Tag(pk=tag.pk, name="x", created_at=tag.created_at, updated_at=tag.updated_at).save(using="twin", force_insert=True)
+    Tag(pk=tag.pk, name="x", created_at=tag.created_at, updated_at=tag.updated_at).save(
+        using="twin", force_insert=True
+    )
     expected = QuerySet(Tag, using="twin").annotate(v=value).get().v
     for found in (Tag.objects.annotate(v=value).get().v, Tag.objects.values_list(value).get()[0]):
         assert (type(found), found) == (type(expected), expected)
@@ -200,13 +220,22 @@ class TestDecimalsBetweenTwoThatFit:
         condition = {f"{name}__{lookup}": Decimal(value)}
         assert Everything.objects.filter(**condition).exists() is found
         assert Everything.objects.exclude(**condition).exists() is not found
-        assert Everything.objects.filter(Q(**condition) & (Q(char=F("text")) | Q(pk__isnull=False))).exists() is found
+        assert (
+            Everything.objects.filter(
+                Q(**condition) & (Q(char=F("text")) | Q(pk__isnull=False))
+            ).exists()
+            is found
+        )
 
     def test_in_and_range(self):
         assert not Everything.objects.filter(decimal__in=[Decimal("1.50001"), Decimal(2)]).exists()
         assert Everything.objects.exclude(decimal__in=[Decimal("1.50001"), Decimal(2)]).exists()
-        assert Everything.objects.filter(decimal__range=(Decimal("1.49999"), Decimal("1.50001"))).exists()
-        assert not Everything.objects.filter(decimal__range=(Decimal("1.50001"), Decimal(2))).exists()
+        assert Everything.objects.filter(
+            decimal__range=(Decimal("1.49999"), Decimal("1.50001"))
+        ).exists()
+        assert not Everything.objects.filter(
+            decimal__range=(Decimal("1.50001"), Decimal(2))
+        ).exists()
 
     def test_groups(self):
         groups = Everything.objects.values("char").annotate(total=Sum("decimal"))
@@ -221,7 +250,10 @@ def test_json_that_differs_in_case_only(level, connect):
     Everything.objects.bulk_create([Everything(pk="one", json="x"), Everything(pk="two", json="X")])
     assert Everything.objects.values("json").distinct().count() == 2
     assert Everything.objects.aggregate(n=Count("json", distinct=True)) == {"n": 2}
-    assert list(Everything.objects.values_list("json").annotate(n=Count("*")).order_by("json")) == [("X", 1), ("x", 1)]
+    assert list(Everything.objects.values_list("json").annotate(n=Count("*")).order_by("json")) == [
+        ("X", 1),
+        ("x", 1),
+    ]
     assert Everything.objects.filter(json="x").get().pk == "one"
     assert Everything.objects.exclude(json="x").get().pk == "two"
     assert list(Everything.objects.order_by("json").values_list("pk", flat=True)) == ["two", "one"]
@@ -251,7 +283,9 @@ class TestLargeNumbersAreCountedExactly:
     def test_decimals(self, block):
         """Money of 18 digits is counted in units of the last place."""
         money = Decimal("98765432109876.54")
-        mine = Everything.objects.filter(pk=Everything.objects.create(decimal=1, big=int(money * 100)).pk)
+        mine = Everything.objects.filter(
+            pk=Everything.objects.create(decimal=1, big=int(money * 100)).pk
+        )
         with transaction.atomic(using="appwrite") if block else nullcontext():
             mine.update(big=F("big") + 1)
         assert mine.get().big == int(money * 100) + 1
@@ -287,7 +321,9 @@ class TestLargeNumbersAreCountedExactly:
 
 
 class TestJsonThatIsNone:
-    @pytest.mark.parametrize("value", [float("nan"), {"a": [float("inf")]}, [1, {"b": -float("inf")}]])
+    @pytest.mark.parametrize(
+        "value", [float("nan"), {"a": [float("inf")]}, [1, {"b": -float("inf")}]]
+    )
     def test_it_is_refused(self, value):
         """As other databases do: one such row, and no query could look into the JSON of any."""
         row = Everything.objects.create(json={"a": 1})
@@ -307,7 +343,9 @@ class TestJsonThatIsNone:
 
 
 def test_no_array_is_an_empty_one_wherever_it_is_asked_for():
-    Everything.objects.bulk_create([Everything(array=None), Everything(array=[]), Everything(array=["a"])])
+    Everything.objects.bulk_create(
+        [Everything(array=None), Everything(array=[]), Everything(array=["a"])]
+    )
     Everything.objects.filter(array=["a"]).update(array=None)
     for more in (Q(), Q(char=F("text")) | Q(pk__isnull=False)):
         assert Everything.objects.filter(more, array__isnull=True).count() == 0
@@ -324,7 +362,10 @@ class TestTheServersOwnMoments:
         assert Tag.objects.filter(pk=tag.pk).update(created_at=self.WHEN) == 1
         assert Tag.objects.get().created_at == self.WHEN
         assert Tag.objects.update(created_at=tag.created_at, updated_at=self.WHEN) == 1
-        assert (Tag.objects.get().created_at, Tag.objects.get().updated_at) == (tag.created_at, self.WHEN)
+        assert (Tag.objects.get().created_at, Tag.objects.get().updated_at) == (
+            tag.created_at,
+            self.WHEN,
+        )
         with transaction.atomic(using="appwrite"):
             Tag.objects.update(created_at=self.WHEN)
             Country.objects.create(code="FR", name="France")
@@ -354,5 +395,9 @@ class TestTheServersOwnMoments:
         Tag.objects.filter(pk=before.pk).update(updated_at=self.WHEN)
         with captured_requests() as sent:
             Tag.objects.update_or_create(pk=before.pk, defaults={"name": "b"})
-        assert not [request for request in sent if request.method != "GET" and "$updatedAt" in str(request.params)]
+        assert not [
+            request
+            for request in sent
+            if request.method != "GET" and "$updatedAt" in str(request.params)
+        ]
         assert Tag.objects.get().updated_at > self.WHEN

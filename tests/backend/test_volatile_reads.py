@@ -25,14 +25,24 @@ def requests_of(ask):
 
 
 def test_a_random_order_is_another_one_each_time(tags):
-    assert len({tuple(Tag.objects.order_by("?").values_list("name", flat=True)) for _ in range(4)}) > 1
+    assert (
+        len({tuple(Tag.objects.order_by("?").values_list("name", flat=True)) for _ in range(4)}) > 1
+    )
     assert len({tuple(Tag.objects.order_by("?")[:3]) for _ in range(6)}) > 1
     assert not Tag.objects.order_by("?").is_cached()
 
 
 def test_chance_within_a_subquery_is_not_cached_either(tags):
     some = Tag.objects.order_by("?").values("pk")[:3]
-    assert len({tuple(Tag.objects.filter(pk__in=some).order_by("pk").values_list("pk")) for _ in range(6)}) > 1
+    assert (
+        len(
+            {
+                tuple(Tag.objects.filter(pk__in=some).order_by("pk").values_list("pk"))
+                for _ in range(6)
+            }
+        )
+        > 1
+    )
     assert len({Tag.objects.annotate(chance=Random()).latest("pk").chance for _ in range(3)}) > 1
 
 
@@ -68,11 +78,16 @@ def test_what_only_looks_like_it_is_cached(ask):
 
 def test_moments_move_on_within_a_block_too(tags):
     with transaction.atomic(using="appwrite"):
-        assert len({tuple(Tag.objects.order_by("?").values_list("name", flat=True)) for _ in range(4)}) > 1
+        assert (
+            len({tuple(Tag.objects.order_by("?").values_list("name", flat=True)) for _ in range(4)})
+            > 1
+        )
 
 
 def test_binary_values_that_are_compared_locally_are_told_apart():
     """For SQLite a binary value is a memoryview, which shows nothing but its address."""
-    rows = Everything.objects.bulk_create([Everything(binary=bytes([number])) for number in range(20)])
+    rows = Everything.objects.bulk_create(
+        [Everything(binary=bytes([number])) for number in range(20)]
+    )
     for number, row in enumerate(rows):
         assert Everything.objects.get(Q(binary=bytes([number])) | Q(char=F("text"))) == row

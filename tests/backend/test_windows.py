@@ -125,7 +125,9 @@ class TestFilters:
     @pytest.mark.parametrize("condition", FILTERS)
     def test_in_every_shape(self, condition):
         for shape in SHAPES:
-            assert_same(lambda q, shape=shape: SHAPES[shape](numbered(q).filter(FILTERS[condition])))
+            assert_same(
+                lambda q, shape=shape: SHAPES[shape](numbered(q).filter(FILTERS[condition]))
+            )
 
     @pytest.mark.parametrize("question", QUESTIONS)
     def test_question(self, question):

@@ -6,14 +6,25 @@ from contextlib import nullcontext
 
 import pytest
 from django.db import DataError, IntegrityError, NotSupportedError, connections, transaction
-from django.db.models import Case, Count, F, ProtectedError, Q, QuerySet, RestrictedError, Subquery, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    ProtectedError,
+    Q,
+    QuerySet,
+    RestrictedError,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.functions import Concat, Length, Lower, Now
 
 from appwrite_orm_django.backend import row_ids
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import ColumnNotFound
 from appwrite_orm_django.managers import AppwriteQuerySet
-from tests.backend.conftest import library, moment
+from tests.fixtures import library, moment
 from tests.library.models import (
     Author,
     Book,
@@ -91,7 +102,10 @@ class TestSave:
         Country.objects.create(code="PE", name="Perú")
         country.pk = "PE"
         country.save()
-        assert sorted(Country.objects.values_list("code", "name")) == [("FR", "France"), ("PE", "France")]
+        assert sorted(Country.objects.values_list("code", "name")) == [
+            ("FR", "France"),
+            ("PE", "France"),
+        ]
 
     def test_a_value_that_was_changed_in_place_is_sent(self):
         row = Everything.objects.create(json={"a": 1}, array=["x"], file="a.txt")
@@ -120,7 +134,10 @@ class TestSave:
         assert author.rating == 2
         requests.clear()
         author.save()
-        assert [record.params.get("data") for record in requests if record.method == "PATCH"] in ([], [{}])
+        assert [record.params.get("data") for record in requests if record.method == "PATCH"] in (
+            [],
+            [{}],
+        )
 
     def test_a_deleted_object_is_written_again(self):
         author = Author.objects.create(name="Zola")
@@ -130,7 +147,9 @@ class TestSave:
         assert Author.objects.get().name == "Hugo"
 
     def test_an_expression_as_value(self):
-        book = Book.objects.create(title="Nana", author=Author.objects.create(name="Zola"), pages=10)
+        book = Book.objects.create(
+            title="Nana", author=Author.objects.create(name="Zola"), pages=10
+        )
         book.pages = F("pages") * 2 + 1
         book.title = Lower("title")
         book.save()
@@ -168,7 +187,9 @@ class TestBulkCreate:
         assert Book.objects.get(title="t7") == made[7]
 
     def test_integer_keys(self):
-        made = Numbered.objects.bulk_create([Numbered(name=str(n)) for n in range(120)] + [Numbered(pk=5, name="five")])
+        made = Numbered.objects.bulk_create(
+            [Numbered(name=str(n)) for n in range(120)] + [Numbered(pk=5, name="five")]
+        )
         assert len({row.pk for row in made}) == 121
         assert Numbered.objects.get(pk=made[3].pk).name == "3"
         assert Numbered.objects.get(pk=5).name == "five"
@@ -191,7 +212,9 @@ class TestBulkCreate:
 
     def test_ignore_conflicts(self):
         Tag.objects.create(name="novel")
-        Tag.objects.bulk_create([Tag(name="a"), Tag(name="novel"), Tag(name="b")], ignore_conflicts=True)
+        Tag.objects.bulk_create(
+            [Tag(name="a"), Tag(name="novel"), Tag(name="b")], ignore_conflicts=True
+        )
         assert sorted(Tag.objects.values_list("name", flat=True)) == ["a", "b", "novel"]
 
     @pytest.mark.parametrize("in_block", [False, True], ids=["at once", "in a block"])
@@ -208,14 +231,21 @@ class TestBulkCreate:
                 ],
                 ignore_conflicts=True,
             )
-        assert sorted(Edition.objects.values_list("isbn", "shelfmark")) == [("a", None), ("b", "x"), ("d", None)]
+        assert sorted(Edition.objects.values_list("isbn", "shelfmark")) == [
+            ("a", None),
+            ("b", "x"),
+            ("d", None),
+        ]
 
     def test_ignoring_conflicts_takes_few_requests(self, requests):
         Tag.objects.bulk_create([Tag(name=f"tag-{n}") for n in range(0, 90, 2)])
         requests.clear()
         Tag.objects.bulk_create([Tag(name=f"tag-{n}") for n in range(90)], ignore_conflicts=True)
         # Refused; which ids and which names exist; the others. On 2.x a long list is asked for by POST.
-        made = ["read" if line.startswith("GET") or "/rows/query" in line else "write" for line in requests.take()]
+        made = [
+            "read" if line.startswith("GET") or "/rows/query" in line else "write"
+            for line in requests.take()
+        ]
         assert made == ["write", "read", "read", "write"]
         assert Tag.objects.count() == 90
 
@@ -251,7 +281,12 @@ class TestUpdate:
         assert Book.objects.filter(pk=book.pk).update(pages=F("pages") + 5) == 1
         assert Book.objects.filter(price__isnull=False).update(price=F("price") + D("0.10")) == 6
         assert Book.objects.get(pk=book.pk).price == D("10.00")
-        assert Book.objects.update(blurb=Case(When(pages__gt=1000, then=Value("long")), default=F("title"))) == 7
+        assert (
+            Book.objects.update(
+                blurb=Case(When(pages__gt=1000, then=Value("long")), default=F("title"))
+            )
+            == 7
+        )
         assert Book.objects.filter(blurb="long").count() == 3
         assert Book.objects.annotate(n=Length("title")).filter(n=4).update(pages=F("n") + 1) == 1
         newest = Book.objects.order_by("-published").values("published")[:1]
@@ -290,9 +325,9 @@ class TestUpdate:
         for number, book in enumerate(rows):
             book.pages, book.price, book.published = number, D(number) / 4, None
         assert Book.objects.bulk_update(rows, ["pages", "price", "published"], batch_size=3) == 7
-        assert list(Book.objects.order_by("title", "pk").values_list("pages", "price", "published")) == [
-            (number, D(number) / 4, None) for number in range(7)
-        ]
+        assert list(
+            Book.objects.order_by("title", "pk").values_list("pages", "price", "published")
+        ) == [(number, D(number) / 4, None) for number in range(7)]
 
     def test_what_was_updated_in_bulk_is_not_taken_for_what_was_read(self):
         Author.objects.create(name="Zola", rating=1)
@@ -307,14 +342,22 @@ class TestUpdate:
         """The server's increments look at no bounds of the column; ours do."""
         row = Everything.objects.create(positive=3, small=2**15 - 2, decimal=D("99999999.9998"))
         mine = Everything.objects.filter(pk=row.pk)
-        for values in ({"positive": F("positive") - 4}, {"small": F("small") + 2}, {"decimal": F("decimal") + 1}):
+        for values in (
+            {"positive": F("positive") - 4},
+            {"small": F("small") + 2},
+            {"decimal": F("decimal") + 1},
+        ):
             with pytest.raises(DataError, match=next(iter(values))):
                 mine.update(**values)
         with pytest.raises(DataError, match="small"):
             mine.update(small=F("small") + 2**40)
         assert mine.update(positive=F("positive") - 3) == 1
         assert mine.update(small=F("small") + 1) == 1
-        assert mine.values_list("positive", "small", "decimal").get() == (0, 2**15 - 1, D("99999999.9998"))
+        assert mine.values_list("positive", "small", "decimal").get() == (
+            0,
+            2**15 - 1,
+            D("99999999.9998"),
+        )
 
     def test_an_increment_of_a_row_that_was_made_meanwhile_is_tried_again(self, books, monkeypatch):
         """The server says of a row that is missing for a moment what it says of a missing column."""
@@ -350,12 +393,16 @@ class TestGetOrCreate:
         author, created = Author.objects.update_or_create(name="Bashō", defaults={"rating": 5})
         assert (Author.objects.get(pk=author.pk).rating, created) == (5, False)
         author, created = Author.objects.update_or_create(
-            name="Kobo", defaults={"rating": 1}, create_defaults={"rating": 2, "email": "kobo@example.org"}
+            name="Kobo",
+            defaults={"rating": 1},
+            create_defaults={"rating": 2, "email": "kobo@example.org"},
         )
         assert (author.rating, created) == (2, True)
 
     def test_update_or_create_into_a_taken_value_is_refused_soon(self, requests):
-        Edition.objects.bulk_create([Edition(isbn="a", shelfmark="one"), Edition(isbn="b", shelfmark="two")])
+        Edition.objects.bulk_create(
+            [Edition(isbn="a", shelfmark="one"), Edition(isbn="b", shelfmark="two")]
+        )
         requests.clear()
         with pytest.raises(IntegrityError):
             Edition.objects.update_or_create(isbn="a", defaults={"shelfmark": "two"})
@@ -395,7 +442,9 @@ class TestDelete:
         ids = Review.objects.order_by("pk").values("pk")[:3]
         assert Review.objects.filter(pk__in=ids).delete()[0] == 3
 
-    @pytest.mark.parametrize(("relation", "error"), [("protect", ProtectedError), ("restrict", RestrictedError)])
+    @pytest.mark.parametrize(
+        ("relation", "error"), [("protect", ProtectedError), ("restrict", RestrictedError)]
+    )
     def test_refused_by_what_refers(self, relation, error):
         owner = Owner.objects.create(name="b")
         thing = Possession.objects.create(name="x", **{relation: owner})
@@ -472,8 +521,14 @@ class TestManyToMany:
         shelf = Shelf.objects.create(label="a")
         shelf.books.add(books["Nana"], through_defaults={"position": 2})
         Place.objects.create(shelf=shelf, book=books["Germinal"], position=1)
-        assert [place.book.title for place in shelf.places.select_related("book")] == ["Germinal", "Nana"]
-        assert [book.title for book in shelf.books.order_by("places__position")] == ["Germinal", "Nana"]
+        assert [place.book.title for place in shelf.places.select_related("book")] == [
+            "Germinal",
+            "Nana",
+        ]
+        assert [book.title for book in shelf.books.order_by("places__position")] == [
+            "Germinal",
+            "Nana",
+        ]
         assert Shelf.objects.filter(places__position__gt=1, books__title="Nana").count() == 1
         assert Shelf.objects.annotate(n=Count("books")).get().n == 2
         with pytest.raises(IntegrityError):
@@ -487,8 +542,13 @@ class TestManyToMany:
         Translation.objects.create(tag_id="poem", text="poème")
         assert Translation.objects.get(tag__name="novel").tag == tag
         assert [one.text for one in tag.translations.all()] == ["roman"]
-        assert Translation.objects.filter(tag__in=Tag.objects.filter(books__title="Nana")).get().text == "roman"
-        assert [one.tag.name for one in Translation.objects.select_related("tag").order_by("text")] == ["poem", "novel"]
+        assert (
+            Translation.objects.filter(tag__in=Tag.objects.filter(books__title="Nana")).get().text
+            == "roman"
+        )
+        assert [
+            one.tag.name for one in Translation.objects.select_related("tag").order_by("text")
+        ] == ["poem", "novel"]
         assert Tag.objects.filter(translations__text="roman").get() == tag
         assert tag.delete()[1]["library.Translation"] == 1
 
@@ -510,17 +570,26 @@ class TestInheritance:
         assert Publication.objects.get(pk=one.pk).magazine == one
         assert two.magazine_ptr.publication_ptr.title == "two"
         read = Supplement.objects.get(pk=two.pk)
-        assert (read.title, read.issue, read.topic, read.created_at) == ("two", 2, "tea", two.created_at)
+        assert (read.title, read.issue, read.topic, read.created_at) == (
+            "two",
+            2,
+            "tea",
+            two.created_at,
+        )
 
     def test_filters_orders_and_values(self, magazines):
         assert [row.title for row in Magazine.objects.order_by("-title")] == ["two", "one"]
         assert Magazine.objects.filter(title="one", issue=1).get() == magazines[0]
         assert Publication.objects.filter(magazine__issue=2).get().title == "two"
         assert Publication.objects.filter(magazine__supplement__topic="tea").get().title == "two"
-        assert Magazine.objects.filter(editor__name="Zola").values_list("title", flat=True).get() == "one"
+        assert (
+            Magazine.objects.filter(editor__name="Zola").values_list("title", flat=True).get()
+            == "one"
+        )
         assert Publication.objects.exclude(magazine__isnull=False).get().title == "plain"
         assert [
-            row.magazine.issue for row in Publication.objects.select_related("magazine").filter(magazine__issue=1)
+            row.magazine.issue
+            for row in Publication.objects.select_related("magazine").filter(magazine__issue=1)
         ] == [1]
 
     def test_save_update_and_delete(self, magazines):
@@ -532,7 +601,11 @@ class TestInheritance:
         assert Supplement.objects.filter(title="zwei").update(title="deux", topic="thé") == 1
         assert Supplement.objects.values_list("title", "topic").get() == ("deux", "thé")
         assert Magazine.objects.update(title="same", issue=F("issue") + 1) == 2
-        assert sorted(Publication.objects.values_list("title", flat=True)) == ["plain", "same", "same"]
+        assert sorted(Publication.objects.values_list("title", flat=True)) == [
+            "plain",
+            "same",
+            "same",
+        ]
         assert two.delete()[0] == 3
         assert Publication.objects.filter(pk=one.pk).delete()[0] == 2
         assert Magazine.objects.count() == 0

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.locmem import LocMemCache
 
-ROUND_TRIPS = ("get_many", "set_many", "set", "add", "get", "delete", "delete_many", "touch", "incr")
+ROUND_TRIPS = (
+    "get_many",
+    "set_many",
+    "set",
+    "add",
+    "get",
+    "delete",
+    "delete_many",
+    "touch",
+    "incr",
+)
 
 
 class Script:

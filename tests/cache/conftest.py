@@ -32,13 +32,27 @@ def script(settings):
 
 
 @pytest.fixture
-def open_cache():
+def cache_options():
+    """What ``open_cache`` puts into ``OPTIONS["CACHE"]`` where a test says nothing else."""
+    return {"STATISTICS_INTERVAL": 0}
+
+
+@pytest.fixture(params=[True, False], ids=["direct", "get_many"])
+def both_redis_reads(request, cache_options):
+    """Redis is read directly, and then as any other backend."""
+    cache_options["DIRECT_REDIS_READS"] = request.param
+
+
+@pytest.fixture
+def open_cache(cache_options):
     """Make caches of one Appwrite database, as several connections of a process would."""
     namespace = f"tests-{next(_numbers)}"
 
     def make(*, is_definite=lambda exc: False, **values):
-        values = {"STATISTICS_INTERVAL": 0} | values
-        return QueryCache.open("appwrite", CacheSettings.read("appwrite", values), namespace, is_definite=is_definite)
+        values = cache_options | values
+        return QueryCache.open(
+            "appwrite", CacheSettings.read("appwrite", values), namespace, is_definite=is_definite
+        )
 
     return make
 
@@ -56,7 +70,17 @@ class Redis:
 
     def start(self):
         self._process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+            [
+                "redis-server",
+                "--port",
+                str(self.port),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ],
             cwd=self._directory,
             stdout=subprocess.DEVNULL,
         )
@@ -88,7 +112,9 @@ class Redis:
 def redis_server(tmp_path_factory):
     if shutil.which("redis-server") is None:
         if os.environ.get("CI"):
-            pytest.fail("redis-server is not installed, and continuous integration must not skip these tests")
+            pytest.fail(
+                "redis-server is not installed, and continuous integration must not skip these tests"
+            )
         pytest.skip("redis-server is not installed")
     server = Redis(tmp_path_factory.mktemp("redis"))
     server.start()
@@ -102,7 +128,11 @@ def own_redis(redis_server, settings, tmp_path):
     server = Redis(tmp_path)
     server.options = {"SOCKET_CONNECT_TIMEOUT": 0.2, "SOCKET_TIMEOUT": 0.2}
     settings.CACHES = {
-        "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": server.url, "OPTIONS": server.options}
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": server.url,
+            "OPTIONS": server.options,
+        }
     }
     server.start()
     yield server

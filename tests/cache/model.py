@@ -119,7 +119,9 @@ WRITES = [
 class World:
     """Cache, server, clock and actors of one schedule."""
 
-    def __init__(self, protocol: type[Protocol], seed: int, chaos: Chaos, *, join_any_tokens: bool = False) -> None:
+    def __init__(
+        self, protocol: type[Protocol], seed: int, chaos: Chaos, *, join_any_tokens: bool = False
+    ) -> None:
         self.random = random.Random(seed)
         self.seed = seed
         self.chaos = chaos
@@ -242,7 +244,9 @@ class World:
         protocol.new_token = lambda: self.random.getrandbits(40) + 1  # type: ignore[method-assign]
         return protocol
 
-    def run(self, program: Generator[Operation, Any, Any], load: Callable[[], Step] | None, process: int) -> Step:
+    def run(
+        self, program: Generator[Operation, Any, Any], load: Callable[[], Step] | None, process: int
+    ) -> Step:
         flight: Flight | None = None
         answer: Any = None
         try:
@@ -261,7 +265,11 @@ class World:
                     yield
                     answer = operation.attempt < 2
                 elif isinstance(operation, Join):
-                    key = (process, operation.entry, None if self.join_any_tokens else operation.tokens)
+                    key = (
+                        process,
+                        operation.entry,
+                        None if self.join_any_tokens else operation.tokens,
+                    )
                     other = self.flights.get(key)
                     answer = None
                     if other is not None:
@@ -298,8 +306,14 @@ class World:
             )
             reading = yield from self.run(protocol.read(plan, options), load, process)
             self.outcomes[reading.outcome] = self.outcomes.get(reading.outcome, 0) + 1
-            seen = tuple(reading.entry[-sum(map(len, parts)) :]) if reading.entry else reading.loaded.value
-            self.history.append(f"@{self.now} {plan.entry[-4:]} {reading.outcome} {reading.reason} saw {seen}")
+            seen = (
+                tuple(reading.entry[-sum(map(len, parts)) :])
+                if reading.entry
+                else reading.loaded.value
+            )
+            self.history.append(
+                f"@{self.now} {plan.entry[-4:]} {reading.outcome} {reading.reason} saw {seen}"
+            )
             for row, version in zip((row for part in parts for row in part), seen, strict=True):
                 if version < least[row]:
                     raise Violation(
@@ -334,7 +348,9 @@ class World:
                     self.returned[row] = max(self.returned[row], version)
             self.history.append(f"@{self.now} {name} returned")
 
-    def _go_on(self, protocol: Protocol, keys: tuple[str, ...], notice: Notice, made: list[Write]) -> Step:
+    def _go_on(
+        self, protocol: Protocol, keys: tuple[str, ...], notice: Notice, made: list[Write]
+    ) -> Step:
         """Make the other requests of a write, until one fails; together they may well last longer than a notice."""
         for _ in range(self.random.randint(0, self.chaos.requests - 1)):
             for _ in range(self.random.randrange(20)):
@@ -377,7 +393,9 @@ class World:
     def play(self, *, writers: int = 3, readers: int = 3, steps: int = 600) -> None:
         actors: dict[str, Step] = {f"w{n}": self.writer(f"w{n}") for n in range(writers)}
         # Two readers share a process and join each other's loads; the third is alone.
-        actors |= {f"r{n}": self.reader(max(0, n - 1), self.random.randint(4, 12)) for n in range(readers)}
+        actors |= {
+            f"r{n}": self.reader(max(0, n - 1), self.random.randint(4, 12)) for n in range(readers)
+        }
         self._interleave(actors, steps)
         # What was left behind must not surface later either.
         for _ in range(LOCK_TTL + 1):
@@ -404,7 +422,9 @@ class World:
         # Uneven paces, redrawn now and then: a fair dice hardly ever lets one actor sleep through the whole life of another.
         while True:
             names = list(actors)
-            yield from self.random.choices(names, [self.random.choice((1, 1, 4, 16)) for _ in names], k=24)
+            yield from self.random.choices(
+                names, [self.random.choice((1, 1, 4, 16)) for _ in names], k=24
+            )
 
     def _trouble(self, actors: dict[str, Step]) -> None:
         chaos = self.chaos
@@ -461,7 +481,9 @@ def draw_chaos(seed: int, *, faults: bool = True) -> Chaos:
     )
 
 
-def check(protocol: type[Protocol], seeds: range, *, join_any_tokens: bool = False) -> dict[str, int]:
+def check(
+    protocol: type[Protocol], seeds: range, *, join_any_tokens: bool = False
+) -> dict[str, int]:
     """Play one schedule per seed; return how often each outcome was seen. Raises Violation."""
     outcomes: dict[str, int] = {}
     for seed in seeds:

@@ -54,7 +54,9 @@ class CounterTokens(Protocol):
     def _next(self, keys: Iterable[str], sign: int) -> Generator[Operation, Any, bool]:
         keys = list(keys)
         found = (yield GetMany(keys)) or {}
-        return (yield Bump({key: sign * (abs(found.get(key) or 0) + 1) for key in keys}, self.lock_ttl))
+        return (
+            yield Bump({key: sign * (abs(found.get(key) or 0) + 1) for key in keys}, self.lock_ttl)
+        )
 
     def begin(self, keys: Iterable[str]) -> Generator[Operation, Any, bool]:
         self.new_token = lambda: 1  # type: ignore[method-assign]
@@ -183,10 +185,14 @@ class MintWithTheFill(Protocol):
         if entry is not None:
             return Reading("hit", entry=entry)
         tokens = tuple(found.get(key) or self.new_token() for key in plan.tokens)
-        missing = {key: token for key, token in zip(plan.tokens, tokens, strict=True) if key not in found}
+        missing = {
+            key: token for key, token in zip(plan.tokens, tokens, strict=True) if key not in found
+        }
         loaded = yield Load(sealed=True)
         can_mint = min(tokens) > 0 and len(missing) <= 1
-        if can_mint and (not missing or (yield Mint(missing, self.token_ttl, only_if_absent=self.only_if_absent))):
+        if can_mint and (
+            not missing or (yield Mint(missing, self.token_ttl, only_if_absent=self.only_if_absent))
+        ):
             yield from self._fill(plan, tokens, loaded, options)
         return Reading("miss", loaded=loaded)
 

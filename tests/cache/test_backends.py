@@ -12,20 +12,23 @@ from django.db import connections, transaction
 
 from appwrite_orm_django.cache.exceptions import IntentNotStored
 from appwrite_orm_django.cache.service import QueryCache
-from appwrite_orm_django.conf import CacheSettings
 from tests.cache.wire import commands_sent
 
 
-@pytest.fixture(params=["locmem", "file", "diskcache", "redis", "redis-django"])
-def any_backend(request, settings, tmp_path):
+@pytest.fixture(params=["locmem", "file", "diskcache", "redis", "redis-get-many", "redis-django"])
+def any_backend(request, settings, tmp_path, cache_options):
     """Each backend in turn as the default cache; the database one has tests of its own."""
     kind = request.param
-    if kind == "redis":
+    if kind in ("redis", "redis-get-many"):
         request.getfixturevalue("redis_cache")
+        cache_options["DIRECT_REDIS_READS"] = kind == "redis"
     else:
         backend, location = {
             "locmem": ("django.core.cache.backends.locmem.LocMemCache", f"any-{tmp_path}"),
-            "file": ("django.core.cache.backends.filebased.FileBasedCache", str(tmp_path / "cache")),
+            "file": (
+                "django.core.cache.backends.filebased.FileBasedCache",
+                str(tmp_path / "cache"),
+            ),
             "diskcache": ("diskcache.DjangoCache", str(tmp_path / "cache")),
             "redis-django": ("django.core.cache.backends.redis.RedisCache", None),
         }[kind]
@@ -131,6 +134,7 @@ def sent(redis_cache):
 
 
 @pytest.mark.redis
+@pytest.mark.usefixtures("both_redis_reads")
 def test_a_hit_is_one_command_on_the_wire_and_a_write_two_transactions(sent, open_cache):
     cache = open_cache()
 
@@ -145,7 +149,14 @@ def test_a_hit_is_one_command_on_the_wire_and_a_write_two_transactions(sent, ope
     assert sent(read) == ["MGET"]
     pipeline = ["MULTI", "SET", "SET", "EXEC"]
     assert sent(write) == pipeline * 2
-    assert sent(read) == ["MGET", "MULTI", "SET", "SET", "SET", "EXEC"]  # the entry and its tables' marks
+    assert sent(read) == [
+        "MGET",
+        "MULTI",
+        "SET",
+        "SET",
+        "SET",
+        "EXEC",
+    ]  # the entry and its tables' marks
     assert sent(lambda: cache.invalidate(["product"])) == pipeline
     assert sent(lambda: cache.is_updated(["product", "shop"])) == ["MGET"]
 
@@ -167,6 +178,21 @@ def test_a_miss_is_two_round_trips_where_the_token_is_there_or_not_expected(sent
         pass
     assert sent(read) == ["MGET", *FILL]
     assert sent(read) == ["MGET"]
+
+
+@pytest.mark.redis
+def test_without_direct_reads_a_token_that_is_made_is_a_round_trip_of_its_own(sent, open_cache):
+    cache = open_cache(DIRECT_REDIS_READS=False)
+
+    def read(entry="list"):
+        cache.read(entry, ["product"], lambda: 1)
+
+    assert sent(read) == ["MGET", "SET", *FILL]
+    assert sent(lambda: read("another list")) == ["MGET", *FILL]
+    assert sent(read) == ["MGET"]
+    assert list(cache.core.store._direct._idle.values()) == [], (
+        "no connection is kept beside the pool"
+    )
 
 
 @pytest.mark.redis
@@ -211,6 +237,7 @@ def test_a_lookup_that_adds_counts_as_one_packet(redis_cache, open_cache):
 
 
 @pytest.mark.redis
+@pytest.mark.usefixtures("both_redis_reads")
 def test_ignored_exceptions_do_not_hide_a_lost_invalidation(own_redis, open_cache):
     """With ``IGNORE_EXCEPTIONS`` the client says nothing when Redis is away; what it was not told must not be served later."""
     own_redis.options["IGNORE_EXCEPTIONS"] = True
@@ -231,6 +258,7 @@ def test_ignored_exceptions_do_not_hide_a_lost_invalidation(own_redis, open_cach
 
 
 @pytest.mark.redis
+@pytest.mark.usefixtures("both_redis_reads")
 def test_a_restarted_redis_costs_only_misses(own_redis, open_cache):
     cache = open_cache()
     cache.read("list", ["product"], lambda: 1)
@@ -239,7 +267,11 @@ def test_a_restarted_redis_costs_only_misses(own_redis, open_cache):
     with cache.write(["product"]):
         pass
     own_redis.start()
-    until(lambda: cache.read("list", ["product"], lambda: 3) == 3 and cache.is_cached("list", ["product"]))
+    until(
+        lambda: (
+            cache.read("list", ["product"], lambda: 3) == 3 and cache.is_cached("list", ["product"])
+        )
+    )
 
 
 # The database backend: it says nothing of its faults, and takes part in transactions
@@ -249,7 +281,10 @@ def test_a_restarted_redis_costs_only_misses(own_redis, open_cache):
 def database_cache(settings, transactional_db):
     settings.DATABASE_ROUTERS = []
     settings.CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "appwrite_query_cache"}
+        "default": {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "appwrite_query_cache",
+        }
     }
     call_command("createcachetable", verbosity=0)
     yield
@@ -270,7 +305,9 @@ def test_the_database_backend(database_cache, open_cache):
 def test_the_database_backend_inside_a_transaction_of_its_own(database_cache, open_cache):
     """Tokens stored there could be rolled back, so they count as not stored; reads pass the cache until a thread has paid."""
     cache = open_cache()
-    cache.core.store._start_paying = lambda: None  # on SQLite in memory the thread would wait for the transaction
+    cache.core.store._start_paying = lambda: (
+        None
+    )  # on SQLite in memory the thread would wait for the transaction
     cache.read("list", ["product"], lambda: "old")
     with transaction.atomic():
         with cache.write(["product"]):
@@ -283,9 +320,9 @@ def test_the_database_backend_inside_a_transaction_of_its_own(database_cache, op
 # Processes
 
 
-def _child(url, namespace, queue):
+def _child(settings, namespace, queue):
     """What another process finds and leaves behind; it inherits settings by fork."""
-    cache = QueryCache.open("appwrite", CacheSettings(statistics_interval=0), namespace)
+    cache = QueryCache.open("appwrite", settings, namespace)
     queue.put(cache.read("list", ["product"], lambda: "loaded by the child"))
     with cache.write(["product"]):
         pass
@@ -293,6 +330,7 @@ def _child(url, namespace, queue):
 
 
 @pytest.mark.redis
+@pytest.mark.usefixtures("both_redis_reads")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_process_shares_the_cache_and_nothing_else(redis_cache, open_cache):
     cache = open_cache()
@@ -306,7 +344,7 @@ def test_a_forked_process_shares_the_cache_and_nothing_else(redis_cache, open_ca
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
     try:
-        child = context.Process(target=_child, args=(redis_cache.url, core.keys.namespace, queue))
+        child = context.Process(target=_child, args=(cache.settings, core.keys.namespace, queue))
         child.start()
     finally:
         for lock in held:

@@ -15,11 +15,34 @@ from tests.cache.wire import commands_sent
 VALUES = {"v:a": 2**62, "v:b": -5, "e:c": b"\x00\x01" * 400, "e:d": b"7", "s:e": "text"}
 
 
-@pytest.mark.parametrize("options", [{}, {"COMPRESSOR": "django_redis.compressors.zlib.ZlibCompressor"}])
+@pytest.fixture(autouse=True)
+def closed_connections(monkeypatch):
+    """Close every connection that a test opens; the garbage collector would warn of it."""
+    opened = []
+    make = redis.Connection.__init__
+
+    def note(self, *args, **options):
+        opened.append(self)
+        make(self, *args, **options)
+
+    monkeypatch.setattr(redis.Connection, "__init__", note)
+    yield
+    for connection in opened:
+        connection.disconnect()
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"COMPRESSOR": "django_redis.compressors.zlib.ZlibCompressor"}]
+)
 def test_it_finds_what_get_many_finds(redis_cache, settings, options):
     settings.CACHES = {
         "default": settings.CACHES["default"],
-        "other": {**settings.CACHES["default"], "KEY_PREFIX": "é", "VERSION": 3, "OPTIONS": options},
+        "other": {
+            **settings.CACHES["default"],
+            "KEY_PREFIX": "é",
+            "VERSION": 3,
+            "OPTIONS": options,
+        },
     }
     cache = caches["other"]
     cache.set_many(VALUES)
@@ -29,7 +52,9 @@ def test_it_finds_what_get_many_finds(redis_cache, settings, options):
     for _ in range(2):
         found = reads.get_many(cache, keys)
         assert found == cache.get_many(keys) == VALUES
-        assert [type(value) for value in found.values()] == [type(value) for value in VALUES.values()]
+        assert [type(value) for value in found.values()] == [
+            type(value) for value in VALUES.values()
+        ]
 
 
 def test_many_names_are_not_all_kept(redis_cache, monkeypatch):
@@ -41,11 +66,26 @@ def test_many_names_are_not_all_kept(redis_cache, monkeypatch):
 
 
 def test_other_backends_are_asked_as_ever(settings):
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "direct"}}
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "LOCATION": "direct",
+        }
+    }
     cache = caches["default"]
     assert _plain_client(cache) is None
     cache.set("v:a", 1)
     assert DirectReads().get_many(cache, ["v:a", "v:b"]) == {"v:a": 1}
+
+
+def test_it_can_be_turned_off(redis_cache):
+    cache = caches["default"]
+    cache.set_many(VALUES)
+    reads = DirectReads(lambda: 1, token_ttl=60, lock_ttl=10, is_enabled=False)
+    assert reads.get_many(cache, [*VALUES, "v:z"], 1) == VALUES
+    assert reads.get_many(cache, ["v:z"], 1) == {}
+    assert not reads.adds(cache)
+    assert list(reads._idle.values()) == []
 
 
 def test_subclasses_are_asked_as_ever(redis_cache, settings):
@@ -94,7 +134,9 @@ def test_a_read_within_a_read_uses_another_connection(line, monkeypatch):
     (kept,) = line._idle
     inner = []
     read = kept.read_response
-    monkeypatch.setattr(kept, "read_response", lambda: [inner.append(line.get_many(["v:b"])), read()][1])
+    monkeypatch.setattr(
+        kept, "read_response", lambda: [inner.append(line.get_many(["v:b"])), read()][1]
+    )
     assert line.get_many(["v:a"]) == {"v:a": VALUES["v:a"]}
     assert inner == [{"v:b": VALUES["v:b"]}]
     assert len(line._idle) == 2
@@ -117,7 +159,9 @@ def test_no_answer_in_time_is_not_asked_for_twice(own_redis, monkeypatch):
         "read_response",
         lambda *args, **more: [asked.append("line"), read(*args, **more)][1],
     )
-    monkeypatch.setattr(redis_reads._Line, "_ask_pool", lambda *args: [asked.append("pool"), ask_pool(*args)][1])
+    monkeypatch.setattr(
+        redis_reads._Line, "_ask_pool", lambda *args: [asked.append("pool"), ask_pool(*args)][1]
+    )
     own_redis.freeze()
     try:
         with pytest.raises(redis.TimeoutError):
@@ -167,7 +211,9 @@ def test_only_so_many_connections_are_kept(line, monkeypatch):
     assert not kept.is_connected
 
 
-@pytest.mark.parametrize("options", [{"CLOSE_CONNECTION": True}, {"CONNECTION_POOL_KWARGS": {"max_connections": 7}}])
+@pytest.mark.parametrize(
+    "options", [{"CLOSE_CONNECTION": True}, {"CONNECTION_POOL_KWARGS": {"max_connections": 7}}]
+)
 def test_no_connection_is_kept_where_they_are_counted_or_closed(own_redis, options):
     own_redis.options.update(options)
     caches["default"].set_many(VALUES)
@@ -177,7 +223,10 @@ def test_no_connection_is_kept_where_they_are_counted_or_closed(own_redis, optio
 
 
 def test_two_prefixes_do_not_share_names(redis_cache, settings):
-    settings.CACHES = {"other": {**settings.CACHES["default"], "KEY_PREFIX": "other"}, **settings.CACHES}
+    settings.CACHES = {
+        "other": {**settings.CACHES["default"], "KEY_PREFIX": "other"},
+        **settings.CACHES,
+    }
     reads = DirectReads()
     for number, alias in enumerate(("default", "other")):
         caches[alias].set("v:a", number)
@@ -283,7 +332,10 @@ def test_not_so_many_expectations_are_kept(adding, monkeypatch):
 
 def test_other_backends_add_nothing(settings):
     settings.CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "nothing added"}
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "LOCATION": "nothing added",
+        }
     }
     reads = DirectReads(lambda: 1, token_ttl=60, lock_ttl=10)
     assert not reads.adds(caches["default"])

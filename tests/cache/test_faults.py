@@ -33,12 +33,18 @@ def fail_all(name):
 @pytest.mark.parametrize("silent", [False, True], ids=["raising", "silent"])
 @pytest.mark.parametrize("effect", [False, True], ids=["without effect", "answer lost"])
 @pytest.mark.parametrize("operation", ROUND_TRIPS)
-def test_no_fault_reaches_a_reader_nor_makes_it_read_old_rows(script, open_cache, operation, effect, silent):
+def test_no_fault_reaches_a_reader_nor_makes_it_read_old_rows(
+    script, open_cache, operation, effect, silent
+):
     """One kind of operation fails throughout, in a life of reads and writes; the truth is a counter."""
     script.silent, script.effect = silent, effect
     cache, truth = open_cache(LEASE_ABOVE=0.0, LEASE_TTL=0.1), [0]
     for failing in (True, False, True, False):
-        script.fault = (lambda name: Down(name) if name == operation else None) if failing else (lambda name: None)
+        script.fault = (
+            (lambda name: Down(name) if name == operation else None)
+            if failing
+            else (lambda name: None)
+        )
         for step in range(6):
             if step % 3 == 2:
                 with cache.write(["product"]):
@@ -93,7 +99,10 @@ def test_the_breaker_doubles_its_pause_up_to_a_limit(monkeypatch):
 def test_strict_writes_are_refused_before_they_are_sent(script, open_cache):
     cache = open_cache(STRICT_WRITES=True)
     script.fault = fail_all
-    with pytest.raises(IntentNotStored, match="product: not written") as caught, cache.write(["product"]):
+    with (
+        pytest.raises(IntentNotStored, match="product: not written") as caught,
+        cache.write(["product"]),
+    ):
         pytest.fail("sent")
     assert isinstance(caught.value, OperationalError)
     cache.enter_atomic()
@@ -136,7 +145,9 @@ def test_a_lenient_write_goes_on_and_is_made_good_when_the_cache_answers(script,
     assert cache.read("list", ["product"], lambda: "new") == "new"
 
 
-def test_a_lenient_write_waits_out_a_hiccup_at_its_end_but_not_an_outage(script, open_cache, monkeypatch):
+def test_a_lenient_write_waits_out_a_hiccup_at_its_end_but_not_an_outage(
+    script, open_cache, monkeypatch
+):
     monkeypatch.setattr(writes, "_LENIENT_PATIENCE_S", 600)
     cache = open_cache()
     with cache.write(["product"]):
@@ -172,7 +183,9 @@ def test_a_debt_renewed_while_it_is_paid_stands(script, open_cache):
     store = open_cache().core.store
     store._start_paying = lambda: None
     store.owe(["key"])
-    script.fault = lambda name: store.owe(["key"]) if name == "set_many" and not script.calls[1:] else None
+    script.fault = lambda name: (
+        store.owe(["key"]) if name == "set_many" and not script.calls[1:] else None
+    )
     assert not store.pay()
     assert store.pay()
 
@@ -189,10 +202,14 @@ def test_a_backend_that_refuses_keys_counts_as_failed(script, open_cache, monkey
 
 def test_a_backend_that_takes_no_bytes_stores_nothing_but_stays_in_use(script, open_cache, caplog):
     cache = open_cache()
-    script.fault = lambda name: TypeError("bytes is not JSON serializable") if name in ("set", "set_many") else None
+    script.fault = lambda name: (
+        TypeError("bytes is not JSON serializable") if name in ("set", "set_many") else None
+    )
     cache.read("list", ["product"], lambda: 1)
     assert "cannot store an entry" in caplog.text
-    assert cache.core.store.is_available
+    script.calls.clear()
+    assert cache.read("list", ["product"], lambda: 2) == 2
+    assert "get_many" in script.calls, "the breaker is closed"
 
 
 def test_the_ledger_bounds_the_bytes_kept(script, open_cache):

@@ -13,10 +13,28 @@ ROOT = Path(__file__).parents[2]
 
 
 def hammered(*options: str) -> tuple[int, dict[str, Any]]:
-    command = [sys.executable, "-m", "benchmarks.hammer", "--cache", "locmem", "--seconds", "0", "--pause", "0.01"]
-    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.hammer",
+        "--cache",
+        "locmem",
+        "--seconds",
+        "0",
+        "--pause",
+        "0.01",
+    ]
+    environment = {
+        name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"
+    }
     done = subprocess.run(
-        [*command, *options], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False
+        [*command, *options],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
     )
     lines = done.stdout.splitlines()
     assert lines, done.stderr

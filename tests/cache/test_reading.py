@@ -142,8 +142,19 @@ def test_entries_never_cross_identities(script, open_cache):
     "value",
     [
         [("x" * 36, 1, 1.5, True, None, b"\x00\xff")],
-        [(datetime.datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=datetime.timezone.utc), datetime.date(2026, 1, 2))],
-        [(datetime.time(1, 2, 3), datetime.timedelta(days=1, microseconds=5), decimal.Decimal("1.500"))],
+        [
+            (
+                datetime.datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=datetime.timezone.utc),
+                datetime.date(2026, 1, 2),
+            )
+        ],
+        [
+            (
+                datetime.time(1, 2, 3),
+                datetime.timedelta(days=1, microseconds=5),
+                decimal.Decimal("1.500"),
+            )
+        ],
         [(uuid.UUID(int=5), ["a", {"b": [1, 2.0, None]}], (1, (2, [3])))],
         [(2**63, -1, float("inf"), "\N{PILE OF POO}\x00")],
         [],
@@ -218,7 +229,9 @@ def test_jitter_spreads_the_ends(open_cache):
 
 def test_an_entry_too_large_is_served_but_not_stored(script, open_cache):
     cache, load = open_cache(MAX_ENTRY_BYTES=200, COMPRESS_ABOVE=10**6), Loader("x" * 300)
-    assert cache.read("list", ["product"], load) == cache.read("list", ["product"], load) == "x" * 300
+    assert (
+        cache.read("list", ["product"], load) == cache.read("list", ["product"], load) == "x" * 300
+    )
     assert load.count == 2
 
 
@@ -286,7 +299,9 @@ def test_concurrent_misses_are_one_load(script, open_cache):
     ):
         loads.clear()
         results.clear()
-        threads = [threading.Thread(target=read, args=(f"list {number}", tables, row)) for _ in range(8)]
+        threads = [
+            threading.Thread(target=read, args=(f"list {number}", tables, row)) for _ in range(8)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -312,7 +327,9 @@ def test_when_a_load_fails_those_who_waited_load_themselves(script, open_cache):
     leader.start()
     started.wait(60)
     results = []
-    waiter = threading.Thread(target=lambda: results.append(open_cache().read("list", ["product"], lambda: "mine")))
+    waiter = threading.Thread(
+        target=lambda: results.append(open_cache().read("list", ["product"], lambda: "mine"))
+    )
     waiter.start()
     time.sleep(0.05)
     release.set()
@@ -324,7 +341,9 @@ def test_when_a_load_fails_those_who_waited_load_themselves(script, open_cache):
 def test_a_load_that_reads_through_the_cache_does_not_wait_for_itself(script, open_cache):
     cache = open_cache()
     outer = cache.read(
-        "outer", ["a"], lambda: cache.read("inner", ["a"], lambda: cache.read("outer", ["a"], lambda: 1))
+        "outer",
+        ["a"],
+        lambda: cache.read("inner", ["a"], lambda: cache.read("outer", ["a"], lambda: 1)),
     )
     assert outer == 1
 
@@ -350,7 +369,9 @@ def test_stale_on_error_serves_what_is_left(script, open_cache):
     lenient.exit_atomic(committed=False)
 
 
-def test_stale_on_error_keeps_entries_beyond_their_timeout_only_for_errors(script, open_cache, monkeypatch):
+def test_stale_on_error_keeps_entries_beyond_their_timeout_only_for_errors(
+    script, open_cache, monkeypatch
+):
     cache = open_cache(STALE_ON_ERROR=600, JITTER=0)
 
     def fail():
@@ -386,14 +407,18 @@ def test_a_lease_lets_one_process_load_and_the_others_wait(script, open_cache):
         release.wait(60)
         return "new"
 
-    loader = threading.Thread(target=lambda: open_cache(LEASE_ABOVE=0.0, LEASE_TTL=5).read("list", ["product"], load))
+    loader = threading.Thread(
+        target=lambda: open_cache(LEASE_ABOVE=0.0, LEASE_TTL=5).read("list", ["product"], load)
+    )
     loader.start()
     entered.wait(60)
     # Another setting makes another core: as far as loads under way go, another process on the same cache.
     other = open_cache(LEASE_ABOVE=0.0, LEASE_TTL=301)
     results = []
     reader = threading.Thread(
-        target=lambda: results.append(other.read("list", ["product"], lambda: pytest.fail("loaded twice")))
+        target=lambda: results.append(
+            other.read("list", ["product"], lambda: pytest.fail("loaded twice"))
+        )
     )
     reader.start()
     time.sleep(0.05)

@@ -60,7 +60,9 @@ def test_threads_count_apart_and_are_added_up_even_when_gone(script, open_cache)
     del threads
     gc.collect()
     assert cache.statistics.snapshot()["product"].hits == 16_000
-    assert len(cache.statistics._shards) <= 1, "the counters of threads that are gone are kept one by one"
+    assert len(cache.statistics._shards) <= 1, (
+        "the counters of threads that are gone are kept one by one"
+    )
 
 
 def make(store, **values):
@@ -110,7 +112,10 @@ def test_totals_survive_rubbish_and_a_cache_that_is_away():
 def test_a_process_leaves_its_totals_when_it_is_time_but_never_on_a_hit(script, open_cache):
     cache = open_cache(STATISTICS_INTERVAL=0.001)
     published = threading.Event()
-    publish, cache.statistics.publish = cache.statistics.publish, lambda: (publish(), published.set())
+    publish, cache.statistics.publish = (
+        cache.statistics.publish,
+        lambda: (publish(), published.set()),
+    )
     time.sleep(0.002)
     cache.read("list", ["product"], lambda: 1)
     assert published.wait(60), "due, so left with the miss"
@@ -149,7 +154,9 @@ def test_observers_nest_and_see_their_own_thread_only(script, open_cache):
         cache.read("list", ["product"], lambda: 1)
         with observe_reads() as inner:
             cache.read("list", ["product"], lambda: 1)
-            other = threading.Thread(target=lambda: open_cache().read("list", ["product"], lambda: 1))
+            other = threading.Thread(
+                target=lambda: open_cache().read("list", ["product"], lambda: 1)
+            )
             other.start()
             other.join()
     cache.read("list", ["product"], lambda: 1)
@@ -200,7 +207,10 @@ def test_last_writes_say_who_wrote_here_and_elsewhere():
     two.note_write(["product", "shop"], "webhook")
     two.publish()
     found = one.last_writes()
-    assert {(write.source, write.here) for write in found["product"]} == {("write", True), ("webhook", False)}
+    assert {(write.source, write.here) for write in found["product"]} == {
+        ("write", True),
+        ("webhook", False),
+    }
     assert found["product"] == sorted(found["product"], reverse=True)
     assert [(write.source, write.here) for write in found["shop"]] == [("webhook", False)]
 

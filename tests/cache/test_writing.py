@@ -276,7 +276,9 @@ def test_lock_ttl_is_never_shorter_than_a_write_can_last(open_cache):
     from appwrite_orm_django.conf import CacheSettings
 
     settings = CacheSettings.read("appwrite", {"LOCK_TTL": 30})
-    assert QueryCache.open("appwrite", settings, "lock", write_limit_s=90).core.protocol.lock_ttl == pytest.approx(135)
+    assert QueryCache.open(
+        "appwrite", settings, "lock", write_limit_s=90
+    ).core.protocol.lock_ttl == pytest.approx(135)
     assert QueryCache.open("appwrite", settings, "lock").core.protocol.lock_ttl == 30
 
 
@@ -326,7 +328,11 @@ def test_invalidate_tables_or_rows(script, open_cache):
     cache.invalidate(rows=[("product", "P1")])
     assert script.calls == ["set_many"]
     cached = lambda pk: cache.is_cached(f"get {pk}", ["product"], row=("product", f"p{pk}"))  # noqa: E731
-    assert (cached(1), cached(2), cache.is_cached("list product", ["product"])) == (False, True, False)
+    assert (cached(1), cached(2), cache.is_cached("list product", ["product"])) == (
+        False,
+        True,
+        False,
+    )
     cache.invalidate(["product"])
     assert not cached(2)
 
@@ -368,10 +374,22 @@ def test_a_flush_costs_only_misses(script, open_cache):
 def test_rows_changed_is_sent_when_the_write_is_done(script, open_cache, heard):
     cache = open_cache(is_definite=lambda exc: isinstance(exc, ValueError))
     sender = object()
-    with cache.write(rows=[("product", "p1"), ("product", "p2")], tables=["shop"], operation="update", sender=sender):
+    with cache.write(
+        rows=[("product", "p1"), ("product", "p2")],
+        tables=["shop"],
+        operation="update",
+        sender=sender,
+    ):
         assert heard == []
-    changed = [(name, who, values["table"], values["pks"]) for name, who, values in heard if name == "rows_changed"]
-    assert changed == [("rows_changed", sender, "shop", None), ("rows_changed", sender, "product", ("p1", "p2"))]
+    changed = [
+        (name, who, values["table"], values["pks"])
+        for name, who, values in heard
+        if name == "rows_changed"
+    ]
+    assert changed == [
+        ("rows_changed", sender, "shop", None),
+        ("rows_changed", sender, "product", ("p1", "p2")),
+    ]
     heard.clear()
     with pytest.raises(ValueError, match="refused"), cache.write(["shop"], operation="update"):
         raise ValueError("refused")
@@ -394,9 +412,11 @@ def test_rows_changed_waits_for_the_commit(script, open_cache, heard):
         if committed:
             with cache.committing():
                 pass
-            assert [(name, v.get("table"), v.get("pks")) for name, _, v in heard if name == "rows_changed"] == [
-                ("rows_changed", "product", ("p1",))
-            ]
+            assert [
+                (name, v.get("table"), v.get("pks"))
+                for name, _, v in heard
+                if name == "rows_changed"
+            ] == [("rows_changed", "product", ("p1",))]
             heard.clear()
         cache.exit_atomic(committed=committed)
         assert heard == []

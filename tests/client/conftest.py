@@ -28,7 +28,9 @@ def pauses() -> list[float]:
 
 @pytest.fixture
 def backoff(pauses: list[float]) -> Backoff:
-    return Backoff(sleep=pauses.append, uniform=lambda _low, high: high, now=lambda: 1_000_000_000.0)
+    return Backoff(
+        sleep=pauses.append, uniform=lambda _low, high: high, now=lambda: 1_000_000_000.0
+    )
 
 
 @pytest.fixture
@@ -98,7 +100,12 @@ def _read_request(connection: socket.socket) -> bytes:
         data += chunk
     head, _, body = data.partition(b"\r\n\r\n")
     length = next(
-        (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0
+        (
+            int(line.split(b":")[1])
+            for line in head.split(b"\r\n")
+            if line.lower().startswith(b"content-length")
+        ),
+        0,
     )
     while len(body) < length:
         body += connection.recv(65536)

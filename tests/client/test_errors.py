@@ -11,11 +11,19 @@ from appwrite_orm_django.client.references import TableRef
 
 from .conftest import ENDPOINT, ROWS, TABLE
 
-ALL = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.AppwriteError)]
+ALL = [
+    cls
+    for cls in vars(errors).values()
+    if isinstance(cls, type) and issubclass(cls, errors.AppwriteError)
+]
 
 
 def refuse(server, status, type_, message="Refused."):
-    server.get(f"{ROWS}/r", status=status, json={"message": message, "code": status, "type": type_, "version": "1.9.6"})
+    server.get(
+        f"{ROWS}/r",
+        status=status,
+        json={"message": message, "code": status, "type": type_, "version": "1.9.6"},
+    )
 
 
 @pytest.mark.parametrize(
@@ -36,7 +44,12 @@ def refuse(server, status, type_, message="Refused."):
         (400, "column_default_unsupported", errors.InvalidSchema, utils.ProgrammingError),
         (400, "attribute_type_invalid", errors.InvalidSchema, utils.ProgrammingError),
         (400, "COLUMN_TYPE_NOT_SUPPORTED", errors.FeatureUnsupported, utils.NotSupportedError),
-        (400, "transaction_limit_exceeded", errors.TransactionLimitExceeded, utils.OperationalError),
+        (
+            400,
+            "transaction_limit_exceeded",
+            errors.TransactionLimitExceeded,
+            utils.OperationalError,
+        ),
         (400, "transaction_not_ready", errors.TransactionClosed, utils.OperationalError),
         (500, "transaction_expired", errors.TransactionClosed, utils.OperationalError),
         (410, "transaction_expired", errors.TransactionClosed, utils.OperationalError),
@@ -78,7 +91,11 @@ def test_classes(transport, server, status, type_, ours, django):
     error = caught.value
     assert type(error) is ours
     assert (error.type, error.code, error.message) == (type_, status, "Refused.")
-    assert (error.table, error.row_id, error.request) == ("product", "r", "GET /tablesdb/shop/tables/product/rows/r")
+    assert (error.table, error.row_id, error.request) == (
+        "product",
+        "r",
+        "GET /tablesdb/shop/tables/product/rows/r",
+    )
     assert not error.ambiguous
 
 
@@ -156,7 +173,10 @@ def test_texts(transport, server, status, type_, message, text):
     [
         ("Invalid document structure: Attribute \"tags['2']\" has invalid type.", "tags"),
         ('Invalid document structure: Missing required attribute "sku"', "sku"),
-        ("Invalid document structure: Cannot apply increment operator to non-numeric field 's'", "s"),
+        (
+            "Invalid document structure: Cannot apply increment operator to non-numeric field 's'",
+            "s",
+        ),
         ("Column with the requested key 'a2' could not be found.", "a2"),
         ("Server Error", None),
     ],
@@ -170,10 +190,18 @@ def test_the_column_is_read_from_the_message(transport, server, message, column)
 
 def test_the_column_is_read_from_the_path(transport, server):
     url = f"{ENDPOINT}/tablesdb/shop/tables/product/columns/varchar/name"
-    server.patch(url, status=400, json={"message": "no", "code": 400, "type": "column_invalid_resize"})
+    server.patch(
+        url, status=400, json={"message": "no", "code": 400, "type": "column_invalid_resize"}
+    )
     with pytest.raises(errors.InvalidSchema) as caught:
-        columns.update_column(transport, TABLE, "varchar", "name", required=False, default=None, size=3)
-    assert (caught.value.table, caught.value.column, caught.value.row_id) == ("product", "name", None)
+        columns.update_column(
+            transport, TABLE, "varchar", "name", required=False, default=None, size=3
+        )
+    assert (caught.value.table, caught.value.column, caught.value.row_id) == (
+        "product",
+        "name",
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -195,8 +223,9 @@ def test_answers_that_are_not_appwrites(transport, server, status, content_type,
         rows.get_row(transport, TABLE, "r")
     assert caught.value.response_text == body
     if cls is errors.NotAppwrite:
-        assert 'DATABASES["appwrite"]["HOST"] must be the API endpoint of an Appwrite server and end in /v1.' in str(
-            caught.value
+        assert (
+            'DATABASES["appwrite"]["HOST"] must be the API endpoint of an Appwrite server and end in /v1.'
+            in str(caught.value)
         )
 
 
@@ -209,7 +238,11 @@ def test_a_write_answered_by_a_web_page_may_have_been_applied(transport, server)
 
 @pytest.mark.parametrize("status", [500, 408])
 def test_a_write_that_the_server_gave_up_on_may_have_been_applied(transport, server, status):
-    server.patch(ROWS, status=status, json={"message": "Server Error", "code": status, "type": "general_unknown"})
+    server.patch(
+        ROWS,
+        status=status,
+        json={"message": "Server Error", "code": status, "type": "general_unknown"},
+    )
     with pytest.raises(errors.AppwriteError) as caught:
         rows.update_rows(transport, TABLE, {"a": 1})
     assert caught.value.ambiguous
@@ -224,7 +257,9 @@ def test_long_messages_and_answers_are_cut(transport, server):
     assert len(caught.value.response_text) == errors.MAX_KEPT_RESPONSE
 
 
-@pytest.mark.parametrize("travel", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy])
+@pytest.mark.parametrize(
+    "travel", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy]
+)
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
 def test_every_error_travels(cls, travel):
     error = cls(
@@ -251,7 +286,9 @@ def test_every_error_is_one_of_djangos(cls):
     assert cls.hint.count("\n") == 0
 
 
-@pytest.mark.parametrize("row_id", ["", ".", "..", "a/b", "_x", "x" * 37, "é", "a b", "a%2Fb", "a?b", None, 5, "a\n"])
+@pytest.mark.parametrize(
+    "row_id", ["", ".", "..", "a/b", "_x", "x" * 37, "é", "a b", "a%2Fb", "a?b", None, 5, "a\n"]
+)
 def test_an_illegal_id_never_becomes_part_of_a_path(transport, row_id):
     """DELETE of the row "" would be the DELETE of all rows, and that of ".." the DELETE of the table."""
     for act in (rows.delete_row, rows.get_row, rows.update_row):

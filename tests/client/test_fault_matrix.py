@@ -51,16 +51,27 @@ TROUBLES = {
     "cut-before": Trouble({"kind": "cut"}, errors.ConnectionFailed),
     "cut-after": Trouble({"kind": "cut", "applied": True}, errors.ConnectionFailed, lands=True),
     "too-late": Trouble({"kind": "latency", "seconds": 9.0}, errors.RequestTimeout, lands=True),
-    "rate-limit": Trouble({"kind": "rate-limit", "seconds": 2.0}, errors.RateLimited, doubt=False, again="all"),
-    "long-rate-limit": Trouble({"kind": "rate-limit", "seconds": 600.0}, errors.RateLimited, doubt=False, again="none"),
+    "rate-limit": Trouble(
+        {"kind": "rate-limit", "seconds": 2.0}, errors.RateLimited, doubt=False, again="all"
+    ),
+    "long-rate-limit": Trouble(
+        {"kind": "rate-limit", "seconds": 600.0}, errors.RateLimited, doubt=False, again="none"
+    ),
     "500": Trouble({"kind": "error", "status": 500}, errors.ServerError, again="none"),
     "500-after": Trouble(
-        {"kind": "error", "status": 500, "applied": True}, errors.ServerError, lands=True, again="none"
+        {"kind": "error", "status": 500, "applied": True},
+        errors.ServerError,
+        lands=True,
+        again="none",
     ),
     "502": Trouble({"kind": "error", "status": 502}, errors.ServerError),
     "503": Trouble({"kind": "error", "status": 503}, errors.ServerError),
-    "503-after": Trouble({"kind": "error", "status": 503, "applied": True}, errors.ServerError, lands=True),
-    "504-after": Trouble({"kind": "error", "status": 504, "applied": True}, errors.ServerError, lands=True),
+    "503-after": Trouble(
+        {"kind": "error", "status": 503, "applied": True}, errors.ServerError, lands=True
+    ),
+    "504-after": Trouble(
+        {"kind": "error", "status": 504, "applied": True}, errors.ServerError, lands=True
+    ),
     "expired-key": Trouble({"kind": "expired-key"}, errors.Unauthorized, doubt=False, again="none"),
 }
 
@@ -86,11 +97,18 @@ def world() -> Iterator[World]:
     location = f"local:#matrix-{uuid.uuid4().hex}"
     pauses: list[float] = []
     transport = Transport(
-        location, "demo", "secret", read_timeout_s=READ_TIMEOUT_S, backoff=Backoff(sleep=pauses.append), retries=3
+        location,
+        "demo",
+        "secret",
+        read_timeout_s=READ_TIMEOUT_S,
+        backoff=Backoff(sleep=pauses.append),
+        retries=3,
     )
     databases.create_database(transport, "d", "D")
     tables.create_table(transport, TABLE, "T", columns=COLUMNS)
-    rows.create_rows(transport, TABLE, [{"$id": key, "n": n, "s": "old"} for key, n in BEFORE.items()])
+    rows.create_rows(
+        transport, TABLE, [{"$id": key, "n": n, "s": "old"} for key, n in BEFORE.items()]
+    )
     yield World(registry.local_server(location), transport, pauses)
     transport.close()
     registry.forget(location)
@@ -187,7 +205,9 @@ OPERATIONS = {
 READS = {"get", "list"}
 
 
-def outcome(world: World, operation: Operation, fault: Fault) -> tuple[Any, errors.AppwriteError | None]:
+def outcome(
+    world: World, operation: Operation, fault: Fault
+) -> tuple[Any, errors.AppwriteError | None]:
     operation.prepare(world)
     try:
         with world.server.faults.active(fault):
@@ -196,7 +216,9 @@ def outcome(world: World, operation: Operation, fault: Fault) -> tuple[Any, erro
         return None, error
 
 
-def check_promises(world: World, operation: Operation, error: errors.AppwriteError | None, *, reads: bool) -> None:
+def check_promises(
+    world: World, operation: Operation, error: errors.AppwriteError | None, *, reads: bool
+) -> None:
     """Check what holds for every cell, whatever it is."""
     state = world.state()
     assert state != operation.doubled, "done twice"

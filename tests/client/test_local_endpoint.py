@@ -60,7 +60,9 @@ def test_transports_to_one_location_share_a_server(transport, location):
     forget(location + "_other")
 
 
-@pytest.mark.parametrize("text", ['{"method":"stringConcat","values":["!"]}', ' {"values":[],"method":"toggle"} '])
+@pytest.mark.parametrize(
+    "text", ['{"method":"stringConcat","values":["!"]}', ' {"values":[],"method":"toggle"} ']
+)
 def test_text_that_looks_like_an_operator_is_stored_as_it_is(transport, text):
     rows.create_row(transport, T, "r", {"name": "before"})
     for data in text_in_two_writes({"name": text, "n": 5}):

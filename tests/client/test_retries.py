@@ -16,8 +16,16 @@ from .conftest import ENDPOINT, KEY, ROWS, TABLE, LastWords, answer
 
 ROW = {"$id": "r", "name": "Tea", "at": "2026-01-01T00:00:00.000+00:00", "price": 2, "tags": []}
 RESET = requests.ConnectionError("reset")
-TAKEN = {"message": "Row with the requested ID 'r' already exists.", "code": 409, "type": "row_already_exists"}
-GONE = {"message": "Row with the requested ID 'r' could not be found.", "code": 404, "type": "row_not_found"}
+TAKEN = {
+    "message": "Row with the requested ID 'r' already exists.",
+    "code": 409,
+    "type": "row_already_exists",
+}
+GONE = {
+    "message": "Row with the requested ID 'r' could not be found.",
+    "code": 404,
+    "type": "row_not_found",
+}
 
 
 def refused_endpoint() -> str:
@@ -63,7 +71,9 @@ def test_the_last_error_is_raised_when_retries_are_used_up(transport, server, pa
         (404, GONE),
     ],
 )
-def test_a_read_is_not_repeated_where_the_answer_would_be_the_same(transport, server, pauses, status, body):
+def test_a_read_is_not_repeated_where_the_answer_would_be_the_same(
+    transport, server, pauses, status, body
+):
     server.get(f"{ROWS}/r", status=status, json=body)
     with pytest.raises(errors.AppwriteError):
         rows.get_row(transport, TABLE, "r")
@@ -73,7 +83,8 @@ def test_a_read_is_not_repeated_where_the_answer_would_be_the_same(transport, se
 def test_a_read_that_times_out_is_repeated_once(transport, server, pauses):
     server.get(f"{ROWS}/r", body=requests.ReadTimeout("slow"))
     with pytest.raises(
-        errors.RequestTimeout, match=r"no answer from appwrite\.example within the read timeout[^$]*https or http"
+        errors.RequestTimeout,
+        match=r"no answer from appwrite\.example within the read timeout[^$]*https or http",
     ):
         rows.get_row(transport, TABLE, "r")
     assert len(pauses) == 1
@@ -143,11 +154,31 @@ WRITES = [
     ("PATCH", ROWS, lambda transport: rows.update_rows(transport, TABLE, {"name": "x"})),
     ("PUT", ROWS, lambda transport: rows.upsert_rows(transport, TABLE, [{"$id": "r"}])),
     ("DELETE", ROWS, lambda transport: rows.delete_rows(transport, TABLE)),
-    ("PATCH", f"{ROWS}/r/price/increment", lambda transport: rows.increment_column(transport, TABLE, "r", "price")),
-    ("PATCH", f"{ROWS}/r/price/decrement", lambda transport: rows.decrement_column(transport, TABLE, "r", "price")),
-    ("POST", ROWS, lambda transport: rows.create_row(transport, TABLE, "r", {}, transaction_id="t1")),
-    ("POST", ROWS, lambda transport: rows.create_rows(transport, TABLE, [{"$id": "r"}], transaction_id="t1")),
-    ("DELETE", f"{ROWS}/r", lambda transport: rows.delete_row(transport, TABLE, "r", transaction_id="t1")),
+    (
+        "PATCH",
+        f"{ROWS}/r/price/increment",
+        lambda transport: rows.increment_column(transport, TABLE, "r", "price"),
+    ),
+    (
+        "PATCH",
+        f"{ROWS}/r/price/decrement",
+        lambda transport: rows.decrement_column(transport, TABLE, "r", "price"),
+    ),
+    (
+        "POST",
+        ROWS,
+        lambda transport: rows.create_row(transport, TABLE, "r", {}, transaction_id="t1"),
+    ),
+    (
+        "POST",
+        ROWS,
+        lambda transport: rows.create_rows(transport, TABLE, [{"$id": "r"}], transaction_id="t1"),
+    ),
+    (
+        "DELETE",
+        f"{ROWS}/r",
+        lambda transport: rows.delete_row(transport, TABLE, "r", transaction_id="t1"),
+    ),
     (
         "POST",
         f"{ENDPOINT}/tablesdb/transactions/t1/operations",
@@ -158,11 +189,18 @@ WRITES = [
 
 @pytest.mark.parametrize(
     "trouble",
-    [{"body": RESET}, {"body": requests.ReadTimeout("slow")}, {"status": 503}, {"status": 502, "body": "<html>"}],
+    [
+        {"body": RESET},
+        {"body": requests.ReadTimeout("slow")},
+        {"status": 503},
+        {"status": 502, "body": "<html>"},
+    ],
     ids=str,
 )
 @pytest.mark.parametrize(("method", "url", "write"), WRITES)
-def test_a_write_whose_end_is_unknown_is_not_repeated(transport, server, pauses, method, url, write, trouble):
+def test_a_write_whose_end_is_unknown_is_not_repeated(
+    transport, server, pauses, method, url, write, trouble
+):
     server.add(method, url, **trouble)
     with pytest.raises(errors.AppwriteError) as caught:
         write(transport)
@@ -174,7 +212,12 @@ def test_a_write_whose_end_is_unknown_is_not_repeated(transport, server, pauses,
 @pytest.mark.parametrize(("method", "url", "write"), WRITES)
 def test_a_write_that_was_turned_away_is_repeated(transport, server, pauses, method, url, write):
     server.add(method, url, status=429)
-    server.add(method, url, status=400, json={"message": "no", "code": 400, "type": "row_invalid_structure"})
+    server.add(
+        method,
+        url,
+        status=400,
+        json={"message": "no", "code": 400, "type": "row_invalid_structure"},
+    )
     with pytest.raises(errors.InvalidStructure) as caught:
         write(transport)
     assert not caught.value.ambiguous
@@ -212,8 +255,12 @@ def test_an_answer_cut_short_is_a_broken_connection(scripted, backoff):
 
 def test_a_server_that_hangs_is_a_timeout(scripted, backoff):
     server = scripted([b"", b""])
-    transport = Transport(server.endpoint, "demo", KEY, backoff=backoff, read_timeout_s=0.05, alias="a")
-    with pytest.raises(errors.RequestTimeout, match=r'raise the timeouts in DATABASES\["a"\]\["OPTIONS"\]'):
+    transport = Transport(
+        server.endpoint, "demo", KEY, backoff=backoff, read_timeout_s=0.05, alias="a"
+    )
+    with pytest.raises(
+        errors.RequestTimeout, match=r'raise the timeouts in DATABASES\["a"\]\["OPTIONS"\]'
+    ):
         transport.call("GET", "/tablesdb")
     deadline = time.monotonic() + 300
     while len(server.requests) < 2 and time.monotonic() < deadline:
@@ -232,14 +279,21 @@ class TestCreate:
         assert [call.request.method for call in server.calls] == ["POST", "POST", "GET"]
 
     @pytest.mark.parametrize(
-        "stored", [{**ROW, "name": "Coffee"}, {**ROW, "price": True}, {**ROW, "at": "2026-01-01T00:00:00.001+00:00"}]
+        "stored",
+        [
+            {**ROW, "name": "Coffee"},
+            {**ROW, "price": True},
+            {**ROW, "at": "2026-01-01T00:00:00.001+00:00"},
+        ],
     )
     def test_a_row_of_somebody_else_is_a_conflict(self, transport, server, stored):
         server.post(ROWS, body=RESET)
         server.post(ROWS, status=409, json=TAKEN)
         server.get(ROWS, json={"total": 0, "rows": [stored]})
         with pytest.raises(errors.RowAlreadyExists) as caught:
-            rows.create_row(transport, TABLE, "r", {key: ROW[key] for key in ("name", "at")} | {"price": 1})
+            rows.create_row(
+                transport, TABLE, "r", {key: ROW[key] for key in ("name", "at")} | {"price": 1}
+            )
         assert not caught.value.ambiguous
 
     def test_a_unique_index_is_a_conflict_although_an_attempt_was_lost(self, transport, server):
@@ -266,7 +320,9 @@ class TestCreate:
     def test_when_reading_back_fails_the_end_is_unknown(self, transport, server):
         server.post(ROWS, body=RESET)
         server.post(ROWS, status=409, json=TAKEN)
-        server.get(ROWS, status=401, json={"message": "no", "code": 401, "type": "user_unauthorized"})
+        server.get(
+            ROWS, status=401, json={"message": "no", "code": 401, "type": "user_unauthorized"}
+        )
         with pytest.raises(errors.Unauthorized) as caught:
             rows.create_row(transport, TABLE, "r", {"name": "Tea"})
         assert caught.value.ambiguous
@@ -315,7 +371,9 @@ class TestCommit:
         server.get(self.URL, json={"$id": "t1", "status": "committed"})
         assert transactions.commit(transport, "t1")["status"] == "committed"
 
-    @pytest.mark.parametrize(("status", "ambiguous"), [("failed", False), ("pending", True), ("committing", True)])
+    @pytest.mark.parametrize(
+        ("status", "ambiguous"), [("failed", False), ("pending", True), ("committing", True)]
+    )
     def test_a_lost_answer_without_a_commit_is_an_error(self, transport, server, status, ambiguous):
         server.patch(self.URL, body=RESET)
         server.get(self.URL, json={"$id": "t1", "status": status})
@@ -325,7 +383,11 @@ class TestCommit:
 
     def test_a_lost_answer_about_a_forgotten_transaction_stays_open(self, transport, server):
         server.patch(self.URL, body=RESET)
-        server.get(self.URL, status=404, json={"message": "no", "code": 404, "type": "transaction_not_found"})
+        server.get(
+            self.URL,
+            status=404,
+            json={"message": "no", "code": 404, "type": "transaction_not_found"},
+        )
         with pytest.raises(errors.ConnectionFailed) as caught:
             transactions.commit(transport, "t1")
         assert caught.value.ambiguous

@@ -127,7 +127,9 @@ def test_a_forked_child_opens_connections_of_its_own(scripted):
     receiving, sending = multiprocessing.get_context("fork").Pipe(duplex=False)
     child = os.fork()
     if child == 0:
-        sending.send((transport.call("GET", "/tablesdb"), transport._pool.session is parent_session))
+        sending.send(
+            (transport.call("GET", "/tablesdb"), transport._pool.session is parent_session)
+        )
         os._exit(0)
     os.waitpid(child, 0)
     assert receiving.recv() == ({"n": 2}, False)
@@ -156,7 +158,9 @@ def test_an_international_endpoint(server):
 
 
 def test_cookies_are_refused(scripted):
-    with_cookie = answer("{}").replace(b"\r\n\r\n", b"\r\nSet-Cookie: a_session_demo=x; Path=/\r\n\r\n")
+    with_cookie = answer("{}").replace(
+        b"\r\n\r\n", b"\r\nSet-Cookie: a_session_demo=x; Path=/\r\n\r\n"
+    )
     server = scripted([with_cookie, answer("{}")])
     transport = Transport(server.endpoint, "demo")
     transport.call("GET", "/tablesdb")
@@ -167,7 +171,9 @@ def test_cookies_are_refused(scripted):
 
 def test_redirects_are_not_followed(transport, server):
     server.post(ROWS, status=301, headers={"Location": "https://elsewhere.example/v1"})
-    with pytest.raises(errors.NotAppwrite, match=r"redirected to https://elsewhere\.example/v1 \(301\)") as caught:
+    with pytest.raises(
+        errors.NotAppwrite, match=r"redirected to https://elsewhere\.example/v1 \(301\)"
+    ) as caught:
         rows.create_row(transport, TABLE, "r", {"a": 1})
     assert not caught.value.ambiguous
     assert len(server.calls) == 1
@@ -176,7 +182,9 @@ def test_redirects_are_not_followed(transport, server):
 def test_warnings_of_the_server_go_to_the_log(transport, server, caplog, capsys):
     server.get(f"{ENDPOINT}/tablesdb", json={}, headers={"X-Appwrite-Warning": "too new; too old"})
     transport.call("GET", "/tablesdb")
-    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+    assert [
+        record.getMessage() for record in caplog.records if record.levelno == logging.WARNING
+    ] == [
         "GET /tablesdb: the server warns: too new",
         "GET /tablesdb: the server warns: too old",
     ]
@@ -192,9 +200,17 @@ def test_listeners_hear_of_every_call(server, backoff):
     server.get(f"{ENDPOINT}/tablesdb", json={"total": 0})
     transport.call("get", "/tablesdb", params={"search": "x"})
     assert heard == [RequestRecord("GET", "/tablesdb", {"search": "x"}, 0.5, 200, 2)]
-    server.get(f"{ENDPOINT}/tablesdb", status=404, json={"message": "no", "type": "database_not_found", "code": 404})
+    server.get(
+        f"{ENDPOINT}/tablesdb",
+        status=404,
+        json={"message": "no", "type": "database_not_found", "code": 404},
+    )
     server.remove(responses.GET, f"{ENDPOINT}/tablesdb")
-    server.get(f"{ENDPOINT}/tablesdb", status=404, json={"message": "no", "type": "database_not_found", "code": 404})
+    server.get(
+        f"{ENDPOINT}/tablesdb",
+        status=404,
+        json={"message": "no", "type": "database_not_found", "code": 404},
+    )
     with pytest.raises(errors.DatabaseNotFound):
         transport.call("GET", "/tablesdb")
     assert heard[1] == RequestRecord("GET", "/tablesdb", {}, 0.25, 404, 1)
@@ -213,7 +229,14 @@ def test_a_failing_listener_does_not_fail_the_call(transport, server, caplog):
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["appwrite.example/v1", "ftp://appwrite.example/v1", "https://", "https://a:b@c/v1", "https://c/v1?x=1"]
+    "endpoint",
+    [
+        "appwrite.example/v1",
+        "ftp://appwrite.example/v1",
+        "https://",
+        "https://a:b@c/v1",
+        "https://c/v1?x=1",
+    ],
 )
 def test_an_impossible_endpoint_is_refused(endpoint):
     with pytest.raises(ImproperlyConfigured, match=r'DATABASES\["appwrite"\]\["HOST"\] must be'):
@@ -230,7 +253,8 @@ def test_an_impossible_key_is_refused_without_showing_it(key):
 def test_an_url_beyond_the_servers_limit_is_not_sent(transport, server):
     queries = [equal("name", "x" * 3900)] * 17
     with pytest.raises(
-        QueryLimitExceeded, match=r"the URL would be 6[0-9],[0-9]{3} characters long; servers accept 64,000\. Split"
+        QueryLimitExceeded,
+        match=r"the URL would be 6[0-9],[0-9]{3} characters long; servers accept 64,000\. Split",
     ):
         rows.list_rows(transport, TABLE, queries)
     assert len(server.calls) == 0
@@ -270,7 +294,10 @@ def everything_about(error: BaseException) -> str:
         {"body": requests.exceptions.InvalidHeader(f"bad header {KEY}")},
         {"body": f"<html>you sent {KEY}</html>", "status": 502},
         {"body": f"<html>you sent {KEY}</html>", "status": 404},
-        {"json": {"message": f"bad key {KEY}", "type": "user_unauthorized", "code": 401}, "status": 401},
+        {
+            "json": {"message": f"bad key {KEY}", "type": "user_unauthorized", "code": 401},
+            "status": 401,
+        },
         {"status": 302, "headers": {"Location": f"https://x.example/?k={KEY}"}},
     ],
 )
@@ -281,7 +308,11 @@ def test_the_key_is_nowhere_to_be_seen(backoff, server, caplog, reply):
     with pytest.raises(errors.AppwriteError) as caught:
         transport.call("GET", "/tablesdb")
     assert KEY not in everything_about(caught.value)
-    ours = [record.getMessage() for record in caplog.records if record.name.startswith("appwrite_orm_django")]
+    ours = [
+        record.getMessage()
+        for record in caplog.records
+        if record.name.startswith("appwrite_orm_django")
+    ]
     assert ours
     assert KEY not in "\n".join(ours)
     assert KEY not in repr(transport)

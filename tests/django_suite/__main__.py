@@ -15,19 +15,33 @@ RESULTS = Path(__file__).resolve().parents[2] / "var" / "django-suite"
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.django_suite", description="Django's own tests on Appwrite.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.django_suite", description="Django's own tests on Appwrite."
+    )
     parser.add_argument(
-        "labels", nargs="*", help="apps, or test labels such as basic.tests.ModelTest; the first set if left out"
+        "labels",
+        nargs="*",
+        help="apps, or test labels such as basic.tests.ModelTest; the first set if left out",
     )
     parser.add_argument("--jobs", type=int, default=2, help="apps at a time (2)")
-    parser.add_argument("--timeout", type=float, default=1800, help="seconds an app may take (1800)")
-    parser.add_argument("--feature-level", default="1.9", choices=("1.9", "2.x"), help="of the local server (1.9)")
-    parser.add_argument("--show", action="store_true", help="print the output of the tests")
-    parser.add_argument("--table", action="store_true", help="run nothing: print the table of the last whole runs")
     parser.add_argument(
-        "--page", action="store_true", help="run nothing: write docs/reference/django-suite.md from the last whole runs"
+        "--timeout", type=float, default=1800, help="seconds an app may take (1800)"
     )
-    parser.add_argument("--causes", action="store_true", help="also print failures and errors by their message")
+    parser.add_argument(
+        "--feature-level", default="1.9", choices=("1.9", "2.x"), help="of the local server (1.9)"
+    )
+    parser.add_argument("--show", action="store_true", help="print the output of the tests")
+    parser.add_argument(
+        "--table", action="store_true", help="run nothing: print the table of the last whole runs"
+    )
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help="run nothing: write docs/reference/django-suite.md from the last whole runs",
+    )
+    parser.add_argument(
+        "--causes", action="store_true", help="also print failures and errors by their message"
+    )
     parser.add_argument("-k", dest="pattern", help="only tests whose names contain this")
     return parser.parse_args()
 

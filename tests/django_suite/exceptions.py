@@ -19,7 +19,9 @@ FILE = Path(__file__).with_name("exceptions.toml")
 def limits() -> list[dict[str, Any]]:
     """Return the tables of the file: ``reason``, ``fails`` and ``skipped``."""
     groups: list[dict[str, Any]] = tomllib.loads(FILE.read_text(encoding="utf-8")).get("limit", [])
-    listed = [test for group in groups for kind in ("fails", "skipped") for test in group.get(kind, ())]
+    listed = [
+        test for group in groups for kind in ("fails", "skipped") for test in group.get(kind, ())
+    ]
     if twice := {test for test in listed if listed.count(test) > 1}:
         raise ValueError(f"{FILE.name} lists more than once: {', '.join(sorted(twice))}")
     return groups

@@ -41,7 +41,9 @@ def write(results: Path, first_set: Collection[str]) -> None:
     saved = {level: report.saved(results / level, None) for level in LEVELS}
     further = sorted({app for level in LEVELS for app in saved[level]} - set(first_set))
     command = f"{further[0]} {further[1]} ..." if len(further) > 1 else "admin_views"
-    head = _HEAD.format(version=django.get_version(), further=f"{command:<36}# further apps, at feature level 1.9")
+    head = _HEAD.format(
+        version=django.get_version(), further=f"{command:<36}# further apps, at feature level 1.9"
+    )
     parts = [
         head,
         "## The first set\n",
@@ -59,7 +61,9 @@ def _table(saved: Results, apps: Sequence[str], levels: Sequence[str]) -> str:
     head = ["app", "tests", "skipped"]
     for level in levels:
         head += [f"passed ({level})", f"rate ({level})"]
-    everything = {level: [test for app in apps for test in saved[level].get(app, ())] for level in levels}
+    everything = {
+        level: [test for app in apps for test in saved[level].get(app, ())] for level in levels
+    }
     rows = [_row(app, {level: saved[level].get(app, ()) for level in levels}) for app in apps]
     rows.append(_row("**all**", everything))
     lines = [head, ["---", *(["--:"] * (len(head) - 1))], *rows]

@@ -85,7 +85,14 @@ def table(outcomes: Outcomes) -> str:
     everything = [test for tests in outcomes.values() for test in tests]
     for app, tests in [*sorted(outcomes.items()), ("all", everything)]:
         counts = Counter(test.outcome for test in tests)
-        rows.append([app, str(len(tests)), *(str(counts[name] or "") for name in COLUMNS), f"{rate(tests):.1%}"])
+        rows.append(
+            [
+                app,
+                str(len(tests)),
+                *(str(counts[name] or "") for name in COLUMNS),
+                f"{rate(tests):.1%}",
+            ]
+        )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "| "
@@ -99,7 +106,10 @@ def table(outcomes: Outcomes) -> str:
     lines.insert(
         1,
         "|"
-        + "|".join("-" * (width + 2) if not place else "-" * (width + 1) + ":" for place, width in enumerate(widths))
+        + "|".join(
+            "-" * (width + 2) if not place else "-" * (width + 1) + ":"
+            for place, width in enumerate(widths)
+        )
         + "|",
     )
     return "\n".join(lines)
@@ -112,7 +122,9 @@ def causes(outcomes: Outcomes) -> str:
         for test in filter(is_bad, app):
             tests.setdefault(f"{test.outcome}: {test.message}", []).append(test.id)
     ordered = sorted(tests.items(), key=lambda item: (-len(item[1]), item[0]))
-    return "\n".join(f"\n{len(names)} x {message}\n    " + "\n    ".join(names) for message, names in ordered)
+    return "\n".join(
+        f"\n{len(names)} x {message}\n    " + "\n    ".join(names) for message, names in ordered
+    )
 
 
 def saved(results: Path, apps: Sequence[str] | None) -> dict[str, list[Outcome]]:
@@ -128,5 +140,8 @@ def write(results: Path, outcomes: Outcomes) -> None:
     """Write ``table.md`` and ``results.json``."""
     results.mkdir(parents=True, exist_ok=True)
     (results / "table.md").write_text(table(outcomes) + "\n", encoding="utf-8")
-    plain = {app: {"rate": rate(tests), "tests": [asdict(test) for test in tests]} for app, tests in outcomes.items()}
+    plain = {
+        app: {"rate": rate(tests), "tests": [asdict(test) for test in tests]}
+        for app, tests in outcomes.items()
+    }
     (results / "results.json").write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")

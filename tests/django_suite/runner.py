@@ -24,7 +24,8 @@ class Result(unittest.TextTestResult):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._file = Path(os.environ["DJANGO_SUITE_OUTCOMES"]).open("a", buffering=1, encoding="utf-8")  # noqa: SIM115
+        path = Path(os.environ["DJANGO_SUITE_OUTCOMES"])
+        self._file = path.open("a", buffering=1, encoding="utf-8")
 
     def _write(self, test: Any, outcome: str, message: str = "") -> None:
         name = test.id()
@@ -47,11 +48,15 @@ class Result(unittest.TextTestResult):
     def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
         super().addSubTest(test, subtest, err)
         if err is not None:
-            self._write(test, "failed" if issubclass(err[0], test.failureException) else "error", _said(err))
+            self._write(
+                test, "failed" if issubclass(err[0], test.failureException) else "error", _said(err)
+            )
 
     def addSkip(self, test: Any, reason: str) -> None:
         super().addSkip(test, reason)
-        self._write(test, "skipped by us" if reason in exceptions.skips() else "skipped by Django", reason)
+        self._write(
+            test, "skipped by us" if reason in exceptions.skips() else "skipped by Django", reason
+        )
 
     def addExpectedFailure(self, test: Any, err: Any) -> None:
         super().addExpectedFailure(test, err)
@@ -78,7 +83,8 @@ class Runner(DiscoverRunner):
         suite = super().build_suite(*args, **kwargs)
         with Path(os.environ["DJANGO_SUITE_OUTCOMES"]).open("w", encoding="utf-8") as file:
             file.writelines(
-                json.dumps({"test": name, "outcome": "not run", "message": ""}) + "\n" for name in _names(suite)
+                json.dumps({"test": name, "outcome": "not run", "message": ""}) + "\n"
+                for name in _names(suite)
             )
         return suite
 

@@ -10,7 +10,8 @@ from pathlib import Path
 DOCS = Path(__file__).parents[2] / "docs"
 README = DOCS.parent / "README.md"
 FENCE = re.compile(
-    r"^(?P<indent> *)```(?P<language>[\w-]*|\{[\w-]+\})\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
+    r"^(?P<indent> *)```(?P<language>[\w-]*|\{[\w-]+\})\n(?P<code>.*?)^(?P=indent)```$",
+    re.MULTILINE | re.DOTALL,
 )
 # What a front matter's "run" may say; "project" is what a page without one gets.
 RUNNERS = ("empty", "project", "library", "site", "elsewhere")

@@ -102,7 +102,9 @@ class Project:
             if command.startswith("pip "):
                 continue  # the test environment has what the page installs
             if command.startswith("export "):
-                self.environment.update(setting.split("=", 1) for setting in shlex.split(command)[1:])
+                self.environment.update(
+                    setting.split("=", 1) for setting in shlex.split(command)[1:]
+                )
                 continue
             if command == "python manage.py runserver":
                 self.serve()
@@ -119,9 +121,13 @@ class Project:
                 check=False,
             )
             where = f"{page.name}.md:{block.line}: {command}"
-            assert ended.returncode == 0 or "exit" in expected, f"{where}\n{ended.stdout}{ended.stderr}"
+            assert ended.returncode == 0 or "exit" in expected, (
+                f"{where}\n{ended.stdout}{ended.stderr}"
+            )
             if expected:
-                assert matches(expected, ended.stdout + ended.stderr), f"{where} printed\n{ended.stdout}{ended.stderr}"
+                assert matches(expected, ended.stdout + ended.stderr), (
+                    f"{where} printed\n{ended.stdout}{ended.stderr}"
+                )
 
     def serve(self) -> None:
         """Start the site, look at its front page, and stop it."""
@@ -162,7 +168,11 @@ class Project:
             )
         assert self.shell.stdin
         assert self.shell.stdout
-        print(json.dumps([str(page.path), block.line - 1, block.code]), file=self.shell.stdin, flush=True)
+        print(
+            json.dumps([str(page.path), block.line - 1, block.code]),
+            file=self.shell.stdin,
+            flush=True,
+        )
         answer = self.shell.stdout.readline()
         assert answer, f"{page.name}.md:{block.line}: the process ended"
         assert not (problem := json.loads(answer)), problem
@@ -188,7 +198,8 @@ def commands(code: str) -> list[tuple[str, str]]:
 def matches(expected: str, printed: str) -> bool:
     """Whether ``printed`` is ``expected``, where ``...`` stands for anything, and space at the end of lines for nothing."""
     pattern = ".*".join(
-        re.escape(part) for part in re.split(r"\.\.\.", "\n".join(map(str.rstrip, expected.strip().splitlines())))
+        re.escape(part)
+        for part in re.split(r"\.\.\.", "\n".join(map(str.rstrip, expected.strip().splitlines())))
     )
     text = "\n".join(map(str.rstrip, printed.strip().splitlines()))
     return re.fullmatch(pattern, text, re.DOTALL) is not None

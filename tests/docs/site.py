@@ -34,7 +34,8 @@ def running_site(url: str) -> Iterator[dict[str, Any]]:
         patch.setitem(connection.settings_dict, "OPTIONS", {"WEBHOOK": given})
         connection.__dict__.pop("options", None)
         users = {
-            user: connection.transport.call("POST", "/local/users", params={"userId": user}) for user in ("ann", "bob")
+            user: connection.transport.call("POST", "/local/users", params={"userId": user})
+            for user in ("ann", "bob")
         }
         try:
             yield {"jwt_of_ann": users["ann"]["jwt"], "session_of_bob": users["bob"]["session"]}

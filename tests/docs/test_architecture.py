@@ -30,7 +30,11 @@ def test_the_map_has_every_room(room):
 
 
 def test_the_map_has_every_room_of_the_backend():
-    rooms = {path.name for path in (PACKAGE / "backend").iterdir() if path.is_dir() and any(path.glob("*.py"))}
+    rooms = {
+        path.name
+        for path in (PACKAGE / "backend").iterdir()
+        if path.is_dir() and any(path.glob("*.py"))
+    }
     assert {room for room in rooms if f"`appwrite_orm_django/backend/{room}/`" not in PAGE} == set()
 
 

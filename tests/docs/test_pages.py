@@ -57,7 +57,9 @@ def test_links_of_the_pages_beside_docs(name):
 
 def test_the_readmes_figures_are_those_of_the_report():
     measured = (DOCS / "reference" / "benchmarks.md").read_text()
-    lines = [line for line in README.read_text().splitlines() if "(docs/reference/benchmarks.md)" in line]
+    lines = [
+        line for line in README.read_text().splitlines() if "(docs/reference/benchmarks.md)" in line
+    ]
     assert lines
     for line in lines:
         for figure in re.findall(r"\b\d\.\d\d\b", line):

@@ -38,7 +38,16 @@ def test_commands(command):
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name.startswith("appwrite_")])
 def test_no_option_is_undocumented(command):
     everywhere = "".join(page.read_text() for page in DOCS.rglob("*.md"))
-    djangos = {"-h", "--help", "--version", "-v", "--settings", "--pythonpath", "--traceback", "--no-color"}
+    djangos = {
+        "-h",
+        "--help",
+        "--version",
+        "-v",
+        "--settings",
+        "--pythonpath",
+        "--traceback",
+        "--no-color",
+    }
     djangos |= {"--force-color", "--skip-checks", "--verbosity"}
     for argument in parser_of(command)._actions:
         names = [one.removeprefix("--") for one in argument.option_strings if one.startswith("--")]
@@ -108,7 +117,9 @@ def shown_names() -> Iterator[str]:
             if block.language != "python":
                 continue
             for node in ast.walk(ast.parse(block.code)):
-                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("appwrite_orm_django"):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+                    "appwrite_orm_django"
+                ):
                     yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
@@ -132,14 +143,20 @@ def test_public_names_are_in_the_api(name):
     module, _, last = name.rpartition(".")
     by_itself = rf"`?{re.escape(name)}\b"
     in_a_row = rf"^\| `{re.escape(module)}`: .*`{last}`"
-    whole_module = rf"`{re.escape(module)}`( \||,)" if module.endswith((".inspected", ".errors")) else r"(?!)"
+    whole_module = (
+        rf"`{re.escape(module)}`( \||,)" if module.endswith((".inspected", ".errors")) else r"(?!)"
+    )
     assert re.search(f"{by_itself}|{in_a_row}|{whole_module}", API, re.MULTILINE)
 
 
 def test_what_the_api_names_is_there():
-    for dotted in {found.rstrip(".") for found in re.findall(r"\bappwrite_orm_django(?:\.\w+)+", API)}:
+    for dotted in {
+        found.rstrip(".") for found in re.findall(r"\bappwrite_orm_django(?:\.\w+)+", API)
+    }:
         resolve(dotted)
-    for module, names in re.findall(r"^\| `(appwrite_orm_django(?:\.\w+)+)`: ([^|]+)", API, re.MULTILINE):
+    for module, names in re.findall(
+        r"^\| `(appwrite_orm_django(?:\.\w+)+)`: ([^|]+)", API, re.MULTILINE
+    ):
         for name in re.findall(r"`(\w+)`", names):
             resolve(f"{module}.{name}")
 
@@ -153,11 +170,14 @@ def test_what_the_api_documents_has_docstrings():
         members = re.search(r":members: (.+)", found["options"])
         for member in members[1].split(", ") if members else ():
             attribute = inspect.getattr_static(target, member)
-            assert getattr(attribute, "__doc__", None) or inspect.getdoc(getattr(target, member)), member
+            assert getattr(attribute, "__doc__", None) or inspect.getdoc(getattr(target, member)), (
+                member
+            )
 
 
 @pytest.mark.parametrize(
-    ("ours", "djangos"), [(managers.AppwriteQuerySet, QuerySet), (managers.AppwriteManager, Manager)]
+    ("ours", "djangos"),
+    [(managers.AppwriteQuerySet, QuerySet), (managers.AppwriteManager, Manager)],
 )
 def test_methods_that_django_does_not_have(ours, djangos):
     added = {name for name in dir(ours) if not name.startswith("_")} - set(dir(djangos))
@@ -167,7 +187,11 @@ def test_methods_that_django_does_not_have(ours, djangos):
 
 
 def test_fixtures():
-    fixtures = {name for name, value in vars(pytest_plugin).items() if "fixture" in type(value).__name__.lower()}
+    fixtures = {
+        name
+        for name, value in vars(pytest_plugin).items()
+        if "fixture" in type(value).__name__.lower()
+    }
     assert {"appwrite_requests", "appwrite_faults"} <= fixtures
     for name in fixtures:
         assert f"| `{name}` |" in API

@@ -48,7 +48,11 @@ def with_body(request: Request, body: Any) -> Request:
 
 def queries_of(request: Request) -> list[dict[str, Any]]:
     if request.method == "GET":
-        return [json.loads(value) for name, value in parse_qsl(request.query_string) if name.startswith("queries")]
+        return [
+            json.loads(value)
+            for name, value in parse_qsl(request.query_string)
+            if name.startswith("queries")
+        ]
     return [json.loads(text) for text in body_of(request).get("queries", [])]
 
 
@@ -58,7 +62,10 @@ def with_queries(request: Request, queries: list[dict[str, Any]]) -> Request:
         return with_body(request, {**body_of(request), "queries": texts})
     others = [pair for pair in parse_qsl(request.query_string) if not pair[0].startswith("queries")]
     return replace(
-        request, query_string=urlencode([*others, *((f"queries[{n}]", text) for n, text in enumerate(texts))])
+        request,
+        query_string=urlencode(
+            [*others, *((f"queries[{n}]", text) for n, text in enumerate(texts))]
+        ),
     )
 
 
@@ -71,11 +78,17 @@ def is_row(request: Request, *methods: str) -> bool:
 
 
 def is_commit(request: Request) -> bool:
-    return request.method == "PATCH" and "/transactions/" in request.path and "commit" in body_of(request)
+    return (
+        request.method == "PATCH"
+        and "/transactions/" in request.path
+        and "commit" in body_of(request)
+    )
 
 
 def refusal(status: int, type_: str) -> Response:
-    return json_response(status, {"message": type_, "code": status, "type": type_, "version": "1.9.6"})
+    return json_response(
+        status, {"message": type_, "code": status, "type": type_, "version": "1.9.6"}
+    )
 
 
 def changed_queries(change: Callable[[dict[str, Any]], dict[str, Any] | None]) -> Deviation:
@@ -97,13 +110,17 @@ def changed_rows(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Deviatio
         answer = handle(request)
         body = body_of(answer)
         if isinstance(body, dict) and "rows" in body:
-            return json_response(answer.status, {**body, "rows": [change(row) for row in body["rows"]]})
+            return json_response(
+                answer.status, {**body, "rows": [change(row) for row in body["rows"]]}
+            )
         return json_response(answer.status, change(body)) if "$tableId" in body else answer
 
     return deviation
 
 
-def refused(which: Callable[[Request], bool], status: int = 400, type_: str = "general_bad_request") -> Deviation:
+def refused(
+    which: Callable[[Request], bool], status: int = 400, type_: str = "general_bad_request"
+) -> Deviation:
     return lambda request, handle: refusal(status, type_) if which(request) else handle(request)
 
 
@@ -124,7 +141,11 @@ def taken_for_accepted(request: Request, handle: Handle) -> Response:
 
 def _ids_in_a_path_with_case(request: Request, handle: Handle) -> Response:
     name = request.path.rpartition("/")[2]
-    return refusal(404, "row_not_found") if is_row(request, "GET") and name.isupper() else handle(request)
+    return (
+        refusal(404, "row_not_found")
+        if is_row(request, "GET") and name.isupper()
+        else handle(request)
+    )
 
 
 def _second_null_refused() -> Deviation:
@@ -133,7 +154,11 @@ def _second_null_refused() -> Deviation:
     def deviation(request: Request, handle: Handle) -> Response:
         nonlocal made
         made += is_rows(request, "POST")
-        return refusal(409, "row_already_exists") if made > 1 and is_rows(request, "POST") else handle(request)
+        return (
+            refusal(409, "row_already_exists")
+            if made > 1 and is_rows(request, "POST")
+            else handle(request)
+        )
 
     return deviation
 
@@ -154,10 +179,14 @@ def _without_created_at(request: Request, handle: Handle) -> Response:
 
 def _bulk_update_in_part(request: Request, handle: Handle) -> Response:
     if is_rows(request, "PATCH"):
-        first = body_of(handle(replace(request, method="GET", query_string="", body=b"")))["rows"][0]["$id"]
+        first = body_of(handle(replace(request, method="GET", query_string="", body=b"")))["rows"][
+            0
+        ]["$id"]
         handle(
             replace(
-                request, path=f"{request.path}/{first}", body=json.dumps({"data": body_of(request)["data"]}).encode()
+                request,
+                path=f"{request.path}/{first}",
+                body=json.dumps({"data": body_of(request)["data"]}).encode(),
             )
         )
     return handle(request)
@@ -187,7 +216,9 @@ def _bulk_bounded(method: str) -> Deviation:
     bound = {"method": "limit", "values": [100]}
 
     def deviation(request: Request, handle: Handle) -> Response:
-        if is_rows(request, method) and (method == "DELETE" or "number" in body_of(request).get("data", {})):
+        if is_rows(request, method) and (
+            method == "DELETE" or "number" in body_of(request).get("data", {})
+        ):
             request = with_queries(request, [*queries_of(request), bound])
         return handle(request)
 
@@ -234,7 +265,11 @@ def _default_backfilled(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _moments_lost_on_rename(request: Request, handle: Handle) -> Response:
-    renames = request.method == "PATCH" and "/columns/datetime/" in request.path and "newKey" in body_of(request)
+    renames = (
+        request.method == "PATCH"
+        and "/columns/datetime/" in request.path
+        and "newKey" in body_of(request)
+    )
     return refusal(500, "general_unknown") if renames else handle(request)
 
 
@@ -251,8 +286,15 @@ def _index_left_behind() -> Deviation:
         answer = handle(request)
         if ghost and request.method == "GET" and request.path.endswith("/indexes"):
             body = body_of(answer)
-            left = {**body["indexes"][0], "key": "dropped_index", "columns": ["dropped"], "type": "key"}
-            return json_response(200, {"total": body["total"] + 1, "indexes": [*body["indexes"], left]})
+            left = {
+                **body["indexes"][0],
+                "key": "dropped_index",
+                "columns": ["dropped"],
+                "type": "key",
+            }
+            return json_response(
+                200, {"total": body["total"] + 1, "indexes": [*body["indexes"], left]}
+            )
         return answer
 
     return deviation
@@ -280,7 +322,10 @@ def _limits_are_25(query: dict[str, Any]) -> dict[str, Any]:
 def _negations_match_null(query: dict[str, Any]) -> dict[str, Any]:
     if query["method"] != "notEqual":
         return query
-    return {"method": "or", "values": [query, {"method": "isNull", "attribute": query["attribute"]}]}
+    return {
+        "method": "or",
+        "values": [query, {"method": "isNull", "attribute": query["attribute"]}],
+    }
 
 
 def _swapped(before: str, after: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -291,9 +336,13 @@ def _wildcard(query: dict[str, Any]) -> dict[str, Any] | None:
     return None if query["method"] == "contains" and query["values"] == ["%"] else query
 
 
-def _nothing_for(method: str, column: str, value: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def _nothing_for(
+    method: str, column: str, value: Any
+) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda query: (
-        {**query, "values": [value]} if (query["method"], query.get("attribute")) == (method, column) else query
+        {**query, "values": [value]}
+        if (query["method"], query.get("attribute")) == (method, column)
+        else query
     )
 
 
@@ -312,7 +361,11 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
 def _total(request: Request, handle: Handle) -> Response:
     answer = handle(request)
     body = body_of(answer)
-    return json_response(answer.status, {**body, "total": min(body["total"], 50)}) if "rows" in body else answer
+    return (
+        json_response(answer.status, {**body, "total": min(body["total"], 50)})
+        if "rows" in body
+        else answer
+    )
 
 
 def _more_queries_than(count: int) -> Callable[[Request], bool]:
@@ -321,13 +374,15 @@ def _more_queries_than(count: int) -> Callable[[Request], bool]:
 
 def _a_query_longer_than(length: int) -> Callable[[Request], bool]:
     return lambda request: (
-        is_rows(request, "GET") and any(len(json.dumps(query)) > length for query in queries_of(request))
+        is_rows(request, "GET")
+        and any(len(json.dumps(query)) > length for query in queries_of(request))
     )
 
 
 def _more_values_than(count: int) -> Callable[[Request], bool]:
     return lambda request: (
-        is_rows(request, "GET") and any(len(query.get("values", ())) > count for query in queries_of(request))
+        is_rows(request, "GET")
+        and any(len(query.get("values", ())) > count for query in queries_of(request))
     )
 
 
@@ -337,7 +392,9 @@ def changed_webhook(**changes: Any) -> Deviation:
     def deviation(request: Request, handle: Handle) -> Response:
         answer = handle(request)
         is_webhook = request.method == "GET" and "/webhooks/" in request.path
-        return json_response(answer.status, {**body_of(answer), **changes}) if is_webhook else answer
+        return (
+            json_response(answer.status, {**body_of(answer), **changes}) if is_webhook else answer
+        )
 
     return deviation
 
@@ -358,7 +415,9 @@ def nameless(event: Event) -> Event:
 
 
 def without(key: str) -> Callable[[Event], Event]:
-    return lambda event: replace(event, payload={name: event.payload[name] for name in event.payload if name != key})
+    return lambda event: replace(
+        event, payload={name: event.payload[name] for name in event.payload if name != key}
+    )
 
 
 def is_committed(event: Event) -> bool:
@@ -395,20 +454,28 @@ DEVIATIONS: dict[str, Deviation | dict[str, Any]] = {
     "nulls.order": {"engine": "postgresql"},
     "nulls.negation": changed_queries(_negations_match_null),
     "nulls.unique": _second_null_refused(),
-    "numbers.integers": changed_rows(lambda row: {**row, "number": int(float(row.get("number") or 0))}),
+    "numbers.integers": changed_rows(
+        lambda row: {**row, "number": int(float(row.get("number") or 0))}
+    ),
     "numbers.float_digits": changed_rows(_fewer_digits),
     "numbers.float_filter": changed_queries(_nothing_for("equal", "real", 1.5)),
     "numbers.increment": _increments_twice,
     "moments.precision": changed_rows(_rounded),
-    "moments.range": refused(lambda request: b"9999-" in request.body, 400, "row_invalid_structure"),
+    "moments.range": refused(
+        lambda request: b"9999-" in request.body, 400, "row_invalid_structure"
+    ),
     "moments.created_at": _without_created_at,
-    "moments.updated_at": changed_rows(lambda row: {**row, "$updatedAt": "2026-01-01T00:00:00.000+00:00"}),
+    "moments.updated_at": changed_rows(
+        lambda row: {**row, "$updatedAt": "2026-01-01T00:00:00.000+00:00"}
+    ),
     "unique.create": taken_for_accepted,
     "unique.case": {"engine": "postgresql"},
     "unique.update": taken_for_accepted,
     "unique.bulk_update": _bulk_update_in_part,
     "unique.duplicates": _index_over_duplicates(),
-    "bulk.create": refused(lambda request: is_rows(request, "POST") and len(body_of(request).get("rows", ())) > 50),
+    "bulk.create": refused(
+        lambda request: is_rows(request, "POST") and len(body_of(request).get("rows", ())) > 50
+    ),
     "bulk.atomic": _bulk_create_in_part,
     "bulk.update": _bulk_bounded("PATCH"),
     "bulk.delete": _bulk_bounded("DELETE"),
@@ -418,7 +485,9 @@ DEVIATIONS: dict[str, Deviation | dict[str, Any]] = {
     "limits.values": refused(_more_values_than(100), 400, "general_query_invalid"),
     "limits.query": refused(_a_query_longer_than(2048), 400, "general_query_invalid"),
     "limits.queries": refused(_more_queries_than(50), 400, "general_query_invalid"),
-    "limits.url": lambda request, handle: Response(414) if len(request.query_string) > 8192 else handle(request),
+    "limits.url": lambda request, handle: (
+        Response(414) if len(request.query_string) > 8192 else handle(request)
+    ),
     "blocks.updates": taken_for_accepted,
     "blocks.creates": taken_for_accepted,
     "blocks.outside": taken_for_accepted,

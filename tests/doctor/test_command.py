@@ -58,7 +58,8 @@ def test_a_table_of_what_was_assumed_and_found(appwrite):
     usual = [assumption for assumption in ASSUMPTIONS if not assumption.on_request]
     assert f"All {len(usual)} assumptions hold." in text
     assert (
-        f'Recorded in the database {appwrite.database_id}: OPTIONS["TEXT"] must be "{appwrite.text_semantics}".' in text
+        f'Recorded in the database {appwrite.database_id}: OPTIONS["TEXT"] must be "{appwrite.text_semantics}".'
+        in text
     )
     assert "✓ 'Zola' and 'zola' in a filter" in text
     assert names() == before
@@ -118,11 +119,15 @@ class TestRecorded:
         assert records.read_findings(appwrite.transport, appwrite.database_id) == {}
 
     def test_columns_are_read_without_it(self, appwrite):
-        before = records.read_recorded(appwrite.transport, read_database(appwrite.transport, appwrite.database_id))
+        before = records.read_recorded(
+            appwrite.transport, read_database(appwrite.transport, appwrite.database_id)
+        )
         assert self.recorded(appwrite)
         live = read_database(appwrite.transport, appwrite.database_id)
         assert records.read_recorded(appwrite.transport, live) == before
-        assert not any(table == records.SERVER for table, _ in records.read_records(appwrite.transport, live))
+        assert not any(
+            table == records.SERVER for table, _ in records.read_records(appwrite.transport, live)
+        )
 
     def test_a_database_that_is_yet_to_be_made(self, appwrite, monkeypatch):
         monkeypatch.setitem(appwrite.settings_dict, "NAME", real.database_id("unmade"))
@@ -180,7 +185,9 @@ class TestWebhook:
         code, found = found_by("--only", "webhook.delivery", "webhook.state")
         assert (code, found["webhook.state"]) == (1, "on")
         assert found["webhook.delivery"].startswith("Appwrite could not deliver")
-        assert found_by("--only", "webhook.failures")[1]["webhook.failures"].startswith("1 in a row, the last one: ")
+        assert found_by("--only", "webhook.failures")[1]["webhook.failures"].startswith(
+            "1 in a row, the last one: "
+        )
 
     def test_no_webhook(self, site):
         code, found = found_by("--only", "webhook")
@@ -277,7 +284,11 @@ def test_an_unreachable_server_is_one_message(appwrite, monkeypatch):
 
 def test_an_alias_that_is_not_there():
     error, text = refused("--database", "nowhere", "--format", "json")
-    assert json.loads(text)["error"] == str(error) == 'DATABASES has no "nowhere". Aliases on Appwrite: appwrite.'
+    assert (
+        json.loads(text)["error"]
+        == str(error)
+        == 'DATABASES has no "nowhere". Aliases on Appwrite: appwrite.'
+    )
 
 
 @pytest.mark.parametrize("lost", [MissingScope, ConnectionFailed])
@@ -299,7 +310,10 @@ def test_what_cannot_be_asked_is_no_finding(appwrite, monkeypatch, lost, form):
     assert "do not hold" not in text
     if form == "json":
         report = json.loads(text)
-        assert ([each["holds"] for each in report["findings"]], report["error"]) == ([True, True], str(error))
+        assert ([each["holds"] for each in report["findings"]], report["error"]) == (
+            [True, True],
+            str(error),
+        )
     assert names() == before
 
 
@@ -311,9 +325,14 @@ def test_a_stopped_run_deletes_its_database(tmp_path, number):
         f"INSTALLED_APPS = ['appwrite_orm_django']\nDATABASES = {{'default': {{'ENGINE': 'appwrite_orm_django.backend', "
         f"'HOST': {location!r}, 'USER': 'p', 'PASSWORD': 'k', 'NAME': 'd'}}}}\n"
     )
-    environment = {"DJANGO_SETTINGS_MODULE": "doctor_settings", "PYTHONPATH": f"{tmp_path}:{':'.join(sys.path)}"}
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "doctor_settings",
+        "PYTHONPATH": f"{tmp_path}:{':'.join(sys.path)}",
+    }
     command = [sys.executable, "-u", "-m", "django", "appwrite_doctor"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
     assert process.stdout is not None
     # A Ctrl-C that comes before Python has set its handler would be the shell's default.
     for line in process.stdout:

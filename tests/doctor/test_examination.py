@@ -15,12 +15,21 @@ from appwrite_orm_django.client.retries import Backoff
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.doctor.assumptions import ASSUMPTIONS, TEXT_RULES, Server
 from appwrite_orm_django.doctor.examination import Finding, examine, text_rules
-from appwrite_orm_django.doctor.scratch import DATABASE_PREFIX, Ears, Scratch, ScratchRefused, WebhookSetUp, scratch
+from appwrite_orm_django.doctor.scratch import (
+    DATABASE_PREFIX,
+    Ears,
+    Scratch,
+    ScratchRefused,
+    WebhookSetUp,
+    scratch,
+)
 from appwrite_orm_django.management.commands.appwrite_doctor import _listen
 
 from .deviations import DEVIATIONS, TOLD, DeviatingServer, Deviation, is_committed
 
-pytestmark = pytest.mark.local_only("examines local servers that deviate; test_command examines the real one")
+pytestmark = pytest.mark.local_only(
+    "examines local servers that deviate; test_command examines the real one"
+)
 
 MEASUREMENTS = {assumption.name for assumption in ASSUMPTIONS if assumption.expected == ()}
 BY_NAME = {assumption.name: assumption for assumption in ASSUMPTIONS}
@@ -32,7 +41,9 @@ WEBHOOK_URL, WEBHOOK_EVENTS = "https://shop.example/webhook/", ["databases.d.tab
 
 
 def transport_to(server: DeviatingServer) -> Transport:
-    transport = Transport("http://appwrite.example/v1", "demo", "secret", backoff=Backoff(sleep=lambda _s: None))
+    transport = Transport(
+        "http://appwrite.example/v1", "demo", "secret", backoff=Backoff(sleep=lambda _s: None)
+    )
     transport._pool.session.mount("http://", LocalAdapter(server))
     return transport
 
@@ -88,12 +99,21 @@ class Told:
         self.monkeypatch, self.appwrite = monkeypatch, appwrite
 
     @contextmanager
-    def __call__(self, outside=lambda event: event, committed=lambda event: event, *, wait_s=60.0, **arguments):
+    def __call__(
+        self,
+        outside=lambda event: event,
+        committed=lambda event: event,
+        *,
+        wait_s=60.0,
+        **arguments,
+    ):
         server = DeviatingServer(project=None, **arguments)
         publish = server.realtime.publish
 
         def tell(events):
-            changed = (committed(event) if is_committed(event) else outside(event) for event in events)
+            changed = (
+                committed(event) if is_committed(event) else outside(event) for event in events
+            )
             publish([event for event in changed if event is not None])
 
         self.monkeypatch.setattr(server.realtime, "publish", tell)
@@ -120,9 +140,12 @@ def told(monkeypatch, appwrite):
 @pytest.mark.parametrize("name", sorted(TOLD))
 def test_another_event_is_found(name, told):
     # Where nothing comes, any time is too long.
-    with told(*TOLD[name], wait_s=0.05 if name == "realtime.commit_payload" else 60.0) as laboratory:
+    with told(
+        *TOLD[name], wait_s=0.05 if name == "realtime.commit_payload" else 60.0
+    ) as laboratory:
         found = {
-            each.assumption.name: each for each in examine(laboratory, Server("mariadb", "1.9"), ["realtime"], ASKED)
+            each.assumption.name: each
+            for each in examine(laboratory, Server("mariadb", "1.9"), ["realtime"], ASKED)
         }
     assert not found[name].holds, found[name].found
     assert found["realtime.connection"].holds
@@ -131,7 +154,10 @@ def test_another_event_is_found(name, told):
 
 def test_silence_is_a_finding(told):
     with told(lambda _: None, lambda _: None, wait_s=0.05) as laboratory:
-        found = {each.found for each in examine(laboratory, Server("mariadb", "1.9"), ["realtime"], ASKED)}
+        found = {
+            each.found
+            for each in examine(laboratory, Server("mariadb", "1.9"), ["realtime"], ASKED)
+        }
     assert found == {"accepted", "nothing within 0.05 s"}
 
 
@@ -139,7 +165,9 @@ def test_a_connection_that_is_refused_is_a_finding(told, monkeypatch):
     with told() as laboratory:
         line = RealtimeServer(DeviatingServer(project="another"))
         monkeypatch.setitem(
-            told.appwrite.settings_dict["OPTIONS"]["REALTIME"], "URL", f"ws://127.0.0.1:{line.port}/v1/realtime"
+            told.appwrite.settings_dict["OPTIONS"]["REALTIME"],
+            "URL",
+            f"ws://127.0.0.1:{line.port}/v1/realtime",
         )
         told.appwrite.__dict__.pop("options", None)
         first, *others = examine(laboratory, Server("mariadb", "1.9"), ["realtime"], ASKED)
@@ -164,7 +192,9 @@ def test_a_delivery_that_does_not_arrive_is_a_finding():
 
 def test_a_missing_webhook_is_a_finding():
     with scratch(transport_to(DeviatingServer())) as laboratory:
-        laboratory.webhook = WebhookSetUp("ours", WEBHOOK_URL, WEBHOOK_EVENTS, lambda: "There is no webhook.")
+        laboratory.webhook = WebhookSetUp(
+            "ours", WEBHOOK_URL, WEBHOOK_EVENTS, lambda: "There is no webhook."
+        )
         found = list(examine(laboratory, Server("mariadb", "1.9"), ["webhook"], ASKED))
     assert not any(finding.holds for finding in found)
     assert found[0].found == "no webhook"
@@ -174,7 +204,9 @@ def test_a_missing_webhook_is_a_finding():
 @pytest.mark.parametrize("engine", ["mariadb", "postgresql", "mongodb"])
 @pytest.mark.parametrize("assumed", ["mariadb", "postgresql"])
 def test_the_rules_for_text_are_told_from_findings(engine, level, assumed):
-    found = findings(DeviatingServer(feature_level=level, engine=engine), Server(assumed, level), *TEXT_RULES)
+    found = findings(
+        DeviatingServer(feature_level=level, engine=engine), Server(assumed, level), *TEXT_RULES
+    )
     assert text_rules(found, level) == (engine if engine != "mongodb" else "")
     assert text_rules(found[1:], level) == ""
 
@@ -191,7 +223,8 @@ def test_other_experiments_go_on_after_one_that_fails():
     with scratch(transport_to(server)) as laboratory:
         server.deviation = DEVIATIONS["blocks.created_at"]
         found = {
-            finding.assumption.name: finding for finding in examine(laboratory, Server("mariadb", "1.9"), ["blocks"])
+            finding.assumption.name: finding
+            for finding in examine(laboratory, Server("mariadb", "1.9"), ["blocks"])
         }
         server.deviation = None
     assert "general_unknown" in found["blocks.created_at"].found

@@ -60,7 +60,8 @@ def emulate(browser: Any, *, width: int = 0, scheme: str = "") -> None:
     }
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     browser.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
     )
 
 
@@ -76,19 +77,27 @@ def rows(browser: Any, table: str = "rows") -> list[list[str]]:
 
 def badge(browser: Any) -> str:
     """Return what the page says of where its rows came from."""
-    return str(browser.find_element(By.CLASS_NAME, "aw-status").text).rpartition("\n")[2].removeprefix("Cache: ")
+    return (
+        str(browser.find_element(By.CLASS_NAME, "aw-status").text)
+        .rpartition("\n")[2]
+        .removeprefix("Cache: ")
+    )
 
 
 def follow(browser: Any, element: Any) -> None:
     """Click something that leads to another page, and wait until this one is gone and the other one there."""
     element.click()
     wait(browser).until(conditions.staleness_of(element))
-    wait(browser).until(lambda driver: driver.execute_script("return document.readyState") == "complete")
+    wait(browser).until(
+        lambda driver: driver.execute_script("return document.readyState") == "complete"
+    )
 
 
 def wait(browser: Any) -> WebDriverWait[Any]:
     # What is asked of a page that is just being replaced is asked again.
-    return WebDriverWait(browser, WAIT_S, poll_frequency=0.05, ignored_exceptions=[WebDriverException])
+    return WebDriverWait(
+        browser, WAIT_S, poll_frequency=0.05, ignored_exceptions=[WebDriverException]
+    )
 
 
 def log_in(browser: Any) -> None:
@@ -100,4 +109,8 @@ def log_in(browser: Any) -> None:
 
 def quiet(browser: Any) -> list[str]:
     """Return what the console complains of, and begin anew."""
-    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    return [
+        entry["message"]
+        for entry in browser.get_log("browser")
+        if entry["level"] in ("SEVERE", "WARNING")
+    ]

@@ -25,9 +25,13 @@ ADDRESS = r"Site +(\S+)/\n(?:.*\n)+?Login"
 
 def _demo_urls() -> override_settings:
     templates = deepcopy(settings.TEMPLATES)
-    templates[0]["OPTIONS"]["context_processors"].append("testproject.demo.middleware.appwrite_requests")
+    templates[0]["OPTIONS"]["context_processors"].append(
+        "testproject.demo.middleware.appwrite_requests"
+    )
     middleware = ["testproject.demo.middleware.AppwriteRequestsMiddleware", *settings.MIDDLEWARE]
-    return override_settings(ROOT_URLCONF="testproject.urls", MIDDLEWARE=middleware, TEMPLATES=templates)
+    return override_settings(
+        ROOT_URLCONF="testproject.urls", MIDDLEWARE=middleware, TEMPLATES=templates
+    )
 
 
 @pytest.fixture
@@ -102,7 +106,9 @@ def shared_site(tmp_path_factory) -> Iterator[SharedSite]:
             "APPWRITE_WEBHOOK_URL": f"http://{address}/appwrite/webhook/",
             "APPWRITE_WEBHOOK_SECRET": "a secret of the tests",
         }
-        with running("demo", "--addrport", address, "--rows", "300", env=env, address=ADDRESS) as url:
+        with running(
+            "demo", "--addrport", address, "--rows", "300", env=env, address=ADDRESS
+        ) as url:
             yield SharedSite(url, env, endpoint)
 
 

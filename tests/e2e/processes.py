@@ -40,7 +40,11 @@ def manage(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[
 def running(*arguments: str, env: dict[str, str], address: str) -> Iterator[str]:
     """Run a command that serves, and give what the pattern ``address`` finds in its first lines."""
     process = subprocess.Popen(
-        [sys.executable, ROOT / "manage.py", *arguments], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True
+        [sys.executable, ROOT / "manage.py", *arguments],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout is not None
@@ -50,7 +54,9 @@ def running(*arguments: str, env: dict[str, str], address: str) -> Iterator[str]
             if found := re.search(address, seen):
                 yield found[1]
                 return
-        raise AssertionError(f"manage.py {' '.join(arguments)} ended with {process.wait()} after: {seen}")
+        raise AssertionError(
+            f"manage.py {' '.join(arguments)} ended with {process.wait()} after: {seen}"
+        )
     finally:
         process.terminate()
         process.communicate(timeout=300)

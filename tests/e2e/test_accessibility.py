@@ -29,7 +29,9 @@ LOOKS = [("light", 0), ("light", 360), ("dark", 360)]
 def axe() -> str:
     # Not in this repository: it has a licence of its own (MPL 2.0). A Python package brings it.
     try:
-        return importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text("utf-8")
+        return (
+            importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text("utf-8")
+        )
     except ModuleNotFoundError:
         message = "axe-core-python is not installed (pip install axe-core-python)"
         if os.environ.get("CI"):
@@ -62,7 +64,9 @@ def test_every_page_can_be_used_by_everybody(site, browser, axe, scheme, width):
     for path in PAGES:
         browser.get(site + path)
         found[path] = faults(browser, axe)
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= (width or 1200)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= (
+            width or 1200
+        )
     browser.get(f"{site}/admin/")
     log_in(browser)
     browser.get(site + PANEL)

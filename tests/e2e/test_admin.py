@@ -19,21 +19,31 @@ NO_INLINES = {"names-TOTAL_FORMS": "0", "names-INITIAL_FORMS": "0"}
 
 @pytest.fixture
 def staff(client):
-    client.force_login(get_user_model().objects.create_superuser("staff", "staff@example.com", "password"))
+    client.force_login(
+        get_user_model().objects.create_superuser("staff", "staff@example.com", "password")
+    )
     return client
 
 
 @pytest.fixture
 def oceania():
     """A country of two levels, with a code that ISO assigns to nobody."""
-    country = Country.objects.create(alpha_2="QO", alpha_3="QOO", numeric="990", name="Outer Oceania")
+    country = Country.objects.create(
+        alpha_2="QO", alpha_3="QOO", numeric="990", name="Outer Oceania"
+    )
     CountryName.objects.create(country=country, kind="official", name="Republic of Outer Oceania")
     region = SubdivisionType.objects.create(slug="region", name="Region")
     island = SubdivisionType.objects.create(slug="island", name="Island")
     north = Subdivision.objects.create(code="QO-N", name="North", country=country, type=region)
     Subdivision.objects.bulk_create(
         [
-            Subdivision(code=f"QO-{number:02}", name=f"Isle {number:02}", country=country, type=island, parent=north)
+            Subdivision(
+                code=f"QO-{number:02}",
+                name=f"Isle {number:02}",
+                country=country,
+                type=island,
+                parent=north,
+            )
             for number in range(12)
         ]
     )
@@ -56,7 +66,9 @@ def results(response):
         ("?parent__isempty=1", 4),
     ],
 )
-def test_a_changelist_of_100_rows_with_two_relations_takes_4_requests(staff, requests, query, expected):
+def test_a_changelist_of_100_rows_with_two_relations_takes_4_requests(
+    staff, requests, query, expected
+):
     loading.load(rows=120)
     requests.clear()
     response = staff.get(f"/admin/world/subdivision/{query}")
@@ -70,7 +82,9 @@ def test_a_changelist_of_100_rows_with_two_relations_takes_4_requests(staff, req
 
 
 def test_search_finds_names_and_codes(staff, oceania):
-    assert [row[0] for row in results(staff.get("/admin/world/subdivision/?q=isle+03"))] == ["Isle 03"]
+    assert [row[0] for row in results(staff.get("/admin/world/subdivision/?q=isle+03"))] == [
+        "Isle 03"
+    ]
     assert [row[1] for row in results(staff.get("/admin/world/subdivision/?q=qo-n"))] == ["QO-N"]
     assert len(results(staff.get("/admin/world/subdivision/?q=QO"))) == 13
     assert results(staff.get("/admin/world/subdivision/?q=nowhere")) == []
@@ -78,7 +92,9 @@ def test_search_finds_names_and_codes(staff, oceania):
 
 def test_filters_and_sorting(staff, oceania):
     assert len(results(staff.get("/admin/world/subdivision/?type__slug__exact=island"))) == 12
-    assert [row[0] for row in results(staff.get("/admin/world/subdivision/?parent__isempty=1"))] == ["North"]
+    assert [
+        row[0] for row in results(staff.get("/admin/world/subdivision/?parent__isempty=1"))
+    ] == ["North"]
     codes = [row[1] for row in results(staff.get("/admin/world/subdivision/?o=-2"))]
     assert codes == sorted(codes, reverse=True)
     assert len(codes) == 13
@@ -96,10 +112,22 @@ def test_adding_a_row(staff, requests):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"alpha_3": "EUR", "numeric": "991", "name": "Crown"}, "Currency with this Code already exists."),
-        ({"alpha_3": "eur", "numeric": "991", "name": "Crown"}, "Currency with this Code already exists."),
-        ({"alpha_3": "QAA", "numeric": "978", "name": "Crown"}, "Currency with this Number already exists."),
-        ({"alpha_3": "QAAA", "numeric": "991", "name": "Crown"}, "Ensure this value has at most 3 characters"),
+        (
+            {"alpha_3": "EUR", "numeric": "991", "name": "Crown"},
+            "Currency with this Code already exists.",
+        ),
+        (
+            {"alpha_3": "eur", "numeric": "991", "name": "Crown"},
+            "Currency with this Code already exists.",
+        ),
+        (
+            {"alpha_3": "QAA", "numeric": "978", "name": "Crown"},
+            "Currency with this Number already exists.",
+        ),
+        (
+            {"alpha_3": "QAAA", "numeric": "991", "name": "Crown"},
+            "Ensure this value has at most 3 characters",
+        ),
         ({"alpha_3": "QAA", "numeric": "991", "name": ""}, "This field is required."),
     ],
 )
@@ -114,7 +142,8 @@ def test_a_row_that_does_not_fit_is_refused_with_the_reason(staff, row, message)
 def test_changing_a_row_leaves_its_code_alone(staff):
     before = Currency.objects.create(alpha_3="EUR", numeric="978", name="Euro")
     response = staff.post(
-        "/admin/world/currency/EUR/change/", {"alpha_3": "QAA", "numeric": "978", "name": "Common euro"}
+        "/admin/world/currency/EUR/change/",
+        {"alpha_3": "QAA", "numeric": "978", "name": "Common euro"},
     )
     assert response.status_code == 302
     after = Currency.objects.get()
@@ -145,7 +174,11 @@ def test_inlines_add_change_and_delete(staff, oceania):
         ("common", "The Isles"),
         ("official", "Union of Outer Oceania"),
     ]
-    inlines |= {"names-INITIAL_FORMS": "2", "names-1-id": oceania.names.get(kind="common").pk, "names-1-DELETE": "on"}
+    inlines |= {
+        "names-INITIAL_FORMS": "2",
+        "names-1-id": oceania.names.get(kind="common").pk,
+        "names-1-DELETE": "on",
+    }
     assert staff.post("/admin/world/country/QO/change/", {**form, **inlines}).status_code == 302
     assert oceania.names.get() == official
 
@@ -166,10 +199,18 @@ def test_two_names_of_a_kind_are_refused(staff, oceania):
 
 def test_deleting_a_country_shows_and_deletes_what_belongs_to_it(staff, oceania):
     page = staff.get("/admin/world/country/QO/delete/").content.decode()
-    for text in ("Isle 07", "North", "Republic of Outer Oceania", "Subdivisions: 13", "Country names: 1"):
+    for text in (
+        "Isle 07",
+        "North",
+        "Republic of Outer Oceania",
+        "Subdivisions: 13",
+        "Country names: 1",
+    ):
         assert text in page
     assert staff.post("/admin/world/country/QO/delete/", {"post": "yes"}).status_code == 302
-    assert [model.objects.count() for model in (Country, CountryName, Subdivision, SubdivisionType)] == [0, 0, 0, 2]
+    assert [
+        model.objects.count() for model in (Country, CountryName, Subdivision, SubdivisionType)
+    ] == [0, 0, 0, 2]
     assert LogEntry.objects.get().is_deletion()
 
 
@@ -200,7 +241,12 @@ def test_an_action_of_ours_is_one_update_for_all_rows(staff, oceania, requests):
 def test_autocomplete_searches_the_related_table(staff, oceania):
     response = staff.get(
         "/admin/autocomplete/",
-        {"term": "oceania", "app_label": "world", "model_name": "subdivision", "field_name": "country"},
+        {
+            "term": "oceania",
+            "app_label": "world",
+            "model_name": "subdivision",
+            "field_name": "country",
+        },
     )
     assert response.json() == {
         "results": [{"id": "QO", "text": "Outer Oceania (QO)"}],

@@ -56,7 +56,9 @@ def test_a_visitor_finds_a_row_and_an_editor_changes_it(site, browser):
     assert quiet(browser) == []
 
 
-@pytest.mark.parametrize("path", ["/", "/countries/", "/subdivisions/?q=a", "/languages/?page=2", "/countries/AD/"])
+@pytest.mark.parametrize(
+    "path", ["/", "/countries/", "/subdivisions/?q=a", "/languages/?page=2", "/countries/AD/"]
+)
 def test_no_page_is_wider_than_a_phone(site, browser, path):
     emulate(browser, width=360)
     browser.get(site + path)
@@ -68,7 +70,11 @@ def test_dark_pages_are_dark(site, browser):
     for scheme in ("light", "dark"):
         emulate(browser, scheme=scheme)
         browser.get(f"{site}/countries/")
-        colours[scheme] = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
-    brightness = {scheme: sum(map(int, colour[4:-1].split(","))) for scheme, colour in colours.items()}
+        colours[scheme] = browser.execute_script(
+            "return getComputedStyle(document.body).backgroundColor"
+        )
+    brightness = {
+        scheme: sum(map(int, colour[4:-1].split(","))) for scheme, colour in colours.items()
+    }
     assert brightness["light"] > 700
     assert brightness["dark"] < 100

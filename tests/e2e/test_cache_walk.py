@@ -122,7 +122,10 @@ def test_the_panel_shows_and_does_what_it_says(shared_site, browser):
     assert press(browser, "invalidate", "world.Script") == "1 table was invalidated."
     assert figures(browser, "world.Script")[-1].endswith("by hand")
     follow(browser, browser.find_element(By.CSS_SELECTOR, "button[value=warm]"))
-    assert browser.find_element(By.CSS_SELECTOR, ".messagelist li").text == "Select at least one table."
+    assert (
+        browser.find_element(By.CSS_SELECTOR, ".messagelist li").text
+        == "Select at least one table."
+    )
     assert quiet(browser) == []
 
 
@@ -170,4 +173,6 @@ def test_the_keyboard_stays_where_it_was(site, browser):
     link = browser.find_element(By.ID, "sort-name")
     follow(browser, link)
     assert browser.execute_script("return document.activeElement.id") == "sort-name"
-    assert browser.execute_script("return document.querySelector('body > [role=status]').textContent").endswith("300")
+    assert browser.execute_script(
+        "return document.querySelector('body > [role=status]').textContent"
+    ).endswith("300")

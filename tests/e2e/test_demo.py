@@ -91,8 +91,14 @@ def test_a_second_run_creates_nothing_and_leaves_edits_alone(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"APPWRITE_ENDPOINT": "http://127.0.0.1:9/v1"}, 'the server in DATABASES["appwrite"]["HOST"] is running'),
-        ({"APPWRITE_ENDPOINT": "appwrite.example"}, '(appwrite.E001) DATABASES["appwrite"]["HOST"] is'),
+        (
+            {"APPWRITE_ENDPOINT": "http://127.0.0.1:9/v1"},
+            'the server in DATABASES["appwrite"]["HOST"] is running',
+        ),
+        (
+            {"APPWRITE_ENDPOINT": "appwrite.example"},
+            '(appwrite.E001) DATABASES["appwrite"]["HOST"] is',
+        ),
         ({"APPWRITE_API_KEY": "a key\n"}, 'DATABASES["appwrite"]["PASSWORD"] contains characters'),
         ({"DJANGO_DEBUG": "0"}, "Set DJANGO_SECRET_KEY"),
     ],
@@ -113,7 +119,10 @@ def test_a_wrong_key_is_told_and_not_shown(tmp_path):
     )  # fmt: skip
     with served as url:
         env = environment(
-            tmp_path, APPWRITE_ENDPOINT=url, APPWRITE_PROJECT_ID="atlas", APPWRITE_API_KEY="wrong-key-of-mine"
+            tmp_path,
+            APPWRITE_ENDPOINT=url,
+            APPWRITE_PROJECT_ID="atlas",
+            APPWRITE_API_KEY="wrong-key-of-mine",
         )
         ended = manage("demo", "--check", env=env)
     assert ended.returncode == 1
@@ -127,7 +136,10 @@ def test_a_taken_port_is_told_before_anything_is_loaded(tmp_path):
         port = taken.getsockname()[1]
         ended = manage("demo", "--addrport", f"127.0.0.1:{port}", env=environment(tmp_path))
     assert ended.returncode == 1
-    assert f"127.0.0.1:{port}: Address already in use. Choose another address with --addrport." in ended.stderr
+    assert (
+        f"127.0.0.1:{port}: Address already in use. Choose another address with --addrport."
+        in ended.stderr
+    )
     assert ended.stdout == ""
 
 
@@ -145,7 +157,9 @@ def test_addresses(text, expected):
     assert parse_addrport(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "localhost", "localhost:", "8000:localhost", "99999", "1.5", "²"])
+@pytest.mark.parametrize(
+    "text", ["", "localhost", "localhost:", "8000:localhost", "99999", "1.5", "²"]
+)
 def test_what_is_no_address_is_refused(text):
     with pytest.raises(ValueError, match=r"write 127\.0\.0\.1:8000, or the port alone"):
         parse_addrport(text)

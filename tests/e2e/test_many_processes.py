@@ -15,7 +15,17 @@ import requests
 from benchmarks.appwrite_server import free_port
 from benchmarks.redis_server import RedisServer
 from tests.e2e.browsing import path_of
-from tests.e2e.farm.processes import KEY, PROJECT, SECRET, Gunicorn, Relay, Worker, gunicorn, relaying, worker
+from tests.e2e.farm.processes import (
+    KEY,
+    PROJECT,
+    SECRET,
+    Gunicorn,
+    Relay,
+    Worker,
+    gunicorn,
+    relaying,
+    worker,
+)
 from tests.e2e.farm.seeing import open_files
 from tests.e2e.processes import environment, manage, running
 
@@ -43,7 +53,11 @@ class Farm:
         """Make a row as another client does, and return its id."""
         number = next(_names)
         pk = f"Q{number:03}"
-        self.call("POST", ROWS, {"rowId": pk, "data": {"name": f"Script {number}", "numeric": f"{number:03}"}})
+        self.call(
+            "POST",
+            ROWS,
+            {"rowId": pk, "data": {"name": f"Script {number}", "numeric": f"{number:03}"}},
+        )
         return pk
 
     def rename(self, pk: str) -> str:
@@ -61,7 +75,13 @@ def farm(tmp_path_factory) -> Iterator[Farm]:
     serve = ["appwrite_server", "--addrport", "127.0.0.1:0", "--project", PROJECT, "--key", KEY]
     with (
         RedisServer() as redis,
-        running(*serve, "--realtime-port", realtime_port, env=environment(var), address=r"Endpoint (\S+),") as endpoint,
+        running(
+            *serve,
+            "--realtime-port",
+            realtime_port,
+            env=environment(var),
+            address=r"Endpoint (\S+),",
+        ) as endpoint,
         relaying() as (relay, url),
     ):
         env = environment(
@@ -110,7 +130,9 @@ def nothing_happens_on_answers(farm) -> Iterator[None]:
 
 @pytest.fixture
 def listener(farm) -> Iterator[None]:
-    with running("appwrite_listen", "--health", "0.1", env=farm.env, address=r"listening for (\d+)"):
+    with running(
+        "appwrite_listen", "--health", "0.1", env=farm.env, address=r"listening for (\d+)"
+    ):
         yield
 
 
@@ -139,7 +161,9 @@ def names(found: dict[str, object]) -> tuple[object, object]:
 
 
 @pytest.mark.parametrize("besides", ["webhooks alone", "a listener besides"])
-def test_what_a_webhook_was_answered_for_is_seen_by_every_process(request, farm, site, shared_worker, besides):
+def test_what_a_webhook_was_answered_for_is_seen_by_every_process(
+    request, farm, site, shared_worker, besides
+):
     pk = farm.create()
     if besides == "a listener besides":
         request.getfixturevalue("listener")
@@ -151,7 +175,9 @@ def test_what_a_webhook_was_answered_for_is_seen_by_every_process(request, farm,
             found = [site.get(f"see/{pk}") for _ in range(4)] + [shared_worker.ask("seen", pk)]
             assert [names(one) for one in found] == [(name, name)] * 5
             pids |= {one["pid"] for one in found}
-        while len(pids) < 3:  # two web processes and a worker; which process answers is the system's choice
+        while (
+            len(pids) < 3
+        ):  # two web processes and a worker; which process answers is the system's choice
             one = site.get(f"see/{pk}")
             assert names(one) == (name, name)
             pids.add(one["pid"])
@@ -163,7 +189,9 @@ def test_each_process_sees_the_writes_of_the_others_at_once(farm, site, shared_w
     writers = set()
     for number in range(20):
         name = f"Script {next(_names)}"
-        wrote = site.get(f"write/{pk}/{name}") if number % 2 else shared_worker.ask("write", pk, name)
+        wrote = (
+            site.get(f"write/{pk}/{name}") if number % 2 else shared_worker.ask("write", pk, name)
+        )
         writers.add(wrote["pid"])
         found = [site.get(f"see/{pk}") for _ in range(4)] + [shared_worker.ask("seen", pk)]
         assert [names(one) for one in found] == [(name, name)] * 5
@@ -193,7 +221,9 @@ def test_nothing_that_was_answered_for_dies_with_the_process(farm, shared_worker
 def test_workers_that_were_forked_from_one_that_had_worked_keep_apart(farm, shared_worker):
     """``--preload``: HTTP and Redis connections, caches and threads were there before the fork."""
     pk = farm.create()
-    with gunicorn({**farm.env, "FARM_ROW": pk}, "--preload", application="tests.e2e.farm.preloaded") as preloaded:
+    with gunicorn(
+        {**farm.env, "FARM_ROW": pk}, "--preload", application="tests.e2e.farm.preloaded"
+    ) as preloaded:
         farm.relay.target = preloaded.url
         rows = [farm.create() for _ in range(4)]
         for pk in rows:
@@ -219,7 +249,9 @@ def test_workers_that_were_forked_from_one_that_had_worked_keep_apart(farm, shar
         for number in range(10):
             wrote = preloaded.get(f"write/{rows[0]}/Name {number}")
             assert wrote["pid"] in pids
-            found = [preloaded.get(f"see/{rows[0]}") for _ in range(4)] + [shared_worker.ask("seen", rows[0])]
+            found = [preloaded.get(f"see/{rows[0]}") for _ in range(4)] + [
+                shared_worker.ask("seen", rows[0])
+            ]
             assert [names(one) for one in found] == [(f"Name {number}",) * 2] * 5
 
 
@@ -229,7 +261,11 @@ def test_a_thousand_requests_leave_nothing_open(farm, site):
     def ask(requests: int) -> set[int]:
         found: list[int] = []
         threads = [
-            threading.Thread(target=lambda: found.extend(site.get(f"see/{pk}")["pid"] for _ in range(requests // 4)))
+            threading.Thread(
+                target=lambda: found.extend(
+                    site.get(f"see/{pk}")["pid"] for _ in range(requests // 4)
+                )
+            )
             for _ in range(4)
         ]
         for thread in threads:

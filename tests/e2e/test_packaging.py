@@ -158,7 +158,12 @@ def wheel(published):
 
 
 def test_the_wheel_is_the_two_packages_and_nothing_else(wheel):
-    ours = {file.relative_to(ROOT).as_posix() for package in PACKAGES for file in package.rglob("*") if file.is_file()}
+    ours = {
+        file.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for file in package.rglob("*")
+        if file.is_file()
+    }
     ours = {name for name in ours if "__pycache__" not in name}
     shipped = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert shipped == ours
@@ -175,7 +180,11 @@ def test_the_metadata(wheel):
     assert metadata["License-Expression"] == "BSD-3-Clause"
     assert any(each.endswith("/licenses/LICENSE") for each in wheel.namelist())
     assert metadata.get_payload().startswith("# appwrite-orm-django\n")
-    required = {line.partition(">")[0] for line in metadata.get_all("Requires-Dist") if "extra ==" not in line}
+    required = {
+        line.partition(">")[0]
+        for line in metadata.get_all("Requires-Dist")
+        if "extra ==" not in line
+    }
     assert required == {"Django", "appwrite", "orjson", "requests", "urllib3", "waitress", "rich"}
     (entry_points,) = (each for each in wheel.namelist() if each.endswith("entry_points.txt"))
     assert "appwrite_orm_django.pytest_plugin" in wheel.read(entry_points).decode()
@@ -214,7 +223,13 @@ def test_it_runs_with_what_it_requires(wheel, tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     ended = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROGRAM.format(extras=EXTRAS, about_an_extra=ABOUT_AN_EXTRA)],
+        [
+            sys.executable,
+            "-W",
+            "error",
+            "-c",
+            PROGRAM.format(extras=EXTRAS, about_an_extra=ABOUT_AN_EXTRA),
+        ],
         cwd=tmp_path,
         env=environment(tmp_path, PYTHONPATH=os.pathsep.join([str(installed), str(tmp_path)])),
         capture_output=True,

@@ -45,7 +45,9 @@ def column(response, position):
         ("/former-countries/", 1),
     ],
 )
-def test_the_requests_of_a_page_are_these_however_many_rows_it_shows(visitor, requests, path, expected):
+def test_the_requests_of_a_page_are_these_however_many_rows_it_shows(
+    visitor, requests, path, expected
+):
     response = visitor.get(path)
     assert response.status_code == 200
     assert len(requests) == expected, requests.lines
@@ -64,7 +66,11 @@ def test_a_list_is_in_the_order_of_the_servers_collation(visitor):
 
 
 def test_pages_continue_each_other(visitor):
-    codes = [code for page in (1, 2, 3) for code in column(visitor.get(f"/languages/?sort=pk&page={page}"), 0)]
+    codes = [
+        code
+        for page in (1, 2, 3)
+        for code in column(visitor.get(f"/languages/?sort=pk&page={page}"), 0)
+    ]
     assert codes == list(Language.objects.order_by("pk").values_list("pk", flat=True)[:150])
 
 
@@ -89,13 +95,20 @@ def test_search_finds_codes_in_any_case(visitor):
 
 
 @pytest.mark.parametrize(
-    "text", ['{"method":"equal"}', "%", "_", "\\", "'; DROP TABLE", '"', "<script>alert(1)</script>"]
+    "text",
+    ['{"method":"equal"}', "%", "_", "\\", "'; DROP TABLE", '"', "<script>alert(1)</script>"],
 )
 def test_search_takes_every_text_for_text(visitor, text):
     response = visitor.get("/subdivisions/", {"q": text})
     names = column(response, 1)
-    found = [one for one in pycountry.subdivisions if all(collation.contains(one.name, word) for word in text.split())]
-    assert names == [one.name for one in sorted(found, key=lambda one: (collation.fold(one.name), one.code))]
+    found = [
+        one
+        for one in pycountry.subdivisions
+        if all(collation.contains(one.name, word) for word in text.split())
+    ]
+    assert names == [
+        one.name for one in sorted(found, key=lambda one: (collation.fold(one.name), one.code))
+    ]
     assert b"<script>alert" not in response.content
 
 
@@ -105,7 +118,9 @@ def test_filters_combine(visitor):
     assert {row[2] for row in found} == {"Metropolitan department"}
     assert (
         len(found)
-        == Subdivision.objects.filter(country="FR", type="metropolitan-department", name__icontains="haut").count()
+        == Subdivision.objects.filter(
+            country="FR", type="metropolitan-department", name__icontains="haut"
+        ).count()
     )
 
 
@@ -132,7 +147,11 @@ def test_sorting_keeps_the_search_and_begins_at_page_one(visitor):
 
 def test_a_country_shows_all_its_subdivisions_by_type(visitor):
     response = visitor.get("/countries/GB/")
-    assert Page(response.content.decode()).items == Subdivision.objects.filter(country="GB").count() == 221
+    assert (
+        Page(response.content.decode()).items
+        == Subdivision.objects.filter(country="GB").count()
+        == 221
+    )
     assert "United Kingdom of Great Britain and Northern Ireland" in response.content.decode()
 
 
@@ -152,7 +171,12 @@ def test_a_row_that_does_not_exist_is_not_found(visitor, pk):
 
 
 def test_every_table_has_a_list_and_details(visitor):
-    for name, code in (("currencies", "EUR"), ("scripts", "Latn"), ("languages", "epo"), ("former-countries", "YUCS")):
+    for name, code in (
+        ("currencies", "EUR"),
+        ("scripts", "Latn"),
+        ("languages", "epo"),
+        ("former-countries", "YUCS"),
+    ):
         assert rows(visitor.get(f"/{name}/"))
         assert code in visitor.get(f"/{name}/{code}/").content.decode()
 

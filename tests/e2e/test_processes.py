@@ -26,7 +26,9 @@ call_command("appwrite_migrate", interactive=False, verbosity=0)
 
 def run(tmp_path, code, **given):
     """Run a program with the demo's settings on a local server in its memory, to its end."""
-    env = environment(tmp_path, APPWRITE_ENDPOINT="local:", DJANGO_SETTINGS_MODULE="testproject.settings", **given)
+    env = environment(
+        tmp_path, APPWRITE_ENDPOINT="local:", DJANGO_SETTINGS_MODULE="testproject.settings", **given
+    )
     return subprocess.run(
         [sys.executable, "-c", BEGIN + textwrap.dedent(code)],
         cwd=ROOT, env=env, capture_output=True, text=True, timeout=600, check=False,

@@ -31,7 +31,11 @@ class WatchedServer(LocalServer):
 
     def handle(self, request):
         answer = super().handle(request)
-        if request.method == "POST" and request.path.endswith("/tables") and b"library_" in request.body:
+        if (
+            request.method == "POST"
+            and request.path.endswith("/tables")
+            and b"library_" in request.body
+        ):
             self.has_begun.set()
             if "_main-" in request.path:
                 self.test_has_begun.set()
@@ -60,11 +64,24 @@ def transport(endpoint):
 
 
 def start(endpoint, *arguments, **given):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("APPWRITE_", "PYTEST_"))}
-    where = {"APPWRITE_TEST_ENDPOINT": endpoint, "APPWRITE_TEST_PROJECT": PROJECT, "APPWRITE_TEST_KEY": KEY}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("APPWRITE_", "PYTEST_"))
+    }
+    where = {
+        "APPWRITE_TEST_ENDPOINT": endpoint,
+        "APPWRITE_TEST_PROJECT": PROJECT,
+        "APPWRITE_TEST_KEY": KEY,
+    }
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     return subprocess.Popen(
-        command, cwd=ROOT, env={**kept, **where, **given}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env={**kept, **where, **given},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 
@@ -73,15 +90,22 @@ def ids(transport):
 
 
 @pytest.mark.parametrize("server", ["1.9", "2.x"], indirect=True)
-def test_a_run_says_what_became_of_each_test_and_leaves_nothing(endpoint, transport, server, tmp_path, monkeypatch):
+def test_a_run_says_what_became_of_each_test_and_leaves_nothing(
+    endpoint, transport, server, tmp_path, monkeypatch
+):
     long_ago = datetime.datetime.now(datetime.timezone.utc) - 2 * run.LEFTOVER_AGE
     with monkeypatch.context() as patch:
         patch.setattr(datetimes, "now", lambda: long_ago)
-        for name in (f"{real.PREFIX}old", f"{real.PREFIX}old_gw0", f"{real.PREFIX}busy_gw0", "shop"):
+        for name in (
+            f"{real.PREFIX}old",
+            f"{real.PREFIX}old_gw0",
+            f"{real.PREFIX}busy_gw0",
+            "shop",
+        ):
             databases.create_database(transport, name, name)
     databases.create_database(transport, f"{real.PREFIX}busy", "busy")
     report = tmp_path / "report.txt"
-    arguments = ("-n", "1", "tests/backend/test_introspection.py", "tests/backend/test_testing.py")
+    arguments = ("-n", "1", "tests/backend/test_introspection.py", "tests/testing/test_testing.py")
     process = start(endpoint, *arguments, APPWRITE_TEST_REPORT=str(report))
     out, _ = process.communicate(timeout=300)
     assert process.returncode == 0, out

@@ -11,6 +11,8 @@ def test_check_fails_before_migrating_and_passes_after(tmp_path):
     migrated = manage("appwrite_migrate", "--noinput", env=env)
     assert migrated.returncode == 0, migrated.stderr
     after = manage("appwrite_migrate", "--check", env=env)
-    assert (after.returncode, after.stdout) == (0, "appwrite (world):\n  No changes.\n"), after.stderr
+    assert (after.returncode, after.stdout) == (0, "appwrite (world):\n  No changes.\n"), (
+        after.stderr
+    )
     checked = manage("check", "--database", "appwrite", "--fail-level", "WARNING", env=env)
     assert checked.returncode == 0, checked.stderr

@@ -13,7 +13,13 @@ pytestmark = [
 ]
 
 BADGE = re.compile(r'<span class="aw-status aw-status-.*</span>(\w+)</span>')
-PATHS = ["/", "/countries/?q=an&sort=-name", "/subdivisions/?sort=-country_id", "/languages/?page=2", "/currencies/"]
+PATHS = [
+    "/",
+    "/countries/?q=an&sort=-name",
+    "/subdivisions/?sort=-country_id",
+    "/languages/?page=2",
+    "/currencies/",
+]
 
 
 def test_warm_pages_make_no_request(requests):

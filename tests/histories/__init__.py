@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from tests.histories.living import Block
 from tests.histories.reads import reads
-from tests.histories.writes import changes_of_many, changes_of_one, creations, deletions, raw_changes, relations
+from tests.histories.writes import (
+    changes_of_many,
+    changes_of_one,
+    creations,
+    deletions,
+    raw_changes,
+    relations,
+)
 
 
 def steps() -> st.SearchStrategy[Any]:
@@ -34,7 +41,9 @@ def blocks() -> st.SearchStrategy[Block]:
     return st.builds(
         Block,
         st.lists(
-            steps() | st.builds(Block, st.lists(steps(), max_size=3).map(tuple), st.booleans()), min_size=1, max_size=6
+            steps() | st.builds(Block, st.lists(steps(), max_size=3).map(tuple), st.booleans()),
+            min_size=1,
+            max_size=6,
         ).map(tuple),
         st.booleans(),
     )

@@ -52,7 +52,12 @@ def live(history: list[Any], alias: str) -> list[Any]:
 def counted_keys() -> Iterator[None]:
     """Give objects that are made without a key the same one on both sides."""
     numbers = count(1)
-    fields = [field for model in MODELS for field in model._meta.local_concrete_fields if isinstance(field, RowIdField)]
+    fields = [
+        field
+        for model in MODELS
+        for field in model._meta.local_concrete_fields
+        if isinstance(field, RowIdField)
+    ]
     before = [field._get_default for field in fields]
     try:
         for field in fields:
@@ -67,7 +72,9 @@ def _taken(step: Any, alias: str) -> Any:
     try:
         if isinstance(step, Block):
             return _block(step, alias)
-        with transaction.atomic(using=alias) if connections[alias].in_atomic_block else nullcontext():
+        with (
+            transaction.atomic(using=alias) if connections[alias].in_atomic_block else nullcontext()
+        ):
             return step.take(alias)
     except (Error, ObjectDoesNotExist, MultipleObjectsReturned, ValueError) as error:
         return kind_of(error)
@@ -95,7 +102,9 @@ def kind_of(error: BaseException) -> tuple[str, str]:
     named = next(
         one
         for one in type(error).__mro__
-        if one.__module__.startswith("django") or one.__module__ == "builtins" or "library" in one.__module__
+        if one.__module__.startswith("django")
+        or one.__module__ == "builtins"
+        or "library" in one.__module__
     )
     return ("error", named.__name__)
 
@@ -117,7 +126,9 @@ def begin(alias: str) -> None:
 def end(alias: str) -> dict[str, list[Any]]:
     """Return every row; of those between two others, whose keys are Django's choice, which others."""
     return {
-        model.__name__: sorted(map(_pair if model._meta.auto_created else shown, manager(model, alias).all()), key=repr)
+        model.__name__: sorted(
+            map(_pair if model._meta.auto_created else shown, manager(model, alias).all()), key=repr
+        )
         for model in MODELS
     }
 

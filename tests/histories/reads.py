@@ -18,7 +18,16 @@ from django.db.models import (
 from django.db.models.functions import Concat, Length, Upper
 from hypothesis import strategies as st
 
-from tests.histories.vocabulary import FIELDS, KEYS, NUMERIC, WRITTEN, Step, conditions, manager, shown
+from tests.histories.vocabulary import (
+    FIELDS,
+    KEYS,
+    NUMERIC,
+    WRITTEN,
+    Step,
+    conditions,
+    manager,
+    shown,
+)
 from tests.library.models import (
     Author,
     Book,
@@ -68,7 +77,9 @@ def reads(draw: Any) -> Step:
         assert once == again, (once, again)
         return once
 
-    return Step(f"{model.__name__}.filter({tree}).{how} {key if how.startswith('get') else ''}", read)
+    return Step(
+        f"{model.__name__}.filter({tree}).{how} {key if how.startswith('get') else ''}", read
+    )
 
 
 def _list(chosen: Any, model: Any, key: str) -> Any:
@@ -77,10 +88,15 @@ def _list(chosen: Any, model: Any, key: str) -> Any:
 
 def _related(chosen: Any, model: Any, key: str) -> Any:
     names = [
-        field.name for field in model._meta.concrete_fields if field.remote_field and not field.remote_field.parent_link
+        field.name
+        for field in model._meta.concrete_fields
+        if field.remote_field and not field.remote_field.parent_link
     ]
     found = chosen.select_related(*names).order_by("pk") if names else chosen.order_by("pk")
-    return [(shown(one), [getattr(one, name) and shown(getattr(one, name)) for name in names]) for one in found]
+    return [
+        (shown(one), [getattr(one, name) and shown(getattr(one, name)) for name in names])
+        for one in found
+    ]
 
 
 PREFETCHES: dict[type[models.Model], list[Any]] = {
@@ -98,13 +114,17 @@ def _prefetch(chosen: Any, model: Any, key: str) -> Any:
         for name in names:
             first, _, then = name.partition("__")
             held = getattr(one, first)
-            near = sorted(held.all(), key=lambda other: other.pk) if hasattr(held, "all") else [held]
+            near = (
+                sorted(held.all(), key=lambda other: other.pk) if hasattr(held, "all") else [held]
+            )
             row.append([shown(other) for other in near if other])
             for other in near:
                 if then and other:
                     far = getattr(other, then)
                     row.append(
-                        sorted(str(third.pk) for third in far.all()) if hasattr(far, "all") else (far and far.pk)
+                        sorted(str(third.pk) for third in far.all())
+                        if hasattr(far, "all")
+                        else (far and far.pk)
                     )
         brought.append((one.pk, row))
     if model is Author:
@@ -134,7 +154,9 @@ def _annotate(chosen: Any, model: Any, key: str) -> Any:
         )
         return list(found.order_by("-n", "pk").values_list("pk", "n", "tagged", "mark"))
     if model is Author:
-        found = chosen.annotate(n=Count("books"), pages=Sum("books__pages", default=0)).filter(n__gte=1)
+        found = chosen.annotate(n=Count("books"), pages=Sum("books__pages", default=0)).filter(
+            n__gte=1
+        )
         return list(found.order_by("-pages", "pk").values_list("pk", "n", "pages"))
     text = {Tag: "name", Publication: "title"}.get(model)
     if text:

@@ -49,7 +49,11 @@ NUMBERS = st.integers(-2, 5)
 
 
 MOMENTS = st.sampled_from(
-    [None, datetime(2024, 2, 29, 12, tzinfo=timezone.utc), datetime(1999, 12, 31, 23, 59, 59, 999000, timezone.utc)]
+    [
+        None,
+        datetime(2024, 2, 29, 12, tzinfo=timezone.utc),
+        datetime(1999, 12, 31, 23, 59, 59, 999000, timezone.utc),
+    ]
 )
 
 
@@ -57,7 +61,9 @@ FIELDS: dict[type[models.Model], dict[str, Any]] = {
     Country: {"name": TEXTS},
     Author: {
         "name": TEXTS,
-        "email": st.sampled_from([None, "a@example.org", "A@example.org", "b@example.org", "c@example.org"]),
+        "email": st.sampled_from(
+            [None, "a@example.org", "A@example.org", "b@example.org", "c@example.org"]
+        ),
         "country_id": KEYS | st.none(),
         "born": st.sampled_from([None, date(1840, 4, 2), date(2000, 1, 1)]),
         "rating": st.sampled_from([None, 0.0, 1.5, -2.25]),
@@ -150,7 +156,10 @@ def key_name(model: type[models.Model]) -> str:
 
 @st.composite
 def rows(draw: Any, model: type[models.Model]) -> dict[str, Any]:
-    return {key_name(model): draw(KEYS), **{name: draw(values) for name, values in FIELDS[model].items()}}
+    return {
+        key_name(model): draw(KEYS),
+        **{name: draw(values) for name, values in FIELDS[model].items()},
+    }
 
 
 @st.composite

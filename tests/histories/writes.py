@@ -105,36 +105,65 @@ def creations(draw: Any) -> Step:
             obj.save(using=alias, **({} if how == "save" else {how: True}))
             return shown(obj)
         if how in ("bulk_create", "ignore_conflicts"):
-            made = objects.bulk_create([model(**one) for one in many], ignore_conflicts=how == "ignore_conflicts")
+            made = objects.bulk_create(
+                [model(**one) for one in many], ignore_conflicts=how == "ignore_conflicts"
+            )
             return [shown(one) for one in made]
         if how == "update_conflicts":
             unique = UNIQUE[model] if fields else ["pk"]
-            others = [name.removesuffix("_id") for name in FIELDS[model] if name.removesuffix("_id") not in unique]
+            others = [
+                name.removesuffix("_id")
+                for name in FIELDS[model]
+                if name.removesuffix("_id") not in unique
+            ]
             if not others:
                 return "nothing to update"
             made = objects.bulk_create(
-                [model(**one) for one in many], update_conflicts=True, unique_fields=unique, update_fields=others
+                [model(**one) for one in many],
+                update_conflicts=True,
+                unique_fields=unique,
+                update_fields=others,
             )
             return [shown(one) for one in made]
-        wanted = {name: values[name] for name in fields} or {key_name(model): values[key_name(model)]}
+        wanted = {name: values[name] for name in fields} or {
+            key_name(model): values[key_name(model)]
+        }
         rest = {name: value for name, value in values.items() if name not in wanted}
         if how == "get_or_create":
             obj, created = objects.get_or_create(**wanted, defaults=rest)
         else:
-            obj, created = objects.update_or_create(**wanted, defaults=_without_key(rest), create_defaults=rest)
+            obj, created = objects.update_or_create(
+                **wanted, defaults=_without_key(rest), create_defaults=rest
+            )
         return (shown(obj), created)
 
-    return Step(f"{model.__name__}.{how}({many if 'bulk' in how or 'ignore' in how else values}, by {fields})", create)
+    return Step(
+        f"{model.__name__}.{how}({many if 'bulk' in how or 'ignore' in how else values}, by {fields})",
+        create,
+    )
 
 
 @st.composite
 def changes_of_one(draw: Any) -> Step:
     model = draw(st.sampled_from(WRITTEN))
     key = draw(KEYS)
-    names = draw(st.lists(st.sampled_from(sorted(FIELDS[model])), min_size=1, max_size=2, unique=True))
+    names = draw(
+        st.lists(st.sampled_from(sorted(FIELDS[model])), min_size=1, max_size=2, unique=True)
+    )
     values = {name: draw(FIELDS[model][name]) for name in names}
     how = draw(
-        st.sampled_from(["whole", "update_fields", "only", "defer", "expression", "twice", "refreshed", "other key"])
+        st.sampled_from(
+            [
+                "whole",
+                "update_fields",
+                "only",
+                "defer",
+                "expression",
+                "twice",
+                "refreshed",
+                "other key",
+            ]
+        )
     )
     other = draw(KEYS)
 
@@ -164,7 +193,9 @@ def changes_of_one(draw: Any) -> Step:
         obj.refresh_from_db()
         return shown(obj)
 
-    return Step(f"{model.__name__}({key}) {how} {values} {other if how == 'other key' else ''}", change)
+    return Step(
+        f"{model.__name__}({key}) {how} {values} {other if how == 'other key' else ''}", change
+    )
 
 
 @st.composite
@@ -200,22 +231,31 @@ def changes_of_many(draw: Any) -> Step:
             deleted, by_model = chosen.delete()
             return deleted, {one: n for one, n in by_model.items() if n}
         if how == "sliced delete":
-            return objects.filter(pk__in=list(chosen.order_by("pk").values_list("pk", flat=True)[:2])).delete()[0]
+            return objects.filter(
+                pk__in=list(chosen.order_by("pk").values_list("pk", flat=True)[:2])
+            ).delete()[0]
         if how == "constant":
             return chosen.update(**{name: value})
         if how == "bulk_update":
-            found = [assigned(one, {name: value}) for one in objects.filter(pk__in=few).order_by("pk")]
+            found = [
+                assigned(one, {name: value}) for one in objects.filter(pk__in=few).order_by("pk")
+            ]
             return objects.bulk_update(found, [name.removesuffix("_id")])
         if number is None:
             return "no number"
         if how == "bulk expression":
-            found = [assigned(one, {number: F(number) + 1}) for one in objects.filter(pk__in=few).order_by("pk")]
+            found = [
+                assigned(one, {number: F(number) + 1})
+                for one in objects.filter(pk__in=few).order_by("pk")
+            ]
             return objects.bulk_update(found, [number])
         if how == "case":
             return objects.update(
                 **{
                     number: Case(
-                        When(tree, then=F(number) + 1) if not _is_far(tree) else When(pk__in=few, then=Value(3)),
+                        When(tree, then=F(number) + 1)
+                        if not _is_far(tree)
+                        else When(pk__in=few, then=Value(3)),
                         default=F(number),
                         output_field=model._meta.get_field(number),
                     )
@@ -223,7 +263,9 @@ def changes_of_many(draw: Any) -> Step:
             )
         if how == "subquery":
             most = Review.objects.using(alias).order_by("-stars", "pk").values("stars")[:1]
-            return chosen.update(**{number: Coalesce(Subquery(most), Value(1), output_field=IntegerField())})
+            return chosen.update(
+                **{number: Coalesce(Subquery(most), Value(1), output_field=IntegerField())}
+            )
         return chosen.update(**{number: F(number) + 1})
 
     return Step(f"{model.__name__}.filter({tree}).{how} {name}={value!r} {few}", change)
@@ -271,8 +313,14 @@ def relations(draw: Any) -> Step:
     def relate(alias: str) -> Any:
         one = manager(model, alias).get(pk=key)
         related = getattr(one, name)
-        found = list(related.model._default_manager.using(alias).filter(pk__in=others).order_by("pk"))
-        through = {"through_defaults": {"position": position}} if (model, name) == (Shelf, "books") else {}
+        found = list(
+            related.model._default_manager.using(alias).filter(pk__in=others).order_by("pk")
+        )
+        through = (
+            {"through_defaults": {"position": position}}
+            if (model, name) == (Shelf, "books")
+            else {}
+        )
         if how == "add":
             related.add(*found, **through)
         elif how == "set":
@@ -293,7 +341,9 @@ def relations(draw: Any) -> Step:
 @st.composite
 def raw_changes(draw: Any) -> Step:
     """Change a row past the ORM, with the client that the connection has; not inside of a block, of which that client knows nothing."""
-    model, name = draw(st.sampled_from([(Country, "name"), (Book, "blurb"), (Review, "text"), (Shelf, "label")]))
+    model, name = draw(
+        st.sampled_from([(Country, "name"), (Book, "blurb"), (Review, "text"), (Shelf, "label")])
+    )
     key, text, deletes = draw(KEYS), draw(TEXTS), draw(st.booleans())
     deletes = deletes and model is Review
 
@@ -314,4 +364,7 @@ def raw_changes(draw: Any) -> Step:
             return False
         return True
 
-    return Step(f"raw {'deletion' if deletes else 'update'} of {model.__name__}({key}).{name} = {text!r}", change)
+    return Step(
+        f"raw {'deletion' if deletes else 'update'} of {model.__name__}({key}).{name} = {text!r}",
+        change,
+    )

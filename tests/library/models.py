@@ -26,7 +26,9 @@ class Country(AppwriteModel):
 class Author(AppwriteModel):
     name = models.CharField(max_length=100)
     email = models.EmailField(null=True, blank=True, unique=True)
-    country = models.ForeignKey(Country, models.SET_NULL, null=True, blank=True, related_name="authors")
+    country = models.ForeignKey(
+        Country, models.SET_NULL, null=True, blank=True, related_name="authors"
+    )
     born = models.DateField(null=True, blank=True)
     rating = models.FloatField(null=True, blank=True)
 
@@ -48,7 +50,9 @@ class Book(AppwriteModel):
 
     title = models.CharField(max_length=200, db_index=True)
     author = models.ForeignKey(Author, models.CASCADE, related_name="books")
-    editor = models.ForeignKey(Author, models.SET_NULL, null=True, blank=True, related_name="edited")
+    editor = models.ForeignKey(
+        Author, models.SET_NULL, null=True, blank=True, related_name="edited"
+    )
     price = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True)
     pages = models.IntegerField(default=0)
     published = models.DateTimeField(null=True, blank=True)
@@ -58,7 +62,9 @@ class Book(AppwriteModel):
     blurb = models.TextField(blank=True, default="")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["author", "title"], name="one_title_per_author")]
+        constraints = [
+            models.UniqueConstraint(fields=["author", "title"], name="one_title_per_author")
+        ]
 
     def __str__(self):
         return self.title
@@ -179,7 +185,9 @@ class Edition(AppwriteModel):
     counted = models.DateTimeField(auto_now=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["house", "number"], name="one_number_per_house")]
+        constraints = [
+            models.UniqueConstraint(fields=["house", "number"], name="one_number_per_house")
+        ]
 
 
 class Loan(AppwriteModel):
@@ -187,7 +195,11 @@ class Loan(AppwriteModel):
 
     book = models.ForeignKey(Book, models.CASCADE, related_name="loans")
     reader = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True, db_constraint=False, related_name="loans"
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        related_name="loans",
     )
     until = models.DateField(null=True)
 
@@ -215,8 +227,12 @@ class Possession(AppwriteModel):
     set_default = models.ForeignKey(
         Owner, models.SET_DEFAULT, null=True, default=nobody, related_name="set_default_set"
     )
-    set_value = models.ForeignKey(Owner, models.SET(first_owner), null=True, related_name="set_value_set")
-    do_nothing = models.ForeignKey(Owner, models.DO_NOTHING, null=True, related_name="do_nothing_set")
+    set_value = models.ForeignKey(
+        Owner, models.SET(first_owner), null=True, related_name="set_value_set"
+    )
+    do_nothing = models.ForeignKey(
+        Owner, models.DO_NOTHING, null=True, related_name="do_nothing_set"
+    )
 
 
 class Translation(AppwriteModel):
@@ -259,7 +275,9 @@ class Reading(models.Model):
 
 
 class Measurement(AppwriteModel):
-    reading = models.ForeignKey(Reading, models.CASCADE, null=True, to_field="value", related_name="measurements")
+    reading = models.ForeignKey(
+        Reading, models.CASCADE, null=True, to_field="value", related_name="measurements"
+    )
     value = models.FloatField(null=True)
     other = models.FloatField(null=True)
     key = models.FloatField(null=True, unique=True)
@@ -297,7 +315,9 @@ class OddNames(AppwriteModel):
     blank = models.IntegerField(db_column="two words", default=0)
     placeholder = models.IntegerField(db_column="a%s", default=0)
     quoted = models.IntegerField(db_column='"whole"', default=0)
-    parent = models.ForeignKey("self", models.CASCADE, null=True, db_column="% parent", related_name="children")
+    parent = models.ForeignKey(
+        "self", models.CASCADE, null=True, db_column="% parent", related_name="children"
+    )
 
     class Meta:
         db_table = '"odd names"'

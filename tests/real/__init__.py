@@ -80,14 +80,20 @@ def server() -> Server | None:
     try:
         options = json.loads(os.environ.get("APPWRITE_TEST_OPTIONS") or "{}")
     except ValueError as error:
-        raise pytest.UsageError(f'APPWRITE_TEST_OPTIONS is no JSON such as {{"TEXT": "postgresql"}}: {error}') from None
+        raise pytest.UsageError(
+            f'APPWRITE_TEST_OPTIONS is no JSON such as {{"TEXT": "postgresql"}}: {error}'
+        ) from None
     if not isinstance(options, dict):
-        raise pytest.UsageError('APPWRITE_TEST_OPTIONS must be a JSON object such as {"TEXT": "postgresql"}.')
+        raise pytest.UsageError(
+            'APPWRITE_TEST_OPTIONS must be a JSON object such as {"TEXT": "postgresql"}.'
+        )
     limit = os.environ.get("APPWRITE_TEST_TIME_LIMIT_S") or "300"
     try:
         return Server(*values, options, float(limit))
     except ValueError:
-        raise pytest.UsageError(f"APPWRITE_TEST_TIME_LIMIT_S is a number of seconds, not {limit!r}.") from None
+        raise pytest.UsageError(
+            f"APPWRITE_TEST_TIME_LIMIT_S is a number of seconds, not {limit!r}."
+        ) from None
 
 
 def run_id() -> str:
@@ -107,7 +113,9 @@ def database_id(name: str) -> str:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     found = f"{run_id()}_{worker}-{name}"
     if len(found) > MAX_ID_LENGTH:
-        raise ValueError(f"{found} is {len(found)} characters long; Appwrite takes {MAX_ID_LENGTH}. Shorten {name}.")
+        raise ValueError(
+            f"{found} is {len(found)} characters long; Appwrite takes {MAX_ID_LENGTH}. Shorten {name}."
+        )
     return found
 
 

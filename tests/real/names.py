@@ -98,7 +98,9 @@ class _Adapter(BaseAdapter):
         self._server = server
         self._inner = inner
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
         server = self._server
         server.served += 1
         dies = server.dies_at is not None and server.served >= server.dies_at
@@ -112,7 +114,9 @@ class _Adapter(BaseAdapter):
         return response
 
     def _rename(self, request: requests.PreparedRequest) -> None:
-        request.url = _PATH.sub(lambda found: found[1] + self._server.real_id(found[2]), request.url or "", count=1)
+        request.url = _PATH.sub(
+            lambda found: found[1] + self._server.real_id(found[2]), request.url or "", count=1
+        )
         if isinstance(request.body, bytes) and b'"databaseId"' in request.body:
             body = json.loads(request.body, object_hook=self._renamed)
             request.body = json.dumps(body, ensure_ascii=False).encode()

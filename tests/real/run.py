@@ -38,7 +38,9 @@ class RealRun:
             self._transport = Transport(server.endpoint, server.project, server.key)
             _ = connections["appwrite"].options
         except ImproperlyConfigured as error:
-            raise pytest.UsageError(f"APPWRITE_TEST_ENDPOINT, ..._KEY or ..._OPTIONS: {error}") from error
+            raise pytest.UsageError(
+                f"APPWRITE_TEST_ENDPOINT, ..._KEY or ..._OPTIONS: {error}"
+            ) from error
         self._server = server
         self._seen_at = time.monotonic()
         self._table = Table()
@@ -68,7 +70,9 @@ class RealRun:
             real.set_level(pinned or capabilities.probe(self._transport, table) or "1.9")
             ready = True
         except AppwriteError as error:
-            raise pytest.UsageError(f"{self._server.endpoint} cannot be used for tests.\n{error}") from error
+            raise pytest.UsageError(
+                f"{self._server.endpoint} cannot be used for tests.\n{error}"
+            ) from error
         finally:
             if not ready:
                 with suppress(AppwriteError):
@@ -85,7 +89,11 @@ class RealRun:
     def _databases(self, prefix: str) -> list[dict[str, Any]]:
         from appwrite_orm_django.client import databases
 
-        return [one for one in databases.list_databases(self._transport) if one["$id"].startswith(prefix)]
+        return [
+            one
+            for one in databases.list_databases(self._transport)
+            if one["$id"].startswith(prefix)
+        ]
 
     def _delete(self, found: list[dict[str, Any]]) -> None:
         from appwrite_orm_django.client import databases
@@ -104,7 +112,9 @@ class RealRun:
             from appwrite_orm_django.client import databases
 
             self._seen_at = time.monotonic()
-            databases.update_database(self._transport, real.run_id(), name=f"Alive at {time.time():.0f}", enabled=True)
+            databases.update_database(
+                self._transport, real.run_id(), name=f"Alive at {time.time():.0f}", enabled=True
+            )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         text = self._table.text()
@@ -146,7 +156,9 @@ class RealTests:
             result = yield
         item.user_properties.append(("requests", self._requests.count))
         if self._requests.local:
-            pytest.fail(f"No real server has {self._requests.local[0]}; leave the test out, or mend it.")
+            pytest.fail(
+                f"No real server has {self._requests.local[0]}; leave the test out, or mend it."
+            )
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -221,7 +233,9 @@ class Table:
         lines = [f"{'':{width}}" + "".join(f"{column:>10}" for column in columns)]
         total: Counter[str] = sum(self._outcomes.values(), Counter())
         for folder, counts in [*sorted(self._outcomes.items()), ("all", total)]:
-            lines.append(f"{folder:{width}}" + "".join(f"{counts[column]:>10}" for column in columns))
+            lines.append(
+                f"{folder:{width}}" + "".join(f"{counts[column]:>10}" for column in columns)
+            )
         lines += [
             "",
             "Asked it: of the passed, those that made a request in their set-up or themselves.",

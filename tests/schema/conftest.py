@@ -30,7 +30,9 @@ class Counter:
         return len(self.records)
 
     def writes(self) -> list[str]:
-        return [f"{record.method} {record.path}" for record in self.records if record.method != "GET"]
+        return [
+            f"{record.method} {record.path}" for record in self.records if record.method != "GET"
+        ]
 
     def reset(self) -> None:
         self.records.clear()
@@ -46,18 +48,26 @@ class InlineServer(LocalServer):
         late = [column for column in body.get("columns", ()) if column["type"] not in INLINE_OLD]
         body["columns"] = [column for column in body.get("columns", ()) if column not in late]
         keys = {column["key"] for column in late}
-        late_indexes = [index for index in body.get("indexes", ()) if keys & set(index["attributes"])]
+        late_indexes = [
+            index for index in body.get("indexes", ()) if keys & set(index["attributes"])
+        ]
         body["indexes"] = [index for index in body.get("indexes", ()) if index not in late_indexes]
         answer = self._post(request, "", body)
         if answer.status == 201:
             for column in late:
                 self._post(request, f"/{body['tableId']}/columns/{column.pop('type')}", column)
             for index in late_indexes:
-                self._post(request, f"/{body['tableId']}/indexes", {**index, "columns": index.pop("attributes")})
+                self._post(
+                    request,
+                    f"/{body['tableId']}/indexes",
+                    {**index, "columns": index.pop("attributes")},
+                )
         return answer
 
     def _post(self, request: Request, path: str, body: dict[str, object]) -> Response:
-        return super().handle(replace(request, path=request.path + path, body=json.dumps(body).encode()))
+        return super().handle(
+            replace(request, path=request.path + path, body=json.dumps(body).encode())
+        )
 
 
 def a_server(**options: Any) -> Any:
@@ -89,7 +99,9 @@ def make_server(level: str) -> Callable[..., Any]:
     return lambda **further: cls(**{"index_lag": 0, **options, **further})
 
 
-def _make_real_server(faults: Any = (), column_delay_s: float = 0, index_lag: int = 0) -> RealServer:
+def _make_real_server(
+    faults: Any = (), column_delay_s: float = 0, index_lag: int = 0
+) -> RealServer:
     if faults:
         pytest.skip("disturbs the local server (faults)")
     if column_delay_s > 1:

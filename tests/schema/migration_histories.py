@@ -36,7 +36,15 @@ _MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
 #: Kinds of fields that become each other without a change of what a value reads as, whatever becomes of the columns.
 FAMILIES = (
-    ("BigInteger", "Integer", "PositiveBigInteger", "PositiveInteger", "PositiveSmallInteger", "SmallInteger", "Stars"),
+    (
+        "BigInteger",
+        "Integer",
+        "PositiveBigInteger",
+        "PositiveInteger",
+        "PositiveSmallInteger",
+        "SmallInteger",
+        "Stars",
+    ),
     ("Char8", "Char60", "CharLong", "Medium", "Slug", "Text"),
     ("Char60", "Integer"),
     ("Decimal", "Decimal4", "DecimalLong", "DecimalLong9", "Integer"),
@@ -128,18 +136,27 @@ class Thing:
         if self.together:
             options["unique_together"] = [self.together]
         if self.unique:
-            options["constraints"].append(models.UniqueConstraint(fields=self.unique, name=f"{self.name.lower()}_uniq"))
+            options["constraints"].append(
+                models.UniqueConstraint(fields=self.unique, name=f"{self.name.lower()}_uniq")
+            )
         if self.checked:
             options["constraints"].append(
-                models.CheckConstraint(condition=models.Q(pk__isnull=False), name=f"{self.name.lower()}_check")
+                models.CheckConstraint(
+                    condition=models.Q(pk__isnull=False), name=f"{self.name.lower()}_check"
+                )
             )
         if self.index:
-            options["indexes"].append(models.Index(fields=self.index, name=f"{self.name.lower()}_{self.index_name}"))
+            options["indexes"].append(
+                models.Index(fields=self.index, name=f"{self.name.lower()}_{self.index_name}")
+            )
         if self.ordered:
             options["order_with_respect_to"] = self.ordered
         if self.table:
             options["db_table"] = self.table
-        attributes: dict[str, Any] = {"__module__": "tests.library.models", "Meta": type("Meta", (), options)}
+        attributes: dict[str, Any] = {
+            "__module__": "tests.library.models",
+            "Meta": type("Meta", (), options),
+        }
         attributes |= {one.name: one.made() for one in self.fields}
         if self.numbered:
             attributes["id"] = models.BigAutoField(primary_key=True)
@@ -207,7 +224,9 @@ class Questioner(MigrationQuestioner):
     def ask_auto_now_add_addition(self, field_name: str, model_name: str) -> Any:
         return _MOMENT
 
-    def ask_rename(self, model_name: str, old_name: str, new_name: str, field_instance: Any) -> bool:
+    def ask_rename(
+        self, model_name: str, old_name: str, new_name: str, field_instance: Any
+    ) -> bool:
         renamed = dict(self.step.renamed)
         return any(
             model.lower() == model_name.lower() and new == new_name and old == old_name
@@ -220,7 +239,9 @@ class Questioner(MigrationQuestioner):
 
 def operations_between(before: ProjectState, step: Step) -> list[Operation]:
     detector = MigrationAutodetector(before, state_of(step.things), Questioner(step))
-    return [one for migration in detector._detect_changes().get(APP, []) for one in migration.operations]
+    return [
+        one for migration in detector._detect_changes().get(APP, []) for one in migration.operations
+    ]
 
 
 def carry_out(operation: Operation, alias: str, state: ProjectState) -> ProjectState:
@@ -246,7 +267,11 @@ def carry_out(operation: Operation, alias: str, state: ProjectState) -> ProjectS
 
 def models_of_state(state: ProjectState) -> list[Any]:
     return sorted(
-        (model for model in state.apps.get_models(include_auto_created=True) if model._meta.app_label == APP),
+        (
+            model
+            for model in state.apps.get_models(include_auto_created=True)
+            if model._meta.app_label == APP
+        ),
         key=lambda model: model._meta.label,
     )
 
@@ -254,7 +279,9 @@ def models_of_state(state: ProjectState) -> list[Any]:
 def value_for(model: Any, one: Any, kinds: dict[str, str], number: int, alias: str) -> Any:
     """Return a value of a field for the row of a number."""
     if one.is_relation:
-        ids = sorted(one.related_model._base_manager.using(alias).values_list("pk", flat=True), key=str)
+        ids = sorted(
+            one.related_model._base_manager.using(alias).values_list("pk", flat=True), key=str
+        )
         return ids[number % len(ids)] if ids and not (one.null and number % 4 == 3) else None
     if one.null and number % 4 == 3:
         return None
@@ -267,7 +294,11 @@ def kinds_of(things: Things) -> dict[str, dict[str, str]]:
 
 def own_fields(model: Any) -> list[Any]:
     """Return the fields that have a column of their own on both kinds of databases, without the key."""
-    return [one for one in model._meta.local_concrete_fields if not one.primary_key and not one.column.startswith("$")]
+    return [
+        one
+        for one in model._meta.local_concrete_fields
+        if not one.primary_key and not one.column.startswith("$")
+    ]
 
 
 def make_row(model: Any, kinds: dict[str, str], number: int, alias: str, **given: Any) -> Any:
@@ -279,7 +310,11 @@ def make_row(model: Any, kinds: dict[str, str], number: int, alias: str, **given
     } | given
     key = number + 1 if model._meta.pk.get_internal_type() == "BigAutoField" else f"r{number}"
     try:
-        with transaction.atomic(using=alias, savepoint=False) if connections[alias].vendor == "sqlite" else _nothing():
+        with (
+            transaction.atomic(using=alias, savepoint=False)
+            if connections[alias].vendor == "sqlite"
+            else _nothing()
+        ):
             row = model(**{model._meta.pk.attname: key}, **values)
             model._base_manager.using(alias).bulk_create([row])
     except IntegrityError:
@@ -292,27 +327,38 @@ class _nothing:
     def __exit__(self, *_: object) -> None: ...
 
 
-def fill_tables(state: ProjectState, things: Things, numbers: tuple[int, ...], alias: str) -> list[Any]:
+def fill_tables(
+    state: ProjectState, things: Things, numbers: tuple[int, ...], alias: str
+) -> list[Any]:
     """Make rows of all models, and of many-to-many tables between the first ones; return what came of each."""
     outcomes: list[Any] = []
     known = kinds_of(things)
     by_name = {model._meta.model_name: model for model in models_of_state(state)}
     for thing in things:
         model = by_name[thing.name.lower()]
-        outcomes += [isinstance(make_row(model, known[thing.name.lower()], n, alias), str) for n in numbers]
+        outcomes += [
+            isinstance(make_row(model, known[thing.name.lower()], n, alias), str) for n in numbers
+        ]
     for model in by_name.values():
         if model._meta.auto_created:
             one, other = (field for field in model._meta.local_concrete_fields if field.is_relation)
             keys = [
-                sorted(end.related_model._base_manager.using(alias).values_list("pk", flat=True), key=str)
+                sorted(
+                    end.related_model._base_manager.using(alias).values_list("pk", flat=True),
+                    key=str,
+                )
                 for end in (one, other)
             ]
             for number, pair in enumerate(zip(*keys, strict=False)):
                 if number not in numbers[:2]:
                     continue
                 pairs = model._base_manager.using(alias)
-                if not pairs.filter(**dict(zip((one.attname, other.attname), pair, strict=True))).exists():
-                    pairs.bulk_create([model(**dict(zip((one.attname, other.attname), pair, strict=True)))])
+                if not pairs.filter(
+                    **dict(zip((one.attname, other.attname), pair, strict=True))
+                ).exists():
+                    pairs.bulk_create(
+                        [model(**dict(zip((one.attname, other.attname), pair, strict=True)))]
+                    )
     return outcomes
 
 
@@ -327,7 +373,9 @@ def content(state: ProjectState, alias: str) -> dict[str, Any]:
             found[label] = sorted(tuple(map(str, pair)) for pair in rows.values_list(*ends))
             continue
         found[label] = {
-            str(row.pk): {one.name: comparable(getattr(row, one.attname), one) for one in own_fields(model)}
+            str(row.pk): {
+                one.name: comparable(getattr(row, one.attname), one) for one in own_fields(model)
+            }
             for row in rows
         }
     return found
@@ -355,10 +403,16 @@ def tries(state: ProjectState, things: Things, alias: str) -> Iterator[tuple[Any
             continue
         known = kinds[model._meta.model_name]
         rows = sorted(model._base_manager.using(alias).all(), key=lambda row: str(row.pk))
-        plain = [one for one in own_fields(model) if one.is_relation or known.get(one.name, "Text") not in UNINDEXED]
+        plain = [
+            one
+            for one in own_fields(model)
+            if one.is_relation or known.get(one.name, "Text") not in UNINDEXED
+        ]
         if not rows or not plain:
             continue
-        names = [(one,) for one in plain] + [(one, other) for one in plain for other in plain if one.name < other.name]
+        names = [(one,) for one in plain] + [
+            (one, other) for one in plain for other in plain if one.name < other.name
+        ]
         for number, fields_ in enumerate(names):
             given = {one.attname: getattr(rows[0], one.attname) for one in fields_}
             row = make_row(model, known, 50 + number, alias, **given)
@@ -375,7 +429,9 @@ def new_field(draw: Any, name: str, targets: tuple[str, ...]) -> F:
     kinds = [*KINDS, *(("ForeignKey", "OneToOne", "ManyToMany") * 3 if targets else ())]
     kind = draw(st.sampled_from(kinds))
     if kind in ("ForeignKey", "OneToOne", "ManyToMany"):
-        return F(name, kind, "null" if kind != "ManyToMany" else "", to=draw(st.sampled_from(targets)))
+        return F(
+            name, kind, "null" if kind != "ManyToMany" else "", to=draw(st.sampled_from(targets))
+        )
     return draw(with_options(F(name, kind)))
 
 
@@ -384,8 +440,15 @@ def with_options(draw: Any, one: F) -> F:
     extras = ["", "null", "blank", "default", "null default", "callable", "null callable"]
     if one.kind in TIMES:
         extras = ["", "null"]
-    indexed = draw(st.sampled_from(("", "", "unique", "index"))) if one.kind not in UNINDEXED else ""
-    return replace(one, extra=draw(st.sampled_from(extras)), unique=indexed == "unique", index=indexed == "index")
+    indexed = (
+        draw(st.sampled_from(("", "", "unique", "index"))) if one.kind not in UNINDEXED else ""
+    )
+    return replace(
+        one,
+        extra=draw(st.sampled_from(extras)),
+        unique=indexed == "unique",
+        index=indexed == "index",
+    )
 
 
 @st.composite
@@ -402,7 +465,9 @@ def first(draw: Any) -> Things:
 
 @st.composite
 def with_meta(draw: Any, thing: Thing) -> Thing:
-    plain = [one.name for one in thing.fields if one.kind not in UNINDEXED and one.kind != "ManyToMany"]
+    plain = [
+        one.name for one in thing.fields if one.kind not in UNINDEXED and one.kind != "ManyToMany"
+    ]
 
     def some() -> tuple[str, ...]:
         size = draw(st.sampled_from((0, 0, 1, 2)))
@@ -455,13 +520,30 @@ def step(draw: Any, before: Things) -> Step:
     for _ in range(draw(st.integers(1, 3))):
         edit = draw(
             st.sampled_from(
-                ("add", "add", "remove", "rename", "alter", "alter", "alter", "meta", "meta", "model", "drop", "name")
+                (
+                    "add",
+                    "add",
+                    "remove",
+                    "rename",
+                    "alter",
+                    "alter",
+                    "alter",
+                    "meta",
+                    "meta",
+                    "model",
+                    "drop",
+                    "name",
+                )
             )
         )
         place = draw(st.integers(0, len(things) - 1))
         thing = things[place]
         targets = tuple(f"{APP}.{one.name}" for one in things)
-        free = [key for key in FIELDS if thing.field(key) is None and key not in keys.get(thing.name, ())]
+        free = [
+            key
+            for key in FIELDS
+            if thing.field(key) is None and key not in keys.get(thing.name, ())
+        ]
         names |= {thing.name for thing in things}
         unused = [name for name in NAMES if name not in names]
         if edit == "add" and free:
@@ -473,7 +555,9 @@ def step(draw: Any, before: Things) -> Step:
         elif edit == "model" and unused:
             name = draw(st.sampled_from(unused))
             key = draw(st.sampled_from(FIELDS))
-            things.append(Thing(name, (draw(new_field(key, targets)),), numbered=draw(st.booleans())))
+            things.append(
+                Thing(name, (draw(new_field(key, targets)),), numbered=draw(st.booleans()))
+            )
         elif edit == "drop" and len(things) > 1:
             del things[place]
         elif edit == "name" and unused and not renamed:
@@ -501,7 +585,9 @@ def step(draw: Any, before: Things) -> Step:
                 key = draw(st.sampled_from(free))
                 if (thing.name, one.name) not in renamed:
                     renamed[thing.name, key] = one.name
-                things[place] = _with_name(replace(thing, fields=(*rest, replace(one, name=key))), one.name, key)
+                things[place] = _with_name(
+                    replace(thing, fields=(*rest, replace(one, name=key))), one.name, key
+                )
             elif edit == "alter":
                 things[place] = replace(thing, fields=(*rest, draw(altered(one))))
         things = list(tidied(things))
@@ -530,7 +616,9 @@ def _with_name(thing: Thing, old: str, new: str) -> Thing:
 def altered(draw: Any, one: F) -> F:
     if one.kind in ("ForeignKey", "OneToOne"):
         return replace(
-            one, kind=draw(st.sampled_from(("ForeignKey", "OneToOne"))), extra=draw(st.sampled_from(("null", "")))
+            one,
+            kind=draw(st.sampled_from(("ForeignKey", "OneToOne"))),
+            extra=draw(st.sampled_from(("null", ""))),
         )
     if one.kind == "ManyToMany":
         return one
@@ -546,7 +634,9 @@ def histories(draw: Any, least: int = 1, most: int = 4) -> History:
     steps = []
     for _ in range(draw(st.integers(least, most))):
         steps.append(draw(step(steps[-1].things if steps else things)))
-    return History(things, tuple(steps), tuple(draw(st.lists(st.integers(0, 9), unique=True, max_size=4))))
+    return History(
+        things, tuple(steps), tuple(draw(st.lists(st.integers(0, 9), unique=True, max_size=4)))
+    )
 
 
 #: ``makemigrations`` itself may name a field that is not there yet.

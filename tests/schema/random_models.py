@@ -36,11 +36,23 @@ KINDS: dict[str, tuple[Any, Any]] = {
     "Char60": (lambda **o: models.CharField(max_length=60, **o), "seven"),
     "CharLong": (lambda **o: models.CharField(max_length=20_000, **o), "7"),
     "Date": (lambda **o: models.DateField(**o), date(2026, 1, 2)),
-    "DateTime": (lambda **o: models.DateTimeField(**o), datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)),
-    "Decimal": (lambda **o: models.DecimalField(max_digits=9, decimal_places=2, **o), Decimal("7.5")),
-    "Decimal4": (lambda **o: models.DecimalField(max_digits=12, decimal_places=4, **o), Decimal("7.5")),
+    "DateTime": (
+        lambda **o: models.DateTimeField(**o),
+        datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc),
+    ),
+    "Decimal": (
+        lambda **o: models.DecimalField(max_digits=9, decimal_places=2, **o),
+        Decimal("7.5"),
+    ),
+    "Decimal4": (
+        lambda **o: models.DecimalField(max_digits=12, decimal_places=4, **o),
+        Decimal("7.5"),
+    ),
     "DecimalLong9": (lambda **o: models.DecimalField(max_digits=25, decimal_places=9, **o), None),
-    "DecimalLong": (lambda **o: models.DecimalField(max_digits=30, decimal_places=5, **o), Decimal("7.5")),
+    "DecimalLong": (
+        lambda **o: models.DecimalField(max_digits=30, decimal_places=5, **o),
+        Decimal("7.5"),
+    ),
     "Duration": (lambda **o: models.DurationField(**o), timedelta(seconds=7)),
     "Email": (lambda **o: models.EmailField(**o), "a@example.com"),
     "Enum2": (lambda **o: EnumField(choices=[("7", "7"), ("x", "x")], **o), "x"),
@@ -66,16 +78,23 @@ KINDS: dict[str, tuple[Any, Any]] = {
     "ArrayChar": (lambda **o: ArrayField(models.CharField(max_length=8), **_list_options(o)), None),
     "ArrayInteger": (lambda **o: ArrayField(models.IntegerField(), **_list_options(o)), None),
     "ArrayDecimal": (
-        lambda **o: ArrayField(models.DecimalField(max_digits=9, decimal_places=2), **_list_options(o)),
+        lambda **o: ArrayField(
+            models.DecimalField(max_digits=9, decimal_places=2), **_list_options(o)
+        ),
         None,
     ),
     "ArrayDecimal4": (
-        lambda **o: ArrayField(models.DecimalField(max_digits=9, decimal_places=4), **_list_options(o)),
+        lambda **o: ArrayField(
+            models.DecimalField(max_digits=9, decimal_places=4), **_list_options(o)
+        ),
         None,
     ),
     "ArrayDuration": (lambda **o: ArrayField(models.DurationField(), **_list_options(o)), None),
     "ArrayUUID": (lambda **o: ArrayField(models.UUIDField(), **_list_options(o)), None),
-    "ArrayEnum": (lambda **o: ArrayField(EnumField(choices=[("7", "7"), ("x", "x")]), **_list_options(o)), None),
+    "ArrayEnum": (
+        lambda **o: ArrayField(EnumField(choices=[("7", "7"), ("x", "x")]), **_list_options(o)),
+        None,
+    ),
 }
 RELATIONS = ("ForeignKey", "OneToOne", "ManyToMany")
 #: Neither indexed nor unique: the server indexes no lists, and no text as long as these whole.
@@ -170,10 +189,15 @@ def _make(model: M) -> None:
     indexes = [models.Index(fields=list(model.indexed), name="many_idx")] if model.indexed else []
     together = [name.lstrip("-") for name in model.together]
     constraints = [models.UniqueConstraint(fields=together, name="many_uniq")] if together else []
-    meta = type("Meta", (), {"app_label": "library", "indexes": indexes, "constraints": constraints})
+    meta = type(
+        "Meta", (), {"app_label": "library", "indexes": indexes, "constraints": constraints}
+    )
     attributes: dict[str, Any] = {"__module__": "tests.library.models", "Meta": meta}
     attributes |= {one.name: one.made() for one in model.fields}
-    attributes |= {"appwrite_permissions": list(model.permissions), "appwrite_row_security": model.row_security}
+    attributes |= {
+        "appwrite_permissions": list(model.permissions),
+        "appwrite_row_security": model.row_security,
+    }
     if model.row_security:
         attributes["rights"] = PermissionsField()
     if model.numbered:
@@ -189,7 +213,9 @@ def fields(draw: Any, name: str, targets: tuple[str, ...]) -> F:
         return F(name, kind, extra, to=draw(st.sampled_from(targets)))
     extras = ["", "null", "blank", "default", "null default", "callable", "null callable"]
     extras += ["db_default", "null db_default"] if kind in WITH_DB_DEFAULT else []
-    indexed = draw(st.sampled_from(("", "", "", "unique", "index"))) if kind not in UNINDEXED else ""
+    indexed = (
+        draw(st.sampled_from(("", "", "", "unique", "index"))) if kind not in UNINDEXED else ""
+    )
     return F(name, kind, draw(st.sampled_from(extras)), indexed == "unique", indexed == "index")
 
 
@@ -201,26 +227,44 @@ def _targets(names: tuple[str, ...]) -> tuple[str, ...]:
 def with_options(draw: Any, name: str, made: tuple[F, ...]) -> M:
     plain = [one.name for one in made if one.kind not in UNINDEXED and one.kind != "ManyToMany"]
     # Of text as short as an index may be in all; three e-mail addresses fit, and this takes two.
-    together = tuple(draw(st.permutations(plain))[:2]) if len(plain) > 1 and draw(st.booleans()) else ()
+    together = (
+        tuple(draw(st.permutations(plain))[:2]) if len(plain) > 1 and draw(st.booleans()) else ()
+    )
     indexed = ()
     if plain and draw(st.booleans()):
         chosen = draw(st.permutations(plain))[: draw(st.integers(1, 2))]
         indexed = tuple(draw(st.sampled_from(("", "-"))) + one for one in chosen)
     permissions = tuple(draw(st.lists(st.sampled_from(PERMISSIONS), unique=True, max_size=2)))
-    return M(name, made, together, indexed, permissions, draw(st.booleans()), draw(st.integers(0, 3)) == 3)
+    return M(
+        name,
+        made,
+        together,
+        indexed,
+        permissions,
+        draw(st.booleans()),
+        draw(st.integers(0, 3)) == 3,
+    )
 
 
 @st.composite
 def sets(draw: Any, before: Set | None = None) -> Set:
     """Models of any kind; with ``before`` about half of its fields come again as they were."""
     names = tuple(draw(st.lists(st.sampled_from(NAMES), unique=True, min_size=1)))
-    old = {(model.name, one.name): one for model in (before.models if before else ()) for one in model.fields}
+    old = {
+        (model.name, one.name): one
+        for model in (before.models if before else ())
+        for one in model.fields
+    }
     made = []
     for name in names:
         columns: list[F] = []
         for key in draw(st.lists(st.sampled_from(FIELDS), unique=True, max_size=5)):
             kept = old.get((name, key))
-            if kept is not None and kept.to.removeprefix("library.") in ("", *names) and draw(st.booleans()):
+            if (
+                kept is not None
+                and kept.to.removeprefix("library.") in ("", *names)
+                and draw(st.booleans())
+            ):
                 columns.append(kept)
             else:
                 columns.append(draw(fields(key, _targets(names))))
@@ -272,7 +316,9 @@ def _renames(draw: Any, before: Database, after: Database) -> dict[tuple[str, st
                 old = draw(st.sampled_from(others))
                 free.remove(old)
                 renames[table.id, column.key] = old
-        while cycle := _cycle({new: old for (table_id, new), old in renames.items() if table_id == table.id}):
+        while cycle := _cycle(
+            {new: old for (table_id, new), old in renames.items() if table_id == table.id}
+        ):
             del renames[table.id, cycle]
     return renames
 
@@ -319,7 +365,9 @@ def value_of(column: Column, seed: int, number: int) -> Any:
         # One more than the least of a signed type, which the server refuses.
         low = column.min + (column.min < -(2**30)) if column.min is not None else INT64[0] + 1
         high = column.max if column.max is not None else INT64[1]
-        return (low, high, 7, 1 + number)[seed % 4] if low <= 7 <= high and 1 + number <= high else low
+        return (
+            (low, high, 7, 1 + number)[seed % 4] if low <= 7 <= high and 1 + number <= high else low
+        )
     if column.type == "double":
         return (0.0, -1.5, 7.0, 1e10 + number)[seed % 4]
     if column.type == "boolean":

@@ -48,7 +48,9 @@ def test_it_makes_everything_and_then_nothing(transport, requests_made):
     assert out.startswith("appwrite (library):\n  + database library\n  + table library_")
     assert "  + table library_book... OK\n" in out
     wanted = with_own_tables(read_models("library", models_of("appwrite")))
-    assert {table.id for table in read_database(transport, "library")} == {table.id for table in wanted}
+    assert {table.id for table in read_database(transport, "library")} == {
+        table.id for table in wanted
+    }
     requests_made.reset()
     assert run() == "appwrite (library):\n  No changes.\n"
     # The tables, and what is recorded of their columns.
@@ -88,7 +90,10 @@ def test_check_tells_by_its_status(transport, requests_made):
 
 def test_one_app_or_one_model(transport):
     run("library", "tag")
-    assert {table.id for table in read_database(transport, "library")} == {"library_tag", ENCODINGS.id}
+    assert {table.id for table in read_database(transport, "library")} == {
+        "library_tag",
+        ENCODINGS.id,
+    }
     assert run("library", "Tag", "--prune") == "appwrite (library):\n  No changes.\n"
     run("library", "Book")
     assert {table.id for table in read_database(transport, "library")} == {
@@ -103,14 +108,20 @@ def test_one_app_or_one_model(transport):
     ("args", "message"),
     [
         (["nope"], "No installed app with label 'nope'"),
-        (["auth"], 'The app auth has no table on "appwrite": the routers send it to another database'),
+        (
+            ["auth"],
+            'The app auth has no table on "appwrite": the routers send it to another database',
+        ),
         (["library", "Nope"], r'library\.Nope has no table on "appwrite"'),
         (["--database", "default"], r'DATABASES\["default"\] is not on Appwrite'),
         (["--rename", "nonsense"], "--rename nonsense: write Model.old=new"),
         (["--rename", "Tag.a=b"], r"--rename Tag\.a=b: library\.Tag has no field b"),
         (["--rename", "Nope.a=b"], r"no model named Nope; write app\.Model\.old=new"),
         (["--rename", "Book.a=tags"], "tags has no column"),
-        (["--rename", "Book.title=blurb", "--rename", "Book.blurb=title"], "cannot change places in one run"),
+        (
+            ["--rename", "Book.title=blurb", "--rename", "Book.blurb=title"],
+            "cannot change places in one run",
+        ),
     ],
 )
 def test_wrong_arguments(transport, requests_made, args, message):
@@ -164,7 +175,9 @@ def test_pruning_after_a_yes(transport, monkeypatch):
 
 def test_narrowing_needs_a_flag(transport, requests_made):
     run()
-    column_routes.update_column(transport, TAG, "varchar", "name", required=True, default=None, size=90)
+    column_routes.update_column(
+        transport, TAG, "varchar", "name", required=True, default=None, size=90
+    )
     requests_made.reset()
     with pytest.raises(CommandError) as caught:
         run("--noinput")
@@ -179,7 +192,9 @@ def test_narrowing_needs_a_flag(transport, requests_made):
 
 def test_rename(transport):
     run()
-    column_routes.update_column(transport, TAG, "varchar", "name", required=True, default=None, newKey="label")
+    column_routes.update_column(
+        transport, TAG, "varchar", "name", required=True, default=None, newKey="label"
+    )
     rows.create_row(transport, TAG, "t1", {"label": "kept"})
     out = run("--rename", "Tag.label=name")
     assert "~ column library_tag.label renamed to name" in out
@@ -189,7 +204,9 @@ def test_rename(transport):
 def test_a_rename_of_nothing_is_told(transport):
     run()
     column_routes.delete_column(transport, TAG, "name")
-    assert "  ! library_tag has no column label to rename to name.\n" in run("--rename", "Tag.label=name")
+    assert "  ! library_tag has no column label to rename to name.\n" in run(
+        "--rename", "Tag.label=name"
+    )
 
 
 def test_what_the_rows_do_not_allow_is_said_without_a_traceback(transport):
@@ -197,7 +214,9 @@ def test_what_the_rows_do_not_allow_is_said_without_a_traceback(transport):
     index_routes.delete_index(transport, TAG, "name_uniq")
     for row_id in ("t1", "t2"):
         rows.create_row(transport, TAG, row_id, {"name": "same"})
-    with pytest.raises(CommandError, match=r"cannot be created over duplicates: same \(t1 and t2\)"):
+    with pytest.raises(
+        CommandError, match=r"cannot be created over duplicates: same \(t1 and t2\)"
+    ):
         run()
 
 
@@ -205,11 +224,15 @@ def test_ctrl_c_says_how_to_go_on_and_ends_the_caller(transport, monkeypatch, ca
     def interrupted(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("appwrite_orm_django.management.commands.appwrite_migrate.migrate", interrupted)
+    monkeypatch.setattr(
+        "appwrite_orm_django.management.commands.appwrite_migrate.migrate", interrupted
+    )
     with pytest.raises(SystemExit) as ended:
         Command().run_from_argv(["manage.py", "appwrite_migrate", "--noinput"])
     assert ended.value.code == 130
-    assert capsys.readouterr().err.endswith("\nInterrupted. Run appwrite_migrate again to continue.\n")
+    assert capsys.readouterr().err.endswith(
+        "\nInterrupted. Run appwrite_migrate again to continue.\n"
+    )
     # A program that calls it, such as a run of tests, is stopped as well.
     with pytest.raises(KeyboardInterrupt):
         run()
@@ -218,8 +241,12 @@ def test_ctrl_c_says_how_to_go_on_and_ends_the_caller(transport, monkeypatch, ca
 def test_rename_of_a_foreign_key(transport):
     run()
     table = TableRef("library", "library_review")
-    column_routes.update_column(transport, table, "varchar", "book_id", required=True, default=None, newKey="novel_id")
-    assert "~ column library_review.novel_id renamed to book_id" in run("--rename", "library.Review.novel=book")
+    column_routes.update_column(
+        transport, table, "varchar", "book_id", required=True, default=None, newKey="novel_id"
+    )
+    assert "~ column library_review.novel_id renamed to book_id" in run(
+        "--rename", "library.Review.novel=book"
+    )
 
 
 def test_rows_without_a_value_are_refused(transport):
@@ -228,7 +255,8 @@ def test_rows_without_a_value_are_refused(transport):
     column_routes.update_column(transport, table, "integer", "stars", required=False, default=None)
     rows.create_row(transport, table, "r1", {"book_id": "b1", "text": ""})
     with pytest.raises(
-        CommandError, match="library_review: the server cannot require stars because one row has no value"
+        CommandError,
+        match="library_review: the server cannot require stars because one row has no value",
     ):
         run()
     with pytest.raises(SystemExit):
@@ -254,17 +282,30 @@ def test_dry_run_prints_the_requests_that_would_be_made(transport, requests_made
     ]
     assert requests_made.writes() == []
     dry = requests_made.records
-    assert len(json.loads(run("library", "tag", "--dry-run", "--prune", format="json"))["requests"]) == 4
+    assert (
+        len(json.loads(run("library", "tag", "--dry-run", "--prune", format="json"))["requests"])
+        == 4
+    )
     del dry[:]
     run("library", "tag", "--prune", "--noinput")
-    assert requests_made.writes() == [line.split(" {")[0].strip() for line in out.split("Requests:\n")[1].splitlines()]
+    assert requests_made.writes() == [
+        line.split(" {")[0].strip() for line in out.split("Requests:\n")[1].splitlines()
+    ]
 
 
 def test_dry_run_of_a_column_that_is_renamed_and_narrowed(transport, requests_made):
     run()
     review = TableRef("library", "library_review")
     column_routes.update_column(
-        transport, review, "integer", "stars", required=True, default=None, min=-5, max=99_999, newKey="points"
+        transport,
+        review,
+        "integer",
+        "stars",
+        required=True,
+        default=None,
+        min=-5,
+        max=99_999,
+        newKey="points",
     )
     out = run("--dry-run", "--rename", "Review.points=stars", "--allow-destructive")
     assert '"newKey": "stars"' in out
@@ -274,7 +315,9 @@ def test_dry_run_of_a_column_that_is_renamed_and_narrowed(transport, requests_ma
 def test_dry_run_of_a_new_table(transport, requests_made):
     out = run("library", "tag", "--dry-run")
     assert '  POST /tablesdb {"databaseId": "library", "name": "library", "enabled": true}\n' in out
-    assert '  POST /tablesdb/library/tables {"tableId": "library_tag", "name": "library.Tag",' in out
+    assert (
+        '  POST /tablesdb/library/tables {"tableId": "library_tag", "name": "library.Tag",' in out
+    )
     assert requests_made.writes() == []
 
 
@@ -290,7 +333,9 @@ def test_a_bar_on_a_terminal_and_lines_elsewhere(transport):
     assert re.search(r"  \d steps\.\.\. OK\n", shown)
     assert "table library_tag... OK" not in shown
     column_routes.create_column(transport, TAG, "integer", "extra", required=False)
-    assert "  - column library_tag.extra integer... OK\n" in run("library", "tag", "--prune", "--noinput")
+    assert "  - column library_tag.extra integer... OK\n" in run(
+        "library", "tag", "--prune", "--noinput"
+    )
 
 
 def test_no_bar_where_nothing_is_to_be_printed(transport):
@@ -305,7 +350,9 @@ def test_what_appwrite_leaves_out_is_said_once(transport, monkeypatch, checked):
     constraint = models.CheckConstraint(condition=models.Q(name="x"), name="only_x")
     monkeypatch.setattr(Tag._meta, "constraints", [constraint])
     out = StringIO()
-    call_command("appwrite_migrate", "--plan", stdout=out, stderr=out, no_color=True, skip_checks=not checked)
+    call_command(
+        "appwrite_migrate", "--plan", stdout=out, stderr=out, no_color=True, skip_checks=not checked
+    )
     assert out.getvalue().count("only_x") == 1
     plan = json.loads(run("--plan", format="json"))
     assert [note for note in plan["notes"] if "only_x" in note]

@@ -27,7 +27,9 @@ from tests.library.models import Author, Book
 from tests.schema.conftest import a_server, connect
 
 TAG = TableRef("library", "library_tag")
-MARK = pytest.mark.django_db(databases=["default", "appwrite", "twin", "twin-postgresql"], transaction=True)
+MARK = pytest.mark.django_db(
+    databases=["default", "appwrite", "twin", "twin-postgresql"], transaction=True
+)
 ROUTERS = ["appwrite_orm_django.routers.AppwriteRouter"]
 
 
@@ -95,7 +97,10 @@ def test_steps_run_once_in_order_and_are_recorded_in_appwrite(transport, package
     assert "No migrations to apply" in run("migrate", "library", database="appwrite")
     assert names(transport) == ["first", "second"]
     record = rows.list_rows(transport, TableRef("library", "django_migrations"))["rows"]
-    assert [row["name"] for row in record if row["app"] == "library"][-2:] == ["0002_first", "0003_second"]
+    assert [row["name"] for row in record if row["app"] == "library"][-2:] == [
+        "0002_first",
+        "0003_second",
+    ]
 
 
 @MARK
@@ -127,7 +132,9 @@ def test_a_step_can_be_taken_back(transport, package):
     package("0002_first", step.format(name="first", dependencies=[("library", "0001_initial")]))
     run("migrate", "library", database="appwrite")
     assert names(transport) == ["first"]
-    assert "Unapplying library.0002_first... OK" in run("migrate", "library", "0001", database="appwrite")
+    assert "Unapplying library.0002_first... OK" in run(
+        "migrate", "library", "0001", database="appwrite"
+    )
     assert names(transport) == []
     run("migrate", "library", database="appwrite")
     assert names(transport) == ["first"]
@@ -157,11 +164,17 @@ def test_makemigrations_and_migrate_do_no_harm(transport, package):
             made = connections["default"].introspection.table_names(cursor)
         assert not [table for table in made if table.startswith("world_")]
         run("migrate", "world", database="appwrite", app="world")
-        wanted = read_models("library", [m for m in models_of("appwrite") if m._meta.app_label == "world"])
+        wanted = read_models(
+            "library", [m for m in models_of("appwrite") if m._meta.app_label == "world"]
+        )
         assert plan_for(transport, wanted).steps == ()
         run("migrate", "world", "zero", database="appwrite", app="world")
         run("migrate", "world", "zero", database="default", app="world")
-    left = [table.id for table in read_database(transport, "library") if not table.id.startswith(OWN_TABLES)]
+    left = [
+        table.id
+        for table in read_database(transport, "library")
+        if not table.id.startswith(OWN_TABLES)
+    ]
     assert left == ["django_migrations"]
 
 
@@ -205,11 +218,17 @@ def test_apps_that_live_elsewhere_are_not_mentioned(transport, package, color):
         "  Applying library.0001_initial... OK",
     ]
     assert printed().splitlines()[2:4] == ["Running migrations:", "  No migrations to apply."]
-    assert printed("--plan").splitlines() == ["Planned operations:", "  No planned migration operations."]
+    assert printed("--plan").splitlines() == [
+        "Planned operations:",
+        "  No planned migration operations.",
+    ]
     # They are recorded all the same; and one that is asked for by its name is told of.
     assert "auth.0001_initial" not in printed()
     assert "Apply all migrations: auth" in printed("auth")
-    recorded = {row["app"] for row in rows.list_rows(transport, TableRef("library", "django_migrations"))["rows"]}
+    recorded = {
+        row["app"]
+        for row in rows.list_rows(transport, TableRef("library", "django_migrations"))["rows"]
+    }
     assert recorded >= {"auth", "library", "contenttypes"}
 
 
@@ -224,8 +243,13 @@ def from_the_shell(*args):
     """Run ``manage.py migrate`` as the shell does, and return how it ends and what it prints to stderr."""
     err, out = StringIO(), StringIO()
     command = MigrateCommand(stdout=out, stderr=err, no_color=True)
-    with override_settings(MIGRATION_MODULES={"library": "steps_of_a_test"}), pytest.raises(SystemExit) as ended:
-        command.run_from_argv(["manage.py", "migrate", "library", "--database", "appwrite", "--skip-checks", *args])
+    with (
+        override_settings(MIGRATION_MODULES={"library": "steps_of_a_test"}),
+        pytest.raises(SystemExit) as ended,
+    ):
+        command.run_from_argv(
+            ["manage.py", "migrate", "library", "--database", "appwrite", "--skip-checks", *args]
+        )
     return ended.value.code, out.getvalue(), err.getvalue()
 
 
@@ -237,7 +261,9 @@ class TestFailures:
         run("migrate", "library", database="appwrite")
         review = TableRef("library", "library_review")
         rows.create_rows(
-            transport, review, [{"$id": f"r{n}", "book_id": "b", "stars": 1, "text": "same"} for n in range(2)]
+            transport,
+            review,
+            [{"$id": f"r{n}", "book_id": "b", "stars": 1, "text": "same"} for n in range(2)],
         )
 
     @pytest.mark.parametrize(
@@ -266,7 +292,15 @@ class TestFailures:
             pytest.raises(DuplicateRows) as caught,
         ):
             MigrateCommand(stdout=StringIO()).run_from_argv(
-                ["manage.py", "migrate", "library", "--database", "appwrite", "--skip-checks", "--traceback"]
+                [
+                    "manage.py",
+                    "migrate",
+                    "library",
+                    "--database",
+                    "appwrite",
+                    "--skip-checks",
+                    "--traceback",
+                ]
             )
         assert [entry.name for entry in caught.traceback][-1] == "refuse_duplicates"
 

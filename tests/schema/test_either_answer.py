@@ -37,10 +37,22 @@ INDEXES: dict[str, Callable[[Described], Described]] = {
     "nulls for lengths": _lengths(lambda index: [None] * len(index["columns"])),
     "one length for all": _lengths(lambda index: [0]),
     "lengths missing": lambda index: index if any(index["lengths"]) else _without("lengths")(index),
-    "no orders": lambda index: {**index, "orders": index["orders"] if "DESC" in index["orders"] else []},
-    "null for orders": lambda index: {**index, "orders": index["orders"] if "DESC" in index["orders"] else None},
-    "all orders": lambda index: {**index, "orders": index["orders"] or ["ASC"] * len(index["columns"])},
-    "small orders": lambda index: {**index, "orders": [order and order.lower() for order in index["orders"]]},
+    "no orders": lambda index: {
+        **index,
+        "orders": index["orders"] if "DESC" in index["orders"] else [],
+    },
+    "null for orders": lambda index: {
+        **index,
+        "orders": index["orders"] if "DESC" in index["orders"] else None,
+    },
+    "all orders": lambda index: {
+        **index,
+        "orders": index["orders"] or ["ASC"] * len(index["columns"]),
+    },
+    "small orders": lambda index: {
+        **index,
+        "orders": [order and order.lower() for order in index["orders"]],
+    },
     "capitals": lambda index: {**index, "key": index["key"].upper()},
     "small letters": lambda index: {**index, "key": index["key"].lower()},
     "no error": _without("error"),
@@ -48,10 +60,15 @@ INDEXES: dict[str, Callable[[Described], Described]] = {
 
 
 def _reversed(body: Described) -> Described:
-    return {**body, **{key: body[key][::-1] for key in ("columns", "indexes", "tables") if key in body}}
+    return {
+        **body,
+        **{key: body[key][::-1] for key in ("columns", "indexes", "tables") if key in body},
+    }
 
 
-def server(change: Callable[[Described], Described] | None, level: str, *, backwards: bool = False) -> DeviatingServer:
+def server(
+    change: Callable[[Described], Described] | None, level: str, *, backwards: bool = False
+) -> DeviatingServer:
     def described(body: Any) -> Any:
         if isinstance(body, list):
             return [described(item) for item in body]
@@ -78,16 +95,27 @@ def nothing_is_planned(transport: Transport, wanted: Database) -> None:
 
 @pytest.mark.parametrize("name", INDEXES)
 def test_indexes(level: str, name: str) -> None:
-    nothing_is_planned(connect(server(INDEXES[name], level)), read_models("library", models_of("appwrite")))
+    nothing_is_planned(
+        connect(server(INDEXES[name], level)), read_models("library", models_of("appwrite"))
+    )
 
 
 def test_columns_tables_and_indexes_in_another_order(level: str) -> None:
-    nothing_is_planned(connect(server(None, level, backwards=True)), read_models("library", models_of("appwrite")))
+    nothing_is_planned(
+        connect(server(None, level, backwards=True)), read_models("library", models_of("appwrite"))
+    )
 
 
 def test_rows_of_columns_in_another_order_are_described_alike(level: str) -> None:
     """The order in which ``inspectdb`` writes fields is the server's, and all that there is to see of it."""
-    wanted = Database("d", (Table("t", "T", (Column("a", "varchar", 5), Column("b", "integer"), Column("c", "text"))),))
+    wanted = Database(
+        "d",
+        (
+            Table(
+                "t", "T", (Column("a", "varchar", 5), Column("b", "integer"), Column("c", "text"))
+            ),
+        ),
+    )
     sources = []
     for backwards in (False, True):
         transport = connect(server(None, level, backwards=backwards))
@@ -103,14 +131,18 @@ TEXT = Column("a", "varchar", 50)
 
 @pytest.mark.parametrize("length", [0, None, 50, 60])
 def test_a_length_of_the_whole_column_is_none(level: str, length: int | None) -> None:
-    wanted = Database("d", (Table("t", "T", (TEXT, Column("n", "integer")), (Index("i", "unique", ("a", "n")),)),))
+    wanted = Database(
+        "d", (Table("t", "T", (TEXT, Column("n", "integer")), (Index("i", "unique", ("a", "n")),)),)
+    )
     nothing_is_planned(connect(server(_lengths(lambda index: [length, 0]), level)), wanted)
 
 
 def test_a_length_that_is_short_is_not_taken_for_none(level: str) -> None:
     wanted = Database("d", (Table("t", "T", (TEXT,), (Index("i", "unique", ("a",)),)),))
     transport = connect(server(_lengths(lambda index: [49]), level))
-    with pytest.raises(NotAvailable, match=r"- index t.i unique \(a\(49\)\); \+ index t.i unique \(a\)"):
+    with pytest.raises(
+        NotAvailable, match=r"- index t.i unique \(a\(49\)\); \+ index t.i unique \(a\)"
+    ):
         migrate(transport, wanted)
 
 
@@ -122,4 +154,6 @@ def test_a_column_under_an_index_changes(level: str, name: str) -> None:
     for size, type_ in ((50, "integer"), (90, "integer"), (90, "bigint"), (90, "integer")):
         columns = (Column("a", "varchar", size), Column("n", type_))
         nothing_is_planned(transport, Database("d", (Table("t", "T", columns, (index,)),)))
-    nothing_is_planned(transport, Database("d", (Table("t", "T", columns, (Index("other", "key", ("n",)),)),)))
+    nothing_is_planned(
+        transport, Database("d", (Table("t", "T", columns, (Index("other", "key", ("n",)),)),))
+    )

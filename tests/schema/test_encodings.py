@@ -48,7 +48,10 @@ def decimal(digits: int, places: int, **options: Any) -> models.Field[Any, Any]:
 def thing(field: models.Field[Any, Any], **others: Any) -> Any:
     """Make a model of one field, ``value``, and of others."""
     with isolate_apps("tests.library"):
-        attributes = {"__module__": "tests.library.models", "Meta": type("Meta", (), {"app_label": "library"})}
+        attributes = {
+            "__module__": "tests.library.models",
+            "Meta": type("Meta", (), {"app_label": "library"}),
+        }
         yield type("Thing", (AppwriteModel,), {**attributes, "value": field, **others})
 
 
@@ -61,7 +64,9 @@ def database(model: type[models.Model]) -> Any:
     return read_models("library", [model])
 
 
-def by_appwrite_migrate(transport: Any, before: type[models.Model], after: type[models.Model]) -> None:
+def by_appwrite_migrate(
+    transport: Any, before: type[models.Model], after: type[models.Model]
+) -> None:
     run(transport, database(after))
 
 
@@ -282,7 +287,9 @@ def test_what_has_no_equal_is_refused_and_nothing_is_done(transport, road, case)
 
 
 @pytest.mark.parametrize("road", ROADS)
-@pytest.mark.parametrize("case", ["digits lost", "duration to a number", "binary to text", "lists of texts"])
+@pytest.mark.parametrize(
+    "case", ["digits lost", "duration to a number", "binary to text", "lists of texts"]
+)
 def test_without_values_anything_becomes_anything(transport, road, case):
     before_field, after_field, *_ = REFUSED[case]
     fields = [field.clone() for field in (before_field, after_field)]
@@ -302,7 +309,9 @@ def test_prices_go_there_and_back(transport):
     shapes = [(8, 2), (8, 4), (9, 3), (20, 4), (8, 2)]
     field = decimal(8, 2)
     load(transport, made(field), [D("9.90"), D("0.05")])
-    for (digits, places), road in zip([*shapes, *shapes[1:]], [ROADS[n % 2] for n in range(9)], strict=True):
+    for (digits, places), road in zip(
+        [*shapes, *shapes[1:]], [ROADS[n % 2] for n in range(9)], strict=True
+    ):
         before, field = made(field.clone()), decimal(digits, places)
         after = made(field)
         road(transport, before, after)
@@ -348,7 +357,9 @@ KILLED = {
 }
 
 
-def killed(server: Any, level: str, number: int, after: bool, road: Any, behind_alias: Any, *models_: Any) -> Any:
+def killed(
+    server: Any, level: str, number: int, after: bool, road: Any, behind_alias: Any, *models_: Any
+) -> Any:
     """Return a server on which a run was killed at its request of this number, and whether it got to its end instead."""
     other = copied(server, level)
     transport = behind_alias(connect(other))
@@ -378,7 +389,9 @@ A, B = ROADS
         ("lists", "after", (B, B)),
     ],
 )
-def test_killed_at_every_request_no_row_is_rewritten_twice(server, level, behind_alias, case, dies, roads):
+def test_killed_at_every_request_no_row_is_rewritten_twice(
+    server, level, behind_alias, case, dies, roads
+):
     """Gone on with by the same road, or by the other one."""
     before_field, after_field, pairs = KILLED[case]
     before, after = made(before_field.clone()), made(after_field.clone())
@@ -386,7 +399,9 @@ def test_killed_at_every_request_no_row_is_rewritten_twice(server, level, behind
     number, ended = 0, False
     while not ended:
         number += 1
-        other, ended = killed(server, level, number, dies == "after", roads[0], behind_alias, before, after)
+        other, ended = killed(
+            server, level, number, dies == "after", roads[0], behind_alias, before, after
+        )
         transport = behind_alias(connect(other))
         roads[-1](transport, before, after)
         assert same(read(after), [expected for _value, expected in pairs]), number
@@ -404,7 +419,9 @@ def test_killed_and_changed_once_more(server, level, behind_alias, dies, road):
         number, ended = 0, False
         while not ended:
             number += 1
-            other, ended = killed(server, level, number, dies == "after", road, behind_alias, first, second)
+            other, ended = killed(
+                server, level, number, dies == "after", road, behind_alias, first, second
+            )
             transport = behind_alias(connect(other))
             run(transport, database(third), Options(prune=True))
             assert read(third) == {"r0": D("9.90"), "r1": D("-0.01")}, number
@@ -419,7 +436,9 @@ def test_killed_while_a_row_is_emptied_meanwhile(server, level, behind_alias, di
     number, ended = 0, False
     while not ended:
         number += 1
-        other, ended = killed(server, level, number, dies == "after", by_appwrite_migrate, behind_alias, before, after)
+        other, ended = killed(
+            server, level, number, dies == "after", by_appwrite_migrate, behind_alias, before, after
+        )
         transport = behind_alias(connect(other))
         if records(transport).get("value") == "decimal(2)":
             rows.update_row(transport, TABLE, "r0", {"value": None})
@@ -496,7 +515,9 @@ def test_a_renamed_field_takes_its_record_along(transport, road):
             editor.alter_field(old, old._meta.get_field("value"), new._meta.get_field("price"))
         migrate(transport, database(renamed))
     else:
-        migrate(transport, database(renamed), Options(renames={("library_thing", "price"): "value"}))
+        migrate(
+            transport, database(renamed), Options(renames={("library_thing", "price"): "value"})
+        )
     assert records(transport) == {"value": "text", "price": "decimal(4)"}
     assert [one.price for one in objects(renamed).all()] == [D("9.90")]
 
@@ -557,10 +578,22 @@ def keyed(key: Any) -> type[models.Model]:
 @pytest.mark.parametrize(
     ("before", "after", "value"),
     [
-        (models.BigAutoField(primary_key=True), models.CharField(max_length=36, primary_key=True), 5),
-        (models.CharField(max_length=36, primary_key=True), models.BigAutoField(primary_key=True), "abc"),
+        (
+            models.BigAutoField(primary_key=True),
+            models.CharField(max_length=36, primary_key=True),
+            5,
+        ),
+        (
+            models.CharField(max_length=36, primary_key=True),
+            models.BigAutoField(primary_key=True),
+            "abc",
+        ),
         (models.UUIDField(primary_key=True), models.BigAutoField(primary_key=True), UUID(int=7)),
-        (models.DateField(primary_key=True), models.DateTimeField(primary_key=True), date(2026, 1, 2)),
+        (
+            models.DateField(primary_key=True),
+            models.DateTimeField(primary_key=True),
+            date(2026, 1, 2),
+        ),
     ],
 )
 def test_ids_that_would_read_otherwise_are_refused(transport, road, before, after, value):
@@ -575,7 +608,10 @@ def test_ids_that_would_read_otherwise_are_refused(transport, road, before, afte
         else:
             migrate(transport, database(second))
 
-    with pytest.raises(DataError, match=r"library_thing: the primary key cannot become .*Appwrite cannot change them"):
+    with pytest.raises(
+        DataError,
+        match=r"library_thing: the primary key cannot become .*Appwrite cannot change them",
+    ):
         alter()
     assert [one.pk for one in objects(first).all()] == [value]
     objects(first).all().delete()
@@ -594,7 +630,9 @@ def test_ids_that_read_the_same_stay(transport):
     migrate(transport, database(first))
     objects(first).create(pk=UUID(int=7))
     plan = plan_for(transport, database(second))
-    assert [str(step) for step in plan.steps] == ["row ids of library_thing read as text instead of uuid"]
+    assert [str(step) for step in plan.steps] == [
+        "row ids of library_thing read as text instead of uuid"
+    ]
     assert isinstance(plan.steps[0], ReadOtherwise)
     assert not plan.destructive
     migrate(transport, database(second))
@@ -605,7 +643,10 @@ def test_ids_that_read_the_same_stay(transport):
 def pointing(key: Any, field: Any) -> tuple[type[models.Model], type[models.Model]]:
     """Return a model with this key, and ``Thing`` with this field."""
     with isolate_apps("tests.library"):
-        attributes = {"__module__": "tests.library.models", "Meta": type("Meta", (), {"app_label": "library"})}
+        attributes = {
+            "__module__": "tests.library.models",
+            "Meta": type("Meta", (), {"app_label": "library"}),
+        }
         target = type("Target", (AppwriteModel,), {**attributes, "id": key})
         meta = {**attributes, "Meta": type("Meta", (), {"app_label": "library"})}
         return target, type("Thing", (AppwriteModel,), {**meta, "value": field(target)})
@@ -687,14 +728,19 @@ def test_the_plan_says_that_rows_are_rewritten(transport, command):
     load(transport, before, [D("9.90")])
     out = command(after, "appwrite_migrate", "library", "--plan")
     assert (
-        "~ column library_thing.value bigint -99999999..99999999 required -> bigint -99999999..99999999 required" in out
+        "~ column library_thing.value bigint -99999999..99999999 required -> bigint -99999999..99999999 required"
+        in out
     )
     assert ", rewrite rows: 2 to 4 decimal places  [destructive]" in out
-    step = json.loads(command(after, "appwrite_migrate", "library", "--plan", format="json"))["steps"][0]
+    step = json.loads(command(after, "appwrite_migrate", "library", "--plan", format="json"))[
+        "steps"
+    ][0]
     assert (step["kind"], step["destructive"]) == (ReplaceColumn.__name__, True)
     with pytest.raises(SystemExit):
         command(after, "appwrite_migrate", "library", "--check")
-    with pytest.raises(CommandError, match=r"(?s)Nothing was done.*rewrite rows: 2 to 4 decimal places"):
+    with pytest.raises(
+        CommandError, match=r"(?s)Nothing was done.*rewrite rows: 2 to 4 decimal places"
+    ):
         command(after, "appwrite_migrate", "library", "--noinput")
     assert read(before) == {"r0": D("9.90")}
     out = command(after, "appwrite_migrate", "library", "--noinput", "--allow-destructive")
@@ -718,7 +764,9 @@ def test_a_first_run_says_that_it_records(transport, command):
 def test_the_check_of_the_database_sees_other_places(transport, command):
     before, after = made(decimal(8, 2)), made(decimal(8, 4))
     load(transport, before, [D("9.90")])
-    with pytest.raises(CommandError, match=r"(?s)appwrite\.W010.*rewrite rows: 2 to 4 decimal places"):
+    with pytest.raises(
+        CommandError, match=r"(?s)appwrite\.W010.*rewrite rows: 2 to 4 decimal places"
+    ):
         command(after, "check", databases=["appwrite"], tags=["database"], fail_level="WARNING")
 
 

@@ -80,7 +80,9 @@ class Change:
         columns = tuple(self.to.key if key == "a" else key for key in index.columns)
         index = replace(index, columns=columns)
         if self.text_only and index.lengths:
-            lengths = tuple(0 if key == self.to.key else index.lengths[n] for n, key in enumerate(columns))
+            lengths = tuple(
+                0 if key == self.to.key else index.lengths[n] for n, key in enumerate(columns)
+            )
             index = replace(index, lengths=lengths if any(lengths) else ())
         return (index,)
 
@@ -114,7 +116,11 @@ NEEDS_LENGTHS = "wider type"
 def combinations() -> Iterator[Any]:
     for change in CHANGES:
         for kind, index in INDEXES.items():
-            if change == NEEDS_LENGTHS and index.type != "fulltext" and not (index.lengths and index.lengths[0]):
+            if (
+                change == NEEDS_LENGTHS
+                and index.type != "fulltext"
+                and not (index.lengths and index.lengths[0])
+            ):
                 continue
             yield pytest.param(CHANGES[change], index, id=f"{change}-{kind}")
 
@@ -131,7 +137,9 @@ def assert_done(server: LocalServer, wanted: Database, options: Options) -> None
     live = settled_database(transport, "d")
     table = live.table("t")
     assert set(table.indexes) == set(wanted.table("t").indexes)
-    assert {column.key for column in table.columns} == {column.key for column in wanted.table("t").columns}
+    assert {column.key for column in table.columns} == {
+        column.key for column in wanted.table("t").columns
+    }
     assert {one.id for one in live if not one.id.startswith("appwrite_orm_django_")} == {"t"}
     assert {one.id for one in live if "_trial_" in one.id or "_fill_" in one.id} == set()
     for row, was in zip(rows.list_rows(transport, REF)["rows"], ROWS, strict=True):
@@ -141,7 +149,9 @@ def assert_done(server: LocalServer, wanted: Database, options: Options) -> None
 
 
 @pytest.mark.parametrize(("change", "index"), [*combinations()])
-def test_a_column_under_an_index_is_changed(make_server: Callable[..., LocalServer], change: Change, index: Index):
+def test_a_column_under_an_index_is_changed(
+    make_server: Callable[..., LocalServer], change: Change, index: Index
+):
     server = make_server()
     fill(server, index)
     wanted = change.after(index)
@@ -190,7 +200,9 @@ def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(change: str, kind
     assert number > 5
 
 
-def test_the_case_of_a_key_is_the_models_without_being_told(make_server: Callable[..., LocalServer]):
+def test_the_case_of_a_key_is_the_models_without_being_told(
+    make_server: Callable[..., LocalServer],
+):
     """Queries and rows tell keys apart by case, though the server takes no two that differ in nothing else."""
     server = make_server()
     fill(server, over("b", "a", type="unique"))
@@ -267,10 +279,15 @@ def test_a_replacement_that_stopped_once_the_old_column_was_gone(
     transport, successor = connect(server), replacement_key("a")
     migrate(transport, database(A, B, C, Column(successor, "integer"), indexes=(index,)))
     for row in ROWS:
-        rows.update_row(transport, REF, str(row["$id"]), {successor: int(row["a"]), "b": f"b{row['a']}"})
+        rows.update_row(
+            transport, REF, str(row["$id"]), {successor: int(row["a"]), "b": f"b{row['a']}"}
+        )
     delete_columns(server, "a")
     after = replace(
-        index, lengths=tuple(0 if index.columns[n] == "a" else length for n, length in enumerate(index.lengths))
+        index,
+        lengths=tuple(
+            0 if index.columns[n] == "a" else length for n, length in enumerate(index.lengths)
+        ),
     )
     wanted = database(Column("a", "integer"), B, C, indexes=(after,) if wanted_index else ())
     migrate(transport, wanted)
@@ -283,7 +300,9 @@ def test_a_replacement_that_stopped_once_the_old_column_was_gone(
 
 @pytest.mark.parametrize("index", WRECKED)
 @pytest.mark.parametrize("change", ["type", "longer", "rename"])
-def test_a_column_beside_an_index_that_lost_another(make_server: Callable[..., LocalServer], index: Index, change: str):
+def test_a_column_beside_an_index_that_lost_another(
+    make_server: Callable[..., LocalServer], index: Index, change: str
+):
     """The index is over what is left, as a model may ask for it; no column of the table could be changed."""
     server = make_server()
     fill(server, index)
@@ -304,7 +323,9 @@ def test_a_column_beside_an_index_that_lost_another(make_server: Callable[..., L
 
 @pytest.mark.parametrize("stuck", [False, True], ids=["listed", "stuck"])
 @pytest.mark.parametrize("type_", ["key", "unique"])
-@pytest.mark.parametrize("wanted_index", [over("a", "b"), over("c"), None], ids=["the same", "another", "none"])
+@pytest.mark.parametrize(
+    "wanted_index", [over("a", "b"), over("c"), None], ids=["the same", "another", "none"]
+)
 def test_an_index_whose_columns_were_deleted_at_once(
     make_server: Callable[..., LocalServer], stuck: bool, type_: Any, wanted_index: Index | None
 ):
@@ -337,7 +358,9 @@ def lost_over(server: LocalServer, index: Index) -> None:
     assert index_named(server)["status"] == "stuck"
 
 
-def test_a_column_is_replaced_to_free_the_key_of_an_index_that_is_lost(make_server: Callable[..., LocalServer]):
+def test_a_column_is_replaced_to_free_the_key_of_an_index_that_is_lost(
+    make_server: Callable[..., LocalServer],
+):
     server = make_server()
     lost_over(server, over("a", "b"))
     wanted = database(A, C, indexes=(over("a"),))
@@ -354,12 +377,16 @@ def test_a_column_is_replaced_to_free_the_key_of_an_index_that_is_lost(make_serv
     assert plan_for(connect(server), wanted).steps == ()
 
 
-def test_a_lost_index_that_no_model_has_is_said_and_goes_with_its_columns(make_server: Callable[..., LocalServer]):
+def test_a_lost_index_that_no_model_has_is_said_and_goes_with_its_columns(
+    make_server: Callable[..., LocalServer],
+):
     server = make_server()
     lost_over(server, over("a", "b"))
     plan = plan_for(connect(server), database(A, C), Options(prune=True))
     assert plan.steps == ()
-    assert "Appwrite lists the index i (a) but does not have it and cannot delete it" in plan.notes[0]
+    assert (
+        "Appwrite lists the index i (a) but does not have it and cannot delete it" in plan.notes[0]
+    )
     migrate(connect(server), database(C), Options(prune=True))
     assert index_named(server)["status"] == "gone"
 
@@ -373,7 +400,9 @@ def test_a_successor_that_is_left_beside_its_column_goes(make_server: Callable[.
     assert_done(server, database(A, B, C, indexes=(index,)), Options(prune=True))
 
 
-def test_an_index_over_a_column_that_was_put_aside_is_dropped_before_that(make_server: Callable[..., LocalServer]):
+def test_an_index_over_a_column_that_was_put_aside_is_dropped_before_that(
+    make_server: Callable[..., LocalServer],
+):
     server, index = make_server(), over("a", "b", type="unique")
     fill(server, index)
     transport = connect(server)
@@ -387,7 +416,9 @@ def test_an_index_over_a_column_that_was_put_aside_is_dropped_before_that(make_s
     assert_done(server, wanted, Options())
 
 
-def test_a_failed_column_under_an_index_is_made_anew_with_it(make_server: Callable[..., LocalServer]):
+def test_a_failed_column_under_an_index_is_made_anew_with_it(
+    make_server: Callable[..., LocalServer],
+):
     server = make_server()
     fill(server, over("b", "c"))
     server.faults.add("failed-columns,path=*/columns/varchar,times=1")
@@ -402,7 +433,9 @@ def test_a_stuck_column_goes_after_the_index_that_holds_it():
     """MariaDB drops no column of a unique index over several."""
     index = over("b", "a", type="unique")
     live = database(replace(A, status="stuck"), B, indexes=(index,))
-    assert [f"{step.sign} {step}" for step in make_plan(database(A, B, indexes=(index,)), live).steps] == [
+    assert [
+        f"{step.sign} {step}" for step in make_plan(database(A, B, indexes=(index,)), live).steps
+    ] == [
         "- index t.i unique (b, a)",
         "- column t.a varchar(50)",
         "+ column t.a varchar(50)",
@@ -410,31 +443,46 @@ def test_a_stuck_column_goes_after_the_index_that_holds_it():
     ]
 
 
-def test_an_index_does_not_outlive_a_column_that_becomes_an_array(make_server: Callable[..., LocalServer]):
+def test_an_index_does_not_outlive_a_column_that_becomes_an_array(
+    make_server: Callable[..., LocalServer],
+):
     server = make_server()
     fill(server, over("a", "b"))
     wanted = database(replace(A, array=True), B, C)
     migrate(connect(server), wanted)
     live = settled_database(connect(server), "d").table("t")
     assert (live.indexes, plan_for(connect(server), wanted).steps) == ((), ())
-    assert [row["a"] for row in rows.list_rows(connect(server), REF)["rows"]] == [["0"], ["1"], ["2"]]
+    assert [row["a"] for row in rows.list_rows(connect(server), REF)["rows"]] == [
+        ["0"],
+        ["1"],
+        ["2"],
+    ]
 
 
 # Uniqueness meanwhile
 
 
-def test_the_plan_says_that_duplicates_may_come_while_a_unique_index_is_gone(make_server: Callable[..., LocalServer]):
+def test_the_plan_says_that_duplicates_may_come_while_a_unique_index_is_gone(
+    make_server: Callable[..., LocalServer],
+):
     server, index = make_server(), INDEXES["unique together"]
     fill(server, index)
     plan = plan_for(connect(server), CHANGES["type"].after(index))
     assert [(step.sign, step.warning) for step in plan.steps if "index" in str(step)] == [
-        ("-", "other clients can write duplicates until it is created again; this run then fails and lists them"),
+        (
+            "-",
+            "other clients can write duplicates until it is created again; this run then fails and lists them",
+        ),
         ("+", ""),
     ]
 
 
-@pytest.mark.parametrize("moment", ["DELETE /tablesdb/d/tables/t/columns", "PATCH /tablesdb/d/tables/t/columns"])
-def test_duplicates_that_others_write_meanwhile_are_named(make_server: Callable[..., LocalServer], moment: str):
+@pytest.mark.parametrize(
+    "moment", ["DELETE /tablesdb/d/tables/t/columns", "PATCH /tablesdb/d/tables/t/columns"]
+)
+def test_duplicates_that_others_write_meanwhile_are_named(
+    make_server: Callable[..., LocalServer], moment: str
+):
     server, index = make_server(), INDEXES["unique together"]
     fill(server, index)
     transport, other, written = connect(server), connect(server), []
@@ -442,14 +490,19 @@ def test_duplicates_that_others_write_meanwhile_are_named(make_server: Callable[
     def write(record: Any) -> None:
         if f"{record.method} {record.path}".startswith(moment) and not written:
             written.append(record)
-            live = {column.key: column.type for column in settled_database(other, "d").table("t").columns}
+            live = {
+                column.key: column.type
+                for column in settled_database(other, "d").table("t").columns
+            }
             key = "a" if "a" in live else replaced_key("a")
             value = {"integer": 1}.get(live[key], "1")
             rows.create_row(
                 other,
                 REF,
                 "meanwhile",
-                {key: value, "b": "1", replacement_key("a"): 1} if key != "a" else {"a": value, "b": "1"},
+                {key: value, "b": "1", replacement_key("a"): 1}
+                if key != "a"
+                else {"a": value, "b": "1"},
             )
 
     transport.add_listener(write)
@@ -464,7 +517,9 @@ def test_duplicates_that_others_write_meanwhile_are_named(make_server: Callable[
 
 def test_a_column_that_a_foreign_index_does_not_let_grow(make_server: Callable[..., LocalServer]):
     server = make_server()
-    migrate(connect(server), database(A, Column("wide", "varchar", 718), indexes=(over("a", "wide"),)))
+    migrate(
+        connect(server), database(A, Column("wide", "varchar", 718), indexes=(over("a", "wide"),))
+    )
     wanted = database(replace(A, size=51), Column("wide", "varchar", 718))
     with pytest.raises(
         NotAvailable,

@@ -83,9 +83,16 @@ INDEXES = (
     Index("a-name.that_is_much_longer_than_30", "key", ("small", "class")),
 )
 WIDE = Table(
-    "Wide-table.of_many", "Wide", COLUMNS, INDEXES, frozenset({'read("any")', 'create("users")'}), row_security=True
+    "Wide-table.of_many",
+    "Wide",
+    COLUMNS,
+    INDEXES,
+    frozenset({'read("any")', 'create("users")'}),
+    row_security=True,
 )
-SIMPLE = Table("2nd", "Second", (Column("title", "varchar", 5),), (Index("title_uniq", "unique", ("title",)),))
+SIMPLE = Table(
+    "2nd", "Second", (Column("title", "varchar", 5),), (Index("title_uniq", "unique", ("title",)),)
+)
 
 
 @pytest.fixture
@@ -169,7 +176,9 @@ KEYS = ["a", "B", "id", "created_at", "c_", "d-e", "for", "pk", "objects", "chec
 @st.composite
 def databases(draw):
     tables = []
-    for table_id in draw(st.lists(st.sampled_from(["t", "T-1", "class", "7"]), unique_by=str.lower, min_size=1)):
+    for table_id in draw(
+        st.lists(st.sampled_from(["t", "T-1", "class", "7"]), unique_by=str.lower, min_size=1)
+    ):
         columns = []
         for key in draw(st.lists(st.sampled_from(KEYS), unique=True, min_size=1)):
             options = dict(draw(st.sampled_from(KINDS)))
@@ -182,14 +191,22 @@ def databases(draw):
         indexes: list[Index] = []
         if plain:
             for number in range(draw(st.integers(0, 3))):
-                keys = tuple(draw(st.lists(st.sampled_from(sorted(plain)), unique=True, min_size=1, max_size=3)))
+                keys = tuple(
+                    draw(
+                        st.lists(
+                            st.sampled_from(sorted(plain)), unique=True, min_size=1, max_size=3
+                        )
+                    )
+                )
                 orders = draw(st.sampled_from([(), ("DESC", *("ASC" for _ in keys[1:]))]))
                 if keys in {index.columns for index in indexes}:
                     continue
                 index = Index(f"i{number}", "key", keys, orders)
                 lengths = index_lengths(table_id, index, plain)
                 unique = not lengths and draw(st.booleans())
-                indexes.append(Index(index.key, "unique" if unique else "key", keys, orders, lengths))
+                indexes.append(
+                    Index(index.key, "unique" if unique else "key", keys, orders, lengths)
+                )
         tables.append(Table(table_id, table_id, tuple(columns), tuple(indexes)))
     return Database("d", tuple(tables))
 
@@ -224,7 +241,12 @@ def test_from_a_live_database_with_relationships(live, isolated):
     live.call(
         "POST",
         "/tablesdb/d/tables/books/columns/relationship",
-        params={"relatedTableId": "authors", "type": "manyToOne", "key": "author", "onDelete": "setNull"},
+        params={
+            "relatedTableId": "authors",
+            "type": "manyToOne",
+            "key": "author",
+            "onDelete": "setNull",
+        },
     )
     settle(live, ref)
     index_routes.create_index(live, ref, "title_uniq", "unique", ["title"])
@@ -287,9 +309,15 @@ def test_an_index_keeps_what_it_was_told():
 
 def test_rows_of_inspected_models(live, isolated, monkeypatch):
     """The fields hold what the server holds."""
-    columns = tuple(column for column in COLUMNS if column.type != "email" and column.key != "secret")
+    columns = tuple(
+        column for column in COLUMNS if column.type != "email" and column.key != "secret"
+    )
     small = Table(
-        "small", "Small", tuple(column for column in columns if column.key in {"stars", "a", "since", "kind", "tags"})
+        "small",
+        "Small",
+        tuple(
+            column for column in columns if column.key in {"stars", "a", "since", "kind", "tags"}
+        ),
     )
     migrate(live, Database("d", (small,)))
     (model,) = models_from(inspected(), isolated)
@@ -307,7 +335,9 @@ test_rows_of_inspected_models = pytest.mark.django_db(databases=["appwrite"], tr
 )
 
 
-def encoded(key: str, type_: str, kind: str, places: int | None = None, size: int | None = None, **more: Any) -> Column:
+def encoded(
+    key: str, type_: str, kind: str, places: int | None = None, size: int | None = None, **more: Any
+) -> Column:
     row_id = more.pop("row_id", False)
     encoding = Encoding(kind, places, row_id, more.get("array", False))
     return Column(key, type_, size, encoding=encoding, **more)
@@ -372,7 +402,9 @@ def test_columns_are_the_fields_that_they_are_recorded_as(isolated):
 )  # fmt: skip
 def test_primary_keys_are_the_fields_that_they_are_recorded_as(isolated, encoding, line):
     table = Table("keyed", "Keyed", (Column("name", "varchar", 40),), id_encoding=encoding)
-    assert [found for found in model_source(Database("d", (table,))) if "primary_key" in found] == [line] * bool(line)
+    assert [found for found in model_source(Database("d", (table,))) if "primary_key" in found] == [
+        line
+    ] * bool(line)
     plan = plan_of(Database("d", (table,)), isolated)
     assert plan.steps == ()
     with_id = replace(table, columns=(Column("id", "integer"),))

@@ -12,7 +12,12 @@ from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.schema.apply.columns import change
 from appwrite_orm_django.schema.apply.work import Work
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
-from appwrite_orm_django.schema.errors import DuplicateRows, MissingValues, NotAvailable, UnconvertibleRows
+from appwrite_orm_django.schema.errors import (
+    DuplicateRows,
+    MissingValues,
+    NotAvailable,
+    UnconvertibleRows,
+)
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.names import replacement_key
@@ -86,7 +91,9 @@ def run_with_a_stop(transport, wanted, survives):
 
 def test_from_nothing_to_everything(transport, requests_made, level):
     assert migrate(transport, SHOP) == []
-    assert sorted(live(transport).table("product").columns, key=str) == sorted(PRODUCT.columns, key=str)
+    assert sorted(live(transport).table("product").columns, key=str) == sorted(
+        PRODUCT.columns, key=str
+    )
     assert set(live(transport).table("product").indexes) == set(PRODUCT.indexes)
     assert live(transport).table("product").permissions == PRODUCT.permissions
     assert live(transport).table("product").row_security
@@ -147,17 +154,24 @@ class TestAddedColumns:
     def test_a_required_column_is_filled_with_the_default(self, transport):
         migrate(transport, with_columns(Column("a", "varchar", 10)))
         rows.create_rows(transport, REF, [{"$id": f"r{n}", "a": "x"} for n in range(3)])
-        wanted = with_columns(Column("a", "varchar", 10), Column("n", "integer", required=True, min=0, max=9, fill=7))
+        wanted = with_columns(
+            Column("a", "varchar", 10), Column("n", "integer", required=True, min=0, max=9, fill=7)
+        )
         assert migrate(transport, wanted) == []
         assert plan_for(transport, wanted).steps == ()
         assert {row["n"] for row in rows.list_rows(transport, REF)["rows"]} == {7}
         rows.update_row(transport, REF, "r0", {"a": "y"})
 
-    def test_without_a_default_it_is_refused_before_anything_is_done(self, transport, requests_made):
+    def test_without_a_default_it_is_refused_before_anything_is_done(
+        self, transport, requests_made
+    ):
         migrate(transport, with_columns(Column("a", "varchar", 10)))
         rows.create_rows(transport, REF, [{"$id": f"r{n}", "a": "x"} for n in range(3)])
         wanted = with_columns(
-            Column("a", "varchar", 10), Column("b", "boolean"), Column("m", "boolean", required=True), N
+            Column("a", "varchar", 10),
+            Column("b", "boolean"),
+            Column("m", "boolean", required=True),
+            N,
         )
         requests_made.reset()
         with pytest.raises(
@@ -215,7 +229,10 @@ class TestAddedColumns:
         (Column("c", "bigint", min=0, max=5), Column("c", "bigint")),
         (Column("c", "double", min=0, max=5), Column("c", "double")),
         (Column("c", "enum", elements=("a",)), Column("c", "enum", elements=("a", "b"))),
-        (Column("c", "enum", elements=("a", "b")), Column("c", "enum", elements=("a", "b"), required=True)),
+        (
+            Column("c", "enum", elements=("a", "b")),
+            Column("c", "enum", elements=("a", "b"), required=True),
+        ),
         (Column("c", "email", required=True), Column("c", "email")),
     ],
     ids=str,
@@ -253,7 +270,9 @@ class TestReplacedColumns:
 
     def migrated(self, transport, before, values):
         migrate(transport, with_columns(before, self.OTHER, indexes=[self.INDEX]))
-        rows.create_rows(transport, REF, [{"$id": f"r{n}", "c": value} for n, value in enumerate(values)])
+        rows.create_rows(
+            transport, REF, [{"$id": f"r{n}", "c": value} for n, value in enumerate(values)]
+        )
 
     @pytest.mark.parametrize(
         ("before", "after", "values", "converted"),
@@ -264,15 +283,30 @@ class TestReplacedColumns:
                 ["5", " 42 ", None, "5"],
                 [5, 42, None, 5],
             ),
-            (Column("c", "integer", min=0, max=99), Column("c", "bigint"), [1, None, 2], [1, None, 2]),
-            (Column("c", "integer", min=0, max=99), Column("c", "varchar", 5), [1, None], ["1", None]),
+            (
+                Column("c", "integer", min=0, max=99),
+                Column("c", "bigint"),
+                [1, None, 2],
+                [1, None, 2],
+            ),
+            (
+                Column("c", "integer", min=0, max=99),
+                Column("c", "varchar", 5),
+                [1, None],
+                ["1", None],
+            ),
             (
                 Column("c", "varchar", 60),
                 Column("c", "longtext"),
                 ['{"method":"toggle"}', "x"],
                 ['{"method":"toggle"}', "x"],
             ),
-            (Column("c", "varchar", 10), Column("c", "enum", elements=("a", "b")), ["a", "b"], ["a", "b"]),
+            (
+                Column("c", "varchar", 10),
+                Column("c", "enum", elements=("a", "b")),
+                ["a", "b"],
+                ["a", "b"],
+            ),
             (Column("c", "boolean"), Column("c", "integer", min=0, max=9), [True, False], [1, 0]),
         ],
         ids=str,
@@ -290,7 +324,9 @@ class TestReplacedColumns:
 
     def test_a_required_one_is_required_again(self, transport):
         self.migrated(transport, Column("c", "varchar", 10, required=True), ["1", "2"])
-        wanted = with_columns(Column("c", "integer", required=True, min=0, max=9), self.OTHER, indexes=[self.INDEX])
+        wanted = with_columns(
+            Column("c", "integer", required=True, min=0, max=9), self.OTHER, indexes=[self.INDEX]
+        )
         assert migrate(transport, wanted) == []
         assert plan_for(transport, wanted).steps == ()
         assert live(transport).table("product").column("c").required
@@ -310,14 +346,21 @@ class TestReplacedColumns:
     def test_more_rows_than_a_page(self, transport):
         migrate(transport, with_columns(Column("c", "varchar", 10)))
         for start in range(0, 1100, 100):
-            rows.create_rows(transport, REF, [{"$id": f"r{n}", "c": str(n % 3)} for n in range(start, start + 100)])
+            rows.create_rows(
+                transport,
+                REF,
+                [{"$id": f"r{n}", "c": str(n % 3)} for n in range(start, start + 100)],
+            )
         migrate(transport, with_columns(Column("c", "integer")))
         page = rows.list_rows(transport, REF, [limit(2000)])["rows"]
         assert [row["c"] for row in page] == [n % 3 for n in range(1100)]
 
     def test_changing_ones_mind_half_way(self, transport):
         """The column that was to follow has yet another type: it is made anew."""
-        migrate(transport, with_columns(Column("c", "varchar", 10), Column(replacement_key("c"), "boolean")))
+        migrate(
+            transport,
+            with_columns(Column("c", "varchar", 10), Column(replacement_key("c"), "boolean")),
+        )
         rows.create_row(transport, REF, "r", {"c": "7", replacement_key("c"): True})
         wanted = with_columns(Column("c", "integer"))
         migrate(transport, wanted)
@@ -326,7 +369,9 @@ class TestReplacedColumns:
 
     def test_stopped_at_every_write(self, make_server):
         wanted = with_columns(
-            Column("c", "integer", required=True, min=0, max=99), self.OTHER, indexes=[Index("u", "unique", ("c",))]
+            Column("c", "integer", required=True, min=0, max=99),
+            self.OTHER,
+            indexes=[Index("u", "unique", ("c",))],
         )
         for survives in range(30):
             transport = connect(make_server())
@@ -347,7 +392,9 @@ class TestIndexes:
     def test_duplicates_are_listed_before_a_unique_index_is_made(self, transport):
         migrate(transport, with_columns(self.NAME))
         names = ["Tea", "tea", "Coffee", None, None, "Käse", "KASE "]
-        rows.create_rows(transport, REF, [{"$id": f"r{n}", "name": name} for n, name in enumerate(names)])
+        rows.create_rows(
+            transport, REF, [{"$id": f"r{n}", "name": name} for n, name in enumerate(names)]
+        )
         with pytest.raises(DuplicateRows) as caught:
             migrate(transport, with_columns(self.NAME, indexes=[self.UNIQUE]))
         assert (
@@ -358,7 +405,9 @@ class TestIndexes:
 
     def test_a_unique_index_over_distinct_rows_bites(self, transport):
         migrate(transport, with_columns(self.NAME))
-        rows.create_rows(transport, REF, [{"$id": "r0", "name": "Tea"}, {"$id": "r1", "name": None}])
+        rows.create_rows(
+            transport, REF, [{"$id": "r0", "name": "Tea"}, {"$id": "r1", "name": None}]
+        )
         migrate(transport, with_columns(self.NAME, indexes=[self.UNIQUE]))
         with pytest.raises(errors.UniqueViolation):
             rows.create_row(transport, REF, "r2", {"name": "TEA"})
@@ -367,10 +416,17 @@ class TestIndexes:
         """With a fold that sees no duplicates where the server does."""
         migrate(transport, with_columns(self.NAME))
         rows.create_rows(
-            transport, REF, [{"$id": "r0", "name": None}, {"$id": "r1", "name": "Tea"}, {"$id": "r2", "name": "tea"}]
+            transport,
+            REF,
+            [
+                {"$id": "r0", "name": None},
+                {"$id": "r1", "name": "Tea"},
+                {"$id": "r2", "name": "tea"},
+            ],
         )
         with pytest.raises(
-            DuplicateRows, match=r"calls the unique index name_uniq \(name\) available but does not enforce it"
+            DuplicateRows,
+            match=r"calls the unique index name_uniq \(name\) available but does not enforce it",
         ):
             migrate(transport, with_columns(self.NAME, indexes=[self.UNIQUE]), fold=str)
         assert live(transport).table("product").indexes == ()
@@ -391,7 +447,12 @@ class TestIndexes:
 
     def test_the_same_index_under_another_name_is_good_enough(self, transport):
         migrate(transport, with_columns(self.NAME, indexes=[Index("theirs", "unique", ("name",))]))
-        assert plan_for(transport, with_columns(self.NAME, indexes=[self.UNIQUE]), Options(prune=True)).steps == ()
+        assert (
+            plan_for(
+                transport, with_columns(self.NAME, indexes=[self.UNIQUE]), Options(prune=True)
+            ).steps
+            == ()
+        )
 
     def test_dropping_a_unique_index_is_destructive(self, transport):
         migrate(transport, with_columns(self.NAME, indexes=[self.UNIQUE]))
@@ -425,14 +486,20 @@ class TestRename:
             with_columns(Column("b", "enum", elements=("x", "y"), required=True)),
             Options(renames={("product", "b"): "a"}),
         )
-        assert [str(column) for column in live(transport).table("product").columns] == ["enum(x, y) required"]
+        assert [str(column) for column in live(transport).table("product").columns] == [
+            "enum(x, y) required"
+        ]
 
 
 class TestOptions:
     def test_permissions_are_set_and_nothing_else_is_reset(self, transport):
         migrate(transport, Database("shop", (Table("product", "Product", row_security=True),)))
-        table_routes.update_table(transport, REF, name="Renamed", permissions=[], row_security=True, enabled=False)
-        wanted = Database("shop", (Table("product", "Product", permissions=frozenset({'read("any")'})),))
+        table_routes.update_table(
+            transport, REF, name="Renamed", permissions=[], row_security=True, enabled=False
+        )
+        wanted = Database(
+            "shop", (Table("product", "Product", permissions=frozenset({'read("any")'})),)
+        )
         migrate(transport, wanted)
         table = table_routes.get_table(transport, REF)
         assert (table["name"], table["$permissions"], table["rowSecurity"], table["enabled"]) == (
@@ -444,15 +511,25 @@ class TestOptions:
 
     def test_what_the_models_do_not_mention_stays_as_the_console_has_it(self, transport):
         migrate(
-            transport, Database("shop", (Table("product", permissions=frozenset({'read("any")'}), row_security=True),))
+            transport,
+            Database(
+                "shop",
+                (Table("product", permissions=frozenset({'read("any")'}), row_security=True),),
+            ),
         )
         assert plan_for(transport, Database("shop", (Table("product"),))).steps == ()
 
     def test_taking_a_permission_away_is_destructive(self, transport):
         migrate(
-            transport, Database("shop", (Table("product", permissions=frozenset({'read("any")', 'read("users")'})),))
+            transport,
+            Database(
+                "shop", (Table("product", permissions=frozenset({'read("any")', 'read("users")'})),)
+            ),
         )
-        plan = plan_for(transport, Database("shop", (Table("product", permissions=frozenset({'read("users")'})),)))
+        plan = plan_for(
+            transport,
+            Database("shop", (Table("product", permissions=frozenset({'read("users")'})),)),
+        )
         assert plan.destructive == plan.steps
         assert plan.steps[0].warning == 'takes away read("any")'
 
@@ -473,7 +550,8 @@ class TestWaiting:
             now[0] += seconds
 
         with pytest.raises(
-            NotAvailable, match=r"column product\.\w+.*: not available after 60 s\. Is Appwrite's worker"
+            NotAvailable,
+            match=r"column product\.\w+.*: not available after 60 s\. Is Appwrite's worker",
         ):
             migrate(transport, SHOP, deadline_s=60, clock=lambda: now[0], sleep=sleep)
         assert 60 <= now[0] < 65
@@ -515,9 +593,15 @@ def test_a_server_that_is_not_asked_twice_for_what_it_refuses(make_server, level
     transport = connect(make_server())
     records = []
     transport.add_listener(records.append)
-    wanted = Database("shop", tuple(Table(f"t{n}", f"T{n}", (Column("a", "varchar", 5),)) for n in range(4)))
+    wanted = Database(
+        "shop", tuple(Table(f"t{n}", f"T{n}", (Column("a", "varchar", 5),)) for n in range(4))
+    )
     migrate(transport, wanted)
-    creations = [record for record in records if record.method == "POST" and record.path == "/tablesdb/shop/tables"]
+    creations = [
+        record
+        for record in records
+        if record.method == "POST" and record.path == "/tablesdb/shop/tables"
+    ]
     assert len(creations) == (5 if level == "1.9" else 4)
 
 

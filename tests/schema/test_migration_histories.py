@@ -57,7 +57,11 @@ COMMON: dict[str, Any] = {
     "print_blob": True,
     "report_multiple_bugs": False,
     "phases": (Phase.explicit, Phase.reuse, Phase.generate),
-    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    "suppress_health_check": [
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.filter_too_much,
+    ],
 }
 
 
@@ -75,7 +79,10 @@ class Behind(DatabaseWrapper):
 def databases(server: Any) -> Iterator[Any]:
     """Put a server and an empty SQLite database behind the aliases, and yield the server."""
     old = {alias: connections[alias] for alias in (APPWRITE, SQLITE)}
-    ours = Behind({**old[APPWRITE].settings_dict, "NAME": "d", "OPTIONS": {"CACHE": {"ENABLED": False}}}, APPWRITE)
+    ours = Behind(
+        {**old[APPWRITE].settings_dict, "NAME": "d", "OPTIONS": {"CACHE": {"ENABLED": False}}},
+        APPWRITE,
+    )
     ours.server_transport = connect(server)
     connections[APPWRITE] = ours
     connections[SQLITE] = Twin({**old[SQLITE].settings_dict, "NAME": ":memory:"}, SQLITE)
@@ -118,7 +125,9 @@ def both(operation: Any, state: Any) -> Any:
         after = carry_out(operation, APPWRITE, state)
     except REFUSED as error:
         note(f"refused: {type(error).__name__}: {error}")
-        if not isinstance(error, UnconvertibleRows) and "cannot change the id of a table" not in str(error):
+        if not isinstance(
+            error, UnconvertibleRows
+        ) and "cannot change the id of a table" not in str(error):
             with pytest.raises(REFUSED):
                 carry_out(operation, SQLITE, state)
         same_rows(state)
@@ -206,7 +215,9 @@ def by_appwrite_migrate(state: Any, step: Step, operations: Any) -> Any:
         if isinstance(operation, migrations.RenameField):
             model = after.apps.get_model(APP, operation.model_name)
             new = model._meta.get_field(operation.new_name)
-            old = before.apps.get_model(APP, operation.model_name)._meta.get_field(operation.old_name)
+            old = before.apps.get_model(APP, operation.model_name)._meta.get_field(
+                operation.old_name
+            )
             if new.many_to_many:
                 raise Elsewhere
             renames[model._meta.db_table, new.column] = old.column
@@ -262,7 +273,8 @@ def forwards(operations: Any, state: Any) -> Any:
 def reached(state: Any) -> Any:
     live = read_database(connections[APPWRITE].transport, "d")
     return content(state, APPWRITE), {
-        table.id: (frozenset(table.columns), frozenset(index.definition for index in table.indexes)) for table in live
+        table.id: (frozenset(table.columns), frozenset(index.definition for index in table.indexes))
+        for table in live
     }
 
 
@@ -270,7 +282,9 @@ def reached(state: Any) -> Any:
 @pytest.mark.parametrize("level", LEVELS)
 @settings(max_examples=max(1, EXAMPLES // 5), **COMMON)
 @given(history=histories(most=1), after=st.booleans())
-def test_stopped_at_every_request_a_migration_goes_on(history: History, after: bool, level: str) -> None:
+def test_stopped_at_every_request_a_migration_goes_on(
+    history: History, after: bool, level: str
+) -> None:
     """Its operations run again from the first one on."""
     (step,) = history.steps
 

@@ -60,7 +60,8 @@ def load(transport: Any, database: Database, seeds: tuple[int, ...]) -> None:
     for table in database:
         for number, seed in enumerate(seeds if table.columns else ()):
             data = {
-                column.key: value_of(column, (seed + place) % 8, number) for place, column in enumerate(table.columns)
+                column.key: value_of(column, (seed + place) % 8, number)
+                for place, column in enumerate(table.columns)
             }
             data["$createdAt"] = f"2026-01-0{number + 1}T00:00:00.000+00:00"
             with contextlib.suppress(UniqueViolation):
@@ -72,16 +73,22 @@ def models_tables(transport: Any) -> Database:
     live = read_database(transport, "d")
     assert live is not None
     known = read_recorded(transport, live)
-    return replace(known, tables=tuple(table for table in known if not table.id.startswith(OWN_TABLES)))
+    return replace(
+        known, tables=tuple(table for table in known if not table.id.startswith(OWN_TABLES))
+    )
 
 
 def content(transport: Any) -> dict[str, dict[str, dict[str, Any]]]:
     """Return table id to row id to row, without what every write changes."""
     found = {}
     for table in models_tables(transport):
-        page = rows.list_rows(transport, TableRef("d", table.id), [limit(100), select(["*"])])["rows"]
+        page = rows.list_rows(transport, TableRef("d", table.id), [limit(100), select(["*"])])[
+            "rows"
+        ]
         found[table.id] = {
-            row["$id"]: {key: value for key, value in row.items() if key not in {"$updatedAt", "$sequence"}}
+            row["$id"]: {
+                key: value for key, value in row.items() if key not in {"$updatedAt", "$sequence"}
+            }
             for row in page
         }
     return found
@@ -121,7 +128,9 @@ def assert_schema(transport: Any, wanted: Database, *, exact: bool) -> None:
         statuses = {item.status for item in (*found.columns, *found.indexes)}
         assert statuses <= {"available"}
         if exact:
-            assert {column.key for column in found.columns} == {column.key for column in table.columns}
+            assert {column.key for column in found.columns} == {
+                column.key for column in table.columns
+            }
             assert definitions == {index.definition for index in table.indexes}
     if exact:
         assert {table.id for table in live} == {table.id for table in wanted}
@@ -144,7 +153,11 @@ def expected_rows(
     converts: bool = True,
 ) -> dict[str, Any]:
     """Return table id to row id to the values that the plan has promised, or of these only those that are kept, or as they were."""
-    renamed = {(step.table, step.column.key): step.old for step in plan.steps if isinstance(step, RenameColumn)}
+    renamed = {
+        (step.table, step.column.key): step.old
+        for step in plan.steps
+        if isinstance(step, RenameColumn)
+    }
     expected: dict[str, Any] = {}
     for table in after:
         known = before.table(table.id)
@@ -156,7 +169,9 @@ def expected_rows(
         for row_id, row in old[table.id].items():
             values = {}
             for column in table.columns:
-                source_key = renamed.get((table.id, column.key), column.key if column.key not in gone else "")
+                source_key = renamed.get(
+                    (table.id, column.key), column.key if column.key not in gone else ""
+                )
                 source = known.column(source_key) if source_key else None
                 value = row[source_key] if source is not None else None
                 if converts and source is not None and not is_as_it_was(source, column):
@@ -200,7 +215,10 @@ def holds(got: Any, value: Any, column: Column) -> bool:
 def assert_values_somewhere(found: dict[str, Any], prepared: Prepared) -> None:
     """Every value that is kept is in its row, converted or not, in whichever column an interrupted run has left it."""
     known = (prepared.old, prepared.before, prepared.after, prepared.plan)
-    expected, unconverted = expected_rows(*known, kept_only=True), expected_rows(*known, converts=False)
+    expected, unconverted = (
+        expected_rows(*known, kept_only=True),
+        expected_rows(*known, converts=False),
+    )
     for table_id, kept in expected.items():
         assert set(found[table_id]) == set(kept), table_id
         table = prepared.after.table(table_id)
@@ -217,7 +235,9 @@ def assert_values_somewhere(found: dict[str, Any], prepared: Prepared) -> None:
                 )
 
 
-def assert_nothing_lost(found: dict[str, Any], prepared: Prepared, error: Exception, *, resumed: bool) -> None:
+def assert_nothing_lost(
+    found: dict[str, Any], prepared: Prepared, error: Exception, *, resumed: bool
+) -> None:
     """
     A run that was refused was refused before it did anything.
 
@@ -230,7 +250,9 @@ def assert_nothing_lost(found: dict[str, Any], prepared: Prepared, error: Except
     if resumed:
         assert_values_somewhere(found, prepared)
         return
-    expected = expected_rows(prepared.old, prepared.before, prepared.after, prepared.plan, kept_only=True)
+    expected = expected_rows(
+        prepared.old, prepared.before, prepared.after, prepared.plan, kept_only=True
+    )
     assert_rows(found, expected, prepared.after)
 
 
@@ -275,7 +297,11 @@ class Prepared:
         assert plan_for(transport, self.after, self.options).steps == ()
         assert_schema(transport, self.after, exact=self.options.prune)
         assert_records(transport, self.after)
-        assert_rows(content(transport), expected_rows(self.old, self.before, self.after, self.plan), self.after)
+        assert_rows(
+            content(transport),
+            expected_rows(self.old, self.before, self.after, self.plan),
+            self.after,
+        )
 
     def killed_at(self, number: int, after: bool) -> tuple[Any, bool]:
         """Return a server on which a run was killed, and whether it got to its end instead."""
@@ -297,7 +323,11 @@ COMMON: dict[str, Any] = {
     "deadline": None,
     "report_multiple_bugs": False,
     "phases": (Phase.explicit, Phase.reuse, Phase.generate),
-    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    "suppress_health_check": [
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.filter_too_much,
+    ],
 }
 #: A long run takes the figures from the environment.
 EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "40"))
@@ -327,7 +357,9 @@ def test_a_dry_run_shows_the_requests_of_the_run(change: Change) -> None:
     with contextlib.suppress(DuplicateRows):
         Application(transport, prepared.plan).run()
         shown = [(method, path) for method, path, _body in expected]
-        assert sorted(without_copies(made, prepared.plan)) == sorted(without_copies(shown, prepared.plan))
+        assert sorted(without_copies(made, prepared.plan)) == sorted(
+            without_copies(shown, prepared.plan)
+        )
 
 
 def without_copies(requests: list[tuple[str, str]], plan: Plan) -> list[tuple[str, str]]:
@@ -346,7 +378,9 @@ def is_copy(request: tuple[str, str], plan: Plan) -> bool:
 @pytest.mark.parametrize("level", LEVELS)
 @settings(max_examples=KILLED_EXAMPLES, **COMMON)
 @given(change=changes(), after=st.booleans())
-def test_killed_at_every_request_it_ends_in_the_same_place(change: Change, after: bool, level: str) -> None:
+def test_killed_at_every_request_it_ends_in_the_same_place(
+    change: Change, after: bool, level: str
+) -> None:
     prepared = Prepared(change, level)
     whole = copied(prepared.server, level)
     outcome = prepared.run(whole)

@@ -44,7 +44,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 def thing(*fields: tuple[str, Any], name: str = "Alpha", **options: Any) -> migrations.CreateModel:
-    return migrations.CreateModel(name, [("id", RowIdField(primary_key=True)), *fields], options=options)
+    return migrations.CreateModel(
+        name, [("id", RowIdField(primary_key=True)), *fields], options=options
+    )
 
 
 def after(*operations: Any, state: ProjectState | None = None) -> ProjectState:
@@ -80,11 +82,15 @@ def indexes() -> set[tuple[str, str]]:
 
 def marks() -> list[str]:
     return [
-        table.id for table in read_database(connections[APPWRITE].transport, "d") if table.id.startswith(FILL_TABLES)
+        table.id
+        for table in read_database(connections[APPWRITE].transport, "d")
+        if table.id.startswith(FILL_TABLES)
     ]
 
 
-def ends(server: Any, dies_at: int, answered: bool, operation: Any, state: ProjectState | None) -> bool:
+def ends(
+    server: Any, dies_at: int, answered: bool, operation: Any, state: ProjectState | None
+) -> bool:
     """Carry out an operation on a server that ends its caller at one of its requests; tell whether it got to its end before."""
     server.served, server.dies_at, server.after = 0, dies_at, answered
     try:
@@ -114,10 +120,16 @@ class TestAddedFields:
             (models.FileField(blank=True), ""),
             (models.BinaryField(default=b"\x00\xff"), b"\x00\xff"),
             (models.BinaryField(blank=True), b""),
-            (models.DecimalField(max_digits=30, decimal_places=3, default=Decimal("1.5")), Decimal("1.500")),
+            (
+                models.DecimalField(max_digits=30, decimal_places=3, default=Decimal("1.5")),
+                Decimal("1.500"),
+            ),
             (models.DurationField(default=timedelta(seconds=1)), timedelta(seconds=1)),
             (models.JSONField(default=dict), {}),
-            (models.JSONField(default={"method": "toggle", "values": []}), {"method": "toggle", "values": []}),
+            (
+                models.JSONField(default={"method": "toggle", "values": []}),
+                {"method": "toggle", "values": []},
+            ),
             (
                 models.CharField(max_length=60, default='{"method":"toggle","values":[]}'),
                 '{"method":"toggle","values":[]}',
@@ -151,15 +163,21 @@ class TestAddedFields:
         ids=lambda field: type(field).__name__,
     )
     def test_the_time_of_the_run(self, server, field, preserve):
-        state = after(migrations.AddField("alpha", "f", field, preserve_default=preserve), state=with_rows())
+        state = after(
+            migrations.AddField("alpha", "f", field, preserve_default=preserve), state=with_rows()
+        )
         assert len(set(values(state, "f"))) == 1
         assert None not in values(state, "f")
         assert remaining(state) == []
 
     @pytest.mark.parametrize("default", [7, lambda: 7], ids=["constant", "callable"])
-    def test_the_default_that_makemigrations_asks_for_is_for_these_rows_alone(self, server, default):
+    def test_the_default_that_makemigrations_asks_for_is_for_these_rows_alone(
+        self, server, default
+    ):
         state = after(
-            migrations.AddField("alpha", "f", models.IntegerField(default=default), preserve_default=False),
+            migrations.AddField(
+                "alpha", "f", models.IntegerField(default=default), preserve_default=False
+            ),
             state=with_rows(),
         )
         assert values(state, "f") == [7] * ROWS
@@ -169,21 +187,34 @@ class TestAddedFields:
     def test_without_a_default_it_is_refused(self, server):
         state = with_rows()
         with pytest.raises(
-            IntegrityError, match="library_alpha: the server cannot require f because 5 rows have no value"
+            IntegrityError,
+            match="library_alpha: the server cannot require f because 5 rows have no value",
         ):
             after(migrations.AddField("alpha", "f", models.IntegerField()), state=state)
         assert live_table().column("f") is None
 
     def test_a_default_that_the_column_cannot_hold_is_refused(self, server):
         state = with_rows()
-        with pytest.raises(DataError, match=r"library_alpha.f: the column varchar\(3\) required cannot hold .*'long'"):
-            after(migrations.AddField("alpha", "f", models.CharField(max_length=3, default="long")), state=state)
+        with pytest.raises(
+            DataError,
+            match=r"library_alpha.f: the column varchar\(3\) required cannot hold .*'long'",
+        ):
+            after(
+                migrations.AddField("alpha", "f", models.CharField(max_length=3, default="long")),
+                state=state,
+            )
         assert live_table().column("f") is None
 
     def test_one_default_for_a_unique_field_is_refused(self, server):
         state = with_rows()
-        with pytest.raises(IntegrityError, match=r"the unique index f_uniq \(f\) cannot be created over duplicates: 7"):
-            after(migrations.AddField("alpha", "f", models.IntegerField(default=7, unique=True)), state=state)
+        with pytest.raises(
+            IntegrityError,
+            match=r"the unique index f_uniq \(f\) cannot be created over duplicates: 7",
+        ):
+            after(
+                migrations.AddField("alpha", "f", models.IntegerField(default=7, unique=True)),
+                state=state,
+            )
         assert live_table().column("f") is None
 
     def test_the_order_with_respect_to_another_model_begins_with_zero(self, server):
@@ -194,7 +225,9 @@ class TestAddedFields:
 
     def test_batch_by_batch(self, server, monkeypatch):
         monkeypatch.setattr(schema_rows, "_BATCH", 2)
-        state = after(migrations.AddField("alpha", "f", models.IntegerField(default=7)), state=with_rows())
+        state = after(
+            migrations.AddField("alpha", "f", models.IntegerField(default=7)), state=with_rows()
+        )
         assert values(state, "f") == [7] * ROWS
 
     def test_nulls_that_are_written_later_stay(self, server):
@@ -218,8 +251,12 @@ class TestAddedFields:
                 counter = itertools.count(1)
                 field = {
                     "constant": models.IntegerField(null=null, default=5),
-                    "callable": models.IntegerField(null=null, default=lambda counter=counter: next(counter)),
-                    "operator": models.TextField(null=null, default='{"method":"toggle","values":[]}'),
+                    "callable": models.IntegerField(
+                        null=null, default=lambda counter=counter: next(counter)
+                    ),
+                    "operator": models.TextField(
+                        null=null, default='{"method":"toggle","values":[]}'
+                    ),
                 }[kind]
                 add = migrations.AddField("alpha", "f", field)
                 before = with_rows()
@@ -273,19 +310,28 @@ class TestNullsThatGo:
     def test_a_type_and_its_nulls_in_one_step(self, server):
         state = with_rows(("f", models.IntegerField(null=True, unique=True)))
         model_of(state).objects.filter(n=0).update(f=3)
-        state = after(migrations.AlterField("alpha", "f", models.CharField(max_length=9, default="0")), state=state)
+        state = after(
+            migrations.AlterField("alpha", "f", models.CharField(max_length=9, default="0")),
+            state=state,
+        )
         assert values(state, "f") == ["3", "0", "0", "0", "0"]
         assert remaining(state) == []
 
     def test_only_a_new_default_fills_nothing(self, server):
         state = with_rows(("f", models.IntegerField(null=True)))
-        state = after(migrations.AlterField("alpha", "f", models.IntegerField(null=True, default=5)), state=state)
+        state = after(
+            migrations.AlterField("alpha", "f", models.IntegerField(null=True, default=5)),
+            state=state,
+        )
         assert values(state, "f") == [None] * ROWS
         assert remaining(state) == []
 
     def test_a_narrower_range_is_refused_over_rows_outside(self, server):
         state = with_rows(("f", models.IntegerField(default=70_000)))
-        with pytest.raises(DataError, match=r"library_alpha.f cannot become integer .* not between -32768 and 32767"):
+        with pytest.raises(
+            DataError,
+            match=r"library_alpha.f cannot become integer .* not between -32768 and 32767",
+        ):
             after(migrations.AlterField("alpha", "f", models.SmallIntegerField()), state=state)
 
 
@@ -309,7 +355,9 @@ class TestIndexes:
             (models.CharField(max_length=9, db_index=True), models.TextField(db_index=True), "f", "key"),
         ],
     )  # fmt: skip
-    def test_an_altered_field_has_the_index_it_asks_for_and_no_other(self, server, before, then, column, expected):
+    def test_an_altered_field_has_the_index_it_asks_for_and_no_other(
+        self, server, before, then, column, expected
+    ):
         before, then = before.clone(), then.clone()
         before.null = then.null = True
         state = after(migrations.AlterField("alpha", "f", then), state=with_rows(("f", before)))
@@ -319,13 +367,20 @@ class TestIndexes:
     def test_an_index_of_the_console_stays(self, server):
         state = with_rows(("f", INT(null=True, unique=True)))
         ours: Any = connections[APPWRITE]
-        index_routes.create_index(ours.transport, ours.table_ref("library_alpha"), "mine", "key", ["n", "f"])
+        index_routes.create_index(
+            ours.transport, ours.table_ref("library_alpha"), "mine", "key", ["n", "f"]
+        )
         state = after(migrations.AlterField("alpha", "f", INT(null=True)), state=state)
         assert indexes() == {("key", "n, f")}
 
     def test_named_indexes_go_and_are_renamed(self, server):
-        state = after(migrations.AddIndex("alpha", models.Index(fields=["n"], name="first")), state=with_rows())
-        state = after(migrations.RenameIndex("alpha", new_name="second", old_name="first"), state=state)
+        state = after(
+            migrations.AddIndex("alpha", models.Index(fields=["n"], name="first")),
+            state=with_rows(),
+        )
+        state = after(
+            migrations.RenameIndex("alpha", new_name="second", old_name="first"), state=state
+        )
         assert [index.key for index in live_table().indexes] == ["second"]
         assert remaining(state) == []
         state = after(migrations.RemoveIndex("alpha", "second"), state=state)
@@ -334,7 +389,11 @@ class TestIndexes:
     def test_an_index_that_served_for_a_field_is_made_again_for_it(self, server):
         state = with_rows(("f", INT(null=True, db_index=True)))
         index = models.Index(fields=["f"], name="named")
-        state = after(migrations.AddIndex("alpha", index), migrations.RemoveIndex("alpha", "named"), state=state)
+        state = after(
+            migrations.AddIndex("alpha", index),
+            migrations.RemoveIndex("alpha", "named"),
+            state=state,
+        )
         assert indexes() == {("key", "f")}
         other = models.Index(fields=["n", "f"], name="named")
         state = after(migrations.AddIndex("alpha", other), state=state)
@@ -358,13 +417,18 @@ class TestIndexes:
         state = after(migrations.AddField("alpha", "f", INT(default=1)), state=with_rows())
         state = after(migrations.AlterIndexTogether("alpha", {("n", "f")}), state=state)
         assert indexes() == {("key", "n, f")}
-        state = after(migrations.RenameIndex("alpha", new_name="named", old_fields=("n", "f")), state=state)
+        state = after(
+            migrations.RenameIndex("alpha", new_name="named", old_fields=("n", "f")), state=state
+        )
         assert [index.key for index in live_table().indexes] == ["named"]
 
     def test_one_of_two_unique_indexes_over_a_field(self, server):
         """They are one index on the server; it goes with the last of them."""
         unique = models.UniqueConstraint(fields=["f"], name="only")
-        state = after(migrations.AddConstraint("alpha", unique), state=with_rows(("f", INT(null=True, unique=True))))
+        state = after(
+            migrations.AddConstraint("alpha", unique),
+            state=with_rows(("f", INT(null=True, unique=True))),
+        )
         state = after(migrations.RemoveConstraint("alpha", "only"), state=state)
         assert indexes() == {("unique", "f")}
         state = after(migrations.AlterField("alpha", "f", INT(null=True)), state=state)
@@ -397,7 +461,10 @@ class TestIndexes:
         model_of(state).objects.filter(n=1).update(code=17)
         model_of(state, "Beta").objects.create(id="b", n=1, up_id=17)
         state = after(
-            migrations.AlterField("alpha", "code", models.CharField(max_length=9, unique=True, null=True)), state=state
+            migrations.AlterField(
+                "alpha", "code", models.CharField(max_length=9, unique=True, null=True)
+            ),
+            state=state,
         )
         assert remaining(state) == []
         assert model_of(state, "Beta").objects.get().up.n == 1
@@ -406,7 +473,10 @@ class TestIndexes:
 class TestTables:
     def test_a_stopped_creation_goes_on(self, server):
         create = thing(
-            ("n", INT()), ("at", models.DateTimeField()), ("when", models.DateField()), unique_together={("n", "at")}
+            ("n", INT()),
+            ("at", models.DateTimeField()),
+            ("when", models.DateField()),
+            unique_together={("n", "at")},
         )
         for dies_at in itertools.count(1):
             with databases(a_killable_server(server.feature_level)) as ours:
@@ -421,13 +491,17 @@ class TestTables:
         state.add_model(ModelState.from_model(Diary))
         after(migrations.CreateModel("Diary", list(state.models[APP, "diary"].fields.items())))
         table = live_table("library_diary")
-        assert (table.permissions, table.row_security) == (frozenset(Diary.appwrite_permissions), True)
+        assert (table.permissions, table.row_security) == (
+            frozenset(Diary.appwrite_permissions),
+            True,
+        )
 
     def test_the_table_of_another_model_is_not_taken_over(self, server):
         """The deletion that comes next would drop it, with its rows."""
         state = with_rows()
         with pytest.raises(
-            NotSupportedError, match=r"library.Beta cannot use the table library_alpha, which belongs to library.Alpha"
+            NotSupportedError,
+            match=r"library.Beta cannot use the table library_alpha, which belongs to library.Alpha",
         ):
             after(thing(("n", INT()), name="Beta", db_table="library_alpha"), state=state)
 
@@ -436,7 +510,8 @@ class TestTables:
         first, second = model_of(state).objects.order_by("n")[:2]
         first.others.add(second)
         with pytest.raises(
-            NotSupportedError, match=r"library_alpha_others has rows .*\n.*db_table on the many-to-many field"
+            NotSupportedError,
+            match=r"library_alpha_others has rows .*\n.*db_table on the many-to-many field",
         ):
             after(migrations.RenameField("alpha", "others", "friends"), state=state)
         first.others.clear()
@@ -444,7 +519,9 @@ class TestTables:
         assert remaining(state) == []
 
     def test_many_to_many_columns_are_renamed_with_their_model(self, server):
-        state = with_rows(("others", models.ManyToManyField("library.Alpha")), db_table="library_alpha")
+        state = with_rows(
+            ("others", models.ManyToManyField("library.Alpha")), db_table="library_alpha"
+        )
         first, second = model_of(state).objects.order_by("n")[:2]
         first.others.add(second)
         state = after(migrations.RenameModel("Alpha", "Omega"), state=state)
@@ -481,7 +558,9 @@ def with_index(together: str) -> ProjectState:
 ON_INDEXED = {
     "type": [migrations.AlterField("Alpha", "name", models.IntegerField())],
     "length": [migrations.AlterField("Alpha", "name", models.CharField(max_length=60))],
-    "encoding": [migrations.AlterField("Alpha", "name", models.DecimalField(max_digits=5, decimal_places=2))],
+    "encoding": [
+        migrations.AlterField("Alpha", "name", models.DecimalField(max_digits=5, decimal_places=2))
+    ],
     "rename": [migrations.RenameField("Alpha", "name", "title")],
     "rename, then type": [
         migrations.RenameField("Alpha", "name", "title"),
@@ -505,7 +584,9 @@ def on_indexed() -> Iterator[Any]:
 def assert_changed(state: ProjectState, operations: list[Any], together: str) -> None:
     name = renamed_to(operations)
     assert remaining(state) == []
-    assert indexes() == {("unique", f"{name}, other") if together == "unique together" else ("key", f"other, {name}")}
+    assert indexes() == {
+        ("unique", f"{name}, other") if together == "unique together" else ("key", f"other, {name}")
+    }
     assert [int(value) for value in values(state, name)] == list(range(ROWS))
 
 
@@ -514,8 +595,12 @@ def test_an_operation_on_a_column_under_an_index(server, operations, together):
     assert_changed(after(*operations, state=with_index(together)), operations, together)
 
 
-@pytest.mark.parametrize(("operation", "together"), [("type", "unique together"), ("encoding", "index")])
-def test_an_operation_on_a_column_under_an_index_can_be_stopped_anywhere(server, operation, together):
+@pytest.mark.parametrize(
+    ("operation", "together"), [("type", "unique together"), ("encoding", "index")]
+)
+def test_an_operation_on_a_column_under_an_index_can_be_stopped_anywhere(
+    server, operation, together
+):
     operations = ON_INDEXED[operation]
     # Every other request at each of the feature levels.
     for dies_at in itertools.count(1 + (server.feature_level == "2.x"), 2):
@@ -547,7 +632,11 @@ def test_an_operation_on_a_table_whose_index_lost_a_column(server, operations):
 
 
 def test_both_fields_of_an_index_are_removed(server):
-    after(migrations.RemoveField("Alpha", "name"), migrations.RemoveField("Alpha", "other"), state=with_index("index"))
+    after(
+        migrations.RemoveField("Alpha", "name"),
+        migrations.RemoveField("Alpha", "other"),
+        state=with_index("index"),
+    )
     assert indexes() == set()
 
 
@@ -557,7 +646,9 @@ def test_texts_of_one_moment_are_duplicates_before_anything_is_done(server):
     before = after(thing(("a", models.CharField(max_length=40)), **unique))
     model = model_of(before)
     spelt = ["2026-01-01T00:00:00+00:00", "2026-01-01T01:00:00+01:00"]
-    model.objects.using(APPWRITE).bulk_create([model(pk=f"r{n}", a=text) for n, text in enumerate(spelt)])
+    model.objects.using(APPWRITE).bulk_create(
+        [model(pk=f"r{n}", a=text) for n, text in enumerate(spelt)]
+    )
     with pytest.raises(IntegrityError, match="duplicates"):
         after(migrations.AlterField("Alpha", "a", models.DateTimeField()), state=before)
     assert sorted(model.objects.using(APPWRITE).values_list("a", flat=True)) == spelt

@@ -46,20 +46,29 @@ def columns(draw, key):
     options, value = draw(st.sampled_from(KINDS))
     required = draw(st.booleans())
     scalar = not options.get("array") and options["type"] != "datetime"
-    return Column(key, required=required, fill=value if scalar and draw(st.booleans()) else None, **options)
+    return Column(
+        key, required=required, fill=value if scalar and draw(st.booleans()) else None, **options
+    )
 
 
 @st.composite
 def schemas(draw):
     tables = []
     for table_id in draw(st.lists(st.sampled_from(["t", "u"]), unique=True)):
-        made = tuple(draw(columns(key)) for key in draw(st.lists(st.sampled_from(KEYS), unique=True)))
+        made = tuple(
+            draw(columns(key)) for key in draw(st.lists(st.sampled_from(KEYS), unique=True))
+        )
         plain = [column for column in made if not column.array]
         indexes = []
         for column in plain if draw(st.booleans()) else []:
             index = Index(f"{column.key}_idx", "key", (column.key,))
             indexes.append(
-                Index(index.key, "key", index.columns, lengths=index_lengths(table_id, index, {column.key: column}))
+                Index(
+                    index.key,
+                    "key",
+                    index.columns,
+                    lengths=index_lengths(table_id, index, {column.key: column}),
+                )
             )
         tables.append(Table(table_id, table_id, made, tuple(indexes)))
     return Database("d", tuple(tables))
@@ -88,7 +97,10 @@ def load(transport, database, with_nulls):
 
 def rows_of(transport, database):
     return {
-        table.id: {row["$id"]: row for row in rows.list_rows(transport, TableRef("d", table.id), [limit(100)])["rows"]}
+        table.id: {
+            row["$id"]: row
+            for row in rows.list_rows(transport, TableRef("d", table.id), [limit(100)])["rows"]
+        }
         for table in database
     }
 
@@ -100,7 +112,9 @@ def assert_there(transport, wanted):
     for table in wanted:
         found = live.table(table.id)
         assert {column.key for column in found.columns} == {column.key for column in table.columns}
-        assert {index.definition for index in found.indexes} == {index.definition for index in table.indexes}
+        assert {index.definition for index in found.indexes} == {
+            index.definition for index in table.indexes
+        }
     assert {table.id for table in live} == {table.id for table in wanted}
 
 
@@ -132,10 +146,14 @@ def check(server, before, after, with_nulls, survives=None):
                     kept = row[column.key]
                     found = new[table.id][row_id][column.key]
                     assert found == (
-                        column.fill if kept is None and column.required and column.fill is not None else kept
+                        column.fill
+                        if kept is None and column.required and column.fill is not None
+                        else kept
                     )
                 elif column.key not in row:
-                    assert new[table.id][row_id][column.key] == (column.fill or ([] if column.array else None))
+                    assert new[table.id][row_id][column.key] == (
+                        column.fill or ([] if column.array else None)
+                    )
 
 
 def interrupted(transport, wanted, survives):

@@ -16,7 +16,12 @@ from appwrite_orm_django.client import tables as table_routes
 from appwrite_orm_django.client.queries import select
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
-from appwrite_orm_django.schema.errors import DuplicateRows, MissingValues, NotAvailable, UnconvertibleRows
+from appwrite_orm_django.schema.errors import (
+    DuplicateRows,
+    MissingValues,
+    NotAvailable,
+    UnconvertibleRows,
+)
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.limits import MAX_ROW_BYTES, row_bytes
 from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
@@ -86,7 +91,9 @@ def test_a_replaced_column_takes_the_key_of_one_that_has_just_gone(make_server):
     assert values(transport, "a") == [7]
 
 
-def test_a_run_that_was_stopped_while_the_old_column_goes_takes_its_key_when_it_has_gone(make_server):
+def test_a_run_that_was_stopped_while_the_old_column_goes_takes_its_key_when_it_has_gone(
+    make_server,
+):
     transport = connect(make_server(column_delay_s=0.1))
     migrate(transport, db(Column("a", "varchar", 10)))
     rows.create_row(transport, REF, "r", {"a": "7"})
@@ -110,8 +117,14 @@ def test_inline_columns_are_those_that_the_server_takes_and_never_dates(make_ser
     transport = connect(make_server())
     counter = Counter([])
     transport.add_listener(counter.records.append)
-    migrate(transport, db(Column("a", "varchar", 10), Column("n", "integer"), Column("at", "datetime")))
-    created = [r for r in counter.records if r.path == "/tablesdb/d/tables" and r.method == "POST" and r.status == 201]
+    migrate(
+        transport, db(Column("a", "varchar", 10), Column("n", "integer"), Column("at", "datetime"))
+    )
+    created = [
+        r
+        for r in counter.records
+        if r.path == "/tablesdb/d/tables" and r.method == "POST" and r.status == 201
+    ]
     inline = {column["type"] for record in created for column in record.params["columns"]}
     assert inline == ({"integer"} if level == "1.9" else {"varchar", "integer"})
     assert "datetime" not in INLINE_NEW | INLINE_OLD
@@ -183,10 +196,17 @@ def test_a_required_column_over_rows_without_a_value_lets_them_be_updated(transp
     migrate(transport, db(Column("a", "varchar", 10)))
     rows.create_row(transport, REF, "r", {"a": "x"})
     wanted = db(Column("a", "varchar", 10), Column("n", "integer", required=True))
-    with pytest.raises(MissingValues, match="t: the server cannot require n because one row has no value"):
+    with pytest.raises(
+        MissingValues, match="t: the server cannot require n because one row has no value"
+    ):
         migrate(transport, wanted)
     rows.update_row(transport, REF, "r", {"a": "y"})
-    assert migrate(transport, db(Column("a", "varchar", 10), Column("n", "integer", required=True, fill=0))) == []
+    assert (
+        migrate(
+            transport, db(Column("a", "varchar", 10), Column("n", "integer", required=True, fill=0))
+        )
+        == []
+    )
     rows.update_row(transport, REF, "r", {"a": "z"})
 
 
@@ -195,8 +215,12 @@ def test_one_default_cannot_fill_several_rows_of_a_unique_column(transport):
     unique = (Index("u", "unique", ("n",)),)
     migrate(transport, db(Column("a", "varchar", 10), Column("n", "integer"), indexes=unique))
     rows.create_rows(transport, REF, [{"$id": f"r{n}", "a": "x"} for n in range(2)])
-    wanted = db(Column("a", "varchar", 10), Column("n", "integer", required=True, fill=7), indexes=unique)
-    with pytest.raises(DuplicateRows, match=r"t: rows without n cannot all get 7: the unique index u forbids it"):
+    wanted = db(
+        Column("a", "varchar", 10), Column("n", "integer", required=True, fill=7), indexes=unique
+    )
+    with pytest.raises(
+        DuplicateRows, match=r"t: rows without n cannot all get 7: the unique index u forbids it"
+    ):
         migrate(transport, wanted)
     assert values(transport, "n") == [None, None]
 
@@ -208,7 +232,10 @@ def test_a_unique_index_over_duplicates_is_refused_before_anything_is_done(trans
     wanted = db(Column("a", "varchar", 20), indexes=(Index("u", "unique", ("a",)),))
     with pytest.raises(DuplicateRows, match=r"duplicates: x \(r0 and r1\)"):
         migrate(transport, wanted, Options(prune=True))
-    assert set(live_table(transport).columns) == {Column("a", "varchar", 10), Column("old", "boolean")}
+    assert set(live_table(transport).columns) == {
+        Column("a", "varchar", 10),
+        Column("old", "boolean"),
+    }
 
 
 def test_duplicates_after_a_conversion_are_found_before_it(transport):
@@ -222,9 +249,13 @@ def test_duplicates_after_a_conversion_are_found_before_it(transport):
 def test_text_is_never_cut(transport):
     """The server refuses, in the middle of the run and without naming a row."""
     migrate(transport, db(Column("a", "varchar", 10), Column("b", "varchar", 10)))
-    rows.create_rows(transport, REF, [{"$id": "r0", "a": "short"}, {"$id": "r1", "a": "far too long"[:10]}])
+    rows.create_rows(
+        transport, REF, [{"$id": "r0", "a": "short"}, {"$id": "r1", "a": "far too long"[:10]}]
+    )
     wanted = db(Column("a", "varchar", 5), Column("b", "varchar", 20))
-    with pytest.raises(UnconvertibleRows, match="r1 has 'far too lo': 10 characters exceed the maximum 5"):
+    with pytest.raises(
+        UnconvertibleRows, match="r1 has 'far too lo': 10 characters exceed the maximum 5"
+    ):
         migrate(transport, wanted)
     assert live_table(transport).column("b").size == 10
     rows.update_row(transport, REF, "r1", {"a": "now"})
@@ -233,7 +264,10 @@ def test_text_is_never_cut(transport):
 
 def test_narrower_ranges_leave_the_rows_as_they_are(transport):
     """The server looks at no row; those that do not fit cannot be updated, which the plan says first."""
-    migrate(transport, db(Column("n", "integer", min=0, max=99), Column("s", "enum", elements=("x", "y"))))
+    migrate(
+        transport,
+        db(Column("n", "integer", min=0, max=99), Column("s", "enum", elements=("x", "y"))),
+    )
     rows.create_row(transport, REF, "r", {"n": 50, "s": "y"})
     wanted = db(Column("n", "integer", min=0, max=9), Column("s", "enum", elements=("x",)))
     plan = plan_for(transport, wanted)
@@ -270,7 +304,9 @@ def test_an_id_can_be_used_again_at_once(transport):
 def test_permissions_are_changed_and_nothing_else_is_reset(transport):
     """PUT puts every flag that is left out back to what it is by default."""
     migrate(transport, Database("d", (Table("t", "T", row_security=True),)))
-    table_routes.update_table(transport, REF, name="Theirs", permissions=[], row_security=True, enabled=False)
+    table_routes.update_table(
+        transport, REF, name="Theirs", permissions=[], row_security=True, enabled=False
+    )
     migrate(transport, Database("d", (Table("t", "T", permissions=frozenset({'read("any")'})),)))
     table = table_routes.get_table(transport, REF)
     assert (table["name"], table["rowSecurity"], table["enabled"]) == ("Theirs", True, False)
@@ -278,9 +314,18 @@ def test_permissions_are_changed_and_nothing_else_is_reset(transport):
 
 def test_a_column_keeps_its_default_when_something_else_changes(transport):
     """PATCH of a column overwrites default and required with whatever it is sent."""
-    migrate(transport, db(Column("a", "varchar", 10, default="x"), Column("b", "varchar", 10, required=True)))
-    migrate(transport, db(Column("a", "varchar", 20, default="x"), Column("b", "varchar", 20, required=True)))
-    assert (live_table(transport).column("a").default, live_table(transport).column("b").required) == ("x", True)
+    migrate(
+        transport,
+        db(Column("a", "varchar", 10, default="x"), Column("b", "varchar", 10, required=True)),
+    )
+    migrate(
+        transport,
+        db(Column("a", "varchar", 20, default="x"), Column("b", "varchar", 20, required=True)),
+    )
+    assert (
+        live_table(transport).column("a").default,
+        live_table(transport).column("b").required,
+    ) == ("x", True)
 
 
 class StaleServer(LocalServer):
@@ -303,7 +348,13 @@ def test_a_list_of_tables_that_is_out_of_date_fools_nobody():
     databases.create_database(transport, "d", "D")
     table_routes.create_table(transport, REF, "T")
     before = server.handle(
-        Request("GET", "/v1/tablesdb/d/tables", "", {"x-appwrite-project": "demo", "x-appwrite-key": "secret"}, b"")
+        Request(
+            "GET",
+            "/v1/tablesdb/d/tables",
+            "",
+            {"x-appwrite-project": "demo", "x-appwrite-key": "secret"},
+            b"",
+        )
     )
     assert json.loads(before.body)["tables"][0]["columns"] == []
     wanted = db(Column("a", "varchar", 10), indexes=(Index("i", "key", ("a",)),))
@@ -313,7 +364,9 @@ def test_a_list_of_tables_that_is_out_of_date_fools_nobody():
 
 def test_rows_beside_a_relationship_are_filled_and_converted(transport):
     """Every bulk call is refused on such a table."""
-    migrate(transport, Database("d", (Table("u", "U"), Table("t", "T", (Column("a", "varchar", 10),)))))
+    migrate(
+        transport, Database("d", (Table("u", "U"), Table("t", "T", (Column("a", "varchar", 10),))))
+    )
     options = {"relatedTableId": "u", "type": "manyToOne"}
     column_routes.create_column(transport, REF, "relationship", "to", required=False, **options)
     for number in range(3):

@@ -36,7 +36,9 @@ def server_with(*names: str) -> Any:
     server = a_killable_server()
     transport = connect(server)
     migrate(transport, BEFORE)
-    rows.create_rows(transport, REF, [{"$id": f"r{number}", "name": name} for number, name in enumerate(names)])
+    rows.create_rows(
+        transport, REF, [{"$id": f"r{number}", "name": name} for number, name in enumerate(names)]
+    )
     server.served = 0
     return server
 
@@ -101,7 +103,9 @@ def untried(*names: str) -> Any:
     transport.add_listener(lambda record: requests.append(f"{record.method} {record.path}"))
     migrate(transport, AFTER)
     server = server_with(*names)
-    assert killed(server, AFTER, requests.index("POST /tablesdb/d/tables/t/indexes") + 1, after=True)
+    assert killed(
+        server, AFTER, requests.index("POST /tablesdb/d/tables/t/indexes") + 1, after=True
+    )
     transport = connect(server)
     settle(transport, REF)
     return transport
@@ -168,7 +172,9 @@ def test_several_runs_at_once(names):
         assert outcomes == {"[]"}
         assert ({table.id for table in live}, live.table("t").indexes) == ({"t"}, (UNIQUE,))
     else:
-        assert {outcome[:40] for outcome in outcomes} == {"t: Appwrite calls the unique index name_"}, outcomes
+        assert {outcome[:40] for outcome in outcomes} == {
+            "t: Appwrite calls the unique index name_"
+        }, outcomes
         assert live.table("t").indexes == ()
 
 
@@ -226,7 +232,9 @@ def test_an_index_that_appears_while_the_plan_is_made_is_not_taken_for_one_that_
 
     def make(record: Any) -> None:
         if next(requests) == 0:
-            assert record.path == "/tablesdb/d/tables", "the list of tables, in which the index is not yet"
+            assert record.path == "/tablesdb/d/tables", (
+                "the list of tables, in which the index is not yet"
+            )
             other = connect(server)
             table_routes.create_table(other, TableRef("d", MARK), "not yet tried out")
             index_routes.create_index(other, REF, "name_uniq", "unique", ["name"])
@@ -241,4 +249,7 @@ def test_what_another_run_tries_out_is_no_duplicate():
     index_routes.delete_index(transport, REF, "name_uniq")
     rows.create_row(transport, REF, f"{copies_prefix('t', 'name_uniq')}1", {"name": "Tea"})
     assert migrate(transport, AFTER) == []
-    assert (ids(transport), settled_database(transport, "d").table("t").indexes) == (["r0", "r1"], (UNIQUE,))
+    assert (ids(transport), settled_database(transport, "d").table("t").indexes) == (
+        ["r0", "r1"],
+        (UNIQUE,),
+    )

@@ -14,7 +14,14 @@ from django.db.models.sql import compiler
 
 from appwrite_orm_django.schema import collation
 
-TEXT_TYPES = ("CharField", "FileField", "FilePathField", "SlugField", "TextField", "GenericIPAddressField")
+TEXT_TYPES = (
+    "CharField",
+    "FileField",
+    "FilePathField",
+    "SlugField",
+    "TextField",
+    "GenericIPAddressField",
+)
 
 
 # What ``compiler_module`` has to have and is the same here.
@@ -100,7 +107,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     creation_class = DatabaseCreation
     display_name = "SQLite with Appwrite's collation"
     ops_class = DatabaseOperations
-    data_types = {**base.DatabaseWrapper.data_types, **dict.fromkeys(TEXT_TYPES, "text COLLATE APPWRITE")}
+    data_types = {
+        **base.DatabaseWrapper.data_types,
+        **dict.fromkeys(TEXT_TYPES, "text COLLATE APPWRITE"),
+    }
     operators = {
         **base.DatabaseWrapper.operators,
         "iexact": "= FOLD(%s)",

@@ -28,7 +28,13 @@ def run(*command):
     path = os.pathsep.join([str(PROJECT), str(LIBRARY)])
     environment = {**os.environ, "PYTHONPATH": path, "MYPYPATH": ""}
     return subprocess.run(
-        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=600, check=False
+        command,
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
 
 
@@ -47,7 +53,15 @@ def wanted(*apps):
 
 def mypy(cache, config, *apps):
     packages = [part for app in apps for part in ("-p", app)]
-    options = ["--config-file", config, "--cache-dir", str(cache), "--no-error-summary", "--output", "json"]
+    options = [
+        "--config-file",
+        config,
+        "--cache-dir",
+        str(cache),
+        "--no-error-summary",
+        "--output",
+        "json",
+    ]
     result = run(sys.executable, "-m", "mypy", *options, *packages)
     answers: Answers = {}
     for line in result.stdout.splitlines():
@@ -99,7 +113,13 @@ def test_what_is_generic_takes_its_parameters_when_the_program_runs():
     from appwrite_orm_django.orm.hydration import Prepared
     from appwrite_orm_django.orm.relationships import ManyToManyRelationship, RelatedRows
 
-    for name in ("ArrayField", "EnumField", "OneToOneRelationshipField", "RelationshipField", "RowIdField"):
+    for name in (
+        "ArrayField",
+        "EnumField",
+        "OneToOneRelationshipField",
+        "RelationshipField",
+        "RowIdField",
+    ):
         field = getattr(fields, name)
         assert field[list[str], list[str]] is field
     assert managers.AppwriteQuerySet[int, int] is managers.AppwriteQuerySet

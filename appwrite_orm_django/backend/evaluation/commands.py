@@ -50,7 +50,10 @@ class Fetch:
 
     def __str__(self) -> str:
         narrowed = [str(self.condition)] if self.condition else []
-        parts = [f"fetch {self.table.table}: {' AND '.join([*narrowed, *map(str, self.links)]) or self.condition}"]
+        parts = [
+            f"fetch {self.table.table}: "
+            f"{' AND '.join([*narrowed, *map(str, self.links)]) or self.condition}"
+        ]
         if self.order:
             parts.append("ORDER BY " + ", ".join(map(str, self.order)))
         return " ".join((*parts, *within(self)))

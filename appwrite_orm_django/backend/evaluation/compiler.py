@@ -81,7 +81,9 @@ class SQLCompiler(django_compiler.SQLCompiler):
             # django.db.models.functions.Round rejects these.
             sql, params = node.as_sql(self, self.connection, function="APPWRITE_ROUND")
             # As in SQLiteNumericMixin: a number never equals the text of a decimal in a filter.
-            return (f"CAST({sql} AS NUMERIC)" if isinstance(node.output_field, DecimalField) else sql), params
+            return (
+                f"CAST({sql} AS NUMERIC)" if isinstance(node.output_field, DecimalField) else sql
+            ), params
         if type(node) is OrderBy:
             if self.connection.nulls_are_high:
                 node = _with_nulls_high(node)
@@ -96,7 +98,10 @@ class SQLCompiler(django_compiler.SQLCompiler):
         try:
             found = super().get_group_by(select, order_by)
             # Django writes only the position of expressions that are also selected.
-            return [self.compile(select[int(sql) - 1][0]) if sql.isdigit() else (sql, params) for sql, params in found]
+            return [
+                self.compile(select[int(sql) - 1][0]) if sql.isdigit() else (sql, params)
+                for sql, params in found
+            ]
         finally:
             self._groups = False
 
@@ -108,7 +113,9 @@ class SQLCompiler(django_compiler.SQLCompiler):
     def _key_of(self, node: Any) -> Any:
         return texts.key_of(node) if self.connection.folds and texts.is_text(node) else node
 
-    def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[str, tuple[Any, ...]]:
+    def as_sql(
+        self, with_limits: bool = True, with_col_aliases: bool = False
+    ) -> tuple[str, tuple[Any, ...]]:
         noted = self.connection.noted
         # The columns of the first query decide how values compare in all of them.
         noted.unknown = noted.unknown or bool(self.query.combinator)
@@ -134,7 +141,9 @@ class SQLCompiler(django_compiler.SQLCompiler):
 class SQLAggregateCompiler(django_compiler.SQLAggregateCompiler, SQLCompiler):
     """Compile the inner query for this connection, which has no alias in ``connections``."""
 
-    def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> tuple[str, tuple[Any, ...]]:  # type: ignore[override]  # django-stubs know another signature
+    def as_sql(
+        self, with_limits: bool = True, with_col_aliases: bool = False
+    ) -> tuple[str, tuple[Any, ...]]:  # type: ignore[override]  # django-stubs know another signature
         parts, params = [], []
         for annotation in self.query.annotation_select.values():
             sql, annotation_params = self.compile(annotation)
@@ -142,6 +151,8 @@ class SQLAggregateCompiler(django_compiler.SQLAggregateCompiler, SQLCompiler):
             parts.append(sql)
             params.extend(annotation_params)
         self.col_count = len(self.query.annotation_select)
-        inner = self.query.inner_query.get_compiler(connection=self.connection, elide_empty=self.elide_empty)
+        inner = self.query.inner_query.get_compiler(
+            connection=self.connection, elide_empty=self.elide_empty
+        )
         inner_sql, inner_params = inner.as_sql(with_col_aliases=True)
         return f"SELECT {', '.join(parts)} FROM ({inner_sql}) subquery", (*params, *inner_params)

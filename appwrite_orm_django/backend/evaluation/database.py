@@ -87,7 +87,11 @@ class LocalOperations(operations.DatabaseOperations):
         # Most are UTC, where no time is missing or ambiguous.
         if isinstance(value, datetime.datetime) and value.tzinfo is None and settings.USE_TZ:
             zone = self.connection.timezone
-            return value.replace(tzinfo=zone) if zone is datetime.timezone.utc else timezone.make_aware(value, zone)
+            return (
+                value.replace(tzinfo=zone)
+                if zone is datetime.timezone.utc
+                else timezone.make_aware(value, zone)
+            )
         return super().convert_datetimefield_value(value, expression, connection)
 
     def get_decimalfield_converter(self, expression: Any) -> Any:
@@ -158,9 +162,9 @@ class LocalDatabase(base.DatabaseWrapper):
         self.folds = text == "mariadb"
         self.noted = Noted()
         self._refused: DataError | None = None
-        self.described: weakref.WeakKeyDictionary[type[Model], tuple[tuple[Field[Any, Any], ...], LocalTable]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self.described: weakref.WeakKeyDictionary[
+            type[Model], tuple[tuple[Field[Any, Any], ...], LocalTable]
+        ] = weakref.WeakKeyDictionary()
         # By lower-case name, as SQLite compares names without case.
         self._tables: dict[str, LocalTable] = {}
         # Keyed by statement and tables.
@@ -235,7 +239,11 @@ class LocalDatabase(base.DatabaseWrapper):
     @contextmanager
     def cursor_over(self, tables: Iterable[LocalTable]) -> Iterator[LocalCursor]:
         """Lend a cursor for a statement over these existing tables, with Django's errors."""
-        with names.unknown_columns_named(tables), self.wrap_database_errors, closing(self.create_cursor()) as cursor:
+        with (
+            names.unknown_columns_named(tables),
+            self.wrap_database_errors,
+            closing(self.create_cursor()) as cursor,
+        ):
             yield cursor
 
     def note_columns_read(self, key: tuple[Any, ...], columns: dict[str, set[str]]) -> None:
@@ -282,7 +290,7 @@ class LocalDatabase(base.DatabaseWrapper):
                 # Stored as text: SQLite would round the number.
                 declaration, collation = "text", decimals.COLLATION
         return LocalColumn(
-            unquoted(field.column),
+            unquoted(field.column),  # type: ignore[arg-type]  # the stubs allow None, which no concrete field has
             column_key(field),
             declaration,
             collation,
@@ -314,8 +322,12 @@ class LocalDatabase(base.DatabaseWrapper):
         connection.create_function("APPWRITE_FOLD", 1, fold, deterministic=True)
         connection.create_function("APPWRITE_LIKE", 1, fold_like, deterministic=True)
         connection.create_function("APPWRITE_ROUND", 2, _rounded, deterministic=True)
-        connection.create_function("APPWRITE_INTEGER", 2, self._noting_refusals(numbers.checked), deterministic=True)
-        connection.create_function("APPWRITE_SHORT", 1, self._noting_refusals(decimals.short), deterministic=True)
+        connection.create_function(
+            "APPWRITE_INTEGER", 2, self._noting_refusals(numbers.checked), deterministic=True
+        )
+        connection.create_function(
+            "APPWRITE_SHORT", 1, self._noting_refusals(decimals.short), deterministic=True
+        )
         decimals.register(connection)
         connection.create_function("JSON_CONTAINS", 2, json_contains, deterministic=True)
         if self.folds:

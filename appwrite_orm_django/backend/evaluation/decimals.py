@@ -12,7 +12,20 @@ from typing import Any
 
 from django.core.exceptions import FieldError
 from django.db import DataError, NotSupportedError
-from django.db.models import Avg, Case, DecimalField, Func, JSONField, Lookup, Max, Min, Subquery, Sum, Value, Window
+from django.db.models import (
+    Avg,
+    Case,
+    DecimalField,
+    Func,
+    JSONField,
+    Lookup,
+    Max,
+    Min,
+    Subquery,
+    Sum,
+    Value,
+    Window,
+)
 from django.db.models.expressions import (
     BaseExpression,
     Col,
@@ -46,7 +59,13 @@ from django.db.models.functions import (
     Sign,
     Sqrt,
 )
-from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
+from django.db.models.lookups import (
+    Exact,
+    GreaterThan,
+    GreaterThanOrEqual,
+    LessThan,
+    LessThanOrEqual,
+)
 from django.db.models.sql import Query
 
 Decimal = decimal.Decimal
@@ -74,9 +93,11 @@ def register(connection: sqlite3.Connection) -> None:
         if WINDOWS:
             connection.create_window_function(name, 1, aggregate)  # type: ignore[attr-defined]  # from Python 3.11 on
         else:
-            connection.create_aggregate(name, 1, aggregate)
+            connection.create_aggregate(name, 1, aggregate)  # type: ignore[arg-type]  # its class is called for a new one
     for name, (arguments, function) in _SQLITE_FUNCTIONS.items():
-        connection.create_function(f"APPWRITE_{name}", arguments, _of_numbers(function), deterministic=True)
+        connection.create_function(
+            f"APPWRITE_{name}", arguments, _of_numbers(function), deterministic=True
+        )
 
 
 class _Sum:
@@ -114,7 +135,9 @@ class _Average(_Sum):
     def value(self) -> str | None:
         if not self.count:
             return None
-        digits = max(self.digits, len(self.total.as_tuple().digits) if self.digits > EXACT_DIGITS else 0)
+        digits = max(
+            self.digits, len(self.total.as_tuple().digits) if self.digits > EXACT_DIGITS else 0
+        )
         return format(decimal.Context(prec=digits).divide(self.total, Decimal(self.count)), "f")
 
 
@@ -132,7 +155,8 @@ def short(text: str | None) -> str | None:
     ):
         raise DataError(
             f"{text}, the sum of a column of decimals, has more than {EXACT_DIGITS} digits.\n"
-            f'Add up longer decimals: Sum(Cast("field", DecimalField(max_digits=40, decimal_places=...))).'
+            'Add up longer decimals: Sum(Cast("field", DecimalField(max_digits=40, '
+            "decimal_places=...)))."
         )
     return text
 
@@ -281,7 +305,10 @@ def is_long(node: Any) -> bool:
     """Return whether an expression's values are decimals stored as text, or computed from them."""
     if type(node) is Value:
         # A value that is compared with a column is always text and is not handled here.
-        return isinstance(node.value, decimal.Decimal) and len(node.value.as_tuple().digits) > EXACT_DIGITS
+        return (
+            isinstance(node.value, decimal.Decimal)
+            and len(node.value.as_tuple().digits) > EXACT_DIGITS
+        )
     try:
         field = node.output_field
     except (AttributeError, FieldError):
@@ -318,9 +345,14 @@ def compiled(node: Any, compiler: Any) -> tuple[str, Any] | None:
     if kind is NullIf and is_long(node):
         return _null_if(node, compiler)
     if kind is CombinedExpression:
-        return _combined(node, compiler) if node.connector in _CONNECTORS and is_long(node) else None
+        return (
+            _combined(node, compiler) if node.connector in _CONNECTORS and is_long(node) else None
+        )
     known = (
-        kind in _FUNCTIONS or kind in _AS_THEY_ARE or isinstance(node, ExpressionWrapper) or _is_shown(node, compiler)
+        kind in _FUNCTIONS
+        or kind in _AS_THEY_ARE
+        or isinstance(node, ExpressionWrapper)
+        or _is_shown(node, compiler)
     )
     if not known or not is_long(node):
         return None
@@ -330,13 +362,17 @@ def compiled(node: Any, compiler: Any) -> tuple[str, Any] | None:
 
 def _is_shown(node: Any, compiler: Any) -> bool:
     """Return whether a query is a value, as in Django 6.1, and not the right side of an ``IN``."""
-    return isinstance(node, Query) and any(node is shown for shown in compiler.query.annotations.values())
+    return isinstance(node, Query) and any(
+        node is shown for shown in compiler.query.annotations.values()
+    )
 
 
 def _adds_up(node: Any) -> bool:
     """Return whether a sum or an average is that of a column of decimals."""
     source = node.get_source_expressions()[0]
-    return type(source) is Col and all(isinstance(one.output_field, DecimalField) for one in (node, source))
+    return type(source) is Col and all(
+        isinstance(one.output_field, DecimalField) for one in (node, source)
+    )
 
 
 def _bare(node: Any, compiler: Any) -> tuple[str, Any]:
@@ -371,8 +407,8 @@ def _window(node: Window, compiler: Any) -> tuple[str, Any] | None:
         return None
     if sums and not WINDOWS:
         raise NotSupportedError(
-            f"{function!r} over a window: exact sums of decimals with more than {EXACT_DIGITS} digits need "
-            f"Python 3.11.\nUpgrade Python, or aggregate without a window."
+            f"{function!r} over a window: exact sums of decimals with more than {EXACT_DIGITS} "
+            "digits need Python 3.11.\nUpgrade Python, or aggregate without a window."
         )
     if not sums and type(function) not in _PICKED:
         return None
@@ -386,7 +422,11 @@ def _cast(node: Cast, compiler: Any) -> tuple[str, Any] | None:
     """Compile a cast to decimals, which rounds half away from zero to their number of places."""
     (source,) = node.get_source_expressions()
     target = node.output_field
-    if not isinstance(target, DecimalField) or target.decimal_places is None or not (is_long(node) or is_long(source)):
+    if (
+        not isinstance(target, DecimalField)
+        or target.decimal_places is None
+        or not (is_long(node) or is_long(source))
+    ):
         return None
     sql, params = compiler.compile(source)
     sql = f"APPWRITE_ROUND_EXACTLY({sql}, {target.decimal_places})"
@@ -402,7 +442,9 @@ def _comparison(node: Lookup[Any], compiler: Any) -> tuple[str, Any] | None:
         exact.lhs = _Text(node.lhs)
         sql, params = exact.as_sql(compiler, compiler.connection)
         return sql, params
-    if not all(isinstance(side, BaseExpression) for side in sides) or is_long(node.lhs) is is_long(node.rhs):
+    if not all(isinstance(side, BaseExpression) for side in sides) or is_long(node.lhs) is is_long(
+        node.rhs
+    ):
         return None
     exact = copy.copy(node)
     exact.lhs, exact.rhs = (side if is_long(side) else _Text(side) for side in sides)
@@ -411,7 +453,9 @@ def _comparison(node: Lookup[Any], compiler: Any) -> tuple[str, Any] | None:
 
 
 def _null_if(node: NullIf, compiler: Any) -> tuple[str, Any]:
-    (one, one_params), (two, two_params) = (compiler.compile(source) for source in node.get_source_expressions())
+    (one, one_params), (two, two_params) = (
+        compiler.compile(source) for source in node.get_source_expressions()
+    )
     return _as_text(f"NULLIF({_as_text(one)}, {_as_text(two)})"), (*one_params, *two_params)
 
 
@@ -430,7 +474,10 @@ class _Text(Expression):
 def _combined(node: Any, compiler: Any) -> tuple[str, Any]:
     left, left_params = compiler.compile(node.lhs)
     right, right_params = compiler.compile(node.rhs)
-    return _as_text(f"{_CONNECTORS[node.connector]}({left}, {right})"), (*left_params, *right_params)
+    return _as_text(f"{_CONNECTORS[node.connector]}({left}, {right})"), (
+        *left_params,
+        *right_params,
+    )
 
 
 def _as_text(sql: str) -> str:
@@ -444,6 +491,8 @@ def _document(node: Any, compiler: Any) -> tuple[str, Any] | None:
     if not any(map(is_long, sources)):
         return None
     numbers = node.copy()
-    numbers.set_source_expressions([_JsonNumber(source) if is_long(source) else source for source in sources])
+    numbers.set_source_expressions(
+        [_JsonNumber(source) if is_long(source) else source for source in sources]
+    )
     sql, params = compiler.compile(numbers)
     return sql, params

@@ -74,7 +74,9 @@ def _is_row_id(part: re.Match[str]) -> bool:
     return bool(part["name"]) and _unquoted(part[0]).lower() == ROW_ID
 
 
-def with_row_ids(sql: str, tables: Mapping[str, LocalTable]) -> tuple[str, Mapping[str, LocalTable]]:
+def with_row_ids(
+    sql: str, tables: Mapping[str, LocalTable]
+) -> tuple[str, Mapping[str, LocalTable]]:
     """
     Give ``"$id"`` the same meaning in a statement as on the server.
 
@@ -98,10 +100,13 @@ def with_row_ids(sql: str, tables: Mapping[str, LocalTable]) -> tuple[str, Mappi
     if len(names) == 1 and "AS" not in before:
         name = _quoted(names.pop())
         return _QUOTES.sub(lambda part: name if _is_row_id(part) else part[0], sql), tables
-    if tables and any(word == "*" and previous in _BEFORE_COLUMNS for previous, word in pairwise(words)):
+    if tables and any(
+        word == "*" and previous in _BEFORE_COLUMNS for previous, word in pairwise(words)
+    ):
         own = ", ".join(f'"{table.row_id_column.name}" in {name}' for name, table in tables.items())
         raise ProgrammingError(
-            f'"{ROW_ID}" cannot be used together with *, which would return it as a further column.\n'
+            f'"{ROW_ID}" cannot be used together with *, which would return it as a further '
+            "column.\n"
             f"List the columns, or use the name of the primary key: {own}."
         )
     return sql, {name: table.with_row_id for name, table in tables.items()}

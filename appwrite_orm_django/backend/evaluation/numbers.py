@@ -17,7 +17,17 @@ from django.db.models.expressions import (
     Ref,
     Value,
 )
-from django.db.models.functions import Coalesce, FirstValue, Greatest, Lag, LastValue, Lead, Least, NthValue, NullIf
+from django.db.models.functions import (
+    Coalesce,
+    FirstValue,
+    Greatest,
+    Lag,
+    LastValue,
+    Lead,
+    Least,
+    NthValue,
+    NullIf,
+)
 from django.db.models.lookups import (
     Exact,
     GreaterThan,
@@ -89,7 +99,9 @@ def _held(value: Any, codec: Codec) -> Any:
         return value if held is value.value else Value(held, value._output_field_or_none)
     if type(value) is ExpressionList:
         value = value.copy()
-        value.set_source_expressions([_held(source, codec) for source in value.get_source_expressions()])
+        value.set_source_expressions(
+            [_held(source, codec) for source in value.get_source_expressions()]
+        )
         return value
     return codec.held(value)
 
@@ -157,14 +169,26 @@ def _is_exact(node: Any) -> bool:
 
 def with_constants_of_64_bits(node: Any) -> Any:
     """Return a membership or a range without integers beyond 64 bits, which SQLite rejects."""
-    if isinstance(node, In) and isinstance(node.rhs, (list, tuple, set)) and any(map(_is_long, node.rhs)):
+    if (
+        isinstance(node, In)
+        and isinstance(node.rhs, (list, tuple, set))
+        and any(map(_is_long, node.rhs))
+    ):
         node = copy.copy(node)
         node.rhs = [value for value in node.rhs if not _is_long(value)]
-    elif isinstance(node, Range) and isinstance(node.rhs, (list, tuple)) and any(map(_is_long, node.rhs)):
+    elif (
+        isinstance(node, Range)
+        and isinstance(node.rhs, (list, tuple))
+        and any(map(_is_long, node.rhs))
+    ):
         low, high = node.rhs
         node = copy.copy(node)
         is_empty = (_is_long(low) and low > 0) or (_is_long(high) and high < 0)
-        node.rhs = (1, 0) if is_empty else (_LEAST if _is_long(low) else low, _GREATEST if _is_long(high) else high)
+        node.rhs = (
+            (1, 0)
+            if is_empty
+            else (_LEAST if _is_long(low) else low, _GREATEST if _is_long(high) else high)
+        )
     return node
 
 
@@ -185,7 +209,11 @@ def _compared(node: Any, compiler: Any) -> tuple[str, Any] | None:
     holds = is_less if is_above else isinstance(node, (GreaterThan, GreaterThanOrEqual))
     operator = ("<=" if holds else ">") if is_above else (">=" if holds else "<")
     sql, params = compiler.compile(node.lhs)
-    return f"({sql} {operator} {_GREATEST if is_above else _LEAST}) IS {'NOT FALSE' if holds else 'TRUE'}", params
+    return (
+        f"({sql} {operator} {_GREATEST if is_above else _LEAST}) IS "
+        f"{'NOT FALSE' if holds else 'TRUE'}",
+        params,
+    )
 
 
 _LEAST, _GREATEST = -(2**63), 2**63 - 1

@@ -54,7 +54,9 @@ def _plan(compiler: Compiler) -> LocalQuery:
     connection = compiler.connection
     whole = compiler.query.clone()
     whole.explain_info = None
-    sqlite_compiler = whole.get_compiler(connection=connection.local_database, elide_empty=compiler.elide_empty)
+    sqlite_compiler = whole.get_compiler(
+        connection=connection.local_database, elide_empty=compiler.elide_empty
+    )
     with connection.local_database.noting() as noted:
         sql, params = _compile(sqlite_compiler)
     fetches: list[Fetch] = []
@@ -84,11 +86,15 @@ def _plan(compiler: Compiler) -> LocalQuery:
     )
 
 
-def _definition(sqlite_compiler: Any, models: Mapping[str, type[Model]], connection: Connection) -> str:
+def _definition(
+    sqlite_compiler: Any, models: Mapping[str, type[Model]], connection: Connection
+) -> str:
     """Describe how values are converted for SQLite and back."""
     database = connection.local_database
     described = [f"{name} {database.table_of(models[name]).definition}" for name in sorted(models)]
-    return "; ".join((f"{database.folds} {database.timezone_name}", *described, *_computed(sqlite_compiler)))
+    return "; ".join(
+        (f"{database.folds} {database.timezone_name}", *described, *_computed(sqlite_compiler))
+    )
 
 
 def _computed(sqlite_compiler: Any) -> Iterator[str]:
@@ -109,7 +115,9 @@ def _compile(sqlite_compiler: Any) -> tuple[str, tuple[Any, ...]]:
     except (EmptyResultSet, FullResultSet):
         raise
     except NotSupportedError as error:
-        raise NotSupportedError(f"Neither Appwrite nor local evaluation can answer this query: {error}") from error
+        raise NotSupportedError(
+            f"Neither Appwrite nor local evaluation can answer this query: {error}"
+        ) from error
     return check_text(sql), tuple(map(checked_param, params))
 
 
@@ -124,7 +132,10 @@ def checked_param(value: Any) -> Any:
     if isinstance(value, str):
         return check_text(value)
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise DataError(f"{value}, a constant in a locally evaluated query, exceeds 64 bits.\nUse a decimal instead.")
+        raise DataError(
+            f"{value}, a constant in a locally evaluated query, exceeds 64 bits.\nUse a decimal "
+            "instead."
+        )
     # Binary values are memoryviews for SQLite, whose repr has an address.
     return bytes(value) if isinstance(value, memoryview) else value
 
@@ -139,12 +150,20 @@ def _read_by(texts: list[str], models: dict[str, type[Model]]) -> frozenset[str]
     return frozenset(found)
 
 
-def _with_whole_tables(fetches: list[Fetch], names: frozenset[str], connection: Connection) -> list[Fetch]:
+def _with_whole_tables(
+    fetches: list[Fetch], names: frozenset[str], connection: Connection
+) -> list[Fetch]:
     """Fetch these tables whole: what a fragment reads does not depend on the query around it."""
     known = {fetch.db_table for fetch in fetches}
     return [
-        *(replace(fetch, condition=Condition(), links=()) if fetch.db_table in names else fetch for fetch in fetches),
-        *(Fetch(connection.table_ref(table_id(name)), name, Condition()) for name in sorted(names - known)),
+        *(
+            replace(fetch, condition=Condition(), links=()) if fetch.db_table in names else fetch
+            for fetch in fetches
+        ),
+        *(
+            Fetch(connection.table_ref(table_id(name)), name, Condition())
+            for name in sorted(names - known)
+        ),
     ]
 
 
@@ -153,7 +172,9 @@ def _without_repetition(fetches: list[Fetch]) -> tuple[Fetch, ...]:
     kept: list[Fetch] = []
     position: dict[int, int] = {}
     for number, fetch in enumerate(fetches):
-        fetch = replace(fetch, links=tuple(replace(link, source=position[link.source]) for link in fetch.links))
+        fetch = replace(
+            fetch, links=tuple(replace(link, source=position[link.source]) for link in fetch.links)
+        )
         if fetch in kept:
             position[number] = kept.index(fetch)
         else:
@@ -175,14 +196,21 @@ class _Level:
     """The tables of one query level, narrowed by its where-tree and through their joins."""
 
     def __init__(
-        self, level: Level, connection: Connection, models: dict[str, type[Model]], fetches: list[Fetch]
+        self,
+        level: Level,
+        connection: Connection,
+        models: dict[str, type[Model]],
+        fetches: list[Fetch],
     ) -> None:
         query = self.query = level.query
         self.connection = connection
         self.fetches = fetches
         self.aliases = level.aliases
         self.model_by_alias = {alias: tables.model_of(query, alias) for alias in self.aliases}
-        models.update((query.alias_map[alias].table_name, model) for alias, model in self.model_by_alias.items())
+        models.update(
+            (query.alias_map[alias].table_name, model)
+            for alias, model in self.model_by_alias.items()
+        )
         for name in level.extra_tables:
             models[name] = tables.model_of_table(name)
             fetches.append(Fetch(connection.table_ref(table_id(name)), name, Condition()))
@@ -195,10 +223,13 @@ class _Level:
         for alias in order:
             step = steps[alias]
             links = tuple(
-                Link(key, position[source], source_key, convert) for key, source, source_key, convert in step.links
+                Link(key, position[source], source_key, convert)
+                for key, source, source_key, convert in step.links
             )
             name = self.query.alias_map[alias].table_name
-            self.fetches.append(Fetch(self.connection.table_ref(table_id(name)), name, step.condition, links))
+            self.fetches.append(
+                Fetch(self.connection.table_ref(table_id(name)), name, step.condition, links)
+            )
 
     def _condition(self, alias: str) -> Condition:
         scope = Scope(alias, self.connection, self.connection.text_semantics)
@@ -228,7 +259,9 @@ class _Level:
             self._visit(root, children, steps, order)
         return order
 
-    def _visit(self, alias: str, children: dict[str, list[str]], steps: dict[str, _Step], order: list[str]) -> None:
+    def _visit(
+        self, alias: str, children: dict[str, list[str]], steps: dict[str, _Step], order: list[str]
+    ) -> None:
         later: list[str] = []
         for child in children[alias]:
             inner = self.query.alias_map[child].join_type == INNER
@@ -242,7 +275,9 @@ class _Level:
             self._narrow(steps[child], by=alias, through=child, forward=True)
             self._visit(child, children, steps, order)
 
-    def _is_selective(self, alias: str, children: dict[str, list[str]], steps: dict[str, _Step]) -> bool:
+    def _is_selective(
+        self, alias: str, children: dict[str, list[str]], steps: dict[str, _Step]
+    ) -> bool:
         condition = steps[alias].condition
         return bool(condition.queries or condition.memberships) or any(
             self._is_selective(child, children, steps)
@@ -256,7 +291,9 @@ class _Level:
             target, source = (child, parent) if forward else (parent, child)
             if isinstance(codec_for(target), FloatCodec):
                 return  # a filter would not find every float
-            step.links.append((column_key(target), by, column_key(source), _conversion(source, target)))
+            step.links.append(
+                (column_key(target), by, column_key(source), _conversion(source, target))
+            )
             return  # one pair is enough, as SQLite checks all of them
 
     def _joined_by(self, alias: str) -> Iterator[tuple[Field[Any, Any], Field[Any, Any]]]:
@@ -300,7 +337,10 @@ def _plan_with_slice(compiler: Compiler, whole: LocalQuery) -> LocalQuery | None
     """
     query = compiler.query
     alias = query.get_initial_alias()
-    if not _keeps_rows(query, alias) or query.alias_map[alias].table_name in whole.program.whole_tables:
+    if (
+        not _keeps_rows(query, alias)
+        or query.alias_map[alias].table_name in whole.program.whole_tables
+    ):
         return None
     scope = Scope(alias, compiler.connection, compiler.connection.text_semantics)
     condition, exact = where.to_condition(where.narrow(query.where, scope))
@@ -309,13 +349,19 @@ def _plan_with_slice(compiler: Compiler, whole: LocalQuery) -> LocalQuery | None
     if condition is None or not exact or orders is None or compiler.connection.is_dirty(table):
         return None
     same = [fetch for fetch in whole.fetches if fetch.table == table]
-    base = [number for number, fetch in enumerate(whole.fetches) if fetch.table == table and not fetch.links]
+    base = [
+        number
+        for number, fetch in enumerate(whole.fetches)
+        if fetch.table == table and not fetch.links
+    ]
     if len(base) != 1:
         return None
     number = base[0]
     limit = None if query.high_mark is None else query.high_mark - query.low_mark
     fetches = list(whole.fetches)
-    fetches[number] = replace(fetches[number], condition=condition, order=orders, offset=query.low_mark, limit=limit)
+    fetches[number] = replace(
+        fetches[number], condition=condition, order=orders, offset=query.low_mark, limit=limit
+    )
     unsliced = query.clone()
     unsliced.clear_limits()
     unsliced.explain_info = None
@@ -327,14 +373,23 @@ def _plan_with_slice(compiler: Compiler, whole: LocalQuery) -> LocalQuery | None
     sqlite_compiler = unsliced.get_compiler(connection=compiler.connection.local_database)
     sql, params = _compile(sqlite_compiler)
     program = replace(whole.program, compiler=sqlite_compiler, verifies_row_count=True, page=page)
-    return replace(whole, sql=sql, params=params, fetches=tuple(fetches), program=program, fallback=whole)
+    return replace(
+        whole, sql=sql, params=params, fetches=tuple(fetches), program=program, fallback=whole
+    )
 
 
 def _keeps_rows(query: Query, base: str) -> bool:
-    if query.combinator or query.distinct or query.group_by is not None or query.extra_tables or query.extra_order_by:
+    if (
+        query.combinator
+        or query.distinct
+        or query.group_by is not None
+        or query.extra_tables
+        or query.extra_order_by
+    ):
         return False
     if any(
-        getattr(annotation, "contains_aggregate", False) or getattr(annotation, "contains_over_clause", False)
+        getattr(annotation, "contains_aggregate", False)
+        or getattr(annotation, "contains_over_clause", False)
         for annotation in query.annotation_select.values()
     ):
         return False

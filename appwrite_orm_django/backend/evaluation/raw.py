@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.connection import Connection
 
 _READS = re.compile(r"\s*(SELECT|WITH|VALUES)\b", re.IGNORECASE)
-_READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
+_READING = frozenset(
+    {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+)
 
 Params = tuple[Any, ...] | Mapping[str, Any] | None
 
@@ -44,7 +46,9 @@ def plan_sql(sql: str, params: Params, connection: Connection) -> LocalQuery | N
     read = _tables_read(sql, params, named, connection)
     if read is None:
         return None
-    fetches = tuple(Fetch(connection.table_ref(table_id(name)), name, Condition()) for name in sorted(read))
+    fetches = tuple(
+        Fetch(connection.table_ref(table_id(name)), name, Condition()) for name in sorted(read)
+    )
     program = Program(None, {name: named[name] for name in read}, is_collated=True, is_nested=True)
     return LocalQuery(sql, params, fetches, program)  # type: ignore[arg-type]  # names, too
 
@@ -54,7 +58,9 @@ def run_sql(command: LocalQuery, connection: Connection) -> tuple[Any, list[tupl
     with connection.borrowed_local_database() as database:
         run = Run(command, connection, database)
         rows = run.rows()
-    return tuple((as_written(label, command.sql), *others) for label, *others in run.description), rows
+    return tuple(
+        (as_written(label, command.sql), *others) for label, *others in run.description
+    ), rows
 
 
 def _adapted(params: Any, connection: Connection) -> Params:
@@ -80,7 +86,9 @@ def _named_in(sql: str) -> dict[str, type[Model]]:
     }
 
 
-def _tables_read(sql: str, params: Params, named: Mapping[str, type[Model]], connection: Connection) -> set[str] | None:
+def _tables_read(
+    sql: str, params: Params, named: Mapping[str, type[Model]], connection: Connection
+) -> set[str] | None:
     """Return which of these tables SQLite says that the statement reads; None if it writes."""
     read: set[str] = set()
     others: set[int] = set()
@@ -94,7 +102,9 @@ def _tables_read(sql: str, params: Params, named: Mapping[str, type[Model]], con
         return sqlite3.SQLITE_OK
 
     with connection.borrowed_local_database() as database:
-        sql, tables = with_row_ids(sql, {name: database.table_of(model) for name, model in named.items()})
+        sql, tables = with_row_ids(
+            sql, {name: database.table_of(model) for name, model in named.items()}
+        )
         with database.with_tables(tables.values()) as raw:
             raw.set_authorizer(note)
             try:

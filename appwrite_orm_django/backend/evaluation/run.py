@@ -46,7 +46,9 @@ class Loader:
         self._table = table
         wanted = set(names)
         # At least one, as a query may only count rows.
-        self.columns = [column for column in table.columns if column.name in wanted] or list(table.columns[:1])
+        self.columns = [column for column in table.columns if column.name in wanted] or list(
+            table.columns[:1]
+        )
         self._together = max(1, min(_ROWS, _VALUES // len(self.columns)))
         self._many = table.insert_sql(self.columns, self._together)
         self._one = table.insert_sql(self.columns, 1)
@@ -59,10 +61,10 @@ class Loader:
         for column, values in zip(self.columns, columns, strict=True):
             if column.is_row_id:
                 self.row_ids.update(values)
-        values = chain.from_iterable(zip(*columns, strict=True))
+        flat = chain.from_iterable(zip(*columns, strict=True))
         width, full = len(columns) * self._together, len(rows) // self._together
-        self._raw.executemany(self._many, (tuple(islice(values, width)) for _ in range(full)))
-        self._raw.executemany(self._one, zip(*[values] * len(columns), strict=True))
+        self._raw.executemany(self._many, (tuple(islice(flat, width)) for _ in range(full)))
+        self._raw.executemany(self._one, zip(*[flat] * len(columns), strict=True))
 
     def _new(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Leave out known rows: those of another step, and those that moved between pages."""
@@ -159,12 +161,16 @@ class Brought:
 class Run:
     """One evaluation. Afterwards, ``description`` is that of SQLite's cursor."""
 
-    def __init__(self, command: LocalQuery, connection: Connection, database: LocalDatabase) -> None:
+    def __init__(
+        self, command: LocalQuery, connection: Connection, database: LocalDatabase
+    ) -> None:
         self.command = command
         self.connection = connection
         self.database = database
         self.program: Program = command.program
-        tables = {name: self.database.table_of(model) for name, model in self.program.tables.items()}
+        tables = {
+            name: self.database.table_of(model) for name, model in self.program.tables.items()
+        }
         self.sql, self.tables = with_row_ids(command.sql, tables)
         self.fetched = 0
         self.description: Any = None
@@ -182,7 +188,11 @@ class Run:
             self._note_page(raw)
             result = self._select()
         if self.program.verifies_row_count and self.command.fallback is not None:
-            sliced = next(number for number, fetch in enumerate(self.command.fetches) if fetch.limit or fetch.offset)
+            sliced = next(
+                number
+                for number, fetch in enumerate(self.command.fetches)
+                if fetch.limit or fetch.offset
+            )
             if len(result) != self._brought[sliced].count:
                 return run(self.command.fallback, self.connection)
         return result
@@ -190,7 +200,9 @@ class Run:
     def _finish(self, loaders: Iterable[Loader]) -> None:
         loaders = list(loaders)
         if self.database.folds:
-            row_ids = set().union(*(loader.row_ids for loader in loaders)) - {None}
+            row_ids = {
+                row_id for loader in loaders for row_id in loader.row_ids if row_id is not None
+            }
             if self.program.is_collated or not have_one_spelling(row_ids):
                 for loader in loaders:
                     loader.collate()
@@ -206,7 +218,9 @@ class Run:
         (pk,) = (column for column in table.columns if column.name == unquoted(page.pk_column))
         raw.execute(f'CREATE TABLE "{page.table}" ("pk")')
         values = [{pk.key: value} for value in self._brought[page.fetch].values[pk.key]]
-        raw.executemany(f'INSERT INTO "{page.table}" VALUES (?)', zip(pk.values(values), strict=True))
+        raw.executemany(
+            f'INSERT INTO "{page.table}" VALUES (?)', zip(pk.values(values), strict=True)
+        )
 
     def _columns_read(self, raw: sqlite3.Connection) -> Mapping[str, Iterable[str]]:
         """Return the columns that the statement reads according to SQLite, by table."""
@@ -245,7 +259,12 @@ class Run:
         return keys
 
     def _noting(self, number: int) -> Brought:
-        kept = {link.source_column for fetch in self.command.fetches for link in fetch.links if link.source == number}
+        kept = {
+            link.source_column
+            for fetch in self.command.fetches
+            for link in fetch.links
+            if link.source == number
+        }
         if self.program.page is not None and self.program.page.fetch == number:
             kept.add(ROW_ID)
         return Brought(values={key: {} for key in kept})
@@ -258,7 +277,9 @@ class Run:
             memberships.append(Membership(link.column, tuple(written)))
         condition = Condition(fetch.condition.queries, tuple(memberships))
         most = self.connection.options.local_evaluation_max_rows
-        for rows in self.connection.reader.pages(fetch, condition, sorted(keys), most=most + 1 - self.fetched):
+        for rows in self.connection.reader.pages(
+            fetch, condition, sorted(keys), most=most + 1 - self.fetched
+        ):
             self.fetched += len(rows)
             if self.fetched > most:
                 raise self._too_many(fetch)
@@ -268,9 +289,9 @@ class Run:
     def _too_many(self, fetch: Fetch) -> NotSupportedError:
         limit = self.connection.options.local_evaluation_max_rows
         return NotSupportedError(
-            f"{fetch.table.table}: more than {limit:,} rows are needed to evaluate this query locally "
-            f"({fetch.condition}).\n"
-            f"Narrow the filter with a condition that the server can evaluate, or raise "
+            f"{fetch.table.table}: more than {limit:,} rows are needed to evaluate this query "
+            f"locally ({fetch.condition}).\n"
+            "Narrow the filter with a condition that the server can evaluate, or raise "
             f'OPTIONS["LOCAL_EVALUATION_MAX_ROWS"].'
         )
 
@@ -296,13 +317,17 @@ class Run:
         converters = compiler.get_converters(expressions)
         return self._converted(rows, converters) if converters else rows
 
-    def _converted(self, rows: list[tuple[Any, ...]], converters: Mapping[int, Any]) -> list[tuple[Any, ...]]:
+    def _converted(
+        self, rows: list[tuple[Any, ...]], converters: Mapping[int, Any]
+    ) -> list[tuple[Any, ...]]:
         # As Django's apply_converters(), but column by column, and with the connection from which
         # the rows come.
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         for position, (functions, expression) in converters.items() if rows else ():
             for function in functions:
-                columns[position] = [function(value, expression, self.connection) for value in columns[position]]
+                columns[position] = [
+                    function(value, expression, self.connection) for value in columns[position]
+                ]
         return list(zip(*columns, strict=True))
 
 

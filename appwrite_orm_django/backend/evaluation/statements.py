@@ -18,7 +18,9 @@ from appwrite_orm_django.schema.names import unquoted
 _CHANCE = re.compile(r"\b(rand|random|randomblob|uuidv4|uuidv7)\s*\(", re.IGNORECASE)
 _CLOCK = re.compile(r"\bcurrent_(time|date|timestamp)\b", re.IGNORECASE)
 # These use the current time for "now", and without an argument.
-_CALENDAR = re.compile(r"\b(date|time|datetime|julianday|unixepoch|strftime|timediff)\s*\(\s*(\))?", re.IGNORECASE)
+_CALENDAR = re.compile(
+    r"\b(date|time|datetime|julianday|unixepoch|strftime|timediff)\s*\(\s*(\))?", re.IGNORECASE
+)
 _NOW = re.compile(r"'now'", re.IGNORECASE)
 _PLAIN = (
     str,
@@ -62,7 +64,10 @@ def reads_in(sql: str) -> int:
 def names_as_source(sql: str, db_table: str) -> bool:
     """Return whether SQL text may read a table; its name before a column name does not count."""
     name = re.escape(unquoted(db_table))
-    return re.search(rf"(?<!\w){name}(?!\w)(?![\"\]`]?\s*\.)", sql.replace('""', '"'), re.IGNORECASE) is not None
+    return (
+        re.search(rf"(?<!\w){name}(?!\w)(?![\"\]`]?\s*\.)", sql.replace('""', '"'), re.IGNORECASE)
+        is not None
+    )
 
 
 def sources(fragments: Iterable[str], db_tables: Iterable[str]) -> set[str]:

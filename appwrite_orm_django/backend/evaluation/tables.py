@@ -124,7 +124,9 @@ def _declared(column: LocalColumn, *, collated: bool) -> str:
     return f"{declaration} COLLATE {column.collation}"
 
 
-def refuse_names_that_sqlite_confuses(model: type[Model], fields: Sequence[Field[Any, Any]]) -> None:
+def refuse_names_that_sqlite_confuses(
+    model: type[Model], fields: Sequence[Field[Any, Any]]
+) -> None:
     """
     Reject a table if SQLite cannot distinguish its columns, as the check ``appwrite.E006`` does.
 
@@ -133,12 +135,13 @@ def refuse_names_that_sqlite_confuses(model: type[Model], fields: Sequence[Field
     """
     seen: dict[str, Field[Any, Any]] = {}
     for field in fields:
-        other = seen.setdefault(unquoted(field.column).lower(), field)
+        other = seen.setdefault(unquoted(field.column).lower(), field)  # type: ignore[arg-type]  # the stubs allow None, which no concrete field has
         if other is not field:
             raise NotSupportedError(
-                f"{model._meta.db_table}: the columns {other.column} and {field.column} differ only by case, which "
-                f"SQLite, in which this query is evaluated, ignores.\n"
-                f"Set db_column on one of {other} and {field}; a primary key may have any db_column."
+                f"{model._meta.db_table}: the columns {other.column} and {field.column} differ "
+                "only by case, which SQLite, in which this query is evaluated, ignores.\n"
+                f"Set db_column on one of {other} and {field}; a primary key may have any "
+                "db_column."
             )
 
 
@@ -157,10 +160,12 @@ def model_of(query: Query, alias: str) -> type[Model]:
     join = query.alias_map[alias]
     candidates: list[type[Model]] = []
     if join.join_type is None:
-        candidates.append(query.model)
+        candidates.append(query.model)  # type: ignore[arg-type]  # the stubs allow None, which no concrete field has
     else:
         field = join.join_field
-        candidates.extend(m for m in (getattr(field, "related_model", None), getattr(field, "model", None)) if m)
+        candidates.extend(
+            m for m in (getattr(field, "related_model", None), getattr(field, "model", None)) if m
+        )
     for candidate in candidates:
         for model in (candidate, *candidate._meta.all_parents):
             if model._meta.db_table == join.table_name:
@@ -186,10 +191,14 @@ def model_of_table(db_table: str) -> type[Model]:
     if (model := models_by_table().get(db_table)) is not None:
         return model
     raise NotSupportedError(
-        f"{db_table}: no model describes this table, so its rows cannot be fetched for local evaluation."
+        f"{db_table}: no model describes this table, so its rows cannot be fetched for local "
+        "evaluation."
     )
 
 
 def field_of_column(model: type[Model], column: str) -> Field[Any, Any]:
     """Return the field of a column of a model's own table, by the name of the column."""
-    return next((field for field in model._meta.local_concrete_fields if field.column == column), model._meta.pk)
+    return next(
+        (field for field in model._meta.local_concrete_fields if field.column == column),
+        model._meta.pk,
+    )

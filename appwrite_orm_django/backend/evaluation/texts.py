@@ -42,7 +42,9 @@ class RowIdKey(Key):
 
 def key_of(column: Any) -> Key:
     """Return the key of a text column, or of a reference to one."""
-    return RowIdKey(column) if is_row_id(column) and _named(column).target.primary_key else Key(column)
+    return (
+        RowIdKey(column) if is_row_id(column) and _named(column).target.primary_key else Key(column)
+    )
 
 
 def holds_row_ids(field: Field[Any, Any]) -> bool:
@@ -114,14 +116,20 @@ def with_collation(node: Any) -> Any:
 def _compares_row_ids(lookup: Lookup[Any]) -> bool:
     if isinstance(lookup, Exact):
         return is_row_id(lookup.rhs)
-    selected = getattr(lookup.rhs, "select", ()) if isinstance(lookup, In) and isinstance(lookup.rhs, Query) else ()
-    return len(selected) == 1 and is_row_id(selected[0]) and not lookup.rhs.combinator
+    selected = (
+        getattr(lookup.rhs, "select", ())
+        if isinstance(lookup, In) and isinstance(lookup.rhs, Query)
+        else ()
+    )
+    return len(selected) == 1 and is_row_id(selected[0]) and not lookup.rhs.combinator  # type: ignore[misc]  # its length was checked above
 
 
 def is_unknown(node: Any) -> bool:
     """Return whether an expression may compare columns in an unknown way."""
     kind = type(node)
-    return kind in (Func, RawSQL, ExtraWhere) or not kind.__module__.startswith(("django.", "appwrite_orm_django."))
+    return kind in (Func, RawSQL, ExtraWhere) or not kind.__module__.startswith(
+        ("django.", "appwrite_orm_django.")
+    )
 
 
 def have_one_spelling(row_ids: Collection[str]) -> bool:
@@ -141,7 +149,11 @@ def refuse_lone_surrogates(node: Any) -> None:
     """
     if isinstance(node, KeyTransform):
         check_text(node.key_name)
-    elif isinstance(node, Lookup) and isinstance(node.lhs.output_field, JSONField) and node.rhs_is_direct_value():
+    elif (
+        isinstance(node, Lookup)
+        and isinstance(node.lhs.output_field, JSONField)
+        and node.rhs_is_direct_value()
+    ):
         check_text(json.dumps(node.rhs, ensure_ascii=False, default=str))
 
 

@@ -84,7 +84,9 @@ def is_cached(connection: Connection, query: Query) -> bool:
     )
 
 
-def dependencies(connection: Connection, query: Query) -> tuple[tuple[str, ...], tuple[str, str] | None]:
+def dependencies(
+    connection: Connection, query: Query
+) -> tuple[tuple[str, ...], tuple[str, str] | None]:
     """Return the tables that a query reads, and ``(table, row id)`` if it reads only that row."""
     try:
         command = cast("Compiler", query.get_compiler(connection=connection)).read_command()

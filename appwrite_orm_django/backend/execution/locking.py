@@ -53,7 +53,9 @@ def check(query: Query, connection: Connection) -> None:
             subquery locks rows.
     """
     if not query.select_for_update:
-        if connection.transaction is not None and any(inner.select_for_update for inner in _queries_in(query)):
+        if connection.transaction is not None and any(
+            inner.select_for_update for inner in _queries_in(query)
+        ):
             raise NotSupportedError(
                 "select_for_update() in a subquery or a combined query would lock nothing.\n"
                 "Evaluate that query first, and use the keys of its rows."
@@ -63,7 +65,9 @@ def check(query: Query, connection: Connection) -> None:
         if getattr(query, name):
             raise NotSupportedError(f"select_for_update() does not take {reason}.")
     if connection.get_autocommit():
-        raise TransactionManagementError("select_for_update cannot be used outside of a transaction.")
+        raise TransactionManagementError(
+            "select_for_update cannot be used outside of a transaction."
+        )
 
 
 def _queries_in(query: Query) -> Iterator[Query]:
@@ -110,15 +114,20 @@ def read(command: Command, connection: Connection, select: Sequence[Any]) -> lis
         for position, column in primary_keys:
             table = connection.table_ref(table_id(column.target.model._meta.db_table))
             encode = codec_for(column.target).encode
-            found.update(key_of(table, encode(row[position])) for row in rows if row[position] is not None)
+            found.update(
+                key_of(table, encode(row[position])) for row in rows if row[position] is not None
+            )
         transaction.lock(found)
         # The answer of a join or a subquery may depend on rows that are not locked, and another
         # transaction may change these. It is read again after the lock rows. A list of one table
         # depends on no other rows.
-        if found <= locked or (isinstance(command, (GetRow, ListRows)) and len(command.tables) == 1):
+        if found <= locked or (
+            isinstance(command, (GetRow, ListRows)) and len(command.tables) == 1
+        ):
             return rows
         locked |= found
     raise WriteRefused(
-        f"select_for_update() on {command.tables[0].table}: other clients changed which rows match, "
-        f"{_ATTEMPTS} times in a row.\nNothing of the block was written; run the block again."
+        f"select_for_update() on {command.tables[0].table}: other clients changed which rows "
+        f"match, {_ATTEMPTS} times in a row.\nNothing of the block was written; run the block "
+        "again."
     )

@@ -70,7 +70,9 @@ class Parts:
             error.written += self.written
         elif isinstance(error, OperationalError):
             first_line = str(error).partition("\n")[0]
-            return WriteBroken.caused_by(error, f"{first_line}\n{note}", ambiguous=True, written=self.written)
+            return WriteBroken.caused_by(
+                error, f"{first_line}\n{note}", ambiguous=True, written=self.written
+            )
         error.args = (f"{str(error).removesuffix(NOTHING_WRITTEN)}\n{note}", *error.args[1:])
         if isinstance(error, AppwriteError):
             error.ambiguous = True

@@ -34,7 +34,13 @@ from appwrite_orm_django.backend.commands import (
 )
 from appwrite_orm_django.backend.evaluation.commands import Fetch, LocalQuery
 from appwrite_orm_django.backend.periods import next_start, start_of
-from appwrite_orm_django.backend.values import ROW_ID, SEQUENCE, RelationshipKey, held_float, is_found
+from appwrite_orm_django.backend.values import (
+    ROW_ID,
+    SEQUENCE,
+    RelationshipKey,
+    held_float,
+    is_found,
+)
 from appwrite_orm_django.client import queries, rows
 from appwrite_orm_django.client.errors import RowNotFound
 from appwrite_orm_django.client.queries import Query
@@ -96,7 +102,10 @@ class Requests:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         if self._thread is not None:
             self._thread.shutdown(wait=True, cancel_futures=True)
@@ -122,16 +131,18 @@ def after(row: Mapping[str, Any], order: Sequence[Order], *, nulls_are_low: bool
         None if the server might not find the row's own values, or the filter would be too long for
         it.
     """
-    order = _that_counts(order)
-    if order is None or not all(_is_found(row[one.column]) for one in order):
+    deciding = _that_counts(order)
+    if deciding is None or not all(_is_found(row[one.column]) for one in deciding):
         return None
     same: list[Query] = []
     alternatives: list[Query] = []
-    for one in order:
+    for one in deciding:
         value = int(row[SEQUENCE]) if one.column == SEQUENCE else row[one.column]
         beyond = _beyond(one, value, nulls_last=puts_nulls_last(one, nulls_are_low=nulls_are_low))
         alternatives += [_all([*same, found]) for found in beyond]
-        same.append(queries.is_null(one.column) if value is None else queries.equal(one.column, value))
+        same.append(
+            queries.is_null(one.column) if value is None else queries.equal(one.column, value)
+        )
     found = alternatives[0] if len(alternatives) == 1 else queries.or_(*alternatives)
     return found if len(found.to_json()) <= queries.MAX_QUERY_LENGTH else None
 
@@ -245,7 +256,9 @@ class Reader:
         raise TypeError(f"{command!r} is not a read command.")
 
     def _get(self, command: GetRow) -> list[tuple[Any, ...]]:
-        return list(_results(command.table, self._row(command.table, command.row_id), command.outputs))
+        return list(
+            _results(command.table, self._row(command.table, command.row_id), command.outputs)
+        )
 
     def _row(self, table: TableRef, row_id: str) -> list[Row]:
         transaction = self.connection.transaction
@@ -269,8 +282,12 @@ class Reader:
             self.connection.transaction.note_versions(table, found)
 
     def _list(self, command: ListRows) -> Iterator[tuple[Any, ...]]:
-        select = self._selecting(command.condition, [*command.columns, *(order.column for order in command.order)])
-        found = self._lists(command.table, command.condition, select, command.order, command.offset, command.limit)
+        select = self._selecting(
+            command.condition, [*command.columns, *(order.column for order in command.order)]
+        )
+        found = self._lists(
+            command.table, command.condition, select, command.order, command.offset, command.limit
+        )
         for page in found:
             yield from _results(command.table, page, command.outputs)
 
@@ -299,11 +316,17 @@ class Reader:
 
     def _selecting(self, condition: Condition, columns: Sequence[str]) -> Query | None:
         # A block has also seen that the condition held, so the version includes its columns.
-        return _select(columns if self.connection.transaction is None else [*columns, *sorted(condition.columns)])
+        return _select(
+            columns
+            if self.connection.transaction is None
+            else [*columns, *sorted(condition.columns)]
+        )
 
     def rows_by_id(self, table: TableRef, row_ids: Sequence[str]) -> Iterator[Row]:
         """Yield the committed rows with these ids, with every column they have."""
-        return self._rows(table, Condition((), (Membership(ROW_ID, tuple(row_ids)),)), None, (), 0, None)
+        return self._rows(
+            table, Condition((), (Membership(ROW_ID, tuple(row_ids)),)), None, (), 0, None
+        )
 
     def _rows(self, *described: Any) -> Iterator[Row]:
         return itertools.chain.from_iterable(self._lists(*described))
@@ -324,15 +347,20 @@ class Reader:
         if not splits or limit == 0:
             return
         ordering = [
-            queries.order_desc(one.column) if one.descending else queries.order_asc(one.column) for one in order
+            queries.order_desc(one.column) if one.descending else queries.order_asc(one.column)
+            for one in order
         ]
         if len(splits) == 1:
-            yield from self._pages(table, [*splits[0], *ordering], select, order, offset, limit, whole=whole)
+            yield from self._pages(
+                table, [*splits[0], *ordering], select, order, offset, limit, whole=whole
+            )
             return
         needed = None if limit is None else offset + limit
         merged: dict[str, Row] = {}
         for split in splits:
-            for page in self._pages(table, [*split, *ordering], select, order, 0, needed, whole=True):
+            for page in self._pages(
+                table, [*split, *ordering], select, order, 0, needed, whole=True
+            ):
                 merged.update((row[ROW_ID], row) for row in page)
         key = _merge_key(order, self.connection.text_semantics == "mariadb")
         yield sorted(merged.values(), key=key)[offset:needed]
@@ -353,7 +381,9 @@ class Reader:
         joint.total = answered["total"]
         return cast("list[Row]", answered["rows"])
 
-    def _asked(self, table: TableRef, page: Sequence[Query], *, total: bool = False) -> dict[str, Any]:
+    def _asked(
+        self, table: TableRef, page: Sequence[Query], *, total: bool = False
+    ) -> dict[str, Any]:
         self._before_read()
 
         def posts() -> bool:
@@ -391,7 +421,9 @@ class Reader:
         seen = 0
         position: Query | None = queries.offset(offset) if offset else None
         identity = self.connection.identity
-        with Requests(ahead=not self.connection.in_atomic_block, first=1 if whole else 2) as requests:
+        with Requests(
+            ahead=not self.connection.in_atomic_block, first=1 if whole else 2
+        ) as requests:
             while limit is None or seen < limit:
                 if self.connection.identity != identity:
                     raise TransactionManagementError(
@@ -412,11 +444,20 @@ class Reader:
                 yield found
 
     def _after(self, row: Row, order: Sequence[Order]) -> Query | None:
-        if any(isinstance(value := row[one.column], float) and not is_found(value) for one in order):
+        if any(
+            isinstance(value := row[one.column], float) and not is_found(value) for one in order
+        ):
             return None  # no filter finds the row, nor does the cursor, which the server makes one
         nulls_are_low = self.connection.text_semantics == "mariadb"
-        may_be_null = any(row[one.column] is None or puts_nulls_last(one, nulls_are_low=nulls_are_low) for one in order)
-        return after(row, order, nulls_are_low=nulls_are_low) if may_be_null else queries.cursor_after(row[ROW_ID])
+        may_be_null = any(
+            row[one.column] is None or puts_nulls_last(one, nulls_are_low=nulls_are_low)
+            for one in order
+        )
+        return (
+            after(row, order, nulls_are_low=nulls_are_low)
+            if may_be_null
+            else queries.cursor_after(row[ROW_ID])
+        )
 
     def ids(self, table: TableRef, filters: list[Query]) -> list[str]:
         """Return the ids of all matching rows."""
@@ -466,13 +507,21 @@ class Reader:
 
     def _count(self, table: TableRef, fixed: list[Query], end: int | None) -> int:
         def counted(where: list[Query], offset: int) -> dict[str, Any]:
-            order = [queries.order_asc(SEQUENCE), queries.select([ROW_ID]), queries.limit(1), queries.offset(offset)]
+            order = [
+                queries.order_asc(SEQUENCE),
+                queries.select([ROW_ID]),
+                queries.limit(1),
+                queries.offset(offset),
+            ]
             return self._asked(table, [*where, *order], total=True)
 
         def ask(after: str | None, offset: int) -> tuple[int, str | None]:
             beyond = [] if after is None else [queries.greater_than(SEQUENCE, int(after))]
             page = counted([*fixed, *beyond], offset)
-            if page["total"] == TOTAL_CAP and capabilities.feature_level(self.connection, table) == "2.x":
+            if (
+                page["total"] == TOTAL_CAP
+                and capabilities.feature_level(self.connection, table) == "2.x"
+            ):
                 # An aggregate is exact beyond the cap of ``total`` (recording ``agg-count``).
                 count = [Query("count", "*", ("n",)), queries.limit(1)]
                 return int(self.answer(table, [*fixed, *beyond, *count])[0]["n"]), None
@@ -497,7 +546,9 @@ class Reader:
             if not chunks:
                 return []
             alternatives.append([queries.equal(membership.column, *chunk) for chunk in chunks])
-        return [[*condition.queries, *combination] for combination in itertools.product(*alternatives)]
+        return [
+            [*condition.queries, *combination] for combination in itertools.product(*alternatives)
+        ]
 
     def values(self, values: tuple[Any, ...] | ValuesOf) -> tuple[Any, ...]:
         """Return the distinct wire values of a membership; run its command if it has one."""
@@ -571,14 +622,17 @@ def _select(columns: Iterable[str]) -> Query | None:
     return queries.select(names or [ROW_ID])
 
 
-def _results(table: TableRef, found: Sequence[Row], outputs: tuple[Output, ...]) -> Iterable[tuple[Any, ...]]:
+def _results(
+    table: TableRef, found: Sequence[Row], outputs: tuple[Output, ...]
+) -> Iterable[tuple[Any, ...]]:
     if not outputs:
         return [()] * len(found)
     try:
         return zip(*[output.column(found) for output in outputs], strict=True)
     except KeyError as error:
         raise ProgrammingError(
-            f"{table.table}: the table has no column {error.args[0]!r}.\nRun manage.py appwrite_migrate to create it."
+            f"{table.table}: the table has no column {error.args[0]!r}.\nRun manage.py "
+            "appwrite_migrate to create it."
         ) from None
 
 
@@ -636,7 +690,9 @@ def periods(command: Periods, reader: Reader) -> list[tuple[Any, ...]]:
     return [(command.shown(start),) for start in ordered[command.offset : needed]]
 
 
-def _starts(command: Periods, reader: Reader, fixed: list[Query], needed: int | None) -> Iterator[datetime.datetime]:
+def _starts(
+    command: Periods, reader: Reader, fixed: list[Query], needed: int | None
+) -> Iterator[datetime.datetime]:
     order = (queries.order_desc if command.descending else queries.order_asc)(command.column)
     most = reader.connection.options.page_size + 1
     size, bound, count = most, queries.is_not_null(command.column), 0
@@ -675,4 +731,6 @@ def _beyond_extreme(command: Periods, start: datetime.datetime) -> Query | None:
         value = command.encode(edge if command.zone is None else edge.replace(tzinfo=command.zone))
     except (ValueError, OverflowError):
         return None
-    return (queries.less_than if command.descending else queries.greater_than_equal)(command.column, value)
+    return (queries.less_than if command.descending else queries.greater_than_equal)(
+        command.column, value
+    )

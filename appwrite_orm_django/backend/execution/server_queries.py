@@ -66,11 +66,17 @@ class Join:
     multiplies: bool = False
 
     def query(self) -> Query:
-        return Query("leftJoin" if self.outer else "join", self.table.table, (self.left, "=", self.right, self.alias))
+        return Query(
+            "leftJoin" if self.outer else "join",
+            self.table.table,
+            (self.left, "=", self.right, self.alias),
+        )
 
     def __str__(self) -> str:
         kind = "LEFT OUTER JOIN" if self.outer else "INNER JOIN"
-        return f"{kind} {self.table.table} AS {self.alias} ON {self.left} = {self.alias}.{self.right}"
+        return (
+            f"{kind} {self.table.table} AS {self.alias} ON {self.left} = {self.alias}.{self.right}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,11 @@ class ServerQuery(Command):
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
-        return tuple(dict.fromkeys((self.table, *(join.table for join in self.joins), *self.condition.tables)))
+        return tuple(
+            dict.fromkeys(
+                (self.table, *(join.table for join in self.joins), *self.condition.tables)
+            )
+        )
 
     @property
     def is_grouped(self) -> bool:
@@ -108,7 +118,9 @@ class ServerQuery(Command):
     def shape(self) -> tuple[object, ...]:
         """The parts that decide whether the server accepts the query: everything but constants."""
         aggregates = tuple((query.method, query.column) for query in self.aggregates)
-        filters = tuple((query.method, query.column) for query in (*self.condition.queries, *self.having))
+        filters = tuple(
+            (query.method, query.column) for query in (*self.condition.queries, *self.having)
+        )
         return (self.joins, self.columns, aggregates, filters, self.group_by, self.order)
 
     def queries(self) -> list[Query]:
@@ -122,12 +134,15 @@ class ServerQuery(Command):
         if self.having:
             found.append(Query("having", None, self.having))
         order = (
-            queries.order_desc(one.column) if one.descending else queries.order_asc(one.column) for one in self.order
+            queries.order_desc(one.column) if one.descending else queries.order_asc(one.column)
+            for one in self.order
         )
         return [*found, *order]
 
     def __str__(self) -> str:
-        asked = [f"{query.method}({query.column}) AS {query.values[0]}" for query in self.aggregates]
+        asked = [
+            f"{query.method}({query.column}) AS {query.values[0]}" for query in self.aggregates
+        ]
         columns = f"({', '.join(asked)})" if asked else shown(self.columns)
         parts = [f"LIST {self.table.table} {columns}", *map(str, self.joins)]
         if self.condition:
@@ -211,7 +226,10 @@ def _pages(command: ServerQuery, reader: Reader, fixed: list[Query]) -> Iterator
     size, seen = reader.connection.options.page_size + 1, 0
     while command.limit is None or seen < command.limit:
         asked = size if command.limit is None else min(size, command.limit - seen)
-        place = [queries.limit(asked), *([queries.offset(command.offset + seen)] if command.offset + seen else [])]
+        place = [
+            queries.limit(asked),
+            *([queries.offset(command.offset + seen)] if command.offset + seen else []),
+        ]
         ask = reader.answer if command.is_grouped else reader.page
         found = ask(command.table, [*fixed, *place])
         yield found
@@ -220,7 +238,9 @@ def _pages(command: ServerQuery, reader: Reader, fixed: list[Query]) -> Iterator
             return
 
 
-def _results(command: ServerQuery, first: list[Row], others: Iterator[list[Row]]) -> Iterator[tuple[Any, ...]]:
+def _results(
+    command: ServerQuery, first: list[Row], others: Iterator[list[Row]]
+) -> Iterator[tuple[Any, ...]]:
     for page in itertools.chain([first], others):
         for row in page:
             yield tuple(output.read(row) for output in command.outputs)

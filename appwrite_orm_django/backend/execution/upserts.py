@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.apps import apps
 from django.db import DatabaseError
 
-from appwrite_orm_django.backend.commands import Condition, Membership, NewRow, Unique, UpsertRows, WriteResult
+from appwrite_orm_django.backend.commands import (
+    Condition,
+    Membership,
+    NewRow,
+    Unique,
+    UpsertRows,
+    WriteResult,
+)
 from appwrite_orm_django.backend.evaluation.commands import Fetch
 from appwrite_orm_django.backend.execution import retries
 from appwrite_orm_django.backend.execution.parts import Parts
@@ -20,7 +27,12 @@ from appwrite_orm_django.backend.transactions.log import CreatedRow, Operation, 
 from appwrite_orm_django.backend.transactions.staging import BATCH
 from appwrite_orm_django.backend.values import ROW_ID, table_id
 from appwrite_orm_django.client import indexes, queries
-from appwrite_orm_django.client.errors import TransactionLimitExceeded, UniqueViolation, WriteRefused, cut
+from appwrite_orm_django.client.errors import (
+    TransactionLimitExceeded,
+    UniqueViolation,
+    WriteRefused,
+    cut,
+)
 from appwrite_orm_django.schema import collation
 from appwrite_orm_django.schema.from_server import read_index
 
@@ -54,7 +66,9 @@ def unique_value(columns: tuple[str, ...], row: Row, text: str) -> tuple[Any, ..
     if any(value is None for value in values):
         return None
     return tuple(
-        collation.fold(value) if isinstance(value, str) and (text == "mariadb" or column == ROW_ID) else value
+        collation.fold(value)
+        if isinstance(value, str) and (text == "mariadb" or column == ROW_ID)
+        else value
         for column, value in zip(columns, values, strict=True)
     )
 
@@ -63,7 +77,11 @@ def unique_value(columns: tuple[str, ...], row: Row, text: str) -> tuple[Any, ..
 
 
 def rows_like(
-    reader: Reader, table: TableRef, columns: tuple[str, ...], images: Iterable[Row], shown: Iterable[str] = ()
+    reader: Reader,
+    table: TableRef,
+    columns: tuple[str, ...],
+    images: Iterable[Row],
+    shown: Iterable[str] = (),
 ) -> Iterator[Row]:
     """
     Yield the rows with the same values in these columns as one of ``images``.
@@ -128,7 +146,12 @@ def _combinations(columns: tuple[str, ...], values: Sequence[tuple[Any, ...]]) -
 def _all_of(columns: tuple[str, ...], members: Sequence[tuple[Any, ...]], listed: int) -> Query:
     parts = [
         queries.equal(
-            column, *((value[place] for value in members) if place == listed else members[0][place : place + 1])
+            column,
+            *(
+                (value[place] for value in members)
+                if place == listed
+                else members[0][place : place + 1]
+            ),
         )
         for place, column in enumerate(columns)
     ]
@@ -163,7 +186,11 @@ class Clash(NamedTuple):
         if self.columns == (ROW_ID,) and not self.exists:
             reason = f"Two new rows have the id {self.row_id}."
         elif self.columns == (ROW_ID,):
-            spelling = "" if self.row_id == self.other_id else f" as {self.other_id}; row ids are case-insensitive"
+            spelling = (
+                ""
+                if self.row_id == self.other_id
+                else f" as {self.other_id}; row ids are case-insensitive"
+            )
             reason = f"Row {self.row_id} already exists{spelling}."
         elif self.exists:
             reason = f"Row {self.other_id} already has {values}."
@@ -176,11 +203,15 @@ class Clash(NamedTuple):
         error.existing_id = self.other_id if self.exists else None
 
 
-def _clash(columns: tuple[str, ...], image: Row, row_id: str, other_id: str, *, exists: bool = True) -> Clash:
+def _clash(
+    columns: tuple[str, ...], image: Row, row_id: str, other_id: str, *, exists: bool = True
+) -> Clash:
     return Clash(columns, tuple(image.get(column) for column in columns), row_id, other_id, exists)
 
 
-def conflicting(reader: Reader, table: TableRef, unique: Unique, new: Sequence[NewRow]) -> dict[int, Clash]:
+def conflicting(
+    reader: Reader, table: TableRef, unique: Unique, new: Sequence[NewRow]
+) -> dict[int, Clash]:
     """
     Return the new rows that conflict with an existing row or an earlier new one.
 
@@ -194,7 +225,9 @@ def conflicting(reader: Reader, table: TableRef, unique: Unique, new: Sequence[N
     images = {id(row): {**row.data, ROW_ID: row.row_id} for row in new}
     for row in new:
         asked = every[1:] if row.id_is_ours else every
-        values[id(row)] = {columns: unique_value(columns, images[id(row)], text) for columns in asked}
+        values[id(row)] = {
+            columns: unique_value(columns, images[id(row)], text) for columns in asked
+        }
     # By index and value: the id of the row that has the value, and whether the row exists.
     seen: dict[tuple[str, ...], dict[Any, tuple[str, bool]]] = {}
     for columns in every:
@@ -216,7 +249,9 @@ def conflicting(reader: Reader, table: TableRef, unique: Unique, new: Sequence[N
     return taken
 
 
-def violation(reader: Reader, table: TableRef, unique: Unique, images: Mapping[str, Row]) -> Clash | None:
+def violation(
+    reader: Reader, table: TableRef, unique: Unique, images: Mapping[str, Row]
+) -> Clash | None:
     """
     Return how the rows in ``images`` would violate a unique index, None if they would not.
 
@@ -232,7 +267,9 @@ def violation(reader: Reader, table: TableRef, unique: Unique, images: Mapping[s
     return None
 
 
-def _violation(images: Mapping[tuple[str, ...], Mapping[str, Row]], found: Iterable[Row], text: str) -> Clash | None:
+def _violation(
+    images: Mapping[tuple[str, ...], Mapping[str, Row]], found: Iterable[Row], text: str
+) -> Clash | None:
     """
     Do the same as ``violation``, with the rows that have any of the values in ``found``.
 
@@ -251,7 +288,7 @@ def _violation(images: Mapping[tuple[str, ...], Mapping[str, Row]], found: Itera
     own = {columns: {row_id.lower() for row_id in by_id} for columns, by_id in images.items()}
     for row in found:
         for columns, ids in wanted.items():
-            row_id = ids.get(unique_value(columns, row, text))
+            row_id = ids.get(unique_value(columns, row, text))  # type: ignore[assignment]  # looked at in the next line
             if row_id is not None and row[ROW_ID].lower() not in own[columns]:
                 return _clash(columns, images[columns][row_id], row_id, row[ROW_ID])
     return None
@@ -273,7 +310,13 @@ class Change(NamedTuple):
     deleted: Collection[str] = ()
 
 
-def explain(connection: Connection, error: UniqueViolation, table: TableRef, change: Change, further: str = "") -> None:
+def explain(
+    connection: Connection,
+    error: UniqueViolation,
+    table: TableRef,
+    change: Change,
+    further: str = "",
+) -> None:
     """
     Add the violated unique index and the conflicting row to an error of the server.
 
@@ -300,7 +343,9 @@ def _refusing(connection: Connection, table: TableRef, change: Change) -> Clash 
     if (found := _met(connection.reader, table, known, change)) is not None:
         return found
     listed = indexes.list_indexes(connection.transport, table)
-    others = {index.columns for index in map(read_index, listed) if index.type == "unique"} - set(known)
+    others = {index.columns for index in map(read_index, listed) if index.type == "unique"} - set(
+        known
+    )
     return _met(connection.reader, table, tuple(others), change, ids=False) if others else None
 
 
@@ -313,20 +358,28 @@ def declared(table: TableRef) -> Unique:
     return tuple(found)
 
 
-def _met(reader: Reader, table: TableRef, unique: Unique, change: Change, *, ids: bool = True) -> Clash | None:
+def _met(
+    reader: Reader, table: TableRef, unique: Unique, change: Change, *, ids: bool = True
+) -> Clash | None:
     """
     Return the clash with a row of the table, or of new rows with each other.
 
     Takes one request for all indexes if their values fit into one.
     """
     images = _images(reader, table, unique, change)
-    given = {row.row_id: {ROW_ID: row.row_id} for row in change.created if ids and not row.id_is_ours}
+    given = {
+        row.row_id: {ROW_ID: row.row_id} for row in change.created if ids and not row.id_is_ours
+    }
     values = [
         ((ROW_ID,), list(given.values())),
         *((columns, list(by_id.values())) for columns, by_id in images.items()),
     ]
     wanted = tuple(dict.fromkeys((ROW_ID, *(column for columns in images for column in columns))))
-    alternatives = (query for columns, rows in values for query in _combinations(columns, _complete(columns, rows)))
+    alternatives = (
+        query
+        for columns, rows in values
+        for query in _combinations(columns, _complete(columns, rows))  # type: ignore[arg-type]  # rows of the command
+    )
     freed = {row_id.lower() for row_id in change.deleted}
     found: list[Row] = []
     for query in _alternatives(alternatives):
@@ -340,13 +393,18 @@ def _met(reader: Reader, table: TableRef, unique: Unique, change: Change, *, ids
     return _violation(images, found, reader.connection.text_semantics)
 
 
-def _images(reader: Reader, table: TableRef, unique: Unique, change: Change) -> dict[tuple[str, ...], dict[str, Row]]:
+def _images(
+    reader: Reader, table: TableRef, unique: Unique, change: Change
+) -> dict[tuple[str, ...], dict[str, Row]]:
     """Return the rows as they would have been, for each index with a written column."""
     touched = {
         row_id: {*change.changed.get(row_id, ()), *change.added.get(row_id, ())}
         for row_id in (*change.changed, *change.added)
     }
-    concerned = {columns: [row_id for row_id, keys in touched.items() if keys & set(columns)] for columns in unique}
+    concerned = {
+        columns: [row_id for row_id, keys in touched.items() if keys & set(columns)]
+        for columns in unique
+    }
     # Columns of the index that are not written must be read.
     partial = {
         row_id: None
@@ -357,17 +415,29 @@ def _images(reader: Reader, table: TableRef, unique: Unique, change: Change) -> 
     held: dict[str, Row] = {}
     if partial:
         condition = Condition((), (Membership(ROW_ID, tuple(partial)),))
-        wanted = tuple(dict.fromkeys(column for columns, ids in concerned.items() if ids for column in columns))
-        held = {row[ROW_ID].lower(): row for row in reader.rows(Fetch(table, "", condition), condition, wanted)}
+        wanted = tuple(
+            dict.fromkeys(column for columns, ids in concerned.items() if ids for column in columns)
+        )
+        held = {
+            row[ROW_ID].lower(): row
+            for row in reader.rows(Fetch(table, "", condition), condition, wanted)
+        }
 
     def image(row_id: str) -> Row:
         row = held.get(row_id.lower(), {})
         amounts = change.added.get(row_id, {})
-        sums = {column: row[column] + amount for column, amount in amounts.items() if row.get(column) is not None}
+        sums = {
+            column: row[column] + amount
+            for column, amount in amounts.items()
+            if row.get(column) is not None
+        }
         return {**row, **change.changed.get(row_id, {}), **sums}
 
     new = {row.row_id: {**row.data, ROW_ID: row.row_id} for row in change.created}
-    images = {columns: {**new, **{row_id: image(row_id) for row_id in ids}} for columns, ids in concerned.items()}
+    images = {
+        columns: {**new, **{row_id: image(row_id) for row_id in ids}}
+        for columns, ids in concerned.items()
+    }
     return {columns: by_id for columns, by_id in images.items() if by_id}
 
 
@@ -400,7 +470,9 @@ class Plan:
     def images(self) -> dict[str, dict[str, Any]]:
         """Return the rows as they will be after the write, by id."""
         changed = {row_id: {**row, **self.changes[row_id]} for row_id, row in self.existing.items()}
-        return changed | {new.row_id: {**new.data, ROW_ID: new.row_id} for new in self.creations.values()}
+        return changed | {
+            new.row_id: {**new.data, ROW_ID: new.row_id} for new in self.creations.values()
+        }
 
 
 def plan(reader: Reader, command: UpsertRows) -> Plan:
@@ -417,7 +489,10 @@ def plan(reader: Reader, command: UpsertRows) -> Plan:
         *(output.key for output in command.outputs if output.key),
         *(key for keys in command.unique for key in keys),
     ]
-    found = {unique_value(target, row, text): row for row in rows_like(reader, command.table, target, asked, shown)}
+    found = {
+        unique_value(target, row, text): row
+        for row in rows_like(reader, command.table, target, asked, shown)
+    }
     result, made = Plan(), dict[tuple[Any, ...], str]()
     for row in command.rows:
         value = unique_value(target, _image(row), text)
@@ -458,7 +533,8 @@ def upsert_violation(reader: Reader, command: UpsertRows, planned: Plan) -> Clas
     concerned = tuple(
         columns
         for columns in command.unique
-        if set(columns) != set(command.target) and (planned.creations or set(columns) & set(command.changes))
+        if set(columns) != set(command.target)
+        and (planned.creations or set(columns) & set(command.changes))
     )
     return violation(reader, command.table, concerned, planned.images())
 

@@ -102,7 +102,10 @@ def run(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
     if abs(amount) > EXACT:
         return _add_here(connection, command)
     low, high = command.bounds
-    within = (-EXACT if low is None else max(low, -EXACT), EXACT if high is None else min(high, EXACT))
+    within = (
+        -EXACT if low is None else max(low, -EXACT),
+        EXACT if high is None else min(high, EXACT),
+    )
     try:
         row = add(transport, command.table, command.row_id, command.column, amount, within)
     except LimitExceeded:
@@ -123,7 +126,9 @@ def run(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
         return _add_here(connection, replace(command, amount=lost, bounds=(None, None)))
 
 
-def add(transport: Transport, table: TableRef, row_id: str, column: str, amount: float, bounds: Bounds) -> Row:
+def add(
+    transport: Transport, table: TableRef, row_id: str, column: str, amount: float, bounds: Bounds
+) -> Row:
     """
     Increment a column in one request and return the row, with the old ``$updatedAt``.
 
@@ -262,12 +267,18 @@ class Writer:
                     count += self._create_what_is_new(batch).count
                 else:
                     created += self._create_explaining(batch.table, batch.rows)
-        return WriteResult(count) if command.ignore_conflicts else WriteResult.of(command.outputs, created)
+        return (
+            WriteResult(count)
+            if command.ignore_conflicts
+            else WriteResult.of(command.outputs, created)
+        )
 
     def _parts(self, table: TableRef) -> Parts:
         return Parts(f"rows of {table.table}")
 
-    def _create_explaining(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]]:
+    def _create_explaining(
+        self, table: TableRef, new: tuple[NewRow, ...]
+    ) -> list[Mapping[str, Any]]:
         """Create rows, in bulk where possible; errors name the violated index and the other row."""
         # Users cannot make bulk calls (recording ``auth-errors``).
         if not self._is_user or len(new) == 1:
@@ -284,7 +295,9 @@ class Writer:
                 created += self._create_explaining(table, (row,))
         return created
 
-    def _create_retrying_ids(self, table: TableRef, new: tuple[NewRow, ...]) -> list[Mapping[str, Any]] | None:
+    def _create_retrying_ids(
+        self, table: TableRef, new: tuple[NewRow, ...]
+    ) -> list[Mapping[str, Any]] | None:
         """Do the same as ``create_together``, with new ids if a generated integer id is taken."""
         for _ in range(_MAX_ATTEMPTS):
             try:
@@ -296,7 +309,9 @@ class Writer:
                 new = tuple(row.with_another_id() for row in new)
         raise OperationalError(f"{table.table}: found no free row id in {_MAX_ATTEMPTS} attempts.")
 
-    def create_together(self, table: TableRef, new: Sequence[NewRow]) -> list[Mapping[str, Any]] | None:
+    def create_together(
+        self, table: TableRef, new: Sequence[NewRow]
+    ) -> list[Mapping[str, Any]] | None:
         """
         Create up to 100 rows in one request, all or nothing.
 
@@ -313,7 +328,9 @@ class Writer:
                 raise
         return None
 
-    def create_row(self, table: TableRef, row_id: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    def create_row(
+        self, table: TableRef, row_id: str, data: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         """
         Create one row.
 
@@ -326,9 +343,12 @@ class Writer:
             return rows.create_row(self.transport, table, row_id, columns, permissions=permissions)
         if self._is_user:
             raise NotSupportedError(
-                f"{table.table}: Appwrite does not let a user create a row without values.\nSet at least one field."
+                f"{table.table}: Appwrite does not let a user create a row without values.\nSet at "
+                "least one field."
             )
-        (row,) = rows.create_rows(self.transport, table, [{**_without_null_permissions(data), ROW_ID: row_id}])
+        (row,) = rows.create_rows(
+            self.transport, table, [{**_without_null_permissions(data), ROW_ID: row_id}]
+        )
         return row
 
     def _existing(self, table: TableRef, new: Sequence[NewRow]) -> list[str]:
@@ -349,7 +369,9 @@ class Writer:
                 taken = upserts.conflicting(self.connection.reader, table, command.unique, new)
                 new = tuple(row.with_another_id() for row in new if id(row) not in taken)
             else:
-                return self._create_one_by_one(table, new) if made is None else WriteResult(len(made))
+                return (
+                    self._create_one_by_one(table, new) if made is None else WriteResult(len(made))
+                )
         return self._create_one_by_one(table, new)
 
     def _create_one_by_one(self, table: TableRef, new: Sequence[NewRow]) -> WriteResult:
@@ -369,7 +391,10 @@ class Writer:
         return WriteResult(1, row=row)
 
     def _row_ids(self, table: TableRef, condition: Condition) -> list[str]:
-        return [row[ROW_ID] for row in self.connection.reader.rows(Fetch(table, "", condition), condition, [ROW_ID])]
+        return [
+            row[ROW_ID]
+            for row in self.connection.reader.rows(Fetch(table, "", condition), condition, [ROW_ID])
+        ]
 
     def write_row(self, table: TableRef, row_id: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """Update one row; text that the server would run as an operator takes a second request."""
@@ -391,10 +416,16 @@ class Writer:
         return row
 
     def _patched(
-        self, table: TableRef, row_id: str, columns: Mapping[str, Any], permissions: Sequence[str] | None
+        self,
+        table: TableRef,
+        row_id: str,
+        columns: Mapping[str, Any],
+        permissions: Sequence[str] | None,
     ) -> Mapping[str, Any]:
         try:
-            return rows.update_row(self.transport, table, row_id, columns or None, permissions=permissions)
+            return rows.update_row(
+                self.transport, table, row_id, columns or None, permissions=permissions
+            )
         except AppwriteError as error:
             if not error.ambiguous:
                 raise
@@ -434,28 +465,38 @@ class Writer:
                     rows.update_rows(self.transport, command.table, second, split)
         return WriteResult(changed)
 
-    def _update_alike(self, command: UpdateRows, data: Mapping[str, Any], split: list[Query]) -> int:
+    def _update_alike(
+        self, command: UpdateRows, data: Mapping[str, Any], split: list[Query]
+    ) -> int:
         try:
             return rows.update_rows(self.transport, command.table, data, split)
         except InvalidRequest as error:
             if not _refuses_bulk(error):
                 raise
-            return self._one_at_a_time(command.table, split, lambda row_id: self.write_row(command.table, row_id, data))
+            return self._one_at_a_time(
+                command.table, split, lambda row_id: self.write_row(command.table, row_id, data)
+            )
         except ServerError as error:
             if error.code == 500:
-                self._raise_violation(error, command.table, lambda: self._changes_of(command.table, split, data))
+                self._raise_violation(
+                    error, command.table, lambda: self._changes_of(command.table, split, data)
+                )
             raise
 
     def _changes_of(self, table: TableRef, split: list[Query], data: Mapping[str, Any]) -> Change:
         return Change(changed=dict.fromkeys(self.connection.reader.ids(table, split), data))
 
-    def _raise_violation(self, error: ServerError, table: TableRef, change: Callable[[], Change]) -> None:
+    def _raise_violation(
+        self, error: ServerError, table: TableRef, change: Callable[[], Change]
+    ) -> None:
         """
         Raise ``UniqueViolation`` if a 500 means a violated unique index.
 
         Bulk updates answer one with a 500 (recording ``bulk-update``).
         """
-        violation = UniqueViolation(type=error.type, code=error.code, message=error.message, request=error.request)
+        violation = UniqueViolation(
+            type=error.type, code=error.code, message=error.message, request=error.request
+        )
         with suppress(DatabaseError):
             upserts.explain(self.connection, violation, table, change())
         if violation.columns:
@@ -468,9 +509,10 @@ class Writer:
         }
         if filtered & (set(command.data) | {"$updatedAt", None}):
             raise NotSupportedError(
-                f"{command.table.table}: {', '.join(second)} would be set to text that Appwrite runs as an operator, "
-                f"in rows that are filtered by a column that this update changes.\n"
-                f"Update the rows by primary key instead."
+                f"{command.table.table}: {', '.join(second)} would be set to text that Appwrite "
+                "runs as an operator, in rows that are filtered by a column that this update "
+                "changes.\n"
+                "Update the rows by primary key instead."
             )
 
     def increment(self, command: IncrementColumn) -> WriteResult:
@@ -534,7 +576,9 @@ class Writer:
             return 0
         return 1
 
-    def _write_current(self, command: UpdateFromQuery, block: Block, batch: dict[str, Mapping[str, Any]]) -> int:
+    def _write_current(
+        self, command: UpdateFromQuery, block: Block, batch: dict[str, Mapping[str, Any]]
+    ) -> int:
         """Write a batch computed from rows read in ``block``; recompute it after a conflict."""
         for attempt in itertools.count(1):
             block.log = Log()
@@ -558,7 +602,9 @@ class Writer:
             batch = {row_id: again[row_id] for row_id in batch if row_id in again}
         raise AssertionError  # unreachable: the last attempt raises
 
-    def _in_halves(self, command: UpdateFromQuery, block: Block, batch: dict[str, Mapping[str, Any]]) -> int:
+    def _in_halves(
+        self, command: UpdateFromQuery, block: Block, batch: dict[str, Mapping[str, Any]]
+    ) -> int:
         items, parts, changed = list(batch.items()), self._parts(command.table), 0
         for half in (items[: len(items) // 2], items[len(items) // 2 :]):
             with parts.part(len(half)):
@@ -578,7 +624,9 @@ class Writer:
         if self._is_user:
             for row_id in self._row_ids(command.table, command.condition):
                 with parts.part(1):
-                    deleted += self.delete(DeleteRows(command.table, command.condition, row_id=row_id)).count
+                    deleted += self.delete(
+                        DeleteRows(command.table, command.condition, row_id=row_id)
+                    ).count
             return WriteResult(deleted)
         for split in self.connection.reader.splits(command.condition):
             with parts.part(0):
@@ -592,9 +640,13 @@ class Writer:
         except InvalidRequest as error:
             if not _refuses_bulk(error):
                 raise
-        return self._one_at_a_time(table, split, lambda row_id: rows.delete_row(self.transport, table, row_id))
+        return self._one_at_a_time(
+            table, split, lambda row_id: rows.delete_row(self.transport, table, row_id)
+        )
 
-    def _one_at_a_time(self, table: TableRef, split: list[Query], write: Callable[[str], object]) -> int:
+    def _one_at_a_time(
+        self, table: TableRef, split: list[Query], write: Callable[[str], object]
+    ) -> int:
         """
         Write every matching row in a request of its own.
 
@@ -612,7 +664,9 @@ def _refuses_bulk(error: InvalidRequest) -> bool:
     return error.type == "general_bad_request"
 
 
-def _grouped(changes: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+def _grouped(
+    changes: Mapping[str, Mapping[str, Any]],
+) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
     """Yield the ids of rows that get the same values, and these values."""
     groups: dict[str, list[str]] = {}
     for row_id, data in changes.items():

@@ -17,7 +17,13 @@ from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.evaluation.decimals import EXACT_DIGITS, QUOTIENT_DIGITS
 from appwrite_orm_django.backend.execution.server_queries import Ratio, Read
 from appwrite_orm_django.backend.planning import joins, reads
-from appwrite_orm_django.backend.planning.joins import LONG_TEXT, SUMMABLE, Sources, Unanswerable, reader_for
+from appwrite_orm_django.backend.planning.joins import (
+    LONG_TEXT,
+    SUMMABLE,
+    Sources,
+    Unanswerable,
+    reader_for,
+)
 from appwrite_orm_django.backend.planning.reads import Aggregate, aggregate, keeps_type
 from appwrite_orm_django.backend.planning.where import Scope
 from appwrite_orm_django.backend.values import (
@@ -53,7 +59,9 @@ def columns_in(expressions: Iterable[Any]) -> list[Col]:
         if type(expression) is Col:
             found[expression] = None
         elif aggregate(expression) is None:
-            found.update(dict.fromkeys(columns_in(filter(None, expression.get_source_expressions()))))
+            found.update(
+                dict.fromkeys(columns_in(filter(None, expression.get_source_expressions())))
+            )
     return list(found)
 
 
@@ -84,7 +92,11 @@ class Groups:
         If the row id is among the columns, the other columns of that row follow from it.
         """
         whole = {column.alias for column in columns if column_key(column.target) == ROW_ID}
-        kept = [column for column in columns if column.alias not in whole or column_key(column.target) == ROW_ID]
+        kept = [
+            column
+            for column in columns
+            if column.alias not in whole or column_key(column.target) == ROW_ID
+        ]
         for column in kept:
             self.sources.codec(column)
             if column.target.get_internal_type() in LONG_TEXT:
@@ -145,9 +157,17 @@ class Groups:
         if found.function is Avg and not isinstance(codec, FloatCodec):
             total = self.ask("sum", self.sources.group_key(column))
             count = self.ask("count", self.sources.group_key(column))
-            return Ratio(total, count, definition, finish or (lambda value: value), _DIVISIONS[type(codec)](codec))
+            return Ratio(
+                total,
+                count,
+                definition,
+                finish or (lambda value: value),
+                _DIVISIONS[type(codec)](codec),
+            )
         decode = float if isinstance(codec, FloatCodec) else _chain(joins.whole, codec.decode)
-        return Output(self.aggregate_alias(found), converter=_chain(decode, finish), definition=definition)
+        return Output(
+            self.aggregate_alias(found), converter=_chain(decode, finish), definition=definition
+        )
 
     def _finish(self, expression: Any) -> Callable[[Any], Any] | None:
         converters = expression.get_db_converters(self.connection)
@@ -168,9 +188,13 @@ class Groups:
         if type(found.source) is not Col:
             raise Unanswerable("a count of an expression")
         codec = self.sources.codec(found.source)
-        if found.distinct and (not codec.orders or found.source.target.get_internal_type() in LONG_TEXT):
+        if found.distinct and (
+            not codec.orders or found.source.target.get_internal_type() in LONG_TEXT
+        ):
             raise Unanswerable("distinct values of long text")
-        return self.ask("countDistinct" if found.distinct else "count", self.sources.group_key(found.source))
+        return self.ask(
+            "countDistinct" if found.distinct else "count", self.sources.group_key(found.source)
+        )
 
     def aggregate_alias(self, found: Aggregate) -> str:
         """
@@ -199,7 +223,9 @@ class Groups:
         return column
 
 
-def _chain(first: Callable[[Any], Any] | None, then: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+def _chain(
+    first: Callable[[Any], Any] | None, then: Callable[[Any], Any] | None
+) -> Callable[[Any], Any]:
     if first is None or then is None:
         return first or then or (lambda value: value)
     return lambda value: then(None if value is None else first(value))
@@ -208,7 +234,9 @@ def _chain(first: Callable[[Any], Any] | None, then: Callable[[Any], Any] | None
 _DIVISIONS: dict[type[Codec], Callable[[Any], Callable[[Any, int], Any]]] = {
     IntegerCodec: lambda _: lambda total, count: joins.whole(total) / count,
     ScaledDecimalCodec: lambda codec: partial(_average, codec),
-    DurationCodec: lambda _: lambda total, count: datetime.timedelta(0, 0, joins.whole(total) / count),
+    DurationCodec: lambda _: (
+        lambda total, count: datetime.timedelta(0, 0, joins.whole(total) / count)
+    ),
 }
 
 
@@ -273,7 +301,7 @@ def _unbounded(encode: Callable[[Any, Any], int]) -> Callable[[Any, Any], int]:
 
 
 class _Total(IntegerCodec):
-    encode = _unbounded(IntegerCodec.encode)
+    encode = _unbounded(IntegerCodec.encode)  # type: ignore[assignment]  # a method made of the other one
 
 
 class _FloatTotal(FloatCodec):
@@ -281,4 +309,4 @@ class _FloatTotal(FloatCodec):
 
 
 class _DecimalTotal(ScaledDecimalCodec):
-    encode = _unbounded(ScaledDecimalCodec.encode)
+    encode = _unbounded(ScaledDecimalCodec.encode)  # type: ignore[assignment]  # a method made of the other one

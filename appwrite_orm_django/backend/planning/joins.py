@@ -131,7 +131,9 @@ class Sources:
             if alias != self.base:
                 self._join(query, alias)
         joined = [self.models[alias] for alias in self._names]
-        self._ambiguous = {column_key(field) for model in joined for field in model._meta.local_concrete_fields}
+        self._ambiguous = {
+            column_key(field) for model in joined for field in model._meta.local_concrete_fields
+        }
 
     @property
     def table(self) -> TableRef:
@@ -152,11 +154,15 @@ class Sources:
         join = query.alias_map[alias]
         parent = join.parent_alias
         pairs = getattr(join, "join_fields", None) or ()
-        if join.filtered_relation is not None or len(pairs) != 1 or parent not in (self.base, *self._names):
+        if (
+            join.filtered_relation is not None
+            or len(pairs) != 1
+            or parent not in (self.base, *self._names)
+        ):
             raise Unanswerable("a join on more than a pair of equal columns")
         if join.join_field.get_extra_restriction(alias, parent):
             raise Unanswerable("a join on more than a pair of equal columns")
-        ((left, right),) = pairs
+        ((left, right),) = pairs  # type: ignore[misc]  # its length was checked above
         if not _compare_alike(left, right):
             raise Unanswerable("columns of different types")
         name = f"t{len(self._names) + 1}"
@@ -167,7 +173,9 @@ class Sources:
         outer = join.join_type == LOUTER
         if not outer:
             self._equal.append(((parent, left), (alias, right)))
-        self._joins.append(Join(self._table(alias), name, prefix + left_key, right_key, outer, multiplies))
+        self._joins.append(
+            Join(self._table(alias), name, prefix + left_key, right_key, outer, multiplies)
+        )
 
     def _key_in(self, alias: str, field: Field[Any, Any]) -> str:
         """
@@ -175,7 +183,7 @@ class Sources:
 
         The table may belong to the model's child or parent.
         """
-        return column_key(tables.field_of_column(self.models[alias], field.column))
+        return column_key(tables.field_of_column(self.models[alias], field.column))  # type: ignore[arg-type]  # the stubs allow None, which no concrete field has
 
     def is_base(self, column: Col) -> bool:
         return column.alias == self.base
@@ -233,7 +241,9 @@ class Sources:
             return key
         if column_key(column.target) == ROW_ID:
             for alias, field in [*self._equals(column), *self._unique(column.alias)]:
-                if ".$" not in (other := self.group_key(Col(alias, field))) and not other.startswith("$"):
+                if ".$" not in (
+                    other := self.group_key(Col(alias, field))
+                ) and not other.startswith("$"):
                     return other
         raise Unanswerable("groups by the row id of a joined table without another unique column")
 
@@ -245,10 +255,17 @@ class Sources:
 
     def _unique(self, alias: str) -> Iterator[tuple[str, Field[Any, Any]]]:
         meta = self.models[alias]._meta
-        constrained = {each.fields[0] for each in meta.total_unique_constraints if len(each.fields) == 1}
+        constrained = {
+            each.fields[0] for each in meta.total_unique_constraints if len(each.fields) == 1
+        }
         for field in meta.local_concrete_fields:
             unique = field.unique or field.name in constrained
-            if unique and not field.null and not field.primary_key and field.get_internal_type() not in LONG_TEXT:
+            if (
+                unique
+                and not field.null
+                and not field.primary_key
+                and field.get_internal_type() not in LONG_TEXT
+            ):
                 yield alias, field
 
     def codec(self, column: Col) -> Codec:
@@ -292,4 +309,6 @@ class JoinedScope(Scope):
         codec = codec_for(expression.target)
         if isinstance(codec, _AS_THEY_ARE) or reader_for(codec) is None:
             return None
-        return self.sources.key(expression), IntegerCodec() if isinstance(codec, BooleanCodec) else codec
+        return self.sources.key(expression), IntegerCodec() if isinstance(
+            codec, BooleanCodec
+        ) else codec

@@ -63,7 +63,10 @@ def periods(
     # A null would be a separate value.
     if not _leaves_nulls_out(condition, column_key(field)) and column_key(field) != "$createdAt":
         return None
-    if type(codec) not in (DateCodec, DateTimeCodec) or type(trunc.output_field) not in (DateField, DateTimeField):
+    if type(codec) not in (DateCodec, DateTimeCodec) or type(trunc.output_field) not in (
+        DateField,
+        DateTimeField,
+    ):
         return None
     zone = None
     if type(codec) is DateTimeCodec and settings.USE_TZ:

@@ -57,7 +57,9 @@ class WholeModel:
         self.select: Select = [(column, ("", ()), None) for column in columns]
         self.positions = list(range(len(columns)))
         outputs = [reads.output_for(column, self.alias, connection) for column in columns]
-        self.outputs = None if None in outputs else Outputs(output for output in outputs if output is not None)
+        self.outputs = (
+            None if None in outputs else Outputs(output for output in outputs if output is not None)
+        )
         # Fields that a name in an ordering refers to directly; a relation may refer to the ordering
         # of another model.
         self._orderable: dict[str, Field[Any, Any]] = {
@@ -113,7 +115,9 @@ class WholeModels:
         try:
             found = self._known[query.model]
         except KeyError:
-            made = WholeModel(query.model, self._connection) if _has_one_table(query.model) else None
+            made = (
+                WholeModel(query.model, self._connection) if _has_one_table(query.model) else None
+            )
             found = self._known[query.model] = made
         return found if found is not None and query.get_initial_alias() == found.alias else None
 
@@ -173,9 +177,19 @@ class PreparedReads:
         # The kept plan belongs to the API key, whose cache entry no user shares.
         plan = None if identity else known.plan
         watcher = instrumentation.current()
-        with nullcontext() if watcher is None else watcher.reading(self._connection.alias, known.command):
+        with (
+            nullcontext()
+            if watcher is None
+            else watcher.reading(self._connection.alias, known.command)
+        ):
             return known.cache.read(
-                known.text, known.tables, load, row=known.row, identity=identity, timeout=known.timeout, plan=plan
+                known.text,
+                known.tables,
+                load,
+                row=known.row,
+                identity=identity,
+                timeout=known.timeout,
+                plan=plan,
             )
 
     def _is_good(self, known: PreparedRead) -> bool:
@@ -203,7 +217,11 @@ class PreparedReads:
             command = compiler.read_command()
         except EmptyResultSet:
             return None
-        if not isinstance(command, (ListRows, GetRow)) or len(command.tables) != 1 or command.is_volatile:
+        if (
+            not isinstance(command, (ListRows, GetRow))
+            or len(command.tables) != 1
+            or command.is_volatile
+        ):
             return None
         cache, text, row = (
             self._connection.cache,
@@ -212,4 +230,6 @@ class PreparedReads:
         )
         tables = (command.table.table,)
         plan = cache.core.keys.plan(text, tables, row)
-        return PreparedRead(cache, settings.USE_TZ, zone, command, text, tables, row, compiler.cache_timeout, plan)
+        return PreparedRead(
+            cache, settings.USE_TZ, zone, command, text, tables, row, compiler.cache_timeout, plan
+        )

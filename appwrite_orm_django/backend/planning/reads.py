@@ -76,7 +76,9 @@ def constant_output(expression: Value) -> Output | None:
         is_text = type(value) is str and type(field) in (CharField, TextField)
         if not is_text:
             return None
-    return Output(constant=check_text(value) if isinstance(value, str) else cut_to_milliseconds(value))
+    return Output(
+        constant=check_text(value) if isinstance(value, str) else cut_to_milliseconds(value)
+    )
 
 
 def _column_output(expression: Col, connection: Connection) -> Output:
@@ -103,7 +105,9 @@ def converter_for(expression: Any, connection: Connection) -> Callable[[Any], An
     It combines the codec with the field's own ``from_db_value``.
     """
     codec = codec_for(expression.target)
-    is_plain_text = type(codec) is Codec or (type(codec) is RowIdCodec and type(codec.inner) is Codec)
+    is_plain_text = type(codec) is Codec or (
+        type(codec) is RowIdCodec and type(codec.inner) is Codec
+    )
     decode = None if is_plain_text else codec.decode
     own = expression.get_db_converters(connection)
     if not own:
@@ -132,12 +136,20 @@ def orders_for(ordering: Iterable[OrderBy], alias: str, scope: Scope) -> tuple[O
             expression = expression.source
         if type(expression) is Value:
             continue
-        if type(order_by) is not OrderBy or type(expression) is not Col or expression.alias != alias:
+        if (
+            type(order_by) is not OrderBy
+            or type(expression) is not Col
+            or expression.alias != alias
+        ):
             return None
         codec = codec_for(expression.target)
         key = column_key(expression.target)
         nulls_are_low = scope.text == "mariadb"
-        unlike_server = order_by.nulls_last if order_by.descending is not nulls_are_low else order_by.nulls_first
+        unlike_server = (
+            order_by.nulls_last
+            if order_by.descending is not nulls_are_low
+            else order_by.nulls_first
+        )
         if not codec.orders or (unlike_server and not key.startswith("$")):
             return None
         orders.setdefault(key, Order(key, bool(order_by.descending), codec.is_text))
@@ -251,10 +263,14 @@ def aggregate(expression: Any) -> Aggregate | None:
 
 def keeps_type(expression: Any, column: Any) -> bool:
     """Return whether the minimum or maximum of a column has the type of the column's own values."""
-    return expression.output_field is column.output_field or type(expression.output_field) is type(column.output_field)
+    return expression.output_field is column.output_field or type(expression.output_field) is type(
+        column.output_field
+    )
 
 
-def one_row(select: Sequence[Any], table: TableRef, condition: Condition, scope: Scope) -> Command | None:
+def one_row(
+    select: Sequence[Any], table: TableRef, condition: Condition, scope: Scope
+) -> Command | None:
     """
     Return the command for aggregates over all rows of a condition: counts, minima and maxima.
 
@@ -281,7 +297,12 @@ def _part(expression: Any, table: TableRef, condition: Condition, scope: Scope) 
     if found.function is Count:
         return CountRows(table, condition)
     output = output_for(found.source, scope.alias, scope.connection)
-    if not codec.orders or output is None or output.converts_none or not keeps_type(expression, found.source):
+    if (
+        not codec.orders
+        or output is None
+        or output.converts_none
+        or not keeps_type(expression, found.source)
+    ):
         return None
     order = Order(key, found.function is Max, codec.is_text)
     return ListRows(table, condition, (order,), (output,), 0, 1)

@@ -17,7 +17,13 @@ from appwrite_orm_django.backend.execution import server_queries
 from appwrite_orm_django.backend.execution.server_queries import Read, ServerQuery
 from appwrite_orm_django.backend.planning import reads, where
 from appwrite_orm_django.backend.planning.groups import Groups, GroupScope, columns_in, unwrapped
-from appwrite_orm_django.backend.planning.joins import JoinedScope, NeedsQualifying, Sources, Unanswerable, reader_for
+from appwrite_orm_django.backend.planning.joins import (
+    JoinedScope,
+    NeedsQualifying,
+    Sources,
+    Unanswerable,
+    reader_for,
+)
 from appwrite_orm_django.backend.planning.reads import aggregate
 from appwrite_orm_django.backend.values import ROW_ID, codec_for, column_key, table_id
 from appwrite_orm_django.client import queries
@@ -43,11 +49,21 @@ def plan(compiler: Compiler) -> ServerQuery | None:
     query = compiler.query
     if isinstance(query, AggregateQuery):
         return _count_of_distinct(compiler)
-    if query.combinator or query.distinct_fields or query.extra or query.extra_tables or query.extra_order_by:
+    if (
+        query.combinator
+        or query.distinct_fields
+        or query.extra
+        or query.extra_tables
+        or query.extra_order_by
+    ):
         return None
     select = [expression for expression, _, _ in compiler.select]
     ordering = compiler.resolved_ordering()
-    grouped = query.distinct or query.group_by is not None or any(aggregate(expression) for expression in select)
+    grouped = (
+        query.distinct
+        or query.group_by is not None
+        or any(aggregate(expression) for expression in select)
+    )
     joined = sum(1 for count in query.alias_refcount.values() if count) > 1
     if not (grouped or joined) or not _can_group(compiler, query):
         return None
@@ -63,11 +79,28 @@ def _count_of_distinct(compiler: Compiler) -> ServerQuery | None:
     outer, inner = compiler.query, compiler.query.inner_query
     (annotation, *others) = outer.annotation_select.values()
     found = aggregate(annotation)
-    if others or found is None or found.function is not Count or not isinstance(found.source, Star) or found.distinct:
+    if (
+        others
+        or found is None
+        or found.function is not Count
+        or not isinstance(found.source, Star)
+        or found.distinct
+    ):
         return None
-    if not inner.distinct or inner.distinct_fields or inner.group_by is not None or inner.is_sliced or inner.combinator:
+    if (
+        not inner.distinct
+        or inner.distinct_fields
+        or inner.group_by is not None
+        or inner.is_sliced
+        or inner.combinator
+    ):
         return None
-    if inner.extra or inner.extra_tables or inner.annotation_select or not (inner.default_cols and inner.model):
+    if (
+        inner.extra
+        or inner.extra_tables
+        or inner.annotation_select
+        or not (inner.default_cols and inner.model)
+    ):
         return None
     inner = inner.clone()
     inner.clear_ordering(force=True)
@@ -87,7 +120,12 @@ def _can_group(compiler: Compiler, query: Query) -> bool:
 
 
 def _command(
-    compiler: Compiler, query: Query, select: Sequence[Any], ordering: Sequence[OrderBy], *, grouped: bool
+    compiler: Compiler,
+    query: Query,
+    select: Sequence[Any],
+    ordering: Sequence[OrderBy],
+    *,
+    grouped: bool,
 ) -> ServerQuery | None:
     # Reached only by queries to servers that support them.
 
@@ -104,7 +142,9 @@ _MAX_QUERIES = 97
 class Planner:
     """Plan the request for one query over joined tables, or over groups of their rows."""
 
-    def __init__(self, compiler: Compiler, query: Query, select: Sequence[Any], ordering: Sequence[OrderBy]) -> None:
+    def __init__(
+        self, compiler: Compiler, query: Query, select: Sequence[Any], ordering: Sequence[OrderBy]
+    ) -> None:
         self.compiler = compiler
         self.connection = compiler.connection
         self.query = query
@@ -121,12 +161,17 @@ class Planner:
             return None
         condition = self._condition(conditions)
         command = self._grouped(condition, having) if grouped else self._rows(condition)
-        if len(command.queries()) + len(condition.queries) + len(condition.memberships) > _MAX_QUERIES:
+        if (
+            len(command.queries()) + len(condition.queries) + len(condition.memberships)
+            > _MAX_QUERIES
+        ):
             return None
         return None if server_queries.is_refused(command, self.connection.reader) else command
 
     def _condition(self, conditions: Any) -> Condition:
-        scope = JoinedScope(self.sources.base, self.connection, self.connection.text_semantics, self.sources)
+        scope = JoinedScope(
+            self.sources.base, self.connection, self.connection.text_semantics, self.sources
+        )
         narrowing = where.ALWAYS if conditions is None else where.narrow(conditions, scope)
         condition, exact = where.to_condition(narrowing)
         if condition is None:
@@ -155,15 +200,23 @@ class Planner:
         outputs = [self._row_output(expression) for expression in self.select]
         # The server always returns the columns that begin with "$", but it requires at least one
         # name.
-        names = dict.fromkeys(output.key for output in outputs if output.key and not output.key.startswith("$"))
+        names = dict.fromkeys(
+            output.key for output in outputs if output.key and not output.key.startswith("$")
+        )
         if self.connection.transaction is not None and any("." in name for name in names):
             raise Unanswerable("a block needs the version of each row that it reads")
         if self.connection.transaction is not None:
-            names.update(dict.fromkeys(name for name in sorted(condition.columns) if "." not in name))
-        return self._command(condition, outputs, columns=tuple(names) or (ROW_ID,), order=self._row_order())
+            names.update(
+                dict.fromkeys(name for name in sorted(condition.columns) if "." not in name)
+            )
+        return self._command(
+            condition, outputs, columns=tuple(names) or (ROW_ID,), order=self._row_order()
+        )
 
     def _row_output(self, expression: Any) -> Output:
-        if type(expression) is Value or (type(expression) is Col and self.sources.is_base(expression)):
+        if type(expression) is Value or (
+            type(expression) is Col and self.sources.is_base(expression)
+        ):
             output = reads.output_for(expression, self.sources.base, self.connection)
             if output is not None:
                 return output
@@ -179,7 +232,10 @@ class Planner:
         converts_none = bool(expression.get_db_converters(self.connection))
         definition = reads.column_definition(expression)
         return Output(
-            self.sources.key(expression), converter=converter, converts_none=converts_none, definition=definition
+            self.sources.key(expression),
+            converter=converter,
+            converts_none=converts_none,
+            definition=definition,
         )
 
     def _row_order(self) -> tuple[Order, ...]:
@@ -188,7 +244,11 @@ class Planner:
             expression = unwrapped(order_by.expression)
             if type(expression) is Value:
                 continue
-            if type(expression) is not Col or type(order_by) is not OrderBy or not codec_for(expression.target).orders:
+            if (
+                type(expression) is not Col
+                or type(order_by) is not OrderBy
+                or not codec_for(expression.target).orders
+            ):
                 raise Unanswerable("an order")
             key = self.sources.key(expression)
             self._check_nulls(order_by, may_be_null=not key.startswith("$"))
@@ -196,13 +256,20 @@ class Planner:
         if self.limit is None or self.limit > self.connection.options.page_size:
             # Pages are read by offset, so rows with equal order values need the same order on each
             # page.
-            for key in ("$sequence", *(f"{join.alias}.{ROW_ID}" for join in self.sources.joins if join.multiplies)):
+            for key in (
+                "$sequence",
+                *(f"{join.alias}.{ROW_ID}" for join in self.sources.joins if join.multiplies),
+            ):
                 orders.setdefault(key, Order(key))
         return tuple(orders.values())
 
     def _check_nulls(self, order_by: OrderBy, *, may_be_null: bool) -> None:
         nulls_are_low = self.connection.text_semantics == "mariadb"
-        unlike = order_by.nulls_last if order_by.descending is not nulls_are_low else order_by.nulls_first
+        unlike = (
+            order_by.nulls_last
+            if order_by.descending is not nulls_are_low
+            else order_by.nulls_first
+        )
         if unlike and may_be_null:
             raise Unanswerable("nulls placed differently than on the server")
 
@@ -233,17 +300,27 @@ class Planner:
             ends = (groups.ask("min", key) for key in keys)
             order += tuple(Order(alias) for alias in ends if alias not in known)
         return self._command(
-            condition, outputs, aggregates=groups.aggregates, group_by=keys, having=wanted, order=order
+            condition,
+            outputs,
+            aggregates=groups.aggregates,
+            group_by=keys,
+            having=wanted,
+            order=order,
         )
 
     def _group_columns(self, having: Any) -> list[Col] | None:
         """Return the columns that define the groups, or None for one group of all rows."""
         query = self.query
         if query.distinct:
-            if query.group_by is not None or any(aggregate(expression) for expression in self.select):
+            if query.group_by is not None or any(
+                aggregate(expression) for expression in self.select
+            ):
                 raise Unanswerable("distinct groups")
             selected = columns_in(self.select)
-            if any(column not in selected for column in columns_in(one.expression for one in self.ordering)):
+            if any(
+                column not in selected
+                for column in columns_in(one.expression for one in self.ordering)
+            ):
                 raise Unanswerable("distinct rows ordered by other columns")
             return selected
         if query.group_by is None:
@@ -251,7 +328,12 @@ class Planner:
         explicit = [] if query.group_by is True else list(query.group_by)
         if any(type(unwrapped(expression)) is not Col for expression in explicit):
             raise Unanswerable("groups of expressions")
-        mentioned = [*explicit, *self.select, *(one.expression for one in self.ordering), *([having] if having else [])]
+        mentioned = [
+            *explicit,
+            *self.select,
+            *(one.expression for one in self.ordering),
+            *([having] if having else []),
+        ]
         return columns_in(mentioned)
 
     def _group_order(self, groups: Groups, columns: Sequence[Col] | None) -> tuple[Order, ...]:
@@ -276,13 +358,18 @@ class Planner:
     def _having(self, having: Any, groups: Groups) -> tuple[Filter, ...]:
         if having is None:
             return ()
-        scope = GroupScope(self.sources.base, self.connection, self.connection.text_semantics, groups)
+        scope = GroupScope(
+            self.sources.base, self.connection, self.connection.text_semantics, groups
+        )
         condition, exact = where.to_condition(where.narrow(having, scope))
         if condition is None or not exact:
             raise Unanswerable("a condition on groups")
         wanted = list(condition.queries)
         for membership in condition.memberships:
-            if not isinstance(membership.values, tuple) or len(membership.values) > queries.MAX_VALUES:
+            if (
+                not isinstance(membership.values, tuple)
+                or len(membership.values) > queries.MAX_VALUES
+            ):
                 raise Unanswerable("a condition on groups")
             wanted.append(queries.equal(membership.column, *membership.values))
         return tuple(wanted)

@@ -8,14 +8,28 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from django.core.exceptions import EmptyResultSet
 from django.db.models import functions, lookups, sql
-from django.db.models.expressions import Col, ColPairs, Expression, OuterRef, ResolvedOuterRef, Value
+from django.db.models.expressions import (
+    Col,
+    ColPairs,
+    Expression,
+    OuterRef,
+    ResolvedOuterRef,
+    Value,
+)
 from django.db.models.fields import related_lookups, tuple_lookups
 from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
 
 from appwrite_orm_django.backend.commands import Condition, Membership, ValuesOf
 from appwrite_orm_django.backend.cross_database import refuse_other_databases
 from appwrite_orm_django.backend.decoding import definition_of
-from appwrite_orm_django.backend.values import Codec, DateCodec, DateTimeCodec, FloatCodec, codec_for, column_key
+from appwrite_orm_django.backend.values import (
+    Codec,
+    DateCodec,
+    DateTimeCodec,
+    FloatCodec,
+    codec_for,
+    column_key,
+)
 from appwrite_orm_django.client import queries
 from appwrite_orm_django.client.queries import Query
 
@@ -138,7 +152,11 @@ def to_condition(narrowing: Narrowing) -> tuple[Condition | None, bool]:
             memberships.append(Membership(part.column, part.values))
             continue
         query = _to_query(part)
-        if query is None or len(query.to_json()) > queries.MAX_QUERY_LENGTH or len(written) >= _MAX_TOP_LEVEL:
+        if (
+            query is None
+            or len(query.to_json()) > queries.MAX_QUERY_LENGTH
+            or len(written) >= _MAX_TOP_LEVEL
+        ):
             exact = False
         else:
             written.append(query)
@@ -147,7 +165,9 @@ def to_condition(narrowing: Narrowing) -> tuple[Condition | None, bool]:
     return Condition(tuple(written), tuple(memberships)), exact
 
 
-def _drop_unbounded_products(memberships: list[Membership], exact: bool) -> tuple[list[Membership], bool]:
+def _drop_unbounded_products(
+    memberships: list[Membership], exact: bool
+) -> tuple[list[Membership], bool]:
     """
     Keep at most one membership of unknown length.
 
@@ -198,7 +218,9 @@ def overlap(lookup: Lookup, truth_value: bool, scope: Scope) -> Narrowing:
     if elements is None or not elements or len(elements) > queries.MAX_VALUES:
         return UNKNOWN
     key = column_key(lookup.lhs.target)
-    return leaf(queries.contains(key, *elements) if truth_value else queries.not_contains(key, *elements))
+    return leaf(
+        queries.contains(key, *elements) if truth_value else queries.not_contains(key, *elements)
+    )
 
 
 def _elements(lookup: Lookup, scope: Scope) -> list[Any] | None:
@@ -206,7 +228,11 @@ def _elements(lookup: Lookup, scope: Scope) -> list[Any] | None:
         return None
     field = lookup.lhs.target
     try:
-        elements = list(codec_for(field).encode(field.get_db_prep_value(lookup.rhs, scope.connection, prepared=True)))
+        elements = list(
+            codec_for(field).encode(
+                field.get_db_prep_value(lookup.rhs, scope.connection, prepared=True)
+            )
+        )
     except ValueError:
         return None
     return None if None in elements else elements
@@ -340,7 +366,9 @@ def compare(operator: str, column: str, codec: Codec, value: Any, truth_value: b
     except ValueError as error:
         return _beyond_every_value(operator, column, getattr(error, "side", 0), truth_value)
     if codec.folds:
-        return leaf(queries.equal(column, wire) if truth_value else queries.is_not_null(column), exact=False)
+        return leaf(
+            queries.equal(column, wire) if truth_value else queries.is_not_null(column), exact=False
+        )
     if (around := codec.found_between(wire)) is not None:
         return _compare_around(operator, column, *around, truth_value=truth_value)
     return leaf(getattr(queries, operator if truth_value else _NEGATED[operator])(column, wire))
@@ -355,10 +383,14 @@ def _compare_between(operator: str, column: str, below: Any, truth_value: bool) 
     if operator == "equal":
         return NEVER if truth_value else leaf(queries.is_not_null(column))
     is_less = operator.startswith("less") is truth_value
-    return leaf(queries.less_than_equal(column, below) if is_less else queries.greater_than(column, below))
+    return leaf(
+        queries.less_than_equal(column, below) if is_less else queries.greater_than(column, below)
+    )
 
 
-def _compare_around(operator: str, column: str, low: Any, high: Any, *, truth_value: bool) -> Narrowing:
+def _compare_around(
+    operator: str, column: str, low: Any, high: Any, *, truth_value: bool
+) -> Narrowing:
     """
     Compare with a constant that the server can only place between two others.
 
@@ -370,11 +402,17 @@ def _compare_around(operator: str, column: str, low: Any, high: Any, *, truth_va
         bounds = (queries.greater_than_equal(column, low), queries.less_than_equal(column, high))
         return both(leaf(bound, exact=False) for bound in bounds)
     is_less = operator.startswith("less") is truth_value
-    bound = queries.less_than_equal(column, high) if is_less else queries.greater_than_equal(column, low)
+    bound = (
+        queries.less_than_equal(column, high)
+        if is_less
+        else queries.greater_than_equal(column, low)
+    )
     return leaf(bound, exact=False)
 
 
-def _beyond_every_value(operator: str, column: str, side: int | None, truth_value: bool) -> Narrowing:
+def _beyond_every_value(
+    operator: str, column: str, side: int | None, truth_value: bool
+) -> Narrowing:
     """
     Compare with a constant that no row can hold.
 
@@ -539,7 +577,11 @@ def _year(operator: str) -> Translator:
     def translate(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
         extract = lookup.lhs
         year = _constant(lookup.rhs)
-        if type(extract) is not functions.ExtractYear or not isinstance(year, int) or extract.tzinfo is not None:
+        if (
+            type(extract) is not functions.ExtractYear
+            or not isinstance(year, int)
+            or extract.tzinfo is not None
+        ):
             return UNKNOWN
         column = scope.column(extract.lhs)
         if column is None:
@@ -564,12 +606,20 @@ def _year(operator: str) -> Translator:
 
 
 _TRANSLATORS: dict[type, Translator] = {
-    **dict.fromkeys((lookups.Exact, lookups.IntegerFieldExact, related_lookups.RelatedExact), _comparison("equal")),
     **dict.fromkeys(
-        (lookups.LessThan, lookups.IntegerLessThan, related_lookups.RelatedLessThan), _comparison("less_than")
+        (lookups.Exact, lookups.IntegerFieldExact, related_lookups.RelatedExact),
+        _comparison("equal"),
     ),
     **dict.fromkeys(
-        (lookups.LessThanOrEqual, lookups.IntegerLessThanOrEqual, related_lookups.RelatedLessThanOrEqual),
+        (lookups.LessThan, lookups.IntegerLessThan, related_lookups.RelatedLessThan),
+        _comparison("less_than"),
+    ),
+    **dict.fromkeys(
+        (
+            lookups.LessThanOrEqual,
+            lookups.IntegerLessThanOrEqual,
+            related_lookups.RelatedLessThanOrEqual,
+        ),
         _comparison("less_than_equal"),
     ),
     **dict.fromkeys(
@@ -577,7 +627,11 @@ _TRANSLATORS: dict[type, Translator] = {
         _comparison("greater_than"),
     ),
     **dict.fromkeys(
-        (lookups.GreaterThanOrEqual, lookups.IntegerGreaterThanOrEqual, related_lookups.RelatedGreaterThanOrEqual),
+        (
+            lookups.GreaterThanOrEqual,
+            lookups.IntegerGreaterThanOrEqual,
+            related_lookups.RelatedGreaterThanOrEqual,
+        ),
         _comparison("greater_than_equal"),
     ),
     lookups.In: _in,
@@ -608,8 +662,8 @@ def _in_query(lookup: Any, key: str, codec: Codec, connection: Connection) -> Na
         return UNKNOWN
     if getattr(query, "_db", None) not in (None, connection.alias):
         raise ValueError(
-            "Subqueries aren't allowed across different databases. Force the inner query to be evaluated using "
-            "`list(inner_query)`."
+            "Subqueries aren't allowed across different databases. Force the inner query to be "
+            "evaluated using `list(inner_query)`."
         )
     if query.model is not None:
         refuse_other_databases(lookup.lhs.target.model, [query.model], connection.alias)
@@ -630,7 +684,9 @@ def _in_query(lookup: Any, key: str, codec: Codec, connection: Connection) -> Na
     def encode(value: Any) -> Any:
         return codec.encode(target.get_db_prep_value(value, connection, prepared=False))
 
-    return Narrowing(IsIn(key, ValuesOf(command, encode, definition_of(lookup.lhs.output_field, target))))
+    return Narrowing(
+        IsIn(key, ValuesOf(command, encode, definition_of(lookup.lhs.output_field, target)))
+    )
 
 
 def is_correlated(query: sql.Query) -> bool:
@@ -646,4 +702,6 @@ def _mentions_outer(expression: Any) -> bool:
     if isinstance(expression, sql.Query):
         return is_correlated(expression)
     sources = getattr(expression, "get_source_expressions", None)
-    return sources is not None and any(_mentions_outer(source) for source in sources() if source is not None)
+    return sources is not None and any(
+        _mentions_outer(source) for source in sources() if source is not None
+    )

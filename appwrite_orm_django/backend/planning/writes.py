@@ -10,7 +10,14 @@ from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError
 from django.db.models import AutoField, CompositePrimaryKey, Model, UniqueConstraint
 from django.db.models.constants import OnConflict
-from django.db.models.expressions import Col, ColPairs, CombinedExpression, DatabaseDefault, ExpressionWrapper, Value
+from django.db.models.expressions import (
+    Col,
+    ColPairs,
+    CombinedExpression,
+    DatabaseDefault,
+    ExpressionWrapper,
+    Value,
+)
 from django.db.models.sql import Query
 
 from appwrite_orm_django.backend import evaluation, row_ids
@@ -83,12 +90,18 @@ def unique_columns(model: type[Model]) -> Unique:
     The primary key is not included.
     """
     opts = model._meta.concrete_model._meta
-    sets = [(field.name,) for field in opts.local_concrete_fields if field.unique and not field.primary_key]
+    sets = [
+        (field.name,)
+        for field in opts.local_concrete_fields
+        if field.unique and not field.primary_key
+    ]
     sets += [tuple(names) for names in opts.unique_together]
     sets += [
-        constraint.fields
+        tuple(constraint.fields)  # type: ignore[misc]  # its length was checked above
         for constraint in opts.constraints
-        if isinstance(constraint, UniqueConstraint) and constraint.fields and constraint.condition is None
+        if isinstance(constraint, UniqueConstraint)
+        and constraint.fields
+        and constraint.condition is None
     ]
     return tuple(tuple(column_key(opts.get_field(name)) for name in names) for names in sets)
 
@@ -116,7 +129,9 @@ def create_command(compiler: InsertCompiler) -> Command:
     columns = [_column(field) for field in query.fields]
     defaults = Defaults(connection)
     rows = tuple(_new_row(compiler, columns, obj, table, defaults) for obj in query.objs)
-    outputs = tuple(_returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ()))
+    outputs = tuple(
+        _returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ())
+    )
     if query.on_conflict is OnConflict.UPDATE:
         return _upsert(query, connection.table_ref(table), rows, outputs)
     ignores = query.on_conflict is not None
@@ -132,7 +147,9 @@ def create_command(compiler: InsertCompiler) -> Command:
     )
 
 
-def _upsert(query: Any, table: TableRef, rows: tuple[NewRow, ...], outputs: tuple[Output, ...]) -> Command:
+def _upsert(
+    query: Any, table: TableRef, rows: tuple[NewRow, ...], outputs: tuple[Output, ...]
+) -> Command:
     model = query.get_meta().model
     target = tuple(map(column_key, query.unique_fields))
     unique = unique_columns(model)
@@ -144,7 +161,9 @@ def _upsert(query: Any, table: TableRef, rows: tuple[NewRow, ...], outputs: tupl
     # Of the server's own columns, only datetimes and permissions can be set. An object without them
     # leaves those of its row.
     keys = dict.fromkeys(map(column_key, query.update_fields))
-    changes = tuple(key for key in keys if key in (PERMISSIONS, *MOMENTS) or key not in SYSTEM_COLUMNS)
+    changes = tuple(
+        key for key in keys if key in (PERMISSIONS, *MOMENTS) or key not in SYSTEM_COLUMNS
+    )
     return UpsertRows(table, rows, target, changes, outputs, unique, model)
 
 
@@ -154,7 +173,8 @@ def _refuse_one_id_twice(table: str, rows: Sequence[NewRow], connection: Connect
         folded = row.row_id.lower() if connection.text_semantics == "mariadb" else row.row_id
         if folded in seen:
             raise IntegrityError(
-                f"{table}: the row ids {seen[folded]!r} and {row.row_id!r} are the same; Appwrite ignores the case of ids."
+                f"{table}: the row ids {seen[folded]!r} and {row.row_id!r} are the same; Appwrite "
+                "ignores the case of ids."
             )
         seen[folded] = row.row_id
 
@@ -219,7 +239,9 @@ def _new_row(
         return NewRow(row_id, data)
     pk = compiler.query.get_meta().pk
     if isinstance(pk, CompositePrimaryKey):
-        raise NotSupportedError(f"{table}: Appwrite has no composite primary keys, because a row has a single id.")
+        raise NotSupportedError(
+            f"{table}: Appwrite has no composite primary keys, because a row has a single id."
+        )
     if not isinstance(pk, AutoField):
         raise DataError(f"{table}.{pk.column}: a new row needs a value for its primary key.")
     return NewRow(codec_for(pk).encode(row_ids.new_integer_id()), data, id_is_ours=True)
@@ -228,13 +250,17 @@ def _new_row(
 _SERVER_DECIDES = object()
 
 
-def _resolved_constant(field: Field[Any, Any], value: Any, compiler: InsertCompiler, defaults: Defaults) -> Any:
+def _resolved_constant(
+    field: Field[Any, Any], value: Any, compiler: InsertCompiler, defaults: Defaults
+) -> Any:
     """Return the constant value of an expression in an insert."""
     if isinstance(value, DatabaseDefault):
         if column_key(field) in SYSTEM_COLUMNS and not field.primary_key:
             return _SERVER_DECIDES
         return defaults.value(field, value)
-    return field.get_db_prep_save(constant(value, compiler.connection), connection=compiler.connection)
+    return field.get_db_prep_save(
+        constant(value, compiler.connection), connection=compiler.connection
+    )
 
 
 # Update
@@ -254,7 +280,9 @@ def update_command(compiler: Compiler) -> Command:
         wire = wire_value(field, prepared, table)
         key = column_key(field)
         if key == ROW_ID:
-            raise NotSupportedError(f"{table}: Appwrite cannot change the id of a row; create a new row instead.")
+            raise NotSupportedError(
+                f"{table}: Appwrite cannot change the id of a row; create a new row instead."
+            )
         if key == PERMISSIONS or key not in SYSTEM_COLUMNS or wire is not None:
             data[key] = wire
     ref = compiler.connection.table_ref(table)
@@ -277,12 +305,17 @@ def _update_value(compiler: Compiler, field: Field[Any, Any], value: Any) -> Any
     if hasattr(value, "resolve_expression"):
         value = value.resolve_expression(compiler.query, allow_joins=False, for_save=True)
         if value.contains_aggregate:
-            raise FieldError(f"Aggregate functions are not allowed in this query ({field.name}={value!r}).")
+            raise FieldError(
+                f"Aggregate functions are not allowed in this query ({field.name}={value!r})."
+            )
         if value.contains_over_clause:
-            raise FieldError(f"Window expressions are not allowed in this query ({field.name}={value!r}).")
+            raise FieldError(
+                f"Window expressions are not allowed in this query ({field.name}={value!r})."
+            )
         if isinstance(value, ColPairs):
             raise FieldError(
-                f"Composite primary keys expressions are not allowed in this query ({field.name}=F('pk'))."
+                "Composite primary keys expressions are not allowed in this query "
+                f"({field.name}=F('pk'))."
             )
     elif hasattr(value, "prepare_database_save"):
         if not field.remote_field:
@@ -292,11 +325,17 @@ def _update_value(compiler: Compiler, field: Field[Any, Any], value: Any) -> Any
             )
         value = value.prepare_database_save(field)
     value = field.get_db_prep_save(value, connection=compiler.connection)
-    return field.get_db_prep_save(value.value, connection=compiler.connection) if type(value) is Value else value
+    return (
+        field.get_db_prep_save(value.value, connection=compiler.connection)
+        if type(value) is Value
+        else value
+    )
 
 
 def _condition(compiler: Compiler, query: Query) -> tuple[Condition, bool]:
-    scope = Scope(query.get_initial_alias(), compiler.connection, compiler.connection.text_semantics)
+    scope = Scope(
+        query.get_initial_alias(), compiler.connection, compiler.connection.text_semantics
+    )
     condition, exact = where.to_condition(where.narrow(query.where, scope))
     if condition is None:
         raise EmptyResultSet
@@ -335,10 +374,17 @@ def _increment(
         return None
     ((field, expression),) = expressions.items()
     codec = codec_for(field)
-    if type(codec) not in (IntegerCodec, ScaledDecimalCodec) or type(expression) is not CombinedExpression:
+    if (
+        type(codec) not in (IntegerCodec, ScaledDecimalCodec)
+        or type(expression) is not CombinedExpression
+    ):
         return None
     amount = expression.rhs
-    if type(expression.lhs) is not Col or expression.lhs.target != field or type(amount) is not Value:
+    if (
+        type(expression.lhs) is not Col
+        or expression.lhs.target != field
+        or type(amount) is not Value
+    ):
         return None
     if expression.connector not in ("+", "-") or isinstance(amount.value, bool):
         return None
@@ -393,17 +439,24 @@ def _update_from_query(
 
     def write(values: tuple[Any, ...]) -> dict[str, Any]:
         prepared = (
-            value if _is_prepared(field) else field.get_db_prep_save(value, connection=compiler.connection)
+            value
+            if _is_prepared(field)
+            else field.get_db_prep_save(value, connection=compiler.connection)
             for field, value in zip(fields, values, strict=True)
         )
-        wires = (wire_value(field, value, table.table) for field, value in zip(fields, prepared, strict=True))
+        wires = (
+            wire_value(field, value, table.table)
+            for field, value in zip(fields, prepared, strict=True)
+        )
         return {**data, **dict(zip(map(column_key, fields), wires, strict=True))}
 
     depends_on_row = any(_reads_columns(expression, pk) for expression in expressions.values())
     model = compiler.query.model
     unique = unique_columns(query.get_meta().model)
     is_blind = by_id and not depends_on_row
-    return UpdateFromQuery(table, command, codec_for(pk).encode, write, depends_on_row, is_blind, unique, model)
+    return UpdateFromQuery(
+        table, command, codec_for(pk).encode, write, depends_on_row, is_blind, unique, model
+    )
 
 
 def _is_prepared(field: Field[Any, Any]) -> bool:
@@ -429,10 +482,14 @@ class _Prepared(ExpressionWrapper):
 def _reads_columns(expression: Any, pk: Field[Any, Any]) -> bool:
     """Return whether the value depends on any column of the row except its primary key."""
     if isinstance(expression, Col):
-        return expression.target != pk
+        return bool(expression.target != pk)
     if isinstance(expression, Query):
         return True
-    return any(_reads_columns(source, pk) for source in expression.get_source_expressions() if source is not None)
+    return any(
+        _reads_columns(source, pk)
+        for source in expression.get_source_expressions()
+        if source is not None
+    )
 
 
 # Delete
@@ -452,4 +509,4 @@ def delete_command(compiler: DeleteCompiler) -> Command:
     condition, exact = _condition(compiler, query) if compiler.single_alias else (None, False)
     if not exact or (compiler.connection.is_dirty(ref) and not condition.names_ids_only):
         condition = _condition_by_ids(compiler, query)
-    return DeleteRows(ref, condition, reads.only_row_id(condition), query.model)
+    return DeleteRows(ref, condition, reads.only_row_id(condition), query.model)  # type: ignore[arg-type]  # exact, so there is a condition

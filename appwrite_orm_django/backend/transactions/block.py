@@ -28,7 +28,14 @@ from appwrite_orm_django.backend.evaluation.commands import Fetch
 from appwrite_orm_django.backend.execution import upserts, writer
 from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.transactions import commit, staging, versions
-from appwrite_orm_django.backend.transactions.log import CreatedRow, Log, Operation, RowState, key_of, touched_ids
+from appwrite_orm_django.backend.transactions.log import (
+    CreatedRow,
+    Log,
+    Operation,
+    RowState,
+    key_of,
+    touched_ids,
+)
 from appwrite_orm_django.backend.values import MOMENTS, ROW_ID
 from appwrite_orm_django.client.errors import UniqueViolation
 from appwrite_orm_django.client.transactions import MAX_OPERATIONS
@@ -98,9 +105,10 @@ class Transaction:
             self._identity = identity
         elif self._identity != identity:
             raise TransactionManagementError(
-                "This atomic block on Appwrite has been used for another identity (a user, or the API key); "
-                "a block belongs to one identity.\n"
-                "Open atomic() inside appwrite_user(). In tests use TransactionTestCase, as a TestCase is one block."
+                "This atomic block on Appwrite has been used for another identity (a user, or the "
+                "API key); a block belongs to one identity.\n"
+                "Open atomic() inside appwrite_user(). In tests use TransactionTestCase, as a "
+                "TestCase is one block."
             )
 
     # Reading
@@ -120,12 +128,21 @@ class Transaction:
         Once the block has locked a row, reads must be newer than the lock. If the log changes the
         table, the rows read are not versions of the server.
         """
-        found = None if self.locked or any(map(self.is_dirty, command.tables)) else versions.positions(command)
+        found = (
+            None
+            if self.locked or any(map(self.is_dirty, command.tables))
+            else versions.positions(command)
+        )
         # A locking read must know every row.
         return None if self._looked_at is not None and not found else found
 
     def note_shown(
-        self, table: TableRef, rows: list[tuple[Any, ...]], outputs: Sequence[Output], row_id: int, updated_at: int
+        self,
+        table: TableRef,
+        rows: list[tuple[Any, ...]],
+        outputs: Sequence[Output],
+        row_id: int,
+        updated_at: int,
     ) -> bool:
         """Note the versions of result rows; return False if they cannot be compared."""
         found = versions.shown(rows, outputs, row_id, updated_at)
@@ -198,7 +215,8 @@ class Transaction:
                 yield row
         wanted = _ids_asked_for(condition)
         yield from self.as_left(
-            fetch.table, [state for state in states if wanted is None or state.row_id.lower() in wanted]
+            fetch.table,
+            [state for state in states if wanted is None or state.row_id.lower() in wanted],
         )
 
     def as_left(self, table: TableRef, states: Sequence[RowState]) -> Iterator[Row]:
@@ -218,7 +236,10 @@ class Transaction:
         changed = [state.row_id for state in states if not state.created and not state.deleted]
         missing = [row_id for row_id in changed if key_of(table, row_id) not in self._bases]
         if missing:
-            found = {row[ROW_ID].lower(): row for row in self.connection.reader.rows_by_id(table, missing)}
+            found = {
+                row[ROW_ID].lower(): row
+                for row in self.connection.reader.rows_by_id(table, missing)
+            }
             for row_id in missing:
                 self._bases[key_of(table, row_id)] = found.get(row_id.lower())
         bases = {row_id.lower(): self._bases[key_of(table, row_id)] for row_id in changed}
@@ -274,7 +295,9 @@ class Transaction:
                 taken = upserts.conflicting(reader, command.table, command.unique, new)
             if taken:
                 raise next(iter(taken.values())).error(command.table)
-        return WriteResult.of(command.outputs, [upserts.create(self.log, command.table, row) for row in new])
+        return WriteResult.of(
+            command.outputs, [upserts.create(self.log, command.table, row) for row in new]
+        )
 
     def _upsert(self, command: UpsertRows) -> WriteResult:
         planned = upserts.plan(self.connection.reader, command)
@@ -300,14 +323,22 @@ class Transaction:
         return WriteResult(len(ids))
 
     def _check_unique(
-        self, table: TableRef, ids: Sequence[str], data: Mapping[str, Any], unique: Sequence[tuple[str, ...]]
+        self,
+        table: TableRef,
+        ids: Sequence[str],
+        data: Mapping[str, Any],
+        unique: Sequence[tuple[str, ...]],
     ) -> None:
         """Inside a savepoint, where the error can be caught, find a violated unique index early."""
         if not self.connection.in_savepoint or not ids:
             return
         concerned = tuple(columns for columns in unique if set(columns) & set(data))
         with self.blindly():
-            images = {row[ROW_ID]: {**row, **data} for row in self._current(table, ids)} if concerned else {}
+            images = (
+                {row[ROW_ID]: {**row, **data} for row in self._current(table, ids)}
+                if concerned
+                else {}
+            )
             clash = upserts.violation(self.connection.reader, table, concerned, images)
         if clash:
             raise clash.error(table)
@@ -332,9 +363,16 @@ class Transaction:
             writer.check_bounds(command, value)
             if value is None or writer.is_exact(value, command.amount):
                 amount = {command.column: command.amount}
-                operation = Operation("increment", command.table, command.row_id, amount, bounds=command.bounds)
+                operation = Operation(
+                    "increment", command.table, command.row_id, amount, bounds=command.bounds
+                )
             else:
-                operation = Operation("update", command.table, command.row_id, {command.column: value + command.amount})
+                operation = Operation(
+                    "update",
+                    command.table,
+                    command.row_id,
+                    {command.column: value + command.amount},
+                )
             self.log.append(operation)
         return WriteResult(len(current))
 
@@ -342,7 +380,9 @@ class Transaction:
         with self.blindly() if command.is_blind else nullcontext():
             computed = self.connection.reader.run(command.source)
             # A join may return a row several times.
-            changes = {command.encode_id(key): command.write(tuple(values)) for key, *values in computed}
+            changes = {
+                command.encode_id(key): command.write(tuple(values)) for key, *values in computed
+            }
         for row_id, data in changes.items():
             self._check_unique(command.table, [row_id], data, command.unique)
             self.log.append(Operation("update", command.table, row_id, data))
@@ -455,7 +495,11 @@ class Transaction:
 
 
 def _moments(row: Row | None) -> Row | None:
-    return None if row is None or not set(MOMENTS) <= row.keys() else {key: row[key] for key in MOMENTS}
+    return (
+        None
+        if row is None or not set(MOMENTS) <= row.keys()
+        else {key: row[key] for key in MOMENTS}
+    )
 
 
 def _ids_asked_for(condition: Condition) -> set[str] | None:

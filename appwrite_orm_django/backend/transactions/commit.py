@@ -75,7 +75,9 @@ class Block(Protocol):
 
     def read_lock_rows(self) -> None: ...
 
-    def applied(self, operations: Iterable[Operation], row: Mapping[str, Any] | None, *, whole: bool) -> None: ...
+    def applied(
+        self, operations: Iterable[Operation], row: Mapping[str, Any] | None, *, whole: bool
+    ) -> None: ...
 
     def dated(self, table: TableRef, row: Mapping[str, Any]) -> None: ...
 
@@ -129,7 +131,9 @@ def _write_moments(block: Block, folded: list[Operation]) -> None:
     for done, (table, given, row_ids) in enumerate(waiting):
         try:
             if len(row_ids) > 1:
-                writer.update_rows(UpdateRows(table, Condition((), (Membership(ROW_ID, tuple(row_ids)),)), given))
+                writer.update_rows(
+                    UpdateRows(table, Condition((), (Membership(ROW_ID, tuple(row_ids)),)), given)
+                )
             else:
                 block.dated(table, writer.write_row(table, row_ids[0], given))
         except RowNotFound:
@@ -139,16 +143,20 @@ def _write_moments(block: Block, folded: list[Operation]) -> None:
 
 
 def _undated(
-    error: DatabaseError, written: int, missing: Sequence[tuple[TableRef, dict[str, Any], list[str]]]
+    error: DatabaseError,
+    written: int,
+    missing: Sequence[tuple[TableRef, dict[str, Any], list[str]]],
 ) -> WriteBroken:
     lines = [
-        f"{table.table}: {', '.join(f'{name} = {value}' for name, value in given.items())} of {', '.join(row_ids)}"
+        f"{table.table}: {', '.join(f'{name} = {value}' for name, value in given.items())} of "
+        f"{', '.join(row_ids)}"
         for table, given, row_ids in missing
     ]
     reason = str(error).partition("\n")[0]
     return WriteBroken.caused_by(
         error,
-        f"The block was committed, but writing the moments of its rows after the commit failed: {reason}\n"
+        "The block was committed, but writing the moments of its rows after the commit failed: "
+        f"{reason}\n"
         f"Not written (except perhaps the first line):\n" + "\n".join(lines),
         ambiguous=True,
         written=written,
@@ -174,7 +182,9 @@ def make_room(block: Block) -> int:
         if not block.in_parts or not most:
             raise _too_many(*_places(block, operations))
         # The number of prefixes, each one operation longer than the last, that fit.
-        longest = bisect.bisect_left(range(most), True, key=lambda n: not _fits(block, operations[: n + 1]))
+        longest = bisect.bisect_left(
+            range(most), True, key=lambda n: not _fits(block, operations[: n + 1])
+        )
         block.commit_part(max(1, longest))
     return places
 
@@ -186,7 +196,11 @@ def _fits(block: Block, operations: Sequence[Operation]) -> bool:
 def _places(block: Block, operations: Sequence[Operation]) -> tuple[int, int]:
     """Return how many operations of the transaction are needed for changes, and for claims."""
     folded = staging.fold(operations)
-    changed = {key_of(operation.table, operation.row_id) for operation in folded if operation.action != "create"}
+    changed = {
+        key_of(operation.table, operation.row_id)
+        for operation in folded
+        if operation.action != "create"
+    }
     claimed = _bulks(len(changed & block.versions.keys()))
     return len(staging.staged_operations(folded, MAX_OPERATIONS - claimed)), claimed
 
@@ -197,10 +211,10 @@ def _bulks(count: int) -> int:
 
 def _too_many(changes: int, claimed: int) -> TransactionLimitExceeded:
     return TransactionLimitExceeded(
-        f"This block needs {changes + claimed} operations: {changes} for its changes and {claimed} for claims of "
-        f"rows that it has read or locked; Appwrite commits at most {MAX_OPERATIONS} together. "
-        f"None of them was written.\n"
-        f"Write fewer rows in one block, or write the same values to many rows with one update()."
+        f"This block needs {changes + claimed} operations: {changes} for its changes and {claimed} "
+        f"for claims of rows that it has read or locked; Appwrite commits at most {MAX_OPERATIONS} "
+        "together. None of them was written.\n"
+        "Write fewer rows in one block, or write the same values to many rows with one update()."
     )
 
 
@@ -242,20 +256,25 @@ def _without_what_exists(block: Block, folded: list[Operation]) -> list[Operatio
 def _is_one_request(operation: Operation) -> bool:
     if operation.action == "increment":
         return len(operation.data) == 1
-    return operation.action != "update" or not any(map(operators.looks_like_operator, operation.data.values()))
+    return operation.action != "update" or not any(
+        map(operators.looks_like_operator, operation.data.values())
+    )
 
 
 def _conflict(what: str) -> TransactionConflict:
     return TransactionConflict(
-        f"{what} by another client while this block was using it; nothing of the block was written.\n"
-        f"Run the block again."
+        f"{what} by another client while this block was using it; nothing of the block was "
+        "written.\n"
+        "Run the block again."
     )
 
 
 def _refused(error: AppwriteError) -> WriteRefused:
     """Return the error for a block that was not committed because the server did not answer."""
     reason = str(error).replace(f"{IN_DOUBT} ", "")
-    return WriteRefused.caused_by(error, f"The block was not committed, and nothing of it was written: {reason}")
+    return WriteRefused.caused_by(
+        error, f"The block was not committed, and nothing of it was written: {reason}"
+    )
 
 
 class _Commit:
@@ -270,7 +289,11 @@ class _Commit:
                 refuse_moments(operation.table, [operation.data])
         self.claims = staging.table_in(connection.database_id)
         self.folded = folded
-        changed = {key_of(operation.table, operation.row_id) for operation in folded if operation.action != "create"}
+        changed = {
+            key_of(operation.table, operation.row_id)
+            for operation in folded
+            if operation.action != "create"
+        }
         # The rows that were read and are changed, and all rows whose versions are compared after
         # staging.
         self.read = {key: looks for key, looks in block.versions.items() if key in changed}
@@ -292,9 +315,9 @@ class _Commit:
                 return
             table, row_id = min(locked - changed, key=str)
             raise NotSupportedError(
-                f"{table.table}/{row_id} was locked with select_for_update() but not changed. Only blocks of the "
-                f"API key can lock a row without changing it; nothing was written.\n"
-                f"Change the row as well, or write within appwrite_key()."
+                f"{table.table}/{row_id} was locked with select_for_update() but not changed. Only "
+                "blocks of the API key can lock a row without changing it; nothing was written.\n"
+                "Change the row as well, or write within appwrite_key()."
             )
         block.read_lock_rows()
         for key in sorted(locked, key=str):
@@ -302,7 +325,10 @@ class _Commit:
             if lock_row is None:
                 self.new_locks.append(lock)
             else:
-                self.folded = [*self.folded, Operation("update", self.claims, lock, {CLAIM_COLUMN: self.nonce})]
+                self.folded = [
+                    *self.folded,
+                    Operation("update", self.claims, lock, {CLAIM_COLUMN: self.nonce}),
+                ]
                 looks = tuple(look for _, look in versions.seen([lock_row]))
                 self.read[(self.claims, lock)] = self.checked[(self.claims, lock)] = looks
 
@@ -411,7 +437,9 @@ class _Commit:
             return  # the transaction expires, and the first error is the one to raise
 
     def _deleted(self, error: RowNotFound) -> TransactionConflict:
-        return _conflict(f"{error.table or self.claims.database}/{error.row_id or 'a row'} was deleted")
+        return _conflict(
+            f"{error.table or self.claims.database}/{error.row_id or 'a row'} was deleted"
+        )
 
     def _staged(self, mark: str | None) -> list[dict[str, Any]]:
         if self.account is not None:
@@ -419,7 +447,11 @@ class _Commit:
             # block are set explicitly.
             return staging.single_operations(staging.for_user(self.folded, self.account.user_id))
         claimed = self._claimed(mark)
-        base = {"databaseId": self.claims.database, "tableId": self.claims.table, "action": "bulkCreate"}
+        base = {
+            "databaseId": self.claims.database,
+            "tableId": self.claims.table,
+            "action": "bulkCreate",
+        }
         bulks = [
             {**base, "data": claimed[start : start + rows.MAX_BULK_ROWS]}
             for start in range(0, len(claimed), rows.MAX_BULK_ROWS)
@@ -439,7 +471,9 @@ class _Commit:
 
     def _row_claims(self, keys: Mapping[Key, object], later: int = 0) -> dict[Key, dict[str, Any]]:
         return {
-            key: staging.claim(key, self.checked[key][0].updated_at, self.generations.get(key, 0) + later)
+            key: staging.claim(
+                key, self.checked[key][0].updated_at, self.generations.get(key, 0) + later
+            )
             for key in keys
         }
 
@@ -454,7 +488,10 @@ class _Commit:
         for table, row_id in self.checked:
             by_table.setdefault(table, []).append(row_id)
         for table, ids in by_table.items():
-            found = {key_of(table, row[ROW_ID]): row for row in staging.by_ids(self.transport, table, ids)}
+            found = {
+                key_of(table, row[ROW_ID]): row
+                for row in staging.by_ids(self.transport, table, ids)
+            }
             for key in ((table, row_id) for row_id in ids):
                 if not all(look.holds(found.get(key)) for look in self.checked[key]):
                     return key
@@ -535,10 +572,15 @@ class _Commit:
             return _conflict("A row was locked")
         names = ", ".join(sorted({operation.table.table for operation in self.folded}))
         violation = UniqueViolation(
-            f"{names}: the block was rejected because a row id or a value of a unique index already exists, or a "
-            f"row was changed by another client; nothing of the block was written."
+            f"{names}: the block was rejected because a row id or a value of a unique index "
+            "already exists, or a row was changed by another client; nothing of the block was "
+            "written."
         )
-        explain(self.connection, violation, [one for one in self.folded if one.table != self.claims])
+        explain(
+            self.connection, violation, [one for one in self.folded if one.table != self.claims]
+        )
         # A user may conflict with a row that they cannot see.
-        hidden = self.account is not None and any(operation.action == "create" for operation in self.folded)
+        hidden = self.account is not None and any(
+            operation.action == "create" for operation in self.folded
+        )
         return violation if violation.columns or hidden else error

@@ -55,7 +55,10 @@ def is_opened_by_django() -> bool:
     while frame is not None and frame.f_code is not Atomic.__enter__.__code__:
         frame = frame.f_back
     opener = None if frame is None else frame.f_back
-    return opener is not None and (opener.f_globals.get("__name__"), opener.f_code.co_name) in _DJANGOS_OWN
+    return (
+        opener is not None
+        and (opener.f_globals.get("__name__"), opener.f_code.co_name) in _DJANGOS_OWN
+    )
 
 
 def uncommitted(connection: BaseDatabaseWrapper) -> BlockEnd | None:

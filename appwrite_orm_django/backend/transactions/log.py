@@ -83,7 +83,11 @@ class RowState:
         row = dict(base or {})
         if self.created:
             # The sequence sorts it after every committed row, in order of creation.
-            row = {"$createdAt": self.created_at, "$permissions": [], "$sequence": str(2**62 + self.number)}
+            row = {
+                "$createdAt": self.created_at,
+                "$permissions": [],
+                "$sequence": str(2**62 + self.number),
+            }
         row["$updatedAt"] = self.changed_at
         add(row, self.increments)
         row.update(self.data)

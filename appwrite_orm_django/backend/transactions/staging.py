@@ -14,7 +14,13 @@ from django.db import OperationalError
 from appwrite_orm_django.backend.transactions.log import Key, Operation, add, key_of
 from appwrite_orm_django.backend.values import MOMENTS, PERMISSIONS, ROW_ID, users_data
 from appwrite_orm_django.client import operators, queries, rows, tables
-from appwrite_orm_django.client.errors import AlreadyExists, AppwriteError, TableNotFound, Unauthorized, UniqueViolation
+from appwrite_orm_django.client.errors import (
+    AlreadyExists,
+    AppwriteError,
+    TableNotFound,
+    Unauthorized,
+    UniqueViolation,
+)
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.rows import MAX_BULK_ROWS
 from appwrite_orm_django.client.transactions import MAX_OPERATIONS
@@ -50,7 +56,10 @@ def claim(key: Key, version: str, generation: int = 0) -> dict[str, Any]:
         generation: the number of blocks that have claimed the version without changing the row.
     """
     table, row_id = key
-    return {ROW_ID: _id(table.table, row_id, version, generation), CLAIM_COLUMN: f"{table.table}/{row_id}"[:100]}
+    return {
+        ROW_ID: _id(table.table, row_id, version, generation),
+        CLAIM_COLUMN: f"{table.table}/{row_id}"[:100],
+    }
 
 
 def lock_id(key: Key) -> str:
@@ -103,7 +112,9 @@ def by_ids(transport: Transport, table: TableRef, row_ids: Iterable[str]) -> Ite
     ids = list(row_ids)
     for start in range(0, len(ids), rows.MAX_BULK_ROWS):
         part = ids[start : start + rows.MAX_BULK_ROWS]
-        yield from rows.list_rows(transport, table, [queries.equal(ROW_ID, *part), queries.limit(len(part))])["rows"]
+        yield from rows.list_rows(
+            transport, table, [queries.equal(ROW_ID, *part), queries.limit(len(part))]
+        )["rows"]
 
 
 def sweep(transport: Transport, table: TableRef) -> None:
@@ -157,7 +168,10 @@ def single_operations(folded: Iterable[Operation]) -> list[Staged]:
 def without_moments(folded: Iterable[Operation]) -> list[Operation]:
     """Drop the moments of rows, which a commit does not keep, and updates of nothing else."""
     return [
-        replace(operation, data={key: value for key, value in operation.data.items() if key not in MOMENTS})
+        replace(
+            operation,
+            data={key: value for key, value in operation.data.items() if key not in MOMENTS},
+        )
         for operation in folded
         if operation.action != "update" or not operation.data or set(operation.data) - set(MOMENTS)
     ]
@@ -172,7 +186,11 @@ def moments(folded: Iterable[Operation]) -> dict[Key, dict[str, Any]]:
             given.pop(key, None)
         if operation.action in ("create", "update"):
             # The server treats null as not given.
-            own = {name: operation.data[name] for name in MOMENTS if operation.data.get(name) is not None}
+            own = {
+                name: operation.data[name]
+                for name in MOMENTS
+                if operation.data.get(name) is not None
+            }
             if own:
                 given.setdefault(key, {}).update(own)
     return given
@@ -213,7 +231,9 @@ def fold(log: Iterable[Operation]) -> list[Operation]:
             folded[position] = None
             del created_at[key]
         else:
-            folded[position] = Operation("create", creation.table, creation.row_id, _changed(creation.data, operation))
+            folded[position] = Operation(
+                "create", creation.table, creation.row_id, _changed(creation.data, operation)
+            )
     return [operation for operation in folded if operation is not None]
 
 
@@ -259,7 +279,9 @@ def _bulk(folded: list[Operation]) -> Iterator[Staged]:
 
 def _gathered(folded: Iterable[Operation]) -> Iterator[Operation]:
     """Yield the operations, with adjacent updates reordered so that equal values are adjacent."""
-    for table, operations in itertools.groupby(folded, lambda one: one.table if one.action == "update" else None):
+    for table, operations in itertools.groupby(
+        folded, lambda one: one.table if one.action == "update" else None
+    ):
         group: dict[str, list[Operation]] = {}
         seen: set[Key] = set()
         for operation in operations:
@@ -275,9 +297,16 @@ def _gathered(folded: Iterable[Operation]) -> Iterator[Operation]:
 
 def _alike(one: Operation, two: Operation, length: int) -> bool:
     """Return whether two adjacent operations can share one bulk operation."""
-    if one.action != two.action or one.table != two.table or length >= MAX_BULK_ROWS or one.action == "increment":
+    if (
+        one.action != two.action
+        or one.table != two.table
+        or length >= MAX_BULK_ROWS
+        or one.action == "increment"
+    ):
         return False
-    if any(operators.looks_like_operator(value) for value in (*one.data.values(), *two.data.values())):
+    if any(
+        operators.looks_like_operator(value) for value in (*one.data.values(), *two.data.values())
+    ):
         return False
     return one.action != "update" or one.data == two.data
 
@@ -295,7 +324,11 @@ def _flush(run: list[Operation]) -> Iterator[Staged]:
     if action == "delete":
         yield {**base, "action": "bulkDelete", "data": {"queries": condition}}
     else:
-        yield {**base, "action": "bulkUpdate", "data": {"queries": condition, "data": dict(run[0].data)}}
+        yield {
+            **base,
+            "action": "bulkUpdate",
+            "data": {"queries": condition, "data": dict(run[0].data)},
+        }
 
 
 def _base(table: TableRef) -> Staged:

@@ -13,7 +13,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from appwrite_orm_django.backend.commands import Command, CountRows, GetRow, ListRows, OneRow, Output, Periods
+from appwrite_orm_django.backend.commands import (
+    Command,
+    CountRows,
+    GetRow,
+    ListRows,
+    OneRow,
+    Output,
+    Periods,
+)
 from appwrite_orm_django.backend.execution.server_queries import ServerQuery
 from appwrite_orm_django.backend.values import ROW_ID, SEQUENCE, DateTimeCodec
 
@@ -72,7 +80,9 @@ def shown(
     for row in rows:
         if " object at 0x" in repr(row):
             return None
-        found.append((row[row_id], Seen(_CODEC.encode(row[updated_at]), _digest(row), columns, outputs)))
+        found.append(
+            (row[row_id], Seen(_CODEC.encode(row[updated_at]), _digest(row), columns, outputs))
+        )
     return found
 
 
@@ -121,4 +131,6 @@ def positions(command: Command) -> tuple[int, int] | tuple[()] | None:
     row_id = keys.index(ROW_ID)
     # A converted id (an integer key) would have to be encoded again; such models have no
     # $updatedAt.
-    return None if command.outputs[row_id].converter is not None else (row_id, keys.index(_UPDATED_AT))
+    return (
+        None if command.outputs[row_id].converter is not None else (row_id, keys.index(_UPDATED_AT))
+    )

@@ -3,7 +3,7 @@ Adapt Django's admin to remote tables, and add a panel for the cache.
 
 ``model_admin`` has the admin classes for models. ``cache_panel`` is the panel's page; ``report``
 makes its data and ``chart`` its chart. This package imports the façade and nothing of the backend.
-It is tested in ``tests/backend/test_model_admin.py``, ``test_cache_panel.py`` and ``tests/e2e``,
+It is tested in ``tests/contrib/test_model_admin.py``, ``test_cache_panel.py`` and ``tests/e2e``,
 and documented in ``docs/howto/admin.md`` and ``docs/howto/cache-panel.md``.
 """
 

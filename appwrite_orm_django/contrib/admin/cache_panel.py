@@ -9,7 +9,13 @@ from typing import Any, NamedTuple
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, models
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseRedirect,
+)
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
@@ -58,7 +64,9 @@ class Action(NamedTuple):
 
 def _invalidate(alias: str, chosen: Sequence[Model]) -> str:
     _told(invalidate(*chosen, using=alias))
-    return ngettext("%d table was invalidated.", "%d tables were invalidated.", len(chosen)) % len(chosen)
+    return ngettext("%d table was invalidated.", "%d tables were invalidated.", len(chosen)) % len(
+        chosen
+    )
 
 
 def _refresh(alias: str, chosen: Sequence[Model]) -> str:
@@ -165,7 +173,9 @@ class CachePanelAdmin(admin.ModelAdmin):
         return False
 
     @method_decorator(csrf_protect)
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
         aliases = control.appwrite_aliases()
@@ -193,7 +203,12 @@ class CachePanelAdmin(admin.ModelAdmin):
         return TemplateResponse(request, self.panel_template, context)
 
     def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
-        return {**self.admin_site.each_context(request), "title": title, "opts": self.opts, "media": self.media}
+        return {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": self.opts,
+            "media": self.media,
+        }
 
     def _act(self, request: HttpRequest, alias: str) -> HttpResponse:
         if not self.has_change_permission(request):
@@ -208,15 +223,26 @@ class CachePanelAdmin(admin.ModelAdmin):
             self.message_user(request, _("Select at least one table."), messages.WARNING)
             return HttpResponseRedirect(request.get_full_path())
         if request.POST.get("confirmed") != "yes":
-            context = {**self._context(request, str(action.label)), "action": action, "chosen": chosen, "alias": alias}
+            context = {
+                **self._context(request, str(action.label)),
+                "action": action,
+                "chosen": chosen,
+                "alias": alias,
+            }
             return TemplateResponse(request, self.confirmation_template, context)
-        logger.info("%s %s %s: by %s", alias, action.name, ", ".join(sorted(labels)) or "-", request.user)
+        logger.info(
+            "%s %s %s: by %s", alias, action.name, ", ".join(sorted(labels)) or "-", request.user
+        )
         try:
             self.message_user(request, action.run(alias, chosen), messages.SUCCESS)
         except _NotTold:
             self.message_user(
-                request, _("The cache does not answer. It will be invalidated as soon as it does."), messages.ERROR
+                request,
+                _("The cache does not answer. It will be invalidated as soon as it does."),
+                messages.ERROR,
             )
         except DatabaseError as error:
-            self.message_user(request, _("Appwrite answered with an error: %s") % error, messages.ERROR)
+            self.message_user(
+                request, _("Appwrite answered with an error: %s") % error, messages.ERROR
+            )
         return HttpResponseRedirect(request.get_full_path())

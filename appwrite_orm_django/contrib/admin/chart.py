@@ -64,7 +64,11 @@ def _bars(minutes: Sequence[Minute], top: int) -> Iterator[Bar]:
             height = max(HEIGHT * count / top, 1.5)
             bottom -= height
             yield Bar(
-                kind, round(index * step + _GAP / 2, 2), round(bottom, 2), round(step - _GAP, 2), round(height, 2)
+                kind,
+                round(index * step + _GAP / 2, 2),
+                round(bottom, 2),
+                round(step - _GAP, 2),
+                round(height, 2),
             )
 
 

@@ -15,7 +15,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from appwrite_orm_django.contrib.forms import CachedModelChoiceField, CachedModelMultipleChoiceField
-from appwrite_orm_django.contrib.pagination import MAX_OFFSET, AppwritePaginator, ExactPaginator, counting_with
+from appwrite_orm_django.contrib.pagination import (
+    MAX_OFFSET,
+    AppwritePaginator,
+    ExactPaginator,
+    counting_with,
+)
 
 __all__ = ["AppwriteModelAdmin", "AppwriteStackedInline", "AppwriteTabularInline"]
 
@@ -27,9 +32,17 @@ class _RelatedChoices:
         """Return ``autocomplete_fields`` and relations whose admins have ``search_fields``."""
         base: Any = self
         named = list(super().get_autocomplete_fields(request))  # type: ignore[misc]  # Django's, the next base class
-        taken = {*named, *base.raw_id_fields, *base.radio_fields, *base.filter_horizontal, *base.filter_vertical}
+        taken = {
+            *named,
+            *base.raw_id_fields,
+            *base.radio_fields,
+            *base.filter_horizontal,
+            *base.filter_vertical,
+        }
         found = [
-            field.name for field in _relations(base.model) if field.name not in taken and self._is_searchable(field)
+            field.name
+            for field in _relations(base.model)
+            if field.name not in taken and self._is_searchable(field)
         ]
         return [*named, *found]
 
@@ -50,7 +63,9 @@ class _RelatedChoices:
 
 
 def _relations(model: type[models.Model]) -> list[Any]:
-    fields: list[Any] = [field for field in model._meta.fields if field.is_relation and field.editable]
+    fields: list[Any] = [
+        field for field in model._meta.fields if field.is_relation and field.editable
+    ]
     many = [field for field in model._meta.many_to_many if _is_plain(field)]
     return [*fields, *many]
 
@@ -75,7 +90,9 @@ class AppwriteChangeList(ChangeList):
         # For a single page Django reads all rows unsliced, which is another query and another call
         # to the cache.
         is_same = (
-            isinstance(self.paginator, AppwritePaginator) and were_read() if self.multi_page else self.page_num == 1
+            isinstance(self.paginator, AppwritePaginator) and were_read()
+            if self.multi_page
+            else self.page_num == 1
         )
         if is_same and isinstance(self.result_list, QuerySet):
             self.result_list = rows
@@ -108,7 +125,9 @@ class AppwriteModelAdmin(_RelatedChoices, admin.ModelAdmin):
     show_full_result_count = False
     list_prefetch_related: Sequence[Any] = ()
 
-    def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any) -> Paginator:
+    def get_paginator(
+        self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any
+    ) -> Paginator:
         # Respect a paginator named by the class. Templates with thousand separators cannot show
         # "5000+".
         if self.paginator is Paginator:
@@ -124,7 +143,11 @@ class AppwriteModelAdmin(_RelatedChoices, admin.ModelAdmin):
             return self.list_select_related
         # Return a list even if it is empty: without one, Django follows every relation of the model
         # if a column shows any of them.
-        paths = (self._related_path(name) for name in self.get_list_display(request) if isinstance(name, str))
+        paths = (
+            self._related_path(name)
+            for name in self.get_list_display(request)
+            if isinstance(name, str)
+        )
         return list(dict.fromkeys(path for path in paths if path))
 
     def _related_path(self, name: str) -> str:
@@ -136,7 +159,9 @@ class AppwriteModelAdmin(_RelatedChoices, admin.ModelAdmin):
                 field = model._meta.get_field(part)
             except (FieldDoesNotExist, AttributeError):
                 break
-            if not (field.many_to_one or field.one_to_one) or part == getattr(field, "attname", None):
+            if not (field.many_to_one or field.one_to_one) or part == getattr(
+                field, "attname", None
+            ):
                 break
             found.append(part)
             model = field.related_model
@@ -145,7 +170,9 @@ class AppwriteModelAdmin(_RelatedChoices, admin.ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         named = super().get_readonly_fields(request, obj)
         key = self.model._meta.pk
-        is_fixed = obj is not None and key.editable and not key.is_relation and key.name not in named
+        is_fixed = (
+            obj is not None and key.editable and not key.is_relation and key.name not in named
+        )
         return [*named, key.name] if is_fixed else named
 
 

@@ -113,7 +113,14 @@ def make_report(alias: str) -> PanelReport:
         alias=alias,
         cache_alias=cache.settings.alias,
         tables=[
-            _table(model, table, fresh.get(table), seen.totals, seen.writes, cache.settings.timeout_for((table,)))
+            _table(
+                model,
+                table,
+                fresh.get(table),
+                seen.totals,
+                seen.writes,
+                cache.settings.timeout_for((table,)),
+            )
             for model, table in names.items()
         ],
         totals=totals,
@@ -141,7 +148,9 @@ def _table(
         counters=totals.get(table, Counters()),
         timeout_s=timeout_s if own is None else own,
         warms=len(getattr(model, "appwrite_warm", ())),
-        written_at=None if latest is None else datetime.datetime.fromtimestamp(latest.at, datetime.timezone.utc),
+        written_at=None
+        if latest is None
+        else datetime.datetime.fromtimestamp(latest.at, datetime.timezone.utc),
         written_by="" if latest is None else source_text(latest),
     )
 
@@ -150,7 +159,14 @@ def _origin(writes: Sequence[LastWrite]) -> LastWrite | None:
     """Return the last write, or the own write of this site if the last is Appwrite's echo of it."""
     if not writes:
         return None
-    own = next((write for write in writes if write.source == "write" and writes[0].at - write.at <= _ECHO_S), None)
+    own = next(
+        (
+            write
+            for write in writes
+            if write.source == "write" and writes[0].at - write.at <= _ECHO_S
+        ),
+        None,
+    )
     return own if own is not None and writes[0].source in ("webhook", "realtime") else writes[0]
 
 
@@ -158,7 +174,9 @@ def source_text(write: LastWrite) -> str:
     """Return a description of the source of a write."""
     if write.source == "write":
         return _("this process") if write.here else _("another process")
-    return {"invalidate": _("by hand"), "webhook": _("webhook"), "realtime": _("realtime")}[write.source]
+    return {"invalidate": _("by hand"), "webhook": _("webhook"), "realtime": _("realtime")}[
+        write.source
+    ]
 
 
 def percent(counters: Counters) -> str:

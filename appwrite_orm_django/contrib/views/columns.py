@@ -128,7 +128,10 @@ def bind(
         ImproperlyConfigured: a name is neither a field, a path of fields nor a method.
     """
     allowed = set(sortable)
-    return [_bind(view, model, item if isinstance(item, Column) else Column(item), allowed) for item in display]
+    return [
+        _bind(view, model, item if isinstance(item, Column) else Column(item), allowed)
+        for item in display
+    ]
 
 
 def _bind(view: Any, model: type[models.Model], column: Column, sortable: set[str]) -> BoundColumn:
@@ -165,7 +168,11 @@ def _field(model: type[models.Model], path: str) -> tuple[Any, str]:
             found = owner._meta.pk if part == "pk" else owner._meta.get_field(part)
         except (FieldDoesNotExist, AttributeError):
             return None, ""
-        if found.is_relation and (found.many_to_one or found.one_to_one) and part != getattr(found, "attname", None):
+        if (
+            found.is_relation
+            and (found.many_to_one or found.one_to_one)
+            and part != getattr(found, "attname", None)
+        ):
             related.append(part)
         owner = found.related_model
     return found, "__".join(related)
@@ -175,7 +182,11 @@ def _label(model: type[models.Model], name: str, field: Any) -> str:
     if name == "__str__":
         return str(model._meta.verbose_name)
     verbose = getattr(field, "verbose_name", None)
-    return str(verbose) if verbose is not None and "__" not in name else name.replace("__", " ").replace("_", " ")
+    return (
+        str(verbose)
+        if verbose is not None and "__" not in name
+        else name.replace("__", " ").replace("_", " ")
+    )
 
 
 def _sorts(name: str, field: Any, method: Any) -> Iterator[str]:

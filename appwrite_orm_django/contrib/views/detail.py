@@ -67,7 +67,9 @@ class AppwriteDetailView(DetailView):
         context = super().get_context_data(**kwargs)
         row: Any = self.object
         if not isinstance(row, models.Model):
-            raise ImproperlyConfigured(f"{type(self).__name__} needs a model instance, got {type(row).__name__}.")
+            raise ImproperlyConfigured(
+                f"{type(self).__name__} needs a model instance, got {type(row).__name__}."
+            )
         opts = row._meta
         list_title = str(opts.verbose_name_plural)
         return {

@@ -28,7 +28,9 @@ _FORMULA_STARTS = tuple(
 )
 
 
-def stream(request: HttpRequest, kind: str, columns: Columns, rows: Rows, name: str) -> StreamingHttpResponse:
+def stream(
+    request: HttpRequest, kind: str, columns: Columns, rows: Rows, name: str
+) -> StreamingHttpResponse:
     """
     Return a response that streams a download.
 
@@ -99,7 +101,9 @@ def _plain(value: Any) -> Any:
 
 def harmless(value: Any) -> Any:
     """Put an apostrophe before text that a spreadsheet would run as a formula, but not numbers."""
-    if isinstance(value, str) and (value.lstrip().startswith(_FORMULA_STARTS) or value[:1] in ("\t", "\r", "\n")):
+    if isinstance(value, str) and (
+        value.lstrip().startswith(_FORMULA_STARTS) or value[:1] in ("\t", "\r", "\n")
+    ):
         return f"'{value}"
     return value
 

@@ -34,13 +34,19 @@ class SearchForm(forms.Form):
         required=False,
         max_length=_MAX_SEARCH,
         strip=True,
-        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(
+            attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}
+        ),
     )
 
     def filters(self) -> dict[str, Any]:
         """Return the lookups and values of the filters that are set and valid."""
         cleaned = getattr(self, "cleaned_data", {})
-        return {name: value for name, value in cleaned.items() if name not in RESERVED and value not in (None, "")}
+        return {
+            name: value
+            for name, value in cleaned.items()
+            if name not in RESERVED and value not in (None, "")
+        }
 
     @property
     def is_narrowing(self) -> bool:
@@ -58,7 +64,9 @@ class _SinceField(forms.DateField):
         if day is None:
             return None
         try:
-            midnight = datetime.datetime.combine(day + datetime.timedelta(days=self.is_end), datetime.time())
+            midnight = datetime.datetime.combine(
+                day + datetime.timedelta(days=self.is_end), datetime.time()
+            )
         except OverflowError:
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from None
         return timezone.make_aware(midnight) if timezone.is_aware(timezone.now()) else midnight
@@ -89,31 +97,47 @@ def _fields_for(model: type[models.Model], name: str) -> Iterator[tuple[str, for
     try:
         field: Any = model._meta.get_field(name)
     except FieldDoesNotExist as error:
-        raise ImproperlyConfigured(f"list_filter: {model._meta.label} has no field {name!r}.") from error
+        raise ImproperlyConfigured(
+            f"list_filter: {model._meta.label} has no field {name!r}."
+        ) from error
     label = capfirst(str(getattr(field, "verbose_name", name)))
     if field.choices:
         choices = [("", _("All")), *((str(key), text) for key, text in field.flatchoices)]
         yield (
             name,
             forms.TypedChoiceField(
-                label=label, required=False, choices=choices, coerce=field.to_python, empty_value=None
+                label=label,
+                required=False,
+                choices=choices,
+                coerce=field.to_python,
+                empty_value=None,
             ),
         )
     elif isinstance(field, models.BooleanField):
         choices = [("", _("All")), ("yes", _("Yes")), ("no", _("No"))]
         yield (
             name,
-            forms.TypedChoiceField(label=label, required=False, choices=choices, coerce=_is_yes, empty_value=None),
+            forms.TypedChoiceField(
+                label=label, required=False, choices=choices, coerce=_is_yes, empty_value=None
+            ),
         )
     elif field.is_relation and field.concrete:
         queryset = field.related_model._default_manager.all()
-        yield name, CachedModelChoiceField(queryset, label=label, required=False, empty_label=_("All"))
+        yield (
+            name,
+            CachedModelChoiceField(queryset, label=label, required=False, empty_label=_("All")),
+        )
     elif isinstance(field, models.DateField):
         picker = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
         of_moments = isinstance(field, models.DateTimeField)
-        since, until = (_SinceField, _UntilField) if of_moments else (forms.DateField, forms.DateField)
+        since, until = (
+            (_SinceField, _UntilField) if of_moments else (forms.DateField, forms.DateField)
+        )
         yield f"{name}__gte", since(label=_("%s from") % label, required=False, widget=picker)
-        yield f"{name}__{'lt' if of_moments else 'lte'}", until(label=_("%s to") % label, required=False, widget=picker)
+        yield (
+            f"{name}__{'lt' if of_moments else 'lte'}",
+            until(label=_("%s to") % label, required=False, widget=picker),
+        )
     else:
         raise ImproperlyConfigured(
             f"list_filter: {model._meta.label}.{name} has no choices to filter by. Use a pair of a "
@@ -161,6 +185,8 @@ def _lookup(model: type[models.Model], name: str) -> str:
         except (FieldDoesNotExist, AttributeError):
             if field is not None and field.get_lookup(part):
                 return name
-            raise ImproperlyConfigured(f"search_fields: {model._meta.label} has no {name!r}.") from None
+            raise ImproperlyConfigured(
+                f"search_fields: {model._meta.label} has no {name!r}."
+            ) from None
         owner = field.related_model
     return f"{name}__icontains"

@@ -21,7 +21,12 @@ from django.views.generic import ListView
 from appwrite_orm_django.contrib.pagination import AppwritePaginator, CursorPaginator, InvalidCursor
 from appwrite_orm_django.contrib.views.columns import BoundColumn, Cell, Column, bind, related_paths
 from appwrite_orm_django.contrib.views.exporting import FORMATS, stream
-from appwrite_orm_django.contrib.views.filters import Filter, SearchForm, filter_fields, search_condition
+from appwrite_orm_django.contrib.views.filters import (
+    Filter,
+    SearchForm,
+    filter_fields,
+    search_condition,
+)
 from appwrite_orm_django.contrib.views.status import CacheStatus, ObservedResponse
 
 __all__ = ["AppwriteListView"]
@@ -120,7 +125,9 @@ class AppwriteListView(ListView):
     def get_form(self) -> SearchForm:
         """Return the form above the list, bound to the query string and validated."""
         fields = filter_fields(self.list_model, self.list_filter)
-        form: SearchForm = type("ListForm", (self.form_class,), fields)(self.request.GET, label_suffix="")
+        form: SearchForm = type("ListForm", (self.form_class,), fields)(
+            self.request.GET, label_suffix=""
+        )
         if not self.search_fields:
             del form.fields["q"]
         # An invalid filter is shown with its error and ignored; the valid filters apply.
@@ -129,7 +136,9 @@ class AppwriteListView(ListView):
 
     def get_queryset(self) -> QuerySet[Any]:
         self.form = self.get_form()
-        search = search_condition(self.list_model, self.search_fields, self.form.cleaned_data.get("q", ""))
+        search = search_condition(
+            self.list_model, self.search_fields, self.form.cleaned_data.get("q", "")
+        )
         select, prefetch = related_paths(self.columns)
         queryset: QuerySet[Any] = super().get_queryset().filter(search, **self.form.filters())
         select += [path for path in self.list_select_related if path not in select]
@@ -142,7 +151,11 @@ class AppwriteListView(ListView):
     def sort(self) -> str:
         """The requested sort if the list offers it, else an empty string."""
         wanted = str(self.request.GET.get("sort", ""))
-        return wanted if wanted.removeprefix("-") in {column.sort for column in self.columns if column.sort} else ""
+        return (
+            wanted
+            if wanted.removeprefix("-") in {column.sort for column in self.columns if column.sort}
+            else ""
+        )
 
     def get_ordering(self) -> list[str]:
         """
@@ -170,7 +183,11 @@ class AppwriteListView(ListView):
         # Given a relation's name, Django sorts by the related model's ordering, which would take
         # fetching all of its rows.
         field = next(
-            (field for field in self.list_model._meta.concrete_fields if field.name == name and field.is_relation),
+            (
+                field
+                for field in self.list_model._meta.concrete_fields
+                if field.name == name and field.is_relation
+            ),
             None,
         )
         return name if field is None else str(field.attname)
@@ -191,7 +208,9 @@ class AppwriteListView(ListView):
         try:
             found = cursors.page(self.request.GET.get("cursor", ""))
         except InvalidCursor:
-            raise Http404(_("This page link is damaged, or belongs to another order of the list.")) from None
+            raise Http404(
+                _("This page link is damaged, or belongs to another order of the list.")
+            ) from None
         return cursors, found, found.object_list, found.has_other_pages()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -212,7 +231,9 @@ class AppwriteListView(ListView):
             "lines": lines,
             "links": links,
             "headings": [self._heading(column) for column in self.columns],
-            "pages": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1) if numbered else (),
+            "pages": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)
+            if numbered
+            else (),
             "exports": [kind for kind in self.export_formats if kind in FORMATS],
             "opts": opts,
             "title": self.get_title(),
@@ -230,7 +251,9 @@ class AppwriteListView(ListView):
         is_active = bool(column.sort) and self._key(self._attname(column.sort)) == self._key(first)
         descending = first.startswith("-")
         aria_sort = ("descending" if descending else "ascending") if is_active else ""
-        return Heading(column, f"-{column.sort}" if is_active and not descending else column.sort, aria_sort)
+        return Heading(
+            column, f"-{column.sort}" if is_active and not descending else column.sort, aria_sort
+        )
 
     def get_template_names(self) -> list[str]:
         return [*super().get_template_names(), "appwrite_orm_django/list.html"]

@@ -24,7 +24,8 @@ def chosen_alias(alias: str | None) -> str:
         return _only_alias()
     if alias not in connections.settings:
         raise CommandError(
-            f'DATABASES has no "{alias}". Aliases on Appwrite: {", ".join(appwrite_aliases()) or "none"}.'
+            f'DATABASES has no "{alias}". Aliases on Appwrite: '
+            f"{', '.join(appwrite_aliases()) or 'none'}."
         )
     engine = connections[alias].settings_dict["ENGINE"]
     if engine != ENGINE:
@@ -40,7 +41,9 @@ def _only_alias() -> str:
         return DEFAULT_DB_ALIAS
     if not aliases:
         raise CommandError(f'No database in DATABASES has the ENGINE "{ENGINE}".')
-    raise CommandError(f"Several databases are on Appwrite ({', '.join(aliases)}); choose one with --database.")
+    raise CommandError(
+        f"Several databases are on Appwrite ({', '.join(aliases)}); choose one with --database."
+    )
 
 
 def chosen_models(alias: str, app_label: str | None, model_name: str | None) -> list[Any]:
@@ -63,7 +66,9 @@ def chosen_models(alias: str, app_label: str | None, model_name: str | None) -> 
         chosen = [model for model in chosen if name in {model._meta.model_name, _owner_name(model)}]
     if not chosen:
         what = f"{app_label}.{model_name}" if model_name else f"The app {app_label}"
-        raise CommandError(f'{what} has no table on "{alias}": the routers send it to another database.')
+        raise CommandError(
+            f'{what} has no table on "{alias}": the routers send it to another database.'
+        )
     return chosen
 
 

@@ -24,9 +24,16 @@ def progress_bar(stream: Any, total: int | None) -> Iterator[Advance | None]:
     if not (hasattr(stream, "isatty") and stream.isatty()):
         yield None
         return
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    ]
     # Write to the stream below Django's wrapper, which would add line breaks.
-    with Progress(*columns, console=Console(file=getattr(stream, "_out", stream)), transient=True) as bar:
+    with Progress(
+        *columns, console=Console(file=getattr(stream, "_out", stream)), transient=True
+    ) as bar:
         task = bar.add_task("", total=total)
 
         def advance(description: str, done: int) -> None:

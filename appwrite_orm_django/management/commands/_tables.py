@@ -33,12 +33,19 @@ def live_tables(connection: DatabaseWrapper, labels: Sequence[str]) -> Database:
     """
     database = read_database(connection.transport, connection.database_id)
     if database is None:
-        raise CommandError(f"There is no database {connection.database_id} at {connection.settings_dict['HOST']}.")
+        raise CommandError(
+            f"There is no database {connection.database_id} at {connection.settings_dict['HOST']}."
+        )
     database = read_recorded(connection.transport, database)
     if not labels:
-        return replace(database, tables=tuple(table for table in database if not table.id.startswith(OWN_TABLES)))
+        return replace(
+            database,
+            tables=tuple(table for table in database if not table.id.startswith(OWN_TABLES)),
+        )
     wanted = {id_.lower() for label in labels for id_ in _ids(connection.alias, label, database)}
-    return replace(database, tables=tuple(table for table in database if table.id.lower() in wanted))
+    return replace(
+        database, tables=tuple(table for table in database if table.id.lower() in wanted)
+    )
 
 
 def _ids(alias: str, label: str, database: Database) -> list[str]:
@@ -53,7 +60,13 @@ def _ids(alias: str, label: str, database: Database) -> list[str]:
     if not models:
         known = "app" if app_label not in apps.app_configs else "model or table"
         raise CommandError(f'There is no {known} "{label}" with a table on "{alias}".')
-    missing = [model._meta.label for model in models if database.table(table_id(model._meta.db_table)) is None]
+    missing = [
+        model._meta.label
+        for model in models
+        if database.table(table_id(model._meta.db_table)) is None
+    ]
     if missing:
-        raise CommandError(f"{missing[0]} has no table on the server. Run manage.py appwrite_migrate first.")
+        raise CommandError(
+            f"{missing[0]} has no table on the server. Run manage.py appwrite_migrate first."
+        )
     return [table_id(model._meta.db_table) for model in models]

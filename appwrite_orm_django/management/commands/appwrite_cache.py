@@ -49,10 +49,17 @@ class Command(WithKey, BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("action", choices=list(ACTIONS))
         parser.add_argument(
-            "models", nargs="*", metavar="app_label[.Model]", help="Models to work on (default: all of the database)."
+            "models",
+            nargs="*",
+            metavar="app_label[.Model]",
+            help="Models to work on (default: all of the database).",
         )
-        parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
-        parser.add_argument("--format", choices=["text", "json"], default="text", help="Format of the results.")
+        parser.add_argument(
+            "--database", help="Alias of the database; needed only when several are on Appwrite."
+        )
+        parser.add_argument(
+            "--format", choices=["text", "json"], default="text", help="Format of the results."
+        )
         parser.add_argument(
             "--every",
             type=float,
@@ -60,7 +67,11 @@ class Command(WithKey, BaseCommand):
             help="refresh, warm, verify: repeat the action at this interval until stopped.",
         )
         parser.add_argument(
-            "--sample", type=int, default=20, metavar="ROWS", help="verify: number of rows per table to look up by key."
+            "--sample",
+            type=int,
+            default=20,
+            metavar="ROWS",
+            help="verify: number of rows per table to look up by key.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -77,9 +88,13 @@ class Command(WithKey, BaseCommand):
                 sys.exit(1)
             return
         if options["action"] not in ("refresh", "warm", "verify"):
-            raise CommandError(f"--every works with refresh, warm and verify, not with {options['action']}.")
+            raise CommandError(
+                f"--every works with refresh, warm and verify, not with {options['action']}."
+            )
         if options["every"] <= 0:
-            raise CommandError(f"--every must be a number of seconds above 0, got {options['every']:g}.")
+            raise CommandError(
+                f"--every must be a number of seconds above 0, got {options['every']:g}."
+            )
         self._repeat(run, options["every"])
 
     def _repeat(self, run: Callable[[], bool], seconds: float) -> None:
@@ -122,12 +137,16 @@ class Command(WithKey, BaseCommand):
 
     def do_clear(self) -> bool:
         if self.named:
-            raise CommandError("clear invalidates the whole database. Use invalidate for single models.")
+            raise CommandError(
+                "clear invalidates the whole database. Use invalidate for single models."
+            )
         return self._told(clear(using=self.alias))
 
     def do_invalidate(self) -> bool:
         if not self.named:
-            raise CommandError("Name the models to invalidate, or use clear to invalidate all of them.")
+            raise CommandError(
+                "Name the models to invalidate, or use clear to invalidate all of them."
+            )
         return self._told(invalidate(*self.chosen, using=self.alias))
 
     def do_refresh(self) -> bool:
@@ -137,7 +156,11 @@ class Command(WithKey, BaseCommand):
         return self._load(maintenance.warmed(self._warmed()))
 
     def do_verify(self) -> bool:
-        found = list(self._watched(maintenance.verified(self.alias, self.chosen, sample=self.sample), len(self.chosen)))
+        found = list(
+            self._watched(
+                maintenance.verified(self.alias, self.chosen, sample=self.sample), len(self.chosen)
+            )
+        )
         self._print(
             [
                 {
@@ -181,7 +204,9 @@ class Command(WithKey, BaseCommand):
         rows: dict[str, dict[str, Any]] = {}
         total = sum(len(control.loaders_of(model)) for model in self.chosen)
         for model, count in self._watched(loading, total):
-            row = rows.setdefault(model._meta.label, {"model": model._meta.label, "queries": 0, "rows": 0})
+            row = rows.setdefault(
+                model._meta.label, {"model": model._meta.label, "queries": 0, "rows": 0}
+            )
             row["queries"] += 1
             row["rows"] += count
         self._print(list(rows.values()))
@@ -189,7 +214,9 @@ class Command(WithKey, BaseCommand):
 
     def _told(self, told: bool) -> bool:
         if not told:
-            self.stderr.write(self.style.ERROR("The cache does not answer: nothing was invalidated."))
+            self.stderr.write(
+                self.style.ERROR("The cache does not answer: nothing was invalidated.")
+            )
         return told
 
     def _watched(self, work: Iterable[T], total: int) -> Iterator[T]:
@@ -214,11 +241,16 @@ class Command(WithKey, BaseCommand):
                 table.add_row(*map(_shown, row.values()))
             Console(file=sys.stdout).print(table)
         else:
-            lines = [[_title(name) for name in rows[0]], *([_shown(value) for value in row.values()] for row in rows)]
+            lines = [
+                [_title(name) for name in rows[0]],
+                *([_shown(value) for value in row.values()] for row in rows),
+            ]
             widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
             for line in lines:
                 self.stdout.write(
-                    "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+                    "  ".join(
+                        cell.ljust(width) for cell, width in zip(line, widths, strict=True)
+                    ).rstrip()
                 )
 
     def _is_terminal(self) -> bool:
@@ -260,7 +292,10 @@ def _alias(wanted: str | None) -> str:
     aliases = control.appwrite_aliases()
     if wanted is not None:
         if wanted not in aliases:
-            raise CommandError(f'"{wanted}" is not on Appwrite. Aliases on Appwrite: {", ".join(aliases) or "none"}.')
+            raise CommandError(
+                f'"{wanted}" is not on Appwrite. Aliases on Appwrite: '
+                f"{', '.join(aliases) or 'none'}."
+            )
         return wanted
     if len(aliases) == 1:
         return aliases[0]
@@ -268,7 +303,9 @@ def _alias(wanted: str | None) -> str:
         return DEFAULT_DB_ALIAS
     if not aliases:
         raise CommandError("No database in DATABASES is on Appwrite.")
-    raise CommandError(f"Several databases are on Appwrite ({', '.join(aliases)}); choose one with --database.")
+    raise CommandError(
+        f"Several databases are on Appwrite ({', '.join(aliases)}); choose one with --database."
+    )
 
 
 def _chosen(alias: str, labels: Sequence[str]) -> list[Model]:
@@ -279,11 +316,19 @@ def _chosen(alias: str, labels: Sequence[str]) -> list[Model]:
     chosen: dict[Model, None] = {}
     for label in labels:
         try:
-            wanted = [apps.get_model(label)] if "." in label else list(apps.get_app_config(label).get_models(True))
+            wanted = (
+                [apps.get_model(label)]
+                if "." in label
+                else list(apps.get_app_config(label).get_models(True))
+            )
         except (LookupError, ValueError) as error:
             raise CommandError(str(error)) from error
         # A proxy uses the table of its concrete model.
-        found = [model for model in (model._meta.concrete_model or model for model in wanted) if model in known]
+        found = [
+            model
+            for model in (model._meta.concrete_model or model for model in wanted)
+            if model in known
+        ]
         if not found:
             raise CommandError(f'{label} has no table on "{alias}".')
         chosen.update(dict.fromkeys(found))

@@ -22,7 +22,14 @@ from appwrite_orm_django.changes import realtime, webhook_setup
 from appwrite_orm_django.client.errors import DatabaseNotFound, Unauthorized
 from appwrite_orm_django.doctor.assumptions import ASSUMPTIONS, Server
 from appwrite_orm_django.doctor.examination import Finding, examine, text_rules
-from appwrite_orm_django.doctor.scratch import Ears, NotHeard, Scratch, ScratchRefused, WebhookSetUp, scratch
+from appwrite_orm_django.doctor.scratch import (
+    Ears,
+    NotHeard,
+    Scratch,
+    ScratchRefused,
+    WebhookSetUp,
+    scratch,
+)
 from appwrite_orm_django.management.commands._choice import chosen_alias
 from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema import records
@@ -49,7 +56,9 @@ class Command(WithKey, BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--database", help="alias of the database; needed only when several are on Appwrite")
+        parser.add_argument(
+            "--database", help="alias of the database; needed only when several are on Appwrite"
+        )
         parser.add_argument(
             "--scratch-database",
             metavar="ID",
@@ -68,7 +77,9 @@ class Command(WithKey, BaseCommand):
             help="also test the webhook of the database, and wait for a delivery",
         )
         parser.add_argument(
-            "--realtime", action="store_true", help="also listen to realtime, with the settings' session or as a guest"
+            "--realtime",
+            action="store_true",
+            help="also listen to realtime, with the settings' session or as a guest",
         )
         parser.add_argument(
             "--wait",
@@ -77,9 +88,15 @@ class Command(WithKey, BaseCommand):
             metavar="SECONDS",
             help="how long to wait for a delivery or an event of realtime (default: %(default)s)",
         )
-        parser.add_argument("--format", choices=["text", "json"], default="text", help="format of the report")
-        parser.add_argument("--keep", action="store_true", help="do not delete the scratch database at the end")
-        parser.add_argument("--list", action="store_true", help="list the assumptions without contacting the server")
+        parser.add_argument(
+            "--format", choices=["text", "json"], default="text", help="format of the report"
+        )
+        parser.add_argument(
+            "--keep", action="store_true", help="do not delete the scratch database at the end"
+        )
+        parser.add_argument(
+            "--list", action="store_true", help="list the assumptions without contacting the server"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["list"]:
@@ -105,12 +122,15 @@ class Command(WithKey, BaseCommand):
             self._print_summary(findings, laboratory if options["keep"] else None)
             if recorded:
                 self.stdout.write(
-                    f'Recorded in the database {_database_of(alias)}: OPTIONS["TEXT"] must be "{recorded["text"]}".'
+                    f'Recorded in the database {_database_of(alias)}: OPTIONS["TEXT"] must be '
+                    f'"{recorded["text"]}".'
                 )
         if not all(finding.holds for finding in findings):
             sys.exit(1)
 
-    def _examine(self, alias: str, options: dict[str, Any], findings: list[Finding]) -> tuple[Scratch, dict[str, str]]:
+    def _examine(
+        self, alias: str, options: dict[str, Any], findings: list[Finding]
+    ) -> tuple[Scratch, dict[str, str]]:
         """
         Add each finding to ``findings``, and return the scratch database and what was recorded.
 
@@ -122,7 +142,9 @@ class Command(WithKey, BaseCommand):
             with (
                 _ended_by_signals(),
                 scratch(
-                    connection.transport.unwatched(), options["scratch_database"], keep=options["keep"]
+                    connection.transport.unwatched(),
+                    options["scratch_database"],
+                    keep=options["keep"],
                 ) as laboratory,
             ):
                 laboratory.webhook = _webhook_of(alias, options["wait"])
@@ -130,11 +152,15 @@ class Command(WithKey, BaseCommand):
                 level = _level(connection, laboratory)
                 for finding in self._examined(alias, level, laboratory, options):
                     findings.append(finding)  # noqa: PERF402 - keep the findings before an error
-            return laboratory, _record(connection, options["scratch_database"], text_rules(findings, level))
+            return laboratory, _record(
+                connection, options["scratch_database"], text_rules(findings, level)
+            )
         except (Error, ImproperlyConfigured, ScratchRefused) as error:
             raise CommandError(str(error)) from error
 
-    def _examined(self, alias: str, level: str, laboratory: Scratch, options: dict[str, Any]) -> Iterator[Finding]:
+    def _examined(
+        self, alias: str, level: str, laboratory: Scratch, options: dict[str, Any]
+    ) -> Iterator[Finding]:
         connection = appwrite_connection(alias)
         server = Server(connection.options.text, level)
         as_text = options["format"] == "text"
@@ -167,18 +193,28 @@ class Command(WithKey, BaseCommand):
         broken = [finding for finding in findings if not finding.holds]
         self.stdout.write("")
         for finding in broken:
-            self.stdout.write(self.style.ERROR(f"{finding.assumption.name}: {finding.assumption.question}"))
+            self.stdout.write(
+                self.style.ERROR(f"{finding.assumption.name}: {finding.assumption.question}")
+            )
             self.stdout.write(f"  assumed {finding.assumed}, found {finding.found}")
             self.stdout.write(f"  {finding.assumption.otherwise}")
         if kept is not None:
-            self.stdout.write(f"Kept: the database {kept.database} with the table {kept.table.table}.")
+            self.stdout.write(
+                f"Kept: the database {kept.database} with the table {kept.table.table}."
+            )
         if broken:
-            self.stdout.write(self.style.ERROR(f"{len(broken)} of {len(findings)} assumptions do not hold."))
+            self.stdout.write(
+                self.style.ERROR(f"{len(broken)} of {len(findings)} assumptions do not hold.")
+            )
         else:
             self.stdout.write(self.style.SUCCESS(f"All {len(findings)} assumptions hold."))
 
     def _print_json(
-        self, alias: str | None, findings: Sequence[Finding], problem: str, recorded: Mapping[str, str]
+        self,
+        alias: str | None,
+        findings: Sequence[Finding],
+        problem: str,
+        recorded: Mapping[str, str],
     ) -> None:
         report = [
             {
@@ -191,12 +227,20 @@ class Command(WithKey, BaseCommand):
             }
             for finding in findings
         ]
-        printed = {"alias": alias, "error": problem or None, "findings": report, "recorded": dict(recorded)}
+        printed = {
+            "alias": alias,
+            "error": problem or None,
+            "findings": report,
+            "recorded": dict(recorded),
+        }
         self.stdout.write(json.dumps(printed, indent=2, ensure_ascii=False))
 
     def _print_list(self, form: str) -> None:
         if form == "json":
-            listed = [{"name": assumption.name, "question": assumption.question} for assumption in ASSUMPTIONS]
+            listed = [
+                {"name": assumption.name, "question": assumption.question}
+                for assumption in ASSUMPTIONS
+            ]
             self.stdout.write(json.dumps(listed, indent=2, ensure_ascii=False))
             return
         for assumption in ASSUMPTIONS:
@@ -218,7 +262,9 @@ def _record(connection: DatabaseWrapper, given: str | None, text: str) -> dict[s
     if not text or given not in (None, connection.database_id):
         return {}
     try:
-        records.write_findings(connection.transport.unwatched(), connection.database_id, {"text": text})
+        records.write_findings(
+            connection.transport.unwatched(), connection.database_id, {"text": text}
+        )
     except (DatabaseNotFound, Unauthorized):
         return {}  # the database does not exist yet, or the key may not write to it
     return {"text": text}
@@ -235,7 +281,9 @@ def _webhook_of(alias: str, wait_s: float) -> WebhookSetUp:
 
 
 @contextmanager
-def _listen(alias: str, channels: Sequence[str]) -> Iterator[Callable[[float], Mapping[str, Any] | None]]:
+def _listen(
+    alias: str, channels: Sequence[str]
+) -> Iterator[Callable[[float], Mapping[str, Any] | None]]:
     try:
         with realtime.hearing(alias, channels) as hear:
             yield hear
@@ -244,7 +292,9 @@ def _listen(alias: str, channels: Sequence[str]) -> Iterator[Callable[[float], M
 
 
 def _check_names(only: Sequence[str]) -> None:
-    known = {assumption.name for assumption in ASSUMPTIONS} | {assumption.area for assumption in ASSUMPTIONS}
+    known = {assumption.name for assumption in ASSUMPTIONS} | {
+        assumption.area for assumption in ASSUMPTIONS
+    }
     if unknown := sorted(set(only) - known):
         raise CommandError(f"No such assumption or area: {unknown[0]!r}. --list shows all of them.")
 

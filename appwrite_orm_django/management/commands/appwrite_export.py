@@ -25,17 +25,29 @@ if TYPE_CHECKING:
 
 
 class Command(WithKey, BaseCommand):
-    help = "Export the rows of all or some tables to a file of JSON Lines, or to the standard output."
+    help = (
+        "Export the rows of all or some tables to a file of JSON Lines, or to the standard output."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "labels", nargs="*", metavar="app, app.Model or table", help="Tables to export (default: all)."
+            "labels",
+            nargs="*",
+            metavar="app, app.Model or table",
+            help="Tables to export (default: all).",
         )
-        parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
         parser.add_argument(
-            "-o", "--output", metavar="FILE", help="File to write; it must not exist, except with --resume."
+            "--database", help="Alias of the database; needed only when several are on Appwrite."
         )
-        parser.add_argument("--resume", action="store_true", help="Resume a file whose export was interrupted.")
+        parser.add_argument(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="File to write; it must not exist, except with --resume.",
+        )
+        parser.add_argument(
+            "--resume", action="store_true", help="Resume a file whose export was interrupted."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = appwrite_connection(chosen_alias(options["database"]))
@@ -43,7 +55,9 @@ class Command(WithKey, BaseCommand):
         for table in database:
             for column in table.columns:
                 if column.type == "relationship":
-                    self.stderr.write(f"{table.id}.{column.key} is a relationship, which is not exported.")
+                    self.stderr.write(
+                        f"{table.id}.{column.key} is a relationship, which is not exported."
+                    )
         if options["output"] is None:
             if options["resume"]:
                 raise CommandError("--resume needs --output.")
@@ -55,16 +69,21 @@ class Command(WithKey, BaseCommand):
                 total = self._to_file(connection, database, file, resume=mode == "r+b")
         except FileExistsError as error:
             raise CommandError(
-                f"{options['output']} already exists. Resume it with --resume, or name another file."
+                f"{options['output']} already exists. Resume it with --resume, or name another "
+                "file."
             ) from error
         if options["verbosity"] >= 1:
-            self.stdout.write(f"{total:,} rows of {len(database.tables):,} tables in {options['output']}.")
+            self.stdout.write(
+                f"{total:,} rows of {len(database.tables):,} tables in {options['output']}."
+            )
 
     def _to_stdout(self, connection: DatabaseWrapper, database: Database) -> None:
         for line in export_rows(connection.transport, database):
             self.stdout.write(line.decode(), ending="")
 
-    def _to_file(self, connection: DatabaseWrapper, database: Database, file: IO[bytes], *, resume: bool) -> int:
+    def _to_file(
+        self, connection: DatabaseWrapper, database: Database, file: IO[bytes], *, resume: bool
+    ) -> int:
         point, counts = ResumePoint(), Counter[str]()
         if resume:
             try:
@@ -85,7 +104,9 @@ class Command(WithKey, BaseCommand):
                     advance(table, rows)
 
             try:
-                lines = export_rows(connection.transport, database, after=point, counts=counts, progress=progress)
+                lines = export_rows(
+                    connection.transport, database, after=point, counts=counts, progress=progress
+                )
                 file.writelines(lines)
             except (InvalidQuery, NotFound) as error:
                 if point.row_id is None:

@@ -27,9 +27,14 @@ class Command(WithKey, BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", help="File to import, or - for the standard input.")
         parser.add_argument(
-            "labels", nargs="*", metavar="app, app.Model or table", help="Tables to import (default: all)."
+            "labels",
+            nargs="*",
+            metavar="app, app.Model or table",
+            help="Tables to import (default: all).",
         )
-        parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
+        parser.add_argument(
+            "--database", help="Alias of the database; needed only when several are on Appwrite."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = appwrite_connection(chosen_alias(options["database"]))
@@ -50,7 +55,9 @@ class Command(WithKey, BaseCommand):
             self.stdout.write(f"{created:,} rows created, {present:,} existed already.")
 
     @staticmethod
-    def _import(connection: DatabaseWrapper, database: Any, name: str, how: dict[str, Any]) -> Imported:
+    def _import(
+        connection: DatabaseWrapper, database: Any, name: str, how: dict[str, Any]
+    ) -> Imported:
         if name == "-":
             return import_rows(connection.transport, database, sys.stdin.buffer, **how)
         with Path(name).open("rb") as file:

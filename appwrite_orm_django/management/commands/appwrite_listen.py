@@ -30,7 +30,9 @@ class Command(WithKey, BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--database", help="alias of the database; needed only when several are on Appwrite")
+        parser.add_argument(
+            "--database", help="alias of the database; needed only when several are on Appwrite"
+        )
         parser.add_argument(
             "--health",
             type=float,
@@ -56,7 +58,10 @@ class Command(WithKey, BaseCommand):
                     self._say(str(listener.health))
         # Let handlers finish.
         wait(10)
-        self._say(f"Stopped: {listener.health.events} events in {listener.health.connections} connections.")
+        self._say(
+            f"Stopped: {listener.health.events} events in {listener.health.connections} "
+            "connections."
+        )
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
@@ -85,7 +90,9 @@ class Command(WithKey, BaseCommand):
 
 @contextmanager
 def _stopped_by_signals(listener: Listener) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # in a test; only the main thread may handle signals
+    if (
+        threading.current_thread() is not threading.main_thread()
+    ):  # in a test; only the main thread may handle signals
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -45,18 +45,30 @@ class Command(WithKey, BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("app_label", nargs="?", help="Only the models of this app.")
         parser.add_argument("model", nargs="?", help="Only this model of the app.")
-        parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
-        parser.add_argument("--plan", action="store_true", help="Print the plan without carrying it out.")
+        parser.add_argument(
+            "--database", help="Alias of the database; needed only when several are on Appwrite."
+        )
+        parser.add_argument(
+            "--plan", action="store_true", help="Print the plan without carrying it out."
+        )
         parser.add_argument(
             "--check",
             action="store_true",
             help="Print the plan without carrying it out, and exit with 1 if it has any steps.",
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="Print the plan and its requests without carrying it out."
+            "--dry-run",
+            action="store_true",
+            help="Print the plan and its requests without carrying it out.",
         )
-        parser.add_argument("--format", choices=["text", "json"], default="text", help="Format of the plan.")
-        parser.add_argument("--prune", action="store_true", help="Drop columns, indexes and tables that no model has.")
+        parser.add_argument(
+            "--format", choices=["text", "json"], default="text", help="Format of the plan."
+        )
+        parser.add_argument(
+            "--prune",
+            action="store_true",
+            help="Drop columns, indexes and tables that no model has.",
+        )
         parser.add_argument(
             "--allow-destructive",
             action="store_true",
@@ -70,10 +82,18 @@ class Command(WithKey, BaseCommand):
             help="Rename the column of the field old to that of the field new, instead of adding a column. May be repeated.",
         )
         parser.add_argument(
-            "--timeout", type=float, default=300.0, metavar="SECONDS", help="How long to wait for columns and indexes."
+            "--timeout",
+            type=float,
+            default=300.0,
+            metavar="SECONDS",
+            help="How long to wait for columns and indexes.",
         )
         parser.add_argument(
-            "--noinput", "--no-input", action="store_false", dest="interactive", help="Never ask for confirmation."
+            "--noinput",
+            "--no-input",
+            action="store_false",
+            dest="interactive",
+            help="Never ask for confirmation.",
         )
 
     def run_from_argv(self, argv: list[str]) -> None:
@@ -88,13 +108,19 @@ class Command(WithKey, BaseCommand):
         connection = appwrite_connection(alias)
         models = chosen_models(alias, options["app_label"], options["model"])
         try:
-            wanted = read_models(connection.database_id, models, partial(fill_of, connection=connection))
+            wanted = read_models(
+                connection.database_id, models, partial(fill_of, connection=connection)
+            )
             if options["app_label"] is None:
                 wanted = with_own_tables(wanted)
             if not options.get("skip_checks", True) and options["format"] == "text":
                 # The system checks have just printed these notes.
                 wanted = replace(wanted, notes=())
-            settings = Options(options["prune"], read_renames(options["rename"], models), options["app_label"] is None)
+            settings = Options(
+                options["prune"],
+                read_renames(options["rename"], models),
+                options["app_label"] is None,
+            )
             plan = plan_for(connection.transport, wanted, settings)
             requests = requests_of(connection.transport, plan) if options["dry_run"] else None
         except (UnsupportedModel, SchemaTooLarge, ValueError, *_REFUSALS) as error:
@@ -102,7 +128,12 @@ class Command(WithKey, BaseCommand):
         self._print_plan(alias, plan, options, requests)
         if options["check"] and plan.steps:
             sys.exit(1)
-        if options["plan"] or options["check"] or options["dry_run"] or not (plan.steps or plan.unrecorded):
+        if (
+            options["plan"]
+            or options["check"]
+            or options["dry_run"]
+            or not (plan.steps or plan.unrecorded)
+        ):
             return
         self._refuse_or_ask(plan, options)
         try:
@@ -117,7 +148,12 @@ class Command(WithKey, BaseCommand):
             self.stderr.write(self.style.WARNING(note))
 
     def _apply(
-        self, connection: DatabaseWrapper, wanted: Database, settings: Options, plan: Plan, options: dict[str, Any]
+        self,
+        connection: DatabaseWrapper,
+        wanted: Database,
+        settings: Options,
+        plan: Plan,
+        options: dict[str, Any],
     ) -> list[str]:
         verbose = options["verbosity"] >= 1 and options["format"] == "text" and bool(plan.steps)
         if verbose:
@@ -149,7 +185,9 @@ class Command(WithKey, BaseCommand):
             self.stdout.write(f"  {len(done)} steps... {self.style.SUCCESS('OK')}")
         return notes
 
-    def _print_plan(self, alias: str, plan: Plan, options: dict[str, Any], requests: list[Write] | None) -> None:
+    def _print_plan(
+        self, alias: str, plan: Plan, options: dict[str, Any], requests: list[Write] | None
+    ) -> None:
         if options["format"] == "json":
             self.stdout.write(json.dumps(_as_json(plan, requests), indent=2))
             return
@@ -181,11 +219,20 @@ class Command(WithKey, BaseCommand):
     def _refuse_or_ask(self, plan: Plan, options: dict[str, Any]) -> None:
         if not plan.destructive:
             return
-        refused = [step for step in plan.destructive if step.sign != "-" and not options["allow_destructive"]]
+        refused = [
+            step
+            for step in plan.destructive
+            if step.sign != "-" and not options["allow_destructive"]
+        ]
         if refused:
             lines = "\n".join(f"  {step.sign} {step}" for step in refused)
-            raise CommandError(f"Nothing was done: these steps may lose data and need --allow-destructive:\n{lines}")
-        if options["interactive"] and input("Some steps lose data. Carry them out? [y/N] ").strip().lower() not in {
+            raise CommandError(
+                "Nothing was done: these steps may lose data and need "
+                f"--allow-destructive:\n{lines}"
+            )
+        if options["interactive"] and input(
+            "Some steps lose data. Carry them out? [y/N] "
+        ).strip().lower() not in {
             "y",
             "yes",
         }:

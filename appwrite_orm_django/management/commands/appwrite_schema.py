@@ -24,12 +24,23 @@ class Command(WithKey, BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("app_label", nargs="?", help="Only the models of this app.")
         parser.add_argument("model", nargs="?", help="Only this model of the app.")
-        parser.add_argument("--database", help="Alias of the database; needed only when several are on Appwrite.")
-        parser.add_argument("--format", choices=FORMATS, default="text", help="The notation (default: %(default)s).")
         parser.add_argument(
-            "--dialect", choices=DIALECTS, default="postgresql", help="Dialect of --format sql (default: %(default)s)."
+            "--database", help="Alias of the database; needed only when several are on Appwrite."
         )
-        parser.add_argument("--live", action="store_true", help="Print the schema of the server instead of the models.")
+        parser.add_argument(
+            "--format", choices=FORMATS, default="text", help="The notation (default: %(default)s)."
+        )
+        parser.add_argument(
+            "--dialect",
+            choices=DIALECTS,
+            default="postgresql",
+            help="Dialect of --format sql (default: %(default)s).",
+        )
+        parser.add_argument(
+            "--live",
+            action="store_true",
+            help="Print the schema of the server instead of the models.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> str:
         alias = chosen_alias(options["database"])

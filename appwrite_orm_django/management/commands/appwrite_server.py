@@ -18,15 +18,21 @@ from appwrite_orm_django.client.secret import Secret
 
 
 class Command(BaseCommand):
-    help = "Run a local Appwrite server for development and tests. Real deployments point at Appwrite."
+    help = (
+        "Run a local Appwrite server for development and tests. Real deployments point at Appwrite."
+    )
     # The server needs no database or model of this project.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--addrport", default="127.0.0.1:8090", help="address and port to listen on (default: %(default)s)"
+            "--addrport",
+            default="127.0.0.1:8090",
+            help="address and port to listen on (default: %(default)s)",
         )
-        parser.add_argument("--project", default="demo", help="the project id (default: %(default)s)")
+        parser.add_argument(
+            "--project", default="demo", help="the project id (default: %(default)s)"
+        )
         parser.add_argument(
             "--key",
             type=Secret,
@@ -34,7 +40,9 @@ class Command(BaseCommand):
             metavar="KEY",
             help=f"an API key with all scopes (default: {DEFAULT_KEY}, which is rejected if other machines can reach the server)",
         )
-        parser.add_argument("--storage", default=":memory:", metavar="PATH", help="an SQLite file, or %(default)s")
+        parser.add_argument(
+            "--storage", default=":memory:", metavar="PATH", help="an SQLite file, or %(default)s"
+        )
         parser.add_argument(
             "--feature-level",
             default="1.9",
@@ -69,7 +77,10 @@ class Command(BaseCommand):
             help="a fault to simulate, such as cut,method=POST,times=1 or latency,seconds=2; may be repeated",
         )
         parser.add_argument(
-            "--threads", type=int, default=THREADS, help="number of concurrent requests (default: %(default)s)"
+            "--threads",
+            type=int,
+            default=THREADS,
+            help="number of concurrent requests (default: %(default)s)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -87,28 +98,35 @@ class Command(BaseCommand):
         except WrongFormat as error:
             raise CommandError(f"--storage {error}") from error
         except sqlite3.DatabaseError as error:
-            raise CommandError(f"--storage {options['storage']} is not a usable SQLite file: {error}.") from error
+            raise CommandError(
+                f"--storage {options['storage']} is not a usable SQLite file: {error}."
+            ) from error
         try:
             http = make_http_server(server, host, port, options["threads"])
         except OpenToOthers as error:
             server.close()
             raise CommandError(
-                f"--addrport {options['addrport']}: {error} Set the key with --key; see docs/reference/local-server.md."
+                f"--addrport {options['addrport']}: {error} Set the key with --key; see "
+                "docs/reference/local-server.md."
             ) from error
         except OSError as error:
             raise CommandError(
-                f"Cannot listen on {options['addrport']}: {error.strerror or error}. Choose another --addrport."
+                f"Cannot listen on {options['addrport']}: {error.strerror or error}. Choose "
+                "another --addrport."
             ) from error
         signal.signal(signal.SIGTERM, _stop)
         shown_host = f"[{host}]" if ":" in host else host
         self.stdout.write(
-            f"Local Appwrite {options['feature_level']} for development and tests only: no real deployment runs on it."
+            f"Local Appwrite {options['feature_level']} for development and tests only: no real "
+            "deployment runs on it."
         )
         self.stdout.write(
             f"Endpoint http://{shown_host}:{http.effective_port}/v1, project {options['project']}, "
             f"storage {options['storage']}"
         )
-        realtime = self._start_realtime(server, host, int(http.effective_port), options["realtime_port"])
+        realtime = self._start_realtime(
+            server, host, int(http.effective_port), options["realtime_port"]
+        )
         self.stdout.flush()
         try:
             http.run()
@@ -122,7 +140,9 @@ class Command(BaseCommand):
             time.sleep(0)
             server.close()
 
-    def _start_realtime(self, server: LocalServer, host: str, http_port: int, wanted: int | None) -> Any:
+    def _start_realtime(
+        self, server: LocalServer, host: str, http_port: int, wanted: int | None
+    ) -> Any:
         """
         Serve realtime beside HTTP.
 
@@ -137,17 +157,25 @@ class Command(BaseCommand):
         except (ImportError, OSError, OverflowError) as error:
             if wanted is not None:
                 raise CommandError(f"Cannot serve realtime on port {wanted}: {error}.") from error
-            way_out = ' (pip install "appwrite-orm-django[realtime]")' if isinstance(error, ImportError) else ""
+            way_out = (
+                ' (pip install "appwrite-orm-django[realtime]")'
+                if isinstance(error, ImportError)
+                else ""
+            )
             self.stdout.write(f"No realtime: {error}{way_out}.")
             return None
-        self.stdout.write(f"Realtime ws://{f'[{host}]' if ':' in host else host}:{realtime.port}/v1/realtime")
+        self.stdout.write(
+            f"Realtime ws://{f'[{host}]' if ':' in host else host}:{realtime.port}/v1/realtime"
+        )
         return realtime
 
 
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not port.isdecimal() or int(port) > 65_535:
-        raise CommandError(f"--addrport {text!r} is not an address and port such as 127.0.0.1:8090.")
+        raise CommandError(
+            f"--addrport {text!r} is not an address and port such as 127.0.0.1:8090."
+        )
     return host.strip("[]") or "127.0.0.1", int(port)
 
 

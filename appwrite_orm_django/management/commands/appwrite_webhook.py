@@ -24,17 +24,26 @@ ACTIONS = {
 
 
 class Command(WithKey, BaseCommand):
-    help = "Manage the webhook that reports other clients' writes to this site. Actions: " + "; ".join(
-        f"{name}: {text}" for name, text in ACTIONS.items()
+    help = (
+        "Manage the webhook that reports other clients' writes to this site. Actions: "
+        + "; ".join(f"{name}: {text}" for name, text in ACTIONS.items())
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("action", choices=list(ACTIONS))
-        parser.add_argument("--database", help="alias of the database; needed only when several are on Appwrite")
-        parser.add_argument("--format", choices=["text", "json"], default="text", help="list: format of the output")
         parser.add_argument(
-            "--wait", type=float, default=15.0, metavar="SECONDS", help="check: how long to wait (default: %(default)g)"
+            "--database", help="alias of the database; needed only when several are on Appwrite"
+        )
+        parser.add_argument(
+            "--format", choices=["text", "json"], default="text", help="list: format of the output"
+        )
+        parser.add_argument(
+            "--wait",
+            type=float,
+            default=15.0,
+            metavar="SECONDS",
+            help="check: how long to wait (default: %(default)g)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -64,7 +73,11 @@ class Command(WithKey, BaseCommand):
             shown = ("$id", "name", "url", "enabled", "attempts", "events")
             self.stdout.write(
                 json.dumps(
-                    [{"ours": ours} | {name: webhook[name] for name in shown} for ours, webhook in found], indent=2
+                    [
+                        {"ours": ours} | {name: webhook[name] for name in shown}
+                        for ours, webhook in found
+                    ],
+                    indent=2,
                 )
             )
             return
@@ -76,7 +89,9 @@ class Command(WithKey, BaseCommand):
                 f"{len(webhook['events'])} events  {webhook['name']}"
             )
         if not any(ours for ours, _ in found):
-            self.stdout.write(f'None of them belongs to "{self.alias}". Run manage.py appwrite_webhook create.')
+            self.stdout.write(
+                f'None of them belongs to "{self.alias}". Run manage.py appwrite_webhook create.'
+            )
 
     def do_check(self, options: dict[str, Any]) -> None:
         found = webhook_setup.check(self.alias, wait_s=options["wait"])
@@ -86,4 +101,6 @@ class Command(WithKey, BaseCommand):
         self.stdout.write(self.style.SUCCESS(f"A delivery arrived after {found.after_s:.2f} s."))
 
     def do_delete(self, options: dict[str, Any]) -> None:
-        self.stdout.write("Deleted." if webhook_setup.delete(self.alias) else "There was no webhook.")
+        self.stdout.write(
+            "Deleted." if webhook_setup.delete(self.alias) else "There was no webhook."
+        )

@@ -29,11 +29,16 @@ class Command(WithKey, InspectDBCommand):
             return
         database = read_database(connection.transport, connection.database_id)
         if database is None:
-            raise CommandError(f"There is no database {connection.database_id} at {connection.settings_dict['HOST']}.")
+            raise CommandError(
+                f"There is no database {connection.database_id} at "
+                f"{connection.settings_dict['HOST']}."
+            )
         database = read_recorded(connection.transport, database)
         if chosen := options["table"]:
             unknown = [table for table in chosen if database.table(table) is None]
             if unknown:
                 raise CommandError(f"The database {database.id} has no table {unknown[0]}.")
-            database = replace(database, tables=tuple(table for table in database if table.id in chosen))
+            database = replace(
+                database, tables=tuple(table for table in database if table.id in chosen)
+            )
         yield from model_source(database)

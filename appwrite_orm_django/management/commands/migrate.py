@@ -50,7 +50,9 @@ class Command(MigrateCommand):
         finally:
             output.end()
 
-    def migration_progress_callback(self, action: str, migration: Any = None, fake: bool = False) -> None:
+    def migration_progress_callback(
+        self, action: str, migration: Any = None, fake: bool = False
+    ) -> None:
         if migration is None or migration.app_label not in self._elsewhere:
             super().migration_progress_callback(action, migration, fake)
 
@@ -93,7 +95,10 @@ class _Output(OutputWrapper):
         self._line_is_open = False
 
     def write(  # type: ignore[override]  # has the signature of OutputWrapper.write
-        self, msg: str = "", style_func: Callable[[str], str] | None = None, ending: str | None = None
+        self,
+        msg: str = "",
+        style_func: Callable[[str], str] | None = None,
+        ending: str | None = None,
     ) -> None:
         planned = _MIGRATION.fullmatch(msg)
         if planned is not None:

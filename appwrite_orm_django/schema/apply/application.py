@@ -84,7 +84,9 @@ class Application:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._refuse_outside = refuse_outside
-        self._work = self.work_class(transport, plan, Waiter(deadline_s, clock, sleep), fold, progress)
+        self._work = self.work_class(
+            transport, plan, Waiter(deadline_s, clock, sleep), fold, progress
+        )
 
     def run(self) -> Outcome:
         """

@@ -18,7 +18,12 @@ from typing import Any
 
 from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import tables as table_routes
-from appwrite_orm_django.client.errors import AlreadyExists, ColumnNotFound, InvalidSchema, TableNotFound
+from appwrite_orm_django.client.errors import (
+    AlreadyExists,
+    ColumnNotFound,
+    InvalidSchema,
+    TableNotFound,
+)
 from appwrite_orm_django.schema.comparison import same_storage
 from appwrite_orm_django.schema.definitions import Column, Computed, value_of
 from appwrite_orm_django.schema.encodings import as_recorded
@@ -75,7 +80,9 @@ def _give_key(work: Work, table: str, old: str, column: Column) -> None:
         _give_key(work, table, old, column)
 
 
-def _patch(work: Work, table: str, key: str, column: Column, rules: Column, options: Mapping[str, Any]) -> None:
+def _patch(
+    work: Work, table: str, key: str, column: Column, rules: Column, options: Mapping[str, Any]
+) -> None:
     """
     Change a column in place.
 
@@ -111,8 +118,10 @@ def _held_by_index(work: Work, table: str, key: str, error: InvalidSchema) -> No
     over = [index for index in work.indexes_of(table) if key in index.columns]
     named = ", ".join(f"{index.key} {index}" for index in over) or "none over this column"
     return NotAvailable(
-        f"column {table}.{key}: Appwrite rejected the change because of an index of the table: {error}\nIndexes over it: {named}.\n"
-        "Way out: drop the indexes that no model has with appwrite_migrate --prune or in the console, and run appwrite_migrate again."
+        f"column {table}.{key}: Appwrite rejected the change because of an index of the table: "
+        f"{error}\nIndexes over it: {named}.\n"
+        "Way out: drop the indexes that no model has with appwrite_migrate --prune or in the "
+        "console, and run appwrite_migrate again."
     )
 
 
@@ -122,7 +131,9 @@ _INDEX_REFUSALS = frozenset({"column_index_invalid", "index_invalid"})
 
 
 def create(work: Work, steps: Sequence[CreateColumn]) -> Steps:
-    needy = {step.table for step in steps if step.column.required or _given(step.column) is not None}
+    needy = {
+        step.table for step in steps if step.column.required or _given(step.column) is not None
+    }
     occupied = {table for table in needy if work.has_rows(table)}
     # The columns of a new table were recorded with the table.
     new = [step for step in steps if step.table not in work.new_tables]
@@ -193,7 +204,9 @@ class Mark:
         A constant of the field takes precedence over the value of the mark, which some rows already
         have.
         """
-        mark = cls(work, table, column.key, None if isinstance(column.fill, Computed) else column.fill)
+        mark = cls(
+            work, table, column.key, None if isinstance(column.fill, Computed) else column.fill
+        )
         if mark.value is None:
             mark.value = mark._kept(column)
         if mark.value is None:
@@ -202,7 +215,9 @@ class Mark:
 
     def _kept(self, column: Column) -> Any:
         try:
-            encoding, value = json.loads(table_routes.get_table(self._work.transport, self._ref)["name"])
+            encoding, value = json.loads(
+                table_routes.get_table(self._work.transport, self._ref)["name"]
+            )
         except (TableNotFound, TypeError, ValueError):
             return None
         # A value for a column with other decimal places would mean a different number in this one.
@@ -251,7 +266,9 @@ def _make(work: Work, columns: Sequence[tuple[str, Column]]) -> None:
     there = [pair for pair, new in zip(columns, created, strict=True) if not new]
     # Another run has created the column, or a column with this key is still being deleted. In that
     # case it is created once the deletion is complete.
-    gone = work.waiter.those_gone(((table, column.key) for table, column in there), work.columns_of, "column")
+    gone = work.waiter.those_gone(
+        ((table, column.key) for table, column in there), work.columns_of, "column"
+    )
     if gone:
         _make(work, [(table, column) for table, column in there if (table, column.key) in gone])
     work.wait_for_columns((table, column.key) for table, column in columns)
@@ -263,7 +280,10 @@ def change(work: Work, steps: Sequence[ChangeColumn]) -> Steps:
         becomes_required = after.required and not before.required
         if becomes_required or (after.default is not None and before.default is None):
             bare = replace(after, required=before.required and after.required, default=None)
-            if changed_options(before, bare) or (before.required, before.default) != (bare.required, None):
+            if changed_options(before, bare) or (before.required, before.default) != (
+                bare.required,
+                None,
+            ):
                 _update(work, step.table, before, bare)
             _settle(work, step.table, bare, after)
         else:
@@ -304,7 +324,9 @@ def _settle(work: Work, table: str, bare: Column, wanted: Column, mark: Mark | N
 
 
 def _update(work: Work, table: str, before: Column, after: Column) -> None:
-    _patch(work, table, before.key, before, after, {**_kept(before), **changed_options(before, after)})
+    _patch(
+        work, table, before.key, before, after, {**_kept(before), **changed_options(before, after)}
+    )
 
 
 def _kept(column: Column) -> dict[str, Any]:
@@ -316,7 +338,9 @@ def replace_by_others(work: Work, steps: Sequence[ReplaceColumn]) -> Steps:
     for step in steps:
         before = step.before
         # The successor stays optional while the rows are copied.
-        successor = replace(step.after, key=replacement_key(step.after.key), required=False, default=None)
+        successor = replace(
+            step.after, key=replacement_key(step.after.key), required=False, default=None
+        )
         # Record the assumed encoding of the old column first, because a later run that continues
         # this one has nothing else to rely on.
         work.record_assumed(step.table, before)
@@ -348,7 +372,9 @@ def _switch(work: Work, table: str, before: Column, after: Column) -> None:
     try:
         _rename(work, table, replacement_key(after.key), after)
     except ColumnNotFound:
-        _give_key(work, table, aside.key, replace(after, required=before.required, default=before.default))
+        _give_key(
+            work, table, aside.key, replace(after, required=before.required, default=before.default)
+        )
         return
     _drop(work, [(table, aside.key)])
 
@@ -356,7 +382,9 @@ def _switch(work: Work, table: str, before: Column, after: Column) -> None:
 def _make_successor(work: Work, table: str, successor: Column) -> None:
     """Create the column that will replace another, or reuse the successor of a stopped run."""
     known = next((column for column in work.columns_of(table) if column.key == successor.key), None)
-    if known is not None and not (same_storage(known, successor) and work.is_recorded(table, successor)):
+    if known is not None and not (
+        same_storage(known, successor) and work.is_recorded(table, successor)
+    ):
         _drop(work, [(table, known.key)])
     work.record(records_of(table, [successor]))
     _make(work, [(table, successor)])

@@ -17,13 +17,24 @@ from collections.abc import Sequence
 from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client import tables as table_routes
-from appwrite_orm_django.client.errors import AlreadyExists, ColumnNotFound, IndexNotFound, TableNotFound
+from appwrite_orm_django.client.errors import (
+    AlreadyExists,
+    ColumnNotFound,
+    IndexNotFound,
+    TableNotFound,
+)
 from appwrite_orm_django.schema import rows
 from appwrite_orm_django.schema.definitions import Index
 from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable
 from appwrite_orm_django.schema.from_server import read_index
 from appwrite_orm_django.schema.names import copies_prefix, trial_table
-from appwrite_orm_django.schema.steps import CreateIndex, DropColumn, DropIndex, ReplaceColumn, TryIndex
+from appwrite_orm_django.schema.steps import (
+    CreateIndex,
+    DropColumn,
+    DropIndex,
+    ReplaceColumn,
+    TryIndex,
+)
 
 from .work import Steps, Work
 
@@ -63,7 +74,8 @@ def _make(work: Work, steps: Sequence[CreateIndex]) -> None:
     named = ", ".join(f"{step.table}.{step.index.key}" for step in left)
     raise NotAvailable(
         f"index {named}: created {MOST_ATTEMPTS} times, and dropped by another client each time.\n"
-        "Is another version of this site migrating the same database? Stop it and run appwrite_migrate again."
+        "Is another version of this site migrating the same database? Stop it and run "
+        "appwrite_migrate again."
     )
 
 
@@ -84,7 +96,9 @@ def _create(work: Work, step: CreateIndex) -> None:
 def try_out(work: Work, steps: Sequence[TryIndex]) -> Steps:
     for step in steps:
         if _is_there(work, step.table, step.index):
-            rows.delete_copies(work.transport, work.ref(step.table), copies_prefix(step.table, step.index.key))
+            rows.delete_copies(
+                work.transport, work.ref(step.table), copies_prefix(step.table, step.index.key)
+            )
             if _try_out(work, step.table, step.index):
                 continue
         # Another run has dropped the index, or it was dropped with a column. In the second case the
@@ -95,7 +109,9 @@ def try_out(work: Work, steps: Sequence[TryIndex]) -> Steps:
 
 
 def _is_there(work: Work, table: str, index: Index) -> bool:
-    return index.key.lower() in {known.key.lower() for known in work.indexes_of(table) if known.status != "deleting"}
+    return index.key.lower() in {
+        known.key.lower() for known in work.indexes_of(table) if known.status != "deleting"
+    }
 
 
 def _goes_with_a_column(work: Work, step: TryIndex) -> bool:
@@ -110,10 +126,14 @@ def _goes_with_a_column(work: Work, step: TryIndex) -> bool:
 def _mark(work: Work, step: CreateIndex) -> None:
     name = f"Unique index {step.table}.{step.index.key}, not yet tried out"
     try:
-        table_routes.create_table(work.transport, work.ref(trial_table(step.table, step.index.key)), name)
+        table_routes.create_table(
+            work.transport, work.ref(trial_table(step.table, step.index.key)), name
+        )
     except AlreadyExists:
         # The run that created the mark may have been killed while it tried out the index.
-        rows.delete_copies(work.transport, work.ref(step.table), copies_prefix(step.table, step.index.key))
+        rows.delete_copies(
+            work.transport, work.ref(step.table), copies_prefix(step.table, step.index.key)
+        )
 
 
 def _try_out(work: Work, table: str, index: Index) -> bool:
@@ -133,8 +153,9 @@ def _try_out(work: Work, table: str, index: Index) -> bool:
     with contextlib.suppress(IndexNotFound):
         index_routes.delete_index(work.transport, work.ref(table), index.key)
     raise DuplicateRows(
-        f"{table}: Appwrite calls the unique index {index.key} ({', '.join(index.columns)}) available but does not enforce it: there are "
-        "rows with equal values.\nThe index was dropped. Correct the rows and run appwrite_migrate again."
+        f"{table}: Appwrite calls the unique index {index.key} ({', '.join(index.columns)}) "
+        "available but does not enforce it: there are rows with equal values.\nThe index was "
+        "dropped. Correct the rows and run appwrite_migrate again."
     )
 
 
@@ -151,7 +172,9 @@ def renew_trimmed(work: Work, table: str, refusal: str) -> bool:
         refusal: the server's error for the column that was to be changed.
     """
     bodies = list(index_routes.list_indexes(work.transport, work.ref(table)))
-    trimmed = [read_index(body) for body in bodies if len(body.get("lengths") or ()) < len(body["columns"])]
+    trimmed = [
+        read_index(body) for body in bodies if len(body.get("lengths") or ()) < len(body["columns"])
+    ]
     if not trimmed and any(text in refusal for text in ("Count of lengths", "Cannot set a length")):
         trimmed = [index for index in map(read_index, bodies) if index.type in {"key", "unique"}]
     drop(work, [DropIndex(table, index, replaced=True) for index in trimmed])
@@ -181,7 +204,9 @@ def _take_off_list(work: Work, table: str, index: Index) -> None:
     for key in index.columns:
         if key.lower() not in there:
             with contextlib.suppress(AlreadyExists):
-                column_routes.create_column(work.transport, work.ref(table), "boolean", key, required=False)
+                column_routes.create_column(
+                    work.transport, work.ref(table), "boolean", key, required=False
+                )
             work.wait_for_columns([(table, key)])
             with contextlib.suppress(ColumnNotFound):
                 column_routes.delete_column(work.transport, work.ref(table), key)

@@ -21,5 +21,6 @@ class Outcome:
             subject = "one row holds a value" if count == 1 else f"{count:,} rows hold values"
             it = "it is" if count == 1 else "they are"
             self.notes.append(
-                f"{table}.{key}: {subject} that the column no longer allows, and cannot be updated until {it} corrected."
+                f"{table}.{key}: {subject} that the column no longer allows, and cannot be updated "
+                f"until {it} corrected."
             )

@@ -21,7 +21,13 @@ from appwrite_orm_django.schema.steps import (
     DropTable,
     Step,
 )
-from appwrite_orm_django.schema.wire import INLINE_NEW, INLINE_OLD, MAX_INLINE, inline_column, inline_index
+from appwrite_orm_django.schema.wire import (
+    INLINE_NEW,
+    INLINE_OLD,
+    MAX_INLINE,
+    inline_column,
+    inline_index,
+)
 
 from .work import Steps, Work
 
@@ -89,7 +95,11 @@ def _create_inline(work: Work, table: Table, types: frozenset[str]) -> list[Step
     work.new_tables.add(table.id)
     return [
         *(CreateColumn(table.id, column) for column in table.columns if column.key not in inline),
-        *(CreateIndex(table.id, index) for index in table.indexes if not indexed.issuperset(index.columns)),
+        *(
+            CreateIndex(table.id, index)
+            for index in table.indexes
+            if not indexed.issuperset(index.columns)
+        ),
     ]
 
 

@@ -40,7 +40,9 @@ class Work:
         outcome: the notes to return at the end.
     """
 
-    def __init__(self, transport: Transport, plan: Plan, waiter: Waiter, fold: rows.Fold, progress: Progress) -> None:
+    def __init__(
+        self, transport: Transport, plan: Plan, waiter: Waiter, fold: rows.Fold, progress: Progress
+    ) -> None:
         self.transport = transport
         self.plan = plan
         self.waiter = waiter
@@ -55,10 +57,15 @@ class Work:
     # Reading
 
     def columns_of(self, table: str) -> list[Column]:
-        return [read_column(body) for body in column_routes.list_columns(self.transport, self.ref(table))]
+        return [
+            read_column(body)
+            for body in column_routes.list_columns(self.transport, self.ref(table))
+        ]
 
     def indexes_of(self, table: str) -> list[Index]:
-        return [read_index(body) for body in index_routes.list_indexes(self.transport, self.ref(table))]
+        return [
+            read_index(body) for body in index_routes.list_indexes(self.transport, self.ref(table))
+        ]
 
     def has_rows(self, table: str) -> bool:
         return table not in self.new_tables and rows.has_rows(self.transport, self.ref(table))
@@ -80,13 +87,20 @@ class Work:
         The server reports "available" for an index over duplicates too (recording
         ``indexes-unique-fails``).
         """
-        relations = [column.key for column in self.columns_of(table) if column.type == "relationship"]
+        relations = [
+            column.key for column in self.columns_of(table) if column.type == "relationship"
+        ]
         prefix = copies_prefix(table, index.key)
-        return rows.enforces(self.transport, self.ref(table), list(index.columns), relations, prefix)
+        return rows.enforces(
+            self.transport, self.ref(table), list(index.columns), relations, prefix
+        )
 
     def is_recorded(self, table: str, column: Column) -> bool:
         """Return whether the record of a column has the same encoding as its description."""
-        return records.read_record(self.transport, self.plan.database, table, column.key) == column.encoding
+        return (
+            records.read_record(self.transport, self.plan.database, table, column.key)
+            == column.encoding
+        )
 
     def is_as_planned(self, table: str, column: Column) -> bool:
         """Return whether no other run has replaced the column since the plan was made."""
@@ -97,7 +111,11 @@ class Work:
 
     def fill(self, table: str, key: str, value: Any, *, only_older: bool) -> None:
         """Fill rows without a value; with ``only_older``, only rows older than the column."""
-        until = column_routes.get_column(self.transport, self.ref(table), key)["$createdAt"] if only_older else None
+        until = (
+            column_routes.get_column(self.transport, self.ref(table), key)["$createdAt"]
+            if only_older
+            else None
+        )
         rows.fill(self.transport, self.ref(table), key, value, until)
 
     def copy(self, step: ReplaceColumn, successor: Column) -> None:
@@ -121,7 +139,9 @@ class Work:
 
         Return the tables and indexes that the server lists but does not have and never deletes.
         """
-        return self.waiter.until_gone(unwanted, self.indexes_of, "index", lambda index: index.is_lost)
+        return self.waiter.until_gone(
+            unwanted, self.indexes_of, "index", lambda index: index.is_lost
+        )
 
     # Writing
 
@@ -143,7 +163,10 @@ class Work:
         return ()
 
     def in_parallel(
-        self, act: Callable[[S], R], items: Sequence[S], progress: Callable[[S], Any] = lambda _item: None
+        self,
+        act: Callable[[S], R],
+        items: Sequence[S],
+        progress: Callable[[S], Any] = lambda _item: None,
     ) -> list[R]:
         """Return the result of an action for each item in order; the first error stops the rest."""
         if not items:

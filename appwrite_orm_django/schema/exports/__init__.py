@@ -2,7 +2,7 @@
 Export a schema as text, JSON, SQL, a Mermaid diagram, an Appwrite CLI project or Firestore rules.
 
 Each module has a pure function from a ``Database`` to text. Tested in
-``tests/unit/test_exports.py``.
+``tests/schema/test_exports.py``.
 """
 
 from __future__ import annotations

@@ -27,7 +27,12 @@ _TYPES = {
 
 def firestore_rules(database: Database) -> str:
     """Return a ``firestore.rules`` file with a collection for each table."""
-    lines = ['rules_version = "2";', "", "service cloud.firestore {", "  match /databases/{database}/documents {"]
+    lines = [
+        'rules_version = "2";',
+        "",
+        "service cloud.firestore {",
+        "  match /databases/{database}/documents {",
+    ]
     for table in database:
         lines += [f"    {line}" for line in _table(table)]
     lines += ["  }", "}"]
@@ -67,14 +72,17 @@ def _of_the_row(action: str) -> list[str]:
     start, end = _quoted(f'{action}("user:'), _quoted('")')
     return [
         f"{anybody} in {own}",
-        f"(request.auth != null && ({users} in {own} || ({start} + request.auth.uid + {end}) in {own}))",
+        f"(request.auth != null && ({users} in {own} || ({start} + request.auth.uid + {end}) in "
+        f"{own}))",
     ]
 
 
 def _role(role: str) -> str:
     kind, _, name = role.partition(":")
     if role in {"any", "guests", "users"}:
-        return {"any": "true", "guests": "request.auth == null", "users": "request.auth != null"}[role]
+        return {"any": "true", "guests": "request.auth == null", "users": "request.auth != null"}[
+            role
+        ]
     if kind.startswith("users/"):
         negation = "" if kind == "users/verified" else "!"
         return f"(request.auth != null && {negation}request.auth.token.email_verified)"

@@ -17,16 +17,26 @@ def diagram(database: Database, relations: Sequence[Relation] = ()) -> str:
     for table in database:
         lines.append(f"    {_entity(table.id)} {{")
         lines.append("        varchar(36) id PK")
-        unique = {index.columns[0] for index in table.indexes if index.type == "unique" and len(index.columns) == 1}
+        unique = {
+            index.columns[0]
+            for index in table.indexes
+            if index.type == "unique" and len(index.columns) == 1
+        }
         for column in table.columns:
             marks = ["FK"] if (table.id, column.key) in keys else []
             marks += ["UK"] if column.key in unique else []
-            lines.append(" ".join(filter(None, [f"        {_type(column)} {_word(column.key)}", ", ".join(marks)])))
+            lines.append(
+                " ".join(
+                    filter(None, [f"        {_type(column)} {_word(column.key)}", ", ".join(marks)])
+                )
+            )
         lines.append("    }")
     for one in relations:
         many = "o|" if one.single else "o{"
         needed = "||" if _required(database.table(one.table), one.column) else "|o"
-        lines.append(f"    {_entity(one.target)} {needed}--{many} {_entity(one.table)} : {_word(one.column)}")
+        lines.append(
+            f"    {_entity(one.target)} {needed}--{many} {_entity(one.table)} : {_word(one.column)}"
+        )
     return "\n".join(lines) + "\n"
 
 

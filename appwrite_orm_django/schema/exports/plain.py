@@ -18,14 +18,18 @@ def as_text(database: Database, relations: Sequence[Relation] = ()) -> str:
     lines = [f"database {database.id}"]
     for table in database:
         lines += ["", f"table {table.id}"]
-        lines += [f"  permissions {', '.join(sorted(table.permissions))}"] if table.permissions else []
+        lines += (
+            [f"  permissions {', '.join(sorted(table.permissions))}"] if table.permissions else []
+        )
         lines += ["  row security"] if table.row_security else []
         width = max((len(column.key) for column in table.columns), default=0)
         for column in table.columns:
             target = targets.get((table.id, column.key))
             arrow = f"  -> {target.target}.{target.target_column}" if target else ""
             encoded = hidden(column)
-            lines.append(f"  {column.key:<{width}}  {column}{f' ({encoded})' if encoded else ''}{arrow}")
+            lines.append(
+                f"  {column.key:<{width}}  {column}{f' ({encoded})' if encoded else ''}{arrow}"
+            )
         lines += [f"  index {index.key}: {index}" for index in table.indexes]
     return "\n".join(lines) + "\n"
 
@@ -69,7 +73,12 @@ def _column(column: Column) -> dict[str, Any]:
         "encrypt": column.encrypt or None,
         "encoding": as_recorded(column.encoding) if column.encoding and hidden(column) else None,
     }
-    fixed = {"key": column.key, "type": column.type, "required": column.required, "array": column.array}
+    fixed = {
+        "key": column.key,
+        "type": column.type,
+        "required": column.required,
+        "array": column.array,
+    }
     return fixed | {name: value for name, value in options.items() if value is not None}
 
 

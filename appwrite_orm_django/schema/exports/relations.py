@@ -41,7 +41,12 @@ def relations_of(models_: Iterable[type[models.Model]]) -> tuple[Relation, ...]:
                 continue
             key, target_key = key_for(field), key_for(field.target_field)
             target = field.related_model._meta.concrete_model
-            if target not in known or key is None or target_key is None or key in SYSTEM_COLUMNS - {"$id"}:
+            if (
+                target not in known
+                or key is None
+                or target_key is None
+                or key in SYSTEM_COLUMNS - {"$id"}
+            ):
                 continue
             tables = table_id(model._meta.db_table), table_id(target._meta.db_table)
             found.append(Relation(tables[0], key, tables[1], target_key, field.unique))

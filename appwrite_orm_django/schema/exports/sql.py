@@ -90,10 +90,14 @@ def ddl(database: Database, relations: Sequence[Relation] = (), dialect: str = "
 
 
 class _Writer:
-    def __init__(self, dialect: _Dialect, name: str, database: Database, relations: Sequence[Relation]) -> None:
+    def __init__(
+        self, dialect: _Dialect, name: str, database: Database, relations: Sequence[Relation]
+    ) -> None:
         self._dialect, self._name = dialect, name
         self._database = database
-        self._relations = [one for one in relations if database.table(one.table) and database.table(one.target)]
+        self._relations = [
+            one for one in relations if database.table(one.table) and database.table(one.target)
+        ]
 
     def statements(self) -> Iterator[str]:
         for table in self._database:
@@ -111,7 +115,11 @@ class _Writer:
             f"{self._quoted('$id')} varchar(36) NOT NULL PRIMARY KEY",
             f"{self._quoted('$createdAt')} {moment} NOT NULL",
             f"{self._quoted('$updatedAt')} {moment} NOT NULL",
-            *(self._column(column) for column in table.columns if column.related is None or column.related.holds_one),
+            *(
+                self._column(column)
+                for column in table.columns
+                if column.related is None or column.related.holds_one
+            ),
         ]
         if self._dialect.inline_keys:
             parts += [self._foreign_key(one) for one in self._relations if one.table == table.id]
@@ -193,4 +201,8 @@ def _literal(value: Value) -> str:
 
 
 def _shortened(name: str) -> str:
-    return name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 9]}_{names_digest(name, length=8)}"
+    return (
+        name
+        if len(name) <= _MAX_NAME
+        else f"{name[: _MAX_NAME - 9]}_{names_digest(name, length=8)}"
+    )

@@ -42,13 +42,17 @@ class Relay:
     def wait_for(self, name: str) -> None:
         """Wait until a delivery about a row of this name has been answered."""
         with self._changed:
-            assert self._changed.wait_for(lambda: name in self._names, 60), f"nobody was told of {name}"
+            assert self._changed.wait_for(lambda: name in self._names, 60), (
+                f"nobody was told of {name}"
+            )
 
     def hand_on(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers["Content-Length"]))
         headers = {name: value for name, value in handler.headers.items() if name.lower() != "host"}
         try:
-            status = requests.post(self.target + handler.path, body, headers=headers, timeout=300).status_code
+            status = requests.post(
+                self.target + handler.path, body, headers=headers, timeout=300
+            ).status_code
         except requests.ConnectionError:
             status = 204  # nobody is there just now; ten failures would turn the webhook off
         else:
@@ -106,14 +110,29 @@ class Gunicorn:
 
 
 @contextmanager
-def gunicorn(env: dict[str, str], *options: str, application: str = "testproject.wsgi") -> Iterator[Gunicorn]:
+def gunicorn(
+    env: dict[str, str], *options: str, application: str = "testproject.wsgi"
+) -> Iterator[Gunicorn]:
     """Serve the farm's pages with two workers of two threads."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--threads", "2", "--bind", f"127.0.0.1:{port}"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--workers",
+        "2",
+        "--threads",
+        "2",
+        "--bind",
+        f"127.0.0.1:{port}",
+    ]
     process = subprocess.Popen(
-        [*command, "--log-level", "warning", *options, application], cwd=ROOT, env=env, start_new_session=True
+        [*command, "--log-level", "warning", *options, application],
+        cwd=ROOT,
+        env=env,
+        start_new_session=True,
     )
     try:
         site = Gunicorn(f"http://127.0.0.1:{port}", process.pid)
@@ -151,7 +170,9 @@ class Worker:
 @contextmanager
 def worker(env: dict[str, str]) -> Iterator[Worker]:
     command = [sys.executable, "-m", "tests.e2e.farm.worker"]
-    process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         yield Worker(process)
     finally:

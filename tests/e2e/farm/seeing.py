@@ -31,7 +31,12 @@ def open_files(pid: int) -> int:
 
 def seen_in_threads(pk: str, rounds: int) -> dict[str, Any]:
     """Look in many threads that end, of which some close their connections by hand and some leave them; tell what stays open."""
-    endings = (lambda: None, close_old_connections, lambda: connections["appwrite"].close(), connections.close_all)
+    endings = (
+        lambda: None,
+        close_old_connections,
+        lambda: connections["appwrite"].close(),
+        connections.close_all,
+    )
     before: tuple[int, int] | None = None
     for _ in range(rounds):
         threads = [threading.Thread(target=_look, args=(pk, ending)) for ending in endings]
@@ -51,5 +56,7 @@ def _look(pk: str, end: Any) -> None:
 
 
 def fill_languages(rows: int) -> dict[str, Any]:
-    Language.objects.bulk_create([Language(pk=f"{n:03x}", name=f"Language {n}") for n in range(rows)])
+    Language.objects.bulk_create(
+        [Language(pk=f"{n:03x}", name=f"Language {n}") for n in range(rows)]
+    )
     return {}

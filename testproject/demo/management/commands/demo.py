@@ -26,13 +26,17 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--addrport", default="127.0.0.1:8000", help="Where to serve (default: %(default)s).")
+        parser.add_argument(
+            "--addrport", default="127.0.0.1:8000", help="Where to serve (default: %(default)s)."
+        )
         parser.add_argument(
             "--check",
             action="store_true",
             help="Do not stay up: visit the pages over HTTP on a free port, print one line of JSON, exit with 0 if all is well.",
         )
-        parser.add_argument("--rows", type=int, metavar="N", help="Load at most N rows of each table.")
+        parser.add_argument(
+            "--rows", type=int, metavar="N", help="Load at most N rows of each table."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -1,0 +1,109 @@
+"""Checks of settings with which the cache would be useless, slow or out of date."""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.checks import run_checks
+from django.test import override_settings
+
+from appwrite_orm_django.checks import cache
+from appwrite_orm_django.checks.messages import error, warning
+from tests.library.models import Book
+
+ENGINE = "appwrite_orm_django.backend"
+LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
+REDIS = "django_redis.cache.RedisCache"
+
+
+def ids(caches, database=None, check=cache.check_settings, **more):
+    databases = {"appwrite": {"ENGINE": ENGINE, "OPTIONS": {"CACHE": database or {}}}}
+    with pytest.MonkeyPatch.context() as patch, override_settings(**more):
+        # Not through override_settings: Django's connections would be made anew.
+        patch.setattr(settings, "CACHES", caches)
+        patch.setattr(settings, "DATABASES", databases)
+        return [message.id for message in check()]
+
+
+GOOD = {"BACKEND": REDIS, "LOCATION": "redis://cache/0"}
+
+
+@pytest.mark.parametrize(
+    ("cache", "expected"),
+    [
+        (GOOD, []),
+        ({**GOOD, "OPTIONS": {"IGNORE_EXCEPTIONS": True}}, ["appwrite.W030"]),
+        ({**GOOD, "LOCATION": ["redis://cache/0", "redis://replica/0"]}, ["appwrite.W031"]),
+        ({**GOOD, "LOCATION": "redis://cache/0,redis://replica/0"}, ["appwrite.W031"]),
+        ({**GOOD, "OPTIONS": {"CLIENT_CLASS": "django_redis.client.SentinelClient"}}, ["appwrite.W031"]),
+        ({**GOOD, "LOCATION": ["redis://a/0", "redis://b/0"], "OPTIONS": {"CLIENT_CLASS": "django_redis.client.ShardClient"}}, []),
+        ({"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://a;redis://b"}, ["appwrite.W031"]),
+        ({"BACKEND": "django.core.cache.backends.dummy.DummyCache"}, ["appwrite.W032"]),
+        ({"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}, ["appwrite.W035"]),
+        ({"BACKEND": LOCMEM}, ["appwrite.W034"]),
+        ({"BACKEND": LOCMEM, "OPTIONS": {"MAX_ENTRIES": 300}}, ["appwrite.W034"]),
+        ({"BACKEND": LOCMEM, "OPTIONS": {"MAX_ENTRIES": 301}}, []),
+        ({"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": ["a:1", "b:1"]}, []),
+    ],
+)  # fmt: skip
+def test_what_a_cache_is_warned_of(cache, expected):
+    assert ids({"default": cache}) == expected
+
+
+def test_a_setting_for_all_of_django_redis_counts():
+    assert ids({"default": GOOD}, DJANGO_REDIS_IGNORE_EXCEPTIONS=True) == ["appwrite.W030"]
+
+
+def test_development_may_have_a_small_cache():
+    assert ids({"default": {"BACKEND": LOCMEM}}, DEBUG=True) == []
+
+
+def test_only_caches_that_databases_use_are_looked_at():
+    caches = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}, "rows": GOOD}
+    assert ids(caches, {"ALIAS": "rows"}) == []
+    assert ids(caches, {"ENABLED": False}) == []
+
+
+def test_settings_that_cannot_be():
+    assert ids({"default": GOOD}, {"TIMEOUT": -1}) == ["appwrite.E030"]
+    assert ids({"default": GOOD}, {"NOTHING": 1}) == ["appwrite.E030"]
+    assert ids({"default": GOOD}, {"ALIAS": "rows"}) == ["appwrite.E030"]
+
+
+def test_a_cache_for_each_process_is_for_development():
+    assert ids({"default": {"BACKEND": LOCMEM}}, check=cache.check_deployment) == ["appwrite.W033"]
+    assert ids({"default": GOOD}, check=cache.check_deployment) == []
+
+
+@pytest.mark.parametrize("timeout", [-1, "5", True, float("nan"), float("inf")])
+def test_a_models_timeout_is_a_number(monkeypatch, timeout):
+    assert cache.check_models() == []
+    monkeypatch.setattr(Book, "appwrite_cache_timeout", timeout)
+    assert [(message.id, message.obj) for message in cache.check_models()] == [
+        ("appwrite.E031", Book)
+    ]
+
+
+def test_a_models_list_holds_querysets_and_callables(monkeypatch):
+    monkeypatch.setattr(Book, "appwrite_warm", [lambda: Book.objects.all(), "books"])
+    assert [message.id for message in cache.check_models()] == ["appwrite.E032"]
+
+
+# From Django 6.1 on checks of models ask every database what it can do; SQLite is asked in SQL.
+@pytest.mark.django_db(databases=["default", "twin", "twin-postgresql"])
+def test_they_are_registered():
+    found = {message.id for message in run_checks()}
+    assert "appwrite.W034" in found
+    assert "appwrite.W033" not in found
+    assert "appwrite.W033" in {message.id for message in run_checks(include_deployment_checks=True)}
+
+
+@pytest.mark.parametrize(
+    ("make", "number"),
+    [*((error, n) for n in (30, 31, 32)), *((warning, n) for n in (30, 31, 32, 33, 34, 35))],
+)
+def test_every_hint_ends_in_an_anchor_of_the_docs(make, number):
+    message = make(number, "Text.", "Do.")
+    anchor = message.id.replace(".", "-").lower()
+    assert f"({anchor})=" in Path("docs/howto/caching.md").read_text()
+    assert message.hint == f"Do. See docs/howto/caching.md#{anchor}"

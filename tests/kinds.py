@@ -1,0 +1,46 @@
+"""Servers of different kinds, of which the same is asked."""
+
+import pytest
+
+from appwrite_orm_django.backend.capabilities import feature_level
+from tests import real
+
+# Feature level and text semantics of the local servers that answer the same questions.
+KINDS = [(level, text) for level in ("1.9", "2.x") for text in ("mariadb", "postgresql")]
+
+
+def kind_settings(level, text, database="kinds", **options):
+    """
+    Return the settings of a server of a kind, in a database that all tests of this process have in common.
+
+    A real server is of one kind; one of the 2.x line is also used as if it were older.
+    """
+    options = {"TEXT": text, "CACHE": {"ENABLED": False}, **options}
+    if server := real.server():
+        if text != server.text or level not in ("1.9", real.level()):
+            pytest.skip(f"another kind of server ({level}, {text})")
+        options = {**server.options, "FEATURE_LEVEL": level, **options}
+        return {"NAME": real.database_id(database), "OPTIONS": options}
+    return {
+        "HOST": f"local:?feature-level={level}&engine={text}#{database}",
+        "NAME": database,
+        "OPTIONS": options,
+    }
+
+
+def level_settings(level, database, **options):
+    """Return the settings of a server of a feature level, whatever its rules for text."""
+    server = real.server()
+    return kind_settings(level, server.text if server else "mariadb", database, **options)
+
+
+def kinds_of_servers():
+    """Return the kinds that the tests have servers of."""
+    if server := real.server():
+        return [(real.level(), server.text)]
+    return KINDS
+
+
+def level_of(connection):
+    """Return the feature level of the server behind a connection."""
+    return feature_level(connection, connection.table_ref("library_author"))
