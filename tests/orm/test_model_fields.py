@@ -354,6 +354,6 @@ def test_ids_that_appwrite_folds_together_are_refused():
         Author.objects.create(pk="ABC", name="y")
     with pytest.raises(IntegrityError, match="ignores the case of ids"):
         Author.objects.bulk_create([Author(pk="def", name="x"), Author(pk="DEF", name="y")])
-    with pytest.raises(IntegrityError, match="a row ABC already as abc"):
+    with pytest.raises(IntegrityError, match="Row ABC already exists as abc"):
         Author.objects.bulk_create([Author(pk="ghi", name="x"), Author(pk="ABC", name="y")])
     assert Author.objects.count() == 1
