@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from appwrite_orm_django.backend import row_ids
 from appwrite_orm_django.backend.periods import Kind
-from appwrite_orm_django.backend.values import ROW_ID
+from appwrite_orm_django.backend.values import MOMENTS, PERMISSIONS, ROW_ID
 from appwrite_orm_django.client.references import TableRef
 
 if TYPE_CHECKING:
@@ -676,3 +676,17 @@ class WriteResult:
             whole.count += result.count
             whole.rows += result.rows
         return whole
+
+
+def users_data(data: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the columns of a new row that a user may set.
+
+    Only API keys may set the server's datetimes. An empty list of permissions would make the row
+    inaccessible to everybody; without a list, the server gives it to the user who creates it.
+    """
+    return {
+        key: value
+        for key, value in data.items()
+        if key not in MOMENTS and (key != PERMISSIONS or value)
+    }

@@ -8,7 +8,7 @@ import decimal
 import json
 import math
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import Any
 
@@ -690,17 +690,3 @@ def _is_narrow(field: models.Field[Any, Any]) -> bool:
     describe = getattr(field, "appwrite_column", None) or partial(described_column, field)
     column = describe("value")
     return column is not None and column.max is not None and column.max < 2**31
-
-
-def users_data(data: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Return the columns of a new row that a user may set.
-
-    Only API keys may set the server's datetimes. An empty list of permissions would make the row
-    inaccessible to everybody; without a list, the server gives it to the user who creates it.
-    """
-    return {
-        key: value
-        for key, value in data.items()
-        if key not in MOMENTS and (key != PERMISSIONS or value)
-    }

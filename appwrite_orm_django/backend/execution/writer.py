@@ -27,6 +27,7 @@ from appwrite_orm_django.backend.commands import (
     UpdateRows,
     UpsertRows,
     WriteResult,
+    users_data,
 )
 from appwrite_orm_django.backend.evaluation.commands import Fetch
 from appwrite_orm_django.backend.execution import retries, upserts
@@ -34,7 +35,7 @@ from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.execution.upserts import Change
 from appwrite_orm_django.backend.transactions.log import Log, Operation
 from appwrite_orm_django.backend.transactions.staging import BATCH
-from appwrite_orm_django.backend.values import MOMENTS, PERMISSIONS, ROW_ID, users_data
+from appwrite_orm_django.backend.values import MOMENTS, PERMISSIONS, ROW_ID
 from appwrite_orm_django.client import operators, queries, rows
 from appwrite_orm_django.client.errors import (
     AppwriteError,

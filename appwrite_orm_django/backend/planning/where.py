@@ -12,8 +12,6 @@ from django.db.models.expressions import (
     Col,
     ColPairs,
     Expression,
-    OuterRef,
-    ResolvedOuterRef,
     Value,
 )
 from django.db.models.fields import related_lookups, tuple_lookups
@@ -22,6 +20,7 @@ from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
 from appwrite_orm_django.backend.commands import Condition, Membership, ValuesOf
 from appwrite_orm_django.backend.cross_database import refuse_other_databases
 from appwrite_orm_django.backend.decoding import definition_of
+from appwrite_orm_django.backend.planning.subqueries import is_correlated
 from appwrite_orm_django.backend.values import (
     Codec,
     DateCodec,
@@ -686,22 +685,4 @@ def _in_query(lookup: Any, key: str, codec: Codec, connection: Connection) -> Na
 
     return Narrowing(
         IsIn(key, ValuesOf(command, encode, definition_of(lookup.lhs.output_field, target)))
-    )
-
-
-def is_correlated(query: sql.Query) -> bool:
-    """Return whether the query refers to rows of an outer query."""
-    if query.get_external_cols() or _mentions_outer(query.where):
-        return True
-    return any(_mentions_outer(value) for value in query.annotations.values())
-
-
-def _mentions_outer(expression: Any) -> bool:
-    if isinstance(expression, (OuterRef, ResolvedOuterRef)):
-        return True
-    if isinstance(expression, sql.Query):
-        return is_correlated(expression)
-    sources = getattr(expression, "get_source_expressions", None)
-    return sources is not None and any(
-        _mentions_outer(source) for source in sources() if source is not None
     )

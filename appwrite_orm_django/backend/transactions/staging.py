@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError
 
+from appwrite_orm_django.backend.commands import users_data
 from appwrite_orm_django.backend.transactions.log import Key, Operation, add, key_of
-from appwrite_orm_django.backend.values import MOMENTS, PERMISSIONS, ROW_ID, users_data
+from appwrite_orm_django.backend.values import MOMENTS, PERMISSIONS, ROW_ID
 from appwrite_orm_django.client import operators, queries, rows, tables
 from appwrite_orm_django.client.errors import (
     AlreadyExists,
@@ -198,7 +199,7 @@ def moments(folded: Iterable[Operation]) -> dict[Key, dict[str, Any]]:
 
 def for_user(folded: Iterable[Operation], user_id: str) -> Iterator[Operation]:
     """
-    Yield the changes as a user can make them (see ``values.users_data``).
+    Yield the changes as a user can make them (see ``commands.users_data``).
 
     New rows without permissions become the user's own.
     """

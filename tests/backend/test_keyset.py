@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from appwrite_orm_django.backend.commands import Order
-from appwrite_orm_django.backend.execution.reader import after
+from appwrite_orm_django.backend.execution.keyset import after
 
 VALUES = (None, 1, 2)
 ROWS = [
