@@ -10,6 +10,7 @@ keys ``a.b`` and ``ab`` would share one SQL column.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from django.db.backends.utils import names_digest
 
@@ -42,6 +43,7 @@ MAX_INTEGER = 2**53 - 1
 _INTEGER_WIDTH = 16
 
 
+@lru_cache(maxsize=10_000)
 def table_id(db_table: str) -> str:
     """
     Return the Appwrite table id for a model's ``db_table``.

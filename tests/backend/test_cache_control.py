@@ -94,7 +94,7 @@ def test_a_timeout_is_that_of_the_entry(book, monkeypatch):
 
 
 def test_a_timeout_is_not_negative(book):
-    with pytest.raises(ValueError, match="at least 0, not -1"):
+    with pytest.raises(ValueError, match="at least 0 seconds, got -1"):
         Book.objects.cache(timeout=-1)
 
 

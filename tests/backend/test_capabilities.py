@@ -124,4 +124,7 @@ def test_a_wrong_pin_is_found(reach):
     reach("1.9", FEATURE_LEVEL="2.x")
     (message,) = databases._check_feature_level("appwrite", connections["appwrite"], [Country])
     assert message.id == "appwrite.W013"
-    assert 'FEATURE_LEVEL"] is "2.x", but the server neither aggregates nor joins' in message.msg
+    assert (
+        'FEATURE_LEVEL"] is "2.x", but the server supports neither aggregates nor joins'
+        in message.msg
+    )

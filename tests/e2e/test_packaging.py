@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -181,7 +182,7 @@ def test_the_metadata(wheel):
     assert any(each.endswith("/licenses/LICENSE") for each in wheel.namelist())
     assert metadata.get_payload().startswith("# appwrite-orm-django\n")
     required = {
-        line.partition(">")[0]
+        re.match(r"[\w.-]+", line)[0]
         for line in metadata.get_all("Requires-Dist")
         if "extra ==" not in line
     }

@@ -111,11 +111,11 @@ def test_a_run_says_what_became_of_each_test_and_leaves_nothing(
     assert process.returncode == 0, out
     lines = [line.split() for line in report.read_text().splitlines()]
     assert f"on Appwrite {server.feature_level} (mariadb) at {endpoint}" in report.read_text()
-    (counts,) = (line for line in lines if line[:1] == ["tests/backend"])
+    (counts,) = (line for line in lines if line[:1] == ["all"])
     passed, asked, failed, errors, left_out = map(int, counts[1:])
     assert passed >= asked > 0
     assert (failed, errors, left_out) == (0, 0, 2)
-    assert ["2", "disturbs", "the", "local", "server", "(faults)", "(tests/backend", "2)"] in lines
+    assert ["2", "disturbs", "the", "local", "server", "(faults)", "(tests/testing", "2)"] in lines
     # Another run may still be at work in the databases of the third name.
     assert ids(transport) == {"shop", f"{real.PREFIX}busy", f"{real.PREFIX}busy_gw0"}
 

@@ -328,7 +328,7 @@ def test_a_missing_value_is_refused_by_column():
 @pytest.mark.parametrize(
     ("row_id", "reason"),
     [
-        ("", "not empty"),
+        ("", "cannot be empty"),
         ("a" * 37, "at most 36"),
         ("_a", "starts with a letter"),
         ("a b", "consists of"),

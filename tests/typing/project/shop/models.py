@@ -45,9 +45,7 @@ class Book(AppwriteModel):
     label = RelationshipField(Shelf, models.SET_NULL, related_name="labelled")
     cover = OneToOneRelationshipField(Shelf, models.SET_NULL, related_name="covered")
     lists = ManyToManyRelationship(Shelf)
-    kept: models.ManyToManyField[Shelf, models.Model] = models.ManyToManyField(
-        Shelf, related_name="keeping"
-    )
+    kept: models.ManyToManyField[Shelf, models.Model] = models.ManyToManyField(Shelf, related_name="keeping")
 
     objects: ClassVar[BookManager] = BookManager()
 

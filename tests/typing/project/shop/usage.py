@@ -9,9 +9,7 @@ book = Book.objects.get()
 reveal_type(Shelf.objects)  # N: AppwriteManager[Shelf]
 reveal_type(shelf)  # N: Shelf
 reveal_type(Shelf.objects.filter(kind="oak"))  # N: AppwriteQuerySet[Shelf, Shelf]
-reveal_type(
-    Shelf.objects.using("x").select_related(None).order_by("kind")
-)  # N: AppwriteQuerySet[Shelf, Shelf]
+reveal_type(Shelf.objects.using("x").select_related(None).order_by("kind"))  # N: AppwriteQuerySet[Shelf, Shelf]
 reveal_type(Shelf.objects.nocache().filter(kind="oak").cache(3).first())  # N: Shelf | None
 reveal_type(Shelf.objects.filter(kind="oak")[:3])  # N: AppwriteQuerySet[Shelf, Shelf]
 reveal_type(list(Shelf.objects.all()))  # N: list[Shelf]

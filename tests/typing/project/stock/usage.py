@@ -8,9 +8,7 @@ crate = Crate.objects.get()
 # Fields and rows
 reveal_type(room.name)  # N: str
 reveal_type(room.pk)  # N: str
-reveal_type(
-    Room.objects.filter(name="x").values_list("name", flat=True).nocache().prepared()()
-)  # N: list[str]
+reveal_type(Room.objects.filter(name="x").values_list("name", flat=True).nocache().prepared()())  # N: list[str]
 reveal_type(Room.objects.values("name").nocache().get())  # N: TypedDict({'name': str})
 reveal_type(Crate.objects.create(weight=3))  # N: Crate
 Room.objects.filter(nme="x")  # E
