@@ -60,7 +60,8 @@ PACKAGES = (
 )
 HEAD = """# Benchmarks
 
-What `make bench` said on {day}. [How fast it is](../explanation/speed.md) says how each figure is measured, and what makes it so; below 1 is faster than the other.
+This page shows the results of `make bench` on {day}. [](../explanation/speed.md) explains how each figure is measured. A ratio
+below 1 means that the library is faster.
 
 Python {python}, {system} on {machine}; {packages}.
 """

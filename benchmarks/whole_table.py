@@ -103,7 +103,7 @@ def run(quick: bool) -> Report:
     report = Report(
         "whole_table",
         "Whole tables",
-        "Every row of a table with `.iterator()`, against the loops that one writes with the SDK.",
+        "Every row of a table with `.iterator()`, compared with the usual loops over the SDK.",
         comparisons=(("library", "sdk, 1,000"), ("library", "sdk, 25")),
         targets=(Target("library", "sdk, 1,000", 1 / 1.5),),
     )

@@ -7,17 +7,22 @@ from pathlib import Path
 from appwrite_orm_django.doctor.assumptions import ASSUMPTIONS, TEXT_RULES, Assumption, Server
 
 PAGE = Path(__file__).parent / "reference" / "assumptions.md"
-HEAD = """# What we lean on
+HEAD = """# Assumptions about the server
 
-The library relies on these answers of the server. `manage.py appwrite_doctor` asks each question of the server behind an alias, in a
-database of its own that it deletes again, and tells what another answer means ([commands](commands.md#appwrite_doctor)).
-This page is made from the same list, `appwrite_orm_django/doctor/assumptions.py`.
+The library relies on these answers of the server. `manage.py appwrite_doctor` asks each question of
+the server behind an alias, in a database of its own that it deletes again, and explains what another
+answer means ([commands](commands.md#appwrite_doctor)). This page is generated from the same list,
+`appwrite_orm_django/doctor/assumptions.py`.
 
-Those of `webhook` and `realtime` need more than a database, and are tried with `--webhook` and `--realtime`.
+The assumptions of `webhook` and `realtime` need more than a database, and are tested with `--webhook`
+and `--realtime`.
 
-What the library can adapt to is whose rules for text the server has, by `OPTIONS["TEXT"]`. {text_rules} together tell them; the doctor records the
-answer in the database, and a process whose settings say something else [is refused](../explanation/limits.md#which-engine-is-under-appwrite). The
-feature level each process asks for itself. All else is fixed: where the doctor finds another answer, do what the last column says.
+The library can adapt to the server's text rules, with `OPTIONS["TEXT"]`. They are determined by
+{text_rules}. The doctor records the
+result in the database, and a process with other settings
+[is refused](../explanation/limits.md#which-engine-is-under-appwrite). Each process determines the
+feature level itself. All other assumptions are fixed: if the doctor finds another answer, follow the
+last column.
 
 | Name | Question | Relied on | Another answer means |
 |---|---|---|---|
