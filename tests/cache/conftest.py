@@ -21,6 +21,7 @@ _numbers = itertools.count()
 @pytest.fixture(autouse=True)
 def _no_write_is_left_in_progress():
     """Forget the writes of writers that were killed: they would be renewed in later tests."""
+    writes._under_way.notices.clear()
     yield
     writes._under_way.notices.clear()
 
