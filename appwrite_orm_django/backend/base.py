@@ -22,11 +22,6 @@ from django.db import OperationalError
 
 from appwrite_orm_django.backend.client import DatabaseClient
 from appwrite_orm_django.backend.creation import DatabaseCreation
-from appwrite_orm_django.backend.cursor import (
-    AppwriteCursorDebugWrapper,
-    AppwriteCursorWrapper,
-    Cursor,
-)
 from appwrite_orm_django.backend.features import DatabaseFeatures
 from appwrite_orm_django.backend.introspection import DatabaseIntrospection
 from appwrite_orm_django.backend.operations import DatabaseOperations
@@ -41,6 +36,11 @@ if TYPE_CHECKING:
     from django.db.models.sql import Query
 
     from appwrite_orm_django.backend.commands import Command, Output, Savepoint, WriteResult
+    from appwrite_orm_django.backend.cursor import (
+        AppwriteCursorDebugWrapper,
+        AppwriteCursorWrapper,
+        Cursor,
+    )
     from appwrite_orm_django.backend.evaluation.database import LocalDatabase
     from appwrite_orm_django.backend.execution.parts import Parts
     from appwrite_orm_django.backend.execution.reader import Reader
@@ -230,12 +230,18 @@ class DatabaseWrapper(RequestsMixin):
         return
 
     def create_cursor(self, name: str | None = None) -> Cursor:
+        from appwrite_orm_django.backend.cursor import Cursor
+
         return Cursor(self, prefetch=name is None)
 
     def make_cursor(self, cursor: Any) -> AppwriteCursorWrapper:
+        from appwrite_orm_django.backend.cursor import AppwriteCursorWrapper
+
         return AppwriteCursorWrapper(cursor, self)
 
     def make_debug_cursor(self, cursor: Any) -> AppwriteCursorDebugWrapper:
+        from appwrite_orm_django.backend.cursor import AppwriteCursorDebugWrapper
+
         return AppwriteCursorDebugWrapper(cursor, self)
 
     def chunked_cursor(self) -> Any:

@@ -7,18 +7,27 @@ Values remain Python objects here; ``values`` encodes them.
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.conf import settings
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.utils import timezone
 
 from appwrite_orm_django.backend import row_ids
-from appwrite_orm_django.backend.commands import Command, Savepoint
 from appwrite_orm_django.backend.values import INTEGER_RANGES, cut_to_milliseconds
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.commands import Command
 
 # Rows of one ``bulk_update()`` statement. Its values come from one CASE over all of its rows.
 BULK_UPDATE_ROWS = 100
+
+
+def _savepoint(action: Literal["create", "release", "roll back to"], name: str) -> Command:
+    # Most processes set no savepoint, and commands take some time to define.
+    from appwrite_orm_django.backend.commands import Savepoint
+
+    return Savepoint(action, name)
 
 
 class DatabaseOperations(BaseDatabaseOperations):
@@ -45,7 +54,8 @@ class DatabaseOperations(BaseDatabaseOperations):
         return name if name.startswith('"') and name.endswith('"') else f'"{name}"'
 
     def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
-        return str(sql % params if params and not isinstance(sql, Command) else sql)
+        # A command has no parameters, and is no text.
+        return str(sql % params if params and isinstance(sql, str) else sql)
 
     def no_limit_value(self) -> None:
         return None
@@ -54,13 +64,13 @@ class DatabaseOperations(BaseDatabaseOperations):
         return None
 
     def savepoint_create_sql(self, sid: str) -> Command:  # type: ignore[override]  # commands take the place of SQL
-        return Savepoint("create", sid)
+        return _savepoint("create", sid)
 
     def savepoint_commit_sql(self, sid: str) -> Command:  # type: ignore[override]
-        return Savepoint("release", sid)
+        return _savepoint("release", sid)
 
     def savepoint_rollback_sql(self, sid: str) -> Command:  # type: ignore[override]
-        return Savepoint("roll back to", sid)
+        return _savepoint("roll back to", sid)
 
     # Prepared values are Python objects; the codecs encode them.
 

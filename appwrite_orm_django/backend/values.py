@@ -18,7 +18,7 @@ from django.db import models
 from appwrite_orm_django.backend import row_ids
 from appwrite_orm_django.client.queries import check_text
 from appwrite_orm_django.schema import names
-from appwrite_orm_django.schema.defaults import MAX_SCALED_DIGITS
+from appwrite_orm_django.schema.names import MAX_SCALED_DIGITS
 
 ROW_ID = "$id"
 SEQUENCE = "$sequence"

@@ -26,10 +26,10 @@ from typing import Any, TypeAlias
 
 from django.db import models
 
-from .defaults import MAX_SCALED_DIGITS, stored_field, with_defaults
+from .defaults import stored_field, with_defaults
 from .definitions import INT64, Column
 from .errors import UnsupportedModel
-from .names import MAX_LENGTH, SYSTEM_COLUMNS, column_key
+from .names import MAX_LENGTH, MAX_SCALED_DIGITS, SYSTEM_COLUMNS, column_key
 
 __all__ = ["MAX_SCALED_DIGITS", "Column", "column_for", "key_for"]
 

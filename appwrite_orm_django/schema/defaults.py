@@ -26,11 +26,10 @@ from django.db import models
 from .definitions import Column, Value
 from .errors import UnsupportedModel
 from .limits import characters_of
+from .names import MAX_SCALED_DIGITS
 
 Field: TypeAlias = "models.Field[Any, Any]"
 
-#: Decimals of at most so many digits are stored as scaled integers: 64 bits hold them all.
-MAX_SCALED_DIGITS = 18
 
 #: The Python type of the default by column type.
 _KINDS: dict[str, type] = {

@@ -15,9 +15,8 @@ from typing import Any, TypeAlias
 
 from django.db import models
 
-from .defaults import MAX_SCALED_DIGITS
 from .definitions import TEXT_TYPES, Column, Encoding
-from .names import table_id
+from .names import MAX_SCALED_DIGITS, table_id
 
 Field: TypeAlias = "models.Field[Any, Any]"
 

@@ -27,12 +27,11 @@ from django.db.backends.utils import names_digest
 from .columns import MAX_URL, MAX_VARCHAR, described_column
 from .comparison import same_storage
 from .conversion import meaning
-from .defaults import MAX_SCALED_DIGITS
 from .definitions import INT32, TEXT_TYPES, Column, Database, Encoding, Index, Relation, Table
 from .encodings import as_recorded, hidden, plain
 from .errors import SchemaTooLarge
 from .limits import index_lengths
-from .names import MAX_LENGTH, MIGRATIONS_TABLE, OWN_TABLES, column_key
+from .names import MAX_LENGTH, MAX_SCALED_DIGITS, MIGRATIONS_TABLE, OWN_TABLES, column_key
 
 _NUMBERS = (
     "PositiveSmallIntegerField",

@@ -38,6 +38,9 @@ SYSTEM_COLUMNS = frozenset({"$id", "$sequence", "$createdAt", "$updatedAt", "$pe
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,35}")
 
+#: Decimals of at most this many digits are stored as scaled integers: 64 bits hold them all.
+MAX_SCALED_DIGITS = 18
+
 #: The largest integer key, of 53 bits, which is the largest that JavaScript clients can hold.
 MAX_INTEGER = 2**53 - 1
 _INTEGER_WIDTH = 16
