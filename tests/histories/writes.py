@@ -254,7 +254,8 @@ def changes_of_many(draw: Any) -> Step:
                 **{
                     number: Case(
                         When(tree, then=F(number) + 1)
-                        if not _is_far(tree)
+                        # SQLite knows no column of a parent's table in an UPDATE.
+                        if not _is_far(tree) and not model._meta.parents
                         else When(pk__in=few, then=Value(3)),
                         default=F(number),
                         output_field=model._meta.get_field(number),
