@@ -138,6 +138,11 @@ class LocalDatabase(base.DatabaseWrapper):
         "iendswith": r"LIKE '%%' || APPWRITE_LIKE({}) ESCAPE '\'",
     }
 
+    # Django keeps these two, and resets them for the connections of ``DATABASES`` only when a test
+    # changes ``USE_TZ`` or ``TIME_ZONE``.
+    timezone = property(base.DatabaseWrapper.timezone.real_func)  # type: ignore[assignment]  # Django's, uncached
+    timezone_name = property(base.DatabaseWrapper.timezone_name.real_func)  # type: ignore[assignment]
+
     def __init__(self, alias: str, text: str, time_zone: str | None) -> None:
         settings: dict[str, Any] = {
             "ENGINE": "django.db.backends.sqlite3",
