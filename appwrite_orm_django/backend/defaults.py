@@ -162,6 +162,11 @@ def fill_of(field: Field[Any, Any], connection: Connection) -> Fill:
         return Computed(
             "the time of the run", lambda: _wire(field, editor.effective_default(field))
         )
+    if not field.has_default() and (
+        field.null or not field.blank or not field.empty_strings_allowed
+    ):
+        # No default: a field of the user's own need not be able to prepare None.
+        return None
     try:
         return _wire(field, editor.effective_default(field))  # type: ignore[no-any-return]  # Django's value, of this type
     except (DataError, ValidationError, ArithmeticError, TypeError, ValueError):

@@ -193,3 +193,16 @@ def test_a_default_that_the_column_cannot_hold_is_refused_once_a_row_needs_it(fi
 
 def test_the_order_with_respect_to_another_model_begins_with_zero():
     assert fill(models.OrderWrt(), "_order") == 0
+
+
+class Headline(models.CharField):
+    """Prepares objects only, as fields of users' own may."""
+
+    def get_db_prep_save(self, value, connection):
+        return value.title
+
+
+def test_a_field_without_a_default_is_not_asked_to_prepare_none():
+    field = Headline(max_length=20)
+    field.set_attributes_from_name("headline")
+    assert fill_of(field, connections["appwrite"]) is None
