@@ -439,15 +439,37 @@ class NewRow:
         return replace(self, row_id=row_ids.encode_integer(row_ids.new_integer_id()))
 
 
+class _Write(Command):
+    """Base of the commands that write to a table."""
+
+    __slots__ = ()
+    is_read: ClassVar[bool] = False
+    table: TableRef
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return (self.table,)
+
+
+class _RowWrite(_Write):
+    """Base of the commands that change a row by its id."""
+
+    __slots__ = ()
+    row_id: str
+
+    @property
+    def row_ids(self) -> tuple[str, ...] | None:
+        return (self.row_id,)
+
+
 @dataclass(frozen=True, slots=True)
-class CreateRows(Command):
+class CreateRows(_Write):
     """
     Create rows, at most one batch of the server.
 
     ``outputs`` are read from the answer, which has a result row for each new row.
     """
 
-    is_read: ClassVar[bool] = False
     operation: ClassVar[str] = "create"
 
     table: TableRef
@@ -461,10 +483,6 @@ class CreateRows(Command):
     def row_ids(self) -> tuple[str, ...] | None:
         return tuple(row.row_id for row in self.rows)
 
-    @property
-    def tables(self) -> tuple[TableRef, ...]:
-        return (self.table,)
-
     def __str__(self) -> str:
         keys = shown(self.rows[0].data) if self.rows else "()"
         count = f"{len(self.rows)} rows" if len(self.rows) != 1 else self.rows[0].row_id
@@ -472,7 +490,7 @@ class CreateRows(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class UpsertRows(Command):
+class UpsertRows(_Write):
     """
     Create rows, and update the rows that already exist.
 
@@ -482,7 +500,6 @@ class UpsertRows(Command):
     in the target conflicts with nothing. The result has a row for each of ``rows``.
     """
 
-    is_read: ClassVar[bool] = False
     operation: ClassVar[str] = "change"
 
     table: TableRef
@@ -493,10 +510,6 @@ class UpsertRows(Command):
     unique: Unique = ()
     model: type[Model] | None = field(default=None, compare=False, repr=False)
 
-    @property
-    def tables(self) -> tuple[TableRef, ...]:
-        return (self.table,)
-
     def __str__(self) -> str:
         keys = shown(self.rows[0].data) if self.rows else "()"
         return (
@@ -506,14 +519,13 @@ class UpsertRows(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateRow(Command):
+class UpdateRow(_RowWrite):
     """
     Update columns of the row with this id.
 
     A missing row counts as no row updated.
     """
 
-    is_read: ClassVar[bool] = False
     operation: ClassVar[str] = "update"
 
     table: TableRef
@@ -522,23 +534,14 @@ class UpdateRow(Command):
     unique: Unique = ()
     model: type[Model] | None = field(default=None, compare=False, repr=False)
 
-    @property
-    def row_ids(self) -> tuple[str, ...] | None:
-        return (self.row_id,)
-
-    @property
-    def tables(self) -> tuple[TableRef, ...]:
-        return (self.table,)
-
     def __str__(self) -> str:
         return f"UPDATE {self.table.table}/{self.row_id} {shown(self.data)}"
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateRows(Command):
+class UpdateRows(_Write):
     """Update the same columns of every row that fulfils the condition."""
 
-    is_read: ClassVar[bool] = False
     operation: ClassVar[str] = "update"
 
     table: TableRef
@@ -547,16 +550,12 @@ class UpdateRows(Command):
     unique: Unique = ()
     model: type[Model] | None = field(default=None, compare=False, repr=False)
 
-    @property
-    def tables(self) -> tuple[TableRef, ...]:
-        return (self.table,)
-
     def __str__(self) -> str:
         return f"UPDATE {self.table.table} {shown(self.data)}{where(self.condition)}"
 
 
 @dataclass(frozen=True, slots=True)
-class IncrementColumn(Command):
+class IncrementColumn(_RowWrite):
     """
     Add to one column of one row, atomically on the server; a negative amount subtracts.
 
@@ -565,7 +564,6 @@ class IncrementColumn(Command):
     filter finds it.
     """
 
-    is_read: ClassVar[bool] = False
     operation: ClassVar[str] = "update"
 
     table: TableRef
@@ -575,20 +573,12 @@ class IncrementColumn(Command):
     model: type[Model] | None = field(default=None, compare=False, repr=False)
     bounds: tuple[int | float | None, int | float | None] = (None, None)
 
-    @property
-    def row_ids(self) -> tuple[str, ...] | None:
-        return (self.row_id,)
-
-    @property
-    def tables(self) -> tuple[TableRef, ...]:
-        return (self.table,)
-
     def __str__(self) -> str:
         return f"UPDATE {self.table.table}/{self.row_id} increment {self.column} by {self.amount}"
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateFromQuery(Command):
+class UpdateFromQuery(_Write):
     """
     Compute new values for each row by local evaluation, then write them row by row.
 
@@ -598,7 +588,6 @@ class UpdateFromQuery(Command):
     neither the values nor the choice of rows depends on the content of the rows.
     """
 
-    is_read: ClassVar[bool] = False
     operation: ClassVar[str] = "update"
 
     table: TableRef
@@ -610,19 +599,14 @@ class UpdateFromQuery(Command):
     unique: Unique = ()
     model: type[Model] | None = field(default=None, compare=False, repr=False)
 
-    @property
-    def tables(self) -> tuple[TableRef, ...]:
-        return (self.table,)
-
     def __str__(self) -> str:
         return f"UPDATE {self.table.table} row by row from ({self.source})"
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteRows(Command):
+class DeleteRows(_Write):
     """Delete every row that fulfils the condition, or only ``row_id`` if it is given."""
 
-    is_read: ClassVar[bool] = False
     operation: ClassVar[str] = "delete"
 
     table: TableRef
@@ -633,10 +617,6 @@ class DeleteRows(Command):
     @property
     def row_ids(self) -> tuple[str, ...] | None:
         return None if self.row_id is None else (self.row_id,)
-
-    @property
-    def tables(self) -> tuple[TableRef, ...]:
-        return (self.table,)
 
     def __str__(self) -> str:
         return f"DELETE {self.table.table}{'/' + self.row_id if self.row_id else where(self.condition)}"
