@@ -22,7 +22,7 @@ MOVED = {
     "backend.options": "conf",
     "cache.settings": "conf",
     "cache_checks": "checks.cache",
-    "collation": "schema.collation",
+    "collation": "engines.collation",
     "debug_toolbar": "contrib.debug_toolbar",
     "event_names": "changes.event_names",
     "forms": "contrib.forms",

@@ -15,6 +15,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
 from appwrite_orm_django.client.secret import NO_SECRET, Secret, hidden, hide
+from appwrite_orm_django.engines import ENGINES, EngineName
 
 Settings = TypeVar("Settings")
 
@@ -378,8 +379,8 @@ class Options:
         retries: maximum retries of a request that is safe to repeat.
         pool_size: connections kept open per process.
         verify: False for a server with a self-signed certificate, or the path of a CA bundle.
-        text: the database under Appwrite whose rules for text and nulls apply, "mariadb" or
-            "postgresql". A server that turns out to have other rules is rejected.
+        engine: the database engine under Appwrite, "mariadb", "postgresql" or "mongodb". None finds
+            it out with one or two requests. A server that turns out to have another is rejected.
         feature_level: "2.x" for servers that aggregate and join, "1.9" for others; None detects it.
         cache: the query cache, see ``CacheSettings``.
         users: requests as the visitor instead of with the API key, see ``UserSettings``.
@@ -394,7 +395,7 @@ class Options:
     retries: int = 3
     pool_size: int = 10
     verify: bool | str = True
-    text: str = "mariadb"
+    engine: EngineName | None = None
     feature_level: Literal["1.9", "2.x"] | None = None
     cache: CacheSettings = field(default_factory=CacheSettings)
     users: UserSettings = field(default_factory=UserSettings)
@@ -410,6 +411,11 @@ class Options:
             ImproperlyConfigured: a key is unknown, or a value is invalid.
         """
         settings = without_secrets_in_clear(settings)
+        if "TEXT" in settings:
+            raise ImproperlyConfigured(
+                f'DATABASES["{alias}"]["OPTIONS"]["TEXT"] is now called "ENGINE" and takes '
+                f"{', '.join(map(repr, ENGINES))}. Without it, the engine is found out."
+            )
         for key, part in _PARTS.items():
             if key in settings:
                 settings[key] = part.read(alias, settings[key])
@@ -419,9 +425,10 @@ class Options:
                 raise ImproperlyConfigured(
                     f'DATABASES["{alias}"]["OPTIONS"]["{name.upper()}"] must be a positive integer.'
                 )
-        if options.text not in ("mariadb", "postgresql"):
+        if options.engine not in (None, *ENGINES):
             raise ImproperlyConfigured(
-                f'DATABASES["{alias}"]["OPTIONS"]["TEXT"] must be "mariadb" or "postgresql".'
+                f'DATABASES["{alias}"]["OPTIONS"]["ENGINE"] must be '
+                f"{', '.join(map(repr, ENGINES))} or None."
             )
         if options.feature_level not in (None, "1.9", "2.x"):
             raise ImproperlyConfigured(

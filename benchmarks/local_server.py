@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 from appwrite_local.messages import Request, Response
 from appwrite_local.schema import require_table
 from appwrite_local.server import LocalServer
-from appwrite_orm_django.schema.collation import fold
+from appwrite_orm_django.engines.collation import fold
 
 CHUNK = 20_000
 WORDS = ("tea", "Kaffee", "mate", "Öl", "rice", "salt", "Zimt", "bread", "olive", "fig")

@@ -17,7 +17,7 @@ answer means ([commands](commands.md#appwrite_doctor)). This page is generated f
 The assumptions of `webhook` and `realtime` need more than a database, and are tested with `--webhook`
 and `--realtime`.
 
-The library can adapt to the server's text rules, with `OPTIONS["TEXT"]`. They are determined by
+The library can adapt to the server's text rules, with `OPTIONS["ENGINE"]`. They are determined by
 {text_rules}. The doctor records the
 result in the database, and a process with other settings
 [is refused](../explanation/limits.md#which-engine-is-under-appwrite). Each process determines the

@@ -8,9 +8,7 @@ APPWRITE = "appwrite"
 
 def twin():
     """Return the alias of the SQLite database that compares text as the server behind ``appwrite`` does."""
-    return {"mariadb": "twin", "postgresql": "twin-postgresql"}[
-        connections[APPWRITE].text_semantics
-    ]
+    return {"mariadb": "twin", "postgresql": "twin-postgresql"}[connections[APPWRITE].engine.name]
 
 
 def copy_to_twin(*models_):

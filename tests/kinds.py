@@ -15,7 +15,7 @@ def kind_settings(level, text, database="kinds", **options):
 
     A real server is of one kind; one of the 2.x line is also used as if it were older.
     """
-    options = {"TEXT": text, "CACHE": {"ENABLED": False}, **options}
+    options = {"ENGINE": text, "CACHE": {"ENABLED": False}, **options}
     if server := real.server():
         if text != server.text or level not in ("1.9", real.level()):
             pytest.skip(f"another kind of server ({level}, {text})")

@@ -34,7 +34,7 @@ DATABASES = {
     "twin-postgresql": {
         "ENGINE": "tests.twin",
         "NAME": ":memory:",
-        "OPTIONS": {"TEXT": "postgresql"},
+        "OPTIONS": {"ENGINE": "postgresql"},
         "TEST": IN_MEMORY,
     },
 }

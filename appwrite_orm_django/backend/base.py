@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from appwrite_orm_django.cache.service import QueryCache
     from appwrite_orm_django.client.transport import Transport
     from appwrite_orm_django.conf import CacheSettings, Options
+    from appwrite_orm_django.engines import Engine
 
 
 class _NeverRaised(Exception):
@@ -204,8 +205,18 @@ class DatabaseWrapper(RequestsMixin):
         return str(self.settings_dict["NAME"])
 
     @property
-    def text_semantics(self) -> Literal["mariadb", "postgresql"]:
-        return cast(Literal["mariadb", "postgresql"], self.options.text)
+    def engine(self) -> Engine:
+        """
+        Return the rules of the engine under Appwrite.
+
+        The first use in a process sends one or two requests, unless ``OPTIONS["ENGINE"]`` is set.
+
+        Raises:
+            ImproperlyConfigured: the engine cannot be found out, or is not the one in the settings.
+        """
+        transport = self.key_transport
+        assert transport.watch is not None  # noqa: S101 - only an unwatched copy has none
+        return transport.watch.engine(transport, self.database_id)
 
     def table_ref(self, table_id: str) -> TableRef:
         return TableRef(self.database_id, table_id)
@@ -493,13 +504,15 @@ class DatabaseWrapper(RequestsMixin):
 
         To run a query, use ``borrowed_local_database()``.
         """
-        if not self._idle_local_databases:
+        # The engine of a database without tables may turn out to be another one.
+        engine, idle = self.engine, self._idle_local_databases
+        if idle and idle[-1].engine is not engine:
+            idle.clear()
+        if not idle:
             from appwrite_orm_django.backend.evaluation.database import LocalDatabase
 
-            self._idle_local_databases.append(
-                LocalDatabase(self.alias, self.text_semantics, self.settings_dict["TIME_ZONE"])
-            )
-        return self._idle_local_databases[-1]
+            idle.append(LocalDatabase(self.alias, engine, self.settings_dict["TIME_ZONE"]))
+        return idle[-1]
 
     @contextmanager
     def borrowed_local_database(self) -> Iterator[LocalDatabase]:

@@ -118,7 +118,7 @@ class TellingTransport(Transport):
     ) -> None:
         super().__init__(*args, **kwargs)
         self._announce = announce
-        self._watch = watch
+        self.watch = watch
 
     def unwatched(self) -> Self:
         """
@@ -128,7 +128,7 @@ class TellingTransport(Transport):
         """
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other._watch = None
+        other.watch = None
         return other
 
     def call(
@@ -141,7 +141,7 @@ class TellingTransport(Transport):
         **kwargs: Any,
     ) -> Any:
         headers = without_secrets_in_clear(headers)
-        watch = self._watch
+        watch = self.watch
         if watch is not None and watch.problem:
             raise ImproperlyConfigured(watch.problem)
         write = (

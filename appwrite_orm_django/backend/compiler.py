@@ -152,7 +152,7 @@ class SQLCompiler(compiler.SQLCompiler):
         if any(count for other, count in query.alias_refcount.items() if other != alias):
             return None
         table = self.connection.table_ref(table_id(query.alias_map[alias].table_name))
-        scope = Scope(alias, self.connection, self.connection.text_semantics)
+        scope = Scope(alias, self.connection)
         outputs = None if self._whole is None else self._whole.outputs
         select = () if outputs is not None else [expression for expression, _, _ in self.select]
         try:

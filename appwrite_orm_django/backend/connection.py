@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from appwrite_orm_django.cache.connections import CachedConnection
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from appwrite_orm_django.client.references import TableRef
     from appwrite_orm_django.client.transport import Transport
     from appwrite_orm_django.conf import Options
+    from appwrite_orm_django.engines import Engine
 
     Row = Mapping[str, Any]
 
@@ -69,7 +70,7 @@ class Connection(CachedConnection):
 
     @property
     @abstractmethod
-    def text_semantics(self) -> Literal["mariadb", "postgresql"]: ...
+    def engine(self) -> Engine: ...
 
     @abstractmethod
     def table_ref(self, table_id: str) -> TableRef: ...

@@ -96,12 +96,13 @@ def refusal(field: Field[Any, Any]) -> str:
     """
     # Processes that only write rows do not need this import.
     from appwrite_orm_django.backend.evaluation.database import LocalDatabase
+    from appwrite_orm_django.engines import MARIADB
 
     expression = field.db_default
     if not hasattr(expression, "resolve_expression") or isinstance(expression, Value):
         return ""
     query = Query(None)
-    database = LocalDatabase("appwrite_db_default", "mariadb", None)
+    database = LocalDatabase("appwrite_db_default", MARIADB, None)
     # A check may run where tests allow no database. They do not track this one.
     database.connection = database.get_new_connection(database.get_connection_params())
     try:

@@ -1,10 +1,10 @@
 """
-Check that the engine under Appwrite is the one in the settings.
+Know the engine under Appwrite, and check that it is the one in the settings.
 
-The check uses the first answers of a process that reveal the engine. A row or a table reveals
-MongoDB (``client.engines``). MariaDB and PostgreSQL answer alike, so ``manage.py appwrite_doctor``
-finds out their rules for text and records them in the database. Each process reads that record
-once, with one request.
+``OPTIONS["ENGINE"]`` states it. Without it, the first query of a process finds it out
+(``schema.engine_probe``). With it, the first answer that reveals the engine is compared: a row or a
+table reveals MongoDB (``engines.evidence``); MariaDB and PostgreSQL are told apart by the same
+probe, once per process.
 """
 
 from __future__ import annotations
@@ -12,33 +12,23 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from appwrite_orm_django.backend.connection import Connection
 from appwrite_orm_django.client import local_endpoint
-from appwrite_orm_django.client.engines import Evidence, evidence_in
 from appwrite_orm_django.client.errors import AppwriteError, Unauthorized
+from appwrite_orm_django.engines import ENGINES, MARIADB, Engine
+from appwrite_orm_django.engines.evidence import Evidence, evidence_in
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.backend.client_calls import TellingTransport
 
 logger = logging.getLogger("appwrite_orm_django.client")
 
 _ASK_AGAIN_S = 60.0
-_NAMES = {"mariadb": "MariaDB", "postgresql": "PostgreSQL", "mongodb": "MongoDB"}
-
-
-class _Looking(threading.local):
-    """
-    Track whether this thread is reading the record.
-
-    That read passes through the same transport as every other request.
-    """
-
-    is_looking = False
-
-
-_this_thread = _Looking()
 
 
 class EngineWatch:
@@ -46,20 +36,63 @@ class EngineWatch:
     Watch one server's engine, for all transports to it with the same settings.
 
     Args:
-        text: ``OPTIONS["TEXT"]``.
+        stated: ``OPTIONS["ENGINE"]``, or None to find it out.
 
     Attributes:
         settled: whether there is nothing left to check.
         problem: the contradiction of the settings; if not empty, no more requests are sent.
     """
 
-    def __init__(self, alias: str, host: str, text: str) -> None:
-        self.settled = False
+    def __init__(self, alias: str, host: str, stated: str | None) -> None:
+        self.settled = stated is None
         self.problem = ""
         self._alias = alias
         self._host = host
-        self._text = text
+        self._engine = None if stated is None else ENGINES[stated]
+        self._lock = threading.Lock()
         self._again_at = 0.0
+
+    def engine(self, transport: TellingTransport, database: str) -> Engine:
+        """
+        Return the engine, found out with one or two requests if the settings do not state it.
+
+        Without any tables, the answer is MariaDB for now: no query can be wrong.
+
+        Args:
+            transport: for the API key.
+
+        Raises:
+            ImproperlyConfigured: the key may read neither rows nor tables.
+            AppwriteError: the server cannot be asked.
+        """
+        if self._engine is None:
+            with self._lock:
+                return self._engine or self._find(transport, database)
+        return self._engine
+
+    def _find(self, transport: TellingTransport, database: str) -> Engine:
+        if local_endpoint.is_local(self._host):
+            self._engine = ENGINES[local_endpoint.engine(self._host)]
+            return self._engine
+        # Few processes need what it imports.
+        from appwrite_orm_django.schema.engine_probe import NothingToAsk, engine_of
+
+        try:
+            self._engine = engine_of(transport.unwatched(), database)
+        except NothingToAsk:
+            return MARIADB
+        except Unauthorized as error:
+            raise ImproperlyConfigured(
+                f'{self._option} is not set, and the API key of "{self._alias}" may not find out '
+                f"the engine under {self._host}: {error}\n"
+                f"Set it to {', '.join(map(repr, ENGINES))} (_APP_DB_ADAPTER in Appwrite's "
+                "installation), or grant the key the scope tables.read."
+            ) from error
+        return self._engine
+
+    @property
+    def _option(self) -> str:
+        return f'DATABASES["{self._alias}"]["OPTIONS"]["ENGINE"]'
 
     def look(self, answer: Any) -> None:
         """
@@ -69,15 +102,11 @@ class EngineWatch:
             ImproperlyConfigured: the server contradicts the settings.
         """
         evidence = evidence_in(answer)
-        if evidence is None or _this_thread.is_looking or time.monotonic() < self._again_at:
+        if evidence is None or self._engine is None or time.monotonic() < self._again_at:
             return
         # Each thread checks for itself until one of them has the result, so that none proceeds
         # before it.
-        _this_thread.is_looking = True
-        try:
-            problem = self._contradiction(evidence)
-        finally:
-            _this_thread.is_looking = False
+        problem = self._contradiction(evidence, self._engine)
         if problem is None:
             self._again_at = time.monotonic() + _ASK_AGAIN_S
             return
@@ -85,57 +114,49 @@ class EngineWatch:
         if problem:
             raise ImproperlyConfigured(self.problem)
 
-    def _contradiction(self, evidence: Evidence) -> str | None:
+    def _contradiction(self, evidence: Evidence, stated: Engine) -> str | None:
         """
         Return the contradiction of the settings, or "" if there is none.
 
         None if it could not be determined now.
         """
-        option = f'DATABASES["{self._alias}"]["OPTIONS"]["TEXT"]'
-        if evidence.engine == "MongoDB":
-            return (
-                f'{option} is "{self._text}", but the server under {self._host} runs on MongoDB: '
-                f"{evidence.shown_by}. "
-                "Text, order and row counts differ there, so queries would return wrong rows; no "
-                "more requests are sent.\n"
-                "MongoDB is not supported. Use an Appwrite on MariaDB or PostgreSQL "
-                "(_APP_DB_ADAPTER in its installation)."
-            )
-        if local_endpoint.is_local(self._host):
-            source = f"the local server at {self._host} imitates"
-            found: str | None = local_endpoint.engine(self._host)
-        else:
-            source, found = "manage.py appwrite_doctor found", self._recorded()
-        if found is None:
-            return None
-        if found not in _NAMES or found == self._text:
+        if (evidence.engine == "MongoDB") is stated.numbers_rows:
+            found, shown_by = str(evidence.engine), evidence.shown_by
+            right = "mongodb" if stated.numbers_rows else 'mariadb" or "postgresql'
+        elif not stated.numbers_rows:
             return ""
+        else:
+            engine = self._found_out()
+            if engine is None:
+                return None
+            if engine is stated:
+                return ""
+            found, right = engine.label, engine.name
+            shown_by = "text in another case is " + ("found" if engine.folds_text else "not found")
         return (
-            f'{option} is "{self._text}", but {source} the rules of {_NAMES[found]} for text and '
-            "nulls. "
-            "Queries would return wrong rows; no more requests are sent.\n"
-            f'Set it to "{found}"; if the engine of the server has changed since, run manage.py '
-            "appwrite_doctor again."
+            f'{self._option} is "{stated.name}", but the server under {self._host} runs on '
+            f"{found}: {shown_by}. "
+            "Text, order and nulls differ there, so queries would return wrong rows; no more "
+            "requests are sent.\n"
+            f'Set it to "{right}", or remove it, and the engine is found out.'
         )
 
-    def _recorded(self) -> str | None:
-        """
-        Return the rules for text that the doctor has recorded, or "" if there are none.
-
-        None if the server did not answer.
-        """
-        # Most of what this imports is only needed to change schemas.
-        from appwrite_orm_django.schema.records import read_findings
+    def _found_out(self) -> Engine | None:
+        """Return MariaDB or PostgreSQL as the server shows it; None if it cannot tell now."""
+        if local_endpoint.is_local(self._host):
+            return ENGINES[local_endpoint.engine(self._host)]
+        # Few processes need what it imports.
+        from appwrite_orm_django.schema.engine_probe import NothingToAsk, engine_of
 
         connection = connections[self._alias]
         if not isinstance(connection, Connection):
             raise TypeError(f'The alias "{self._alias}" is no longer on Appwrite.')
         try:
-            return read_findings(connection.key_transport, connection.database_id).get("text", "")
+            return engine_of(connection.key_transport.unwatched(), connection.database_id)
+        except NothingToAsk:
+            return None
         except Unauthorized:
-            return ""  # a key that may read no rows
+            return self._engine  # a key that may not see it
         except AppwriteError as error:
-            logger.info(
-                "%s: cannot read the findings of appwrite_doctor yet: %s", self._alias, error
-            )
+            logger.info("%s: cannot find out the engine yet: %s", self._alias, error)
             return None

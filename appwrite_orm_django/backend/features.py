@@ -82,8 +82,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
 
     @cached_property
     def nulls_order_largest(self) -> bool:  # type: ignore[override]  # depends on the database under Appwrite
-        # MariaDB puts nulls first in ascending order, PostgreSQL last.
-        return bool(self.connection.text_semantics == "postgresql")
+        return not self.connection.engine.nulls_are_low
 
     @cached_property
     def order_by_nulls_first(self) -> bool:  # type: ignore[override]

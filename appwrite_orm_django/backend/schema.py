@@ -26,7 +26,6 @@ from appwrite_orm_django.backend.values import SYSTEM_COLUMNS, column_key, table
 from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
 from appwrite_orm_django.client.queries import limit
-from appwrite_orm_django.schema import collation
 from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.comparison import same_storage
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
@@ -547,10 +546,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         )
 
     def _apply(self, *steps: Step) -> None:
-        fold = collation.fold if self.connection.text_semantics == "mariadb" else str
         plan = Plan(self.connection.database_id, steps)
         with announced(self.connection, steps):
-            Application(self.connection.transport, plan, fold=fold, refuse_outside=True).run()
+            Application(
+                self.connection.transport, plan, engine=self.connection.engine, refuse_outside=True
+            ).run()
 
     def _drop(self, table: str) -> None:
         with announced(self.connection, [DropTable(table, Table(table))]):

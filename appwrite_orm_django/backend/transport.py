@@ -144,7 +144,7 @@ class RequestsMixin(Connection):
                     verify=options.verify,
                     alias=self.alias,
                     announce=partial(_announce, host, project),
-                    watch=EngineWatch(self.alias, host, options.text),
+                    watch=EngineWatch(self.alias, host, options.engine),
                 )
             return _transports[identity]
 

@@ -331,5 +331,5 @@ def _own_field(model: type[models.Model], name: str) -> Any:
 def _nulls_are_low(alias: str) -> bool:
     connection = connections[alias]
     if is_appwrite(connection):
-        return connection.text_semantics == "mariadb"
+        return bool(connection.engine.nulls_are_low)
     return not connection.features.nulls_order_largest

@@ -20,11 +20,11 @@ class Server:
     The server as the settings of an alias describe it.
 
     Attributes:
-        text: ``mariadb`` or ``postgresql``, as in ``OPTIONS["TEXT"]``.
+        engine: as in ``OPTIONS["ENGINE"]``.
         level: ``1.9`` or ``2.x``.
     """
 
-    text: str
+    engine: str
     level: str
 
 
@@ -60,11 +60,11 @@ class Assumption:
         return self.expected(server) if callable(self.expected) else self.expected
 
 
-def _by_text(mariadb: str, postgresql: str) -> Callable[[Server], tuple[str, ...]]:
-    return lambda server: (postgresql,) if server.text == "postgresql" else (mariadb,)
+def _by_engine(mariadb: str, postgresql: str) -> Callable[[Server], tuple[str, ...]]:
+    return lambda server: (postgresql,) if server.engine == "postgresql" else (mariadb,)
 
 
-_TEXT_OPTION = 'Set OPTIONS["TEXT"] to the engine under Appwrite ("mariadb" folds case, "postgresql" does not).'
+_ENGINE_OPTION = 'Set OPTIONS["ENGINE"] to the engine under Appwrite ("mariadb" folds case, "postgresql" does not).'
 _REPORT = "Please report this server's version and engine."
 
 ASSUMPTIONS: tuple[Assumption, ...] = (
@@ -90,18 +90,18 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         "", experiments.latency,
     ),
     Assumption(
-        "text.case", "'Zola' and 'zola' in a filter", _by_text("equal", "different"),
-        f"exact, in and distinct() return other rows than documented. {_TEXT_OPTION}",
+        "text.case", "'Zola' and 'zola' in a filter", _by_engine("equal", "different"),
+        f"exact, in and distinct() return other rows than documented. {_ENGINE_OPTION}",
         experiments.text_case,
     ),
     Assumption(
-        "text.accents", "'Zoé' and 'Zoe' in a filter", _by_text("equal", "different"),
-        f"exact, in and distinct() return other rows than documented. {_TEXT_OPTION}",
+        "text.accents", "'Zoé' and 'Zoe' in a filter", _by_engine("equal", "different"),
+        f"exact, in and distinct() return other rows than documented. {_ENGINE_OPTION}",
         experiments.text_accents,
     ),
     Assumption(
-        "text.blanks", "'Zola' and 'Zola ' in a filter", _by_text("equal", "different"),
-        f"exact, in and distinct() return other rows than documented. {_TEXT_OPTION}",
+        "text.blanks", "'Zola' and 'Zola ' in a filter", _by_engine("equal", "different"),
+        f"exact, in and distinct() return other rows than documented. {_ENGINE_OPTION}",
         experiments.text_blanks,
     ),
     Assumption(
@@ -132,8 +132,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         experiments.id_clash,
     ),
     Assumption(
-        "ids.lookup", "row ids in a path", _by_text("without case", "with case"),
-        f"get() and atomic may miss rows whose key is written in another case. {_TEXT_OPTION}",
+        "ids.lookup", "row ids in a path", _by_engine("without case", "with case"),
+        f"get() and atomic may miss rows whose key is written in another case. {_ENGINE_OPTION}",
         experiments.id_lookup,
     ),
     Assumption(
@@ -141,9 +141,9 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         "Paged lists, and rows read inside atomic, have another order.", experiments.sequence,
     ),
     Assumption(
-        "nulls.order", "nulls in an ascending order", _by_text("first", "last"),
+        "nulls.order", "nulls in an ascending order", _by_engine("first", "last"),
         "Ordered lists with nulls are paged and evaluated locally in another order. "
-        f"{_TEXT_OPTION}",
+        f"{_ENGINE_OPTION}",
         experiments.null_order,
     ),
     Assumption(
@@ -194,8 +194,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         "Unique fields are not enforced on this server.", experiments.unique_create,
     ),
     Assumption(
-        "unique.case", "a unique value that differs only in case", _by_text("refused", "accepted"),
-        f"Unique fields compare values differently than documented. {_TEXT_OPTION}",
+        "unique.case", "a unique value that differs only in case", _by_engine("refused", "accepted"),
+        f"Unique fields compare values differently than documented. {_ENGINE_OPTION}",
         experiments.unique_case,
     ),
     Assumption(

@@ -66,9 +66,9 @@ def examine(
         yield Finding(assumption, " or ".join(answers), found, holds)
 
 
-def text_rules(findings: Iterable[Finding], level: str) -> str:
+def engine_found(findings: Iterable[Finding], level: str) -> str:
     """
-    Return the value of ``OPTIONS["TEXT"]`` that matches the findings.
+    Return the value of ``OPTIONS["ENGINE"]`` that matches the findings.
 
     Return an empty string if no value does, or if findings are missing.
     """

@@ -102,7 +102,7 @@ def migrate(
         plan: a plan that ``plan_for`` has just returned; computed by default.
         progress: called with each finished step.
         agree: called with each plan before it is carried out; False ends the migration.
-        how: ``refuse_outside``, ``deadline_s``, ``fold``, ``clock`` and ``sleep`` of
+        how: ``refuse_outside``, ``deadline_s``, ``engine``, ``clock`` and ``sleep`` of
             ``Application``.
 
     Raises:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import requests
 
-from appwrite_orm_django.schema import collation
+from appwrite_orm_django.engines import collation
 from testproject.demo.pages import Page
 from testproject.demo.preparing import USERNAME
 from testproject.world.models import Country, Currency, Subdivision

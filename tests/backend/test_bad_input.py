@@ -116,7 +116,7 @@ class TestSettings:
         [
             ({"PAGESIZE": 3}, "no key 'PAGESIZE'. Valid keys are"),
             ({"PAGE_SIZE": 0}, "positive integer"),
-            ({"TEXT": "utf8"}, "mariadb"),
+            ({"ENGINE": "utf8"}, "mariadb"),
         ],
     )
     def test_wrong_options(self, connect, options, reason):

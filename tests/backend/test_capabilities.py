@@ -44,7 +44,7 @@ def reach(connect, monkeypatch):
         through.__enter__()
         log = []
         # The engine is looked at once as well, which test_engine counts.
-        monkeypatch.setattr(connection.transport._watch, "settled", True)
+        monkeypatch.setattr(connection.transport.watch, "settled", True)
         connection.transport.add_listener(log.append)
         opened.append((connection.transport, through, log))
         return log

@@ -12,9 +12,9 @@ from appwrite_local import registry
 from appwrite_local.adapter import LocalAdapter
 from appwrite_orm_django.backend.base import DatabaseWrapper
 from appwrite_orm_django.client import databases, rows, tables
-from appwrite_orm_django.client.engines import evidence_in
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.engines.evidence import evidence_in
 from appwrite_orm_django.schema import records
 
 pytestmark = [
@@ -110,7 +110,7 @@ def test_mongodb_is_named_at_the_first_answer(wire, way):
     with pytest.raises(ImproperlyConfigured) as caught:
         way(wire)
     text = str(caught.value)
-    assert '["OPTIONS"]["TEXT"] is "mariadb"' in text
+    assert '["OPTIONS"]["ENGINE"] is "mariadb"' in text
     assert "runs on MongoDB" in text
     assert "bytesMax 0" in text or "$sequence '01900000-" in text
     assert "Use an Appwrite on MariaDB or PostgreSQL" in text
@@ -201,7 +201,9 @@ def test_no_thread_is_answered_before_it_is_known(wire, location, monkeypatch):
 
 @pytest.mark.parametrize(("engine", "text"), [("mariadb", "postgresql"), ("postgresql", "mariadb")])
 def test_the_local_server_says_what_it_imitates(connect, engine, text):
-    connection = connect(HOST=f"local:?engine={engine}#says", NAME=DATABASE, OPTIONS={"TEXT": text})
+    connection = connect(
+        HOST=f"local:?engine={engine}#says", NAME=DATABASE, OPTIONS={"ENGINE": text}
+    )
     databases.create_database(connection.transport, DATABASE, "Engines")
     with pytest.raises(ImproperlyConfigured, match=f'Set it to "{engine}"'):
         tables.create_table(connection.transport, connection.table_ref("letters"), "Letters")
@@ -227,9 +229,9 @@ def test_answers_that_tell_nothing(answer):
 
 def test_migrating_such_a_server_is_refused(appwrite, monkeypatch):
     monkeypatch.setattr("appwrite_local.tables.ROW_BYTES", 0)
-    monkeypatch.setattr(appwrite.transport._watch, "settled", False)
+    monkeypatch.setattr(appwrite.transport.watch, "settled", False)
     try:
         with pytest.raises(CommandError, match="runs on MongoDB"):
             call_command("appwrite_migrate", database="appwrite", plan=True, verbosity=0)
     finally:
-        appwrite.transport._watch.problem = ""
+        appwrite.transport.watch.problem = ""

@@ -95,7 +95,7 @@ def is_2x(kind):
 @pytest.fixture
 def whole_pages(kind, connect):
     """Have pages of ordinary size behind the server of this kind."""
-    return connect(**kind_settings(level_of(kind), kind.text_semantics))
+    return connect(**kind_settings(level_of(kind), kind.engine.name))
 
 
 @pytest.fixture

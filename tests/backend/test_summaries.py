@@ -116,7 +116,7 @@ def many_authors(kind, connect):
     ]
     made = Author.objects.bulk_create([Author(name="many", born=day) for day in born])
     options = {"PAGE_SIZE": 9, "LOCAL_EVALUATION_MAX_ROWS": 30}
-    yield connect(**kind_settings(level_of(kind), kind.text_semantics, **options))
+    yield connect(**kind_settings(level_of(kind), kind.engine.name, **options))
     Author.objects.filter(pk__in=[author.pk for author in made])._raw_delete("appwrite")
 
 
@@ -145,7 +145,7 @@ def test_periods_of_more_rows_than_could_be_fetched(many_authors):
 
 @pytest.fixture
 def with_cache(kind, connect):
-    return connect(**kind_settings(level_of(kind), kind.text_semantics, CACHE={"ENABLED": True}))
+    return connect(**kind_settings(level_of(kind), kind.engine.name, CACHE={"ENABLED": True}))
 
 
 def test_the_cache_tells_types_apart(with_cache):

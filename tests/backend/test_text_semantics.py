@@ -77,13 +77,13 @@ def test_windows_and_subqueries_put_nulls_there_too():
 
 
 def test_django_is_told(kind):
-    high = kind.text_semantics == "postgresql"
+    high = kind.engine.name == "postgresql"
     assert kind.features.nulls_order_largest is high
     assert kind.features.order_by_nulls_first is not high
 
 
 def test_unique_values_are_as_equal_as_on_the_server(kind):
-    text = kind.text_semantics
+    text = kind.engine.name
     rows = [{"$id": "a", "name": "Émile"}, {"$id": "A", "name": "emile"}]
     names = {unique_value(("name",), row, text) for row in rows}
     assert len(names) == (1 if text == "mariadb" else 2)

@@ -58,7 +58,7 @@ def test_a_table_of_what_was_assumed_and_found(appwrite):
     usual = [assumption for assumption in ASSUMPTIONS if not assumption.on_request]
     assert f"All {len(usual)} assumptions hold." in text
     assert (
-        f'Recorded in the database {appwrite.database_id}: OPTIONS["TEXT"] must be "{appwrite.text_semantics}".'
+        f'Recorded in the database {appwrite.database_id}: OPTIONS["ENGINE"] must be "{appwrite.engine.name}".'
         in text
     )
     assert "✓ 'Zola' and 'zola' in a filter" in text
@@ -66,8 +66,8 @@ def test_a_table_of_what_was_assumed_and_found(appwrite):
 
 
 def test_what_does_not_hold_is_explained_and_ends_with_1(appwrite, monkeypatch):
-    wrong = "mariadb" if appwrite.text_semantics == "postgresql" else "postgresql"
-    options = {**appwrite.settings_dict["OPTIONS"], "TEXT": wrong}
+    wrong = "mariadb" if appwrite.engine.name == "postgresql" else "postgresql"
+    options = {**appwrite.settings_dict["OPTIONS"], "ENGINE": wrong}
     monkeypatch.setitem(appwrite.settings_dict, "OPTIONS", options)
     appwrite.__dict__.pop("options", None)
     try:
@@ -77,7 +77,7 @@ def test_what_does_not_hold_is_explained_and_ends_with_1(appwrite, monkeypatch):
         appwrite.__dict__.pop("options", None)
     assert code == 1
     assert "✗ 'Zola' and 'zola' in a filter" in text
-    assert 'Set OPTIONS["TEXT"]' in text
+    assert 'Set OPTIONS["ENGINE"]' in text
     assert "2 of 4 assumptions do not hold." in text
 
 
@@ -99,12 +99,12 @@ class TestRecorded:
         return found
 
     def test_the_rules_for_text(self, appwrite):
-        assert self.recorded(appwrite) == {"text": appwrite.text_semantics}
-        assert self.recorded(appwrite) == {"text": appwrite.text_semantics}
+        assert self.recorded(appwrite) == {"engine": appwrite.engine.name}
+        assert self.recorded(appwrite) == {"engine": appwrite.engine.name}
 
     def test_in_the_database_itself(self, appwrite):
         given = ("--scratch-database", appwrite.database_id)
-        assert self.recorded(appwrite, *given) == {"text": appwrite.text_semantics}
+        assert self.recorded(appwrite, *given) == {"engine": appwrite.engine.name}
 
     def test_nothing_from_another_database(self, appwrite):
         other = real.database_id("other")

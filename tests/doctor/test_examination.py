@@ -14,7 +14,7 @@ from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.client.retries import Backoff
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.doctor.assumptions import ASSUMPTIONS, TEXT_RULES, Server
-from appwrite_orm_django.doctor.examination import Finding, examine, text_rules
+from appwrite_orm_django.doctor.examination import Finding, engine_found, examine
 from appwrite_orm_django.doctor.scratch import (
     DATABASE_PREFIX,
     Ears,
@@ -207,8 +207,8 @@ def test_the_rules_for_text_are_told_from_findings(engine, level, assumed):
     found = findings(
         DeviatingServer(feature_level=level, engine=engine), Server(assumed, level), *TEXT_RULES
     )
-    assert text_rules(found, level) == (engine if engine != "mongodb" else "")
-    assert text_rules(found[1:], level) == ""
+    assert engine_found(found, level) == (engine if engine != "mongodb" else "")
+    assert engine_found(found[1:], level) == ""
 
 
 def test_mongodb_is_found():

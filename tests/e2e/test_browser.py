@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from selenium.webdriver.common.by import By
 
-from appwrite_orm_django.schema import collation
+from appwrite_orm_django.engines import collation
 from tests.e2e.browsing import emulate, follow, log_in, quiet, rows
 
 pytestmark = pytest.mark.browser

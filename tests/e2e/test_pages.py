@@ -3,7 +3,7 @@
 import pycountry
 import pytest
 
-from appwrite_orm_django.schema import collation
+from appwrite_orm_django.engines import collation
 from testproject.demo.pages import Page
 from testproject.world.models import Language, Subdivision
 

@@ -44,7 +44,7 @@ class Server:
 
     @property
     def text(self) -> str:
-        return str(self.options.get("TEXT", "mariadb"))
+        return str(self.options.get("ENGINE", "mariadb"))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -81,11 +81,11 @@ def server() -> Server | None:
         options = json.loads(os.environ.get("APPWRITE_TEST_OPTIONS") or "{}")
     except ValueError as error:
         raise pytest.UsageError(
-            f'APPWRITE_TEST_OPTIONS is no JSON such as {{"TEXT": "postgresql"}}: {error}'
+            f'APPWRITE_TEST_OPTIONS is no JSON such as {{"ENGINE": "postgresql"}}: {error}'
         ) from None
     if not isinstance(options, dict):
         raise pytest.UsageError(
-            'APPWRITE_TEST_OPTIONS must be a JSON object such as {"TEXT": "postgresql"}.'
+            'APPWRITE_TEST_OPTIONS must be a JSON object such as {"ENGINE": "postgresql"}.'
         )
     limit = os.environ.get("APPWRITE_TEST_TIME_LIMIT_S") or "300"
     try:

@@ -1,7 +1,7 @@
 """
 Django's SQLite backend with the text rules of the database under Appwrite.
 
-``OPTIONS["TEXT"]`` is ``mariadb`` (``utf8mb4_general_ci``, nulls low) or ``postgresql`` (code points, nulls high).
+``OPTIONS["ENGINE"]`` is ``mariadb`` (``utf8mb4_general_ci``, nulls low) or ``postgresql`` (code points, nulls high).
 """
 
 from copy import copy
@@ -12,7 +12,7 @@ from django.db.models.constants import OnConflict
 from django.db.models.expressions import OrderBy
 from django.db.models.sql import compiler
 
-from appwrite_orm_django.schema import collation
+from appwrite_orm_django.engines import collation
 
 TEXT_TYPES = (
     "CharField",
@@ -129,7 +129,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, settings_dict, *args, **kwargs):
         options = dict(settings_dict["OPTIONS"])
-        self.text = options.pop("TEXT", "mariadb")
+        self.text = options.pop("ENGINE", "mariadb")
         super().__init__({**settings_dict, "OPTIONS": options}, *args, **kwargs)
 
     def get_new_connection(self, conn_params):

@@ -84,12 +84,15 @@ class SQLCompiler(django_compiler.SQLCompiler):
             return (
                 f"CAST({sql} AS NUMERIC)" if isinstance(node.output_field, DecimalField) else sql
             ), params
+        engine = self.connection.engine
         if type(node) is OrderBy:
-            if self.connection.nulls_are_high:
+            if not engine.nulls_are_low:
                 node = _with_nulls_high(node)
-            if self.connection.folds:
-                node = texts.ordered_by_key(node, self.query, outside=self._is_outside)
-        elif self.connection.folds:
+            if not engine.orders_by_code_point:
+                node = texts.ordered_by_key(
+                    node, self.query, folds=engine.folds_text, outside=self._is_outside
+                )
+        elif not engine.orders_by_code_point:
             node = texts.with_collation(node)
         return super().compile(node)
 
@@ -111,7 +114,10 @@ class SQLCompiler(django_compiler.SQLCompiler):
         return result
 
     def _key_of(self, node: Any) -> Any:
-        return texts.key_of(node) if self.connection.folds and texts.is_text(node) else node
+        engine = self.connection.engine
+        if engine.orders_by_code_point or not texts.is_text(node):
+            return node
+        return texts.key_of(node, folds=engine.folds_text)
 
     def as_sql(
         self, with_limits: bool = True, with_col_aliases: bool = False

@@ -42,7 +42,7 @@ from appwrite_orm_django.backend.values import (
     page_storer,
 )
 from appwrite_orm_django.cache.keys import digest
-from appwrite_orm_django.schema import collation
+from appwrite_orm_django.engines import Engine
 from appwrite_orm_django.schema.names import unquoted
 
 _MOST_STATEMENTS = 500
@@ -143,7 +143,7 @@ class LocalDatabase(base.DatabaseWrapper):
     timezone = property(base.DatabaseWrapper.timezone.real_func)  # type: ignore[assignment]  # Django's, uncached
     timezone_name = property(base.DatabaseWrapper.timezone_name.real_func)  # type: ignore[assignment]
 
-    def __init__(self, alias: str, text: str, time_zone: str | None) -> None:
+    def __init__(self, alias: str, engine: Engine, time_zone: str | None) -> None:
         settings: dict[str, Any] = {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": ":memory:",
@@ -160,11 +160,7 @@ class LocalDatabase(base.DatabaseWrapper):
             "TEST": {},
         }
         super().__init__(settings, alias)
-        self.text = text
-        # PostgreSQL sorts nulls above every value.
-        self.nulls_are_high = text == "postgresql"
-        # MariaDB treats some different texts as equal, PostgreSQL does not.
-        self.folds = text == "mariadb"
+        self.engine = engine
         self.noted = Noted()
         self._refused: DataError | None = None
         self.described: weakref.WeakKeyDictionary[
@@ -288,7 +284,9 @@ class LocalDatabase(base.DatabaseWrapper):
         is_rowid = field.primary_key and declaration == "integer"
         if is_rowid:
             declaration += NUMBERED
-        collation = texts.COLLATION if codec.is_text and self.folds else None
+        collation = (
+            texts.COLLATION if codec.is_text and not self.engine.orders_by_code_point else None
+        )
         if isinstance(codec, ScaledDecimalCodec):
             collation = None
             if codec.max_digits > decimals.EXACT_DIGITS:
@@ -322,10 +320,17 @@ class LocalDatabase(base.DatabaseWrapper):
         weakref.finalize(self, connection.close)
         connection.execute("PRAGMA case_sensitive_like = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
-        fold, fold_like = map(_cached, text_folds(self.text))
-        self._caches = [fold, fold_like]
-        connection.create_function("APPWRITE_FOLD", 1, fold, deterministic=True)
-        connection.create_function("APPWRITE_LIKE", 1, fold_like, deterministic=True)
+        engine = self.engine
+        order = _cached(engine.order_key)
+        self._caches = [order]
+        for name, key in (
+            ("APPWRITE_KEY", engine.order_key),
+            ("APPWRITE_FOLD", engine.iexact_key),
+            ("APPWRITE_LIKE", engine.pattern_key),
+        ):
+            function = order if key is engine.order_key else _cached(key)
+            self._caches.append(function)
+            connection.create_function(name, 1, function, deterministic=True)
         connection.create_function("APPWRITE_ROUND", 2, _rounded, deterministic=True)
         connection.create_function(
             "APPWRITE_INTEGER", 2, self._noting_refusals(numbers.checked), deterministic=True
@@ -335,31 +340,24 @@ class LocalDatabase(base.DatabaseWrapper):
         )
         decimals.register(connection)
         connection.create_function("JSON_CONTAINS", 2, json_contains, deterministic=True)
-        if self.folds:
-            connection.create_collation(texts.COLLATION, _comparison(fold))
+        if not engine.orders_by_code_point:
+            connection.create_collation(texts.COLLATION, _comparison(order))
         return connection
 
 
-def text_folds(text: str) -> tuple[Callable[[str], str], Callable[[str], str]]:
-    """Return the server's foldings for comparisons, and for LIKE, which keeps trailing blanks."""
-    if text == "mariadb":
-        return collation.fold, collation.like_fold
-    return str.lower, str.lower
-
-
-def _cached(fold: Callable[[str], str]) -> Any:
+def _cached(key: Callable[[str], str | bytes]) -> Any:
     # SQLite calls the C code of the cache, not Python: most columns have few different texts.
     @lru_cache(maxsize=100_000, typed=True)
-    def apply(value: Any) -> str | None:
-        return None if value is None else fold(str(value))
+    def apply(value: Any) -> str | bytes | None:
+        return None if value is None else key(str(value))
 
     return apply
 
 
-def _comparison(fold: Callable[[str], str]) -> Callable[[str, str], int]:
+def _comparison(key: Callable[[str], Any]) -> Callable[[str, str], int]:
     def compare(one: str, two: str) -> int:
-        left, right = fold(one), fold(two)
-        return (left > right) - (left < right)
+        left, right = key(one), key(two)
+        return int(left > right) - int(left < right)
 
     return compare
 

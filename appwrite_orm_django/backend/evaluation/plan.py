@@ -93,7 +93,11 @@ def _definition(
     database = connection.local_database
     described = [f"{name} {database.table_of(models[name]).definition}" for name in sorted(models)]
     return "; ".join(
-        (f"{database.folds} {database.timezone_name}", *described, *_computed(sqlite_compiler))
+        (
+            f"{database.engine.name} {database.timezone_name}",
+            *described,
+            *_computed(sqlite_compiler),
+        )
     )
 
 
@@ -232,7 +236,7 @@ class _Level:
             )
 
     def _condition(self, alias: str) -> Condition:
-        scope = Scope(alias, self.connection, self.connection.text_semantics)
+        scope = Scope(alias, self.connection)
         join = self.query.alias_map[alias]
         parts = []
         if join.join_type != LOUTER:
@@ -342,7 +346,7 @@ def _plan_with_slice(compiler: Compiler, whole: LocalQuery) -> LocalQuery | None
         or query.alias_map[alias].table_name in whole.program.whole_tables
     ):
         return None
-    scope = Scope(alias, compiler.connection, compiler.connection.text_semantics)
+    scope = Scope(alias, compiler.connection)
     condition, exact = where.to_condition(where.narrow(query.where, scope))
     orders = reads.orders_for(compiler.resolved_ordering(), alias, scope)
     table = compiler.connection.table_ref(table_id(query.alias_map[alias].table_name))

@@ -199,11 +199,12 @@ class Run:
 
     def _finish(self, loaders: Iterable[Loader]) -> None:
         loaders = list(loaders)
-        if self.database.folds:
+        engine = self.database.engine
+        if not engine.orders_by_code_point:
             row_ids = {
                 row_id for loader in loaders for row_id in loader.row_ids if row_id is not None
             }
-            if self.program.is_collated or not have_one_spelling(row_ids):
+            if self.program.is_collated or (engine.folds_text and not have_one_spelling(row_ids)):
                 for loader in loaders:
                     loader.collate()
         if self.program.is_nested:

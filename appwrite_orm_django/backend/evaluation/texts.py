@@ -18,21 +18,21 @@ from django.db.models.sql.where import ExtraWhere
 
 from appwrite_orm_django.backend.values import RowIdCodec, ScaledDecimalCodec, codec_for
 from appwrite_orm_django.client.queries import check_text
-from appwrite_orm_django.schema import collation
+from appwrite_orm_django.engines import collation
 
 COLLATION = "APPWRITE_TEXT"
 
 
 class Key(Func):
-    """A folded text that SQLite compares by bytes with the same result as the server."""
+    """The key of a text, which SQLite compares by bytes with the same result as the server."""
 
-    function = "APPWRITE_FOLD"
+    function = "APPWRITE_KEY"
     arity = 1
 
 
 class RowIdKey(Key):
     """
-    The key of the row's own id, which SQLite can fold itself.
+    The key of the row's own id where text is folded, which SQLite can do itself.
 
     It has only ASCII letters, digits, ``.``, ``-`` and ``_``.
     """
@@ -40,11 +40,10 @@ class RowIdKey(Key):
     function = "UPPER"
 
 
-def key_of(column: Any) -> Key:
+def key_of(column: Any, *, folds: bool) -> Key:
     """Return the key of a text column, or of a reference to one."""
-    return (
-        RowIdKey(column) if is_row_id(column) and _named(column).target.primary_key else Key(column)
-    )
+    is_own_id = is_row_id(column) and _named(column).target.primary_key
+    return RowIdKey(column) if folds and is_own_id else Key(column)
 
 
 def holds_row_ids(field: Field[Any, Any]) -> bool:
@@ -73,11 +72,12 @@ def _named(node: Any) -> Any:
     return node
 
 
-def ordered_by_key(order: OrderBy, query: Query, *, outside: bool) -> OrderBy:
+def ordered_by_key(order: OrderBy, query: Query, *, folds: bool, outside: bool) -> OrderBy:
     """
     Order by the key of a text column instead of the column.
 
     Args:
+        folds: whether different texts may be equal.
         outside: whether the rows come from an inner query, as for a filter on a window. Its columns
             are then known only by name.
     """
@@ -92,7 +92,7 @@ def ordered_by_key(order: OrderBy, query: Query, *, outside: bool) -> OrderBy:
         # expression.
         return order
     order = order.copy()
-    order.expression = key_of(column)
+    order.expression = key_of(column, folds=folds)
     return order
 
 

@@ -9,13 +9,14 @@ from appwrite_orm_django.backend.commands import Order
 from appwrite_orm_django.backend.values import ROW_ID, SEQUENCE, held_float, is_found
 from appwrite_orm_django.client import queries
 from appwrite_orm_django.client.queries import Query
+from appwrite_orm_django.engines import Engine
 
 # Databases order long texts by their first characters, but compare them as a whole.
 _LONGEST_TEXT = 250
 _TIES_TURN_ROUND = ("$createdAt", "$updatedAt")
 
 
-def after(row: Mapping[str, Any], order: Sequence[Order], *, nulls_are_low: bool) -> Query | None:
+def after(row: Mapping[str, Any], order: Sequence[Order], engine: Engine) -> Query | None:
     """
     Return the filter for the rows after this one in the server's order.
 
@@ -23,8 +24,7 @@ def after(row: Mapping[str, Any], order: Sequence[Order], *, nulls_are_low: bool
 
     Args:
         row: a wire row with the columns of the order.
-        order: the order, without random parts. If ``nulls_are_low``, nulls come before all values
-            in ascending order; if not, after them.
+        order: the order, without random parts.
 
     Returns:
         None if the server might not find the row's own values, or the filter would be too long for
@@ -36,8 +36,10 @@ def after(row: Mapping[str, Any], order: Sequence[Order], *, nulls_are_low: bool
     same: list[Query] = []
     alternatives: list[Query] = []
     for one in deciding:
-        value = int(row[SEQUENCE]) if one.column == SEQUENCE else row[one.column]
-        beyond = _beyond(one, value, nulls_last=puts_nulls_last(one, nulls_are_low=nulls_are_low))
+        value = engine.sequence(row[SEQUENCE]) if one.column == SEQUENCE else row[one.column]
+        beyond = _beyond(
+            one, value, nulls_last=puts_nulls_last(one, nulls_are_low=engine.nulls_are_low)
+        )
         alternatives += [_all([*same, found]) for found in beyond]
         same.append(
             queries.is_null(one.column) if value is None else queries.equal(one.column, value)

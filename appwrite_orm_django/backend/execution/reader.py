@@ -44,13 +44,13 @@ from appwrite_orm_django.backend.values import (
 from appwrite_orm_django.client import queries, rows
 from appwrite_orm_django.client.errors import RowNotFound
 from appwrite_orm_django.client.queries import Query
-from appwrite_orm_django.schema import collation
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.client.references import TableRef
+    from appwrite_orm_django.engines import Engine
 
 
 Page = list[Any]
@@ -187,7 +187,7 @@ class Reader:
 
     def _row(self, table: TableRef, row_id: str) -> list[Row]:
         transaction = self.connection.transaction
-        state = None if transaction is None else transaction.log.state(table, row_id)
+        state = None if transaction is None else transaction.state(table, row_id)
         if transaction is not None and state is not None:
             return list(transaction.as_left(table, [state]))
         self._before_read()
@@ -287,7 +287,7 @@ class Reader:
                 table, [*split, *ordering], select, order, 0, needed, whole=True
             ):
                 merged.update((row[ROW_ID], row) for row in page)
-        key = _merge_key(order, self.connection.text_semantics == "mariadb")
+        key = _merge_key(order, self.connection.engine)
         yield sorted(merged.values(), key=key)[offset:needed]
 
     def page(self, table: TableRef, page: Sequence[Query]) -> list[Row]:
@@ -373,13 +373,13 @@ class Reader:
             isinstance(value := row[one.column], float) and not is_found(value) for one in order
         ):
             return None  # no filter finds the row, nor does the cursor, which the server makes one
-        nulls_are_low = self.connection.text_semantics == "mariadb"
+        nulls_are_low = self.connection.engine.nulls_are_low
         may_be_null = any(
             row[one.column] is None or keyset.puts_nulls_last(one, nulls_are_low=nulls_are_low)
             for one in order
         )
         return (
-            keyset.after(row, order, nulls_are_low=nulls_are_low)
+            keyset.after(row, order, self.connection.engine)
             if may_be_null
             else queries.cursor_after(row[ROW_ID])
         )
@@ -431,6 +431,8 @@ class Reader:
         return joint.total if is_exact or (end is not None and end <= TOTAL_CAP) else None
 
     def _count(self, table: TableRef, fixed: list[Query], end: int | None) -> int:
+        engine = self.connection.engine
+
         def counted(where: list[Query], offset: int) -> dict[str, Any]:
             order = [
                 queries.order_asc(SEQUENCE),
@@ -441,7 +443,9 @@ class Reader:
             return self._asked(table, [*where, *order], total=True)
 
         def ask(after: str | None, offset: int) -> tuple[int, str | None]:
-            beyond = [] if after is None else [queries.greater_than(SEQUENCE, int(after))]
+            beyond = (
+                [] if after is None else [queries.greater_than(SEQUENCE, engine.sequence(after))]
+            )
             page = counted([*fixed, *beyond], offset)
             if (
                 page["total"] == TOTAL_CAP
@@ -477,7 +481,7 @@ class Reader:
 
     def values(self, values: tuple[Any, ...] | ValuesOf) -> tuple[Any, ...]:
         """Return the distinct wire values of a membership; run its command if it has one."""
-        fold = collation.fold if self.connection.text_semantics == "mariadb" else str
+        fold = self.connection.engine.equality_key
         if not isinstance(values, ValuesOf):
             return _distinct(values, fold)
         found: list[Any] = []
@@ -561,18 +565,19 @@ def _results(
         ) from None
 
 
-def _merge_key(order: Sequence[Order], as_mariadb: bool) -> Callable[[Row], tuple[Any, ...]]:
+def _merge_key(order: Sequence[Order], engine: Engine) -> Callable[[Row], tuple[Any, ...]]:
     """Return a sort key that merges the rows of several answers in the server's order."""
 
     def key(row: Row) -> tuple[Any, ...]:
         parts: list[Any] = []
         for one in order:
             value = row[one.column]
-            if isinstance(value, str) and one.is_text and as_mariadb:
-                value = collation.fold(value)
-            comparable = ((value is not None) is as_mariadb, value if value is not None else 0)
+            if isinstance(value, str) and one.is_text:
+                value = engine.order_key(value)
+            is_low = (value is None) is engine.nulls_are_low
+            comparable = (not is_low, value if value is not None else 0)
             parts.append(_Reversed(comparable) if one.descending else comparable)
-        return (*parts, int(row[SEQUENCE]))
+        return (*parts, engine.sequence(row[SEQUENCE]))
 
     return key
 

@@ -33,7 +33,6 @@ from appwrite_orm_django.client.errors import (
     WriteRefused,
     cut,
 )
-from appwrite_orm_django.schema import collation
 from appwrite_orm_django.schema.from_server import read_index
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.transactions.log import Log
     from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
+    from appwrite_orm_django.engines import Engine
 
 
 Row = Mapping[str, Any]
@@ -52,23 +52,24 @@ _MAX_COMBINATIONS = 1000
 _AROUND_QUERIES = 29
 
 
-def unique_value(columns: tuple[str, ...], row: Row, text: str) -> tuple[Any, ...] | None:
+def unique_value(columns: tuple[str, ...], row: Row, engine: Engine) -> tuple[Any, ...] | None:
     """
     Return the values that a unique index compares, None if one is null.
 
     A null conflicts with nothing.
 
     Args:
-        text: the text semantics. Every server compares row ids without case (see ``text_rules`` of
-            the local server), other text only MariaDB.
+        engine: the rules for text. Row ids exclude each other without case on every engine.
     """
     values = tuple(row.get(column) for column in columns)
     if any(value is None for value in values):
         return None
     return tuple(
-        collation.fold(value)
-        if isinstance(value, str) and (text == "mariadb" or column == ROW_ID)
-        else value
+        value
+        if not isinstance(value, str)
+        else value.lower()
+        if column == ROW_ID
+        else engine.equality_key(value)
         for column, value in zip(columns, values, strict=True)
     )
 
@@ -220,20 +221,20 @@ def conflicting(
     Takes one request for each unique index for which the rows have values, and one for row ids that
     were not generated here.
     """
-    text, every = reader.connection.text_semantics, ((ROW_ID,), *unique)
+    engine, every = reader.connection.engine, ((ROW_ID,), *unique)
     values: dict[int, dict[tuple[str, ...], tuple[Any, ...] | None]] = {}
     images = {id(row): {**row.data, ROW_ID: row.row_id} for row in new}
     for row in new:
         asked = every[1:] if row.id_is_ours else every
         values[id(row)] = {
-            columns: unique_value(columns, images[id(row)], text) for columns in asked
+            columns: unique_value(columns, images[id(row)], engine) for columns in asked
         }
     # By index and value: the id of the row that has the value, and whether the row exists.
     seen: dict[tuple[str, ...], dict[Any, tuple[str, bool]]] = {}
     for columns in every:
         concerned = [images[row] for row, by_index in values.items() if columns in by_index]
         found = rows_like(reader, table, columns, concerned)
-        seen[columns] = {unique_value(columns, row, text): (row[ROW_ID], True) for row in found}
+        seen[columns] = {unique_value(columns, row, engine): (row[ROW_ID], True) for row in found}
     taken: dict[int, Clash] = {}
     for key, by_index in values.items():
         image = images[key]
@@ -262,13 +263,13 @@ def violation(
     """
     for columns in unique:
         found = rows_like(reader, table, columns, images.values())
-        if clash := _violation({columns: images}, found, reader.connection.text_semantics):
+        if clash := _violation({columns: images}, found, reader.connection.engine):
             return clash
     return None
 
 
 def _violation(
-    images: Mapping[tuple[str, ...], Mapping[str, Row]], found: Iterable[Row], text: str
+    images: Mapping[tuple[str, ...], Mapping[str, Row]], found: Iterable[Row], engine: Engine
 ) -> Clash | None:
     """
     Do the same as ``violation``, with the rows that have any of the values in ``found``.
@@ -282,13 +283,13 @@ def _violation(
     for columns, by_id in images.items():
         ids = wanted[columns] = {}
         for row_id, image in by_id.items():
-            value = unique_value(columns, image, text)
+            value = unique_value(columns, image, engine)
             if value is not None and ids.setdefault(value, row_id) != row_id:
                 return _clash(columns, image, row_id, ids[value], exists=False)
     own = {columns: {row_id.lower() for row_id in by_id} for columns, by_id in images.items()}
     for row in found:
         for columns, ids in wanted.items():
-            row_id = ids.get(unique_value(columns, row, text))  # type: ignore[assignment]  # looked at in the next line
+            row_id = ids.get(unique_value(columns, row, engine))  # type: ignore[assignment]  # looked at in the next line
             if row_id is not None and row[ROW_ID].lower() not in own[columns]:
                 return _clash(columns, images[columns][row_id], row_id, row[ROW_ID])
     return None
@@ -390,7 +391,7 @@ def _met(
     for row in found:
         if (row_id := folded.get(row[ROW_ID].lower())) is not None:
             return _clash((ROW_ID,), given[row_id], row_id, row[ROW_ID])
-    return _violation(images, found, reader.connection.text_semantics)
+    return _violation(images, found, reader.connection.engine)
 
 
 def _images(
@@ -482,7 +483,7 @@ def plan(reader: Reader, command: UpsertRows) -> Plan:
     Raises:
         IntegrityError: two new rows have the same id.
     """
-    text, target = reader.connection.text_semantics, command.target
+    engine, target = reader.connection.engine, command.target
     # A generated key cannot be taken; skipping these saves a request if there are no others.
     asked = [_image(row) for row in command.rows if target != (ROW_ID,) or not row.id_is_ours]
     shown = [
@@ -490,12 +491,12 @@ def plan(reader: Reader, command: UpsertRows) -> Plan:
         *(key for keys in command.unique for key in keys),
     ]
     found = {
-        unique_value(target, row, text): row
+        unique_value(target, row, engine): row
         for row in rows_like(reader, command.table, target, asked, shown)
     }
     result, made = Plan(), dict[tuple[Any, ...], str]()
     for row in command.rows:
-        value = unique_value(target, _image(row), text)
+        value = unique_value(target, _image(row), engine)
         changes = {key: row.data[key] for key in command.changes if key in row.data}
         if value is not None and value in found:
             row_id = found[value][ROW_ID]
@@ -539,7 +540,7 @@ def upsert_violation(reader: Reader, command: UpsertRows, planned: Plan) -> Clas
     return violation(reader, command.table, concerned, planned.images())
 
 
-def take(log: Log, command: UpsertRows, planned: Plan) -> WriteResult:
+def take(log: Log, engine: Engine, command: UpsertRows, planned: Plan) -> WriteResult:
     """Append a plan to a log, changes first: they may free a value that a new row needs."""
     images: dict[str, Row] = {}
     for row_id, data in planned.changes.items():
@@ -547,17 +548,17 @@ def take(log: Log, command: UpsertRows, planned: Plan) -> WriteResult:
             log.append(Operation("update", command.table, row_id, data))
         images[row_id] = {**planned.existing[row_id], "$updatedAt": wire_time(), **data}
     for new in planned.creations.values():
-        images[new.row_id] = create(log, command.table, new)
+        images[new.row_id] = create(log, engine, command.table, new)
     return WriteResult.of(command.outputs, [images[row_id] for row_id in planned.ids])
 
 
-def create(log: Log, table: TableRef, new: NewRow, ignored: Unique = ()) -> Row:
+def create(log: Log, engine: Engine, table: TableRef, new: NewRow, ignored: Unique = ()) -> Row:
     """Append a creation to a log, and return the row as the block sees it."""
     if (state := log.state(table, new.row_id)) is not None and not state.deleted:
         raise Clash((ROW_ID,), (new.row_id,), new.row_id, new.row_id).error(table)
     log.append(Operation("create", table, new.row_id, new.data, ignored=ignored))
     state = log.state(table, new.row_id)
-    return CreatedRow(state.over(None) if state is not None else {})
+    return CreatedRow(state.over(None, engine) if state is not None else {})
 
 
 # Outside a block
@@ -628,7 +629,7 @@ def _write(connection: Connection, block: Block, command: UpsertRows, planned: P
         # A row keeps its id when it is changed. The server only has to detect a concurrent
         # deletion.
         block.forget_versions()
-    result = take(block.log, command, planned)
+    result = take(block.log, connection.engine, command, planned)
     block.commit()
     return result
 

@@ -144,7 +144,7 @@ def orders_for(ordering: Iterable[OrderBy], alias: str, scope: Scope) -> tuple[O
             return None
         codec = codec_for(expression.target)
         key = column_key(expression.target)
-        nulls_are_low = scope.text == "mariadb"
+        nulls_are_low = scope.engine.nulls_are_low
         unlike_server = (
             order_by.nulls_last
             if order_by.descending is not nulls_are_low

@@ -169,9 +169,7 @@ class Planner:
         return None if server_queries.is_refused(command, self.connection.reader) else command
 
     def _condition(self, conditions: Any) -> Condition:
-        scope = JoinedScope(
-            self.sources.base, self.connection, self.connection.text_semantics, self.sources
-        )
+        scope = JoinedScope(self.sources.base, self.connection, self.sources)
         narrowing = where.ALWAYS if conditions is None else where.narrow(conditions, scope)
         condition, exact = where.to_condition(narrowing)
         if condition is None:
@@ -264,7 +262,7 @@ class Planner:
         return tuple(orders.values())
 
     def _check_nulls(self, order_by: OrderBy, *, may_be_null: bool) -> None:
-        nulls_are_low = self.connection.text_semantics == "mariadb"
+        nulls_are_low = self.connection.engine.nulls_are_low
         unlike = (
             order_by.nulls_last
             if order_by.descending is not nulls_are_low
@@ -358,9 +356,7 @@ class Planner:
     def _having(self, having: Any, groups: Groups) -> tuple[Filter, ...]:
         if having is None:
             return ()
-        scope = GroupScope(
-            self.sources.base, self.connection, self.connection.text_semantics, groups
-        )
+        scope = GroupScope(self.sources.base, self.connection, groups)
         condition, exact = where.to_condition(where.narrow(having, scope))
         if condition is None or not exact:
             raise Unanswerable("a condition on groups")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db.models import functions, lookups, sql
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.backend.values import Codec
+    from appwrite_orm_django.engines import Engine
 
 
 # Leaves room for limit, offset, cursor, select and orders among the server's 100 queries per
@@ -237,9 +239,6 @@ def _elements(lookup: Lookup, scope: Scope) -> list[Any] | None:
     return None if None in elements else elements
 
 
-TextSemantics = Literal["mariadb", "postgresql"]
-
-
 @dataclass(frozen=True)
 class Scope:
     """
@@ -250,7 +249,11 @@ class Scope:
 
     alias: str
     connection: Connection
-    text: TextSemantics = field(default="mariadb")
+
+    @property
+    def engine(self) -> Engine:
+        engine: Engine = self.connection.engine
+        return engine
 
     def column(self, expression: Any) -> tuple[str, Codec] | None:
         """
@@ -264,6 +267,19 @@ class Scope:
 
 
 Translator = Callable[[Any, bool, Scope], Narrowing]
+
+_NEGATIONS = frozenset({"notEqual", "notContains", "notStartsWith", "notEndsWith"})
+
+
+def _without_nulls(tree: Tree) -> Tree:
+    """Exclude the rows with null from negations, as SQL does."""
+    if isinstance(tree, Leaf) and tree.query.method in _NEGATIONS:
+        column = str(tree.query.column)
+        # A system column is never null.
+        return tree if column.startswith("$") else AllOf((Leaf(queries.is_not_null(column)), tree))
+    if isinstance(tree, (AllOf, AnyOf)):
+        return replace(tree, parts=tuple(map(_without_nulls, tree.parts)))
+    return tree
 
 
 def narrow(node: Any, scope: Scope, *, truth_value: bool = True) -> Narrowing:
@@ -279,7 +295,10 @@ def narrow(node: Any, scope: Scope, *, truth_value: bool = True) -> Narrowing:
         return NEVER if truth_value else ALWAYS
     translator = _TRANSLATORS.get(type(node))
     if translator is not None:
-        return translator(node, truth_value, scope)
+        found = translator(node, truth_value, scope)
+        if scope.engine.negations_match_nulls:
+            return replace(found, tree=_without_nulls(found.tree))
+        return found
     own = getattr(node, "appwrite_narrowing", None)
     if own is not None:
         result: Narrowing = own(truth_value, scope)
@@ -342,7 +361,13 @@ def _operand(lookup: Any, scope: Scope) -> tuple[str, Codec, Any] | None:
         return None
     if type(lookup.rhs) is Value:
         rhs = lookup.lhs.output_field.get_prep_value(rhs)
-    return *column, _prepared(lookup, rhs, scope)
+    prepared = _prepared(lookup, rhs, scope)
+    return None if _is_cut(prepared, scope) else (*column, prepared)
+
+
+def _is_cut(value: Any, scope: Scope) -> bool:
+    """Return whether the server would compare with only a part of a text."""
+    return scope.engine.cuts_at_nul and isinstance(value, str) and "\0" in value
 
 
 _NEGATED = {
@@ -438,9 +463,14 @@ def _comparison(operator: str) -> Translator:
 
 def _iexact(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     operand = _operand(lookup, scope)
-    if operand is None or not operand[1].is_text or scope.text != "mariadb":
+    if operand is None or not operand[1].is_text:
         return UNKNOWN
-    return compare("equal", *operand, truth_value)
+    if scope.engine.folds_text:
+        return compare("equal", *operand, truth_value)
+    key, codec, value = operand
+    if not truth_value or value == "" or not _takes_pattern(key, codec, value, scope.engine):
+        return UNKNOWN
+    return leaf(queries.contains(key, str(value)), exact=False)
 
 
 def _is_null(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
@@ -464,6 +494,8 @@ def _range(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
         return UNKNOWN
     key, codec = column
     low, high = (_prepared(lookup, bound, scope) for bound in bounds)
+    if _is_cut(low, scope) or _is_cut(high, scope):
+        return UNKNOWN
     parts = (
         compare("greater_than_equal", key, codec, low, truth_value),
         compare("less_than_equal", key, codec, high, truth_value),
@@ -492,6 +524,8 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     around: list[Narrowing] = []
     for value in constants:
         prepared = _prepared(lookup, value, scope)
+        if _is_cut(prepared, scope):
+            continue  # no row can hold it
         try:
             if codec.below(prepared) is not None:
                 continue
@@ -537,13 +571,25 @@ def is_in(key: str, wires: tuple[Any, ...]) -> Narrowing:
     return Narrowing(IsIn(key, wires))
 
 
+_DOLLAR_BEFORE_LETTER = re.compile(r"\$\w")
+
+
+def _takes_pattern(key: str, codec: Codec, value: Any, engine: Engine) -> bool:
+    """Return whether a filter for part of a text may have this value."""
+    # 1.9.6 does not escape a backslash (recording ``collation-like``); `$id` does not support
+    # ``contains``.
+    if type(codec) is not Codec or key.startswith("$") or "\\" in str(value):
+        return False
+    return not (engine.refuses_dollar and _DOLLAR_BEFORE_LETTER.search(str(value)))
+
+
 def _pattern(operator: str, *, ignores_case: bool) -> Translator:
     """
     Translate contains, startswith, endswith and their case-insensitive forms.
 
-    The server's own filters ignore case (and, on MariaDB, accents) on every engine. They answer the
+    Most filters of the server ignore case (and, on MariaDB, accents). They answer the
     case-insensitive forms exactly. For the other forms they give a superset, which is checked
-    locally.
+    locally. ``Engine.anchors_prefixes`` tells of the exceptions.
     """
 
     def translate(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
@@ -551,14 +597,16 @@ def _pattern(operator: str, *, ignores_case: bool) -> Translator:
         if operand is None:
             return UNKNOWN
         key, codec, value = operand
-        # 1.9.6 does not escape a backslash (recording ``collation-like``); `$id` does not support
-        # ``contains``.
-        if type(codec) is not Codec or key.startswith("$") or "\\" in str(value):
+        if not _takes_pattern(key, codec, value, scope.engine):
             return UNKNOWN
         if value == "":
             return leaf(queries.is_not_null(key)) if truth_value else NEVER
         if truth_value:
-            return leaf(getattr(queries, operator)(key, str(value)), exact=ignores_case)
+            if operator == "contains" or scope.engine.anchors_prefixes:
+                return leaf(getattr(queries, operator)(key, str(value)), exact=ignores_case)
+            # ``startsWith`` means "contains, with case", and ``contains`` ignores case.
+            filter_ = queries.contains if ignores_case else queries.starts_with
+            return leaf(filter_(key, str(value)), exact=False)
         if ignores_case:
             return leaf(getattr(queries, f"not_{operator}")(key, str(value)))
         return leaf(queries.is_not_null(key), exact=False)

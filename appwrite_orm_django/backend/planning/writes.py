@@ -136,7 +136,7 @@ def create_command(compiler: InsertCompiler) -> Command:
         return _upsert(query, connection.table_ref(table), rows, outputs)
     ignores = query.on_conflict is not None
     if not ignores:
-        _refuse_one_id_twice(table, rows, connection)
+        _refuse_one_id_twice(table, rows)
     return CreateRows(
         connection.table_ref(table),
         rows,
@@ -167,10 +167,10 @@ def _upsert(
     return UpsertRows(table, rows, target, changes, outputs, unique, model)
 
 
-def _refuse_one_id_twice(table: str, rows: Sequence[NewRow], connection: Connection) -> None:
+def _refuse_one_id_twice(table: str, rows: Sequence[NewRow]) -> None:
     seen: dict[str, str] = {}
     for row in rows:
-        folded = row.row_id.lower() if connection.text_semantics == "mariadb" else row.row_id
+        folded = row.row_id.lower()
         if folded in seen:
             raise IntegrityError(
                 f"{table}: the row ids {seen[folded]!r} and {row.row_id!r} are the same; Appwrite "
@@ -333,9 +333,7 @@ def _update_value(compiler: Compiler, field: Field[Any, Any], value: Any) -> Any
 
 
 def _condition(compiler: Compiler, query: Query) -> tuple[Condition, bool]:
-    scope = Scope(
-        query.get_initial_alias(), compiler.connection, compiler.connection.text_semantics
-    )
+    scope = Scope(query.get_initial_alias(), compiler.connection)
     condition, exact = where.to_condition(where.narrow(query.where, scope))
     if condition is None:
         raise EmptyResultSet

@@ -219,17 +219,31 @@ class Transaction:
             [state for state in states if wanted is None or state.row_id.lower() in wanted],
         )
 
+    def state(self, table: TableRef, row_id: str) -> RowState | None:
+        """
+        Return what the log has made of the row with this id, or None if it did not touch it.
+
+        If the row has the id in another spelling that does not find it, it is as good as deleted.
+        """
+        state = self.log.state(table, row_id)
+        if state is not None and not self._finds(row_id, state.row_id):
+            return RowState(row_id, state.number, deleted=True)
+        return state
+
+    def _finds(self, row_id: str, stored: str) -> bool:
+        return row_id == stored or self.connection.engine.finds_ids_without_case
+
     def as_left(self, table: TableRef, states: Sequence[RowState]) -> Iterator[Row]:
         """Yield the rows of these states as the log leaves them, without deleted ones."""
-        bases = self._bases_of(table, states)
+        bases, engine = self._bases_of(table, states), self.connection.engine
         for state in states:
             if state.deleted:
                 continue
             base = bases.get(state.row_id.lower())
             if state.created:
-                yield CreatedRow(state.over(None))
+                yield CreatedRow(state.over(None, engine))
             elif base is not None:
-                yield state.over(base)
+                yield state.over(base, engine)
 
     def _bases_of(self, table: TableRef, states: Iterable[RowState]) -> dict[str, Row | None]:
         """Return the committed rows that the log changes, by folded id; read once per block."""
@@ -288,7 +302,7 @@ class Transaction:
             for row in new:
                 if id(row) not in taken:
                     ignored = command.unique if row.id_is_ours else ((ROW_ID,), *command.unique)
-                    upserts.create(self.log, command.table, row, ignored)
+                    upserts.create(self.log, reader.connection.engine, command.table, row, ignored)
             return WriteResult(len(new) - len(taken))
         if self.connection.in_savepoint:
             with self.blindly():
@@ -296,7 +310,8 @@ class Transaction:
             if taken:
                 raise next(iter(taken.values())).error(command.table)
         return WriteResult.of(
-            command.outputs, [upserts.create(self.log, command.table, row) for row in new]
+            command.outputs,
+            [upserts.create(self.log, self.connection.engine, command.table, row) for row in new],
         )
 
     def _upsert(self, command: UpsertRows) -> WriteResult:
@@ -306,7 +321,7 @@ class Transaction:
                 clash = upserts.upsert_violation(self.connection.reader, command, planned)
             if clash:
                 raise clash.error(command.table)
-        return upserts.take(self.log, command, planned)
+        return upserts.take(self.log, self.connection.engine, command, planned)
 
     def _update_row(self, command: UpdateRow) -> WriteResult:
         if not self._exists(command.table, command.row_id):
@@ -344,7 +359,7 @@ class Transaction:
             raise clash.error(table)
 
     def _current(self, table: TableRef, ids: Sequence[str]) -> list[dict[str, Any]]:
-        states = [state for row_id in ids if (state := self.log.state(table, row_id)) is not None]
+        states = [state for row_id in ids if (state := self.state(table, row_id)) is not None]
         touched = touched_ids(states)
         others = [row_id for row_id in ids if row_id.lower() not in touched]
         committed = self.connection.reader.rows_by_id(table, others) if others else ()
@@ -398,11 +413,11 @@ class Transaction:
         return WriteResult(len(ids))
 
     def _exists(self, table: TableRef, row_id: str) -> bool:
-        state = self.log.state(table, row_id)
+        state = self.state(table, row_id)
         if state is not None:
             return not state.deleted
-        if key_of(table, row_id) in self.versions:
-            return True
+        if looks := self.versions.get(key_of(table, row_id)):
+            return self._finds(row_id, looks[0].row_id)
         with self.blindly():
             return bool(list(self.connection.reader.rows_by_id(table, [row_id])))
 

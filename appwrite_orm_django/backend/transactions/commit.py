@@ -120,7 +120,7 @@ def _write_moments(block: Block, folded: list[Operation]) -> None:
         WriteBroken: a request failed. The block is committed nevertheless.
     """
     groups: dict[tuple[TableRef, tuple[tuple[str, Any], ...]], list[str]] = {}
-    for (table, row_id), given in staging.moments(folded).items():
+    for table, row_id, given in staging.moments(folded):
         groups.setdefault((table, tuple(given.items())), []).append(row_id)
     waiting = [
         (table, dict(given), row_ids[start : start + rows.MAX_BULK_ROWS])
@@ -485,16 +485,17 @@ class _Commit:
 
     def _changed(self) -> Key | None:
         by_table: dict[TableRef, list[str]] = {}
-        for table, row_id in self.checked:
-            by_table.setdefault(table, []).append(row_id)
+        for (table, _), looks in self.checked.items():
+            by_table.setdefault(table, []).append(looks[0].row_id)
         for table, ids in by_table.items():
             found = {
                 key_of(table, row[ROW_ID]): row
                 for row in staging.by_ids(self.transport, table, ids)
             }
-            for key in ((table, row_id) for row_id in ids):
+            for row_id in ids:
+                key = key_of(table, row_id)
                 if not all(look.holds(found.get(key)) for look in self.checked[key]):
-                    return key
+                    return table, row_id
         return None
 
     def _forget_cached(self, key: Key) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from appwrite_orm_django.backend.transactions.ends import BlockEnd
 from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.engines import Engine
 
 Action = Literal["create", "update", "delete", "increment"]
 
@@ -78,7 +79,7 @@ class RowState:
             else:
                 self.increments[column] = self.increments.get(column, 0) + amount
 
-    def over(self, base: Mapping[str, Any] | None) -> dict[str, Any]:
+    def over(self, base: Mapping[str, Any] | None, engine: Engine) -> dict[str, Any]:
         """Return the row as the block sees it. ``base`` is the committed row, if there is one."""
         row = dict(base or {})
         if self.created:
@@ -86,7 +87,7 @@ class RowState:
             row = {
                 "$createdAt": self.created_at,
                 "$permissions": [],
-                "$sequence": str(2**62 + self.number),
+                "$sequence": engine.later_sequence(self.number),
             }
         row["$updatedAt"] = self.changed_at
         add(row, self.increments)
@@ -113,7 +114,11 @@ Key = tuple[TableRef, str]
 
 
 def key_of(table: TableRef, row_id: str) -> Key:
-    """Return the key of a row: Appwrite compares row ids without case."""
+    """
+    Return the key of a row: no two ids of a table differ in case only.
+
+    It identifies the row, but is not its address: most engines find a row only by the id as stored.
+    """
     return table, row_id.lower()
 
 
@@ -189,5 +194,5 @@ class Log:
 
 
 def touched_ids(states: Iterable[RowState]) -> set[str]:
-    """Return the ids, folded as on the server."""
+    """Return the ids in lower case."""
     return {state.row_id.lower() for state in states}

@@ -178,9 +178,9 @@ def without_moments(folded: Iterable[Operation]) -> list[Operation]:
     ]
 
 
-def moments(folded: Iterable[Operation]) -> dict[Key, dict[str, Any]]:
-    """Return the moments given to rows, as they are after all operations."""
-    given: dict[Key, dict[str, Any]] = {}
+def moments(folded: Iterable[Operation]) -> list[tuple[TableRef, str, dict[str, Any]]]:
+    """Return the moments given to rows by id, as they are after all operations."""
+    given: dict[Key, tuple[TableRef, str, dict[str, Any]]] = {}
     for operation in folded:
         key = key_of(operation.table, operation.row_id)
         if operation.action in ("create", "delete"):
@@ -193,8 +193,8 @@ def moments(folded: Iterable[Operation]) -> dict[Key, dict[str, Any]]:
                 if operation.data.get(name) is not None
             }
             if own:
-                given.setdefault(key, {}).update(own)
-    return given
+                given.setdefault(key, (operation.table, operation.row_id, {}))[2].update(own)
+    return list(given.values())
 
 
 def for_user(folded: Iterable[Operation], user_id: str) -> Iterator[Operation]:

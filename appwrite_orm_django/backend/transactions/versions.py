@@ -38,12 +38,14 @@ class Seen:
     A version of a row that was read.
 
     Attributes:
+        row_id: the id as stored, by which the row is found.
         updated_at: ``$updatedAt``, as on the wire.
         content: a digest of the values that were read.
         columns: the columns that were read.
         outputs: the outputs whose result values the digest covers; empty if it covers wire values.
     """
 
+    row_id: str
     updated_at: str
     content: bytes
     columns: tuple[str, ...] = ()
@@ -63,7 +65,7 @@ def seen(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Seen]]:
     columns: tuple[str, ...] = ()
     for row in rows:
         columns = columns or tuple(key for key in row if key not in _NO_CONTENT)
-        yield row[ROW_ID], Seen(row[_UPDATED_AT], _content(row, columns), columns)
+        yield row[ROW_ID], Seen(row[ROW_ID], row[_UPDATED_AT], _content(row, columns), columns)
 
 
 def shown(
@@ -81,7 +83,10 @@ def shown(
         if " object at 0x" in repr(row):
             return None
         found.append(
-            (row[row_id], Seen(_CODEC.encode(row[updated_at]), _digest(row), columns, outputs))
+            (
+                row[row_id],
+                Seen(row[row_id], _CODEC.encode(row[updated_at]), _digest(row), columns, outputs),
+            )
         )
     return found
 

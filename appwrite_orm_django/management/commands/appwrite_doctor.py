@@ -21,7 +21,7 @@ from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.changes import realtime, webhook_setup
 from appwrite_orm_django.client.errors import DatabaseNotFound, Unauthorized
 from appwrite_orm_django.doctor.assumptions import ASSUMPTIONS, Server
-from appwrite_orm_django.doctor.examination import Finding, examine, text_rules
+from appwrite_orm_django.doctor.examination import Finding, engine_found, examine
 from appwrite_orm_django.doctor.scratch import (
     Ears,
     NotHeard,
@@ -122,7 +122,7 @@ class Command(WithKey, BaseCommand):
             self._print_summary(findings, laboratory if options["keep"] else None)
             if recorded:
                 self.stdout.write(
-                    f'Recorded in the database {_database_of(alias)}: OPTIONS["TEXT"] must be '
+                    f'Recorded in the database {_database_of(alias)}: OPTIONS["ENGINE"] must be '
                     f'"{recorded["text"]}".'
                 )
         if not all(finding.holds for finding in findings):
@@ -153,7 +153,7 @@ class Command(WithKey, BaseCommand):
                 for finding in self._examined(alias, level, laboratory, options):
                     findings.append(finding)  # noqa: PERF402 - keep the findings before an error
             return laboratory, _record(
-                connection, options["scratch_database"], text_rules(findings, level)
+                connection, options["scratch_database"], engine_found(findings, level)
             )
         except (Error, ImproperlyConfigured, ScratchRefused) as error:
             raise CommandError(str(error)) from error
@@ -162,12 +162,12 @@ class Command(WithKey, BaseCommand):
         self, alias: str, level: str, laboratory: Scratch, options: dict[str, Any]
     ) -> Iterator[Finding]:
         connection = appwrite_connection(alias)
-        server = Server(connection.options.text, level)
+        server = Server(connection.engine.name, level)
         as_text = options["format"] == "text"
         if as_text:
             self.stdout.write(
                 self.style.MIGRATE_HEADING(
-                    f'"{alias}": {connection.settings_dict["HOST"]}, {server.text}, level {level}'
+                    f'"{alias}": {connection.settings_dict["HOST"]}, {server.engine}, level {level}'
                 )
             )
             self._print_row(_HEADINGS)
@@ -263,11 +263,11 @@ def _record(connection: DatabaseWrapper, given: str | None, text: str) -> dict[s
         return {}
     try:
         records.write_findings(
-            connection.transport.unwatched(), connection.database_id, {"text": text}
+            connection.transport.unwatched(), connection.database_id, {"engine": text}
         )
     except (DatabaseNotFound, Unauthorized):
         return {}  # the database does not exist yet, or the key may not write to it
-    return {"text": text}
+    return {"engine": text}
 
 
 def _webhook_of(alias: str, wait_s: float) -> WebhookSetUp:

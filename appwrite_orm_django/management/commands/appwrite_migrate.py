@@ -18,7 +18,6 @@ from appwrite_orm_django.backend.changing import announced
 from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.management.commands._key import WithKey
-from appwrite_orm_django.schema.collation import fold
 from appwrite_orm_django.schema.definitions import Database
 from appwrite_orm_django.schema.dry_run import Write, requests_of
 from appwrite_orm_django.schema.errors import NotAvailable, SchemaTooLarge, UnsupportedModel
@@ -179,7 +178,7 @@ class Command(WithKey, BaseCommand):
                 # user did not see.
                 agree=lambda current: agreed.issuperset(current.destructive),
                 deadline_s=options["timeout"],
-                fold=fold if connection.text_semantics == "mariadb" else str,
+                engine=connection.engine,
             )
         if advance is not None:
             self.stdout.write(f"  {len(done)} steps... {self.style.SUCCESS('OK')}")

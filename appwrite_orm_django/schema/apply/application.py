@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from appwrite_orm_django.client.transport import Transport
-from appwrite_orm_django.schema import collation, preflight, rows
+from appwrite_orm_django.engines import MARIADB, Engine
+from appwrite_orm_django.schema import preflight
 from appwrite_orm_django.schema.steps import (
     PHASES,
     ChangeColumn,
@@ -62,8 +63,7 @@ class Application:
             then for its indexes.
         refuse_outside: whether to raise an error when a range or choices become narrower and rows
             hold other values; such rows are left unchanged otherwise.
-        fold: maps texts that the server considers equal to the same key, to find duplicates; the
-            default is MariaDB's collation.
+        engine: the rules by which the server compares texts and alters tables.
         progress: called with each finished step, in the calling thread.
         clock: returns monotonic seconds; tests replace it.
         sleep: waits for a number of seconds; tests replace it.
@@ -78,14 +78,14 @@ class Application:
         *,
         deadline_s: float = 300.0,
         refuse_outside: bool = False,
-        fold: rows.Fold = collation.fold,
+        engine: Engine = MARIADB,
         progress: Progress = lambda _step: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._refuse_outside = refuse_outside
         self._work = self.work_class(
-            transport, plan, Waiter(deadline_s, clock, sleep), fold, progress
+            transport, plan, Waiter(deadline_s, clock, sleep), engine, progress
         )
 
     def run(self) -> Outcome:
@@ -102,7 +102,9 @@ class Application:
             AppwriteError: the server rejected a step; the steps before it stay done.
         """
         work = self._work
-        preflight.refuse(work.transport, work.plan, work.fold, outside=self._refuse_outside)
+        preflight.refuse(
+            work.transport, work.plan, work.engine.equality_key, outside=self._refuse_outside
+        )
         work.record(work.plan.unrecorded)
         waiting: dict[type[Step], list[Step]] = defaultdict(list)
         for step in work.plan.steps:

@@ -11,6 +11,7 @@ from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import indexes as index_routes
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.engines import Engine
 from appwrite_orm_django.schema import preflight, records, rows
 from appwrite_orm_django.schema.definitions import Column, Index
 from appwrite_orm_django.schema.from_server import read_column, read_index
@@ -41,12 +42,12 @@ class Work:
     """
 
     def __init__(
-        self, transport: Transport, plan: Plan, waiter: Waiter, fold: rows.Fold, progress: Progress
+        self, transport: Transport, plan: Plan, waiter: Waiter, engine: Engine, progress: Progress
     ) -> None:
         self.transport = transport
         self.plan = plan
         self.waiter = waiter
-        self.fold = fold
+        self.engine = engine
         self.progress = progress
         self.new_tables: set[str] = set()
         self.outcome = Outcome()
@@ -78,7 +79,9 @@ class Work:
 
     def refuse_duplicates(self, step: CreateIndex) -> None:
         # Check again, because new columns have values only now.
-        preflight.refuse_duplicates(self.transport, self.ref(step.table), step.index, self.fold)
+        preflight.refuse_duplicates(
+            self.transport, self.ref(step.table), step.index, self.engine.equality_key
+        )
 
     def enforces(self, table: str, index: Index) -> bool:
         """
