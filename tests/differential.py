@@ -1,5 +1,6 @@
 """Ask the same question of Appwrite and of the twin, and compare the answers value by value."""
 
+from django.conf import settings
 from django.db import connections, models
 from django.db.models.query import NamedValuesListIterable
 
@@ -8,7 +9,7 @@ APPWRITE = "appwrite"
 
 def twin():
     """Return the alias of the SQLite database that compares text as the server behind ``appwrite`` does."""
-    return {"mariadb": "twin", "postgresql": "twin-postgresql"}[connections[APPWRITE].engine.name]
+    return settings.TWINS[connections[APPWRITE].engine.name]
 
 
 def copy_to_twin(*models_):

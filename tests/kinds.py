@@ -5,8 +5,11 @@ import pytest
 from appwrite_orm_django.backend.capabilities import feature_level
 from tests import real
 
-# Feature level and text semantics of the local servers that answer the same questions.
-KINDS = [(level, text) for level in ("1.9", "2.x") for text in ("mariadb", "postgresql")]
+# Feature level and engine of the local servers that answer the same questions.
+KINDS = [
+    *((level, engine) for level in ("1.9", "2.x") for engine in ("mariadb", "postgresql")),
+    ("1.9", "mongodb"),
+]
 
 
 def kind_settings(level, text, database="kinds", **options):

@@ -4,6 +4,8 @@ Sends the whole library app to Appwrite, its models without ``AppwriteModel`` in
 ``AppwriteModel`` of other apps go where they always go.
 """
 
+from django.conf import settings
+
 from appwrite_orm_django.routers import AppwriteRouter
 
 
@@ -12,7 +14,7 @@ class Router(AppwriteRouter):
         return "appwrite" if model._meta.app_label == "library" else super().alias_of(model)
 
     def aliases_beside(self):
-        return [*super().aliases_beside(), "twin", "twin-postgresql"]
+        return [*super().aliases_beside(), *settings.TWINS.values()]
 
     def allow_migrate(self, db, app_label, model_name=None, **hints):
         if db.startswith("twin"):

@@ -1,5 +1,7 @@
 """Settings of the test suite: everything but Appwrite itself is as small as it can be."""
 
+import os
+
 from tests import real
 
 SECRET_KEY = "only for tests"
@@ -18,24 +20,39 @@ INSTALLED_APPS = [
     "tests.library",
     "testproject.world",
 ]
+# The whole suite can run on a local server of another kind.
+ENGINE = os.environ.get("APPWRITE_TEST_ENGINE", "mariadb")
+LEVEL = os.environ.get("APPWRITE_TEST_FEATURE_LEVEL", "1.9")
+HOST = (
+    "local:"
+    if (ENGINE, LEVEL) == ("mariadb", "1.9")
+    else f"local:?engine={ENGINE}&feature-level={LEVEL}"
+)
+# A twin on SQLite for each engine; "twin" is that of the engine above.
+TWINS = {
+    engine: "twin" if engine == ENGINE else f"twin-{engine}"
+    for engine in ("mariadb", "postgresql", "mongodb")
+}
 # Said explicitly, or parallel runs would give both twins the same name.
 IN_MEMORY = {"NAME": ":memory:"}
 DATABASES = {
     "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
     "appwrite": {
         "ENGINE": "appwrite_orm_django.backend",
-        "HOST": "local:",
+        "HOST": HOST,
         "USER": "tests",
         "PASSWORD": "tests",
         "NAME": "library",
     },
     # The same models on SQLite, to compare answers with (tests/differential.py).
-    "twin": {"ENGINE": "tests.twin", "NAME": ":memory:", "TEST": IN_MEMORY},
-    "twin-postgresql": {
-        "ENGINE": "tests.twin",
-        "NAME": ":memory:",
-        "OPTIONS": {"ENGINE": "postgresql"},
-        "TEST": IN_MEMORY,
+    **{
+        alias: {
+            "ENGINE": "tests.twin",
+            "NAME": ":memory:",
+            "OPTIONS": {"ENGINE": engine},
+            "TEST": IN_MEMORY,
+        }
+        for engine, alias in TWINS.items()
     },
 }
 if server := real.server():

@@ -90,7 +90,7 @@ def test_a_models_list_holds_querysets_and_callables(monkeypatch):
 
 
 # From Django 6.1 on checks of models ask every database what it can do; SQLite is asked in SQL.
-@pytest.mark.django_db(databases=["default", "twin", "twin-postgresql"])
+@pytest.mark.django_db(databases=["default", *settings.TWINS.values()])
 def test_they_are_registered():
     found = {message.id for message in run_checks()}
     assert "appwrite.W034" in found

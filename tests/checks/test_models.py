@@ -224,7 +224,7 @@ def test_the_library_has_what_it_has():
 
 
 # From Django 6.1 on checks of models ask every database what it can do; SQLite is asked in SQL.
-@pytest.mark.django_db(databases=["default", "twin", "twin-postgresql"])
+@pytest.mark.django_db(databases=["default", *settings.TWINS.values()])
 def test_no_check_asks_a_server_on_its_own(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("a request")

@@ -10,6 +10,7 @@ from io import StringIO
 from textwrap import dedent
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connections
 from django.test import override_settings
@@ -28,7 +29,7 @@ from tests.schema.conftest import a_server, connect
 
 TAG = TableRef("library", "library_tag")
 MARK = pytest.mark.django_db(
-    databases=["default", "appwrite", "twin", "twin-postgresql"], transaction=True
+    databases=["default", "appwrite", *settings.TWINS.values()], transaction=True
 )
 ROUTERS = ["appwrite_orm_django.routers.AppwriteRouter"]
 

@@ -1,7 +1,7 @@
 """
-Django's SQLite backend with the text rules of the database under Appwrite.
+Django's SQLite backend with the rules of the engine under Appwrite.
 
-``OPTIONS["ENGINE"]`` is ``mariadb`` (``utf8mb4_general_ci``, nulls low) or ``postgresql`` (code points, nulls high).
+``OPTIONS["ENGINE"]`` names it.
 """
 
 from copy import copy
@@ -12,7 +12,7 @@ from django.db.models.constants import OnConflict
 from django.db.models.expressions import OrderBy
 from django.db.models.sql import compiler
 
-from appwrite_orm_django.engines import collation
+from appwrite_orm_django.engines import ENGINES
 
 TEXT_TYPES = (
     "CharField",
@@ -45,13 +45,12 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler):
         return [row[:-1] for row in rows]
 
 
-def _compare(one, two):
-    left, right = collation.fold(one), collation.fold(two)
-    return (left > right) - (left < right)
+def _compare(key):
+    def compare(one, two):
+        left, right = key(one), key(two)
+        return (left > right) - (left < right)
 
-
-def _compare_code_points(one, two):
-    return (one > two) - (one < two)
+    return compare
 
 
 def _or_none(function):
@@ -60,7 +59,7 @@ def _or_none(function):
 
 class _NullsInPlace:
     def compile(self, node):
-        high = self.connection.text == "postgresql"
+        high = not self.connection.engine.nulls_are_low
         if type(node) is OrderBy and high and node.nulls_first is None and node.nulls_last is None:
             node = node.copy()
             setattr(node, "nulls_first" if node.descending else "nulls_last", True)
@@ -129,15 +128,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, settings_dict, *args, **kwargs):
         options = dict(settings_dict["OPTIONS"])
-        self.text = options.pop("ENGINE", "mariadb")
+        self.engine = ENGINES[options.pop("ENGINE")]
         super().__init__({**settings_dict, "OPTIONS": options}, *args, **kwargs)
 
     def get_new_connection(self, conn_params):
         connection = super().get_new_connection(conn_params)
         connection.execute("PRAGMA case_sensitive_like = ON")
-        folds = self.text == "mariadb"
-        connection.create_collation("APPWRITE", _compare if folds else _compare_code_points)
-        fold, like_fold = (collation.fold, collation.like_fold) if folds else (str.lower, str.lower)
-        connection.create_function("FOLD", 1, _or_none(fold), deterministic=True)
-        connection.create_function("LIKE_FOLD", 1, _or_none(like_fold), deterministic=True)
+        engine = self.engine
+        connection.create_collation("APPWRITE", _compare(engine.order_key))
+        connection.create_function("FOLD", 1, _or_none(engine.iexact_key), deterministic=True)
+        connection.create_function("LIKE_FOLD", 1, _or_none(engine.pattern_key), deterministic=True)
         return connection
