@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 from hypothesis import HealthCheck, settings
@@ -55,6 +56,16 @@ def pytest_configure(config: pytest.Config) -> None:
         run = RealRun(server)
         run.begin()
         config.pluginmanager.register(run)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out the tests of what the engine of this run does not have."""
+    server = real.server()
+    engine = server.text if server else django_settings.ENGINE
+    for item in items:
+        mark = item.get_closest_marker("engine")
+        if mark is not None and engine not in mark.args:
+            item.add_marker(pytest.mark.skip(reason=f"{engine}: {mark.kwargs['reason']}"))
 
 
 @pytest.fixture
