@@ -521,7 +521,7 @@ def _beyond(call: Call, wanted: RichList, plan: sql.Plan, cursor: Row) -> sql.Co
     statement = (
         f"SELECT {', '.join(expressions)} FROM {wanted.table.sql} AS {MAIN} WHERE {MAIN}._id = ?"
     )
-    values = call.session.one(statement, (int(cursor["$sequence"]),)) or ()
+    values = call.session.one(statement, (cursor["$sequence"],)) or ()
     for order, query, value in zip(plan.orders, [*wanted.of(*ORDERS), None], values, strict=False):
         if order.by is not None and value is None:
             raise ApiError(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from appwrite_local import identifiers
+from appwrite_local import bson_types, identifiers
 from appwrite_local.datetimes import now_text
 from appwrite_local.errors import ApiError
 from appwrite_local.messages import Response, json_response, no_content
@@ -242,20 +242,22 @@ def build_index(session: Session, table: Table, index: Index) -> bool:
     if index.type not in ("key", "unique"):
         return False
     parts = []
-    for position, key in enumerate(index.columns):
-        column = table.find_column(key)
-        length = (
-            index.lengths[position]
-            if position < len(index.lengths) and index.type == "unique"
-            else None
-        )
+    columns = [table.find_column(key) for key in index.columns]
+    covered = bson_types.covered(session.engine, index, columns)
+    if covered is None:
+        return False
+    by_length = index.type == "unique" and not session.engine.bson_unique_indexes
+    for position, (key, column) in enumerate(zip(index.columns, columns, strict=True)):
+        length = index.lengths[position] if by_length and position < len(index.lengths) else None
         order = index.orders[position] if position < len(index.orders) else None
         expression = INTERNALS[key].compare if column is None else index_expression(column, length)
         parts.append(expression + (" DESC" if order and order.upper() == "DESC" else ""))
     unique = "UNIQUE " if index.type == "unique" else ""
     try:
         with session.savepoint():
-            session.execute(f"CREATE {unique}INDEX {index.sql} ON {table.sql} ({', '.join(parts)})")
+            session.execute(
+                f"CREATE {unique}INDEX {index.sql} ON {table.sql} ({', '.join(parts)}) {covered}"
+            )
     except sqlite3.IntegrityError:
         return False
     return True
@@ -369,7 +371,9 @@ def _take_out_held(session: Session, table_seq: int, index: Index, key: str) -> 
     held = index.as_held()
     index.held, index.held_lengths = [one for one in held.columns if one != key], held.lengths
     session.execute(f"DROP INDEX IF EXISTS {index.sql}")
-    index.built = bool(index.held) and _rebuild(session, table_seq, index.as_held())
+    # MongoDB's own index stays on the deleted column, of which no row has a value.
+    gone = not index.held or session.engine.bson_unique_indexes
+    index.built = not gone and _rebuild(session, table_seq, index.as_held())
     session.execute(
         "UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq)
     )

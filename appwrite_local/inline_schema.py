@@ -134,6 +134,7 @@ def _index(given: Mapping[str, Any], table: Table) -> Index:
         list(columns),
         lengths,
         [order or None for order in given.get("orders") or []],
+        inline=True,
     )
 
 

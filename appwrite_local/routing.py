@@ -14,7 +14,7 @@ from appwrite_local.messages import Request, Response
 from appwrite_local.permissions import Identity
 from appwrite_local.state import FeatureLevel, ServerState
 from appwrite_local.storage import Session
-from appwrite_local.validators import Validator
+from appwrite_local.validators import CustomId, Uid, Validator
 
 REQUIRED: Final = object()
 
@@ -27,6 +27,11 @@ class Param:
     validator: Validator
     default: Any = REQUIRED
     nullable: bool = False
+
+    def with_ids_to(self, longest: int) -> Param:
+        if self.name != "rowId" or not isinstance(self.validator, Uid | CustomId):
+            return self
+        return replace(self, validator=replace(self.validator, longest=longest))
 
 
 @dataclass(slots=True)
@@ -84,6 +89,11 @@ class Route:
             and service
             and not {"transactions", "rows", "documents"}.intersection(words)
         )
+
+    def with_row_ids_to(self, longest: int) -> Route:
+        """Return the route for a database whose row ids have up to so many characters."""
+        params = tuple(param.with_ids_to(longest) for param in self.params)
+        return replace(self, params=params)
 
     def in_legacy_words(self) -> Route:
         path = "/".join(LEGACY.segments.get(segment, segment) for segment in self.path.split("/"))

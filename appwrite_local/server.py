@@ -14,7 +14,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from appwrite_local import bodies, routes, webhooks
-from appwrite_local.engines import ENGINES, EngineName
+from appwrite_local.engines import ENGINES, EngineName, check_level
 from appwrite_local.errors import ApiError
 from appwrite_local.events import Event
 from appwrite_local.faults import (
@@ -49,14 +49,16 @@ class LocalServer(ServerState):
         key: a key with all scopes. ``None``: any key that is not empty has all scopes.
         feature_level: ``1.9`` answers like release 1.9.6; ``2.x`` adds aggregates, joins, distinct
             and ``rows/query``.
-        engine: the database whose text semantics apply. Of MongoDB's there are only exact
-            comparisons, the width of tables and the form of ``$sequence``.
+        engine: the database below the server; see ``engines``.
         column_delay_s: how long a column stays ``processing`` after its creation, and ``deleting``
             after its deletion. With 0 it is available at the next request.
         index_lag: for how many further requests a new index reads ``processing`` if there is no
             delay. A server never builds one at once, and clients that look too early should notice
             (recording ``indexes-errors``).
         faults: faults to simulate, as objects or texts; see ``faults``.
+
+    Raises:
+        ValueError: the behaviour of this feature level on this engine is not known.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class LocalServer(ServerState):
         faults: Sequence[Fault | str] = (),
     ) -> None:
         is_new = feature_level == "2.x"
+        check_level(engine, feature_level)
         rules = ENGINES[engine]
         if is_new:
             rules = replace(rules, escapes_backslash=True, float_digits=17)
@@ -88,7 +91,9 @@ class LocalServer(ServerState):
         self.webhooks = webhooks.Deliverer(self.storage)
         self._router = Router()
         self._router.add(
-            route for route in routes.all_routes() if route.since == "1.9" or feature_level == "2.x"
+            route.with_row_ids_to(rules.max_id)
+            for route in routes.all_routes()
+            if route.since == "1.9" or feature_level == "2.x"
         )
 
     def __repr__(self) -> str:

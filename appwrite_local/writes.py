@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from appwrite_local import datetimes, identifiers, operators
-from appwrite_local.collation import fold
 from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError, invalid_structure
 from appwrite_local.row_store import Duplicate, RowStore
@@ -201,12 +200,8 @@ class Writer:
         check_whole(self.table, filled)
         row = self._new_row(row_id, filled, dates, permissions or ())
         clash = self.store.find_clash(row)
-        if (
-            clash is not None
-            and not self.engine.upsert_overwrites
-            and fold(clash["$id"]) != fold(row_id)
-        ):
-            raise Duplicate(of_id=False)
+        if clash is not None and not self.engine.upsert_ignores_case:
+            raise Duplicate(of_id=True)
         if clash is None:
             row["$sequence"] = self.store.insert(row)
             return self._as_sent(row)

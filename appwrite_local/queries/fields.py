@@ -10,6 +10,7 @@ from appwrite_local.datetimes import parse_datetime
 from appwrite_local.engines import MARIADB, Engine
 from appwrite_local.queries import raw
 from appwrite_local.schema import SPATIAL_TYPES, TEXT_TYPES, Column, Table
+from appwrite_local.uuids import is_uuid7
 from appwrite_local.validators import is_int, is_number
 
 Kind = Literal[
@@ -115,11 +116,19 @@ def table_fields(table: Table, engine: Engine) -> Fields:
     """Return the fields of a table's rows; kept with the table's definition."""
     fields: Fields | None = table.plans.get("fields")
     if fields is None:
-        fields = {key: replace(field, engine=engine) for key, field in INTERNALS.items()}
+        fields = {key: _internal_field(field, engine) for key, field in INTERNALS.items()}
         for column in table.columns.values():
             fields[column.key] = column_field(column, engine)
         table.plans["fields"] = fields
     return fields
+
+
+def _internal_field(field: Field, engine: Engine) -> Field:
+    if field.kind == "id" and not engine.ids_fold_on_lookup:
+        return replace(field, compare=field.value, engine=engine)
+    if field.kind == "sequence" and engine.new_sequence is not None:
+        return replace(field, accepts=is_uuid7, engine=engine)
+    return replace(field, engine=engine)
 
 
 def column_field(column: Column, engine: Engine) -> Field:
