@@ -9,7 +9,7 @@ from typing import Any, Final
 from appwrite_local.errors import ApiError, invalid_argument
 from appwrite_local.events import EventLog
 from appwrite_local.families import LEGACY, TABLES_DB, Family
-from appwrite_local.faults import ColumnFate
+from appwrite_local.faults import Fate
 from appwrite_local.messages import Request, Response
 from appwrite_local.permissions import Identity
 from appwrite_local.state import FeatureLevel, ServerState
@@ -44,7 +44,7 @@ class Call:
     family: Family
     request: Request
     args: dict[str, Any]
-    fate: ColumnFate
+    fate: Fate
     events: EventLog = field(init=False)
 
     def __post_init__(self) -> None:

@@ -73,13 +73,14 @@ def drop_storage(session: Session, table_seq: int) -> None:
 
 
 def add_column(session: Session, table_seq: int, column: Column) -> None:
-    session.execute(f"ALTER TABLE rows_{table_seq} ADD COLUMN {column.sql} {storage_type(column)}")
-    if column.has_fold:
-        session.execute(f"ALTER TABLE rows_{table_seq} ADD COLUMN {column.folded_sql} TEXT")
+    kinds = {column.sql: storage_type(column, session.engine), column.null_sql: "INTEGER"}
+    for name in storage_columns(column, session.engine):
+        kind = kinds.get(name, "TEXT")
+        session.execute(f"ALTER TABLE rows_{table_seq} ADD COLUMN {name} {kind}")
 
 
 def drop_column(session: Session, table_seq: int, column: Column) -> None:
-    for name in storage_columns(column):
+    for name in storage_columns(column, session.engine):
         session.execute(f"ALTER TABLE rows_{table_seq} DROP COLUMN {name}")
 
 
@@ -89,11 +90,11 @@ class RowStore:
     def __init__(self, session: Session, table: Table, engine: Engine) -> None:
         self._session = session
         self.table = table
-        self._engine = engine
+        self.engine = engine
 
     def get(self, row_id: str, select: Sequence[str] | None = None) -> Row | None:
         """Find a row by id, in another case as well if the engine does."""
-        if self._engine.ids_fold_on_lookup:
+        if self.engine.ids_fold_on_lookup:
             return self._by_folded_id(row_id, select)
         rows = self.find("_uid = ?", (row_id,), select=select)
         return rows[0] if rows else None
@@ -143,7 +144,7 @@ class RowStore:
                 tuple(
                     (column.key, decode)
                     for column in columns
-                    if (decode := decoder(column)) is not None
+                    if (decode := decoder(column, self.engine)) is not None
                 ),
             )
             if len(self.table.plans) < 200:
@@ -166,6 +167,14 @@ class RowStore:
         )
         return row or ()
 
+    def held_number(self, sequence: str, column: Column) -> tuple[Any, bool]:
+        """Return what a row holds in a column with a null mark, and whether it is a stored null."""
+        names = ", ".join(storage_columns(column, self.engine))
+        held, is_null = self._session.one(
+            f"SELECT {names} FROM {self.table.sql} WHERE _id = ?", (sequence,)
+        ) or (None, None)
+        return held, bool(is_null)
+
     def is_empty(self) -> bool:
         return self._session.one(f"SELECT 1 FROM {self.table.sql}") is None
 
@@ -177,7 +186,7 @@ class RowStore:
             Duplicate: the id or a unique index is taken.
         """
         names, values = self._stored(row)
-        made = None if self._engine.new_sequence is None else self._engine.new_sequence()
+        made = None if self.engine.new_sequence is None else self.engine.new_sequence()
         if made is not None:
             names, values = [*names, "_id"], [*values, made]
         sql = f"INSERT INTO {self.table.sql} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
@@ -215,7 +224,7 @@ class RowStore:
         change which row is written, the insert itself reports those clashes.
         """
         found = self._by_folded_id(row["$id"])
-        if found is not None or not self._engine.upsert_overwrites:
+        if found is not None or not self.engine.upsert_overwrites:
             return found
         for index in self.table.all_indexes:
             if index.type == "unique" and index.built:
@@ -235,7 +244,7 @@ class RowStore:
             length = lengths[position] if position < len(lengths) else None
             parts.append(f"{index_expression(column, length)} = ?")
             value = row[key][:length] if length and isinstance(row[key], str) else row[key]
-            params.append(to_storage(column, value, self._engine)[-1])
+            params.append(to_storage(column, value, self.engine)[-1])
         found = self.find(" AND ".join(parts), params, limit=1)
         return found[0] if found else None
 
@@ -245,8 +254,8 @@ class RowStore:
         for key, value in row.items():
             column = self.table.stored.get(key)
             if column is not None:
-                names += storage_columns(column)
-                values += to_storage(column, value, self._engine)
+                names += storage_columns(column, self.engine)
+                values += to_storage(column, value, self.engine)
             elif key == "$id":
                 names += ("_uid", "_uid_fold")
                 values += (value, fold(value))

@@ -28,6 +28,7 @@ class Field:
         compare: SQL that comparisons and orders use: for text the collation's key.
         accepts: returns whether a query's value has the right type.
         reads: converts a query's value for the comparison with ``compare``.
+        searchable: whether the fulltext index of the column, if it has one, is on its values.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Field:
     accepts: Callable[[Any], bool]
     array: bool = False
     encrypted: bool = False
+    searchable: bool = True
     column: Column | None = field(default=None, compare=False)
     engine: Engine = MARIADB
 
@@ -119,6 +121,10 @@ def table_fields(table: Table, engine: Engine) -> Fields:
         fields = {key: _internal_field(field, engine) for key, field in INTERNALS.items()}
         for column in table.columns.values():
             fields[column.key] = column_field(column, engine)
+        for index in table.all_indexes:
+            if index.type == "fulltext":
+                for key in set(index.columns) & set(fields) - set(index.held_columns):
+                    fields[key] = replace(fields[key], searchable=False)
         table.plans["fields"] = fields
     return fields
 

@@ -126,7 +126,7 @@ def after_cursor(plan: Plan, values: Sequence[Any]) -> Condition:
     for order, value in zip(plan.orders, values, strict=True):
         if order.by is None:
             continue
-        if isinstance(value, float):
+        if isinstance(value, float) and order.by.engine.floats_as_text:
             value = FilterFloat(value)
         operator = "<" if order.descending != backwards else ">"
         bounds.append(Condition(f"{order.by.compare} {operator}= ?", [value]))
@@ -208,7 +208,9 @@ def stored(by: Field, value: Any) -> Any:
         return value if isinstance(value, float) else int(value)
     if by.kind == "float":
         # An infinity reaches the database as a word, which counts as zero there.
-        return value if is_int(value) else FilterFloat(value) if math.isfinite(value) else 0.0
+        if is_int(value) or not by.engine.floats_as_text:
+            return value
+        return FilterFloat(value) if math.isfinite(value) else 0.0
     return value
 
 
@@ -268,9 +270,17 @@ def _equal(query: Query, by: Field) -> Condition:
 
 def _compare(operator: str) -> Callable[[Query, Field], Condition]:
     def compile_comparison(query: Query, by: Field) -> Condition:
-        return Condition(f"{by.compare} {operator} ?", [stored(by, query.values[0])])
+        condition = Condition(f"{by.compare} {operator} ?", [stored(by, query.values[0])])
+        return _not_destroyed(condition, by)
 
     return compile_comparison
+
+
+def _not_destroyed(condition: Condition, by: Field) -> Condition:
+    """Leave out what an operator has left: in SQLite, a blob is above all texts and numbers."""
+    if by.engine.runs_operators:
+        return condition
+    return Condition(f"({condition.sql} AND typeof({by.value}) <> 'blob')", condition.params)
 
 
 def _between(query: Query, by: Field) -> Condition:
@@ -393,7 +403,16 @@ def _json(by: Field, values: list[Any]) -> str:
 
 
 def _search(query: Query, by: Field) -> Condition:
+    if not by.searchable:
+        return _NOWHERE
     return Condition(f"ft_match({by.value}, ?)", [query.values[0]])
+
+
+def _not_search(query: Query, by: Field) -> Condition:
+    if not by.engine.text_search:
+        return _negated(_search)(query, by)
+    part = query.values[0]
+    return _or_null(_not(_contains(part, by)), by) if part not in ("", "0") else Condition("1")
 
 
 def _negated(compiler: Callable[[Query, Field], Condition]) -> Callable[[Query, Field], Condition]:
@@ -414,7 +433,7 @@ def _or_null(negation: Condition, by: Field) -> Condition:
 
 
 def _not_between(query: Query, by: Field) -> Condition:
-    return _not(_between(query, by))
+    return _not_destroyed(_not(_between(query, by)), by)
 
 
 def _is_not_null(query: Query, by: Field) -> Condition:
@@ -449,5 +468,5 @@ _COMPILERS: dict[str, Callable[[Query, Field], Condition]] = {
     "containsAll": _contains_all,
     "regex": _regex,
     "search": _search,
-    "notSearch": _negated(_search),
+    "notSearch": _not_search,
 }
