@@ -76,9 +76,9 @@ def create_rows(call: Call) -> Response:
         )
     table = table_of(call)
     refuse_relationships(call, table, "create")
-    writer = writer_of(call, table)
+    writer = writer_of(call, table, in_bulk=True)
     items = read_objects(args["rows"])
-    ids = [_checked_id(item) for item in items]
+    ids = [_checked_id(call, item) for item in items]
     permissions = [_checked_permissions(item) for item in items]
     if staging.is_staged(call):
         staged = [
@@ -97,10 +97,10 @@ def create_rows(call: Call) -> Response:
     return _echo(call, 201, rows)
 
 
-def _checked_id(item: Mapping[str, Any]) -> str:
-    row_id = item.get("$id", "unique()")
-    if row_id != "unique()" and not identifiers.is_valid(row_id):
-        raise ApiError("general_bad_request", message=identifiers.KEY_RULE)
+def _checked_id(call: Call, item: Mapping[str, Any]) -> str:
+    row_id, longest = item.get("$id", "unique()"), call.server.engine.max_id
+    if row_id != "unique()" and not identifiers.is_valid(row_id, longest):
+        raise ApiError("general_bad_request", message=identifiers.key_rule(longest))
     return fresh_id(row_id)
 
 

@@ -4,19 +4,29 @@ import re
 import secrets
 import time
 
-_VALID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
+#: Characters of an id or a key. Ids of rows are longer on some databases; see ``engines``.
+LONGEST = 36
+_VALID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
-KEY_RULE = "Parameter must contain at most 36 chars. Valid chars are a-z, A-Z, 0-9, period, hyphen, and underscore. Can't start with a special char"
-UID_RULE = "UID must contain at most 36 chars. Valid chars are a-z, A-Z, 0-9, and underscore. Can't start with a leading underscore"
+
+def key_rule(longest: int) -> str:
+    return f"Parameter must contain at most {longest} chars. Valid chars are a-z, A-Z, 0-9, period, hyphen, and underscore. Can't start with a special char"
 
 
-def is_valid(value: object) -> bool:
+def uid_rule(longest: int) -> str:
+    return f"UID must contain at most {longest} chars. Valid chars are a-z, A-Z, 0-9, and underscore. Can't start with a leading underscore"
+
+
+KEY_RULE = key_rule(LONGEST)
+
+
+def is_valid(value: object, longest: int = LONGEST) -> bool:
     """
     Return whether a value is a valid id or key.
 
-    It must be ASCII, of at most 36 characters, and begin with a letter or digit.
+    It must be ASCII, of at most ``longest`` characters, and begin with a letter or digit.
     """
-    return isinstance(value, str) and _VALID.fullmatch(value) is not None
+    return isinstance(value, str) and len(value) <= longest and _VALID.fullmatch(value) is not None
 
 
 def new_id() -> str:

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from appwrite_local import identifiers
+from appwrite_local import bson_types, identifiers
 from appwrite_local.datetimes import now_text
+from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError
 from appwrite_local.messages import Response, json_response, no_content
 from appwrite_local.metadata_lists import Listing, select_entries
@@ -39,7 +40,6 @@ from appwrite_local.values import text_size
 READ = ("tables.read", "collections.read", "indexes.read")
 WRITE = ("tables.write", "collections.write", "indexes.write")
 
-MAX_LENGTH = 768
 MAX_INDEXES = 58
 INTERNAL_KEYS = ("$id", "$createdAt", "$updatedAt")
 RESERVED = frozenset({"primary", "_created_at", "_updated_at", "_tenant_id"})
@@ -89,7 +89,7 @@ def create_index(call: Call) -> Response:
         0, args["key"], args["type"], list(args["columns"]), lengths, list(args["orders"])
     )
     _refuse_unknown(table, index)
-    check_index(table, index, given_lengths=len(args["lengths"]))
+    check_index(call.server.engine, table, index, given_lengths=len(args["lengths"]))
     if table.find_index(args["key"]) is not None:
         raise ApiError("column_index_already_exists", key=args["key"])
     index = add_index(
@@ -125,19 +125,19 @@ def _refuse_unknown(table: Table, index: Index) -> None:
             )
 
 
-def check_index(table: Table, index: Index, given_lengths: int = 0) -> None:
+def check_index(engine: Engine, table: Table, index: Index, given_lengths: int = 0) -> None:
     """
     Reject indexes that the database cannot build.
 
     Raises:
         ApiError: 400 ``column_index_invalid``, in the server's order.
     """
-    problem = _problem(table, index, given_lengths)
+    problem = _problem(engine, table, index, given_lengths)
     if problem is not None:
         raise ApiError("column_index_invalid", message=problem)
 
 
-def _problem(table: Table, index: Index, given_lengths: int) -> str | None:
+def _problem(engine: Engine, table: Table, index: Index, given_lengths: int) -> str | None:
     if index.key.lower() in RESERVED:
         return "Index key name is reserved"
     if not index.columns:
@@ -145,6 +145,11 @@ def _problem(table: Table, index: Index, given_lengths: int) -> str | None:
     lowered = [key.lower() for key in index.columns]
     if len(set(lowered)) < len(lowered):
         return "Duplicate attributes provided"
+    others = [] if engine.identical_indexes else table.all_indexes
+    if index.type == "fulltext" and any(
+        other.type == "fulltext" and other.key != index.key for other in others
+    ):
+        return "There is already a fulltext index in the collection"
     columns = [(key, table.find_column(key)) for key in index.columns]
     for key, column in columns:
         problem = _type_problem(index, key, column)
@@ -152,7 +157,24 @@ def _problem(table: Table, index: Index, given_lengths: int) -> str | None:
             return problem
     if given_lengths > len(index.columns):
         return "Invalid index lengths. Count of lengths must be equal or less than the number of attributes."
-    return None if index.type in ("fulltext", "spatial") else _lengths_problem(index, columns)
+    if index.type in ("fulltext", "spatial"):
+        return None
+    problem = _lengths_problem(index, columns, engine.index_length)
+    if problem is None and any(_is_like(index, other) for other in others):
+        problem = _IDENTICAL
+    return problem
+
+
+_IDENTICAL = "There is already an index with the same attributes and orders"
+
+
+def _is_like(index: Index, other: Index) -> bool:
+    """Return whether two indexes have the same columns and orders, whatever their sequence."""
+    return (
+        other.type in ("key", "unique")
+        and set(index.columns) == set(other.columns)
+        and {order or "" for order in index.orders} == {order or "" for order in other.orders}
+    )
 
 
 def _type_problem(index: Index, key: str, column: Column | None) -> str | None:
@@ -169,7 +191,9 @@ def _type_problem(index: Index, key: str, column: Column | None) -> str | None:
     return None
 
 
-def _lengths_problem(index: Index, columns: Sequence[tuple[str, Column | None]]) -> str | None:
+def _lengths_problem(
+    index: Index, columns: Sequence[tuple[str, Column | None]], longest: int
+) -> str | None:
     total = 0
     for (key, column), length in zip(columns, index.lengths, strict=False):
         length = length or 0
@@ -188,14 +212,16 @@ def _lengths_problem(index: Index, columns: Sequence[tuple[str, Column | None]])
             # The stray quote is the server's.
             return f'Index length {length} is larger than the size for {key}: {size}"'
         total += length or size or (2 if column is not None and column.type == "double" else 1)
-        if total > MAX_LENGTH:
-            return f"Index length is longer than the maximum: {MAX_LENGTH}"
+        if total > longest:
+            return f"Index length is longer than the maximum: {longest}"
     return None
 
 
-def check_held_indexes(table: Table, changed: Column) -> None:
+def check_held_indexes(engine: Engine, table: Table, changed: Column) -> None:
     """
     Reject a change of a column that makes any index of its table invalid.
+
+    Where identical indexes are refused, every index is: it is compared with itself.
 
     Raises:
         ApiError: 400 ``column_index_invalid``.
@@ -207,8 +233,13 @@ def check_held_indexes(table: Table, changed: Column) -> None:
         held = index.as_held()
         if held.columns:
             held.columns = [changed.key if key == before else key for key in held.columns]
+            if not engine.identical_indexes and held.type in ("key", "unique"):
+                raise ApiError("column_index_invalid", message=_IDENTICAL)
             check_index(
-                after, held, given_lengths=0 if index.type == "fulltext" else len(held.lengths)
+                engine,
+                after,
+                held,
+                given_lengths=0 if index.type == "fulltext" else len(held.lengths),
             )
 
 
@@ -242,20 +273,22 @@ def build_index(session: Session, table: Table, index: Index) -> bool:
     if index.type not in ("key", "unique"):
         return False
     parts = []
-    for position, key in enumerate(index.columns):
-        column = table.find_column(key)
-        length = (
-            index.lengths[position]
-            if position < len(index.lengths) and index.type == "unique"
-            else None
-        )
+    columns = [table.find_column(key) for key in index.columns]
+    covered = bson_types.covered(session.engine, index, columns)
+    if covered is None:
+        return False
+    by_length = index.type == "unique" and not session.engine.bson_unique_indexes
+    for position, (key, column) in enumerate(zip(index.columns, columns, strict=True)):
+        length = index.lengths[position] if by_length and position < len(index.lengths) else None
         order = index.orders[position] if position < len(index.orders) else None
         expression = INTERNALS[key].compare if column is None else index_expression(column, length)
         parts.append(expression + (" DESC" if order and order.upper() == "DESC" else ""))
     unique = "UNIQUE " if index.type == "unique" else ""
     try:
         with session.savepoint():
-            session.execute(f"CREATE {unique}INDEX {index.sql} ON {table.sql} ({', '.join(parts)})")
+            session.execute(
+                f"CREATE {unique}INDEX {index.sql} ON {table.sql} ({', '.join(parts)}) {covered}"
+            )
     except sqlite3.IntegrityError:
         return False
     return True
@@ -369,7 +402,9 @@ def _take_out_held(session: Session, table_seq: int, index: Index, key: str) -> 
     held = index.as_held()
     index.held, index.held_lengths = [one for one in held.columns if one != key], held.lengths
     session.execute(f"DROP INDEX IF EXISTS {index.sql}")
-    index.built = bool(index.held) and _rebuild(session, table_seq, index.as_held())
+    # MongoDB's own index stays on the deleted column, of which no row has a value.
+    gone = not index.held or session.engine.bson_unique_indexes
+    index.built = not gone and _rebuild(session, table_seq, index.as_held())
     session.execute(
         "UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq)
     )
@@ -417,8 +452,10 @@ def _rebuild(session: Session, table_seq: int, index: Index) -> bool:
 def rename_in_indexes(session: Session, table_seq: int, old: str, new: str) -> None:
     for index in load_indexes(session, table_seq):
         if old in index.columns or old in index.held_columns:
+            if not session.engine.renames_in_indexes:
+                index.held = index.held_columns
             index.columns = [new if key == old else key for key in index.columns]
-            if index.held is not None:
+            if session.engine.renames_in_indexes and index.held is not None:
                 index.held = [new if key == old else key for key in index.held]
             session.execute(
                 "UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq)

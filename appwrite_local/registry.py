@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 from urllib.parse import parse_qsl, unquote
 
-from appwrite_local.engines import EngineName
+from appwrite_local.engines import EngineName, check_level
 from appwrite_local.server import LocalServer
 from appwrite_local.state import FeatureLevel
 from appwrite_local.storage import WrongFormat
@@ -77,8 +77,8 @@ def check_location(location: str) -> None:
     Check a location without opening anything.
 
     Raises:
-        ValueError: not a ``local:`` location, an unknown option, an invalid value, or a file in a
-            directory that does not exist.
+        ValueError: not a ``local:`` location, an unknown option, an invalid value, a feature
+            level that is unknown for the engine, or a file in a directory that does not exist.
     """
     _storage_and_arguments(location)
 
@@ -134,6 +134,10 @@ def _arguments(location: str, text: str) -> dict[str, Any]:
         arguments["engine"] = cast(
             EngineName, _one_of(location, "engine", given["engine"], get_args(EngineName))
         )
+    try:
+        check_level(arguments.get("engine", "mariadb"), arguments.get("feature_level", "1.9"))
+    except ValueError as error:
+        raise ValueError(f"{location!r}: {error}.") from None
     if "column-delay" in given:
         arguments["column_delay_s"] = _seconds(location, given["column-delay"])
     return arguments

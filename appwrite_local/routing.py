@@ -9,12 +9,12 @@ from typing import Any, Final
 from appwrite_local.errors import ApiError, invalid_argument
 from appwrite_local.events import EventLog
 from appwrite_local.families import LEGACY, TABLES_DB, Family
-from appwrite_local.faults import ColumnFate
+from appwrite_local.faults import Fate
 from appwrite_local.messages import Request, Response
 from appwrite_local.permissions import Identity
 from appwrite_local.state import FeatureLevel, ServerState
 from appwrite_local.storage import Session
-from appwrite_local.validators import Validator
+from appwrite_local.validators import CustomId, Uid, Validator
 
 REQUIRED: Final = object()
 
@@ -28,6 +28,11 @@ class Param:
     default: Any = REQUIRED
     nullable: bool = False
 
+    def with_ids_to(self, longest: int) -> Param:
+        if self.name != "rowId" or not isinstance(self.validator, Uid | CustomId):
+            return self
+        return replace(self, validator=replace(self.validator, longest=longest))
+
 
 @dataclass(slots=True)
 class Call:
@@ -39,7 +44,7 @@ class Call:
     family: Family
     request: Request
     args: dict[str, Any]
-    fate: ColumnFate
+    fate: Fate
     events: EventLog = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,6 +89,11 @@ class Route:
             and service
             and not {"transactions", "rows", "documents"}.intersection(words)
         )
+
+    def with_row_ids_to(self, longest: int) -> Route:
+        """Return the route for a database whose row ids have up to so many characters."""
+        params = tuple(param.with_ids_to(longest) for param in self.params)
+        return replace(self, params=params)
 
     def in_legacy_words(self) -> Route:
         path = "/".join(LEGACY.segments.get(segment, segment) for segment in self.path.split("/"))

@@ -54,11 +54,15 @@ class _Reader:
 
 def create_storage(session: Session, table_seq: int) -> None:
     table = f"rows_{table_seq}"
+    numbered = "INTEGER PRIMARY KEY AUTOINCREMENT"
+    sequence = numbered if session.engine.new_sequence is None else "TEXT PRIMARY KEY NOT NULL"
     session.execute(
-        f"CREATE TABLE {table} (_id INTEGER PRIMARY KEY AUTOINCREMENT, _uid TEXT NOT NULL, "
+        f"CREATE TABLE {table} (_id {sequence}, _uid TEXT NOT NULL, "
         "_uid_fold TEXT NOT NULL UNIQUE, _created TEXT NOT NULL, _updated TEXT NOT NULL, "
         "_permissions TEXT NOT NULL)"
     )
+    if not session.engine.ids_fold_on_lookup:
+        session.execute(f"CREATE INDEX {table}_uid ON {table} (_uid)")
     # Every table of the server has these two.
     session.execute(f"CREATE INDEX {table}_created ON {table} (_created)")
     session.execute(f"CREATE INDEX {table}_updated ON {table} (_updated)")
@@ -69,13 +73,14 @@ def drop_storage(session: Session, table_seq: int) -> None:
 
 
 def add_column(session: Session, table_seq: int, column: Column) -> None:
-    session.execute(f"ALTER TABLE rows_{table_seq} ADD COLUMN {column.sql} {storage_type(column)}")
-    if column.has_fold:
-        session.execute(f"ALTER TABLE rows_{table_seq} ADD COLUMN {column.folded_sql} TEXT")
+    kinds = {column.sql: storage_type(column, session.engine), column.null_sql: "INTEGER"}
+    for name in storage_columns(column, session.engine):
+        kind = kinds.get(name, "TEXT")
+        session.execute(f"ALTER TABLE rows_{table_seq} ADD COLUMN {name} {kind}")
 
 
 def drop_column(session: Session, table_seq: int, column: Column) -> None:
-    for name in storage_columns(column):
+    for name in storage_columns(column, session.engine):
         session.execute(f"ALTER TABLE rows_{table_seq} DROP COLUMN {name}")
 
 
@@ -85,10 +90,16 @@ class RowStore:
     def __init__(self, session: Session, table: Table, engine: Engine) -> None:
         self._session = session
         self.table = table
-        self._engine = engine
+        self.engine = engine
 
     def get(self, row_id: str, select: Sequence[str] | None = None) -> Row | None:
-        """Find a row by id; ids are compared without case, as on the server."""
+        """Find a row by id, in another case as well if the engine does."""
+        if self.engine.ids_fold_on_lookup:
+            return self._by_folded_id(row_id, select)
+        rows = self.find("_uid = ?", (row_id,), select=select)
+        return rows[0] if rows else None
+
+    def _by_folded_id(self, row_id: str, select: Sequence[str] | None = None) -> Row | None:
         rows = self.find("_uid_fold = ?", (fold(row_id),), select=select)
         return rows[0] if rows else None
 
@@ -133,7 +144,7 @@ class RowStore:
                 tuple(
                     (column.key, decode)
                     for column in columns
-                    if (decode := decoder(column)) is not None
+                    if (decode := decoder(column, self.engine)) is not None
                 ),
             )
             if len(self.table.plans) < 200:
@@ -149,12 +160,20 @@ class RowStore:
         )
         return int(count)
 
-    def compare_values(self, sequence: int, expressions: Sequence[str]) -> tuple[Any, ...]:
+    def compare_values(self, sequence: str, expressions: Sequence[str]) -> tuple[Any, ...]:
         """Return the values that a row is ordered by, for a cursor at this row."""
         row = self._session.one(
             f"SELECT {', '.join(expressions)} FROM {self.table.sql} WHERE _id = ?", (sequence,)
         )
         return row or ()
+
+    def held_number(self, sequence: str, column: Column) -> tuple[Any, bool]:
+        """Return what a row holds in a column with a null mark, and whether it is a stored null."""
+        names = ", ".join(storage_columns(column, self.engine))
+        held, is_null = self._session.one(
+            f"SELECT {names} FROM {self.table.sql} WHERE _id = ?", (sequence,)
+        ) or (None, None)
+        return held, bool(is_null)
 
     def is_empty(self) -> bool:
         return self._session.one(f"SELECT 1 FROM {self.table.sql}") is None
@@ -167,11 +186,15 @@ class RowStore:
             Duplicate: the id or a unique index is taken.
         """
         names, values = self._stored(row)
+        made = None if self.engine.new_sequence is None else self.engine.new_sequence()
+        if made is not None:
+            names, values = [*names, "_id"], [*values, made]
         sql = f"INSERT INTO {self.table.sql} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
         try:
-            return str(self._session.insert(sql, values))
+            number = self._session.insert(sql, values)
         except sqlite3.IntegrityError as error:
             raise Duplicate.of(error) from error
+        return made or str(number)
 
     def update(self, sequence: str, changes: Row) -> None:
         """
@@ -183,7 +206,7 @@ class RowStore:
         names, values = self._stored(changes)
         sql = f"UPDATE {self.table.sql} SET {', '.join(f'{name} = ?' for name in names)} WHERE _id = ?"
         try:
-            self._session.execute(sql, [*values, int(sequence)])
+            self._session.execute(sql, [*values, sequence])
         except sqlite3.IntegrityError as error:
             raise Duplicate.of(error) from error
         except OverflowError as error:
@@ -191,16 +214,17 @@ class RowStore:
 
     def delete(self, sequences: Sequence[str]) -> None:
         for sequence in sequences:
-            self._session.execute(f"DELETE FROM {self.table.sql} WHERE _id = ?", (int(sequence),))
+            self._session.execute(f"DELETE FROM {self.table.sql} WHERE _id = ?", (sequence,))
 
     def find_clash(self, row: Row) -> Row | None:
         """
         Find the row that an insert would clash with.
 
-        The id counts first, then each unique index in order of creation.
+        The id counts first, then each unique index in order of creation. Where no unique index can
+        change which row is written, the insert itself reports those clashes.
         """
-        found = self.get(row["$id"])
-        if found is not None:
+        found = self._by_folded_id(row["$id"])
+        if found is not None or not self.engine.upsert_overwrites:
             return found
         for index in self.table.all_indexes:
             if index.type == "unique" and index.built:
@@ -220,7 +244,7 @@ class RowStore:
             length = lengths[position] if position < len(lengths) else None
             parts.append(f"{index_expression(column, length)} = ?")
             value = row[key][:length] if length and isinstance(row[key], str) else row[key]
-            params.append(to_storage(column, value, self._engine)[-1])
+            params.append(to_storage(column, value, self.engine)[-1])
         found = self.find(" AND ".join(parts), params, limit=1)
         return found[0] if found else None
 
@@ -230,8 +254,8 @@ class RowStore:
         for key, value in row.items():
             column = self.table.stored.get(key)
             if column is not None:
-                names += storage_columns(column)
-                values += to_storage(column, value, self._engine)
+                names += storage_columns(column, self.engine)
+                values += to_storage(column, value, self.engine)
             elif key == "$id":
                 names += ("_uid", "_uid_fold")
                 values += (value, fold(value))

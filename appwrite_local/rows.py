@@ -70,10 +70,19 @@ def table_of(call: Call) -> Table:
     return table
 
 
-def writer_of(call: Call, table: Table) -> RelatedWriter | Writer:
+def writer_of(
+    call: Call, table: Table, *, in_bulk: bool = False, staged: bool = False
+) -> RelatedWriter | Writer:
     if relations.are_in(table):
         return RelatedWriter(call, table)
-    return Writer(call.session, table, call.server.engine, trusted=call.identity.is_key)
+    return Writer(
+        call.session,
+        table,
+        call.server.engine,
+        trusted=call.identity.is_key,
+        in_bulk=in_bulk,
+        staged=staged,
+    )
 
 
 def store_of(call: Call, table: Table) -> RowStore:
@@ -95,20 +104,9 @@ def rows_json(call: Call, rows: Sequence[Row]) -> Sequence[dict[str, Any]]:
             }
             for row in rows
         ]
-    if call.server.engine.name == "mongodb":
-        return [{**row, "$sequence": _uuid(row["$sequence"])} for row in rows]
     if call.server.casts_sequences(call.request):
         rows = [{**row, "$sequence": int(row["$sequence"] or 0)} for row in rows]
     return rows
-
-
-def _uuid(sequence: str) -> str:
-    """
-    Return the text that MongoDB's rows have instead of a sequence number, in the same order.
-
-    Filters still take the number.
-    """
-    return f"01900000-0000-7000-8000-{int(sequence):012x}" if sequence else ""
 
 
 def taken(call: Call, error: Duplicate, row_id: str) -> ApiError:
@@ -332,7 +330,7 @@ def find_rows(
     """
     known = fields.table_fields(table, call.server.engine)
     store = store_of(call, table)
-    cursor = _cursor_row(queries, store, call.family.words["Row"])
+    cursor = _cursor_row(call, queries, store)
     if parse.is_rich(queries):
         return aggregate_lists.find_rich(call, table, queries, cursor, with_total=with_total)
     queries, related = related_reads.split_filters(queries, table)
@@ -343,7 +341,7 @@ def find_rows(
     if related:
         where = sql.all_of([where, related_reads.related_condition(call, table, related)])
     if not allows(table.permissions, "read", call.identity):
-        where = sql.all_of([where, relations.readable_rows(table, call.identity)])
+        where = sql.all_of([where, relations.readable_rows(call, table)])
     page = where if cursor is None else sql.all_of([where, _beyond(plan, store, cursor)])
     limit = sql.DEFAULT_LIMIT if plan.limit is None else plan.limit
     rows = store.find(
@@ -365,20 +363,20 @@ def _count(call: Call, store: RowStore, where: sql.Condition) -> int:
     return store.count(counted.sql, counted.params)
 
 
-def _cursor_row(queries: Sequence[parse.Query], store: RowStore, noun: str) -> Row | None:
+def _cursor_row(call: Call, queries: Sequence[parse.Query], store: RowStore) -> Row | None:
     cursor = next((query for query in queries if query.method in parse.CURSORS), None)
     if cursor is None:
         return None
-    row_id = check.check_cursor(cursor)
+    row_id = check.check_cursor(cursor, call.server.engine.max_id)
     row = store.get(row_id)
     if row is None:
-        raise ApiError("general_cursor_not_found", noun=noun, id=row_id)
+        raise ApiError("general_cursor_not_found", noun=call.family.words["Row"], id=row_id)
     return row
 
 
 def _beyond(plan: sql.Plan, store: RowStore, cursor: Row) -> sql.Condition:
     values = store.compare_values(
-        int(cursor["$sequence"]),
+        cursor["$sequence"],
         ["NULL" if order.by is None else order.by.compare for order in plan.orders],
     )
     for order, value in zip(plan.orders, values, strict=True):

@@ -72,6 +72,11 @@ class Column:
         return f"f{self.seq}"
 
     @property
+    def null_sql(self) -> str:
+        """The shadow column that marks a stored null; see ``values.has_null_mark``."""
+        return f"n{self.seq}"
+
+    @property
     def is_hidden(self) -> bool:
         """Whether this is the far side of a one-way relationship, which no list shows."""
         return bool(self.options.get("hidden"))
@@ -109,6 +114,7 @@ class Column:
 
 
 TEXT_TYPES = frozenset({"string", "varchar", "text", "mediumtext", "longtext"})
+NUMBERS = frozenset({"integer", "bigint", "double"})
 SPATIAL_TYPES = frozenset({"point", "linestring", "polygon"})
 
 
@@ -126,6 +132,7 @@ class Index:
         held: the columns of the database's own description, if they differ from ``columns``; empty
             if the database has no such index.
         held_lengths: their lengths. A deleted column leaves its length behind.
+        inline: whether it was made together with its table.
         stuck: why the index could not be deleted; empty if no deletion has failed.
     """
 
@@ -138,6 +145,7 @@ class Index:
     built: bool = True
     held: list[str] | None = None
     held_lengths: list[int | None] | None = None
+    inline: bool = False
     stuck: str = ""
     status: str = "available"
     error: str = ""
@@ -158,7 +166,9 @@ class Index:
         return replace(self, columns=self.held_columns, lengths=lengths)
 
     def definition(self) -> str:
-        names = ("type", "columns", "lengths", "orders", "built", "held", "held_lengths", "stuck")
+        names = ["type", "columns", "lengths", "orders", "built", "held", "held_lengths", "stuck"]
+        if self.inline:  # earlier versions do not know it
+            names.append("inline")
         return json.dumps({name: getattr(self, name) for name in names})
 
 

@@ -14,16 +14,16 @@ from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from appwrite_local import bodies, routes, webhooks
-from appwrite_local.engines import ENGINES, EngineName
+from appwrite_local.engines import ENGINES, EngineName, check_level
 from appwrite_local.errors import ApiError
 from appwrite_local.events import Event
 from appwrite_local.faults import (
-    ColumnFate,
+    Fate,
     Fault,
     Faults,
     answer_after,
     answer_before,
-    column_fate,
+    fate_of,
 )
 from appwrite_local.keys import authorize, identify
 from appwrite_local.messages import Request, Response
@@ -49,14 +49,16 @@ class LocalServer(ServerState):
         key: a key with all scopes. ``None``: any key that is not empty has all scopes.
         feature_level: ``1.9`` answers like release 1.9.6; ``2.x`` adds aggregates, joins, distinct
             and ``rows/query``.
-        engine: the database whose text semantics apply. Of MongoDB's there are only exact
-            comparisons, the width of tables and the form of ``$sequence``.
+        engine: the database below the server; see ``engines``.
         column_delay_s: how long a column stays ``processing`` after its creation, and ``deleting``
             after its deletion. With 0 it is available at the next request.
         index_lag: for how many further requests a new index reads ``processing`` if there is no
             delay. A server never builds one at once, and clients that look too early should notice
             (recording ``indexes-errors``).
         faults: faults to simulate, as objects or texts; see ``faults``.
+
+    Raises:
+        ValueError: the behaviour of this feature level on this engine is not known.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class LocalServer(ServerState):
         faults: Sequence[Fault | str] = (),
     ) -> None:
         is_new = feature_level == "2.x"
+        check_level(engine, feature_level)
         rules = ENGINES[engine]
         if is_new:
             rules = replace(rules, escapes_backslash=True, float_digits=17)
@@ -88,7 +91,9 @@ class LocalServer(ServerState):
         self.webhooks = webhooks.Deliverer(self.storage)
         self._router = Router()
         self._router.add(
-            route for route in routes.all_routes() if route.since == "1.9" or feature_level == "2.x"
+            route.with_row_ids_to(rules.max_id)
+            for route in routes.all_routes()
+            if route.since == "1.9" or feature_level == "2.x"
         )
 
     def __repr__(self) -> str:
@@ -101,15 +106,16 @@ class LocalServer(ServerState):
         An unexpected exception is logged and becomes a 500 in the server's own envelope. A response
         may be late or cut off; see ``Response``.
         """
-        disturbing = self.faults.take(request, request.path.removeprefix(PREFIX))
+        path = request.path.removeprefix(PREFIX)
+        disturbing = self.faults.take(request, path)
         if not disturbing:
-            return self._handle(request, ColumnFate())
-        answer = answer_before(disturbing)
+            return self._handle(request, Fate())
+        answer = answer_before(disturbing, path)
         if answer is None:
-            answer = self._handle(request, column_fate(disturbing))
+            answer = self._handle(request, fate_of(disturbing))
         return answer_after(disturbing, answer)
 
-    def _handle(self, request: Request, fate: ColumnFate) -> Response:
+    def _handle(self, request: Request, fate: Fate) -> Response:
         found = (
             self._router.match(request.method, request.path.removeprefix(PREFIX))
             if request.path.startswith(PREFIX + "/")
@@ -133,7 +139,7 @@ class LocalServer(ServerState):
         return answer
 
     def _serve(
-        self, request: Request, route: Route, path_values: dict[str, str], fate: ColumnFate
+        self, request: Request, route: Route, path_values: dict[str, str], fate: Fate
     ) -> tuple[Response, list[Event], list[tuple[webhooks.Webhook, Event]]]:
         with self.storage.session(writes=route.writes) as session:
             sent = bodies.parameters(request)

@@ -14,9 +14,9 @@ import sqlite3
 from functools import lru_cache
 from typing import Any
 
+from appwrite_local import fulltext
 from appwrite_local.collation import fold as mariadb_fold
 from appwrite_local.engines import Engine
-from appwrite_local.fulltext import matches as ft_match
 from appwrite_local.geometry import is_distant, relates
 from appwrite_local.queries.raw import number_prefix
 
@@ -26,18 +26,23 @@ _ALL_ONES = 2**64 - 1
 def register(connection: sqlite3.Connection, engine: Engine) -> None:
     """Add the functions to a connection. They are deterministic, as indexes require."""
     fold, like_fold = engine.fold, engine.like_fold
+    ft_match = fulltext.matches_words if engine.text_search else fulltext.matches
 
     def ci_fold(text: Any) -> str | None:
         return None if text is None else fold(text)
 
+    def as_text(value: Any) -> str:
+        # What an operator has left of a text is like no pattern.
+        return like_fold(value) if isinstance(value, str) else "\0"
+
     def ci_starts(text: Any, folded_part: str) -> bool | None:
-        return None if text is None else like_fold(text).startswith(folded_part)
+        return None if text is None else as_text(text).startswith(folded_part)
 
     def ci_ends(text: Any, folded_part: str) -> bool | None:
-        return None if text is None else like_fold(text).endswith(folded_part)
+        return None if text is None else as_text(text).endswith(folded_part)
 
     def ci_contains(text: Any, folded_part: str) -> bool | None:
-        return None if text is None else folded_part in like_fold(text)
+        return None if text is None else folded_part in as_text(text)
 
     @lru_cache(maxsize=256)
     def compiled(pattern: str) -> re.Pattern[str]:
@@ -98,15 +103,20 @@ def array_any(array: Any, wanted: str) -> bool | None:
     """Return whether a JSON array holds a wanted value exactly (``query-array-string``)."""
     if array is None:
         return None
-    held = json.loads(array)
+    held = _items(array)
     return any(_holds(held, value) for value in json.loads(wanted))
 
 
 def array_all(array: Any, wanted: str) -> bool | None:
     if array is None:
         return None
-    held = json.loads(array)
+    held = _items(array)
     return all(_holds(held, value) for value in json.loads(wanted))
+
+
+def _items(array: str | bytes) -> list[Any]:
+    held = json.loads(array)
+    return held if isinstance(held, list) else []  # an object, which an operator has left
 
 
 def _holds(held: list[Any], value: Any) -> bool:

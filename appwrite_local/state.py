@@ -101,6 +101,8 @@ class ServerState:
 
     def casts_sequences(self, request: Request) -> bool:
         """Return whether a caller uses an older response format, with a numeric ``$sequence``."""
+        if self.engine.new_sequence is not None:
+            return False
         wanted = request.headers.get("x-appwrite-response-format")
         return wanted is not None and _version(wanted) < (1, 9)
 

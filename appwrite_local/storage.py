@@ -78,8 +78,9 @@ class Session:
     of text from a client.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, writes: bool) -> None:
+    def __init__(self, connection: sqlite3.Connection, engine: Engine, *, writes: bool) -> None:
         self._connection = connection
+        self.engine = engine
         self.writes = writes
         self.schema_touched = False
 
@@ -169,7 +170,7 @@ class Storage:
         with self._exclusive(), self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
             try:
-                yield Session(connection, writes=writes)
+                yield Session(connection, self.engine, writes=writes)
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise

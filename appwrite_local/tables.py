@@ -35,12 +35,13 @@ WRITE = ("tables.write", "collections.write")
 def table_json(table: Table, call: Call) -> dict[str, Any]:
     family = call.family
     columns = family.name("columns")
+    measured = call.server.engine.limits_rows
     return {
         "$id": table.id, "$createdAt": table.created, "$updatedAt": table.updated, "$permissions": table.permissions,
         "databaseId": table.database.id, "name": table.name, "enabled": table.enabled, family.name("rowSecurity"): table.row_security,
         columns: [column_json(column, family, encrypt=column.encrypt) for column in table.all_columns],
         "indexes": [index_json(table, index, columns) for index in table.all_indexes],
-        "bytesMax": 0 if call.server.engine.name == "mongodb" else ROW_BYTES, "bytesUsed": bytes_used(table.all_columns),
+        "bytesMax": ROW_BYTES if measured else 0, "bytesUsed": bytes_used(table.all_columns) if measured else 0,
     }  # fmt: skip
 
 

@@ -86,18 +86,24 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class CustomId:
+    longest: int = identifiers.LONGEST
+
     def problem(self, value: Any) -> str | None:
         return (
             None
-            if value == "unique()" or value is True or identifiers.is_valid(value)
-            else identifiers.KEY_RULE
+            if value == "unique()" or value is True or identifiers.is_valid(value, self.longest)
+            else identifiers.key_rule(self.longest)
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Uid:
+    longest: int = identifiers.LONGEST
+
     def problem(self, value: Any) -> str | None:
-        return None if identifiers.is_valid(value) else identifiers.UID_RULE
+        if identifiers.is_valid(value, self.longest):
+            return None
+        return identifiers.uid_rule(self.longest)
 
 
 @dataclass(frozen=True, slots=True)

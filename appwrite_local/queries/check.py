@@ -270,14 +270,15 @@ def read_integer(value: Any) -> int | None:
     return value if is_int(value) else None
 
 
-def check_cursor(query: Query) -> str:
+def check_cursor(query: Query, longest: int = identifiers.LONGEST) -> str:
     """
-    Return the id of a cursor's row.
+    Return the id of a cursor's row, of up to ``longest`` characters.
 
     Raises:
         ApiError: 400 if it is not an id.
     """
     value = query.values[0] if query.values else None
-    if not identifiers.is_valid(value):
-        raise ApiError("general_query_invalid", message=f"Invalid cursor: {identifiers.UID_RULE}")
+    if not identifiers.is_valid(value, longest):
+        rule = identifiers.uid_rule(longest)
+        raise ApiError("general_query_invalid", message=f"Invalid cursor: {rule}")
     return str(value)

@@ -10,6 +10,7 @@ from appwrite_local.datetimes import parse_datetime
 from appwrite_local.engines import MARIADB, Engine
 from appwrite_local.queries import raw
 from appwrite_local.schema import SPATIAL_TYPES, TEXT_TYPES, Column, Table
+from appwrite_local.uuids import is_uuid7
 from appwrite_local.validators import is_int, is_number
 
 Kind = Literal[
@@ -27,6 +28,7 @@ class Field:
         compare: SQL that comparisons and orders use: for text the collation's key.
         accepts: returns whether a query's value has the right type.
         reads: converts a query's value for the comparison with ``compare``.
+        searchable: whether the fulltext index of the column, if it has one, is on its values.
     """
 
     key: str
@@ -36,6 +38,7 @@ class Field:
     accepts: Callable[[Any], bool]
     array: bool = False
     encrypted: bool = False
+    searchable: bool = True
     column: Column | None = field(default=None, compare=False)
     engine: Engine = MARIADB
 
@@ -115,11 +118,23 @@ def table_fields(table: Table, engine: Engine) -> Fields:
     """Return the fields of a table's rows; kept with the table's definition."""
     fields: Fields | None = table.plans.get("fields")
     if fields is None:
-        fields = {key: replace(field, engine=engine) for key, field in INTERNALS.items()}
+        fields = {key: _internal_field(field, engine) for key, field in INTERNALS.items()}
         for column in table.columns.values():
             fields[column.key] = column_field(column, engine)
+        for index in table.all_indexes:
+            if index.type == "fulltext":
+                for key in set(index.columns) & set(fields) - set(index.held_columns):
+                    fields[key] = replace(fields[key], searchable=False)
         table.plans["fields"] = fields
     return fields
+
+
+def _internal_field(field: Field, engine: Engine) -> Field:
+    if field.kind == "id" and not engine.ids_fold_on_lookup:
+        return replace(field, compare=field.value, engine=engine)
+    if field.kind == "sequence" and engine.new_sequence is not None:
+        return replace(field, accepts=is_uuid7, engine=engine)
+    return replace(field, engine=engine)
 
 
 def column_field(column: Column, engine: Engine) -> Field:

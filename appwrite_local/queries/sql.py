@@ -7,6 +7,7 @@ The SQL contains only names made of numbers; every value is a parameter.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ from appwrite_local.values import stored_float
 from appwrite_local.wire import encode_json, wire_number
 
 DEFAULT_LIMIT = 25
+_DOLLAR = re.compile(r"\$[a-z]", re.ASCII | re.IGNORECASE)
 _MAX_MARKS = 300
 
 
@@ -71,6 +73,9 @@ class Plan:
     select: list[str] | None = None
 
 
+_NOWHERE = Condition("0")
+
+
 def compile_queries(queries: Sequence[Query], fields: Fields) -> Plan:
     """Compile queries that ``check_queries`` accepted."""
     plan = Plan(
@@ -93,6 +98,8 @@ def _orders(queries: Sequence[Query], fields: Fields) -> list[Order]:
     orders: list[Order] = []
     for query in queries:
         if query.method == "orderRandom":
+            if not fields["$sequence"].engine.orders_randomly:
+                raise ApiError("general_unknown")
             orders.append(Order(None))
         elif query.method in ORDERS:
             orders.append(
@@ -119,7 +126,7 @@ def after_cursor(plan: Plan, values: Sequence[Any]) -> Condition:
     for order, value in zip(plan.orders, values, strict=True):
         if order.by is None:
             continue
-        if isinstance(value, float):
+        if isinstance(value, float) and order.by.engine.floats_as_text:
             value = FilterFloat(value)
         operator = "<" if order.descending != backwards else ">"
         bounds.append(Condition(f"{order.by.compare} {operator}= ?", [value]))
@@ -190,17 +197,20 @@ def stored(by: Field, value: Any) -> Any:
     if value is None:
         return None
     if by.kind == "id":
-        # Under all rules for text, ids are compared without case.
-        return fold(value)
+        return fold(value) if by.engine.ids_fold_on_lookup else value
     if by.is_text:
         return by.engine.fold(value)
     if by.kind == "datetime":
         return parse_datetime(value)
+    if by.kind == "sequence" and isinstance(value, str) and not value.isdecimal():
+        return value  # a UUID
     if by.kind in ("sequence", "integer"):
         return value if isinstance(value, float) else int(value)
     if by.kind == "float":
         # An infinity reaches the database as a word, which counts as zero there.
-        return value if is_int(value) else FilterFloat(value) if math.isfinite(value) else 0.0
+        if is_int(value) or not by.engine.floats_as_text:
+            return value
+        return FilterFloat(value) if math.isfinite(value) else 0.0
     return value
 
 
@@ -222,6 +232,10 @@ class FilterFloat(float):
         return self
 
 
+class InCount(int):
+    """A condition that is false (0) where rows are found, and true where they are counted."""
+
+
 def as_counted(condition: Condition, digits: int) -> Condition:
     """
     Return a condition as the server uses it for counting: floats are cut to so many digits.
@@ -232,7 +246,11 @@ def as_counted(condition: Condition, digits: int) -> Condition:
     return Condition(
         condition.sql,
         [
-            stored_float(value.given, digits) if isinstance(value, FilterFloat) else value
+            stored_float(value.given, digits)
+            if isinstance(value, FilterFloat)
+            else 1
+            if isinstance(value, InCount)
+            else value
             for value in condition.params
         ],
     )
@@ -252,9 +270,17 @@ def _equal(query: Query, by: Field) -> Condition:
 
 def _compare(operator: str) -> Callable[[Query, Field], Condition]:
     def compile_comparison(query: Query, by: Field) -> Condition:
-        return Condition(f"{by.compare} {operator} ?", [stored(by, query.values[0])])
+        condition = Condition(f"{by.compare} {operator} ?", [stored(by, query.values[0])])
+        return _not_destroyed(condition, by)
 
     return compile_comparison
+
+
+def _not_destroyed(condition: Condition, by: Field) -> Condition:
+    """Leave out what an operator has left: in SQLite, a blob is above all texts and numbers."""
+    if by.engine.runs_operators:
+        return condition
+    return Condition(f"({condition.sql} AND typeof({by.value}) <> 'blob')", condition.params)
 
 
 def _between(query: Query, by: Field) -> Condition:
@@ -267,10 +293,10 @@ def _is_null(_: Query, by: Field) -> Condition:
 
 def _starts(query: Query, by: Field) -> Condition:
     part = query.values[0]
+    if not by.engine.anchors_patterns and query.method == "startsWith":
+        return _contains_exactly(part, by)
     if not by.is_text:
-        return Condition(
-            "number_text(" + by.value + ") LIKE ? ESCAPE '!'", [_like(stored(by, part)) + "%"]
-        )
+        return _of_number(by, _like(stored(by, part)) + "%")
     if _escapes_itself(part, by):
         return _pattern(by, _escaped(part) + "%")
     check = Condition(f"ci_starts({by.value}, ?)", [by.engine.like_fold(part)])
@@ -282,13 +308,23 @@ def _starts(query: Query, by: Field) -> Condition:
 
 def _ends(query: Query, by: Field) -> Condition:
     part = query.values[0]
+    if not by.engine.anchors_patterns and query.method == "endsWith":
+        return _contains_exactly(part, by)
     if not by.is_text:
-        return Condition(
-            "number_text(" + by.value + ") LIKE ? ESCAPE '!'", ["%" + _like(stored(by, part))]
-        )
+        return _of_number(by, "%" + _like(stored(by, part)))
     if _escapes_itself(part, by):
         return _pattern(by, "%" + _escaped(part))
     return Condition(f"ci_ends({by.value}, ?)", [by.engine.like_fold(part)])
+
+
+def _contains_exactly(part: Any, by: Field) -> Condition:
+    return Condition(f"instr({by.value}, ?)", [part]) if by.is_text else _NOWHERE
+
+
+def _of_number(by: Field, pattern: str) -> Condition:
+    if not by.engine.casts_patterns:
+        return _NOWHERE
+    return Condition(f"number_text({by.value}) LIKE ? ESCAPE '!'", [pattern])
 
 
 def _like(value: Any) -> str:
@@ -318,6 +354,9 @@ def _contains(part: str, by: Field) -> Condition:
 
 
 def _escapes_itself(part: str, by: Field) -> bool:
+    """Return whether the server leaves a backslash in a pattern; refuse what it chokes on."""
+    if by.engine.fails_on_dollar and _DOLLAR.search(part):
+        raise ApiError("general_unknown")
     return "\\" in part and not by.engine.escapes_backslash
 
 
@@ -330,6 +369,10 @@ def _pattern(by: Field, pattern: str) -> Condition:
 
 
 def _contains_all(query: Query, by: Field) -> Condition:
+    if not by.engine.finds_all_contained:
+        # Counting takes a text for an array of one.
+        held = f"array_all({by.value}, ?)" if by.array else f"array_all(json_array({by.value}), ?)"
+        return Condition(f"(? AND {held})", [InCount(), _json(by, query.values)])
     if by.array:
         return Condition(f"array_all({by.value}, ?)", [_json(by, query.values)])
     if query.level == "1.9":
@@ -360,36 +403,70 @@ def _json(by: Field, values: list[Any]) -> str:
 
 
 def _search(query: Query, by: Field) -> Condition:
+    if not by.searchable:
+        return _NOWHERE
     return Condition(f"ft_match({by.value}, ?)", [query.values[0]])
+
+
+def _not_search(query: Query, by: Field) -> Condition:
+    if not by.engine.text_search:
+        return _negated(_search)(query, by)
+    part = query.values[0]
+    return _or_null(_not(_contains(part, by)), by) if part not in ("", "0") else Condition("1")
 
 
 def _negated(compiler: Callable[[Query, Field], Condition]) -> Callable[[Query, Field], Condition]:
     def compile_negation(query: Query, by: Field) -> Condition:
-        return _not(compiler(query, by))
+        return _or_null(_not(compiler(query, by)), by)
 
     return compile_negation
 
 
+def _not_equal(query: Query, by: Field) -> Condition:
+    return _or_null(Condition(f"{by.compare} <> ?", [stored(by, query.values[0])]), by)
+
+
+def _or_null(negation: Condition, by: Field) -> Condition:
+    if not by.engine.negations_find_nulls:
+        return negation
+    return Condition(f"({by.value} IS NULL OR {negation.sql})", negation.params)
+
+
+def _not_between(query: Query, by: Field) -> Condition:
+    return _not_destroyed(_not(_between(query, by)), by)
+
+
+def _is_not_null(query: Query, by: Field) -> Condition:
+    return _not(_is_null(query, by))
+
+
+def _not_contains(query: Query, by: Field) -> Condition:
+    if by.engine.fails_on_dollar and not by.array and len(query.values) > 1:
+        # The server hands the list to a function that wants a text.
+        raise ApiError("general_unknown")
+    return _negated(_contains_any)(query, by)
+
+
 _COMPILERS: dict[str, Callable[[Query, Field], Condition]] = {
     "equal": _equal,
-    "notEqual": _compare("<>"),
+    "notEqual": _not_equal,
     "lessThan": _compare("<"),
     "lessThanEqual": _compare("<="),
     "greaterThan": _compare(">"),
     "greaterThanEqual": _compare(">="),
     "between": _between,
-    "notBetween": _negated(_between),
+    "notBetween": _not_between,
     "isNull": _is_null,
-    "isNotNull": _negated(_is_null),
+    "isNotNull": _is_not_null,
     "startsWith": _starts,
     "notStartsWith": _negated(_starts),
     "endsWith": _ends,
     "notEndsWith": _negated(_ends),
     "contains": _contains_any,
     "containsAny": _contains_any,
-    "notContains": _negated(_contains_any),
+    "notContains": _not_contains,
     "containsAll": _contains_all,
     "regex": _regex,
     "search": _search,
-    "notSearch": _negated(_search),
+    "notSearch": _not_search,
 }

@@ -26,7 +26,12 @@ from appwrite_local.wsgi import running_http_server
 FOLDER = Path(
     os.environ.get("APPWRITE_CONFORMANCE") or Path(__file__).parents[3] / "shared" / "conformance"
 )
-LEVELS = {"stable": "1.9", "preview": "2.x"}
+#: Folder of recordings: feature level and engine of the server that they are replayed against.
+SERVERS = {
+    "stable": ("1.9", "mariadb"),
+    "postgresql": ("1.9", "postgresql"),
+    "preview": ("2.x", "mariadb"),
+}
 CARRIERS = ["in-process", "http"] if os.environ.get("APPWRITE_CONFORMANCE_HTTP") else ["in-process"]
 HEADERS = {"X-Appwrite-Project": "demo", "X-Appwrite-Key": "secret"}
 
@@ -56,18 +61,18 @@ def _scenarios() -> list[Any]:
     return [
         pytest.param(carrier, folder, path, id=f"{carrier}-{folder}-{path.stem}")
         for carrier in CARRIERS
-        for folder in LEVELS
+        for folder in SERVERS
         for path in sorted((FOLDER / folder).glob("*.json"))
     ]
 
 
 @pytest.fixture(scope="module")
 def sessions() -> Iterator[dict[tuple[str, str], tuple[requests.Session, str]]]:
-    """For each carrier and feature level a server, reached by a session under a base URL."""
+    """For each carrier and folder a server, reached by a session under a base URL."""
     made: dict[tuple[str, str], tuple[requests.Session, str]] = {}
     running = ExitStack()
-    for folder, level in LEVELS.items():
-        server = LocalServer(feature_level=level)  # type: ignore[arg-type]
+    for folder, (level, engine) in SERVERS.items():
+        server = LocalServer(feature_level=level, engine=engine)  # type: ignore[arg-type]
         made["in-process", folder] = local_session(server), "http://local.appwrite.test/v1"
         running.callback(server.close)
         if "http" in CARRIERS:

@@ -112,7 +112,7 @@ def test_mongodb_is_named_at_the_first_answer(wire, way):
     text = str(caught.value)
     assert '["OPTIONS"]["ENGINE"] is "mariadb"' in text
     assert "runs on MongoDB" in text
-    assert "bytesMax 0" in text or "$sequence '01900000-" in text
+    assert "bytesMax 0" in text or "$sequence '01" in text
     assert "Use an Appwrite on MariaDB or PostgreSQL" in text
     sent = len(wire.log)
     with pytest.raises(ImproperlyConfigured, match="MongoDB"):

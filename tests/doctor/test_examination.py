@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from appwrite_local.adapter import LocalAdapter
+from appwrite_local.engines import ENGINES
 from appwrite_local.realtime_server import RealtimeServer
 from appwrite_orm_django.client import databases, webhooks
 from appwrite_orm_django.client.errors import AppwriteError
@@ -200,8 +201,10 @@ def test_a_missing_webhook_is_a_finding():
     assert found[0].found == "no webhook"
 
 
-@pytest.mark.parametrize("level", ["1.9", "2.x"])
-@pytest.mark.parametrize("engine", ["mariadb", "postgresql", "mongodb"])
+@pytest.mark.parametrize(
+    ("engine", "level"),
+    [(name, level) for name, engine in ENGINES.items() for level in engine.levels],
+)
 @pytest.mark.parametrize("assumed", ["mariadb", "postgresql"])
 def test_the_rules_for_text_are_told_from_findings(engine, level, assumed):
     found = findings(

@@ -54,7 +54,7 @@ class Command(BaseCommand):
             "--engine",
             default="mariadb",
             choices=get_args(EngineName),
-            help="the database engine whose text semantics to follow (default: %(default)s)",
+            help="the database below the server (default: %(default)s)",
         )
         parser.add_argument(
             "--column-delay",
@@ -98,6 +98,8 @@ class Command(BaseCommand):
             )  # fmt: skip
         except WrongFormat as error:
             raise CommandError(f"--storage {error}") from error
+        except ValueError as error:
+            raise CommandError(f"--engine: {error}.") from error
         except sqlite3.DatabaseError as error:
             raise CommandError(
                 f"--storage {options['storage']} is not a usable SQLite file: {error}."
