@@ -158,20 +158,19 @@ def write_records(transport: Transport, database: str, records: Sequence[Record]
     """
     Write records, replacing those of the same columns; one request for every 100.
 
-    This creates the table of records if it does not exist.
+    This creates the table of records if it does not exist. A further row is for ``engine_probe``.
     """
-    _upsert(
-        transport,
-        database,
-        [_data(record.table, record.key, as_recorded(record.encoding)) for record in records],
-    )
+    if not records:
+        return
+    data = [_data(record.table, record.key, as_recorded(record.encoding)) for record in records]
+    _upsert(transport, database, [*data, _data(SERVER, "probe", "its case shows the engine")])
 
 
 def read_findings(transport: Transport, database: str) -> dict[str, str]:
     """
     Return the findings about the server by name; one request.
 
-    ``text`` is the value that ``OPTIONS["TEXT"]`` should have.
+    ``engine`` is the value that ``OPTIONS["ENGINE"]`` should have.
     """
     try:
         page = _page(transport, database, [equal("table_id", SERVER)])
