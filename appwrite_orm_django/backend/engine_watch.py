@@ -84,8 +84,8 @@ class EngineWatch:
         except Unauthorized as error:
             raise ImproperlyConfigured(
                 f'{self._option} is not set, and the API key of "{self._alias}" may not find out '
-                f"the engine under {self._host}: {error}\n"
-                f"Set it to {', '.join(map(repr, ENGINES))} (_APP_DB_ADAPTER in Appwrite's "
+                f"the engine under {self._host}: {str(error).partition(chr(10))[0]}\n"
+                f"Set it to {' or '.join(map(repr, ENGINES))} (_APP_DB_ADAPTER in Appwrite's "
                 "installation), or grant the key the scope tables.read."
             ) from error
         return self._engine

@@ -88,7 +88,7 @@ class _Adapter(LocalAdapter):
 
     def send(self, request, *args, **kwargs):
         if self._wire.refuses(request.path_url.partition("?")[0]):
-            request.headers["X-Appwrite-Key"] = "another"
+            del request.headers["X-Appwrite-Key"]
         return super().send(request, *args, **kwargs)
 
 
