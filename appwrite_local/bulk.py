@@ -136,6 +136,8 @@ def upsert_rows(call: Call) -> Response:
     ids = [fresh_id(item.get("$id")) for item in items]
     if len(set(ids)) < len(ids):
         raise ApiError("row_already_exists", id="multiple")
+    if call.server.engine.bulk_upserts_once and len({one.lower() for one in ids}) < len(ids):
+        raise ApiError("general_unknown")
     if staging.is_staged(call):
         staged = [{**item, "$id": row_id} for row_id, item in zip(ids, items, strict=True)]
         return _staged(call, staging.stage_bulk_upsert(call, table, staged))

@@ -1,8 +1,9 @@
 """
 Define what differs between the databases that may lie below the server.
 
-MariaDB: ``utf8mb4_general_ci``, nulls first. PostgreSQL: ``equal`` and order by code point,
-patterns without case, nulls last. Both compare ids without case. MongoDB: bytes, nulls first; ids
+MariaDB: ``utf8mb4_general_ci``, nulls first, ids without case. PostgreSQL: ``equal`` by bytes, order
+by the locale en_US.utf8, patterns without case, nulls last; ids clash without case and are found
+with it. MongoDB: bytes, nulls first; ids
 clash without case and are found with it.
 
 No recording of a real MongoDB exists. Its rules were read in Appwrite 1.9.6, or seen on 1.9.6 with
@@ -14,9 +15,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from appwrite_local import collation
+from appwrite_local import collation, english_search, fulltext, locale_order
 from appwrite_local.uuids import Uuids
 
 EngineName = Literal["mariadb", "postgresql", "mongodb"]
@@ -28,7 +29,7 @@ class Engine:
     The rules of one database.
 
     Attributes:
-        fold: maps texts so that their code point order and equality are those of the originals.
+        fold: maps texts to texts or bytes whose order and equality are those of the originals.
         like_fold: maps texts so that patterns match when the mapped pattern matches.
         escapes_backslash: whether the server escapes it in patterns. 1.9 does not, and the database
             then reads it as an escape of the next character, even of the wildcard that the server
@@ -54,7 +55,21 @@ class Engine:
         upsert_ignores_case: whether an upsert that meets an id in another case changes that row;
             otherwise it is a clash.
         bson_unique_indexes: whether a unique index holds only where all its columns have values of
-            its BSON types; ``lengths`` are ignored.
+            its BSON types.
+        orders_ids_as_text: whether ids have the order of texts, not of their folds.
+        bulk_upserts_once: whether a bulk upsert that meets a row twice, by ids in two spellings, is
+            a 500 (recording ``bulk-upsert``).
+        stores_nul: whether texts may hold U+0000. Otherwise they end there, in silence, and an
+            array with it is a 500 (recording ``failing-statements``).
+        index_lengths: whether a unique index ends at its ``lengths`` (``unique-null-compound``).
+        text_bytes: bytes that a column of type text holds, if limited (recording ``row-text``).
+        trailing_escape: whether a backslash at the end of a pattern stands for itself; otherwise it
+            is a 500 for a text that gets there (recording ``text-patterns``).
+        names_are_text: whether names of databases, tables and columns are compared as MariaDB
+            compares text; otherwise by bytes (recordings ``databases-list``, ``tables-list``).
+        search: whether a text meets a search.
+        first_year: of datetimes; a negative one is told to clients, and the database then fails
+            before the year 1 (recording ``dates-engine``).
 
     Bugs of Appwrite's, each with the line of ``MONGODB`` that turns it on:
 
@@ -68,7 +83,7 @@ class Engine:
     """
 
     name: EngineName
-    fold: Callable[[str], str]
+    fold: Callable[[str], Any]
     like_fold: Callable[[str], str]
     prefix_range: Callable[[str], tuple[str, str] | None]
     nulls_last: bool = False
@@ -91,6 +106,25 @@ class Engine:
     fails_on_dollar: bool = False
     finds_all_contained: bool = True
     types_later_indexes: bool = True
+    orders_ids_as_text: bool = False
+    bulk_upserts_once: bool = False
+    stores_nul: bool = True
+    index_lengths: bool = True
+    text_bytes: int | None = 65_535
+    trailing_escape: bool = True
+    names_are_text: bool = True
+    search: Callable[[str | None, str], bool | None] = fulltext.matches
+    first_year: int = 1000
+
+    def fold_id(self, row_id: str) -> Any:
+        """Return what ids are compared and ordered by."""
+        if self.orders_ids_as_text:
+            return self.fold(row_id)
+        return collation.fold(row_id) if self.ids_fold_on_lookup else row_id
+
+    def as_stored(self, text: str) -> str:
+        """Return as much of a text as the database takes."""
+        return text if self.stores_nul else text.partition("\0")[0]
 
 
 def _same(text: str) -> str:
@@ -111,16 +145,35 @@ def _folded_letter(letter: str) -> str:
     return next((form for form in forms if len(form) == 1), letter)
 
 
+def _locale_fold(text: str) -> bytes:
+    return locale_order.key(text.partition("\0")[0])
+
+
+def _lower(text: str) -> str:
+    """Map every letter to lower case as ``towlower`` does: one for one."""
+    return text.lower() if text.isascii() else "".join([one.lower()[0] for one in text])
+
+
 MARIADB = Engine("mariadb", collation.fold, collation.like_fold, collation.prefix_range)
 POSTGRESQL = Engine(
     "postgresql",
-    _same,
-    str.lower,
+    _locale_fold,
+    _lower,
     _no_range,
     nulls_last=True,
     regex_flags=0,
     upsert_overwrites=False,
     samples_by_default=True,
+    ids_fold_on_lookup=False,
+    orders_ids_as_text=True,
+    bulk_upserts_once=True,
+    stores_nul=False,
+    index_lengths=False,
+    text_bytes=None,
+    trailing_escape=False,
+    names_are_text=False,
+    search=english_search.matches,
+    first_year=-4713,
 )
 
 MONGODB = Engine(
@@ -140,6 +193,7 @@ MONGODB = Engine(
     max_id=255,
     upsert_ignores_case=False,
     bson_unique_indexes=True,
+    index_lengths=False,
     # Bugs of 1.9.6. Turn one off as soon as a release without it is out.
     anchors_patterns=False,  # the patterns are sent as "x.*" and ".*x", without "^" and "$"
     fails_on_dollar=True,  # it is taken for an injection

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from appwrite_local.engines import MARIADB
+from appwrite_local.collation import like_fold
 
 MIN_WORD = 3
 _SPECIAL = re.compile(r"[@+\-*)(<>~\"]")
@@ -94,4 +94,4 @@ def matches(text: str | None, searched: str) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    return [MARIADB.like_fold(word) for word in _WORD.findall(text)]
+    return [like_fold(word) for word in _WORD.findall(text)]

@@ -246,7 +246,7 @@ def build_index(session: Session, table: Table, index: Index) -> bool:
     covered = bson_types.covered(session.engine, index, columns)
     if covered is None:
         return False
-    by_length = index.type == "unique" and not session.engine.bson_unique_indexes
+    by_length = index.type == "unique" and session.engine.index_lengths
     for position, (key, column) in enumerate(zip(index.columns, columns, strict=True)):
         length = index.lengths[position] if by_length and position < len(index.lengths) else None
         order = index.orders[position] if position < len(index.orders) else None

@@ -17,6 +17,9 @@ from appwrite_local.values import Row, decoder, storage_columns, storage_type, t
 
 TOTAL_CAP = 5000
 
+# The index that keeps ids unique without case where their folds are those of texts.
+_CASELESS_IDS = "_uid_caseless"
+
 _INTERNAL_SQL = "_uid, _id, _created, _updated, _permissions"
 _INTERNAL_KEYS = ("$id", "$sequence", "$createdAt", "$updatedAt", "$permissions")
 
@@ -40,7 +43,7 @@ class Duplicate(Exception):
     @classmethod
     def of(cls, error: sqlite3.IntegrityError) -> Duplicate:
         """Return what was taken, from SQLite's error, which names the id's column or the index."""
-        return cls(of_id="._uid_fold" in str(error))
+        return cls(of_id="._uid_fold" in str(error) or _CASELESS_IDS in str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ def create_storage(session: Session, table_seq: int) -> None:
         "_uid_fold TEXT NOT NULL UNIQUE, _created TEXT NOT NULL, _updated TEXT NOT NULL, "
         "_permissions TEXT NOT NULL)"
     )
+    if session.engine.orders_ids_as_text:
+        session.execute(f"CREATE UNIQUE INDEX {table}{_CASELESS_IDS} ON {table} (lower(_uid))")
     if not session.engine.ids_fold_on_lookup:
         session.execute(f"CREATE INDEX {table}_uid ON {table} (_uid)")
     # Every table of the server has these two.
@@ -99,7 +104,9 @@ class RowStore:
         return rows[0] if rows else None
 
     def _by_folded_id(self, row_id: str, select: Sequence[str] | None = None) -> Row | None:
-        rows = self.find("_uid_fold = ?", (fold(row_id),), select=select)
+        same = "lower(_uid) = lower(?)" if self._engine.orders_ids_as_text else "_uid_fold = ?"
+        sought = row_id if self._engine.orders_ids_as_text else fold(row_id)
+        rows = self.find(same, (sought,), select=select)
         return rows[0] if rows else None
 
     def find(
@@ -249,7 +256,8 @@ class RowStore:
                 values += to_storage(column, value, self._engine)
             elif key == "$id":
                 names += ("_uid", "_uid_fold")
-                values += (value, fold(value))
+                as_text = self._engine.orders_ids_as_text
+                values += (value, self._engine.fold(value) if as_text else fold(value))
             elif key == "$permissions":
                 names.append("_permissions")
                 values.append(json.dumps(value))

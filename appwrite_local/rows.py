@@ -104,10 +104,9 @@ def taken(call: Call, error: Duplicate, row_id: str) -> ApiError:
     """
     Return the error for a row whose id or unique value is taken.
 
-    1.9 on MariaDB does not distinguish the two.
+    1.9 does not distinguish the two.
     """
-    tells = call.server.feature_level == "2.x" or call.server.engine.name == "postgresql"
-    if tells and not error.of_id:
+    if call.server.feature_level == "2.x" and not error.of_id:
         refusal = ApiError("row_unique_constraint_violation")
     else:
         refusal = ApiError("row_already_exists", id=row_id)

@@ -11,12 +11,11 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any
 
-from appwrite_local.collation import fold as mariadb_fold
 from appwrite_local.engines import Engine
-from appwrite_local.fulltext import matches as ft_match
 from appwrite_local.geometry import is_distant, relates
 from appwrite_local.queries.raw import number_prefix
 
@@ -27,7 +26,7 @@ def register(connection: sqlite3.Connection, engine: Engine) -> None:
     """Add the functions to a connection. They are deterministic, as indexes require."""
     fold, like_fold = engine.fold, engine.like_fold
 
-    def ci_fold(text: Any) -> str | None:
+    def ci_fold(text: Any) -> Any:
         return None if text is None else fold(text)
 
     def ci_starts(text: Any, folded_part: str) -> bool | None:
@@ -40,11 +39,14 @@ def register(connection: sqlite3.Connection, engine: Engine) -> None:
         return None if text is None else folded_part in like_fold(text)
 
     @lru_cache(maxsize=256)
-    def compiled(pattern: str) -> re.Pattern[str]:
-        return re.compile(_like_to_regex(like_fold(pattern)), re.DOTALL)
+    def compiled(pattern: str) -> Callable[[str], Any]:
+        folded = like_fold(pattern)
+        if not engine.trailing_escape and _ESCAPE_AT_END.search(folded):
+            return partial(_matches_up_to_escape, folded[:-1])
+        return re.compile(_like_to_regex(folded), re.DOTALL).fullmatch
 
     def ci_like(text: Any, pattern: str) -> bool | None:
-        return None if text is None else compiled(pattern).fullmatch(like_fold(text)) is not None
+        return None if text is None else bool(compiled(pattern)(like_fold(text)))
 
     def regex_match(value: Any, pattern: str) -> bool | None:
         if value is None:
@@ -53,13 +55,30 @@ def register(connection: sqlite3.Connection, engine: Engine) -> None:
 
     for name, arguments, function in (
         ("ci_fold", 1, ci_fold), ("ci_starts", 2, ci_starts), ("ci_ends", 2, ci_ends), ("ci_contains", 2, ci_contains),
-        ("ci_like", 2, ci_like), ("ft_match", 2, ft_match), ("number_text", 1, number_text), ("array_any", 2, array_any),
+        ("ci_like", 2, ci_like), ("ft_match", 2, engine.search), ("number_text", 1, number_text), ("array_any", 2, array_any),
         ("array_all", 2, array_all), ("geo_relates", 3, relates), ("geo_distant", 3, is_distant), ("regex_match", 2, regex_match),
-        ("number_prefix", 1, _number_prefix), ("id_fold", 1, _id_fold), ("datetime_number", 1, _datetime_number),
+        ("number_prefix", 1, _number_prefix), ("datetime_number", 1, _datetime_number),
     ):  # fmt: skip
         connection.create_function(name, arguments, function, deterministic=True)
     for name, arguments, aggregate in _AGGREGATES:
         connection.create_aggregate(name, arguments, aggregate)
+
+
+_ESCAPE_AT_END = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
+
+
+def _matches_up_to_escape(pattern: str, text: str) -> bool:
+    """
+    Match a pattern that PostgreSQL finds broken when it gets to the backslash at its end.
+
+    It gets there if the pattern before it matches a beginning of the text that is not all of it.
+
+    Raises:
+        ValueError: PostgreSQL would fail.
+    """
+    if text and re.match(f"{_like_to_regex(pattern)}.", text, re.DOTALL):
+        raise ValueError("a pattern must not end with its escape character")
+    return False
 
 
 def _like_to_regex(pattern: str) -> str:
@@ -116,10 +135,6 @@ def _holds(held: list[Any], value: Any) -> bool:
 
 def _number_prefix(value: Any) -> float | None:
     return None if value is None else number_prefix(str(value))
-
-
-def _id_fold(value: Any) -> str | None:
-    return None if value is None else mariadb_fold(str(value))
 
 
 def _datetime_number(value: str | None) -> int | None:

@@ -31,7 +31,6 @@ Check = Callable[[Any], str | None]
 Row = dict[str, Any]
 
 INT32_MAX = 2**31 - 1
-MAX_TEXT_BYTES = 65_535
 _MAX_DOUBLE = 1.7976931348623157e308
 _TEXT_SIZES = {"text": 65_535, "mediumtext": 16_777_215, "longtext": 2_147_483_647}
 _EMAIL = re.compile(
@@ -384,13 +383,18 @@ def to_storage(column: Column, value: Any, engine: Engine) -> tuple[Any, ...]:
     if (
         column.type == "text"
         and not column.array
-        and len(value) * 4 > MAX_TEXT_BYTES
-        and len(value.encode()) > MAX_TEXT_BYTES
+        and engine.text_bytes is not None
+        and len(value) * 4 > engine.text_bytes
+        and len(value.encode()) > engine.text_bytes
     ):
         # The check counts characters and the database counts bytes (recording ``row-text``).
         raise ApiError("general_unknown")
+    if column.array and not engine.stores_nul and any("\0" in item for item in value if isinstance(item, str)):
+        raise ApiError("general_unknown")
     if column.array or column.type in SPATIAL_TYPES:
         return (json.dumps(value, ensure_ascii=False, separators=(",", ":")),)
+    if isinstance(value, str):
+        value = engine.as_stored(value)
     if column.has_fold:
         return (value, engine.fold(value))
     if is_unfiltered(column):

@@ -124,7 +124,7 @@ def table_fields(table: Table, engine: Engine) -> Fields:
 
 
 def _internal_field(field: Field, engine: Engine) -> Field:
-    if field.kind == "id" and not engine.ids_fold_on_lookup:
+    if field.kind == "id" and not (engine.ids_fold_on_lookup or engine.orders_ids_as_text):
         return replace(field, compare=field.value, engine=engine)
     if field.kind == "sequence" and engine.new_sequence is not None:
         return replace(field, accepts=is_uuid7, engine=engine)

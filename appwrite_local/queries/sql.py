@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from appwrite_local.collation import fold
 from appwrite_local.datetimes import parse_datetime
 from appwrite_local.errors import ApiError
 from appwrite_local.queries.check import read_integer
@@ -197,7 +196,7 @@ def stored(by: Field, value: Any) -> Any:
     if value is None:
         return None
     if by.kind == "id":
-        return fold(value) if by.engine.ids_fold_on_lookup else value
+        return by.engine.fold_id(value)
     if by.is_text:
         return by.engine.fold(value)
     if by.kind == "datetime":
@@ -260,8 +259,10 @@ def _equal(query: Query, by: Field) -> Condition:
         return Condition(f"{by.compare} = ?", values)
     if len(values) > _MAX_MARKS:
         # A hundred lists of 500 would need more parameters than SQLite's default limit of 32,766.
+        folded = f"ci_fold(value)" if isinstance(values[0], bytes) else "value"
+        given = query.values if isinstance(values[0], bytes) else values
         return Condition(
-            f"{by.compare} IN (SELECT value FROM json_each(?))", [encode_json(values).decode()]
+            f"{by.compare} IN (SELECT {folded} FROM json_each(?))", [encode_json(given).decode()]
         )
     return Condition(f"{by.compare} IN ({', '.join('?' * len(values))})", values)
 
@@ -289,6 +290,7 @@ def _starts(query: Query, by: Field) -> Condition:
         return _of_number(by, _like(stored(by, part)) + "%")
     if _escapes_itself(part, by):
         return _pattern(by, _escaped(part) + "%")
+    part = by.engine.as_stored(part)
     check = Condition(f"ci_starts({by.value}, ?)", [by.engine.like_fold(part)])
     bounds = by.engine.prefix_range(part)
     if bounds is None:
@@ -304,6 +306,7 @@ def _ends(query: Query, by: Field) -> Condition:
         return _of_number(by, "%" + _like(stored(by, part)))
     if _escapes_itself(part, by):
         return _pattern(by, "%" + _escaped(part))
+    part = by.engine.as_stored(part)
     return Condition(f"ci_ends({by.value}, ?)", [by.engine.like_fold(part)])
 
 
@@ -335,6 +338,7 @@ def _contains_any(query: Query, by: Field) -> Condition:
 def _contains(part: str, by: Field) -> Condition:
     if _escapes_itself(part, by):
         return _pattern(by, "%" + _escaped(part) + "%")
+    part = by.engine.as_stored(part)
     bounds = by.engine.prefix_range(part)
     if bounds is not None and not part.endswith(" "):
         # Folds keep such a part unchanged in any position, and SQLite searches for it many times
@@ -393,7 +397,7 @@ def _json(by: Field, values: list[Any]) -> str:
 
 
 def _search(query: Query, by: Field) -> Condition:
-    return Condition(f"ft_match({by.value}, ?)", [query.values[0]])
+    return Condition(f"ft_match({by.value}, ?)", [by.engine.as_stored(query.values[0])])
 
 
 def _negated(compiler: Callable[[Query, Field], Condition]) -> Callable[[Query, Field], Condition]:
