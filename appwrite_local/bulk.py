@@ -146,7 +146,8 @@ def upsert_rows(call: Call) -> Response:
         try:
             row = writer.upsert(row_id, item, _unchecked_permissions(item))
         except Duplicate as error:
-            raise taken(call, error, row_id) from error
+            named = call.server.engine.upsert_clash or row_id
+            raise taken(call, error, named) from error
         if row is not None:
             rows.append(row)
     call.events.note(table, "upsert", rows, legacy=True)

@@ -67,6 +67,37 @@ class Engine:
             is a 500 for a text that gets there (recording ``text-patterns``).
         names_are_text: whether names of databases, tables and columns are compared as MariaDB
             compares text; otherwise by bytes (recordings ``databases-list``, ``tables-list``).
+        borders_are_inside: whether a polygon contains what lies on its border (``spatial-engine``).
+        patterns_need_text: whether ``startsWith`` and the like on numbers, datetimes and truth
+            values are a 500 (recordings ``query-integer`` and its like).
+        infinity_is_zero: whether a number that is too large reads as zero in filters; otherwise it
+            is infinite (recording ``query-numbers``).
+        contains_all_as_json: whether ``containsAll`` on text looks for JSON, which finds nothing;
+            otherwise it finds the texts that are one of the values, in any case (recordings
+            ``query-string``, ``text-patterns``).
+        json_arrays: whether arrays are JSON that the database compares and takes apart
+            (``operators-arrays``, ``query-array-string``); otherwise they are text to it.
+        adds_integers: whether integers are added exactly, a fraction is a 500 and a division is
+            cut; otherwise the database computes with floats and rounds (``increment``,
+            ``operators-numeric``).
+        whole_floats: whether an integer that is written into a column of floats keeps its digits;
+            otherwise it is rounded like all floats (``numbers-engine``).
+        missing_column: the error for SQL about a column that does not exist (``query-errors``).
+        upsert_clash: the id that the error of a bulk upsert names; the row's if ``None``
+            (``rows-upsert-unique``).
+        rename_clash: the error for the rename of a column to the key of another.
+        rename_breaks_dates: whether the rename of a column of datetimes renames the database's
+            column alone, and breaks the table (``column-datetime``).
+        short_lines_fail: whether a line of a single point as a filter's value is a 500.
+        metres_need_points: whether distances in metres are known between points only.
+        builds_indexes_at_once: whether a new index is ready at the next request
+            (``indexes-errors``).
+        reserved_keys: keys that no index may have, in lower case.
+        nullable_spatial_indexes: whether a spatial index may cover a nullable column; its orders
+            are then refused (``indexes-errors``).
+        point_bytes: width of a point column (``columns-limits``).
+        finds_read_rows: whether a row that was read is found in another case until it is written,
+            because the server's cache has it (recordings ``cursors``, ``row-id-case``).
         search: whether a text meets a search.
         first_year: of datetimes; a negative one is told to clients, and the database then fails
             before the year 1 (recording ``dates-engine``).
@@ -113,6 +144,26 @@ class Engine:
     text_bytes: int | None = 65_535
     trailing_escape: bool = True
     names_are_text: bool = True
+    borders_are_inside: bool = False
+    patterns_need_text: bool = False
+    infinity_is_zero: bool = True
+    contains_all_as_json: bool = True
+    json_arrays: bool = False
+    adds_integers: bool = False
+    whole_floats: bool = True
+    missing_column: str = "general_unknown"
+    upsert_clash: str | None = None
+    rename_clash: str = "column_already_exists"
+    rename_breaks_dates: bool = False
+    short_lines_fail: bool = False
+    metres_need_points: bool = True
+    builds_indexes_at_once: bool = False
+    reserved_keys: frozenset[str] = frozenset(
+        {"primary", "_created_at", "_updated_at", "_tenant_id"}
+    )
+    nullable_spatial_indexes: bool = False
+    point_bytes: int = 25
+    finds_read_rows: bool = False
     search: Callable[[str | None, str], bool | None] = fulltext.matches
     first_year: int = 1000
 
@@ -172,6 +223,24 @@ POSTGRESQL = Engine(
     text_bytes=None,
     trailing_escape=False,
     names_are_text=False,
+    borders_are_inside=True,
+    patterns_need_text=True,
+    infinity_is_zero=False,
+    contains_all_as_json=False,
+    json_arrays=True,
+    adds_integers=True,
+    whole_floats=False,
+    missing_column="table_not_found",
+    upsert_clash="multiple",
+    rename_clash="general_unknown",
+    rename_breaks_dates=True,
+    short_lines_fail=True,
+    metres_need_points=False,
+    builds_indexes_at_once=True,
+    reserved_keys=frozenset({"_created_at", "_updated_at", "_tenant_id"}),
+    nullable_spatial_indexes=True,
+    point_bytes=32,
+    finds_read_rows=True,
     search=english_search.matches,
     first_year=-4713,
 )

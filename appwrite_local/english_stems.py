@@ -133,7 +133,11 @@ def _replaced_3(word: str, first: int, second: int) -> str:
     for ending, replacement in _STEP_3:
         if word.endswith(ending):
             rest = word[: -len(ending)]
-            return rest + replacement if len(rest) >= (second if ending == "ative" else first) else word
+            return (
+                rest + replacement
+                if len(rest) >= (second if ending == "ative" else first)
+                else word
+            )
     return word
 
 

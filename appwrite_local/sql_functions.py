@@ -11,12 +11,14 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import struct
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
 from appwrite_local.engines import Engine
 from appwrite_local.geometry import is_distant, relates
+from appwrite_local.json_values import json_rank
 from appwrite_local.queries.raw import number_prefix
 
 _ALL_ONES = 2**64 - 1
@@ -55,7 +57,7 @@ def register(connection: sqlite3.Connection, engine: Engine) -> None:
 
     for name, arguments, function in (
         ("ci_fold", 1, ci_fold), ("ci_starts", 2, ci_starts), ("ci_ends", 2, ci_ends), ("ci_contains", 2, ci_contains),
-        ("ci_like", 2, ci_like), ("ft_match", 2, engine.search), ("number_text", 1, number_text), ("array_any", 2, array_any),
+        ("ci_like", 2, ci_like), ("ft_match", 2, engine.search), ("number_text", 1, number_text), ("array_any", 2, array_any), ("json_key", 1, json_key),
         ("array_all", 2, array_all), ("geo_relates", 3, relates), ("geo_distant", 3, is_distant), ("regex_match", 2, regex_match),
         ("number_prefix", 1, _number_prefix), ("datetime_number", 1, _datetime_number),
     ):  # fmt: skip
@@ -126,6 +128,25 @@ def array_all(array: Any, wanted: str) -> bool | None:
         return None
     held = json.loads(array)
     return all(_holds(held, value) for value in json.loads(wanted))
+
+
+def json_key(array: Any) -> bytes | None:
+    """Return bytes in the order of arrays in PostgreSQL's JSONB (``query-array-string``)."""
+    if array is None:
+        return None
+    items = json.loads(array)
+    # The empty array is the least; otherwise fewer items come first.
+    return len(items).to_bytes(4, "big") + b"".join(map(_item_key, items))
+
+
+def _item_key(item: Any) -> bytes:
+    kind, value = json_rank(item)
+    if isinstance(value, bytes):
+        # Ended by what no key contains, so that a longer text comes later.
+        return bytes([kind]) + value.replace(b"\0", b"\0\1") + b"\0\0"
+    packed = int.from_bytes(struct.pack(">d", value), "big")
+    flipped = packed ^ (_ALL_ONES if packed >> 63 else 1 << 63)
+    return bytes([kind]) + flipped.to_bytes(8, "big")
 
 
 def _holds(held: list[Any], value: Any) -> bool:
