@@ -417,7 +417,7 @@ def test_an_increment_of_a_missing_value_counts_from_zero(api: Api) -> None:
 
 def test_an_increment_of_a_stored_null_is_refused(api: Api) -> None:
     # Null, missing, defaults. "updating writes null (`removeNullKeys` ... not in `createDocuments` and `updateDocument`)"
-    # [code]; "of a stored null it is 400 `attribute_type_invalid`" [run]
+    # Section [code]; "of a stored null it is 400 `attribute_type_invalid`" [run]
     add(api, a={"n": None}, b={"n": 1}, c={"n": 1}, e={"s": "x"})
     api.put(f"{api.rows}/f", {"data": {"n": None, "s": "x"}})
     api.patch(f"{api.rows}/b", {"data": {"n": None}})
@@ -668,7 +668,7 @@ def clashes(api: Api, rows: str, *values: dict[str, Any]) -> bool:
     ("columns", "row", "enforced"),
     [
         # Indexes. "A unique index made by `POST indexes` is enforced only if all its columns are text" [run],
-        # "so boolean and float" [code]
+        # Section Indexes. "so boolean and float" [code]
         (["s"], {"s": "a"}, True), (["s", "text2"], {"s": "a", "text2": "b"}, True), (["n"], {"n": 1}, False), (["big"], {"big": 2**40}, False),
         (["f"], {"f": 3.5}, False), (["b"], {"b": True}, False), (["d"], {"d": "2024-01-01"}, False), (["s", "n"], {"s": "a", "n": 1}, False),
         (["s", "b"], {"s": "a", "b": False}, False),
@@ -999,7 +999,7 @@ def test_a_commit_writes_everything(unique: Api) -> None:
     "operation",
     [
         # Transactions. "A unique clash, an existing id ...: 409 `transaction_conflict`, nothing written, state `failed`" [run];
-        # "ids that differ by case exclude each other as well" [inferred]
+        # Section Transactions. "ids that differ by case exclude each other as well" [inferred]
         {"action": "create", "rowId": "c", "data": {"s": "one"}}, {"action": "create", "rowId": "b", "data": {"s": "x"}},
         {"action": "create", "rowId": "B", "data": {"s": "x"}}, {"action": "update", "rowId": "b", "data": {"s": "one"}},
     ],
