@@ -417,7 +417,7 @@ def test_an_increment_of_a_missing_value_counts_from_zero(api: Api) -> None:
 
 def test_an_increment_of_a_stored_null_is_refused(api: Api) -> None:
     # Null, missing, defaults. "updating writes null (`removeNullKeys` ... not in `createDocuments` and `updateDocument`)"
-    # Section [code]; "of a stored null it is 400 `attribute_type_invalid`" [run]
+    # [code]. And "of a stored null it is 400 `attribute_type_invalid`" [run]
     add(api, a={"n": None}, b={"n": 1}, c={"n": 1}, e={"s": "x"})
     api.put(f"{api.rows}/f", {"data": {"n": None, "s": "x"}})
     api.patch(f"{api.rows}/b", {"data": {"n": None}})
