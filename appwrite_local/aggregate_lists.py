@@ -538,16 +538,21 @@ def _shown(wanted: RichList) -> list[_Shown]:
             for join in wanted.joined
             for key, item in _whole_table(join, wanted.engine).items()
         }
-        own = {column.key: _own_column(column) for column in wanted.table.stored.values()}
+        own = {
+            column.key: _own_column(column, wanted.engine)
+            for column in wanted.table.stored.values()
+        }
         return list({**joined, **own}.values())
     stored = [
-        _own_column(wanted.table.stored[name]) for name in selected if name in wanted.table.stored
+        _own_column(wanted.table.stored[name], wanted.engine)
+        for name in selected
+        if name in wanted.table.stored
     ]
     return stored + _joined_columns(wanted, selected)
 
 
-def _own_column(column: Column) -> _Shown:
-    return _Shown((column.key,), f"{MAIN}.{column.sql}", decoder(column))
+def _own_column(column: Column, engine: Engine) -> _Shown:
+    return _Shown((column.key,), f"{MAIN}.{column.sql}", decoder(column, engine))
 
 
 def _whole_table(join: Joined, engine: Engine) -> dict[str, _Shown]:

@@ -76,7 +76,7 @@ def create_rows(call: Call) -> Response:
         )
     table = table_of(call)
     refuse_relationships(call, table, "create")
-    writer = writer_of(call, table)
+    writer = writer_of(call, table, in_bulk=True)
     items = read_objects(args["rows"])
     ids = [_checked_id(call, item) for item in items]
     permissions = [_checked_permissions(item) for item in items]

@@ -34,7 +34,7 @@ from appwrite_local.indexes import (
 from appwrite_local.messages import Response, json_response, no_content
 from appwrite_local.metadata_lists import Listing, select_entries
 from appwrite_local.routing import Call, Handler, Param, Route
-from appwrite_local.schema import TEXT_TYPES, Column, Table, load_columns
+from appwrite_local.schema import SPATIAL_TYPES, TEXT_TYPES, Column, Table, load_columns
 from appwrite_local.storage import Session
 from appwrite_local.validators import QUERIES, Boolean, Key, Nullable, OneOf, Uid
 
@@ -96,6 +96,12 @@ def add_column(session: Session, table: Table, column: Column, *, ready_at: floa
     return column
 
 
+def refuse_spatial(session: Session, kind: str) -> None:
+    if kind in SPATIAL_TYPES and not session.engine.has_spatial:
+        message = "Spatial columns are not supported by this database."
+        raise ApiError("general_feature_unsupported", message=message)
+
+
 def refuse_too_wide(session: Session, table: Table, columns: list[Column]) -> None:
     if not session.engine.limits_rows:
         return
@@ -125,6 +131,7 @@ def remove_column(session: Session, table_seq: int, column: Column) -> None:
 
 def _creator(kind: ColumnType) -> Handler:
     def create_column(call: Call) -> Response:
+        refuse_spatial(call.session, kind.stored)
         table = table_of(call)
         column = make_column(kind, call.args, call.server.engine)
         refuse_default(column)
@@ -194,12 +201,14 @@ def delete_column(call: Call) -> Response:
 
 def _updater(kind: ColumnType) -> Handler:
     def update_column(call: Call) -> Response:
+        refuse_spatial(call.session, kind.stored)
         table = table_of(call)
         column = column_of(call, table)
         if column.status != "available":
             raise ApiError("column_not_available", key=column.key)
         changed = _changed(column, kind, call.args)
-        _refuse_short_size(call.session, table, column, changed)
+        if call.server.engine.limits_rows:
+            _refuse_short_size(call.session, table, column, changed)
         new_key = call.args["newKey"]
         if (
             new_key
@@ -212,7 +221,7 @@ def _updater(kind: ColumnType) -> Handler:
             _break_column(call, column)
         changed.key = new_key or column.key
         if new_key or call.args.get("size"):
-            check_held_indexes(table, changed)
+            check_held_indexes(call.server.engine, table, changed)
         sweep_columns(call.session, table.seq)  # of a column that had the new key
         call.session.execute(
             "UPDATE _columns SET key = ?, definition = ?, updated = ? WHERE seq = ?",

@@ -54,6 +54,8 @@ class Replay:
         Raises:
             ApiError: the error for the caller, in TablesDB's types.
         """
+        if self.call.fate.loses_race:
+            raise ApiError("transaction_failed")
         for operation in operations:
             try:
                 self._apply(operation)
@@ -92,8 +94,8 @@ class Replay:
             self.tables[seq] = table_by_seq(self.call.server.schema, self.call.session, seq)
         return self.tables[seq]
 
-    def writer(self, table: Table) -> RelatedWriter | Writer:
-        return writer_of(self.call, table)
+    def writer(self, table: Table, *, in_bulk: bool = False) -> RelatedWriter | Writer:
+        return writer_of(self.call, table, in_bulk=in_bulk, staged=True)
 
     def store(self, table: Table) -> RowStore:
         return RowStore(self.call.session, table, self.call.server.engine)
@@ -126,12 +128,15 @@ def _permissions(data: Mapping[str, Any]) -> list[str] | None:
 
 
 def _create(replay: Replay, table: Table, operation: log.Operation) -> None:
-    _create_row(replay, table, {"$id": operation.row_id, **operation.data})
+    data = {"$id": operation.row_id, **operation.data}
+    _create_row(replay, table, replay.writer(table), data)
 
 
-def _create_row(replay: Replay, table: Table, data: Mapping[str, Any]) -> Row:
+def _create_row(
+    replay: Replay, table: Table, writer: RelatedWriter | Writer, data: Mapping[str, Any]
+) -> Row:
     row_id = data.get("$id") or identifiers.new_id()
-    row = replay.writer(table).create(str(row_id), _without_moments(data), _permissions(data) or [])
+    row = writer.create(str(row_id), _without_moments(data), _permissions(data) or [])
     replay.touched.add((table.seq, row["$sequence"]))
     return row
 
@@ -178,8 +183,9 @@ def _delete(replay: Replay, table: Table, operation: log.Operation) -> None:
 
 
 def _bulk_create(replay: Replay, table: Table, operation: log.Operation) -> None:
+    writer = replay.writer(table, in_bulk=True)
     for item in _items(operation.data):
-        _create_row(replay, table, item)
+        _create_row(replay, table, writer, item)
 
 
 def _bulk_upsert(replay: Replay, table: Table, operation: log.Operation) -> None:

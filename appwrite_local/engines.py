@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from appwrite_local import collation, english_search, fulltext, locale_order
+from appwrite_local import collation, locale_order
 from appwrite_local.uuids import Uuids
 
 EngineName = Literal["mariadb", "postgresql", "mongodb"]
@@ -51,6 +51,17 @@ class Engine:
             find none.
         orders_randomly: whether ``orderRandom`` works; otherwise it is a 500.
         limits_rows: whether the width of rows and the number of columns are limited.
+        floats_as_text: whether floats reach the database as text. Otherwise they are exact, whole
+            numbers are stored as integers, and a fraction that is added to an integer is kept.
+        tells_missing: whether a row may lack a column, which reads as null: an increment counts
+            from zero there, and is refused for a stored null. The creation of a single row drops
+            nulls, and an update stores every column.
+        text_search: whether ``search`` looks for whole words of any length, without a wildcard and
+            without stop words; ``notSearch`` then is like ``notContains``.
+        has_spatial: whether there are spatial columns.
+        index_length: the sum of the lengths of an index's columns.
+        identical_indexes: whether two ``key`` or ``unique`` indexes may have the same columns and
+            orders, and a table more than one fulltext index.
         max_id: characters of a row's id.
         upsert_ignores_case: whether an upsert that meets an id in another case changes that row;
             otherwise it is a clash.
@@ -98,7 +109,7 @@ class Engine:
         point_bytes: width of a point column (``columns-limits``).
         finds_read_rows: whether a row that was read is found in another case until it is written,
             because the server's cache has it (recordings ``cursors``, ``row-id-case``).
-        search: whether a text meets a search.
+        english_search: whether ``search`` looks for stems of English words (``text-search``).
         first_year: of datetimes; a negative one is told to clients, and the database then fails
             before the year 1 (recording ``dates-engine``).
 
@@ -111,6 +122,10 @@ class Engine:
         finds_all_contained: whether ``containsAll`` finds rows; the total is right anyway.
         types_later_indexes: whether a unique index that is made after its table knows the types of
             its columns; otherwise it takes them all for text.
+        runs_operators: whether operators run; otherwise they destroy the value.
+        renames_in_indexes: whether an index follows a column that is renamed.
+        matches_roles_exactly: whether lists compare the caller's roles with permissions as they
+            are, and not as regular expressions without case.
     """
 
     name: EngineName
@@ -129,6 +144,12 @@ class Engine:
     negations_find_nulls: bool = False
     casts_patterns: bool = True
     orders_randomly: bool = True
+    floats_as_text: bool = True
+    tells_missing: bool = False
+    text_search: bool = False
+    has_spatial: bool = True
+    index_length: int = 768
+    identical_indexes: bool = True
     limits_rows: bool = True
     max_id: int = 36
     upsert_ignores_case: bool = True
@@ -137,6 +158,9 @@ class Engine:
     fails_on_dollar: bool = False
     finds_all_contained: bool = True
     types_later_indexes: bool = True
+    runs_operators: bool = True
+    renames_in_indexes: bool = True
+    matches_roles_exactly: bool = True
     orders_ids_as_text: bool = False
     bulk_upserts_once: bool = False
     stores_nul: bool = True
@@ -164,7 +188,7 @@ class Engine:
     nullable_spatial_indexes: bool = False
     point_bytes: int = 25
     finds_read_rows: bool = False
-    search: Callable[[str | None, str], bool | None] = fulltext.matches
+    english_search: bool = False
     first_year: int = 1000
 
     def fold_id(self, row_id: str) -> Any:
@@ -241,7 +265,7 @@ POSTGRESQL = Engine(
     nullable_spatial_indexes=True,
     point_bytes=32,
     finds_read_rows=True,
-    search=english_search.matches,
+    english_search=True,
     first_year=-4713,
 )
 
@@ -251,13 +275,19 @@ MONGODB = Engine(
     _simple_fold,
     _no_range,
     upsert_overwrites=False,
-    float_digits=17,
+    escapes_backslash=True,
     levels=("1.9",),
     new_sequence=Uuids().make,
     ids_fold_on_lookup=False,
     negations_find_nulls=True,
     casts_patterns=False,
     orders_randomly=False,
+    floats_as_text=False,
+    tells_missing=True,
+    text_search=True,
+    has_spatial=False,
+    index_length=1024,
+    identical_indexes=False,
     limits_rows=False,
     max_id=255,
     upsert_ignores_case=False,
@@ -268,6 +298,9 @@ MONGODB = Engine(
     fails_on_dollar=True,  # it is taken for an injection
     finds_all_contained=False,  # ``find`` renames the operator "$all", and counting does not
     types_later_indexes=False,  # types are handed over by key, and looked up by position
+    runs_operators=False,  # an operator is an object to the driver, which stores it as {}
+    renames_in_indexes=False,  # the index stays on the old field, which no row has
+    matches_roles_exactly=False,  # roles are put into a pattern as they are
 )
 
 ENGINES: dict[EngineName, Engine] = {

@@ -29,9 +29,12 @@ Kind = Literal[
     "stuck-columns",
     "failed-columns",
     "expired-key",
+    "race",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _COLUMN_KINDS = ("slow-columns", "stuck-columns", "failed-columns")
+_CHANGES = ("PATCH", "PUT", "DELETE")
+_CONTESTED = ("/rows", "/documents", "/transactions/")
 _STATUSES = (500, 502, 503, 504)
 
 PREFIX = "/local/"
@@ -51,7 +54,9 @@ class Fault:
             and 504 as a proxy's page. ``cut``: the connection is closed without an answer.
             ``slow-columns``: columns and indexes take ``seconds`` longer; ``stuck-columns``: they
             stay ``processing`` forever; ``failed-columns``: columns end as ``failed``.
-            ``expired-key``: 401 ``project_key_expired`` for requests with a key.
+            ``expired-key``: 401 ``project_key_expired`` for requests with a key. ``race``: a change
+            of rows, or a commit, loses to another writer until the server gives up, as on MongoDB:
+            500 ``general_unknown``, or 400 ``transaction_failed`` and a failed transaction.
         method: affects only requests of this method.
         path: affects only requests whose path after ``/v1`` matches this shell pattern; ``*``
             matches slashes too.
@@ -188,10 +193,12 @@ def _concerns(fault: Fault, request: Request, path: str) -> bool:
         )
     if fault.kind == "expired-key":
         return "x-appwrite-key" in request.headers
+    if fault.kind == "race":
+        return request.method in _CHANGES and any(part in path for part in _CONTESTED)
     return True
 
 
-def answer_before(faults: Sequence[Fault]) -> Response | None:
+def answer_before(faults: Sequence[Fault], path: str) -> Response | None:
     """Return the answer that replaces the handling of a request, or ``None``."""
     for fault in faults:
         if fault.kind == "rate-limit":
@@ -200,6 +207,8 @@ def answer_before(faults: Sequence[Fault]) -> Response | None:
             return _instead(fault)
         if fault.kind == "expired-key":
             return _refused("project_key_expired")
+        if fault.kind == "race" and "/transactions/" not in path:
+            return _refused("general_unknown")
     return None
 
 
@@ -237,21 +246,23 @@ def _refused(error_type: str) -> Response:
 
 
 @dataclass(slots=True)
-class ColumnFate:
+class Fate:
     """
-    The outcome of creating a column or index.
+    The outcome of creating a column or index, or of a commit.
 
     Attributes:
         delay_s: seconds until it is available, in addition to the server's own delay.
         failure: the text of its error, if it ends as ``failed``.
+        loses_race: whether a commit fails because of other writers.
     """
 
     delay_s: float = 0.0
     failure: str = ""
+    loses_race: bool = False
 
 
-def column_fate(faults: Sequence[Fault]) -> ColumnFate:
-    fate = ColumnFate()
+def fate_of(faults: Sequence[Fault]) -> Fate:
+    fate = Fate(loses_race=any(fault.kind == "race" for fault in faults))
     for fault in faults:
         if fault.kind == "slow-columns":
             fate.delay_s += fault.seconds
@@ -262,6 +273,6 @@ def column_fate(faults: Sequence[Fault]) -> ColumnFate:
     return fate
 
 
-def apply_to_column(column: Column, fate: ColumnFate) -> None:
+def apply_to_column(column: Column, fate: Fate) -> None:
     if fate.failure:
         column.options["failed"] = fate.failure

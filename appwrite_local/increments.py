@@ -81,6 +81,9 @@ def step(store: RowStore, row: Row, column: Column, change: float, limit: float 
         stored: float | None = None if current is None else added(column, current, change)
         store.update(row["$sequence"], {column.key: stored, "$updatedAt": now_text()})
         return current + integer(change) if current else integer(change)
+    if store.engine.tells_missing:
+        _add(store, row["$sequence"], column, change, limit)
+        return shown
     if column.type != "double" and not INT64_MIN <= shown <= INT64_MAX:
         raise ApiError("column_value_limit", key=column.key, word=word, limit="")
     # Null stays null in the database although the answer counts from zero. The database adds
@@ -92,6 +95,34 @@ def step(store: RowStore, row: Row, column: Column, change: float, limit: float 
         row["$sequence"], {column.key: normalize(column, stored), "$updatedAt": now_text()}
     )
     return shown
+
+
+def _add(
+    store: RowStore, sequence: str, column: Column, change: float, limit: float | None
+) -> None:
+    """
+    Add to a number as MongoDB does, in one update whose filter repeats the limit.
+
+    A missing value counts from zero, but no filter with a limit finds it: the answer then shows a
+    sum that is not stored.
+
+    Raises:
+        ApiError: 400 ``attribute_type_invalid`` for a stored null or what an operator has left; 500
+            beyond 64 bits.
+    """
+    held, is_null = store.held_number(sequence, column)
+    if limit:
+        room = isinstance(held, int | float) and (
+            held <= limit - change if change > 0 else held >= limit - change
+        )
+        if not room:
+            return
+    if is_null or isinstance(held, bytes):
+        raise ApiError("attribute_type_invalid", key=column.key)
+    total = (held or 0) + change
+    if isinstance(total, int) and not INT64_MIN <= total <= INT64_MAX:
+        raise ApiError("general_unknown")
+    store.update(sequence, {column.key: total, "$updatedAt": now_text()})
 
 
 def _printed(limit: float) -> float:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from appwrite_local import bson_types, identifiers
 from appwrite_local.datetimes import now_text
+from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError
 from appwrite_local.messages import Response, json_response, no_content
 from appwrite_local.metadata_lists import Listing, select_entries
@@ -39,7 +40,6 @@ from appwrite_local.values import text_size
 READ = ("tables.read", "collections.read", "indexes.read")
 WRITE = ("tables.write", "collections.write", "indexes.write")
 
-MAX_LENGTH = 768
 MAX_INDEXES = 58
 INTERNAL_KEYS = ("$id", "$createdAt", "$updatedAt")
 TYPES = ("key", "fulltext", "unique", "spatial")
@@ -88,7 +88,7 @@ def create_index(call: Call) -> Response:
         0, args["key"], args["type"], list(args["columns"]), lengths, list(args["orders"])
     )
     _refuse_unknown(table, index)
-    check_index(table, index, given_lengths=len(args["lengths"]))
+    check_index(call.server.engine, table, index, given_lengths=len(args["lengths"]))
     if table.find_index(args["key"]) is not None:
         raise ApiError("column_index_already_exists", key=args["key"])
     index = add_index(
@@ -124,20 +124,20 @@ def _refuse_unknown(table: Table, index: Index) -> None:
             )
 
 
-def check_index(table: Table, index: Index, given_lengths: int = 0) -> None:
+def check_index(engine: Engine, table: Table, index: Index, given_lengths: int = 0) -> None:
     """
     Reject indexes that the database cannot build.
 
     Raises:
         ApiError: 400 ``column_index_invalid``, in the server's order.
     """
-    problem = _problem(table, index, given_lengths)
+    problem = _problem(engine, table, index, given_lengths)
     if problem is not None:
         raise ApiError("column_index_invalid", message=problem)
 
 
-def _problem(table: Table, index: Index, given_lengths: int) -> str | None:
-    if index.key.lower() in table.engine.reserved_keys:
+def _problem(engine: Engine, table: Table, index: Index, given_lengths: int) -> str | None:
+    if index.key.lower() in engine.reserved_keys:
         return "Index key name is reserved"
     if not index.columns:
         return "No attributes provided for index"
@@ -146,6 +146,11 @@ def _problem(table: Table, index: Index, given_lengths: int) -> str | None:
         return "Duplicate attributes provided"
     if index.type == "spatial" and len(index.columns) != 1:
         return "Spatial index must have exactly one attribute"
+    others = [] if engine.identical_indexes else table.all_indexes
+    if index.type == "fulltext" and any(
+        other.type == "fulltext" and other.key != index.key for other in others
+    ):
+        return "There is already a fulltext index in the collection"
     columns = [(key, table.find_column(key)) for key in index.columns]
     for key, column in columns:
         problem = _type_problem(index, key, column)
@@ -155,7 +160,24 @@ def _problem(table: Table, index: Index, given_lengths: int) -> str | None:
         return "Spatial indexes with explicit orders are not supported. Remove the orders to create this index."
     if given_lengths > len(index.columns):
         return "Invalid index lengths. Count of lengths must be equal or less than the number of attributes."
-    return None if index.type in ("fulltext", "spatial") else _lengths_problem(index, columns)
+    if index.type in ("fulltext", "spatial"):
+        return None
+    problem = _lengths_problem(index, columns, engine.index_length)
+    if problem is None and any(_is_like(index, other) for other in others):
+        problem = _IDENTICAL
+    return problem
+
+
+_IDENTICAL = "There is already an index with the same attributes and orders"
+
+
+def _is_like(index: Index, other: Index) -> bool:
+    """Return whether two indexes have the same columns and orders, whatever their sequence."""
+    return (
+        other.type in ("key", "unique")
+        and set(index.columns) == set(other.columns)
+        and {order or "" for order in index.orders} == {order or "" for order in other.orders}
+    )
 
 
 def _type_problem(index: Index, key: str, column: Column | None) -> str | None:
@@ -176,7 +198,9 @@ def _type_problem(index: Index, key: str, column: Column | None) -> str | None:
     return None
 
 
-def _lengths_problem(index: Index, columns: Sequence[tuple[str, Column | None]]) -> str | None:
+def _lengths_problem(
+    index: Index, columns: Sequence[tuple[str, Column | None]], longest: int
+) -> str | None:
     total = 0
     for (key, column), length in zip(columns, index.lengths, strict=False):
         length = length or 0
@@ -195,14 +219,16 @@ def _lengths_problem(index: Index, columns: Sequence[tuple[str, Column | None]])
             # The stray quote is the server's.
             return f'Index length {length} is larger than the size for {key}: {size}"'
         total += length or size or (2 if column is not None and column.type == "double" else 1)
-        if total > MAX_LENGTH:
-            return f"Index length is longer than the maximum: {MAX_LENGTH}"
+        if total > longest:
+            return f"Index length is longer than the maximum: {longest}"
     return None
 
 
-def check_held_indexes(table: Table, changed: Column) -> None:
+def check_held_indexes(engine: Engine, table: Table, changed: Column) -> None:
     """
     Reject a change of a column that makes any index of its table invalid.
+
+    Where identical indexes are refused, every index is: it is compared with itself.
 
     Raises:
         ApiError: 400 ``column_index_invalid``.
@@ -214,8 +240,13 @@ def check_held_indexes(table: Table, changed: Column) -> None:
         held = index.as_held()
         if held.columns:
             held.columns = [changed.key if key == before else key for key in held.columns]
+            if not engine.identical_indexes and held.type in ("key", "unique"):
+                raise ApiError("column_index_invalid", message=_IDENTICAL)
             check_index(
-                after, held, given_lengths=0 if index.type == "fulltext" else len(held.lengths)
+                engine,
+                after,
+                held,
+                given_lengths=0 if index.type == "fulltext" else len(held.lengths),
             )
 
 
@@ -444,8 +475,10 @@ def _rebuild(session: Session, table_seq: int, index: Index) -> bool:
 def rename_in_indexes(session: Session, table_seq: int, old: str, new: str) -> None:
     for index in load_indexes(session, table_seq):
         if old in index.columns or old in index.held_columns:
+            if not session.engine.renames_in_indexes:
+                index.held = index.held_columns
             index.columns = [new if key == old else key for key in index.columns]
-            if index.held is not None:
+            if session.engine.renames_in_indexes and index.held is not None:
                 index.held = [new if key == old else key for key in index.held]
             session.execute(
                 "UPDATE _indexes SET definition = ? WHERE seq = ?", (index.definition(), index.seq)

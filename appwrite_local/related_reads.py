@@ -168,7 +168,7 @@ def _link_condition(
         [
             sql.compile_queries(own, known).where,
             related_condition(call, other, deeper),
-            relations.readable_rows(other, call.identity),
+            relations.readable_rows(call, other),
         ]
     )
     matching = f"FROM {other.sql} WHERE {inner.sql}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from appwrite_local.permissions import Identity, allows
+from appwrite_local.permissions import allows
 from appwrite_local.queries import sql
 from appwrite_local.routing import Call
 from appwrite_local.row_store import RowStore
@@ -191,7 +191,7 @@ class Relations:
         self, table: Table, expression: str, values: Sequence[str], select: Sequence[str] | None
     ) -> list[Row]:
         rows: list[Row] = []
-        readable = readable_rows(table, self.call.identity)
+        readable = readable_rows(self.call, table)
         for chunk in _chunks(values):
             where = sql.all_of(
                 [sql.Condition(f"{expression} IN ({_marks(chunk)})", list(chunk)), readable]
@@ -200,12 +200,18 @@ class Relations:
         return rows
 
 
-def readable_rows(table: Table, identity: Identity) -> sql.Condition:
+def readable_rows(call: Call, table: Table) -> sql.Condition:
     """Return the condition that hides rows which neither table nor row permissions let be read."""
+    identity = call.identity
     if allows(table.permissions, "read", identity):
         return sql.Condition("1")
     if not table.row_security:
         return sql.Condition("0")
+    if not call.server.engine.matches_roles_exactly:
+        return sql.Condition(
+            "EXISTS (SELECT 1 FROM json_each(_permissions) WHERE regex_match(value, ?))",
+            [rf'(?i)read\("(?:{"|".join(identity.roles)})"\)'],
+        )
     return sql.Condition(
         f"EXISTS (SELECT 1 FROM json_each(_permissions) WHERE value IN ({_marks(identity.roles)}))",
         [f'read("{role}")' for role in identity.roles],

@@ -10,7 +10,7 @@ from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError, invalid_argument
 from appwrite_local.events import EventLog
 from appwrite_local.families import LEGACY, TABLES_DB, Family
-from appwrite_local.faults import ColumnFate
+from appwrite_local.faults import Fate
 from appwrite_local.messages import Request, Response
 from appwrite_local.permissions import Identity
 from appwrite_local.state import FeatureLevel, ServerState
@@ -49,7 +49,7 @@ class Call:
     family: Family
     request: Request
     args: dict[str, Any]
-    fate: ColumnFate
+    fate: Fate
     events: EventLog = field(init=False)
 
     def __post_init__(self) -> None:

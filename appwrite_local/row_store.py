@@ -78,13 +78,14 @@ def drop_storage(session: Session, table_seq: int) -> None:
 
 
 def add_column(session: Session, table_seq: int, column: Column) -> None:
-    session.execute(f"ALTER TABLE rows_{table_seq} ADD COLUMN {column.sql} {storage_type(column)}")
-    if column.has_fold:
-        session.execute(f"ALTER TABLE rows_{table_seq} ADD COLUMN {column.folded_sql} TEXT")
+    kinds = {column.sql: storage_type(column, session.engine), column.null_sql: "INTEGER"}
+    for name in storage_columns(column, session.engine):
+        kind = kinds.get(name, "TEXT")
+        session.execute(f"ALTER TABLE rows_{table_seq} ADD COLUMN {name} {kind}")
 
 
 def drop_column(session: Session, table_seq: int, column: Column) -> None:
-    for name in storage_columns(column):
+    for name in storage_columns(column, session.engine):
         session.execute(f"ALTER TABLE rows_{table_seq} DROP COLUMN {name}")
 
 
@@ -94,11 +95,11 @@ class RowStore:
     def __init__(self, session: Session, table: Table, engine: Engine) -> None:
         self._session = session
         self.table = table
-        self._engine = engine
+        self.engine = engine
 
     def get(self, row_id: str, select: Sequence[str] | None = None) -> Row | None:
         """Find a row by id, in another case as well if the engine does."""
-        if self._engine.ids_fold_on_lookup:
+        if self.engine.ids_fold_on_lookup:
             return self._by_folded_id(row_id, select)
         rows = self.find("_uid = ?", (row_id,), select=select)
         return rows[0] if rows else None
@@ -107,7 +108,7 @@ class RowStore:
         """Find a row as ``get`` does, and in another case if the server's cache has it."""
         read_rows = self._session.read_rows
         row = self.get(row_id, select)
-        if row is None and self._engine.finds_read_rows:
+        if row is None and self.engine.finds_read_rows:
             row = self._by_folded_id(row_id, select)
             if row is not None and (self.table.seq, row["$sequence"]) not in read_rows:
                 return None
@@ -116,8 +117,8 @@ class RowStore:
         return row
 
     def _by_folded_id(self, row_id: str, select: Sequence[str] | None = None) -> Row | None:
-        same = "lower(_uid) = lower(?)" if self._engine.orders_ids_as_text else "_uid_fold = ?"
-        sought = row_id if self._engine.orders_ids_as_text else fold(row_id)
+        same = "lower(_uid) = lower(?)" if self.engine.orders_ids_as_text else "_uid_fold = ?"
+        sought = row_id if self.engine.orders_ids_as_text else fold(row_id)
         rows = self.find(same, (sought,), select=select)
         return rows[0] if rows else None
 
@@ -169,7 +170,7 @@ class RowStore:
                 tuple(
                     (column.key, decode)
                     for column in columns
-                    if (decode := decoder(column)) is not None
+                    if (decode := decoder(column, self.engine)) is not None
                 ),
             )
             if len(self.table.plans) < 200:
@@ -178,7 +179,7 @@ class RowStore:
 
     def _refuse_lost(self, columns: Iterable[Column]) -> None:
         if any(column.is_lost for column in columns):
-            raise ApiError(self._engine.missing_column, id=self.table.id)
+            raise ApiError(self.engine.missing_column, id=self.table.id)
 
     def count(self, where: str, params: Iterable[Any]) -> int:
         """Count rows, up to the server's maximum."""
@@ -196,6 +197,14 @@ class RowStore:
         )
         return row or ()
 
+    def held_number(self, sequence: str, column: Column) -> tuple[Any, bool]:
+        """Return what a row holds in a column with a null mark, and whether it is a stored null."""
+        names = ", ".join(storage_columns(column, self.engine))
+        held, is_null = self._session.one(
+            f"SELECT {names} FROM {self.table.sql} WHERE _id = ?", (sequence,)
+        ) or (None, None)
+        return held, bool(is_null)
+
     def is_empty(self) -> bool:
         return self._session.one(f"SELECT 1 FROM {self.table.sql}") is None
 
@@ -207,7 +216,7 @@ class RowStore:
             Duplicate: the id or a unique index is taken.
         """
         names, values = self._stored(row)
-        made = None if self._engine.new_sequence is None else self._engine.new_sequence()
+        made = None if self.engine.new_sequence is None else self.engine.new_sequence()
         if made is not None:
             names, values = [*names, "_id"], [*values, made]
         sql = f"INSERT INTO {self.table.sql} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
@@ -247,7 +256,7 @@ class RowStore:
         change which row is written, the insert itself reports those clashes.
         """
         found = self._by_folded_id(row["$id"])
-        if found is not None or not self._engine.upsert_overwrites:
+        if found is not None or not self.engine.upsert_overwrites:
             return found
         for index in self.table.all_indexes:
             if index.type == "unique" and index.built:
@@ -267,7 +276,7 @@ class RowStore:
             length = lengths[position] if position < len(lengths) else None
             parts.append(f"{index_expression(column, length)} = ?")
             value = row[key][:length] if length and isinstance(row[key], str) else row[key]
-            params.append(to_storage(column, value, self._engine)[-1])
+            params.append(to_storage(column, value, self.engine)[-1])
         found = self.find(" AND ".join(parts), params, limit=1)
         return found[0] if found else None
 
@@ -278,12 +287,12 @@ class RowStore:
             column = self.table.stored.get(key)
             if column is not None:
                 self._refuse_lost([column])
-                names += storage_columns(column)
-                values += to_storage(column, value, self._engine)
+                names += storage_columns(column, self.engine)
+                values += to_storage(column, value, self.engine)
             elif key == "$id":
                 names += ("_uid", "_uid_fold")
-                as_text = self._engine.orders_ids_as_text
-                values += (value, self._engine.fold(value) if as_text else fold(value))
+                as_text = self.engine.orders_ids_as_text
+                values += (value, self.engine.fold(value) if as_text else fold(value))
             elif key == "$permissions":
                 names.append("_permissions")
                 values.append(json.dumps(value))

@@ -70,10 +70,19 @@ def table_of(call: Call) -> Table:
     return table
 
 
-def writer_of(call: Call, table: Table) -> RelatedWriter | Writer:
+def writer_of(
+    call: Call, table: Table, *, in_bulk: bool = False, staged: bool = False
+) -> RelatedWriter | Writer:
     if relations.are_in(table):
         return RelatedWriter(call, table)
-    return Writer(call.session, table, call.server.engine, trusted=call.identity.is_key)
+    return Writer(
+        call.session,
+        table,
+        call.server.engine,
+        trusted=call.identity.is_key,
+        in_bulk=in_bulk,
+        staged=staged,
+    )
 
 
 def store_of(call: Call, table: Table) -> RowStore:
@@ -334,7 +343,7 @@ def find_rows(
     if related:
         where = sql.all_of([where, related_reads.related_condition(call, table, related)])
     if not allows(table.permissions, "read", call.identity):
-        where = sql.all_of([where, relations.readable_rows(table, call.identity)])
+        where = sql.all_of([where, relations.readable_rows(call, table)])
     page = where if cursor is None else sql.all_of([where, _beyond(plan, store, cursor)])
     limit = sql.DEFAULT_LIMIT if plan.limit is None else plan.limit
     rows = store.find(

@@ -75,6 +75,11 @@ class Column:
         return f"f{self.seq}"
 
     @property
+    def null_sql(self) -> str:
+        """The shadow column that marks a stored null; see ``values.has_null_mark``."""
+        return f"n{self.seq}"
+
+    @property
     def is_hidden(self) -> bool:
         """Whether this is the far side of a one-way relationship, which no list shows."""
         return bool(self.options.get("hidden"))
@@ -117,6 +122,7 @@ class Column:
 
 
 TEXT_TYPES = frozenset({"string", "varchar", "text", "mediumtext", "longtext"})
+NUMBERS = frozenset({"integer", "bigint", "double"})
 SPATIAL_TYPES = frozenset({"point", "linestring", "polygon"})
 
 

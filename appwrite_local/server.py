@@ -18,12 +18,12 @@ from appwrite_local.engines import ENGINES, EngineName, check_level
 from appwrite_local.errors import ApiError
 from appwrite_local.events import Event
 from appwrite_local.faults import (
-    ColumnFate,
+    Fate,
     Fault,
     Faults,
     answer_after,
     answer_before,
-    column_fate,
+    fate_of,
 )
 from appwrite_local.keys import authorize, identify
 from appwrite_local.messages import Request, Response
@@ -106,15 +106,16 @@ class LocalServer(ServerState):
         An unexpected exception is logged and becomes a 500 in the server's own envelope. A response
         may be late or cut off; see ``Response``.
         """
-        disturbing = self.faults.take(request, request.path.removeprefix(PREFIX))
+        path = request.path.removeprefix(PREFIX)
+        disturbing = self.faults.take(request, path)
         if not disturbing:
-            return self._handle(request, ColumnFate())
-        answer = answer_before(disturbing)
+            return self._handle(request, Fate())
+        answer = answer_before(disturbing, path)
         if answer is None:
-            answer = self._handle(request, column_fate(disturbing))
+            answer = self._handle(request, fate_of(disturbing))
         return answer_after(disturbing, answer)
 
-    def _handle(self, request: Request, fate: ColumnFate) -> Response:
+    def _handle(self, request: Request, fate: Fate) -> Response:
         found = (
             self._router.match(request.method, request.path.removeprefix(PREFIX))
             if request.path.startswith(PREFIX + "/")
@@ -138,7 +139,7 @@ class LocalServer(ServerState):
         return answer
 
     def _serve(
-        self, request: Request, route: Route, path_values: dict[str, str], fate: ColumnFate
+        self, request: Request, route: Route, path_values: dict[str, str], fate: Fate
     ) -> tuple[Response, list[Event], list[tuple[webhooks.Webhook, Event]]]:
         with self.storage.session(writes=route.writes) as session:
             sent = bodies.parameters(request)

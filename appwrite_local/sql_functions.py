@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
+from appwrite_local import english_search, fulltext
 from appwrite_local.engines import Engine
 from appwrite_local.geometry import is_distant, relates
 from appwrite_local.json_values import json_rank
@@ -27,18 +28,26 @@ _ALL_ONES = 2**64 - 1
 def register(connection: sqlite3.Connection, engine: Engine) -> None:
     """Add the functions to a connection. They are deterministic, as indexes require."""
     fold, like_fold = engine.fold, engine.like_fold
+    if engine.english_search:
+        ft_match: Callable[[Any, str], bool | None] = english_search.matches
+    else:
+        ft_match = fulltext.matches_words if engine.text_search else fulltext.matches
 
     def ci_fold(text: Any) -> Any:
         return None if text is None else fold(text)
 
+    def as_text(value: Any) -> str:
+        # What an operator has left of a text is like no pattern.
+        return like_fold(value) if isinstance(value, str) else "\0"
+
     def ci_starts(text: Any, folded_part: str) -> bool | None:
-        return None if text is None else like_fold(text).startswith(folded_part)
+        return None if text is None else as_text(text).startswith(folded_part)
 
     def ci_ends(text: Any, folded_part: str) -> bool | None:
-        return None if text is None else like_fold(text).endswith(folded_part)
+        return None if text is None else as_text(text).endswith(folded_part)
 
     def ci_contains(text: Any, folded_part: str) -> bool | None:
-        return None if text is None else folded_part in like_fold(text)
+        return None if text is None else folded_part in as_text(text)
 
     @lru_cache(maxsize=256)
     def compiled(pattern: str) -> Callable[[str], Any]:
@@ -57,7 +66,7 @@ def register(connection: sqlite3.Connection, engine: Engine) -> None:
 
     for name, arguments, function in (
         ("ci_fold", 1, ci_fold), ("ci_starts", 2, ci_starts), ("ci_ends", 2, ci_ends), ("ci_contains", 2, ci_contains),
-        ("ci_like", 2, ci_like), ("ft_match", 2, engine.search), ("number_text", 1, number_text), ("array_any", 2, array_any), ("json_key", 1, json_key),
+        ("ci_like", 2, ci_like), ("ft_match", 2, ft_match), ("number_text", 1, number_text), ("array_any", 2, array_any), ("json_key", 1, json_key),
         ("array_all", 2, array_all), ("geo_relates", 3, relates), ("geo_distant", 3, is_distant), ("regex_match", 2, regex_match),
         ("number_prefix", 1, _number_prefix), ("datetime_number", 1, _datetime_number),
     ):  # fmt: skip
@@ -119,15 +128,20 @@ def array_any(array: Any, wanted: str) -> bool | None:
     """Return whether a JSON array holds a wanted value exactly (``query-array-string``)."""
     if array is None:
         return None
-    held = json.loads(array)
+    held = _items(array)
     return any(_holds(held, value) for value in json.loads(wanted))
 
 
 def array_all(array: Any, wanted: str) -> bool | None:
     if array is None:
         return None
-    held = json.loads(array)
+    held = _items(array)
     return all(_holds(held, value) for value in json.loads(wanted))
+
+
+def _items(array: str | bytes) -> list[Any]:
+    held = json.loads(array)
+    return held if isinstance(held, list) else []  # an object, which an operator has left
 
 
 def json_key(array: Any) -> bytes | None:

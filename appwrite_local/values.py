@@ -17,7 +17,7 @@ from appwrite_local import datetimes, spatial
 from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError, invalid_structure
 from appwrite_local.queries.raw import number_prefix
-from appwrite_local.schema import SPATIAL_TYPES, TEXT_TYPES, Column, Table
+from appwrite_local.schema import NUMBERS, SPATIAL_TYPES, TEXT_TYPES, Column, Table
 from appwrite_local.validators import (
     INT64_MAX,
     INT64_MIN,
@@ -32,6 +32,8 @@ Check = Callable[[Any], str | None]
 Row = dict[str, Any]
 
 INT32_MAX = 2**31 - 1
+#: What an operator leaves in place of a value, where operators do not run: an empty object.
+DESTROYED = b"{}"
 _MAX_DOUBLE = 1.7976931348623157e308
 _TEXT_SIZES = {"text": 65_535, "mediumtext": 16_777_215, "longtext": 2_147_483_647}
 _EMAIL = re.compile(
@@ -349,6 +351,8 @@ def normalize(column: Column, value: Any) -> Any:
 
 def shown(column: Column, value: Any) -> Any:
     """Return a value as it is sent: an array is never null, and whole floats have no fraction."""
+    if value is DESTROYED:
+        return 1 if column.type in ("integer", "bigint") else {}
     if column.array:
         if value is not None and not isinstance(value, list):
             # Staged in a transaction, and not checked yet.
@@ -398,11 +402,14 @@ def _normalize_item(column: Column, value: Any) -> Any:
 
 
 def to_storage(column: Column, value: Any, engine: Engine) -> tuple[Any, ...]:
-    """Return what SQLite stores: the value, and the collation's key if the column has one."""
-    if value is None:
-        return (None, None) if column.has_fold else (None,)
+    """Return what SQLite stores, for each of ``storage_columns``."""
+    if has_null_mark(column, engine):
+        return (value, 1 if value is None else None)
+    if value is None or value is DESTROYED:
+        return (value, value) if column.has_fold else (value,)
     if (
         column.type == "text"
+        and engine.limits_rows
         and not column.array
         and engine.text_bytes is not None
         and len(value) * 4 > engine.text_bytes
@@ -424,7 +431,9 @@ def to_storage(column: Column, value: Any, engine: Engine) -> tuple[Any, ...]:
         return (value, engine.fold(value))
     if is_unfiltered(column):
         return (datetimes.parse_datetime(value, engine.first_year),)
-    return (stored_float(value, engine.float_digits),) if column.type == "double" else (value,)
+    if column.type == "double" and engine.floats_as_text:
+        return (stored_float(value, engine.float_digits),)
+    return (value,)
 
 
 def stored_float(value: float, digits: int) -> float:
@@ -436,15 +445,25 @@ def stored_float(value: float, digits: int) -> float:
     return float(f"{value:.{digits}G}") if isinstance(value, float) else float(value)
 
 
-def storage_columns(column: Column) -> tuple[str, ...]:
+def storage_columns(column: Column, engine: Engine) -> tuple[str, ...]:
+    """Return the columns in SQLite: the value, and the collation's key or the mark of a null."""
     if column.type == "relationship" and column.is_virtual:
         return ()
+    if has_null_mark(column, engine):
+        return (column.sql, column.null_sql)
     return (column.sql, column.folded_sql) if column.has_fold else (column.sql,)
 
 
-def storage_type(column: Column) -> str:
+def has_null_mark(column: Column, engine: Engine) -> bool:
+    """Return whether a stored null is told from a missing value, which matters to increments."""
+    return engine.tells_missing and not column.array and column.type in NUMBERS
+
+
+def storage_type(column: Column, engine: Engine) -> str:
     if column.array:
         return "TEXT"
+    if column.type == "double" and not engine.floats_as_text:
+        return "BLOB"  # integers stay integers
     return {"integer": "INTEGER", "bigint": "INTEGER", "boolean": "INTEGER", "double": "REAL"}.get(
         column.type, "TEXT"
     )
@@ -463,15 +482,34 @@ def _boolean_from_storage(value: Any) -> Any:
 
 
 def _double_from_storage(value: Any) -> Any:
-    return None if value is None else wire_number(value)
+    return wire_number(value) if isinstance(value, float) else value
 
 
 def _unfiltered_from_storage(value: Any) -> Any:
     return None if value is None else f"{value[:10]} {value[11:23]}"
 
 
-def decoder(column: Column) -> Callable[[Any], Any] | None:
+def _document_decoder(column: Column) -> Callable[[Any], Any]:
+    """Return the function from what a document holds, which the column's type does not limit."""
+    decode = _decoder(column)
+    is_integer = column.type in ("integer", "bigint") and not column.array
+
+    def read(value: Any) -> Any:
+        if value == DESTROYED:
+            return 0 if is_integer else []
+        if is_integer and value is not None:
+            return int(value)
+        return value if decode is None else decode(value)
+
+    return read
+
+
+def decoder(column: Column, engine: Engine) -> Callable[[Any], Any] | None:
     """Return the function from stored to sent values; ``None`` if they are the same."""
+    return _decoder(column) if engine.floats_as_text else _document_decoder(column)
+
+
+def _decoder(column: Column) -> Callable[[Any], Any] | None:
     if column.array:
         if column.type in TEXT_TYPES:
             return _array_from_storage

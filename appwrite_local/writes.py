@@ -8,7 +8,7 @@ shape of arguments; the checks that depend on the table and on the rows are here
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from appwrite_local.row_store import Duplicate, RowStore
 from appwrite_local.schema import Table
 from appwrite_local.storage import Session
 from appwrite_local.values import (
+    DESTROYED,
     Row,
     check_part,
     check_required,
@@ -44,12 +45,16 @@ class Writer:
     Args:
         now: the time of every change made here; all rows of one call have the same time.
         trusted: whether the caller may set ``$createdAt`` and ``$updatedAt``, as keys may.
+        in_bulk: whether rows are created many at a time, which keeps their nulls.
+        staged: whether a transaction is committed, whose new rows may have operators.
     """
 
     session: Session
     table: Table
     engine: Engine
     trusted: bool = True
+    in_bulk: bool = False
+    staged: bool = False
     now: str = field(default_factory=datetimes.now_text)
 
     @property
@@ -75,11 +80,41 @@ class Writer:
             Duplicate: the id or a unique index is taken.
         """
         values, dates = self._split(data)
-        values = with_defaults(self.table, values)
-        check_whole(self.table, values)
+        applied: dict[str, operators.Operator] = {}
+        if self.staged and not self.engine.runs_operators:
+            values, applied = operators.split(values)
+        values = self._checked_new(values, applied)
         row = self._new_row(row_id, values, dates, permissions)
-        row["$sequence"] = self.store.insert(row)
+        row["$sequence"] = self._insert(row, values if self.in_bulk else ())
         return self._as_sent(row)
+
+    def _insert(self, row: Row, nulls_of: Container[str]) -> str:
+        """Insert a row, with stored nulls where values of some keys are null."""
+        if self.engine.tells_missing:
+            row = {key: value for key, value in row.items() if value is not None or key in nulls_of}
+        return self.store.insert(row)
+
+    def _checked_new(self, values: Row, applied: Mapping[str, operators.Operator]) -> Row:
+        """Fill and check a new row, and run its operators on nothing."""
+        if self.engine.runs_operators:
+            computed = operators.apply_to_nothing(self.table, applied)
+            values = with_defaults(self.table, {**values, **computed})
+            check_whole(self.table, values)
+            return values
+        values, computed = with_defaults(self.table, values), self._computed(applied, {})
+        check_required(self.table, {**values, **computed})
+        check_unknown(self.table, {**values, **computed})
+        check_values(self.table, {key: values[key] for key in values if key not in computed})
+        return {**values, **computed}
+
+    def _computed(
+        self, applied: Mapping[str, operators.Operator], row: Row, *, known_row: bool = True
+    ) -> Row:
+        if self.engine.runs_operators:
+            return operators.apply(self.table, applied, row, known_row=known_row)
+        for key, operator in applied.items():
+            operators.check(self.table.columns[key], operator, row.get(key) if known_row else None)
+        return dict.fromkeys(applied, DESTROYED)
 
     def update(
         self, row_id: str, old: Row, data: Mapping[str, Any], permissions: Sequence[str] | None
@@ -101,7 +136,7 @@ class Writer:
         merged = with_defaults(self.table, {**current, **given})
         self._check(merged, applied, current)
         new = self._normalized(merged)
-        new.update(operators.apply(self.table, applied, current))
+        new.update(self._computed(applied, current))
         changed = {key: value for key, value in new.items() if not _same(value, current[key])}
         row = {**old, **new, "$id": row_id}
         if permissions is not None and list(permissions) != old["$permissions"]:
@@ -112,6 +147,9 @@ class Writer:
             row["$updatedAt"] = changed["$updatedAt"] = dates.get("$updatedAt", self.now)
             if row_id != old["$id"]:
                 changed["$id"] = row_id
+        if self.engine.tells_missing:
+            changed = {**new, **changed}
+        if changed:
             self.store.update(old["$sequence"], changed)
         return self._as_sent(row)
 
@@ -168,7 +206,7 @@ class Writer:
         current = {key: old[key] for key in self.table.columns}
         self._check({**current, **sent}, applied, current)
         changed = self._normalized(sent)
-        changed.update(operators.apply(self.table, applied, old))
+        changed.update(self._computed(applied, old))
         changed["$updatedAt"] = dates.get("$updatedAt", self.now)
         if permissions is not None:
             changed["$permissions"] = list(permissions)
@@ -194,16 +232,13 @@ class Writer:
         self, row_id: str, values: Row, dates: Row, permissions: Sequence[str] | None
     ) -> Row:
         given, applied = operators.split(values)
-        filled = with_defaults(
-            self.table, {**given, **operators.apply_to_nothing(self.table, applied)}
-        )
-        check_whole(self.table, filled)
+        filled = self._checked_new(given, applied)
         row = self._new_row(row_id, filled, dates, permissions or ())
         clash = self.store.find_clash(row)
         if clash is not None and not self.engine.upsert_ignores_case:
             raise Duplicate(of_id=True)
         if clash is None:
-            row["$sequence"] = self.store.insert(row)
+            row["$sequence"] = self._insert(row, filled)
             return self._as_sent(row)
         written = [key for key in filled if key in self.table.columns]
         self.store.update(
@@ -245,7 +280,7 @@ class Writer:
             extra["$permissions"] = list(permissions)
         changed_rows = []
         for row in rows:
-            computed = operators.apply(self.table, applied, row, known_row=False)
+            computed = self._computed(applied, row, known_row=False)
             try:
                 self.store.update(row["$sequence"], {**kept, **computed, **extra})
             except Duplicate as error:
@@ -287,7 +322,9 @@ class Writer:
 
     def _new_row(self, row_id: str, values: Row, dates: Row, permissions: Sequence[str]) -> Row:
         row: Row = {
-            column.key: normalize(column, values.get(column.key))
+            column.key: DESTROYED
+            if values.get(column.key) is DESTROYED
+            else normalize(column, values.get(column.key))
             for column in self.table.columns.values()
         }
         row.update(

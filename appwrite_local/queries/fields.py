@@ -30,6 +30,7 @@ class Field:
         compare: SQL that comparisons use: for text the collation's key.
         accepts: returns whether a query's value has the right type.
         reads: converts a query's value for the comparison with ``compare``.
+        searchable: whether the fulltext index of the column, if it has one, is on its values.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Field:
     accepts: Callable[[Any], bool]
     array: bool = False
     encrypted: bool = False
+    searchable: bool = True
     column: Column | None = field(default=None, compare=False)
     engine: Engine = MARIADB
     table_id: str = ""
@@ -131,6 +133,10 @@ def table_fields(table: Table, engine: Engine) -> Fields:
         }
         for column in table.columns.values():
             fields[column.key] = column_field(column, engine)
+        for index in table.all_indexes:
+            if index.type == "fulltext":
+                for key in set(index.columns) & set(fields) - set(index.held_columns):
+                    fields[key] = replace(fields[key], searchable=False)
         table.plans["fields"] = fields
     return fields
 

@@ -124,7 +124,7 @@ def after_cursor(plan: Plan, values: Sequence[Any]) -> Condition:
     for order, value in zip(plan.orders, values, strict=True):
         if order.by is None:
             continue
-        if isinstance(value, float):
+        if isinstance(value, float) and order.by.engine.floats_as_text:
             value = FilterFloat(value)
         operator = "<" if order.descending != backwards else ">"
         bounds.append(Condition(f"{order.by.order} {operator}= ?", [value]))
@@ -214,8 +214,10 @@ def stored(by: Field, value: Any) -> Any:
     if by.kind in ("sequence", "integer"):
         return value if isinstance(value, float) else int(value)
     if by.kind == "float":
-        if is_int(value) or math.isfinite(value):
-            return value if is_int(value) else FilterFloat(value)
+        if is_int(value) or not by.engine.floats_as_text:
+            return value
+        if math.isfinite(value):
+            return FilterFloat(value)
         # An infinity reaches the database as a word.
         return 0.0 if by.engine.infinity_is_zero else value
     return value
@@ -279,9 +281,17 @@ def _equal(query: Query, by: Field) -> Condition:
 
 def _compare(operator: str) -> Callable[[Query, Field], Condition]:
     def compile_comparison(query: Query, by: Field) -> Condition:
-        return Condition(f"{by.compare} {operator} ?", [stored(by, query.values[0])])
+        condition = Condition(f"{by.compare} {operator} ?", [stored(by, query.values[0])])
+        return _not_destroyed(condition, by)
 
     return compile_comparison
+
+
+def _not_destroyed(condition: Condition, by: Field) -> Condition:
+    """Leave out what an operator has left: in SQLite, a blob is above all texts and numbers."""
+    if by.engine.runs_operators:
+        return condition
+    return Condition(f"({condition.sql} AND typeof({by.value}) <> 'blob')", condition.params)
 
 
 def _between(query: Query, by: Field) -> Condition:
@@ -321,7 +331,9 @@ def _ends(query: Query, by: Field) -> Condition:
 
 
 def _contains_exactly(part: Any, by: Field) -> Condition:
-    return Condition(f"instr({by.value}, ?)", [part]) if by.is_text else _NOWHERE
+    if not by.is_text:
+        return _NOWHERE
+    return _not_destroyed(Condition(f"instr({by.value}, ?)", [part]), by)
 
 
 def _of_number(by: Field, pattern: str) -> Condition:
@@ -411,7 +423,16 @@ def _json(by: Field, values: list[Any]) -> str:
 
 
 def _search(query: Query, by: Field) -> Condition:
+    if not by.searchable:
+        return _NOWHERE
     return Condition(f"ft_match({by.value}, ?)", [by.engine.as_stored(query.values[0])])
+
+
+def _not_search(query: Query, by: Field) -> Condition:
+    if not by.engine.text_search:
+        return _negated(_search)(query, by)
+    part = query.values[0]
+    return _or_null(_not(_contains(part, by)), by) if part not in ("", "0") else Condition("1")
 
 
 def _negated(compiler: Callable[[Query, Field], Condition]) -> Callable[[Query, Field], Condition]:
@@ -432,7 +453,7 @@ def _or_null(negation: Condition, by: Field) -> Condition:
 
 
 def _not_between(query: Query, by: Field) -> Condition:
-    return _not(_between(query, by))
+    return _not_destroyed(_not(_between(query, by)), by)
 
 
 def _is_not_null(query: Query, by: Field) -> Condition:
@@ -467,5 +488,5 @@ _COMPILERS: dict[str, Callable[[Query, Field], Condition]] = {
     "containsAll": _contains_all,
     "regex": _regex,
     "search": _search,
-    "notSearch": _negated(_search),
+    "notSearch": _not_search,
 }
