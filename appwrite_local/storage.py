@@ -66,8 +66,29 @@ FORMAT = 1
 _APPLICATION_ID = 0x41707077
 
 
+_MAX_READ_ROWS = 10_000
+
+
 class WrongFormat(Exception):
     """The file belongs to a newer version of this package, or to another program."""
+
+
+class ReadRows:
+    """The rows that the server's cache has: read alone and not written since, by this process."""
+
+    def __init__(self) -> None:
+        self._known: set[tuple[int, str]] = set()
+
+    def note(self, table_seq: int, sequence: str) -> None:
+        if len(self._known) > _MAX_READ_ROWS:
+            self._known = set()
+        self._known.add((table_seq, sequence))
+
+    def forget(self, table_seq: int, sequence: str) -> None:
+        self._known.discard((table_seq, sequence))
+
+    def __contains__(self, row: tuple[int, str]) -> bool:
+        return row in self._known
 
 
 class Session:
@@ -78,9 +99,17 @@ class Session:
     of text from a client.
     """
 
-    def __init__(self, connection: sqlite3.Connection, engine: Engine, *, writes: bool) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        engine: Engine,
+        read_rows: ReadRows,
+        *,
+        writes: bool,
+    ) -> None:
         self._connection = connection
         self.engine = engine
+        self.read_rows = read_rows
         self.writes = writes
         self.schema_touched = False
 
@@ -141,6 +170,7 @@ class Storage:
     def __init__(self, location: str = ":memory:", engine: Engine = MARIADB) -> None:
         self.location = location
         self.engine = engine
+        self.read_rows = ReadRows()
         self._pools: dict[int, list[sqlite3.Connection]] = {}
         self._lock = threading.RLock()
         self._pid = os.getpid()
@@ -170,7 +200,7 @@ class Storage:
         with self._exclusive(), self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
             try:
-                yield Session(connection, self.engine, writes=writes)
+                yield Session(connection, self.engine, self.read_rows, writes=writes)
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
