@@ -70,6 +70,11 @@ class EngineWatch:
                 return self._engine or self._find(transport, database)
         return self._engine
 
+    @property
+    def loses_races(self) -> bool:
+        """Whether a write that lost a race is answered 500, as far as the engine is known."""
+        return self._engine is not None and self._engine.race_is_server_error
+
     def _find(self, transport: TellingTransport, database: str) -> Engine:
         if local_endpoint.is_local(self._host):
             self._engine = ENGINES[local_endpoint.engine(self._host)]

@@ -18,6 +18,12 @@ from appwrite_orm_django.engines import collation, locale_order
 EngineName = Literal["mariadb", "postgresql", "mongodb"]
 
 
+Bounds = tuple[float | None, float | None]
+
+# Far enough from the ends of 64 bits for the server to compare every sum with it.
+_FAR = 2**62
+
+
 def _same(text: str) -> str:
     return text
 
@@ -83,8 +89,8 @@ class Engine:
         numbers_rows: whether ``$sequence`` is a number. If not, it is text, in order of creation.
         keeps_operator_text: whether text that looks like an operator can be written by two writes
             (see ``client.operators``). If not, an update would destroy it.
-        increments_nulls: whether an increment of a missing value starts at 0. If not, a null
-            stays null.
+        increments_nulls: whether an increment of a missing value starts at 0, and one of a stored
+            null is an error. If not, a null stays null. See ``limits``.
         adds_fractions: whether an integer column takes an increment by a fraction and rounds.
         unique_types: the types of columns over which a unique index is enforced, or None for all.
         alters_indexed_tables: whether a column can be renamed or resized in a table with indexes.
@@ -132,6 +138,19 @@ class Engine:
     def sequence(self, value: str) -> int | str:
         """Return a ``$sequence`` as a value that sorts, and that a filter takes."""
         return int(value) if self.numbers_rows else value
+
+    def limits(self, bounds: Bounds) -> Bounds:
+        """
+        Return the bounds to send with increments of an integer column with these bounds.
+
+        Where an increment changes a null, the server does not if a limit is sent: it becomes a
+        filter, which no null fulfils. A limit of 0 would count as none (``Database::
+        increaseDocumentAttribute``), but half of 1 allows the same integers.
+        """
+        if not self.increments_nulls:
+            return bounds
+        low, high = bounds
+        return -_FAR if low is None else low or -0.5, _FAR if high is None else high or 0.5
 
     def later_sequence(self, number: int) -> str:
         """Return a ``$sequence`` for the ``number``-th new row of a block, behind all others."""

@@ -30,7 +30,7 @@ from appwrite_orm_django.backend.commands import (
     users_data,
 )
 from appwrite_orm_django.backend.evaluation.commands import Fetch
-from appwrite_orm_django.backend.execution import retries, upserts
+from appwrite_orm_django.backend.execution import races, retries, upserts
 from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.execution.upserts import Change
 from appwrite_orm_django.backend.transactions.log import Log, Operation
@@ -52,9 +52,6 @@ from appwrite_orm_django.client.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from appwrite_orm_django.backend.commands import IncrementColumn
     from appwrite_orm_django.backend.connection import Block, Connection
     from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
@@ -403,7 +400,7 @@ class Writer:
         permissions = columns.pop(PERMISSIONS, None)
         if not columns and permissions is None:
             return rows.get_row(self.transport, table, row_id)
-        first, second = operators.text_in_two_writes(columns)
+        first, second = operators.in_two_writes(self.connection.engine, table, row_id, columns)
         parts = Parts(f"columns of {table.table}/{row_id}")
         try:
             with parts.part(len(first)):
@@ -450,7 +447,9 @@ class Writer:
                 with parts.part(1):
                     changed += self.update_row(UpdateRow(command.table, row_id, command.data)).count
             return WriteResult(changed)
-        first, second = operators.text_in_two_writes(command.data)
+        first, second = operators.in_two_writes(
+            self.connection.engine, command.table, None, command.data
+        )
         for split in self.connection.reader.splits(command.condition):
             if not first:
                 changed += self.connection.reader.count(CountRows(command.table, command.condition))
@@ -470,7 +469,7 @@ class Writer:
         self, command: UpdateRows, data: Mapping[str, Any], split: list[Query]
     ) -> int:
         try:
-            return rows.update_rows(self.transport, command.table, data, split)
+            return races.update_rows(self.connection, command.table, data, split)
         except InvalidRequest as error:
             if not _refuses_bulk(error):
                 raise
@@ -517,6 +516,8 @@ class Writer:
             )
 
     def increment(self, command: IncrementColumn) -> WriteResult:
+        if self.connection.engine.race_is_server_error:
+            return races.increment(self.connection, command)
         for attempt in itertools.count(1):
             try:
                 row = run(self.connection, command)
@@ -637,7 +638,7 @@ class Writer:
 
     def _delete_alike(self, table: TableRef, split: list[Query]) -> int:
         try:
-            return rows.delete_rows(self.transport, table, split)
+            return races.delete_rows(self.connection, table, split)
         except InvalidRequest as error:
             if not _refuses_bulk(error):
                 raise

@@ -37,6 +37,7 @@ from appwrite_orm_django.backend.transactions.log import (
     touched_ids,
 )
 from appwrite_orm_django.backend.values import MOMENTS, ROW_ID
+from appwrite_orm_django.client import operators
 from appwrite_orm_django.client.errors import UniqueViolation
 from appwrite_orm_django.client.transactions import MAX_OPERATIONS
 
@@ -327,14 +328,14 @@ class Transaction:
         if not self._exists(command.table, command.row_id):
             return WriteResult(0)
         self._check_unique(command.table, [command.row_id], command.data, command.unique)
-        self.log.append(Operation("update", command.table, command.row_id, command.data))
+        self._change(command.table, command.row_id, command.data)
         return WriteResult(1)
 
     def _update_rows(self, command: UpdateRows) -> WriteResult:
         ids = self._ids(command.table, command.condition)
         self._check_unique(command.table, ids, command.data, command.unique)
         for row_id in ids:
-            self.log.append(Operation("update", command.table, row_id, command.data))
+            self._change(command.table, row_id, command.data)
         return WriteResult(len(ids))
 
     def _check_unique(
@@ -379,7 +380,11 @@ class Transaction:
             if value is None or writer.is_exact(value, command.amount):
                 amount = {command.column: command.amount}
                 operation = Operation(
-                    "increment", command.table, command.row_id, amount, bounds=command.bounds
+                    "increment",
+                    command.table,
+                    command.row_id,
+                    amount,
+                    bounds=self.connection.engine.limits(command.bounds),
                 )
             else:
                 operation = Operation(
@@ -400,8 +405,14 @@ class Transaction:
             }
         for row_id, data in changes.items():
             self._check_unique(command.table, [row_id], data, command.unique)
-            self.log.append(Operation("update", command.table, row_id, data))
+            self._change(command.table, row_id, data)
         return WriteResult(len(changes))
+
+    def _change(self, table: TableRef, row_id: str, data: Mapping[str, Any]) -> None:
+        state = self.log.state(table, row_id)
+        if not self.connection.engine.keeps_operator_text and (state is None or not state.created):
+            operators.refuse_operator_text(table, row_id, data)
+        self.log.append(Operation("update", table, row_id, data))
 
     def _delete(self, command: DeleteRows) -> WriteResult:
         if command.row_id is not None:
