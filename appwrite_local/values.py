@@ -461,7 +461,7 @@ def _boolean_from_storage(value: Any) -> Any:
 
 
 def _double_from_storage(value: Any) -> Any:
-    return None if value is None else wire_number(value)
+    return wire_number(value) if isinstance(value, float) else value
 
 
 def _unfiltered_from_storage(value: Any) -> Any:

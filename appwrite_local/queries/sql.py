@@ -318,7 +318,9 @@ def _ends(query: Query, by: Field) -> Condition:
 
 
 def _contains_exactly(part: Any, by: Field) -> Condition:
-    return Condition(f"instr({by.value}, ?)", [part]) if by.is_text else _NOWHERE
+    if not by.is_text:
+        return _NOWHERE
+    return _not_destroyed(Condition(f"instr({by.value}, ?)", [part]), by)
 
 
 def _of_number(by: Field, pattern: str) -> Condition:
