@@ -32,7 +32,7 @@ from appwrite_orm_django.backend.commands import (
     Periods,
     ValuesOf,
 )
-from appwrite_orm_django.backend.evaluation.commands import Fetch, LocalQuery
+from appwrite_orm_django.backend.evaluation.commands import CurrentRows, Fetch, LocalQuery
 from appwrite_orm_django.backend.execution import keyset
 from appwrite_orm_django.backend.periods import next_start, start_of
 from appwrite_orm_django.backend.values import (
@@ -175,6 +175,8 @@ class Reader:
         from appwrite_orm_django.backend import commands
         from appwrite_orm_django.backend.execution import server_queries
 
+        if isinstance(command, CurrentRows):
+            return ((row[ROW_ID], row) for row in self._current_rows(command))
         if isinstance(command, commands.OneRow):
             return one_row(command, self)
         if isinstance(command, commands.Periods):
@@ -182,6 +184,13 @@ class Reader:
         if isinstance(command, server_queries.ServerQuery):
             return server_queries.run(command, self)
         raise TypeError(f"{command!r} is not a read command.")
+
+    def _current_rows(self, command: CurrentRows) -> Iterable[Row]:
+        transaction = self.connection.transaction
+        if transaction is not None and transaction.is_dirty(command.table):
+            return transaction.current(command.table, command.condition)
+        wanted = (ROW_ID, *command.columns)
+        return self.rows(Fetch(command.table, "", command.condition), command.condition, wanted)
 
     def _get(self, command: GetRow) -> list[tuple[Any, ...]]:
         return list(

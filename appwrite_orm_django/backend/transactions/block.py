@@ -11,6 +11,7 @@ from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.commands import (
+    Changes,
     Command,
     Condition,
     CreateRows,
@@ -25,7 +26,7 @@ from appwrite_orm_django.backend.commands import (
     WriteResult,
 )
 from appwrite_orm_django.backend.evaluation.commands import Fetch
-from appwrite_orm_django.backend.execution import upserts, writer
+from appwrite_orm_django.backend.execution import increments, upserts
 from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.transactions import commit, staging, versions
 from appwrite_orm_django.backend.transactions.log import (
@@ -359,6 +360,14 @@ class Transaction:
         if clash:
             raise clash.error(table)
 
+    def current(self, table: TableRef, condition: Condition) -> list[dict[str, Any]]:
+        """
+        Return the rows that a bulk write affects, as the log leaves them.
+
+        The commit checks that the committed ones are unchanged.
+        """
+        return self._current(table, self._ids(table, condition))
+
     def _current(self, table: TableRef, ids: Sequence[str]) -> list[dict[str, Any]]:
         states = [state for row_id in ids if (state := self.state(table, row_id)) is not None]
         touched = touched_ids(states)
@@ -371,13 +380,13 @@ class Transaction:
         # never if the log has set the value.
         with self.blindly():
             current = self._current(command.table, [command.row_id])
-        if not all(writer.is_exact(row.get(command.column), command.amount) for row in current):
+        if not all(increments.is_exact(row.get(command.column), command.amount) for row in current):
             # The sum is computed here, and is valid only for the version of the row that was read.
             current = self._current(command.table, [command.row_id])
         for row in current:
             value = row.get(command.column)
-            writer.check_bounds(command, value)
-            if value is None or writer.is_exact(value, command.amount):
+            increments.check_bounds(command, value)
+            if value is None or increments.is_exact(value, command.amount):
                 amount = {command.column: command.amount}
                 operation = Operation(
                     "increment",
@@ -400,9 +409,11 @@ class Transaction:
         with self.blindly() if command.is_blind else nullcontext():
             computed = self.connection.reader.run(command.source)
             # A join may return a row several times.
-            changes = {
+            changes: Changes = {
                 command.encode_id(key): command.write(tuple(values)) for key, *values in computed
             }
+        if command.completed is not None:
+            changes = command.completed(changes)
         for row_id, data in changes.items():
             self._check_unique(command.table, [row_id], data, command.unique)
             self._change(command.table, row_id, data)
