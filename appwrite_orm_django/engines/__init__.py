@@ -42,9 +42,11 @@ class _FoldedCase(dict[int, str]):
     """Map each character to the one that a pattern without case takes as equal."""
 
     def __missing__(self, code_point: int) -> str:
-        folded = chr(code_point).casefold()
-        if len(folded) > 1:
-            folded = chr(code_point).lower()[0]
+        letter = chr(code_point)
+        # Only "İ" has no form of one character; it has no other case.
+        folded = next(
+            (form for form in (letter.casefold(), letter.lower()) if len(form) == 1), letter
+        )
         self[code_point] = folded
         return folded
 
@@ -82,6 +84,8 @@ class Engine:
         nulls_are_low: whether nulls come before all values in ascending order.
         anchors_prefixes: whether ``startsWith`` and ``endsWith`` match only at that end. If not,
             they mean "contains", with case.
+        ends_before_newline: whether ``notEndsWith`` takes a line feed at the end of a text as
+            none, as ``$`` of a regular expression does.
         negations_match_nulls: whether ``notEqual``, ``notContains`` and the like match rows whose
             value is null.
         refuses_dollar: whether a pattern with ``$`` before a letter is a server error.
@@ -114,6 +118,7 @@ class Engine:
     finds_ids_without_case: bool = False
     nulls_are_low: bool = True
     anchors_prefixes: bool = True
+    ends_before_newline: bool = False
     negations_match_nulls: bool = False
     refuses_dollar: bool = False
     cuts_at_nul: bool = False
@@ -194,6 +199,7 @@ MONGODB = Engine(
     pattern_key=_casefold,
     iexact_key=_casefold,
     anchors_prefixes=False,
+    ends_before_newline=True,
     negations_match_nulls=True,
     refuses_dollar=True,
     numbers_rows=False,

@@ -467,3 +467,141 @@ def test_a_page_with_a_failed_count(times):
         paginator = AppwritePaginator(Tag.objects.order_by("name"), 2)
         assert [tag.name for tag in paginator.page(1)] == ["tag-0", "tag-1"]
         assert paginator.count == 5
+
+
+# Patterns
+
+TEXTS = ["end", "END", "end\n", "end\n\n", "bend", "a$b", "$b", "ends", "İ", "i", "\u017f", "S", None]
+
+
+@contextmanager
+def sent():
+    """Collect the queries sent inside."""
+    found, transport = [], connections["appwrite"].transport
+
+    def note(record):
+        found.extend(json.loads(query) for query in record.params.get("queries", ()))
+
+    transport.add_listener(note)
+    try:
+        yield found
+    finally:
+        transport.remove_listener(note)
+
+
+def _methods(query):
+    yield query["method"]
+    for value in query.get("values", ()):
+        if isinstance(value, dict):
+            yield from _methods(value)
+
+
+LOOKUPS = {
+    "contains": lambda text, part: part in text,
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+    "icontains": lambda text, part: folded(part) in folded(text),
+    "istartswith": lambda text, part: folded(text).startswith(folded(part)),
+    "iendswith": lambda text, part: folded(text).endswith(folded(part)),
+    "iexact": lambda text, part: folded(text) == folded(part),
+    "exact": lambda text, part: text == part,
+}
+
+
+def folded(text):
+    return text if text == "İ" else text.casefold()
+
+
+@pytest.mark.parametrize("part", ["end", "nd", "eN", "$b", "i", "s", "x"])
+def test_patterns_and_their_negations(part):
+    Everything.objects.bulk_create([Everything(char=text) for text in TEXTS])
+    for lookup, holds in LOOKUPS.items():
+        condition = {f"char__{lookup}": part}
+        expected = [text for text in TEXTS if text is not None and holds(text, part)]
+        others = [text for text in TEXTS if text is not None and not holds(text, part)]
+        with sent() as queries:
+            found = Everything.objects.filter(**condition).values_list("char", flat=True)
+            assert sorted(found) == sorted(expected), lookup
+            missing = Everything.objects.exclude(**condition).exclude(char=None)
+            assert sorted(missing.values_list("char", flat=True)) == sorted(others), lookup
+        methods = {method for query in queries for method in _methods(query)}
+        # "$" also stands before a line feed at the end; an unanchored filter is no prefix.
+        assert "notEndsWith" not in methods
+        assert "$b" not in json.dumps([q for q in queries if "ontains" in json.dumps(q)])
+
+
+@pytest.mark.parametrize("part", ["$b", "$1", "100$"])
+def test_a_dollar_in_values_that_are_no_patterns(part):
+    Everything.objects.create(char=part, array=[part], json={"price": part}, text=f"costs {part}!")
+    Everything.objects.create(char="b", array=["b"], json={"price": "b"}, text="b")
+    for condition in (
+        {"char": part},
+        {"char__in": [part, "x"]},
+        {"array__contains": [part]},
+        {"array__overlap": [part, "x"]},
+        {"json__price": part},
+        {"json__price__icontains": part},
+        {"text__icontains": part},
+        {"text__iendswith": f"{part}!"},
+        {"text__regex": part.replace("$", "[$]")},
+    ):
+        assert Everything.objects.filter(**condition).count() == 1, condition
+        assert Everything.objects.exclude(**condition).count() == 1, condition
+
+
+# Sequences
+
+
+def test_rows_are_counted_and_merged_by_sequences_of_text(monkeypatch):
+    monkeypatch.setattr("appwrite_orm_django.backend.execution.reader.TOTAL_CAP", 3)
+
+    def capped(request, send):
+        answer = send()
+        body = json.loads(answer.content)
+        if body.get("total", 0) > 3:
+            body["total"] = 3
+            answer._content = json.dumps(body).encode()
+        return answer
+
+    Tag.objects.bulk_create([Tag(name=f"tag-{number}") for number in range(20)])
+    with answered(capped):
+        assert Tag.objects.count() == 20
+    names = [f"tag-{number}" for number in range(1200)]
+    assert len(Tag.objects.filter(name__in=names)) == 20
+    found = Tag.objects.filter(name__in=names).order_by("pk")[5:8]
+    assert [tag.name for tag in found] == ["tag-5", "tag-6", "tag-7"]
+
+
+def test_new_rows_of_a_block_come_after_all_others():
+    Tag.objects.bulk_create([Tag(name=f"b-{number}") for number in range(3)])
+    with atomic():
+        for number in range(12):
+            Tag.objects.create(name=f"a-{number}")
+        names = [f"b-{number}" for number in range(3)] + [f"a-{number}" for number in range(12)]
+        assert list(Tag.objects.values_list("name", flat=True)) == names
+
+
+# Row ids
+
+
+def test_ids_clash_without_case_and_are_found_with_it():
+    Country.objects.create(code="Fr", name="France")
+    assert not Country.objects.filter(pk="FR").exists()
+    assert Country.objects.filter(pk="FR").update(name="x") == 0
+    assert Country.objects.filter(pk="FR").delete()[0] == 0
+    with pytest.raises(IntegrityError, match="already exists"):
+        Country.objects.create(code="FR", name="x")
+    assert Country.objects.bulk_create([Country(code="FR")], ignore_conflicts=True)
+    assert Country.objects.get().name == "France"
+    with atomic():
+        assert not Country.objects.filter(pk="fR").exists()
+        country = Country.objects.select_for_update().get(pk="Fr")
+        country.name = "Gaul"
+        country.save()
+        Author.objects.create(name="a", country=country)
+    assert Country.objects.get().name == "Gaul"
+    assert Author.objects.get(country="Fr").country.name == "Gaul"
+    with atomic():
+        Country.objects.get(pk="Fr").delete()
+        Country.objects.create(code="FR", name="new")
+    assert Country.objects.get().code == "FR"

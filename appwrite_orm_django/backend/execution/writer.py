@@ -263,6 +263,8 @@ class Writer:
                 made = self.create_together(table, new) if new else []
             except UniqueViolation:
                 taken = upserts.conflicting(self.connection.reader, table, command.unique, new)
+                if not taken and not any(row.id_is_ours for row in new):
+                    break  # another spelling of an id, which cannot be looked up everywhere
                 new = tuple(row.with_another_id() for row in new if id(row) not in taken)
             else:
                 return (
