@@ -471,7 +471,21 @@ def test_a_page_with_a_failed_count(times):
 
 # Patterns
 
-TEXTS = ["end", "END", "end\n", "end\n\n", "bend", "a$b", "$b", "ends", "İ", "i", "\u017f", "S", None]
+TEXTS = [
+    "end",
+    "END",
+    "end\n",
+    "end\n\n",
+    "bend",
+    "a$b",
+    "$b",
+    "ends",
+    "İ",
+    "i",
+    "\u017f",
+    "S",
+    None,
+]
 
 
 @contextmanager
