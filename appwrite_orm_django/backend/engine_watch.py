@@ -70,6 +70,17 @@ class EngineWatch:
                 return self._engine or self._find(transport, database)
         return self._engine
 
+    @property
+    def loses_races(self) -> bool:
+        """Whether a write that lost a race is answered 500, as far as the engine is known."""
+        return self._engine is not None and self._engine.race_is_server_error
+
+    def known(self, transport: TellingTransport, database: str) -> Engine | None:
+        """Return the engine if it is known without a request."""
+        if self._engine is None and local_endpoint.is_local(self._host):
+            return self.engine(transport, database)
+        return self._engine
+
     def _find(self, transport: TellingTransport, database: str) -> Engine:
         if local_endpoint.is_local(self._host):
             self._engine = ENGINES[local_endpoint.engine(self._host)]

@@ -18,6 +18,12 @@ from appwrite_orm_django.engines import collation, locale_order
 EngineName = Literal["mariadb", "postgresql", "mongodb"]
 
 
+Bounds = tuple[float | None, float | None]
+
+# Far enough from the ends of 64 bits for the server to compare every sum with it.
+_FAR = 2**62
+
+
 def _same(text: str) -> str:
     return text
 
@@ -36,9 +42,11 @@ class _FoldedCase(dict[int, str]):
     """Map each character to the one that a pattern without case takes as equal."""
 
     def __missing__(self, code_point: int) -> str:
-        folded = chr(code_point).casefold()
-        if len(folded) > 1:
-            folded = chr(code_point).lower()[0]
+        letter = chr(code_point)
+        # Only "İ" has no form of one character; it has no other case.
+        folded = next(
+            (form for form in (letter.casefold(), letter.lower()) if len(form) == 1), letter
+        )
         self[code_point] = folded
         return folded
 
@@ -76,6 +84,8 @@ class Engine:
         nulls_are_low: whether nulls come before all values in ascending order.
         anchors_prefixes: whether ``startsWith`` and ``endsWith`` match only at that end. If not,
             they mean "contains", with case.
+        ends_before_newline: whether ``notEndsWith`` takes a line feed at the end of a text as
+            none, as ``$`` of a regular expression does.
         negations_match_nulls: whether ``notEqual``, ``notContains`` and the like match rows whose
             value is null.
         refuses_dollar: whether a pattern with ``$`` before a letter is a server error.
@@ -83,8 +93,8 @@ class Engine:
         numbers_rows: whether ``$sequence`` is a number. If not, it is text, in order of creation.
         keeps_operator_text: whether text that looks like an operator can be written by two writes
             (see ``client.operators``). If not, an update would destroy it.
-        increments_nulls: whether an increment of a missing value starts at 0. If not, a null
-            stays null.
+        increments_nulls: whether an increment of a missing value starts at 0, and one of a stored
+            null is an error. If not, a null stays null. See ``limits``.
         adds_fractions: whether an integer column takes an increment by a fraction and rounds.
         unique_types: the types of columns over which a unique index is enforced, or None for all.
         alters_indexed_tables: whether a column can be renamed or resized in a table with indexes.
@@ -108,6 +118,7 @@ class Engine:
     finds_ids_without_case: bool = False
     nulls_are_low: bool = True
     anchors_prefixes: bool = True
+    ends_before_newline: bool = False
     negations_match_nulls: bool = False
     refuses_dollar: bool = False
     cuts_at_nul: bool = False
@@ -132,6 +143,19 @@ class Engine:
     def sequence(self, value: str) -> int | str:
         """Return a ``$sequence`` as a value that sorts, and that a filter takes."""
         return int(value) if self.numbers_rows else value
+
+    def limits(self, bounds: Bounds) -> Bounds:
+        """
+        Return the bounds to send with increments of an integer column with these bounds.
+
+        Where an increment changes a null, the server does not if a limit is sent: it becomes a
+        filter, which no null fulfils. A limit of 0 would count as none (``Database::
+        increaseDocumentAttribute``), but half of 1 allows the same integers.
+        """
+        if not self.increments_nulls:
+            return bounds
+        low, high = bounds
+        return -_FAR if low is None else low or -0.5, _FAR if high is None else high or 0.5
 
     def later_sequence(self, number: int) -> str:
         """Return a ``$sequence`` for the ``number``-th new row of a block, behind all others."""
@@ -175,6 +199,7 @@ MONGODB = Engine(
     pattern_key=_casefold,
     iexact_key=_casefold,
     anchors_prefixes=False,
+    ends_before_newline=True,
     negations_match_nulls=True,
     refuses_dollar=True,
     numbers_rows=False,

@@ -85,7 +85,10 @@ def databases(server: Any) -> Iterator[Any]:
     )
     ours.server_transport = connect(server)
     connections[APPWRITE] = ours
-    connections[SQLITE] = Twin({**old[SQLITE].settings_dict, "NAME": ":memory:"}, SQLITE)
+    options = {"ENGINE": old[SQLITE].engine.name}
+    connections[SQLITE] = Twin(
+        {**old[SQLITE].settings_dict, "NAME": ":memory:", "OPTIONS": options}, SQLITE
+    )
     try:
         yield server
     finally:
