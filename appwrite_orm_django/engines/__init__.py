@@ -73,6 +73,8 @@ class Engine:
             code points, or for code points of folded text.
         finds_ids_without_case: whether a row is found by another spelling of its id. On every
             engine, ids that differ in case only exclude each other.
+        orders_negative_keys: whether the row ids of negative integer keys come before all others.
+            A locale leaves their sign out, so such rows are never created.
         nulls_are_low: whether nulls come before all values in ascending order.
         anchors_prefixes: whether ``startsWith`` and ``endsWith`` match only at that end. If not,
             they mean "contains", with case.
@@ -85,7 +87,9 @@ class Engine:
             (see ``client.operators``). If not, an update would destroy it.
         increments_nulls: whether an increment of a missing value starts at 0. If not, a null
             stays null.
-        adds_fractions: whether an integer column takes an increment by a fraction and rounds.
+        max_exact_sum: the largest absolute value up to which increments of integers are exact.
+            MariaDB adds floats. PostgreSQL adds integers of 64 bits, but PHP compares the sum with
+            the bounds, as a float if it overflows, and floats do not tell the last 1,024 apart.
         unique_types: the types of columns over which a unique index is enforced, or None for all.
         alters_indexed_tables: whether a column can be renamed or resized in a table with indexes.
         renames_datetimes: whether a datetime column can be renamed. If not, its table breaks.
@@ -106,6 +110,7 @@ class Engine:
     folds_text: bool = False
     orders_by_locale: bool = False
     finds_ids_without_case: bool = False
+    orders_negative_keys: bool = True
     nulls_are_low: bool = True
     anchors_prefixes: bool = True
     negations_match_nulls: bool = False
@@ -114,7 +119,7 @@ class Engine:
     numbers_rows: bool = True
     keeps_operator_text: bool = True
     increments_nulls: bool = False
-    adds_fractions: bool = True
+    max_exact_sum: int = 2**53
     unique_types: frozenset[str] | None = None
     alters_indexed_tables: bool = True
     renames_datetimes: bool = True
@@ -160,9 +165,10 @@ POSTGRESQL = Engine(
     pattern_key=_lower,
     iexact_key=_lower,
     orders_by_locale=True,
+    orders_negative_keys=False,
     nulls_are_low=False,
     cuts_at_nul=True,
-    adds_fractions=False,
+    max_exact_sum=2**63 - 1025,
     renames_datetimes=False,
 )
 

@@ -370,23 +370,28 @@ class Transaction:
         # never if the log has set the value.
         with self.blindly():
             current = self._current(command.table, [command.row_id])
-        if not all(writer.is_exact(row.get(command.column), command.amount) for row in current):
+        engine, amount = self.connection.engine, command.amount
+        if not all(writer.is_exact(engine, row.get(command.column), amount) for row in current):
             # The sum is computed here, and is valid only for the version of the row that was read.
             current = self._current(command.table, [command.row_id])
         for row in current:
             value = row.get(command.column)
             writer.check_bounds(command, value)
-            if value is None or writer.is_exact(value, command.amount):
-                amount = {command.column: command.amount}
+            if value is None or writer.is_exact(engine, value, amount):
+                # Null plus anything is null, and exceeds no bound.
+                bounds = (
+                    command.bounds if value is None else writer.exact_bounds(engine, command.bounds)
+                )
                 operation = Operation(
-                    "increment", command.table, command.row_id, amount, bounds=command.bounds
+                    "increment",
+                    command.table,
+                    command.row_id,
+                    {command.column: amount},
+                    bounds=bounds,
                 )
             else:
                 operation = Operation(
-                    "update",
-                    command.table,
-                    command.row_id,
-                    {command.column: value + command.amount},
+                    "update", command.table, command.row_id, {command.column: value + amount}
                 )
             self.log.append(operation)
         return WriteResult(len(current))
