@@ -87,9 +87,8 @@ class Engine:
             (see ``client.operators``). If not, an update would destroy it.
         increments_nulls: whether an increment of a missing value starts at 0. If not, a null
             stays null.
-        max_exact_sum: the largest absolute value up to which increments of integers are exact.
-            MariaDB adds floats. PostgreSQL adds integers of 64 bits, but PHP compares the sum with
-            the bounds, as a float if it overflows, and floats do not tell the last 1,024 apart.
+        adds_integers: whether an increment of an integer is exact to 64 bits. If not, the database
+            adds floats.
         unique_types: the types of columns over which a unique index is enforced, or None for all.
         alters_indexed_tables: whether a column can be renamed or resized in a table with indexes.
         renames_datetimes: whether a datetime column can be renamed. If not, its table breaks.
@@ -119,7 +118,7 @@ class Engine:
     numbers_rows: bool = True
     keeps_operator_text: bool = True
     increments_nulls: bool = False
-    max_exact_sum: int = 2**53
+    adds_integers: bool = False
     unique_types: frozenset[str] | None = None
     alters_indexed_tables: bool = True
     renames_datetimes: bool = True
@@ -133,6 +132,16 @@ class Engine:
     def orders_by_code_point(self) -> bool:
         """Whether texts are equal and ordered as Python and SQLite compare them."""
         return not (self.folds_text or self.orders_by_locale)
+
+    @property
+    def max_exact_sum(self) -> int:
+        """
+        Return the largest absolute value of a sum up to which the server increments safely.
+
+        PHP compares the sum with the bounds. If it overflows, it is a float, and no float tells it
+        from the last 1,024 integers of 64 bits.
+        """
+        return 2**63 - 1025 if self.adds_integers else 2**53
 
     def sequence(self, value: str) -> int | str:
         """Return a ``$sequence`` as a value that sorts, and that a filter takes."""
@@ -168,7 +177,7 @@ POSTGRESQL = Engine(
     orders_negative_keys=False,
     nulls_are_low=False,
     cuts_at_nul=True,
-    max_exact_sum=2**63 - 1025,
+    adds_integers=True,
     renames_datetimes=False,
 )
 

@@ -118,7 +118,7 @@ def run(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
     # A value beyond the opposite limit exceeds no bound here, but loses precision: the difference
     # is added afterwards.
     right = row[command.column]
-    if is_exact(engine, right - amount, amount):
+    if engine.adds_integers or is_exact(engine, right - amount, amount):
         return row
     lost = right - int(float(right - amount) + float(amount))
     if not lost:
