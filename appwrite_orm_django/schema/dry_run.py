@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.engines import MARIADB, Engine
 from appwrite_orm_django.schema import rows
 from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.apply.work import Keys, Work
@@ -67,6 +68,9 @@ class _Rehearsed(Work):
     def both_there(self, table: str, *keys: str) -> bool:
         return True
 
+    def is_there(self, table: str, key: str, type_: str) -> bool:
+        return True
+
     def fill(self, table: str, key: str, value: Any, *, only_older: bool) -> None:
         rows.fill(self.transport, self.ref(table), key, value)
 
@@ -102,7 +106,7 @@ class _Rehearsal(Application):
     work_class = _Rehearsed
 
 
-def requests_of(transport: Transport, plan: Plan) -> list[Write]:
+def requests_of(transport: Transport, plan: Plan, *, engine: Engine = MARIADB) -> list[Write]:
     """
     Return the method, path and body of every write that a plan would make, in order.
 
@@ -114,7 +118,7 @@ def requests_of(transport: Transport, plan: Plan) -> list[Write]:
         DuplicateRows, UnconvertibleRows, MissingValues: the plan cannot be carried out.
     """
     recorder = _Recorder(transport)
-    _Rehearsal(cast(Transport, recorder), plan, progress=_ignore).run()
+    _Rehearsal(cast(Transport, recorder), plan, engine=engine, progress=_ignore).run()
     return recorder.writes
 
 

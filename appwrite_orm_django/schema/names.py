@@ -36,6 +36,8 @@ MIGRATIONS_TABLE = "django_migrations"
 #: dropped.
 SYSTEM_COLUMNS = frozenset({"$id", "$sequence", "$createdAt", "$updatedAt", "$permissions"})
 
+_MOVED_FROM = "Moved from "
+
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,35}")
 
 #: Decimals of at most this many digits are stored as scaled integers: 64 bits hold them all.
@@ -123,6 +125,16 @@ def fill_table(table: str, column: str) -> str:
     'appwrite_orm_django_fill_13f80a3269'
     """
     return f"{FILL_TABLES}{names_digest(table.lower(), column.lower(), length=10)}"
+
+
+def move_mark(old: str) -> str:
+    """Return the name of the mark of a column into which the values of another one move."""
+    return f"{_MOVED_FROM}{old}"
+
+
+def moved_from(name: str) -> str:
+    """Return the old key from the name of a mark; "" if it marks no move."""
+    return name.removeprefix(_MOVED_FROM) if name.startswith(_MOVED_FROM) else ""
 
 
 def copies_prefix(table: str, index: str) -> str:

@@ -121,7 +121,11 @@ class Command(WithKey, BaseCommand):
                 options["app_label"] is None,
             )
             plan = plan_for(connection.transport, wanted, settings)
-            requests = requests_of(connection.transport, plan) if options["dry_run"] else None
+            requests = (
+                requests_of(connection.transport, plan, engine=connection.engine)
+                if options["dry_run"]
+                else None
+            )
         except (UnsupportedModel, SchemaTooLarge, ValueError, *_REFUSALS) as error:
             raise CommandError(str(error)) from error
         self._print_plan(alias, plan, options, requests)
