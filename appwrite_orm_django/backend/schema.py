@@ -45,6 +45,7 @@ from appwrite_orm_django.schema.steps import (
     DropColumn,
     DropIndex,
     DropTable,
+    FillColumn,
     NoLongerWritten,
     Plan,
     ReplaceColumn,
@@ -465,9 +466,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             if not steps:
                 return
             self._apply(*steps)
-            # Further differences of a replaced column show once it has taken the place of the old
-            # column.
-            if not any(isinstance(step, ReplaceColumn) for step in steps):
+            # Further differences of a replaced or filled column show once this is done.
+            if not any(isinstance(step, (ReplaceColumn, FillColumn)) for step in steps):
                 return
             live = self._live_table(after.id) or live
         raise NotAvailable(

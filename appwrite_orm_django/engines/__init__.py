@@ -21,7 +21,6 @@ EngineName = Literal["mariadb", "postgresql", "mongodb"]
 Bounds = tuple[float | None, float | None]
 
 # Far enough from the ends of 64 bits for the server to compare every sum with it.
-_FAR = 2**62
 
 
 def _same(text: str) -> str:
@@ -81,6 +80,8 @@ class Engine:
             code points, or for code points of folded text.
         finds_ids_without_case: whether a row is found by another spelling of its id. On every
             engine, ids that differ in case only exclude each other.
+        orders_negative_keys: whether the row ids of negative integer keys come before all others.
+            A locale leaves their sign out, so such rows are never created.
         nulls_are_low: whether nulls come before all values in ascending order.
         anchors_prefixes: whether ``startsWith`` and ``endsWith`` match only at that end. If not,
             they mean "contains", with case.
@@ -95,7 +96,8 @@ class Engine:
             (see ``client.operators``). If not, an update would destroy it.
         increments_nulls: whether an increment of a missing value starts at 0, and one of a stored
             null is an error. If not, a null stays null. See ``limits``.
-        adds_fractions: whether an integer column takes an increment by a fraction and rounds.
+        adds_integers: whether an increment of an integer is exact to 64 bits. If not, the database
+            adds floats.
         unique_types: the types of columns over which a unique index is enforced, or None for all.
         alters_indexed_tables: whether a column can be renamed or resized in a table with indexes.
         renames_datetimes: whether a datetime column can be renamed. If not, its table breaks.
@@ -116,6 +118,7 @@ class Engine:
     folds_text: bool = False
     orders_by_locale: bool = False
     finds_ids_without_case: bool = False
+    orders_negative_keys: bool = True
     nulls_are_low: bool = True
     anchors_prefixes: bool = True
     ends_before_newline: bool = False
@@ -125,7 +128,7 @@ class Engine:
     numbers_rows: bool = True
     keeps_operator_text: bool = True
     increments_nulls: bool = False
-    adds_fractions: bool = True
+    adds_integers: bool = False
     unique_types: frozenset[str] | None = None
     alters_indexed_tables: bool = True
     renames_datetimes: bool = True
@@ -140,6 +143,16 @@ class Engine:
         """Whether texts are equal and ordered as Python and SQLite compare them."""
         return not (self.folds_text or self.orders_by_locale)
 
+    @property
+    def max_exact_sum(self) -> int:
+        """
+        Return the largest absolute value of a sum up to which the server increments safely.
+
+        PHP compares the sum with the bounds. If it overflows, it is a float, and no float tells it
+        from the last 1,024 integers of 64 bits.
+        """
+        return 2**63 - 1025 if self.adds_integers else 2**53
+
     def sequence(self, value: str) -> int | str:
         """Return a ``$sequence`` as a value that sorts, and that a filter takes."""
         return int(value) if self.numbers_rows else value
@@ -148,14 +161,16 @@ class Engine:
         """
         Return the bounds to send with increments of an integer column with these bounds.
 
-        Where an increment changes a null, the server does not if a limit is sent: it becomes a
-        filter, which no null fulfils. A limit of 0 would count as none (``Database::
-        increaseDocumentAttribute``), but half of 1 allows the same integers.
+        They end where the server no longer adds exactly. Where an increment changes a null, the
+        server does not if a limit is sent: it becomes a filter, which no null fulfils. There a
+        limit of 0 would count as none (``Database::increaseDocumentAttribute``), but half of 1
+        allows the same integers.
         """
-        if not self.increments_nulls:
-            return bounds
+        most = self.max_exact_sum
         low, high = bounds
-        return -_FAR if low is None else low or -0.5, _FAR if high is None else high or 0.5
+        low = -most if low is None else max(low, -most)
+        high = most if high is None else min(high, most)
+        return (low or -0.5, high or 0.5) if self.increments_nulls else (low, high)
 
     def later_sequence(self, number: int) -> str:
         """Return a ``$sequence`` for the ``number``-th new row of a block, behind all others."""
@@ -184,9 +199,10 @@ POSTGRESQL = Engine(
     pattern_key=_lower,
     iexact_key=_lower,
     orders_by_locale=True,
+    orders_negative_keys=False,
     nulls_are_low=False,
     cuts_at_nul=True,
-    adds_fractions=False,
+    adds_integers=True,
     renames_datetimes=False,
 )
 
@@ -205,6 +221,7 @@ MONGODB = Engine(
     numbers_rows=False,
     keeps_operator_text=False,
     increments_nulls=True,
+    adds_integers=True,
     unique_types=frozenset(
         {
             "varchar",

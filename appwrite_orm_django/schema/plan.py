@@ -24,6 +24,7 @@ from .names import (
     TRIAL_TABLES,
     fill_table,
     is_hidden,
+    moved_from,
     replaced_key,
     replacement_key,
     trial_table,
@@ -52,6 +53,8 @@ from .steps import (
 )
 
 Renames = Mapping[tuple[str, str], str]
+#: The names of the marks, by id.
+Marks = Mapping[str, str]
 
 _SYSTEM_KEYS = {key.lower() for key in SYSTEM_COLUMNS}
 
@@ -87,7 +90,9 @@ def make_plan(
     if live is None:
         steps.append(CreateDatabase("", wanted.id))
         live = Database(wanted.id)
-    marks = {table.id for table in live if table.id.startswith((TRIAL_TABLES, FILL_TABLES))}
+    marks = {
+        table.id: table.name for table in live if table.id.startswith((TRIAL_TABLES, FILL_TABLES))
+    }
     there = {table.id.lower(): table for table in live}
     for table in wanted:
         known = there.get(table.id.lower())
@@ -102,7 +107,7 @@ def make_plan(
             steps += _no_longer_written(extra)
         unrecorded += _unrecorded(table, known, needed)
     ids = {table.id.lower() for table in wanted}
-    idle = marks - _marks(wanted, live) if marks else marks
+    idle = marks.keys() - _marks(wanted, live) if marks else set()
     for table in live:
         ours = (
             table.id.startswith(OWN_TABLES) and table.id not in idle
@@ -208,7 +213,7 @@ def _beyond_repair(wanted: Database, live: Database) -> Iterator[str]:
 
 
 def _compare_tables(
-    wanted: Table, live: Table, renames: Renames, marks: set[str]
+    wanted: Table, live: Table, renames: Renames, marks: Marks
 ) -> tuple[list[Step], list[Step]]:
     live, steps = _renamed(wanted, live, renames)
     there = {column.key.lower(): column for column in live.columns}
@@ -225,6 +230,7 @@ def _compare_tables(
     if live.id_encoding and wanted.id_encoding and live.id_encoding != wanted.id_encoding:
         steps.append(ReadOtherwise(live.id, ROW_ID, live.id_encoding, wanted.id_encoding))
     keys = {column.key.lower() for column in wanted.columns}
+    keys |= {_moving_to(live.id, column.key, marks) for column in live.columns}
     unknown = [
         column
         for column in live.columns
@@ -302,7 +308,7 @@ def _may_rename(live: Table, new_key: str, old_key: str) -> bool:
 
 
 def _compare_columns(
-    table: str, there: Mapping[str, Column], wanted: Column, marks: set[str]
+    table: str, there: Mapping[str, Column], wanted: Column, marks: Marks
 ) -> Iterator[Step]:
     known = there.get(wanted.key.lower())
     if known is None:
@@ -317,6 +323,9 @@ def _compare_columns(
     elif known.status == "processing" and same_storage(known, wanted):
         # Creating a column that already exists waits until it is available.
         yield CreateColumn(table, wanted)
+    elif _moving_to(table, known.key, marks):
+        # The next plan finds the other changes.
+        yield FillColumn(table, known)
     elif not same_storage(known, wanted) or not reads_alike(known.encoding, wanted.encoding):
         if "relationship" in {known.type, wanted.type}:
             raise UnsupportedModel(
@@ -338,8 +347,13 @@ def _compare_columns(
             yield ReadOtherwise(table, wanted.key, known.encoding, wanted.encoding)
 
 
+def _moving_to(table: str, key: str, marks: Marks) -> str:
+    """Return the key, in lower case, of the column whose values move into this one, or ""."""
+    return moved_from(marks.get(fill_table(table, key), "")).lower() if marks else ""
+
+
 def _missing_column(
-    table: str, there: Mapping[str, Column], wanted: Column, marks: set[str]
+    table: str, there: Mapping[str, Column], wanted: Column, marks: Marks
 ) -> Iterator[Step]:
     # A column that was set aside and has no successor is the result of two concurrent runs.
     aside = there.get(replaced_key(wanted.key).lower())
@@ -394,7 +408,7 @@ def _recorded_by(step: Step) -> Iterator[str]:
 
 
 def _compare_indexes(
-    wanted: Table, live: Table, dropped: set[str], changed: set[str], marks: set[str]
+    wanted: Table, live: Table, dropped: set[str], changed: set[str], marks: Marks
 ) -> tuple[list[Step], list[Step]]:
     """
     Compare the indexes of a table.

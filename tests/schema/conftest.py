@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from appwrite_local.adapter import LocalAdapter
 from appwrite_local.messages import Request, Response
@@ -72,7 +73,9 @@ class InlineServer(LocalServer):
 
 def a_server(**options: Any) -> Any:
     """Return an empty server: a local one, or the real one as if it were empty."""
-    return RealServer() if real.server() else LocalServer(**{"index_lag": 0, **options})
+    if real.server():
+        return RealServer()
+    return LocalServer(**{"index_lag": 0, "engine": settings.ENGINE, **options})
 
 
 def connect(server: LocalServer | RealServer) -> Transport:
@@ -96,7 +99,9 @@ def make_server(level: str) -> Callable[..., Any]:
     if real.server():
         return _make_real_server
     cls, options = (InlineServer, {"feature_level": "2.x"}) if level == "2.x" else (LocalServer, {})
-    return lambda **further: cls(**{"index_lag": 0, **options, **further})
+    return lambda **further: cls(
+        **{"index_lag": 0, "engine": settings.ENGINE, **options, **further}
+    )
 
 
 def _make_real_server(

@@ -132,7 +132,9 @@ class Command(WithKey, BaseCommand):
             )
             plan = plan_for(connection.transport, wanted, settings)
             requests = (
-                requests_of(connection.transport, plan, HiddenValues(connection))
+                requests_of(
+                    connection.transport, plan, HiddenValues(connection), engine=connection.engine
+                )
                 if options["dry_run"]
                 else None
             )
