@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from appwrite_orm_django.engines import MARIADB, Engine
+
 from .comparison import same_rules, same_storage
 from .definitions import Column, Database, Index, Table
 from .encodings import plain, reads_alike
@@ -56,6 +58,8 @@ Renames = Mapping[tuple[str, str], str]
 #: The names of the marks, by id.
 Marks = Mapping[str, str]
 
+# The types of indexes that the server compares with each other.
+_COMPARED = frozenset({"key", "unique"})
 _SYSTEM_KEYS = {key.lower() for key in SYSTEM_COLUMNS}
 
 
@@ -67,6 +71,7 @@ def make_plan(
     renames: Renames | None = None,
     all_tables: bool = True,
     verify_unique: bool = False,
+    engine: Engine = MARIADB,
 ) -> Plan:
     """
     Return the steps that turn ``live`` into ``wanted``.
@@ -80,9 +85,11 @@ def make_plan(
         all_tables: whether ``wanted`` has the tables of all models, so that any other table on the
             server belongs to no model.
         verify_unique: whether to check the values of all hidden columns.
+        engine: the rules of the engine under the server.
 
     Raises:
-        UnsupportedModel: a relationship column does not match its field in a model.
+        UnsupportedModel: a relationship column does not match its field in a model, or an index
+            that no model has prevents a change of its table.
     """
     steps: list[Step] = []
     left: list[Step] = []
@@ -99,7 +106,9 @@ def make_plan(
         if known is None:
             steps.append(CreateTable(table.id, table))
             continue
-        needed, extra = _compare_tables(table, known, renames or {}, marks)
+        needed, extra = _compare_tables(table, known, renames or {}, marks, engine)
+        if not engine.alters_indexed_tables and not prune and any(map(_alters, needed)):
+            _refuse_unknown_indexes(table.id, extra)
         steps += needed
         steps += _to_fill(table, known, needed, everything=verify_unique)
         (steps if prune else left).extend(extra)
@@ -212,8 +221,25 @@ def _beyond_repair(wanted: Database, live: Database) -> Iterator[str]:
                 )
 
 
+def _alters(step: Step) -> bool:
+    """Return whether a step renames or resizes a column."""
+    if isinstance(step, ChangeColumn):
+        return step.before.size != step.after.size
+    return isinstance(step, (RenameColumn, ReplaceColumn))
+
+
+def _refuse_unknown_indexes(table: str, extra: Iterable[Step]) -> None:
+    for step in extra:
+        if isinstance(step, DropIndex) and step.index.type in _COMPARED:
+            raise UnsupportedModel(
+                f"{table}: no column can be renamed or resized while the table has the index "
+                f"{step.index.key} ({', '.join(step.index.columns)}), which no model has.\n"
+                "Way out: drop it (appwrite_migrate --prune), or add it to Meta.indexes."
+            )
+
+
 def _compare_tables(
-    wanted: Table, live: Table, renames: Renames, marks: Marks
+    wanted: Table, live: Table, renames: Renames, marks: Marks, engine: Engine
 ) -> tuple[list[Step], list[Step]]:
     live, steps = _renamed(wanted, live, renames)
     there = {column.key.lower(): column for column in live.columns}
@@ -253,7 +279,8 @@ def _compare_tables(
             steps.append(DropColumn(live.id, column, replaced_by=original))
     dropped = {step.column.key.lower() for step in extra if isinstance(step, DropColumn)}
     changed = {column.key.lower() for column in _changed_with_indexes(steps)}
-    index_steps, extra_indexes = _compare_indexes(wanted, live, dropped, changed, marks)
+    anew = not engine.alters_indexed_tables and any(map(_alters, steps))
+    index_steps, extra_indexes = _compare_indexes(wanted, live, dropped, changed, marks, anew=anew)
     steps += index_steps
     steps += _compare_options(wanted, live)
     return steps, [*extra_indexes, *extra]
@@ -408,7 +435,7 @@ def _recorded_by(step: Step) -> Iterator[str]:
 
 
 def _compare_indexes(
-    wanted: Table, live: Table, dropped: set[str], changed: set[str], marks: Marks
+    wanted: Table, live: Table, dropped: set[str], changed: set[str], marks: Marks, *, anew: bool
 ) -> tuple[list[Step], list[Step]]:
     """
     Compare the indexes of a table.
@@ -416,6 +443,7 @@ def _compare_indexes(
     Args:
         dropped: the keys, in lower case, of the columns that ``prune`` drops.
         changed: the keys, in lower case, of the columns that are dropped or replaced in any case.
+        anew: whether every index over any columns is in the way of a change.
     """
     steps: list[Step] = []
     there = {column.key.lower() for column in live.columns} | _SYSTEM_KEYS
@@ -443,6 +471,7 @@ def _compare_indexes(
             or known.key in broken
             or _definition(known, wanted) != _definition(index, wanted)
             or changed & _keys(known)
+            or (anew and known.type in _COMPARED)
         ):
             steps += [
                 DropIndex(live.id, known, replaced=True, broken=known.key in broken),

@@ -129,6 +129,7 @@ class Command(WithKey, BaseCommand):
                 read_renames(options["rename"], models),
                 options["app_label"] is None,
                 options["verify_unique"],
+                connection.engine,
             )
             plan = plan_for(connection.transport, wanted, settings)
             requests = (
