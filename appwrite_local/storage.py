@@ -61,7 +61,7 @@ CREATE TABLE IF NOT EXISTS _transactions (
 
 #: Written into each file (``PRAGMA user_version``). Increment it with every change that older
 #: versions of this package cannot read.
-FORMAT = 1
+FORMAT = 2
 # Distinguishes this program's SQLite files (``PRAGMA application_id``): "Appw".
 _APPLICATION_ID = 0x41707077
 
@@ -162,8 +162,8 @@ class Storage:
         engine: how text is compared. Always open a file with the engine it was filled with.
 
     Raises:
-        WrongFormat: the file was written by a newer version of this package, or by another program;
-            it is unchanged.
+        WrongFormat: the file was written by a newer version of this package, by one whose rules for
+            the engine were others, or by another program; it is unchanged.
         sqlite3.DatabaseError: the file cannot be opened, or is not an SQLite file.
     """
 
@@ -179,7 +179,7 @@ class Storage:
             with contextlib.closing(
                 sqlite3.connect(location, timeout=BUSY_TIMEOUT_S, isolation_level=None)
             ) as found:
-                _check_format(found, location)
+                _check_format(found, location, engine)
         connection = self._connect()
         self._create_metadata(connection)
         self._give_back(connection)
@@ -256,12 +256,12 @@ class Storage:
         return connection
 
     def _create_metadata(self, connection: sqlite3.Connection) -> None:
-        if _check_format(connection, self.location) == FORMAT:
+        if _check_format(connection, self.location, self.engine) == FORMAT:
             return
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Another process, with another version, may have been first.
-            _check_format(connection, self.location)
+            _check_format(connection, self.location, self.engine)
             for statement in _METADATA.split(";"):
                 connection.execute(statement)
             if connection.execute("SELECT 1 FROM _meta").fetchone() is None:
@@ -274,14 +274,15 @@ class Storage:
         connection.execute("COMMIT")
 
 
-def _check_format(connection: sqlite3.Connection, location: str) -> int:
+def _check_format(connection: sqlite3.Connection, location: str, engine: Engine) -> int:
     """
     Return the format of a file.
 
     0 means none: the file is empty or was written before formats existed, which equals 1.
 
     Raises:
-        WrongFormat: the format is newer than this version, or another program's.
+        WrongFormat: the format is newer than this version, too old for the engine, or another
+            program's.
     """
     (version,), (application,) = (
         connection.execute(f"PRAGMA {name}").fetchone()
@@ -303,6 +304,11 @@ def _check_format(connection: sqlite3.Connection, location: str) -> int:
         raise WrongFormat(
             f"{location} has format {version}, and this version of appwrite-orm-django reads up to "
             f"{FORMAT}: upgrade it to the version that wrote the file, or name another file."
+        )
+    if tables and max(version, 1) < engine.oldest_format:
+        raise WrongFormat(
+            f"{location} was written by an older version of appwrite-orm-django, which compared the "
+            f"text of engine {engine.name} by other rules: name another file, and fill it again."
         )
     return int(version)
 
