@@ -26,6 +26,7 @@ _MEMORY = 0
 
 _METADATA = """
 CREATE TABLE IF NOT EXISTS _meta (schema_version INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS _engine (name TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS _databases (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL COLLATE NOCASE UNIQUE, name TEXT NOT NULL, enabled INTEGER NOT NULL,
     type TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL);
@@ -70,7 +71,7 @@ _MAX_READ_ROWS = 10_000
 
 
 class WrongFormat(Exception):
-    """The file belongs to a newer version of this package, or to another program."""
+    """The file belongs to a newer version of this package, another program or another engine."""
 
 
 class ReadRows:
@@ -159,11 +160,11 @@ class Storage:
     Args:
         location: the path of a file, created if absent, or ``:memory:``. Memory is private to this
             object, whatever the number of threads.
-        engine: how text is compared. Always open a file with the engine it was filled with.
+        engine: the database below the server. A file keeps the engine that made it.
 
     Raises:
         WrongFormat: the file was written by a newer version of this package, by one whose rules for
-            the engine were others, or by another program; it is unchanged.
+            the engine were others, with another engine, or by another program; it is unchanged.
         sqlite3.DatabaseError: the file cannot be opened, or is not an SQLite file.
     """
 
@@ -180,6 +181,7 @@ class Storage:
                 sqlite3.connect(location, timeout=BUSY_TIMEOUT_S, isolation_level=None)
             ) as found:
                 _check_format(found, location, engine)
+                _check_engine(found, location, engine)
         connection = self._connect()
         self._create_metadata(connection)
         self._give_back(connection)
@@ -266,6 +268,8 @@ class Storage:
                 connection.execute(statement)
             if connection.execute("SELECT 1 FROM _meta").fetchone() is None:
                 connection.execute("INSERT INTO _meta VALUES (1)")
+            if connection.execute("SELECT 1 FROM _engine").fetchone() is None:
+                connection.execute("INSERT INTO _engine VALUES (?)", (self.engine.name,))
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
         except BaseException:
@@ -311,6 +315,23 @@ def _check_format(connection: sqlite3.Connection, location: str, engine: Engine)
             f"text of engine {engine.name} by other rules: name another file, and fill it again."
         )
     return int(version)
+
+
+def _check_engine(connection: sqlite3.Connection, location: str, engine: Engine) -> None:
+    """
+    Check that a file was made with an engine; the first format did not note it.
+
+    Raises:
+        WrongFormat: it was made with another one.
+    """
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_engine'").fetchone():
+        return
+    (made_with,) = connection.execute("SELECT name FROM _engine").fetchone()
+    if made_with != engine.name:
+        raise WrongFormat(
+            f"{location} holds the rows of engine {made_with}, and is left as it is: open it with "
+            f"that engine, or name another file for {engine.name}."
+        )
 
 
 def _close_idle(pools: dict[int, list[sqlite3.Connection]]) -> None:

@@ -7,9 +7,11 @@ MongoDB's place; a comment names the section of the collection of facts that an 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,6 +21,7 @@ from django.core.management import CommandError, call_command
 
 from appwrite_local import registry
 from appwrite_local.server import LocalServer
+from appwrite_local.storage import WrongFormat
 from appwrite_local.uuids import Uuids, is_uuid7
 from tests.appwrite_local.api import Api, query
 
@@ -94,6 +97,32 @@ def test_the_newer_level_is_refused_everywhere() -> None:
         registry.check_location(location)
     with pytest.raises(CommandError, match="--engine: engine mongodb is known at feature level"):
         call_command("appwrite_server", "--engine", "mongodb", "--feature-level", "2.x")
+
+
+@pytest.mark.parametrize("first", ["mariadb", "postgresql", "mongodb"])
+def test_a_file_keeps_its_engine(tmp_path: Any, first: str) -> None:
+    # Their rows are stored differently.
+    file = str(tmp_path / "server.sqlite3")
+    LocalServer(file, engine=first).close()
+    for engine in {"mariadb", "postgresql", "mongodb"} - {first}:
+        with pytest.raises(WrongFormat, match=f"holds the rows of engine {first}"):
+            LocalServer(file, engine=engine)
+        with pytest.raises(ValueError, match=f"holds the rows of engine {first}"):
+            registry.local_server(f"local:{file}?engine={engine}")
+    LocalServer(file, engine=first).close()
+
+
+def test_a_file_of_an_earlier_version_has_no_rows_of_mongodb(tmp_path: Any) -> None:
+    file = str(tmp_path / "server.sqlite3")
+    LocalServer(file).close()
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("DROP TABLE _engine")
+        connection.execute("PRAGMA user_version = 1")
+    with pytest.raises(WrongFormat, match="older version"):
+        LocalServer(file, engine="mongodb")
+    LocalServer(file).close()
+    with pytest.raises(WrongFormat, match="holds the rows of engine mariadb"):
+        LocalServer(file, engine="mongodb")
 
 
 # Capabilities
