@@ -14,12 +14,14 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from appwrite_local import registry
+from appwrite_local.engines import ENGINES, MONGODB, Engine
 from appwrite_local.server import LocalServer
 from appwrite_local.storage import WrongFormat
 from appwrite_local.uuids import Uuids, is_uuid7
@@ -1143,3 +1145,53 @@ def test_lists_match_roles_as_patterns(api: Api) -> None:
         404,
         404,
     ]
+
+
+# Bugs of Appwrite's: each can be turned off alone.
+
+BUGS = {
+    "anchors_patterns": True, "fails_on_dollar": False, "finds_all_contained": True, "types_later_indexes": True,
+    "runs_operators": True, "renames_in_indexes": True, "matches_roles_exactly": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_mended_bug_is_turned_off_in_one_place(monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
+    def server(engine: Engine) -> Api:
+        monkeypatch.setitem(ENGINES, "mongodb", engine)
+        return Api(engine="mongodb", index_lag=0)
+
+    answers = [symptoms(server(MONGODB)), symptoms(server(replace(MONGODB, **{bug: BUGS[bug]})))]
+    assert [key for key in answers[0] if answers[0][key] != answers[1][key]] == [bug]
+
+
+def symptoms(api: Api) -> dict[str, Any]:
+    """Return what shows each bug."""
+    api.rows = api.make_table(columns={"s": "varchar", "n": "integer", "later": "varchar"})
+    tags = {"key": "tags", "size": 9, "required": False, "array": True}
+    api.made(f"{TABLE}/columns/varchar", tags)
+    index(api, "f", "fulltext", "later")
+    add(api, a={"s": "alpha", "n": 1, "tags": ["x"]}, b={"s": "$alpha", "n": 2, "later": "word"})
+    shown = {
+        "anchors_patterns": found(api, query("startsWith", "s", "alpha")),
+        "fails_on_dollar": api.get(api.rows, queries=[query("contains", "s", "$a")])[0],
+        "finds_all_contained": found(api, query("containsAll", "tags", "x")),
+    }
+    renamed = {"required": False, "default": None, "newKey": "renamed"}
+    assert api.patch(f"{TABLE}/columns/varchar/later", renamed)[0] == 200
+    shown["renames_in_indexes"] = found(api, query("search", "renamed", "word"))
+    assert api.patch(f"{api.rows}/a", {"data": {"n": INCREMENT}})[0] == 200
+    shown["runs_operators"] = value_of(api, "a", "n")
+    index(api, "u", "unique", "n")
+    shown["types_later_indexes"] = (
+        api.patch(f"{api.rows}/a", {"data": {"n": 9}})[0],
+        api.post(api.rows, {"rowId": "c", "data": {"n": 9}})[0],
+    )
+    api.made("/tablesdb/d/tables", {"tableId": "p", "name": "P", "rowSecurity": True})
+    api.made("/tablesdb/d/tables/p/columns/integer", {"key": "n", "required": False})
+    made = {"rowId": "a", "data": {"n": 1}, "permissions": ['read("user:U")']}
+    api.made("/tablesdb/d/tables/p/rows", made)
+    user = api.made("/local/users", {"userId": "u", "name": "U"})
+    reader = api.acting_as({"X-Appwrite-Session": user["session"]})
+    shown["matches_roles_exactly"] = reader.get("/tablesdb/d/tables/p/rows")[1]["total"]
+    return shown
