@@ -551,6 +551,26 @@ def test_datetimes_have_milliseconds(api: Api) -> None:
     assert found(api, query("lessThan", "d", "2024-05-05")) == ""
 
 
+def test_years_begin_early(api: Api) -> None:
+    # Capabilities, "first year ... -9999" [code]
+    add(api, a={"d": "0500-01-01"}, b={"d": "1500-01-01"})
+    assert value_of(api, "a", "d") == "0500-01-01T00:00:00.000+00:00"
+    assert found(api, query("lessThan", "d", "0900-01-01")) == "a"
+    answer = api.post(api.rows, {"rowId": "x", "data": {"d": "no date"}})
+    assert "between -9999-01-01" in answer[1]["message"]
+
+
+def test_names_and_keys_are_compared_by_bytes(api: Api) -> None:
+    # Text. "No query ever carries a collation" [code], also none for names and keys.
+    for name, count in (("t", 1), ("T", 0)):
+        tables = api.get("/tablesdb/d/tables", queries=[query("equal", "name", name)])[1]
+        assert tables["total"] == count
+    assert api.get(f"{TABLE}/columns/n")[0] == 200
+    assert refused(api.get(f"{TABLE}/columns/N")) == (404, "column_not_found")
+    again = {"key": "N", "required": False}
+    assert refused(api.post(f"{TABLE}/columns/integer", again)) == (409, "column_already_exists")
+
+
 @pytest.fixture
 def arrays(api: Api) -> Api:
     add(
