@@ -552,7 +552,7 @@ def test_datetimes_have_milliseconds(api: Api) -> None:
 
 
 def test_years_begin_early(api: Api) -> None:
-    # Capabilities, "first year ... -9999" [code]
+    # Capabilities. "first year ... -9999" [code]
     add(api, a={"d": "0500-01-01"}, b={"d": "1500-01-01"})
     assert value_of(api, "a", "d") == "0500-01-01T00:00:00.000+00:00"
     assert found(api, query("lessThan", "d", "0900-01-01")) == "a"
