@@ -109,6 +109,7 @@ class Engine:
         point_bytes: width of a point column (``columns-limits``).
         finds_read_rows: whether a row that was read is found in another case until it is written,
             because the server's cache has it (recordings ``cursors``, ``row-id-case``).
+        oldest_format: of files, from which on their keys follow the rules of this engine.
         english_search: whether ``search`` looks for stems of English words (``text-search``).
         first_year: of datetimes; a negative one is told to clients, and the database then fails
             before the year 1 (recording ``dates-engine``).
@@ -189,6 +190,7 @@ class Engine:
     point_bytes: int = 25
     finds_read_rows: bool = False
     english_search: bool = False
+    oldest_format: int = 1
     first_year: int = 1000
 
     def fold_id(self, row_id: str) -> Any:
@@ -266,6 +268,7 @@ POSTGRESQL = Engine(
     point_bytes=32,
     finds_read_rows=True,
     english_search=True,
+    oldest_format=2,
     first_year=-4713,
 )
 
@@ -285,6 +288,10 @@ MONGODB = Engine(
     floats_as_text=False,
     tells_missing=True,
     text_search=True,
+    text_bytes=None,
+    infinity_is_zero=False,
+    first_year=-9999,
+    names_are_text=False,
     has_spatial=False,
     index_length=1024,
     identical_indexes=False,
@@ -293,6 +300,7 @@ MONGODB = Engine(
     upsert_ignores_case=False,
     bson_unique_indexes=True,
     index_lengths=False,
+    oldest_format=2,
     # Bugs of 1.9.6. Turn one off as soon as a release without it is out.
     anchors_patterns=False,  # the patterns are sent as "x.*" and ".*x", without "^" and "$"
     fails_on_dollar=True,  # it is taken for an injection

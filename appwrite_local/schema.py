@@ -230,9 +230,8 @@ class Table:
     def named_column(self, key: str) -> Column | None:
         """Find the column that a route names: in any case if the database compares text so."""
         column = self.find_column(key)
-        if self.engine.names_are_text or column is None:
-            return column
-        return next((column for column in self.all_columns if column.key == key), None)
+        exact = not self.engine.names_are_text and column is not None and column.key != key
+        return None if exact else column
 
     def find_index(self, key: str) -> Index | None:
         return next((index for index in self.all_indexes if index.key.lower() == key.lower()), None)

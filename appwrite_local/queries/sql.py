@@ -416,6 +416,10 @@ def _regex(query: Query, by: Field) -> Condition:
 
 
 def _json(by: Field, values: list[Any]) -> str:
+    if not by.engine.stores_nul and any(
+        "\0" in value for value in values if isinstance(value, str)
+    ):
+        raise ApiError("general_unknown")
     # Floats keep their digits inside arrays, which are stored as JSON.
     return encode_json(
         [value if by.is_text or by.kind == "float" else stored(by, value) for value in values]

@@ -230,3 +230,12 @@ def test_years_before_1_are_accepted_and_the_database_fails(day: str) -> None:
     assert api.get(rows, queries=[query("equal", "d", day)])[0] == 500
     assert api.post(rows, {"rowId": "b", "data": {"d": "-4714-01-01"}})[0] == 400
     assert api.post(rows, {"rowId": "c", "data": {"d": "0044-03-15"}})[0] == 201
+
+
+def test_an_array_holds_no_nul() -> None:
+    api = Api(engine="postgresql")
+    rows = api.make_table(columns={"n": "integer"})
+    column = {"key": "a", "size": 9, "required": False, "array": True}
+    api.made("/tablesdb/d/tables/t/columns/varchar", column)
+    assert api.post(rows, {"rowId": "a", "data": {"a": ["x\0"]}})[0] == 500
+    assert api.get(rows, queries=[query("contains", "a", "x\0")])[0] == 500
