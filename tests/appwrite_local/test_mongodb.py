@@ -7,18 +7,23 @@ MongoDB's place; a comment names the section of the collection of facts that an 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from appwrite_local import registry
+from appwrite_local.engines import ENGINES, MONGODB, Engine
 from appwrite_local.server import LocalServer
+from appwrite_local.storage import WrongFormat
 from appwrite_local.uuids import Uuids, is_uuid7
 from tests.appwrite_local.api import Api, query
 
@@ -94,6 +99,32 @@ def test_the_newer_level_is_refused_everywhere() -> None:
         registry.check_location(location)
     with pytest.raises(CommandError, match="--engine: engine mongodb is known at feature level"):
         call_command("appwrite_server", "--engine", "mongodb", "--feature-level", "2.x")
+
+
+@pytest.mark.parametrize("first", ["mariadb", "postgresql", "mongodb"])
+def test_a_file_keeps_its_engine(tmp_path: Any, first: str) -> None:
+    # Their rows are stored differently.
+    file = str(tmp_path / "server.sqlite3")
+    LocalServer(file, engine=first).close()
+    for engine in {"mariadb", "postgresql", "mongodb"} - {first}:
+        with pytest.raises(WrongFormat, match=f"holds the rows of engine {first}"):
+            LocalServer(file, engine=engine)
+        with pytest.raises(ValueError, match=f"holds the rows of engine {first}"):
+            registry.local_server(f"local:{file}?engine={engine}")
+    LocalServer(file, engine=first).close()
+
+
+def test_a_file_of_an_earlier_version_has_no_rows_of_mongodb(tmp_path: Any) -> None:
+    file = str(tmp_path / "server.sqlite3")
+    LocalServer(file).close()
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("DROP TABLE _engine")
+        connection.execute("PRAGMA user_version = 1")
+    with pytest.raises(WrongFormat, match="older version"):
+        LocalServer(file, engine="mongodb")
+    LocalServer(file).close()
+    with pytest.raises(WrongFormat, match="holds the rows of engine mariadb"):
+        LocalServer(file, engine="mongodb")
 
 
 # Capabilities
@@ -417,7 +448,7 @@ def test_an_increment_of_a_missing_value_counts_from_zero(api: Api) -> None:
 
 def test_an_increment_of_a_stored_null_is_refused(api: Api) -> None:
     # Null, missing, defaults. "updating writes null (`removeNullKeys` ... not in `createDocuments` and `updateDocument`)"
-    # Section [code]; "of a stored null it is 400 `attribute_type_invalid`" [run]
+    # [code]. And "of a stored null it is 400 `attribute_type_invalid`" [run]
     add(api, a={"n": None}, b={"n": 1}, c={"n": 1}, e={"s": "x"})
     api.put(f"{api.rows}/f", {"data": {"n": None, "s": "x"}})
     api.patch(f"{api.rows}/b", {"data": {"n": None}})
@@ -518,6 +549,26 @@ def test_datetimes_have_milliseconds(api: Api) -> None:
     assert value_of(api, "a", "d") == "2024-05-05T23:30:00.123+00:00"
     assert found(api, query("lessThan", "d", "2024-05-06")) == "a"
     assert found(api, query("lessThan", "d", "2024-05-05")) == ""
+
+
+def test_years_begin_early(api: Api) -> None:
+    # Capabilities. "first year ... -9999" [code]
+    add(api, a={"d": "0500-01-01"}, b={"d": "1500-01-01"})
+    assert value_of(api, "a", "d") == "0500-01-01T00:00:00.000+00:00"
+    assert found(api, query("lessThan", "d", "0900-01-01")) == "a"
+    answer = api.post(api.rows, {"rowId": "x", "data": {"d": "no date"}})
+    assert "between -9999-01-01" in answer[1]["message"]
+
+
+def test_names_and_keys_are_compared_by_bytes(api: Api) -> None:
+    # Text. "No query ever carries a collation" [code], also none for names and keys.
+    for name, count in (("t", 1), ("T", 0)):
+        tables = api.get("/tablesdb/d/tables", queries=[query("equal", "name", name)])[1]
+        assert tables["total"] == count
+    assert api.get(f"{TABLE}/columns/n")[0] == 200
+    assert refused(api.get(f"{TABLE}/columns/N")) == (404, "column_not_found")
+    again = {"key": "N", "required": False}
+    assert refused(api.post(f"{TABLE}/columns/integer", again)) == (409, "column_already_exists")
 
 
 @pytest.fixture
@@ -1114,3 +1165,53 @@ def test_lists_match_roles_as_patterns(api: Api) -> None:
         404,
         404,
     ]
+
+
+# Bugs of Appwrite's: each can be turned off alone.
+
+BUGS = {
+    "anchors_patterns": True, "fails_on_dollar": False, "finds_all_contained": True, "types_later_indexes": True,
+    "runs_operators": True, "renames_in_indexes": True, "matches_roles_exactly": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_mended_bug_is_turned_off_in_one_place(monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
+    def server(engine: Engine) -> Api:
+        monkeypatch.setitem(ENGINES, "mongodb", engine)
+        return Api(engine="mongodb", index_lag=0)
+
+    answers = [symptoms(server(MONGODB)), symptoms(server(replace(MONGODB, **{bug: BUGS[bug]})))]
+    assert [key for key in answers[0] if answers[0][key] != answers[1][key]] == [bug]
+
+
+def symptoms(api: Api) -> dict[str, Any]:
+    """Return what shows each bug."""
+    api.rows = api.make_table(columns={"s": "varchar", "n": "integer", "later": "varchar"})
+    tags = {"key": "tags", "size": 9, "required": False, "array": True}
+    api.made(f"{TABLE}/columns/varchar", tags)
+    index(api, "f", "fulltext", "later")
+    add(api, a={"s": "alpha", "n": 1, "tags": ["x"]}, b={"s": "$alpha", "n": 2, "later": "word"})
+    shown = {
+        "anchors_patterns": found(api, query("startsWith", "s", "alpha")),
+        "fails_on_dollar": api.get(api.rows, queries=[query("contains", "s", "$a")])[0],
+        "finds_all_contained": found(api, query("containsAll", "tags", "x")),
+    }
+    renamed = {"required": False, "default": None, "newKey": "renamed"}
+    assert api.patch(f"{TABLE}/columns/varchar/later", renamed)[0] == 200
+    shown["renames_in_indexes"] = found(api, query("search", "renamed", "word"))
+    assert api.patch(f"{api.rows}/a", {"data": {"n": INCREMENT}})[0] == 200
+    shown["runs_operators"] = value_of(api, "a", "n")
+    index(api, "u", "unique", "n")
+    shown["types_later_indexes"] = (
+        api.patch(f"{api.rows}/a", {"data": {"n": 9}})[0],
+        api.post(api.rows, {"rowId": "c", "data": {"n": 9}})[0],
+    )
+    api.made("/tablesdb/d/tables", {"tableId": "p", "name": "P", "rowSecurity": True})
+    api.made("/tablesdb/d/tables/p/columns/integer", {"key": "n", "required": False})
+    made = {"rowId": "a", "data": {"n": 1}, "permissions": ['read("user:U")']}
+    api.made("/tablesdb/d/tables/p/rows", made)
+    user = api.made("/local/users", {"userId": "u", "name": "U"})
+    reader = api.acting_as({"X-Appwrite-Session": user["session"]})
+    shown["matches_roles_exactly"] = reader.get("/tablesdb/d/tables/p/rows")[1]["total"]
+    return shown
