@@ -242,5 +242,5 @@ def test_goes_as_on_sqlite(history, server):
         assert other == one, f"{step!r}\nAppwrite: {other!r}\nSQLite:   {one!r}"
     ref, values = server.table_ref("library_item"), HiddenValues(server)
     listed = rows.list_rows(server.transport, ref)["rows"]
-    for hidden in uniqueness_of(Item, server.text_semantics).columns:
+    for hidden in uniqueness_of(Item, server.engine).columns:
         assert [row[hidden.key] for row in listed] == values.of(hidden, listed)
