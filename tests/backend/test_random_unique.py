@@ -7,6 +7,7 @@ After each history, every hidden column holds what the rest of its row says. ``R
 import os
 
 import pytest
+from django.conf import settings as django_settings
 from django.db import connections, models
 from django.db.models import F, Q, UniqueConstraint, Value
 from django.db.models.functions import Coalesce, Collate, Concat, Lower
@@ -199,11 +200,11 @@ def tables(django_db_setup, django_db_blocker):
             with connections[APPWRITE].schema_editor() as editor:
                 editor.create_model(Item)
         connections[APPWRITE] = ours
-        for alias in ("twin", "twin-postgresql"):
+        for alias in django_settings.TWINS.values():
             with connections[alias].schema_editor() as editor:
                 editor.create_model(Twin)
         yield
-        for alias in ("twin", "twin-postgresql"):
+        for alias in django_settings.TWINS.values():
             with connections[alias].schema_editor() as editor:
                 editor.delete_model(Twin)
 
