@@ -16,7 +16,7 @@ from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import InvalidValue, WriteUnknown
 from appwrite_orm_django.client.operators import operator
 from appwrite_orm_django.engines import ENGINES
-from appwrite_orm_django.testing import appwrite_faults
+from appwrite_orm_django.testing import appwrite_faults, captured_requests
 from tests import real
 from tests.kinds import kind_settings
 from tests.library.models import Author, Country, Edition, Everything, Tag
@@ -232,6 +232,14 @@ def test_a_change_is_not_repeated_blindly():
     with faults("error,status=500,method=PATCH,path=*/rows/*,times=1,applied=true"):
         Edition.objects.filter(pk=pk).update(copies=11)
     assert Edition.objects.get().copies == 11
+
+
+def test_an_update_of_many_rows_into_a_clash_says_so_at_once():
+    Tag.objects.bulk_create([Tag(name=name) for name in "abc"])
+    with captured_requests("appwrite") as log, pytest.raises(IntegrityError) as caught:
+        Tag.objects.filter(name__in=["a", "b"]).update(name="c")
+    assert "UNIQUE constraint failed: library_tag.name" in str(caught.value)
+    assert [request.method for request in log].count("PATCH") == 1
 
 
 def test_an_update_of_many_rows_is_not_repeated_if_its_count_would_be_wrong(monkeypatch):

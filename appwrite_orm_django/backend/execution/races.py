@@ -55,9 +55,18 @@ def increment(connection: Connection, command: IncrementColumn) -> WriteResult:
 
 
 def update_rows(
-    connection: Connection, table: TableRef, data: Mapping[str, Any], filters: list[Query]
+    connection: Connection,
+    table: TableRef,
+    data: Mapping[str, Any],
+    filters: list[Query],
+    refused: Callable[[ServerError], None],
 ) -> int:
-    """Do the same as ``rows.update_rows``, and repeat it after a lost race if that is exact."""
+    """
+    Do the same as ``rows.update_rows``, and repeat it after a lost race if that is exact.
+
+    Args:
+        refused: called with the first 500; raises an error if something else explains it.
+    """
 
     def write() -> int:
         return rows.update_rows(connection.transport, table, data, filters)
@@ -72,6 +81,7 @@ def update_rows(
             or written.isdisjoint(_columns(filters))
             or _is_small(connection, table)
         ),
+        refused,
     )
 
 
@@ -89,12 +99,17 @@ def delete_rows(connection: Connection, table: TableRef, filters: list[Query]) -
 
 
 def _repeated(
-    connection: Connection, write: Callable[[], int], may_repeat: Callable[[], bool]
+    connection: Connection,
+    write: Callable[[], int],
+    may_repeat: Callable[[], bool],
+    refused: Callable[[ServerError], None] = lambda _: None,
 ) -> int:
     for attempt in itertools.count(1):
         try:
             return write()
         except ServerError as error:
+            if attempt == 1 and error.code == 500:
+                refused(error)
             if attempt == _MAX_ATTEMPTS or not (is_race(connection, error) and may_repeat()):
                 raise
         retries.pause(attempt)

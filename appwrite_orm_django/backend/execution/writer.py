@@ -368,20 +368,19 @@ class Writer:
     def _update_alike(
         self, command: UpdateRows, data: Mapping[str, Any], split: list[Query]
     ) -> int:
+        table = command.table
+
+        def refused(error: ServerError) -> None:
+            self._raise_violation(error, table, lambda: self._changes_of(table, split, data))
+
         try:
-            return races.update_rows(self.connection, command.table, data, split)
+            return races.update_rows(self.connection, table, data, split, refused)
         except InvalidRequest as error:
             if not _refuses_bulk(error):
                 raise
             return self._one_at_a_time(
-                command.table, split, lambda row_id: self.write_row(command.table, row_id, data)
+                table, split, lambda row_id: self.write_row(table, row_id, data)
             )
-        except ServerError as error:
-            if error.code == 500:
-                self._raise_violation(
-                    error, command.table, lambda: self._changes_of(command.table, split, data)
-                )
-            raise
 
     def _changes_of(self, table: TableRef, split: list[Query], data: Mapping[str, Any]) -> Change:
         return Change(changed=dict.fromkeys(self.connection.reader.ids(table, split), data))
