@@ -10,8 +10,10 @@ PostgreSQL; the source code of 1.9.6, and its behaviour over a stand-in for Mong
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from django.db import NotSupportedError
 
 from appwrite_orm_django.engines import collation, locale_order
 
@@ -25,6 +27,18 @@ Bounds = tuple[float | None, float | None]
 
 def _same(text: str) -> str:
     return text
+
+
+UNKNOWN_ORDER = (
+    "The database under Appwrite orders text by a locale that is not known here, and this query "
+    "compares or orders text outside of the server.\n"
+    "Way out: let the server order (order_by() of columns), compare in Python, or use a database in "
+    "the locale en_US.utf8 or C and run manage.py appwrite_doctor."
+)
+
+
+def _refused(_: str) -> str:
+    raise NotSupportedError(UNKNOWN_ORDER)
 
 
 class _SingleCase(dict[int, str]):
@@ -78,6 +92,7 @@ class Engine:
         folds_text: whether different texts may be equal.
         orders_by_locale: whether texts are ordered by the rules of a language. False for
             code points, or for code points of folded text.
+        knows_order: whether ``order_key`` is known. If not, only the server can order text.
         finds_ids_without_case: whether a row is found by another spelling of its id. On every
             engine, ids that differ in case only exclude each other.
         orders_negative_keys: whether the row ids of negative integer keys come before all others.
@@ -117,6 +132,7 @@ class Engine:
     iexact_key: Callable[[str], str]
     folds_text: bool = False
     orders_by_locale: bool = False
+    knows_order: bool = True
     finds_ids_without_case: bool = False
     orders_negative_keys: bool = True
     nulls_are_low: bool = True
@@ -138,10 +154,24 @@ class Engine:
     counts_errors_as_zero: bool = False
     race_is_server_error: bool = False
 
+    def in_order(self, order: str) -> Engine:
+        """
+        Return these rules for a database whose text has another order.
+
+        Args:
+            order: as ``manage.py appwrite_doctor`` records it: ``C`` for code points, ``other`` for
+                an order that is not known here.
+        """
+        if not self.orders_by_locale or order not in ("C", "other"):
+            return self
+        if order == "C":
+            return replace(self, order_key=_same, orders_by_locale=False)
+        return replace(self, order_key=_refused, knows_order=False)
+
     @property
-    def orders_by_code_point(self) -> bool:
-        """Whether texts are equal and ordered as Python and SQLite compare them."""
-        return not (self.folds_text or self.orders_by_locale)
+    def has_collation(self) -> bool:
+        """Whether texts have an order of their own that is known, other than code points."""
+        return self.folds_text or (self.orders_by_locale and self.knows_order)
 
     @property
     def max_exact_sum(self) -> int:

@@ -16,7 +16,7 @@ from appwrite_orm_django.engines.evidence import evidence_in
 from .own_tables import ENCODINGS
 from .records import SERVER
 
-_TABLES = 25
+_TABLES = _FINDINGS = 25
 
 
 class NothingToAsk(Exception):
@@ -46,13 +46,15 @@ def engine_of(transport: Transport, database: str) -> Engine:
 
 def _by_records(transport: Transport, database: str) -> Engine | None:
     for text in (SERVER.upper(), SERVER):
-        queries = [equal("table_id", text), select(["table_id"]), limit(1)]
+        queries = [equal("table_id", text), select(["key", "encoding"]), limit(_FINDINGS)]
         try:
             page = rows.list_rows(transport, TableRef(database, ENCODINGS.id), queries)
         except (TableNotFound, DatabaseNotFound):
             return None
         if page["rows"]:
-            return _engine(page, finds_other_case=lambda: text != SERVER)  # noqa: B023 - called at once
+            found = {row["key"]: row["encoding"] for row in page["rows"]}
+            engine = _engine(page, finds_other_case=lambda: text != SERVER)  # noqa: B023 - called at once
+            return engine.in_order(found.get("order", ""))
     return None
 
 

@@ -40,6 +40,7 @@ from .wire import inline_column
 ROW_ID = "$id"
 #: The table id that records findings about the server; no table can have it.
 SERVER = "$server"
+_PROBE = "probe"
 
 _PAGE_SIZE = 500
 _IDS_PER_QUERY = 90
@@ -163,7 +164,7 @@ def write_records(transport: Transport, database: str, records: Sequence[Record]
     if not records:
         return
     data = [_data(record.table, record.key, as_recorded(record.encoding)) for record in records]
-    _upsert(transport, database, [*data, _data(SERVER, "probe", "its case shows the engine")])
+    _upsert(transport, database, [*data, _data(SERVER, _PROBE, "its case shows the engine")])
 
 
 def read_findings(transport: Transport, database: str) -> dict[str, str]:
@@ -176,7 +177,7 @@ def read_findings(transport: Transport, database: str) -> dict[str, str]:
         page = _page(transport, database, [equal("table_id", SERVER)])
     except (TableNotFound, DatabaseNotFound):
         return {}
-    return {row["key"]: row["encoding"] for row in page}
+    return {row["key"]: row["encoding"] for row in page if row["key"] != _PROBE}
 
 
 def write_findings(transport: Transport, database: str, findings: Mapping[str, str]) -> None:
