@@ -247,7 +247,11 @@ def conflicting(
     # By index and value: the id of the row that has the value, and whether the row exists.
     seen: dict[tuple[str, ...], dict[Any, tuple[str, bool]]] = {}
     for columns in every:
-        concerned = [images[row] for row, by_index in values.items() if columns in by_index]
+        concerned: list[Row] = [
+            images[row] for row, by_index in values.items() if columns in by_index
+        ]
+        if columns == (ROW_ID,):
+            concerned = _spelled(engine, concerned)
         found = rows_like(reader, table, columns, concerned)
         seen[columns] = {unique_value(columns, row, engine): (row[ROW_ID], True) for row in found}
     taken: dict[int, Clash] = {}
@@ -263,6 +267,16 @@ def conflicting(
             for columns, value in by_index.items():
                 seen[columns][value] = (image[ROW_ID], False)
     return taken
+
+
+def _spelled(engine: Engine, images: Iterable[Row]) -> list[Row]:
+    """Add other spellings of the row ids, where a row is only found by its id as stored."""
+    found = list(images)
+    if not engine.finds_ids_without_case:
+        ids = [image[ROW_ID] for image in found]
+        others = {spelled for one in ids for spelled in (one.lower(), one.upper())} - set(ids)
+        found += [{ROW_ID: one} for one in sorted(others)]
+    return found
 
 
 def violation(
@@ -391,7 +405,7 @@ def _met(
         row.row_id: {ROW_ID: row.row_id} for row in change.created if ids and not row.id_is_ours
     }
     values = [
-        ((ROW_ID,), list(given.values())),
+        ((ROW_ID,), _spelled(reader.connection.engine, given.values())),
         *((columns, list(by_id.values())) for columns, by_id in images.items()),
     ]
     wanted = tuple(dict.fromkeys((ROW_ID, *(column for columns in images for column in columns))))
