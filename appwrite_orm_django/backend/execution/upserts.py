@@ -527,7 +527,11 @@ def plan(reader: Reader, command: UpsertRows) -> Plan:
     """
     engine, target = reader.connection.engine, command.target
     # A generated key cannot be taken; skipping these saves a request if there are no others.
-    asked = [_image(row) for row in command.rows if target != (ROW_ID,) or not row.id_is_ours]
+    asked: list[Row] = [
+        _image(row) for row in command.rows if target != (ROW_ID,) or not row.id_is_ours
+    ]
+    if target == (ROW_ID,):
+        asked = _spelled(engine, asked)
     shown = [
         *(output.key for output in command.outputs if output.key),
         *(key for keys in command.unique for key in keys),
