@@ -8,6 +8,7 @@ from django.db.models import F, Sum, Value
 from django.db.models.functions import Concat
 
 from appwrite_orm_django.client import transactions
+from tests.kinds import respelled
 from tests.library.models import Author, Book, Country, Review, Tag
 
 BOTH = ["default", "appwrite"]
@@ -19,11 +20,6 @@ def atomic(**kwargs):
 
 class Rollback(Exception):
     pass
-
-
-def respelled(text):
-    """Return a text in another case, if the engine takes both for the same."""
-    return text.swapcase() if connections["appwrite"].engine.folds_text else text
 
 
 @pytest.mark.django_db(databases=BOTH)

@@ -52,6 +52,8 @@ Row = Mapping[str, Any]
 # The maximum number of rows, wanted or not, that one list of values per column may match: about one
 # page.
 _MAX_COMBINATIONS = 1000
+# The length of generated row ids, at least.
+_GENERATED = 20
 # The length of ``{"method":"and","values":[]}`` and a comma.
 _AROUND_QUERIES = 29
 
@@ -274,7 +276,9 @@ def _spelled(engine: Engine, images: Iterable[Row]) -> list[Row]:
     found = list(images)
     if not engine.finds_ids_without_case:
         ids = [image[ROW_ID] for image in found]
-        others = {spelled for one in ids for spelled in (one.lower(), one.upper())} - set(ids)
+        # Long ids are generated, and of lower case.
+        upper = [one.upper() for one in ids if len(one) < _GENERATED]
+        others = {*(one.lower() for one in ids), *upper} - set(ids)
         found += [{ROW_ID: one} for one in sorted(others)]
     return found
 
